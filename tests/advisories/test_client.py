@@ -16,7 +16,7 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 SECRETS = {"Authorization": "Bearer x", "Cookie": "a=b", "Proxy-Authorization": "Basic y", "cookie": "c=d"}
 
 
-class Telling(web.RequestHandler):
+class Redirecting(web.RequestHandler):
     """Records the headers of the request, and redirects to the URL in the query."""
 
     def get(self) -> None:
@@ -39,7 +39,9 @@ def secrets(headers: httputil.HTTPHeaders) -> set[str]:
 async def redirected(host: str, code: int = 302, **options: Any) -> list[set[str]]:
     """Return the secrets that each of two servers receives. The first redirects to the second as `host`."""
     seen: list[set[str]] = []
-    application = web.Application([("/.*", Telling, {"seen": lambda headers: seen.append(secrets(headers))})])
+    application = web.Application(
+        [("/.*", Redirecting, {"seen": lambda headers: seen.append(secrets(headers))})]
+    )
     async with serving(application) as first, serving(application) as second:
         port = first.port if host == "same" else second.port
         to = "/next" if host == "same" else f"http://{host}:{port}/next"
@@ -70,7 +72,9 @@ async def test_cve_2026_49853_same_origin_gets_credentials() -> None:
 async def test_cve_2026_49853_dropped_credentials_are_not_sent_later() -> None:
     """The other origin redirects back to the first one, with a URL of its choice."""
     seen: list[set[str]] = []
-    application = web.Application([("/.*", Telling, {"seen": lambda headers: seen.append(secrets(headers))})])
+    application = web.Application(
+        [("/.*", Redirecting, {"seen": lambda headers: seen.append(secrets(headers))})]
+    )
     async with serving(application) as first, serving(application) as second:
         back = f"http://127.0.0.1:{first.port}/next"
         url = f"http://127.0.0.1:{first.port}/?to=http://127.0.0.1:{second.port}/?to={back}"

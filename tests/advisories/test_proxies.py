@@ -67,7 +67,7 @@ async def test_field_with_underscore_is_ignored(name: str, wsgi_program: bool) -
 @pytest.mark.parametrize("forged_first", [False, True])
 @pytest.mark.parametrize("wsgi_program", [False, True])
 @pytest.mark.parametrize("name", FIELDS)
-async def test_field_with_underscore_is_ignored_in_addition_to_real_one(
+async def test_field_with_underscore_does_not_affect_real_one(
     name: str, wsgi_program: bool, forged_first: bool
 ) -> None:
     """Only the proxy's field is used."""

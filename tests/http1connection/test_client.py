@@ -19,7 +19,7 @@ from tornado.iostream import IOStream, UnsatisfiableReadError
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
-class Told(HTTPMessageDelegate):
+class RecordingDelegate(HTTPMessageDelegate):
     """A delegate that records its calls and raises in given methods."""
 
     def __init__(self, **raises: BaseException) -> None:
@@ -55,10 +55,10 @@ async def exchange(
 
 async def test_response_is_delivered_and_connection_is_reusable(certificates: Certificates) -> None:
     async with exchange(certificates) as (connection, client, server):
-        told = Told()
+        delegate = RecordingDelegate()
         await server.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK + b"rest")
-        assert await connection.read_response(told) is True
-        assert told.events == [103, 200, b"hello", "finish"]
+        assert await connection.read_response(delegate) is True
+        assert delegate.events == [103, 200, b"hello", "finish"]
         assert not client.closed()
         assert await client.read_bytes(4) == b"rest"
 
@@ -75,13 +75,13 @@ async def test_on_connection_close_is_called_after_delegate_raised(
     method: str, events: list[Any], certificates: Certificates, expect_log: ExpectLog
 ) -> None:
     async with exchange(certificates) as (connection, client, server):
-        told = Told(**{method: ValueError(method)})
+        delegate = RecordingDelegate(**{method: ValueError(method)})
         await server.write(OK)
         with expect_log("tornado.application", "Uncaught exception in a message delegate") as expected:
-            assert await connection.read_response(told) is False
+            assert await connection.read_response(delegate) is False
         (record,) = expected.records
-        assert record.exc_info[1] is told.raises[method]
-        assert told.events == [*events, "closed"]
+        assert record.exc_info[1] is delegate.raises[method]
+        assert delegate.events == [*events, "closed"]
         assert client.closed()
 
 
@@ -89,17 +89,17 @@ async def test_second_error_in_on_connection_close_is_logged(
     certificates: Certificates, expect_log: ExpectLog
 ) -> None:
     async with exchange(certificates) as (connection, client, server):
-        told = Told(data_received=ValueError("one"), on_connection_close=ValueError("two"))
+        delegate = RecordingDelegate(data_received=ValueError("one"), on_connection_close=ValueError("two"))
         await server.write(OK)
         with expect_log("tornado.application", "Uncaught exception in a") as expected:
-            assert await connection.read_response(told) is False
+            assert await connection.read_response(delegate) is False
         assert [str(record.exc_info[1]) for record in expected.records] == ["one", "two"]
-        assert told.events == [200, b"hello", "closed"]
+        assert delegate.events == [200, b"hello", "closed"]
         assert client.closed()
 
 
 async def test_cancelled_awaitable_of_delegate_is_not_logged(certificates: Certificates) -> None:
-    class Waits(Told):
+    class Waits(RecordingDelegate):
         def data_received(self, chunk: bytes) -> Any:
             super().data_received(chunk)
             waiting = asyncio.get_running_loop().create_future()
@@ -107,10 +107,10 @@ async def test_cancelled_awaitable_of_delegate_is_not_logged(certificates: Certi
             return waiting
 
     async with exchange(certificates) as (connection, client, server):
-        told = Waits()
+        delegate = Waits()
         await server.write(OK)
-        assert await connection.read_response(told) is False
-        assert told.events == [200, b"hello", "closed"]
+        assert await connection.read_response(delegate) is False
+        assert delegate.events == [200, b"hello", "closed"]
         assert client.closed()
 
 
@@ -121,24 +121,24 @@ async def test_head_over_limit_closes_connection(
     data: bytes, certificates: Certificates, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with exchange(certificates, max_header_size=512) as (connection, client, server):
-        told = Told()
+        delegate = RecordingDelegate()
         await server.write(data)
         with caplog.at_level("INFO", "tornado.general"):
-            assert await connection.read_response(told) is False
+            assert await connection.read_response(delegate) is False
         (text,) = caplog.messages
         assert text.startswith("Unsatisfiable read from None: ")
         assert "longer than 512 bytes" in text
         assert isinstance(client.error, UnsatisfiableReadError)
-        assert told.events == ["closed"]
+        assert delegate.events == ["closed"]
 
 
 async def test_malformed_response_closes_connection(
     certificates: Certificates, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with exchange(certificates) as (connection, client, server):
-        told = Told()
+        delegate = RecordingDelegate()
         await server.write(b"SSH-2.0-x\r\n\r\n")
         with caplog.at_level("INFO", "tornado.general"):
-            assert await connection.read_response(told) is False
+            assert await connection.read_response(delegate) is False
         assert caplog.messages[0].startswith("Malformed HTTP message from None: ")
-        assert (told.events, client.closed(), client.error) == (["closed"], True, None)
+        assert (delegate.events, client.closed(), client.error) == (["closed"], True, None)

@@ -111,14 +111,14 @@ async def test_point_3_close_in_any_line_and_case(fields: str, application: Any,
 async def test_point_4_absolute_and_asterisk_form(application: Any) -> None:
     async with serving(application) as server:
         end = b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-        for target, told in (
+        for target, body in (
             (b"GET http://b:80/c?d", b"GET /c b:80 "),
             (b"GET http://b", b"GET / b "),
             (b"OPTIONS *", b"OPTIONS * a "),
             (b"OPTIONS http://b", b"OPTIONS * b "),
         ):
             (answer,) = await say(server, target + end)
-            assert (answer.code, answer.body) == (200, told)
+            assert (answer.code, answer.body) == (200, body)
         await refused(server, b"GET *" + end, 400)
 
 
@@ -238,13 +238,13 @@ async def test_target_is_served_as_sent(
 ) -> None:
     """Invalid percent-encodings and "#" are kept, valid ones are decoded, on the fast and the slow path."""
 
-    class Told(web.RequestHandler):
+    class EchoTarget(web.RequestHandler):
         def get(self, group: str) -> None:
             request = self.request
             decoded = {name: self.get_arguments(name) for name in request.arguments}
             self.write({"seen": [request.uri, request.path, request.query, group, decoded]})
 
-    async with serving(web.Application([("/g/(.*)", Told)])) as server:
+    async with serving(web.Application([("/g/(.*)", EchoTarget)])) as server:
         for line in ("HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/1.2"):
             fields = "Host: a\r\nConnection: close\r\n\r\n"
             (answer,) = await say(server, f"GET {target} {line}\r\n{fields}".encode())

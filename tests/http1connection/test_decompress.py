@@ -25,13 +25,13 @@ class Size(web.RequestHandler):
 
 
 @web.stream_request_body
-class Turns(web.RequestHandler):
+class Iterations(web.RequestHandler):
     """Records in which event loop iteration each chunk arrived."""
 
-    turns: list[tuple[int, int]]
+    iterations: list[tuple[int, int]]
 
     def data_received(self, chunk: bytes) -> None:
-        self.turns.append((self.application.turn, len(chunk)))  # type: ignore[attr-defined]
+        self.iterations.append((self.application.iteration, len(chunk)))  # type: ignore[attr-defined]
 
     def post(self) -> None:
         self.write("ok")
@@ -43,7 +43,7 @@ async def post(body: bytes, **options: Any) -> Any:
         return await server.fetch("/", FIELD, method="POST", body=body)
 
 
-def packed(size: int, ratio: float) -> bytes:
+def compressed(size: int, ratio: float) -> bytes:
     """Return a compressed body of a little less than `size` / `ratio` bytes that decompresses to `size`."""
     noise = os.urandom(int(size / ratio))
     return gzip.compress(noise + bytes(size - len(noise)), 6)
@@ -56,7 +56,7 @@ async def test_decompressed_size_is_limited() -> None:
 
 @pytest.mark.parametrize(("ratio", "code"), [(8, 200), (13, 400)])
 async def test_inflation_ratio_is_limited_if_set(ratio: int, code: int) -> None:
-    body = packed(4 * FREE, ratio)
+    body = compressed(4 * FREE, ratio)
     assert (await post(body, max_inflation_ratio=10)).code == code
     assert (await post(body)).code == 200
 
@@ -69,18 +69,18 @@ async def test_ratio_of_small_body_is_not_limited() -> None:
 async def test_error_names_the_setting(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "tornado.general")
     await post(gzip.compress(bytes(4 * FREE)), protection="public")
-    assert "over 100 times what was sent (max_inflation_ratio)" in caplog.text
+    assert "over 100 times the compressed size (max_inflation_ratio)" in caplog.text
 
 
 async def test_decompression_yields_to_event_loop() -> None:
-    turns: list[tuple[int, int]] = []
-    application: Any = web.Application([("/", type("Handler", (Turns,), {"turns": turns}))])
-    application.turn = 0
+    iterations: list[tuple[int, int]] = []
+    application: Any = web.Application([("/", type("Handler", (Iterations,), {"iterations": iterations}))])
+    application.iteration = 0
     over = asyncio.Event()
 
     async def count() -> None:
         while not over.is_set():
-            application.turn += 1
+            application.iteration += 1
             await asyncio.sleep(0)
 
     size = 20 * 1024 * 1024
@@ -90,8 +90,8 @@ async def test_decompression_yields_to_event_loop() -> None:
         over.set()
         await counting
     assert response.code == 200
-    of_turn: dict[int, int] = {}
-    for turn, length in turns:
-        of_turn[turn] = of_turn.get(turn, 0) + length
-    assert sum(of_turn.values()) == size
-    assert max(of_turn.values()) <= 2 * _decompress._STEP_LIMIT
+    per_iteration: dict[int, int] = {}
+    for iteration, length in iterations:
+        per_iteration[iteration] = per_iteration.get(iteration, 0) + length
+    assert sum(per_iteration.values()) == size
+    assert max(per_iteration.values()) <= 2 * _decompress._STEP_LIMIT

@@ -16,7 +16,7 @@ from tornado._wire.dates import parse_http_date
 from tornado.httpserver import HTTPServer
 
 
-class Told(web.RequestHandler):
+class EchoHost(web.RequestHandler):
     """Responds with the host of the request, its Host field, and the full URL."""
 
     def get(self) -> None:
@@ -32,8 +32,8 @@ class Watching(HTTPServer):
         return super().start_request(server_conn, request_conn)
 
 
-def told(request: httputil.HTTPServerRequest) -> None:
-    """Respond like `Told`, as a callable without the web framework."""
+def echo_host(request: httputil.HTTPServerRequest) -> None:
+    """Respond like `EchoHost`, as a callable without the web framework."""
     body = f"{request.host} {request.headers.get('Host')} {request.full_url()}".encode()
     headers = httputil.HTTPHeaders({"Content-Length": str(len(body))})
     connection: Any = request.connection
@@ -42,22 +42,22 @@ def told(request: httputil.HTTPServerRequest) -> None:
 
 
 def application() -> web.Application:
-    return web.Application([("(?:/.*|[*])", Told)])
+    return web.Application([("(?:/.*|[*])", EchoHost)])
 
 
-Way = tuple[Callable[[], Any], dict[str, Any]]
-WAYS: dict[str, Way] = {
+ServerPath = tuple[Callable[[], Any], dict[str, Any]]
+PATHS: dict[str, ServerPath] = {
     "short": (application, {}),
     "gzip": (application, {"decompress_request": True}),
     "subclass": (application, {"server_class": Watching}),
-    "callable": (lambda: told, {}),
+    "callable": (lambda: echo_host, {}),
 }
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=PATHS)
 def way(request: Any) -> Any:
     """A function that starts a server in which requests take one of the paths."""
-    program, options = WAYS[request.param]
+    program, options = PATHS[request.param]
     return lambda **more: serving(program(), **options, **more)
 
 
@@ -287,7 +287,7 @@ async def test_method_and_target_of_malformed_request_are_logged(words: str, see
 @pytest.mark.parametrize("code", BAD)
 async def test_rejected_requests_are_passed_to_log_function(code: int) -> None:
     logged: list[Any] = []
-    program = web.Application([("/.*", Told)], log_function=logged.append)
+    program = web.Application([("/.*", EchoHost)], log_function=logged.append)
     async with serving(program, max_header_size=4000, max_body_size=1000) as server:
         peer = await server.connect()
         peer.send(BAD[code])
@@ -321,7 +321,7 @@ async def test_overridden_log_request_is_called_for_rejected_requests() -> None:
 async def test_handler_that_answers_413_is_logged_once(expect_log: ExpectLog) -> None:
     logged: list[Any] = []
 
-    class Small(Told):
+    class Small(EchoHost):
         max_body_size = 5
 
     program = web.Application([("/", Small)], log_function=logged.append)

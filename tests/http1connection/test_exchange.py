@@ -20,33 +20,37 @@ CLIENTS, PIECES = 30, 10
 class Long(web.RequestHandler):
     """Writes several pieces and records in which event loop iteration it was resumed after each."""
 
-    def initialize(self, turns: list[int], resumed: list[int], all_here: asyncio.Barrier) -> None:
-        self.turns, self.resumed, self.all_here = turns, resumed, all_here
+    def initialize(self, iterations: list[int], resumed: list[int], barrier: asyncio.Barrier) -> None:
+        self.iterations, self.resumed, self.barrier = iterations, resumed, barrier
 
     async def get(self) -> None:
-        await self.all_here.wait()
+        await self.barrier.wait()
         for _ in range(PIECES):
             self.write(bytes(100))
             await self.flush()
-            self.resumed.append(self.turns[0])
+            self.resumed.append(self.iterations[0])
 
 
-@pytest.mark.parametrize(("seconds", "most"), [(0.0, CLIENTS), (1.0, 1)])
+@pytest.mark.parametrize(("seconds", "max_resumed"), [(0.0, CLIENTS), (1.0, 1)])
 async def test_writers_are_resumed_in_batches(
-    monkeypatch: pytest.MonkeyPatch, seconds: float, most: int
+    monkeypatch: pytest.MonkeyPatch, seconds: float, max_resumed: int
 ) -> None:
     """An iteration resumes as many writers as keep it short, but at least one."""
     monkeypatch.setattr(_exchange, "FAIR_SHARE", 50)
     monkeypatch.setattr(_exchange, "_MIN_SHARE", 50)
     clock = itertools.count(0.0, seconds)
     monkeypatch.setattr(_fair_queue, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    turns: list[int] = [0]
+    iterations: list[int] = [0]
     resumed: list[int] = []
-    settings: dict[str, Any] = {"turns": turns, "resumed": resumed, "all_here": asyncio.Barrier(CLIENTS)}
+    settings: dict[str, Any] = {
+        "iterations": iterations,
+        "resumed": resumed,
+        "barrier": asyncio.Barrier(CLIENTS),
+    }
     loop = asyncio.get_running_loop()
 
     def count() -> None:
-        turns[0] += 1
+        iterations[0] += 1
         handle[0] = loop.call_soon(count)
 
     handle = [loop.call_soon(count)]
@@ -57,28 +61,28 @@ async def test_writers_are_resumed_in_batches(
         answers = await asyncio.gather(*(peer.response() for peer in peers))
     handle[0].cancel()
     assert all(answer.body == bytes(100 * PIECES) for answer in answers)
-    in_turn = [resumed.count(turn) for turn in sorted(set(resumed))]
-    assert sum(in_turn) == CLIENTS * PIECES
+    per_iteration = [resumed.count(iteration) for iteration in sorted(set(resumed))]
+    assert sum(per_iteration) == CLIENTS * PIECES
     # With fast iterations the batches grow. With slow ones, the first batches are still large.
-    assert max(in_turn[5:]) <= most
-    assert (max(in_turn) > 8) == (most > 8)
+    assert max(per_iteration[5:]) <= max_resumed
+    assert (max(per_iteration) > 8) == (max_resumed > 8)
 
 
 # -- the Connection field --
 
 
-class Wishing(web.RequestHandler):
+class WithConnectionHeader(web.RequestHandler):
     """Sets the Connection field and finishes its response before the body arrives."""
 
     def prepare(self) -> None:
-        self.set_header("Connection", self.get_query_argument("wish", "keep-alive"))
+        self.set_header("Connection", self.get_query_argument("value", "keep-alive"))
         self.set_header("Content-Length", "2")
         self.finish("ok")
 
 
 async def test_keep_alive_of_program_is_replaced_if_connection_closes() -> None:
     """The connection is closed if the response is complete before the request (RFC 9112 section 9.6)."""
-    streaming = web.stream_request_body(Wishing)
+    streaming = web.stream_request_body(WithConnectionHeader)
     async with serving(web.Application([("/", streaming)])) as server:
         peer = await server.connect()
         peer.get("/")
@@ -89,7 +93,7 @@ async def test_keep_alive_of_program_is_replaced_if_connection_closes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "wish", "said", "closed"),
+    ("version", "value", "said", "closed"),
     [
         ("1.1", "keep-alive", ["keep-alive"], False),
         ("1.1", "x, Close", ["x, Close"], True),
@@ -98,11 +102,11 @@ async def test_keep_alive_of_program_is_replaced_if_connection_closes() -> None:
     ],
 )
 async def test_connection_field_set_by_program(
-    version: str, wish: str, said: list[str], closed: bool
+    version: str, value: str, said: list[str], closed: bool
 ) -> None:
-    async with serving(web.Application([("/", Wishing)])) as server:
+    async with serving(web.Application([("/", WithConnectionHeader)])) as server:
         peer = await server.connect()
-        answer = await peer.fetch(f"/?wish={wish.replace(' ', '%20')}", version=f"HTTP/{version}")
+        answer = await peer.fetch(f"/?value={value.replace(' ', '%20')}", version=f"HTTP/{version}")
         assert answer.get_all("connection") == said
         if closed:
             assert await peer.rest() == b""

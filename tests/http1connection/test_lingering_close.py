@@ -138,9 +138,9 @@ async def test_end_of_rejected_chunked_body_closes_connection(monkeypatch, tls, 
         raise web.HTTPError(413)
 
     members = {"_stream_request_body": True, "prepare": refuse} if streamed else {}
-    most = None if streamed else 10
+    max_body_size = None if streamed else 10
     async with serving(
-        web.Application([("/", handler_of(**members))]), tls=tls, max_body_size=most
+        web.Application([("/", handler_of(**members))]), tls=tls, max_body_size=max_body_size
     ) as server:
         peer = await server.connect()
         peer.get("/", "Transfer-Encoding: chunked", method="POST")

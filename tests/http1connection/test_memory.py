@@ -63,12 +63,12 @@ def receive_body(server):
 @pytest.mark.deadline(120)
 @pytest.mark.parametrize("kind", ["plain", "async"])
 async def test_streamed_body_uses_constant_memory(kind, size, tls):
-    seen = {"bytes": 0, "most": 0}
+    seen = {"bytes": 0, "highest": 0}
 
     def take(chunk):
         seen["bytes"] += len(chunk)
         if seen["bytes"] % SAMPLE < len(chunk):
-            seen["most"] = max(seen["most"], resident())
+            seen["highest"] = max(seen["highest"], resident())
 
     @web.stream_request_body
     class Plain(web.RequestHandler):
@@ -91,23 +91,23 @@ async def test_streamed_body_uses_constant_memory(kind, size, tls):
         before = resident()
         answer = await asyncio.to_thread(send_body, server, size)
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert 0 < seen["most"] < before + ALLOWED
+    assert 0 < seen["highest"] < before + ALLOWED
 
 
 @pytest.mark.deadline(120)
 async def test_streamed_response_uses_constant_memory(size, tls):
-    most = 0
+    highest = 0
 
     class Handler(web.RequestHandler):
         async def get(self):
-            nonlocal most
+            nonlocal highest
             for number in range(size // len(PIECE)):
                 self.write(PIECE)
                 await self.flush()
                 if number % (SAMPLE // len(PIECE)) == 0:
-                    most = max(most, resident())
+                    highest = max(highest, resident())
 
     async with serving(web.Application([("/down", Handler)]), tls=tls) as server:
         before = resident()
         assert await asyncio.to_thread(receive_body, server) > size
-    assert 0 < most < before + ALLOWED
+    assert 0 < highest < before + ALLOWED

@@ -73,7 +73,7 @@ class Once(web.RequestHandler):
         await asyncio.sleep(0)
 
 
-class OnceAtOnce(web.RequestHandler):
+class OnceSync(web.RequestHandler):
     """Like `Once`, but without an await."""
 
     def get(self, size: str) -> None:
@@ -100,7 +100,7 @@ def application() -> web.Application:
     slow = type("Slow", (Slow,), {"gate": gate})
     waits = type("Waits", (Waits,), {"gate": gate})
     routes: list[Any] = [("/slow", slow), ("/large", Large), ("/", Echo), ("/wait", waits)]
-    app = web.Application([*routes, ("/once/([0-9]+)", Once), ("/atonce/([0-9]+)", OnceAtOnce)])
+    app = web.Application([*routes, ("/once/([0-9]+)", Once), ("/atonce/([0-9]+)", OnceSync)])
     app.gate = gate  # type: ignore[attr-defined]
     return app
 

@@ -185,7 +185,7 @@ async def test_errors(app, expect_log):
             assert (await server.fetch("/missing")).code == 404
 
 
-async def test_twenty_slow_requests_side_by_side(app):
+async def test_twenty_slow_requests_run_concurrently(app):
     async with running(app, threads=20) as server:
         responses = await asyncio.gather(*(server.fetch("/slow") for _ in range(20)))
     assert [response.body for response in responses] == [b"met"] * 20

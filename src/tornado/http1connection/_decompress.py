@@ -80,7 +80,7 @@ class GzipMessageDelegate(HTTPMessageDelegate):
             self._consumed -= len(data)
             if not piece:
                 if data:
-                    raise HTTPInputError("invalid gzip data in the body: more follows its end")
+                    raise HTTPInputError("invalid gzip data in the body: data after its end")
                 break
             self._total += len(piece)
             if self._total > limit:
@@ -89,7 +89,7 @@ class GzipMessageDelegate(HTTPMessageDelegate):
                 )
             if self._ratio is not None and self._total > max(_RATIO_FREE, self._ratio * self._consumed):
                 raise HTTPInputError(
-                    f"decompressed body too large: over {self._ratio:g} times what was sent "
+                    f"decompressed body too large: over {self._ratio:g} times the compressed size "
                     "(max_inflation_ratio)"
                 )
             result: Any = self._delegate.data_received(piece)
@@ -107,7 +107,7 @@ class GzipMessageDelegate(HTTPMessageDelegate):
             except (ValueError, zlib.error, EOFError, OSError) as error:
                 raise HTTPInputError(f"invalid gzip data in the body: {error}") from error
             if tail:
-                raise HTTPInputError("invalid gzip data in the body: it ends early")
+                raise HTTPInputError("invalid gzip data in the body: unexpected end")
         return self._delegate.finish()
 
     def on_connection_close(self) -> None:

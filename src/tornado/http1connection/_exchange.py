@@ -247,7 +247,7 @@ class HTTP1Connection(HTTPConnection):
 
         :raises ValueError: if a name or value contains a line break.
         :raises .HTTPOutputError: if `chunk` is longer than a Content-Length in `headers`.
-        :returns: a Future that is done when the bytes have been handed to the operating system.
+        :returns: a Future that is done when the bytes have been passed to the operating system.
         """
         block = _serialize(headers)
         length = _content_length(headers)
@@ -424,7 +424,7 @@ class HTTP1Connection(HTTPConnection):
         """Send a part of the body after `write_headers`, or a complete serialized message.
 
         :raises .HTTPOutputError: if the body becomes longer than its Content-Length.
-        :returns: a Future that is done when the bytes have been handed to the operating system.
+        :returns: a Future that is done when the bytes have been passed to the operating system.
         """
         if self._driver is None and not self.is_client:
             return self._failed_write()
@@ -531,7 +531,7 @@ class HTTP1Connection(HTTPConnection):
         time that a connection may be idle, the connection is closed.
 
         :raises .HTTPOutputError: if the body becomes longer than its Content-Length.
-        :returns: a Future that is done when all of it has been handed to the operating system.
+        :returns: a Future that is done when all of it has been passed to the operating system.
         """
         driver: Any = self._driver
         if driver is None or self.stream is None or self.stream.closed():
@@ -549,7 +549,7 @@ class HTTP1Connection(HTTPConnection):
         """Send the output collected by the current callback immediately.
 
         :param written: the Future that the last write returned.
-        :returns: a Future that is done when the bytes have been handed to the operating system.
+        :returns: a Future that is done when the bytes have been passed to the operating system.
         """
         stream = self.stream
         if (
