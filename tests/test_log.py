@@ -203,7 +203,7 @@ def test_nothing_at_all(options, logger, level):
 
 def test_a_level_that_does_not_exist(options, logger):
     options.logging = "loud"
-    with pytest.raises(ValueError, match="debug, info, warning, error, none, not 'loud'"):
+    with pytest.raises(ValueError, match="debug, info, warning, error or none, got 'loud'"):
         enable_pretty_logging(options, logger)
 
 

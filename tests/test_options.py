@@ -72,12 +72,12 @@ def test_values(options, argument, name, value):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--port=x", "Option 'port' takes a value of type int, not 'x'"),
+        ("--port=x", "Option 'port' takes a value of type int, got 'x'"),
         ("--ratio=x", "Option 'ratio' takes a value of type float"),
-        ("--numbers=1,x", "Option 'numbers' takes a value of type int, not 'x'"),
-        ("--numbers=", "Option 'numbers' takes a value of type int, not ''"),
-        ("--wait=1 fortnight", "Option 'wait'.* a duration is written like"),
-        ("--wait=soon", "Option 'wait'.* a duration is written like"),
+        ("--numbers=1,x", "Option 'numbers' takes a value of type int, got 'x'"),
+        ("--numbers=", "Option 'numbers' takes a value of type int, got ''"),
+        ("--wait=1 fortnight", "Option 'wait'.* expected a duration such as"),
+        ("--wait=soon", "Option 'wait'.* expected a duration such as"),
         ("--wait=1e99w", "Option 'wait'"),
         ("--when=soon", "Unrecognized date/time format"),
         ("--port", "Option 'port' requires a value: --port=VALUE"),
@@ -179,7 +179,7 @@ def test_types_come_from_defaults(options):
     options.define("c")
     found = {name: (options._options[name].type, options._options[name].multiple) for name in "abc"}
     assert found == {"a": (float, False), "b": (str, True), "c": (str, False)}
-    with pytest.raises(ValueError, match="no type"):
+    with pytest.raises(ValueError, match="type must not be None"):
         module._Option("x")
 
 
@@ -269,7 +269,7 @@ def test_mockable(options):
     assert options.port == 6
     stand_in = options.mockable()
     stand_in.port = 8
-    with pytest.raises(ValueError, match="mocked already"):
+    with pytest.raises(ValueError, match="is already mocked"):
         stand_in.port = 9
 
 

@@ -97,7 +97,7 @@ def test_path_matches(pattern, path, expected):
 
 def test_path_matches_with_names_for_some_groups():
     for error in (ValueError, AssertionError):
-        with pytest.raises(error, match=r"'/\(\?P<a>x\)\(y\)\$' some groups have names and others have not"):
+        with pytest.raises(error, match=r"'/\(\?P<a>x\)\(y\)\$' has both named and unnamed groups"):
             PathMatches("/(?P<a>x)(y)")
 
 
@@ -169,7 +169,7 @@ def test_default_host_matches():
 def test_any_matches_and_the_base():
     assert AnyMatches().match(request()) == {}
     assert Matcher().reverse() is None
-    with pytest.raises(NotImplementedError, match="Matcher has to define match"):
+    with pytest.raises(NotImplementedError, match="Matcher must define match"):
         Matcher().match(request())
 
 
@@ -196,19 +196,19 @@ def test_url_specs():
 @pytest.mark.parametrize(
     ("rules", "message"),
     [
-        ("/", "'/' is not a list of routes; it should hold (pattern, target), "),
+        ("/", "'/' is not a list of routes; each item must be (pattern, target), "),
         (5, "5 is not a list of routes"),
         (Router, "is not a list of routes"),
-        (["/", Router], "'/' is not a route; a list of routes holds (pattern, target), "),
+        (["/", Router], "'/' is not a route; expected (pattern, target), "),
         ([None], "None is not a route"),
-        ([("/",)], "the route ('/',) has 1 parts; it should be (pattern, target), "),
-        ([("/", 1, {}, "n", 5)], "has 5 parts"),
+        ([("/",)], "the route ('/',) has 1 items; expected (pattern, target), "),
+        ([("/", 1, {}, "n", 5)], "has 5 items"),
         (
             [("/", 1, "name")],
-            "the third part of the route ('/', 1, 'name') should be a dict of arguments; a name comes",
+            "the third item of the route ('/', 1, 'name') must be a dict of arguments; the name is the fourth",
         ),
-        ([("/", 1, 5)], "should be a dict of arguments"),
-        ([(5, 1)], "the route (5, 1) begins with neither a pattern nor a Matcher"),
+        ([("/", 1, 5)], "must be a dict of arguments"),
+        ([(5, 1)], "the first item of the route (5, 1) must be a pattern or a Matcher"),
     ],
 )
 def test_wrong_tables(rules, message):
@@ -417,9 +417,9 @@ def test_a_name_given_twice(expect_log):
 
 
 def test_what_subclasses_define():
-    with pytest.raises(NotImplementedError, match="Router has to define find_handler"):
+    with pytest.raises(NotImplementedError, match="Router must define find_handler"):
         Router().find_handler(request())
-    with pytest.raises(NotImplementedError, match="ReversibleRouter has to define reverse_url"):
+    with pytest.raises(NotImplementedError, match="ReversibleRouter must define reverse_url"):
         ReversibleRouter().reverse_url("x")
 
     class Marking(RuleRouter):

@@ -163,7 +163,7 @@ def test_gzip_with_a_wrong_checksum():
 def test_gzip_flush_before_everything_was_passed():
     decompressor = GzipDecompressor()
     decompressor.decompress(gzip.compress(b"\0" * 10**6), 10)
-    with pytest.raises(ValueError, match="never passed"):
+    with pytest.raises(ValueError, match="bytes in unconsumed_tail"):
         decompressor.flush()
 
 
@@ -211,7 +211,7 @@ def test_raise_exc_info():
     with pytest.raises(KeyError, match="first") as caught:
         util.raise_exc_info(info)
     assert caught.value is info[1]
-    with pytest.raises(TypeError, match="without"):
+    with pytest.raises(TypeError, match="expected the exc_info"):
         util.raise_exc_info((None, None, None))
 
 

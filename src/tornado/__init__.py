@@ -1,7 +1,7 @@
 """Waterspout: a web framework and asynchronous networking library with the Tornado API.
 
-Submodules are imported on first use, so that ``import tornado`` stays cheap and
-``tornado.web`` is available without an import of its own.
+Submodules are imported on first use: ``import tornado`` is cheap, and ``tornado.web`` is available after it
+without a separate import.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    # For checkers; at run time `__getattr__` imports them. Those in `__all__` need no alias.
+    # For type checkers; at run time `__getattr__` imports the submodules. Names in `__all__` need no alias.
     from tornado import (
         auth,
         autoreload,
@@ -48,13 +48,13 @@ if TYPE_CHECKING:
 
 #: Version of the Tornado API that this package implements.
 version: str = "6.6.1"
-#: The same as numbers; the fourth is 0 for a release, negative before it, positive after it.
+#: The same as a tuple. The fourth number is 0 for a release, negative before it and positive after it.
 version_info: tuple[int, int, int, int] = (6, 6, 1, 0)
-#: Version of Waterspout: the distribution's, which begins with the version of the Tornado API.
+#: Version of Waterspout. This is the version of the distribution; it begins with the API version.
 waterspout_version: str = "6.6.1+waterspout.0.1"
 
-#: The modules that ``from tornado import *`` imports, by layer. `curl_httpclient` is missing because it needs
-#: the optional package pycurl.
+#: The modules that ``from tornado import *`` imports, ordered by layer. `curl_httpclient` is left out because
+#: it needs the optional package pycurl.
 __all__ = [
     "util",
     "escape",
@@ -89,7 +89,7 @@ __all__ = [
 
 _submodules = frozenset(__all__) | {"curl_httpclient", "stack_context"}
 
-if not TYPE_CHECKING:  # a checker would take every name for a module of the package
+if not TYPE_CHECKING:  # with it, a type checker would accept any attribute as a submodule
 
     def __getattr__(name: str) -> ModuleType:
         if name in _submodules:

@@ -1,8 +1,7 @@
-"""Give public objects their public address.
+"""Set the public module name of objects that are implemented in private modules.
 
-A package whose work is done in underscore files shows one face to the world: a class that lives in
-``tornado/template/_loader.py`` says it comes from ``tornado.template``, in tracebacks, pickles and
-manuals alike.
+A class implemented in ``tornado/template/_loader.py`` has the ``__module__`` ``tornado.template``, which is
+what tracebacks, pickles and the documentation show.
 """
 
 from __future__ import annotations
@@ -16,18 +15,17 @@ _PACKAGE = __name__.partition(".")[0]
 def export(
     namespace: MutableMapping[str, Any], module: str | None = None, late: Collection[str] = ()
 ) -> None:
-    """Set ``__module__`` of everything in a facade's ``__all__`` that is a class or function of this package.
+    """Set ``__module__`` of the classes and functions in a package's ``__all__`` to the name of the package.
 
-    :arg namespace: the facade's ``globals()``, with ``__all__`` in it.
-    :arg module: the dotted public name to set; the facade's own name where it is left out.
-    :arg late: names that the facade's ``__getattr__`` gives when they are asked for; left alone.
+    Call it as the last statement of the package's ``__init__``. It changes only objects that are defined in a
+    private module of ``tornado``; an alias of a builtin, a logger, a constant or an object of another public
+    module stays as it is. ``dir()`` of the package then lists the names in ``__all__`` only, see
+    `list_public`.
 
-    ``dir()`` of the facade then lists its ``__all__`` only; see `list_public`.
-
-    Call it as the last statement of a package's ``__init__``. Values from elsewhere (an alias of a builtin, a
-    logger, a constant) keep what they have, and so does what already belongs to another public module.
-
-    :raises AttributeError: if ``__all__`` lists a name that is not there.
+    :param namespace: the package's ``globals()``, which must contain ``__all__``.
+    :param module: the dotted public name to set, by default the name of the package.
+    :param late: names in ``__all__`` to skip because the package's ``__getattr__`` imports them on first use.
+    :raises AttributeError: if ``__all__`` lists a name that is not defined.
     """
     public = module or namespace["__name__"]
     if public == namespace["__name__"]:
@@ -44,13 +42,13 @@ def export(
 
 
 def list_public(namespace: MutableMapping[str, Any], late: Collection[str] = ()) -> None:
-    """Have ``dir()`` of a module list the names of its ``__all__`` and the attributes of every module.
+    """Define a module's ``__dir__``: the names in ``__all__`` and the attributes that every module has.
 
-    Other names, which programs reach all the same, are left out: those that the module imports or keeps for
-    itself, and those that its ``__getattr__`` finds.
+    Imported names, private names and names that ``__getattr__`` finds remain accessible but are not listed.
 
-    :arg namespace: the module's ``globals()``, with ``__all__`` in it.
-    :arg late: public names that ``__all__`` leaves out, because importing them has consequences.
+    :param namespace: the module's ``globals()``, which must contain ``__all__``.
+    :param late: public names to list although they are not in ``__all__``, because importing them has side
+        effects.
     """
 
     def names() -> list[str]:
@@ -61,6 +59,6 @@ def list_public(namespace: MutableMapping[str, Any], late: Collection[str] = ())
 
 
 def _is_private(home: str) -> bool:
-    """Whether a module's dotted name leads to an underscore file of this package."""
+    """Whether a dotted name is the name of a private module of this package."""
     parts = home.split(".")
     return parts[0] == _PACKAGE and any(part.startswith("_") for part in parts[1:])

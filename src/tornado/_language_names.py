@@ -1,4 +1,4 @@
-"""Names of languages, in English and in themselves (Unicode CLDR)."""
+"""Names of languages, in English and in the language itself (Unicode CLDR)."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ zh_CN|Chinese (Simplified)|中文(简体)
 zh_TW|Chinese (Traditional)|中文(繁體)
 """
 
-#: Code -> ``{"name_en": English name, "name": the language's own name}``.
+#: Locale code -> ``{"name_en": English name, "name": name in the language itself}``.
 LOCALE_NAMES: dict[str, dict[str, str]] = {
     code: {"name_en": english, "name": own}
     for code, english, own in (line.split("|") for line in _TABLE.split("\n") if line)

@@ -1,6 +1,6 @@
-"""Log lines about what peers do, a few a second of each kind at most: an attack must not fill the disk too.
+"""A rate limit for log lines that peers can cause, so that an attack cannot fill the disk.
 
-A line that was held back is not lost altogether: the next one of its kind tells how many there were.
+The next line of the same kind that is written says how many were suppressed before it.
 """
 
 from __future__ import annotations
@@ -8,17 +8,18 @@ from __future__ import annotations
 import logging
 import time
 
-#: Seconds between two lines of one kind.
+#: Length of the interval to which the limit applies, in seconds.
 INTERVAL = 1.0
 
 
 class LogRateLimit:
-    """Writes to `logger`, so many lines a second of each kind.
+    """A logger with a rate limit for each kind of line.
 
-    :param logger: where the lines go.
-    :param burst: how many.
+    A kind is stored for the lifetime of the object, so it must be a constant in the program, never data from
+    a peer.
 
-    Kinds are few and written in the program, never made of what a peer sends: each is remembered for good.
+    :param logger: the logger to write to.
+    :param burst: the maximum number of lines per second for each kind.
     """
 
     __slots__ = ("_burst", "_held_back", "_logger", "_next", "_written")
@@ -31,7 +32,7 @@ class LogRateLimit:
         self._held_back: dict[str, int] = {}
 
     def log(self, kind: str, level: int, message: str, *args: object) -> None:
-        """Log ``message % args``, unless enough lines of this kind have been written within a second."""
+        """Log ``message % args`` unless the limit for this kind has been reached."""
         if not self._logger.isEnabledFor(level):
             return
         more = self.admit(kind)
@@ -43,9 +44,10 @@ class LogRateLimit:
         self._logger.log(level, message, *args)
 
     def admit(self, kind: str) -> int | None:
-        """Count a line of this kind that the caller wants to write itself.
+        """Count a line of this kind that the caller writes itself.
 
-        :returns: how many were held back since the last one that was admitted; None if this one is, too.
+        :returns: the number of lines suppressed since the previous admitted line; None if this line must be
+            suppressed too.
         """
         now = time.monotonic()
         if now >= self._next.get(kind, now):

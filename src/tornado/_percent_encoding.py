@@ -1,13 +1,13 @@
-"""Percent-encoding (RFC 3986 section 2.1): ``%xx`` is a byte; an invalid escape stays as it is.
+"""Percent-decoding (RFC 3986 section 2.1). Invalid escapes are left unchanged.
 
 Theory of operation
 -------------------
-A few escapes are decoded by a loop. For more, the text is turned into quoted-printable (RFC 2045 section
-6.7), for which the standard library has a decoder in C, ``binascii.a2b_qp``: decoding 9 MB of ``%41`` takes
-40 ms, the loop takes 1.3 s. Where some escapes are invalid, or the text has characters that mean something in
-quoted-printable, the valid escapes are found by arithmetic on integers that have one byte for each byte of
-the text; that takes 4 ns a byte, and decoding up to 15 more. Cost is linear, and memory a small multiple of
-the text.
+A text with few escapes is decoded by a loop. A text with many is converted to quoted-printable (RFC 2045
+section 6.7), for which the standard library has a decoder in C, ``binascii.a2b_qp``: it decodes 9 MB of
+``%41`` in 40 ms, the loop in 1.3 s. If some escapes are invalid, or the text contains characters that have a
+meaning in quoted-printable, the valid escapes are located first, by arithmetic on integers that have one byte
+for each byte of the text. This takes 4 ns per byte, and decoding up to 15 ns per byte more. The cost is
+linear in the size of the text, and memory use is a small multiple of it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from binascii import a2b_hex, a2b_qp
 
 __all__ = ["unquote", "unquote_bytes"]
 
-#: Up to this number of escapes a loop is faster than the decoder with its constant cost.
+#: Up to this number of escapes, a loop is faster than the decoder, which has a constant overhead.
 _FEW_ESCAPES = 8
-#: Bytes decoded at once: a piece, and what is calculated from it, fits into the processor's cache.
+#: Size of the pieces that are decoded together, in bytes; a piece and its intermediate values fit into the
+#: processor's cache.
 _PIECE = 32 * 1024
 
-#: With one valid escape, or fewer, in so many bytes, a loop over those is faster than doubling each "=".
+#: With at most one valid escape in this number of bytes, a loop over them is faster than doubling each "=".
 _SPARSE = 128
 
 _HEX = b"0123456789abcdefABCDEF"
@@ -34,12 +35,12 @@ _ONES = int.from_bytes(b"\x01" * (2 * _PIECE), "big")
 
 
 def unquote(text: str) -> bytes:
-    """Return latin-1 text as bytes, with each ``%xx`` replaced.
+    """Encode text as latin-1 and decode each ``%xx``.
 
     >>> unquote("%41=%4")
     b'A=%4'
 
-    :raises UnicodeEncodeError: if a character is beyond latin-1.
+    :raises UnicodeEncodeError: if a character is not in latin-1.
     """
     if text.count("%") > _FEW_ESCAPES:
         return unquote_bytes(text.encode("latin-1"))
@@ -56,7 +57,7 @@ def _unquote_few(text: str) -> bytes:
 
 
 def unquote_bytes(data: bytes) -> bytes:
-    """Return ``data`` with each ``%xx`` replaced."""
+    """Return ``data`` with each ``%xx`` decoded."""
     count = data.count(b"%")
     if not count:
         return data
@@ -68,7 +69,7 @@ def unquote_bytes(data: bytes) -> bytes:
     begin = 0
     while begin < len(data):
         end = begin + _PIECE
-        cut = data.rfind(b"%", end - 2, end)  # an escape stays in one piece
+        cut = data.rfind(b"%", end - 2, end)  # do not split an escape
         if cut >= 0:
             end = cut
         decoded.append(_unquote_piece(data[begin:end]))
@@ -77,11 +78,11 @@ def unquote_bytes(data: bytes) -> bytes:
 
 
 def _unquote_piece(data: bytes) -> bytes:
-    # After its escape character the decoder takes another one, and a line end, for something else.
+    # a2b_qp reads "==" as an escaped "=", and "=" before a line break as a soft line break.
     if b"=" not in data and b"\n" not in data and b"\r" not in data:
         decoded = a2b_qp(data.translate(_TO_QUOTED_PRINTABLE))
-        # A valid escape shrinks by two bytes and nothing else shrinks as much: if the sum is right, all are
-        # valid.
+        # A valid escape shrinks by two bytes, an invalid one by fewer: if the difference is two bytes for
+        # each escape, all of them are valid.
         if len(data) - len(decoded) == 2 * data.count(b"%"):
             return decoded
     valid = _valid_escapes(data)
@@ -92,20 +93,20 @@ def _unquote_piece(data: bytes) -> bytes:
             return _unquote_sparse(data, valid.to_bytes(len(data), "big"))
         data = data.replace(b"=", b"==")
         valid = _valid_escapes(data)
-    # "%" becomes "=" there (0x25 ^ 0x3D == 0x18).
+    # Turns "%" into "=" at the valid escapes (0x25 ^ 0x3D == 0x18).
     difference = valid << 3 | valid << 4
     return a2b_qp((int.from_bytes(data, "big") ^ difference).to_bytes(len(data), "big"))
 
 
 def _valid_escapes(data: bytes) -> int:
-    """Return an integer of as many bytes as `data`, 1 at the percent signs of valid escapes, else 0."""
+    """Return an integer with one byte for each byte of `data`: 1 at the "%" of a valid escape, else 0."""
     classes = int.from_bytes(data.translate(_CLASSES), "big")
     hex_digits = classes & _ONES
     return classes >> 1 & _ONES & hex_digits << 8 & hex_digits << 16
 
 
 def _unquote_sparse(data: bytes, valid: bytes) -> bytes:
-    """Decode the few escapes that `valid` marks: a loop over them costs less than doubling each "="."""
+    """Decode the escapes marked in `valid` one by one, for data with few escapes and many "="."""
     decoded: list[bytes] = []
     begin = 0
     while (at := valid.find(1, begin)) >= 0:

@@ -1,11 +1,11 @@
-"""Names that upstream's modules have only because they import them, and that programs take from there.
+"""Names that programs import from upstream's modules although those modules only import them.
 
-``from tornado.httputil import urlencode`` works on upstream because its ``httputil`` imports that function
-for itself. Programs rely on hundreds of such names, so each module here offers them too: its ``__getattr__``
-looks them up in `_IMPORTS`. A name is imported when a program first asks for it; ``dir()`` does not list
-it. Names that a module itself defines or imports are found without this.
+``from tornado.httputil import urlencode`` works with upstream because its ``httputil`` imports that function
+for its own use. Programs rely on hundreds of such names, so each module here provides them too: its
+``__getattr__`` looks them up in `_IMPORTS` and imports them on first use. ``dir()`` does not list them. Names
+that a module here defines or imports itself are found without `_IMPORTS`.
 
-``tests/compat/test_reexports.py`` compares the result with the names of upstream's modules.
+``tests/compat/test_reexports.py`` compares the result with the names in upstream's modules.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 
 from tornado._export import list_public
 
-#: Module -> source -> names. Names under "" are modules, and a dotted one stands for its first part, as in
-#: ``import email.utils``.
+#: Module -> source -> names. Names under "" are modules. A dotted module name provides its first part, as
+#: ``import email.utils`` does.
 _IMPORTS: dict[str, dict[str, str]] = {
     "tornado.auth": {
         "": "base64 binascii hashlib hmac re time urllib.parse uuid",
@@ -337,10 +337,11 @@ _IMPORTS: dict[str, dict[str, str]] = {
 
 
 def reexport(namespace: MutableMapping[str, Any]) -> None:
-    """Let a module find the names in `_IMPORTS` by a ``__getattr__``, and list only its own in ``dir()``.
+    """Define a module's ``__getattr__``, which finds the names in `_IMPORTS`, and its ``__dir__``.
 
-    :param namespace: the module's ``globals()``. A module that defines ``__getattr__`` calls
-        `reexported` there instead.
+    A module that needs its own ``__getattr__`` calls `reexported` and `list_public` instead.
+
+    :param namespace: the module's ``globals()``.
     """
     module = namespace["__name__"]
     namespace["__getattr__"] = lambda name: reexported(module, name)
@@ -348,7 +349,7 @@ def reexport(namespace: MutableMapping[str, Any]) -> None:
 
 
 def reexported(module: str, name: str) -> Any:
-    """Import what `name` stands for in upstream's module, and keep it in ours.
+    """Import the object that `name` refers to in upstream's module, and store it in ours.
 
     :param module: the dotted name of one of our modules.
     :returns: the object.

@@ -1,7 +1,7 @@
-"""Text in the forms that HTML, JSON and URLs want, and the way between text and bytes.
+"""Escape and unescape text for HTML, JSON and URLs, and convert between text and bytes.
 
-`utf8` and `to_unicode` are called for nearly every value that enters or leaves a program; they and
-`xhtml_escape` look for the ordinary case first. Everything here is linear in its input.
+`utf8` and `to_unicode` are called for nearly every value that enters or leaves a program, so they and
+`xhtml_escape` check for the common case first. All functions take time linear in the size of their input.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def utf8(value: None) -> None: ...
 
 
 def utf8(value: str | bytes | None) -> bytes | None:
-    """Encode text as UTF-8; bytes and None are returned as they are.
+    """Encode text as UTF-8. Bytes and None are returned unchanged.
 
-    :raises TypeError: for anything else.
+    :raises TypeError: if the value is of another type.
     """
     if isinstance(value, str):
         return value.encode()
@@ -76,10 +76,10 @@ def to_unicode(value: None) -> None: ...
 
 
 def to_unicode(value: str | bytes | None) -> str | None:
-    """Decode UTF-8 bytes; text and None are returned as they are.
+    """Decode UTF-8 bytes. Text and None are returned unchanged.
 
-    :raises TypeError: for anything else.
-    :raises UnicodeDecodeError: for bytes that are not UTF-8.
+    :raises TypeError: if the value is of another type.
+    :raises UnicodeDecodeError: if the bytes are not valid UTF-8.
     """
     if isinstance(value, str) or value is None:
         return value
@@ -92,14 +92,14 @@ def _not_text(value: object) -> str:
     return f"Expected str, bytes or None, got {type(value).__name__}: {value!r:.100}"
 
 
-#: Other names of `to_unicode`, from the days when the native string type differed between Python versions.
+#: Aliases of `to_unicode`. They differed when the native string type depended on the Python version.
 _unicode = to_unicode
 native_str = to_unicode
 to_basestring = to_unicode
 
 
 def recursive_unicode(obj: Any) -> Any:
-    """A copy of nested dicts, lists and tuples in which all bytes are decoded as UTF-8."""
+    """Copy nested dicts, lists and tuples, and decode all bytes in them as UTF-8."""
     if isinstance(obj, bytes):
         return obj.decode()
     if isinstance(obj, dict):
@@ -115,7 +115,7 @@ _BLANKS = re.compile(r"[\x00-\x20]+")
 
 
 def squeeze(value: str) -> str:
-    """Replace each run of blanks and control characters by one space, and strip the ends."""
+    """Replace each run of whitespace and control characters with one space, and strip both ends."""
     return _BLANKS.sub(" ", value).strip()
 
 
@@ -123,13 +123,13 @@ def squeeze(value: str) -> str:
 
 
 def xhtml_escape(value: str | bytes) -> str:
-    """Escape ``&``, ``<``, ``>`` and both quotes, so that text is safe in HTML and in quoted attributes.
+    """Escape ``&``, ``<``, ``>`` and both kinds of quotes, for use in HTML text and quoted attribute values.
 
     >>> xhtml_escape("<a href='x'>")
     '&lt;a href=&#x27;x&#x27;&gt;'
     """
     text = value if isinstance(value, str) else to_unicode(value)
-    # Looking for the five characters costs less than five calls that replace nothing.
+    # Five searches are faster than five calls of replace() that find nothing.
     if "&" in text:
         text = text.replace("&", "&amp;")
     if "<" in text:
@@ -144,7 +144,7 @@ def xhtml_escape(value: str | bytes) -> str:
 
 
 def xhtml_unescape(value: str | bytes) -> str:
-    """Replace all named and numeric character references of HTML 5 by the characters they stand for."""
+    """Replace all named and numeric HTML5 character references with the characters they represent."""
     return html.unescape(to_unicode(value))
 
 
@@ -152,28 +152,28 @@ def xhtml_unescape(value: str | bytes) -> str:
 
 
 def _prepare_encoder() -> Callable[[Any], str]:
-    """One encoder for all calls.
+    """Return an encoder that all calls share.
 
-    `json.dumps` prepares a new C encoder at each call, which takes as long as encoding a small object.
-    The one kept here detects no cycles (the record of those is not safe to share between calls), it runs
-    into the recursion limit instead; `json_encode` then asks the ordinary encoder for its clear message.
+    `json.dumps` creates a new C encoder for each call, which takes as long as encoding a small object. The
+    shared encoder does not detect cycles, because the state for that cannot be shared between calls. A cycle
+    causes a `RecursionError` instead, and `json_encode` then calls `json.dumps` for its clear message.
     """
     plain = json.JSONEncoder()
     try:
         prepared = _json_encoder.c_make_encoder(  # type: ignore[attr-defined]
             None,
-            lambda o: plain.default(o),  # looked up at each call: programs replace JSONEncoder.default
+            lambda o: plain.default(o),  # looked up on each call, because programs patch JSONEncoder.default
             _json_encoder.encode_basestring_ascii,
-            None,  # no indentation
+            None,  # indent
             ": ",
             ", ",
-            False,  # keys stay in their order
-            False,  # a key that is no string or number is an error
-            True,  # NaN and the infinities are written as json.dumps does
+            False,  # sort_keys
+            False,  # skipkeys
+            True,  # allow_nan
         )
         if "".join(prepared({"a": [1, "b", 2.5, None, True]}, 0)) != '{"a": [1, "b", 2.5, null, true]}':
             return plain.encode
-    except (AttributeError, TypeError):  # another Python, with another encoder
+    except (AttributeError, TypeError):  # another Python implementation or version
         return plain.encode
 
     def encode(value: Any) -> str:
@@ -186,12 +186,12 @@ _encode = _prepare_encoder()
 
 
 def json_encode(value: Any) -> str:
-    r"""Write a value as JSON that may stand inside a ``<script>`` element.
+    r"""Encode a value as JSON that is safe inside a ``<script>`` element.
 
-    ``</`` is written as ``<\/``, so that no string can end the element.
+    ``</`` is written as ``<\/``, so a string cannot end the element.
 
-    :raises TypeError: for a value that JSON cannot express.
-    :raises ValueError: for a container that contains itself.
+    :raises TypeError: if the value cannot be represented in JSON.
+    :raises ValueError: if a container contains itself.
     """
     try:
         text = _encode(value)
@@ -201,9 +201,9 @@ def json_encode(value: Any) -> str:
 
 
 def json_decode(value: str | bytes) -> Any:
-    """Read a JSON value.
+    """Decode a JSON document.
 
-    :raises json.JSONDecodeError: (a ValueError) where the text is not JSON.
+    :raises json.JSONDecodeError: (a ValueError) if the text is not valid JSON.
     """
     return json.loads(value)
 
@@ -214,7 +214,8 @@ def json_decode(value: str | bytes) -> Any:
 def url_escape(value: str | bytes, plus: bool = True) -> str:
     """Percent-encode text for a URL.
 
-    :arg plus: True for a query or form: a space becomes ``+``, and ``/`` is encoded too. False for a path.
+    :param plus: True for a query string or form: a space becomes ``+``, and ``/`` is encoded. False for a
+        path.
     """
     return (quote_plus if plus else quote)(utf8(value))
 
@@ -228,10 +229,11 @@ def url_unescape(value: str | bytes, encoding: str = "utf-8", plus: bool = True)
 
 
 def url_unescape(value: str | bytes, encoding: str | None = "utf-8", plus: bool = True) -> str | bytes:
-    """Undo percent-encoding.
+    """Decode percent-encoded text.
 
-    :arg encoding: how the result is decoded (bytes that do not fit become U+FFFD); None returns bytes.
-    :arg plus: True where ``+`` stands for a space, as in a query or form; False for a path.
+    :param encoding: the encoding of the decoded bytes. Invalid bytes become U+FFFD. With None, the bytes are
+        returned.
+    :param plus: whether ``+`` means a space, as it does in a query string or form, but not in a path.
     """
     text = to_unicode(value)
     if plus and "+" in text:
@@ -242,11 +244,11 @@ def url_unescape(value: str | bytes, encoding: str | None = "utf-8", plus: bool 
         return text
     if text.isascii():
         return _unquote_to_bytes(text).decode(encoding, "replace")
-    return unquote(text, encoding=encoding)  # leaves the characters that are not ASCII alone
+    return unquote(text, encoding=encoding)  # leaves non-ASCII characters unchanged
 
 
 def _unquote_to_bytes(value: str | bytes) -> bytes:
-    """Undo percent-encoding; escapes that are not valid stay as they are."""
+    """Decode percent-encoding to bytes. Invalid escapes are left unchanged."""
     return unquote_bytes(value.encode() if isinstance(value, str) else value)
 
 
@@ -257,14 +259,15 @@ def parse_qs_bytes(
     *,
     max_num_fields: int | None = None,
 ) -> dict[str, list[bytes]]:
-    """Parse a query string or a urlencoded body, leaving the encoding of the values open.
+    """Parse a query string or a urlencoded body. The values are returned as bytes, in any encoding.
 
-    :arg qs: text in latin-1, or bytes.
-    :arg keep_blank_values: keep fields without a value, as ``b""``.
-    :arg strict_parsing: a field without ``=`` is an error instead of being ignored.
-    :arg max_num_fields: more fields than this are an error.
-    :returns: for each name (decoded as latin-1, one character a byte) its values, in order.
-    :raises ValueError: as told above.
+    :param qs: bytes, or text that is encoded as latin-1.
+    :param keep_blank_values: whether to keep fields with an empty value.
+    :param strict_parsing: whether a field without ``=`` is an error. Otherwise it has an empty value.
+    :param max_num_fields: the maximum number of fields, None for no limit.
+    :returns: a dict from names, decoded as latin-1, to the values in order.
+    :raises ValueError: if there are more than `max_num_fields` fields, or if `strict_parsing` is true and a
+        field has no ``=``.
     """
     data = qs.encode("latin-1") if isinstance(qs, str) else qs
     if max_num_fields is not None and data.count(b"&") >= max_num_fields:
@@ -282,7 +285,7 @@ def parse_qs_bytes(
 
 
 def _form_decode(text: bytes) -> bytes:
-    """Undo the encoding of forms: plus signs, then percent escapes."""
+    """Decode a form-encoded name or value: plus signs, then percent escapes."""
     if b"+" in text:
         text = text.replace(b"+", b" ")
     return _unquote_to_bytes(text) if b"%" in text else text
@@ -290,14 +293,14 @@ def _form_decode(text: bytes) -> bytes:
 
 # --- links in plain text ---
 
-# Links are sought in text that is escaped already: an ampersand is always the start of a reference. Of
-# these only &amp; and &quot; may be part of a URL; &lt;, &gt; and &#x27; end it.
+# The text is escaped before it is searched for links, so an ampersand always starts a character reference.
+# Only &amp; and &quot; may be part of a URL; &lt;, &gt; and &#x27; end it.
 _LINK_START = re.compile(r":/|\bwww\.")
 _LINK_RUN = re.compile(r"(?:[^\s&()]++|&amp;|&quot;)*+")
 _LINK_GROUP = re.compile(r"\((?:[^\s&()]++|&amp;|&quot;)*+\)")
-# A URL may end in a pair of parentheses, else not in punctuation.
+# A URL does not end with punctuation, except with a pair of parentheses.
 _LINK_TRAILERS = frozenset("!\"#$%&'*+,.:;<=>?@[]^`{|}~")
-_SHORT_LINK = 30  # characters that a shortened link keeps, about
+_SHORT_LINK = 30  # approximate length of a shortened link, in characters
 
 
 def linkify(
@@ -307,18 +310,19 @@ def linkify(
     require_protocol: bool = False,
     permitted_protocols: Iterable[str] = ("http", "https"),
 ) -> str:
-    """Escape plain text for HTML and make links of the URLs in it.
+    """Escape plain text for HTML and turn the URLs in it into links.
 
-    :arg shorten: show long URLs cut, the whole one as the link's title.
-    :arg extra_params: text to add to the ``<a>`` tag, or a function that is given the URL and returns such
+    :param shorten: whether to shorten the text of long links; their title is then the whole URL.
+    :param extra_params: text to add to the ``<a>`` tag, or a function that takes the URL and returns such
         text: ``linkify(text, extra_params='rel="nofollow" class="external"')``.
-    :arg require_protocol: leave URLs without a protocol (``www.example.com``) as they are.
-    :arg permitted_protocols: make links for these only. ``javascript`` is not a wise one to permit.
+    :param require_protocol: whether to ignore URLs without a protocol, such as ``www.example.com``.
+    :param permitted_protocols: the protocols for which links are made. It is unsafe to permit
+        ``javascript``.
     """
     source = xhtml_escape(text)
     allowed = permitted_protocols if isinstance(permitted_protocols, Sequence) else list(permitted_protocols)
     output: list[str] = []
-    done = position = 0  # up to where the text was put out, and looked at
+    done = position = 0  # the ends of the text that has been written and of the text that has been searched
     while start := _LINK_START.search(source, position):
         position = start.end()
         protocol = ""
@@ -341,7 +345,7 @@ def linkify(
 
 
 def _protocol_before(source: str, colon: int, floor: int) -> str:
-    """The word that ends at a colon, not reaching back beyond `floor`; empty where there is none."""
+    """Return the protocol name that ends at a colon and begins at or after `floor`; may be empty."""
     begin = colon
     while begin > floor and (
         source[begin - 1] == "-" or source[begin - 1] == "_" or source[begin - 1].isalnum()
@@ -351,7 +355,7 @@ def _protocol_before(source: str, colon: int, floor: int) -> str:
 
 
 def _link_end(source: str, begin: int) -> int:
-    """Where the URL ends whose part after the protocol starts at `begin`."""
+    """Return the end of a URL, given the position after its protocol."""
     end = begin
     while True:
         run = _LINK_RUN.match(source, end)
@@ -364,7 +368,7 @@ def _link_end(source: str, begin: int) -> int:
 
 
 def _without_trailers(source: str, begin: int, end: int) -> int:
-    """Where a run of URL characters ends once the punctuation at its end is given back to the text."""
+    """Return the end of a run of URL characters without the punctuation that follows the URL."""
     while end > begin and source[end - 1] in _LINK_TRAILERS:
         if source.endswith("&amp;", begin, end):
             end -= len("&amp;")
@@ -376,7 +380,7 @@ def _without_trailers(source: str, begin: int, end: int) -> int:
 
 
 def _link(url: str, protocol: str, shorten: bool, extra_params: str | Callable[[str], str]) -> str:
-    """The ``<a>`` element for a URL."""
+    """Return the ``<a>`` element for a URL."""
     href = url if protocol else f"http://{url}"
     extra = (extra_params(href) if callable(extra_params) else extra_params).strip()
     attributes = f" {extra}" if extra else ""
@@ -387,13 +391,13 @@ def _link(url: str, protocol: str, shorten: bool, extra_params: str | Callable[[
 
 
 def _shortened(url: str, protocol: str) -> str:
-    """A long URL cut to its host and the start of its path; the whole URL where that saves nothing."""
+    """Shorten a URL to its host and the start of its path; return it unchanged if that is not shorter."""
     prefix = re.match(r":/{1,3}", url[len(protocol) :]) if protocol else None
     skip = len(protocol) + prefix.end() if prefix else 0
     host, slash, path = url[skip:].partition("/")
     short = url
     if slash:
-        # Neither the query nor the file's extension helps to recognise the page.
+        # Leave out the query and the file extension, which do not help to recognise the page.
         segment = path.partition("/")[0][:8].partition("?")[0].partition(".")[0]
         short = f"{url[:skip]}{host}/{segment}"
     if len(short) > _SHORT_LINK * 1.5:
@@ -401,7 +405,7 @@ def _shortened(url: str, protocol: str) -> str:
     if short == url:
         return url
     reference = short.rfind("&")
-    if reference > _SHORT_LINK - 5:  # do not cut a character reference in two
+    if reference > _SHORT_LINK - 5:  # do not split a character reference
         short = short[:reference]
     short += "..."
     return short if len(short) < len(url) else url

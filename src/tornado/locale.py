@@ -1,4 +1,4 @@
-"""Translations, and dates, lists and numbers as a language writes them.
+"""Translations, and the formatting of dates, lists and numbers for a locale.
 
 ::
 
@@ -7,8 +7,8 @@
     print(user_locale.translate("Sign out"))
     print(user_locale.translate("A person liked this", "%(num)d people liked this", len(people)))
 
-Translations are read once, at the start, from CSV files (`load_translations`) or GNU gettext's catalogues
-(`load_gettext_translations`).
+Translations are loaded once, when the program starts, from CSV files (`load_translations`) or from GNU
+gettext catalogues (`load_gettext_translations`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
     "set_default_locale",
 ]
 
-#: Between a message's context and the message in gettext's catalogues.
+#: Separates the context of a message from the message in gettext catalogues.
 CONTEXT_SEPARATOR = "\x04"
 
 _PLURALS = frozenset({"plural", "singular", "unknown"})
@@ -60,36 +60,40 @@ _use_gettext = False
 
 
 def get(*locale_codes: str) -> Locale:
-    """The closest supported locale to the first of `locale_codes` that has one, in order of preference.
+    """Return the supported locale that matches best, or the default locale.
 
-    A code's language without its country counts too: ``es`` for ``es_GT``. Without a match it is the default
-    locale.
+    :param locale_codes: the codes to look for, the preferred one first. If a code such as ``es_GT`` is not
+        supported, its language (``es``) is tried next.
     """
     return Locale.get_closest(*locale_codes)
 
 
 def set_default_locale(code: str) -> None:
-    """Set the language that the program itself is written in, which needs no translations (``en_US``)."""
+    """Set the locale in which the program's messages are written, for which no translations are needed.
+
+    The initial value is ``en_US``.
+    """
     global _default_locale, _supported_locales
     _default_locale = code
     _supported_locales = frozenset([*_translations, code])
 
 
 def get_supported_locales() -> Iterable[str]:
-    """The codes of all loaded locales, and the default one."""
+    """Return the codes of all loaded locales and of the default locale."""
     return _supported_locales
 
 
 def load_translations(directory: str, encoding: str | None = None) -> None:
-    """Load translations from the CSV files of a directory, named by their locale: ``es_ES.csv``.
+    """Load translations from the CSV files in a directory. A file is named after its locale: ``es_ES.csv``.
 
-    Each row is ``"message","translation"[,"singular" or "plural"]``. A message with a number has two rows:
-    one with the message that the program gives for one, and one with that for more::
+    A row has the form ``"message","translation"[,"singular" or "plural"]``. If a message depends on a number,
+    it has two rows, one for the singular and one for the plural message::
 
         "%(names)s came by","Pasaron %(names)s","plural"
         "%(names)s came by","Pasó %(names)s","singular"
 
-    :param encoding: of the files; by default UTF-8, or UTF-16 where a byte order mark says so.
+    :param encoding: the encoding of the files; by default UTF-8, or UTF-16 if a file starts with its byte
+        order mark.
     """
     global _translations, _supported_locales, _use_gettext
     translations: dict[str, _Translations] = {}
@@ -118,7 +122,7 @@ def _guess_encoding(path: str) -> str:
 
 
 def _read_csv(rows: Iterable[str], code: str) -> _Translations:
-    import csv  # here: only programs with translations need it
+    import csv  # imported here because only programs with translations need it
 
     messages: _Translations = {}
     for number, row in enumerate(csv.reader(rows)):
@@ -136,7 +140,7 @@ def _read_csv(rows: Iterable[str], code: str) -> _Translations:
 def load_gettext_translations(directory: str, domain: str) -> None:
     """Load compiled gettext catalogues: ``{directory}/{lang}/LC_MESSAGES/{domain}.mo``.
 
-    :param domain: the program's name in the catalogues' file names.
+    :param domain: the gettext domain, usually the name of the program.
     """
     global _translations, _supported_locales, _use_gettext
     translations: dict[str, gettext.NullTranslations] = {}
@@ -155,10 +159,11 @@ def load_gettext_translations(directory: str, domain: str) -> None:
 
 
 class Locale:
-    """One language; get it from `tornado.locale.get`.
+    """A locale. Use `tornado.locale.get` to obtain one.
 
-    :param code: such as ``en_US``. The language's own name is the attribute `name`; `rtl` says whether it is
-        written from right to left.
+    :param code: the code, such as ``en_US``.
+    :ivar name: the name of the language in the language itself.
+    :ivar rtl: whether the language is written from right to left.
     """
 
     _cache: ClassVar[dict[str, Locale]] = {}
@@ -173,7 +178,7 @@ class Locale:
             language = language.lower()
             full = f"{language}_{country.upper()}" if country else language
             if "_" in country:
-                continue  # a script or variant: not a code of ours
+                continue  # codes with a script or a variant are not supported
             for code in (full, language):
                 if code in _supported_locales:
                     return cls.get(code)
@@ -181,12 +186,14 @@ class Locale:
 
     @classmethod
     def get(cls, code: str) -> Locale:
-        """The locale of exactly this code, which must be supported."""
-        if not hasattr(cls, "_cache"):  # programs delete it to have their translations read again
+        """Return the locale with exactly this code, which must be supported."""
+        if not hasattr(cls, "_cache"):  # programs delete it after they reload their translations
             Locale._cache = {}
         known = cls._cache.get(code)
         if known is None:
-            assert code in _supported_locales, f"locale {code} is not among {sorted(_supported_locales)}"
+            assert code in _supported_locales, (
+                f"unsupported locale {code!r}, supported are {sorted(_supported_locales)}"
+            )
             translations = _translations.get(code)
             if translations is None:
                 known = CSVLocale(code, {})
@@ -208,15 +215,20 @@ class Locale:
     def translate(self, message: str, plural_message: str | None = None, count: int | None = None) -> str:
         """Translate a message.
 
-        :param plural_message: used instead of `message` if `count` is not one.
-        :param count: required with `plural_message`.
+        :param plural_message: the message to use instead of `message` if `count` is not 1.
+        :param count: the number that the message is about; required with `plural_message`.
         """
         raise NotImplementedError
 
     def pgettext(
         self, context: str, message: str, plural_message: str | None = None, count: int | None = None
     ) -> str:
-        """Translate a message that means different things in different contexts."""
+        """Translate a message whose translation depends on a context.
+
+        :param context: identifies the context; messages in different contexts are translated separately.
+        :param plural_message: the message to use instead of `message` if `count` is not 1.
+        :param count: the number that the message is about; required with `plural_message`.
+        """
         raise NotImplementedError
 
     def format_date(
@@ -227,14 +239,14 @@ class Locale:
         shorter: bool = False,
         full_format: bool = False,
     ) -> str:
-        """Write a date as people do: "2 minutes ago", "yesterday at 3:10 pm", "July 10, 1980 at 9:14 am".
+        """Format a date: "2 minutes ago", "yesterday at 3:10 pm" or "July 10, 1980 at 9:14 am".
 
-        :param date: a timestamp, or a datetime (a naive one is taken for UTC; any other is written in its own
-            time zone).
-        :param gmt_offset: minutes that local time is behind UTC.
-        :param relative: whether recent dates are written as seconds, minutes or hours ago.
-        :param shorter: leave out the time of day.
-        :param full_format: always the full date.
+        :param date: a timestamp in seconds, or a datetime. A naive datetime is in UTC; an aware one is
+            formatted in its own time zone.
+        :param gmt_offset: the offset from local time to UTC, in minutes; positive if local time is behind.
+        :param relative: whether dates of the last 24 hours are formatted as seconds, minutes or hours ago.
+        :param shorter: whether to omit the time of day.
+        :param full_format: whether to always format the full date.
         """
         if isinstance(date, (int, float)):
             date = datetime.datetime.fromtimestamp(date, datetime.UTC)
@@ -242,7 +254,7 @@ class Locale:
             date = date.replace(tzinfo=datetime.UTC)
         now = datetime.datetime.now(datetime.UTC)
         if date > now:
-            # A clock a little ahead of ours; what lies further off is written in full.
+            # Up to a minute in the future is clock skew. A date beyond that is formatted in full.
             if relative and (date - now).seconds < 60 and (date - now).days == 0:
                 date = now
             else:
@@ -282,7 +294,7 @@ class Locale:
             return _("yesterday") if shorter else _("yesterday at %(time)s")
         if days < 5:
             return _("%(weekday)s") if shorter else _("%(weekday)s at %(time)s")
-        if days < 334:  # eleven months: beyond, the same month of last year could be taken for this year's
+        if days < 334:  # 11 months; for an older date, the month without the year would be ambiguous
             return _("%(month_name)s %(day)s") if shorter else _("%(month_name)s %(day)s at %(time)s")
         return None
 
@@ -302,10 +314,10 @@ class Locale:
         }
 
     def format_day(self, date: datetime.datetime, gmt_offset: int = 0, dow: bool = True) -> str:
-        """Write a day: "Monday, January 22".
+        """Format a day: "Monday, January 22".
 
-        :param gmt_offset: minutes that local time is behind UTC.
-        :param dow: with the weekday.
+        :param gmt_offset: the offset from local time to UTC, in minutes; positive if local time is behind.
+        :param dow: whether to include the day of the week.
         """
         local = date - datetime.timedelta(minutes=gmt_offset)
         _ = self.translate
@@ -313,7 +325,7 @@ class Locale:
         return self._fill(form, local)
 
     def list(self, parts: Sequence[str]) -> str:
-        """Write a list: "A, B and C"; empty for no parts."""
+        """Format a list: "A, B and C". An empty list gives an empty string."""
         if not parts:
             return ""
         if len(parts) == 1:
@@ -323,14 +335,14 @@ class Locale:
         return self.translate("%(commas)s and %(last)s") % names
 
     def friendly_number(self, value: int) -> str:
-        """Write a whole number with commas between thousands, in English; elsewhere just its digits."""
+        """Format an integer, in English with commas between groups of three digits."""
         return f"{value:,}" if self.code in ("en", "en_US") else str(value)
 
 
 class CSVLocale(Locale):
     """A locale whose translations come from a CSV file.
 
-    :param translations: plural indicator -> message -> translation.
+    :param translations: plural indicator (``singular``, ``plural`` or ``unknown``) -> message -> translation.
     """
 
     def __init__(self, code: str, translations: dict[str, dict[str, str]]) -> None:
@@ -350,7 +362,7 @@ class CSVLocale(Locale):
     def pgettext(
         self, context: str, message: str, plural_message: str | None = None, count: int | None = None
     ) -> str:
-        """CSV files know no contexts: as `translate`."""
+        """Translate a message without its context, which CSV files do not support."""
         if self.translations:
             gen_log.warning("pgettext is not supported by CSVLocale")
         return self.translate(message, plural_message, count)
@@ -377,14 +389,17 @@ class GettextLocale(Locale):
     def pgettext(
         self, context: str, message: str, plural_message: str | None = None, count: int | None = None
     ) -> str:
-        """Translate in a context (xgettext: ``--keyword=pgettext:1c,2 --keyword=pgettext:1c,2,3``)."""
+        """Translate a message in a context.
+
+        The options for xgettext are ``--keyword=pgettext:1c,2 --keyword=pgettext:1c,2,3``.
+        """
         separated = context + CONTEXT_SEPARATOR + message
         if plural_message is None:
             result = self.gettext(separated)
             return message if CONTEXT_SEPARATOR in result else result
         assert count is not None, "a plural message needs a count"
         result = self.ngettext(separated, context + CONTEXT_SEPARATOR + plural_message, count)
-        if CONTEXT_SEPARATOR in result:  # not in the catalogue: it came back as it was
+        if CONTEXT_SEPARATOR in result:  # not in the catalogue, so gettext returned its argument
             return self.ngettext(message, plural_message, count)
         return result
 

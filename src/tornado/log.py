@@ -1,11 +1,11 @@
-"""The three loggers of the package, and a format for them that reads well on a terminal.
+"""The loggers of the package, and a formatter for logs on a terminal.
 
-* ``tornado.access``: a line for each request a server has answered.
-* ``tornado.application``: errors in the program's own code, such as an uncaught exception in a callback.
-* ``tornado.general``: everything else, warnings about peers and about the use of the package among it.
+* ``tornado.access``: one line for each request that a server has handled.
+* ``tornado.application``: errors in the application, such as an uncaught exception in a callback.
+* ``tornado.general``: everything else, including warnings about peers and about the use of the package.
 
-They are ordinary loggers of `logging`; no handler is attached to them. `tornado.options.parse_command_line`
-turns on pretty logging by itself, according to the options of `define_logging_options`.
+They are ordinary `logging` loggers without handlers. `tornado.options.parse_command_line` calls
+`enable_pretty_logging`, which adds handlers according to the options of `define_logging_options`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 
 
 def _optional(name: str) -> ModuleType | None:
-    """A module that is used where it is installed."""
+    """Import an optional module; return None if it is not installed."""
     try:
         found: ModuleType = import_object(name)
     except ImportError:
@@ -44,7 +44,7 @@ def _optional(name: str) -> ModuleType | None:
     return found
 
 
-#: Colors on Unix terminals, and on those of Windows; None where missing.
+#: The modules for colors on Unix and on Windows terminals; None if a module is not installed.
 curses: ModuleType | None = _optional("curses")
 colorama: ModuleType | None = _optional("colorama")
 
@@ -52,16 +52,16 @@ gen_log: logging.Logger = logging.getLogger("tornado.general")
 app_log: logging.Logger = logging.getLogger("tornado.application")
 access_log: logging.Logger = logging.getLogger("tornado.access")
 
-# Control characters: C0 but for the tab, DEL, and C1. On terminals 0x9b starts escape sequences as ESC does.
+# Control characters: C0 except the tab, DEL, and C1. For terminals, 0x9b starts an escape sequence like ESC.
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _C1_CONTROLS = re.compile(r"[\x80-\x9f]")
 
 
 def escape_controls(text: str) -> str:
-    r"""Replace control characters by escapes such as ``\x9b``, for text of a peer that goes into a log.
+    r"""Replace control characters with escapes such as ``\x9b``. Used to log text received from a peer.
 
-    A target, a header value or a file name may hold them, and a line feed would begin what looks
-    like another line. Tabs stay.
+    Request targets, header values and file names may contain control characters; with a line feed, a peer
+    could forge a log line. Tabs are kept.
     """
     return _CONTROLS.sub(_escaped, text)
 
@@ -75,7 +75,7 @@ _RECORDS_NAME_TASKS = sys.version_info >= (3, 12)
 
 
 class _PerThread(threading.local):
-    """What the records of one thread have in common; a thread's number may be another's tomorrow."""
+    """The fields that all records of one thread share. Not keyed by thread ID, because IDs are reused."""
 
     template: dict[str, Any] | None = None
 
@@ -84,11 +84,11 @@ _of_thread = _PerThread()
 
 
 def log_access(level: int, message: str, *args: Any) -> None:
-    """Log to `access_log` what it is enabled for, at half the price of its own methods.
+    """Log to `access_log`, at half the cost of its methods. The caller checks that the level is enabled.
 
-    A server logs a line a request, always from the same place, so that the logging module's search for the
-    caller and most of a record's fields can be spared. Where somebody has changed how records are made, it is
-    ``access_log.log``.
+    A server logs one line per request, always from the same place, so the search for the caller and most
+    fields of a record can be computed once. If the record factory or the logger class has been replaced, this
+    function calls ``access_log.log``.
     """
     if logging.getLogRecordFactory() is not _LogRecord or type(access_log) is not logging.Logger:
         access_log.log(level, message, *args, stacklevel=2)
@@ -113,7 +113,7 @@ def log_access(level: int, message: str, *args: Any) -> None:
 
 
 def _record_template() -> dict[str, Any]:
-    """The fields of a record that are the same for all access lines of this thread, in this process."""
+    """Return the fields that are the same in all access log records of this thread and process."""
     made = access_log.makeRecord(
         access_log.name,
         logging.INFO,
@@ -129,14 +129,14 @@ def _record_template() -> dict[str, Any]:
 
 
 def _task_name() -> str | None:
-    """The name of the task under way, None outside of any."""
-    asyncio = sys.modules.get("asyncio")  # a program without it has no tasks
+    """Return the name of the current task, or None."""
+    asyncio = sys.modules.get("asyncio")  # if it has not been imported, there are no tasks
     if asyncio is None or not getattr(logging, "logAsyncioTasks", True):
         return None
     try:
         name: str = asyncio.current_task().get_name()
     except (RuntimeError, AttributeError):
-        return None  # no loop runs, or no task in it
+        return None  # no running event loop, or no current task
     return name
 
 
@@ -144,7 +144,7 @@ _PLAIN_FORMAT = "%(color)s[%(levelname)1.1s %(asctime)s %(module)s:%(lineno)d]%(
 
 
 def _stderr_supports_color() -> bool:
-    """Whether standard error is a terminal that shows colors."""
+    """Whether standard error is a terminal that supports colors."""
     try:
         if not sys.stderr.isatty():
             return False
@@ -154,12 +154,12 @@ def _stderr_supports_color() -> bool:
                 return True
         return colorama is not None and sys.stderr is getattr(colorama.initialise, "wrapped_stderr", object())
     except Exception:
-        # Whatever is wrong with the terminal, the log has to go on.
+        # An error in the terminal setup must not prevent logging.
         return False
 
 
 def _as_text(message: Any) -> str:
-    """A message as text: bytes as UTF-8 where they are, else as Python would write them."""
+    """Convert a message to text. Bytes are decoded as UTF-8, or shown as their repr if they are not UTF-8."""
     if isinstance(message, bytes):
         try:
             return message.decode()
@@ -169,21 +169,23 @@ def _as_text(message: Any) -> str:
 
 
 class LogFormatter(logging.Formatter):
-    """Short lines, colored on terminals that can, whose messages cannot pass for lines of their own.
+    """A formatter for short lines, colored if the terminal supports it.
 
-    A line break inside a message is followed by four blanks, C1 control characters (0x80 to 0x9f) are
-    escaped, and whatever cannot be formatted is shown with the reason instead of being lost.
+    A message cannot forge a log line: each line break in it is followed by four spaces, and C1 control
+    characters (0x80 to 0x9f) are escaped. If a message cannot be formatted, the line contains the error and
+    the record.
 
-    :arg fmt: the format of a line, with the fields of `logging.LogRecord` and ``color``, ``end_color``.
-    :arg datefmt: the format of ``asctime``, as for `time.strftime`; None for `logging`'s own.
-    :arg style: how `fmt` is written: ``%``, ``{`` or ``$``.
-    :arg color: use colors where standard error is a terminal that has them.
-    :arg colors: level number -> number of a terminal color.
+    :param fmt: the format of a line. Besides the fields of `logging.LogRecord` it may use ``color`` and
+        ``end_color``.
+    :param datefmt: the format of ``asctime``, as for `time.strftime`; None for the default of `logging`.
+    :param style: the style of `fmt`: ``%``, ``{`` or ``$``.
+    :param color: whether to use colors if standard error is a terminal that supports them.
+    :param colors: level number -> terminal color number.
     """
 
     DEFAULT_DATE_FORMAT = "%y%m%d %H:%M:%S"
     DEFAULT_FORMAT = _PLAIN_FORMAT
-    DEFAULT_COLORS = {  # noqa: RUF012 - upstream's type, and nobody should have to write ClassVar in a subclass
+    DEFAULT_COLORS = {  # noqa: RUF012 - upstream's type; subclasses need not write ClassVar
         logging.CRITICAL: 5,  # magenta
         logging.ERROR: 1,  # red
         logging.WARNING: 3,  # yellow
@@ -204,26 +206,26 @@ class LogFormatter(logging.Formatter):
         self._percent_style = style == "%"
         self._colors: dict[int, str] = {}
         self._normal = ""
-        # The formatted time, and the second and the format it holds for.
+        # The cached time: the second, the format and the formatted text.
         self._clock: tuple[float, str | None, str] = (-1.0, None, "")
         if color and _stderr_supports_color():
             self._prepare_colors(colors)
 
     def _prepare_colors(self, colors: dict[int, int]) -> None:
-        """Fill `_colors` (level -> what starts the color) and `_normal` (what ends it)."""
+        """Set `_colors` (level -> sequence that starts its color) and `_normal` (sequence that resets it)."""
         if curses is not None:
-            # The terminal's own sequences; they are bytes, and ASCII whatever the terminal's encoding.
+            # The terminal's sequences are bytes; they are ASCII whatever the terminal's encoding is.
             start = curses.tigetstr("setaf") or curses.tigetstr("setf") or b""
             for level, number in colors.items():
                 self._colors[level] = curses.tparm(start, number).decode("ascii")
             self._normal = (curses.tigetstr("sgr0") or b"").decode("ascii")
         else:
-            # colorama turns the ANSI sequences into what Windows wants.
+            # colorama translates ANSI sequences for Windows.
             self._colors = {level: f"\x1b[2;3{number}m" for level, number in colors.items()}
             self._normal = "\x1b[0m"
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        """The record's time; `datefmt` is evaluated once a second, not once a record."""
+        """Format the time of a record. The result is cached for one second."""
         if datefmt is None:
             return super().formatTime(record)
         created = record.created
@@ -235,11 +237,11 @@ class LogFormatter(logging.Formatter):
         return text
 
     def format(self, record: Any) -> str:
-        """The line, or lines, for a record."""
+        """Format a record as one or more lines."""
         try:
             record.message = _as_text(record.getMessage())
         except Exception as error:
-            # A broken log call must not take down the code that it reports on.
+            # A wrong log call must not raise in the code that logs.
             record.message = f"Bad message ({error!r}): {record.__dict__!r}"
         record.asctime = self.formatTime(record, self.datefmt)
         record.color = self._colors.get(record.levelno, "")
@@ -251,7 +253,7 @@ class LogFormatter(logging.Formatter):
         if record.exc_info and not record.exc_text:
             record.exc_text = self.formatException(record.exc_info)
         if record.exc_text:
-            # The exception's text may hold anything; it goes line by line, the blank ones included.
+            # The exception's text may contain line breaks, which are indented below.
             text = f"{text.rstrip()}\n{record.exc_text}"
         if record.stack_info:
             text = f"{text.rstrip()}\n{self.formatStack(record.stack_info)}"
@@ -263,14 +265,14 @@ class LogFormatter(logging.Formatter):
 
 
 def enable_pretty_logging(options: OptionParser | None = None, logger: logging.Logger | None = None) -> None:
-    """Attach handlers with `LogFormatter` to a logger, as the options say.
+    """Add handlers with a `LogFormatter` to a logger, and set its level, according to the options.
 
-    `tornado.options.parse_command_line` and `parse_config_file` call this by themselves.
+    `tornado.options.parse_command_line` and `parse_config_file` call this function.
 
-    :arg options: an object with the attributes of `define_logging_options`; `tornado.options.options` where
-        it is left out. ``options.logging`` None or ``"none"`` changes nothing at all.
-    :arg logger: the root logger where it is left out.
-    :raises ValueError: for an unknown rotation mode or log level.
+    :param options: an object with the attributes of `define_logging_options`, by default
+        `tornado.options.options`. If ``options.logging`` is None or ``"none"``, nothing is changed.
+    :param logger: the logger to configure, by default the root logger.
+    :raises ValueError: if the rotation mode or the log level is unknown.
     """
     if options is None:
         options = _default_options()
@@ -283,7 +285,7 @@ def enable_pretty_logging(options: OptionParser | None = None, logger: logging.L
         handler = _file_handler(options)
         handler.setFormatter(LogFormatter(color=False))
         logger.addHandler(handler)
-    # Unless told so, do not add a second voice to a program that has set up its own logging.
+    # By default, do not log twice in a program that has configured its own handlers.
     if options.log_to_stderr or (options.log_to_stderr is None and not logger.handlers):
         terminal = logging.StreamHandler()
         terminal.setFormatter(LogFormatter())
@@ -291,18 +293,18 @@ def enable_pretty_logging(options: OptionParser | None = None, logger: logging.L
 
 
 def _level(name: str) -> int:
-    """The number of a log level."""
+    """Return the number of a log level."""
     known = logging.getLevelNamesMapping()
     if name.upper() not in known:
         raise ValueError(
-            f"the logging option should be one of debug, info, warning, error, none, not {name!r}"
+            f"the logging option must be one of debug, info, warning, error or none, got {name!r}"
         )
     return known[name.upper()]
 
 
 def _file_handler(options: Any) -> logging.Handler:
-    """The rotating file handler that the options describe."""
-    # Imported here: the module brings pickle and more, and few programs log to files.
+    """Return the rotating file handler that the options specify."""
+    # Imported here because it imports pickle and other modules, and few programs log to files.
     from logging.handlers import RotatingFileHandler, TimedRotatingFileHandler
 
     mode = options.log_rotate_mode
@@ -321,53 +323,53 @@ def _file_handler(options: Any) -> logging.Handler:
             backupCount=options.log_file_num_backups,
             encoding="utf-8",
         )
-    raise ValueError(f'the log_rotate_mode option should be "size" or "time", not {mode!r}')
+    raise ValueError(f'the log_rotate_mode option must be "size" or "time", got {mode!r}')
 
 
 def define_logging_options(options: OptionParser | None = None) -> None:
-    """Define the options that `enable_pretty_logging` reads, and have it called once they are parsed.
+    """Define the options that `enable_pretty_logging` reads, and call it after the options are parsed.
 
-    :arg options: an `.OptionParser`; the global one, which has them already, where it is left out.
+    :param options: an `.OptionParser`, by default the global one, in which they are already defined.
     """
     parser = _default_options() if options is None else options
     define = parser.define
     define(
         "logging",
         default="info",
-        help="level of the root logger; 'none' leaves Python's logging alone",
+        help="level of the root logger; 'none' leaves Python's logging unchanged",
         metavar="debug|info|warning|error|none",
     )
     define(
         "log_to_stderr",
         type=bool,
         default=None,
-        help="log to standard error, in color where that works; this is the default "
-        "unless --log_file_prefix is given or logging has been set up otherwise",
+        help="log to standard error, in color if the terminal supports it; this is the default "
+        "unless --log_file_prefix is given or the logger already has handlers",
     )
     define(
         "log_file_prefix",
         type=str,
         default=None,
         metavar="PATH",
-        help="log to this file; processes that run side by side each need one of their own",
+        help="log to this file; each of several processes needs a different file",
     )
     define(
-        "log_file_max_size", type=int, default=100 * 1000 * 1000, help="bytes at which a log file is rotated"
+        "log_file_max_size", type=int, default=100 * 1000 * 1000, help="maximum size of a log file in bytes"
     )
-    define("log_file_num_backups", type=int, default=10, help="how many rotated log files are kept")
+    define("log_file_num_backups", type=int, default=10, help="number of rotated log files to keep")
     define(
         "log_rotate_when",
         type=str,
         default="midnight",
         help="unit of time for rotation: S, M, H, D, W0 to W6, or midnight",
     )
-    define("log_rotate_interval", type=int, default=1, help="rotate after so many of these units")
-    define("log_rotate_mode", type=str, default="size", help="what log files are rotated by: size or time")
+    define("log_rotate_interval", type=int, default=1, help="time between rotations, in that unit")
+    define("log_rotate_mode", type=str, default="size", help="rotate log files by size or by time")
     parser.add_parse_callback(lambda: enable_pretty_logging(parser))
 
 
 def _default_options() -> Any:
-    """The global options. They are looked up by name because that module needs this one to be complete."""
+    """Return the global options, looked up by name because `tornado.options` imports this module."""
     return import_object("tornado.options.options")
 
 

@@ -1,19 +1,20 @@
-"""Settings that modules declare and the command line, or a configuration file, provides.
+"""Options that modules define, and that are set on the command line or in a configuration file.
 
-Each module declares what it needs, with `define`, next to the code that uses it::
+Each module defines its options with `define`, next to the code that uses them::
 
     from tornado.options import define, options
 
-    define("port", default=8888, help="where to listen")
-    define("shards", default=["db1:5432"], multiple=True, help="the databases, host:port each")
+    define("port", default=8888, help="port to listen on")
+    define("shards", default=["db1:5432"], multiple=True, help="database servers, as host:port")
 
     pools = [connect(shard) for shard in options.shards]
 
-The main program reads their values with `parse_command_line` (``--port=80 --shards=db1:5432,db2:5432``) or
-`parse_config_file`, after all the modules were imported. Dashes and underscores in names mean the same.
+After it has imported these modules, the main program calls `parse_command_line`
+(``--port=80 --shards=db1:5432,db2:5432``) or `parse_config_file`. Dashes and underscores in names are
+equivalent.
 
-`options` is the parser that the functions of this module work with; make an `OptionParser` for a set of
-your own.
+The functions of this module use one global `OptionParser`, `options`. Create another `OptionParser` for a
+separate set of options.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import Any, TextIO
 
 from tornado._reexports import reexport
 from tornado.log import define_logging_options
-from tornado.log import enable_pretty_logging as enable_pretty_logging  # where it was before Tornado 3
+from tornado.log import enable_pretty_logging as enable_pretty_logging  # Tornado 2 defined it in this module
 from tornado.util import exec_in
 
 __all__ = [
@@ -47,15 +48,15 @@ __all__ = [
 
 
 class Error(Exception):
-    """A name or value that the options do not allow, or an option that is declared twice."""
+    """An unknown option, an invalid value, or an option that is defined twice."""
 
 
 class _BadValueError(Error, ValueError):
-    """A value that is not of its option's type; programs written for the bare ``int()`` catch ValueError."""
+    """A value of the wrong type. Also a ValueError, which programs catch because upstream raises it."""
 
 
 class _Option:
-    """One option: its declaration and its value."""
+    """One option: its definition and its value."""
 
     UNSET = object()
 
@@ -72,7 +73,7 @@ class _Option:
         callback: Callable[[Any], None] | None = None,
     ) -> None:
         if type is None:
-            raise ValueError(f"option {name!r} has no type")
+            raise ValueError(f"option {name!r}: type must not be None")
         self.name, self.type, self.multiple = name, type, multiple
         self.help, self.metavar = help, metavar
         self.file_name, self.group_name = file_name, group_name
@@ -81,11 +82,11 @@ class _Option:
         self._value: Any = self.UNSET
 
     def value(self) -> Any:
-        """What was set, else the default."""
+        """Return the value that was set, or the default."""
         return self.default if self._value is self.UNSET else self._value
 
     def parse(self, value: str) -> Any:
-        """Set the option from text and return its new value."""
+        """Parse text, set the option and return its new value."""
         if not self.multiple:
             self._store(self._parse_one(value))
         elif issubclass(self.type, numbers.Integral):
@@ -95,19 +96,19 @@ class _Option:
         return self.value()
 
     def set(self, value: Any) -> None:
-        """Set the option from a value that is of its type already."""
+        """Set the option to a value, which must be of the option's type."""
         if self.multiple:
             wrong = not isinstance(value, list) or any(
                 not isinstance(item, self.type) for item in value if item is not None
             )
             if wrong:
                 raise _BadValueError(
-                    f"Option {self.name!r} takes a list of {self.type.__name__}, not {value!r:.100}"
+                    f"Option {self.name!r} takes a list of {self.type.__name__}, got {value!r:.100}"
                 )
         elif value is not None and not isinstance(value, self.type):
             raise _BadValueError(
                 f"Option {self.name!r} takes a value of type {self.type.__name__}, "
-                f"not {type(value).__name__}: {value!r:.100}"
+                f"got {type(value).__name__}: {value!r:.100}"
             )
         self._store(value)
 
@@ -117,17 +118,17 @@ class _Option:
             self.callback(value)
 
     def _parse_one(self, text: str) -> Any:
-        """Text as a value of the option's type."""
+        """Convert text to the option's type."""
         parser = _PARSERS.get(self.type, self.type)
         try:
             return parser(text)
         except (ValueError, TypeError, OverflowError) as error:
             raise _BadValueError(
-                f"Option {self.name!r} takes a value of type {self.type.__name__}, not {text!r:.100}: {error}"
+                f"Option {self.name!r} takes a value of type {self.type.__name__}, got {text!r:.100}: {error}"
             ) from error
 
     def _parse_range(self, text: str) -> Iterable[Any]:
-        """An integer, or several as ``first:last``, both included."""
+        """Parse an integer, or an inclusive range of integers written ``first:last``."""
         first_text, _, last_text = text.partition(":")
         first = self._parse_one(first_text)
         last = self._parse_one(last_text) if last_text else first
@@ -141,8 +142,8 @@ _DATETIME_FORMATS = (
     *(f"{day}{clock}" for day in ("%Y-%m-%d ", "%Y-%m-%dT", "%Y%m%d ") for clock in _CLOCK_FORMATS),
     "%Y-%m-%d",
     "%Y%m%d",
-    *_CLOCK_FORMATS,  # on the first of January 1900, as strptime has it
-    "%a %b %d %H:%M:%S %Y",  # what time.ctime() writes
+    *_CLOCK_FORMATS,  # the date is 1900-01-01, as in strptime
+    "%a %b %d %H:%M:%S %Y",  # the format of time.ctime()
 )
 
 
@@ -152,7 +153,7 @@ def _parse_datetime(text: str) -> datetime.datetime:
             return datetime.datetime.strptime(text, layout)
         except ValueError:
             continue
-    raise ValueError("Unrecognized date/time format; write it like 2025-01-31 12:00")
+    raise ValueError("Unrecognized date/time format; expected a format such as 2025-01-31 12:00")
 
 
 _UNITS = {
@@ -175,7 +176,7 @@ def _parse_timedelta(text: str) -> datetime.timedelta:
         part = _DURATION_PART.match(text, position)
         unit = _UNIT_OF.get(part[2].lower()) if part else None
         if part is None or unit is None:
-            raise ValueError("a duration is written like 90, 1.5h or 1d 30min (units w d h m s ms us)")
+            raise ValueError("expected a duration such as 90, 1.5h or 1d 30min (units: w d h m s ms us)")
         total += datetime.timedelta(**{unit: float(part[1])})
         position = part.end()
     return total
@@ -185,7 +186,7 @@ def _parse_bool(text: str) -> bool:
     return text.lower() not in ("false", "0", "f")
 
 
-#: How text becomes a value, for the types whose constructor does not do it.
+#: Parsers for the types whose constructor does not parse text.
 _PARSERS: dict[type, Callable[[str], Any]] = {
     datetime.datetime: _parse_datetime,
     datetime.timedelta: _parse_timedelta,
@@ -198,12 +199,12 @@ _PARSERS: dict[type, Callable[[str], Any]] = {
 
 
 def _normalize(name: str) -> str:
-    """The key of an option: ``log_file_prefix`` and ``log-file-prefix`` are the same one."""
+    """Return the key of an option: ``log_file_prefix`` and ``log-file-prefix`` are equivalent."""
     return name.replace("_", "-")
 
 
 def _calling_file(own_names: tuple[str, ...]) -> str:
-    """The source file that called `define`: the module's function of that name is only a way there."""
+    """Return the source file of the call to `define`, skipping the functions of this module."""
     frame: types.FrameType | None = sys._getframe(2)
     while frame is not None:
         code = frame.f_code
@@ -216,12 +217,12 @@ def _calling_file(own_names: tuple[str, ...]) -> str:
 class OptionParser:
     """A set of options.
 
-    Their values are attributes, and items: ``options.port`` and ``options["port"]`` are the same, to read
-    and to set. Setting a name that was not declared raises `AttributeError`, a value of the wrong type
-    `Error`.
+    The values are available as attributes and as items: ``options.port`` and ``options["port"]`` are
+    equivalent and can be read and set. Using a name that is not defined raises `AttributeError`; setting a
+    value of the wrong type raises `Error`.
     """
 
-    # Attributes are options, so the parser's own state has to go past __setattr__.
+    # Attributes are options, so the state of the parser is set without __setattr__.
     _options: dict[str, _Option]
     _parse_callbacks: list[Callable[[], None]]
 
@@ -243,14 +244,14 @@ class OptionParser:
         return option
 
     def _suggestion(self, name: str) -> str:
-        """The end of a message about an unknown name: what may have been meant."""
+        """Return the suggestion to append to a message about an unknown name; may be empty."""
         near = difflib.get_close_matches(_normalize(str(name)), self._options, n=3)
         return f" (did you mean {' or '.join('--' + key for key in near)}?)" if near else ""
 
     def __getattr__(self, name: str) -> Any:
-        """The value of an option."""
+        """Return the value of an option."""
         if name.startswith("__"):
-            # Python asks for such names when it copies or inspects an object.
+            # Python looks up such names when it copies or inspects an object.
             raise AttributeError(name)
         return self._find(name).value()
 
@@ -259,15 +260,15 @@ class OptionParser:
         self._find(name).set(value)
 
     def __iter__(self) -> Iterator[str]:
-        """The names, as they were declared."""
+        """Iterate over the names of the options, spelled as in their definitions."""
         return (option.name for option in self._options.values())
 
     def __contains__(self, name: str) -> bool:
-        """Whether there is an option of this name."""
+        """Whether an option with this name is defined."""
         return _normalize(name) in self._options
 
     def __getitem__(self, name: str) -> Any:
-        """The value of an option."""
+        """Return the value of an option."""
         return self._find(name).value()
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -275,19 +276,19 @@ class OptionParser:
         self._find(name).set(value)
 
     def items(self) -> Iterable[tuple[str, Any]]:
-        """All options, as a list of ``(name, value)``."""
+        """Return all options as a list of ``(name, value)``."""
         return [(option.name, option.value()) for option in self._options.values()]
 
     def groups(self) -> set[str]:
-        """The names of the groups; an option's is the file that declared it, where none was given."""
+        """Return the names of the groups. The default group of an option is the file that defines it."""
         return {option.group_name or "" for option in self._options.values()}
 
     def group_dict(self, group: str) -> dict[str, Any]:
-        """Names and values of a group's options, for handing them on::
+        """Return the names and values of the options in a group::
 
             application = Application(handlers, **options.group_dict("application"))
 
-        An empty or missing group means all of them.
+        :param group: the name of the group; an empty name selects all options.
         """
         return {
             option.name: option.value()
@@ -296,7 +297,7 @@ class OptionParser:
         }
 
     def as_dict(self) -> dict[str, Any]:
-        """Names and values of all options."""
+        """Return the names and values of all options."""
         return dict(self.items())
 
     def define(
@@ -310,20 +311,21 @@ class OptionParser:
         group: str | None = None,
         callback: Callable[[Any], None] | None = None,
     ) -> None:
-        """Declare an option.
+        """Define an option.
 
-        :arg default: its value as long as none is set.
-        :arg type: what text is turned into: `str`, `int`, `float`, `bool`, `datetime.datetime`,
-            `datetime.timedelta` (``1d 2h``), or anything that can be called with a string. The type of the
-            default where it is left out, else `str`.
-        :arg help: what it does, for ``--help``.
-        :arg metavar: a word for the value, for ``--help``: ``--name=METAVAR``.
-        :arg multiple: take several values, comma-separated; the value is a list. Integers may be ranges:
-            ``1,5:8`` gives ``[1, 5, 6, 7, 8]``.
-        :arg group: the heading it comes under in ``--help``; the file that declares it where it is left out.
-        :arg callback: called with the new value whenever it is set. For an option that names a configuration
-            file: ``callback=lambda path: options.parse_config_file(path, final=False)``.
-        :raises Error: where the name is taken.
+        :param default: the value if none is set.
+        :param type: the type to convert text to: `str`, `int`, `float`, `bool`, `datetime.datetime`,
+            `datetime.timedelta` (``1d 2h``), or another class that can be called with a string. By default
+            the type of `default`, or `str` if `default` is None or `multiple` is true.
+        :param help: the description shown by ``--help``.
+        :param metavar: a placeholder for the value, shown by ``--help``: ``--name=METAVAR``.
+        :param multiple: whether the option takes several values, separated by commas; its value is a list.
+            Integers may be given as ranges: ``1,5:8`` means ``[1, 5, 6, 7, 8]``.
+        :param group: the heading of the option in ``--help``, by default the file that defines the option.
+        :param callback: a function to call with the new value each time the option is set. For an option
+            that names a configuration file:
+            ``callback=lambda path: options.parse_config_file(path, final=False)``.
+        :raises Error: if an option with this name is already defined.
         """
         key = _normalize(name)
         if key in self._options:
@@ -346,13 +348,13 @@ class OptionParser:
     def parse_command_line(self, args: list[str] | None = None, final: bool = True) -> list[str]:
         """Set options from a command line.
 
-        Options are ``--name=value``; a bool needs no value. The first argument that is not an option ends
-        them, and so does ``--``.
+        Options have the form ``--name=value``; the value of a bool may be omitted. Parsing stops at ``--`` or
+        at the first argument that is not an option.
 
-        :arg args: the command line, program name first; `sys.argv` where it is left out.
-        :arg final: run the parse callbacks; False where more is to be parsed.
+        :param args: the command line, with the program name first; by default `sys.argv`.
+        :param final: whether to run the parse callbacks. Pass False if more sources will be parsed.
         :returns: the arguments that follow the options.
-        :raises Error: for an unknown option or a value that does not fit.
+        :raises Error: if an option is unknown or a value is invalid.
         """
         remaining = list(sys.argv if args is None else args)[1:]
         while remaining and remaining[0].startswith("-"):
@@ -365,7 +367,7 @@ class OptionParser:
         return remaining
 
     def _parse_argument(self, argument: str) -> None:
-        """Set the option that one argument of the command line gives."""
+        """Set an option from one argument of the command line."""
         name, equals, value = argument.lstrip("-").partition("=")
         key = _normalize(name)
         option = self._options.get(key)
@@ -379,14 +381,15 @@ class OptionParser:
         option.parse(value)
 
     def parse_config_file(self, path: str | os.PathLike[str], final: bool = True) -> None:
-        """Set options from a file of Python code: its global names that are options.
+        """Run a file of Python code and set the options that it assigns to as global variables.
 
-        ``port = 80`` sets ``port``. A string is parsed as on the command line where the option is not itself
-        a string; `multiple` options take a list or such a string. Other names are ignored. The file is UTF-8,
-        and has its own path in ``__file__``.
+        ``port = 80`` sets ``port``. If the option is not a `str`, a string is parsed as on the command line.
+        A `multiple` option takes a list or such a string. Other global variables are ignored. The file must
+        be UTF-8; ``__file__`` contains its path.
 
-        :arg final: run the parse callbacks; False where more is to be parsed.
-        :raises Error: for a value that does not fit.
+        :param path: the path of the file.
+        :param final: whether to run the parse callbacks. Pass False if more sources will be parsed.
+        :raises Error: if a value is invalid.
         """
         full_path = os.path.abspath(path)
         names: dict[str, Any] = {"__file__": full_path}
@@ -403,7 +406,7 @@ class OptionParser:
         if option.multiple and not isinstance(value, (list, str)):
             raise _BadValueError(
                 f"Option {option.name!r} is required to be a list of {option.type.__name__} "
-                f"or a comma-separated string, not {value!r:.100}"
+                f"or a comma-separated string, got {value!r:.100}"
             )
         if type(value) is str and (option.multiple or option.type is not str):
             option.parse(value)
@@ -411,9 +414,9 @@ class OptionParser:
             option.set(value)
 
     def print_help(self, file: TextIO | None = None) -> None:
-        """Write all options, by group, with their help and defaults.
+        """Print all options by group, with their help and defaults.
 
-        :arg file: where to; standard error where it is left out.
+        :param file: the file to write to, by default standard error.
         """
         out = sys.stderr if file is None else file
         groups: dict[str, list[_Option]] = {}
@@ -434,16 +437,16 @@ class OptionParser:
         sys.exit(0)
 
     def add_parse_callback(self, callback: Callable[[], None]) -> None:
-        """Have a function called, without arguments, when the options are parsed."""
+        """Add a function to call, without arguments, after the options are parsed."""
         self._parse_callbacks.append(callback)
 
     def run_parse_callbacks(self) -> None:
-        """Call the parse callbacks, in the order they were added."""
+        """Call the parse callbacks in the order in which they were added."""
         for function in self._parse_callbacks:
             function()
 
     def mockable(self) -> _Mockable:
-        """A stand-in for the parser that `unittest.mock.patch.object` can work on::
+        """Return a wrapper of the parser for use with `unittest.mock.patch.object`::
 
         with mock.patch.object(options.mockable(), "name", value):
             assert options.name == value
@@ -456,24 +459,24 @@ _HELP_WIDTH = 79
 
 
 def _help_lines(option: _Option) -> list[str]:
-    """An option in the help text: its name on the left, what it does on the right."""
+    """Return the lines of the help text for an option: the name on the left, the help on the right."""
     key = _normalize(option.name)
     left = f"  --{key}={option.metavar}" if option.metavar else f"  --{key}"
     text = option.help or ""
     if option.default is not None and option.default != "":
         text = f"{text} (default {option.default})".lstrip()
     right = textwrap.wrap(text, _HELP_WIDTH - _HELP_COLUMN)
-    # A long name gets a line of its own.
+    # The help of an option with a long name starts on the next line.
     fits = len(left) < _HELP_COLUMN - 1
     first = f"{left:<{_HELP_COLUMN}}{right.pop(0)}" if fits and right else left
     return [first, *(" " * _HELP_COLUMN + line for line in right)]
 
 
 class _Mockable:
-    """Forwards attributes to a parser, and takes a deletion for the wish to undo the last change.
+    """A wrapper that forwards attributes to a parser. Deleting an attribute restores its previous value.
 
-    `unittest.mock.patch` ends by deleting an attribute that it did not find in ``__dict__`` before, and sets
-    it again only where that does not help.
+    At the end of a patch, `unittest.mock.patch` deletes an attribute that was not in ``__dict__`` before, and
+    sets the old value only if the attribute is missing afterwards.
     """
 
     def __init__(self, parser: OptionParser) -> None:
@@ -485,7 +488,7 @@ class _Mockable:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self._before:
-            raise ValueError(f"option {name!r} is mocked already, and one stand-in cannot mock it twice")
+            raise ValueError(f"option {name!r} is already mocked; call mockable() again for a nested patch")
         self._before[name] = getattr(self._parser, name)
         setattr(self._parser, name, value)
 
@@ -493,7 +496,7 @@ class _Mockable:
         setattr(self._parser, name, self._before.pop(name))
 
 
-#: The options that the functions of this module work with.
+#: The global options, used by the functions of this module.
 options: OptionParser = OptionParser()
 
 
@@ -507,27 +510,27 @@ def define(
     group: str | None = None,
     callback: Callable[[Any], None] | None = None,
 ) -> None:
-    """Declare an option of the global parser; see `OptionParser.define`."""
+    """Define an option of the global parser; see `OptionParser.define`."""
     options.define(name, default, type, help, metavar, multiple, group, callback)
 
 
 def parse_command_line(args: list[str] | None = None, final: bool = True) -> list[str]:
-    """Set global options from the command line; see `OptionParser.parse_command_line`."""
+    """Set the global options from the command line; see `OptionParser.parse_command_line`."""
     return options.parse_command_line(args, final=final)
 
 
 def parse_config_file(path: str | os.PathLike[str], final: bool = True) -> None:
-    """Set global options from a file; see `OptionParser.parse_config_file`."""
+    """Set the global options from a file; see `OptionParser.parse_config_file`."""
     options.parse_config_file(path, final=final)
 
 
 def print_help(file: TextIO | None = None) -> None:
-    """Write the help text of the global options; see `OptionParser.print_help`."""
+    """Print the help of the global options; see `OptionParser.print_help`."""
     options.print_help(file)
 
 
 def add_parse_callback(callback: Callable[[], None]) -> None:
-    """Have a function called when the global options are parsed."""
+    """Add a function to call after the global options are parsed."""
     options.add_parse_callback(callback)
 
 

@@ -1,9 +1,9 @@
-"""From a request to whom it is for.
+"""Request routing.
 
-A router is told of a request's head and returns the delegate that is told of the rest. `RuleRouter` keeps
-a list of rules, each a `Matcher` with a target; the first rule that matches wins. A target is another
-router, any `.HTTPServerConnectionDelegate`, or a function of the request; `tornado.web.Application` adds
-request handlers::
+A router receives the head of a request and returns the delegate that handles the request. A `RuleRouter` has
+a list of rules, each with a `Matcher` and a target, and selects the first rule that matches. A target is
+another router, any `.HTTPServerConnectionDelegate`, or a function that takes the request;
+`tornado.web.Application` also accepts request handlers::
 
     router = RuleRouter([
         Rule(HostMatches("api.example.com"), RuleRouter([("/users/([0-9]+)", user)])),
@@ -11,15 +11,15 @@ request handlers::
     ])
     HTTPServer(router).listen(8888)
 
-`ReversibleRouter` also goes the other way, from a rule's name to a path.
+A `ReversibleRouter` can also construct the path of a rule from its name.
 
-How rules are found
-    Rules of plain paths are looked up in a dictionary, patterns by the plain text they begin with, so
-    that the number of rules hardly matters. All other matchers are asked one by one, in their turn; the
-    order of the list is what counts, whatever the kind of rule. A list of rules may be changed, or
-    replaced, at any time: that counts from the next request on.
+Lookup
+    Rules for literal paths are found in a dictionary, and patterns by the literal text at their beginning and
+    end, so the cost hardly depends on the number of rules. All other matchers are called one by one. The
+    first matching rule in the order of the list wins, whatever its kind. The list of rules may be modified or
+    replaced at any time; the change takes effect with the next request.
 
-The file is longer than the house allows because it is one public module whose classes subclass one another.
+This file exceeds the usual length because it is one public module whose classes inherit from one another.
 """
 
 from __future__ import annotations
@@ -53,37 +53,40 @@ __all__ = [
 
 
 class Router(httputil.HTTPServerConnectionDelegate):
-    """Finds the delegate for each request; subclasses define `find_handler`."""
+    """Base class of routers. Subclasses define `find_handler`, which returns the delegate for a request."""
 
     def find_handler(
         self, request: httputil.HTTPServerRequest, **kwargs: Any
     ) -> httputil.HTTPMessageDelegate | None:
-        """Whom to tell of a request.
+        """Return the delegate that handles a request.
 
-        :arg request: the request, of which only the head has come.
-        :arg kwargs: what the rule that led here has to say.
-        :returns: None where this router knows nobody; the request is then answered with 404, or another
-            rule is tried.
+        :param request: the request; its body has not been received yet.
+        :param kwargs: the arguments from the rule that has this router as its target.
+        :returns: None if no route matches. The calling router then tries its next rule; without one, the
+            response is 404.
         """
-        raise NotImplementedError(f"{type(self).__qualname__} has to define find_handler()")
+        raise NotImplementedError(f"{type(self).__qualname__} must define find_handler()")
 
     def start_request(
         self, server_conn: object, request_conn: httputil.HTTPConnection
     ) -> httputil.HTTPMessageDelegate:
-        """A delegate that waits for the head, and then gives way to the one that `find_handler` names."""
+        """Return a delegate that receives the head, calls `find_handler` and forwards to its result."""
         return _RoutingDelegate(self, server_conn, request_conn)
 
 
 class ReversibleRouter(Router):
-    """A router that knows the paths of its rules by their names."""
+    """Base class of routers that can construct the path of a named rule."""
 
     def reverse_url(self, name: str, *args: Any) -> str | None:
-        """The path of a named rule, its groups replaced by `args`; None where there is none of that name."""
-        raise NotImplementedError(f"{type(self).__qualname__} has to define reverse_url()")
+        """Return the path of a named rule, with its groups replaced by `args`.
+
+        :returns: None if no rule has this name.
+        """
+        raise NotImplementedError(f"{type(self).__qualname__} must define reverse_url()")
 
 
 class _RoutingDelegate(httputil.HTTPMessageDelegate):
-    """Stands in for a request's delegate until the head has come."""
+    """A delegate that selects the actual delegate when it receives the head, and forwards to it."""
 
     def __init__(self, router: Router, server_conn: object, request_conn: httputil.HTTPConnection) -> None:
         self.router, self.server_conn, self.request_conn = router, server_conn, request_conn
@@ -114,17 +117,17 @@ class _RoutingDelegate(httputil.HTTPMessageDelegate):
 
     def finish(self) -> None:
         assert self.delegate is not None
-        # A delegate may return something to await, as those of tornado.web do.
+        # A delegate may return an awaitable; those of tornado.web do.
         return self.delegate.finish()
 
     def on_connection_close(self) -> None:
-        # The connection may be gone before the head has come.
+        # The connection may close before the head is complete.
         if self.delegate is not None:
             self.delegate.on_connection_close()
 
 
 class _NotFoundDelegate(httputil.HTTPMessageDelegate):
-    """Answers 404."""
+    """A delegate that responds with 404."""
 
     def __init__(self, connection: httputil.HTTPConnection) -> None:
         self.connection = connection
@@ -136,7 +139,7 @@ class _NotFoundDelegate(httputil.HTTPMessageDelegate):
 
 
 class _CallableDelegate(httputil.HTTPMessageDelegate):
-    """Collects a request and calls a function with it."""
+    """A delegate that buffers the body and calls a function with the complete request."""
 
     def __init__(
         self, function: Callable[[httputil.HTTPServerRequest], object], request: httputil.HTTPServerRequest
@@ -157,19 +160,19 @@ class _CallableDelegate(httputil.HTTPMessageDelegate):
 
 
 class Matcher:
-    """Says whether a request is one for its rule; subclasses define `match`."""
+    """Base class of matchers, which decide whether a rule applies to a request. Subclasses define `match`."""
 
     def match(self, request: httputil.HTTPServerRequest) -> dict[str, Any] | None:
-        """Look at a request.
+        """Match a request.
 
-        :returns: None where it does not match. Else arguments for whom the rule leads to: ``path_args`` and
-            ``path_kwargs`` go to a handler's method, all of them to a router's `Router.find_handler`. The
-            dictionary is the caller's to change.
+        :returns: None if the request does not match, otherwise a dictionary of arguments for the target. A
+            request handler's method receives ``path_args`` and ``path_kwargs``; a router receives all of them
+            in `Router.find_handler`. The caller may modify the dictionary.
         """
-        raise NotImplementedError(f"{type(self).__qualname__} has to define match()")
+        raise NotImplementedError(f"{type(self).__qualname__} must define match()")
 
     def reverse(self, *args: Any) -> str | None:
-        """The path that matches and has these arguments, None where that cannot be told."""
+        """Return a path that matches, with these arguments; None if it cannot be constructed."""
         return None
 
 
@@ -177,30 +180,30 @@ class AnyMatches(Matcher):
     """Matches every request."""
 
     def match(self, request: httputil.HTTPServerRequest) -> dict[str, Any] | None:
-        """Always ``{}``."""
+        """Return ``{}``."""
         return {}
 
 
 class HostMatches(Matcher):
-    """Matches requests for certain hosts.
+    """Matches requests by their host name.
 
-    :arg host_pattern: a regular expression for the whole host name, without a port; a compiled one may match
-        the beginning alone.
+    :param host_pattern: a regular expression for the host name without a port. A string must match the whole
+        name; a compiled pattern may match only its beginning.
     """
 
     def __init__(self, host_pattern: str | Pattern[str]) -> None:
         self.host_pattern: Pattern[str] = _whole(host_pattern)
 
     def match(self, request: httputil.HTTPServerRequest) -> dict[str, Any] | None:
-        """``{}`` where the host matches."""
+        """Return ``{}`` if the host matches."""
         return {} if self.host_pattern.match(request.host_name) else None
 
 
 class DefaultHostMatches(Matcher):
-    """Matches whatever the host, where the application's ``default_host`` matches, except behind a proxy.
+    """Matches all requests that did not come through a proxy, if the ``default_host`` matches.
 
-    :arg application: an object with a ``default_host``.
-    :arg host_pattern: a compiled regular expression.
+    :param application: an object with the attribute ``default_host``.
+    :param host_pattern: a compiled regular expression for the default host.
     """
 
     def __init__(self, application: Any, host_pattern: Pattern[str]) -> None:
@@ -208,7 +211,7 @@ class DefaultHostMatches(Matcher):
         self.host_pattern: Pattern[str] = host_pattern
 
     def match(self, request: httputil.HTTPServerRequest) -> dict[str, Any] | None:
-        """``{}`` where the default host matches and the request did not come through a proxy."""
+        """Return ``{}`` if the default host matches and the request has no field ``X-Real-Ip``."""
         if "X-Real-Ip" in request.headers or not self.host_pattern.match(self.application.default_host):
             return None
         return {}
@@ -217,17 +220,17 @@ class DefaultHostMatches(Matcher):
 class PathMatches(Matcher):
     """Matches requests by their path.
 
-    :arg path_pattern: a regular expression for the whole path; a compiled one may match the beginning alone.
-        What its groups match is percent-decoded, to bytes, and passed on: as ``path_kwargs`` where all
-        have names, as ``path_args`` where none has one.
-    :raises ValueError: where some groups have names and some do not.
+    :param path_pattern: a regular expression for the path. A string must match the whole path; a compiled
+        pattern may match only its beginning. The text of each group is percent-decoded to bytes and passed to
+        the target, in ``path_kwargs`` if the groups are named, in ``path_args`` if they are not.
+    :raises ValueError: if some groups are named and others are not.
     """
 
     def __init__(self, path_pattern: str | Pattern[str]) -> None:
         self.regex: Pattern[str] = _whole(path_pattern)
         if self.regex.groupindex and len(self.regex.groupindex) != self.regex.groups:
             raise _MixedGroupsError(
-                f"in {self.regex.pattern!r} some groups have names and others have not: name all or none"
+                f"{self.regex.pattern!r} has both named and unnamed groups: name all of them or none"
             )
         self._pieces = _text_between_groups(self.regex)
 
@@ -237,23 +240,23 @@ class PathMatches(Matcher):
         super().__setattr__(name, value)
 
     def match(self, request: httputil.HTTPServerRequest) -> dict[str, Any] | None:
-        """What the groups matched, ``{}`` where there are none."""
+        """Return the arguments from the groups, ``{}`` if the pattern has none."""
         found = self.regex.match(request.path)
         return None if found is None else _arguments(self.regex, found)
 
     def reverse(self, *args: Any) -> str | None:
-        """The path with its groups replaced by the arguments, percent-encoded.
+        """Return the path with its groups replaced by the percent-encoded arguments.
 
-        :raises ValueError: where the pattern is too complicated for that.
+        :raises ValueError: if the pattern is not plain text with groups.
         """
         if self._pieces is None:
             raise ValueError(f"Cannot reverse url regex {self.regex.pattern}")
         if len(args) != len(self._pieces) - 1:
-            # AssertionError is what programs have always been given here.
+            # Upstream raises AssertionError here.
             wanted = len(self._pieces) - 1
             raise AssertionError(
                 f"required number of arguments not found: "
-                f"{self.regex.pattern!r} takes {wanted}, not {len(args)}"
+                f"{self.regex.pattern!r} takes {wanted}, got {len(args)}"
             )
         output = self._pieces[0]
         for value, piece in zip(args, self._pieces[1:], strict=True):
@@ -262,7 +265,7 @@ class PathMatches(Matcher):
         return output
 
     def _find_groups(self) -> tuple[str, int] | tuple[None, None]:
-        """The path as a ``%`` template of its groups, and their number: OpenTelemetry names routes by it."""
+        """Return the path as a ``%`` template, and the number of groups. OpenTelemetry calls this method."""
         if self._pieces is None:
             return None, None
         count = len(self._pieces) - 1
@@ -276,14 +279,14 @@ class _MixedGroupsError(ValueError, AssertionError):
 
 
 def _whole(pattern: str | Pattern[str]) -> Pattern[str]:
-    """A compiled pattern; one that is given as text has to match to the end."""
+    """Compile a pattern so that it must match to the end; return a compiled pattern unchanged."""
     if not isinstance(pattern, str):
         return pattern
     return re.compile(pattern if pattern.endswith("$") else pattern + "$")
 
 
 def _arguments(regex: Pattern[str], found: re.Match[str]) -> dict[str, Any]:
-    """What `PathMatches.match` returns for a match."""
+    """Return the arguments for a match, as `PathMatches.match` does."""
     if not regex.groups:
         return {}
     if regex.groupindex:
@@ -299,10 +302,10 @@ def _decoded(text: str | None) -> bytes | None:
 
 
 def _text_between_groups(regex: Pattern[str]) -> list[str] | None:
-    """The plain text before, between and behind a pattern's groups, None where that is not all there is."""
+    """Return the text before, between and after a pattern's groups; None if this is not literal text."""
     pattern = regex.pattern.removeprefix("^").removesuffix("$")
     if pattern.count("(") != regex.groups:
-        return None  # an escaped parenthesis, or a group that captures nothing
+        return None  # an escaped parenthesis, or a non-capturing group
     pieces, depth = [""], 0
     for part in re.split(r"([()])", pattern):
         if part == "(":
@@ -315,24 +318,24 @@ def _text_between_groups(regex: Pattern[str]) -> list[str] | None:
             try:
                 pieces[-1] += re_unescape(part)
             except ValueError:
-                return None  # a class such as \d has no text of its own
+                return None  # a character class such as \d
     return pieces
 
 
 # --- rules ---
 
-# How often a rule that was made already was given another matcher, or a matcher another pattern.
+# Counts the changes to existing rules and matchers: a rule's matcher or a matcher's pattern was replaced.
 _changes = [0]
 
 
 class Rule:
     """A matcher and its target.
 
-    :arg matcher: which requests it is for.
-    :arg target: whom they go to: a router, a connection delegate, a function of the request, or what else the
-        router understands (request handlers, for `tornado.web.Application`); a string is a dotted name.
-    :arg target_kwargs: passed on to the target, if it takes such.
-    :arg name: for `ReversibleRouter.reverse_url`.
+    :param matcher: decides which requests the rule applies to.
+    :param target: a router, a connection delegate, a function that takes the request, or another object that
+        the router accepts (`tornado.web.Application` accepts request handlers). A string is a dotted name.
+    :param target_kwargs: additional arguments for the target, such as those of a handler's ``initialize``.
+    :param name: the name for `ReversibleRouter.reverse_url`.
     """
 
     def __init__(
@@ -348,17 +351,17 @@ class Rule:
         self.target_kwargs: dict[str, Any] = target_kwargs or {}
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # Not by __dict__: an object whose dictionary has been asked for is read more slowly ever after.
+        # Not `in self.__dict__`: accessing it makes later attribute reads of the object slower.
         if name == "matcher" and hasattr(self, "matcher"):
             _changes[0] += 1
         super().__setattr__(name, value)
 
     def reverse(self, *args: Any) -> str | None:
-        """The path with these arguments; see `Matcher.reverse`."""
+        """Return the path with these arguments; see `Matcher.reverse`."""
         return self.matcher.reverse(*args)
 
     def __repr__(self) -> str:
-        """The rule as it could be written."""
+        """Return the rule in the form of a constructor call."""
         return (
             f"{type(self).__name__}({self.matcher!r}, {self.target}, "
             f"kwargs={self.target_kwargs!r}, name={self.name!r})"
@@ -366,12 +369,12 @@ class Rule:
 
 
 class URLSpec(Rule):
-    """A rule for a path, and a request handler; `tornado.web.url` is another name of it.
+    """A rule that maps a path to a request handler; also available as `tornado.web.url`.
 
-    :arg pattern: as for `PathMatches`.
-    :arg handler: a `.RequestHandler` class, or its dotted name.
-    :arg kwargs: the arguments of its ``initialize``.
-    :arg name: for `ReversibleRouter.reverse_url`.
+    :param pattern: the pattern for `PathMatches`.
+    :param handler: a `.RequestHandler` class, or its dotted name.
+    :param kwargs: the arguments for the handler's ``initialize``.
+    :param name: the name for `ReversibleRouter.reverse_url`.
     """
 
     def __init__(
@@ -388,14 +391,14 @@ class URLSpec(Rule):
         self.regex: Pattern[str] = path.regex
 
     def __repr__(self) -> str:
-        """The rule as it could be written."""
+        """Return the rule in the form of a constructor call."""
         return (
             f"{type(self).__name__}({self.regex.pattern!r}, {self.handler_class}, "
             f"kwargs={self.kwargs!r}, name={self.name!r})"
         )
 
 
-#: What `RuleRouter.add_rules` takes.
+#: The type of the argument of `RuleRouter.add_rules`.
 _RuleList: TypeAlias = Sequence[
     Rule
     | list[Any]
@@ -408,25 +411,25 @@ _FORMS = "(pattern, target), (pattern, target, kwargs), (pattern, target, kwargs
 
 
 def _as_rule(entry: Any) -> Rule:
-    """An entry of a list of rules as a rule.
+    """Convert an entry of a list of rules to a `Rule`.
 
-    :raises TypeError: for what is none; the message shows the entry, and what it should look like.
+    :raises TypeError: if it is not a valid entry; the message contains the entry and the valid forms.
     """
     if isinstance(entry, Rule):
         return entry
     if not isinstance(entry, (tuple, list)):
-        raise TypeError(f"{entry!r:.200} is not a route; a list of routes holds {_FORMS}")
+        raise TypeError(f"{entry!r:.200} is not a route; expected {_FORMS}")
     if not 2 <= len(entry) <= 4:
-        raise TypeError(f"the route {entry!r:.200} has {len(entry)} parts; it should be {_FORMS}")
+        raise TypeError(f"the route {entry!r:.200} has {len(entry)} items; expected {_FORMS}")
     pattern, target, *rest = entry
     if rest and not (rest[0] is None or isinstance(rest[0], Mapping)):
-        hint = "; a name comes fourth" if isinstance(rest[0], str) else ""
-        raise TypeError(f"the third part of the route {entry!r:.200} should be a dict of arguments{hint}")
+        hint = "; the name is the fourth item" if isinstance(rest[0], str) else ""
+        raise TypeError(f"the third item of the route {entry!r:.200} must be a dict of arguments{hint}")
     return Rule(_as_matcher(pattern, entry), target, *rest)
 
 
 def _as_matcher(pattern: Any, entry: Any) -> Matcher:
-    """The first part of an entry as a matcher."""
+    """Convert the first item of an entry to a matcher."""
     if isinstance(pattern, (str, re.Pattern)):
         try:
             return PathMatches(pattern)
@@ -435,14 +438,14 @@ def _as_matcher(pattern: Any, entry: Any) -> Matcher:
             raise re.error(message, error.pattern, error.pos) from error
     if not callable(getattr(pattern, "match", None)):
         raise TypeError(
-            f"the route {entry!r:.200} begins with neither a pattern nor a Matcher; it should be {_FORMS}"
+            f"the first item of the route {entry!r:.200} must be a pattern or a Matcher; expected {_FORMS}"
         )
     matcher: Matcher = pattern
     return matcher
 
 
 def _check_function(rule: Rule) -> None:
-    """See that a rule's target, if it is a function, can be called as `_CallableDelegate` calls it."""
+    """Check that a function that is the target of a rule accepts the arguments of `_CallableDelegate`."""
     target, matcher = rule.target, rule.matcher
     if isinstance(target, (type, Router, httputil.HTTPServerConnectionDelegate)) or not callable(target):
         return
@@ -451,18 +454,18 @@ def _check_function(rule: Rule) -> None:
         if matcher.regex.groups:
             names |= {"path_args", "path_kwargs"}
     elif type(matcher) not in (AnyMatches, HostMatches, DefaultHostMatches):
-        return  # it may have any arguments for the target
+        return  # its arguments for the target are not known
     if _signatures.accepts(target, 1, names):
         return
     hint = _GATEWAY_HINTS.get(_signatures.protocol_of(target) or "", "")
     call = ", ".join(["request", *(f"{name}=..." for name in sorted(names))])
-    raise TypeError(f"the route {rule!r:.200} leads to a function that cannot be called with ({call}){hint}")
+    raise TypeError(f"the target of the route {rule!r:.200} cannot be called with ({call}){hint}")
 
 
-#: What to write in place of a target that is another kind of application.
+#: Hints for targets that are applications of another kind.
 _GATEWAY_HINTS = {
-    "WSGI": '; it looks like a WSGI application: (r".*", FallbackHandler, {"fallback": WSGIContainer(app)})',
-    "ASGI": "; it looks like an ASGI application, which needs a server of its own: Tornado cannot call it",
+    "WSGI": '; it looks like a WSGI application: use (r".*", FallbackHandler, {"fallback": WSGIContainer(app)})',
+    "ASGI": "; it looks like an ASGI application, which Tornado cannot serve",
 }
 
 
@@ -494,12 +497,12 @@ for (
 
 
 class RuleRouter(Router):
-    """Finds whom a request is for by a list of rules, in their order.
+    """A router that selects the first rule of a list that matches the request.
 
-    :arg rules: entries as for `add_rules`.
+    :param rules: the initial rules, see `add_rules`.
     """
 
-    #: The rules, in the order in which they are tried; it may be changed, or set to another list.
+    #: The rules, in the order in which they are tried. The list may be modified or replaced.
     rules: list[Rule]
     _table: _Table | None = None
 
@@ -511,19 +514,19 @@ class RuleRouter(Router):
     def add_rules(self, rules: _RuleList) -> None:
         """Append rules.
 
-        :arg rules: each is a `Rule`, or the arguments of one as a tuple or list, where text and compiled
-            regular expressions stand for `PathMatches`.
-        :raises TypeError: for something else.
-        :raises re.error: for a pattern that does not compile.
+        :param rules: a list of `Rule` objects, or of tuples or lists with the arguments of a `Rule`. A string
+            or compiled regular expression as the first item becomes a `PathMatches`.
+        :raises TypeError: if an entry has another form.
+        :raises re.error: if a pattern does not compile.
         """
         given: object = rules
         if isinstance(given, (str, bytes)) or not hasattr(given, "__iter__"):
-            raise TypeError(f"{given!r:.200} is not a list of routes; it should hold {_FORMS}")
+            raise TypeError(f"{given!r:.200} is not a list of routes; each item must be {_FORMS}")
         for entry in rules:
             self.rules.append(self.process_rule(_as_rule(entry)))
 
     def process_rule(self, rule: Rule) -> Rule:
-        """Called with each rule that is added; returns the one to add. A hook for subclasses.
+        """Return the rule to add, given each rule passed to `add_rules`. Subclasses may override it.
 
         :raises TypeError: if the target is a function that cannot be called with a request.
         """
@@ -534,7 +537,7 @@ class RuleRouter(Router):
     def find_handler(
         self, request: httputil.HTTPServerRequest, **kwargs: Any
     ) -> httputil.HTTPMessageDelegate | None:
-        """The delegate of the first rule that matches and whose target has one."""
+        """Return the delegate of the first matching rule whose target provides one."""
         for rule, params in self._matches(request):
             if rule.target_kwargs:
                 params["target_kwargs"] = rule.target_kwargs
@@ -546,10 +549,11 @@ class RuleRouter(Router):
     def get_target_delegate(
         self, target: Any, request: httputil.HTTPServerRequest, **target_params: Any
     ) -> httputil.HTTPMessageDelegate | None:
-        """The delegate of a rule's target. A hook for subclasses that know further kinds of targets.
+        """Return the delegate of a rule's target. Subclasses override it to support other kinds of targets.
 
-        :arg target_params: what the matcher said, and ``target_kwargs`` where the rule has them.
-        :returns: None where the target is of no known kind, or knows nobody.
+        :param target_params: the arguments from the matcher, and ``target_kwargs`` if the rule has any.
+        :returns: None if the target is of an unknown kind, or is a router that has no delegate for the
+            request.
         """
         if isinstance(target, Router):
             return target.find_handler(request, **target_params)
@@ -567,20 +571,20 @@ class RuleRouter(Router):
     def _delegate_of_class(
         self, target: type[Any], request: httputil.HTTPServerRequest, params: dict[str, Any]
     ) -> httputil.HTTPMessageDelegate | None:
-        """The delegate of a target that is a class; those of handlers mean something to an application.
+        """Return the delegate of a target that is a class. An application overrides it for handler classes.
 
-        A method of its own, so that every router has the same `get_target_delegate` unless somebody has
-        overridden or replaced that, which is then easily seen.
+        It is separate from `get_target_delegate`, so an application can detect whether a program has
+        overridden or patched that method.
         """
         return None
 
     def first_rule(self, request: httputil.HTTPServerRequest) -> Rule | None:
-        """Return the first rule that matches a request, None if there is none."""
+        """Return the first rule that matches a request, or None."""
         found = self._match(request)
         return None if found is None else found[0]
 
     def _match(self, request: httputil.HTTPServerRequest) -> tuple[Rule, dict[str, Any]] | None:
-        """The first rule that matches, with what its matcher says."""
+        """Return the first rule that matches, and the arguments from its matcher."""
         table, rules = self._table, self.rules
         if (
             table is None
@@ -593,7 +597,7 @@ class RuleRouter(Router):
         return table.first(request)
 
     def _matches(self, request: httputil.HTTPServerRequest) -> Iterator[tuple[Rule, dict[str, Any]]]:
-        """All rules that match, in their order."""
+        """Iterate over all rules that match, in order, with the arguments from their matchers."""
         return self._fresh_table().matches(request)
 
     def _fresh_table(self) -> _Table:
@@ -604,14 +608,14 @@ class RuleRouter(Router):
 
 
 class ReversibleRuleRouter(ReversibleRouter, RuleRouter):
-    """A `RuleRouter` whose rules may have names. Those of routers among its targets are known here too."""
+    """A `RuleRouter` whose rules may have names. It also finds named rules of the routers it contains."""
 
     def __init__(self, rules: _RuleList | None = None) -> None:
         self.named_rules: dict[str, Rule] = {}
         super().__init__(rules)
 
     def process_rule(self, rule: Rule) -> Rule:
-        """Note the rule's name."""
+        """Register the name of a rule, and return the rule."""
         rule = super().process_rule(rule)
         name = rule.name
         if not name:
@@ -622,7 +626,7 @@ class ReversibleRuleRouter(ReversibleRouter, RuleRouter):
         return rule
 
     def reverse_url(self, name: str, *args: Any) -> str | None:
-        """The path of a named rule; see `ReversibleRouter.reverse_url`."""
+        """Return the path of a named rule; see `ReversibleRouter.reverse_url`."""
         own = self.named_rules.get(name)
         if own is not None:
             return own.reverse(*args)
@@ -635,20 +639,20 @@ class ReversibleRuleRouter(ReversibleRouter, RuleRouter):
 
 _PATH_MATCH = PathMatches.match
 
-#: A rule's place in the list, the rule, the pattern to try (None where the matcher has to be asked), and
-#: whether the pattern has one group, without a name, as most have.
+#: The rule's position in the list; the rule; its pattern, or None if its matcher must be called; and whether
+#: the pattern has exactly one group, which is unnamed (the most frequent case).
 _Entry: TypeAlias = tuple[int, Rule, Pattern[str] | None, bool]
 
 
 class _Table:
-    """A list of rules, arranged for finding.
+    """An index of a list of rules.
 
-    * `literals`: path -> the rules of exactly that path, and the others before the first of them that may
-      match it too.
-    * `patterns`: for each pair of lengths in use, the first and last so many characters of a path -> the
-      rules whose pattern begins and ends with them. There are few such pairs, and each costs one look into a
-      dictionary.
-    * `others`: the rules whose matcher has to be asked.
+    * `literals`: path -> the rules for exactly that path, and the other rules before the first of these that
+      may also match it.
+    * `patterns`: for each pair of prefix length and suffix length in use, a dict: (prefix, suffix) -> the
+      rules whose pattern begins and ends with this literal text. There are few such pairs, and each costs one
+      dictionary lookup.
+    * `others`: the rules whose matcher must be called.
     """
 
     def __init__(self, rules: list[Rule]) -> None:
@@ -680,16 +684,16 @@ class _Table:
         heads.add_fixed_targets(literals)
 
     def holds_for(self, rules: list[Rule]) -> bool:
-        """Whether this is the table of a list as it is now."""
+        """Whether this table is up to date for a list."""
         if self.changes != _changes[0]:
             return False
         if type(rules) is _Rules:
             return self.rules is rules and self.version == rules.version
-        # An ordinary list does not tell of its changes. Comparing looks at identities first, and is fast.
+        # A plain list does not count its changes. The comparison is fast because it checks identity first.
         return self.version is None and self.snapshot == rules
 
     def first(self, request: httputil.HTTPServerRequest) -> tuple[Rule, dict[str, Any]] | None:
-        """The first rule that matches a request, with what its matcher says."""
+        """Return the first rule that matches a request, and the arguments from its matcher."""
         if PathMatches.match is not _PATH_MATCH:
             return next(_ask_all(self.snapshot, request), None)
         path = request.path
@@ -704,14 +708,14 @@ class _Table:
                 if found is None:
                     continue
                 if one_group and (text := found[1]) is not None:
-                    # What `_arguments` would say.
+                    # The same as `_arguments`, inlined.
                     decoded = _unquote_to_bytes(text) if "%" in text else text.encode()
                     return rule, {"path_args": [decoded], "path_kwargs": {}}
                 return rule, _arguments(regex, found)
         return None if literal is None else (literal[0][0][1], {})
 
     def matches(self, request: httputil.HTTPServerRequest) -> Iterator[tuple[Rule, dict[str, Any]]]:
-        """All rules that match a request, in the order of the list, with what their matchers say."""
+        """Iterate over all rules that match a request, in order, with the arguments from their matchers."""
         if PathMatches.match is not _PATH_MATCH:
             yield from _ask_all(self.snapshot, request)
             return
@@ -725,7 +729,7 @@ class _Table:
                 yield entry[1], params
 
     def candidates(self, path: str) -> list[_Entry]:
-        """The rules that may match a path, besides those of exactly that path, in the order of the list."""
+        """Return the rules that may match a path, in order, without the rules in `literals`."""
         found, merged = self.others, False
         size = len(path)
         for begin, end, alike in self.patterns:
@@ -737,7 +741,7 @@ class _Table:
 
 
 def _ask(entry: _Entry, request: httputil.HTTPServerRequest, path: str) -> dict[str, Any] | None:
-    """Whether a rule matches, and with what arguments."""
+    """Match an entry; return the arguments, or None if it does not match."""
     _, rule, regex, _ = entry
     if regex is None:
         return rule.matcher.match(request)
@@ -750,7 +754,7 @@ def _place(entry: _Entry) -> int:
 
 
 def _ask_all(rules: list[Rule], request: httputil.HTTPServerRequest) -> Iterator[tuple[Rule, dict[str, Any]]]:
-    """The plain way: ask every matcher."""
+    """Call every matcher, without the index."""
     for rule in rules:
         params = rule.matcher.match(request)
         if params is not None:
@@ -758,7 +762,7 @@ def _ask_all(rules: list[Rule], request: httputil.HTTPServerRequest) -> Iterator
 
 
 def _pattern_of(matcher: Matcher) -> Pattern[str] | None:
-    """The pattern that decides for a matcher; None where it decides by code of its own."""
+    """Return the pattern of a `PathMatches`; None for a matcher with another or an overridden `match`."""
     if (
         isinstance(matcher, PathMatches)
         and type(matcher).match is _PATH_MATCH
@@ -773,7 +777,7 @@ _SPECIAL = frozenset(".^$*+?{}[]\\|()")
 
 
 def _literal_prefix(regex: Pattern[str]) -> tuple[str, bool]:
-    """The plain text a pattern begins with, and whether it is exactly that text that the pattern matches."""
+    """Return the literal text at the start of a pattern, and whether the pattern matches only this text."""
     pattern = regex.pattern
     if not _is_plain(regex):
         return "", False
@@ -788,14 +792,14 @@ def _literal_prefix(regex: Pattern[str]) -> tuple[str, bool]:
         elif character in _SPECIAL:
             break
         if pattern[position + step : position + step + 1] in ("*", "?", "{"):
-            break  # this character need not be there
+            break  # this character is optional
         prefix += character
         position += step
     return prefix, pattern[position:] == "$"
 
 
 def _literal_suffix(regex: Pattern[str]) -> str:
-    """The plain text that ends whatever a pattern matches, a part of it at least."""
+    """Return literal text with which every match of a pattern ends; not necessarily the longest."""
     pattern = regex.pattern
     if not _is_plain(regex) or not pattern.endswith("$"):
         return ""
@@ -803,12 +807,12 @@ def _literal_suffix(regex: Pattern[str]) -> str:
     while begin and pattern[begin - 1] not in _SPECIAL:
         begin -= 1
     if begin and pattern[begin - 1] == "\\":
-        begin += 1  # what is behind a backslash may be something else than itself
+        begin += 1  # a character after a backslash may not be literal
     return pattern[begin:end]
 
 
 def _is_plain(regex: Pattern[str]) -> bool:
-    """Whether a pattern has no flags, and no alternatives but in groups."""
+    """Whether a pattern has no flags, and no alternatives outside of groups."""
     return not regex.flags & ~re.UNICODE and "|" not in _without_groups(regex.pattern)
 
 
@@ -816,7 +820,7 @@ _ESCAPE_OR_CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^]\\])*+\]", re.DOTALL)
 
 
 def _without_groups(pattern: str) -> str:
-    """A pattern without escapes, character classes, and what stands in parentheses."""
+    """Remove escapes, character classes and groups from a pattern."""
     output, depth = "", 0
     for part in re.split(r"([()])", _ESCAPE_OR_CLASS.sub("", pattern)):
         depth += (part == "(") - (part == ")")

@@ -1,4 +1,4 @@
-"""``websocket_mask``, by the name that Tornado's C extension gives it."""
+"""``websocket_mask``, under the name that it has in Tornado's C extension."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def websocket_mask(mask: bytes, data: bytes) -> bytes:
 
     :param mask: the masking key, 4 bytes.
     :param data: the payload.
-    :returns: each byte of ``data`` XORed with the byte of the key whose turn it is.
-    :raises ValueError: if the key does not have 4 bytes.
+    :returns: ``data`` with byte ``i`` XORed with byte ``i % 4`` of the key.
+    :raises ValueError: if the key is not 4 bytes long.
     :raises TypeError: if either argument is not of type ``bytes``.
     """
     for name, value in (("mask", mask), ("data", data)):

@@ -1,29 +1,30 @@
-"""Context managers that hold for callbacks, too: the older way to say what `contextvars` says.
+"""Context managers that also apply to callbacks. They preceded `contextvars`.
 
-A stack context is in force for the block of its ``with`` statement and for what the block starts: callbacks
-of the `.IOLoop`, callbacks given to ``callback=`` arguments, and functions that `wrap` has wrapped::
+A stack context is active in the block of its ``with`` statement and in everything that the block starts:
+callbacks of the `.IOLoop`, functions passed as ``callback=`` arguments, and functions wrapped by `wrap`::
 
     @contextlib.contextmanager
-    def note_errors():
+    def log_errors():
         try:
             yield
         except Exception:
             logging.error("in an operation", exc_info=True)
 
-    with StackContext(note_errors):
-        http_client.fetch(url, callback=got_it)      # an exception in got_it() is noted
+    with StackContext(log_errors):
+        http_client.fetch(url, callback=on_response)      # logs an exception raised by on_response()
 
-Everything here is deprecated. A value that belongs to a chain of callbacks is a `contextvars.ContextVar`,
-which asyncio hands on by itself, and the exception of a coroutine comes to whoever awaits it.
+Everything here is deprecated. For a value that belongs to a chain of callbacks, use a
+`contextvars.ContextVar`, which asyncio passes on automatically. An exception in a coroutine is raised where
+the coroutine is awaited.
 
-The managers are entered again around callbacks, and around the steps of coroutines that are generators
-(`tornado.gen.coroutine`). A ``yield`` inside the ``with`` block of a stack context is an error there, and
-raises `StackContextInconsistentError`; `run_with_stack_context` starts what the coroutine waits for inside a
-context.
+The context managers are entered again around each callback, and around each step of a generator-based
+coroutine (`tornado.gen.coroutine`). In such a coroutine, a ``yield`` inside the ``with`` block of a stack
+context raises `StackContextInconsistentError`; use `run_with_stack_context` to start an operation inside a
+context and wait for it outside.
 
-What differs from Tornado 4: the chain is kept by `contextvars`, so everything that passes those on passes
-the chain on too. Around the steps of an ``async def`` coroutine, and around callbacks given to asyncio
-itself, the managers are not entered again.
+This implementation differs from Tornado 4 in two ways. The chain of contexts is stored in a context variable,
+so it is passed on wherever `contextvars` are. And the context managers are not entered again around the
+steps of an ``async def`` coroutine or around callbacks scheduled on the asyncio loop directly.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from tornado._tornado4.stack_contexts import (
     NullContext,
     StackContext,
     StackContextInconsistentError,
-    _state,  # noqa: F401 - programs that save and restore the contexts use it
+    _state,  # noqa: F401 - used by programs that save and restore the contexts
     run_with_stack_context,
     wrap,
 )

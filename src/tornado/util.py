@@ -1,8 +1,8 @@
-"""Small tools that the rest of the package, and many programs, build on.
+"""Utilities used throughout the package and by many programs.
 
-`Configurable` is what lets one class name stand for several implementations, `GzipDecompressor` undoes
-gzip in bounded steps, `ObjectDict` is a dictionary with attributes, and the functions are the little
-things that the standard library leaves out. Some exist only for programs written in Python 2's days.
+`Configurable` is a base class for interfaces whose implementation is selected at run time.
+`GzipDecompressor` decompresses gzip with a limit on the output of each step. `ObjectDict` is a dictionary
+whose items are also attributes. Some of the functions exist only for programs written for Python 2.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = [
     "unicode_type",
 ]
 
-#: Names from the days of two string types; kept for programs that still use them.
+#: Names from Python 2, which had two string types; kept for programs that still use them.
 bytes_type = bytes
 unicode_type = str
 basestring_type = str
@@ -51,30 +51,30 @@ PY3 = True
 
 
 class ObjectDict(dict[str, Any]):
-    """A dictionary whose items are attributes too.
+    """A dictionary whose items are also attributes.
 
     >>> point = ObjectDict(x=1)
     >>> point.y = 2
     >>> sorted(point.items())
     [('x', 1), ('y', 2)]
 
-    Reading a name that is not there raises `AttributeError`.
+    Reading a missing attribute raises `AttributeError`.
     """
 
     def __getattr__(self, name: str) -> Any:
-        """Item `name`, where the class has no such attribute."""
+        """Return the item `name`."""
         if name in self:
             return self[name]
         raise AttributeError(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Store an item; the dictionary has no attributes of its own."""
+        """Set the item `name`."""
         self[name] = value
 
 
-# How much of the input is shown to zlib at once. Whatever follows the end of a gzip member is copied out
-# of zlib and offered to the next one, so a long run of tiny members must not each drag the whole input
-# along: every member is first shown a little, then twice as much each time. The work stays linear.
+# The size of the slices of input passed to zlib, in bytes. zlib copies the rest of a slice when a gzip member
+# ends in it. If each of many tiny members were passed all remaining input, the cost would be quadratic. So
+# the first slice of each member is small, and each following slice is twice as large.
 _FIRST_SLICE = 256
 _LAST_SLICE = 65536
 _GZIP_WBITS = 16 + zlib.MAX_WBITS
@@ -82,11 +82,10 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 class GzipDecompressor:
-    """Undo gzip (RFC 1952) piece by piece, with a bound on what each step may produce.
+    """A streaming gzip decompressor (RFC 1952) with a limit on the output of each step.
 
-    The methods are those of `zlib.decompressobj`. Several members in a row are one stream (RFC 1952
-    section 2.2); anything else after a member, zero padding included, is an error, and so is a stream that
-    ends too early.
+    It has the methods of `zlib.decompressobj`. A stream may consist of several members (RFC 1952 section
+    2.2). Any other data after a member, including zero padding, is an error, and so is a truncated stream.
 
     >>> import gzip
     >>> unzip = GzipDecompressor()
@@ -97,26 +96,27 @@ class GzipDecompressor:
     """
 
     def __init__(self) -> None:
-        self._member: Any = None  # the zlib object of the member under way, None between two
-        self._magic = b""  # the first byte of a member, where the second has not come yet
+        self._member: Any = None  # the zlib object for the current member, None between members
+        self._magic = b""  # the first byte of a member, until the second arrives
         self._tail = b""
 
     @property
     def unconsumed_tail(self) -> bytes:
-        """Input left over because `max_length` was reached: pass it to `decompress` again."""
+        """The input not yet processed because `max_length` was reached. Pass it to `decompress` again."""
         return self._tail
 
     def decompress(self, value: bytes, max_length: int = 0) -> bytes:
         """Decompress the next piece of the stream.
 
-        :arg value: input bytes; the `unconsumed_tail` of the last call comes first, if there was one.
-        :arg max_length: return at most so many bytes and keep the rest of the input in `unconsumed_tail`.
-            Zero means no bound, which is deprecated: a small input can hold a very large output.
-        :raises zlib.error: where the input is not gzip, or is damaged.
+        :param value: input bytes, which must start with the `unconsumed_tail` of the previous call.
+        :param max_length: the maximum size of the output, in bytes; the rest of the input is kept in
+            `unconsumed_tail`. Zero means no limit, which is deprecated because a small input can have a very
+            large output.
+        :raises zlib.error: if the input is not valid gzip data.
         """
         if not max_length:
             warnings.warn(
-                "pass max_length to GzipDecompressor.decompress: without it the output has no bound",
+                "GzipDecompressor.decompress without max_length is deprecated: the output size is unlimited",
                 DeprecationWarning,
                 stacklevel=2,
             )
@@ -133,7 +133,8 @@ class GzipDecompressor:
             output.append(member.decompress(piece, room))
             if max_length:
                 room -= len(output[-1])
-            # At its end a member leaves what follows in unused_data, and at times in unconsumed_tail as well.
+            # At the end of a member, the input after it is in unused_data, and sometimes also in
+            # unconsumed_tail.
             position += len(piece) - len(member.unused_data if member.eof else member.unconsumed_tail)
             slice_size = min(slice_size * 2, _LAST_SLICE)
             if member.eof:
@@ -142,11 +143,14 @@ class GzipDecompressor:
         return output[0] if len(output) == 1 else b"".join(output)
 
     def _begin_member(self, start: bytes) -> int:
-        """Look at the first two bytes of a member; return how many were taken from the input."""
+        """Check the first two bytes of a member.
+
+        :returns: the number of bytes consumed from the input.
+        """
         taken = len(start) if not self._magic else 1
         magic = (self._magic + start)[:2]
         if not _GZIP_MAGIC.startswith(magic):
-            raise zlib.error(f"a gzip member starts with 1f 8b, this one with {magic.hex(' ')}")
+            raise zlib.error(f"not a gzip member: expected 1f 8b, got {magic.hex(' ')}")
         if len(magic) == 2:
             self._member = zlib.decompressobj(_GZIP_WBITS)
             self._member.decompress(magic)
@@ -156,27 +160,30 @@ class GzipDecompressor:
         return taken
 
     def flush(self) -> bytes:
-        """End the stream: always ``b""``, as `decompress` holds nothing back.
+        """End the stream.
 
-        :raises zlib.error: where the stream stops inside a member.
-        :raises ValueError: where there still is an `unconsumed_tail`.
+        :returns: ``b""``, because `decompress` does not buffer output.
+        :raises zlib.error: if the stream ends inside a member.
+        :raises ValueError: if `unconsumed_tail` is not empty.
         """
         if self._tail:
-            raise ValueError(f"{len(self._tail)} bytes of input were never passed to decompress again")
+            raise ValueError(
+                f"flush() called with {len(self._tail)} bytes in unconsumed_tail: pass them to decompress()"
+            )
         if self._member is not None or self._magic:
-            raise zlib.error("the gzip stream ends in the middle of a member (truncated)")
+            raise zlib.error("truncated gzip stream: it ends inside a member")
         return b""
 
 
 def import_object(name: str) -> Any:
-    """The module, or the object inside a module, that a dotted name leads to.
+    """Import a module, or an object in a module, by its dotted name.
 
     >>> import_object("tornado.util") is sys.modules["tornado.util"]
     True
     >>> import_object("os.path.join").__name__
     'join'
 
-    :raises ImportError: where there is no such module, or the module has no such attribute.
+    :raises ImportError: if the module does not exist or has no such attribute.
     """
     parent, _, attribute = name.rpartition(".")
     if not parent:
@@ -191,13 +198,13 @@ def import_object(name: str) -> Any:
 
 
 def exec_in(code: Any, glob: dict[str, Any], loc: Mapping[str, Any] | None = None) -> None:
-    """Run source text or a code object in the given namespaces.
+    """Execute source text or a code object in the given namespaces.
 
-    The ``__future__`` settings of this module do not apply to it.
+    The ``__future__`` imports of this module do not apply to the code.
 
-    :arg code: a string, or what `compile` returned.
-    :arg glob: the global names.
-    :arg loc: the local names; the global ones where it is left out.
+    :param code: source text or a code object.
+    :param glob: the global namespace.
+    :param loc: the local namespace, by default the global one.
     """
     if isinstance(code, str):
         code = compile(code, "<string>", "exec", dont_inherit=True)
@@ -207,22 +214,22 @@ def exec_in(code: Any, glob: dict[str, Any], loc: Mapping[str, Any] | None = Non
 def raise_exc_info(
     exc_info: tuple[type[BaseException] | None, BaseException | None, types.TracebackType | None],
 ) -> NoReturn:
-    """Raise again what `sys.exc_info` returned earlier, with its traceback.
+    """Re-raise an exception that `sys.exc_info` returned earlier, with its traceback.
 
-    :raises TypeError: where the tuple holds no exception.
+    :raises TypeError: if the tuple does not contain an exception.
     """
     error = exc_info[1]
     if error is None:
-        raise TypeError("raise_exc_info needs the exc_info of an exception, and got one without")
+        raise TypeError(f"raise_exc_info: expected the exc_info of an exception, got {exc_info!r}")
     try:
         raise error.with_traceback(exc_info[2])
     finally:
-        # The frame must not keep the traceback, which keeps the frame: that cycle would outlive the call.
+        # The traceback refers to this frame: without this, a reference cycle would remain after the call.
         del error, exc_info
 
 
 def errno_from_exception(e: BaseException) -> int | None:
-    """The error number of an exception: its ``errno``, else its first argument, else None."""
+    """Return the error number of an exception: its ``errno``, or else its first argument, or else None."""
     number = getattr(e, "errno", None)
     if number is not None or hasattr(e, "errno"):
         return number
@@ -233,12 +240,12 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def re_unescape(s: str) -> str:
-    r"""Undo `re.escape`.
+    r"""Reverse `re.escape`.
 
     >>> re_unescape(r"a\.b\-c")
     'a.b-c'
 
-    :raises ValueError: for what `re.escape` never writes, such as ``\d``.
+    :raises ValueError: if the text contains a sequence that `re.escape` never produces, such as ``\d``.
     """
     return _ESCAPED.sub(_plain_character, s)
 
@@ -246,14 +253,14 @@ def re_unescape(s: str) -> str:
 def _plain_character(match: re.Match[str]) -> str:
     character = match[1]
     if character.isascii() and character.isalnum():
-        raise ValueError(f"cannot unescape {match[0]!r}: re.escape never writes it")
+        raise ValueError(f"cannot unescape {match[0]!r}: re.escape never produces it")
     return character
 
 
 class Configurable:
-    """A class that stands for one of several implementations, chosen when the program runs.
+    """Base class of an interface whose implementation is selected at run time.
 
-    Calling the interface makes an instance of the implementation that is configured, or of the default one::
+    Calling the interface creates an instance of the configured implementation, or of the default one::
 
         class Clock(Configurable):
             @classmethod
@@ -268,18 +275,18 @@ class Configurable:
             def initialize(self, offset=0): ...
 
         Clock.configure("myproject.FakeClock", offset=3)
-        Clock()                                 # a FakeClock, initialized with offset=3
+        Clock()                                 # creates a FakeClock with offset=3
 
-    Implementations define `initialize` in place of ``__init__``. They can also be made directly; the
-    settings given to `configure` are for the interface only.
+    Implementations define `initialize` instead of ``__init__``. They can also be instantiated directly;
+    arguments passed to `configure` apply only to calls of the interface.
     """
 
-    # These two are set on the base class of each family, never here.
+    # Set on the interface (the configurable base), never on this class.
     __impl_class: type[Configurable] | None = None
     __impl_kwargs: dict[str, Any] | None = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Make an instance of the configured implementation and run its `initialize`."""
+        """Create an instance of the configured implementation and call its `initialize`."""
         base = cls.configurable_base()
         chosen: Any = cls
         if cls is base:
@@ -287,49 +294,49 @@ class Configurable:
             if base.__impl_kwargs:
                 kwargs = {**base.__impl_kwargs, **kwargs}
             if chosen.configurable_base() is not base:
-                # The implementation is itself the interface of a smaller family: let it choose.
+                # The implementation is itself an interface with several implementations.
                 return chosen(*args, **kwargs)  # type: ignore[no-any-return]
         made: Self = super().__new__(chosen)
-        # No __init__: Python would run it once more when an implementation's call returns its own instance.
+        # Not __init__, which Python would call again when __new__ returns an instance of the class.
         made.initialize(*args, **kwargs)
         return made
 
     @classmethod
     def configurable_base(cls) -> type[Configurable]:
-        """The class at the head of the family, often the one that defines this method."""
-        raise NotImplementedError(f"{cls.__qualname__} has to define configurable_base()")
+        """Return the interface class, usually the class that defines this method."""
+        raise NotImplementedError(f"{cls.__qualname__} must define configurable_base()")
 
     @classmethod
     def configurable_default(cls) -> type[Configurable]:
-        """The implementation to use where nothing was configured."""
-        raise NotImplementedError(f"{cls.__qualname__} has to define configurable_default()")
+        """Return the implementation to use if none is configured."""
+        raise NotImplementedError(f"{cls.__qualname__} must define configurable_default()")
 
     def _initialize(self) -> None:
-        """Take the arguments of the call; this is the constructor of a configurable class."""
+        """Initialize the instance. Implementations override this instead of ``__init__``."""
 
-    # An attribute, not a method: implementations give it whatever signature suits them.
+    # An attribute, not a method, so that type checkers accept any signature in implementations.
     initialize: Callable[..., None] = _initialize
 
     @classmethod
     def configure(cls, impl: str | type[Configurable] | None, **kwargs: Any) -> None:
-        """Choose the implementation that calling the base class makes.
+        """Select the implementation that is created when the interface is called.
 
-        :arg impl: a class, its dotted name, or None for the default one.
-        :arg kwargs: arguments for `initialize`; those of the call itself win over them.
-        :raises ValueError: where `impl` is not a subclass of this class.
+        :param impl: a class, its dotted name, or None for the default.
+        :param kwargs: arguments for `initialize`; arguments of the call take precedence.
+        :raises ValueError: if `impl` is not a subclass of this class.
         """
         base = cls.configurable_base()
         chosen: type[Configurable] | None = import_object(impl) if isinstance(impl, str) else impl
         if chosen is not None and not issubclass(chosen, cls):
-            raise ValueError(f"{chosen} cannot stand in for {cls}: it is not a subclass of it")
+            raise ValueError(f"cannot configure {chosen}: it is not a subclass of {cls}")
         base.__impl_class = chosen
         base.__impl_kwargs = kwargs
 
     @classmethod
     def configured_class(cls) -> type[Configurable]:
-        """The implementation in use: the configured one, else the default."""
+        """Return the implementation in use: the configured one, or else the default."""
         base = cls.configurable_base()
-        # Only what was set on this base counts, not what a family further up has.
+        # Ignore the configuration of an interface that this one inherits from.
         chosen = vars(base).get("_Configurable__impl_class")
         if chosen is None:
             chosen = base.__impl_class = base.configurable_default()
@@ -348,10 +355,10 @@ class Configurable:
 
 
 class ArgReplacer:
-    """Find and replace one argument of a call, however it was passed: by a decorator, for one.
+    """Finds and replaces one argument of calls, whether it is positional or a keyword. Useful in decorators.
 
-    :arg func: the function whose calls are looked at.
-    :arg name: the name of the argument.
+    :param func: the function that is called.
+    :param name: the name of the argument.
 
     >>> def fetch(url, timeout=None): ...
     >>> ArgReplacer(fetch, "timeout").replace(3, ("/", 1), {})
@@ -361,11 +368,11 @@ class ArgReplacer:
     def __init__(self, func: Callable[..., Any], name: str) -> None:
         self.name = name
         names = _argument_names(func)
-        #: Where the argument stands among the positional ones; None where it can only be passed by name.
+        #: The position of the argument; None if it is keyword-only.
         self.arg_pos: int | None = names.index(name) if name in names else None
 
     def get_old_value(self, args: Sequence[Any], kwargs: dict[str, Any], default: Any = None) -> Any:
-        """The value that was passed, or `default` where none was."""
+        """Return the value of the argument, or `default` if it was not passed."""
         if self._is_positional(args):
             return args[self.arg_pos]  # type: ignore[index]
         return kwargs.get(self.name, default)
@@ -373,10 +380,10 @@ class ArgReplacer:
     def replace(
         self, new_value: Any, args: Sequence[Any], kwargs: dict[str, Any]
     ) -> tuple[Any, Sequence[Any], dict[str, Any]]:
-        """Put `new_value` in place of what was passed.
+        """Replace the value of the argument.
 
-        :returns: ``(old value or None, args, kwargs)``, the latter two for the call to be made. `kwargs`
-            is changed in place; of `args` a list is made where it has to change.
+        :returns: ``(old value or None, args, kwargs)``, with the arguments for the call. `kwargs` is modified
+            in place. If the argument is positional, `args` is copied to a list.
         """
         if self._is_positional(args):
             changed = list(args)
@@ -391,11 +398,11 @@ class ArgReplacer:
 
 
 def _argument_names(func: Callable[..., Any]) -> list[str]:
-    """The names of a function's positional arguments, ``self`` included, for compiled functions too."""
+    """Return the names of a function's positional arguments, including ``self``; works with Cython."""
     try:
         return list(inspect.getfullargspec(func).args)
     except TypeError:
-        # Cython gives its functions a code object, though inspect cannot read their signature.
+        # inspect cannot read the signature of a Cython function, but it has a code object.
         code: Any = getattr(func, "func_code", None) or getattr(func, "__code__", None)
         if code is None:
             raise
@@ -403,21 +410,21 @@ def _argument_names(func: Callable[..., Any]) -> list[str]:
 
 
 def timedelta_to_seconds(td: datetime.timedelta) -> float:
-    """The same as ``td.total_seconds()``."""
+    """Return ``td.total_seconds()``."""
     return td.total_seconds()
 
 
 def _websocket_mask_python(mask: bytes, data: bytes) -> bytes:
     """Mask or unmask WebSocket payload (RFC 6455 section 5.3): byte i is XORed with byte i % 4 of the mask.
 
-    Both ways are linear and loop over bytes in C: a short payload is one long number, in a long one every
-    fourth byte goes through the same table.
+    Both algorithms are linear, and their loops over bytes are in C: a short payload is XORed as one large
+    integer; in a long one, every fourth byte is translated with the same table.
 
-    :arg mask: four bytes.
-    :raises ValueError: if it has not four.
+    :param mask: the masking key, 4 bytes.
+    :raises ValueError: if the masking key is not 4 bytes long.
     """
     if len(mask) != 4:
-        raise ValueError(f"a mask has 4 bytes, not {len(mask)}")
+        raise ValueError(f"the masking key must be 4 bytes, got {len(mask)}")
     size = len(data)
     if size < _LONG_PAYLOAD:
         key = (mask * (size // 4 + 1))[:size]
@@ -428,12 +435,12 @@ def _websocket_mask_python(mask: bytes, data: bytes) -> bytes:
     return bytes(output)
 
 
-_LONG_PAYLOAD = 384  # measured: from here on the tables win
+_LONG_PAYLOAD = 384  # in bytes; from this size on, the tables are faster (measured)
 
 
 @functools.cache
 def _xor_table(key_byte: int) -> bytes:
-    """What every byte becomes when it is XORed with one byte; at most 256 tables are ever made."""
+    """Return a translation table that XORs each byte with `key_byte`. At most 256 tables are cached."""
     return bytes(byte ^ key_byte for byte in range(256))
 
 
@@ -441,14 +448,14 @@ _websocket_mask = _websocket_mask_python
 
 
 def doctests() -> unittest.TestSuite:
-    """The examples in this module's docstrings, as a test suite."""
+    """Return a test suite of the examples in this module's docstrings."""
     import doctest
 
     return doctest.DocTestSuite(sys.modules[__name__])
 
 
 def __getattr__(name: str) -> Any:
-    if name == "is_finalizing":  # of Tornado 4, imported when it is used
+    if name == "is_finalizing":  # for programs written for Tornado 4
         return import_object("tornado._tornado4.finalizing.is_finalizing")
     return reexported(__name__, name)
 

@@ -20,7 +20,8 @@ def asynchronous(method):
 
 async def test_a_response_is_finished_when_the_handler_says_so():
     with pytest.warns(
-        DeprecationWarning, match="web.asynchronous is the style of Tornado 4; write the method as async"
+        DeprecationWarning,
+        match="web.asynchronous is in the deprecated style of Tornado 4; write the method as async",
     ):
 
         class Handler(web.RequestHandler):

@@ -24,7 +24,7 @@ from tornado.web import Application
 
 
 def test_it_points_at_the_caller():
-    with pytest.warns(DeprecationWarning, match="old is the style of Tornado 4; new") as caught:
+    with pytest.warns(DeprecationWarning, match="old is in the deprecated style of Tornado 4; new") as caught:
         deprecated("old", "new")
     assert caught[0].filename == __file__
 
@@ -140,7 +140,7 @@ def in_run_on_executor(loop):
     ],
 )
 async def test_a_loop_that_is_given_is_ignored(what, use):
-    with pytest.warns(DeprecationWarning, match=f"io_loop argument of {what} is the style"):
+    with pytest.warns(DeprecationWarning, match=f"io_loop argument of {what} is in the deprecated style"):
         use(IOLoop.current())
 
 

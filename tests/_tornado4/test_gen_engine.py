@@ -238,13 +238,17 @@ async def test_a_method_on_an_executor_calls_back():
 
 @pytest.mark.filterwarnings("default")
 async def test_warnings():
-    with pytest.warns(DeprecationWarning, match=r"gen.engine is the style of Tornado 4; write an async def"):
+    with pytest.warns(
+        DeprecationWarning, match=r"gen.engine is in the deprecated style of Tornado 4; write an async def"
+    ):
         gen.engine(double)
-    with pytest.warns(DeprecationWarning, match=r"gen.Task is the style of Tornado 4; await") as caught:
+    with pytest.warns(
+        DeprecationWarning, match=r"gen.Task is in the deprecated style of Tornado 4; await"
+    ) as caught:
         await gen.Task(later, 1)
     assert caught[0].filename == __file__
     with pytest.warns(
-        DeprecationWarning, match=r"double\(callback=...\) is the style of Tornado 4"
+        DeprecationWarning, match=r"double\(callback=...\) is in the deprecated style of Tornado 4"
     ) as caught:
         await double(1, callback=lambda _: None)
     assert caught[0].filename == __file__

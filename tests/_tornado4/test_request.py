@@ -12,7 +12,9 @@ async def test_a_function_is_a_server():
 
     def handle(request):
         body = f"You requested {request.uri}\n".encode()
-        with pytest.warns(DeprecationWarning, match=r"HTTPServerRequest.write\(\) is the style of Tornado 4"):
+        with pytest.warns(
+            DeprecationWarning, match=r"HTTPServerRequest.write\(\) is in the deprecated style of Tornado 4"
+        ):
             request.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
         with pytest.warns(DeprecationWarning, match=r"supports_http_1_1") as caught:
             seen.append(request.supports_http_1_1())

@@ -99,7 +99,7 @@ async def test_a_function_may_not_return_a_value():
         callback(1)
         return 1
 
-    with pytest.raises(concurrent.ReturnValueIgnoredError, match="passes that to its callback"):
+    with pytest.raises(concurrent.ReturnValueIgnoredError, match="pass the result to the callback"):
         wrong()
 
     @concurrent.return_future
@@ -114,7 +114,8 @@ def test_names():
     assert concurrent.TracebackFuture is asyncio.Future
     assert concurrent.return_future.__module__ == "tornado.concurrent"
     with pytest.warns(
-        DeprecationWarning, match="concurrent.return_future is the style of Tornado 4; write an async"
+        DeprecationWarning,
+        match="concurrent.return_future is in the deprecated style of Tornado 4; write an async",
     ):
         concurrent.return_future(lambda callback: None)
 

@@ -233,7 +233,7 @@ async def test_left_in_another_order():
 )
 def test_warnings(use, name):
     with pytest.warns(
-        DeprecationWarning, match=f"^{name} is the style of Tornado 4; use contextvars"
+        DeprecationWarning, match=f"^{name} is in the deprecated style of Tornado 4; use contextvars"
     ) as caught:
         use()
     assert caught[0].filename == __file__

@@ -313,7 +313,7 @@ async def test_warnings(certificates):
             ("read_until_close", lambda: server.read_until_close(got)),
         ]:
             with pytest.warns(
-                DeprecationWarning, match=rf"IOStream.{name}\(callback=...\) is the style"
+                DeprecationWarning, match=rf"IOStream.{name}\(callback=...\) is in the deprecated style"
             ) as caught:
                 use()
             assert caught[0].filename == __file__

@@ -249,7 +249,7 @@ async def test_nothing_is_kept():
 @pytest.mark.parametrize(("name", "argument"), [("Callback", "k"), ("Wait", "k"), ("WaitAll", ["k"])])
 def test_warnings(name, argument):
     with pytest.warns(
-        DeprecationWarning, match=f"gen.{name} is the style of Tornado 4; await a Future"
+        DeprecationWarning, match=f"gen.{name} is in the deprecated style of Tornado 4; await a Future"
     ) as caught:
         getattr(gen, name)(argument)
     assert caught[0].filename == __file__

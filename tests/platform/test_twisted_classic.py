@@ -177,7 +177,7 @@ def test_selector_without_descriptor_is_rejected(reactor: Any, monkeypatch: pyte
     monkeypatch.setattr(
         twisted_reactors.selectors, "DefaultSelector", twisted_reactors.selectors.SelectSelector
     )
-    with pytest.raises(RuntimeError, match="TwistedIOLoop needs epoll, kqueue or /dev/poll"):
+    with pytest.raises(RuntimeError, match="TwistedIOLoop requires epoll, kqueue or /dev/poll"):
         twisted_reactors.ReactorEventLoop(reactor)
 
 
@@ -244,14 +244,14 @@ def test_install_ignores_a_loop_with_a_warning() -> None:
         print(caught[0].message)
         IOLoop.current().close()
     """)
-    assert out.startswith("the io_loop argument of install is the style of Tornado 4")
+    assert out.startswith("the io_loop argument of install is in the deprecated style of Tornado 4")
 
 
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda: TornadoReactor(IOLoop.current()), "TornadoReactor is the style of Tornado 4"),
-        (lambda: TwistedResolver(), "TwistedResolver is the style of Tornado 4"),
+        (lambda: TornadoReactor(IOLoop.current()), "TornadoReactor is in the deprecated style of Tornado 4"),
+        (lambda: TwistedResolver(), "TwistedResolver is in the deprecated style of Tornado 4"),
     ],
 )
 async def test_deprecated_names_warn(make: Any, text: str) -> None:
@@ -358,6 +358,6 @@ async def test_new_client_for_another_loop() -> None:
     other.close()
 
 
-def test_twisted_ioloop_is_deprecated(reactor: Any) -> None:
-    with pytest.warns(DeprecationWarning, match="TwistedIOLoop is the style of Tornado 4"):
+def test_twisted_ioloop_warns_of_its_replacement(reactor: Any) -> None:
+    with pytest.warns(DeprecationWarning, match="TwistedIOLoop is in the deprecated style of Tornado 4"):
         TwistedIOLoop(reactor, make_current=False).close()

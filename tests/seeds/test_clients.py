@@ -40,7 +40,8 @@ def test_callbacks(start, nowhere):
     assert "Error: HTTP 404: Not Found\n" in output
     assert re.search("Error: .*refused", output)
     assert (
-        "DeprecationWarning: AsyncHTTPClient.fetch(callback=...) is the style of Tornado 4; await" in output
+        "DeprecationWarning: AsyncHTTPClient.fetch(callback=...) is in the deprecated style of Tornado 4; "
+        "await" in output
     )
 
 

@@ -267,7 +267,10 @@ class TestAsynchronousHandlers:
     def test_the_older_style_is_named_with_its_successor(self, program):
         Visitor(program).get("/callback")
         output = program.output()
-        assert "web.asynchronous is the style of Tornado 4; write the method as async def" in output
+        assert (
+            "web.asynchronous is in the deprecated style of Tornado 4; write the method as async def"
+            in output
+        )
         assert re.search(
             r"async_handlers.py:\d+: DeprecationWarning: AsyncHTTPClient.fetch\(callback=", output
         )

@@ -72,8 +72,10 @@ def test_serves_requests_as_a_wsgi_application() -> None:
     assert isinstance(application, Application)
 
 
-def test_constructor_warns_once_of_deprecation() -> None:
-    with pytest.warns(DeprecationWarning, match="WSGIApplication is the style of Tornado 4") as caught:
+def test_warns_once_of_its_replacement() -> None:
+    with pytest.warns(
+        DeprecationWarning, match="WSGIApplication is in the deprecated style of Tornado 4"
+    ) as caught:
         WSGIApplication([])
     assert len(caught) == 1
 

@@ -1,29 +1,35 @@
-"""The style of Tornado 4: callbacks, yield points, stack contexts. All of it lives here, and works.
+"""The Tornado 4 API: callbacks, yield points and stack contexts.
 
-A program of those days runs unchanged; each old spelling gives a `DeprecationWarning` that names the present
-one. Nothing here is imported, and nothing is looked at on the way of a request, until a program uses it:
+Programs written for Tornado 4 run unchanged. Each use of an old API causes a `DeprecationWarning` that names
+the replacement. The modules of this package are imported on first use, and they add no cost to a request
+until then:
 
-* Names that are gone otherwise (``web.asynchronous``, ``gen.engine``, ``concurrent.return_future``, …) are
-  found by the ``__getattr__`` of the module they belong to.
-* Methods that took ``callback=`` have that argument again, at their end. In the place where it stood in
-  Tornado 4 a callable is taken for the callback.
-* ``io_loop=`` arguments are accepted and ignored: everything belongs to the current loop.
+* Removed names (``web.asynchronous``, ``gen.engine``, ``concurrent.return_future``, …) are found by the
+  ``__getattr__`` of their module.
+* Methods that took ``callback=`` accept it again, as their last parameter. A callable at the position that
+  the parameter had in Tornado 4 is also accepted as the callback.
+* ``io_loop=`` arguments are accepted and ignored; the current loop is used.
 * `tornado.ioloop` and `tornado.gen` have hooks. The first stack context of a program sets ``_call_inside``
-  and ``_runner_started``, the first yield point ``_start_points``.
-* `tornado.httpclient` and `tornado.testing` ask ``legacy_arguments.stack_contexts()`` whether a program uses
-stack
-  contexts.
+  and ``_runner_started``; the first yield point sets ``_start_points``.
+* `tornado.httpclient` and `tornado.testing` call ``legacy_arguments.stack_contexts()`` to find out whether
+  the program uses stack contexts.
 
 `deprecation`, `legacy_arguments`
-    the warnings; ``callback=`` of coroutines, and a loop in the first place.
+    warnings; ``callback=`` of coroutines; a loop as the first argument.
 `stack_contexts`
-    what `tornado.stack_context` shows.
+    the implementation of `tornado.stack_context`.
 `future_callbacks`, `stream_callbacks`
-    results that are handed to callbacks.
+    passing results to callbacks.
 `return_future`
     ``concurrent.return_future``.
 `gen_engine`, `yield_points`
-    the rest of `tornado.gen`.
+    ``gen.engine`` and ``gen.Task``; ``gen.Callback``, ``gen.Wait`` and the other yield points.
 `asynchronous`, `unused_port`, `log_trap`
     ``web.asynchronous``, ``testing.get_unused_port`` and ``testing.LogTrapTestCase``.
+`finalizing`, `match_hostname`
+    ``util.is_finalizing``; ``netutil.ssl_match_hostname`` and ``netutil.SSLCertificateError``.
+`poll_ioloop`, `waker`, `waker_interface`
+    ``ioloop.PollIOLoop`` and its subclasses; ``platform.auto`` and ``platform.interface``.
+`twisted_reactors`, `twisted_resolver`
+    the removed classes of ``platform.twisted``.
 """

@@ -1,4 +1,4 @@
-"""``web.asynchronous``: handlers that finish when they say so."""
+"""``web.asynchronous``: handlers that call ``finish()`` themselves."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["asynchronous"]
 
 
 def asynchronous(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Method decorator: the response is not finished when the method returns, but when ``finish()`` (or
-    ``render()``, ``redirect()``, …) is called, by a callback for instance.
+    """Decorate a handler's method, so the response is not finished when the method returns.
 
-    ::
+    The handler must call ``finish()``, ``render()``, ``redirect()`` or another method that finishes the
+    response, for example in a callback::
 
         class Proxy(RequestHandler):
             @asynchronous
@@ -28,9 +28,10 @@ def asynchronous(method: Callable[..., Any]) -> Callable[..., Any]:
                 self.write(response.body)
                 self.finish()
 
-    What a callback raises that was started in the method is the request's error: logged, and answered by an
-    error page if nothing was sent. A method that gives an awaitable, as under `gen.coroutine
-    <tornado.gen.coroutine>`, is finished after it as without this decorator.
+    An exception raised by a callback that the method started is handled like one of the method: it is logged,
+    and the response is an error page unless headers have been sent. If the method returns an awaitable, as
+    one decorated with `gen.coroutine <tornado.gen.coroutine>` does, the response is finished when that
+    completes, as without this decorator.
 
     Deprecated: an ``async def`` method needs no decorator.
     """

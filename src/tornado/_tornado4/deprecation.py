@@ -1,4 +1,4 @@
-"""The warnings about what is spelled as in Tornado 4."""
+"""Deprecation warnings for the Tornado 4 API."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ import warnings
 
 
 def deprecated(what: str, instead: str) -> None:
-    """Give a `DeprecationWarning` at the line of the program that has led here.
+    """Issue a `DeprecationWarning` for the innermost line outside of this package.
 
-    :arg what: the old spelling.
-    :arg instead: what to write in its place, as an imperative.
+    :param what: the deprecated API.
+    :param instead: the replacement, as an imperative sentence.
     """
     warnings.warn(
-        f"{what} is the style of Tornado 4; {instead}", DeprecationWarning, stacklevel=_distance() + 1
+        f"{what} is in the deprecated style of Tornado 4; {instead}",
+        DeprecationWarning,
+        stacklevel=_distance() + 1,
     )
 
 
 def ignored_loop(where: str) -> None:
     """Warn that an ``io_loop`` argument has no effect.
 
-    :arg where: what it was given to.
+    :param where: the function or class to which it was passed.
     """
     deprecated(f"the io_loop argument of {where}", "leave it out: the current loop is used")
 
 
 def _distance() -> int:
-    """How many frames the program is away from `deprecated`: the first that is not of this package."""
+    """Return the number of frames from `deprecated` to the first frame outside of this package."""
     distance, frame = 1, sys._getframe(2)
     while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
         frame = frame.f_back
@@ -35,5 +37,5 @@ def _distance() -> int:
 
 
 def _is_ours(module: str) -> bool:
-    # tornado.test would be somebody's tests.
+    # tornado.test is upstream's test suite.
     return (module == "tornado" or module.startswith("tornado.")) and not module.startswith("tornado.test.")

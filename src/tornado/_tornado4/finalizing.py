@@ -17,7 +17,7 @@ def _make(ask: Callable[[], bool]) -> Callable[[], bool]:
 
         Deprecated: `sys.is_finalizing` does the same.
         """
-        # Finalizers call this when the globals of modules, `sys` included, may be gone.
+        # Finalizers may call this after module globals, including `sys`, have been cleared.
         if ask():
             return True
         deprecated("util.is_finalizing", "call sys.is_finalizing()")

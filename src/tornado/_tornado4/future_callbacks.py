@@ -1,6 +1,6 @@
-"""Results of Futures, handed to callbacks on the loop and in the context of whoever asked.
+"""Pass the results of Futures to callbacks, on the current loop and in the context of the caller.
 
-What a callback raises goes to the handlers of stack contexts, or to the log.
+An exception in a callback is passed to the handlers of the active stack contexts, or else logged.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from tornado.ioloop import IOLoop
 
 
 def pass_result(future: asyncio.Future[Any], callback: Callable[[Any], Any]) -> None:
-    """Call ``callback(result)`` when ``future`` is done; its exception is raised on the loop, like any
-    callback's.
+    """Call ``callback(result)`` when ``future`` is done.
+
+    An exception of ``future`` is handled like one raised by a callback of the loop.
     """
     IOLoop.current().add_future(future, lambda done: callback(done.result()))
 
 
 def start_for_callback(awaitable: Any, callback: Callable[[Any], Any]) -> asyncio.Future[Any]:
-    """Have ``awaitable`` run though nobody awaits it, and `pass_result`.
+    """Schedule ``awaitable`` as a task, and pass its result to ``callback``.
 
-    :returns: its Future.
+    :returns: the Future of the result.
     """
     future: asyncio.Future[Any] = asyncio.ensure_future(awaitable)
     pass_result(future, callback)
@@ -34,7 +35,7 @@ def start_for_callback(awaitable: Any, callback: Callable[[Any], Any]) -> asynci
 def tell_done(future: asyncio.Future[Any], callback: Callable[[], Any]) -> asyncio.Future[Any]:
     """Call ``callback()`` when ``future`` has succeeded.
 
-    :returns: ``future``, whose exception nobody is told of if it is not looked at.
+    :returns: ``future``. Its exception is marked as retrieved, so it is not logged.
     """
 
     def done(future: asyncio.Future[Any]) -> None:
@@ -48,16 +49,17 @@ def tell_done(future: asyncio.Future[Any], callback: Callable[[], Any]) -> async
 def call_with_callback(
     func: Callable[..., Any], run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> asyncio.Future[Any] | None:
-    """Do what ``run(*args, **kwargs)`` refused to, if the fault was a ``callback`` argument.
+    """Repeat a failed call ``run(*args, **kwargs)`` without its ``callback`` argument, if that was the error.
 
-    :arg run: gives a Future of what ``func`` returns.
-    :returns: that Future, its result on the way to the callback; None if the call is wrong in another way, or
-        ``func`` has a ``callback`` of its own.
+    :param func: the function that ``run`` calls.
+    :param run: a function that returns a Future of the result of ``func``.
+    :returns: the Future, whose result will be passed to the callback; None if the call has another error, or
+        if ``func`` has a parameter named ``callback``.
     """
     rest = {name: value for name, value in kwargs.items() if name != "callback"}
     try:
         signature = inspect.signature(func)
-    except ValueError:  # a function of C that does not tell
+    except ValueError:  # a C function without a signature
         return None
     if _fits(signature, args, kwargs) or not _fits(signature, args, rest):
         return None
@@ -82,9 +84,9 @@ def _fits(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str,
 def report_response(
     future: asyncio.Future[Any], callback: Callable[[Any], Any], failed: Callable[[BaseException], Any]
 ) -> None:
-    """Call ``callback(response)`` when a fetch is over, whatever came of it.
+    """Call ``callback(response)`` when a fetch is done, whether it succeeded or failed.
 
-    :arg failed: makes a response of an exception.
+    :param failed: creates a response from an exception.
     """
 
     def done(future: asyncio.Future[Any]) -> None:

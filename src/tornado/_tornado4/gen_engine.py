@@ -1,4 +1,4 @@
-"""``gen.engine`` and ``gen.Task``: generators among functions that call back."""
+"""``gen.engine`` and ``gen.Task``: generators that call functions with a ``callback`` argument."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Task", "engine"]
 
 
 def engine(func: Callable[..., Any]) -> Callable[..., None]:
-    """Decorate a generator that runs by itself: its caller gets nothing.
+    """Decorate a generator function so that a call runs it as a coroutine but returns None.
 
     ::
 
@@ -28,9 +28,9 @@ def engine(func: Callable[..., Any]) -> Callable[..., None]:
             row = yield gen.Task(database.get, key)
             callback(row["text"])
 
-    An exception goes to the handlers of stack contexts, or to the log.
+    An exception is passed to the handlers of the active stack contexts, or else logged.
 
-    Deprecated: `coroutine` gives a Future to its caller, and ``async def`` needs no decorator.
+    Deprecated: `coroutine` returns a Future, and ``async def`` needs no decorator.
     """
     deprecated("gen.engine", "write an async def function")
     start = gen.coroutine(func)
@@ -49,17 +49,18 @@ def engine(func: Callable[..., Any]) -> Callable[..., None]:
 def _check(func: Callable[..., Any], future: asyncio.Future[Any]) -> None:
     if future.result() is not None:
         raise gen.ReturnValueIgnoredError(
-            f"{func.__qualname__} returned a value, which nobody can receive under gen.engine"
+            f"{func.__qualname__} returned a value, but the caller of a gen.engine function receives None"
         )
 
 
 def Task(func: Callable[..., Any], *args: Any, **kwargs: Any) -> asyncio.Future[Any]:
-    """Call ``func(*args, callback=..., **kwargs)`` and give a Future of what the callback is called with.
+    """Call ``func(*args, callback=..., **kwargs)`` and return a Future of the argument of the callback.
 
-    :returns: its result is the callback's argument, None without one, an ``Arguments`` tuple for several.
-        What ``func``, or a callback that it has started, raises is the Future's exception.
+    :returns: a Future. Its result is the callback's argument, or None if the callback is called without one,
+        or an ``Arguments`` tuple for several. An exception of ``func``, or of a callback that it started,
+        becomes the exception of the Future.
 
-    Deprecated: a function that gives a Future can be awaited as it is.
+    Deprecated: a function that returns a Future can be awaited directly.
     """
     deprecated("gen.Task", "await the Future that the function returns")
     future: asyncio.Future[Any] = Future()

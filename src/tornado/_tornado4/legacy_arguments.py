@@ -1,6 +1,4 @@
-"""Arguments that methods had in Tornado 4, for those whose present form has no place for them; and whether a
-program uses stack contexts.
-"""
+"""Support for arguments that existed in Tornado 4, and a test for the use of stack contexts."""
 
 from __future__ import annotations
 
@@ -19,8 +17,9 @@ _T = TypeVar("_T")
 
 
 def takes_callback(method: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Decorate a method that returns an awaitable: with ``callback=`` it starts by itself, and the callback
-    is called with the result.
+    """Decorate a method that returns an awaitable, so that it also accepts ``callback=``.
+
+    With a callback, the awaitable is scheduled as a task, and the callback is called with its result.
     """
 
     @functools.wraps(method)
@@ -31,7 +30,7 @@ def takes_callback(method: Callable[_P, _T]) -> Callable[_P, _T]:
         result: Any = method(*args, **kwargs)
         if callback is None:
             return result
-        deprecated(f"{method.__qualname__}(callback=...)", "await what it returns")
+        deprecated(f"{method.__qualname__}(callback=...)", "await its return value")
         from tornado._tornado4.future_callbacks import start_for_callback
 
         return start_for_callback(result, callback)
@@ -42,15 +41,13 @@ def takes_callback(method: Callable[_P, _T]) -> Callable[_P, _T]:
 
 
 def stack_contexts() -> Any:
-    """Return the module `_tornado4.stack_contexts` if the program uses stack contexts: nothing else imports
-    it.
-    """
+    """Return the module `_tornado4.stack_contexts` if it is imported, that is, if the program uses it."""
     return sys.modules.get("tornado._tornado4.stack_contexts")
 
 
 def _mark_coroutine(function: Any) -> None:
-    """Have `unittest.mock`, and whoever else asks asyncio, see it for what it is."""
-    mark = getattr(inspect, "markcoroutinefunction", None)  # from Python 3.12 on
+    """Mark a function as a coroutine function for `inspect`, or for `asyncio` before Python 3.12."""
+    mark = getattr(inspect, "markcoroutinefunction", None)  # Python 3.12
     if mark is not None:
         mark(function)
     else:
@@ -58,11 +55,11 @@ def _mark_coroutine(function: Any) -> None:
 
 
 def loop_first(make: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Decorate the ``__new__`` of a class whose first argument was the loop: what follows moves up."""
+    """Decorate the ``__new__`` of a class whose first argument was the loop in Tornado 4: it is dropped."""
 
     @functools.wraps(make)
     def wrapper(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        # One that stands alone is a true force_instance now, and Jupyter's server gives it so.
+        # A loop as the only argument is kept: today it is force_instance, and Jupyter Server passes it.
         alone = len(args) == 1 and "force_instance" not in kwargs
         if args and not alone and hasattr(args[0], "add_callback"):
             ignored_loop(cls.__name__)
@@ -74,10 +71,10 @@ def loop_first(make: Callable[_P, _T]) -> Callable[_P, _T]:
 
 @dataclasses.dataclass(frozen=True)
 class OptionOrder:
-    """The order of a method's options, where it is not the one of Tornado 4.
+    """The order of a method's options, for methods whose order differs from Tornado 4.
 
-    :ivar present: the names in the present order.
-    :ivar classic: the same names in the order of Tornado 4, the callback first.
+    :ivar present: the names in the current order.
+    :ivar classic: the same names in the order of Tornado 4, with the callback first.
     """
 
     present: tuple[str, ...]
@@ -85,9 +82,9 @@ class OptionOrder:
 
 
 def documented_as(documented: Callable[_P, _T]) -> Callable[[Callable[..., _T]], Callable[_P, _T]]:
-    """Decorate a method that accepts more than it documents: its signature becomes that of ``documented``.
+    """Decorate a method that accepts undocumented arguments: give it the signature of ``documented``.
 
-    The method itself is returned, so that a call costs nothing more.
+    The method itself is returned, so a call has no overhead.
     """
 
     def decorate(method: Callable[..., _T]) -> Callable[_P, _T]:
@@ -104,12 +101,14 @@ def options_by_place(
 ) -> tuple[Any, ...]:
     """Combine the options that were passed by position with those passed by name.
 
-    A callable in the first place is a callback, as in Tornado 4.
+    If the first positional argument is callable, it is the callback, and the order is that of Tornado 4.
 
+    :param method: the name of the method, for error messages.
     :param place: the positional arguments, in either order.
-    :param named: the options in the present order, None for one that was not passed by name.
-    :returns: the options in the present order.
-    :raises TypeError: for an option that is passed twice, or too many options.
+    :param order: the two orders.
+    :param named: the options in the current order, None for one that was not passed by name.
+    :returns: the options in the current order.
+    :raises TypeError: if an option is passed twice, or if there are too many.
     """
     names = order.classic if place and callable(place[0]) else order.present
     if len(place) > len(names):
@@ -123,5 +122,5 @@ def options_by_place(
 
 
 def mark_coroutine(function: Any) -> None:
-    """Have `inspect.iscoroutinefunction`, where it can, tell that ``function`` returns a coroutine."""
+    """Mark ``function`` as a coroutine function, for `inspect.iscoroutinefunction` (Python 3.12 or later)."""
     _mark_coroutine(function)

@@ -1,4 +1,4 @@
-"""``testing.LogTrapTestCase``: tests whose log is shown only if they fail."""
+"""``testing.LogTrapTestCase``: a test case whose log output is shown only if the test fails."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tornado._tornado4.deprecation import deprecated
 
 __all__ = ["LogTrapTestCase"]
 
-# Records up to here are kept of one test; of more, all are shown.
+# Maximum number of records to hold back per test. With more, all are shown.
 _MOST = 100_000
 
 
 class LogTrapTestCase(unittest.TestCase):
-    """A test case that holds what the root logger's handlers would show, and drops it if the test passes.
+    """A test case that buffers the records of the root logger, and discards them if the test passes.
 
-    Deprecated: ``python -m tornado.testing --buffer``, or pytest, does that for all tests.
+    Deprecated: ``python -m tornado.testing --buffer`` and pytest do this for all tests.
     """
 
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:

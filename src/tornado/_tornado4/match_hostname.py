@@ -1,4 +1,4 @@
-"""``netutil.ssl_match_hostname`` and ``SSLCertificateError``: checking a certificate's name by hand."""
+"""``netutil.ssl_match_hostname`` and ``SSLCertificateError``: check the host name of a certificate."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from typing import Any
 
 from tornado._tornado4.deprecation import deprecated
 
-#: What `ssl_match_hostname` raises.
+#: The exception raised by `ssl_match_hostname`.
 SSLCertificateError = ssl.SSLCertVerificationError
 
 
 def ssl_match_hostname(cert: Mapping[str, Any], hostname: str) -> None:
-    """See that a certificate is for `hostname`: one of its alternative names, which may begin with ``*.``.
+    """Check that a certificate is valid for `hostname`.
 
-    :param cert: as `ssl.SSLSocket.getpeercert` gives it.
+    The name is compared with the subject alternative names, which may begin with ``*.`` (RFC 9525 sections
+    6.3 to 6.5). The common name of the subject is ignored. A wildcard matches exactly one label, the first.
+
+    :param cert: the result of `ssl.SSLSocket.getpeercert`.
     :param hostname: a name or an IP address.
-    :raises ssl.SSLCertVerificationError: where it is for others; they are named.
-    :raises ValueError: for an empty certificate: the peer sent none, or nobody checked it.
+    :raises ssl.SSLCertVerificationError: if it is not valid for `hostname`; the message lists its names.
+    :raises ValueError: if the certificate is empty: the peer sent none, or it was not verified.
 
-    RFC 9525 sections 6.3 to 6.5: the subject's common name does not count, and a wildcard stands for one
-    whole label, the first. Deprecated: a context with ``check_hostname`` does this in the handshake.
+    Deprecated: a context with ``check_hostname`` does this during the handshake.
     """
-    deprecated("netutil.ssl_match_hostname", "leave it to the context: ssl.SSLContext.check_hostname")
+    deprecated("netutil.ssl_match_hostname", "set check_hostname on the SSLContext")
     if not cert:
         raise ValueError(
-            "there is no certificate: the context needs verify_mode CERT_OPTIONAL or CERT_REQUIRED"
+            "empty certificate: set verify_mode of the SSLContext to CERT_OPTIONAL or CERT_REQUIRED"
         )
     address = _as_address(hostname)
     names = [(kind, name) for kind, name in cert.get("subjectAltName", ()) if kind in ("DNS", "IP Address")]
@@ -37,8 +39,10 @@ def ssl_match_hostname(cert: Mapping[str, Any], hostname: str) -> None:
                 return
         elif kind == "DNS" and _matches(name.lower().split("."), hostname.lower().rstrip(".").split(".")):
             return
-    valid = ", ".join(repr(name) for _, name in names) or "nothing"
-    raise SSLCertificateError(1, f"hostname {hostname!r}: the certificate is for {valid}")
+    valid = ", ".join(repr(name) for _, name in names) or "no names"
+    raise SSLCertificateError(
+        1, f"hostname {hostname!r} does not match: the certificate is valid for {valid}"
+    )
 
 
 def _as_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -49,6 +53,6 @@ def _as_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | No
 
 
 def _matches(pattern: list[str], labels: list[str]) -> bool:
-    if pattern[0] == "*" and len(pattern) > 2:  # never *.com, and no part of a label
+    if pattern[0] == "*" and len(pattern) > 2:  # not *.com, and only a whole label
         return len(labels) == len(pattern) and labels[0] != "" and labels[1:] == pattern[1:]
     return labels == pattern

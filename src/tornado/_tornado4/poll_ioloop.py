@@ -1,9 +1,8 @@
-"""``ioloop.PollIOLoop`` and its subclasses: an IOLoop on a poller that the program chooses or writes.
+"""``ioloop.PollIOLoop`` and its subclasses: an IOLoop on a poller that the program provides.
 
-In Tornado 4 the loop itself called ``poll()`` of an object like `select.epoll`. Here asyncio's loop does, by
-way of a selector: `PollerSelector` translates between the two interfaces. Timers go by asyncio's clock or,
-where a program gives ``time_func``, by that function, so that a poller which advances a simulated time drives
-the timers too.
+In Tornado 4, the loop called ``poll()`` of an object such as `select.epoll`. Here the asyncio loop uses a
+selector, and `PollerSelector` adapts a poller to that interface. Timers use the asyncio clock, or the
+``time_func`` of the program: a poller that advances a simulated time then controls the timers too.
 """
 
 from __future__ import annotations
@@ -23,26 +22,26 @@ from tornado.platform.asyncio import AsyncIOLoop
 
 __all__ = ["PollIOLoop"]
 
-#: Seconds that a poller waits when the loop has no timer.
+#: Timeout of a poll when the loop has no timer, in seconds.
 _LONGEST_POLL = 3600.0
 
-_ADVICE = "use IOLoop(), which chooses the best selector of the platform"
+_ADVICE = "use IOLoop(), which selects the best selector for the platform"
 
 
 class Poller(Protocol):
     """The interface of a poller: that of `select.epoll`, with the events of `.IOLoop`."""
 
     def register(self, fd: int, events: int) -> Any:
-        """Begin to watch a descriptor."""
+        """Start watching a file descriptor."""
 
     def modify(self, fd: int, events: int) -> Any:
-        """Change the events of a descriptor."""
+        """Change the events of a file descriptor."""
 
     def unregister(self, fd: int) -> Any:
-        """Stop watching a descriptor."""
+        """Stop watching a file descriptor."""
 
     def poll(self, timeout: float) -> Iterable[tuple[int, int]]:
-        """Wait up to ``timeout`` seconds and return the ready descriptors, each with its events."""
+        """Wait up to ``timeout`` seconds and return the ready file descriptors with their events."""
 
 
 class SelectPoller:
@@ -54,12 +53,12 @@ class SelectPoller:
         self.error_fds: set[int] = set()
 
     def register(self, fd: int, events: int) -> None:
-        """Begin to watch ``fd``.
+        """Start watching ``fd``.
 
-        :raises OSError: if it is watched already.
+        :raises OSError: if it is already registered.
         """
         if fd in self.read_fds or fd in self.write_fds or fd in self.error_fds:
-            raise OSError(f"descriptor {fd} is registered already; change its events with modify()")
+            raise OSError(f"file descriptor {fd} is already registered; use modify() to change its events")
         if events & IOLoop.READ:
             self.read_fds.add(fd)
         if events & IOLoop.WRITE:
@@ -79,7 +78,7 @@ class SelectPoller:
         self.error_fds.discard(fd)
 
     def poll(self, timeout: float) -> Iterable[tuple[int, int]]:
-        """Wait up to ``timeout`` seconds and return the ready descriptors, each with its events."""
+        """Wait up to ``timeout`` seconds and return the ready file descriptors with their events."""
         readable, writable, failed = select.select(self.read_fds, self.write_fds, self.error_fds, timeout)
         events: dict[int, int] = {}
         for fds, event in ((readable, IOLoop.READ), (writable, IOLoop.WRITE), (failed, IOLoop.ERROR)):
@@ -88,11 +87,11 @@ class SelectPoller:
         return events.items()
 
     def close(self) -> None:
-        """Release the poller, which holds no descriptor of its own."""
+        """Do nothing: the poller has no file descriptor to close."""
 
 
 class PollerSelector(selectors.SelectSelector):
-    """A selector for asyncio that asks a `Poller`. The base class keeps the keys of what is registered."""
+    """A selector that uses a `Poller`. The base class manages the keys of the registered file objects."""
 
     def __init__(self, poller: Poller) -> None:
         super().__init__()
@@ -127,8 +126,8 @@ class PollerSelector(selectors.SelectSelector):
         for fd, events in found:
             key = keys.get(fd)
             if key is None:
-                continue  # unregistered since the poller saw it
-            # An error is reported as both, so that the handler finds it on its next read or write.
+                continue  # unregistered after the poll
+            # Report an error as both readable and writable; the next read or write then fails with it.
             mask = selectors.EVENT_READ if events & ~IOLoop.WRITE else 0
             mask |= selectors.EVENT_WRITE if events & ~IOLoop.READ else 0
             if mask & key.events:
@@ -137,13 +136,13 @@ class PollerSelector(selectors.SelectSelector):
 
     def close(self) -> None:
         super().close()
-        close = getattr(self.poller, "close", None)  # select.poll objects have none
+        close = getattr(self.poller, "close", None)  # missing on select.poll objects
         if close is not None:
             close()
 
 
 def _poller_events(mask: int) -> int:
-    """Return the events of `.IOLoop` for those of `selectors`. Errors are always included."""
+    """Convert the events of `selectors` to those of `.IOLoop`. ERROR is always included."""
     events = IOLoop.ERROR
     if mask & selectors.EVENT_READ:
         events |= IOLoop.READ
@@ -164,16 +163,16 @@ class _TimedLoop(asyncio.SelectorEventLoop):
 
 
 class PollIOLoop(AsyncIOLoop):
-    """An IOLoop whose poller the program gives: ``PollIOLoop(impl=select.epoll())``.
+    """An IOLoop with a poller that the program provides: ``PollIOLoop(impl=select.epoll())``.
 
     Usually a subclass passes both arguments to ``super().initialize``.
 
-    :param impl: a poller with the methods of `select.epoll` (`Poller`), or a selector of `selectors`; by
-        default the best selector of the platform. It is closed with the loop.
-    :param time_func: returns the time in seconds, for `.IOLoop.time` and for timers. By default the former is
-        `time.time`, and timers go by the monotonic clock.
+    :param impl: a poller with the methods of `select.epoll` (`Poller`), or a selector from `selectors`; by
+        default the best selector for the platform. It is closed with the loop.
+    :param time_func: a function that returns the time in seconds, for `.IOLoop.time` and for timers. By
+        default `.IOLoop.time` uses `time.time`, and timers use the monotonic clock.
 
-    Deprecated: ``IOLoop()`` chooses the selector, and tests that simulate time can patch asyncio's clock.
+    Deprecated: ``IOLoop()`` selects the selector, and tests that simulate time can patch asyncio's clock.
     """
 
     time_func: Callable[[], float]
@@ -184,7 +183,7 @@ class PollIOLoop(AsyncIOLoop):
         time_func: Callable[[], float] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Take the arguments of the constructor; ``kwargs`` are those of `.IOLoop.initialize`."""
+        """Initialize the loop; ``kwargs`` are passed to `.IOLoop.initialize`."""
         deprecated(type(self).__name__, _ADVICE)
         self.time_func = time_func or time.time
         if impl is None:
@@ -202,44 +201,44 @@ class PollIOLoop(AsyncIOLoop):
             raise
 
     def time(self) -> float:
-        """Return the time by ``time_func``; see `.IOLoop.time`."""
+        """Return the result of ``time_func``; see `.IOLoop.time`."""
         return self.time_func()
 
 
 class SelectIOLoop(PollIOLoop):
-    """An IOLoop on `select.select`, which serves few descriptors, with low numbers."""
+    """An IOLoop on `select.select`, which is limited to a small number of low file descriptors."""
 
     def initialize(self, **kwargs: Any) -> None:  # type: ignore[override]
-        """Make the poller; ``kwargs`` are those of `PollIOLoop`."""
+        """Create the poller; ``kwargs`` are passed to `PollIOLoop`."""
         super().initialize(impl=SelectPoller(), **kwargs)
 
 
 class EPollIOLoop(PollIOLoop):
-    """An IOLoop on epoll, which Linux has.
+    """An IOLoop on epoll, which is available on Linux.
 
-    :raises RuntimeError: on a platform that does not have it.
+    :raises RuntimeError: if the platform does not support epoll.
     """
 
     def initialize(self, **kwargs: Any) -> None:  # type: ignore[override]
-        """Make the selector; ``kwargs`` are those of `PollIOLoop`."""
+        """Create the selector; ``kwargs`` are passed to `PollIOLoop`."""
         super().initialize(impl=_selector("EpollSelector", "epoll"), **kwargs)
 
 
 class KQueueIOLoop(PollIOLoop):
-    """An IOLoop on kqueue, which macOS and the BSDs have.
+    """An IOLoop on kqueue, which is available on macOS and the BSDs.
 
-    :raises RuntimeError: on a platform that does not have it.
+    :raises RuntimeError: if the platform does not support kqueue.
     """
 
     def initialize(self, **kwargs: Any) -> None:  # type: ignore[override]
-        """Make the selector; ``kwargs`` are those of `PollIOLoop`."""
+        """Create the selector; ``kwargs`` are passed to `PollIOLoop`."""
         super().initialize(impl=_selector("KqueueSelector", "kqueue"), **kwargs)
 
 
 def _selector(name: str, what: str) -> selectors.BaseSelector:
     found = getattr(selectors, name, None)
     if found is None:
-        raise RuntimeError(f"this platform ({sys.platform}) does not have {what}: {_ADVICE}")
+        raise RuntimeError(f"{what} is not available on this platform ({sys.platform}): {_ADVICE}")
     made: selectors.BaseSelector = found()
     return made
 

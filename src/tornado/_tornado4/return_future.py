@@ -1,4 +1,4 @@
-"""``concurrent.return_future``: functions that call back, as functions that give Futures."""
+"""``concurrent.return_future``: make a function with a ``callback`` argument return a Future."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _NOTHING: Any = object()
 
 
 def return_future(f: Callable[..., Any]) -> Callable[..., asyncio.Future[Any]]:
-    """Decorate a function that passes its result to its argument ``callback``, to give a Future as well.
+    """Decorate a function that passes its result to its argument ``callback``, so that it returns a Future.
 
-    :arg f: a function with an argument ``callback``, which it calls with the result, or without an argument
-        for None. It must not return anything itself.
+    If the caller passes a callback, it is also called with the result. An exception of the function, or of a
+    callback that it started, becomes the exception of the Future.
 
-    A callback that the caller gives is called with the result, too. An exception of the function, or of a
-    callback that it has started, is the Future's.
+    :param f: a function that calls its argument ``callback`` with the result, or without arguments if the
+        result is None. It must return None.
 
-    Deprecated: write a coroutine, or make the Future yourself.
+    Deprecated: write a coroutine, or create a Future in the function.
     """
     deprecated("concurrent.return_future", "write an async def function")
     replacer = ArgReplacer(f, "callback")
@@ -49,7 +49,7 @@ def return_future(f: Callable[..., Any]) -> Callable[..., asyncio.Future[Any]]:
             returned = f(*new_args, **new_kwargs)
         if returned is not None:
             raise ReturnValueIgnoredError(
-                f"{f.__qualname__} returned a value; under return_future it passes that to its callback"
+                f"{f.__qualname__} returned a value; with return_future, pass the result to the callback"
             )
         if callback is not None:
             _call_back(future, wrapped(callback), given)
@@ -76,7 +76,7 @@ def _call_back(future: asyncio.Future[Any], callback: Callable[..., Any], given:
     if not future.done():
         IOLoop.current().add_future(future, done)
     elif future.exception() is not None:
-        future.result()  # raises: the caller sees the failure of the function
+        future.result()  # raises the exception in the caller
     else:
         call(functools.partial(done, future))
 

@@ -1,10 +1,9 @@
-"""Stack contexts on `contextvars`; `tornado.stack_context` shows them.
+"""The implementation of `tornado.stack_context`, on `contextvars`.
 
-A `contextvars` variable holds the chain of managers that are in force. asyncio hands it on by itself to
-whatever is scheduled meanwhile, callbacks and coroutines alike. What is left to do is to enter the managers
-again around a callback of the `.IOLoop` (`call`), around each step of a generator coroutine (`_Steps`), and
-around a wrapped function (`wrap`). The first manager of a program installs the hooks in `tornado.ioloop` and
-`tornado.gen`.
+A context variable contains the chain of active context managers. asyncio copies it into every callback and
+task. This module enters the managers again around a callback of the `.IOLoop` (`call`), around each step of a
+generator-based coroutine (`_Steps`), and around a wrapped function (`wrap`). The first manager that a program
+creates installs the hooks in `tornado.ioloop` and `tornado.gen`.
 """
 
 from __future__ import annotations
@@ -26,31 +25,31 @@ from tornado.concurrent import Future
 _T = TypeVar("_T")
 ExceptionHandler = Callable[[type[BaseException], BaseException, TracebackType | None], "bool | None"]
 
-_ADVICE = "use contextvars, and exceptions of coroutines"
+_ADVICE = "use contextvars, and handle exceptions in coroutines"
 
 
 class StackContextInconsistentError(Exception):
-    """A stack context was left in another context, or another order, than it was entered in."""
+    """A stack context was exited in another context, or in another order, than it was entered."""
 
 
 _Entered = tuple[tuple["_Manager", ...], "weakref.ref[Any] | None"]
 
 
 class _CurrentContext(threading.local):
-    """The managers entered on this thread's stack, as opposed to the chain for a callback to come."""
+    """The managers entered on the stack of this thread, as opposed to the chain for future callbacks."""
 
-    #: The chain, and a weak reference to the event loop that ran: a callback of a loop that was started
-    #: inside the block of a manager is not itself inside, since its exceptions do not leave the loop.
+    #: The chain, and a weak reference to the event loop that was running. If a loop is started inside the
+    #: block of a manager, its callbacks are not inside the block: their exceptions do not leave the loop.
     entered: _Entered = ((), None)
 
     def enter(self, chain: tuple[_Manager, ...]) -> _Entered:
-        """Set the chain and return what was entered before, for ``entered`` to be restored."""
+        """Set the chain, and return the previous value of ``entered`` to be restored later."""
         loop = _get_running_loop()
         before, self.entered = self.entered, (chain, None if loop is None else weakref.ref(loop))
         return before
 
     def is_inside(self, chain: tuple[_Manager, ...]) -> bool:
-        """Whether the managers of ``chain``, and no others, are entered here."""
+        """Whether exactly the managers of ``chain`` are entered here."""
         entered, loop = self.entered
         return entered is chain and (None if loop is None else loop()) is _get_running_loop()
 
@@ -60,7 +59,7 @@ _chain: ContextVar[tuple[_Manager, ...]] = ContextVar("tornado_stack_contexts", 
 
 
 class _Manager:
-    """A manager that holds for a block, and for every callback that the block starts."""
+    """A context manager that applies to a block, and to every callback that the block starts."""
 
     def __init__(self) -> None:
         self._active = True
@@ -69,7 +68,7 @@ class _Manager:
         gen._runner_started = _follow_contexts
 
     def _open(self) -> AbstractContextManager[Any]:
-        """A manager for one block or callback."""
+        """Return a context manager for one block or callback."""
         raise NotImplementedError
 
     def __enter__(self) -> Callable[[], None]:
@@ -94,23 +93,22 @@ class _Manager:
         handled: bool | None = manager.__exit__(kind, error, trace)
         if not consistent:
             raise StackContextInconsistentError(
-                f"{type(self).__name__} is left in another context than it was entered in "
-                "(a yield inside its with block, perhaps?)"
+                f"{type(self).__name__} was exited in another context than it was entered in; "
+                "a coroutine must not yield inside its with block"
             )
         return handled
 
     def _deactivate(self) -> None:
-        """From now on callbacks do without this manager."""
+        """Stop entering this manager around callbacks."""
         self._active = False
 
 
 class StackContext(_Manager):
-    """Have a context manager around a block, and around each callback started there.
+    """Enters a context manager around a block, and around each callback that the block starts.
 
-    :arg context_factory: gives a new context manager each time it is called without arguments.
+    In ``with StackContext(factory) as deactivate:``, calling ``deactivate()`` stops this for later callbacks.
 
-    ``with StackContext(factory) as deactivate:`` gives a function by which the callbacks to come are freed
-    of it.
+    :param context_factory: a function without parameters that returns a new context manager on each call.
     """
 
     def __init__(self, context_factory: Callable[[], AbstractContextManager[Any]]) -> None:
@@ -123,11 +121,11 @@ class StackContext(_Manager):
 
 
 class ExceptionStackContext(_Manager):
-    """Have exceptions of a block, and of each callback started there, handled by a function.
+    """Passes exceptions of a block, and of each callback that the block starts, to a function.
 
-    :arg exception_handler: called with type, value and traceback. If it returns true the exception is done
-        with; otherwise it goes on to the next outer handler, and at last to the log.
-    :arg delay_warning: accepted for programs that give it; it has no effect.
+    :param exception_handler: a function to call with the type, value and traceback. If it returns true, the
+        exception is suppressed; otherwise it is passed to the next outer handler, or finally logged.
+    :param delay_warning: ignored; accepted for compatibility.
     """
 
     def __init__(self, exception_handler: ExceptionHandler, delay_warning: bool = False) -> None:
@@ -140,9 +138,9 @@ class ExceptionStackContext(_Manager):
 
 
 class Handling(ExceptionStackContext):
-    """The same for our own use, without a warning.
+    """An `ExceptionStackContext` for use in this package, without a deprecation warning.
 
-    :arg here: whether exceptions of the block itself go to the handler, too.
+    :param here: whether exceptions of the block itself are also passed to the handler.
     """
 
     def __init__(self, exception_handler: ExceptionHandler, here: bool = True) -> None:
@@ -164,31 +162,31 @@ class _ExceptionCatcher(AbstractContextManager[None]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        # An interrupt or an exit is nobody's error.
+        # KeyboardInterrupt and SystemExit are not passed to handlers.
         if kind is None or not isinstance(error, Exception):
             return None
         return self._handler(kind, error, trace)
 
 
 class _Link(NamedTuple):
-    """A manager of the chain in force, as Tornado 4 linked them."""
+    """A manager in the active chain, in the linked form that Tornado 4 used."""
 
     context: _Manager
-    #: The value of `_State.contexts` outside of this manager.
+    #: The value of `_State.contexts` outside of the block of this manager.
     old_contexts: _Contexts
 
 
-#: The `StackContext` links in force, outermost first, and the innermost link of all managers.
+#: The active `StackContext` links, outermost first, and the innermost link of all managers.
 _Contexts = tuple[tuple[_Link, ...], "_Link | None"]
 
 
 class _State:
-    """``stack_context._state``: the contexts in force, for programs that save, inspect and restore them."""
+    """``stack_context._state``: the active contexts, for programs that save, inspect and restore them."""
 
     @property
     def contexts(self) -> _Contexts:
-        """The `StackContext` links, and the innermost link of all; each leads to the next outer one by
-        ``old_contexts[1]``.
+        """The `StackContext` links, and the innermost link of all. ``old_contexts[1]`` of a link is the next
+        outer one.
         """
         links: tuple[_Link, ...] = ()
         head: _Link | None = None
@@ -213,10 +211,10 @@ _state = _State()
 
 
 class NullContext:
-    """Free a block, and each callback started there, of all stack contexts.
+    """Deactivates all stack contexts for a block, and for each callback that the block starts.
 
-    For work that is shared, such as a pool of connections, and should not belong to whoever happens to
-    start it.
+    It is used for shared operations, such as those of a connection pool, which must not inherit the contexts
+    of the caller that started them.
     """
 
     def __enter__(self) -> None:
@@ -229,9 +227,9 @@ class NullContext:
 
 
 def run_with_stack_context(context: _Manager, func: Callable[[], _T]) -> _T:
-    """Call ``func`` inside ``context`` and return what it returns.
+    """Call ``func`` inside ``context`` and return its result.
 
-    For coroutines, which may not yield in a ``with`` block of a stack context::
+    A coroutine needs this function because it must not yield inside the ``with`` block of a stack context::
 
         yield run_with_stack_context(StackContext(ctx), fetch)
     """
@@ -241,9 +239,9 @@ def run_with_stack_context(context: _Manager, func: Callable[[], _T]) -> _T:
 
 
 def wrap(fn: Callable[..., Any] | None) -> Callable[..., Any] | None:
-    """A function that runs ``fn`` inside the stack contexts that are in force now, wherever it is called.
+    """Return a function that calls ``fn`` inside the stack contexts that are active now.
 
-    :arg fn: a function; None, or what was wrapped before, is given back as it is.
+    :param fn: a function. None and functions that are already wrapped are returned unchanged.
     """
     deprecated("stack_context.wrap", _ADVICE)
     result: Callable[..., Any] | None = wrapped(fn)
@@ -251,7 +249,7 @@ def wrap(fn: Callable[..., Any] | None) -> Callable[..., Any] | None:
 
 
 def wrapped(fn: Any) -> Any:
-    """`wrap` for our own use, without a warning."""
+    """Return the same as `wrap`, without a deprecation warning; for use in this package."""
     if fn is None or getattr(fn, "_stack_wrapped", False):
         return fn
     chain = _chain.get()
@@ -270,7 +268,7 @@ def wrapped(fn: Any) -> Any:
 
 
 def wrap_callbacks(request: Any) -> None:
-    """Wrap the callbacks of a request so that they run inside the managers that are in force now."""
+    """Wrap the callbacks of a client request so that they run inside the managers that are active now."""
     if not _chain.get():
         return
     for name in ("header_callback", "prepare_curl_callback", "streaming_callback"):
@@ -280,9 +278,11 @@ def wrap_callbacks(request: Any) -> None:
 
 
 def call(callback: Callable[[], Any]) -> Any:
-    """Call ``callback`` inside the managers in force; None where a handler took its exception.
+    """Call ``callback`` inside the active managers.
 
-    A wrapped function enters its own managers, and no others.
+    A wrapped function enters only the managers that were active when it was wrapped.
+
+    :returns: the result; None if a manager suppressed an exception.
     """
     chain = _chain.get()
     if not chain or hasattr(getattr(callback, "func", callback), "_stack_wrapped"):
@@ -300,16 +300,16 @@ def _run(chain: tuple[_Manager, ...], callback: Callable[[], Any]) -> Any:
             return callback()
     finally:
         _here.entered = before
-    return None  # type: ignore[unreachable]  # a handler took the exception
+    return None  # type: ignore[unreachable]  # a manager suppressed the exception
 
 
 def add_handler(handler: Callable[..., bool | None]) -> None:
-    """Have ``handler`` take the exceptions of callbacks that this context starts from now on."""
+    """Pass the exceptions of callbacks that this context starts from now on to ``handler``."""
     _chain.set((*_chain.get(), Handling(handler)))
 
 
 def _follow_contexts(runner: gen.Runner) -> None:
-    """Have a coroutine that has just yielded for the first time run its further steps inside its managers."""
+    """Run the remaining steps of a coroutine inside its managers, after it has yielded for the first time."""
     assert runner.gen is not None
     if runner.ctx_run(_chain.get) is not _chain.get():
         runner.future = Future()
@@ -320,12 +320,12 @@ def _follow_contexts(runner: gen.Runner) -> None:
 def _inconsistent() -> StackContextInconsistentError:
     return StackContextInconsistentError(
         "a coroutine yielded inside the with block of a stack context; "
-        "start what it waits for by run_with_stack_context()"
+        "use run_with_stack_context() to start the operation that it waits for"
     )
 
 
 class _Steps(Generator[Any, Any, Any]):
-    """A generator whose steps run inside the managers in force, and which may not yield inside another."""
+    """A generator whose steps run inside the active managers. It must not yield inside a further manager."""
 
     def __init__(self, inner: Generator[Any, Any, Any]) -> None:
         self._inner = inner
@@ -335,7 +335,7 @@ class _Steps(Generator[Any, Any, Any]):
 
     def throw(self, *error: Any) -> Any:
         argument = [error[0]]
-        del error  # an exception holds this frame
+        del error  # its traceback refers to this frame
         return self._step(self._inner.throw, argument)
 
     def close(self) -> None:
@@ -345,7 +345,7 @@ class _Steps(Generator[Any, Any, Any]):
         chain = _chain.get()
         attempt = functools.partial(_attempt, method, argument)
         outcome = attempt() if _here.is_inside(chain) else call(attempt)
-        if outcome is None:  # a manager could not be entered, and a handler took its exception
+        if outcome is None:  # entering a manager failed, and an outer manager suppressed the exception
             outcome = _attempt(self._inner.throw, [_inconsistent()])
         if outcome.error is None and _chain.get() is not chain:
             outcome = _attempt(self._inner.throw, [_inconsistent()])
@@ -357,18 +357,18 @@ class _Steps(Generator[Any, Any, Any]):
                 raise outcome.error
             return outcome.value
         finally:
-            del outcome  # an exception holds this frame
+            del outcome  # the traceback of its exception refers to this frame
 
 
 class _Outcome(NamedTuple):
-    """What a generator yielded, or the exception that it ended with."""
+    """The value that a generator yielded, or the exception that it raised."""
 
     value: Any
     error: BaseException | None
 
 
 def _attempt(method: Callable[..., Any], argument: list[Any]) -> _Outcome:
-    # The managers do not see the exception: it belongs to the Future of the coroutine.
+    # The exception must not reach the managers: it becomes that of the coroutine's Future.
     try:
         return _Outcome(method(argument.pop()), None)
     except (Exception, CancelledError) as error:

@@ -1,7 +1,7 @@
-"""Callbacks of streams, for reads, writes, connecting and the handshake.
+"""The ``callback`` arguments of streams: for reads, writes, connecting and the TLS handshake.
 
-A callback is called on a later turn of the loop, if the operation succeeds; where the stream is closed first
-only its close callback tells. A callback that raises closes the stream.
+A callback is called in a later event loop iteration, if the operation succeeds. If the stream closes first,
+only its close callback is called. An exception in a callback closes the stream.
 """
 
 from __future__ import annotations
@@ -12,36 +12,36 @@ from typing import Any
 
 from tornado._tornado4.deprecation import deprecated
 
-#: What a streamed read ends with that did not get all it was to read.
+#: The result of a streaming read that ended before all bytes were read.
 _CUT_SHORT = object()
 
 
 def read(
     stream: Any, start: Callable[..., asyncio.Future[Any]], first: Any, option: Any, callback: Any
 ) -> Any:
-    """Start a read for a callback.
+    """Start a read and pass its result to a callback.
 
-    :arg start: the method, ``start(first, option)``.
-    :arg option: its option; a callable is the callback in the place that Tornado 4 had for it, and
-        ``callback`` is the option then, if anything.
-    :returns: None: the callback gets the result.
+    :param start: the stream's method, called as ``start(first, option)``.
+    :param option: the option of the method. If it is callable, it is the callback, at its position in
+        Tornado 4, and ``callback`` is the option.
+    :returns: None.
     """
     if callable(option):
         option, callback = callback, option
     _warn(start)
-    # In Tornado 4 such a read came to no Future, so that a handler may return what it gets here.
+    # Returns None like Tornado 4, because handlers return this value.
     _deliver(stream, start(first, option), callback)
 
 
 def read_bytes(stream: Any, count: int, partial: Any, callback: Any, streaming_callback: Any) -> Any:
-    """``read_bytes`` with callbacks."""
+    """Call ``read_bytes`` with callbacks."""
     if streaming_callback is None:
         return read(stream, stream.read_bytes, count, partial, callback)
     return _streamed(stream, stream.read_bytes, _pieces(stream, count, streaming_callback), callback)
 
 
 def read_until_close(stream: Any, callback: Any, streaming_callback: Any) -> Any:
-    """``read_until_close`` with callbacks."""
+    """Call ``read_until_close`` with callbacks."""
     if streaming_callback is None:
         _warn(stream.read_until_close)
         _deliver(stream, stream.read_until_close(), callback)
@@ -50,19 +50,19 @@ def read_until_close(stream: Any, callback: Any, streaming_callback: Any) -> Any
 
 
 def connect(stream: Any, address: Any, server_hostname: Any, callback: Any) -> Any:
-    """``connect`` with a callback; Tornado 4's order was ``address, callback, server_hostname``."""
+    """Call ``connect`` with a callback; the order in Tornado 4 was ``address, callback, server_hostname``."""
     if callable(server_hostname):
         server_hostname, callback = callback, server_hostname
     return tell(stream, stream.connect, stream.connect(address, server_hostname), callback)
 
 
 def shaken(stream: Any, callback: Any) -> Any:
-    """``wait_for_handshake`` with a callback."""
+    """Call ``wait_for_handshake`` with a callback."""
     return tell(stream, stream.wait_for_handshake, stream.wait_for_handshake(), callback)
 
 
 def tell(stream: Any, method: Callable[..., Any], future: asyncio.Future[Any], callback: Any) -> Any:
-    """Call ``callback()`` when ``future``, of a write or a connection, has succeeded."""
+    """Call ``callback()`` when ``future``, the result of a write or of connecting, has succeeded."""
     _warn(method)
     _deliver(stream, future, lambda _result: callback())
 
@@ -75,7 +75,7 @@ def _warn(method: Callable[..., Any]) -> None:
 def _streamed(stream: Any, method: Callable[..., Any], pieces: Any, callback: Any) -> Any:
     deprecated(
         f"IOStream.{method.__name__}(streaming_callback=...)",
-        "read with partial=True as long as there is something",
+        "call read_bytes(..., partial=True) in a loop",
     )
     task = asyncio.ensure_future(pieces, loop=stream.io_loop.asyncio_loop)
     if callback is None:
@@ -85,12 +85,12 @@ def _streamed(stream: Any, method: Callable[..., Any], pieces: Any, callback: An
 
 
 async def _pieces(stream: Any, count: int | None, take: Callable[[bytes], Any]) -> Any:
-    """Read ``count`` bytes, or all until the end, in parts that are passed on as they come."""
+    """Read ``count`` bytes, or until the stream closes, and pass each part to ``take`` when it arrives."""
     while count is None or count > 0:
         size = stream.read_chunk_size if count is None else min(count, stream.read_chunk_size)
         try:
             piece = await stream.read_bytes(size, partial=True)
-        except Exception:  # the stream has come to its end, of whatever kind
+        except Exception:  # the stream has closed
             return b"" if count is None else _CUT_SHORT
         if count is not None:
             count -= len(piece)
@@ -103,9 +103,9 @@ def _deliver(stream: Any, future: asyncio.Future[Any], callback: Callable[[Any],
         if future.cancelled():
             return
         if isinstance(future, asyncio.Task):
-            result = future.result()  # what a streaming callback raised
+            result = future.result()  # raises an exception of the streaming callback
         elif future.exception() is not None:
-            return  # the close callback has been told
+            return  # the close callback reports it
         else:
             result = future.result()
         if result is not _CUT_SHORT:
@@ -118,6 +118,6 @@ def _call(stream: Any, callback: Callable[[Any], Any], value: Any) -> None:
     try:
         callback(value)
     except Exception:
-        # What was to be done with the data has not been done: nobody can go on from here.
+        # The data was not processed, so reading on would lose it.
         stream.close(exc_info=True)
         raise

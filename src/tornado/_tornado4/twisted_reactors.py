@@ -1,10 +1,10 @@
 """``platform.twisted``: `TornadoReactor`, a reactor on an IOLoop, and `TwistedIOLoop`, the reverse.
 
-Twisted's asyncio reactor and asyncio's loop do most of the work. What they do not cover is an IOLoop on
-another reactor, such as the one that ``from twisted.internet import reactor`` makes by default.
-`ReactorEventLoop` is an asyncio loop for that: its selector has a descriptor, which the reactor watches, and
-one iteration runs whenever that descriptor is readable, a timer is due or a callback was added. So
-``reactor.run()`` runs both.
+Most of this uses Twisted's asyncio reactor and asyncio's loop. They do not support an IOLoop on another
+reactor, such as the default one of ``from twisted.internet import reactor``. `ReactorEventLoop` is an asyncio
+loop for this case: the reactor watches the file descriptor of the loop's selector, and one loop iteration
+runs each time this descriptor is readable, a timer is due or a callback has been added. ``reactor.run()``
+therefore runs both.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class TornadoReactor(AsyncioSelectorReactor):
 
     :param io_loop: the loop; the current one if None.
 
-    Either ``reactor.run()`` or the loop's ``start()`` runs both. It is not installed as Twisted's global
-    reactor: pass it to what needs it, or call `tornado.platform.twisted.install` instead.
+    Both ``reactor.run()`` and the loop's ``start()`` run the two together. This reactor is not installed as
+    Twisted's global one: pass it to the code that needs it, or call `tornado.platform.twisted.install`.
 
     Deprecated: `tornado.platform.twisted.install` makes Twisted's own asyncio reactor the global one.
     """
@@ -52,12 +52,12 @@ class TornadoReactor(AsyncioSelectorReactor):
 
     def stop(self) -> None:
         """Fire the shutdown events and end the loop."""
-        # As Twisted's asyncio reactor does, which however leaves a delayed call behind.
+        # Not AsyncioSelectorReactor.stop(), which leaves a delayed call behind.
         super(AsyncioSelectorReactor, self).stop()
         self._io_loop.add_callback(self.runUntilCurrent)
 
     def _started_by_loop(self) -> None:
-        """Fire the startup event if the loop was started, and not `run`."""
+        """Fire the startup event if the loop was started instead of `run`."""
         if not self.running:
             with contextlib.suppress(ReactorAlreadyRunning):  # run() waits for a trigger before startup
                 self.startRunning(installSignalHandlers=False)
@@ -75,14 +75,14 @@ class TwistedIOLoop(AsyncIOLoop):
 
     :param reactor: the reactor; Twisted's global one if None.
 
-    ``start()`` runs the reactor, and ``reactor.run()`` runs this loop, too. `IOLoop.current` finds the loop
-    in the callbacks of both.
+    ``start()`` runs the reactor, and ``reactor.run()`` also runs this loop. In callbacks of both,
+    `IOLoop.current` returns this loop.
 
-    Deprecated: `tornado.platform.twisted.install` has the reactor run on the loop of `IOLoop.current`.
+    Deprecated: `tornado.platform.twisted.install` installs a reactor on the loop of `IOLoop.current`.
     """
 
     def initialize(self, reactor: Any = None, **kwargs: Any) -> None:  # type: ignore[override]
-        """Take the reactor; ``kwargs`` are those of `.IOLoop.initialize`."""
+        """Initialize the loop; ``kwargs`` are passed to `.IOLoop.initialize`."""
         deprecated("TwistedIOLoop", "call tornado.platform.twisted.install() and use IOLoop.current()")
         if reactor is None:
             from twisted.internet import reactor
@@ -97,7 +97,7 @@ class TwistedIOLoop(AsyncIOLoop):
 
 @implementer(IReadDescriptor)
 class _SelectorReader:
-    """The selector of a `ReactorEventLoop` as the reactor sees it: a descriptor to watch for reading."""
+    """The reader through which a reactor watches the file descriptor of a `ReactorEventLoop`'s selector."""
 
     def __init__(self, descriptor: int, ready: Callable[[], None]) -> None:
         self._descriptor = descriptor
@@ -110,17 +110,17 @@ class _SelectorReader:
         self._ready()
 
     def connectionLost(self, reason: Any) -> None:
-        """Do nothing: the event loop closes its selector itself."""
+        """Do nothing, because the event loop closes its selector."""
 
     def logPrefix(self) -> str:
         return "asyncio"
 
 
 class ReactorEventLoop(asyncio.SelectorEventLoop):
-    """An asyncio event loop that a reactor runs, one iteration at a time.
+    """An asyncio event loop whose iterations are run by a reactor.
 
-    :param reactor: any reactor that can watch descriptors.
-    :raises RuntimeError: on a platform whose selectors have no descriptor (Windows).
+    :param reactor: a reactor that can watch file descriptors.
+    :raises RuntimeError: on a platform whose selectors have no file descriptor (Windows).
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -130,11 +130,11 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
         if descriptor is None:
             super().close()
             raise RuntimeError(
-                "TwistedIOLoop needs epoll, kqueue or /dev/poll, which this platform does not have: "
+                "TwistedIOLoop requires epoll, kqueue or /dev/poll, which this platform does not support: "
                 "call tornado.platform.twisted.install() instead"
             )
         self._reactor = reactor
-        #: The reactor's call for the next iteration, and for the earliest timer.
+        #: The reactor's delayed calls for the next iteration and for the earliest timer.
         self._next_call: Any = None
         self._timer_call: Any = None
         self._timer_due: float | None = None
@@ -142,15 +142,15 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
         reactor.addReader(self._reader)
 
     def run_forever(self) -> None:
-        """Run the reactor until `stop` is called, or the reactor's own ``stop`` or ``crash``."""
+        """Run the reactor until `stop`, or the reactor's ``stop`` or ``crash``, is called."""
         main = threading.current_thread() is threading.main_thread()
         self._reactor.run(installSignalHandlers=main)
 
     def stop(self) -> None:
-        """Have `run_forever` return after the callbacks that are due."""
+        """Make `run_forever` return after the callbacks that are due."""
         if self._reactor.running:
             self._reactor.crash()
-        else:  # it may not be told to crash before it runs
+        else:  # crash() fails if the reactor is not running
             self._reactor.callWhenRunning(self._reactor.callLater, 0, self._reactor.crash)
 
     def call_soon(
@@ -176,7 +176,7 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
         return timer
 
     def close(self) -> None:
-        """Close the loop and take it off the reactor."""
+        """Close the loop, and remove it from the reactor."""
         if not self.is_closed():
             self._reactor.removeReader(self._reader)
             for call in (self._next_call, self._timer_call):
@@ -189,12 +189,12 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
         self._iterate()
 
     def _iterate(self) -> None:
-        """Run what is due, without waiting."""
-        # The reactor may itself be called by an asyncio loop.
+        """Run one iteration without blocking."""
+        # The reactor itself may run inside an asyncio loop.
         outer = asyncio._get_running_loop()
         asyncio._set_running_loop(None)
         try:
-            # A loop that is stopped before it runs does one iteration.
+            # A loop that is stopped before it runs executes one iteration.
             super().stop()
             super().run_forever()
         finally:
@@ -202,7 +202,7 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
         self._set_timer()
 
     def _set_timer(self) -> None:
-        """Have the reactor call when the earliest timer is due."""
+        """Schedule a call by the reactor for the time when the earliest timer is due."""
         timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
         due = timers[0].when() if timers else None
         call = self._timer_call

@@ -1,4 +1,4 @@
-"""``platform.twisted.TwistedResolver``: host names to addresses by Twisted's DNS client."""
+"""``platform.twisted.TwistedResolver``: a resolver that uses Twisted's DNS client."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ __all__ = ["TwistedResolver"]
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 #: Record types (RFC 1035 section 3.2.2, RFC 3596 section 2.1).
 _TYPES = {1: socket.AF_INET, 28: socket.AF_INET6}
-#: A name that cannot be encoded (UnicodeError) has no address either.
+#: A name that cannot be encoded (UnicodeError) has no address.
 _FAILURES = (DomainError, DNSQueryTimeoutError, DNSServerError, ResolverError, UnicodeError)
 
 
 class TwistedResolver(Resolver):
-    """A `.Resolver` without threads that asks ``/etc/hosts`` and the name servers in ``/etc/resolv.conf``.
+    """A `.Resolver` without threads that uses ``/etc/hosts`` and the name servers in ``/etc/resolv.conf``.
 
     ::
 
         Resolver.configure("tornado.platform.twisted.TwistedResolver")
 
-    It needs the package ``Twisted``. IPv6 addresses are looked up only where a name has no IPv4 address, or
-    where the family asks for them.
+    It requires the package ``Twisted``. IPv6 addresses are looked up only if a name has no IPv4 address, or
+    if `family` is ``AF_INET6``.
 
-    Deprecated: the default resolver knows all that the operating system knows, and
-    `tornado.platform.caresresolver.CaresResolver` needs no threads either.
+    Deprecated: the default resolver supports every name source of the operating system, and
+    `tornado.platform.caresresolver.CaresResolver` does not use threads either.
     """
 
     def initialize(self) -> None:
-        """Called by the constructor."""
+        """Initialize the resolver; called by the constructor."""
         deprecated("TwistedResolver", "use the default Resolver, or CaresResolver")
         self._loop: IOLoop | None = None
         self._client: DNSClient | None = None
 
     @takes_callback
     async def resolve(self, host: str, port: int, family: int = socket.AF_UNSPEC) -> list[tuple[int, Any]]:
-        """Look ``host`` up, as `.Resolver.resolve` does. A literal address is answered at once.
+        """Resolve ``host``, as `.Resolver.resolve` does. A literal address needs no lookup.
 
         :raises OSError: (`socket.gaierror`) if it has no address of this family.
         """
@@ -67,7 +67,7 @@ class TwistedResolver(Resolver):
         raise socket.gaierror(socket.EAI_NONAME, f"no address for {host!r}: {failure!r}") from failure
 
     async def _look_up(self, host: str, family: int) -> list[str]:
-        """Return the addresses of one family: from the hosts file, else from a name server."""
+        """Return the addresses of one family: from the hosts file, or else from a name server."""
         name = host if host.isascii() else host.encode("idna").decode("ascii")
         hosts: Any = HostsFile()  # type: ignore[no-untyped-call]
         try:
@@ -77,7 +77,7 @@ class TwistedResolver(Resolver):
         return [_address(each.payload) for each in answers if _TYPES.get(each.type) == family]
 
     def _client_of(self, loop: Any) -> DNSClient:
-        """Return the client, whose sockets and timers belong to one loop."""
+        """Return the DNS client for a loop. Its sockets and timers belong to one loop."""
         if self._client is None or self._loop is not loop:
             reactor = AsyncioSelectorReactor(loop.asyncio_loop)
             client = DNSClient(resolv="/etc/resolv.conf", reactor=reactor)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""``testing.get_unused_port``: a port that is free at the moment."""
+"""``testing.get_unused_port``: the number of a port that is currently unused."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["get_unused_port"]
 
 
 def get_unused_port() -> int:
-    """A TCP port of the kernel's choice, free now; somebody else may take it at any time.
+    """Return an unused TCP port, selected by the kernel. Another process may bind it at any time.
 
-    Deprecated: `bind_unused_port <tornado.testing.bind_unused_port>` gives a port, and the socket that holds
-    it.
+    Deprecated: `bind_unused_port <tornado.testing.bind_unused_port>` returns a port together with a socket
+    bound to it.
     """
-    deprecated("testing.get_unused_port", "use bind_unused_port(), whose port nobody can take")
+    deprecated("testing.get_unused_port", "use bind_unused_port(), which reserves the port")
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]

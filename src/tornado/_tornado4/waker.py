@@ -11,7 +11,7 @@ from tornado._tornado4.deprecation import deprecated
 
 __all__ = ["Waker", "set_close_exec"]
 
-#: Bytes removed from the socket by one receive in `Waker.consume`.
+#: Maximum size of one receive in `Waker.consume`, in bytes.
 _BLOCK = 1024
 
 
@@ -19,22 +19,22 @@ def set_close_exec(fd: int) -> None:
     """Set a file descriptor to be closed in programs that this process executes.
 
     :param fd: a file descriptor; on Windows, the handle of a socket (``socket.fileno()``).
-    :raises OSError: if it is not open, or on Windows not a handle.
+    :raises OSError: if it is not open, or on Windows if it is not a handle.
 
-    Deprecated: descriptors made by Python are closed in this way unless `os.set_inheritable` says otherwise.
+    Deprecated: this is the default for file descriptors created by Python.
     """
     deprecated(
-        "set_close_exec", "call os.set_inheritable(fd, False), which is the default of new descriptors"
+        "set_close_exec", "call os.set_inheritable(fd, False), which is the default for file descriptors"
     )
-    # Windows has the flag on handles, and the descriptor of a socket is its handle there.
+    # On Windows the flag belongs to handles, and fileno() of a socket is its handle.
     clear = getattr(os, "set_handle_inheritable", os.set_inheritable)
     clear(fd, False)
 
 
 class Waker(waker_interface.Waker):
-    """A waker on a pair of connected sockets, on every platform.
+    """A waker on a socket pair, for every platform.
 
-    Deprecated: `.IOLoop.add_callback` wakes the loop by itself.
+    Deprecated: `.IOLoop.add_callback` wakes the loop.
     """
 
     reader: socket.socket
@@ -53,7 +53,7 @@ class Waker(waker_interface.Waker):
         return self.writer.fileno()
 
     def wake(self) -> None:
-        # A full buffer wakes the loop as well as another byte would; a closed waker has no loop to wake.
+        # If the buffer is full, the loop wakes anyway; if the waker is closed, the loop no longer uses it.
         with contextlib.suppress(OSError):
             self.writer.send(b"w")
 

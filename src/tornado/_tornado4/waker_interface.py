@@ -1,4 +1,4 @@
-"""``platform.interface.Waker``: the interface of what wakes an event loop."""
+"""``platform.interface.Waker``: the interface of an object that wakes an event loop."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class Waker:
     """
 
     def fileno(self) -> int:
-        """Return the descriptor that is readable after `wake`."""
+        """Return the file descriptor that is readable after `wake`."""
         raise NotImplementedError
 
     def write_fileno(self) -> int:
-        """Return the descriptor that `wake` writes to."""
+        """Return the file descriptor that `wake` writes to."""
         raise NotImplementedError
 
     def wake(self) -> None:
@@ -28,5 +28,5 @@ class Waker:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Close both descriptors. Must not be called more than once."""
+        """Close both file descriptors. Must not be called more than once."""
         raise NotImplementedError

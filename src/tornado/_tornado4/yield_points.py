@@ -1,8 +1,8 @@
-"""Yield points: ``gen.Callback``, ``gen.Wait``, ``gen.WaitAll``, and their base ``gen.YieldPoint``.
+"""Yield points: ``gen.Callback``, ``gen.Wait``, ``gen.WaitAll``, and their base class ``gen.YieldPoint``.
 
-A coroutine that yields one gets a set of keys of its own. `Keys` is that set, and also what a yield point
-sees as its ``runner``: callbacks store results under keys there, and each result that comes has the points
-that wait asked whether they are ready.
+Each coroutine that yields one has its own set of keys, a `Keys` object. It is also the ``runner`` that is
+passed to the yield points. Callbacks store their results in it under a key; after each result, all waiting
+yield points are checked for readiness.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _ADVICE = "await a Future in a coroutine"
 
 
 class Arguments(NamedTuple):
-    """What a callback was called with, where that was not one positional argument."""
+    """The arguments of a callback that was called with several arguments, or with keyword arguments."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
 
 
 def single(settle: Callable[[Any], Any]) -> Callable[..., Any]:
-    """A callback for any arguments, which passes one value on: the argument, None, or `Arguments`."""
+    """Return a callback that passes its argument to ``settle``, or None, or `Arguments` for several."""
 
     def callback(*args: Any, **kwargs: Any) -> None:
         if kwargs or len(args) > 1:
@@ -43,28 +43,28 @@ def single(settle: Callable[[Any], Any]) -> Callable[..., Any]:
 
 
 class YieldPoint:
-    """Something that a generator coroutine may yield, in the older style: base class for programs' own.
-
-    ``runner`` is an object with the methods of `Keys`.
-    """
+    """Base class of objects that a generator-based coroutine may yield in the style of Tornado 4."""
 
     def start(self, runner: Keys) -> None:
-        """Called when the coroutine has yielded this object."""
+        """Start the operation; called when the coroutine has yielded this object.
+
+        :param runner: an object with the methods of `Keys`.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not define start()")
 
     def is_ready(self) -> bool:
-        """Whether the coroutine may go on; asked when it has yielded this and whenever a result comes."""
+        """Whether the coroutine can continue; called after `start` and after each result."""
         raise NotImplementedError(f"{type(self).__name__} does not define is_ready()")
 
     def get_result(self) -> Any:
-        """What the coroutine gets; called once, when it goes on."""
+        """Return the value to send to the coroutine; called once, when it continues."""
         raise NotImplementedError(f"{type(self).__name__} does not define get_result()")
 
 
 class Callback(YieldPoint):
-    """``callback = yield gen.Callback(key)``: a function that stores what it is called with, for `Wait`.
+    """``callback = yield gen.Callback(key)`` returns a function that stores its argument for `Wait`.
 
-    :arg key: any hashable value, to be used again only after it was waited for.
+    :param key: a hashable value. It may be reused only after `Wait` has returned its result.
     """
 
     def __init__(self, key: Any) -> None:
@@ -77,90 +77,90 @@ class Callback(YieldPoint):
         runner.register_callback(self.key)
 
     def is_ready(self) -> bool:
-        """True: there is nothing to wait for yet."""
+        """Return True, because the function is available immediately."""
         return True
 
     def get_result(self) -> Callable[..., None]:
-        """The function."""
+        """Return the function."""
         return self._runner.result_callback(self.key)
 
 
 class Wait(YieldPoint):
-    """``value = yield gen.Wait(key)``: what the callback of that key was called with."""
+    """``value = yield gen.Wait(key)`` waits for the callback with this key, and returns its argument."""
 
     def __init__(self, key: Any) -> None:
         deprecated("gen.Wait", _ADVICE)
         self.key = key
 
     def start(self, runner: Keys) -> None:
-        """Take the runner."""
+        """Store the runner."""
         self._runner = runner
 
     def is_ready(self) -> bool:
-        """Whether the callback was called.
+        """Whether the callback has been called.
 
         :raises UnknownKeyError: if no `Callback` has this key.
         """
         return self._runner.is_ready(self.key)
 
     def get_result(self) -> Any:
-        """The argument of the callback, None without one, `Arguments` for several."""
+        """Return the argument of the callback, or None, or `Arguments` for several."""
         return self._runner.pop_result(self.key)
 
 
 class WaitAll(YieldPoint):
-    """``values = yield gen.WaitAll(keys)``: a list of results, in the order of ``keys``."""
+    """``values = yield gen.WaitAll(keys)`` waits for several callbacks, and returns a list of the results."""
 
     def __init__(self, keys: Iterable[Any]) -> None:
         deprecated("gen.WaitAll", _ADVICE)
         self.keys: list[Any] = list(keys)
 
     def start(self, runner: Keys) -> None:
-        """Take the runner."""
+        """Store the runner."""
         self._runner = runner
 
     def is_ready(self) -> bool:
-        """Whether all the callbacks were called; see `Wait`."""
+        """Whether all callbacks have been called; see `Wait`."""
         return all(self._runner.is_ready(key) for key in self.keys)
 
     def get_result(self) -> list[Any]:
-        """The results."""
+        """Return the results, in the order of the keys."""
         return [self._runner.pop_result(key) for key in self.keys]
 
 
 class Keys:
-    """The keys of one coroutine, and the points that wait for them."""
+    """The keys of one coroutine, and the yield points that wait for them."""
 
     def __init__(self, runner: gen.Runner) -> None:
         self._pending: set[Any] = set()
         self._results: dict[Any, Any] = {}
         self._waiting: list[tuple[YieldPoint, asyncio.Future[Any]]] = []
         assert runner.gen is not None
-        # Leaked callbacks show when the generator ends.
+        # Detects leaked callbacks when the generator ends.
         runner.gen = _Watched(runner.gen, self._pending)
-        # From here on the coroutine gets the exceptions of callbacks that it starts.
+        # From now on, exceptions of callbacks that the coroutine starts are raised in the coroutine.
         add_handler(runner.handle_exception)
 
     def register_callback(self, key: Any) -> None:
-        """Open a key.
+        """Mark a key as pending.
 
-        :raises KeyReuseError: if it is open.
+        :raises KeyReuseError: if it is already pending.
         """
         if key in self._pending:
             raise gen.KeyReuseError(f"key {key!r} is already pending")
         self._pending.add(key)
 
     def is_ready(self, key: Any) -> bool:
-        """Whether there is a result under ``key``.
+        """Whether a result is stored under ``key``.
 
-        :raises UnknownKeyError: if the key is not open.
+        :raises UnknownKeyError: if the key is not pending.
         """
         if key not in self._pending:
-            raise gen.UnknownKeyError(f"key {key!r} is not pending: yield gen.Callback({key!r}) opens it")
+            raise gen.UnknownKeyError(f"key {key!r} is not pending: yield gen.Callback({key!r}) first")
         return key in self._results
 
     def set_result(self, key: Any, result: Any) -> None:
-        """Store a result and let those go on who have waited for it."""
+        """Store a result, and resume the coroutine if the yield point it waits for is ready."""
         self._results[key] = result
         waiting, self._waiting = self._waiting, []
         for point, future in waiting:
@@ -168,16 +168,16 @@ class Keys:
                 self._ask(point, future)
 
     def pop_result(self, key: Any) -> Any:
-        """Take a result, and close its key."""
+        """Remove a key, and return its result."""
         self._pending.discard(key)
         return self._results.pop(key)
 
     def result_callback(self, key: Any) -> Callable[..., None]:
-        """A function that stores what it is called with under ``key``."""
+        """Return a function that stores its argument under ``key``."""
         return single(functools.partial(self.set_result, key))
 
     def wait_for(self, point: YieldPoint) -> asyncio.Future[Any]:
-        """Start a point; the Future is for the coroutine to wait for."""
+        """Start a yield point, and return a Future for the coroutine to wait for."""
         future: asyncio.Future[Any] = asyncio.get_event_loop().create_future()
         try:
             point.start(self)
@@ -198,7 +198,7 @@ class Keys:
 
 
 class _Watched(Generator[Any, Any, Any]):
-    """A generator that may not end with open keys."""
+    """A generator that raises an error if it ends with pending keys."""
 
     def __init__(self, inner: Generator[Any, Any, Any], pending: set[Any]) -> None:
         self._inner = inner
@@ -218,7 +218,7 @@ class _Watched(Generator[Any, Any, Any]):
             self._check()
             raise
         finally:
-            del error  # it holds this frame
+            del error  # its traceback refers to this frame
 
     def close(self) -> None:
         self._inner.close()
@@ -232,9 +232,9 @@ _keys: WeakKeyDictionary[gen.Runner, Keys] = WeakKeyDictionary()
 
 
 def start_points(runner: gen.Runner, yielded: Any) -> Any:
-    """What to wait for when a coroutine has yielded points, or lists and dicts with points in them.
+    """Start the yield points in a value that a coroutine has yielded: a yield point, a list or a dict.
 
-    :returns: something for ``convert_yielded``; None if there are no points.
+    :returns: a value for ``convert_yielded``; None if the value contains no yield points.
     """
     if isinstance(yielded, YieldPoint):
         keys = _keys.get(runner)
