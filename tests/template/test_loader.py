@@ -43,7 +43,7 @@ def test_files(root):
     "name", ["../secret.html", "dir/../../secret.html", "../root-2/secret.html", "up.html", ".."]
 )
 def test_names_cannot_leave_the_root(root, name):
-    with pytest.raises(TemplateNotFoundError, match=f"lies outside of the template directory {root}"):
+    with pytest.raises(TemplateNotFoundError, match=f"is outside of the template directory {root}"):
         Loader(str(root)).load(name)
 
 
@@ -82,7 +82,7 @@ def test_a_missing_file_that_is_like_another(root):
 def test_missing_in_a_dictionary():
     with pytest.raises(KeyError) as caught:
         DictLoader({"a": "{% extends 'x' %}"}).load("a")
-    assert str(caught.value) == "template 'x' not found in the dictionary, which has a"
+    assert str(caught.value) == "template 'x' not found in the dictionary, which contains a"
     assert caught.value.__notes__ == ["'x' is extended or included by a:1"]
 
 
@@ -110,7 +110,7 @@ def test_namespace():
 )
 def test_circles(files, circle):
     loader = DictLoader(files)
-    with pytest.raises(ParseError, match=f"include themselves: {circle} at"):
+    with pytest.raises(ParseError, match=f"extends or includes itself: {circle} at"):
         loader.load("a")
     files["c" if "c" in files else "a"] = "fine"
     assert loader.load("a").generate() == (b"fine")

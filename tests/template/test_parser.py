@@ -63,15 +63,15 @@ def test_a_tag_may_be_broken_over_lines():
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("\n{% end %}", "an {% end %} too many: no block is open at name:2"),
+        ("\n{% end %}", "unexpected {% end %}: no block is open at name:2"),
         ("{% if a %}\n\n", "{% if %} block of line 1 has no {% end %} at name:1"),
         (
             "{% else %}",
-            "{% else %} belongs into a if or for or while or try block and stands outside at name:1",
+            "{% else %} outside of a block: it is allowed only in if or for or while or try blocks at name:1",
         ),
         (
             "{% for a in b %}\n{% elif c %}{% end %}",
-            "{% elif %} belongs into a if block and stands in the {% for %} of line 1 at name:2",
+            "{% elif %} in the {% for %} of line 1: it is allowed only in if blocks at name:2",
         ),
         ("{% if a %}{% break %}{% end %}", "{% break %} outside of a for or while block at name:1"),
         (
@@ -87,7 +87,7 @@ def test_a_tag_may_be_broken_over_lines():
             "{% if a %}\n{% endif %}",
             "unknown operator 'endif' in {% endif %}: every block ends with {% end %} at name:2",
         ),
-        ("{% whitespace some %}", "unknown whitespace mode 'some'; there are all, single, oneline at name:1"),
+        ("{% whitespace some %}", "unknown whitespace mode 'some'; expected all, single, oneline at name:1"),
         ("{% block %}{% end %}", "{% block %} needs a name at name:1"),
         ("{% apply %}{% end %}", "{% apply %} needs a function at name:1"),
         ("{% extends '' %}", "{% extends %} needs the name of a template at name:1"),

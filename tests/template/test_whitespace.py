@@ -22,7 +22,7 @@ def test_modes(mode, text, expected):
 
 
 def test_unknown_modes():
-    with pytest.raises(ValueError, match="unknown whitespace mode 'some'; there are all, single, oneline"):
+    with pytest.raises(ValueError, match="unknown whitespace mode 'some'; expected all, single, oneline"):
         filter_whitespace("some", "")
 
 

@@ -1,7 +1,7 @@
 """Templates that are compiled to Python.
 
-A template is text with Python in it. It is compiled once, to a function that puts its output together,
-and run with names of your choice::
+A template is text with embedded Python code. It is compiled once, to a Python function, and can then be
+rendered any number of times with different values::
 
     page = Template("<h1>{{ title }}</h1>")
     page.generate(title="R & D")            # b'<h1>R &amp; D</h1>'
@@ -9,56 +9,57 @@ and run with names of your choice::
     loader = Loader("/srv/app/templates")
     loader.load("home.html").generate(title="Home")
 
-`RequestHandler.render` does that for a handler, from the setting ``template_path``.
+In a request handler, `RequestHandler.render` renders templates from the setting ``template_path``.
 
 Expressions
-    ``{{ expression }}`` puts out the value of any Python expression, escaped for HTML unless autoescape
-    is off.
+    ``{{ expression }}`` writes the value of a Python expression, escaped for HTML unless autoescaping is
+    disabled.
 
 Statements
     ``{% if condition %} … {% elif condition %} … {% else %} … {% end %}``
-        As in Python; so are the next three.
+        The same as in Python, like the next three.
     ``{% for item in items %} … {% end %}``, ``{% while condition %} … {% end %}``
-        With ``{% break %}`` and ``{% continue %}`` in them, and ``{% else %}``.
+        Loops. They may contain ``{% break %}``, ``{% continue %}`` and ``{% else %}``.
     ``{% try %} … {% except Error %} … {% else %} … {% finally %} … {% end %}``
-        Output from before an error stays.
+        Output written before the error is kept.
     ``{% set name = value %}``, ``{% import module %}``, ``{% from module import name %}``
-        Names for the rest of the template.
+        Define names for the rest of the template.
 
 Files
     ``{% extends "name" %}``
-        Takes another template and puts this one's blocks in place of its own of the same names. What is
-        not in a block here is not used.
+        Renders another template, in which the blocks of this template replace the blocks of the same name.
+        Text of this template outside of its blocks is ignored.
     ``{% block name %} … {% end %}``
-        A part that may be replaced. A name may be used once.
+        A part that other templates can replace. A template may use each name once.
     ``{% include "name" %}``
-        The other file's parts, as if written here: it sees the same local names.
+        Inserts the content of another file. It can use the local names of this template.
     ``{% module Name(arguments) %}``
-        The output of a `.UIModule`.
+        Inserts the output of a `.UIModule`.
 
 Escaping
     ``{% raw expression %}``
-        Puts out a value as it is.
+        Writes a value without escaping.
     ``{% autoescape function %}``
-        What the expressions of this file go through; ``None`` for nothing. The default is ``xhtml_escape``.
+        Sets the function that escapes the expressions of this file; ``None`` disables escaping. The default
+        is ``xhtml_escape``.
     ``{% apply function %} … {% end %}``
-        Puts the output of a part, as bytes, through a function.
+        Passes the output of the block, as bytes, to a function, and writes the result.
     ``{{!``, ``{%!``, ``{#!``
-        The braces themselves.
+        Write ``{{``, ``{%`` and ``{#``.
 
 Other
     ``{# … #}``, ``{% comment … %}``
-        Nothing.
+        Comments, which write no output.
     ``{% whitespace mode %}``
-        What becomes of white space from here on; see `filter_whitespace`.
+        Sets the whitespace mode for the rest of the file; see `filter_whitespace`.
 
-Every template knows ``escape`` and ``xhtml_escape``, ``url_escape``, ``json_encode``, ``squeeze``,
-``linkify`` (see `tornado.escape`) and the module ``datetime``, besides the names it is run with, those of
-its loader, and Python's own. **A template is a program**: only templates you trust may be run.
+A template can use ``escape`` and ``xhtml_escape``, ``url_escape``, ``json_encode``, ``squeeze``, ``linkify``
+(see `tornado.escape`), the module ``datetime``, the names passed to `Template.generate`, the namespace of its
+loader, and Python's builtins. **A template is a program**: use only templates that you trust.
 
-Errors in a template's form raise `ParseError`, and errors in its Python `SyntaxError`, with the line in the
-template. A traceback from running one shows the generated code, each line with its template and line, and a
-note on the error tells the same.
+A template that is not well-formed raises `ParseError`, and an error in its Python code raises `SyntaxError`,
+both with the line in the template. If rendering raises an exception, the traceback shows the generated code,
+in which each line names its template and line; a note on the exception does the same.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
-"""Turn the parts of a template into the source of a Python function.
+"""Generate the source of a Python function from the nodes of a template.
 
-The function collects text in a list and returns the whole as bytes. A page is one function, with the files it
-extends and includes written into it. Each line ends in a comment that tells where it comes from::
+The function appends text to a list and returns the joined text as bytes. A template becomes one function,
+which contains the code of the files that it extends and includes. Each line ends with a comment that names
+its source::
 
     _tt_append(_tt_escape(_tt_tmp))  # row.html:2 (via table.html:7)
 
-and `Code.places` holds the same as data, so that a line of a traceback leads back to the template.
-Neighbouring texts become one constant.
+`Code.places` contains the same as data, to find the line of the template for a line of a traceback. Adjacent
+texts become one constant.
 """
 
 from __future__ import annotations
@@ -32,24 +33,25 @@ from tornado.template._nodes import (
 from tornado.template._runtime import STANDARD_ESCAPE
 
 _LOCALS = ("_tt_text", "_tt_join", "_tt_escape", "_tt_escape_with", "_tt_str", "_tt_type")
-# What is text already needs no call.
+# A str needs no conversion.
 _RAW = "_tt_tmp if _tt_type(_tt_tmp) is _tt_str else _tt_text(_tt_tmp)"
-# What the code calls are local names: those are found fastest.
+# Parameters with defaults make the helper functions local names, which are the fastest to look up.
 _PARAMETERS = ", ".join(f"{name}={name}" for name in _LOCALS)
 
 
 class Place(NamedTuple):
-    """Where a line of generated code comes from."""
+    """The template line from which a line of generated code was made."""
 
     template: str
     line: int
 
 
 class Code(NamedTuple):
-    """Generated source, and for each of its lines the place it comes from.
+    """Generated source code, and the template line for each of its lines.
 
-    `via` has for each line the places through which that one was included, outermost first; `sources` the
-    templates that are written into the code, by name.
+    :ivar places: for each line, the template line that it was generated from.
+    :ivar via: for each line, the places of the tags that include the template, outermost first.
+    :ivar sources: the sources of all templates in the code, by name.
     """
 
     source: str
@@ -67,10 +69,10 @@ Load = Callable[[str, str], _HasFile]
 
 
 def ancestry(file: File, load: Load | None) -> list[File]:
-    """The file and those it extends, the outermost last.
+    """Return the file and its ancestors, the files that it extends, with the base file last.
 
-    :arg load: gives the template of a name, as seen from the template of another name.
-    :raises ParseError: for ``{% extends %}`` in a template without a loader.
+    :param load: loads a template, given its name and the name of the template that refers to it.
+    :raises ParseError: if a template without a loader contains ``{% extends %}``.
     """
     files = [file]
     for node in file.body:
@@ -81,11 +83,9 @@ def ancestry(file: File, load: Load | None) -> list[File]:
 
 
 def _loaded(load: Load | None, name: str, file: File, line: int) -> _HasFile:
-    """Another template, with a word about who asked where that fails."""
+    """Load another template. On an error, add the place of the tag that refers to it."""
     if load is None:
-        raise ParseError(
-            f"a template made without a loader cannot extend or include {name!r}", file.name, line
-        )
+        raise ParseError(f"a template without a loader cannot extend or include {name!r}", file.name, line)
     try:
         return load(name, file.name)
     except Exception as error:
@@ -95,11 +95,11 @@ def _loaded(load: Load | None, name: str, file: File, line: int) -> _HasFile:
 
 
 def generate(files: list[File], load: Load | None, *, shadowed: bool = False) -> Code:
-    """The code of a template.
+    """Generate the code of a template.
 
-    :arg files: its `ancestry`.
-    :arg shadowed: the template itself gives ``xhtml_escape`` another meaning, so it has to be looked up by
-        name each time.
+    :param files: the result of `ancestry`.
+    :param shadowed: whether the template assigns to the name ``xhtml_escape``, which must then be looked up
+        on each use.
     """
     writer = _Writer(load, shadowed)
     for file in reversed(files):
@@ -121,20 +121,20 @@ class _Writer:
         self.via_of_lines: list[tuple[Place, ...]] = []
         self.sources: dict[str, str] = {}
         self.indent = 0
-        self.waiting: list[str] = []  # texts that become one constant
+        self.waiting: list[str] = []  # adjacent texts, which become one constant
         self.waiting_line = 0
         self.functions = 0
 
     # --- lines ---
 
     def emit(self, code: str, line: int) -> None:
-        """Write a line of code, after the text that waits."""
+        """Write a line of code, after the pending text."""
         if self.waiting:
             text, self.waiting = "".join(self.waiting), []
             if text:
                 self.emit(f"_tt_append({text!r})", self.waiting_line)
-        # The code of a tag may span lines. Only the last one can take the comment: the others may be inside a
-        # string.
+        # The code of a tag may span several lines. The comment is added to the last one, because the others
+        # may end inside a string.
         self.lines += f"{'    ' * self.indent}{code}  # {self.origin(line)}".split("\n")
         first = len(self.places)
         count = len(self.lines) - first
@@ -150,7 +150,7 @@ class _Writer:
 
     @contextmanager
     def indented(self, line: int) -> Iterator[None]:
-        """A suite of lines, never an empty one."""
+        """Indent the lines that are written in the block, or write ``pass`` if the block is empty."""
         before = len(self.lines)
         self.indent += 1
         yield
@@ -160,7 +160,7 @@ class _Writer:
 
     @contextmanager
     def inside(self, file: File, line: int) -> Iterator[None]:
-        """Parts of another file, in the place where it is included."""
+        """Set the current file to an included one for the block."""
         before, via = self.file, self.via
         self.via = (*via, Place(before.name, line))
         self.file = file
@@ -170,7 +170,7 @@ class _Writer:
 
     @contextmanager
     def function(self, name: str, line: int) -> Iterator[None]:
-        """A function that returns what its body puts out."""
+        """Define a function that returns the output of its body; the block writes the body."""
         self.emit(f"def {name}({_PARAMETERS}):", line)
         with self.indented(line):
             self.emit("_tt_buffer = []", line)
@@ -181,7 +181,7 @@ class _Writer:
     # --- blocks ---
 
     def collect_blocks(self, body: list[Node], file: File) -> None:
-        """Note the named blocks of a file; those of a file that extends it come later and win."""
+        """Register the named blocks of a file. Those of a file that extends it replace them later."""
         for node in body:
             if isinstance(node, Include):
                 included = _loaded(self.load, node.name, file, node.line).file
@@ -208,7 +208,7 @@ class _Writer:
         self.waiting.append(node.value)
 
     def expression(self, node: Expression) -> None:
-        # A statement of its own, so that the code can only be an expression, not close a bracket of ours.
+        # A separate assignment, so that code with unbalanced brackets is a syntax error.
         self.emit(f"_tt_tmp = {node.code}", node.line)
         function = None if node.raw else self.file.autoescape
         if function is None:
@@ -222,8 +222,8 @@ class _Writer:
         self.emit(node.code, node.line)
 
     def extends(self, node: Extends) -> None:
-        # A file's own one was dealt with by `ancestry`, and its body is not written.
-        message = "{% extends %} has no meaning in a block or in an included file"
+        # `ancestry` handles the one at the top level of a file, and the body of such a file is not written.
+        message = "{% extends %} is not allowed in a block or in an included file"
         raise ParseError(message, self.file.name, node.line)
 
     def include(self, node: Include) -> None:
@@ -257,7 +257,7 @@ class _Writer:
 
 
 def _one_line(name: str) -> str:
-    """A template's name as it may stand in a comment."""
+    """Return a template's name in a form that is safe in a comment."""
     return name if name.isprintable() else ascii(name)
 
 

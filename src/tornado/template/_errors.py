@@ -1,15 +1,16 @@
-"""What can be wrong with a template."""
+"""Errors in templates."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-# A template that includes itself through ever new names may fail at any depth.
+# Maximum number of places per error. A template that includes itself under different names can fail at any
+# depth.
 _MOST_PLACES = 20
 
 
 class SourcePlace(NamedTuple):
-    """A line of a template, with the template's whole source."""
+    """A line of a template, with the source of the whole template."""
 
     template: str
     line: int
@@ -17,10 +18,10 @@ class SourcePlace(NamedTuple):
 
 
 def add_place(error: Exception, template: str, line: int, source: str) -> None:
-    """Note on an error which line of a template it is about, innermost first; `places_of` tells them.
+    """Store a template line that an error refers to, for `places_of`. The innermost line is added first.
 
-    Tools that show errors find the source there: a template that does not compile leaves no frame in a
-    traceback.
+    Tools that show errors get the source from here, because a template that does not compile has no frame in
+    the traceback.
     """
     places: list[SourcePlace] = error.__dict__.setdefault("_template_places", [])
     place = SourcePlace(template, line, source)
@@ -29,13 +30,13 @@ def add_place(error: Exception, template: str, line: int, source: str) -> None:
 
 
 def note_once(error: BaseException, note: str) -> None:
-    """Add a note to an error, unless it has it: a program may raise the same object again and again."""
+    """Add a note to an error unless it is already present; a program may raise the same object repeatedly."""
     if note not in getattr(error, "__notes__", ()):
         error.add_note(note)
 
 
 def places_of(error: BaseException) -> list[SourcePlace]:
-    """The lines of templates that `add_place` has noted on an error, innermost first."""
+    """Return the template lines that `add_place` has stored on an error, innermost first."""
     places: list[SourcePlace] = getattr(error, "_template_places", [])
     return places
 
@@ -43,30 +44,29 @@ def places_of(error: BaseException) -> list[SourcePlace]:
 class ParseError(Exception):
     """A template is not well-formed.
 
-    :arg message: what is wrong.
-    :arg filename: the template's name.
-    :arg lineno: the line in the template, counted from 1.
+    :param message: a description of the error.
+    :param filename: the name of the template.
+    :param lineno: the line in the template, starting from 1.
     """
 
     def __init__(self, message: str, filename: str | None = None, lineno: int = 0) -> None:
         super().__init__(message, filename, lineno)
         self.message = message
-        #: Where the error is, for tools that show it.
+        #: The location of the error, for tools that show it.
         self.filename = filename
         self.lineno = lineno
 
     def __str__(self) -> str:
-        """The message with its place: ``message at name:line``."""
+        """Return the message with its location: ``message at name:line``."""
         return f"{self.message} at {self.filename}:{self.lineno}"
 
 
 class TemplateNotFoundError(FileNotFoundError, KeyError):
-    """A loader has no template of a name.
+    """A loader did not find a template. The message names the template and where the loader looked for it.
 
-    It is what `open` raises and what a dictionary raises, as that is what programs catch; the message
-    names the template and where it was sought.
+    It is both a FileNotFoundError and a KeyError, which programs catch because upstream's loaders raise them.
     """
 
     def __str__(self) -> str:
-        """The message alone."""
+        """Return only the message."""
         return str(self.strerror)

@@ -1,4 +1,4 @@
-"""Where templates come from: a directory, a dictionary, or whatever a subclass thinks of."""
+"""Template loaders: for a directory, for a dictionary, and a base class for others."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from tornado.template._errors import ParseError, TemplateNotFoundError
 from tornado.template._runtime import STANDARD_ESCAPE
 from tornado.template._template import Template
 
-# Files of a directory that a missing one's name is compared with.
+# Maximum number of file names in a directory that are compared with a missing one.
 _MOST_COMPARED = 500
 
 
 class BaseLoader:
-    """Loads templates by name, and keeps them.
+    """Base class of loaders, which load templates by name and cache them.
 
-    A subclass defines ``_create_template(name)``, and `resolve_path` where names may be relative to each
-    other.
+    A subclass defines ``_create_template(name)`` and `resolve_path`.
 
-    :arg autoescape: the name of the function that expressions go through, None for none; a template may say
-        otherwise.
-    :arg namespace: names that all templates know.
-    :arg whitespace: a mode of `filter_whitespace` for all templates.
+    :param autoescape: the name of the function that escapes expressions, None for no escaping. A template may
+        override it.
+    :param namespace: names that all templates can use, and their values.
+    :param whitespace: the mode of `filter_whitespace` for all templates.
     """
 
     def __init__(
@@ -39,28 +38,28 @@ class BaseLoader:
         self.namespace: dict[str, Any] = namespace or {}
         self.autoescape: str | None = autoescape
         self.whitespace: str | None = whitespace
-        # Held while a template is made. Making one loads those it extends and includes, hence reentrant.
+        # Held while a template is created. Reentrant, because this loads the templates that it refers to.
         self.lock: threading.RLock = threading.RLock()
         self._being_made: list[str] = []
 
     def reset(self) -> None:
-        """Forget the templates, so that their sources are read again."""
+        """Clear the cache, so that templates are loaded again."""
         with self.lock:
             self.templates = {}
 
     def resolve_path(self, name: str, parent_path: str | None = None) -> str:
-        """The full name of a template that is mentioned in another one.
+        """Return the full name of a template that another template refers to.
 
-        :arg name: as it is written there.
-        :arg parent_path: the full name of the other one.
+        :param name: the name as it is written in the other template.
+        :param parent_path: the full name of the other template.
         """
-        raise NotImplementedError(f"{type(self).__qualname__} has to define resolve_path()")
+        raise NotImplementedError(f"{type(self).__qualname__} must define resolve_path()")
 
     def load(self, name: str, parent_path: str | None = None) -> Template:
-        """The template of a name; see `resolve_path` for the arguments.
+        """Load a template, or return it from the cache; see `resolve_path` for the arguments.
 
-        :raises TemplateNotFoundError: where there is none.
-        :raises ParseError: where it is not well-formed, or includes or extends itself.
+        :raises TemplateNotFoundError: if the template does not exist.
+        :raises ParseError: if it is not well-formed, or includes or extends itself.
         """
         name = self.resolve_path(name, parent_path=parent_path)
         with self.lock:
@@ -71,7 +70,7 @@ class BaseLoader:
     def _make(self, name: str) -> Template:
         if name in self._being_made:
             circle = " -> ".join([*self._being_made[self._being_made.index(name) :], name])
-            raise ParseError(f"templates that extend or include themselves: {circle}", name)
+            raise ParseError(f"template extends or includes itself: {circle}", name)
         self._being_made.append(name)
         try:
             return self._create_template(name)
@@ -79,17 +78,17 @@ class BaseLoader:
             self._being_made.pop()
 
     def _create_template(self, name: str) -> Template:
-        raise NotImplementedError(f"{type(self).__qualname__} has to define _create_template()")
+        raise NotImplementedError(f"{type(self).__qualname__} must define _create_template()")
 
 
 class Loader(BaseLoader):
-    """Loads templates from the files below a directory.
+    """Loads templates from files in a directory.
 
-    An absolute name is opened wherever it is: programs compute such names themselves, as Panel does for its
-    index page. Never make one of a request's input.
+    An absolute name may be outside of the directory: programs use such names, as Panel does for its index
+    page. Do not construct one from data in a request.
 
-    :arg root_directory: the directory. Links in it may lead elsewhere, relative names may not.
-    :arg kwargs: the arguments of `BaseLoader`.
+    :param root_directory: the directory. Symbolic links in it may point outside; relative names may not.
+    :param kwargs: the arguments of `BaseLoader`.
     """
 
     def __init__(self, root_directory: str, **kwargs: Any) -> None:
@@ -97,7 +96,7 @@ class Loader(BaseLoader):
         self.root: str = os.path.abspath(root_directory)
 
     def resolve_path(self, name: str, parent_path: str | None = None) -> str:
-        """A name relative to the root; one in a template starts from that template's directory."""
+        """Return a name relative to the root. A name in a template is relative to its directory."""
         if not parent_path or parent_path.startswith(("<", "/")) or name.startswith("/"):
             return name
         directory = os.path.dirname(os.path.join(self.root, parent_path))
@@ -106,7 +105,7 @@ class Loader(BaseLoader):
     def _create_template(self, name: str) -> Template:
         path = os.path.abspath(os.path.join(self.root, name))
         if not os.path.isabs(name) and not path.startswith(os.path.join(self.root, "")):
-            raise _not_found(f"template {name!r} lies outside of the template directory {self.root}", path)
+            raise _not_found(f"template {name!r} is outside of the template directory {self.root}", path)
         try:
             with open(path, "rb") as file:
                 source = file.read()
@@ -119,10 +118,10 @@ class Loader(BaseLoader):
 
 
 class DictLoader(BaseLoader):
-    """Loads templates from a dictionary of sources by name, for tests and small programs.
+    """Loads templates from a dictionary, for tests and small programs.
 
-    :arg dict: name -> source.
-    :arg kwargs: the arguments of `BaseLoader`.
+    :param dict: template name -> source.
+    :param kwargs: the arguments of `BaseLoader`.
     """
 
     def __init__(self, dict: dict[str, str], **kwargs: Any) -> None:
@@ -130,7 +129,7 @@ class DictLoader(BaseLoader):
         self.dict = dict
 
     def resolve_path(self, name: str, parent_path: str | None = None) -> str:
-        """A name with slashes; one in a template starts from that template's part before its last slash."""
+        """Return a name. A name in a template is relative to the template's name up to its last slash."""
         if not parent_path or parent_path.startswith(("<", "/")) or name.startswith("/"):
             return name
         return posixpath.normpath(posixpath.join(posixpath.dirname(parent_path), name))
@@ -139,16 +138,16 @@ class DictLoader(BaseLoader):
         try:
             source = self.dict[name]
         except KeyError:
-            known = ", ".join(sorted(self.dict)[:10]) or "none at all"
+            known = ", ".join(sorted(self.dict)[:10]) or "no templates"
             raise _not_found(
-                f"template {name!r} not found in the dictionary, which has {known}", name
+                f"template {name!r} not found in the dictionary, which contains {known}", name
             ) from None
         return Template(source, name=name, loader=self)
 
 
 def _similar(path: str) -> str | None:
-    """The name in a missing file's directory that is most like its own."""
-    import difflib  # late, as a server in good order does not need it
+    """Return the file name most similar to that of a missing file, in the same directory."""
+    import difflib  # imported here because it is needed only for errors
 
     directory, name = os.path.split(path)
     try:

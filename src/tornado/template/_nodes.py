@@ -1,4 +1,4 @@
-"""The parts of a parsed template: plain values, which `_codegen` turns into Python."""
+"""The nodes of a parsed template, from which `_codegen` generates Python code."""
 
 from __future__ import annotations
 
@@ -7,34 +7,33 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class File:
-    """One source file. Its parts may end up in the code of several templates."""
+    """One source file. Its nodes may be used in the code of several templates."""
 
     name: str
-    #: The expression that names the escaping function, or None; ``{% autoescape %}`` anywhere in the file
-    #: sets it.
+    #: The expression for the escaping function, or None. Set by ``{% autoescape %}`` anywhere in the file.
     autoescape: str | None
     body: list[Node] = field(default_factory=list)
-    #: Its text, to be shown beside errors.
+    #: The source text, shown with errors.
     source: str = ""
 
 
 @dataclass(slots=True)
 class Node:
-    """A part of a template."""
+    """Base class of the nodes of a template."""
 
     line: int
 
 
 @dataclass(slots=True)
 class Text(Node):
-    """What goes to the output as it is; the white space is reduced already."""
+    """Literal text, after `filter_whitespace`."""
 
     value: str
 
 
 @dataclass(slots=True)
 class Expression(Node):
-    """``{{ code }}``, or with `raw` an expression whose value is not escaped."""
+    """``{{ code }}``; if `raw` is true, the value is not escaped."""
 
     code: str
     raw: bool = False
@@ -42,7 +41,7 @@ class Expression(Node):
 
 @dataclass(slots=True)
 class Statement(Node):
-    """A line of Python: ``{% set %}``, ``{% import %}``, ``{% break %}`` and the like."""
+    """A Python statement: ``{% set %}``, ``{% import %}``, ``{% break %}`` and similar tags."""
 
     code: str
 
@@ -56,21 +55,21 @@ class Extends(Node):
 
 @dataclass(slots=True)
 class Include(Node):
-    """``{% include name %}``: the other file's parts, in this place."""
+    """``{% include name %}``: the content of another file."""
 
     name: str
 
 
 @dataclass(slots=True)
 class Branch(Node):
-    """``{% else %}`` and the others that divide a `Control`."""
+    """``{% else %}`` and the other tags that start a further branch of a `Control`."""
 
     code: str
 
 
 @dataclass(slots=True)
 class Control(Node):
-    """``{% if %}``, ``{% for %}``, ``{% while %}``, ``{% try %}`` up to the end."""
+    """``{% if %}``, ``{% for %}``, ``{% while %}`` or ``{% try %}``, up to its ``{% end %}``."""
 
     code: str
     body: list[Node]
@@ -78,7 +77,7 @@ class Control(Node):
 
 @dataclass(slots=True)
 class Apply(Node):
-    """``{% apply function %}``: the output of the body goes through a function."""
+    """``{% apply function %}``: a function is applied to the output of the body."""
 
     function: str
     body: list[Node]
@@ -86,9 +85,9 @@ class Apply(Node):
 
 @dataclass(slots=True)
 class Block(Node):
-    """``{% block name %}``: a part that templates which extend this file may replace."""
+    """``{% block name %}``: a part that a template which extends this file can replace."""
 
     name: str
     body: list[Node]
-    #: The file it was written in, whose escaping it keeps wherever it is used.
+    #: The file that contains the block, whose escaping applies to it in every template.
     file: File

@@ -1,4 +1,4 @@
-"""Build the parts of a template from the pieces of its source."""
+"""Parse the tokens of a template into nodes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tornado.template._nodes import (
 from tornado.template._tokenizer import Token, TokenKind, pieces
 from tornado.template._whitespace import MODES, filter_whitespace
 
-#: Tags that divide a block, and the blocks they may stand in.
+#: Tags that start a further branch of a block, and the blocks that may contain them.
 _BRANCHES = {
     "else": ("if", "for", "while", "try"),
     "elif": ("if",),
@@ -35,7 +35,7 @@ _LOOPS = ("for", "while")
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """Which block a piece stands in, where that was opened, and whether there is a loop to break."""
+    """The enclosing block of a token, the line where it starts, and whether a loop encloses the token."""
 
     block: str = ""
     line: int = 0
@@ -45,8 +45,8 @@ class _Context:
 def parse(source: str, file: File, whitespace: str) -> None:
     """Parse a template's source into ``file.body``; ``{% autoescape %}`` sets ``file.autoescape``.
 
-    :arg whitespace: the mode to begin with.
-    :raises ParseError: where the template is not well-formed.
+    :param whitespace: the initial whitespace mode.
+    :raises ParseError: if the template is not well-formed.
     """
     _Parser(source, file, whitespace).run()
 
@@ -64,7 +64,7 @@ class _Parser:
         return ParseError(message, self.file.name, line)
 
     def body(self, context: _Context) -> list[Node]:
-        """Everything up to the end of a block, or of the source."""
+        """Parse up to the end of a block, or of the source."""
         found: list[Node] = []
         for kind, text, line in self.pieces:
             if kind is TokenKind.TEXT:
@@ -75,7 +75,7 @@ class _Parser:
                 operator, _, rest = _split(text)
                 if operator == "end":
                     if not context.block:
-                        raise self.error("an {% end %} too many: no block is open", line)
+                        raise self.error("unexpected {% end %}: no block is open", line)
                     return found
                 node = self.tag(operator, rest, text, line, context)
                 if node is not None:
@@ -86,11 +86,11 @@ class _Parser:
         return found
 
     def text(self, text: str) -> str:
-        # In a <pre> element white space is seen.
+        # Whitespace is significant in a <pre> element.
         return text if "<pre>" in text else filter_whitespace(self.whitespace, text)
 
     def tag(self, operator: str, rest: str, text: str, line: int, context: _Context) -> Node | None:
-        """The part that a tag stands for; None for one that only changes a setting."""
+        """Return the node for a tag; None for a tag that has none, such as ``{% whitespace %}``."""
         if operator in _BRANCHES:
             return self.branch(operator, text, line, context)
         if operator in ("break", "continue"):
@@ -110,15 +110,19 @@ class _Parser:
     def branch(self, operator: str, text: str, line: int, context: _Context) -> Node:
         allowed = _BRANCHES[operator]
         if context.block not in allowed:
-            where = f"in the {{% {context.block} %}} of line {context.line}" if context.block else "outside"
+            where = (
+                f"in the {{% {context.block} %}} of line {context.line}"
+                if context.block
+                else "outside of a block"
+            )
             blocks = " or ".join(allowed)
-            raise self.error(f"{{% {operator} %}} belongs into a {blocks} block and stands {where}", line)
+            raise self.error(f"{{% {operator} %}} {where}: it is allowed only in {blocks} blocks", line)
         return Branch(line, text)
 
     def block(self, operator: str, rest: str, text: str, line: int, context: _Context) -> Node:
         if not rest and operator in _NEEDS:
             raise self.error(f"{{% {operator} %}} needs {_NEEDS[operator]}", line)
-        # The body of an apply block becomes a function of its own, which cannot leave a loop around it.
+        # The body of an apply block becomes a separate function, which cannot break out of an outer loop.
         in_loop = operator in _LOOPS or (context.in_loop and operator != "apply")
         body = self.body(_Context(operator, line, in_loop))
         if operator == "apply":
@@ -134,11 +138,11 @@ class _Parser:
 
     def set_whitespace(self, rest: str, text: str, line: int) -> None:
         if rest not in MODES:
-            raise self.error(f"unknown whitespace mode {rest!r}; there are {', '.join(MODES)}", line)
+            raise self.error(f"unknown whitespace mode {rest!r}; expected {', '.join(MODES)}", line)
         self.whitespace = rest
 
     def skip(self, rest: str, text: str, line: int) -> None:
-        """A comment."""
+        """Ignore a comment."""
 
     def extends(self, rest: str, text: str, line: int) -> Node:
         return Extends(line, self.template_name("extends", rest, line))
@@ -166,8 +170,8 @@ class _Parser:
 
 
 def _hint(operator: str) -> str:
-    """What may have been meant, for those who know other templates or have mistyped."""
-    import difflib  # late, as a server in good order does not need it
+    """Return a suggestion for an unknown operator: a similar one, or ``{% end %}``; may be empty."""
+    import difflib  # imported here because it is needed only for errors
 
     if operator.startswith("end"):
         return ": every block ends with {% end %}"
@@ -177,7 +181,7 @@ def _hint(operator: str) -> str:
 
 
 def _split(text: str) -> tuple[str, str, str]:
-    """A tag's operator and the rest; any white space may stand between the two."""
+    """Split a tag, at any whitespace, into its operator, a space and the rest."""
     operator, *rest = text.split(None, 1)
     return operator, " ", rest[0] if rest else ""
 

@@ -1,7 +1,7 @@
-"""What the generated code of a template calls.
+"""The functions that the generated code of a template calls.
 
-The code collects text and joins it at the end. Bytes become text on the way where they are UTF-8; other
-bytes, which only ``{% raw %}`` and its like let through, stay bytes, and the join then goes the long way.
+The code collects text and joins it at the end. Bytes are decoded if they are UTF-8. Other bytes, which only
+unescaped output such as that of ``{% raw %}`` can contain, stay bytes, and `join` then uses its slow path.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _xhtml_escape = _escape.xhtml_escape
 
 
 def text_of(value: Any) -> str | bytes:
-    """A value as it goes to the output without escaping."""
+    """Convert a value to output without escaping."""
     kind = type(value)
     if kind is str:
         text: str = value
@@ -25,7 +25,7 @@ def text_of(value: Any) -> str | bytes:
     if kind is int:
         return str(value)
     if isinstance(value, str):
-        return str.__str__(value)  # the characters, whatever a subclass says of itself
+        return str.__str__(value)  # ignore the __str__ of a subclass
     if isinstance(value, bytes):
         try:
             return value.decode()
@@ -35,10 +35,10 @@ def text_of(value: Any) -> str | bytes:
 
 
 def escape_value(value: Any) -> str:
-    """A value as it goes to the output through the standard `xhtml_escape`.
+    """Convert a value to output, escaped with the standard `xhtml_escape`.
 
-    Most values are short and hold nothing to escape, so that is what is looked for first. Digits never
-    need it.
+    Most values are short and contain nothing to escape, so this is checked first. Integers never need
+    escaping.
     """
     if type(value) is not str:
         if type(value) is int:
@@ -54,9 +54,9 @@ def escape_value(value: Any) -> str:
 
 
 def escape_with(value: Any, function: Callable[[Any], Any]) -> str | bytes:
-    """A value as it goes to the output through an escaping function.
+    """Convert a value to output, escaped with a function.
 
-    A function of the program's own is given bytes, as it always has been.
+    A function of the program receives bytes, as in upstream.
     """
     if function is _xhtml_escape:
         return escape_value(value)
@@ -64,16 +64,16 @@ def escape_with(value: Any, function: Callable[[Any], Any]) -> str | bytes:
 
 
 def join(parts: list[Any]) -> bytes:
-    """All that was collected, as UTF-8."""
+    """Join the collected output, as UTF-8."""
     try:
         return "".join(parts).encode()
     except TypeError:
         return b"".join([part if isinstance(part, bytes) else part.encode() for part in parts])
 
 
-#: The name of the function that expressions go through where nothing else is asked for.
+#: The name of the default escaping function.
 STANDARD_ESCAPE = "xhtml_escape"
-#: The names that every template knows. `escape` is the short name of `xhtml_escape`.
+#: The names that every template can use. `escape` is short for `xhtml_escape`.
 NAMES: dict[str, Any] = {
     "escape": _xhtml_escape,
     "xhtml_escape": _xhtml_escape,
@@ -88,7 +88,7 @@ NAMES: dict[str, Any] = {
     "_tt_join": join,
     "_tt_str": str,
     "_tt_type": type,
-    # Not used by the generated code any more, but by templates that know of it.
+    # Not used by the generated code, but by templates written for upstream.
     "_tt_utf8": utf8,
     "_tt_string_types": (str, bytes),
 }

@@ -1,4 +1,4 @@
-"""The template class: from source to a function, and from that to a page."""
+"""The class of templates: compiles the source to a function, and calls it to render a page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class _Unset:
-    """Stands for an argument that was left out, where None has a meaning."""
+    """The default of arguments for which None has a meaning."""
 
     def __repr__(self) -> str:
         return "..."
@@ -32,13 +32,13 @@ _MOST_NOTES = 20
 
 
 def _assigns(code: CodeType, name: str) -> bool:
-    """Whether a name is a local one anywhere in compiled code."""
+    """Whether a name is a local variable of the code or of a nested function."""
     inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
     return name in code.co_varnames or name in code.co_cellvars or any(_assigns(part, name) for part in inner)
 
 
 def _in_template(error: SyntaxError, code: _codegen.Code) -> SyntaxError:
-    """The same error, told of the template's line instead of the generated one."""
+    """Convert an error in generated code to one that refers to the line of the template."""
     lineno = error.lineno or 0
     place = GeneratedSource(code).locate(lineno)
     if place is None:
@@ -46,7 +46,7 @@ def _in_template(error: SyntaxError, code: _codegen.Code) -> SyntaxError:
     generated = code.source.split("\n")[lineno - 1]
     lines = code.sources.get(place[0], "").split("\n")
     text = lines[place[1] - 1] if 0 < place[1] <= len(lines) else generated.strip()
-    # What the author wrote stands in both lines; only there a column can be told.
+    # The part that was copied from the template is in both lines; only its columns can be mapped.
     written = generated.rpartition("  # ")[0].strip().removeprefix("_tt_tmp = ").removesuffix(":")
     offset = end = None
     if error.offset and written and text.count(written) == 1:
@@ -62,7 +62,7 @@ def _in_template(error: SyntaxError, code: _codegen.Code) -> SyntaxError:
 
 
 def _note_place(error: Exception, names: dict[str, Any], source: GeneratedSource) -> None:
-    """Add to an error in which line of the template it happened, for logs that show the generated code."""
+    """Add a note with the template line to an error, for logs that show the generated code."""
     lineno = 0
     trace = error.__traceback__
     while trace is not None:
@@ -76,14 +76,14 @@ def _note_place(error: Exception, names: dict[str, Any], source: GeneratedSource
     if via := source.includers(lineno):
         note += " (from " + ", ".join(f"{name}, line {line}" for name, line in reversed(via)) + ")"
     notes = getattr(error, "__notes__", [])
-    if note not in notes and len(notes) < _MOST_NOTES:  # an error may be raised again and again
+    if note not in notes and len(notes) < _MOST_NOTES:  # the same error may be raised repeatedly
         error.add_note(note)
 
 
 class GeneratedSource:
-    """The ``__loader__`` of generated code: shows its lines in tracebacks and leads back to the template.
+    """The ``__loader__`` of generated code, for tracebacks and for finding the template line.
 
-    :arg root: the directory of the templates, where they are files.
+    :param root: the directory of the templates, if they are files.
     """
 
     def __init__(self, code: _codegen.Code, root: str | None = None) -> None:
@@ -91,24 +91,24 @@ class GeneratedSource:
         self.root = root
 
     def get_source(self, fullname: str | None = None) -> str:
-        """The generated code; `linecache` asks for it."""
+        """Return the generated code; called by `linecache`."""
         return self._code.source
 
     def locate(self, lineno: int) -> tuple[str, int] | None:
-        """The template's name and line from which a line of the generated code comes.
+        """Return the name and line of the template for a line of the generated code.
 
-        A debug page finds this object as ``__loader__`` in the globals of a traceback's frame.
+        The debug page finds this object as ``__loader__`` in the globals of a frame in the traceback.
         """
         if 0 < lineno <= len(self._code.places):
             return self._code.places[lineno - 1]
         return None
 
     def includers(self, lineno: int) -> tuple[tuple[str, int], ...]:
-        """Name and line of the templates that include the one which `locate` tells, outermost first."""
+        """Return the name and line of the tags that include the template from `locate`, outermost first."""
         return self._code.via[lineno - 1] if 0 < lineno <= len(self._code.via) else ()
 
     def template_source(self, template: str) -> str:
-        """The source of one of the templates that the code was made of; empty for others."""
+        """Return the source of a template that is part of the code; empty for any other name."""
         return self._code.sources.get(template, "")
 
 
@@ -118,16 +118,16 @@ class Template:
     >>> Template("<li>{{ name }}</li>").generate(name="M&M")
     b'<li>M&amp;M</li>'
 
-    :arg template_string: the source, text or UTF-8.
-    :arg name: what messages call it, and what relative names in it start from.
-    :arg loader: gives the templates that this one extends or includes.
-    :arg compress_whitespace: the old way to say ``whitespace="single"`` (True) or ``"all"`` (False).
-    :arg autoescape: the name of the function that expressions go through, None for none. The loader's
-        setting, or ``xhtml_escape``, where it is left out.
-    :arg whitespace: a mode of `filter_whitespace`. The loader's setting where it is left out, else ``single``
-        for names that end in ``.html`` or ``.js`` and ``all`` for others.
-    :raises ParseError: where the template is not well-formed.
-    :raises SyntaxError: where the Python code in it is not; it tells the place in the template.
+    :param template_string: the source, as text or UTF-8 bytes.
+    :param name: the name used in messages, to which names of other templates in it are relative.
+    :param loader: the loader for the templates that this one extends or includes.
+    :param compress_whitespace: the former spelling of ``whitespace="single"`` (True) or ``"all"`` (False).
+    :param autoescape: the name of the function that escapes expressions, None for no escaping. By default
+        the setting of the loader, or ``xhtml_escape``.
+    :param whitespace: a mode of `filter_whitespace`. By default the setting of the loader, or else
+        ``single`` for names that end with ``.html`` or ``.js`` and ``all`` for others.
+    :raises ParseError: if the template is not well-formed.
+    :raises SyntaxError: if its Python code is not valid; the error contains the line in the template.
     """
 
     def __init__(
@@ -139,17 +139,17 @@ class Template:
         autoescape: str | _Unset | None = _UNSET,
         whitespace: str | None = None,
     ) -> None:
-        # Late, as are those in `_compile`: a program without templates does not pay for them at its start.
+        # Imported here and in `_compile`, so a program without templates starts faster.
         from tornado.template._nodes import File
         from tornado.template._parser import parse
 
         self.name: str = to_unicode(name)
         if not isinstance(compress_whitespace, _Unset):
             if whitespace is not None:
-                raise ValueError("compress_whitespace and whitespace say the same: pass only the latter")
+                raise ValueError("compress_whitespace and whitespace are mutually exclusive: pass whitespace")
             whitespace = "single" if compress_whitespace else "all"
         self.whitespace: str = whitespace or (loader and loader.whitespace) or mode_for_name(self.name)
-        filter_whitespace(self.whitespace, "")  # an unknown mode is told here, not at the first text
+        filter_whitespace(self.whitespace, "")  # raises ValueError if the mode is unknown
         if isinstance(autoescape, _Unset):
             autoescape = loader.autoescape if loader else STANDARD_ESCAPE
         self.namespace: dict[str, Any] = loader.namespace if loader else {}
@@ -168,7 +168,7 @@ class Template:
         try:
             return to_unicode(source)
         except UnicodeDecodeError as error:
-            error.add_note(f"in template {self.name}: templates are UTF-8")
+            error.add_note(f"in template {self.name}: templates must be UTF-8")
             raise
 
     def _compile(self) -> None:
@@ -181,7 +181,7 @@ class Template:
         if _assigns(compiled, STANDARD_ESCAPE):
             code = _codegen.generate(files, load, shadowed=True)
             compiled = self._to_bytecode(code)
-        #: The generated Python source, and the same as a code object.
+        #: The generated Python source, and its code object.
         self.code: str = code.source
         self.compiled = compiled
         root = getattr(self.loader, "root", None)
@@ -203,25 +203,25 @@ class Template:
             return compile(code.source, self._filename, "exec", dont_inherit=True)
         except SyntaxError as error:
             explained = _in_template(error, code)
-        # Not from the other one, which tells the same of the generated code.
+        # Raised here to avoid the original error, which refers to the generated code, as its context.
         raise explained
 
     def generate(self, /, **kwargs: Any) -> bytes:
-        """Run the template with these names and return the page."""
+        """Render the template with these names, and return the output."""
         names = {**self._names, **self.namespace, **kwargs}
         function = names[STANDARD_ESCAPE]
         if function is not _runtime.NAMES[STANDARD_ESCAPE]:
-            # The program has an xhtml_escape of its own.
+            # The program has replaced xhtml_escape.
             names["_tt_escape"] = functools.partial(_runtime.escape_with, function=function)
         exec_in(self.compiled, names)
         try:
-            # Taken out, so that the function and its globals are no cycle to be found by the collector.
+            # pop() prevents a reference cycle of the function and its globals.
             page: bytes = names.pop("_tt_execute")()
         except BaseException as error:
             if isinstance(error, Exception):
                 _note_place(error, names, self._names["__loader__"])
-            # The traceback shows lines by their file name. Those of another template of the same name may be
-            # known under it.
+            # linecache finds lines by file name, and may have cached those of another template with the same
+            # name.
             linecache.cache.pop(self._filename, None)
             raise
         return page

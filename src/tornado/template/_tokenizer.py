@@ -1,4 +1,4 @@
-"""Cut the source of a template into pieces: text, expressions, tags."""
+"""Split the source of a template into tokens: text, expressions and tags."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from tornado.template._errors import ParseError
 
-# Of three braces in a row the last two count, so that "{{{ x }}}" puts braces around a value.
+# Of three braces in a row the last two are the delimiter, so "{{{ x }}}" writes a value in braces.
 _OPENING = re.compile(r"\{(?:\{(?!\{)|%|#)")
 
 
 class TokenKind(Enum):
-    """What a piece is; the value is how it ends and how messages call it."""
+    """The kind of a token. The value is its closing delimiter, and its name in error messages."""
 
     TEXT = ("", "text")
     EXPRESSION = ("}}", "expression")
@@ -26,7 +26,7 @@ _KINDS = {"{{": TokenKind.EXPRESSION, "{%": TokenKind.TAG, "{#": TokenKind.COMME
 
 
 class Token(NamedTuple):
-    """A piece of the source: its kind, its text without braces and outer blanks, and its line."""
+    """A token: its kind, its text without delimiters and surrounding whitespace, and its line."""
 
     kind: TokenKind
     text: str
@@ -34,10 +34,10 @@ class Token(NamedTuple):
 
 
 def pieces(source: str, name: str) -> Iterator[Token]:
-    """The pieces of a template's source, comments left out.
+    """Generate the tokens of a template's source, without comments.
 
-    :arg name: the template's name, for messages.
-    :raises ParseError: where a piece does not end, or is empty.
+    :param name: the name of the template, for error messages.
+    :raises ParseError: if a token is empty or has no closing delimiter.
     """
     position, line = 0, 1
     while opening := _OPENING.search(source, position):
@@ -46,7 +46,7 @@ def pieces(source: str, name: str) -> Iterator[Token]:
             yield Token(TokenKind.TEXT, source[position:start], line)
             line += source.count("\n", position, start)
         if source.startswith("!", inside):
-            # {{!, {%! and {#! stand for the braces themselves.
+            # {{!, {%! and {#! are escapes for {{, {% and {#.
             yield Token(TokenKind.TEXT, opening[0], line)
             position = inside + 1
             continue

@@ -1,4 +1,4 @@
-"""The three ways in which the blanks of a template reach its output."""
+"""The whitespace modes of templates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _keep(text: str) -> str:
 
 
 def _single(text: str) -> str:
-    # Not as \s*\n\s*: that looks again and again at a long run of blanks without a line end.
+    # Not \s*\n\s*, which takes quadratic time for a long run of blanks without a line break.
     return _WHITE.sub(_one_of_its_kind, _BLANKS.sub(" ", text))
 
 
@@ -30,19 +30,20 @@ MODES: dict[str, Callable[[str], str]] = {"all": _keep, "single": _single, "onel
 
 
 def filter_whitespace(mode: str, text: str) -> str:
-    """Reduce the white space in a text.
+    """Collapse the whitespace in a text.
 
-    :arg mode: ``all`` leaves it as it is. ``single`` makes one blank of each run of blanks and tabs, and
-        one line end of a run that holds one. ``oneline`` makes one blank of each run.
-    :raises ValueError: for another mode.
+    :param mode: ``all`` keeps all whitespace. ``single`` replaces each run of spaces and tabs with one space,
+        and each run that contains a line break with one line break. ``oneline`` replaces each run with one
+        space.
+    :raises ValueError: if the mode is unknown.
     """
     try:
         reduce = MODES[mode]
     except KeyError:
-        raise ValueError(f"unknown whitespace mode {mode!r}; there are {', '.join(MODES)}") from None
+        raise ValueError(f"unknown whitespace mode {mode!r}; expected {', '.join(MODES)}") from None
     return reduce(text)
 
 
 def mode_for_name(name: str) -> str:
-    """The mode for a template that states none: pages and scripts do not need their indentation."""
+    """Return the default mode for a template: HTML and JavaScript do not need their indentation."""
     return "single" if name.endswith((".html", ".js")) else "all"

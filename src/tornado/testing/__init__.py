@@ -1,11 +1,12 @@
 """Tests of asynchronous code, for `unittest` and for pytest.
 
-For `unittest`, and whatever runs its test cases:
+For `unittest` and other runners of its test cases:
 
-* `AsyncTestCase`: each test has an event loop of its own; what a test leaves running is cancelled and closed.
-* `AsyncHTTPTestCase`, `AsyncHTTPSTestCase`: a server with the program's application, and a client to call it.
-* `gen_test`: makes a test method of a coroutine. With ``run_coroutines = True`` a class needs none.
-* `main`: a command line for a module of tests.
+* `AsyncTestCase`: a test case that creates an event loop for each test, and cleans it up afterwards.
+* `AsyncHTTPTestCase`, `AsyncHTTPSTestCase`: test cases with a server for the application, and a client.
+* `gen_test`: a decorator for test methods that are coroutines. A class with ``run_coroutines = True`` does
+  not need it.
+* `main`: the command line of a test module.
 
 ::
 
@@ -20,14 +21,14 @@ For `unittest`, and whatever runs its test cases:
         async def test_both(self):
             await asyncio.gather(self.http_client.fetch(self.get_url("/a")), ...)
 
-For pytest, `tornado.testing.pytest` is a plugin, loaded only where a program asks for it, which runs tests
-and fixtures that are ``async def``.
+For pytest, the plugin `tornado.testing.pytest` runs tests and fixtures that are ``async def``. It is loaded
+only if a program requests it.
 
 For all of them:
 
-* `serving`: a server with the program's application for the time of an ``async with`` block.
-* `bind_unused_port`: a listening socket on a port of the kernel's choice.
-* `ExpectLog`: a log record that must come, and is then not shown.
+* `serving`: serves an application during an ``async with`` block.
+* `bind_unused_port`: returns a listening socket on an unused port.
+* `ExpectLog`: requires a log record, and hides it.
 """
 
 from __future__ import annotations
@@ -68,10 +69,10 @@ __all__ = [
 ]
 
 
-if not TYPE_CHECKING:  # a checker would take every name for one of this module
+if not TYPE_CHECKING:  # with it, a type checker would accept any name as an attribute of the module
 
     def __getattr__(name: str) -> Any:
-        # The style of Tornado 4, imported when it is used.
+        # The Tornado 4 API, imported on first use.
         if name == "get_unused_port":
             return import_object("tornado._tornado4.unused_port.get_unused_port")
         if name == "LogTrapTestCase":

@@ -1,4 +1,4 @@
-"""``python -m tornado.testing MODULE ...`` runs the tests of modules."""
+"""The command ``python -m tornado.testing MODULE ...``, which runs the tests in modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an asynchronous test plays: one event loop, and in it one task."""
+"""The event loop, and the one task in it, that run an asynchronous test."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _Turn = tuple[Coroutine[Any, Any, Any], "asyncio.Future[tuple[Any, BaseException
 
 
 class AsyncRunner:
-    """Runs one coroutine after another in the same task: a test's fixtures, the test, the fixtures' ends.
+    """Runs coroutines one after another in the same task: fixtures, the test, and the fixtures' teardown.
 
-    One task, because what is entered in a task must be left in the same one: a fixture may yield inside
-    ``async with asyncio.TaskGroup()``. What one coroutine sets in a context variable the next ones see.
+    They share a task because some context managers must be exited in the task in which they were entered: a
+    fixture may yield inside ``async with asyncio.TaskGroup()``. They also share context variables.
 
-    :arg loop_factory: makes the event loop; asyncio's own where it is None.
+    :param loop_factory: a function that creates the event loop; None for asyncio's default.
     """
 
     def __init__(self, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
@@ -25,18 +25,18 @@ class AsyncRunner:
         self._player: asyncio.Task[None] | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, Any], timeout: float | None = None) -> Any:
-        """Run a coroutine to its end, the loop meanwhile.
+        """Run the event loop until a coroutine is done.
 
-        :arg timeout: seconds that it may take.
-        :returns: what it returns.
-        :raises TimeoutError: if the time is over first, with a cause that leads to the line that waited.
-        :raises RuntimeError: if it is called while a loop runs, as in an asynchronous test.
+        :param timeout: the maximum time, in seconds; None for no limit.
+        :returns: the result of the coroutine.
+        :raises TimeoutError: if the timeout expires; its cause has a traceback to the line that was waiting.
+        :raises RuntimeError: if an event loop is running, as it is in an asynchronous test.
         """
         __tracebackhide__ = True
         if asyncio._get_running_loop() is not None:
             coroutine.close()
             raise RuntimeError(
-                "tornado_stage.run() is for plain tests and fixtures; here await the coroutine"
+                "tornado_stage.run() cannot be called while an event loop is running: await the coroutine"
             )
         if self._player is None or self._player.done():
             self._player = self._loop.create_task(self._play())
@@ -48,18 +48,19 @@ class AsyncRunner:
                 raise error
             return value
         finally:
-            del outcome, error  # else they and the error's traceback would hold each other
+            del outcome, error  # breaks the reference cycle with the traceback of the error
 
     def close(self) -> None:
-        """Cancel what still runs, and close the loop."""
+        """Cancel the remaining tasks, and close the loop."""
         self._runner.close()
 
     async def _play(self) -> None:
         __tracebackhide__ = True
         while True:
             coroutine, outcome = await self._turns.get()
-            # Any error goes to who called run(), a skip of pytest's and an interrupt too. As a value, since
-            # run_until_complete() would wait for ever for a future that has failed with an interrupt.
+            # Every exception is passed to the caller of run(), including pytest's skip and KeyboardInterrupt.
+            # It is the result of the future, not its exception, because run_until_complete() would hang on a
+            # future with a KeyboardInterrupt.
             try:
                 outcome.set_result((await coroutine, None))
             except BaseException as error:
@@ -73,4 +74,4 @@ class AsyncRunner:
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            raise TimeoutError(f"no end within {timeout} seconds") from error.__cause__
+            raise TimeoutError(f"timed out after {timeout} seconds") from error.__cause__

@@ -21,25 +21,27 @@ _T = TypeVar("_T")
 
 
 def setup_with_context_manager(testcase: unittest.TestCase, cm: AbstractContextManager[_T]) -> _T:
-    """Enter ``cm`` now, in ``setUp``, and leave it when the test is over.
+    """Enter a context manager, usually in ``setUp``, and exit it after the test.
 
-    :returns: what entering gave. `unittest.TestCase.enterContext` does the same.
+    `unittest.TestCase.enterContext` does the same.
+
+    :returns: the result of entering ``cm``.
     """
     return testcase.enterContext(cm)
 
 
 class AsyncTestCase(unittest.TestCase):
-    """A test case whose every test has an event loop of its own, in ``self.io_loop``.
+    """A test case that creates an event loop for each test, in ``self.io_loop``.
 
-    Test methods that wait are written as coroutines under `gen_test`. Those in the older style start
-    something and call `wait`; a callback calls `stop` to end the wait::
+    An asynchronous test method is a coroutine with the decorator `gen_test`. In the older style, a method
+    starts an operation and calls `wait`, and a callback calls `stop` to end the wait::
 
         def test_old_style(self):
             self.io_loop.call_later(0.01, self.stop, "result")
             self.assertEqual(self.wait(), "result")
 
-    A test method that gives back a generator, a coroutine or any other value fails: such a test would
-    never run. With ``run_coroutines = True`` in a class, or in one above it, coroutines are run::
+    A test method that returns a generator, a coroutine or another value fails, because such a test would
+    never run. If a class or one of its bases sets ``run_coroutines = True``, coroutines are run::
 
         class ModernTest(AsyncHTTPTestCase):
             run_coroutines = True
@@ -51,9 +53,9 @@ class AsyncTestCase(unittest.TestCase):
                 response = await self.http_client.fetch(self.get_url("/"))
     """
 
-    #: Run test methods that are coroutines as if `gen_test` decorated them, and `asyncSetUp` and
-    #: `asyncTearDown` too, each for at most `get_async_test_timeout` seconds. Off by default: in Tornado such
-    #: a test is an error, and a program may have hooks by these names that it calls itself.
+    #: Whether to run test methods that are coroutines, as if decorated with `gen_test`, and to call
+    #: `asyncSetUp` and `asyncTearDown`, each with a timeout of `get_async_test_timeout` seconds. False by
+    #: default: in Tornado such a test is an error, and a program may have methods with these names.
     run_coroutines: bool = False
 
     def __init__(self, methodName: str = "runTest") -> None:
@@ -65,14 +67,14 @@ class AsyncTestCase(unittest.TestCase):
         self._callback_errors: list[BaseException] = []
 
     def setUp(self) -> None:
-        """Make the loop, and make it the current one."""
+        """Create the loop, and make it the current one."""
         super().setUp()
         #: The loop of this test.
         self.io_loop: IOLoop = self.get_new_ioloop()
         asyncio.set_event_loop(_asyncio_loop(self.io_loop))
 
     def tearDown(self) -> None:
-        """Cancel what still runs, close the loop and every descriptor it watches."""
+        """Cancel the remaining tasks, and close the loop and all file descriptors that it watches."""
         loop = _asyncio_loop(self.io_loop)
         if not loop.is_closed():
             _cancel_tasks(loop)
@@ -82,15 +84,15 @@ class AsyncTestCase(unittest.TestCase):
         self._raise_failure()
 
     def get_new_ioloop(self) -> IOLoop:
-        """Give the loop for a test. Override it to run on another; it is closed after the test."""
+        """Create the loop for a test, which is closed after it. May be overridden."""
         loop: IOLoop = IOLoop(make_current=False)
         return loop
 
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
-        """Run the test, and raise the exception that ``_handle_exception`` noted, if no `wait` has raised it.
+        """Run the test, and raise the exception stored by ``_handle_exception``, unless `wait` has raised it.
 
-        In a program that uses stack contexts, as `tornado.stack_context` shows them, an exception of a
-        callback that the test has started is reported in the same way.
+        In a program that uses `tornado.stack_context`, exceptions of callbacks that the test started are
+        reported in the same way.
         """
         classic = stack_contexts()
         with nullcontext() if classic is None else classic.Handling(self._handle_exception):
@@ -99,10 +101,10 @@ class AsyncTestCase(unittest.TestCase):
         return outcome
 
     async def asyncSetUp(self) -> None:
-        """Prepare a test, after `setUp`, in its loop. For classes that set ``run_coroutines``."""
+        """Prepare a test; runs in its loop, after `setUp`, if ``run_coroutines`` is true."""
 
     async def asyncTearDown(self) -> None:
-        """Clean up after a test, before `tearDown`, in its loop. For classes that set ``run_coroutines``."""
+        """Clean up after a test; runs in its loop, before `tearDown`, if ``run_coroutines`` is true."""
 
     def _callSetUp(self) -> None:
         super()._callSetUp()  # type: ignore[misc]
@@ -130,18 +132,18 @@ class AsyncTestCase(unittest.TestCase):
         if value is None:
             return
         if inspect.iscoroutine(value):
-            value.close()  # it will never be awaited, and need not say so
+            value.close()  # prevents the warning that it was never awaited
         if inspect.iscoroutine(value) or isinstance(value, Generator):
             raise TypeError(
                 "Generator and coroutine test methods should be decorated with tornado.testing.gen_test "
-                f"(or run_coroutines = True in their class): {self.id()} was called, but none of it has run"
+                f"(or set run_coroutines = True in their class): {self.id()} was called but has not run"
             )
         raise ValueError(f"Return value from test method ignored: {self.id()} returned {value!r}")
 
     def _handle_exception(
         self, typ: type[BaseException], value: BaseException, tb: TracebackType | None
     ) -> bool:
-        """Take note of an exception for the end of the `wait` that is under way, or of the test."""
+        """Store an exception, to be raised at the end of the current `wait`, or of the test."""
         if self._failure is None:
             self._failure = value.with_traceback(tb)
         else:
@@ -155,10 +157,10 @@ class AsyncTestCase(unittest.TestCase):
             raise failure
 
     def stop(self, _arg: Any = None, **kwargs: Any) -> None:
-        """End the `wait` under way, or the next one.
+        """End the current `wait`, or the next one.
 
-        :arg _arg: what `wait` gives back; or
-        :arg kwargs: what it gives back, as a dict.
+        :param _arg: the return value of `wait`.
+        :param kwargs: the items of a dict that is the return value of `wait`, instead of `_arg`.
         """
         if _arg is not None and kwargs:
             raise TypeError("stop() takes one positional argument or keyword arguments, not both")
@@ -171,11 +173,11 @@ class AsyncTestCase(unittest.TestCase):
     def wait(self, condition: Callable[[], bool] | None = None, timeout: float | None = None) -> Any:
         """Run the loop until `stop` is called.
 
-        :arg condition: go on running after `stop` until this is true.
-        :arg timeout: seconds until the test fails; `get_async_test_timeout` where it is left out, 0 for none.
-        :returns: what `stop` was given.
-        :raises AssertionError: if the time is over first. If a callback has raised an exception meanwhile,
-            which is then the likely cause, that exception is raised instead.
+        :param condition: a function. If it returns false when `stop` is called, the loop continues.
+        :param timeout: the maximum time, in seconds; by default `get_async_test_timeout`, 0 for no limit.
+        :returns: the argument of `stop`.
+        :raises AssertionError: if the timeout expires. If a callback has raised an exception, which is the
+            likely cause, that exception is raised instead.
         """
         if timeout is None:
             timeout = get_async_test_timeout()
@@ -210,7 +212,7 @@ class AsyncTestCase(unittest.TestCase):
 
     @contextmanager
     def _noting_callback_errors(self) -> Iterator[None]:
-        """Note the exceptions that callbacks of the loop raise, besides their being logged."""
+        """Collect the exceptions of the loop's callbacks, which are also logged."""
         attributes = vars(self.io_loop)
         name, log = "handle_callback_exception", self.io_loop.handle_callback_exception
         replaced = name in attributes
@@ -242,7 +244,7 @@ def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
     for task in left:
         task.cancel()
     if left:
-        # Exceptions that come of it are consequences of the end of the test, not its result.
+        # Exceptions caused by the cancellation are not failures of the test.
         loop.run_until_complete(asyncio.wait(left))
         for task in left:
             if not task.cancelled():

@@ -1,4 +1,4 @@
-"""The command line of a module of tests."""
+"""The command line of a test module."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 
 
 def main(**kwargs: Any) -> None:
-    """Run the tests of a module, or those named on the command line, and exit.
+    """Run the tests of the main module, or those named on the command line, and exit.
 
-    :arg kwargs: arguments of `unittest.main`.
+    Add ``if __name__ == "__main__": tornado.testing.main()`` to a test module with a function ``all()`` that
+    returns a test suite, or run ``python -m tornado.testing package.tests.test_module``. The command line may
+    contain options of `tornado.options`, such as ``--logging=debug``, and the options of `unittest` that
+    ``--help`` lists.
 
-    Put ``if __name__ == "__main__": tornado.testing.main()`` at the end of a module of tests that has a
-    function ``all()`` giving a suite; or run ``python -m tornado.testing package.tests.test_module``.
-    Options of `tornado.options` are understood (``--logging=debug``), and those of `unittest` that are
-    listed by ``--help``.
+    :param kwargs: arguments for `unittest.main`.
     """
     _run(_parse_arguments(), kwargs)
 
 
 def run_named() -> None:
-    """Run the tests that the command line names, and exit: ``python -m tornado.testing``."""
+    """Run the tests named on the command line of ``python -m tornado.testing``, and exit."""
     arguments = _parse_arguments()
     if len(arguments) == 1:
         sys.exit("No tests specified: python -m tornado.testing MODULE ...")
@@ -30,7 +30,7 @@ def run_named() -> None:
 
 def _run(arguments: list[str], kwargs: dict[str, Any]) -> None:
     named = len(arguments) > 1
-    # With names, unittest finds them by import; without, the suite is made by the main module's all().
+    # unittest imports named tests. Without names, all() of the main module returns the suite.
     target: dict[str, Any] = {"module": None} if named else {"defaultTest": "all"}
     unittest.main(argv=arguments, **{**target, **_unittest_options(), **kwargs})
 
@@ -38,12 +38,12 @@ def _run(arguments: list[str], kwargs: dict[str, Any]) -> None:
 def _parse_arguments() -> list[str]:
     from tornado.options import define, options, parse_command_line
 
-    define("exception_on_interrupt", type=bool, default=True, help="let Ctrl-C end the run with a traceback")
-    define("verbose", type=bool, default=False, help="list the tests")
-    define("quiet", type=bool, default=False, help="print little")
-    define("failfast", type=bool, default=False, help="end the run at the first failure")
-    define("catch", type=bool, default=False, help="let Ctrl-C end the run after the test under way")
-    define("buffer", type=bool, default=False, help="show what tests print only when they fail")
+    define("exception_on_interrupt", type=bool, default=True, help="stop with a traceback on Ctrl-C")
+    define("verbose", type=bool, default=False, help="show the name of each test")
+    define("quiet", type=bool, default=False, help="show less output")
+    define("failfast", type=bool, default=False, help="stop on the first failure")
+    define("catch", type=bool, default=False, help="on Ctrl-C, stop after the current test")
+    define("buffer", type=bool, default=False, help="show the output of a test only if it fails")
     named = parse_command_line(sys.argv)
     if options.catch or not options.exception_on_interrupt:
         unittest.installHandler()

@@ -1,4 +1,4 @@
-"""Log records that are part of a test."""
+"""Log records that a test expects."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from tornado.log import app_log
 
 
 class ExpectLog(logging.Filter):
-    """Expect a log record in a ``with`` block, and keep it from being shown.
+    """A context manager that expects a log record in its block, and hides it.
 
-    :arg logger: the logger or its name; ``""`` for the root logger. It must be the one that is logged
-        to, since a filter does not see the records of loggers below.
-    :arg regex: a pattern that the start of the message matches.
-    :arg required: raise an error at the end of the block if no record has come.
-    :arg level: a level of `logging` that the record must have. The logger is set to let it through.
-        Without it a record of any level is taken; one of INFO or less is deprecated.
-
-    In the block and after it, ``matched`` tells whether a record has come, and ``logged_stack`` whether
-    one of them, expected or not, had a traceback.
+    :param logger: the logger or its name; ``""`` for the root logger. It must be the logger that is called,
+        because a filter does not receive the records of child loggers.
+    :param regex: a regular expression that must match at the start of the message.
+    :param required: whether to raise an error at the end of the block if there was no such record.
+    :param level: the `logging` level that the record must have; it is enabled on the logger. Without it, a
+        record of any level is accepted; this is deprecated for records at level INFO or below.
+    :ivar matched: whether there was such a record.
+    :ivar logged_stack: whether any record, expected or not, had a traceback.
     """
 
     def __init__(
@@ -39,11 +38,11 @@ class ExpectLog(logging.Filter):
         self.matched: bool = False
         self.logged_stack: bool = False
         self.deprecated_level_matched: int = 0
-        #: The logger's own level, to be set again at the end; None where it was left alone.
+        #: The level of the logger, to be restored at the end; None if it was not changed.
         self.orig_level: int | None = None
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether the record is to be shown: it is not the one expected."""
+        """Return whether to show a record, that is, whether it is not the expected one."""
         self.logged_stack = self.logged_stack or bool(record.exc_info)
         message = record.getMessage()
         if not self.regex.match(message):
@@ -77,15 +76,15 @@ class ExpectLog(logging.Filter):
             self.logger.setLevel(self.orig_level)
             self.orig_level = None
         if typ is not None:
-            return  # the block's own error says more
+            return  # the exception in the block is more important
         if self.required and not self.matched:
             raise Exception(
-                f"did not get expected log message: nothing on logger {self.logger.name!r} "
+                f"did not get expected log message: no record of logger {self.logger.name!r} "
                 f"matched {self.regex.pattern!r}"
             )
         if self.deprecated_level_matched:
             warnings.warn(
-                "ExpectLog matched a record of INFO or below; say so by level=logging.INFO",
+                "ExpectLog matched a record at level INFO or below; pass level=logging.INFO",
                 DeprecationWarning,
                 stacklevel=2,
             )

@@ -1,4 +1,4 @@
-"""Coroutines as test methods."""
+"""The decorator for test methods that are coroutines."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def gen_test(
 @overload
 def gen_test(func: Callable[_P, object], timeout: float | None = None) -> Callable[_P, None]: ...
 def gen_test(func: Callable[..., Any] | None = None, timeout: float | None = None) -> Any:
-    """Decorate a coroutine, native or a generator, to be a test method of an `AsyncTestCase`.
+    """Decorate a test method of an `AsyncTestCase` that is a native or generator-based coroutine.
 
-    :arg func: the method.
-    :arg timeout: seconds it may take; `get_async_test_timeout` where it is left out.
-    :raises TimeoutError: from the test method, with a traceback that leads to where it was waiting.
+    Use it as ``@gen_test`` or ``@gen_test(timeout=10)``.
 
-    ``@gen_test``, or ``@gen_test(timeout=10)``.
+    :param func: the method.
+    :param timeout: the maximum time, in seconds; by default `get_async_test_timeout`.
+    :raises TimeoutError: if the test times out; the traceback contains the line where the test was waiting.
     """
     if func is None:
         return functools.partial(gen_test, timeout=timeout)
@@ -53,7 +53,7 @@ def _native_start(method: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return await method(*args, **kwargs)
         except asyncio.CancelledError as interruption:
-            waiting.append(interruption)  # its traceback leads to the line
+            waiting.append(interruption)  # its traceback contains the line that was waiting
             raise
 
     return start
@@ -71,11 +71,11 @@ def _generator_start(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _raise_where_it_waits(error: TimeoutError, waiting: list[Any]) -> None:
-    """Raise a test's timeout so that its traceback names the line where the test waits."""
+    """Raise the timeout of a test with a traceback that contains the line where the test is waiting."""
     for each in waiting:
         if isinstance(each, asyncio.CancelledError):
             raise error from each
-        # A generator that has ended has raised this error itself; it was not for the test as a whole.
+        # If the generator has ended, it raised this TimeoutError, and the test did not time out.
         if getattr(each, "gi_frame", None) is not None:
             try:
                 each.throw(error)

@@ -1,4 +1,4 @@
-"""Ports that nobody else uses."""
+"""Unused ports."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from tornado.netutil import bind_sockets
 
 
 def bind_unused_port(reuse_port: bool = False, address: str = "127.0.0.1") -> tuple[socket.socket, int]:
-    """Bind a server socket to a port of the kernel's choice.
+    """Bind a listening socket to an unused port, which the kernel selects.
 
-    :arg reuse_port: set SO_REUSEPORT on it.
-    :arg address: where to listen, IPv4.
+    :param reuse_port: whether to set SO_REUSEPORT.
+    :param address: the IPv4 address to listen on.
     :returns: the listening socket, and its port.
     """
     [sock] = bind_sockets(0, address, family=socket.AF_INET, reuse_port=reuse_port)

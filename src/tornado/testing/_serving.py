@@ -1,4 +1,4 @@
-"""A server for the time of an ``async with`` block, whatever runs the test."""
+"""A server that runs during an ``async with`` block, for any test runner."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
 
 class RunningServer:
-    """A server that `serving` has started, and a client for it."""
+    """A server started by `serving`, and a client for it."""
 
     def __init__(self, http_server: HTTPServer, http_client: AsyncHTTPClient, base_url: str) -> None:
         #: The server.
         self.http_server = http_server
-        #: The client. It is this server's own: closing it disturbs nobody else.
+        #: The client. It is not shared with other code.
         self.http_client = http_client
         self._base_url = base_url
 
     def url(self, path: str = "/") -> str:
-        """Give the full URL of a path on this server; a full http or https URL stays what it is."""
+        """Return the full URL of a path on this server. A full http or https URL is returned unchanged."""
         return path if is_full_url(path) else self._base_url + path
 
     async def fetch(
         self, path: str = "/", raise_error: bool = False, **kwargs: Unpack[HTTPRequestOptions]
     ) -> HTTPResponse:
-        """Get one response.
+        """Send a request and return the response.
 
-        :arg path: a path on this server, with its query; or a full http or https URL.
-        :arg raise_error: raise `HTTPError <tornado.httpclient.HTTPError>` for a status other than
-            success. Errors without a status, such as a timeout, are raised either way.
-        :arg kwargs: arguments of `HTTPRequest <tornado.httpclient.HTTPRequest>`.
+        :param path: a path on this server, with its query, or a full http or https URL.
+        :param raise_error: whether to raise `HTTPError <tornado.httpclient.HTTPError>` for an error status.
+            Errors without a status, such as a timeout, are always raised.
+        :param kwargs: arguments for `HTTPRequest <tornado.httpclient.HTTPRequest>`.
         """
         return await self.http_client.fetch(self.url(path), raise_error=raise_error, **kwargs)
 
@@ -48,17 +48,17 @@ async def serving(
     app: HTTPServerConnectionDelegate | Callable[[HTTPServerRequest], object],
     **options: Unpack[HTTPServerOptions],
 ) -> AsyncIterator[RunningServer]:
-    """Serve an application on 127.0.0.1, on a port of the kernel's choice::
+    """Serve an application on 127.0.0.1, on an unused port::
 
         async with serving(make_app()) as server:
             response = await server.fetch("/")
 
-    At the end of the block the server stops, and what connections are left are closed.
+    At the end of the block, the server stops and all remaining connections are closed.
 
-    :arg app: a `tornado.web.Application`, or whatever else an `HTTPServer <tornado.httpserver.HTTPServer>`
-        takes.
-    :arg options: arguments of the HTTPServer. With ``ssl_options`` the scheme is https, and the client does
-        not check the certificate; `AsyncHTTPSTestCase.default_ssl_options` has one for tests.
+    :param app: a `tornado.web.Application`, or another object that an
+        `HTTPServer <tornado.httpserver.HTTPServer>` accepts.
+    :param options: arguments for the HTTPServer. With ``ssl_options``, the scheme is https, and the client
+        does not verify the certificate; `AsyncHTTPSTestCase.default_ssl_options` returns a test certificate.
     """
     from tornado.httpclient import AsyncHTTPClient
     from tornado.httpserver import HTTPServer
@@ -77,5 +77,5 @@ async def serving(
 
 
 def is_full_url(path: str) -> bool:
-    """Tell a full URL from a path on the server under test."""
+    """Whether a string is a full URL, not a path on the server under test."""
     return path.lower().startswith(("http://", "https://"))

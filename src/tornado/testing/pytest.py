@@ -1,6 +1,6 @@
-"""A pytest plugin: tests and fixtures that are ``async def``, and a server with the program's application.
+"""A pytest plugin for tests and fixtures that are ``async def``, with a server for the application.
 
-It is loaded where a program asks for it, in its ``conftest.py``, and never because it is installed::
+It is not loaded automatically; request it in ``conftest.py``::
 
     pytest_plugins = ["tornado.testing.pytest"]
 
@@ -14,10 +14,10 @@ Then in a test::
         response = await tornado_server.fetch("/")
         assert response.body == b"Hello, world"
 
-Every name that it adds begins with ``tornado``: the mark `tornado`, the fixtures `tornado_app`,
-`tornado_server`, `tornado_stage` and `tornado_loop_factory`. A test that is marked for another plugin
-(``asyncio``, ``anyio``, ``trio``, ``gen_test`` of pytest-tornado), or that uses anyio's fixture
-``anyio_backend``, is left to that one; so are fixtures that only such tests use.
+All names that it adds start with ``tornado``: the mark `tornado`, and the fixtures `tornado_app`,
+`tornado_server`, `tornado_stage` and `tornado_loop_factory`. It ignores tests that are marked for another
+plugin (``asyncio``, ``anyio``, ``trio``, or ``gen_test`` of pytest-tornado) or use anyio's fixture
+``anyio_backend``, and fixtures that only such tests use.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tornado.testing._async_runner import AsyncRunner
 from tornado.testing._serving import RunningServer, serving
 from tornado.testing._timeout import get_async_test_timeout
 
-#: Marks by which a test says who runs it, if not this plugin.
+#: Marks of other plugins that run asynchronous tests.
 _OTHERS = ("anyio", "asyncio", "gen_test", "trio", "twisted")
 
 _END = object()
@@ -43,19 +43,19 @@ _END = object()
 
 @pytest.fixture
 def tornado_app() -> Any:
-    """Give the application under test: each program overrides this one."""
+    """Return the application to test. Every program overrides this fixture."""
     pytest.fail(
-        "tornado_server serves what the fixture tornado_app returns: "
-        "define it in conftest.py or beside the tests",
+        "tornado_server requires a fixture tornado_app that returns the application: "
+        "define it in conftest.py or in the test module",
         pytrace=False,
     )
 
 
 @pytest.fixture
 async def tornado_server(tornado_app: Any) -> AsyncIterator[RunningServer]:
-    """Serve `tornado_app` for the time of a test: `RunningServer <tornado.testing.RunningServer>`.
+    """Serve `tornado_app` during a test; the value is a `RunningServer <tornado.testing.RunningServer>`.
 
-    To give the server options, override this one by what it is::
+    To pass options to the server, override this fixture::
 
         @pytest.fixture
         async def tornado_server(tornado_app):
@@ -68,7 +68,7 @@ async def tornado_server(tornado_app: Any) -> AsyncIterator[RunningServer]:
 
 @pytest.fixture
 def tornado_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Give what makes the event loop of a test, such as ``uvloop.new_event_loop``; None for asyncio's own."""
+    """Return the function that creates the event loop, such as ``uvloop.new_event_loop``, or None."""
     return None
 
 
@@ -76,36 +76,36 @@ def tornado_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def tornado_stage(
     tornado_loop_factory: Callable[[], asyncio.AbstractEventLoop] | None,
 ) -> Iterator[AsyncRunner]:
-    """Give the loop of a test: ``tornado_stage.run(coroutine)`` runs one in it, from a plain fixture."""
+    """Return the runner of a test: a synchronous fixture can call ``tornado_stage.run(coroutine)``."""
     stage = AsyncRunner(tornado_loop_factory)
     yield stage
     stage.close()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Describe the mark."""
+    """Register the mark."""
     config.addinivalue_line(
         "markers",
-        "tornado(timeout=None): a test that is async def, and the seconds it may take, "
-        "ASYNC_TEST_TIMEOUT or 5 where they are left out; 0 for no limit",
+        "tornado(timeout=None): run an async def test with a timeout in seconds, "
+        "by default ASYNC_TEST_TIMEOUT or 5; 0 for no limit",
     )
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Have the stage made before, and closed after, everything else that a test of this plugin uses."""
+    """Insert the runner as the first fixture, so that it is closed after all others."""
     if _is_ours(item):
         item.fixturenames.insert(0, "tornado_stage")  # type: ignore[attr-defined]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
-    """Run the test on its stage."""
+    """Run the test on its runner."""
     __tracebackhide__ = True
     if not _is_ours(pyfuncitem):
         return (yield)
     test, timeout = pyfuncitem.obj, _timeout(pyfuncitem)
     if inspect.isasyncgenfunction(test):
-        pytest.fail(f"the test {pyfuncitem.name} has a 'yield', which only fixtures may have", pytrace=False)
+        pytest.fail(f"the test {pyfuncitem.name} contains 'yield', which only fixtures may do", pytrace=False)
     stage: Any = pyfuncitem.funcargs["tornado_stage"]
 
     def play(**arguments: Any) -> Any:
@@ -123,29 +123,29 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, Any, Any]:
-    """Run a fixture on the stage of the test that it is made for."""
+    """Run an asynchronous fixture on the runner of the test that uses it."""
     __tracebackhide__ = True
     function = fixturedef.func
     if not _is_asynchronous(function) or "tornado_stage" not in request.fixturenames:
         return (yield)
     if fixturedef.scope != "function":
         pytest.fail(
-            f"the fixture {fixturedef.argname} is async def and of scope {fixturedef.scope!r}: each test has "
-            "a loop of its own, so such a fixture must be of scope 'function'",
+            f"the fixture {fixturedef.argname} is async def and has the scope {fixturedef.scope!r}: an async "
+            "fixture must have the scope 'function', because each test has a separate event loop",
             pytrace=False,
         )
     if asyncio._get_running_loop() is not None:
         pytest.fail(
-            f"the fixture {fixturedef.argname} is async def and cannot be made while a test runs: "
-            "let the test have it as an argument, or the mark usefixtures",
+            f"the fixture {fixturedef.argname} is async def and cannot be set up while a test is running: "
+            "request it as an argument of the test, or with the mark usefixtures",
             pytrace=False,
         )
     stage = request.getfixturevalue("tornado_stage")
     bound: Any = function
     if inspect.ismethod(function) and request.instance is not None:
-        bound = function.__func__.__get__(request.instance)  # what pytest has bound is another instance
+        bound = function.__func__.__get__(request.instance)  # pytest has bound it to another instance
     plain = _as_generator if inspect.isasyncgenfunction(function) else _as_function
-    # With wraps() pytest finds the fixture's source when it has to name it.
+    # pytest finds the source of the fixture, for error messages, through wraps().
     fixturedef.func = functools.wraps(function)(plain(stage, bound))  # type: ignore[misc]
     try:
         return (yield)
@@ -173,7 +173,7 @@ def _as_generator(stage: AsyncRunner, fixture: Any) -> Callable[..., Generator[A
         async def advance() -> Any:
             return await anext(values, _END)
 
-        # As often as the fixture yields: pytest says what is wrong with other than once.
+        # Yield as often as the fixture; if this is not exactly once, pytest reports the error.
         while (value := stage.run(advance())) is not _END:
             yield value
 
@@ -181,7 +181,7 @@ def _as_generator(stage: AsyncRunner, fixture: Any) -> Callable[..., Generator[A
 
 
 def _is_ours(item: pytest.Item) -> bool:
-    """Tell whether this plugin is to run a test."""
+    """Whether this plugin runs a test."""
     if not isinstance(item, pytest.Function) or not _is_asynchronous(item.obj):
         return False
     if item.cls is not None and issubclass(item.cls, unittest.TestCase):
@@ -199,8 +199,8 @@ def _timeout(item: pytest.Item) -> float | None:
         if len(mark.args) + len(mark.kwargs) > 1 or mark.kwargs.keys() - {"timeout"}:
             arguments = [*map(repr, mark.args), *(f"{name}={value!r}" for name, value in mark.kwargs.items())]
             pytest.fail(
-                f"@pytest.mark.tornado takes timeout (seconds) and nothing else, "
-                f"not ({', '.join(arguments)})",
+                f"@pytest.mark.tornado takes only the argument timeout (in seconds), "
+                f"got ({', '.join(arguments)})",
                 pytrace=False,
             )
         given = mark.args[0] if mark.args else mark.kwargs.get("timeout")
