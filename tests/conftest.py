@@ -1,8 +1,8 @@
-"""How every test here runs.
+"""Hooks and fixtures for all tests.
 
-``async def`` tests run in an event loop of their own: on asyncio, or on asyncio and on uvloop when they use
-the fixture ``loop_kind``, or on a fake clock when they use ``clock``. A log record of WARNING or above that
-the test did not announce with ``expect_log`` fails it, as does every warning (``pyproject.toml``).
+Each ``async def`` test runs in a new event loop: asyncio's, or asyncio's and uvloop's in turn if it uses the
+fixture ``loop_kind``, or one with a fake clock if it uses ``clock``. A test fails on a log record of level
+WARNING or above that it does not expect with ``expect_log``, and on every warning (see ``pyproject.toml``).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DEADLINE = 30.0
 
 
 def loop_factory(kind: str) -> Callable[[], asyncio.AbstractEventLoop]:
-    """What makes a loop of the kind ``"asyncio"`` or ``"uvloop"``."""
+    """Return the function that creates an event loop of the kind ``"asyncio"`` or ``"uvloop"``."""
     if kind == "uvloop":
         import uvloop
 
@@ -41,7 +41,7 @@ def loop_factory(kind: str) -> Callable[[], asyncio.AbstractEventLoop]:
 
 @pytest.fixture(params=["asyncio", "uvloop"])
 def loop_kind(request: pytest.FixtureRequest) -> str:
-    """Run the test once on each kind of event loop; the value names the kind."""
+    """Run the test on each kind of event loop; the value is the kind."""
     if request.param == "uvloop":
         pytest.importorskip("uvloop")
     kind: str = request.param
@@ -50,13 +50,13 @@ def loop_kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """A clock for the test to move; an ``async def`` test's loop lives by it."""
+    """A clock that the test controls; the event loop of an ``async def`` test uses it."""
     return FakeClock()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run an ``async def`` test to its end, with a deadline, in a fresh loop."""
+    """Run an ``async def`` test in a new event loop, with a deadline."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     fixtures: dict[str, Any] = pyfuncitem.funcargs
@@ -74,19 +74,19 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(run())
-    # What the test dropped is reported while this test is still the one under way.
+    # Warnings from the finalizers of the test's objects must belong to this test.
     gc.collect()
     return True
 
 
 def pytest_collection_finish() -> None:
-    """Leave what exists before the first test out of every later collection."""
+    """Exclude the objects that exist before the first test from garbage collection."""
     gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """The same after each file: what its imports and the caches keep is not looked at a thousand times."""
+    """Also exclude, after each file, the objects that its imports and caches keep."""
     if nextitem is None or nextitem.path != item.path:
         gc.collect()
         gc.freeze()
@@ -94,30 +94,30 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.fixture(autouse=True)
 def log_watch() -> Iterator[LogWatch]:
-    """Fail the test on any log record of WARNING or above that it did not expect."""
+    """Fail the test on any unexpected log record of level WARNING or above."""
     with watched_logs() as watch:
         yield watch
     if watch.stray:
-        pytest.fail(f"stray log records:\n{watch.describe()}", pytrace=False)
+        pytest.fail(f"unexpected log records:\n{watch.describe()}", pytrace=False)
 
 
 @pytest.fixture
 def expect_log(log_watch: LogWatch) -> Callable[..., AbstractContextManager[Expectation]]:
-    """``with expect_log("tornado.general", "regex"):`` allows and demands such records in its block."""
+    """``with expect_log("tornado.general", "regex"):`` allows and requires such a record in its block."""
     return log_watch.expect
 
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Certificates of this run: contexts for servers and clients, and files."""
+    """The certificates of the test run: files, and TLS contexts for servers and clients."""
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(params=["plain", "tls"])
 def tls(request: pytest.FixtureRequest) -> Certificates | None:
-    """Run the test once without TLS (the value is None) and once with it (the value is ``certificates``).
+    """Run the test without TLS (the value is None) and with TLS (the value is ``certificates``).
 
-    With ``loop_kind`` these are the four variants that every test of a stream or a server runs on.
+    Together with ``loop_kind``, this gives the four variants of every test of a stream or a server.
     """
     if request.param == "plain":
         return None
@@ -127,15 +127,15 @@ def tls(request: pytest.FixtureRequest) -> Certificates | None:
 
 @pytest.fixture
 def small_shares(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No stream writes more in a turn of the loop than each of many would: steps small enough to be seen."""
+    """Limit a stream's writes per event loop iteration to the share that it has with many other streams."""
     monkeypatch.setattr(_write_side, "LARGE_SHARE", FAIR_SHARE)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium for the tests of one file, none of which may be ``async def``.
+    """A headless Chromium for the tests of one file, which must not be ``async def``.
 
-    Playwright's own loop runs in this thread for as long as the fixture lives.
+    Playwright's event loop runs in this thread during the lifetime of the fixture.
     """
     with running_browser() as running:
         yield running
@@ -143,7 +143,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def mariadb() -> Iterator[MariaDB]:
-    """A MariaDB server for the tests of one file; each makes a database of its own in it."""
+    """A MariaDB server for the tests of one file; each test creates a separate database."""
     with running_mariadb() as running:
         yield running
 

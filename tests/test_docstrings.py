@@ -1,4 +1,4 @@
-"""Docstrings are the reference manual: nothing public goes without."""
+"""Docstrings are the reference documentation: everything public has one."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def test_every_file_opens_with_what_it_is_for(name):
 
 @pytest.mark.parametrize("name", list(sources()))
 def test_headings_and_tables_are_not_wrapped_into_text(name):
-    # The rule below a heading, or of a table, has a line of its own.
+    # The line below a heading, and the lines of a table, contain no other text.
     text = load(name).__doc__ or ""
     wrapped = re.search(r"^.*\w +(-{4,}|={4,}) .*$|^.*(-{4,}|={4,}) +[`\w].*$", text, re.MULTILINE)
     assert wrapped is None, wrapped and wrapped[0]
 
 
 def members(cls: type) -> dict[str, object]:
-    """The public methods and properties that a class itself defines."""
+    """Return the public methods and properties that the class defines itself."""
     return {
         name: value
         for name, value in vars(cls).items()
@@ -46,7 +46,7 @@ def test_every_public_name_is_documented(name):
         elif inspect.isclass(value):
             if not value.__dict__.get("__doc__"):
                 missing.append(each)
-            # An overriding method has the documentation of what it overrides.
+            # inspect.getdoc() returns the docstring of the overridden method.
             missing += [
                 f"{each}.{method}" for method in members(value) if not inspect.getdoc(getattr(value, method))
             ]

@@ -1,4 +1,4 @@
-"""Text in the forms that HTML, JSON and URLs want."""
+"""Escaping for HTML, JSON and URLs."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_json_encode_of_what_json_cannot_express():
         escape.json_encode({(1, 2): 3})
     with pytest.raises(ValueError, match="Circular reference"):
         escape.json_encode(RECURSIVE)
-    assert escape.json_encode([1]) == "[1]", "a failure leaves nothing behind"
+    assert escape.json_encode([1]) == "[1]", "the encoder works after a failure"
 
 
 def test_json_encode_of_one_object_twice():
@@ -264,5 +264,5 @@ def test_linkify_shortens(url, shown):
     "unit", ["a-", "http:", "www.", "www.(", "http:/(", "http://!", ":/", "&quot;", "(", "www.a!(", "é"]
 )
 def test_linkify_is_linear(unit):
-    """Were it not, these would take minutes."""
+    """With quadratic cost, these would take minutes."""
     linkify(unit * 100_000)

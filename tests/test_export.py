@@ -1,4 +1,4 @@
-"""Public objects get their public address."""
+"""Setting the public module name of objects in private modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Public objects are where their names say, and say where they are."""
+"""Public objects can be found under their ``__module__`` and name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PUBLIC = public_modules()
 
 
 def exported(module) -> dict[str, object]:
-    """What a module offers: its ``__all__``, or else what it defines without an underscore."""
+    """Return the public objects of a module: those in ``__all__``, or else those without an underscore."""
     if hasattr(module, "__all__"):
         return {name: getattr(module, name) for name in module.__all__}
     return {
@@ -27,17 +27,17 @@ def exported(module) -> dict[str, object]:
 def test_all_is_complete_and_true(name):
     module = load(name)
     if not hasattr(module, "__path__") and not hasattr(module, "__all__"):
-        return  # one plain file: what it defines is what it offers
+        return  # a module without __all__ exports the names that it defines
     if name in ("tornado", "tornado.platform"):
-        return  # these two hold modules, not names
-    assert len(set(module.__all__)) == len(module.__all__), "a name twice"
+        return  # these contain only modules
+    assert len(set(module.__all__)) == len(module.__all__), "duplicate name in __all__"
     missing = [each for each in module.__all__ if not hasattr(module, each)]
     assert missing == []
 
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_public_objects_bear_their_public_module(name):
-    """So that tracebacks, documentation and pickle name ``tornado.web``, never ``tornado.web._handler``."""
+    """Tracebacks, documentation and pickles contain ``tornado.web``, not ``tornado.web._handler``."""
     wrong = []
     for each, value in exported(load(name)).items():
         if not (inspect.isclass(value) or inspect.isfunction(value)):
@@ -46,13 +46,13 @@ def test_public_objects_bear_their_public_module(name):
         if where.partition(".")[0] != "tornado":
             continue  # a builtin or a class of the standard library under another name
         if any(part.startswith("_") for part in where.split(".")):
-            wrong.append(f"{name}.{each} says it is of {where}")
+            wrong.append(f"{name}.{each} has the private __module__ {where}")
             continue
         found: object = sys.modules[where]
         for part in value.__qualname__.split("."):
             found = getattr(found, part, None)
         if found is not value:
-            wrong.append(f"{name}.{each} is not what {where}.{value.__qualname__} gives")
+            wrong.append(f"{name}.{each} is not {where}.{value.__qualname__}")
     assert wrong == []
 
 

@@ -1,4 +1,4 @@
-"""Every fuzz target, over its seeds and a few things made of them."""
+"""Every fuzz target runs on its seeds and on some mutations of them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.support.codings import require
 FUZZ = Path(__file__).parent.parent / "fuzz"
 TARGETS = sorted(path.stem for path in FUZZ.glob("*.py"))
 WIRE = FUZZ.parent / "src/tornado/_wire"
-#: Not in `WIRE`, as `tornado.escape` needs it too.
+#: Not in `WIRE`, because `tornado.escape` uses it too.
 PERCENT = WIRE.parent / "_percent_encoding.py"
-#: Each module that takes apart what came from outside, and the targets that have it do so.
+#: Each module that parses external data, and the fuzz targets that exercise it.
 PARSERS = {
     "quality_values": {"accept", "codings"},
     "charsets": {"charsets"},
@@ -52,9 +52,9 @@ PARSERS = {
     "ws_message": {"websocket"},
     "ws_short_frames": {"websocket"},
 }
-#: Those that take nothing apart: numbers, exceptions, values, and what is only written.
+#: The modules that parse nothing: constants, exceptions, values and serializers.
 OTHERS = {"__init__", "errors", "multipart_writer", "limits", "ws_errors", "ws_events", "ws_shared_message"}
-#: What the differential targets compare with.
+#: The packages with which the differential targets compare.
 PEERS = ("h11", "httptools")
 
 
@@ -79,7 +79,7 @@ def test_each_parser_has_a_target() -> None:
 
 
 def files_at_work(name: str) -> set[str]:
-    """The files of the functions that a target calls over its seeds."""
+    """Return the files of all functions that a target calls on its seeds."""
     run, found = runnable(name), set()
     seeds = [seed.read_bytes() for seed in sorted((FUZZ / "corpus" / name).iterdir())]
     sys.setprofile(lambda frame, event, argument: found.add(frame.f_code.co_filename))
@@ -99,7 +99,7 @@ def test_a_target_reaches_its_parsers(name: str) -> None:
 
 
 def runnable(name: str) -> Callable[[bytes], None]:
-    """The same, where what the target needs is installed."""
+    """Return the target; skip the test if its requirements are not installed."""
     for package in PEERS if name.startswith("differential_") else ():
         require(f"the package {package}", importlib.util.find_spec(package) is not None)
     return target(name)

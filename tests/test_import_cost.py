@@ -1,4 +1,4 @@
-"""The modules that an import loads, which each start of a program pays for."""
+"""The modules that an import loads. Each one adds to the start-up time of every program."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-#: Modules of the standard library that a web server does not need at its start. They are imported on use.
+#: Modules of the standard library that a web server must not load at start-up; import them on use.
 FORBIDDEN = set(
     """
     argparse cgi cmd code csv ctypes decimal doctest email.message email.parser fractions ftplib
@@ -18,7 +18,7 @@ FORBIDDEN = set(
     """.split()
 )
 
-#: Modules of this package that a server does not load unless it uses them.
+#: Modules that a server must not load unless it uses them.
 UNUSED = {
     "tornado.auth",
     "tornado.autoreload",
@@ -32,7 +32,7 @@ UNUSED = {
 
 
 def loaded_by(statement: str) -> set[str]:
-    """Return the modules that ``statement`` loads in a fresh interpreter."""
+    """Return the modules that ``statement`` loads in a new interpreter."""
     program = f"import sys; before = set(sys.modules); {statement}; import json; "
     program += "print(json.dumps(sorted(set(sys.modules) - before)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, timeout=60)

@@ -1,4 +1,4 @@
-"""Translations, dates, lists and numbers as a language writes them."""
+"""Translations, and the formatting of dates, lists and numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UTC = datetime.UTC
 
 @pytest.fixture(autouse=True)
 def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What is loaded belongs to the process."""
+    """Restore the loaded translations, which are global."""
     for name in ("_default_locale", "_translations", "_supported_locales", "_use_gettext"):
         monkeypatch.setattr(locale, name, getattr(locale, name))
     yield
@@ -91,7 +91,7 @@ def test_csv_files_know_no_contexts(tmp_path: Path, expect_log: ExpectLog) -> No
 
 
 def catalogue(messages: Any) -> Any:
-    """A compiled gettext catalogue."""
+    """Return a compiled gettext catalogue."""
     messages = {
         "": "Content-Type: text/plain; charset=UTF-8\nPlural-Forms: nplurals=2; plural=n != 1;\n",
         **messages,
@@ -232,7 +232,7 @@ NOW = datetime.datetime(2024, 3, 15, 12, 30, 0, tzinfo=UTC)  # a Friday
 
 
 class Clock(datetime.datetime):
-    """Stands still."""
+    """A datetime class with a fixed current time."""
 
     @classmethod
     def now(cls, tz: Any = None) -> Any:
@@ -270,7 +270,7 @@ def noon(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"hours": 12, "minutes": 30}, {"relative": False}, "12:00 am"),
         ({"days": 5}, {"gmt_offset": 60}, "March 10 at 11:30 am"),
         ({"days": 5}, {"gmt_offset": -720}, "March 11 at 12:30 am"),
-        # A clock a little ahead of ours; what lies further off is written in full.
+        # Up to a minute in the future is clock skew. A date beyond that is formatted in full.
         ({"seconds": -2}, {}, "0 seconds ago"),
         ({"minutes": -2}, {}, "March 15, 2024 at 12:32 pm"),
         ({"days": -2}, {}, "March 17, 2024 at 12:30 pm"),
@@ -288,7 +288,7 @@ def test_dates(ago: Any, arguments: Any, expected: Any, noon: Any) -> None:
     [
         ({"minutes": 2}, "2 minutes ago"),
         ({"hours": 30}, "yesterday at 12:30 am"),
-        ({"hours": 31}, "Wednesday at 11:30 pm"),  # Thursday, in Greenwich
+        ({"hours": 31}, "Wednesday at 11:30 pm"),  # Thursday in UTC
         ({"days": 1}, "yesterday at 6:30 am"),
         ({"days": 5}, "March 10 at 6:30 am"),
     ],

@@ -1,4 +1,4 @@
-"""The log format, and the handlers that the options ask for."""
+"""The log format, the handlers that the options configure, and the access log."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_no_terminal_at_all(monkeypatch):
 
 @pytest.fixture
 def logger():
-    made = logging.Logger("of this test")  # noqa: LOG001 - one that no other test can reach
+    made = logging.Logger("of this test")  # noqa: LOG001 - not shared with other tests
     yield made
     for handler in made.handlers:
         handler.close()
@@ -238,7 +238,7 @@ def test_files_rotated_by_something_else(options, logger, tmp_path):
 
 
 def test_parsing_turns_it_on(options, monkeypatch):
-    root = logging.Logger("root of this test")  # noqa: LOG001 - not the real one
+    root = logging.Logger("root of this test")  # noqa: LOG001 - not the real root logger
     monkeypatch.setattr(logging, "getLogger", lambda: root)
     options.parse_command_line(["program", "--logging=debug"])
     assert root.level == logging.DEBUG
@@ -258,7 +258,7 @@ def test_the_global_options_are_the_default(logger, monkeypatch):
 
 
 class Kept(logging.Handler):
-    """Keeps records, and passes on none."""
+    """A handler that stores records."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -281,7 +281,7 @@ def kept():
     logger.propagate = propagate
 
 
-#: Where the line was asked for, and when: the only differences from what the logger itself makes.
+#: The location and the time of the call: the only differences from a record that the logger creates.
 PLACE = {"pathname", "filename", "module", "lineno", "funcName"}
 TIMES = {"created", "msecs", "relativeCreated"}
 SUMMARY = "%d %s %.2fms"
@@ -303,7 +303,7 @@ def test_an_access_line_has_the_fields_of_any_record(kept, level, expect_log):
 
 
 def compare_access_lines(kept, level):
-    for _ in range(2):  # made anew, and from what the first one left
+    for _ in range(2):  # without and with the cached fields
         before = time.time()
         log.log_access(level, SUMMARY, 200, "GET / (::1)", 1.25)
         after = time.time()
@@ -375,7 +375,7 @@ def test_a_logger_of_a_class_of_its_own_makes_its_own_records(monkeypatch):
 
 
 def test_access_lines_name_the_thread_they_come_from(kept):
-    for name in ("first", "second"):  # one after the other, so that they may well have the same number
+    for name in ("first", "second"):  # one after the other, so the thread ID may be reused
         thread = threading.Thread(target=log.log_access, args=(logging.INFO, "%s", name), name=name)
         thread.start()
         thread.join()

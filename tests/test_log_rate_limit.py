@@ -1,4 +1,4 @@
-"""Lines about peers, one a second of each kind."""
+"""The rate limit of log lines, for each kind of line."""
 
 from __future__ import annotations
 

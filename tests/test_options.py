@@ -1,4 +1,4 @@
-"""Settings from the command line and from files."""
+"""Options from the command line and from files."""
 
 from __future__ import annotations
 

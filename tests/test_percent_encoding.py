@@ -1,4 +1,4 @@
-"""Percent-decoding: what the standard library's unquote_to_bytes gives, for few escapes and for many."""
+"""Percent-decoding gives the same result as ``urllib.parse.unquote_to_bytes``, for few and many escapes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_cost_is_in_proportion_to_the_size(unit: bytes) -> None:
 
 
 def test_many_equals_signs_are_not_doubled_for_a_few_escapes() -> None:
-    """Doubling them was half of the cost of a form of 9 MB that consists of "=%"."""
+    """Doubling them took half of the time for a form of 9 MB that consists of "=%"."""
     for data, expected in (
         (b"=%" * 10_000, b"=%" * 10_000),
         (b"=%" * 10_000 + b"%41", b"=%" * 10_000 + b"A"),

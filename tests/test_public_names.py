@@ -1,4 +1,4 @@
-"""What ``dir()``, ``help()`` and ``from … import *`` show of the package."""
+"""The names that ``dir()``, ``help()`` and ``from … import *`` show."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import tornado
 from tests.support.modules import load, public_modules
 from tests.support.program import ROOT
 
-#: Those with an ``__all__``: the others are a plugin, programs and a package of modules.
+#: The modules with an ``__all__``. The others are a plugin, programs and a package of modules.
 LISTED = [
     name
     for name in public_modules()
     if name not in ("tornado", "tornado.platform", "tornado.testing.pytest")
     and not name.endswith(".__main__")
 ]
-#: Public names that a star import leaves out, because their import may warn.
+#: Public names that are not in ``__all__``, because importing them may cause a warning.
 LATE = {"tornado.platform.asyncio": ["AnyThreadEventLoopPolicy"]}
 
 

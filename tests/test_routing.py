@@ -37,7 +37,7 @@ def request(path="/", host="example.com", **headers):
 
 
 class Target(Router):
-    """Tells what it was asked for."""
+    """A router that returns its name and the arguments of the call."""
 
     def __init__(self, name):
         self.name = name
@@ -55,7 +55,7 @@ class Nobody(Router):
 
 
 def found(router, path="/", **kwargs):
-    """The name of the target that a path leads to."""
+    """Return the name of the target for a path, or None."""
     delegate = router.find_handler(request(path, **kwargs))
     matched = router._match(request(path, **kwargs))
     assert (delegate is None) == (matched is None)
@@ -205,7 +205,7 @@ def test_url_specs():
         ([("/", 1, {}, "n", 5)], "has 5 items"),
         (
             [("/", 1, "name")],
-            "the third item of the route ('/', 1, 'name') must be a dict of arguments; the name is the fourth",
+            "the third item of the route ('/', 1, 'name') must be a dict of arguments; the name is the",
         ),
         ([("/", 1, 5)], "must be a dict of arguments"),
         ([(5, 1)], "the first item of the route (5, 1) must be a pattern or a Matcher"),
@@ -337,7 +337,7 @@ def test_the_table_finds_what_asking_everybody_finds(patterns, paths, compiled):
 def test_changes_count_from_the_next_request(change, expected, kept):
     router = RuleRouter([("/a", Target("old"))])
     if not kept:
-        router.rules = list(router.rules)  # another list, and one that does not count its changes
+        router.rules = list(router.rules)  # a plain list, which does not count its changes
     assert found(router, "/a") == "old"
     change(router.rules, Rule(PathMatches("/a"), Target("new")))
     assert found(router, "/a") == expected

@@ -1,4 +1,4 @@
-"""``scripts/setup``, with a Python that only records its arguments."""
+"""``scripts/setup``, with a fake Python that stores its arguments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SLOW = "making .venv, which takes half a minute ...\n"
 
 
 class Checkout:
-    """A folder with the script and nothing else."""
+    """A folder that contains only the script."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -32,7 +32,7 @@ class Checkout:
         self.python.chmod(0o755)
 
     def setup(self, *arguments: str) -> str:
-        """Run the script; return what it prints."""
+        """Run the script and return its output."""
         done = subprocess.run(
             [self.folder / "scripts/setup", *arguments],
             env={**os.environ, "PYTHON": str(self.python)},
@@ -44,7 +44,7 @@ class Checkout:
         return done.stderr
 
     def installed(self) -> list[str]:
-        """The arguments of each ``pip install`` since the last call."""
+        """Return the arguments of each ``pip install`` since the last call."""
         asked = self.folder / "asked"
         lines = asked.read_text().splitlines() if asked.exists() else []
         asked.unlink(missing_ok=True)
@@ -55,7 +55,7 @@ class Checkout:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     if os.name == "nt":
-        pytest.skip("a shell's script")
+        pytest.skip("requires a POSIX shell")
     return Checkout(tmp_path)
 
 
@@ -79,7 +79,7 @@ def test_requirements_file_limits_what_is_installed(checkout):
     (checkout.folder / "a").write_text("# changed")
     assert checkout.setup("a") == SLOW
     assert checkout.installed() == ["-r a"]
-    # Whatever needs everything gets it, and then a demo needs nothing more.
+    # After an installation of everything, a demo needs no further packages.
     assert checkout.setup() == SLOW
     assert checkout.installed() == ["-e .[test,dev,speed]"]
     assert checkout.setup("b") == ""

@@ -1,4 +1,4 @@
-"""``tornado.speedups``, by the name of upstream's compiled module."""
+"""``tornado.speedups``, which has the name of upstream's compiled module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Configurable classes, gzip in bounded steps, and the small tools."""
+"""Configurable classes, the gzip decompressor, and the utility functions."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Square(Shape):
 
 
 class Polygon(Shape):
-    """The interface of a smaller family inside the family."""
+    """An implementation that is itself an interface with several implementations."""
 
     @classmethod
     def configurable_base(cls):
@@ -83,7 +83,7 @@ def test_the_configured_one_is_made(impl, monkeypatch):
     made = Shape(size=3)
     assert (type(made), made.size, made.color) == (Square, 3, "red")
     assert Shape(color="blue").color == "blue"
-    assert Square().color is None, "settings of the interface are not those of the class itself"
+    assert Square().color is None, "arguments of configure() apply only to calls of the interface"
     assert Shape.configured_class() is Square
 
 
@@ -114,7 +114,7 @@ def test_the_interface_has_to_be_defined():
 
 
 def unzip(data, step, max_length=100):
-    """Everything, fed in pieces of `step` bytes and taken in pieces of `max_length`."""
+    """Decompress input in pieces of `step` bytes, with outputs of at most `max_length` bytes."""
     decompressor, output = GzipDecompressor(), b""
     for begin in range(0, len(data), step):
         rest = data[begin : begin + step]
@@ -168,7 +168,7 @@ def test_gzip_flush_before_everything_was_passed():
 
 
 def test_gzip_many_tiny_members_are_linear():
-    # Each of them leaves the whole rest of its input behind; that must not be copied each time.
+    # At the end of each member, zlib returns the rest of its input, which must not be copied each time.
     data = gzip.compress(b"") * 20000
     assert GzipDecompressor().decompress(data, 10) == b""
 
@@ -235,7 +235,7 @@ def test_timedelta_to_seconds():
 
 
 def function(x, y, callback=None, *rest, z=None):
-    """For ArgReplacer."""
+    """A function for tests of ArgReplacer."""
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_arg_replacer_by_name_only():
 
 def test_arg_replacer_with_compiled_functions():
     class Compiled:
-        """Callable, and closed to inspect."""
+        """A callable that inspect does not support."""
 
         __signature__ = "none"
 
@@ -268,7 +268,7 @@ def test_arg_replacer_with_compiled_functions():
             co_varnames, co_argcount = ("a", "b", "local"), 2
 
         def __call__(self):
-            """What Cython made."""
+            """Do nothing."""
 
     assert ArgReplacer(Compiled(), "b").arg_pos == 1
     with pytest.raises(TypeError):

@@ -1,4 +1,4 @@
-"""``web.asynchronous``, ``fetch(callback=)`` and ``flush(callback=)``: handlers of callbacks."""
+"""``web.asynchronous``, ``fetch(callback=)`` and ``flush(callback=)``: handlers that use callbacks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def test_a_response_is_finished_when_the_handler_says_so():
         class Handler(web.RequestHandler):
             @web.asynchronous
             def get(self):
-                """Answers later."""
+                """Respond later."""
                 IOLoop.current().add_callback(self.on_time)
 
             def on_time(self):
@@ -212,7 +212,7 @@ class Echo(web.RequestHandler):
 
 
 class Waiting:
-    """A callback for responses."""
+    """A callback that stores the response in a Future."""
 
     def __init__(self):
         self.future = asyncio.get_running_loop().create_future()

@@ -1,4 +1,4 @@
-"""Callbacks of a client's request run inside the stack contexts of its fetch."""
+"""The callbacks of a client request run inside the stack contexts of its fetch."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Warnings point at the program, from however deep in the package they come, and at nobody who does not use
-the older style.
-"""
+"""Deprecation warnings name a line of the program, and appear only if it uses the Tornado 4 API."""
 
 from __future__ import annotations
 

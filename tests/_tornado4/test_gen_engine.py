@@ -1,4 +1,4 @@
-"""``gen.engine``, ``gen.Task`` and coroutines that are called with a callback."""
+"""``gen.engine``, ``gen.Task``, and coroutines called with a callback."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def test_tasks_in_lists_and_dicts():
 async def test_an_engine_gives_nothing_and_calls_back():
     @gen.engine
     def load(number, callback):
-        """Loads."""
+        """Load."""
         found = yield gen.Task(later, number)
         callback(found * 2)
 

@@ -1,4 +1,4 @@
-"""``callback=`` of coroutines, and a loop in the first place."""
+"""``callback=`` of coroutines, and a loop as the first argument."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tornado.tcpclient import TCPClient
 
 
 async def test_connecting_for_a_callback():
-    """Nobody awaits what connect() returns."""
+    """The return value of connect() is not awaited."""
     got = asyncio.Queue()
     async with serving(web.Application()) as server:
         with pytest.warns(DeprecationWarning, match=r"TCPClient.connect\(callback=...\)") as caught:
@@ -80,7 +80,7 @@ async def test_what_follows_a_loop_moves_up():
 
 
 async def test_a_loop_that_stands_alone_is_a_true_force_instance():
-    # jupyter_server.utils.async_fetch gives it so, with every warning an error in its suite.
+    # jupyter_server.utils.async_fetch does this, and its test suite turns all warnings into errors.
     shared, own = AsyncHTTPClient(), AsyncHTTPClient(IOLoop.current())
     assert own is not shared
     own.close()

@@ -1,4 +1,4 @@
-"""``testing.LogTrapTestCase``: the log of tests that pass is dropped."""
+"""``testing.LogTrapTestCase``: the log output of tests that pass is discarded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tornado import testing
 
 
 class Shown(logging.Handler):
-    """Notes what is shown."""
+    """A handler that stores the messages."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Names of certificates, checked by hand as in Tornado 4."""
+"""``netutil.ssl_match_hostname``: checking the host name of a certificate, as in Tornado 4."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*style of Tornado 4")
 
 
 class OwnPoller(_Select):
-    """A poller of the program's own, which notes what it was told."""
+    """A custom poller that stores its calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class OwnPoller(_Select):
 
 
 class SimulatedTime(_Select):
-    """A poller that never waits: time jumps to the next timer."""
+    """A poller that never waits: the simulated time is set to that of the next timer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -146,7 +146,7 @@ def test_own_poller_is_told_of_each_change_and_closed() -> None:
     made.add_handler(near, lambda fd, events: None, IOLoop.READ)
     made.update_handler(near, IOLoop.READ | IOLoop.WRITE)
     made.remove_handler(near)
-    changes = ["unregister", "register"]  # what the base class makes of a modification
+    changes = ["unregister", "register"]  # the calls that modify() of the base class makes
     assert poller.calls == ["register", "modify", *changes, "modify", *changes, "unregister"]
     made.close()
     assert poller.calls[-1] == "close"

@@ -1,4 +1,4 @@
-"""``request.write``, ``request.finish``: a server of one plain function, as the first programs had it."""
+"""``request.write`` and ``request.finish``: a server whose application is a function."""
 
 from __future__ import annotations
 

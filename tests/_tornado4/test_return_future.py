@@ -19,7 +19,7 @@ async def turns(count: int = 4) -> None:
 
 
 def _double(number, callback):
-    """Doubles."""
+    """Double a number."""
     IOLoop.current().add_callback(callback, number * 2)
 
 

@@ -1,4 +1,4 @@
-"""Stack contexts hold for callbacks, in their order, and for nothing else."""
+"""Stack contexts apply to the callbacks started inside them, in order, and to no other code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*style of Tornado 4")
 
 
 class Track:
-    """A factory of managers that tell what happens."""
+    """A factory of context managers that record their events."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
@@ -168,7 +168,7 @@ async def test_a_wrapped_function_takes_its_contexts_along():
         wrapped = stack_context.wrap(lambda first, second=0: (list(track.open), first, second))
         track.events.clear()
         assert wrapped(1) == (["a"], 1, 0)
-        assert track.events == []  # it is inside already
+        assert track.events == []  # already inside the context
     assert wrapped(1, second=2) == (["a"], 1, 2)
     assert track.events[-2:] == ["enter a", "leave a"]
     with StackContext(track("b")):
@@ -382,7 +382,7 @@ async def test_state_is_saved_and_restored():
 
 
 async def test_function_wrapped_before_a_loop_is_run_inside_the_same_block():
-    # Its exceptions would not reach the block: the loop is between them.
+    # Exceptions of the callback do not reach the block, because the loop handles them.
     seen = []
 
     def run():

@@ -1,4 +1,4 @@
-"""Callbacks of streams, by name and in the place where Tornado 4 had them."""
+"""Callbacks of streams, as keyword arguments and at their position in Tornado 4."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def kind(request):
 
 
 class Callback:
-    """A callback that can be waited for."""
+    """A callback whose calls can be awaited."""
 
     def __init__(self) -> None:
         self.calls: list[tuple] = []
@@ -268,7 +268,7 @@ async def test_an_exception_goes_to_the_handler_of_whoever_asked(certificates):
 
 
 async def test_a_conversation_in_callbacks(kind, certificates):
-    """The way a whole protocol was written."""
+    """A protocol implemented with callbacks."""
     async with stream_pair(kind, certificates) as (server, client):
         done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 

@@ -1,4 +1,4 @@
-"""``gen.Callback``, ``gen.Wait``, ``gen.WaitAll`` and programs' own yield points."""
+"""``gen.Callback``, ``gen.Wait``, ``gen.WaitAll`` and custom yield points."""
 
 from __future__ import annotations
 

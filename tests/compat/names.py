@@ -1,9 +1,10 @@
-"""Names outside the documented API that programs, or upstream's tests, touch.
+"""Undocumented names that programs, or upstream's tests, use.
 
-A name is a path: a module, then attributes. A path that begins with a word of :mod:`tests.compat.objects` in
-angle brackets is looked up on such an object instead, for what exists on instances only. Each group says who
-leans on it. ``PENDING`` holds what is not built yet, by prefix, with the issue that builds it: such a name
-must be absent (the test fails as soon as it appears, and its entry here goes).
+A name is a dotted path: a module, followed by attributes. A path that begins with a name in angle brackets is
+looked up on the object that :mod:`tests.compat.objects` creates for it, because some attributes exist only on
+instances. Each group names its users. ``PENDING`` lists names that are not implemented yet, by prefix, with
+the issue that implements them: such a name must be absent, so the test fails when it appears and the entry
+must be deleted.
 """
 
 from __future__ import annotations
@@ -144,7 +145,7 @@ NAMES: dict[str, list[str]] = {
     ],
 }
 
-#: By prefix: what builds it. Delete an entry when its part is there.
+#: Prefix -> the issue that implements it. Delete an entry when it is implemented.
 PENDING: dict[str, str] = {}
 
 #: Every public module of the API.

@@ -1,4 +1,4 @@
-"""The instances on which :mod:`tests.compat.names` looks for attributes, by the word in angle brackets."""
+"""Factories of the objects on which :mod:`tests.compat.names` looks up attributes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def application(stack: ExitStack) -> Any:
 
 
 def handler(stack: ExitStack) -> Any:
-    """A handler built directly around a request whose connection is a mock, as many programs' tests do."""
+    """A handler for a request whose connection is a mock, as in the tests of many programs."""
     from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
     from tornado.web import RequestHandler
 
@@ -89,7 +89,7 @@ def options(stack: ExitStack) -> Any:
 
 
 def option(stack: ExitStack) -> Any:
-    """The definition of one option, by the name under which ``define`` keeps it."""
+    """The definition of an option, under the name that ``define`` stores."""
     return options(stack)._options["logging"]
 
 

@@ -1,4 +1,4 @@
-"""Whether the names that others rely on are there: the data is in ``names.py``."""
+"""The undocumented names that programs rely on exist; they are listed in ``names.py``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.modules import NEEDS
 
 
 def find(path: str, stack: ExitStack) -> Any:
-    """The object a path leads to; an ImportError or AttributeError where there is none."""
+    """Return the object at a path; raise ImportError or AttributeError if it does not exist."""
     if path.startswith("<"):
         word, _, rest = path[1:].partition(">.")
         found = FACTORIES[word](stack)
@@ -47,7 +47,7 @@ async def test_name(who, path):
         if why := pending(path):
             with pytest.raises((AttributeError, ImportError)):
                 find(path, stack)
-                pytest.fail(f"{path} is there now: take it out of PENDING ({why})")
+                pytest.fail(f"{path} exists: remove it from PENDING ({why})")
         else:
             find(path, stack)
 

@@ -1,4 +1,4 @@
-"""The names that upstream's modules have through their imports: the data is in ``upstream_names.py``."""
+"""The names that upstream's modules import exist here; they are listed in ``upstream_names.py``."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_missing_names_are_few_and_really_missing():
 
 @pytest.mark.parametrize("module", _IMPORTS)
 def test_each_name_leads_to_what_its_source_has(module):
-    """Names that the module imports today are listed as well, so that such an import may be removed."""
+    """The list includes names that the module imports itself today, because such an import may be removed."""
     loaded = load(module)
     for source, names in _IMPORTS[module].items():
         for name in names.split():

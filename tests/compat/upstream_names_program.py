@@ -1,7 +1,7 @@
-"""Prints the public names of Tornado's modules: the data in ``upstream_names.py``.
+"""Print the public names of Tornado's modules, the data of ``upstream_names.py``.
 
-Run it with an interpreter that has ``tornado==6.6.1``, ``pycares`` and ``twisted``. It imports the modules
-and lists what they hold; names that are typing's own are left out, and so is upstream's test suite.
+Run it in an environment with ``tornado==6.6.1``, ``pycares`` and ``twisted``. It imports the modules and
+lists their names, except those from `typing` and those of upstream's test suite.
 """
 
 from __future__ import annotations

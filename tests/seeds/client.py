@@ -1,4 +1,4 @@
-"""A visitor of a program: follows no redirect, and keeps cookies as a browser does."""
+"""An HTTP client that stores cookies like a browser, and does not follow redirects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.program import Program
 
 
 class Answer:
-    """One response."""
+    """A response."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
         self.code = response.status
@@ -29,7 +29,7 @@ class Answer:
 
 
 class Visitor:
-    """Requests to one program, each on a connection of its own."""
+    """A client of one program, which sends each request on a new connection."""
 
     def __init__(self, program: Program) -> None:
         self._program = program

@@ -1,4 +1,4 @@
-"""What the tests of the seeds share: their programs, started as their users start them."""
+"""Fixtures for the tests of the seeds, which run their programs as a user does."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ Start = Callable[..., Program]
 
 @pytest.fixture(scope="module")
 def start() -> Iterator[Start]:
-    """``start(name, *arguments)`` runs a server of the seeds until the file's last test; the port comes first
-    unless an argument mentions it. The same program with the same arguments is started once.
+    """``start(name, *arguments)`` runs a server of the seeds until the last test of the file.
+
+    The port is the first argument, unless an argument contains it. A program is started once for the same
+    arguments.
     """
     with ExitStack() as stack:
         running: dict[tuple[str, ...], Program] = {}
@@ -34,7 +36,7 @@ def start() -> Iterator[Start]:
 
 
 def run(name: str, *arguments: str) -> str:
-    """What a program of the seeds prints that ends by itself."""
+    """Run a program of the seeds that exits without being stopped, and return its output."""
     status, output = Program(PROGRAMS / name, arguments).run_to_its_end()
     assert status == 0, output
     return output

@@ -1,4 +1,4 @@
-"""``request.get_ssl_certificate()``, which the notes list, of clients that show one."""
+"""``request.get_ssl_certificate()`` from the notes, with client certificates."""
 
 from __future__ import annotations
 

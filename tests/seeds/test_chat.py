@@ -1,4 +1,4 @@
-"""The chat of the notes: by plain requests, and with two people in a browser."""
+"""The chat program of the notes: with plain requests, and with two users in a browser."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""The programs of the notes that fetch, and those that show the loop, queues, threads and streams; external
-addresses replaced by a server of the seeds.
+"""The programs of the notes that use the HTTP client, the event loop, queues, threads and streams.
+
+External addresses are replaced with a server of the seeds.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from tests.seeds.conftest import run
 
 @pytest.fixture
 def nowhere() -> str:
-    """An address that nobody listens on."""
+    """An address on which no server listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return f"http://127.0.0.1:{listener.getsockname()[1]}/"
 
@@ -75,7 +76,7 @@ def test_a_producer_and_a_consumer():
     assert [line for line in lines if line.startswith("put")] == [f"put {item}" for item in range(5)]
     work = [f"doing work on {item}" for item in range(5)]
     assert [line for line in lines if line.startswith("doing")] == work
-    # The queue holds two: the producer waits for the consumer.
+    # The queue has a capacity of two, so the producer waits for the consumer.
     assert lines.index("doing work on 0") < lines.index("put 3")
     assert lines[-1] == "done"
 

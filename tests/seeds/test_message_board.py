@@ -1,4 +1,4 @@
-"""The message board of the notes, with aiomysql and a real MariaDB."""
+"""The message board of the notes, with aiomysql and a MariaDB server."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_in_a_browser_a_message_comes_back_as_it_was_written(browser, program, m
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("dialog", lambda dialog: errors.append(dialog.message))
     page.goto(program.url())
-    for _ in range(2):  # the first makes it, the second changes it
+    for _ in range(2):  # the first iteration creates the message, the second changes it
         for field, text in zip(FIELDS, HOSTILE, strict=True):
             page.locator(f"[name={field}]").fill(text)
         with page.expect_navigation():
@@ -76,6 +76,6 @@ def test_in_a_browser_a_message_comes_back_as_it_was_written(browser, program, m
         assert page.locator("script").count() == 0
     context.close()
     assert errors == []
-    # A browser sends lines ended by CR and LF, and the notes' program keeps them as they come.
+    # A browser sends line breaks as CR LF, and the program stores them unchanged.
     kept = (*HOSTILE[:3], HOSTILE[3].replace("\n", "\r\n"))
     assert mariadb.run("SELECT * FROM tb_message", database=database) == [(1, *kept)]

@@ -1,4 +1,4 @@
-"""Each method that the notes list does what they say of it, its errors included."""
+"""The methods listed in the notes behave as described there, including their errors."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FAMILY = ["get_argument", "get_query_argument", "get_body_argument"]
 
 
 async def answer(get, *fields, **options):
-    """What a handler with this method answers, for GET and POST alike."""
+    """Return the response of a handler with this method for GET and POST."""
     return await ask(handler_of(get=get, post=get, compute_etag=lambda self: None), *fields, **options)
 
 
 async def argument(method, *arguments, query="", body=None, **keywords):
-    """What ``self.method(*arguments, **keywords)`` returns in a request, or the answer of its error."""
+    """Return the result of ``self.method(*arguments, **keywords)`` in a request, or the error response."""
     seen = []
 
     def post(self):
@@ -289,7 +289,7 @@ async def test_send_error_after_a_flush(expect_log):
     async with serving(web.Application([("/", handler_of(get=get))])) as server:
         with expect_log("tornado.general", "Cannot send error response after headers written"):
             data = await server.exchange(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert data.endswith(b"half\r\n")  # cut short, and told apart from a whole response
+    assert data.endswith(b"half\r\n")  # truncated: there is no last chunk
 
 
 async def test_clear():

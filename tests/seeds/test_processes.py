@@ -1,4 +1,4 @@
-"""One process, and several on one port."""
+"""Servers with one process, and with several processes on one port."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def children(pid: int) -> list[int]:
 
 @pytest.fixture(params=["several_processes.py", "sockets_first.py"])
 def family(request) -> Iterator[tuple[Program, list[int]]]:
-    """A program, and its children once they are there."""
+    """A program, and its child processes after they have started."""
     if not Path(f"/proc/self/task/{os.getpid()}/children").exists():
         reason = "needs /proc/PID/task/TID/children"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     with Program(PROGRAMS / request.param, ["{port}"]) as program:
-        # An answer comes from one of them; the other may still have to be made.
+        # A response comes from one of them; the other may not have started yet.
         Visitor(program).get()
         while len(found := children(program.pid)) < 2:
             Visitor(program).get()
@@ -40,7 +40,7 @@ def family(request) -> Iterator[tuple[Program, list[int]]]:
             yield program, found
         finally:
             found = children(program.pid)
-            os.kill(program.pid, signal.SIGKILL)  # it would start new ones in their place
+            os.kill(program.pid, signal.SIGKILL)  # first, because it would replace children that exit
             for pid in found:
                 os.kill(pid, signal.SIGKILL)
 

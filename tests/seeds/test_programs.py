@@ -1,4 +1,4 @@
-"""The programs of the notes that serve, each in a process of its own, over a real connection."""
+"""The server programs of the notes, each in a separate process."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_urls(start, path, body):
     program = start("people.py")
     assert Visitor(program).get(path).text == body
     if path == "/people/wh":
-        assert "wh\n" in program.output()  # what the route passed to initialize()
+        assert "wh\n" in program.output()  # the arguments that the route passed to initialize()
 
 
 def test_options(start, tmp_path):
@@ -147,7 +147,7 @@ def test_errors_have_a_page_of_their_own(start):
     program = start("users.py")
     answer = Visitor(program).get("/broken")
     assert (answer.code, answer.text) == (500, "自己的错误页面: 500")
-    assert answer.headers["Server"] == "seeds"  # set_default_headers holds for error pages, too
+    assert answer.headers["Server"] == "seeds"  # set_default_headers also applies to error pages
     assert "RuntimeError: not shown to anybody" in program.output()
     assert Visitor(program).get("/nowhere").code == 404
 

@@ -1,1 +1,1 @@
-"""What several tests share: certificates, clocks, programs, browsers, streams and feeders."""
+"""Helpers shared by several tests: certificates, clocks, programs, browsers, streams and feeders."""

@@ -1,4 +1,4 @@
-"""A monitoring agent's wrapper around a function: it shows the attributes of what it wraps, as wrapt's do."""
+"""A function wrapper that forwards attributes, like the wrappers of wrapt that monitoring agents use."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 
 class Wrapper:
-    """A function in place of another one of a class; bound, it even has the other's ``__func__``.
+    """A wrapper that replaces a function of a class. Bound, it also has the ``__func__`` of the original.
 
-    :param wrapped: the other function, or its bound method.
-    :param called: called with nothing before each call.
+    :param wrapped: the original function, or its bound method.
+    :param called: a function to call, without arguments, before each call.
     """
 
     def __init__(self, wrapped: Any, called: Callable[[], object]) -> None:

@@ -1,4 +1,4 @@
-"""Debian's lighttpd and Apache, each protecting a file by digest authentication."""
+"""Debian's lighttpd and Apache with files that require digest authentication."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def _running(command: list[str], port: int, log: Path) -> Iterator[int]:
                 break
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(0.01)
-                raise AssertionError(f"{command[0]} has ended:\n{log.read_text()}")
-            assert time.monotonic() < end, f"{command[0]} does not listen:\n{log.read_text()}"
+                raise AssertionError(f"{command[0]} exited:\n{log.read_text()}")
+            assert time.monotonic() < end, f"{command[0]} is not listening:\n{log.read_text()}"
         yield port
     finally:
         process.terminate()
@@ -89,7 +89,7 @@ def _running(command: list[str], port: int, log: Path) -> Iterator[int]:
 
 @contextlib.contextmanager
 def running_lighttpd(folder: Path) -> Iterator[int]:
-    """lighttpd in the foreground; the value is its port."""
+    """Run lighttpd in the foreground; the value is its port."""
     program = need("lighttpd", "lighttpd")
     _prepare(folder)
     with reserve() as reserved:
@@ -102,7 +102,7 @@ def running_lighttpd(folder: Path) -> Iterator[int]:
 
 @contextlib.contextmanager
 def running_apache(folder: Path) -> Iterator[int]:
-    """Apache in the foreground; the value is its port."""
+    """Run Apache in the foreground; the value is its port."""
     program = need("apache2", "apache2")
     _prepare(folder)
     user = ""

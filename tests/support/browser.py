@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by Playwright."""
+"""Debian's Chromium, controlled by Playwright."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ ARGUMENTS = (
 
 
 def missing() -> str | None:
-    """Why no browser can be driven here, or None."""
+    """Return the reason why browser tests cannot run, or None."""
     if shutil.which(CHROMIUM) is None:
-        return f"{CHROMIUM} is absent; on Debian: apt-get install chromium"
+        return f"{CHROMIUM} is not installed; on Debian: apt-get install chromium"
     try:
         import playwright.sync_api  # noqa: F401
     except ImportError:
-        return "Playwright is absent; pip install playwright"
+        return "Playwright is not installed; pip install playwright"
     return None
 
 
 @contextmanager
 def running_browser() -> Iterator[Browser]:
-    """A headless Chromium. Where there is none: a skip, or a failure when ``CI`` is set."""
+    """Run a headless Chromium. If it is not available, skip the test, or fail it if ``CI`` is set."""
     reason = missing()
     if reason is not None:
         if os.environ.get("CI"):
-            pytest.fail(f"a browser test may not be skipped here: {reason}", pytrace=False)
+            pytest.fail(f"browser tests must not be skipped in CI: {reason}", pytrace=False)
         pytest.skip(reason)
     from playwright.sync_api import sync_playwright
 

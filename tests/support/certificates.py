@@ -1,4 +1,4 @@
-"""A certificate authority of the test run's own, and the contexts made from it."""
+"""A certificate authority for the test run, and TLS contexts with its certificates."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import trustme
 
 
 class Certificates:
-    """One authority, one server certificate for ``localhost``, ``127.0.0.1`` and ``::1``.
+    """An authority, and a server certificate for ``localhost``, ``127.0.0.1`` and ``::1``.
 
-    ``directory`` receives ``ca.pem``, ``server.pem`` (chain) and ``server.key``, for programs
-    that want files.
+    :param directory: the directory to write ``ca.pem``, ``server.pem`` (the chain) and ``server.key`` to, for
+        programs that need files.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -29,28 +29,28 @@ class Certificates:
 
     @functools.cached_property
     def server_context(self) -> ssl.SSLContext:
-        """A server's context with the certificate loaded; shared, so do not change it."""
+        """A server context with the certificate. It is shared, so do not modify it."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self._server.configure_cert(context)
         return context
 
     @functools.cached_property
     def client_context(self) -> ssl.SSLContext:
-        """A client's context that trusts the authority and checks names; shared, so do not change it."""
+        """A client context that trusts the authority and checks names. It is shared, so do not modify it."""
         context = ssl.create_default_context()
         self._authority.configure_trust(context)
         return context
 
     @functools.cached_property
     def asking_context(self) -> ssl.SSLContext:
-        """As `server_context`, but for clients that show a certificate of the same authority."""
+        """A server context that requests a client certificate of the same authority."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(self.ca_file))
         self._server.configure_cert(context)
         context.verify_mode = ssl.CERT_OPTIONAL
         return context
 
     def client_context_of(self, name: str) -> ssl.SSLContext:
-        """As `client_context`, with a certificate of the client's own, for ``name``."""
+        """Return a client context with a client certificate for ``name``."""
         context = ssl.create_default_context()
         self._authority.configure_trust(context)
         self._authority.issue_cert(name).configure_cert(context)

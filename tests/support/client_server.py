@@ -1,4 +1,4 @@
-"""A server for tests of the HTTP client: it answers many requests on a connection, or follows a script."""
+"""A server for tests of the HTTP client, which runs a script for each connection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Request:
-    """A request as it came over the wire."""
+    """A request as it was received."""
 
     def __init__(self, head: bytes, connection: int) -> None:
         self.head = head
@@ -18,12 +18,12 @@ class Request:
         pairs = (field.split(":", 1) for field in fields)
         self.headers = {name.lower(): value.strip() for name, value in pairs}
         self.body = b""
-        #: The number of the connection that it came on, from 1.
+        #: The number of its connection, starting from 1.
         self.connection = connection
 
 
 class Visit:
-    """One connection to the server, for a script."""
+    """One connection to the server, as passed to a script."""
 
     def __init__(
         self, server: ScriptedServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -34,7 +34,10 @@ class Visit:
         self.number = server.connections
 
     async def request(self) -> Request:
-        """Read a request whole. `EOFError` where the client closes instead."""
+        """Read a complete request.
+
+        :raises EOFError: if the client closes the connection.
+        """
         request = Request(await self.reader.readuntil(b"\r\n\r\n"), self.number)
         if "content-length" in request.headers:
             request.body = await self.reader.readexactly(int(request.headers["content-length"]))
@@ -53,14 +56,14 @@ class Visit:
         await self.writer.drain()
 
     async def end(self) -> bytes:
-        """Wait until the client closes; what it has sent before."""
+        """Wait until the client closes the connection, and return the data that it has sent."""
         return await self.reader.read()
 
     def close(self) -> None:
         self.writer.close()
 
     def reset(self) -> None:
-        """Close with a reset instead of an orderly end."""
+        """Reset the connection."""
         self.writer.transport.abort()
 
 
@@ -68,10 +71,10 @@ Script = Callable[[Visit], Awaitable[None]]
 
 
 class ScriptedServer:
-    """Runs a script for each connection.
+    """A server that runs a script for each connection.
 
-    :ivar requests: those that the scripts have read.
-    :ivar connections: how many there were.
+    :ivar requests: the requests that the scripts have read.
+    :ivar connections: the number of connections so far.
     """
 
     def __init__(self, script: Script) -> None:
@@ -89,12 +92,12 @@ class ScriptedServer:
 
     @property
     def visits(self) -> list[Visit]:
-        """The connections that are open now."""
+        """The open connections."""
         return list(self._visits.values())
 
     @property
     def open(self) -> int:
-        """How many connections are open now."""
+        """The number of open connections."""
         return len(self._visits)
 
     async def all_closed(self) -> None:
@@ -126,7 +129,7 @@ class ScriptedServer:
 
 
 def answering(answer: bytes | str | Callable[[Request], bytes | str]) -> Script:
-    """A script that answers each request on a connection, until the client closes."""
+    """Return a script that responds to each request on a connection, until the client closes it."""
 
     async def script(visit: Visit) -> None:
         while True:
@@ -140,10 +143,11 @@ def answering(answer: bytes | str | Callable[[Request], bytes | str]) -> Script:
 async def scripted(
     script: Script | bytes | str, tls: Any = None, path: str | None = None
 ) -> AsyncIterator[ScriptedServer]:
-    """A server on a port of the kernel's choice, or on a Unix socket.
+    """Run a server on an unused port, or on a Unix socket.
 
-    :param script: what happens on each connection; or the answer to each request.
-    :param tls: the fixture `certificates`, to speak TLS.
+    :param script: the script to run for each connection, or the response to each request.
+    :param tls: the fixture `certificates`, to use TLS.
+    :param path: the path of the Unix socket.
     """
     server = ScriptedServer(answering(script) if isinstance(script, (bytes, str)) else script)
     context = tls.server_context if tls is not None else None

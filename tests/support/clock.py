@@ -1,4 +1,4 @@
-"""A clock that moves only when told to, and an event loop that lives by it."""
+"""A clock that tests control, and an event loop that uses it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class FakeClock:
-    """Seconds that pass when somebody says so. Call it for the time, as one calls ``time.time``."""
+    """A clock whose time changes only by `advance`. Calling it returns the time, like ``time.time()``."""
 
     def __init__(self, start: float = 1_000_000.0) -> None:
         self.now = start
@@ -18,13 +18,13 @@ class FakeClock:
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass."""
+        """Advance the time by ``seconds``."""
         if seconds < 0:
             raise ValueError(f"a clock cannot go back by {-seconds} s")
         self.now += seconds
 
     def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        """An asyncio loop for which waiting moves this clock at once instead of taking time."""
+        """Create an asyncio loop that advances this clock instead of waiting for a timer."""
         return _FakeTimeLoop(self)
 
 
@@ -38,9 +38,9 @@ class _FakeTimeLoop(asyncio.SelectorEventLoop):
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Where the loop would sleep until its next timer, the clock jumps there. Ready sockets come first.
+    """A selector that advances the clock to the next timer if no socket is ready.
 
-    With no timer at all the loop really waits, so that sockets and threads still wake it.
+    Without a timer, it waits in real time, so sockets and threads can wake the loop.
     """
 
     def __init__(self, clock: FakeClock) -> None:

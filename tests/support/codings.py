@@ -14,29 +14,29 @@ _PACKAGES = {"br": "brotli", "zstd": "zstandard"}
 
 
 def require(what: str, present: bool) -> None:
-    """Skip the test where `what` is absent; where ``CI`` is set, fail it."""
+    """Skip the test if a requirement is missing, or fail it if ``CI`` is set."""
     if not present:
         if os.environ.get("CI"):
-            pytest.fail(f"{what} is absent, and this test may not be skipped here", pytrace=False)
-        pytest.skip(f"{what} is absent")
+            pytest.fail(f"{what} is not installed, and tests must not be skipped in CI", pytrace=False)
+        pytest.skip(f"{what} is not installed")
 
 
 def require_coding(name: str) -> None:
-    """Skip the test where the package for a coding is absent."""
+    """Skip the test if the package for a content coding is not installed."""
     package = _PACKAGES.get(name)
     if package is not None:
         require(f"the package {package}", importlib.util.find_spec(package) is not None)
 
 
 def require_program(name: str) -> str:
-    """The path of a program; without it the test is skipped."""
+    """Return the path of a program; skip the test if it is not installed."""
     path = shutil.which(name)
     require(f"the program {name}", path is not None)
     return path or ""
 
 
 class Decoder:
-    """Undoes a coding piece by piece."""
+    """A streaming decoder of a content coding."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -53,19 +53,19 @@ class Decoder:
             self._decoder = zstandard.ZstdDecompressor().decompressobj()
 
     def decode(self, data: bytes) -> bytes:
-        """What `data` adds to the content."""
+        """Decode the next piece of data."""
         decoder = self._decoder
         decoded: bytes = decoder.process(data) if self._name == "br" else decoder.decompress(data)
         return decoded
 
     @property
     def ended(self) -> bool:
-        """Whether the coding's own end has been seen."""
+        """Whether the end of the compressed stream has been reached."""
         return bool(self._decoder.is_finished() if self._name == "br" else self._decoder.eof)
 
 
 def decode(name: str | None, data: bytes) -> bytes:
-    """The whole content, which must be complete; None is no coding."""
+    """Decode complete content; with the coding None, return it unchanged."""
     if name is None:
         return data
     decoder = Decoder(name)

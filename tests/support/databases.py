@@ -1,4 +1,4 @@
-"""Servers of databases for tests: private data, a port from the kernel, stopped at the end."""
+"""Database servers for tests, with temporary data and on unused ports."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from urllib.parse import quote
 
 import pytest
 
-# Distributions put servers where the paths of ordinary users do not lead.
+# Distributions install servers in directories that are not on the PATH of ordinary users.
 PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 USER = "tester"
-#: Letters that have a meaning in addresses, in statements and in shells.
+#: Contains characters with a special meaning in URLs, in SQL and in shells.
 PASSWORD = "p@ss/w:rd%'\" #"
 DEADLINE = 60.0
 
-# What makes data safe from a crash of the machine is left out, as are caches and threads for many users.
+# Durability, large caches and threads for many users are disabled.
 FAST = (
     "--skip-name-resolve",
     "--skip-log-bin",
@@ -44,16 +44,17 @@ FAST = (
 
 
 class DatabaseServer:
-    """A database server in a process of its own: what MariaDB and Redis have in common.
+    """Base class of database servers, which run in a separate process.
 
-    :param directory: for its data and its log.
+    :param directory: the directory for the data and the log.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._log: IO[bytes] = (directory / "log").open("w+b")
         self._process: subprocess.Popen[bytes] | None = None
-        # Bound but not listening, with SO_REUSEADDR: the server may bind the port, and nothing else gets it.
+        # Bound but not listening, with SO_REUSEADDR: the server can bind the port, and the kernel does not
+        # assign it to another process.
         self._reservation = socket.socket()
         self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._reservation.bind(("127.0.0.1", 0))
@@ -65,7 +66,7 @@ class DatabaseServer:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Suspend the server for the block: it accepts connections and does not answer."""
+        """Suspend the server for the block: connections are accepted, but the server does not respond."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
         try:
@@ -85,9 +86,9 @@ class DatabaseServer:
 
 
 class MariaDB(DatabaseServer):
-    """One server with its data in `directory`; the account `USER` may do everything with every database.
+    """A MariaDB server. The account `USER` has all privileges on all databases.
 
-    It can be stopped and started again: address and data stay the same.
+    It can be stopped and started again, with the same address and data.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -95,9 +96,8 @@ class MariaDB(DatabaseServer):
         self._data = directory / "data"
 
     def install(self) -> None:
-        """Make the system's own tables, and the account."""
+        """Create the system tables and the account."""
         self._data.mkdir()
-        # A server's directory is not for others; the temporary one above it is the user's own.
         command = [_found("mariadb-install-db"), "--no-defaults", f"--datadir={self._data}", *_as_root()]
         command += ["--auth-root-authentication-method=normal", "--skip-test-db", *FAST]
         done = subprocess.run(command, capture_output=True, timeout=DEADLINE, check=False)
@@ -110,7 +110,7 @@ class MariaDB(DatabaseServer):
         )
 
     def start(self) -> None:
-        """Start the server and wait until it answers."""
+        """Start the server and wait until it accepts connections."""
         assert self._process is None
         command = [_found("mariadbd"), "--no-defaults", f"--datadir={self._data}", *_as_root(), *FAST]
         command += [f"--socket={self._directory / 'socket'}", f"--pid-file={self._directory / 'pid'}"]
@@ -122,12 +122,12 @@ class MariaDB(DatabaseServer):
         end, pause = time.monotonic() + DEADLINE, 0.01
         while not self._accepts():
             try:
-                # A pause that ends early when the server does.
+                # A pause that ends early if the server exits.
                 status = self._process.wait(pause)
             except subprocess.TimeoutExpired:
-                assert time.monotonic() < end, f"MariaDB does not answer:\n{self.output()}"
+                assert time.monotonic() < end, f"MariaDB does not respond:\n{self.output()}"
             else:
-                raise AssertionError(f"MariaDB ended with status {status}:\n{self.output()}")
+                raise AssertionError(f"MariaDB exited with status {status}:\n{self.output()}")
 
     def _accepts(self) -> bool:
         try:
@@ -137,7 +137,7 @@ class MariaDB(DatabaseServer):
             return False
 
     def stop(self) -> None:
-        """Stop the server; the data stay."""
+        """Stop the server, and keep the data."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -149,11 +149,11 @@ class MariaDB(DatabaseServer):
             process.wait()
 
     def url(self, database: str) -> str:
-        """The address of a database, as programs take it."""
+        """Return the URL of a database."""
         return f"mysql://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/{database}"
 
     def run(self, statement: str, *values: object, database: str | None = None) -> list[tuple[Any, ...]]:
-        """Run one statement on a connection of its own: the rows it finds."""
+        """Run one statement on a new connection, and return the rows."""
         import pymysql
 
         connection = pymysql.connect(
@@ -170,7 +170,7 @@ class MariaDB(DatabaseServer):
             return list(cursor.fetchall())
 
     def new_database(self) -> str:
-        """A new, empty database; its name."""
+        """Create an empty database and return its name."""
         name = f"test_{secrets.token_hex(6)}"
         self.run(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
         return name
@@ -183,31 +183,31 @@ def _found(name: str) -> str:
 
 
 def _as_root() -> list[str]:
-    # It does not run as root unless it is told to.
+    # MariaDB refuses to run as root without this option.
     return ["--user=root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
 
 
 def missing() -> str | None:
-    """Why no MariaDB can be started here, or None."""
+    """Return the reason why MariaDB cannot be started, or None."""
     for name in ("mariadbd", "mariadb-install-db"):
         if shutil.which(name, path=PATH) is None:
-            return f"{name} is absent; on Debian: apt-get install mariadb-server"
+            return f"{name} is not installed; on Debian: apt-get install mariadb-server"
     try:
         import pymysql  # noqa: F401
     except ImportError:
-        return "PyMySQL is absent; pip install aiomysql"
+        return "PyMySQL is not installed; pip install aiomysql"
     return None
 
 
 @contextmanager
 def running_mariadb() -> Iterator[MariaDB]:
-    """A MariaDB server. Where there is none: a skip, or a failure when ``CI`` is set."""
+    """Run a MariaDB server. If it is not installed, skip the test, or fail it if ``CI`` is set."""
     reason = missing()
     if reason is not None:
         if os.environ.get("CI"):
-            pytest.fail(f"a database test may not be skipped here: {reason}", pytrace=False)
+            pytest.fail(f"database tests must not be skipped in CI: {reason}", pytrace=False)
         pytest.skip(reason)
-    # The path of a Unix socket has 107 bytes: pytest's own directories may be too deep.
+    # The path of a Unix socket is limited to 107 bytes; the paths of pytest's directories may be longer.
     with tempfile.TemporaryDirectory(prefix="mariadb-") as directory:
         server = MariaDB(Path(directory))
         try:
@@ -219,14 +219,14 @@ def running_mariadb() -> Iterator[MariaDB]:
 
 
 class RedisServer(DatabaseServer):
-    """One Redis server without persistence. It can be stopped and started again at the same address."""
+    """A Redis server without persistence. It can be stopped and started again, with the same address."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self.url = f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Start the server, unless it is running, and wait until it answers."""
+        """Start the server unless it is running, and wait until it responds."""
         if self._process is not None:
             return
         command = [_found("redis-server"), "--bind", "127.0.0.1", "--port", str(self.port)]
@@ -237,12 +237,12 @@ class RedisServer(DatabaseServer):
         end, pause = time.monotonic() + DEADLINE, 0.01
         while not self._answers():
             try:
-                # A pause that ends early when the server does.
+                # A pause that ends early if the server exits.
                 status = self._process.wait(pause)
             except subprocess.TimeoutExpired:
-                assert time.monotonic() < end, f"Redis does not answer:\n{self.output()}"
+                assert time.monotonic() < end, f"Redis does not respond:\n{self.output()}"
             else:
-                raise AssertionError(f"Redis ended with status {status}:\n{self.output()}")
+                raise AssertionError(f"Redis exited with status {status}:\n{self.output()}")
 
     def _answers(self) -> bool:
         try:
@@ -251,18 +251,18 @@ class RedisServer(DatabaseServer):
             return False
 
     def run(self, command: str) -> bytes:
-        """Send one command, its words separated by spaces, and return the first line of the answer."""
+        """Send one command, as words separated by spaces, and return the first line of the response."""
         with socket.create_connection(("127.0.0.1", self.port), DEADLINE) as connection:
             connection.sendall(command.encode() + b"\r\n")
             with connection.makefile("rb") as answer:
                 return answer.readline().rstrip()
 
     def flush(self) -> None:
-        """Drop all data."""
+        """Delete all data."""
         assert self.run("FLUSHALL") == b"+OK"
 
     def stop(self) -> None:
-        """Stop the server; the data are lost."""
+        """Stop the server; its data is lost."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -271,21 +271,21 @@ class RedisServer(DatabaseServer):
 
 
 def missing_redis() -> str | None:
-    """Why no Redis can be started here, or None."""
+    """Return the reason why Redis cannot be started, or None."""
     if shutil.which("redis-server", path=PATH) is None:
-        return "redis-server is absent; on Debian: apt-get install redis-server"
+        return "redis-server is not installed; on Debian: apt-get install redis-server"
     if importlib.util.find_spec("redis") is None:
-        return "redis-py is absent; pip install redis"
+        return "redis-py is not installed; pip install redis"
     return None
 
 
 @contextmanager
 def running_redis() -> Iterator[RedisServer]:
-    """A Redis server. Without the program: a skip, or a failure when ``CI`` is set."""
+    """Run a Redis server. If it is not installed, skip the test, or fail it if ``CI`` is set."""
     reason = missing_redis()
     if reason is not None:
         if os.environ.get("CI"):
-            pytest.fail(f"a test with Redis may not be skipped here: {reason}", pytrace=False)
+            pytest.fail(f"Redis tests must not be skipped in CI: {reason}", pytrace=False)
         pytest.skip(reason)
     with tempfile.TemporaryDirectory(prefix="redis-") as directory:
         server = RedisServer(Path(directory))

@@ -1,4 +1,4 @@
-"""Which files the process has open."""
+"""The files that the process has open."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 def open_below(folder: Path) -> list[str]:
-    """The open files below a folder; none where the system does not tell."""
+    """Return the open files in a folder; an empty list on systems without ``/proc/self/fd``."""
     if not os.path.isdir("/proc/self/fd"):
         return []
     found = []
     for name in os.listdir("/proc/self/fd"):
         try:
             found.append(os.readlink(f"/proc/self/fd/{name}"))
-        except OSError:  # that of the listing itself
+        except OSError:  # the descriptor of the directory listing
             continue
     prefix = os.path.join(os.path.realpath(folder), "")
     return sorted(path for path in found if path.startswith(prefix))

@@ -1,4 +1,4 @@
-"""A name server on the loopback interface, which answers what a test tells it."""
+"""A DNS server on the loopback interface, with records that a test defines."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 
 A, AAAA, CNAME = 1, 28, 5
 NO_ERROR, SERVER_FAILURE, NO_SUCH_NAME = 0, 2, 3
-#: Bits of a header: this is a response; it is truncated.
+#: Header bits: the message is a response; it is truncated.
 _RESPONSE, _TRUNCATED = 0x8180, 0x0200
 
 
 @dataclass
 class NameServer(asyncio.DatagramProtocol):
-    """Answers from its tables; a name in none of them does not exist.
+    """A name server that responds from its tables. A name that is not in a table does not exist.
 
-    It serves UDP and TCP on one port. Change the tables as you like while it runs.
+    It serves UDP and TCP on one port. The tables may be modified while it is running.
     """
 
     port: int = 0
@@ -29,13 +29,13 @@ class NameServer(asyncio.DatagramProtocol):
     aliases: dict[str, str] = field(default_factory=dict)
     #: Response codes by name.
     codes: dict[str, int] = field(default_factory=dict)
-    #: Names about which UDP says that the answer is too long for it.
+    #: Names for which responses over UDP are truncated.
     truncated: set[str] = field(default_factory=set)
-    #: Names about which it says nothing, for so many more queries.
+    #: Names to ignore, with the number of further queries to ignore.
     silent: dict[str, int] = field(default_factory=dict)
-    #: What it was asked: name, type, and whether by TCP.
+    #: The queries received: name, type, and whether over TCP.
     queries: list[tuple[str, int, bool]] = field(default_factory=list)
-    #: Called with each query after it was noted.
+    #: Called with the name of each query after it has been added to `queries`.
     on_query: Callable[[str], None] = lambda name: None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -57,7 +57,7 @@ class NameServer(asyncio.DatagramProtocol):
         writer.close()
 
     def answer(self, query: bytes, tcp: bool) -> bytes | None:
-        """The message that answers ``query``, or None for silence."""
+        """Return the response to ``query``, or None to ignore it."""
         name, end = _read_name(query, 12)
         kind, _class = struct.unpack_from("!HH", query, end)
         self.queries.append((name, kind, tcp))
@@ -105,7 +105,7 @@ def _record(name: str, kind: int, data: bytes) -> bytes:
 
 @contextlib.asynccontextmanager
 async def name_server() -> AsyncIterator[NameServer]:
-    """A running server, on a port of the kernel's choice."""
+    """Run a name server on an unused port."""
     loop = asyncio.get_running_loop()
     made = NameServer()
     listener = await asyncio.start_server(made.serve_tcp, "127.0.0.1", 0)

@@ -1,7 +1,7 @@
-"""A server of blocking sockets, in a separate thread, that runs a script for each connection.
+"""A server with blocking sockets, in a separate thread, that runs a script for each connection.
 
-Scripts can end a connection at any byte, in any way the operating system knows, and do not depend on the
-event loop under test.
+Scripts can end a connection at any byte, in every way that the operating system supports, and do not depend
+on the event loop under test.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable
 from typing import Self
 
-#: Seconds after which a blocking call of the server fails, so that a faulty test ends.
+#: Timeout of the server's blocking calls, in seconds, so that a faulty test ends.
 PATIENCE = 20.0
 
 
@@ -25,7 +25,7 @@ class Peer:
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
         sock.settimeout(PATIENCE)
-        # A reset discards what has not been sent, so nothing may wait for an acknowledgement.
+        # A reset discards unsent data, so data must not wait for an acknowledgement.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.plain = sock
         self.context = context
@@ -33,7 +33,7 @@ class Peer:
         self._input = b""
 
     def start_tls(self) -> None:
-        """Do the handshake, where the server speaks TLS."""
+        """Perform the handshake if the server uses TLS."""
         if self.context is not None:
             self.sock = self.context.wrap_socket(self.plain, server_side=True, suppress_ragged_eofs=False)
 
@@ -48,7 +48,7 @@ class Peer:
         return data
 
     def receive_head(self) -> bytes:
-        """Read up to the blank line; what follows is left for `receive`."""
+        """Read up to the empty line; the data after it remains for `receive`."""
         while b"\r\n\r\n" not in self._input:
             data = self.sock.recv(65536)
             if not data:
@@ -58,11 +58,11 @@ class Peer:
         return head + b"\r\n\r\n"
 
     def send(self, data: bytes) -> None:
-        """Send everything."""
+        """Send all data."""
         self.sock.sendall(data)
 
     def receive_to_end(self) -> int:
-        """Discard what the client sends until it closes the connection; the number of bytes."""
+        """Discard data until the client closes the connection, and return the number of bytes."""
         size = 0
         with contextlib.suppress(OSError):
             while data := self.sock.recv(65536):
@@ -70,16 +70,16 @@ class Peer:
         return size
 
     def finish(self) -> None:
-        """End the sending direction in order: close_notify where there is TLS, then FIN."""
+        """Shut down the sending direction cleanly: with TLS send close_notify, then FIN."""
         with contextlib.suppress(OSError, ValueError):
             if isinstance(self.sock, ssl.SSLSocket):
                 self.sock = self.sock.unwrap()
             self.sock.shutdown(socket.SHUT_WR)
 
     def truncate(self) -> None:
-        """Send FIN alone, without TLS's close_notify."""
+        """Send only FIN, without the close_notify of TLS."""
         with contextlib.suppress(OSError):
-            # Not the method of ssl.SSLSocket, which forgets its session.
+            # Not SSLSocket.shutdown(), which discards the TLS session.
             socket.socket.shutdown(self.sock, socket.SHUT_WR)
 
     def reset(self) -> None:
@@ -88,7 +88,7 @@ class Peer:
         self.close()
 
     def close(self) -> None:
-        """Close the descriptor."""
+        """Close the socket."""
         self.sock.close()
 
 
@@ -96,13 +96,13 @@ Script = Callable[[Peer], None]
 
 
 class FaultServer:
-    """Accepts connections one after the other and runs the next script for each.
+    """A server that accepts connections one after the other, and runs the next script for each.
 
-    :param context: for TLS, or None.
+    :param context: the TLS context, or None.
 
-    :ivar url: the URL of its root.
-    :ivar connections: how many were accepted.
-    :ivar errors: exceptions of scripts other than the client's leaving.
+    :ivar url: the URL of the root path.
+    :ivar connections: the number of accepted connections.
+    :ivar errors: the exceptions of scripts, except those caused by a client that disconnected.
     """
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
@@ -116,7 +116,7 @@ class FaultServer:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def play(self, *scripts: Script) -> None:
-        """Run these for the next connections."""
+        """Add scripts to run for the next connections."""
         for script in scripts:
             self._scripts.put(script)
 
@@ -126,7 +126,7 @@ class FaultServer:
 
     async def __aexit__(self, *exception: object) -> None:
         self._scripts.put(None)
-        # The client's loop must run on: a script may wait for the end of its connection.
+        # The event loop of the client must keep running: a script may wait for the connection to close.
         await asyncio.to_thread(self._thread.join)
         self._listener.close()
         if exception[0] is None and self.errors:

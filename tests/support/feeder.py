@@ -1,4 +1,4 @@
-"""Feeds a reader of `tornado._wire.h1` in pieces of any size; what comes out is easy to compare."""
+"""Feed a reader of `tornado._wire.h1` in pieces of any size, and collect its events for comparison."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tornado._wire.limits import DEFAULT, Limits
 
 
 def attributes(head: RequestHead | ResponseHead) -> dict[str, Any]:
-    """What a head says, by the names of its public attributes."""
+    """Return the public attributes of a head."""
     return {name: getattr(head, name) for name in head.__slots__ if not name.startswith("_")}
 
 
 @dataclasses.dataclass
 class Message:
-    """One message as it was read."""
+    """A message as it was read."""
 
     head: dict[str, Any]
     body: bytes = b""
@@ -28,7 +28,7 @@ class Message:
 
 @dataclasses.dataclass
 class Outcome:
-    """What a reader made of its input."""
+    """The result of reading an input."""
 
     messages: list[Message]
     error: type[HTTPInputError] | None
@@ -38,21 +38,21 @@ class Outcome:
 
     @property
     def only(self) -> Message:
-        """The one message that was read."""
+        """The only message that was read."""
         assert self.error is None, self.text
         (message,) = self.messages
         return message
 
 
 def pieces(data: bytes, size: int | None) -> Iterator[bytes]:
-    """``data`` whole, or in pieces of ``size`` bytes."""
+    """Split ``data`` into pieces of ``size`` bytes; None does not split it."""
     step = size or max(len(data), 1)
     for start in range(0, len(data), step):
         yield data[start : start + step]
 
 
 class Feeder:
-    """A reader and the messages it has given so far; each change of state is held against the table."""
+    """A reader and its messages so far. Each change of state is checked against the transition table."""
 
     def __init__(self, role: Role, limits: Limits = DEFAULT, methods: Iterable[str] = ()) -> None:
         self.reader = Reader(role, limits)
@@ -67,7 +67,10 @@ class Feeder:
             self.reader.expect_response_to(method)
 
     def drain(self, next_message: bool = True) -> None:
-        """Take all events; after a message go on with the next one, unless told not to."""
+        """Process all events.
+
+        :param next_message: whether to start the next message after the end of one.
+        """
         while True:
             before = self.reader.state
             event = self.reader.next_event()
@@ -79,7 +82,7 @@ class Feeder:
             elif isinstance(event, EndOfMessage):
                 self.messages[-1].trailers = event.trailers_block
             elif isinstance(event, bytes):
-                assert event, "an empty piece of body was given out"
+                assert event, "the reader returned empty body data"
                 self.messages[-1].body += event
             else:
                 self.messages.append(Message(attributes(event)))
@@ -90,7 +93,10 @@ class Feeder:
         self._expect()
 
     def outcome(self, error: HTTPInputError | None = None) -> Outcome:
-        """What has come out, ``error`` being what ended it."""
+        """Return the result so far.
+
+        :param error: the error that ended the input, if any.
+        """
         state = self.reader.state
         return Outcome(
             self.messages, type(error) if error else None, str(error), state, self.reader.take_buffer()
@@ -106,10 +112,10 @@ def read(
     methods: Iterable[str] = (),
     eof: bool = False,
 ) -> Outcome:
-    """Read ``data`` given in pieces of ``size`` bytes (all at once by default), message after message.
+    """Read all messages in ``data``, fed in pieces of ``size`` bytes, by default in one piece.
 
-    :param methods: of the requests that the responses answer.
-    :param eof: the input ends after ``data``.
+    :param methods: the methods of the requests to which the messages are responses.
+    :param eof: whether the input ends after ``data``.
     """
     return read_pieces(pieces(data, size), role=role, limits=limits, methods=methods, eof=eof)
 
@@ -122,7 +128,7 @@ def read_pieces(
     methods: Iterable[str] = (),
     eof: bool = False,
 ) -> Outcome:
-    """The same for given pieces."""
+    """Read all messages in the given pieces; see `read`."""
     feeder = Feeder(role, limits, methods)
     try:
         for part in parts:
@@ -138,7 +144,7 @@ def read_pieces(
 
 
 def read_all_ways(data: bytes, **options: Any) -> Outcome:
-    """Read ``data`` whole, byte by byte and in pieces of three; the outcome has to be the same."""
+    """Read ``data`` in one piece, byte by byte and in pieces of three; check that the results agree."""
     whole = read(data, **options)
     for size in (1, 3):
         split = read(data, size, **options)
@@ -146,7 +152,7 @@ def read_all_ways(data: bytes, **options: Any) -> Outcome:
         if whole.error is None:
             assert split == whole
         else:
-            # What was read before the fault may have been given out already.
+            # Events before the error may already have been returned.
             heads = [message.head for message in split.messages]
             assert heads[: len(whole.messages)] == [message.head for message in whole.messages]
     return whole

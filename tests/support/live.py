@@ -1,4 +1,4 @@
-"""A program that is edited while it runs, and clients that let nothing pass."""
+"""A program that is edited while it is running, with a client that checks it continuously."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ else:
 
 
 class Live:
-    """Runs such a program in `directory`; a context manager.
+    """A context manager that runs a program with autoreload in `directory`, and edits it.
 
-    :param arguments: the interpreter's, before the program's name.
-    :param late: import the module that is edited in each process, after the fork.
-    :param polling: do without ``watchfiles``.
-    :param modern: `asyncio.run` and ``listen`` in place of ``bind`` and ``start``.
-    :param drain_time: the setting.
+    :param arguments: arguments for the interpreter, before the name of the program.
+    :param late: whether to import the edited module in each process, after the fork.
+    :param polling: whether to run without ``watchfiles``.
+    :param modern: whether to use `asyncio.run` and ``listen`` instead of ``bind`` and ``start``.
+    :param drain_time: the setting ``autoreload_drain_time``, in seconds.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Live:
         }
         self._news = threading.Condition()
         self._output: list[str] = []
-        #: What the prober was answered, and what went wrong with it.
+        #: The responses to the prober, and its errors.
         self.answers: list[dict[str, Any]] = []
         self.errors: list[BaseException] = []
         self._over = self._ended = False
@@ -141,7 +141,7 @@ class Live:
         self._over = True
         self.gate.close()
         if self._threads[1:]:
-            with self._news:  # its last request is answered, or fails for good
+            with self._news:  # wait for the last request of the prober to succeed or fail
                 self._news.wait_for(lambda: not self._threads[1].is_alive(), 0.5)
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -154,16 +154,16 @@ class Live:
         self.process.stdout.close()
         self._reservation.close()
 
-    # -- what is done to it --
+    # -- actions --
 
     def save(self, source: str) -> None:
-        """Edit the module; nobody sees half of it."""
+        """Replace the edited module atomically."""
         new = self.directory / "greeting.py~"
         new.write_text(source + "\n")
         new.replace(self.directory / "greeting.py")
 
     def get(self, path: str, **headers: str) -> str:
-        """Ask once, on a connection of its own."""
+        """Send one request on a new connection, and return the body of the response."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request("GET", path, headers=headers)
@@ -172,38 +172,38 @@ class Live:
             connection.close()
 
     def end_probe(self) -> None:
-        """Let the program be asked no more: it is to end."""
+        """Stop the prober before the program ends."""
         self._over = True
 
-    # -- what is seen of it --
+    # -- observations --
 
     def output(self) -> str:
-        """What it has printed so far."""
+        """Return the output so far."""
         return "".join(self._output)
 
     def wait_for_output(self, text: str, after: int = 0) -> int:
-        """Wait until `text` is printed behind the first `after` characters: where that ends."""
-        self._wait(lambda: text in self.output()[after:], f"{text!r} is never printed")
+        """Wait until `text` is printed after the first `after` characters; return the position of its end."""
+        self._wait(lambda: text in self.output()[after:], f"{text!r} was not printed")
         return after + self.output()[after:].index(text) + len(text)
 
     def wait_for_start(self, number: int) -> None:
-        """Wait until all processes have imported everything, for the so-manieth time."""
+        """Wait until all processes have imported everything for the `number`-th time."""
         lines = number * self._processes
-        self._wait(lambda: self.output().count("flags ") >= lines, f"there is no start {number}")
+        self._wait(lambda: self.output().count("flags ") >= lines, f"start {number} did not happen")
 
     def wait_for_end(self) -> None:
-        """Wait until all that it has printed is seen."""
-        self._wait(lambda: self._ended, "it does not end")
+        """Wait until the program ends and all of its output has been read."""
+        self._wait(lambda: self._ended, "the program does not end")
 
     def wait_for_answer(self, text: str) -> dict[str, Any]:
-        """Wait until the prober is answered `text`."""
-        self._wait(lambda: any(each["text"] == text for each in self.answers), f"{text!r} is never answered")
+        """Wait until the prober receives a response with `text`."""
+        self._wait(lambda: any(each["text"] == text for each in self.answers), f"no response with {text!r}")
         return next(each for each in self.answers if each["text"] == text)
 
     def wait_for_answers(self, count: int) -> list[dict[str, Any]]:
-        """Wait for so many further answers to the prober."""
+        """Wait for `count` further responses to the prober, and return them."""
         start = len(self.answers)
-        self._wait(lambda: len(self.answers) >= start + count, f"no {count} further answers")
+        self._wait(lambda: len(self.answers) >= start + count, f"no {count} further responses")
         return self.answers[start:]
 
     def _wait(self, condition: Callable[[], bool], complaint: str) -> None:
@@ -223,7 +223,7 @@ class Live:
             self._news.notify_all()
 
     def _probe(self) -> None:
-        """Ask again and again, each time on a new connection."""
+        """Send requests repeatedly, each on a new connection."""
         while not self._over:
             try:
                 answer = json.loads(self.get("/"))

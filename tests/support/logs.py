@@ -1,4 +1,4 @@
-"""No log record of WARNING or above goes unnoticed in a test."""
+"""Detect unexpected log records of level WARNING or above in tests."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Loggers that are watched beside the root logger, since a test may stop their propagation.
+#: Loggers to watch in addition to the root logger, because a test may disable their propagation.
 WATCHED = ("tornado", "tornado.access", "tornado.application", "tornado.general", "asyncio")
 
 
 class LogWatch(logging.Handler):
-    """Collects the records that a test did not say it expects."""
+    """A handler that collects the unexpected records of a test."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -21,7 +21,7 @@ class LogWatch(logging.Handler):
         self._last: logging.LogRecord | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Sort one record; the same one arrives again through each watched ancestor."""
+        """Handle a record. The same record arrives again through each watched ancestor of its logger."""
         if record is self._last:
             return
         self._last = record
@@ -33,10 +33,11 @@ class LogWatch(logging.Handler):
 
     @contextmanager
     def expect(self, logger: str, pattern: str, *, required: bool = True) -> Iterator[Expectation]:
-        """Allow records of ``logger`` and its children whose message contains a match of ``pattern``.
+        """Expect records of ``logger`` and its children whose message contains a match of ``pattern``.
 
-        The block fails when none arrives, unless ``required`` is false. The records are in ``.records``
-        of what the block is given.
+        The value of the ``with`` statement has the records in ``.records``.
+
+        :param required: whether the block fails if there is no such record.
         """
         expectation = Expectation(logger, re.compile(pattern))
         self._expected.append(expectation)
@@ -48,7 +49,7 @@ class LogWatch(logging.Handler):
             raise AssertionError(f"no record of {logger!r} matches {pattern!r}; others: {self.describe()}")
 
     def describe(self) -> str:
-        """The stray records, one a line."""
+        """Format the unexpected records, one per line."""
         return "\n".join(
             f"{record.levelname} {record.name}: {record.getMessage()}"
             + (f"\n{logging.Formatter().formatException(record.exc_info)}" if record.exc_info else "")
@@ -57,7 +58,7 @@ class LogWatch(logging.Handler):
 
 
 class Expectation:
-    """One ``expect``: what it waits for and the records that came."""
+    """A call of ``expect``: the logger, the pattern and the matching records."""
 
     def __init__(self, logger: str, pattern: re.Pattern[str]) -> None:
         self.logger = logger
@@ -65,14 +66,14 @@ class Expectation:
         self.records: list[logging.LogRecord] = []
 
     def matches(self, record: logging.LogRecord) -> bool:
-        """Whether this record is one that was expected."""
+        """Whether a record is expected."""
         named = record.name == self.logger or record.name.startswith(self.logger + ".") or not self.logger
         return named and self.pattern.search(record.getMessage()) is not None
 
 
 @contextmanager
 def watched_logs() -> Iterator[LogWatch]:
-    """Attach a :class:`LogWatch` for the block, and leave loggers as they were."""
+    """Attach a :class:`LogWatch` to the watched loggers for the block."""
     watch = LogWatch()
     loggers = [logging.getLogger(), *map(logging.getLogger, WATCHED)]
     for logger in loggers:

@@ -1,4 +1,4 @@
-"""The modules of the package: which there are, which are public, what each imports."""
+"""The modules of the package: their names, which of them are public, and their imports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-#: Public modules that wrap an extra: the package each needs.
+#: Public modules that need an optional package, and the name of the package.
 NEEDS = {
     "tornado.curl_httpclient": "pycurl",
     "tornado.platform.caresresolver": "pycares",
@@ -21,7 +21,7 @@ NEEDS = {
 
 
 def package_folder() -> Path:
-    """Where the package under test lies."""
+    """Return the folder of the package under test."""
     spec = importlib.util.find_spec("tornado")
     assert spec is not None
     assert spec.submodule_search_locations
@@ -29,7 +29,7 @@ def package_folder() -> Path:
 
 
 def sources() -> dict[str, Path]:
-    """Every module of the package by its dotted name; upstream's own tests, if laid there, are not ours."""
+    """Return all modules of the package by dotted name, without upstream's test suite if it is installed."""
     folder = package_folder()
     found = {}
     for path in sorted(folder.rglob("*.py")):
@@ -42,12 +42,12 @@ def sources() -> dict[str, Path]:
 
 
 def public_modules() -> list[str]:
-    """The names of the modules that users import."""
+    """Return the names of the public modules."""
     return [name for name in sources() if not any(part.startswith("_") for part in name.split("."))]
 
 
 def load(name: str) -> ModuleType:
-    """Import a module of the package; skip where the extra it is for is not installed."""
+    """Import a module of the package; skip the test if an optional package that it needs is not installed."""
     if name in NEEDS:
         pytest.importorskip(NEEDS[name])
     return importlib.import_module(name)
@@ -55,19 +55,20 @@ def load(name: str) -> ModuleType:
 
 @dataclass(frozen=True)
 class Import:
-    """That ``importer`` imports ``imported``, both dotted names of modules, on ``line``."""
+    """An import of the module ``imported`` by the module ``importer`` on ``line``, with dotted names."""
 
     importer: str
     imported: str
     line: int
-    #: Only for annotations: under ``if TYPE_CHECKING``.
+    #: Whether it is under ``if TYPE_CHECKING``.
     typing_only: bool = False
 
 
 def imports(name: str, path: Path, known: set[str]) -> list[Import]:
-    """All imports of one module: at the top, inside functions, and by a dotted name given as a string.
+    """Return all imports of a module: at the top, inside functions, and by a dotted name in a string.
 
-    A name taken from a package counts as the submodule of that name where there is one in ``known``.
+    :param known: the names of all modules. A name imported from a package is the submodule of that name if
+        it is in ``known``.
     """
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     for_typing = {

@@ -1,4 +1,4 @@
-"""Debian's nginx, run with a configuration file of ours in a folder of its own."""
+"""Debian's nginx, run with a given configuration in a separate folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ _SCRATCH = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 def reserve() -> socket.socket:
-    """A port for somebody else: bound with SO_REUSEADDR but not listening, so that nobody is given it."""
+    """Reserve a port for another process.
+
+    The socket is bound with SO_REUSEADDR but does not listen: the other process can bind the port, and the
+    kernel does not assign it to a third one.
+    """
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", 0))
@@ -24,13 +28,13 @@ def reserve() -> socket.socket:
 
 
 class Nginx:
-    """nginx in the foreground; a context manager.
+    """A context manager that runs nginx in the foreground.
 
-    :param folder: receives its configuration, logs and temporary files.
-    :param configuration: the text of ``nginx.conf``, a whole file as one would install it. Where it keeps its
-        scratch files is added, and ``user`` is left out: the tests' user runs it.
-    :param replacements: texts to put in place of others, each of which must be there.
-    :param port: the one to wait for.
+    :param folder: the folder for its configuration, logs and temporary files.
+    :param configuration: the text of a complete ``nginx.conf``. The paths of temporary files are added, and
+        the directive ``user`` is removed, because nginx runs as the user of the tests.
+    :param replacements: replacements in the configuration, old text -> new text. Each old text must occur.
+    :param port: the port to wait for.
     """
 
     def __init__(self, folder: Path, configuration: str, replacements: dict[str, str], port: int) -> None:
@@ -77,9 +81,9 @@ class Nginx:
             try:
                 status = self._process.wait(0.01)
             except subprocess.TimeoutExpired:
-                assert time.monotonic() < end, f"nginx does not listen:\n{self.log()}"
+                assert time.monotonic() < end, f"nginx is not listening:\n{self.log()}"
             else:
-                raise AssertionError(f"nginx ended with status {status}:\n{self.log()}")
+                raise AssertionError(f"nginx exited with status {status}:\n{self.log()}")
 
     def __exit__(
         self,
@@ -95,19 +99,19 @@ class Nginx:
             self._process.wait()
 
     def check(self) -> str:
-        """What ``nginx -t`` says of the configuration."""
+        """Return the output of ``nginx -t``, which checks the configuration."""
         done = subprocess.run(
             self._command("-t"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, text=True
         )
         return done.stdout
 
     def reload(self, replacements: dict[str, str]) -> None:
-        """Have it take up the configuration with some replacements changed, as ``nginx -s reload`` does."""
+        """Reload the configuration with changed replacements, like ``nginx -s reload``."""
         self._replacements.update(replacements)
         self._write(self._original)
         self._process.send_signal(signal.SIGHUP)
 
     def log(self) -> str:
-        """Its error log so far."""
+        """Return the error log so far."""
         path = self._folder / "error.log"
         return path.read_text() if path.exists() else ""

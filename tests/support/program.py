@@ -1,4 +1,4 @@
-"""A program of ours, started as its user would start it."""
+"""Run a program in a separate process, as a user would."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def output_of(source: str, *arguments: str, options: Sequence[str] = ()) -> str:
-    """What a piece of Python prints, run in a process of its own where every warning is an error.
+    """Run Python code in a separate process, in which warnings are errors, and return its output.
 
-    An AssertionError with its output if it ends with a status other than 0.
-
-    :param options: further ones for the interpreter.
+    :param options: further options for the interpreter.
+    :raises AssertionError: if it exits with a status other than 0; the message contains the output.
     """
     command = [PYTHON, *options, "-W", "error", "-c", textwrap.dedent(source), *arguments]
     pipe = subprocess.PIPE
@@ -35,14 +34,18 @@ def output_of(source: str, *arguments: str, options: Sequence[str] = ()) -> str:
 
 
 class PortTaken(AssertionError):
-    """The program found its port in use."""
+    """The port of the program is already in use."""
 
 
 class Program:
-    """Runs ``python script --port=N`` in a process of its own, on a port that the kernel chose.
+    """A context manager that runs ``python script --port=N`` in a separate process, on an unused port.
 
-    A context manager: ready to be connected to inside the block, gone after it. ``arguments`` may contain
-    ``{port}``. Give ``deadline`` in seconds for a program that starts slowly.
+    The program accepts connections inside the block, and is stopped after it.
+
+    :param script: the path of the script, relative to the repository.
+    :param arguments: the arguments, which may contain ``{port}``.
+    :param environment: additional environment variables.
+    :param deadline: the maximum time until the program accepts connections, in seconds.
     """
 
     def __init__(
@@ -66,12 +69,13 @@ class Program:
                 self._begin()
                 return self
             except PortTaken:
-                continue  # by somebody who asked for it by number; another one is as good
+                continue  # a process has bound this port by its number; try another port
         self._begin()
         return self
 
     def _begin(self) -> None:
-        # Bound but not listening, with SO_REUSEADDR: the program may bind the port, nobody is given it.
+        # Bound but not listening, with SO_REUSEADDR: the program can bind the port, and the kernel does not
+        # assign it to another process.
         self._reservation = socket.socket()
         self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._reservation.bind(("127.0.0.1", 0))
@@ -95,7 +99,7 @@ class Program:
             raise
 
     def restart(self) -> None:
-        """End the program and start it again, on the same port."""
+        """Stop the program and start it again on the same port."""
         self.stop()
         self._start()
 
@@ -118,19 +122,21 @@ class Program:
             except ConnectionRefusedError:
                 pass
             try:
-                # A pause that ends early when the program does.
+                # A pause that ends early if the program exits.
                 status = self._process.wait(pause)
             except subprocess.TimeoutExpired:
                 pause = min(pause * 2, 0.2)
                 if time.monotonic() > end:
-                    raise AssertionError(f"no port after {self._deadline} s:\n{self.output()}") from None
+                    raise AssertionError(
+                        f"not listening after {self._deadline} s:\n{self.output()}"
+                    ) from None
             else:
                 if "Address already in use" in self.output():
                     raise PortTaken(self.output())
-                raise AssertionError(f"the program ended with status {status}:\n{self.output()}")
+                raise AssertionError(f"the program exited with status {status}:\n{self.output()}")
 
     def run_to_its_end(self) -> tuple[int, str]:
-        """Run a program that ends by itself, in place of a ``with`` block: its status and its output."""
+        """Run a program that exits without being stopped; return its status and output."""
         done = subprocess.run(
             [PYTHON, str(self._script), *self._arguments],
             stdin=subprocess.DEVNULL,
@@ -144,29 +150,29 @@ class Program:
 
     @property
     def pid(self) -> int:
-        """The number of the process."""
+        """The process ID."""
         return self._process.pid
 
     def url(self, path: str = "/") -> str:
-        """The address of ``path`` on this program."""
+        """Return the URL of ``path`` on this program."""
         return f"http://127.0.0.1:{self.port}{path}"
 
     def connect(self) -> http.client.HTTPConnection:
-        """A plain HTTP client's connection to the program; the caller closes it."""
+        """Open a connection of `http.client` to the program; the caller closes it."""
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=self._deadline)
 
     def output(self) -> str:
-        """What the program has printed so far, standard output and error together."""
+        """Return the output of the program so far, standard output and standard error together."""
         self._log.flush()
         size = os.fstat(self._log.fileno()).st_size
         return os.pread(self._log.fileno(), size, 0).decode(errors="replace")
 
     def wait(self) -> int:
-        """Wait for a program that has been told to end, or killed: its status."""
+        """Wait for a program that has been signalled, and return its status."""
         return self._process.wait(self._deadline)
 
     def stop(self) -> None:
-        """End the program: politely, then not."""
+        """Stop the program with SIGTERM, and with SIGKILL if it does not exit within 10 seconds."""
         if self._process.poll() is None:
             self._process.terminate()
             try:

@@ -1,4 +1,4 @@
-"""HTTP proxies: a small one that does what it is told, and Debian's tinyproxy."""
+"""Proxies: a configurable HTTP proxy, and Debian's tinyproxy, squid and microsocks."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from tests.support.tools import need
 
 
 class Proxy:
-    """Knows CONNECT. `heads` are the requests that came.
+    """An HTTP proxy that supports CONNECT.
 
-    :param answer: what is said to each; nothing for what the server's connection deserves.
-    :param target: where all connections lead, whatever is asked for.
+    :param answer: the response to each request; None to open a tunnel.
+    :param target: the address to connect to instead of the requested one.
+    :ivar heads: the heads of the requests received.
     """
 
     def __init__(self, answer: bytes | None, target: tuple[str, int] | None) -> None:
@@ -63,7 +64,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     while data := await reader.read(65536):
         writer.write(data)
         await writer.drain()
-    with contextlib.suppress(OSError, RuntimeError):  # closed meanwhile, as uvloop puts it
+    with contextlib.suppress(OSError, RuntimeError):  # uvloop raises RuntimeError if the transport is closed
         writer.write_eof()
 
 
@@ -71,7 +72,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def proxying(
     answer: bytes | None = None, target: tuple[str, int] | None = None
 ) -> AsyncIterator[Proxy]:
-    """The small proxy, on a port of the kernel's choice."""
+    """Run a `Proxy` on an unused port."""
     proxy = Proxy(answer, target)
     listening = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     proxy.port = listening.sockets[0].getsockname()[1]
@@ -85,7 +86,7 @@ async def proxying(
 
 @contextlib.asynccontextmanager
 async def tinyproxy(folder: Path, *lines: str) -> AsyncIterator[int]:
-    """Debian's, with these lines in its configuration; its port."""
+    """Run Debian's tinyproxy with these lines in its configuration; the value is its port."""
     program = need("tinyproxy", "tinyproxy-bin")
     reservation = reserve()
     port = reservation.getsockname()[1]
@@ -107,11 +108,11 @@ async def tinyproxy(folder: Path, *lines: str) -> AsyncIterator[int]:
 
 @contextlib.asynccontextmanager
 async def squid(folder: Path, user: str, password: str) -> AsyncIterator[int]:
-    """Debian's squid, which demands basic authentication; its port."""
+    """Run Debian's squid, which requires basic authentication; the value is its port."""
     program = need("squid", "squid")
     reservation = reserve()
     port = reservation.getsockname()[1]
-    # squid changes its user, which cannot look into the folder of a test.
+    # squid switches to another user, which cannot read the folder of a test.
     public = tempfile.TemporaryDirectory()
     os.chmod(public.name, 0o755)
     helper = Path(public.name) / "authenticate"
@@ -161,7 +162,7 @@ via off
 
 @contextlib.asynccontextmanager
 async def microsocks(user: str, password: str) -> AsyncIterator[int]:
-    """Debian's microsocks, a SOCKS5 server, with a user name and a password; its port."""
+    """Run Debian's microsocks, a SOCKS5 proxy, with a user name and a password; the value is its port."""
     program = need("microsocks", "microsocks")
     reservation = reserve()
     port = reservation.getsockname()[1]
@@ -186,7 +187,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 
 
 async def _listening(port: int, process: asyncio.subprocess.Process) -> None:
-    """Wait until somebody accepts connections there."""
+    """Wait until the process accepts connections on its port."""
     while process.returncode is None:
         with socket.socket() as sock:
             sock.setblocking(False)
@@ -194,4 +195,4 @@ async def _listening(port: int, process: asyncio.subprocess.Process) -> None:
                 await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
                 return
         await asyncio.sleep(0.01)
-    raise AssertionError(f"the proxy has ended with status {process.returncode}")
+    raise AssertionError(f"the proxy exited with status {process.returncode}")

@@ -1,4 +1,4 @@
-"""That objects are freed as soon as nobody uses them, and not with the next collection."""
+"""Check that objects are freed when the last reference is dropped, without the garbage collector."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def no_collection() -> Iterator[None]:
-    """In this block nothing frees a cycle of references."""
+    """Disable the garbage collector in the block."""
     gc.collect()
     gc.disable()
     try:
@@ -20,7 +20,7 @@ def no_collection() -> Iterator[None]:
 
 
 def found_by_collection() -> list[Any]:
-    """What the collector would free now: cycles of references, and what hangs on them."""
+    """Return the objects that the garbage collector finds: reference cycles, and their references."""
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
         gc.collect()

@@ -1,4 +1,4 @@
-"""A server that answers each request with octets of the test's choice, on connections that it keeps open."""
+"""A server that sends responses chosen by the test, on persistent connections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 
 
 class Request:
-    """A request as it came over the wire."""
+    """A request as it was received."""
 
     def __init__(self, head: bytes, connection: int) -> None:
         line, *fields = head.decode("latin-1").rstrip("\r\n").split("\r\n")
@@ -18,7 +18,7 @@ class Request:
         self.fields = [(name.lower(), value.strip()) for name, value in pairs]
         self.headers = dict(self.fields)
         self.body = b""
-        #: Which of the server's connections it came on, counted from 1.
+        #: The number of its connection, starting from 1.
         self.connection = connection
 
 
@@ -26,15 +26,15 @@ Answer = Callable[[Request], bytes | None]
 
 
 def response(body: bytes = b"ok", status: str = "200 OK", *fields: str) -> bytes:
-    """A response with a Content-Length."""
+    """Return a response with a Content-Length."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *fields]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
 class Server:
-    """Answers requests with what a function returns; None leaves a request without an answer.
+    """A server that calls a function for the response to each request; None sends no response.
 
-    :ivar requests: the requests that have arrived.
+    :ivar requests: the requests received.
     """
 
     def __init__(self, answer: Answer, last: bool) -> None:
@@ -79,7 +79,7 @@ class Server:
             pass
         finally:
             writer.close()
-            # A TLS transport that was aborted while it shut down never says that it has closed.
+            # wait_closed() never returns for a TLS transport that was aborted during its shutdown.
             if self.scheme == "http":
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
@@ -107,9 +107,9 @@ async def _body(request: Request, reader: asyncio.StreamReader) -> bytes:
 async def scripted(
     answer: Answer, context: ssl.SSLContext | None = None, last: bool = False
 ) -> AsyncIterator[Server]:
-    """A running `Server`, over TLS where there is a context.
+    """Run a `Server`, with TLS if `context` is not None.
 
-    :param last: close each connection after the first response.
+    :param last: whether to close each connection after the first response.
     """
     server = Server(answer, last)
     if context is not None:

@@ -1,4 +1,4 @@
-"""An HTTP server in the test's own loop, and a client that says exactly what it is told to."""
+"""An HTTP server in the event loop of the test, and a client that sends given bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ExpectLog = Callable[..., AbstractContextManager[Expectation]]
 
 
 class Response:
-    """One response as it came over the wire."""
+    """A response as it was received."""
 
     def __init__(self, head: bytes, body: bytes) -> None:
         self.head = head
@@ -33,16 +33,16 @@ class Response:
         ]
 
     def get(self, name: str) -> Any:
-        """The first value of a header, None without one."""
+        """Return the first value of a header field, or None."""
         return next(iter(self.get_all(name)), None)
 
     def get_all(self, name: str) -> list[str]:
-        """All values of a header."""
+        """Return all values of a header field."""
         return [value for key, value in self.headers if key == name.lower()]
 
 
 class Peer:
-    """The other end of a connection, byte for byte."""
+    """The client's end of a connection, with access to each byte."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -59,7 +59,7 @@ class Peer:
         version: str = "HTTP/1.1",
         body: bytes | None = None,
     ) -> None:
-        """Send a request, most often without a body."""
+        """Send a request, by default a GET request without a body."""
         if body is not None:
             fields = (f"Content-Length: {len(body)}", *fields)
         if not any(field.lower().startswith("host:") for field in fields):
@@ -68,7 +68,10 @@ class Peer:
         self.send(head.encode("latin-1") + (body or b""))
 
     async def response(self, *, to_head: bool = False) -> Response:
-        """Read one response, framed as its head says."""
+        """Read one response.
+
+        :param to_head: whether it is the response to a HEAD request, which has no body.
+        """
         head = await self.reader.readuntil(b"\r\n\r\n")
         response = Response(head[:-2], b"")
         if to_head or response.code in (204, 304) or response.code < 200:
@@ -90,7 +93,7 @@ class Peer:
         return body
 
     async def rest(self) -> bytes:
-        """Everything until the server closes."""
+        """Read until the server closes the connection."""
         return await self.reader.read()
 
     async def fetch(self, path: str, *fields: str, **options: Any) -> Response:
@@ -105,7 +108,7 @@ class Peer:
 
 
 class Server:
-    """A running `HTTPServer`; use as ``async with serving(application) as server``."""
+    """A running `HTTPServer`; use ``async with serving(application) as server``."""
 
     def __init__(
         self, server: HTTPServer, listener: socket.socket, client_context: ssl.SSLContext | None
@@ -123,7 +126,7 @@ class Server:
         return port
 
     def dial(self) -> socket.socket:
-        """A new connection as a blocking socket, its TLS handshake done: for clients in threads."""
+        """Open a connection as a blocking socket, after the TLS handshake, for clients in threads."""
         sock = socket.socket(self.family)
         sock.connect(self.address)
         if self._client_context is not None:
@@ -131,12 +134,12 @@ class Server:
         return sock
 
     async def connect(self) -> Peer:
-        """A new connection."""
+        """Open a connection."""
         sock = socket.socket(self.family)
         try:
             sock.setblocking(False)
             if self.family in (socket.AF_INET, socket.AF_INET6):
-                # Else a small piece may wait 40 ms for the kernel on the other side.
+                # Otherwise a small piece may wait 40 ms for the acknowledgement of the previous one.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.get_running_loop().sock_connect(sock, self.address)
         except BaseException:
@@ -153,7 +156,7 @@ class Server:
         return peer
 
     async def fetch(self, path: str, *fields: str, **options: Any) -> Response:
-        """One request on a connection of its own."""
+        """Send a request on a new connection, and read its response."""
         peer = await self.connect()
         try:
             return await peer.fetch(path, *fields, **options)
@@ -161,7 +164,7 @@ class Server:
             await peer.close()
 
     async def exchange(self, data: bytes | str) -> bytes:
-        """Send bytes on a connection of their own and read until the server closes."""
+        """Send bytes on a new connection, and read until the server closes it."""
         peer = await self.connect()
         peer.send(data)
         return await peer.rest()
@@ -177,12 +180,13 @@ async def serving(
     listener: socket.socket | None = None,
     **options: Any,
 ) -> AsyncIterator[Server]:
-    """Serve `application` on a port of the kernel's choice, or on `listener`.
+    """Serve `application` on an unused port, or on `listener`.
 
-    :param tls: the fixture ``tls`` or ``certificates``; None serves without TLS.
+    :param tls: the fixture ``tls`` or ``certificates``; None for no TLS.
+    :param access_log: the level of the access log.
     :param options: settings of the server.
     """
-    # Error answers are part of many tests; a test that is about the access log takes its logger itself.
+    # Many tests expect error responses, so the access log is disabled by default.
     logging.getLogger("tornado.access").setLevel(access_log)
     if listener is None:
         (listener,) = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)
@@ -208,19 +212,24 @@ async def ask(
     pattern: str = "/.*",
     **settings: Any,
 ) -> Response:
-    """One request to an application of one handler, or of these routes; `settings` are the application's."""
+    """Send one request to an application.
+
+    :param handler: the only handler of the application, or a list of routes.
+    :param pattern: the pattern for the only handler.
+    :param settings: settings of the application.
+    """
     routes = handler if isinstance(handler, list) else [(pattern, handler)]
     async with serving(web.Application(routes, **settings)) as server:
         return await server.fetch(path, *fields, method=method, body=body)
 
 
 def handler_of(base: type[web.RequestHandler] = web.RequestHandler, **members: Any) -> Any:
-    """A handler class with these methods and attributes."""
+    """Return a handler class with these methods and attributes."""
     return type("Handler", (base,), members)
 
 
 def raised(expected: Expectation) -> BaseException:
-    """The exception in the first record that was expected."""
+    """Return the exception in the first expected record."""
     exc_info = expected.records[0].exc_info
     assert exc_info is not None
     assert exc_info[1] is not None

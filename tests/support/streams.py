@@ -1,4 +1,4 @@
-"""Pairs of connected streams, plain or TLS, and a push-mode consumer that writes down what it is told."""
+"""Pairs of connected streams, plain or TLS, and a push-mode consumer that records its events."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ KINDS = ("plain", "tls")
 
 
 class Recorder:
-    """A `StreamConsumer` that keeps what it is told in `events`, and lets a test wait for it.
+    """A `StreamConsumer` that stores its events in `events`; a test can wait for them.
 
-    ``on_data``, ``on_eof`` and ``on_drained`` run inside the method of that event.
+    ``on_data``, ``on_eof`` and ``on_drained`` are called inside the method for that event.
     """
 
     def __init__(self, on_data: Callable[[bytes], object] | None = None) -> None:
@@ -57,7 +57,7 @@ class Recorder:
         self._note(("lost", error))
 
     def input_wanted(self) -> None:
-        """Lend nothing."""
+        """Do nothing."""
 
     def output_drained(self) -> None:
         self._note("drained")
@@ -65,20 +65,20 @@ class Recorder:
             self.on_drained()
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Wait until an event has made `condition` true."""
+        """Wait until `condition` is true after an event."""
         while not condition():
             self._changed.clear()
             await self._changed.wait()
 
     async def until_lost(self) -> BaseException | None:
-        """Wait for ``connection_lost``: its error."""
+        """Wait for ``connection_lost``, and return its error."""
         await self.until(lambda: self.events and self.events[-1][0] == "lost")
         error: BaseException | None = self.events[-1][1]
         return error
 
 
 def socket_pair(family: str = "unix") -> tuple[socket.socket, socket.socket]:
-    """Two connected sockets: ``"unix"``, or ``"tcp"`` over the loopback interface."""
+    """Return two connected sockets: ``"unix"``, or ``"tcp"`` over the loopback interface."""
     if family == "unix":
         return socket.socketpair()
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -91,7 +91,7 @@ def socket_pair(family: str = "unix") -> tuple[socket.socket, socket.socket]:
 async def stream_pair(
     kind: str, certificates: Certificates, family: str = "unix", **options: Any
 ) -> AsyncIterator[tuple[IOStream, IOStream]]:
-    """Two connected streams, the server's (made with `options`) and the client's; both closed at the end."""
+    """Connect two streams, the server's (created with `options`) and the client's; close both at the end."""
     server_socket, client_socket = socket_pair(family)
     server: IOStream
     client: IOStream
@@ -111,7 +111,7 @@ async def stream_pair(
 def tls_stream(
     sock: socket.socket, context: ssl.SSLContext, server_side: bool, **options: Any
 ) -> SSLIOStream:
-    """A TLS stream over a connected socket, before its handshake."""
+    """Return a TLS stream on a connected socket, before its handshake."""
     wrapped = context.wrap_socket(
         sock,
         server_side=server_side,
@@ -122,14 +122,14 @@ def tls_stream(
 
 
 def reset(stream: IOStream) -> None:
-    """Close a TCP stream's socket so that the peer gets a reset."""
+    """Close the socket of a TCP stream with a reset."""
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     stream.socket.close()
     stream.close()
 
 
 def sends_of(monkeypatch: pytest.MonkeyPatch) -> list[tuple[IOStream, bytes]]:
-    """All that streams send from now on: stream and bytes, over TLS before they are encrypted."""
+    """Return a list to which all data that streams send is added, as stream and bytes, before encryption."""
     made: list[tuple[IOStream, bytes]] = []
 
     def note(kind: type[IOStream]) -> None:
@@ -147,7 +147,7 @@ def sends_of(monkeypatch: pytest.MonkeyPatch) -> list[tuple[IOStream, bytes]]:
 
 
 async def turns(count: int = 3) -> None:
-    """Let the loop go round, so that what is ready now has happened."""
+    """Run some event loop iterations, to process everything that is ready now."""
     for _ in range(count):
         await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""A `tornado.tcpserver.TCPServer` that listens."""
+"""Run a `tornado.tcpserver.TCPServer`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tornado.tcpserver import TCPServer
 
 @contextlib.contextmanager
 def listening(server: TCPServer) -> Iterator[int]:
-    """The server on a free port, whose number this is, until the block ends."""
+    """Run the server on an unused port during the block; the value is the port."""
     sockets = bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)
     try:

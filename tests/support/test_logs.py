@@ -15,7 +15,7 @@ def test_a_warning_is_stray_once(log_watch):
         general.info("nothing to see")
     assert [record.getMessage() for record in watch.stray] == ["lost bytes"]
     assert "lost bytes" in watch.describe()
-    log_watch.stray.clear()  # the fixture around this test saw it as well
+    log_watch.stray.clear()  # the fixture of this test has collected it too
 
 
 def test_a_logger_that_does_not_propagate_is_seen(log_watch, monkeypatch):

@@ -1,4 +1,4 @@
-"""Tornado itself, in a virtual environment of its own, for tests that the two understand each other."""
+"""Upstream's Tornado in a separate virtual environment, for interoperability tests."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ VERSION = "6.6.1"
 
 
 def python() -> Path:
-    """The interpreter that has it; where there is none: a skip, or, when ``CI`` is set, it is installed."""
+    """Return its interpreter. If it is not installed, skip the test, or install it if ``CI`` is set."""
     peer = PEERS["tornado"]
     assert peer.requirements[0] == f"tornado=={VERSION}"
     if not (peer.folder / "complete").exists() and not os.environ.get("CI"):
-        pytest.skip(f"Tornado {VERSION} is absent; install it by scripts/bench server --only tornado")
+        pytest.skip(f"Tornado {VERSION} is not installed; run scripts/bench server --only tornado")
     return peer.python()
 
 
 def run(program: str, **arguments: Any) -> Any:
-    """Run a program there: it finds `arguments` as the dictionary ``given``, and prints JSON."""
+    """Run a program that uses `arguments` as the dictionary ``given``, and prints JSON; return its result."""
     start = "import json, sys\ngiven = json.load(sys.stdin)\n"
     done = subprocess.run(
         [python(), "-I", "-c", start + program],

@@ -1,9 +1,9 @@
-"""That cost grows with the size of the input and not with its square.
+"""Check that a cost is linear, not quadratic, in the size of the input.
 
-Most of what a parser does happens inside one call into C, where no event can be counted, so time is measured:
-the processor time of this thread, as a ratio between two sizes, with a wide margin, and the best of several
-attempts. Eight times the input may cost 24 times as much; with a quadratic parser it costs 64 times as much,
-however busy the machine.
+A parser spends most of its time in C functions, where operations cannot be counted. So the test measures the
+processor time of the thread for two sizes, and compares the best ratio of several attempts with a wide
+margin. An input that is 8 times as large may cost up to 24 times as much. With a quadratic parser it costs 64
+times as much, whatever the load of the machine.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-#: How much larger the large input is.
+#: The size of the large input, relative to the small one.
 FACTOR = 8
-#: How many times more than in proportion it may cost.
+#: The permitted cost of the large input, relative to a linear one.
 MARGIN = 3
 ATTEMPTS = 6
-#: Seconds that a measurement takes at least, so that the clock's grain does not matter.
+#: The minimum time of a measurement in seconds, which makes the resolution of the clock negligible.
 LEAST = 0.001
 
 
 def assert_linear(run: Callable[[T], object], make: Callable[[int], T], size: int) -> None:
-    """See that ``run(make(FACTOR * size))`` costs about `FACTOR` times what ``run(make(size))`` does.
+    """Check that ``run(make(FACTOR * size))`` costs about `FACTOR` times as much as ``run(make(size))``.
 
-    :param size: large enough that a quadratic part would outweigh everything else.
+    :param size: the size of the small input. It must be large enough for a quadratic part to dominate.
     """
     small, large = make(size), make(FACTOR * size)
-    run(small)  # what is compiled and kept on first use is not part of the cost
+    run(small)  # exclude compilation and caching on first use from the cost
     ratios = []
     for _ in range(ATTEMPTS):
         ratios.append(seconds(run, large) / seconds(run, small))
@@ -45,7 +45,7 @@ def assert_linear(run: Callable[[T], object], make: Callable[[int], T], size: in
 
 
 def seconds(run: Callable[[T], object], value: T) -> float:
-    """Processor time of one call, from as many as take `LEAST` seconds."""
+    """Return the processor time of one call, averaged over calls that take at least `LEAST` seconds."""
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -60,9 +60,9 @@ def seconds(run: Callable[[T], object], value: T) -> float:
 
 
 def lines_run(function: Callable[[], object]) -> int:
-    """Return how many lines of Python one call runs, those of the functions it calls included.
+    """Return the number of Python lines that one call executes, including those of called functions.
 
-    Unlike time, this is exact. It shows whether work that belongs in a call into C is done by a loop.
+    Unlike a time, this number is exact. It shows whether a Python loop does work that a C function should do.
     """
     count = 0
 

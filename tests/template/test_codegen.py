@@ -1,4 +1,4 @@
-"""The generated Python."""
+"""The generated Python code."""
 
 from __future__ import annotations
 

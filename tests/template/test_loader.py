@@ -1,4 +1,4 @@
-"""Templates from directories and dictionaries."""
+"""Loading templates from directories and dictionaries."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def root(tmp_path):
 def test_files(root):
     loader = Loader(str(root))
     assert loader.root == str(root)
-    # A name that begins with a slash is a path: it is refused where it leads out of the root.
+    # A name that begins with a slash is a path, which is rejected if it is outside of the root.
     with pytest.raises(TemplateNotFoundError):
         loader.load("dir/b.html")
     (root / "dir/b.html").write_text("b:{% include 'c.html' %}{% include '../d.html' %}")

@@ -1,4 +1,4 @@
-"""From pieces to parts, and what is wrong with a template."""
+"""Parsing tokens to nodes, and the errors in templates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What generated code calls."""
+"""The functions called by generated code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tornado.template._runtime import escape_value, escape_with, join, text_of
 
 
 class Loud(str):
-    """A string that says something else of itself, and escapes what it is joined with."""
+    """A string subclass with another ``__str__``, whose other methods must not be called."""
 
     def __str__(self):
         return "loud"

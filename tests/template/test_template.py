@@ -1,4 +1,4 @@
-"""Templates as a program sees them."""
+"""The public API of templates."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_sources_are_utf8():
     assert caught.value.__notes__ == ["in template x: templates must be UTF-8"]
 
 
-# --- errors at work ---
+# --- errors ---
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_tracebacks_show_generated_code_with_places():
 
 
 def test_tracebacks_are_of_the_right_template():
-    # Both have one name, and so have their generated files.
+    # Both templates have the same name, and so do their generated files.
     first, second = Template("{{ 1 / 0 }}"), Template("\n{{ [][1] }}")
     for template, expected in ((first, "1 / 0"), (second, "[][1]"), (first, "1 / 0")):
         with pytest.raises((ZeroDivisionError, IndexError)) as caught:
@@ -253,7 +253,7 @@ def test_wrong_python_shows_the_templates_line(source, text, columns):
         assert error.offset is None or error.offset <= len(text)
     else:
         assert (error.offset, error.end_offset) == columns
-    # Not chained to one that tells of the generated code.
+    # The error that refers to the generated code is not its context.
     assert error.__cause__ is None
     assert error.__suppress_context__ or error.__context__ is None
     assert [(place.template, place.line, place.source) for place in places_of(error)] == [("name", 2, source)]

@@ -1,4 +1,4 @@
-"""From source to pieces."""
+"""Splitting the source of a template into tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""White space of templates."""
+"""The whitespace modes of templates."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_unknown_modes():
 
 
 def test_long_runs_are_linear():
-    """Were they not, this would take minutes."""
+    """With quadratic cost, this would take minutes."""
     assert filter_whitespace("single", "\x0b" * 200_000 + "x") == "\x0b" * 200_000 + "x"
     assert filter_whitespace("single", "\t\r" * 200_000 + "x") == " \r" * 200_000 + "x"
 

@@ -1,4 +1,4 @@
-"""Small test cases, run to see what comes of them."""
+"""Helpers that run a small test case and return its result."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unittest
 
 
 def run(case, name="test"):
-    """The result of one test of ``case``; what it raised, if it failed."""
+    """Run one test of ``case`` and return the result."""
     result = unittest.TestResult()
     case(name).run(result)
     return result

@@ -1,4 +1,4 @@
-"""One task for everything asynchronous of a test."""
+"""Running all coroutines of a test in one task."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_coroutines_share_a_task_and_its_context(stage):
 
 
 def test_what_is_entered_in_one_is_left_in_another(stage):
-    """Which asyncio allows in one task only."""
+    """asyncio requires that both happen in the same task."""
     group = asyncio.TaskGroup()
     seen = []
 
@@ -147,7 +147,7 @@ def test_a_loop_of_the_programs_choice():
 
 
 def test_it_cannot_run_inside_itself(stage):
-    """What was given is closed unrun, and is not run by the next call either."""
+    """The coroutine is closed without running, and the next call does not run it."""
     ran = []
 
     async def inner():

@@ -1,4 +1,4 @@
-"""The test case with a loop, tested by running small ones."""
+"""The test case with an event loop, tested by running small test cases."""
 
 from __future__ import annotations
 
@@ -272,7 +272,7 @@ def test_the_loop_is_closed_when_the_clean_up_fails():
 
 
 def test_a_programs_own_hooks_are_left_alone():
-    """Some programs have such methods on classes for Tornado, and call them themselves."""
+    """Some programs define such methods on test cases for Tornado, and call them."""
 
     class Case(ModernCase):
         run_coroutines = False

@@ -1,4 +1,4 @@
-"""The command line."""
+"""The command line of test modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log records that must come."""
+"""Expected log records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coroutines as test methods: failures and timeouts lead to the line."""
+"""Coroutines as test methods: tracebacks of failures and timeouts contain the line."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_timeout_of_the_tests_own():
 
 
 def test_tracebacks_of_the_suite_name_the_test():
-    """The frames of gen_test itself are few."""
+    """The traceback contains few frames of gen_test."""
 
     class Case(AsyncTestCase):
         @gen_test

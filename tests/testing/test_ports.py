@@ -1,4 +1,4 @@
-"""Ports of the kernel's choice."""
+"""Unused ports."""
 
 from __future__ import annotations
 

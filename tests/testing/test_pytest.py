@@ -1,4 +1,4 @@
-"""The plugin, in runs of pytest of its own, beside anyio's."""
+"""The pytest plugin, tested in separate runs of pytest together with anyio's plugin."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def events():
 
 
 def run(folder, tests, *arguments, conftest=CONFTEST):
-    """How each test came out, and everything that was printed."""
+    """Run pytest; return the outcome of each test, and the output."""
     (folder / "conftest.py").write_text(conftest)
     (folder / "test_it.py").write_text("import asyncio\nimport pytest\n" + tests)
     done = subprocess.run(
@@ -225,7 +225,7 @@ async def test_yielding():
     assert "the fixture value is async def and cannot be set up while a test is running" in output
     assert "the test test_yielding contains 'yield', which only fixtures may do" in output
     assert "never awaited" not in output
-    assert "_async_runner.py" not in output  # its frames are not the user's business
+    assert "_async_runner.py" not in output  # its frames are hidden
 
 
 def test_it_does_nothing_where_it_is_not_asked_for(tmp_path):
@@ -254,7 +254,7 @@ def test_a_program_without_an_application(tmp_path):
     assert "tornado_server requires a fixture tornado_app that returns the application" in output
 
 
-#: What pytest-tornado gives, by its names: fixtures, and a mark under which it runs generators.
+#: The fixtures of pytest-tornado, and its mark for generator-based tests.
 ANOTHER = """
 import asyncio
 import pytest

@@ -1,4 +1,4 @@
-"""A server for the time of a block."""
+"""Serving an application during a block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long tests may take."""
+"""The default timeout of tests."""
 
 from __future__ import annotations
 
