@@ -12,12 +12,12 @@ from tests.test_exports import exported
 
 
 @pytest.mark.parametrize("name", list(sources()))
-def test_every_file_opens_with_what_it_is_for(name):
+def test_every_module_has_a_docstring(name):
     assert (load(name).__doc__ or "").strip(), f"{name} has no docstring"
 
 
 @pytest.mark.parametrize("name", list(sources()))
-def test_headings_and_tables_are_not_wrapped_into_text(name):
+def test_headings_and_tables_are_not_rewrapped(name):
     # The line below a heading, and the lines of a table, contain no other text.
     text = load(name).__doc__ or ""
     wrapped = re.search(r"^.*\w +(-{4,}|={4,}) .*$|^.*(-{4,}|={4,}) +[`\w].*$", text, re.MULTILINE)

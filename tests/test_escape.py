@@ -50,7 +50,7 @@ def test_xhtml_escape():
 
 
 @given(st.text())
-def test_xhtml_escape_is_undone(text):
+def test_xhtml_unescape_reverses_xhtml_escape(text):
     escaped = escape.xhtml_escape(text)
     assert not set(escaped) & set("<>\"'")
     assert escape.xhtml_unescape(escaped) == text
@@ -84,11 +84,11 @@ def test_json_encode_is_safe_in_a_script_element():
         1e300,
     ],
 )
-def test_json_encode_writes_what_json_dumps_writes(value):
+def test_json_encode_equals_json_dumps(value):
     assert escape.json_encode(value) == json.dumps(value)
 
 
-def test_json_encode_of_what_json_cannot_express():
+def test_json_encode_of_unsupported_value_raises():
     with pytest.raises(TypeError, match="object is not JSON serializable"):
         escape.json_encode(object())
     with pytest.raises(TypeError):
@@ -98,17 +98,17 @@ def test_json_encode_of_what_json_cannot_express():
     assert escape.json_encode([1]) == "[1]", "the encoder works after a failure"
 
 
-def test_json_encode_of_one_object_twice():
+def test_json_encode_of_repeated_object():
     shared = [1]
     assert escape.json_encode([shared, shared]) == "[[1], [1]]"
 
 
-def test_json_encode_obeys_a_replaced_default(monkeypatch):
+def test_json_encode_uses_replaced_default(monkeypatch):
     monkeypatch.setattr(json.JSONEncoder, "default", lambda self, o: f"<{type(o).__name__}>")
     assert escape.json_encode(b"x") == '"<bytes>"'
 
 
-def test_json_encode_with_another_pythons_encoder(monkeypatch):
+def test_json_encode_with_encoder_of_other_python_version(monkeypatch):
     for other in (None, lambda *args: lambda value, level: ["wrong"]):
         with monkeypatch.context() as patch:
             patch.setattr(json.encoder, "c_make_encoder", other)
@@ -157,13 +157,13 @@ def test_unquote_equals_the_standard_library(tail):
 
 
 @pytest.mark.parametrize("unit", ["%", "%41", "%=", "%zz"])
-def test_unquote_runs_no_python_code_for_each_escape(unit):
+def test_unquote_executes_no_python_code_per_escape(unit):
     text = unit * 20_000
     assert lines_run(lambda: escape.url_unescape(text)) < len(text) / 100
 
 
 @pytest.mark.parametrize("data", [b"%41" * 50000, b"%" * 150000])
-def test_unquote_needs_little_memory(data):
+def test_unquote_memory_is_bounded(data):
     tracemalloc.start()
     try:
         escape._unquote_to_bytes(data)

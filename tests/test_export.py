@@ -14,19 +14,19 @@ def private(name: str, module: str) -> type:
     return type(name, (), {"__module__": module})
 
 
-def test_what_lives_in_underscore_files_is_moved():
+def test_object_of_private_module_gets_public_module():
     thing = private("Thing", "tornado.example._thing")
     export({"__name__": "tornado.example", "__all__": ["Thing"], "Thing": thing})
     assert thing.__module__ == "tornado.example"
 
 
-def test_another_name_can_be_given():
+def test_module_argument():
     thing = private("Thing", "tornado._wire.thing")
     export({"__name__": "tornado.example", "__all__": ["Thing"], "Thing": thing}, "tornado.web")
     assert thing.__module__ == "tornado.web"
 
 
-def test_what_is_not_ours_or_public_already_stays():
+def test_foreign_and_public_objects_are_unchanged():
     foreign, public = private("Foreign", "other._thing"), private("Public", "tornado.escape")
     names = {
         "foreign": foreign,
@@ -41,11 +41,11 @@ def test_what_is_not_ours_or_public_already_stays():
     assert escape.utf8.__module__ == "tornado.escape"
 
 
-def test_a_missing_name_is_told():
+def test_missing_name_raises():
     with pytest.raises(AttributeError, match=r"tornado\.example\.__all__ lists 'Gone'"):
         export({"__name__": "tornado.example", "__all__": ["Gone"]})
 
 
-def test_pickles_name_the_public_module():
+def test_pickle_contains_public_module():
     assert pickle.loads(pickle.dumps(template.ParseError)) is template.ParseError
     assert b"_errors" not in pickle.dumps(template.ParseError)

@@ -24,7 +24,7 @@ def exported(module) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_all_is_complete_and_true(name):
+def test_all_has_no_duplicate_or_missing_names(name):
     module = load(name)
     if not hasattr(module, "__path__") and not hasattr(module, "__all__"):
         return  # a module without __all__ exports the names that it defines
@@ -36,7 +36,7 @@ def test_all_is_complete_and_true(name):
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_public_objects_bear_their_public_module(name):
+def test_public_objects_have_public_module(name):
     """Tracebacks, documentation and pickles contain ``tornado.web``, not ``tornado.web._handler``."""
     wrong = []
     for each, value in exported(load(name)).items():
@@ -59,13 +59,13 @@ def test_public_objects_bear_their_public_module(name):
 @pytest.mark.parametrize(
     "name", [each for each in PUBLIC if each.count(".") == 1 and each != "tornado.platform"]
 )
-def test_modules_are_reached_from_the_root(name):
+def test_modules_are_attributes_of_the_package(name):
     import tornado
 
     assert getattr(tornado, name.partition(".")[2]) is load(name)
 
 
-def test_an_unknown_name_at_the_root_is_an_attribute_error():
+def test_unknown_attribute_of_the_package_raises():
     import tornado
 
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

@@ -69,7 +69,7 @@ def target(name: str) -> Callable[[bytes], None]:
     return test
 
 
-def test_each_target_has_seeds_and_each_corpus_a_target() -> None:
+def test_each_target_has_a_corpus_and_vice_versa() -> None:
     assert sorted(path.name for path in (FUZZ / "corpus").iterdir()) == TARGETS
 
 
@@ -78,7 +78,7 @@ def test_each_parser_has_a_target() -> None:
     assert set().union(*PARSERS.values()) <= set(TARGETS)
 
 
-def files_at_work(name: str) -> set[str]:
+def executed_files(name: str) -> set[str]:
     """Return the files of all functions that a target calls on its seeds."""
     run, found = runnable(name), set()
     seeds = [seed.read_bytes() for seed in sorted((FUZZ / "corpus" / name).iterdir())]
@@ -92,8 +92,8 @@ def files_at_work(name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", sorted(set().union(*PARSERS.values())))
-def test_a_target_reaches_its_parsers(name: str) -> None:
-    files = {Path(file) for file in files_at_work(name)}
+def test_target_executes_its_parsers(name: str) -> None:
+    files = {Path(file) for file in executed_files(name)}
     modules = {module for module, targets in PARSERS.items() if name in targets}
     assert files >= {PERCENT if module == PERCENT.stem else WIRE / f"{module}.py" for module in modules}
 
@@ -108,12 +108,12 @@ def runnable(name: str) -> Callable[[bytes], None]:
 @pytest.mark.parametrize("name", TARGETS)
 @given(data=st.binary(max_size=300))
 @settings(max_examples=50, deadline=None)
-def test_a_target_over_any_bytes(name: str, data: bytes) -> None:
+def test_target_with_arbitrary_bytes(name: str, data: bytes) -> None:
     runnable(name)(data)
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_a_target_over_its_corpus(name: str) -> None:
+def test_target_with_its_corpus(name: str) -> None:
     run = runnable(name)
     chance = random.Random(name)
     run(b"")

@@ -40,13 +40,13 @@ def loaded_by(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize("module", ["tornado.web", "tornado.httpserver", "tornado.ioloop"])
-def test_server_imports_no_unneeded_modules(module):
+def test_modules_imported_by_a_server(module):
     loaded = loaded_by(f"import {module}")
     assert sorted(loaded & FORBIDDEN) == []
     assert sorted(loaded & UNUSED) == []
 
 
-def test_package_imports_no_submodules():
+def test_package_does_not_import_its_modules():
     assert {name for name in loaded_by("import tornado") if name.startswith("tornado")} == {"tornado"}
 
 
@@ -62,6 +62,6 @@ def test_lower_layers_do_not_import_upper_layers(module):
     assert sorted(loaded_by(f"import {module}") & upper) == []
 
 
-def test_wire_imports_neither_asyncio_nor_sockets():
+def test_wire_does_not_import_asyncio_or_socket():
     loaded = loaded_by("import tornado._wire.h1, tornado._wire.headers")
     assert sorted(loaded & {"asyncio", "socket", "ssl", "select", "threading", "subprocess"}) == []

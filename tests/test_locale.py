@@ -20,7 +20,7 @@ UTC = datetime.UTC
 
 
 @pytest.fixture(autouse=True)
-def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Any:
+def restore_translations(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Restore the loaded translations, which are global."""
     for name in ("_default_locale", "_translations", "_supported_locales", "_use_gettext"):
         monkeypatch.setattr(locale, name, getattr(locale, name))
@@ -61,13 +61,13 @@ def test_encodings(tmp_path: Path, encoding: Any) -> None:
     assert locale.get("fr").translate("school") == "école"
 
 
-def test_another_encoding(tmp_path: Path) -> None:
+def test_encoding_argument(tmp_path: Path) -> None:
     (tmp_path / "fr.csv").write_bytes('"school","école"\n'.encode("latin-1"))
     locale.load_translations(str(tmp_path), encoding="latin-1")
     assert locale.get("fr").translate("school") == "école"
 
 
-def test_what_is_not_understood_is_passed_over(tmp_path: Path, expect_log: ExpectLog) -> None:
+def test_invalid_files_and_rows_are_ignored(tmp_path: Path, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "Unrecognized locale 'German'"):
         csv_files(tmp_path, {"German.csv": SPANISH, "de.csv": "lonely\n\n"})
     assert set(locale.get_supported_locales()) == {"en_US", "de"}
@@ -78,12 +78,12 @@ def test_what_is_not_understood_is_passed_over(tmp_path: Path, expect_log: Expec
     assert locale.get("es").translate("e") == "f"
 
 
-def test_a_cell_with_quotes_commas_and_lines(tmp_path: Path) -> None:
+def test_cell_with_quotes_commas_and_line_breaks(tmp_path: Path) -> None:
     csv_files(tmp_path, {"es.csv": '"a, ""b""","c\nd"\n'})
     assert locale.get("es").translate('a, "b"') == "c\nd"
 
 
-def test_csv_files_know_no_contexts(tmp_path: Path, expect_log: ExpectLog) -> None:
+def test_csv_files_do_not_support_contexts(tmp_path: Path, expect_log: ExpectLog) -> None:
     csv_files(tmp_path, {"es.csv": "school,escuela\n"})
     with expect_log("tornado.general", "pgettext is not supported by CSVLocale"):
         assert locale.get("es").pgettext("building", "school") == "escuela"
@@ -150,7 +150,7 @@ def test_gettext(catalogues: Any) -> None:
     ]
 
 
-def test_a_broken_catalogue_is_passed_over(catalogues: Any, expect_log: ExpectLog) -> None:
+def test_invalid_catalogue_is_ignored(catalogues: Any, expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "Cannot load translation for 'fr_FR'"):
         locale.load_gettext_translations(str(catalogues), "other")
     assert set(locale.get_supported_locales()) == {"en_US"}
@@ -163,13 +163,13 @@ def test_csv_files_after_gettext(catalogues: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [CSVLocale, GettextLocale])
-def test_a_plural_needs_a_count(kind: Any) -> None:
+def test_plural_without_count_raises(kind: Any) -> None:
     found = kind("en_US", {} if kind is CSVLocale else gettext.NullTranslations())
     with pytest.raises(AssertionError, match="needs a count"):
         found.translate("horse", "horses")
 
 
-def test_a_locale_of_ones_own_has_to_translate() -> None:
+def test_custom_locale_must_define_translate() -> None:
     class Bare(Locale):
         def __init__(self) -> None:
             pass
@@ -200,12 +200,12 @@ def test_a_locale_of_ones_own_has_to_translate() -> None:
         (("_", "-", "__"), "en_US"),
     ],
 )
-def test_the_closest(codes: Any, expected: Any, tmp_path: Path) -> None:
+def test_closest_locale(codes: Any, expected: Any, tmp_path: Path) -> None:
     csv_files(tmp_path, {"de.csv": "", "pt_BR.csv": ""})
     assert locale.get(*codes).code == expected
 
 
-def test_the_default_locale(tmp_path: Path) -> None:
+def test_default_locale(tmp_path: Path) -> None:
     csv_files(tmp_path, {"de.csv": ""})
     locale.set_default_locale("fr")
     assert set(locale.get_supported_locales()) == {"de", "fr"}
@@ -293,13 +293,13 @@ def test_dates(ago: Any, arguments: Any, expected: Any, noon: Any) -> None:
         ({"days": 5}, "March 10 at 6:30 am"),
     ],
 )
-def test_dates_of_another_time_zone(ago: Any, expected: Any, noon: Any) -> None:
+def test_dates_in_other_time_zone(ago: Any, expected: Any, noon: Any) -> None:
     zone = datetime.timezone(datetime.timedelta(hours=-6))
     date = (NOW - datetime.timedelta(**ago)).astimezone(zone)
     assert Locale.get("en_US").format_date(date) == expected
 
 
-def test_dates_of_other_languages(noon: Any) -> None:
+def test_dates_in_other_languages(noon: Any) -> None:
     date = NOW - datetime.timedelta(days=5)
     assert CSVLocale("de", {}).format_date(date) == "March 10 at 12:30"
     assert CSVLocale("zh_CN", {}).format_date(date) == "March 10 at 下午12:30"
@@ -342,7 +342,7 @@ def test_numbers() -> None:
     assert CSVLocale("de", {}).friendly_number(1000) == "1000"
 
 
-def test_deleted_cache_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deleted_cache_is_recreated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "fr_FR.csv").write_text('"school","école"\n')
     monkeypatch.setattr(Locale, "_cache", {})
     monkeypatch.delattr(Locale, "_cache")

@@ -36,7 +36,7 @@ def formatter():
 PREFIX = "[I 200913 12:26:40 module:12] "
 
 
-def test_the_loggers():
+def test_loggers():
     names = [each.name for each in (log.access_log, log.app_log, log.gen_log)]
     assert names == ["tornado.access", "tornado.application", "tornado.general"]
 
@@ -56,14 +56,14 @@ def test_lines(formatter, message, args, expected):
     assert formatter.format(record(message, *args)) == PREFIX + expected
 
 
-def test_messages_that_are_bytes(formatter):
+def test_bytes_messages(formatter):
     made = record("")
     for message, expected in ((b"\xc3\xa9", "é"), (b"\xe9", "b'\\xe9'")):
         made.getMessage = lambda message=message: message
         assert formatter.format(made) == PREFIX + expected
 
 
-def test_a_message_that_cannot_be_formatted(formatter):
+def test_message_that_cannot_be_formatted(formatter):
     text = formatter.format(record("%d", "x"))
     assert text.startswith(PREFIX + "Bad message (TypeError(")
     assert "'msg': '%d'" in text
@@ -90,7 +90,7 @@ def test_colors_by_level(formatter):
     assert formatter.format(record("x")) == PREFIX + "x"
 
 
-def test_the_time_is_formatted_once_a_second(formatter, monkeypatch):
+def test_time_is_formatted_once_per_second(formatter, monkeypatch):
     calls = []
     strftime = time.strftime
     monkeypatch.setattr(time, "strftime", lambda *args: calls.append(args) or strftime(*args))
@@ -129,7 +129,7 @@ def test_colors_of_the_terminal(monkeypatch):
     assert (formatter._colors, formatter._normal) == ({logging.INFO: "color2"}, "normal")
 
 
-def test_a_terminal_without_colors(monkeypatch):
+def test_terminal_without_colors(monkeypatch):
     curses = SimpleNamespace(setupterm=lambda: None, tigetnum=lambda name: -1)
     assert terminal(monkeypatch, curses)._colors == {}
 
@@ -150,7 +150,7 @@ def test_colors_of_colorama(monkeypatch):
     assert formatter._colors == {logging.INFO: "\x1b[2;32m"}
 
 
-def test_no_terminal_at_all(monkeypatch):
+def test_output_is_not_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     assert not log._stderr_supports_color()
     assert log._optional("no_such_module_anywhere") is None
@@ -185,7 +185,7 @@ def test_standard_error_by_default(options, logger):
     assert isinstance(logger.handlers[0].formatter, LogFormatter)
 
 
-def test_not_where_there_is_a_handler(options, logger):
+def test_no_handler_is_added_if_logger_has_one(options, logger):
     logger.addHandler(logging.NullHandler())
     enable_pretty_logging(options, logger)
     assert kinds(logger) == [logging.NullHandler]
@@ -195,13 +195,13 @@ def test_not_where_there_is_a_handler(options, logger):
 
 
 @pytest.mark.parametrize("level", ["none", "None", None])
-def test_nothing_at_all(options, logger, level):
+def test_logging_none_changes_nothing(options, logger, level):
     options.logging = level
     enable_pretty_logging(options, logger)
     assert (kinds(logger), logger.level) == ([], 0)
 
 
-def test_a_level_that_does_not_exist(options, logger):
+def test_unknown_level(options, logger):
     options.logging = "loud"
     with pytest.raises(ValueError, match="debug, info, warning, error or none, got 'loud'"):
         enable_pretty_logging(options, logger)
@@ -230,21 +230,21 @@ def test_files_rotated_by_time(options, logger, tmp_path):
     assert logger.handlers[0].interval == 7200
 
 
-def test_files_rotated_by_something_else(options, logger, tmp_path):
+def test_unknown_rotation_mode(options, logger, tmp_path):
     options.log_file_prefix = str(tmp_path / "log")
     options.log_rotate_mode = "phase of the moon"
     with pytest.raises(ValueError, match="phase of the moon"):
         enable_pretty_logging(options, logger)
 
 
-def test_parsing_turns_it_on(options, monkeypatch):
+def test_parse_command_line_enables_pretty_logging(options, monkeypatch):
     root = logging.Logger("root of this test")  # noqa: LOG001 - not the real root logger
     monkeypatch.setattr(logging, "getLogger", lambda: root)
     options.parse_command_line(["program", "--logging=debug"])
     assert root.level == logging.DEBUG
 
 
-def test_the_global_options_are_the_default(logger, monkeypatch):
+def test_global_options_are_the_default(logger, monkeypatch):
     from tornado.options import options
 
     with pytest.raises(Exception, match="already defined"):
@@ -257,7 +257,7 @@ def test_the_global_options_are_the_default(logger, monkeypatch):
 # The access log
 
 
-class Kept(logging.Handler):
+class RecordingHandler(logging.Handler):
     """A handler that stores records."""
 
     def __init__(self) -> None:
@@ -269,8 +269,8 @@ class Kept(logging.Handler):
 
 
 @pytest.fixture
-def kept():
-    handler, logger = Kept(), log.access_log
+def access_records():
+    handler, logger = RecordingHandler(), log.access_log
     level, propagate = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -297,18 +297,18 @@ def same_fields(ours, theirs):
 
 
 @pytest.mark.parametrize("level", [logging.INFO, logging.WARNING, logging.ERROR])
-def test_an_access_line_has_the_fields_of_any_record(kept, level, expect_log):
+def test_access_record_has_the_same_fields_as_other_records(access_records, level, expect_log):
     with expect_log("tornado.access", "^200 GET", required=level > logging.INFO):
-        compare_access_lines(kept, level)
+        compare_access_lines(access_records, level)
 
 
-def compare_access_lines(kept, level):
+def compare_access_lines(access_records, level):
     for _ in range(2):  # without and with the cached fields
         before = time.time()
         log.log_access(level, SUMMARY, 200, "GET / (::1)", 1.25)
         after = time.time()
         log.access_log.log(level, SUMMARY, 200, "GET / (::1)", 1.25)
-        ours, theirs = kept[-2:]
+        ours, theirs = access_records[-2:]
         assert same_fields(ours, theirs)
         assert type(ours) is logging.LogRecord
         assert (ours.module, ours.funcName, ours.levelname) == ("log", "log_access", theirs.levelname)
@@ -318,17 +318,17 @@ def compare_access_lines(kept, level):
         assert 0 <= ours.relativeCreated <= theirs.relativeCreated + 1
 
 
-def test_access_lines_do_not_share_their_fields(kept):
+def test_access_records_do_not_share_fields(access_records):
     for number in range(2):
         log.log_access(logging.INFO, "%d", number)
-        kept[-1].added = number
+        access_records[-1].added = number
     log.log_access(logging.INFO, "%d", 2)
-    assert [record.getMessage() for record in kept] == ["0", "1", "2"]
-    assert [record.added for record in kept[:2]] == [0, 1]
-    assert not hasattr(kept[2], "added")
+    assert [record.getMessage() for record in access_records] == ["0", "1", "2"]
+    assert [record.added for record in access_records[:2]] == [0, 1]
+    assert not hasattr(access_records[2], "added")
 
 
-def test_access_lines_pass_the_filters_of_the_logger(kept):
+def test_filters_of_the_logger_apply_to_access_records(access_records):
     def refuse(record):
         return record.args != ("hidden",)
 
@@ -338,10 +338,10 @@ def test_access_lines_pass_the_filters_of_the_logger(kept):
         log.log_access(logging.INFO, "%s", "shown")
     finally:
         log.access_log.removeFilter(refuse)
-    assert [record.getMessage() for record in kept] == ["shown"]
+    assert [record.getMessage() for record in access_records] == ["shown"]
 
 
-def test_a_record_factory_makes_access_lines_too(kept):
+def test_record_factory_is_used_for_access_records(access_records):
     class Record(logging.LogRecord):
         pass
 
@@ -351,22 +351,22 @@ def test_a_record_factory_makes_access_lines_too(kept):
         log.log_access(logging.INFO, "%s", "line")
     finally:
         logging.setLogRecordFactory(factory)
-    (record,) = kept
+    (record,) = access_records
     assert (type(record), record.getMessage()) == (Record, "line")
     assert (record.filename, record.funcName) == (
         "test_log.py",
-        "test_a_record_factory_makes_access_lines_too",
+        "test_record_factory_is_used_for_access_records",
     )
 
 
-def test_a_logger_of_a_class_of_its_own_makes_its_own_records(monkeypatch):
+def test_custom_logger_class_creates_access_records(monkeypatch):
     class Logger(logging.Logger):
         def makeRecord(self, *args, **kwargs):
             made = super().makeRecord(*args, **kwargs)
             made.by = "Logger"
             return made
 
-    logger, handler = Logger("access"), Kept()
+    logger, handler = Logger("access"), RecordingHandler()
     logger.addHandler(handler)
     monkeypatch.setattr(log, "access_log", logger)
     log.log_access(logging.INFO, "%s", "line")
@@ -374,28 +374,28 @@ def test_a_logger_of_a_class_of_its_own_makes_its_own_records(monkeypatch):
     assert (record.by, record.getMessage()) == ("Logger", "line")
 
 
-def test_access_lines_name_the_thread_they_come_from(kept):
+def test_access_record_contains_thread(access_records):
     for name in ("first", "second"):  # one after the other, so the thread ID may be reused
         thread = threading.Thread(target=log.log_access, args=(logging.INFO, "%s", name), name=name)
         thread.start()
         thread.join()
-        assert (kept[-1].threadName, kept[-1].thread) == (name, thread.ident)
+        assert (access_records[-1].threadName, access_records[-1].thread) == (name, thread.ident)
     log.log_access(logging.INFO, "here")
-    assert (kept[-1].threadName, kept[-1].thread) == (
+    assert (access_records[-1].threadName, access_records[-1].thread) == (
         threading.current_thread().name,
         threading.get_ident(),
     )
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
-def test_access_lines_name_the_process_they_come_from(kept):
+def test_access_record_contains_process(access_records):
     log.log_access(logging.INFO, "parent")
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             log.log_access(logging.INFO, "child")
-            os.write(writer, b"%d %d" % (kept[-1].process, os.getpid()))
+            os.write(writer, b"%d %d" % (access_records[-1].process, os.getpid()))
         finally:
             os._exit(0)
     os.close(writer)
@@ -403,10 +403,10 @@ def test_access_lines_name_the_process_they_come_from(kept):
         named, real = answer.read().split()
     os.waitpid(child, 0)
     assert named == real == b"%d" % child
-    assert kept[-1].process == os.getpid()
+    assert access_records[-1].process == os.getpid()
 
 
-def test_access_lines_name_their_task_where_records_do(kept, monkeypatch):
+def test_access_record_contains_task_name(access_records, monkeypatch):
     monkeypatch.setattr(log, "_RECORDS_NAME_TASKS", True)
 
     async def run():
@@ -421,7 +421,7 @@ def test_access_lines_name_their_task_where_records_do(kept, monkeypatch):
     log.log_access(logging.INFO, "outside")
     monkeypatch.setattr(logging, "logAsyncioTasks", False, raising=False)
     log.log_access(logging.INFO, "not wanted")
-    assert [record.taskName for record in kept] == ["the task", None, None, None]
+    assert [record.taskName for record in access_records] == ["the task", None, None, None]
 
 
 def test_control_characters_are_escaped():
@@ -429,6 +429,6 @@ def test_control_characters_are_escaped():
     assert escape_controls(text) == "a\\x00\\x1b[2J\\x7f\\x85\\x9b2J\xa0\\x0a\té"
 
 
-def test_c1_controls_do_not_reach_a_terminal(formatter):
+def test_formatter_escapes_c1_controls(formatter):
     line = formatter.format(record("GET /%s", "\x9b31m\x85é"))
     assert line.endswith("GET /\\x9b31m\\x85é")

@@ -13,7 +13,7 @@ from tornado._log_rate_limit import LogRateLimit
 
 
 @pytest.fixture
-def throttle(
+def rate_limit(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> LogRateLimit:
     monkeypatch.setattr(_log_rate_limit.time, "monotonic", clock)
@@ -21,28 +21,26 @@ def throttle(
     return LogRateLimit(logging.getLogger("tornado.general"))
 
 
-def test_one_line_a_second_and_how_many_there_were(
-    throttle: LogRateLimit, clock: FakeClock, caplog: pytest.LogCaptureFixture
+def test_one_line_per_second_with_count_of_suppressed_lines(
+    rate_limit: LogRateLimit, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(5):
-        throttle.log("kind", logging.INFO, "closed %s", number)
+        rate_limit.log("kind", logging.INFO, "closed %s", number)
     clock.advance(0.9)
-    throttle.log("kind", logging.INFO, "closed %s", 5)
+    rate_limit.log("kind", logging.INFO, "closed %s", 5)
     clock.advance(0.2)
-    throttle.log("kind", logging.INFO, "closed %s", 6)
+    rate_limit.log("kind", logging.INFO, "closed %s", 6)
     clock.advance(2)
-    throttle.log("kind", logging.INFO, "closed %s", 7)
+    rate_limit.log("kind", logging.INFO, "closed %s", 7)
     assert caplog.messages == ["closed 0", "closed 6 (and 5 more since the last such line)", "closed 7"]
 
 
-def test_some_lines_a_second(
-    clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_burst(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(_log_rate_limit.time, "monotonic", clock)
     caplog.set_level(logging.INFO, "tornado.general")
-    throttle = LogRateLimit(logging.getLogger("tornado.general"), burst=2)
+    rate_limit = LogRateLimit(logging.getLogger("tornado.general"), burst=2)
     for number in range(8):
-        throttle.log("kind", logging.INFO, "closed %s", number)
+        rate_limit.log("kind", logging.INFO, "closed %s", number)
         clock.advance(0.25)
     assert caplog.messages == [
         "closed 0",
@@ -52,25 +50,25 @@ def test_some_lines_a_second(
     ]
 
 
-def test_kinds_do_not_hold_each_other_back(throttle: LogRateLimit, caplog: pytest.LogCaptureFixture) -> None:
+def test_kinds_have_separate_limits(rate_limit: LogRateLimit, caplog: pytest.LogCaptureFixture) -> None:
     for kind in ("a", "b", "a"):
-        throttle.log(kind, logging.INFO, kind)
+        rate_limit.log(kind, logging.INFO, kind)
     assert caplog.messages == ["a", "b"]
 
 
-def test_what_nobody_wants_costs_no_turn(
-    throttle: LogRateLimit, clock: FakeClock, caplog: pytest.LogCaptureFixture
+def test_disabled_level_does_not_count(
+    rate_limit: LogRateLimit, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    throttle.log("kind", logging.DEBUG, "no")
-    throttle.log("kind", logging.INFO, "yes")
+    rate_limit.log("kind", logging.DEBUG, "no")
+    rate_limit.log("kind", logging.INFO, "yes")
     assert caplog.messages == ["yes"]
 
 
 def test_admitted_lines_are_counted(monkeypatch):
     clock = SimpleNamespace(monotonic=lambda: 0.0)
     monkeypatch.setattr(_log_rate_limit, "time", clock)
-    throttle = _log_rate_limit.LogRateLimit(logging.getLogger("tornado.general"), burst=2)
-    assert [throttle.admit("a") for _ in range(5)] == [0, 0, None, None, None]
-    assert throttle.admit("b") == 0
+    rate_limit = _log_rate_limit.LogRateLimit(logging.getLogger("tornado.general"), burst=2)
+    assert [rate_limit.admit("a") for _ in range(5)] == [0, 0, None, None, None]
+    assert rate_limit.admit("b") == 0
     clock.monotonic = lambda: 2.0
-    assert [throttle.admit("a"), throttle.admit("a"), throttle.admit("a")] == [3, 0, None]
+    assert [rate_limit.admit("a"), rate_limit.admit("a"), rate_limit.admit("a")] == [3, 0, None]

@@ -89,7 +89,7 @@ def test_bad_values(options, argument, message):
         parse(options, argument)
 
 
-def test_bad_numbers_are_value_errors_too(options):
+def test_invalid_number_is_also_a_value_error(options):
     with pytest.raises(ValueError):
         parse(options, "--port=x")
 
@@ -109,14 +109,14 @@ def test_unknown_options(options, argument, message, capsys):
     assert "--port" in capsys.readouterr().err
 
 
-def test_where_options_end(options):
+def test_end_of_options(options):
     assert parse(options, "--port=1", "file", "--port=2") == ["file", "--port=2"]
     assert options.port == 1
     assert parse(options, "--", "--port=2") == ["--port=2"]
     assert parse(options) == []
 
 
-def test_the_arguments_of_the_program(options, monkeypatch):
+def test_default_arguments_are_sys_argv(options, monkeypatch):
     monkeypatch.setattr("sys.argv", ["program", "--port=5", "x"])
     assert options.parse_command_line() == ["x"]
     assert options.port == 5
@@ -139,7 +139,7 @@ def test_attributes_and_items(options):
 @pytest.mark.parametrize(
     ("name", "value"), [("port", "x"), ("ratio", 1), ("numbers", 5), ("numbers", ["x"]), ("host_name", 5)]
 )
-def test_values_of_the_wrong_type(options, name, value):
+def test_value_of_wrong_type_raises(options, name, value):
     before = options[name]
     with pytest.raises(Error, match=f"Option '{name}' takes a"):
         options[name] = value
@@ -167,13 +167,13 @@ def test_groups(options):
     assert options.group_dict("nothing") == {}
 
 
-def test_a_name_can_be_defined_once(options):
+def test_redefinition_raises(options):
     for name in ("host_name", "host-name"):
         with pytest.raises(Error, match=f"'host-name' already defined in {__file__}"):
             options.define(name)
 
 
-def test_types_come_from_defaults(options):
+def test_type_defaults_to_type_of_default(options):
     options.define("a", default=1.5)
     options.define("b", default=["x"], multiple=True)
     options.define("c")
@@ -243,13 +243,13 @@ def test_files_with_bad_values(options, tmp_path, text):
         parse_file(options, tmp_path, text)
 
 
-def test_files_with_errors_show_their_path(options, tmp_path):
+def test_error_in_file_shows_its_path(options, tmp_path):
     with pytest.raises(SyntaxError) as caught:
         parse_file(options, tmp_path, "port = ")
     assert caught.value.filename == str(tmp_path / "settings.py")
 
 
-def test_a_file_named_by_an_option(options, tmp_path):
+def test_config_file_named_by_option(options, tmp_path):
     options.define("config", callback=lambda path: options.parse_config_file(path, final=False))
     (tmp_path / "c").write_text("port = 5")
     parse(options, f"--config={tmp_path}/c", "--debug")
@@ -267,13 +267,13 @@ def test_mockable(options):
     with mock.patch.object(options.mockable(), "port", 7):
         assert options.port == 7
     assert options.port == 6
-    stand_in = options.mockable()
-    stand_in.port = 8
+    mockable = options.mockable()
+    mockable.port = 8
     with pytest.raises(ValueError, match="is already mocked"):
-        stand_in.port = 9
+        mockable.port = 9
 
 
-def test_the_module_works_on_the_global_parser(monkeypatch, tmp_path):
+def test_module_functions_use_global_parser(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "options", OptionParser())
     module.define("port", default=80)
     seen = []

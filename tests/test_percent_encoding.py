@@ -46,11 +46,11 @@ def test_any_bytes(data: bytes, unit: bytes) -> None:
 
 
 @pytest.mark.parametrize("unit", [b"%41", b"%", b"%z", b"%4", b"=%", b"=%41", b"\n%41", b"%%41"])
-def test_cost_is_in_proportion_to_the_size(unit: bytes) -> None:
+def test_cost_is_linear(unit: bytes) -> None:
     assert_linear(unquote_bytes, lambda size: unit * (size // len(unit)), 50_000)
 
 
-def test_many_equals_signs_are_not_doubled_for_a_few_escapes() -> None:
+def test_equals_signs_are_not_doubled_for_few_escapes() -> None:
     """Doubling them took half of the time for a form of 9 MB that consists of "=%"."""
     for data, expected in (
         (b"=%" * 10_000, b"=%" * 10_000),

@@ -22,14 +22,14 @@ LISTED = [
     and not name.endswith(".__main__")
 ]
 #: Public names that are not in ``__all__``, because importing them may cause a warning.
-LATE = {"tornado.platform.asyncio": ["AnyThreadEventLoopPolicy"]}
+NOT_IN_ALL = {"tornado.platform.asyncio": ["AnyThreadEventLoopPolicy"]}
 
 
 @pytest.mark.parametrize("name", LISTED)
 def test_modules_list_public_names_only(name):
     module = load(name)
     shown = [each for each in dir(module) if not (each.startswith("__") and each.endswith("__"))]
-    assert shown == sorted([*module.__all__, *LATE.get(name, ())])
+    assert shown == sorted([*module.__all__, *NOT_IN_ALL.get(name, ())])
 
 
 @pytest.mark.parametrize("name", ["tornado.locks", "tornado.websocket"])
@@ -38,7 +38,7 @@ def test_modules_are_described_by_help(name):
     assert f"{name} - " in text
 
 
-def test_names_that_are_not_listed_are_there():
+def test_unlisted_names_exist():
     import tornado.web
 
     assert "app_log" not in dir(tornado.web)
@@ -57,7 +57,7 @@ def test_package_is_described_by_help():
     assert "web (package)" in text
 
 
-def test_star_import_gives_the_modules():
+def test_star_import_imports_modules():
     program = "from tornado import *; print(web.Application.__module__, iostream.IOStream.__name__)"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
@@ -70,7 +70,7 @@ def test_star_import_gives_the_modules():
 
 
 @pytest.mark.parametrize("name", ["tornado.gen", "tornado.httpclient", "tornado.web", "tornado.websocket"])
-def test_star_import_of_a_module_gives_its_names(name):
+def test_star_import_of_module_imports_its_names(name):
     names: dict[str, object] = {}
     exec(f"from {name} import *", names)
     assert sorted(set(names) - {"__builtins__"}) == sorted(load(name).__all__)
@@ -83,7 +83,7 @@ def test_distribution_has_the_version_of_the_module():
     assert importlib.metadata.version("tornado") == tornado.waterspout_version
 
 
-def test_version_is_written_once():
+def test_version_is_defined_once():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert "version" not in settings["project"]
     assert settings["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "tornado.waterspout_version"}

@@ -49,12 +49,12 @@ class Target(Router):
         return f"<{self.name}>"
 
 
-class Nobody(Router):
+class NoMatchRouter(Router):
     def find_handler(self, request, **kwargs):
         return None
 
 
-def found(router, path="/", **kwargs):
+def target_name(router, path="/", **kwargs):
     """Return the name of the target for a path, or None."""
     delegate = router.find_handler(request(path, **kwargs))
     matched = router._match(request(path, **kwargs))
@@ -66,7 +66,7 @@ def found(router, path="/", **kwargs):
     return delegate[0]
 
 
-def table(*patterns):
+def router_of(*patterns):
     return RuleRouter([(pattern, Target(pattern)) for pattern in patterns])
 
 
@@ -95,7 +95,7 @@ def test_path_matches(pattern, path, expected):
     assert (matched and matched[1]) == expected
 
 
-def test_path_matches_with_names_for_some_groups():
+def test_path_matches_with_named_and_unnamed_groups():
     for error in (ValueError, AssertionError):
         with pytest.raises(error, match=r"'/\(\?P<a>x\)\(y\)\$' has both named and unnamed groups"):
             PathMatches("/(?P<a>x)(y)")
@@ -121,7 +121,7 @@ def test_path_reverse(pattern, arguments, path):
 
 
 @pytest.mark.parametrize("pattern", ["/a(?:b)", r"/\(c\)", r"/(a)/\d+"])
-def test_paths_that_cannot_be_reversed(pattern):
+def test_irreversible_patterns(pattern):
     with pytest.raises(ValueError, match="Cannot reverse url regex"):
         PathMatches(pattern).reverse("x")
     assert PathMatches(pattern)._find_groups() == (None, None)
@@ -138,7 +138,7 @@ def test_paths_that_cannot_be_reversed(pattern):
         ("/((a)|b)/c", "/%s/c", 1),
     ],
 )
-def test_what_a_route_is_named_by(pattern, template, count):
+def test_find_groups(pattern, template, count):
     assert PathMatches(pattern)._find_groups() == (template, count)
 
 
@@ -166,7 +166,7 @@ def test_default_host_matches():
     assert DefaultHostMatches(application, re.compile("other")).match(request()) is None
 
 
-def test_any_matches_and_the_base():
+def test_any_matches_and_base_class():
     assert AnyMatches().match(request()) == {}
     assert Matcher().reverse() is None
     with pytest.raises(NotImplementedError, match="Matcher must define match"):
@@ -211,19 +211,19 @@ def test_url_specs():
         ([(5, 1)], "the first item of the route (5, 1) must be a pattern or a Matcher"),
     ],
 )
-def test_wrong_tables(rules, message):
+def test_invalid_rules(rules, message):
     with pytest.raises(TypeError) as caught:
         RuleRouter(rules)
     assert message in str(caught.value)
 
 
-def test_patterns_that_do_not_compile():
+def test_invalid_pattern_raises():
     with pytest.raises(re.error, match=r"the pattern of the route \('/\(', 5\) does not compile: missing \)"):
         RuleRouter([("/(", 5)])
 
 
-def test_all_forms_of_entries():
-    class Mine:
+def test_all_forms_of_rules():
+    class CustomMatcher:
         def match(self, request):
             return {"mine": True} if request.path == "/mine" else None
 
@@ -233,31 +233,33 @@ def test_all_forms_of_entries():
             ("/b", Target("b"), {"k": 1}, "name"),
             ("/c", Target("c"), None),
             (re.compile("/d"), Target("d")),
-            (Mine(), Target("mine")),
+            (CustomMatcher(), Target("mine")),
             URLSpec("/e", Target("e")),
             Rule(HostMatches("f"), Target("f")),
         )
     )
-    assert [found(router, path) for path in ("/a", "/b", "/c", "/dd", "/mine", "/e", "/")] == [
+    assert [target_name(router, path) for path in ("/a", "/b", "/c", "/dd", "/mine", "/e", "/")] == [
         *("a", "b", "c", "d", "mine", "e", None),
     ]
-    assert found(router, host="f") == "f"
+    assert target_name(router, host="f") == "f"
     assert router.find_handler(request("/b")) == ("b", {"target_kwargs": {"k": 1}})
 
 
 # --- finding ---
 
 
-def test_the_first_match_wins():
-    router = table("/a", "/(.*)", "/b", "/a/(.)", "/a")
-    assert [found(router, path) for path in ("/a", "/b", "/a/x")] == ["/a", "/(.*)", "/(.*)"]
-    router = table("/a/b", "/a/(.*)", "/(.*)/b", "/.*", "/c")
+def test_first_match_wins():
+    router = router_of("/a", "/(.*)", "/b", "/a/(.)", "/a")
+    assert [target_name(router, path) for path in ("/a", "/b", "/a/x")] == ["/a", "/(.*)", "/(.*)"]
+    router = router_of("/a/b", "/a/(.*)", "/(.*)/b", "/.*", "/c")
     paths = ("/a/b", "/a/c", "/c/b", "/c", "x")
-    assert [found(router, path) for path in paths] == ["/a/b", "/a/(.*)", "/(.*)/b", "/.*", None]
+    assert [target_name(router, path) for path in paths] == ["/a/b", "/a/(.*)", "/(.*)/b", "/.*", None]
 
 
-def test_a_target_that_knows_nobody_lets_the_next_one_try():
-    router = RuleRouter([("/a", Nobody()), ("/a", 5), ("/(.*)", Nobody()), ("/a", Target("last"))])
+def test_target_without_delegate_is_skipped():
+    router = RuleRouter(
+        [("/a", NoMatchRouter()), ("/a", 5), ("/(.*)", NoMatchRouter()), ("/a", Target("last"))]
+    )
     assert router.find_handler(request("/a"))[0] == "last"
     assert router.find_handler(request("/b")) is None
 
@@ -293,7 +295,7 @@ PATHS = st.text("/ab.(|", max_size=6)
     st.lists(PATHS, max_size=8),
     st.booleans(),
 )
-def test_the_table_finds_what_asking_everybody_finds(patterns, paths, compiled):
+def test_index_agrees_with_calling_every_matcher(patterns, paths, compiled):
     rules = []
     for pattern in patterns:
         try:
@@ -309,9 +311,9 @@ def test_the_table_finds_what_asking_everybody_finds(patterns, paths, compiled):
     for path in [*paths, *patterns]:
         asked = request()
         asked.path = path
-        everybody = list(routing._ask_all(router.rules, asked))
-        assert list(router._matches(asked)) == everybody
-        assert router._match(asked) == (everybody[0] if everybody else None)
+        expected_matches = list(routing._ask_all(router.rules, asked))
+        assert list(router._matches(asked)) == expected_matches
+        assert router._match(asked) == (expected_matches[0] if expected_matches else None)
 
 
 @pytest.mark.parametrize("kept", [True, False])
@@ -334,25 +336,25 @@ def test_the_table_finds_what_asking_everybody_finds(patterns, paths, compiled):
         (lambda rules, new: setattr(rules[0], "target", Target("other")), "other"),
     ],
 )
-def test_changes_count_from_the_next_request(change, expected, kept):
+def test_change_of_rules_takes_effect_with_next_request(change, expected, kept):
     router = RuleRouter([("/a", Target("old"))])
     if not kept:
         router.rules = list(router.rules)  # a plain list, which does not count its changes
-    assert found(router, "/a") == "old"
+    assert target_name(router, "/a") == "old"
     change(router.rules, Rule(PathMatches("/a"), Target("new")))
-    assert found(router, "/a") == expected
+    assert target_name(router, "/a") == expected
 
 
-def test_a_replaced_list_counts():
-    router = table("/a")
-    assert found(router, "/a") == "/a"
-    router.rules = table("/b").rules
-    assert (found(router, "/a"), found(router, "/b")) == (None, "/b")
+def test_replaced_list_takes_effect():
+    router = router_of("/a")
+    assert target_name(router, "/a") == "/a"
+    router.rules = router_of("/b").rules
+    assert (target_name(router, "/a"), target_name(router, "/b")) == (None, "/b")
     router.rules = []
-    assert found(router, "/b") is None
+    assert target_name(router, "/b") is None
 
 
-def test_matchers_of_ones_own_are_asked_in_their_turn(monkeypatch):
+def test_custom_matchers_are_called_in_order(monkeypatch):
     class Shouting(PathMatches):
         def match(self, request):
             params = super().match(request)
@@ -372,29 +374,29 @@ def test_matchers_of_ones_own_are_asked_in_their_turn(monkeypatch):
             ("/x", Target("x")),
         ]
     )
-    assert found(router, "/first") == "first"
+    assert target_name(router, "/first") == "first"
     assert asked == []
     assert router._match(request("/x"))[1] == {"shouted": True}
     assert asked == ["/x"]
     monkeypatch.setattr(router.rules[0].matcher, "match", lambda request: None, raising=False)
     router.rules = list(router.rules)
-    assert found(router, "/first") == "s"
+    assert target_name(router, "/first") == "s"
 
 
 def test_path_matches_patched_on_the_class(monkeypatch):
-    router = table("/a", "/(.*)")
-    assert found(router, "/a") == "/a"
+    router = router_of("/a", "/(.*)")
+    assert target_name(router, "/a") == "/a"
     monkeypatch.setattr(PathMatches, "match", lambda self, request: {} if self.regex.groups else None)
-    assert found(router, "/a") == "/(.*)"
+    assert target_name(router, "/a") == "/(.*)"
     monkeypatch.undo()
-    assert found(router, "/a") == "/a"
+    assert target_name(router, "/a") == "/a"
 
 
 @pytest.mark.parametrize("pattern", ["/r{}/x", "/r{}/([0-9]+)", "/([^/]+)/r{}", "/api/(v1|v2)/r{}"])
-def test_many_rules_leave_few_candidates(pattern):
-    router = table(*(pattern.format(number) for number in range(1000)))
+def test_candidates_are_few_with_many_rules(pattern):
+    router = router_of(*(pattern.format(number) for number in range(1000)))
     path = re.sub(r"\(.*\)", "5" if "[0" in pattern else "v1", pattern.format(999))
-    assert found(router, path) == pattern.format(999)
+    assert target_name(router, path) == pattern.format(999)
     assert len(router._fresh_table().candidates(path)) <= 1
 
 
@@ -410,13 +412,13 @@ def test_reverse_url():
     assert list(router.named_rules) == ["a"]
 
 
-def test_a_name_given_twice(expect_log):
+def test_duplicate_name_is_logged(expect_log):
     with expect_log("tornado.application", "Multiple handlers named n; replacing previous value"):
         router = ReversibleRuleRouter([("/a", Target("a"), {}, "n"), ("/b", Target("b"), {}, "n")])
     assert router.reverse_url("n") == "/b"
 
 
-def test_what_subclasses_define():
+def test_subclass_hooks():
     with pytest.raises(NotImplementedError, match="Router must define find_handler"):
         Router().find_handler(request())
     with pytest.raises(NotImplementedError, match="ReversibleRouter must define reverse_url"):
@@ -470,7 +472,7 @@ def start(router):
     return router.start_request(None, connection), connection
 
 
-def test_a_router_gives_way_to_the_delegate_it_finds():
+def test_router_forwards_to_found_delegate():
     recording = Recording()
 
     class Server(HTTPServerConnectionDelegate):
@@ -486,7 +488,7 @@ def test_a_router_gives_way_to_the_delegate_it_finds():
     assert recording.seen == ["/a?b=1", b"x", "finish", "close"]
 
 
-def test_nobody_found():
+def test_not_found_response():
     delegate, connection = start(RuleRouter())
     delegate.headers_received(LINE, HEADERS)
     delegate.data_received(b"x")
@@ -495,7 +497,7 @@ def test_nobody_found():
     assert connection.written == [(404, "0"), "finish"]
 
 
-def test_functions_are_called_with_the_whole_request():
+def test_function_is_called_with_complete_request():
     calls = []
 
     def function(request, **kwargs):

@@ -59,7 +59,7 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
-def test_environment_is_made_once_and_announced(checkout):
+def test_environment_is_created_once_with_message(checkout):
     assert checkout.setup() == SLOW
     assert "venv --clear" in (checkout.folder / "asked").read_text()
     assert checkout.installed() == ["-e .[test,dev,speed]"]
@@ -68,7 +68,7 @@ def test_environment_is_made_once_and_announced(checkout):
     assert checkout.setup() == SLOW
 
 
-def test_requirements_file_limits_what_is_installed(checkout):
+def test_requirements_file_restricts_installation(checkout):
     for name in ("a", "b"):
         (checkout.folder / name).write_text("")
     assert checkout.setup("a") == SLOW

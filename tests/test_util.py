@@ -70,14 +70,14 @@ def unconfigured():
     Shape._restore_configuration(saved)
 
 
-def test_the_default_is_made():
+def test_default_implementation():
     made = Shape(size=5)
     assert type(made) is Circle
     assert made.size == 5
 
 
 @pytest.mark.parametrize("impl", [Square, f"{__name__}.Square"])
-def test_the_configured_one_is_made(impl, monkeypatch):
+def test_configured_implementation(impl, monkeypatch):
     monkeypatch.setitem(sys.modules, __name__, sys.modules[Square.__module__])
     Shape.configure(impl, color="red")
     made = Shape(size=3)
@@ -87,26 +87,26 @@ def test_the_configured_one_is_made(impl, monkeypatch):
     assert Shape.configured_class() is Square
 
 
-def test_settings_without_a_class_hold_for_the_default():
+def test_arguments_without_class_apply_to_default():
     Shape.configure(None, size=9)
     assert Shape().size == 9
     assert Circle().size == 1
 
 
-def test_a_family_inside_the_family():
+def test_nested_interface():
     Shape.configure(Polygon, size=4)
     made = Shape()
     assert (type(made), made.size) == (Hexagon, 4)
 
 
-def test_a_class_outside_of_the_family_is_refused():
+def test_class_that_is_not_a_subclass_is_rejected():
     with pytest.raises(ValueError, match="not a subclass"):
         Shape.configure(ObjectDict)
     with pytest.raises(ImportError):
         Shape.configure("nowhere.to.be.found")
 
 
-def test_the_interface_has_to_be_defined():
+def test_missing_configurable_methods_raise():
     with pytest.raises(NotImplementedError, match="configurable_base"):
         Configurable()
     with pytest.raises(NotImplementedError, match="configurable_default"):
@@ -137,18 +137,18 @@ def test_gzip_of_several_members(step, max_length):
 
 @pytest.mark.parametrize("step", [1, 10**6])
 @pytest.mark.parametrize("tail", [b"\0\0\0", b"garbage", b"\x1f\x1f"])
-def test_gzip_with_something_behind_it(tail, step):
+def test_gzip_with_trailing_data(tail, step):
     with pytest.raises(zlib.error, match="1f 8b"):
         unzip(gzip.compress(b"hello") + tail, step)
 
 
 @pytest.mark.parametrize("data", [b"plain text", zlib.compress(b"zlib")])
-def test_what_is_not_gzip(data):
+def test_input_that_is_not_gzip(data):
     with pytest.raises(zlib.error):
         unzip(data, 10**6)
 
 
-def test_gzip_cut_short():
+def test_truncated_gzip():
     whole = gzip.compress(b"hello")
     for end in range(1, len(whole)):
         with pytest.raises(zlib.error, match="truncated"):
@@ -160,7 +160,7 @@ def test_gzip_with_a_wrong_checksum():
         unzip(gzip.compress(b"hello")[:-8] + b"\0" * 8, 10**6)
 
 
-def test_gzip_flush_before_everything_was_passed():
+def test_gzip_flush_with_unconsumed_input():
     decompressor = GzipDecompressor()
     decompressor.decompress(gzip.compress(b"\0" * 10**6), 10)
     with pytest.raises(ValueError, match="bytes in unconsumed_tail"):
@@ -173,7 +173,7 @@ def test_gzip_many_tiny_members_are_linear():
     assert GzipDecompressor().decompress(data, 10) == b""
 
 
-def test_gzip_without_a_bound_is_deprecated():
+def test_gzip_without_max_length_is_deprecated():
     with pytest.warns(DeprecationWarning, match="max_length"):
         assert GzipDecompressor().decompress(gzip.compress(b"a") + gzip.compress(b"b")) == b"ab"
 
@@ -194,7 +194,7 @@ def test_import_object():
         util.import_object("tornado.escape.nothing")
 
 
-def test_exec_in_ignores_our_future_imports():
+def test_exec_in_ignores_future_imports_of_the_module():
     names: dict = {}
     util.exec_in("def f(x: 1): pass", names)
     assert names["f"].__annotations__ == {"x": 1}
@@ -252,7 +252,7 @@ def test_arg_replacer(args, kwargs, old, new_args, new_kwargs):
     assert replacer.replace("new", args, kwargs) == (old, new_args, new_kwargs)
 
 
-def test_arg_replacer_by_name_only():
+def test_arg_replacer_with_keyword_only_argument():
     replacer = ArgReplacer(function, "z")
     assert replacer.arg_pos is None
     assert replacer.replace(1, (2, 3), {}) == (None, (2, 3), {"z": 1})
@@ -284,7 +284,7 @@ def test_websocket_mask(size):
     assert util._websocket_mask(mask, data) == expected
 
 
-def test_timeout_error_is_the_builtin_one():
+def test_timeout_error_is_the_builtin():
     assert util.TimeoutError is TimeoutError
     with warnings.catch_warnings():
         assert (util.unicode_type, util.basestring_type, util.bytes_type) == (str, str, bytes)

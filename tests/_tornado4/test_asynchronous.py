@@ -18,7 +18,7 @@ def asynchronous(method):
     return web.asynchronous(method)
 
 
-async def test_a_response_is_finished_when_the_handler_says_so():
+async def test_response_is_finished_by_finish():
     with pytest.warns(
         DeprecationWarning,
         match="web.asynchronous is in the deprecated style of Tornado 4; write the method as async",
@@ -38,14 +38,14 @@ async def test_a_response_is_finished_when_the_handler_says_so():
     assert (response.code, response.body) == (200, b"later")
 
 
-async def test_a_response_finished_at_once():
+async def test_response_finished_in_the_method():
     def get(self):
         self.finish("at once")
 
     assert (await ask(handler_of(get=asynchronous(get)))).body == b"at once"
 
 
-async def test_over_a_coroutine_it_changes_nothing():
+async def test_decorator_has_no_effect_on_coroutine():
     @gen.coroutine
     def get(self):
         yield gen.moment
@@ -59,7 +59,7 @@ async def test_over_a_coroutine_it_changes_nothing():
     assert (await ask(handler_of(get=asynchronous(native)))).body == b"native"
 
 
-async def test_over_an_engine():
+async def test_asynchronous_with_gen_engine():
     @gen.engine
     def get(self, name):
         found = yield gen.Task(lambda callback: IOLoop.current().add_callback(callback, name))
@@ -120,14 +120,14 @@ def fail(self):
         in_a_coroutine_of_a_callback,
     ],
 )
-async def test_an_exception_is_the_requests_error(get, expect_log):
+async def test_exception_is_handled_as_error_of_the_request(get, expect_log):
     with expect_log("tornado.application", "Uncaught exception GET /place") as expected:
         response = await ask(handler_of(get=asynchronous(get)), path="/place")
     assert response.code == 500
     assert isinstance(raised(expected), ZeroDivisionError)
 
 
-async def test_an_http_error_of_a_callback():
+async def test_http_error_in_callback_sets_status():
     def get(self):
         def refuse():
             raise web.HTTPError(403)
@@ -137,7 +137,7 @@ async def test_an_http_error_of_a_callback():
     assert (await ask(handler_of(get=asynchronous(get)))).code == 403
 
 
-async def test_an_exception_after_the_response_is_logged(expect_log):
+async def test_exception_after_response_is_logged(expect_log):
     def get(self):
         IOLoop.current().add_callback(fail, self)
         self.finish("whole")
@@ -147,7 +147,7 @@ async def test_an_exception_after_the_response_is_logged(expect_log):
     assert (response.code, response.body) == (200, b"whole")
 
 
-async def test_each_request_gets_its_own_errors(expect_log):
+async def test_exceptions_of_concurrent_requests_are_separate(expect_log):
     def get(self, name):
         def on_time():
             if name == "bad":
@@ -163,7 +163,7 @@ async def test_each_request_gets_its_own_errors(expect_log):
     assert len(expected.records) == 2
 
 
-async def test_one_connection_carries_such_responses():
+async def test_connection_is_reused_for_further_responses():
     def get(self):
         IOLoop.current().add_callback(self.finish, "again")
 
@@ -176,7 +176,7 @@ async def test_one_connection_carries_such_responses():
 # -- flush
 
 
-async def test_flush_calls_back():
+async def test_flush_calls_callback():
     def get(self):
         self.write("first ")
         self.flush(callback=self.on_flushed)
@@ -211,7 +211,7 @@ class Echo(web.RequestHandler):
         self.write("body")
 
 
-class Waiting:
+class ResponseCallback:
     """A callback that stores the response in a Future."""
 
     def __init__(self):
@@ -228,9 +228,9 @@ def target():
 
 @pytest.mark.parametrize("place", ["keyword", "old"])
 @pytest.mark.parametrize("as_request", [False, True])
-async def test_fetch_calls_back(target, place, as_request):
+async def test_fetch_calls_callback(target, place, as_request):
     async with serving(target) as server:
-        client, got = AsyncHTTPClient(), Waiting()
+        client, got = AsyncHTTPClient(), ResponseCallback()
         url = f"http://127.0.0.1:{server.port}/200"
         request = HTTPRequest(url) if as_request else url
         with pytest.warns(DeprecationWarning, match=r"AsyncHTTPClient.fetch\(callback=...\)") as caught:
@@ -242,27 +242,27 @@ async def test_fetch_calls_back(target, place, as_request):
         client.close()
 
 
-async def test_a_callback_gets_responses_of_any_status(target):
+async def test_callback_receives_error_responses(target):
     async with serving(target) as server:
-        client, got = AsyncHTTPClient(), Waiting()
+        client, got = AsyncHTTPClient(), ResponseCallback()
         future = client.fetch(f"http://127.0.0.1:{server.port}/404", got, method="GET")
         response = await got.future
         assert (response.code, response.body) == (404, b"body")
         assert isinstance(response.error, HTTPClientError)
         with pytest.raises(HTTPClientError):
             await future
-        got = Waiting()
+        got = ResponseCallback()
         future = client.fetch(f"http://127.0.0.1:{server.port}/404", callback=got, raise_error=False)
         assert await future is await got.future
         client.close()
 
 
-async def test_a_callback_gets_a_response_where_there_is_none():
+async def test_callback_receives_599_response_without_connection():
     from tornado.testing import bind_unused_port
 
     sock, port = bind_unused_port()
     sock.close()
-    client, got = AsyncHTTPClient(), Waiting()
+    client, got = AsyncHTTPClient(), ResponseCallback()
     client.fetch(f"http://127.0.0.1:{port}/", got)
     response = await got.future
     assert response.code == 599
@@ -272,7 +272,7 @@ async def test_a_callback_gets_a_response_where_there_is_none():
     client.close()
 
 
-async def test_fetch_without_a_callback_is_no_use_of_it(target):
+async def test_fetch_with_callback_none_does_not_warn(target):
     async with serving(target) as server:
         client = AsyncHTTPClient()
         url = f"http://127.0.0.1:{server.port}/200"
@@ -280,16 +280,16 @@ async def test_fetch_without_a_callback_is_no_use_of_it(target):
         client.close()
 
 
-async def test_a_cancelled_fetch_does_not_call_back(target):
+async def test_cancelled_fetch_does_not_call_callback(target):
     async with serving(target) as server:
-        client, got = AsyncHTTPClient(), Waiting()
+        client, got = AsyncHTTPClient(), ResponseCallback()
         client.fetch(f"http://127.0.0.1:{server.port}/200", got).cancel()
         await client.fetch(f"http://127.0.0.1:{server.port}/200")
         assert not got.future.done()
         client.close()
 
 
-async def test_tasks_of_fetches(target):
+async def test_gen_task_of_fetch(target):
     async with serving(target) as server:
         client = AsyncHTTPClient()
 
@@ -301,7 +301,7 @@ async def test_tasks_of_fetches(target):
         client.close()
 
 
-async def test_an_exception_in_the_callback_of_a_fetch_is_the_requests_error(target, expect_log):
+async def test_exception_in_fetch_callback_is_handled_as_error_of_the_request(target, expect_log):
     async with serving(target) as server:
         url = f"http://127.0.0.1:{server.port}/200"
 

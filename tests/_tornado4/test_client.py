@@ -19,7 +19,7 @@ class Hello(RequestHandler):
 
 @pytest.mark.parametrize("name", ["streaming_callback", "header_callback"])
 @pytest.mark.parametrize("whole", [False, True])
-async def test_exception_of_a_callback_goes_to_the_handler(name: str, whole: bool) -> None:
+async def test_callback_exception_is_passed_to_exception_handler(name: str, whole: bool) -> None:
     seen, calls = [], []
 
     def fail(received: object) -> None:

@@ -21,19 +21,19 @@ from tornado.tcpserver import TCPServer
 from tornado.web import Application
 
 
-def test_it_points_at_the_caller():
+def test_warning_names_line_of_caller():
     with pytest.warns(DeprecationWarning, match="old is in the deprecated style of Tornado 4; new") as caught:
         deprecated("old", "new")
     assert caught[0].filename == __file__
 
 
-async def test_it_points_at_the_program_through_our_own_layers():
+async def test_warning_skips_frames_of_the_package():
     with pytest.warns(DeprecationWarning, match="io_loop argument of HTTPServer") as caught:
         Application().listen(0, "127.0.0.1", io_loop=IOLoop.current()).stop()
     assert [each.filename for each in caught] == [__file__]
 
 
-async def test_once_a_line():
+async def test_warning_is_shown_once_per_line():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         for _ in range(3):
@@ -42,7 +42,7 @@ async def test_once_a_line():
     assert len(caught) == 2
 
 
-def test_looking_for_a_name_is_no_use_of_it():
+def test_attribute_access_does_not_warn():
     from tornado import concurrent, web
 
     assert hasattr(web, "asynchronous")
@@ -56,7 +56,7 @@ def test_looking_for_a_name_is_no_use_of_it():
             _ = module.nothing
 
 
-def test_a_program_without_it_loads_none_of_it():
+def test_current_api_does_not_import_tornado4_modules():
     program = """
 import sys, tornado.web, tornado.gen, tornado.httpserver, tornado.httpclient, tornado.iostream
 loaded = {name for name in sys.modules if name.startswith("tornado._tornado4.")}
@@ -71,7 +71,7 @@ assert ioloop._call_inside is None and gen._start_points is None
 
 
 @pytest.mark.parametrize("position", ["keyword", "positional"])
-async def test_the_loop_of_a_stream_is_ignored(position):
+async def test_io_loop_of_stream_is_ignored(position):
     import socket
 
     sock, other = socket.socketpair()
@@ -84,7 +84,7 @@ async def test_the_loop_of_a_stream_is_ignored(position):
     other.close()
 
 
-async def test_the_loop_of_a_pipe_is_ignored():
+async def test_io_loop_of_pipe_is_ignored():
     import os
 
     from tornado.iostream import PipeIOStream
@@ -137,12 +137,12 @@ def in_run_on_executor(loop):
         ("run_on_executor", in_run_on_executor),
     ],
 )
-async def test_a_loop_that_is_given_is_ignored(what, use):
+async def test_io_loop_is_ignored(what, use):
     with pytest.warns(DeprecationWarning, match=f"io_loop argument of {what} is in the deprecated style"):
         use(IOLoop.current())
 
 
-def test_the_loop_of_the_reloader_is_ignored():
+def test_io_loop_of_autoreload_is_ignored():
     program = """
 import warnings
 from tornado import autoreload
@@ -157,7 +157,7 @@ IOLoop.current().close()
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
-async def test_no_loop_is_no_use_of_it():
+async def test_io_loop_none_does_not_warn():
     client = AsyncHTTPClient(io_loop=None)
     assert AsyncHTTPClient() is client
     client.close()
@@ -165,7 +165,7 @@ async def test_no_loop_is_no_use_of_it():
     HTTPServer(Application(), io_loop=None)
 
 
-async def test_a_shared_client_is_shared_with_a_loop():
+async def test_client_with_io_loop_is_shared():
     with pytest.warns(DeprecationWarning, match="io_loop"):
         client = AsyncHTTPClient(io_loop=IOLoop.current())
     assert AsyncHTTPClient() is client
@@ -175,7 +175,7 @@ async def test_a_shared_client_is_shared_with_a_loop():
 # -- names
 
 
-def test_whether_there_is_a_loop():
+def test_ioloop_initialized():
     program = """
 import warnings; warnings.simplefilter("ignore")
 from tornado.ioloop import IOLoop
@@ -193,7 +193,7 @@ async def test_initialized_warns():
         assert not IOLoop.initialized()
 
 
-def test_a_free_port():
+def test_get_unused_port():
     import socket
 
     with pytest.warns(DeprecationWarning, match="bind_unused_port"):
@@ -202,14 +202,14 @@ def test_a_free_port():
         assert testing.get_unused_port.__module__ == "tornado.testing"
 
 
-def test_names_of_two_string_types():
+def test_string_type_names():
     from tornado import options, util
 
     assert (util.unicode_type, util.bytes_type, util.basestring_type, util.PY3) == (str, bytes, str, True)
     assert options.enable_pretty_logging.__module__ == "tornado.log"
 
 
-async def test_a_loop_may_handle_what_callbacks_raise():
+async def test_handle_callback_exception_can_be_replaced():
     seen = []
     loop = IOLoop.current()
     loop.handle_callback_exception = lambda callback: seen.append(sys.exc_info()[1])

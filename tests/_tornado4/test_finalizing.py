@@ -8,12 +8,12 @@ from tests.support.program import output_of
 from tornado.util import is_finalizing
 
 
-def test_is_false_while_the_program_runs() -> None:
+def test_is_finalizing_is_false_before_exit() -> None:
     with pytest.warns(DeprecationWarning, match=r"sys\.is_finalizing"):
         assert is_finalizing() is False
 
 
-def test_is_true_in_a_finalizer_at_exit() -> None:
+def test_is_finalizing_is_true_in_finalizer_at_exit() -> None:
     out = output_of("""
         import os, sys
         from tornado.util import is_finalizing

@@ -26,7 +26,7 @@ async def turns(count: int = 5) -> None:
 # -- Task
 
 
-async def test_a_task_is_what_the_callback_is_called_with():
+async def test_task_result_is_callback_argument():
     def silent(callback):
         IOLoop.current().add_callback(callback)
 
@@ -40,7 +40,7 @@ async def test_a_task_is_what_the_callback_is_called_with():
     assert (found.args, found.kwargs) == ((1, 2), {"three": 3})
 
 
-async def test_a_task_that_calls_back_at_once_and_again():
+async def test_task_ignores_second_call_of_callback():
     def twice(callback):
         callback(1)
         callback(2)
@@ -48,7 +48,7 @@ async def test_a_task_that_calls_back_at_once_and_again():
     assert await gen.Task(twice) == 1
 
 
-async def test_a_task_fails_with_what_its_function_raises():
+async def test_task_fails_with_exception_of_function():
     def fail(callback):
         raise KeyError("at once")
 
@@ -56,7 +56,7 @@ async def test_a_task_fails_with_what_its_function_raises():
         await gen.Task(fail)
 
 
-async def test_a_task_fails_with_what_its_callbacks_raise():
+async def test_task_fails_with_exception_of_callback():
     def fail(callback):
         IOLoop.current().add_callback(lambda: [].pop())
 
@@ -64,7 +64,7 @@ async def test_a_task_fails_with_what_its_callbacks_raise():
         await gen.Task(fail)
 
 
-async def test_an_error_after_the_result_is_not_lost(expect_log):
+async def test_exception_after_task_result_is_logged(expect_log):
     def fail(callback):
         callback(1)
         IOLoop.current().add_callback(lambda: [].pop())
@@ -74,7 +74,7 @@ async def test_an_error_after_the_result_is_not_lost(expect_log):
         await turns()
 
 
-async def test_tasks_in_lists_and_dicts():
+async def test_yield_list_and_dict_of_tasks():
     @gen.coroutine
     def work():
         first = yield [gen.Task(later, 1), gen.Task(later, 2)]
@@ -87,7 +87,7 @@ async def test_tasks_in_lists_and_dicts():
 # -- engine
 
 
-async def test_an_engine_gives_nothing_and_calls_back():
+async def test_engine_returns_none_and_calls_callback():
     @gen.engine
     def load(number, callback):
         """Load."""
@@ -102,7 +102,7 @@ async def test_an_engine_gives_nothing_and_calls_back():
     assert load.__doc__ == "Loads."
 
 
-async def test_an_engine_that_does_not_wait():
+async def test_engine_without_yield():
     @gen.engine
     def at_once():
         seen.append(1)
@@ -112,7 +112,7 @@ async def test_an_engine_that_does_not_wait():
     assert seen == [1]
 
 
-async def test_the_exception_of_an_engine(expect_log):
+async def test_exception_of_engine_is_logged(expect_log):
     @gen.engine
     def fail(early):
         if early:
@@ -133,7 +133,7 @@ async def test_the_exception_of_an_engine(expect_log):
     assert seen == [("early",), ("late",)]
 
 
-async def test_an_engine_may_not_return_a_value(expect_log):
+async def test_engine_with_return_value_raises(expect_log):
     @gen.engine
     def wrong(wait):
         if wait:
@@ -167,7 +167,7 @@ def any_keywords(**kwargs):
     return sorted(kwargs)
 
 
-async def test_a_coroutine_calls_back():
+async def test_coroutine_calls_callback():
     seen = []
     future = double(4, callback=seen.append)
     assert await future == 8
@@ -177,7 +177,7 @@ async def test_a_coroutine_calls_back():
     assert await gen.Task(double, 5) == 10
 
 
-async def test_the_exception_of_a_coroutine_with_a_callback(expect_log):
+async def test_exception_of_coroutine_with_callback_is_logged(expect_log):
     @gen.coroutine
     def fail():
         yield gen.moment
@@ -188,14 +188,14 @@ async def test_the_exception_of_a_coroutine_with_a_callback(expect_log):
         await turns()
 
 
-async def test_a_coroutine_with_a_callback_of_its_own_keeps_it():
+async def test_coroutine_with_callback_parameter_receives_it():
     seen = []
     assert await own_callback(4, callback=seen.append) is None
     assert seen == [4]
     assert await any_keywords(callback=1, other=2) == ["callback", "other"]
 
 
-async def test_a_call_that_is_wrong_in_another_way():
+async def test_call_with_other_wrong_arguments_raises():
     with pytest.raises(TypeError, match="callback"):
         await double(callback=print)
     with pytest.raises(TypeError, match="unexpected"):
@@ -204,7 +204,7 @@ async def test_a_call_that_is_wrong_in_another_way():
         await double(1, other=2)
 
 
-async def test_a_coroutine_that_raises_type_errors_itself_is_called_once():
+async def test_coroutine_that_raises_type_error_is_called_once():
     calls = []
 
     @gen.coroutine
@@ -217,7 +217,7 @@ async def test_a_coroutine_that_raises_type_errors_itself_is_called_once():
     assert calls == [print]
 
 
-async def test_a_method_on_an_executor_calls_back():
+async def test_run_on_executor_calls_callback():
     class Worker:
         executor = DummyExecutor()
 

@@ -18,7 +18,7 @@ from tornado.netutil import DefaultExecutorResolver, ExecutorResolver, OverrideR
 from tornado.tcpclient import TCPClient
 
 
-async def test_connecting_for_a_callback():
+async def test_connect_calls_callback():
     """The return value of connect() is not awaited."""
     got = asyncio.Queue()
     async with serving(web.Application()) as server:
@@ -32,7 +32,7 @@ async def test_connecting_for_a_callback():
         stream.close()
 
 
-async def test_a_connection_that_fails_is_logged(expect_log):
+async def test_failed_connect_with_callback_is_logged(expect_log):
     with pytest.warns(DeprecationWarning, match="callback"):
         future = TCPClient().connect("127.0.0.1", 0, callback=print)
     with expect_log("tornado.application", "Exception in callback"):
@@ -50,7 +50,7 @@ async def test_a_connection_that_fails_is_logged(expect_log):
         lambda: ExecutorResolver(ThreadPoolExecutor(1)),
     ],
 )
-async def test_resolving_for_a_callback(make):
+async def test_resolve_calls_callback(make):
     got = asyncio.Queue()
     resolver = make()
     with pytest.warns(DeprecationWarning, match=r"resolve\(callback=...\)"):
@@ -61,14 +61,14 @@ async def test_resolving_for_a_callback(make):
     resolver.close()
 
 
-def test_they_are_still_what_they_were():
+def test_decorated_method_is_coroutine_function():
     assert asyncio.iscoroutinefunction(TCPClient.connect)
     assert "callback" not in inspect.signature(TCPClient.connect).parameters
     with mock.patch.object(TCPClient, "connect") as connect:
         assert isinstance(connect, mock.AsyncMock)
 
 
-async def test_what_follows_a_loop_moves_up():
+async def test_arguments_after_io_loop_shift_left():
     shared = AsyncHTTPClient()
     for arguments, named in (((True,), {}), ((), {"force_instance": True})):
         with pytest.warns(DeprecationWarning, match="io_loop argument of"):
@@ -79,7 +79,7 @@ async def test_what_follows_a_loop_moves_up():
     shared.close()
 
 
-async def test_a_loop_that_stands_alone_is_a_true_force_instance():
+async def test_loop_as_only_argument_is_force_instance():
     # jupyter_server.utils.async_fetch does this, and its test suite turns all warnings into errors.
     shared, own = AsyncHTTPClient(), AsyncHTTPClient(IOLoop.current())
     assert own is not shared
@@ -88,12 +88,12 @@ async def test_a_loop_that_stands_alone_is_a_true_force_instance():
     shared.close()
 
 
-async def test_nothing_is_told_of_what_blocks_the_loop():
+async def test_set_blocking_log_threshold_warns():
     with pytest.warns(DeprecationWarning, match="debug mode"):
         IOLoop.current().set_blocking_log_threshold(0.5)
 
 
-async def test_futures_under_their_older_name():
+async def test_multi_future_and_maybe_future():
     from tornado import gen
 
     assert await gen.MultiFuture([gen.maybe_future(1), gen.maybe_future(2)]) == [1, 2]

@@ -10,7 +10,7 @@ import pytest
 from tornado import testing
 
 
-class Shown(logging.Handler):
+class RecordingHandler(logging.Handler):
     """A handler that stores the messages."""
 
     def __init__(self) -> None:
@@ -24,8 +24,8 @@ class Shown(logging.Handler):
 @pytest.mark.parametrize(
     ("outcome", "shown"), [(None, []), ("fail", ["first", "second"]), ("raise", ["first", "second"])]
 )
-def test_the_log_is_shown_where_a_test_fails(monkeypatch, outcome, shown):
-    handler = Shown()
+def test_log_is_shown_only_if_test_fails(monkeypatch, outcome, shown):
+    handler = RecordingHandler()
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [handler])
 

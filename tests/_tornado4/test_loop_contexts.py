@@ -16,7 +16,7 @@ from tornado.stack_context import ExceptionStackContext, StackContext, wrap
 pytestmark = pytest.mark.filterwarnings("ignore:.*style of Tornado 4")
 
 
-async def test_wrapped_callback_runs_in_the_contexts_of_its_wrapping_only() -> None:
+async def test_wrapped_callback_runs_only_in_contexts_active_when_wrapped() -> None:
     active: list[str] = []
     seen: asyncio.Future[tuple[list[str], int]] = asyncio.get_running_loop().create_future()
 
@@ -37,7 +37,7 @@ async def test_wrapped_callback_runs_in_the_contexts_of_its_wrapping_only() -> N
     assert await seen == (["of wrapping"], 3)
 
 
-async def test_add_future_keeps_the_context_for_a_future_of_a_thread() -> None:
+async def test_add_future_keeps_context_for_concurrent_future() -> None:
     failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     of_thread: concurrent.futures.Future[int] = concurrent.futures.Future()
 

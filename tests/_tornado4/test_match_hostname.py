@@ -56,7 +56,7 @@ def test_no_match(name, hostname):
         netutil.ssl_match_hostname(certificate(name), hostname)
 
 
-def test_no_names_and_no_certificate():
+def test_certificate_without_names_and_empty_certificate():
     with pytest.raises(ssl.CertificateError, match="is valid for no names"):
         netutil.ssl_match_hostname(certificate(), "common.example")
     with pytest.raises(ValueError, match="CERT_REQUIRED"):

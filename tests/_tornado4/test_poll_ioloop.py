@@ -22,7 +22,7 @@ from tornado.platform.select import SelectIOLoop, _Select
 pytestmark = pytest.mark.filterwarnings("ignore:.*style of Tornado 4")
 
 
-class OwnPoller(_Select):
+class RecordingPoller(_Select):
     """A custom poller that stores its calls."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class SimulatedLoop(PollIOLoop):
 KINDS: dict[str, Callable[..., Any]] = {
     "default": PollIOLoop,
     "select": SelectIOLoop,
-    "own poller": lambda **kwargs: PollIOLoop(impl=OwnPoller(), **kwargs),
+    "own poller": lambda **kwargs: PollIOLoop(impl=RecordingPoller(), **kwargs),
     "own selector": lambda **kwargs: PollIOLoop(impl=selectors.SelectSelector(), **kwargs),
 }
 if hasattr(select, "epoll"):
@@ -103,7 +103,7 @@ def test_runs_callbacks_timers_and_coroutines(loop: Any) -> None:
     assert order == ["callback", "timer", False]
 
 
-def test_tells_handlers_of_reading_and_writing(loop: Any) -> None:
+def test_handler_is_called_for_read_and_write_events(loop: Any) -> None:
     near, far = socket.socketpair()
     seen: list[int] = []
 
@@ -124,7 +124,7 @@ def test_tells_handlers_of_reading_and_writing(loop: Any) -> None:
     assert seen == [IOLoop.WRITE, IOLoop.READ]
 
 
-def test_handler_learns_that_the_peer_has_closed(loop: Any) -> None:
+def test_handler_is_called_when_peer_closes(loop: Any) -> None:
     near, far = socket.socketpair()
     far.close()
 
@@ -138,8 +138,8 @@ def test_handler_learns_that_the_peer_has_closed(loop: Any) -> None:
     near.close()
 
 
-def test_own_poller_is_told_of_each_change_and_closed() -> None:
-    poller = OwnPoller()
+def test_custom_poller_receives_changes_and_is_closed() -> None:
+    poller = RecordingPoller()
     made = PollIOLoop(impl=poller, make_current=False)
     near, far = socket.socketpair()
     del poller.calls[:]
@@ -154,7 +154,7 @@ def test_own_poller_is_told_of_each_change_and_closed() -> None:
     far.close()
 
 
-def test_poller_may_report_what_was_unregistered_meanwhile() -> None:
+def test_event_of_unregistered_descriptor_is_ignored() -> None:
     class Late(_Select):
         def poll(self, timeout: float) -> Any:
             return [(10**6, IOLoop.READ), *super().poll(0)]
@@ -202,7 +202,7 @@ def test_failed_registration_leaves_the_descriptor_unregistered() -> None:
     far.close()
 
 
-def test_time_func_drives_timers() -> None:
+def test_time_func_controls_timers() -> None:
     made = SimulatedLoop(make_current=False)
     times: list[float] = []
 
@@ -218,7 +218,7 @@ def test_time_func_drives_timers() -> None:
     assert times == [1060.0, 37000.0]
 
 
-def test_time_func_drives_periodic_callbacks() -> None:
+def test_time_func_controls_periodic_callbacks() -> None:
     made = SimulatedLoop()
     times: list[float] = []
 
@@ -236,14 +236,14 @@ def test_time_func_drives_periodic_callbacks() -> None:
     assert times == [1010.0, 1030.0, 1050.0]
 
 
-def test_select_poller_refuses_a_second_registration() -> None:
+def test_select_poller_rejects_second_registration() -> None:
     poller = _Select()
     poller.register(5, IOLoop.READ)
     with pytest.raises(OSError, match="file descriptor 5 is already registered"):
         poller.register(5, IOLoop.WRITE)
 
 
-def test_warns_of_its_replacement() -> None:
+def test_warning_names_replacement() -> None:
     with pytest.warns(
         DeprecationWarning, match=r"SelectIOLoop is in the deprecated style of Tornado 4; use IOLoop\(\)"
     ):
@@ -263,8 +263,8 @@ def test_missing_platform_support_is_reported_on_use(
         kind(make_current=False)
 
 
-def test_failed_construction_closes_what_was_made() -> None:
-    poller = OwnPoller()
+def test_failed_construction_closes_poller_and_loop() -> None:
+    poller = RecordingPoller()
     with pytest.raises(TypeError):
         PollIOLoop(impl=poller, no_such_argument=True)
     assert poller.calls[-1] == "close"

@@ -7,7 +7,7 @@ import pytest
 from tests.support.server import serving
 
 
-async def test_a_function_is_a_server():
+async def test_function_as_application():
     seen = []
 
     def handle(request):

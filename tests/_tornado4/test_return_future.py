@@ -31,14 +31,14 @@ with pytest.warns(DeprecationWarning, match="return_future"):
     double, silent = concurrent.return_future(_double), concurrent.return_future(_silent)
 
 
-async def test_the_future_has_what_the_callback_gets():
+async def test_future_result_is_callback_argument():
     assert await double(4) == 8
     assert await silent() is None
     assert double.__doc__ == "Doubles."
 
 
 @pytest.mark.parametrize("position", ["keyword", "positional"])
-async def test_the_callers_callback_is_called_too(position):
+async def test_callback_of_caller_is_also_called(position):
     seen = []
     future = double(4, seen.append) if position == "positional" else double(4, callback=seen.append)
     assert await future == 8
@@ -46,13 +46,13 @@ async def test_the_callers_callback_is_called_too(position):
     assert seen == [8]
 
 
-async def test_a_callback_is_called_as_the_function_calls_it():
+async def test_callback_is_called_with_same_number_of_arguments():
     seen = []
     silent(lambda *args: seen.append(args))
     assert seen == [()]
 
 
-async def test_exceptions_are_the_futures():
+async def test_exception_is_set_on_future():
     @concurrent.return_future
     def fail(late, callback):
         if late:
@@ -66,7 +66,7 @@ async def test_exceptions_are_the_futures():
         await fail(True)
 
 
-async def test_an_exception_with_a_callback_is_not_lost(expect_log):
+async def test_exception_with_callback_is_logged(expect_log):
     @concurrent.return_future
     def fail(callback):
         IOLoop.current().add_callback(lambda: [].pop())
@@ -93,7 +93,7 @@ async def test_an_exception_after_the_result_is_logged(expect_log):
         await turns()
 
 
-async def test_a_function_may_not_return_a_value():
+async def test_function_with_return_value_raises():
     @concurrent.return_future
     def wrong(callback):
         callback(1)
@@ -110,7 +110,7 @@ async def test_a_function_may_not_return_a_value():
         await wrong_and_waiting()
 
 
-def test_names():
+def test_function_names():
     assert concurrent.TracebackFuture is asyncio.Future
     assert concurrent.return_future.__module__ == "tornado.concurrent"
     with pytest.warns(
@@ -120,7 +120,7 @@ def test_names():
         concurrent.return_future(lambda callback: None)
 
 
-async def test_exception_of_a_callback_called_at_once_goes_to_the_handler():
+async def test_exception_of_immediate_callback_is_passed_to_exception_handler():
     seen = []
     with ExceptionStackContext(lambda kind, error, trace: seen.append(kind) or True):
         silent(lambda: 1 / 0)

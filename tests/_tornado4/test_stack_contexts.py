@@ -42,7 +42,7 @@ async def turns(count: int = 3) -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_callback_runs_inside_the_managers_it_was_started_in():
+async def test_callback_runs_inside_active_managers():
     track, seen = Track(), []
     with StackContext(track("a")), StackContext(track("b")):
         IOLoop.current().add_callback(lambda: seen.append(list(track.open)))
@@ -52,7 +52,7 @@ async def test_a_callback_runs_inside_the_managers_it_was_started_in():
     assert track.events == [*["enter a", "enter b", "leave b", "leave a"] * 2]
 
 
-async def test_a_chain_of_callbacks_keeps_them():
+async def test_managers_apply_to_chain_of_callbacks():
     track, seen = Track(), []
     loop = IOLoop.current()
 
@@ -69,7 +69,7 @@ async def test_a_chain_of_callbacks_keeps_them():
     assert seen == [["a"]]
 
 
-async def test_other_callbacks_have_none():
+async def test_callback_started_outside_has_no_managers():
     track, seen = Track(), []
     with StackContext(track("a")):
         pass
@@ -78,7 +78,7 @@ async def test_other_callbacks_have_none():
     assert seen == [[]]
 
 
-async def test_an_exception_of_a_callback_goes_to_the_innermost_handler_that_takes_it():
+async def test_innermost_handler_that_returns_true_handles_callback_exception():
     seen = []
 
     def handler(name, takes):
@@ -100,26 +100,26 @@ async def test_an_exception_of_a_callback_goes_to_the_innermost_handler_that_tak
     ]
 
 
-async def test_what_nobody_takes_is_logged(expect_log):
+async def test_unhandled_exception_is_logged(expect_log):
     with ExceptionStackContext(lambda *_: False):
         IOLoop.current().add_callback(lambda: 1 / 0)
     with expect_log("tornado.application", "Exception in callback"):
         await turns()
 
 
-async def test_an_exception_of_the_block_itself():
+async def test_exception_in_block_is_passed_to_handler():
     with ExceptionStackContext(lambda kind, error, trace: kind is KeyError):
         raise KeyError("taken")
     with pytest.raises(ValueError), ExceptionStackContext(lambda kind, error, trace: kind is KeyError):
         raise ValueError("not taken")
 
 
-async def test_an_interrupt_is_nobodys():
+async def test_keyboard_interrupt_is_not_passed_to_handler():
     with pytest.raises(KeyboardInterrupt), ExceptionStackContext(lambda *_: True):
         raise KeyboardInterrupt
 
 
-async def test_an_exception_of_a_coroutine_that_a_callback_started():
+async def test_exception_of_coroutine_started_by_callback_is_handled():
     seen = []
 
     async def fail():
@@ -132,7 +132,7 @@ async def test_an_exception_of_a_coroutine_that_a_callback_started():
     assert seen == ["late"]
 
 
-async def test_a_manager_sees_the_exception_of_a_callback():
+async def test_manager_receives_callback_exception():
     @contextlib.contextmanager
     def swallow():
         with contextlib.suppress(ZeroDivisionError):
@@ -143,7 +143,7 @@ async def test_a_manager_sees_the_exception_of_a_callback():
     await turns()
 
 
-async def test_deactivated_from_now_on():
+async def test_deactivated_manager_is_not_entered_again():
     track, seen = Track(), []
     with StackContext(track("a")) as deactivate:
         IOLoop.current().add_callback(lambda: seen.append(list(track.open)))
@@ -152,7 +152,7 @@ async def test_deactivated_from_now_on():
     assert seen == [[]]
 
 
-async def test_the_null_context_frees():
+async def test_null_context_deactivates_managers():
     track, seen = Track(), []
     with StackContext(track("a")):
         with NullContext():
@@ -162,7 +162,7 @@ async def test_the_null_context_frees():
     assert seen == [[], ["a"]]
 
 
-async def test_a_wrapped_function_takes_its_contexts_along():
+async def test_wrapped_function_keeps_its_contexts():
     track = Track()
     with StackContext(track("a")):
         wrapped = stack_context.wrap(lambda first, second=0: (list(track.open), first, second))
@@ -175,13 +175,13 @@ async def test_a_wrapped_function_takes_its_contexts_along():
         assert wrapped(1) == (["b", "a"], 1, 0)
 
 
-async def test_wrapping_nothing_or_twice():
+async def test_wrap_none_and_wrap_twice():
     assert stack_context.wrap(None) is None
     wrapped = stack_context.wrap(print)
     assert stack_context.wrap(wrapped) is wrapped
 
 
-async def test_a_wrapped_function_without_contexts_runs_free_of_the_callers():
+async def test_function_wrapped_without_contexts_runs_without_callers_contexts():
     seen = []
     wrapped = stack_context.wrap(lambda: IOLoop.current().add_callback(lambda: seen.append(list(track.open))))
     track = Track()
@@ -191,12 +191,12 @@ async def test_a_wrapped_function_without_contexts_runs_free_of_the_callers():
     assert seen == [[]]
 
 
-async def test_run_with_a_context():
+async def test_run_with_stack_context():
     track = Track()
     assert stack_context.run_with_stack_context(StackContext(track("a")), lambda: list(track.open)) == ["a"]
 
 
-async def test_a_coroutine_started_inside_keeps_the_handlers_for_its_callbacks():
+async def test_coroutine_keeps_handlers_for_its_callbacks():
     seen = []
 
     @gen.coroutine
@@ -211,7 +211,7 @@ async def test_a_coroutine_started_inside_keeps_the_handlers_for_its_callbacks()
     assert seen == [ZeroDivisionError]
 
 
-async def test_left_in_another_order():
+async def test_exit_in_wrong_order_raises():
     track = Track()
     outer, inner = StackContext(track("a")), StackContext(track("b"))
     outer.__enter__()
@@ -239,7 +239,7 @@ def test_warnings(use, name):
     assert caught[0].filename == __file__
 
 
-def test_threads_do_not_see_each_others():
+def test_contexts_are_thread_local():
     program = """
 import threading, contextlib, warnings
 warnings.simplefilter("ignore")
@@ -275,7 +275,7 @@ async def test_steps_of_a_coroutine_run_inside_its_managers():
     assert track.open == []
 
 
-async def test_managers_do_not_see_the_exception_of_a_coroutine():
+async def test_managers_do_not_receive_exception_of_coroutine():
     seen = []
 
     @gen.coroutine
@@ -306,7 +306,7 @@ async def test_yield_inside_the_block_of_a_context_is_an_error(steps):
     assert track.open == []
 
 
-async def test_coroutine_that_ignores_the_error_of_its_yield_ends():
+async def test_coroutine_that_catches_inconsistency_error_fails_with_it():
     @gen.coroutine
     def work():
         while True:
@@ -344,7 +344,7 @@ async def test_manager_that_fails_on_entry_is_reported_to_the_coroutine():
     assert seen == ["cannot be entered again"]
 
 
-async def test_state_links_the_contexts_in_force():
+async def test_state_links_active_contexts():
     def chain():
         link, found = stack_context._state.contexts[1], []
         while link is not None:

@@ -49,7 +49,7 @@ READS = [
 
 @pytest.mark.parametrize(("method", "arguments", "partial", "expected"), READS)
 @pytest.mark.parametrize("place", ["keyword", "old"])
-async def test_a_read_calls_back(kind, certificates, method, arguments, partial, expected, place):
+async def test_read_calls_callback(kind, certificates, method, arguments, partial, expected, place):
     async with stream_pair(kind, certificates) as (server, client):
         await client.write(b"one\ntwo")
         got = Callback()
@@ -64,7 +64,7 @@ async def test_a_read_calls_back(kind, certificates, method, arguments, partial,
         assert await got.result() == (expected,)
 
 
-async def test_the_old_order_with_a_limit(certificates):
+async def test_tornado4_argument_order_with_max_bytes(certificates):
     async with stream_pair("plain", certificates) as (server, client):
         got = Callback()
         server.read_until(b"\n", got, 10)
@@ -77,7 +77,7 @@ async def test_the_old_order_with_a_limit(certificates):
 
 
 @pytest.mark.parametrize("place", ["keyword", "old"])
-async def test_reading_into_a_buffer(certificates, place):
+async def test_read_into(certificates, place):
     async with stream_pair("plain", certificates) as (server, client):
         await client.write(b"12345")
         got, buffer = Callback(), bytearray(5)
@@ -90,7 +90,7 @@ async def test_reading_into_a_buffer(certificates, place):
 
 
 @pytest.mark.parametrize("place", ["keyword", "old"])
-async def test_reading_until_the_end(kind, certificates, place):
+async def test_read_until_close(kind, certificates, place):
     async with stream_pair(kind, certificates) as (server, client):
         got = Callback()
         if place == "keyword":
@@ -103,7 +103,7 @@ async def test_reading_until_the_end(kind, certificates, place):
 
 
 @pytest.mark.parametrize("place", ["keyword", "old"])
-async def test_bytes_in_parts(kind, certificates, place):
+async def test_read_bytes_with_streaming_callback(kind, certificates, place):
     async with stream_pair(kind, certificates, read_chunk_size=4) as (server, client):
         got, parts = Callback(), []
         if place == "keyword":
@@ -117,7 +117,7 @@ async def test_bytes_in_parts(kind, certificates, place):
         assert await server.read_bytes(8) == b"and more"
 
 
-async def test_bytes_in_parts_without_a_callback(certificates):
+async def test_read_bytes_with_streaming_callback_only(certificates):
     async with stream_pair("plain", certificates) as (server, client):
         parts = []
         await client.write(b"0123456789")
@@ -126,7 +126,7 @@ async def test_bytes_in_parts_without_a_callback(certificates):
 
 
 @pytest.mark.parametrize("place", ["keyword", "old"])
-async def test_everything_in_parts(certificates, place):
+async def test_read_until_close_with_streaming_callback(certificates, place):
     async with stream_pair("plain", certificates, read_chunk_size=4) as (server, client):
         got, parts = Callback(), []
         if place == "keyword":
@@ -139,7 +139,7 @@ async def test_everything_in_parts(certificates, place):
         assert b"".join(parts) == b"0123456789"
 
 
-async def test_parts_cut_short_call_only_the_close_callback(certificates):
+async def test_truncated_streaming_read_calls_only_close_callback(certificates):
     async with stream_pair("plain", certificates) as (server, client):
         got, parts = Callback(), []
         server.read_bytes(10, callback=got, streaming_callback=parts.append)
@@ -151,7 +151,7 @@ async def test_parts_cut_short_call_only_the_close_callback(certificates):
         assert got.calls == []
 
 
-async def test_a_read_that_fails_calls_only_the_close_callback(certificates):
+async def test_failed_read_calls_only_close_callback(certificates):
     async with stream_pair("plain", certificates) as (server, client):
         got = Callback()
         server.read_until(b"\n", got)
@@ -163,7 +163,7 @@ async def test_a_read_that_fails_calls_only_the_close_callback(certificates):
             server.read_until(b"\n", got)
 
 
-async def test_a_write_calls_back(kind, certificates):
+async def test_write_calls_callback(kind, certificates):
     async with stream_pair(kind, certificates) as (server, client):
         got, large = Callback(), b"x" * 3_000_000
         server.write(b"small", got)
@@ -174,7 +174,7 @@ async def test_a_write_calls_back(kind, certificates):
         assert len(got.calls) == 2
 
 
-async def test_a_write_that_fails_does_not_call_back(certificates):
+async def test_failed_write_does_not_call_callback(certificates):
     async with stream_pair("plain", certificates) as (server, _):
         got = Callback()
         server.write(b"x" * 10_000_000, got)
@@ -186,7 +186,7 @@ async def test_a_write_that_fails_does_not_call_back(certificates):
 
 
 @pytest.mark.parametrize("place", ["keyword", "old"])
-async def test_connecting_calls_back(place):
+async def test_connect_calls_callback(place):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         stream, got = IOStream(socket.socket()), Callback()
         if place == "keyword":
@@ -197,7 +197,7 @@ async def test_connecting_calls_back(place):
         stream.close()
 
 
-async def test_connecting_in_vain_does_not_call_back():
+async def test_failed_connect_does_not_call_callback():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = listener.getsockname()
     stream, got = IOStream(socket.socket()), Callback()
@@ -208,7 +208,7 @@ async def test_connecting_in_vain_does_not_call_back():
 
 
 @pytest.mark.parametrize("place", ["keyword", "old"])
-async def test_connecting_by_tls_calls_back_after_the_handshake(certificates, place):
+async def test_tls_connect_calls_callback_after_handshake(certificates, place):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         got = Callback()
         stream = SSLIOStream(socket.socket(), ssl_options=certificates.client_context)
@@ -224,7 +224,7 @@ async def test_connecting_by_tls_calls_back_after_the_handshake(certificates, pl
         server.close()
 
 
-async def test_waiting_for_the_handshake(certificates):
+async def test_wait_for_handshake_calls_callback(certificates):
     one, other = socket_pair()
     server = tls_stream(one, certificates.server_context, server_side=True)
     client = tls_stream(other, certificates.client_context, server_side=False)
@@ -235,7 +235,7 @@ async def test_waiting_for_the_handshake(certificates):
     server.close()
 
 
-async def test_a_callback_that_fails_closes_the_stream(certificates, expect_log):
+async def test_exception_in_callback_closes_stream(certificates, expect_log):
     async with stream_pair("plain", certificates) as (server, client):
         await client.write(b"one\n")
         server.read_until(b"\n", lambda data: 1 / 0)
@@ -244,7 +244,7 @@ async def test_a_callback_that_fails_closes_the_stream(certificates, expect_log)
         assert isinstance(server.error, ZeroDivisionError)
 
 
-async def test_a_streaming_callback_that_fails_closes_the_stream(certificates, expect_log):
+async def test_exception_in_streaming_callback_closes_stream(certificates, expect_log):
     async with stream_pair("plain", certificates) as (server, client):
         await client.write(b"0123456789")
         got = Callback()
@@ -256,7 +256,7 @@ async def test_a_streaming_callback_that_fails_closes_the_stream(certificates, e
         assert got.calls == []
 
 
-async def test_an_exception_goes_to_the_handler_of_whoever_asked(certificates):
+async def test_exception_is_passed_to_handler_of_the_caller(certificates):
     async with stream_pair("plain", certificates) as (server, client):
         seen = []
         with ExceptionStackContext(lambda kind, error, trace: seen.append(kind) or True):
@@ -267,7 +267,7 @@ async def test_an_exception_goes_to_the_handler_of_whoever_asked(certificates):
         assert seen == [ZeroDivisionError]
 
 
-async def test_a_conversation_in_callbacks(kind, certificates):
+async def test_protocol_implemented_with_callbacks(kind, certificates):
     """A protocol implemented with callbacks."""
     async with stream_pair(kind, certificates) as (server, client):
         done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -288,7 +288,7 @@ async def test_a_conversation_in_callbacks(kind, certificates):
         assert await done == b"you said bye\n"
 
 
-async def test_tasks_of_reads(certificates):
+async def test_gen_task_of_read(certificates):
     async with stream_pair("plain", certificates) as (server, client):
         await client.write(b"one\n")
 
@@ -329,7 +329,7 @@ async def test_warnings(certificates):
 
 
 @pytest.mark.parametrize(("method", "pattern"), [("read_until", b"\n"), ("read_until_regex", rb"\n")])
-async def test_callback_in_its_old_place_with_an_option_by_name(kind, certificates, method, pattern):
+async def test_callback_at_tornado4_position_with_keyword_option(kind, certificates, method, pattern):
     async with stream_pair(kind, certificates) as (server, client):
         await client.write(b"one\n")
         got = Callback()
@@ -337,7 +337,7 @@ async def test_callback_in_its_old_place_with_an_option_by_name(kind, certificat
         assert await got.result() == (b"one\n",)
 
 
-async def test_read_bytes_with_callbacks_in_their_old_places_and_partial_by_name(kind, certificates):
+async def test_read_bytes_with_callbacks_at_tornado4_positions(kind, certificates):
     async with stream_pair(kind, certificates) as (server, client):
         await client.write(b"one")
         got = Callback()
@@ -346,7 +346,7 @@ async def test_read_bytes_with_callbacks_in_their_old_places_and_partial_by_name
 
 
 @pytest.mark.parametrize("method", ["read_until", "read_until_regex"])
-async def test_read_option_in_its_present_place(kind, certificates, method):
+async def test_read_option_at_current_position(kind, certificates, method):
     async with stream_pair(kind, certificates) as (server, client):
         await client.write(b"one\n")
         assert await getattr(server, method)(b"\n", 4) == b"one\n"
@@ -367,9 +367,7 @@ async def test_read_option_in_its_present_place(kind, certificates, method):
         ("read_bytes", (1, True), {"partial": True}, "multiple values for argument 'partial'"),
     ],
 )
-async def test_read_option_that_is_passed_twice_is_rejected(
-    kind, certificates, method, arguments, named, message
-):
+async def test_read_option_passed_twice_is_rejected(kind, certificates, method, arguments, named, message):
     async with stream_pair(kind, certificates) as (server, _client):
         with pytest.raises(TypeError, match=message):
             getattr(server, method)(*arguments, **named)

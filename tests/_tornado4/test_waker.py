@@ -83,7 +83,7 @@ def test_wake_after_close_is_ignored() -> None:
     waker.wake()
 
 
-def test_waker_warns_of_its_replacement() -> None:
+def test_warning_names_replacement() -> None:
     with pytest.warns(DeprecationWarning, match="IOLoop.add_callback"):
         auto.Waker().close()
 

@@ -18,7 +18,7 @@ def later(value, callback):
     IOLoop.current().add_callback(callback, value)
 
 
-async def test_a_key_carries_a_result():
+async def test_wait_returns_result_of_key():
     @gen.coroutine
     def work():
         later("result", callback=(yield gen.Callback("key")))
@@ -27,7 +27,7 @@ async def test_a_key_carries_a_result():
     assert await work() == "result"
 
 
-async def test_a_result_that_is_there_before_it_is_waited_for():
+async def test_result_is_available_before_wait():
     @gen.coroutine
     def work():
         (yield gen.Callback(1))("at once")
@@ -47,7 +47,7 @@ async def test_callbacks_with_any_arguments():
     assert await work() == (None, gen.Arguments((1,), {"two": 2}))
 
 
-async def test_waiting_for_several():
+async def test_wait_all():
     @gen.coroutine
     def work():
         callbacks = yield [gen.Callback("a"), gen.Callback("b")]
@@ -62,7 +62,7 @@ async def test_waiting_for_several():
     assert await work() == ([2, 1], [3, 4, None])
 
 
-async def test_each_coroutine_has_keys_of_its_own():
+async def test_coroutines_have_separate_keys():
     @gen.coroutine
     def inner():
         later("inner", callback=(yield gen.Callback("key")))
@@ -77,7 +77,7 @@ async def test_each_coroutine_has_keys_of_its_own():
     assert await outer() == ("inner", "outer")
 
 
-async def test_a_key_can_be_used_again_after_it_was_waited_for():
+async def test_key_can_be_reused_after_wait():
     @gen.coroutine
     def work():
         found = []
@@ -89,7 +89,7 @@ async def test_a_key_can_be_used_again_after_it_was_waited_for():
     assert await work() == [0, 1, 2]
 
 
-async def test_a_key_that_is_used_twice():
+async def test_pending_key_cannot_be_reused():
     @gen.coroutine
     def work():
         yield gen.Callback("key")
@@ -108,7 +108,7 @@ async def test_a_key_that_is_used_twice():
     assert "'key'" in seen[0]
 
 
-async def test_a_key_that_nobody_knows():
+async def test_unknown_key_raises():
     @gen.coroutine
     def work(point):
         yield point
@@ -119,7 +119,7 @@ async def test_a_key_that_nobody_knows():
         await work(gen.WaitAll(["a", "b"]))
 
 
-async def test_a_callback_that_nobody_waited_for():
+async def test_leaked_callback_raises():
     @gen.coroutine
     def work(caught):
         yield gen.Callback("key")
@@ -136,7 +136,7 @@ async def test_a_callback_that_nobody_waited_for():
             await work(caught)
 
 
-async def test_an_exception_comes_before_a_leak():
+async def test_exception_takes_precedence_over_leaked_callback():
     @gen.coroutine
     def work():
         yield gen.Callback("key")
@@ -164,7 +164,7 @@ async def test_exceptions_reach_a_generator_with_keys():
     assert await work() == "inner"
 
 
-async def test_a_point_of_the_programs_own():
+async def test_custom_yield_point():
     class Both(gen.YieldPoint):
         def __init__(self, first, second):
             self.keys = [first, second]
@@ -189,7 +189,7 @@ async def test_a_point_of_the_programs_own():
 
 
 @pytest.mark.parametrize("method", ["start", "is_ready", "get_result"])
-async def test_a_point_that_lacks_a_method(method):
+async def test_yield_point_without_method_raises(method):
     methods = {
         "start": lambda self, runner: None,
         "is_ready": lambda self: True,
@@ -206,7 +206,7 @@ async def test_a_point_that_lacks_a_method(method):
         await work()
 
 
-async def test_what_is_no_point_is_still_refused():
+async def test_other_values_are_rejected():
     @gen.coroutine
     def work(yielded):
         yield yielded
@@ -217,7 +217,7 @@ async def test_what_is_no_point_is_still_refused():
             await work(wrong)
 
 
-async def test_points_beside_what_is_refused():
+async def test_yield_point_next_to_rejected_value():
     @gen.coroutine
     def work():
         yield [gen.Callback("key"), object()]
@@ -226,7 +226,7 @@ async def test_points_beside_what_is_refused():
         await work()
 
 
-async def test_nothing_is_kept():
+async def test_results_are_released():
     class Value:
         pass
 

@@ -17,8 +17,8 @@ from tests.support.modules import NEEDS
 def find(path: str, stack: ExitStack) -> Any:
     """Return the object at a path; raise ImportError or AttributeError if it does not exist."""
     if path.startswith("<"):
-        word, _, rest = path[1:].partition(">.")
-        found = FACTORIES[word](stack)
+        key, _, rest = path[1:].partition(">.")
+        found = FACTORIES[key](stack)
         attributes = rest.split(".")
     else:
         # The longest prefix that is a module, as the import statement would find it.
@@ -41,8 +41,8 @@ def pending(path: str) -> str | None:
     )
 
 
-@pytest.mark.parametrize(("who", "path"), [(who, path) for who, paths in NAMES.items() for path in paths])
-async def test_name(who, path):
+@pytest.mark.parametrize(("group", "path"), [(group, path) for group, paths in NAMES.items() for path in paths])
+async def test_name(group, path):
     with ExitStack() as stack:
         if why := pending(path):
             with pytest.raises((AttributeError, ImportError)):

@@ -34,7 +34,7 @@ def test_module_has_the_public_names_of_upstream(module):
     assert [name for name in missing if f"{module}.{name}" not in MISSING] == []
 
 
-def test_missing_names_are_few_and_really_missing():
+def test_missing_names_are_few_and_do_not_exist():
     assert len(MISSING) <= 10
     for path in MISSING:
         module, _, name = path.rpartition(".")
@@ -42,7 +42,7 @@ def test_missing_names_are_few_and_really_missing():
 
 
 @pytest.mark.parametrize("module", _IMPORTS)
-def test_each_name_leads_to_what_its_source_has(module):
+def test_each_name_is_the_object_of_its_source(module):
     """The list includes names that the module imports itself today, because such an import may be removed."""
     loaded = load(module)
     for source, names in _IMPORTS[module].items():
@@ -59,7 +59,7 @@ def test_each_name_leads_to_what_its_source_has(module):
                 assert not rest or hasattr(value, rest)
 
 
-def test_nothing_is_imported_or_listed_before_it_is_asked_for():
+def test_names_are_not_imported_or_listed_before_use():
     program = """
 import json, sys
 import tornado.httputil, tornado.web
@@ -83,7 +83,7 @@ print(json.dumps([*before, sorted(sys.modules)]))
 
 
 @pytest.mark.parametrize("module", ["tornado.util", "tornado.httputil", "tornado.web", "tornado.gen"])
-def test_unknown_name_gives_the_usual_errors(module):
+def test_unknown_name_raises_attribute_error_and_import_error(module):
     loaded = load(module)
     with pytest.raises(AttributeError, match=f"^module '{module}' has no attribute 'nothing'$") as raised:
         _ = loaded.nothing
@@ -93,14 +93,14 @@ def test_unknown_name_gives_the_usual_errors(module):
         exec(f"from {module} import nothing")
 
 
-def test_misspelt_name_is_given_a_suggestion():
+def test_error_suggests_similar_name():
     done = run("import tornado.httputil; tornado.httputil.HTTPHeader")
     assert (
         "module 'tornado.httputil' has no attribute 'HTTPHeader'. Did you mean: 'HTTPHeaders'?" in done.stderr
     )
 
 
-def test_name_that_a_program_replaces_stays_replaced(monkeypatch):
+def test_name_replaced_by_program_stays_replaced(monkeypatch):
     web = load("tornado.web")
     monkeypatch.setattr("tornado.web.HTTPServer", "a stand-in")
     assert web.HTTPServer == "a stand-in"

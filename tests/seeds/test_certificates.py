@@ -25,7 +25,7 @@ def show(self):
 @pytest.mark.parametrize(
     ("name", "body"), [("ann.example", b'{"names": ["ann.example"], "same": true}'), (None, b"none")]
 )
-async def test_a_client_shows_its_certificate(certificates, name, body):
+async def test_certificate_of_client(certificates, name, body):
     client = SimpleAsyncHTTPClient(force_instance=True)
     context = certificates.client_context_of(name) if name else certificates.client_context
 
@@ -39,6 +39,6 @@ async def test_a_client_shows_its_certificate(certificates, name, body):
     client.close()
 
 
-async def test_without_tls_there_is_none():
+async def test_no_certificate_without_tls():
     async with serving(Application([("/", handler_of(get=show))])) as server:
         assert (await server.fetch("/")).body == b"none"

@@ -36,7 +36,7 @@ class Person(Visitor):
         return [each["body"] for each in answer.json["messages"]]
 
 
-def test_a_message_reaches_who_waits(program):
+def test_message_reaches_waiting_client(program):
     ann, bob = Person(program), Person(program)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(bob.hears)
@@ -49,20 +49,20 @@ def test_a_message_reaches_who_waits(program):
     assert "大家好" in Person(program).page
 
 
-def test_a_form_without_scripting(program):
+def test_form_without_javascript(program):
     ann = Person(program)
     answer = ann.says("by form", next="/")
     assert (answer.code, answer.headers["Location"]) == (302, "/")
     assert "by form" in ann.get().text
 
 
-def test_a_request_without_a_token(program):
+def test_request_without_xsrf_token_is_rejected(program):
     ann = Person(program)
     ann.token = "forged"
     assert ann.says("no").code == 403
 
 
-def test_who_leaves_while_waiting(program):
+def test_client_disconnects_while_waiting(program):
     ann, bob = Person(program), Person(program)
     connection = program.connect()
     cookies = "; ".join(f"{name}={value}" for name, value in bob.cookies.items())
@@ -73,7 +73,7 @@ def test_who_leaves_while_waiting(program):
 
 
 @pytest.mark.browser
-def test_two_people_talk(browser, program):
+def test_two_users_exchange_messages(browser, program):
     from playwright.sync_api import expect
 
     errors: list[str] = []

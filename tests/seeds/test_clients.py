@@ -21,14 +21,14 @@ def nowhere() -> str:
         return f"http://127.0.0.1:{listener.getsockname()[1]}/"
 
 
-def test_awaiting(start, nowhere):
+def test_await_fetch(start, nowhere):
     target = start("hello.py")
     assert run("fetch_await.py", target.url()) == "Hello, world\n"
     assert run("fetch_await.py", target.url("/none")) == "Error: HTTP 404: Not Found\n"
     assert "refused" in run("fetch_await.py", nowhere)
 
 
-def test_a_request_with_parameters(start):
+def test_request_with_parameters(start):
     shown = json.loads(run("fetch_params.py", start("request_attributes.py").url("/get")))
     assert shown["arguments"] == {"type": ["1"], "page": ["二"]}
     assert shown["headers"]["X-Note"] == "seed"
@@ -56,7 +56,7 @@ def test_blocking(start, nowhere):
     ]
 
 
-def test_the_loops_methods():
+def test_event_loop_methods():
     lines = [line for line in run("loop_methods.py").splitlines() if "Warning" not in line and line[0] != " "]
     assert lines == [
         "default AsyncIOLoop",
@@ -71,7 +71,7 @@ def test_the_loops_methods():
     ]
 
 
-def test_a_producer_and_a_consumer():
+def test_queue_with_producer_and_consumer():
     lines = run("producer_consumer.py").splitlines()
     assert [line for line in lines if line.startswith("put")] == [f"put {item}" for item in range(5)]
     work = [f"doing work on {item}" for item in range(5)]
@@ -85,5 +85,5 @@ def test_threads():
     assert run("threads.py").splitlines() == ["meanwhile True", "in the main thread False", "from a thread"]
 
 
-def test_another_protocol():
+def test_tcp_protocol():
     assert run("line_protocol.py").splitlines() == ["['ONE', 'TWO', 'THREE']", "ticked"]

@@ -36,7 +36,7 @@ def program(start, mariadb, database):
     assert "Traceback" not in running.output()
 
 
-def test_a_message_is_kept_and_shown_again(program, mariadb, database):
+def test_message_is_stored_and_shown(program, mariadb, database):
     visitor = Visitor(program)
     empty = visitor.get()
     assert empty.code == 200
@@ -47,7 +47,7 @@ def test_a_message_is_kept_and_shown_again(program, mariadb, database):
     assert 'name="id" value="1"' in visitor.get().text
 
 
-def test_only_the_message_of_the_form_is_changed(program, mariadb, database):
+def test_form_changes_only_its_message(program, mariadb, database):
     mariadb.run(
         "INSERT INTO tb_message (name, email, address, message)"
         " VALUES ('a', 'b', 'c', 'd'), ('e', 'f', 'g', 'h')",
@@ -59,7 +59,7 @@ def test_only_the_message_of_the_form_is_changed(program, mariadb, database):
 
 
 @pytest.mark.browser
-def test_in_a_browser_a_message_comes_back_as_it_was_written(browser, program, mariadb, database):
+def test_message_round_trip_in_browser(browser, program, mariadb, database):
     context = browser.new_context()
     page = context.new_page()
     errors: list[str] = []

@@ -50,13 +50,13 @@ async def test_one_argument(method):
 
 
 @pytest.mark.parametrize("method", FAMILY)
-async def test_an_argument_that_is_missing(method, expect_log):
+async def test_missing_argument(method, expect_log):
     with expect_log("tornado.general", "400 POST .*Missing argument name"):
         assert (await argument(method, "name", query="other=1")).code == 400
 
 
 @pytest.mark.parametrize("method", FAMILY)
-async def test_an_argument_that_is_no_text(method, expect_log):
+async def test_argument_that_is_not_utf8(method, expect_log):
     with expect_log("tornado.general", "400 POST .*unicode in name"):
         assert (await argument(method, "name", query="name=%ff")).code == 400
 
@@ -69,7 +69,7 @@ async def test_all_values_of_an_argument(method):
     assert await argument(method, "name", query="other=1") == []
 
 
-async def test_where_arguments_are_looked_for():
+async def test_sources_of_arguments():
     def post(self):
         names = [*FAMILY, *(name + "s" for name in FAMILY)]
         self.write({name: getattr(self, name)("name") for name in names})
@@ -85,7 +85,7 @@ async def test_where_arguments_are_looked_for():
     }
 
 
-async def test_the_error_of_a_missing_argument_names_it():
+async def test_missing_argument_error_contains_name():
     seen = []
 
     def get(self):
@@ -101,7 +101,7 @@ async def test_the_error_of_a_missing_argument_names_it():
 # -- Entry points and HTTP methods
 
 
-async def test_the_order_of_calls():
+async def test_order_of_handler_methods():
     calls = []
 
     class Handler(web.RequestHandler):
@@ -126,7 +126,7 @@ async def test_the_order_of_calls():
 
 
 @pytest.mark.parametrize("verb", ["GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS"])
-async def test_each_verb_has_its_method(verb):
+async def test_each_http_method_calls_handler_method(verb):
     def method(self, *args, **kwargs):
         self.set_header("X-Verb", self.request.method)
         self.write(kwargs["name"])
@@ -174,7 +174,7 @@ async def test_headers():
     assert response.get("x-gone") is None
 
 
-async def test_a_header_with_a_line_end():
+async def test_header_with_line_break_is_rejected():
     def get(self):
         with pytest.raises(ValueError, match="Unsafe header value"):
             self.set_header("X", "a\r\nSet-Cookie: b=c")
@@ -196,7 +196,7 @@ async def test_write_json():
     assert response.get("content-type") == "application/json; charset=UTF-8"
 
 
-async def test_what_cannot_be_written():
+async def test_write_of_unsupported_type_raises():
     def get(self):
         for wrong in ([1], 7, None):
             with pytest.raises(TypeError, match="accepts bytes, str or dict"):
@@ -236,7 +236,7 @@ async def test_redirect():
         assert (response.code, response.get("location")) == (code, "/there?a=1")
 
 
-async def test_a_redirect_that_is_none(expect_log):
+async def test_redirect_with_invalid_status(expect_log):
     with expect_log("tornado.application", "Uncaught exception"):
         assert (await answer(lambda self: self.redirect("/", status=200))).code == 500
 
@@ -336,7 +336,7 @@ async def test_set_cookie():
 
 
 @pytest.mark.parametrize("name", ["a b", "a;b", "a\r\n", ""])
-async def test_a_cookie_that_cannot_be_set(name):
+async def test_invalid_cookie_is_rejected(name):
     def get(self):
         with pytest.raises(ValueError, match="[Cc]ookie"):
             self.set_cookie(name, "v")
@@ -393,7 +393,7 @@ async def test_secure_cookies(expect_log):
         assert forged.body == b"None"
 
 
-async def test_a_secure_cookie_that_is_too_old(monkeypatch):
+async def test_expired_secure_cookie(monkeypatch):
     def get(self):
         value = self.create_signed_value("name", "v")
         monkeypatch.setattr(time, "time", lambda: now + 10 * 86400)
@@ -406,7 +406,7 @@ async def test_a_secure_cookie_that_is_too_old(monkeypatch):
     assert (await ask(handler_of(get=get), cookie_secret="s" * 32)).body == b"b'v' None"
 
 
-async def test_secure_cookies_need_a_secret(expect_log):
+async def test_secure_cookies_require_cookie_secret(expect_log):
     with expect_log("tornado.application", "Uncaught exception"):
         assert (await answer(lambda self: self.set_secure_cookie("a", "b"))).code == 500
 
@@ -448,11 +448,11 @@ def test_parse_response_start_line():
 # -- the loop
 
 
-async def test_the_current_loop_is_one():
+async def test_current_loop_is_unique():
     assert IOLoop.current() is IOLoop.current(instance=True) is IOLoop.instance()
 
 
-def test_a_loop_runs_a_coroutine_and_stops():
+def test_run_sync():
     loop = IOLoop(make_current=False)
 
     async def main():
@@ -464,7 +464,7 @@ def test_a_loop_runs_a_coroutine_and_stops():
     loop.close()
 
 
-def test_functions_run_beside_the_loop():
+def test_run_in_executor_and_add_callback():
     """线程: run_in_executor在另一个线程上运行阻塞函数, add_callback是唯一可以安全地从其他线程调用的方法."""
     loop = IOLoop(make_current=False)
 

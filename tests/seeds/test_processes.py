@@ -16,7 +16,7 @@ from tests.support.program import Program
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
-def test_a_single_process(start):
+def test_single_process(start):
     program = start("single_process.py")
     assert Visitor(program).get().json == {"pid": program.pid, "task": None}
 
@@ -45,7 +45,7 @@ def family(request) -> Iterator[tuple[Program, list[int]]]:
                 os.kill(pid, signal.SIGKILL)
 
 
-def test_each_child_serves(family):
+def test_each_child_handles_requests(family):
     program, pids = family
     seen = set()
     for asleep in pids:
@@ -59,7 +59,7 @@ def test_each_child_serves(family):
     assert {task for _, task in seen} == {0, 1}
 
 
-def test_a_child_that_dies_is_replaced(family):
+def test_exited_child_is_replaced(family):
     program, pids = family
     os.kill(pids[0], signal.SIGKILL)
     while pids[0] in (now := children(program.pid)) or len(now) < 2:

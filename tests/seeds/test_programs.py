@@ -41,7 +41,7 @@ def test_rendering(start, path, body):
     assert (answer.code, answer.text) == (200, body)
 
 
-def test_a_template_lacks_its_argument(start):
+def test_template_with_missing_argument(start):
     program = start("rendering.py")
     assert Visitor(program).get("/forgotten").code == 500
     assert "NameError: name 'msg' is not defined" in program.output()
@@ -136,14 +136,14 @@ def test_user_authentication(start):
     assert visitor.post("/", _xsrf=token(page.text)).code == 403  # not GET: no redirect to the login page
 
 
-def test_forged_requests(start):
+def test_request_without_xsrf_token(start):
     visitor = Visitor(start("users.py"))
     visitor.get("/login")
     assert visitor.post("/login", name="x").code == 403
     assert visitor.post("/login", name="x", _xsrf="2|00000000|00|1").code == 403
 
 
-def test_errors_have_a_page_of_their_own(start):
+def test_custom_error_page(start):
     program = start("users.py")
     answer = Visitor(program).get("/broken")
     assert (answer.code, answer.text) == (500, "自己的错误页面: 500")
@@ -248,7 +248,7 @@ class TestAsynchronousHandlers:
         return start("async_handlers.py", "{port}", target.url())
 
     @pytest.mark.parametrize("path", ["/callback", "/coroutine"])
-    def test_one_fetch(self, program, path):
+    def test_single_fetch(self, program, path):
         assert Visitor(program).get(path).text == "<h1>hello</h1>\n"
         assert "got Hello, world\n" in program.output()
 
@@ -256,15 +256,15 @@ class TestAsynchronousHandlers:
         expected = "".join(f"{number} Hello, world\n" for number in (1, 2, 3, 4))
         assert Visitor(program).get("/many").text == expected
 
-    def test_an_engine(self, program):
+    def test_gen_engine(self, program):
         assert Visitor(program).get("/engine").text == "Hello, world Hello, world"
 
-    def test_an_error_in_a_callback_is_answered(self, program):
+    def test_error_in_callback_gives_error_response(self, program):
         assert Visitor(program).get("/failing").code == 500
         assert "ValueError: in the callback" in program.output()
         assert "Uncaught exception GET /failing" in program.output()
 
-    def test_the_older_style_is_named_with_its_successor(self, program):
+    def test_deprecation_warning_names_replacement(self, program):
         Visitor(program).get("/callback")
         output = program.output()
         assert (

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 
-def test_time_moves_when_told(clock):
+def test_advance(clock):
     before = clock()
     clock.advance(1.5)
     assert clock() == before + 1.5
@@ -13,19 +13,19 @@ def test_time_moves_when_told(clock):
         clock.advance(-1)
 
 
-async def test_a_loop_on_the_clock_does_not_wait(clock):
+async def test_loop_with_fake_clock_does_not_wait(clock):
     before = clock()
     await asyncio.sleep(86_400)
     assert clock() - before == pytest.approx(86_400)
 
 
-async def test_a_timeout_on_the_clock_fires(clock):
+async def test_timeout_with_fake_clock(clock):
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(3600):
             await asyncio.Event().wait()
 
 
-async def test_input_arrives_before_the_clock_jumps(clock):
+async def test_input_is_processed_before_clock_advances(clock):
     async def answer(reader, writer):
         writer.write(await reader.readline())
         writer.close()
@@ -40,6 +40,6 @@ async def test_input_arrives_before_the_clock_jumps(clock):
         await writer.wait_closed()
 
 
-async def test_each_kind_of_loop(loop_kind):
+async def test_loop_kind(loop_kind):
     module = type(asyncio.get_running_loop()).__module__
     assert module.split(".")[0] == loop_kind

@@ -9,7 +9,7 @@ from tests.support.logs import watched_logs
 general = logging.getLogger("tornado.general")
 
 
-def test_a_warning_is_stray_once(log_watch):
+def test_unexpected_warning_is_collected_once(log_watch):
     with watched_logs() as watch:
         general.warning("lost %s", "bytes")
         general.info("nothing to see")
@@ -18,7 +18,7 @@ def test_a_warning_is_stray_once(log_watch):
     log_watch.stray.clear()  # the fixture of this test has collected it too
 
 
-def test_a_logger_that_does_not_propagate_is_seen(log_watch, monkeypatch):
+def test_logger_without_propagation_is_watched(log_watch, monkeypatch):
     monkeypatch.setattr(general, "propagate", False)
     with watched_logs() as watch:
         general.error("unheard")
@@ -26,13 +26,13 @@ def test_a_logger_that_does_not_propagate_is_seen(log_watch, monkeypatch):
     log_watch.stray.clear()
 
 
-def test_expected_records_are_not_stray(expect_log):
+def test_expected_records_are_not_collected(expect_log):
     with expect_log("tornado", r"^lost \d+$") as expected:
         general.warning("lost %d", 3)
     assert expected.records[0].name == "tornado.general"
 
 
-def test_an_expected_record_must_come(expect_log):
+def test_missing_expected_record_raises(expect_log):
     with pytest.raises(AssertionError, match="no record of 'tornado.access'"):
         with expect_log("tornado.access", "404"):
             pass

@@ -5,11 +5,11 @@ import pytest
 from tests.support.work import assert_linear
 
 
-def test_what_is_linear_passes() -> None:
+def test_linear_cost_passes() -> None:
     assert_linear(lambda text: text.split(";"), lambda size: "a;" * size, 2_000)
 
 
-def test_what_is_quadratic_fails() -> None:
+def test_quadratic_cost_fails() -> None:
     def count_all_again(text: str) -> None:
         for start in range(0, len(text), 8):
             text.count(";", start)

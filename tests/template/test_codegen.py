@@ -36,7 +36,7 @@ def test_expressions():
     assert body(Expression(1, "x"), autoescape=None)[1] == body(Expression(1, "x", raw=True))[1] == raw
 
 
-def test_texts_are_joined():
+def test_adjacent_texts_are_joined():
     assert body(Text(1, "a"), Text(2, "'b'"), Statement(3, "x = 1")) == [
         "_tt_append(\"a'b'\")  # t:1",
         "x = 1  # t:3",
@@ -54,7 +54,7 @@ def test_suites_are_never_empty():
     ]
 
 
-def test_statements_of_several_lines_have_one_comment():
+def test_multiline_statement_has_one_comment():
     file = File("t", None, [Statement(1, "x = (1,\n2)"), Statement(3, "y = 1")])
     code = generate([file], None)
     assert code.source.splitlines()[3:6] == ["    x = (1,", "2)  # t:1", "    y = 1  # t:3"]

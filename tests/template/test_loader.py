@@ -47,7 +47,7 @@ def test_names_cannot_leave_the_root(root, name):
         Loader(str(root)).load(name)
 
 
-def test_absolute_name_may_lie_outside_of_the_root(root):
+def test_absolute_name_may_be_outside_of_root(root):
     (root / "base.html").write_text("base:{% block x %}{% end %}")
     (root.parent / "page.html").write_text("{% extends 'base.html' %}{% block x %}page{% end %}")
     roundabout = root / ".." / "page.html"
@@ -55,7 +55,7 @@ def test_absolute_name_may_lie_outside_of_the_root(root):
         assert Loader(str(root)).load(str(name)).generate() == b"base:page"
 
 
-def test_links_may_leave_the_root(root):
+def test_symbolic_link_may_point_outside_of_root(root):
     os.symlink(root.parent / "secret.html", root / "link.html")
     assert Loader(str(root)).load("link.html").generate() == b"secret"
 
@@ -69,7 +69,7 @@ def test_missing_files(root, name):
     assert isinstance(caught.value, FileNotFoundError)
 
 
-def test_a_missing_file_that_is_like_another(root):
+def test_missing_file_suggests_similar_name(root):
     with pytest.raises(TemplateNotFoundError) as caught:
         Loader(str(root)).load("dir/bb.html")
     assert caught.value.__notes__ == ["did you mean 'dir/b.html'?"]
@@ -79,14 +79,14 @@ def test_a_missing_file_that_is_like_another(root):
         assert not hasattr(caught.value, "__notes__")
 
 
-def test_missing_in_a_dictionary():
+def test_missing_name_in_dictionary():
     with pytest.raises(KeyError) as caught:
         DictLoader({"a": "{% extends 'x' %}"}).load("a")
     assert str(caught.value) == "template 'x' not found in the dictionary, which contains a"
     assert caught.value.__notes__ == ["'x' is extended or included by a:1"]
 
 
-def test_templates_are_kept_until_reset(root):
+def test_templates_are_cached_until_reset(root):
     loader = Loader(str(root))
     first = loader.load("d.html")
     assert loader.load("d.html") is first
@@ -108,7 +108,7 @@ def test_namespace():
         ({"a": "{% extends 'b' %}", "b": "{% include 'c' %}", "c": "{% extends 'b' %}"}, "b -> c -> b"),
     ],
 )
-def test_circles(files, circle):
+def test_cyclic_extends_and_includes(files, circle):
     loader = DictLoader(files)
     with pytest.raises(ParseError, match=f"extends or includes itself: {circle} at"):
         loader.load("a")
@@ -133,15 +133,15 @@ def test_resolve_path(tmp_path, name, parent, expected):
     assert Loader(str(tmp_path)).resolve_path(name, parent) == expected
 
 
-def test_loaders_of_ones_own():
-    class Mine(BaseLoader):
+def test_custom_loader():
+    class CustomLoader(BaseLoader):
         def resolve_path(self, name, parent_path=None):
             return name.upper()
 
         def _create_template(self, name):
             return Template(f"{name}:{{{{ x }}}}", name, self)
 
-    assert Mine().load("a").generate(x=1) == b"A:1"
+    assert CustomLoader().load("a").generate(x=1) == b"A:1"
     with pytest.raises(NotImplementedError, match="resolve_path"):
         BaseLoader().load("a")
     with pytest.raises(NotImplementedError, match="_create_template"):

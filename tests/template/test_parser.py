@@ -26,7 +26,7 @@ def parsed(source, whitespace="all"):
     return file
 
 
-def test_all_parts():
+def test_all_nodes():
     file = parsed(
         "{% extends 'a' %}{% block b %}{% apply f %}{{ c }}{% end %}{% end %}{% include \"d\" %}\n"
         "{% for e in f %}{% break %}{% else %}{% raw g %}{% end %}{% set h = 1 %}{% import i %}"
@@ -46,7 +46,7 @@ def test_all_parts():
     ]
 
 
-def test_whitespace_changes_on_the_way():
+def test_whitespace_mode_changes_within_template():
     body = parsed("a  b{% whitespace oneline %}a \n b<pre>  {% whitespace all %}a  b").body
     assert body == [Text(1, "a  b"), Text(1, "a \n b<pre>  "), Text(2, "a  b")]
     assert parsed("a \n b", "oneline").body == [Text(1, "a b")]
@@ -56,7 +56,7 @@ def test_autoescape_can_be_turned_off():
     assert parsed("{{ a }}{% autoescape None %}").autoescape is None
 
 
-def test_a_tag_may_be_broken_over_lines():
+def test_tag_may_span_lines():
     assert parsed("{% set\n  a = 1 %}").body == [Statement(1, "a = 1")]
 
 
@@ -105,5 +105,5 @@ def test_errors(source, message):
     assert caught.value.lineno > 0
 
 
-def test_parse_error_without_a_place():
+def test_parse_error_without_location():
     assert str(ParseError("wrong")) == "wrong at None:0"

@@ -52,19 +52,19 @@ def test_values(value, text, escaped):
     assert type(escape_value(value)) is str
 
 
-def test_bytes_that_are_not_text():
+def test_bytes_that_are_not_utf8():
     assert text_of(b"\xe9") == b"\xe9"
     with pytest.raises(UnicodeDecodeError):
         escape_value(b"\xe9")
     assert join(["é", b"\xe9", "x"]) == b"\xc3\xa9\xe9x"
 
 
-def test_functions_of_the_program_are_given_bytes():
+def test_custom_escape_function_receives_bytes():
     for value in ("é", b"\xc3\xa9"):
         assert escape_with(value, repr) == "b'\\xc3\\xa9'"
     assert escape_with(5, lambda value: value * 2) == "55"
 
 
-def test_text_that_utf8_cannot_express():
+def test_text_that_utf8_cannot_encode():
     with pytest.raises(UnicodeEncodeError):
         join(["\ud800"])

@@ -65,18 +65,18 @@ def test_names_of_every_kind():
     assert run("{{ range }}", range=3) == "3"
 
 
-def test_bytes_that_are_not_text_pass_through_raw():
+def test_raw_keeps_bytes_that_are_not_utf8():
     assert Template("é{% raw x %}").generate(x=b"\xe9") == b"\xc3\xa9\xe9"
 
 
-def test_runs_do_not_share_names():
+def test_generate_calls_do_not_share_names():
     template = Template("{% if first %}{% set x = 1 %}{% end %}{{ x }}")
     assert template.generate(first=True) == b"1"
     with pytest.raises(UnboundLocalError):
         template.generate(first=False)
 
 
-def test_a_programs_own_xhtml_escape():
+def test_custom_xhtml_escape():
     template = Template("{{ x }}")
     assert template.generate(x="<", xhtml_escape=lambda value: value + b"!") == b"<!"
     assert template.generate(x="<") == b"&lt;"
@@ -84,7 +84,7 @@ def test_a_programs_own_xhtml_escape():
     assert loader.load("a").generate(x="<") == b"E"
 
 
-def test_output_methods_are_within_reach():
+def test_tt_append_is_accessible():
     assert run("a{% set _tt_append('b') %}c") == "abc"
 
 
@@ -128,12 +128,12 @@ def test_files_without_a_loader(operator):
 
 
 @pytest.mark.parametrize("source", ["{% block a %}{% extends 'b' %}{% end %}", "{% include 'c' %}"])
-def test_extends_where_it_has_no_meaning(source):
+def test_extends_in_block_or_included_file_is_rejected(source):
     with pytest.raises(ParseError, match="not allowed in a block or in an included file"):
         DictLoader({"a": source, "b": "", "c": "{% extends 'b' %}"}).load("a")
 
 
-def test_errors_in_other_files_tell_who_asked():
+def test_error_in_other_file_names_referring_templates():
     with pytest.raises(ParseError) as caught:
         DictLoader({"a": "\n{% include 'b' %}", "b": "{% extends 'c' %}", "c": "{{"}).load("a")
     assert caught.value.filename == "c"
@@ -193,13 +193,13 @@ def test_sources_are_utf8():
         "\n{{ x = }}",
     ],
 )
-def test_wrong_python_tells_its_place(source):
+def test_syntax_error_names_template_line(source):
     with pytest.raises(SyntaxError) as caught:
         Template(source, "name")
     assert (caught.value.filename, caught.value.lineno) == ("name", 2)
 
 
-def test_tracebacks_show_generated_code_with_places():
+def test_traceback_shows_generated_code_with_template_lines():
     loader = DictLoader({"a.html": "\n\n{% include 'b.html' %}", "b.html": "\n{{ 1 / 0 }}"})
     for _ in range(2):
         with pytest.raises(ZeroDivisionError) as caught:
@@ -209,7 +209,7 @@ def test_tracebacks_show_generated_code_with_places():
     assert 'a_html.generated.py"' in text
 
 
-def test_tracebacks_are_of_the_right_template():
+def test_traceback_shows_code_of_the_right_template():
     # Both templates have the same name, and so do their generated files.
     first, second = Template("{{ 1 / 0 }}"), Template("\n{{ [][1] }}")
     for template, expected in ((first, "1 / 0"), (second, "[][1]"), (first, "1 / 0")):
@@ -218,7 +218,7 @@ def test_tracebacks_are_of_the_right_template():
         assert f"_tt_tmp = {expected}  # <string>:" in "".join(traceback.format_exception(caught.value))
 
 
-def test_lines_lead_back_to_the_template():
+def test_generated_line_maps_to_template_line():
     source = '{% set a = """\n\n""" %}\n{{ f(\n a) }}'
     with pytest.raises(NameError) as caught:
         Template(source, "x").generate()
@@ -244,7 +244,7 @@ def test_lines_lead_back_to_the_template():
         ("\n{% if %}{% end %}", "{% if %}{% end %}", (None, None)),
     ],
 )
-def test_wrong_python_shows_the_templates_line(source, text, columns):
+def test_syntax_error_shows_template_source(source, text, columns):
     with pytest.raises(SyntaxError) as caught:
         Template(source, "name")
     error = caught.value
@@ -259,7 +259,7 @@ def test_wrong_python_shows_the_templates_line(source, text, columns):
     assert [(place.template, place.line, place.source) for place in places_of(error)] == [("name", 2, source)]
 
 
-def test_errors_tell_the_place_to_logs():
+def test_error_note_names_template_line():
     loader = DictLoader({"a.html": "\n\n{% include 'b.html' %}", "b.html": "\n{{ x.y }}", "c": "{{ x.y }}"})
     with pytest.raises(AttributeError) as caught:
         loader.load("a.html").generate(x=1)
@@ -269,7 +269,7 @@ def test_errors_tell_the_place_to_logs():
     assert caught.value.__notes__ == ["in template c, line 1"]
 
 
-def test_an_error_that_is_raised_again_is_not_told_twice():
+def test_error_raised_repeatedly_has_one_note():
     error = ValueError("one for all")
 
     def fail():
@@ -282,7 +282,7 @@ def test_an_error_that_is_raised_again_is_not_told_twice():
     assert error.__notes__ == ["in template t, line 1"]
 
 
-def test_the_places_of_a_template_that_does_not_parse():
+def test_places_of_parse_error():
     with pytest.raises(ParseError) as caught:
         DictLoader({"a": "\n{% include 'b' %}", "b": "x\n{{"}).load("a")
     assert [(place.template, place.line) for place in places_of(caught.value)] == [("b", 2), ("a", 2)]
@@ -290,11 +290,11 @@ def test_the_places_of_a_template_that_does_not_parse():
     assert places_of(ValueError()) == []
 
 
-def test_names_that_would_break_a_comment():
+def test_unprintable_template_name_is_escaped_in_comment():
     template = Template("{{ 5 }}", "a\nimport os")
     assert template.generate() == b"5"
     assert "\nimport os" not in template.code
 
 
-def test_neighbouring_texts_are_one_constant():
+def test_adjacent_texts_become_one_constant():
     assert Template("a{# x #}b{% comment y %}{{!c{% block d %}e{% end %}").code.count("_tt_append(") == 1

@@ -31,7 +31,7 @@ TEXT, EXPRESSION, TAG = TokenKind.TEXT, TokenKind.EXPRESSION, TokenKind.TAG
         ("{ a } {", [(TEXT, "{ a } {", 1)]),
     ],
 )
-def test_pieces(source, expected):
+def test_tokens(source, expected):
     assert [tuple(piece) for piece in pieces(source, "name")] == expected
 
 

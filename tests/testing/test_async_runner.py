@@ -36,7 +36,7 @@ def test_coroutines_share_a_task_and_its_context(stage):
     assert task is stage.run(first())
 
 
-def test_what_is_entered_in_one_is_left_in_another(stage):
+def test_context_manager_is_exited_in_another_coroutine(stage):
     """asyncio requires that both happen in the same task."""
     group = asyncio.TaskGroup()
     seen = []
@@ -59,7 +59,7 @@ def test_what_is_entered_in_one_is_left_in_another(stage):
 @pytest.mark.parametrize(
     "error", [KeyError, pytest.skip.Exception, KeyboardInterrupt, asyncio.CancelledError]
 )
-def test_errors_of_every_kind_come_out(stage, error):
+def test_every_exception_is_raised_by_run(stage, error):
     async def fail():
         await asyncio.sleep(0)
         raise error
@@ -72,7 +72,7 @@ def test_errors_of_every_kind_come_out(stage, error):
     assert stage.run(work()) == 1
 
 
-def test_a_time_limit_leads_to_the_line(stage):
+def test_timeout_traceback_contains_waiting_line(stage):
     async def wait():
         await asyncio.Event().wait()
 
@@ -94,7 +94,7 @@ def test_a_time_limit_leads_to_the_line(stage):
 
 
 @pytest.mark.parametrize("waits", [True, False])
-def test_a_test_may_cancel_its_own_task(stage, waits):
+def test_coroutine_may_cancel_current_task(stage, waits):
     async def cancel():
         task = asyncio.current_task()
         assert task is not None
@@ -115,7 +115,7 @@ def test_a_test_may_cancel_its_own_task(stage, waits):
     assert stage.run(work()) == 2
 
 
-def test_what_is_left_running_is_cancelled():
+def test_remaining_tasks_are_cancelled():
     stage, ended = AsyncRunner(), []
 
     async def forever():
@@ -133,7 +133,7 @@ def test_what_is_left_running_is_cancelled():
     assert ended == ["cleaned up"]
 
 
-def test_a_loop_of_the_programs_choice():
+def test_loop_factory():
     class Loop(asyncio.SelectorEventLoop):
         pass
 
@@ -146,7 +146,7 @@ def test_a_loop_of_the_programs_choice():
     stage.close()
 
 
-def test_it_cannot_run_inside_itself(stage):
+def test_nested_run_raises(stage):
     """The coroutine is closed without running, and the next call does not run it."""
     ran = []
 

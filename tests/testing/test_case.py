@@ -14,7 +14,7 @@ from tornado.ioloop import IOLoop
 from tornado.testing import AsyncTestCase, gen_test
 
 
-def test_each_test_has_a_loop_of_its_own():
+def test_each_test_has_a_separate_loop():
     loops = []
 
     class Case(AsyncTestCase):
@@ -63,7 +63,7 @@ def test_wait_for_a_condition():
     passes(Case)
 
 
-def test_wait_for_too_long():
+def test_wait_timeout():
     class Case(AsyncTestCase):
         def test(self):
             with pytest.raises(self.failureException, match=r"timed out after 0\.001 seconds"):
@@ -74,7 +74,7 @@ def test_wait_for_too_long():
     passes(Case)
 
 
-def test_a_reported_exception_is_raised_by_wait():
+def test_handled_exception_is_raised_by_wait():
     class Case(AsyncTestCase):
         def fail_later(self):
             try:
@@ -94,7 +94,7 @@ def test_a_reported_exception_is_raised_by_wait():
     assert "ValueError: reported" in faults(run(Case, "test_without_wait"))
 
 
-def test_a_second_reported_exception_is_logged(expect_log):
+def test_second_handled_exception_is_logged(expect_log):
     class Case(AsyncTestCase):
         def test(self):
             for each in (ValueError("first"), KeyError("second")):
@@ -104,7 +104,7 @@ def test_a_second_reported_exception_is_logged(expect_log):
         assert "ValueError: first" in faults(run(Case))
 
 
-def test_what_is_left_running_is_cancelled():
+def test_remaining_tasks_are_cancelled():
     ended = []
 
     class Case(AsyncTestCase):
@@ -129,7 +129,7 @@ def test_what_is_left_running_is_cancelled():
     assert ended == ["cleaned up"]
 
 
-def test_a_test_that_would_never_run():
+def test_undecorated_generator_or_coroutine_fails():
     class Case(AsyncTestCase):
         def test_generator(self):
             yield
@@ -150,7 +150,7 @@ def test_a_test_that_would_never_run():
     assert len(run(Case, "test_skipped").skipped) == 1
 
 
-def test_a_loop_of_the_programs_choice():
+def test_get_new_ioloop_override():
     class Case(AsyncTestCase):
         def get_new_ioloop(self):
             self.made = IOLoop(make_current=False)
@@ -162,7 +162,7 @@ def test_a_loop_of_the_programs_choice():
     passes(Case)
 
 
-def test_a_context_manager_for_the_time_of_a_test():
+def test_setup_with_context_manager():
     order = []
 
     class Manager:
@@ -214,7 +214,7 @@ def result_and_calls(case, name="test"):
     return faults(result), made.calls
 
 
-def test_coroutines_run_where_a_class_says_so():
+def test_run_coroutines():
     class Case(ModernCase):
         async def test(self):
             await asyncio.sleep(0)
@@ -230,7 +230,7 @@ def test_coroutines_run_where_a_class_says_so():
         )
 
 
-def test_a_coroutine_fails_as_a_test_does(monkeypatch):
+def test_failures_with_run_coroutines(monkeypatch):
     monkeypatch.setenv("ASYNC_TEST_TIMEOUT", "0.001")
 
     class Case(ModernCase):
@@ -258,7 +258,7 @@ def test_a_coroutine_fails_as_a_test_does(monkeypatch):
         assert calls == ["setUp", "asyncSetUp", "asyncTearDown", "tearDown"]
 
 
-def test_the_loop_is_closed_when_the_clean_up_fails():
+def test_loop_is_closed_when_async_teardown_fails():
     class Case(ModernCase):
         async def asyncTearDown(self):
             raise KeyError("inside")
@@ -271,7 +271,7 @@ def test_the_loop_is_closed_when_the_clean_up_fails():
     assert calls == ["setUp", "asyncSetUp", "tearDown"]
 
 
-def test_a_programs_own_hooks_are_left_alone():
+def test_async_setup_is_not_called_without_run_coroutines():
     """Some programs define such methods on test cases for Tornado, and call them."""
 
     class Case(ModernCase):

@@ -27,13 +27,13 @@ def test_an_expected_record_is_not_shown(log):
         assert not expected.logged_stack
 
 
-def test_a_traceback_is_noticed(log):
+def test_logged_stack_is_set_for_traceback(log):
     with ExpectLog(log, "failed") as expected:
         log.error("failed", exc_info=ValueError())
     assert expected.logged_stack
 
 
-def test_a_missing_record(log):
+def test_missing_record_raises(log):
     with pytest.raises(Exception, match="did not get expected log message"), ExpectLog(log, "never"):
         pass
     with ExpectLog(log, "never", required=False) as expected:
@@ -48,18 +48,18 @@ def test_other_records_are_shown(log, expect_log):
         log.warning("other")
 
 
-def test_a_level_is_let_through(log):
+def test_expected_level_is_enabled(log):
     with ExpectLog(log, "quiet", level=logging.DEBUG):
         log.debug("quiet")
 
 
-def test_another_level_than_expected(log, expect_log):
+def test_unexpected_level_is_not_accepted(log, expect_log):
     with expect_log("tornado.application", "unexpected level|^quiet"):
         with pytest.raises(Exception, match="did not get"), ExpectLog(log, "quiet", level=logging.INFO):
             log.warning("quiet")
 
 
-def test_a_quiet_record_needs_its_level_named(log):
+def test_info_record_without_level_is_deprecated(log):
     log.setLevel(logging.INFO)
     with pytest.warns(DeprecationWarning, match=r"level=logging\.INFO"), ExpectLog(log, "quiet"):
         log.info("quiet")

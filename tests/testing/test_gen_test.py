@@ -42,7 +42,7 @@ def test_coroutines_of_each_kind():
     assert ran == ["generator", "native", "plain", "1 a"]
 
 
-def test_a_failure_in_a_coroutine():
+def test_traceback_of_failure_contains_line():
     class Case(AsyncTestCase):
         @gen_test
         async def test(self):
@@ -53,7 +53,7 @@ def test_a_failure_in_a_coroutine():
 
 
 @pytest.mark.parametrize("name", ["test_generator", "test_native"])
-def test_a_timeout_leads_to_the_line_that_waits(name):
+def test_traceback_of_timeout_contains_waiting_line(name):
     class Case(AsyncTestCase):
         @gen_test(timeout=0.001)
         def test_generator(self):
@@ -80,7 +80,7 @@ def test_a_timeout_cannot_be_swallowed():
     assert "TimeoutError" in faults(run(Case))
 
 
-def test_a_timeout_of_the_tests_own():
+def test_timeout_error_raised_by_test():
     class Case(AsyncTestCase):
         @gen_test
         async def test(self):
@@ -89,7 +89,7 @@ def test_a_timeout_of_the_tests_own():
     assert "its own" in faults(run(Case))
 
 
-def test_tracebacks_of_the_suite_name_the_test():
+def test_traceback_contains_test_method():
     """The traceback contains few frames of gen_test."""
 
     class Case(AsyncTestCase):

@@ -12,7 +12,7 @@ from tornado.httpclient import HTTPClientError
 from tornado.testing import AsyncHTTPSTestCase, AsyncHTTPTestCase, gen_test
 
 
-def test_addresses_of_servers():
+def test_get_url():
     case = AsyncHTTPTestCase()
     case._port = 8080
     assert case.get_url("/a?b") == "http://127.0.0.1:8080/a?b"
@@ -33,7 +33,7 @@ class HelloHandler(web.RequestHandler):
 
 
 @pytest.mark.parametrize("kind", [AsyncHTTPTestCase, AsyncHTTPSTestCase])
-def test_a_server_and_a_client(kind, expect_log):
+def test_server_and_client(kind, expect_log):
     class Case(kind):
         def get_app(self):
             return web.Application([("/hello", HelloHandler)])

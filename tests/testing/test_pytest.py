@@ -58,7 +58,7 @@ def run(folder, tests, *arguments, conftest=CONFTEST):
     return found, done.stdout + done.stderr
 
 
-def test_what_passes(tmp_path):
+def test_passing_tests(tmp_path):
     verdicts, output = run(
         tmp_path,
         """
@@ -149,7 +149,7 @@ def test_plain(tornado_stage):
     assert dict(verdicts) == {**expected, "test_skip": "SKIPPED", "test_expected": "XFAIL"}, output
 
 
-def test_what_fails(tmp_path):
+def test_failing_tests(tmp_path):
     verdicts, output = run(
         tmp_path,
         """
@@ -228,7 +228,7 @@ async def test_yielding():
     assert "_async_runner.py" not in output  # its frames are hidden
 
 
-def test_it_does_nothing_where_it_is_not_asked_for(tmp_path):
+def test_unrequested_plugin_has_no_effect(tmp_path):
     verdicts, output = run(
         tmp_path,
         """
@@ -245,7 +245,7 @@ def test_fixture(tornado_server):
     assert "fixture 'tornado_server' not found" in output
 
 
-def test_a_program_without_an_application(tmp_path):
+def test_missing_tornado_app_fixture(tmp_path):
     _, output = run(
         tmp_path,
         "async def test(tornado_server):\n    pass\n",
@@ -286,7 +286,7 @@ def pytest_pyfunc_call(pyfuncitem):
 @pytest.mark.parametrize(
     "order", ['["another", "tornado.testing.pytest"]', '["tornado.testing.pytest", "another"]']
 )
-def test_beside_a_plugin_with_the_older_names(tmp_path, order):
+def test_plugin_works_with_pytest_tornado(tmp_path, order):
     (tmp_path / "another.py").write_text(ANOTHER)
     verdicts, output = run(
         tmp_path,
@@ -304,7 +304,7 @@ async def test_ours(app, tornado_stage):
 
 
 @pytest.mark.parametrize("arguments", ["timeot=3", "3, timeout=3", "1, 2"])
-def test_an_unknown_argument_of_the_mark_is_an_error(tmp_path, arguments):
+def test_unknown_argument_of_mark_is_an_error(tmp_path, arguments):
     found, output = run(
         tmp_path, f"@pytest.mark.tornado({arguments})\nasync def test_it():\n    print('begun')\n"
     )

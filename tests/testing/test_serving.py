@@ -29,7 +29,7 @@ async def test_a_server_and_its_client(scheme):
             assert (await server.fetch(path)).body == f"{scheme} 127.0.0.1".encode()
 
 
-async def test_a_status_is_an_error_where_it_is_asked_for():
+async def test_raise_error_raises_for_error_status():
     async with serving(APP) as server:
         assert (await server.fetch("/nowhere")).code == 404
         assert (await server.fetch(method="POST", body=b"")).code == 405
@@ -42,7 +42,7 @@ async def test_options_of_the_server():
         assert (await server.fetch(headers={"X-Real-Ip": "192.0.2.1"})).body == b"http 192.0.2.1"
 
 
-async def test_nothing_is_left_after_the_block():
+async def test_server_and_client_are_closed_after_the_block():
     with pytest.raises(KeyError):
         async with serving(APP) as server:
             host, port = server.url("").rpartition("/")[2].split(":")

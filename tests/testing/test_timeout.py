@@ -5,7 +5,7 @@ from __future__ import annotations
 from tornado import testing
 
 
-def test_the_timeout_of_the_environment(monkeypatch, expect_log):
+def test_async_test_timeout_environment_variable(monkeypatch, expect_log):
     monkeypatch.setenv("ASYNC_TEST_TIMEOUT", "0.5")
     assert testing.get_async_test_timeout() == 0.5
     monkeypatch.delenv("ASYNC_TEST_TIMEOUT")
