@@ -153,7 +153,7 @@ def test_colors_of_colorama(monkeypatch):
 def test_output_is_not_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     assert not log._stderr_supports_color()
-    assert log._optional("no_such_module_anywhere") is None
+    assert log._import_optional("no_such_module_anywhere") is None
 
 
 # --- handlers ---
@@ -407,7 +407,7 @@ def test_access_record_contains_process(access_records):
 
 
 def test_access_record_contains_task_name(access_records, monkeypatch):
-    monkeypatch.setattr(log, "_RECORDS_NAME_TASKS", True)
+    monkeypatch.setattr(log, "_RECORDS_HAVE_TASK_NAME", True)
 
     async def run():
         log.log_access(logging.INFO, "inside")

@@ -32,7 +32,7 @@ def test_same_as_the_standard_library(tail: str, piece: int, text: str) -> None:
     expected = urllib.parse.unquote_to_bytes(data)
     with mock.patch.object(percent, "_PIECE", piece):
         assert unquote_bytes(data) == expected
-        with mock.patch.object(percent, "_SPARSE", 1):
+        with mock.patch.object(percent, "_BYTES_PER_SPARSE_ESCAPE", 1):
             assert unquote_bytes(data) == expected
         for few in (0, 10_000):
             with mock.patch.object(percent, "_FEW_ESCAPES", few):

@@ -311,7 +311,7 @@ def test_index_agrees_with_calling_every_matcher(patterns, paths, compiled):
     for path in [*paths, *patterns]:
         asked = request()
         asked.path = path
-        expected_matches = list(routing._ask_all(router.rules, asked))
+        expected_matches = list(routing._match_all(router.rules, asked))
         assert list(router._matches(asked)) == expected_matches
         assert router._match(asked) == (expected_matches[0] if expected_matches else None)
 
@@ -397,7 +397,7 @@ def test_candidates_are_few_with_many_rules(pattern):
     router = router_of(*(pattern.format(number) for number in range(1000)))
     path = re.sub(r"\(.*\)", "5" if "[0" in pattern else "v1", pattern.format(999))
     assert target_name(router, path) == pattern.format(999)
-    assert len(router._fresh_table().candidates(path)) <= 1
+    assert len(router._current_table().candidates(path)) <= 1
 
 
 # --- names ---

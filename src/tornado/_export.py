@@ -35,10 +35,10 @@ def export(
             continue
         if name not in namespace:
             raise AttributeError(f"{public}.__all__ lists {name!r}, which {public} does not define")
-        thing = namespace[name]
-        home = getattr(thing, "__module__", None)
-        if isinstance(home, str) and _is_private(home) and callable(thing):
-            thing.__module__ = public
+        obj = namespace[name]
+        module_name = getattr(obj, "__module__", None)
+        if isinstance(module_name, str) and _is_private(module_name) and callable(obj):
+            obj.__module__ = public
 
 
 def list_public(namespace: MutableMapping[str, Any], late: Collection[str] = ()) -> None:
@@ -58,7 +58,7 @@ def list_public(namespace: MutableMapping[str, Any], late: Collection[str] = ())
     namespace["__dir__"] = names
 
 
-def _is_private(home: str) -> bool:
+def _is_private(module_name: str) -> bool:
     """Whether a dotted name is the name of a private module of this package."""
-    parts = home.split(".")
+    parts = module_name.split(".")
     return parts[0] == _PACKAGE and any(part.startswith("_") for part in parts[1:])

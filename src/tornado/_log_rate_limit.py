@@ -22,25 +22,25 @@ class LogRateLimit:
     :param burst: the maximum number of lines per second for each kind.
     """
 
-    __slots__ = ("_burst", "_held_back", "_logger", "_next", "_written")
+    __slots__ = ("_burst", "_logger", "_next", "_suppressed", "_written")
 
     def __init__(self, logger: logging.Logger, burst: int = 1) -> None:
         self._logger = logger
         self._burst = burst
         self._next: dict[str, float] = {}
         self._written: dict[str, int] = {}
-        self._held_back: dict[str, int] = {}
+        self._suppressed: dict[str, int] = {}
 
     def log(self, kind: str, level: int, message: str, *args: object) -> None:
         """Log ``message % args`` unless the limit for this kind has been reached."""
         if not self._logger.isEnabledFor(level):
             return
-        more = self.admit(kind)
-        if more is None:
+        suppressed = self.admit(kind)
+        if suppressed is None:
             return
-        if more:
+        if suppressed:
             message += " (and %d more since the last such line)"
-            args = (*args, more)
+            args = (*args, suppressed)
         self._logger.log(level, message, *args)
 
     def admit(self, kind: str) -> int | None:
@@ -54,7 +54,7 @@ class LogRateLimit:
             self._next[kind] = now + INTERVAL
             self._written[kind] = 0
         if self._written[kind] >= self._burst:
-            self._held_back[kind] = self._held_back.get(kind, 0) + 1
+            self._suppressed[kind] = self._suppressed.get(kind, 0) + 1
             return None
         self._written[kind] += 1
-        return self._held_back.pop(kind, 0)
+        return self._suppressed.pop(kind, 0)

@@ -23,7 +23,7 @@ _FEW_ESCAPES = 8
 _PIECE = 32 * 1024
 
 #: With at most one valid escape in this number of bytes, a loop over them is faster than doubling each "=".
-_SPARSE = 128
+_BYTES_PER_SPARSE_ESCAPE = 128
 
 _HEX = b"0123456789abcdefABCDEF"
 _CHARACTERS = {chr(high) + chr(low): chr(int(bytes((high, low)), 16)) for high in _HEX for low in _HEX}
@@ -89,7 +89,7 @@ def _unquote_piece(data: bytes) -> bytes:
     if not valid:
         return data
     if b"=" in data:
-        if valid.bit_count() * _SPARSE <= len(data):
+        if valid.bit_count() * _BYTES_PER_SPARSE_ESCAPE <= len(data):
             return _unquote_sparse(data, valid.to_bytes(len(data), "big"))
         data = data.replace(b"=", b"==")
         valid = _valid_escapes(data)

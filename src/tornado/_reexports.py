@@ -358,7 +358,7 @@ def reexported(module: str, name: str) -> Any:
     for source, names in _IMPORTS.get(module, {}).items():
         listed = names.split()
         if source and name in listed:
-            value = _imported(source, name)
+            value = _import_name(source, name)
             break
         if not source and (found := [each for each in listed if each.partition(".")[0] == name]):
             for each in found:
@@ -370,7 +370,7 @@ def reexported(module: str, name: str) -> Any:
     return vars(sys.modules[module]).setdefault(name, value)
 
 
-def _imported(source: str, name: str) -> Any:
+def _import_name(source: str, name: str) -> Any:
     """Return what ``from source import name`` binds."""
     found = importlib.import_module(source)
     try:

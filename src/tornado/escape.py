@@ -60,7 +60,7 @@ def utf8(value: str | bytes | None) -> bytes | None:
         return value.encode()
     if value is None or isinstance(value, bytes):
         return value
-    raise TypeError(_not_text(value))
+    raise TypeError(_type_error_message(value))
 
 
 @overload
@@ -85,10 +85,10 @@ def to_unicode(value: str | bytes | None) -> str | None:
         return value
     if isinstance(value, bytes):
         return value.decode()
-    raise TypeError(_not_text(value))
+    raise TypeError(_type_error_message(value))
 
 
-def _not_text(value: object) -> str:
+def _type_error_message(value: object) -> str:
     return f"Expected str, bytes or None, got {type(value).__name__}: {value!r:.100}"
 
 
@@ -322,29 +322,31 @@ def linkify(
     source = xhtml_escape(text)
     allowed = permitted_protocols if isinstance(permitted_protocols, Sequence) else list(permitted_protocols)
     output: list[str] = []
-    done = position = 0  # the ends of the text that has been written and of the text that has been searched
+    written = position = (
+        0  # the ends of the text that has been written and of the text that has been searched
+    )
     while start := _LINK_START.search(source, position):
         position = start.end()
         protocol = ""
         begin = start.start()
         if source[begin] == ":":
-            protocol = _protocol_before(source, begin, done)
+            protocol = _find_protocol(source, begin, written)
             begin -= len(protocol)
             if not protocol:
                 continue
-        end = _link_end(source, position)
+        end = _find_link_end(source, position)
         if end == position:
             continue
         position = end
         if protocol not in allowed if protocol else require_protocol:
             continue
-        output += (source[done:begin], _link(source[begin:end], protocol, shorten, extra_params))
-        done = end
-    output.append(source[done:])
+        output += (source[written:begin], _link(source[begin:end], protocol, shorten, extra_params))
+        written = end
+    output.append(source[written:])
     return "".join(output)
 
 
-def _protocol_before(source: str, colon: int, floor: int) -> str:
+def _find_protocol(source: str, colon: int, floor: int) -> str:
     """Return the protocol name that ends at a colon and begins at or after `floor`; may be empty."""
     begin = colon
     while begin > floor and (
@@ -354,20 +356,20 @@ def _protocol_before(source: str, colon: int, floor: int) -> str:
     return source[begin:colon].lstrip("-")
 
 
-def _link_end(source: str, begin: int) -> int:
+def _find_link_end(source: str, begin: int) -> int:
     """Return the end of a URL, given the position after its protocol."""
     end = begin
     while True:
         run = _LINK_RUN.match(source, end)
         stop = run.end() if run else end
-        end = _without_trailers(source, end, stop)
+        end = _strip_trailers(source, end, stop)
         group = _LINK_GROUP.match(source, end) if end == stop else None
         if group is None:
             return end
         end = group.end()
 
 
-def _without_trailers(source: str, begin: int, end: int) -> int:
+def _strip_trailers(source: str, begin: int, end: int) -> int:
     """Return the end of a run of URL characters without the punctuation that follows the URL."""
     while end > begin and source[end - 1] in _LINK_TRAILERS:
         if source.endswith("&amp;", begin, end):
@@ -384,13 +386,13 @@ def _link(url: str, protocol: str, shorten: bool, extra_params: str | Callable[[
     href = url if protocol else f"http://{url}"
     extra = (extra_params(href) if callable(extra_params) else extra_params).strip()
     attributes = f" {extra}" if extra else ""
-    shown = _shortened(url, protocol) if shorten and len(url) > _SHORT_LINK else url
+    shown = _shorten(url, protocol) if shorten and len(url) > _SHORT_LINK else url
     if shown != url:
         attributes += f' title="{href}"'
     return f'<a href="{href}"{attributes}>{shown}</a>'
 
 
-def _shortened(url: str, protocol: str) -> str:
+def _shorten(url: str, protocol: str) -> str:
     """Shorten a URL to its host and the start of its path; return it unchanged if that is not shorter."""
     prefix = re.match(r":/{1,3}", url[len(protocol) :]) if protocol else None
     skip = len(protocol) + prefix.end() if prefix else 0

@@ -105,7 +105,7 @@ def load_translations(directory: str, encoding: str | None = None) -> None:
             gen_log.error("Unrecognized locale %r (path: %s)", code, os.path.join(directory, name))
             continue
         path = os.path.join(directory, name)
-        with open(path, encoding=encoding or _guess_encoding(path), newline="") as file:
+        with open(path, encoding=encoding or _detect_encoding(path), newline="") as file:
             translations[code] = _read_csv(file, code)
     _translations, _use_gettext = translations, False
     _supported_locales = frozenset([*translations, _default_locale])
@@ -113,7 +113,7 @@ def load_translations(directory: str, encoding: str | None = None) -> None:
     Locale._cache = {}
 
 
-def _guess_encoding(path: str) -> str:
+def _detect_encoding(path: str) -> str:
     with open(path, "rb") as file:
         start = file.read(3)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -171,10 +171,10 @@ class Locale:
     @classmethod
     def get_closest(cls, *locale_codes: str) -> Locale:
         """See `tornado.locale.get`."""
-        for wanted in locale_codes:
-            if not wanted:
+        for requested in locale_codes:
+            if not requested:
                 continue
-            language, _, country = wanted.replace("-", "_").partition("_")
+            language, _, country = requested.replace("-", "_").partition("_")
             language = language.lower()
             full = f"{language}_{country.upper()}" if country else language
             if "_" in country:
@@ -189,20 +189,20 @@ class Locale:
         """Return the locale with exactly this code, which must be supported."""
         if not hasattr(cls, "_cache"):  # programs delete it after they reload their translations
             Locale._cache = {}
-        known = cls._cache.get(code)
-        if known is None:
+        cached = cls._cache.get(code)
+        if cached is None:
             assert code in _supported_locales, (
                 f"unsupported locale {code!r}, supported are {sorted(_supported_locales)}"
             )
             translations = _translations.get(code)
             if translations is None:
-                known = CSVLocale(code, {})
+                cached = CSVLocale(code, {})
             elif _use_gettext:
-                known = GettextLocale(code, translations)
+                cached = GettextLocale(code, translations)
             else:
-                known = CSVLocale(code, translations)
-            cls._cache[code] = known
-        return known
+                cached = CSVLocale(code, translations)
+            cls._cache[code] = cached
+        return cached
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -268,11 +268,11 @@ class Locale:
             local_now = now.astimezone(date.tzinfo) - offset
             recent = self._recent_format(local, local_now, age.days, shorter)
             if recent is not None:
-                return self._fill(recent, local)
+                return self._format(recent, local)
         _ = self.translate
         if shorter:
-            return self._fill(_("%(month_name)s %(day)s, %(year)s"), local)
-        return self._fill(_("%(month_name)s %(day)s, %(year)s at %(time)s"), local)
+            return self._format(_("%(month_name)s %(day)s, %(year)s"), local)
+        return self._format(_("%(month_name)s %(day)s, %(year)s at %(time)s"), local)
 
     def _format_age(self, seconds: int) -> str:
         _ = self.translate
@@ -298,14 +298,14 @@ class Locale:
             return _("%(month_name)s %(day)s") if shorter else _("%(month_name)s %(day)s at %(time)s")
         return None
 
-    def _fill(self, form: str, local: datetime.datetime) -> str:
+    def _format(self, template: str, local: datetime.datetime) -> str:
         if self.code not in ("en", "en_US", "zh_CN"):
             time = f"{local.hour}:{local.minute:02d}"
         elif self.code == "zh_CN":
             time = f"{'上午' if local.hour < 12 else '下午'}{local.hour % 12 or 12}:{local.minute:02d}"
         else:
             time = f"{local.hour % 12 or 12}:{local.minute:02d} {'am' if local.hour < 12 else 'pm'}"
-        return form % {
+        return template % {
             "month_name": self._months[local.month - 1],
             "weekday": self._weekdays[local.weekday()],
             "day": str(local.day),
@@ -321,8 +321,8 @@ class Locale:
         """
         local = date - datetime.timedelta(minutes=gmt_offset)
         _ = self.translate
-        form = _("%(weekday)s, %(month_name)s %(day)s") if dow else _("%(month_name)s %(day)s")
-        return self._fill(form, local)
+        template = _("%(weekday)s, %(month_name)s %(day)s") if dow else _("%(month_name)s %(day)s")
+        return self._format(template, local)
 
     def list(self, parts: Sequence[str]) -> str:
         """Format a list: "A, B and C". An empty list gives an empty string."""

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-def _optional(name: str) -> ModuleType | None:
+def _import_optional(name: str) -> ModuleType | None:
     """Import an optional module; return None if it is not installed."""
     try:
         found: ModuleType = import_object(name)
@@ -45,8 +45,8 @@ def _optional(name: str) -> ModuleType | None:
 
 
 #: The modules for colors on Unix and on Windows terminals; None if a module is not installed.
-curses: ModuleType | None = _optional("curses")
-colorama: ModuleType | None = _optional("colorama")
+curses: ModuleType | None = _import_optional("curses")
+colorama: ModuleType | None = _import_optional("colorama")
 
 gen_log: logging.Logger = logging.getLogger("tornado.general")
 app_log: logging.Logger = logging.getLogger("tornado.application")
@@ -63,15 +63,15 @@ def escape_controls(text: str) -> str:
     Request targets, header values and file names may contain control characters; with a line feed, a peer
     could forge a log line. Tabs are kept.
     """
-    return _CONTROLS.sub(_escaped, text)
+    return _CONTROLS.sub(_escape_match, text)
 
 
-def _escaped(match: re.Match[str]) -> str:
+def _escape_match(match: re.Match[str]) -> str:
     return f"\\x{ord(match[0]):02x}"
 
 
 _LogRecord = logging.LogRecord
-_RECORDS_NAME_TASKS = sys.version_info >= (3, 12)
+_RECORDS_HAVE_TASK_NAME = sys.version_info >= (3, 12)
 
 
 class _PerThread(threading.local):
@@ -80,7 +80,7 @@ class _PerThread(threading.local):
     template: dict[str, Any] | None = None
 
 
-_of_thread = _PerThread()
+_per_thread = _PerThread()
 
 
 def log_access(level: int, message: str, *args: Any) -> None:
@@ -94,7 +94,7 @@ def log_access(level: int, message: str, *args: Any) -> None:
         access_log.log(level, message, *args, stacklevel=2)
         return
     now = time.time()
-    template = _of_thread.template
+    template = _per_thread.template
     if template is None or template["process"] != os.getpid():
         template = _record_template()
     fields = template.copy()
@@ -105,7 +105,7 @@ def log_access(level: int, message: str, *args: Any) -> None:
     fields["created"] = now
     fields["msecs"] = float(int((now - int(now)) * 1000))
     fields["relativeCreated"] = (now - template["created"]) * 1000 + template["relativeCreated"]
-    if _RECORDS_NAME_TASKS:
+    if _RECORDS_HAVE_TASK_NAME:
         fields["taskName"] = _task_name()
     record = _LogRecord.__new__(_LogRecord)
     record.__dict__ = fields
@@ -114,7 +114,7 @@ def log_access(level: int, message: str, *args: Any) -> None:
 
 def _record_template() -> dict[str, Any]:
     """Return the fields that are the same in all access log records of this thread and process."""
-    made = access_log.makeRecord(
+    record = access_log.makeRecord(
         access_log.name,
         logging.INFO,
         __file__,
@@ -124,8 +124,8 @@ def _record_template() -> dict[str, Any]:
         None,
         "log_access",
     )
-    _of_thread.template = made.__dict__
-    return made.__dict__
+    _per_thread.template = record.__dict__
+    return record.__dict__
 
 
 def _task_name() -> str | None:
@@ -140,7 +140,7 @@ def _task_name() -> str | None:
     return name
 
 
-_PLAIN_FORMAT = "%(color)s[%(levelname)1.1s %(asctime)s %(module)s:%(lineno)d]%(end_color)s %(message)s"
+_DEFAULT_FORMAT = "%(color)s[%(levelname)1.1s %(asctime)s %(module)s:%(lineno)d]%(end_color)s %(message)s"
 
 
 def _stderr_supports_color() -> bool:
@@ -158,7 +158,7 @@ def _stderr_supports_color() -> bool:
         return False
 
 
-def _as_text(message: Any) -> str:
+def _to_text(message: Any) -> str:
     """Convert a message to text. Bytes are decoded as UTF-8, or shown as their repr if they are not UTF-8."""
     if isinstance(message, bytes):
         try:
@@ -184,7 +184,7 @@ class LogFormatter(logging.Formatter):
     """
 
     DEFAULT_DATE_FORMAT = "%y%m%d %H:%M:%S"
-    DEFAULT_FORMAT = _PLAIN_FORMAT
+    DEFAULT_FORMAT = _DEFAULT_FORMAT
     DEFAULT_COLORS = {  # noqa: RUF012 - upstream's type; subclasses need not write ClassVar
         logging.CRITICAL: 5,  # magenta
         logging.ERROR: 1,  # red
@@ -207,7 +207,7 @@ class LogFormatter(logging.Formatter):
         self._colors: dict[int, str] = {}
         self._normal = ""
         # The cached time: the second, the format and the formatted text.
-        self._clock: tuple[float, str | None, str] = (-1.0, None, "")
+        self._cached_time: tuple[float, str | None, str] = (-1.0, None, "")
         if color and _stderr_supports_color():
             self._prepare_colors(colors)
 
@@ -229,17 +229,17 @@ class LogFormatter(logging.Formatter):
         if datefmt is None:
             return super().formatTime(record)
         created = record.created
-        second, known_format, text = self._clock
+        second, known_format, text = self._cached_time
         if not 0 <= created - second < 1 or known_format != datefmt:
             second = created // 1
             text = time.strftime(datefmt, self.converter(second))
-            self._clock = (second, datefmt, text)
+            self._cached_time = (second, datefmt, text)
         return text
 
     def format(self, record: Any) -> str:
         """Format a record as one or more lines."""
         try:
-            record.message = _as_text(record.getMessage())
+            record.message = _to_text(record.getMessage())
         except Exception as error:
             # A wrong log call must not raise in the code that logs.
             record.message = f"Bad message ({error!r}): {record.__dict__!r}"
@@ -260,7 +260,7 @@ class LogFormatter(logging.Formatter):
         if "\n" in text:
             text = text.replace("\n", "\n    ")
         if not text.isascii():
-            text = _C1_CONTROLS.sub(_escaped, text)
+            text = _C1_CONTROLS.sub(_escape_match, text)
         return text
 
 
@@ -280,7 +280,7 @@ def enable_pretty_logging(options: OptionParser | None = None, logger: logging.L
         return
     if logger is None:
         logger = logging.getLogger()
-    logger.setLevel(_level(options.logging))
+    logger.setLevel(_level_number(options.logging))
     if options.log_file_prefix:
         handler = _file_handler(options)
         handler.setFormatter(LogFormatter(color=False))
@@ -292,7 +292,7 @@ def enable_pretty_logging(options: OptionParser | None = None, logger: logging.L
         logger.addHandler(terminal)
 
 
-def _level(name: str) -> int:
+def _level_number(name: str) -> int:
     """Return the number of a log level."""
     known = logging.getLevelNamesMapping()
     if name.upper() not in known:

@@ -98,10 +98,10 @@ class _Option:
     def set(self, value: Any) -> None:
         """Set the option to a value, which must be of the option's type."""
         if self.multiple:
-            wrong = not isinstance(value, list) or any(
+            invalid = not isinstance(value, list) or any(
                 not isinstance(item, self.type) for item in value if item is not None
             )
-            if wrong:
+            if invalid:
                 raise _BadValueError(
                     f"Option {self.name!r} takes a list of {self.type.__name__}, got {value!r:.100}"
                 )
@@ -165,7 +165,7 @@ _UNITS = {
     "milliseconds": ("ms", "millisecond", "milliseconds"),
     "microseconds": ("us", "microsecond", "microseconds"),
 }
-_UNIT_OF = {spelling: unit for unit, spellings in _UNITS.items() for spelling in spellings}
+_UNIT_BY_SPELLING = {spelling: unit for unit, spellings in _UNITS.items() for spelling in spellings}
 _DURATION_PART = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 
 
@@ -174,7 +174,7 @@ def _parse_timedelta(text: str) -> datetime.timedelta:
     position = 0
     while position < len(text):
         part = _DURATION_PART.match(text, position)
-        unit = _UNIT_OF.get(part[2].lower()) if part else None
+        unit = _UNIT_BY_SPELLING.get(part[2].lower()) if part else None
         if part is None or unit is None:
             raise ValueError("expected a duration such as 90, 1.5h or 1d 30min (units: w d h m s ms us)")
         total += datetime.timedelta(**{unit: float(part[1])})
@@ -245,8 +245,8 @@ class OptionParser:
 
     def _suggestion(self, name: str) -> str:
         """Return the suggestion to append to a message about an unknown name; may be empty."""
-        near = difflib.get_close_matches(_normalize(str(name)), self._options, n=3)
-        return f" (did you mean {' or '.join('--' + key for key in near)}?)" if near else ""
+        matches = difflib.get_close_matches(_normalize(str(name)), self._options, n=3)
+        return f" (did you mean {' or '.join('--' + key for key in matches)}?)" if matches else ""
 
     def __getattr__(self, name: str) -> Any:
         """Return the value of an option."""
@@ -467,8 +467,8 @@ def _help_lines(option: _Option) -> list[str]:
         text = f"{text} (default {option.default})".lstrip()
     right = textwrap.wrap(text, _HELP_WIDTH - _HELP_COLUMN)
     # The help of an option with a long name starts on the next line.
-    fits = len(left) < _HELP_COLUMN - 1
-    first = f"{left:<{_HELP_COLUMN}}{right.pop(0)}" if fits and right else left
+    is_short = len(left) < _HELP_COLUMN - 1
+    first = f"{left:<{_HELP_COLUMN}}{right.pop(0)}" if is_short and right else left
     return [first, *(" " * _HELP_COLUMN + line for line in right)]
 
 
@@ -481,19 +481,19 @@ class _Mockable:
 
     def __init__(self, parser: OptionParser) -> None:
         self.__dict__["_parser"] = parser
-        self.__dict__["_before"] = {}
+        self.__dict__["_previous"] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._parser, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in self._before:
+        if name in self._previous:
             raise ValueError(f"option {name!r} is already mocked; call mockable() again for a nested patch")
-        self._before[name] = getattr(self._parser, name)
+        self._previous[name] = getattr(self._parser, name)
         setattr(self._parser, name, value)
 
     def __delattr__(self, name: str) -> None:
-        setattr(self._parser, name, self._before.pop(name))
+        setattr(self._parser, name, self._previous.pop(name))
 
 
 #: The global options, used by the functions of this module.

@@ -192,7 +192,7 @@ class HostMatches(Matcher):
     """
 
     def __init__(self, host_pattern: str | Pattern[str]) -> None:
-        self.host_pattern: Pattern[str] = _whole(host_pattern)
+        self.host_pattern: Pattern[str] = _compile_whole(host_pattern)
 
     def match(self, request: httputil.HTTPServerRequest) -> dict[str, Any] | None:
         """Return ``{}`` if the host matches."""
@@ -227,16 +227,16 @@ class PathMatches(Matcher):
     """
 
     def __init__(self, path_pattern: str | Pattern[str]) -> None:
-        self.regex: Pattern[str] = _whole(path_pattern)
+        self.regex: Pattern[str] = _compile_whole(path_pattern)
         if self.regex.groupindex and len(self.regex.groupindex) != self.regex.groups:
             raise _MixedGroupsError(
                 f"{self.regex.pattern!r} has both named and unnamed groups: name all of them or none"
             )
-        self._pieces = _text_between_groups(self.regex)
+        self._literal_parts = _text_between_groups(self.regex)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "regex" and "regex" in self.__dict__:
-            _changes[0] += 1
+            _rule_changes[0] += 1
         super().__setattr__(name, value)
 
     def match(self, request: httputil.HTTPServerRequest) -> dict[str, Any] | None:
@@ -249,36 +249,36 @@ class PathMatches(Matcher):
 
         :raises ValueError: if the pattern is not plain text with groups.
         """
-        if self._pieces is None:
+        if self._literal_parts is None:
             raise ValueError(f"Cannot reverse url regex {self.regex.pattern}")
-        if len(args) != len(self._pieces) - 1:
+        if len(args) != len(self._literal_parts) - 1:
             # Upstream raises AssertionError here.
-            wanted = len(self._pieces) - 1
+            expected = len(self._literal_parts) - 1
             raise AssertionError(
                 f"required number of arguments not found: "
-                f"{self.regex.pattern!r} takes {wanted}, got {len(args)}"
+                f"{self.regex.pattern!r} takes {expected}, got {len(args)}"
             )
-        output = self._pieces[0]
-        for value, piece in zip(args, self._pieces[1:], strict=True):
+        output = self._literal_parts[0]
+        for value, piece in zip(args, self._literal_parts[1:], strict=True):
             text = value if isinstance(value, (str, bytes)) else str(value)
             output += url_escape(utf8(text), plus=False) + piece
         return output
 
     def _find_groups(self) -> tuple[str, int] | tuple[None, None]:
         """Return the path as a ``%`` template, and the number of groups. OpenTelemetry calls this method."""
-        if self._pieces is None:
+        if self._literal_parts is None:
             return None, None
-        count = len(self._pieces) - 1
+        count = len(self._literal_parts) - 1
         if not count:
-            return self._pieces[0], 0
-        return "%s".join(piece.replace("%", "%%") for piece in self._pieces), count
+            return self._literal_parts[0], 0
+        return "%s".join(piece.replace("%", "%%") for piece in self._literal_parts), count
 
 
 class _MixedGroupsError(ValueError, AssertionError):
     """A pattern with named and unnamed groups."""
 
 
-def _whole(pattern: str | Pattern[str]) -> Pattern[str]:
+def _compile_whole(pattern: str | Pattern[str]) -> Pattern[str]:
     """Compile a pattern so that it must match to the end; return a compiled pattern unchanged."""
     if not isinstance(pattern, str):
         return pattern
@@ -291,11 +291,11 @@ def _arguments(regex: Pattern[str], found: re.Match[str]) -> dict[str, Any]:
         return {}
     if regex.groupindex:
         named = found.groupdict().items()
-        return {"path_args": [], "path_kwargs": {str(name): _decoded(text) for name, text in named}}
-    return {"path_args": [_decoded(text) for text in found.groups()], "path_kwargs": {}}
+        return {"path_args": [], "path_kwargs": {str(name): _decode(text) for name, text in named}}
+    return {"path_args": [_decode(text) for text in found.groups()], "path_kwargs": {}}
 
 
-def _decoded(text: str | None) -> bytes | None:
+def _decode(text: str | None) -> bytes | None:
     if text is None:
         return None
     return _unquote_to_bytes(text) if "%" in text else text.encode()
@@ -325,7 +325,7 @@ def _text_between_groups(regex: Pattern[str]) -> list[str] | None:
 # --- rules ---
 
 # Counts the changes to existing rules and matchers: a rule's matcher or a matcher's pattern was replaced.
-_changes = [0]
+_rule_changes = [0]
 
 
 class Rule:
@@ -353,7 +353,7 @@ class Rule:
     def __setattr__(self, name: str, value: Any) -> None:
         # Not `in self.__dict__`: accessing it makes later attribute reads of the object slower.
         if name == "matcher" and hasattr(self, "matcher"):
-            _changes[0] += 1
+            _rule_changes[0] += 1
         super().__setattr__(name, value)
 
     def reverse(self, *args: Any) -> str | None:
@@ -407,7 +407,7 @@ _RuleList: TypeAlias = Sequence[
     | tuple[str | Matcher, Any, dict[str, Any], str]
 ]
 
-_FORMS = "(pattern, target), (pattern, target, kwargs), (pattern, target, kwargs, name) or a Rule"
+_RULE_FORMS = "(pattern, target), (pattern, target, kwargs), (pattern, target, kwargs, name) or a Rule"
 
 
 def _as_rule(entry: Any) -> Rule:
@@ -418,9 +418,9 @@ def _as_rule(entry: Any) -> Rule:
     if isinstance(entry, Rule):
         return entry
     if not isinstance(entry, (tuple, list)):
-        raise TypeError(f"{entry!r:.200} is not a route; expected {_FORMS}")
+        raise TypeError(f"{entry!r:.200} is not a route; expected {_RULE_FORMS}")
     if not 2 <= len(entry) <= 4:
-        raise TypeError(f"the route {entry!r:.200} has {len(entry)} items; expected {_FORMS}")
+        raise TypeError(f"the route {entry!r:.200} has {len(entry)} items; expected {_RULE_FORMS}")
     pattern, target, *rest = entry
     if rest and not (rest[0] is None or isinstance(rest[0], Mapping)):
         hint = "; the name is the fourth item" if isinstance(rest[0], str) else ""
@@ -438,7 +438,8 @@ def _as_matcher(pattern: Any, entry: Any) -> Matcher:
             raise re.error(message, error.pattern, error.pos) from error
     if not callable(getattr(pattern, "match", None)):
         raise TypeError(
-            f"the first item of the route {entry!r:.200} must be a pattern or a Matcher; expected {_FORMS}"
+            f"the first item of the route {entry!r:.200} must be a pattern or a Matcher; "
+            f"expected {_RULE_FORMS}"
         )
     matcher: Matcher = pattern
     return matcher
@@ -464,7 +465,7 @@ def _check_function(rule: Rule) -> None:
 
 #: Hints for targets that are applications of another kind.
 _GATEWAY_HINTS = {
-    "WSGI": '; it looks like a WSGI application: use (r".*", FallbackHandler, {"fallback": WSGIContainer(app)})',
+    "WSGI": '; it looks like a WSGI application: (r".*", FallbackHandler, {"fallback": WSGIContainer(app)})',
     "ASGI": "; it looks like an ASGI application, which Tornado cannot serve",
 }
 
@@ -481,7 +482,7 @@ class _Rules(list[Rule]):
         return self
 
 
-def _counting(method: Callable[..., Any]) -> Callable[..., Any]:
+def _counts_change(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def change(self: _Rules, *args: Any, **kwargs: Any) -> Any:
         self.version += 1
@@ -493,7 +494,7 @@ def _counting(method: Callable[..., Any]) -> Callable[..., Any]:
 for (
     _name
 ) in "append clear extend insert pop remove reverse sort __delitem__ __iadd__ __imul__ __setitem__".split():
-    setattr(_Rules, _name, _counting(getattr(list, _name)))
+    setattr(_Rules, _name, _counts_change(getattr(list, _name)))
 
 
 class RuleRouter(Router):
@@ -521,7 +522,7 @@ class RuleRouter(Router):
         """
         given: object = rules
         if isinstance(given, (str, bytes)) or not hasattr(given, "__iter__"):
-            raise TypeError(f"{given!r:.200} is not a list of routes; each item must be {_FORMS}")
+            raise TypeError(f"{given!r:.200} is not a list of routes; each item must be {_RULE_FORMS}")
         for entry in rules:
             self.rules.append(self.process_rule(_as_rule(entry)))
 
@@ -591,18 +592,18 @@ class RuleRouter(Router):
             or table.rules is not rules
             or type(rules) is not _Rules
             or table.version != rules.version
-            or table.changes != _changes[0]
+            or table.changes != _rule_changes[0]
         ):
-            table = self._fresh_table()
+            table = self._current_table()
         return table.first(request)
 
     def _matches(self, request: httputil.HTTPServerRequest) -> Iterator[tuple[Rule, dict[str, Any]]]:
         """Iterate over all rules that match, in order, with the arguments from their matchers."""
-        return self._fresh_table().matches(request)
+        return self._current_table().matches(request)
 
-    def _fresh_table(self) -> _Table:
+    def _current_table(self) -> _Table:
         table, rules = self._table, self.rules
-        if table is None or not table.holds_for(rules):
+        if table is None or not table.is_current(rules):
             table = self._table = _Table(rules)
         return table
 
@@ -658,34 +659,34 @@ class _Table:
     def __init__(self, rules: list[Rule]) -> None:
         self.rules = rules
         self.version = rules.version if type(rules) is _Rules else None
-        self.changes = _changes[0]
+        self.changes = _rule_changes[0]
         self.snapshot = rules[:]
         self.others: list[_Entry] = []
         literals: dict[str, list[_Entry]] = {}
         patterns: dict[tuple[int, int], dict[tuple[str, str], list[_Entry]]] = {}
-        for place, rule in enumerate(self.snapshot):
+        for position, rule in enumerate(self.snapshot):
             regex = _pattern_of(rule.matcher)
             if regex is None:
-                self.others.append((place, rule, None, False))
+                self.others.append((position, rule, None, False))
                 continue
             prefix, complete = _literal_prefix(regex)
             if complete:
-                literals.setdefault(prefix, []).append((place, rule, regex, False))
+                literals.setdefault(prefix, []).append((position, rule, regex, False))
             else:
                 suffix = _literal_suffix(regex)
-                alike = patterns.setdefault((len(prefix), len(suffix)), {})
+                by_affixes = patterns.setdefault((len(prefix), len(suffix)), {})
                 one_group = regex.groups == 1 and not regex.groupindex
-                alike.setdefault((prefix, suffix), []).append((place, rule, regex, one_group))
-        self.patterns = [(*lengths, alike) for lengths, alike in patterns.items()]
+                by_affixes.setdefault((prefix, suffix), []).append((position, rule, regex, one_group))
+        self.patterns = [(*lengths, by_affixes) for lengths, by_affixes in patterns.items()]
         self.literals = {
             path: (exact, [entry for entry in self.candidates(path) if entry[0] < exact[0][0]])
             for path, exact in literals.items()
         }
         heads.add_fixed_targets(literals)
 
-    def holds_for(self, rules: list[Rule]) -> bool:
+    def is_current(self, rules: list[Rule]) -> bool:
         """Whether this table is up to date for a list."""
-        if self.changes != _changes[0]:
+        if self.changes != _rule_changes[0]:
             return False
         if type(rules) is _Rules:
             return self.rules is rules and self.version == rules.version
@@ -695,7 +696,7 @@ class _Table:
     def first(self, request: httputil.HTTPServerRequest) -> tuple[Rule, dict[str, Any]] | None:
         """Return the first rule that matches a request, and the arguments from its matcher."""
         if PathMatches.match is not _PATH_MATCH:
-            return next(_ask_all(self.snapshot, request), None)
+            return next(_match_all(self.snapshot, request), None)
         path = request.path
         literal = self.literals.get(path)
         for _, rule, regex, one_group in self.candidates(path) if literal is None else literal[1]:
@@ -717,14 +718,14 @@ class _Table:
     def matches(self, request: httputil.HTTPServerRequest) -> Iterator[tuple[Rule, dict[str, Any]]]:
         """Iterate over all rules that match a request, in order, with the arguments from their matchers."""
         if PathMatches.match is not _PATH_MATCH:
-            yield from _ask_all(self.snapshot, request)
+            yield from _match_all(self.snapshot, request)
             return
         path = request.path
         entries = self.candidates(path)
         if path in self.literals:
-            entries = sorted(entries + self.literals[path][0], key=_place)
+            entries = sorted(entries + self.literals[path][0], key=_position)
         for entry in entries:
-            params = _ask(entry, request, path)
+            params = _match_entry(entry, request, path)
             if params is not None:
                 yield entry[1], params
 
@@ -732,15 +733,15 @@ class _Table:
         """Return the rules that may match a path, in order, without the rules in `literals`."""
         found, merged = self.others, False
         size = len(path)
-        for begin, end, alike in self.patterns:
-            entries = alike.get((path[:begin], path[size - end :]))
+        for begin, end, by_affixes in self.patterns:
+            entries = by_affixes.get((path[:begin], path[size - end :]))
             if entries is not None:
                 merged = merged or bool(found)
                 found = found + entries if found else entries
-        return sorted(found, key=_place) if merged else found
+        return sorted(found, key=_position) if merged else found
 
 
-def _ask(entry: _Entry, request: httputil.HTTPServerRequest, path: str) -> dict[str, Any] | None:
+def _match_entry(entry: _Entry, request: httputil.HTTPServerRequest, path: str) -> dict[str, Any] | None:
     """Match an entry; return the arguments, or None if it does not match."""
     _, rule, regex, _ = entry
     if regex is None:
@@ -749,11 +750,13 @@ def _ask(entry: _Entry, request: httputil.HTTPServerRequest, path: str) -> dict[
     return None if found is None else _arguments(regex, found)
 
 
-def _place(entry: _Entry) -> int:
+def _position(entry: _Entry) -> int:
     return entry[0]
 
 
-def _ask_all(rules: list[Rule], request: httputil.HTTPServerRequest) -> Iterator[tuple[Rule, dict[str, Any]]]:
+def _match_all(
+    rules: list[Rule], request: httputil.HTTPServerRequest
+) -> Iterator[tuple[Rule, dict[str, Any]]]:
     """Call every matcher, without the index."""
     for rule in rules:
         params = rule.matcher.match(request)

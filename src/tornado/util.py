@@ -75,8 +75,8 @@ class ObjectDict(dict[str, Any]):
 # The size of the slices of input passed to zlib, in bytes. zlib copies the rest of a slice when a gzip member
 # ends in it. If each of many tiny members were passed all remaining input, the cost would be quadratic. So
 # the first slice of each member is small, and each following slice is twice as large.
-_FIRST_SLICE = 256
-_LAST_SLICE = 65536
+_MIN_SLICE_SIZE = 256
+_MAX_SLICE_SIZE = 65536
 _GZIP_WBITS = 16 + zlib.MAX_WBITS
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -121,22 +121,22 @@ class GzipDecompressor:
                 stacklevel=2,
             )
         data = memoryview(value)
-        position, slice_size, room = 0, _FIRST_SLICE, max_length
+        position, slice_size, remaining = 0, _MIN_SLICE_SIZE, max_length
         output: list[bytes] = []
-        while position < len(data) and (room > 0 or not max_length):
+        while position < len(data) and (remaining > 0 or not max_length):
             if self._member is None:
                 position += self._begin_member(bytes(data[position : position + 2]))
-                slice_size = _FIRST_SLICE
+                slice_size = _MIN_SLICE_SIZE
                 continue
             member = self._member
             piece = data[position : position + slice_size]
-            output.append(member.decompress(piece, room))
+            output.append(member.decompress(piece, remaining))
             if max_length:
-                room -= len(output[-1])
+                remaining -= len(output[-1])
             # At the end of a member, the input after it is in unused_data, and sometimes also in
             # unconsumed_tail.
             position += len(piece) - len(member.unused_data if member.eof else member.unconsumed_tail)
-            slice_size = min(slice_size * 2, _LAST_SLICE)
+            slice_size = min(slice_size * 2, _MAX_SLICE_SIZE)
             if member.eof:
                 self._member = None
         self._tail = bytes(data[position:])
@@ -147,7 +147,7 @@ class GzipDecompressor:
 
         :returns: the number of bytes consumed from the input.
         """
-        taken = len(start) if not self._magic else 1
+        consumed = len(start) if not self._magic else 1
         magic = (self._magic + start)[:2]
         if not _GZIP_MAGIC.startswith(magic):
             raise zlib.error(f"not a gzip member: expected 1f 8b, got {magic.hex(' ')}")
@@ -157,7 +157,7 @@ class GzipDecompressor:
             self._magic = b""
         else:
             self._magic = magic
-        return taken
+        return consumed
 
     def flush(self) -> bytes:
         """End the stream.
@@ -236,7 +236,7 @@ def errno_from_exception(e: BaseException) -> int | None:
     return e.args[0] if e.args else None
 
 
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPE_SEQUENCE = re.compile(r"\\(.)", re.DOTALL)
 
 
 def re_unescape(s: str) -> str:
@@ -247,10 +247,10 @@ def re_unescape(s: str) -> str:
 
     :raises ValueError: if the text contains a sequence that `re.escape` never produces, such as ``\d``.
     """
-    return _ESCAPED.sub(_plain_character, s)
+    return _ESCAPE_SEQUENCE.sub(_unescape_match, s)
 
 
-def _plain_character(match: re.Match[str]) -> str:
+def _unescape_match(match: re.Match[str]) -> str:
     character = match[1]
     if character.isascii() and character.isalnum():
         raise ValueError(f"cannot unescape {match[0]!r}: re.escape never produces it")
@@ -296,10 +296,10 @@ class Configurable:
             if chosen.configurable_base() is not base:
                 # The implementation is itself an interface with several implementations.
                 return chosen(*args, **kwargs)  # type: ignore[no-any-return]
-        made: Self = super().__new__(chosen)
+        instance: Self = super().__new__(chosen)
         # Not __init__, which Python would call again when __new__ returns an instance of the class.
-        made.initialize(*args, **kwargs)
-        return made
+        instance.initialize(*args, **kwargs)
+        return instance
 
     @classmethod
     def configurable_base(cls) -> type[Configurable]:
@@ -426,7 +426,7 @@ def _websocket_mask_python(mask: bytes, data: bytes) -> bytes:
     if len(mask) != 4:
         raise ValueError(f"the masking key must be 4 bytes, got {len(mask)}")
     size = len(data)
-    if size < _LONG_PAYLOAD:
+    if size < _TABLE_THRESHOLD:
         key = (mask * (size // 4 + 1))[:size]
         return (int.from_bytes(data, "little") ^ int.from_bytes(key, "little")).to_bytes(size, "little")
     output = bytearray(data)
@@ -435,7 +435,7 @@ def _websocket_mask_python(mask: bytes, data: bytes) -> bytes:
     return bytes(output)
 
 
-_LONG_PAYLOAD = 384  # in bytes; from this size on, the tables are faster (measured)
+_TABLE_THRESHOLD = 384  # in bytes; from this size on, the tables are faster (measured)
 
 
 @functools.cache

@@ -99,7 +99,7 @@ async def test_engine_returns_none_and_calls_callback():
     await turns()
     assert seen == [8]
     assert await gen.Task(load, 5) == 10
-    assert load.__doc__ == "Loads."
+    assert load.__doc__ == "Load."
 
 
 async def test_engine_without_yield():

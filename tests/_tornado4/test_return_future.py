@@ -34,7 +34,7 @@ with pytest.warns(DeprecationWarning, match="return_future"):
 async def test_future_result_is_callback_argument():
     assert await double(4) == 8
     assert await silent() is None
-    assert double.__doc__ == "Doubles."
+    assert double.__doc__ == "Double a number."
 
 
 @pytest.mark.parametrize("position", ["keyword", "positional"])

@@ -41,7 +41,7 @@ def pending(path: str) -> str | None:
     )
 
 
-@pytest.mark.parametrize(("group", "path"), [(group, path) for group, paths in NAMES.items() for path in paths])
+@pytest.mark.parametrize(("group", "path"), [(group, path) for group in NAMES for path in NAMES[group]])
 async def test_name(group, path):
     with ExitStack() as stack:
         if why := pending(path):

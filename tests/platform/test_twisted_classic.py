@@ -288,7 +288,7 @@ class Answers:
 
 def resolver_with(monkeypatch: pytest.MonkeyPatch, client: Answers) -> Any:
     resolver = TwistedResolver()
-    monkeypatch.setattr(resolver, "_client_of", lambda loop: client)
+    monkeypatch.setattr(resolver, "_client_for", lambda loop: client)
     return resolver
 
 
@@ -350,11 +350,11 @@ async def test_callback_gets_the_addresses(monkeypatch: pytest.MonkeyPatch) -> N
 
 async def test_new_client_for_another_loop() -> None:
     resolver = TwistedResolver()
-    first = resolver._client_of(IOLoop.current())
+    first = resolver._client_for(IOLoop.current())
     assert isinstance(first, dns_client.Resolver)
-    assert resolver._client_of(IOLoop.current()) is first
+    assert resolver._client_for(IOLoop.current()) is first
     other = IOLoop(make_current=False)
-    assert resolver._client_of(other) is not first
+    assert resolver._client_for(other) is not first
     other.close()
 
 

@@ -145,4 +145,4 @@ def test_custom_loader():
     with pytest.raises(NotImplementedError, match="resolve_path"):
         BaseLoader().load("a")
     with pytest.raises(NotImplementedError, match="_create_template"):
-        BaseLoader()._make("a")
+        BaseLoader()._load("a")

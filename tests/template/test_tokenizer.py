@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tornado.template._errors import ParseError
-from tornado.template._tokenizer import TokenKind, pieces
+from tornado.template._tokenizer import TokenKind, tokenize
 
 TEXT, EXPRESSION, TAG = TokenKind.TEXT, TokenKind.EXPRESSION, TokenKind.TAG
 
@@ -32,7 +32,7 @@ TEXT, EXPRESSION, TAG = TokenKind.TEXT, TokenKind.EXPRESSION, TokenKind.TAG
     ],
 )
 def test_tokens(source, expected):
-    assert [tuple(piece) for piece in pieces(source, "name")] == expected
+    assert [tuple(token) for token in tokenize(source, "name")] == expected
 
 
 @pytest.mark.parametrize(
@@ -47,5 +47,5 @@ def test_tokens(source, expected):
 )
 def test_errors(source, message):
     with pytest.raises(ParseError) as caught:
-        list(pieces(source, "name"))
+        list(tokenize(source, "name"))
     assert str(caught.value) == message

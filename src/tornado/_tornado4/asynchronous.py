@@ -38,19 +38,19 @@ def asynchronous(method: Callable[..., Any]) -> Callable[..., Any]:
     deprecated("web.asynchronous", "write the method as async def, and await instead of passing callbacks")
 
     @functools.wraps(method)
-    def start(self: Any, *args: Any, **kwargs: Any) -> Any:
-        def failed(kind: type[BaseException], error: BaseException, trace: Any) -> bool:
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        def handle_error(kind: type[BaseException], error: BaseException, trace: Any) -> bool:
             self._handle_request_exception(error)
             return True
 
-        automatic, self._auto_finish = self._auto_finish, False
-        with Handling(failed, here=False):
+        auto_finish, self._auto_finish = self._auto_finish, False
+        with Handling(handle_error, handle_block=False):
             result = method(self, *args, **kwargs)
         if result is not None:
-            self._auto_finish = automatic
+            self._auto_finish = auto_finish
         return result
 
-    return start
+    return wrapper
 
 
 export(globals(), module="tornado.web")

@@ -15,27 +15,27 @@ def deprecated(what: str, instead: str) -> None:
     warnings.warn(
         f"{what} is in the deprecated style of Tornado 4; {instead}",
         DeprecationWarning,
-        stacklevel=_distance() + 1,
+        stacklevel=_stack_depth() + 1,
     )
 
 
-def ignored_loop(where: str) -> None:
+def ignored_loop(target: str) -> None:
     """Warn that an ``io_loop`` argument has no effect.
 
-    :param where: the function or class to which it was passed.
+    :param target: the function or class to which it was passed.
     """
-    deprecated(f"the io_loop argument of {where}", "leave it out: the current loop is used")
+    deprecated(f"the io_loop argument of {target}", "leave it out: the current loop is used")
 
 
-def _distance() -> int:
+def _stack_depth() -> int:
     """Return the number of frames from `deprecated` to the first frame outside of this package."""
-    distance, frame = 1, sys._getframe(2)
-    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
+    depth, frame = 1, sys._getframe(2)
+    while frame.f_back is not None and _is_package_module(frame.f_globals.get("__name__", "")):
         frame = frame.f_back
-        distance += 1
-    return distance
+        depth += 1
+    return depth
 
 
-def _is_ours(module: str) -> bool:
+def _is_package_module(module: str) -> bool:
     # tornado.test is upstream's test suite.
     return (module == "tornado" or module.startswith("tornado.")) and not module.startswith("tornado.test.")

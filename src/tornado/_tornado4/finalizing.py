@@ -11,14 +11,14 @@ from tornado._tornado4.deprecation import deprecated
 __all__ = ["is_finalizing"]
 
 
-def _make(ask: Callable[[], bool]) -> Callable[[], bool]:
+def _make_is_finalizing(is_shutting_down: Callable[[], bool]) -> Callable[[], bool]:
     def is_finalizing() -> bool:
         """Return whether the interpreter is shutting down.
 
         Deprecated: `sys.is_finalizing` does the same.
         """
         # Finalizers may call this after module globals, including `sys`, have been cleared.
-        if ask():
+        if is_shutting_down():
             return True
         deprecated("util.is_finalizing", "call sys.is_finalizing()")
         return False
@@ -27,6 +27,6 @@ def _make(ask: Callable[[], bool]) -> Callable[[], bool]:
     return is_finalizing
 
 
-is_finalizing = _make(sys.is_finalizing)
+is_finalizing = _make_is_finalizing(sys.is_finalizing)
 
 export(globals(), module="tornado.util")

@@ -56,24 +56,24 @@ def call_with_callback(
     :returns: the Future, whose result will be passed to the callback; None if the call has another error, or
         if ``func`` has a parameter named ``callback``.
     """
-    rest = {name: value for name, value in kwargs.items() if name != "callback"}
+    other_kwargs = {name: value for name, value in kwargs.items() if name != "callback"}
     try:
         signature = inspect.signature(func)
     except ValueError:  # a C function without a signature
         return None
-    if _fits(signature, args, kwargs) or not _fits(signature, args, rest):
+    if _accepts(signature, args, kwargs) or not _accepts(signature, args, other_kwargs):
         return None
     name = getattr(func, "__qualname__", repr(func))
     callback = kwargs["callback"]
     if callback is not None:
         deprecated(f"{name}(callback=...)", "await the Future that it returns")
-    future: asyncio.Future[Any] = run(*args, **rest)
+    future: asyncio.Future[Any] = run(*args, **other_kwargs)
     if callback is not None:
         pass_result(future, callback)
     return future
 
 
-def _fits(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def _accepts(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     try:
         signature.bind(*args, **kwargs)
     except TypeError:
@@ -82,11 +82,11 @@ def _fits(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str,
 
 
 def report_response(
-    future: asyncio.Future[Any], callback: Callable[[Any], Any], failed: Callable[[BaseException], Any]
+    future: asyncio.Future[Any], callback: Callable[[Any], Any], make_response: Callable[[BaseException], Any]
 ) -> None:
     """Call ``callback(response)`` when a fetch is done, whether it succeeded or failed.
 
-    :param failed: creates a response from an exception.
+    :param make_response: creates a response from an exception.
     """
 
     def done(future: asyncio.Future[Any]) -> None:
@@ -98,7 +98,7 @@ def report_response(
         else:
             response = getattr(error, "response", None)
             if response is None:
-                response = failed(error)
+                response = make_response(error)
         callback(response)
 
     IOLoop.current().add_future(future, done)

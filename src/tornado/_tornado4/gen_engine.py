@@ -11,7 +11,7 @@ from tornado import gen
 from tornado._export import export
 from tornado._tornado4.deprecation import deprecated
 from tornado._tornado4.stack_contexts import Handling
-from tornado._tornado4.yield_points import single
+from tornado._tornado4.yield_points import single_argument_callback
 from tornado.concurrent import Future
 from tornado.ioloop import IOLoop
 
@@ -39,14 +39,14 @@ def engine(func: Callable[..., Any]) -> Callable[..., None]:
     def wrapper(*args: Any, **kwargs: Any) -> None:
         future = start(*args, **kwargs)
         if future.done():
-            _check(func, future)
+            _check_result(func, future)
         else:
-            IOLoop.current().add_future(future, functools.partial(_check, func))
+            IOLoop.current().add_future(future, functools.partial(_check_result, func))
 
     return wrapper
 
 
-def _check(func: Callable[..., Any], future: asyncio.Future[Any]) -> None:
+def _check_result(func: Callable[..., Any], future: asyncio.Future[Any]) -> None:
     if future.result() is not None:
         raise gen.ReturnValueIgnoredError(
             f"{func.__qualname__} returned a value, but the caller of a gen.engine function receives None"
@@ -65,18 +65,18 @@ def Task(func: Callable[..., Any], *args: Any, **kwargs: Any) -> asyncio.Future[
     deprecated("gen.Task", "await the Future that the function returns")
     future: asyncio.Future[Any] = Future()
 
-    def failed(kind: type[BaseException], error: BaseException, trace: Any) -> bool:
+    def handle_error(kind: type[BaseException], error: BaseException, trace: Any) -> bool:
         if future.done():
             return False
         future.set_exception(error)
         return True
 
-    def settle(value: Any) -> None:
+    def set_result(value: Any) -> None:
         if not future.done():
             future.set_result(value)
 
-    with Handling(failed):
-        func(*args, callback=single(settle), **kwargs)
+    with Handling(handle_error):
+        func(*args, callback=single_argument_callback(set_result), **kwargs)
     return future
 
 

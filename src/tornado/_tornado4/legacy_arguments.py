@@ -54,17 +54,17 @@ def _mark_coroutine(function: Any) -> None:
         function._is_coroutine = getattr(asyncio.coroutines, "_is_coroutine", None)
 
 
-def loop_first(make: Callable[_P, _T]) -> Callable[_P, _T]:
+def loop_first(new: Callable[_P, _T]) -> Callable[_P, _T]:
     """Decorate the ``__new__`` of a class whose first argument was the loop in Tornado 4: it is dropped."""
 
-    @functools.wraps(make)
+    @functools.wraps(new)
     def wrapper(cls: Any, *args: Any, **kwargs: Any) -> Any:
         # A loop as the only argument is kept: today it is force_instance, and Jupyter Server passes it.
-        alone = len(args) == 1 and "force_instance" not in kwargs
-        if args and not alone and hasattr(args[0], "add_callback"):
+        only_argument = len(args) == 1 and "force_instance" not in kwargs
+        if args and not only_argument and hasattr(args[0], "add_callback"):
             ignored_loop(cls.__name__)
             args = args[1:]
-        return cast(Any, make)(cls, *args, **kwargs)
+        return cast(Any, new)(cls, *args, **kwargs)
 
     return cast("Callable[_P, _T]", wrapper)
 

@@ -12,7 +12,7 @@ from tornado._tornado4.deprecation import deprecated
 __all__ = ["LogTrapTestCase"]
 
 # Maximum number of records to hold back per test. With more, all are shown.
-_MOST = 100_000
+_MAX_RECORDS = 100_000
 
 
 class LogTrapTestCase(unittest.TestCase):
@@ -25,25 +25,25 @@ class LogTrapTestCase(unittest.TestCase):
         """Run the test, as `unittest.TestCase.run` does."""
         deprecated("testing.LogTrapTestCase", "run the tests with --buffer, or with pytest")
         root = logging.getLogger()
-        shown, traps = root.handlers[:], []
-        for handler in shown:
-            trap = MemoryHandler(_MOST, logging.CRITICAL + 1, handler, flushOnClose=False)
+        handlers, traps = root.handlers[:], []
+        for handler in handlers:
+            trap = MemoryHandler(_MAX_RECORDS, logging.CRITICAL + 1, handler, flushOnClose=False)
             trap.setLevel(handler.level)
             traps.append(trap)
-        failed_before = _failed(result)
+        failed_before = _failure_count(result)
         root.handlers[:] = traps
         try:
             result = super().run(result)
         finally:
-            root.handlers[:] = shown
+            root.handlers[:] = handlers
             for trap in traps:
-                if _failed(result) > failed_before:
+                if _failure_count(result) > failed_before:
                     trap.flush()
                 trap.close()
         return result
 
 
-def _failed(result: unittest.TestResult | None) -> int:
+def _failure_count(result: unittest.TestResult | None) -> int:
     return 0 if result is None else len(result.failures) + len(result.errors)
 
 

@@ -31,21 +31,21 @@ def ssl_match_hostname(cert: Mapping[str, Any], hostname: str) -> None:
         raise ValueError(
             "empty certificate: set verify_mode of the SSLContext to CERT_OPTIONAL or CERT_REQUIRED"
         )
-    address = _as_address(hostname)
+    address = _parse_address(hostname)
     names = [(kind, name) for kind, name in cert.get("subjectAltName", ()) if kind in ("DNS", "IP Address")]
     for kind, name in names:
         if address is not None:
-            if kind == "IP Address" and _as_address(name) == address:
+            if kind == "IP Address" and _parse_address(name) == address:
                 return
         elif kind == "DNS" and _matches(name.lower().split("."), hostname.lower().rstrip(".").split(".")):
             return
-    valid = ", ".join(repr(name) for _, name in names) or "no names"
+    valid_names = ", ".join(repr(name) for _, name in names) or "no names"
     raise SSLCertificateError(
-        1, f"hostname {hostname!r} does not match: the certificate is valid for {valid}"
+        1, f"hostname {hostname!r} does not match: the certificate is valid for {valid_names}"
     )
 
 
-def _as_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(text.strip())
     except ValueError:

@@ -23,7 +23,7 @@ from tornado.platform.asyncio import AsyncIOLoop
 __all__ = ["PollIOLoop"]
 
 #: Timeout of a poll when the loop has no timer, in seconds.
-_LONGEST_POLL = 3600.0
+_MAX_POLL_TIMEOUT = 3600.0
 
 _ADVICE = "use IOLoop(), which selects the best selector for the platform"
 
@@ -119,11 +119,11 @@ class PollerSelector(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         try:
-            found = self.poller.poll(_LONGEST_POLL if timeout is None else max(timeout, 0.0))
+            polled = self.poller.poll(_MAX_POLL_TIMEOUT if timeout is None else max(timeout, 0.0))
         except InterruptedError:
             return []
         keys, ready = self.get_map(), []
-        for fd, events in found:
+        for fd, events in polled:
             key = keys.get(fd)
             if key is None:
                 continue  # unregistered after the poll
@@ -236,11 +236,11 @@ class KQueueIOLoop(PollIOLoop):
 
 
 def _selector(name: str, what: str) -> selectors.BaseSelector:
-    found = getattr(selectors, name, None)
-    if found is None:
+    selector_class = getattr(selectors, name, None)
+    if selector_class is None:
         raise RuntimeError(f"{what} is not available on this platform ({sys.platform}): {_ADVICE}")
-    made: selectors.BaseSelector = found()
-    return made
+    selector: selectors.BaseSelector = selector_class()
+    return selector
 
 
 export(globals(), module="tornado.ioloop")

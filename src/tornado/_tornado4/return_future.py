@@ -36,39 +36,41 @@ def return_future(f: Callable[..., Any]) -> Callable[..., asyncio.Future[Any]]:
     @functools.wraps(f)
     def wrapper(*args: Any, **kwargs: Any) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = Future()
-        given = []
+        values = []
 
-        def settle(value: Any = _NOTHING) -> None:
-            given.append(value)
+        def set_result(value: Any = _NOTHING) -> None:
+            values.append(value)
             if not future.done():
                 future.set_result(None if value is _NOTHING else value)
 
-        callback, new_args, new_kwargs = replacer.replace(settle, args, kwargs)
+        callback, new_args, new_kwargs = replacer.replace(set_result, args, kwargs)
         returned = None
-        with Handling(functools.partial(_fail, future)):
+        with Handling(functools.partial(_set_exception, future)):
             returned = f(*new_args, **new_kwargs)
         if returned is not None:
             raise ReturnValueIgnoredError(
                 f"{f.__qualname__} returned a value; with return_future, pass the result to the callback"
             )
         if callback is not None:
-            _call_back(future, wrapped(callback), given)
+            _run_callback(future, wrapped(callback), values)
         return future
 
     return wrapper
 
 
-def _fail(future: asyncio.Future[Any], kind: type[BaseException], error: BaseException, trace: Any) -> bool:
+def _set_exception(
+    future: asyncio.Future[Any], kind: type[BaseException], error: BaseException, trace: Any
+) -> bool:
     if future.done():
         return False
     future.set_exception(error)
     return True
 
 
-def _call_back(future: asyncio.Future[Any], callback: Callable[..., Any], given: list[Any]) -> None:
+def _run_callback(future: asyncio.Future[Any], callback: Callable[..., Any], values: list[Any]) -> None:
     def done(future: asyncio.Future[Any]) -> None:
         result = future.result()
-        if given and given[0] is _NOTHING:
+        if values and values[0] is _NOTHING:
             callback()
         else:
             callback(result)

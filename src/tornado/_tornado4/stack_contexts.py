@@ -45,8 +45,8 @@ class _CurrentContext(threading.local):
     def enter(self, chain: tuple[_Manager, ...]) -> _Entered:
         """Set the chain, and return the previous value of ``entered`` to be restored later."""
         loop = _get_running_loop()
-        before, self.entered = self.entered, (chain, None if loop is None else weakref.ref(loop))
-        return before
+        previous, self.entered = self.entered, (chain, None if loop is None else weakref.ref(loop))
+        return previous
 
     def is_inside(self, chain: tuple[_Manager, ...]) -> bool:
         """Whether exactly the managers of ``chain`` are entered here."""
@@ -54,7 +54,7 @@ class _CurrentContext(threading.local):
         return entered is chain and (None if loop is None else loop()) is _get_running_loop()
 
 
-_here = _CurrentContext()
+_current = _CurrentContext()
 _chain: ContextVar[tuple[_Manager, ...]] = ContextVar("tornado_stack_contexts", default=())
 
 
@@ -63,9 +63,9 @@ class _Manager:
 
     def __init__(self) -> None:
         self._active = True
-        self._left: tuple[Any, ...] | None = None
+        self._exit_state: tuple[Any, ...] | None = None
         ioloop._call_inside = call
-        gen._runner_started = _follow_contexts
+        gen._runner_started = _run_steps_in_contexts
 
     def _open(self) -> AbstractContextManager[Any]:
         """Return a context manager for one block or callback."""
@@ -76,20 +76,20 @@ class _Manager:
         manager.__enter__()
         outer = _chain.get()
         chain = (*outer, self)
-        self._left = (manager, outer, _here.enter(chain), chain)
+        self._exit_state = (manager, outer, _current.enter(chain), chain)
         _chain.set(chain)
         return self._deactivate
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        assert self._left is not None
-        (manager, outer, before, chain), self._left = self._left, None
+        assert self._exit_state is not None
+        (manager, outer, previous, chain), self._exit_state = self._exit_state, None
         consistent = _chain.get() is chain
         if consistent:
             _chain.set(outer)
-        if _here.entered[0] is chain:
-            _here.entered = before
+        if _current.entered[0] is chain:
+            _current.entered = previous
         handled: bool | None = manager.__exit__(kind, error, trace)
         if not consistent:
             raise StackContextInconsistentError(
@@ -140,17 +140,17 @@ class ExceptionStackContext(_Manager):
 class Handling(ExceptionStackContext):
     """An `ExceptionStackContext` for use in this package, without a deprecation warning.
 
-    :param here: whether exceptions of the block itself are also passed to the handler.
+    :param handle_block: whether exceptions of the block itself are also passed to the handler.
     """
 
-    def __init__(self, exception_handler: ExceptionHandler, here: bool = True) -> None:
+    def __init__(self, exception_handler: ExceptionHandler, handle_block: bool = True) -> None:
         _Manager.__init__(self)
         self.exception_handler = exception_handler
-        self._here = here
+        self._handles_block = handle_block
 
     def _open(self) -> AbstractContextManager[Any]:
-        if not self._here:
-            self._here = True
+        if not self._handles_block:
+            self._handles_block = True
             return ExitStack()
         return super()._open()
 
@@ -219,10 +219,10 @@ class NullContext:
 
     def __enter__(self) -> None:
         self._token = _chain.set(())
-        self._before = _here.enter(())
+        self._before = _current.enter(())
 
     def __exit__(self, *_exception: object) -> None:
-        _here.entered = self._before
+        _current.entered = self._before
         _chain.reset(self._token)
 
 
@@ -254,8 +254,8 @@ def wrapped(fn: Any) -> Any:
         return fn
     chain = _chain.get()
 
-    def inside(*args: Any, **kwargs: Any) -> Any:
-        if chain is _chain.get() and _here.is_inside(chain):
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if chain is _chain.get() and _current.is_inside(chain):
             return fn(*args, **kwargs)
         token = _chain.set(chain)
         try:
@@ -263,8 +263,8 @@ def wrapped(fn: Any) -> Any:
         finally:
             _chain.reset(token)
 
-    inside._stack_wrapped = True  # type: ignore[attr-defined]
-    return inside
+    wrapper._stack_wrapped = True  # type: ignore[attr-defined]
+    return wrapper
 
 
 def wrap_callbacks(request: Any) -> None:
@@ -291,7 +291,7 @@ def call(callback: Callable[[], Any]) -> Any:
 
 
 def _run(chain: tuple[_Manager, ...], callback: Callable[[], Any]) -> Any:
-    before = _here.enter(chain)
+    previous = _current.enter(chain)
     try:
         with ExitStack() as stack:
             for each in chain:
@@ -299,7 +299,7 @@ def _run(chain: tuple[_Manager, ...], callback: Callable[[], Any]) -> Any:
                     stack.enter_context(each._open())
             return callback()
     finally:
-        _here.entered = before
+        _current.entered = previous
     return None  # type: ignore[unreachable]  # a manager suppressed the exception
 
 
@@ -308,16 +308,16 @@ def add_handler(handler: Callable[..., bool | None]) -> None:
     _chain.set((*_chain.get(), Handling(handler)))
 
 
-def _follow_contexts(runner: gen.Runner) -> None:
+def _run_steps_in_contexts(runner: gen.Runner) -> None:
     """Run the remaining steps of a coroutine inside its managers, after it has yielded for the first time."""
     assert runner.gen is not None
     if runner.ctx_run(_chain.get) is not _chain.get():
         runner.future = Future()
-        runner.future.set_exception(_inconsistent())
+        runner.future.set_exception(_inconsistent_error())
     runner.gen = _Steps(runner.gen)
 
 
-def _inconsistent() -> StackContextInconsistentError:
+def _inconsistent_error() -> StackContextInconsistentError:
     return StackContextInconsistentError(
         "a coroutine yielded inside the with block of a stack context; "
         "use run_with_stack_context() to start the operation that it waits for"
@@ -344,14 +344,14 @@ class _Steps(Generator[Any, Any, Any]):
     def _step(self, method: Callable[..., Any], argument: list[Any]) -> Any:
         chain = _chain.get()
         attempt = functools.partial(_attempt, method, argument)
-        outcome = attempt() if _here.is_inside(chain) else call(attempt)
+        outcome = attempt() if _current.is_inside(chain) else call(attempt)
         if outcome is None:  # entering a manager failed, and an outer manager suppressed the exception
-            outcome = _attempt(self._inner.throw, [_inconsistent()])
+            outcome = _attempt(self._inner.throw, [_inconsistent_error()])
         if outcome.error is None and _chain.get() is not chain:
-            outcome = _attempt(self._inner.throw, [_inconsistent()])
+            outcome = _attempt(self._inner.throw, [_inconsistent_error()])
             if outcome.error is None:
                 self._inner.close()
-                raise _inconsistent()
+                raise _inconsistent_error()
         try:
             if outcome.error is not None:
                 raise outcome.error

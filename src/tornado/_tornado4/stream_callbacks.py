@@ -13,7 +13,7 @@ from typing import Any
 from tornado._tornado4.deprecation import deprecated
 
 #: The result of a streaming read that ended before all bytes were read.
-_CUT_SHORT = object()
+_TRUNCATED = object()
 
 
 def read(
@@ -37,7 +37,7 @@ def read_bytes(stream: Any, count: int, partial: Any, callback: Any, streaming_c
     """Call ``read_bytes`` with callbacks."""
     if streaming_callback is None:
         return read(stream, stream.read_bytes, count, partial, callback)
-    return _streamed(stream, stream.read_bytes, _pieces(stream, count, streaming_callback), callback)
+    return _streamed(stream, stream.read_bytes, _read_pieces(stream, count, streaming_callback), callback)
 
 
 def read_until_close(stream: Any, callback: Any, streaming_callback: Any) -> Any:
@@ -46,7 +46,9 @@ def read_until_close(stream: Any, callback: Any, streaming_callback: Any) -> Any
         _warn(stream.read_until_close)
         _deliver(stream, stream.read_until_close(), callback)
         return None
-    return _streamed(stream, stream.read_until_close, _pieces(stream, None, streaming_callback), callback)
+    return _streamed(
+        stream, stream.read_until_close, _read_pieces(stream, None, streaming_callback), callback
+    )
 
 
 def connect(stream: Any, address: Any, server_hostname: Any, callback: Any) -> Any:
@@ -84,17 +86,17 @@ def _streamed(stream: Any, method: Callable[..., Any], pieces: Any, callback: An
     return None
 
 
-async def _pieces(stream: Any, count: int | None, take: Callable[[bytes], Any]) -> Any:
-    """Read ``count`` bytes, or until the stream closes, and pass each part to ``take`` when it arrives."""
+async def _read_pieces(stream: Any, count: int | None, streaming_callback: Callable[[bytes], Any]) -> Any:
+    """Read ``count`` bytes, or until the stream closes, and pass each part to ``streaming_callback``."""
     while count is None or count > 0:
         size = stream.read_chunk_size if count is None else min(count, stream.read_chunk_size)
         try:
             piece = await stream.read_bytes(size, partial=True)
         except Exception:  # the stream has closed
-            return b"" if count is None else _CUT_SHORT
+            return b"" if count is None else _TRUNCATED
         if count is not None:
             count -= len(piece)
-        _call(stream, take, piece)
+        _call(stream, streaming_callback, piece)
     return b""
 
 
@@ -108,7 +110,7 @@ def _deliver(stream: Any, future: asyncio.Future[Any], callback: Callable[[Any],
             return  # the close callback reports it
         else:
             result = future.result()
-        if result is not _CUT_SHORT:
+        if result is not _TRUNCATED:
             _call(stream, callback, result)
 
     stream.io_loop.add_future(future, done)

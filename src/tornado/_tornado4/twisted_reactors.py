@@ -161,7 +161,7 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Handle:
         handle = super().call_soon(callback, *args, context=context)
         if self._next_call is None:
-            self._next_call = self._reactor.callLater(0, self._called_next)
+            self._next_call = self._reactor.callLater(0, self._run_next_call)
         return handle
 
     def call_at(
@@ -184,7 +184,7 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
                     call.cancel()
         super().close()
 
-    def _called_next(self) -> None:
+    def _run_next_call(self) -> None:
         self._next_call = None
         self._iterate()
 

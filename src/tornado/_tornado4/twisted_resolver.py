@@ -53,8 +53,8 @@ class TwistedResolver(Resolver):
         :raises OSError: (`socket.gaierror`) if it has no address of this family.
         """
         if is_valid_ip(host):
-            known = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
-            return [(each[0], each[4]) for each in known]
+            addresses = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
+            return [(each[0], each[4]) for each in addresses]
         failure: Exception | None = None
         for wanted in _FAMILIES if family == socket.AF_UNSPEC else (family,):
             try:
@@ -71,12 +71,12 @@ class TwistedResolver(Resolver):
         name = host if host.isascii() else host.encode("idna").decode("ascii")
         hosts: Any = HostsFile()  # type: ignore[no-untyped-call]
         try:
-            answers = await _ask(hosts, name, family)
+            answers = await _query(hosts, name, family)
         except DomainError:
-            answers = await _ask(self._client_of(IOLoop.current()), name, family)
+            answers = await _query(self._client_for(IOLoop.current()), name, family)
         return [_address(each.payload) for each in answers if _TYPES.get(each.type) == family]
 
-    def _client_of(self, loop: Any) -> DNSClient:
+    def _client_for(self, loop: Any) -> DNSClient:
         """Return the DNS client for a loop. Its sockets and timers belong to one loop."""
         if self._client is None or self._loop is not loop:
             reactor = AsyncioSelectorReactor(loop.asyncio_loop)
@@ -85,7 +85,7 @@ class TwistedResolver(Resolver):
         return self._client
 
 
-async def _ask(source: Any, name: str, family: int) -> Any:
+async def _query(source: Any, name: str, family: int) -> Any:
     method = source.lookupAddress if family == socket.AF_INET else source.lookupIPV6Address
     answers, _authority, _additional = await convert_yielded(method(name))
     return answers

@@ -30,14 +30,14 @@ class Arguments(NamedTuple):
     kwargs: dict[str, Any]
 
 
-def single(settle: Callable[[Any], Any]) -> Callable[..., Any]:
-    """Return a callback that passes its argument to ``settle``, or None, or `Arguments` for several."""
+def single_argument_callback(set_result: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Return a callback that passes its argument to ``set_result``, or None, or `Arguments` for several."""
 
     def callback(*args: Any, **kwargs: Any) -> None:
         if kwargs or len(args) > 1:
-            settle(Arguments(args, kwargs))
+            set_result(Arguments(args, kwargs))
         else:
-            settle(args[0] if args else None)
+            set_result(args[0] if args else None)
 
     return callback
 
@@ -165,7 +165,7 @@ class Keys:
         waiting, self._waiting = self._waiting, []
         for point, future in waiting:
             if not future.done():
-                self._ask(point, future)
+                self._resume_if_ready(point, future)
 
     def pop_result(self, key: Any) -> Any:
         """Remove a key, and return its result."""
@@ -174,7 +174,7 @@ class Keys:
 
     def result_callback(self, key: Any) -> Callable[..., None]:
         """Return a function that stores its argument under ``key``."""
-        return single(functools.partial(self.set_result, key))
+        return single_argument_callback(functools.partial(self.set_result, key))
 
     def wait_for(self, point: YieldPoint) -> asyncio.Future[Any]:
         """Start a yield point, and return a Future for the coroutine to wait for."""
@@ -184,10 +184,10 @@ class Keys:
         except Exception as error:
             future.set_exception(error)
         else:
-            self._ask(point, future)
+            self._resume_if_ready(point, future)
         return future
 
-    def _ask(self, point: YieldPoint, future: asyncio.Future[Any]) -> None:
+    def _resume_if_ready(self, point: YieldPoint, future: asyncio.Future[Any]) -> None:
         try:
             if point.is_ready():
                 future.set_result(point.get_result())

@@ -77,12 +77,12 @@ def ancestry(file: File, load: Load | None) -> list[File]:
     files = [file]
     for node in file.body:
         if isinstance(node, Extends):
-            parent = _loaded(load, node.name, file, node.line).file
+            parent = _load_template(load, node.name, file, node.line).file
             files += ancestry(parent, load)
     return files
 
 
-def _loaded(load: Load | None, name: str, file: File, line: int) -> _HasFile:
+def _load_template(load: Load | None, name: str, file: File, line: int) -> _HasFile:
     """Load another template. On an error, add the place of the tag that refers to it."""
     if load is None:
         raise ParseError(f"a template without a loader cannot extend or include {name!r}", file.name, line)
@@ -106,7 +106,7 @@ def generate(files: list[File], load: Load | None, *, shadowed: bool = False) ->
         writer.collect_blocks(file.body, file)
     writer.template(files[-1])
     sources = {file.name: file.source for file in files} | writer.sources
-    return Code("\n".join(writer.lines) + "\n", writer.places, writer.via_of_lines, sources)
+    return Code("\n".join(writer.lines) + "\n", writer.places, writer.via_by_line, sources)
 
 
 class _Writer:
@@ -118,34 +118,34 @@ class _Writer:
         self.blocks: dict[str, Block] = {}
         self.file = File("", None)
         self.via: tuple[Place, ...] = ()
-        self.via_of_lines: list[tuple[Place, ...]] = []
+        self.via_by_line: list[tuple[Place, ...]] = []
         self.sources: dict[str, str] = {}
         self.indent = 0
-        self.waiting: list[str] = []  # adjacent texts, which become one constant
-        self.waiting_line = 0
+        self.pending_texts: list[str] = []  # adjacent texts, which become one constant
+        self.pending_line = 0
         self.functions = 0
 
     # --- lines ---
 
     def emit(self, code: str, line: int) -> None:
         """Write a line of code, after the pending text."""
-        if self.waiting:
-            text, self.waiting = "".join(self.waiting), []
+        if self.pending_texts:
+            text, self.pending_texts = "".join(self.pending_texts), []
             if text:
-                self.emit(f"_tt_append({text!r})", self.waiting_line)
+                self.emit(f"_tt_append({text!r})", self.pending_line)
         # The code of a tag may span several lines. The comment is added to the last one, because the others
         # may end inside a string.
         self.lines += f"{'    ' * self.indent}{code}  # {self.origin(line)}".split("\n")
         first = len(self.places)
         count = len(self.lines) - first
         self.places += [Place(self.file.name, line + n) for n in range(count)]
-        self.via_of_lines += [self.via] * count
+        self.via_by_line += [self.via] * count
 
     def origin(self, line: int) -> str:
-        name = _one_line(self.file.name)
+        name = _comment_safe(self.file.name)
         if not self.via:
             return f"{name}:{line}"
-        path = ", ".join(f"{_one_line(place.template)}:{place.line}" for place in reversed(self.via))
+        path = ", ".join(f"{_comment_safe(place.template)}:{place.line}" for place in reversed(self.via))
         return f"{name}:{line} (via {path})"
 
     @contextmanager
@@ -154,12 +154,12 @@ class _Writer:
         before = len(self.lines)
         self.indent += 1
         yield
-        if self.waiting or len(self.lines) == before:
+        if self.pending_texts or len(self.lines) == before:
             self.emit("pass", line)
         self.indent -= 1
 
     @contextmanager
-    def inside(self, file: File, line: int) -> Iterator[None]:
+    def including(self, file: File, line: int) -> Iterator[None]:
         """Set the current file to an included one for the block."""
         before, via = self.file, self.via
         self.via = (*via, Place(before.name, line))
@@ -184,7 +184,7 @@ class _Writer:
         """Register the named blocks of a file. Those of a file that extends it replace them later."""
         for node in body:
             if isinstance(node, Include):
-                included = _loaded(self.load, node.name, file, node.line).file
+                included = _load_template(self.load, node.name, file, node.line).file
                 self.collect_blocks(included.body, included)
             elif isinstance(node, (Block, Control, Apply)):
                 if isinstance(node, Block):
@@ -203,9 +203,9 @@ class _Writer:
             _WRITERS[type(node)](self, node)
 
     def text(self, node: Text) -> None:
-        if not self.waiting:
-            self.waiting_line = node.line
-        self.waiting.append(node.value)
+        if not self.pending_texts:
+            self.pending_line = node.line
+        self.pending_texts.append(node.value)
 
     def expression(self, node: Expression) -> None:
         # A separate assignment, so that code with unbalanced brackets is a syntax error.
@@ -227,13 +227,13 @@ class _Writer:
         raise ParseError(message, self.file.name, node.line)
 
     def include(self, node: Include) -> None:
-        file = _loaded(self.load, node.name, self.file, node.line).file
-        with self.inside(file, node.line):
+        file = _load_template(self.load, node.name, self.file, node.line).file
+        with self.including(file, node.line):
             self.body(file.body)
 
     def block(self, node: Block) -> None:
         chosen = self.blocks[node.name]
-        with self.inside(chosen.file, node.line):
+        with self.including(chosen.file, node.line):
             self.body(chosen.body)
 
     def apply(self, node: Apply) -> None:
@@ -256,7 +256,7 @@ class _Writer:
                 self.body(body)
 
 
-def _one_line(name: str) -> str:
+def _comment_safe(name: str) -> str:
     """Return a template's name in a form that is safe in a comment."""
     return name if name.isprintable() else ascii(name)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 # Maximum number of places per error. A template that includes itself under different names can fail at any
 # depth.
-_MOST_PLACES = 20
+_MAX_PLACES = 20
 
 
 class SourcePlace(NamedTuple):
@@ -25,7 +25,7 @@ def add_place(error: Exception, template: str, line: int, source: str) -> None:
     """
     places: list[SourcePlace] = error.__dict__.setdefault("_template_places", [])
     place = SourcePlace(template, line, source)
-    if len(places) < _MOST_PLACES and place not in places:
+    if len(places) < _MAX_PLACES and place not in places:
         places.append(place)
 
 

@@ -14,7 +14,7 @@ from tornado.template._runtime import STANDARD_ESCAPE
 from tornado.template._template import Template
 
 # Maximum number of file names in a directory that are compared with a missing one.
-_MOST_COMPARED = 500
+_MAX_COMPARED = 500
 
 
 class BaseLoader:
@@ -40,7 +40,7 @@ class BaseLoader:
         self.whitespace: str | None = whitespace
         # Held while a template is created. Reentrant, because this loads the templates that it refers to.
         self.lock: threading.RLock = threading.RLock()
-        self._being_made: list[str] = []
+        self._loading: list[str] = []
 
     def reset(self) -> None:
         """Clear the cache, so that templates are loaded again."""
@@ -64,18 +64,18 @@ class BaseLoader:
         name = self.resolve_path(name, parent_path=parent_path)
         with self.lock:
             if name not in self.templates:
-                self.templates[name] = self._make(name)
+                self.templates[name] = self._load(name)
             return self.templates[name]
 
-    def _make(self, name: str) -> Template:
-        if name in self._being_made:
-            circle = " -> ".join([*self._being_made[self._being_made.index(name) :], name])
-            raise ParseError(f"template extends or includes itself: {circle}", name)
-        self._being_made.append(name)
+    def _load(self, name: str) -> Template:
+        if name in self._loading:
+            cycle = " -> ".join([*self._loading[self._loading.index(name) :], name])
+            raise ParseError(f"template extends or includes itself: {cycle}", name)
+        self._loading.append(name)
         try:
             return self._create_template(name)
         finally:
-            self._being_made.pop()
+            self._loading.pop()
 
     def _create_template(self, name: str) -> Template:
         raise NotImplementedError(f"{type(self).__qualname__} must define _create_template()")
@@ -111,7 +111,7 @@ class Loader(BaseLoader):
                 source = file.read()
         except (FileNotFoundError, NotADirectoryError):
             error = _not_found(f"template {name!r} not found in the template directory {self.root}", path)
-            if close := _similar(path):
+            if close := _similar_name(path):
                 error.add_note(f"did you mean {posixpath.join(posixpath.dirname(name), close)!r}?")
             raise error from None
         return Template(source, name=name, loader=self)
@@ -145,14 +145,14 @@ class DictLoader(BaseLoader):
         return Template(source, name=name, loader=self)
 
 
-def _similar(path: str) -> str | None:
+def _similar_name(path: str) -> str | None:
     """Return the file name most similar to that of a missing file, in the same directory."""
     import difflib  # imported here because it is needed only for errors
 
     directory, name = os.path.split(path)
     try:
         with os.scandir(directory) as entries:
-            names = [entry.name for entry in itertools.islice(entries, _MOST_COMPARED)]
+            names = [entry.name for entry in itertools.islice(entries, _MAX_COMPARED)]
     except OSError:
         return None
     return next(iter(difflib.get_close_matches(name[:255], names, n=1)), None)

@@ -19,7 +19,7 @@ from tornado.template._nodes import (
     Statement,
     Text,
 )
-from tornado.template._tokenizer import Token, TokenKind, pieces
+from tornado.template._tokenizer import Token, TokenKind, tokenize
 from tornado.template._whitespace import MODES, filter_whitespace
 
 #: Tags that start a further branch of a block, and the blocks that may contain them.
@@ -54,7 +54,7 @@ def parse(source: str, file: File, whitespace: str) -> None:
 class _Parser:
     def __init__(self, source: str, file: File, whitespace: str) -> None:
         self.file = file
-        self.pieces: Iterator[Token] = pieces(source, file.name)
+        self.tokens: Iterator[Token] = tokenize(source, file.name)
         self.whitespace = whitespace
 
     def run(self) -> None:
@@ -66,7 +66,7 @@ class _Parser:
     def body(self, context: _Context) -> list[Node]:
         """Parse up to the end of a block, or of the source."""
         found: list[Node] = []
-        for kind, text, line in self.pieces:
+        for kind, text, line in self.tokens:
             if kind is TokenKind.TEXT:
                 found.append(Text(line, self.text(text)))
             elif kind is TokenKind.EXPRESSION:
@@ -104,7 +104,7 @@ class _Parser:
             hint = _hint(operator)
             raise self.error(f"unknown operator {operator!r} in {{% {text:.60} %}}{hint}", line)
         if not rest and operator != "comment":
-            raise self.error(f"{{% {operator} %}} needs {_NEEDS[operator]}", line)
+            raise self.error(f"{{% {operator} %}} needs {_REQUIRED[operator]}", line)
         return simple(self, rest, text, line)
 
     def branch(self, operator: str, text: str, line: int, context: _Context) -> Node:
@@ -120,8 +120,8 @@ class _Parser:
         return Branch(line, text)
 
     def block(self, operator: str, rest: str, text: str, line: int, context: _Context) -> Node:
-        if not rest and operator in _NEEDS:
-            raise self.error(f"{{% {operator} %}} needs {_NEEDS[operator]}", line)
+        if not rest and operator in _REQUIRED:
+            raise self.error(f"{{% {operator} %}} needs {_REQUIRED[operator]}", line)
         # The body of an apply block becomes a separate function, which cannot break out of an outer loop.
         in_loop = operator in _LOOPS or (context.in_loop and operator != "apply")
         body = self.body(_Context(operator, line, in_loop))
@@ -153,7 +153,7 @@ class _Parser:
     def template_name(self, operator: str, quoted: str, line: int) -> str:
         name = quoted.strip('"').strip("'")
         if not name:
-            raise self.error(f"{{% {operator} %}} needs {_NEEDS[operator]}", line)
+            raise self.error(f"{{% {operator} %}} needs {_REQUIRED[operator]}", line)
         return name
 
     def set_variable(self, rest: str, text: str, line: int) -> Node:
@@ -198,7 +198,7 @@ _SIMPLE: dict[str, Callable[[_Parser, str, str, int], Node | None]] = {
     "raw": _Parser.raw,
     "module": _Parser.module,
 }
-_NEEDS = {
+_REQUIRED = {
     "apply": "a function",
     "autoescape": "a function, or None",
     "block": "a name",

@@ -28,7 +28,7 @@ class _Unset:
 
 
 _UNSET = _Unset()
-_MOST_NOTES = 20
+_MAX_NOTES = 20
 
 
 def _assigns(code: CodeType, name: str) -> bool:
@@ -37,7 +37,7 @@ def _assigns(code: CodeType, name: str) -> bool:
     return name in code.co_varnames or name in code.co_cellvars or any(_assigns(part, name) for part in inner)
 
 
-def _in_template(error: SyntaxError, code: _codegen.Code) -> SyntaxError:
+def _to_template_error(error: SyntaxError, code: _codegen.Code) -> SyntaxError:
     """Convert an error in generated code to one that refers to the line of the template."""
     lineno = error.lineno or 0
     place = GeneratedSource(code).locate(lineno)
@@ -47,21 +47,21 @@ def _in_template(error: SyntaxError, code: _codegen.Code) -> SyntaxError:
     lines = code.sources.get(place[0], "").split("\n")
     text = lines[place[1] - 1] if 0 < place[1] <= len(lines) else generated.strip()
     # The part that was copied from the template is in both lines; only its columns can be mapped.
-    written = generated.rpartition("  # ")[0].strip().removeprefix("_tt_tmp = ").removesuffix(":")
+    copied = generated.rpartition("  # ")[0].strip().removeprefix("_tt_tmp = ").removesuffix(":")
     offset = end = None
-    if error.offset and written and text.count(written) == 1:
-        shift = text.index(written) - generated.index(written)
-        if 0 <= error.offset - 1 - generated.index(written) <= len(written):
+    if error.offset and copied and text.count(copied) == 1:
+        shift = text.index(copied) - generated.index(copied)
+        if 0 <= error.offset - 1 - generated.index(copied) <= len(copied):
             offset = error.offset + shift
             if error.end_lineno == lineno and error.end_offset:
-                end = min(error.end_offset + shift, text.index(written) + len(written) + 1)
-    explained = SyntaxError(error.msg, (*place, offset, text, place[1], end))
+                end = min(error.end_offset + shift, text.index(copied) + len(copied) + 1)
+    template_error = SyntaxError(error.msg, (*place, offset, text, place[1], end))
     if place[1] and text:
-        add_place(explained, *place, code.sources.get(place[0], ""))
-    return explained
+        add_place(template_error, *place, code.sources.get(place[0], ""))
+    return template_error
 
 
-def _note_place(error: Exception, names: dict[str, Any], source: GeneratedSource) -> None:
+def _add_place_note(error: Exception, names: dict[str, Any], source: GeneratedSource) -> None:
     """Add a note with the template line to an error, for logs that show the generated code."""
     lineno = 0
     trace = error.__traceback__
@@ -76,7 +76,7 @@ def _note_place(error: Exception, names: dict[str, Any], source: GeneratedSource
     if via := source.includers(lineno):
         note += " (from " + ", ".join(f"{name}, line {line}" for name, line in reversed(via)) + ")"
     notes = getattr(error, "__notes__", [])
-    if note not in notes and len(notes) < _MOST_NOTES:  # the same error may be raised repeatedly
+    if note not in notes and len(notes) < _MAX_NOTES:  # the same error may be raised repeatedly
         error.add_note(note)
 
 
@@ -202,9 +202,9 @@ class Template:
         try:
             return compile(code.source, self._filename, "exec", dont_inherit=True)
         except SyntaxError as error:
-            explained = _in_template(error, code)
+            template_error = _to_template_error(error, code)
         # Raised here to avoid the original error, which refers to the generated code, as its context.
-        raise explained
+        raise template_error
 
     def generate(self, /, **kwargs: Any) -> bytes:
         """Render the template with these names, and return the output."""
@@ -219,7 +219,7 @@ class Template:
             page: bytes = names.pop("_tt_execute")()
         except BaseException as error:
             if isinstance(error, Exception):
-                _note_place(error, names, self._names["__loader__"])
+                _add_place_note(error, names, self._names["__loader__"])
             # linecache finds lines by file name, and may have cached those of another template with the same
             # name.
             linecache.cache.pop(self._filename, None)

@@ -33,7 +33,7 @@ class Token(NamedTuple):
     line: int
 
 
-def pieces(source: str, name: str) -> Iterator[Token]:
+def tokenize(source: str, name: str) -> Iterator[Token]:
     """Generate the tokens of a template's source, without comments.
 
     :param name: the name of the template, for error messages.
@@ -51,14 +51,14 @@ def pieces(source: str, name: str) -> Iterator[Token]:
             position = inside + 1
             continue
         kind = _KINDS[opening[0]]
-        closing, called = kind.value
+        closing, kind_name = kind.value
         end = source.find(closing, inside)
         if end < 0:
-            raise ParseError(f"Missing end {called} {closing}", name, line)
+            raise ParseError(f"Missing end {kind_name} {closing}", name, line)
         text = source[inside:end].strip()
         if kind is not TokenKind.COMMENT:
             if not text:
-                raise ParseError(f"empty {called} ({opening[0]} {closing})", name, line)
+                raise ParseError(f"empty {kind_name} ({opening[0]} {closing})", name, line)
             yield Token(kind, text, line)
         position = end + len(closing)
         line += source.count("\n", start, position)

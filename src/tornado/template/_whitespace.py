@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 _BLANKS = re.compile(r"[\t ]+")
-_WHITE = re.compile(r"\s+")
+_WHITESPACE = re.compile(r"\s+")
 
 
 def _keep(text: str) -> str:
@@ -15,15 +15,15 @@ def _keep(text: str) -> str:
 
 def _single(text: str) -> str:
     # Not \s*\n\s*, which takes quadratic time for a long run of blanks without a line break.
-    return _WHITE.sub(_one_of_its_kind, _BLANKS.sub(" ", text))
+    return _WHITESPACE.sub(_collapse_run, _BLANKS.sub(" ", text))
 
 
-def _one_of_its_kind(run: re.Match[str]) -> str:
+def _collapse_run(run: re.Match[str]) -> str:
     return "\n" if "\n" in run[0] else run[0]
 
 
 def _oneline(text: str) -> str:
-    return _WHITE.sub(" ", text)
+    return _WHITESPACE.sub(" ", text)
 
 
 MODES: dict[str, Callable[[str], str]] = {"all": _keep, "single": _single, "oneline": _oneline}

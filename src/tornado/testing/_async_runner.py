@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-_Turn = tuple[Coroutine[Any, Any, Any], "asyncio.Future[tuple[Any, BaseException | None]]"]
+_Job = tuple[Coroutine[Any, Any, Any], "asyncio.Future[tuple[Any, BaseException | None]]"]
 
 
 class AsyncRunner:
@@ -21,8 +21,8 @@ class AsyncRunner:
     def __init__(self, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
         self._runner = asyncio.Runner(loop_factory=loop_factory)
         self._loop = self._runner.get_loop()
-        self._turns: asyncio.Queue[_Turn] = asyncio.Queue()
-        self._player: asyncio.Task[None] | None = None
+        self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, Any], timeout: float | None = None) -> Any:
         """Run the event loop until a coroutine is done.
@@ -38,10 +38,10 @@ class AsyncRunner:
             raise RuntimeError(
                 "tornado_stage.run() cannot be called while an event loop is running: await the coroutine"
             )
-        if self._player is None or self._player.done():
-            self._player = self._loop.create_task(self._play())
+        if self._task is None or self._task.done():
+            self._task = self._loop.create_task(self._run_jobs())
         outcome = self._loop.create_future()
-        self._turns.put_nowait((self._limited(coroutine, timeout), outcome))
+        self._jobs.put_nowait((self._with_timeout(coroutine, timeout), outcome))
         value, error = self._loop.run_until_complete(outcome)
         try:
             if error is not None:
@@ -54,10 +54,10 @@ class AsyncRunner:
         """Cancel the remaining tasks, and close the loop."""
         self._runner.close()
 
-    async def _play(self) -> None:
+    async def _run_jobs(self) -> None:
         __tracebackhide__ = True
         while True:
-            coroutine, outcome = await self._turns.get()
+            coroutine, outcome = await self._jobs.get()
             # Every exception is passed to the caller of run(), including pytest's skip and KeyboardInterrupt.
             # It is the result of the future, not its exception, because run_until_complete() would hang on a
             # future with a KeyboardInterrupt.
@@ -66,12 +66,12 @@ class AsyncRunner:
             except BaseException as error:
                 outcome.set_result((None, error))
 
-    async def _limited(self, coroutine: Coroutine[Any, Any, Any], timeout: float | None) -> Any:
+    async def _with_timeout(self, coroutine: Coroutine[Any, Any, Any], timeout: float | None) -> Any:
         __tracebackhide__ = True
         try:
-            async with asyncio.timeout(timeout) as limit:
+            async with asyncio.timeout(timeout) as timeout_scope:
                 return await coroutine
         except TimeoutError as error:
-            if not limit.expired():
+            if not timeout_scope.expired():
                 raise
             raise TimeoutError(f"timed out after {timeout} seconds") from error.__cause__

@@ -94,8 +94,8 @@ class AsyncTestCase(unittest.TestCase):
         In a program that uses `tornado.stack_context`, exceptions of callbacks that the test started are
         reported in the same way.
         """
-        classic = stack_contexts()
-        with nullcontext() if classic is None else classic.Handling(self._handle_exception):
+        contexts = stack_contexts()
+        with nullcontext() if contexts is None else contexts.Handling(self._handle_exception):
             outcome = super().run(result)
         self._raise_failure()
         return outcome
@@ -109,16 +109,16 @@ class AsyncTestCase(unittest.TestCase):
     def _callSetUp(self) -> None:
         super()._callSetUp()  # type: ignore[misc]
         if self.run_coroutines:
-            self._finish(self.asyncSetUp())
+            self._run_coroutine(self.asyncSetUp())
 
     def _callTearDown(self) -> None:
         try:
             if self.run_coroutines:
-                self._finish(self.asyncTearDown())
+                self._run_coroutine(self.asyncTearDown())
         finally:
             super()._callTearDown()  # type: ignore[misc]
 
-    def _finish(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    def _run_coroutine(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         @gen_test
         async def finish(_: AsyncTestCase) -> Any:
             return await coroutine
@@ -128,7 +128,7 @@ class AsyncTestCase(unittest.TestCase):
     def _callTestMethod(self, method: Callable[[], Any]) -> None:
         value = method()
         if self.run_coroutines and inspect.iscoroutine(value):
-            value = self._finish(value)
+            value = self._run_coroutine(value)
         if value is None:
             return
         if inspect.iscoroutine(value):
@@ -184,7 +184,7 @@ class AsyncTestCase(unittest.TestCase):
         if not self._stopped:
             timer = self.io_loop.call_later(timeout, self._wait_expired, timeout) if timeout else None
             try:
-                with self._noting_callback_errors():
+                with self._collecting_callback_errors():
                     self._run_until_stopped(condition)
             finally:
                 if timer is not None:
@@ -211,7 +211,7 @@ class AsyncTestCase(unittest.TestCase):
         self.stop()
 
     @contextmanager
-    def _noting_callback_errors(self) -> Iterator[None]:
+    def _collecting_callback_errors(self) -> Iterator[None]:
         """Collect the exceptions of the loop's callbacks, which are also logged."""
         attributes = vars(self.io_loop)
         name, log = "handle_callback_exception", self.io_loop.handle_callback_exception
@@ -240,12 +240,12 @@ def _asyncio_loop(io_loop: IOLoop) -> asyncio.AbstractEventLoop:
 
 
 def _cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    left = asyncio.all_tasks(loop)
-    for task in left:
+    remaining = asyncio.all_tasks(loop)
+    for task in remaining:
         task.cancel()
-    if left:
+    if remaining:
         # Exceptions caused by the cancellation are not failures of the test.
-        loop.run_until_complete(asyncio.wait(left))
-        for task in left:
+        loop.run_until_complete(asyncio.wait(remaining))
+        for task in remaining:
             if not task.cancelled():
                 task.exception()

@@ -42,7 +42,7 @@ def gen_test(func: Callable[..., Any] | None = None, timeout: float | None = Non
                 functools.partial(start, waiting, self, *args, **kwargs), timeout=limit
             )
         except TimeoutError as error:
-            _raise_where_it_waits(error, waiting)
+            _raise_at_waiting_line(error, waiting)
             raise
 
     return run
@@ -52,8 +52,8 @@ def _native_start(method: Callable[..., Any]) -> Callable[..., Any]:
     async def start(waiting: list[Any], /, *args: Any, **kwargs: Any) -> Any:
         try:
             return await method(*args, **kwargs)
-        except asyncio.CancelledError as interruption:
-            waiting.append(interruption)  # its traceback contains the line that was waiting
+        except asyncio.CancelledError as cancellation:
+            waiting.append(cancellation)  # its traceback contains the line that was waiting
             raise
 
     return start
@@ -62,15 +62,15 @@ def _native_start(method: Callable[..., Any]) -> Callable[..., Any]:
 def _generator_start(method: Callable[..., Any]) -> Callable[..., Any]:
     @gen.coroutine
     def start(waiting: list[Any], /, *args: Any, **kwargs: Any) -> Any:
-        made = method(*args, **kwargs)
-        if isinstance(made, Generator):
-            waiting.append(made)
-        return made
+        result = method(*args, **kwargs)
+        if isinstance(result, Generator):
+            waiting.append(result)
+        return result
 
     return start
 
 
-def _raise_where_it_waits(error: TimeoutError, waiting: list[Any]) -> None:
+def _raise_at_waiting_line(error: TimeoutError, waiting: list[Any]) -> None:
     """Raise the timeout of a test with a traceback that contains the line where the test is waiting."""
     for each in waiting:
         if isinstance(each, asyncio.CancelledError):

@@ -38,7 +38,7 @@ from tornado.testing._timeout import get_async_test_timeout
 #: Marks of other plugins that run asynchronous tests.
 _OTHERS = ("anyio", "asyncio", "gen_test", "trio", "twisted")
 
-_END = object()
+_EXHAUSTED = object()
 
 
 @pytest.fixture
@@ -77,9 +77,9 @@ def tornado_stage(
     tornado_loop_factory: Callable[[], asyncio.AbstractEventLoop] | None,
 ) -> Iterator[AsyncRunner]:
     """Return the runner of a test: a synchronous fixture can call ``tornado_stage.run(coroutine)``."""
-    stage = AsyncRunner(tornado_loop_factory)
-    yield stage
-    stage.close()
+    runner = AsyncRunner(tornado_loop_factory)
+    yield runner
+    runner.close()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -93,7 +93,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Insert the runner as the first fixture, so that it is closed after all others."""
-    if _is_ours(item):
+    if _runs_test(item):
         item.fixturenames.insert(0, "tornado_stage")  # type: ignore[attr-defined]
 
 
@@ -101,18 +101,18 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
     """Run the test on its runner."""
     __tracebackhide__ = True
-    if not _is_ours(pyfuncitem):
+    if not _runs_test(pyfuncitem):
         return (yield)
     test, timeout = pyfuncitem.obj, _timeout(pyfuncitem)
     if inspect.isasyncgenfunction(test):
         pytest.fail(f"the test {pyfuncitem.name} contains 'yield', which only fixtures may do", pytrace=False)
-    stage: Any = pyfuncitem.funcargs["tornado_stage"]
+    runner: Any = pyfuncitem.funcargs["tornado_stage"]
 
-    def play(**arguments: Any) -> Any:
+    def run(**arguments: Any) -> Any:
         __tracebackhide__ = True
-        return stage.run(test(**arguments), timeout)
+        return runner.run(test(**arguments), timeout)
 
-    pyfuncitem.obj = play
+    pyfuncitem.obj = run
     try:
         return (yield)
     finally:
@@ -140,13 +140,13 @@ def pytest_fixture_setup(
             "request it as an argument of the test, or with the mark usefixtures",
             pytrace=False,
         )
-    stage = request.getfixturevalue("tornado_stage")
+    runner = request.getfixturevalue("tornado_stage")
     bound: Any = function
     if inspect.ismethod(function) and request.instance is not None:
         bound = function.__func__.__get__(request.instance)  # pytest has bound it to another instance
-    plain = _as_generator if inspect.isasyncgenfunction(function) else _as_function
+    adapt = _as_generator if inspect.isasyncgenfunction(function) else _as_function
     # pytest finds the source of the fixture, for error messages, through wraps().
-    fixturedef.func = functools.wraps(function)(plain(stage, bound))  # type: ignore[misc]
+    fixturedef.func = functools.wraps(function)(adapt(runner, bound))  # type: ignore[misc]
     try:
         return (yield)
     finally:
@@ -157,30 +157,30 @@ def _is_asynchronous(function: Any) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
-def _as_function(stage: AsyncRunner, fixture: Any) -> Callable[..., Any]:
+def _as_function(runner: AsyncRunner, fixture: Any) -> Callable[..., Any]:
     def make(**arguments: Any) -> Any:
         __tracebackhide__ = True
-        return stage.run(fixture(**arguments))
+        return runner.run(fixture(**arguments))
 
     return make
 
 
-def _as_generator(stage: AsyncRunner, fixture: Any) -> Callable[..., Generator[Any, None, None]]:
+def _as_generator(runner: AsyncRunner, fixture: Any) -> Callable[..., Generator[Any, None, None]]:
     def steps(**arguments: Any) -> Generator[Any, None, None]:
         __tracebackhide__ = True
         values = fixture(**arguments)
 
         async def advance() -> Any:
-            return await anext(values, _END)
+            return await anext(values, _EXHAUSTED)
 
         # Yield as often as the fixture; if this is not exactly once, pytest reports the error.
-        while (value := stage.run(advance())) is not _END:
+        while (value := runner.run(advance())) is not _EXHAUSTED:
             yield value
 
     return steps
 
 
-def _is_ours(item: pytest.Item) -> bool:
+def _runs_test(item: pytest.Item) -> bool:
     """Whether this plugin runs a test."""
     if not isinstance(item, pytest.Function) or not _is_asynchronous(item.obj):
         return False
