@@ -16,7 +16,7 @@ class ExpectLog(logging.Filter):
     :param logger: the logger or its name; ``""`` for the root logger. It must be the logger that is called,
         because a filter does not receive the records of child loggers.
     :param regex: a regular expression that must match at the start of the message.
-    :param required: whether to raise an error at the end of the block if there was no such record.
+    :param required: whether to raise an error at the end of the block if no such record was logged.
     :param level: the `logging` level that the record must have; it is enabled on the logger. Without it, a
         record of any level is accepted; this is deprecated for records at level INFO or below.
     :ivar matched: whether there was such a record.
