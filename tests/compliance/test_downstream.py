@@ -148,3 +148,23 @@ def test_recorder_writes_each_outcome(tmp_path: Path) -> None:
         "test_it.py::test_skipped": "skipped",
         "test_it.py::test_tear_down": "failed",
     }
+
+
+def test_run_ends_although_a_thread_of_the_tests_does_not(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "import threading\n"
+        "def test_good(): threading.Thread(target=threading.Event().wait).start()\n"
+        "def test_bad(): assert 0\n"
+    )
+    file = tmp_path / "outcomes.jsonl"
+    variables = {"DOWNSTREAM_OUTCOMES": str(file), "PYTHONPATH": str(PLUGIN), "PATH": ""}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "downstream_recorder", "--rootdir=."]
+    ended = subprocess.run(
+        command, cwd=tmp_path, env=variables, check=False, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 1
+    assert "1 failed, 1 passed" in ended.stdout
+    assert environment.read_outcomes(file) == {
+        "test_it.py::test_good": "passed",
+        "test_it.py::test_bad": "failed",
+    }

@@ -1,11 +1,14 @@
 """A pytest plugin that appends each test's outcome to a file as it becomes known.
 
 It is loaded into the environment of the program under test: it runs on whatever pytest that program pins, and
-imports the standard library only. Outcomes written before a time-out or a crash are kept.
+imports only the standard library beside pytest. Outcomes written before a time-out or a crash are kept.
 """
 
 import json
 import os
+import sys
+
+import pytest
 
 FILE = os.environ.get("DOWNSTREAM_OUTCOMES", "")
 
@@ -25,3 +28,17 @@ def pytest_collectreport(report):
     """Record a module that cannot be imported, or that skips itself."""
     if FILE and not report.passed:
         _append(report.nodeid, report.outcome)
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """Keep the status for `pytest_unconfigure`."""
+    session.config.downstream_status = int(exitstatus)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure(config):
+    """Exit without waiting for threads of the tests: Voila's kernel clients never end."""
+    if FILE and hasattr(config, "downstream_status"):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(config.downstream_status)
