@@ -1,17 +1,35 @@
-"""The programs in the guide, which the tests run and type-check."""
+"""The programs in the guide: the documentation's programs are run by tests and checked for types."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import inspect
 import re
+import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.support.program import ROOT
+from tests.support.server import ExpectLog, Server
+from tests.support.visitor import Visitor
+from tornado.netutil import bind_sockets
+from tornado.tcpserver import TCPServer
+from tornado.web import RequestHandler
 
 GUIDE = ROOT / "docs/guide"
 #: A block of Python code whose first line is a name in a comment, or an import.
 _PROGRAM = re.compile(
     r"^```python\n(?:# (\w+)(?:\.py)?\n|(?=from |import ))(.*?)^```$", re.DOTALL | re.MULTILINE
 )
+#: A block whose first line is a comment with the path of the file, or whose fence has it (CSV has no comments).
+_FILE = re.compile(r"^```\w+(?: (\S+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_PATH = re.compile(r"(?:\{#|<!--|/\*|//|#) ([\w./-]+\.\w+)(?: #\}| -->| \*/)?\n")
+#: The port in the guide's programs.
+PORT = 8888
 
 
 def pages() -> list[Path]:
@@ -20,8 +38,114 @@ def pages() -> list[Path]:
 
 
 def programs(page: Path) -> dict[str, str]:
-    """Return the programs of a page by name. Programs without a name are numbered; fragments are ignored."""
+    """Return the programs of a page by name; those without a name are numbered. Fragments are not programs."""
     found = {}
     for number, (name, code) in enumerate(_PROGRAM.findall(page.read_text(encoding="utf-8"))):
         found[name or f"program_{number}"] = code
     return found
+
+
+def files(page: Path) -> dict[str, str]:
+    """Return the files that a page shows, programs included, by their paths."""
+    found = {}
+    for path, code in _FILE.findall(page.read_text(encoding="utf-8")):
+        named = _PATH.match(code)
+        if path or named:
+            found[path or named[1]] = code if path else code[named.end() :]
+    return found
+
+
+class Run:
+    """A program of the guide under test, with what its test needs.
+
+    :ivar program: the global names of the program.
+    :ivar folder: the current directory, which has all files of the page.
+    """
+
+    def __init__(self, program: dict[str, Any], folder: Path, request: pytest.FixtureRequest) -> None:
+        self.program = program
+        self.folder = folder
+        self.fixture = request.getfixturevalue
+        self.expect_log: ExpectLog = request.getfixturevalue("expect_log")
+        self._visitor: Visitor | None = None
+
+    @property
+    def visitor(self) -> Visitor:
+        """A client that keeps cookies, for a program that is served."""
+        assert self._visitor is not None
+        return self._visitor
+
+    @property
+    def server(self) -> Server:
+        """The server that the program has started."""
+        return self.visitor.server
+
+    @contextlib.asynccontextmanager
+    async def served(self, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+        """Run the program's `main`; or the first chapter's `serve.py`, for a program with an `application`.
+
+        The server listens on a port that the kernel chose, in place of the program's.
+        """
+        opened: asyncio.Future[Server] = asyncio.get_running_loop().create_future()
+
+        def listen(server: Any, port: int, address: str | None = None, **options: Any) -> None:
+            assert port == PORT
+            (listener,) = bind_sockets(0, address or "127.0.0.1")
+            server.add_sockets([listener])
+            opened.set_result(Server(server, listener, None))
+
+        monkeypatch.setattr(TCPServer, "listen", listen)
+        if "main" in self.program:
+            running = asyncio.ensure_future(self.program["main"]())
+        else:
+            serve: dict[str, Any] = {"__name__": "serve"}
+            exec(programs(GUIDE / "handlers.md")["serve"], serve)
+            running = asyncio.ensure_future(serve["serve"](self.program["application"]))
+        try:
+            await asyncio.wait([opened, running], return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                running.result()
+            self._visitor = Visitor(opened.result())
+            yield
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+            if opened.done():
+                opened.result().server.stop()
+                await opened.result().server.close_all_connections()
+        assert running.cancelled() or running.exception() is None
+
+
+def is_served(program: dict[str, Any]) -> bool:
+    """Whether a program is a server: it has an `application`, or a `main` without parameters."""
+    main = program.get("main")
+    if inspect.iscoroutinefunction(main):
+        return not inspect.signature(main).parameters
+    return "application" in program
+
+
+@contextlib.contextmanager
+def folder_of(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Write the page's files into `folder`, which becomes the current directory; its modules can be imported."""
+    for path, text in files(page).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    # Loaders are kept by the template path, which is relative in many programs.
+    monkeypatch.setattr(RequestHandler, "_template_loaders", {})
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    before = set(sys.modules)
+    try:
+        yield
+    finally:
+        for name in set(sys.modules) - before:
+            if str(getattr(sys.modules[name], "__file__", "")).startswith(str(folder)):
+                del sys.modules[name]
+
+
+def load(page: Path, name: str, folder: Path) -> dict[str, Any]:
+    """Run a program's definitions, as an import would, and return its names."""
+    path = folder / f"{name}.py"
+    program: dict[str, Any] = {"__name__": name, "__file__": str(path)}
+    exec(compile(programs(page)[name], str(path), "exec"), program)
+    return program

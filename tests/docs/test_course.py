@@ -1,0 +1,86 @@
+"""docs/guide: each program of a chapter is run, by its own `main` or by `serve.py`, and requested.
+
+The checks of a chapter are the functions of the module of its name in `tests.docs.chapters`. Pages with a
+test module of their own (client.md, network.md and others) are not repeated here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.guides import GUIDE, Run, folder_of, is_served, load, pages, programs
+
+HERE = Path(__file__).parent
+CHAPTERS = sorted(path.stem for path in (HERE / "chapters").glob("*.py"))
+PROGRAMS = [(chapter, name) for chapter in CHAPTERS for name in programs(GUIDE / f"{chapter}.md")]
+#: Pages whose programs other tests run.
+ELSEWHERE = {"README", "client", "deploying", "network", "nginx", "protection", "testing", "websocket"}
+
+
+def checks(chapter: str) -> Any:
+    return importlib.import_module(f"tests.docs.chapters.{chapter}")
+
+
+@pytest.mark.parametrize(("chapter", "name"), PROGRAMS, ids=[f"{each[0]}-{each[1]}" for each in PROGRAMS])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+async def test_program(
+    chapter: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    module = checks(chapter)
+    check = getattr(module, f"check_{name}")
+    page = GUIDE / f"{chapter}.md"
+    with folder_of(page, tmp_path, monkeypatch):
+        if prepare := getattr(module, "prepare", None):
+            prepare(name, monkeypatch, request)
+        if name in getattr(module, "COMMANDS", ()):
+            await check(Run({}, tmp_path, request))
+            return
+        run = Run(load(page, name, tmp_path), tmp_path, request)
+        if not is_served(run.program):
+            await check(run)
+            return
+        logging.getLogger("tornado.access").setLevel(logging.CRITICAL)
+        try:
+            async with run.served(monkeypatch):
+                await check(run)
+        finally:
+            logging.getLogger("tornado.access").setLevel(logging.NOTSET)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_program_is_checked(chapter: str) -> None:
+    named = programs(GUIDE / f"{chapter}.md")
+    found = {name.removeprefix("check_") for name in vars(checks(chapter)) if name.startswith("check_")}
+    assert set(named) == found
+    assert len(named) == (GUIDE / f"{chapter}.md").read_text().count("```python\n")
+
+
+def test_every_page_is_tested() -> None:
+    assert {page.stem for page in pages()} == {*CHAPTERS, *ELSEWHERE}
+
+
+def test_the_index_lists_every_page() -> None:
+    listed = re.findall(r"\]\((\w+)\.md\)", (GUIDE / "README.md").read_text())
+    assert sorted(set(listed)) == sorted({page.stem for page in pages()} - {"README"})
+
+
+def anchors(page: Path) -> set[str]:
+    """The names of a page's headings in links."""
+    text = re.sub(r"^ *```.*?^ *```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*pages(), GUIDE.parent / "reference/settings.md"], ids=lambda page: page.stem)
+def test_links(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#: ]*)(?:#([\w-]+))?\)", page.read_text()):
+        linked = page.parent / target if target else page
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in anchors(linked), f"{target}#{anchor}"
