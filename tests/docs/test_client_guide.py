@@ -19,7 +19,7 @@ from tornado import web
 from tornado.httpclient import AsyncHTTPClient, RetryPolicy
 
 PATH = ROOT / "docs/guide/client.md"
-PROGRAMS = dict(re.findall(r"^```python\n# (\w+)\n(.*?)^```$", PATH.read_text(), re.DOTALL | re.MULTILINE))
+PROGRAMS = dict(re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```$", PATH.read_text(), re.DOTALL | re.MULTILINE))
 OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Check = Callable[[dict[str, Any], Path], Awaitable[None]]
 
@@ -35,6 +35,15 @@ class Handler(web.RequestHandler):
 
     def put(self) -> None:
         self.write(self.request.body)
+
+
+async def status(program: dict[str, Any], folder: Path) -> None:
+    printed: list[tuple[Any, ...]] = []
+    program["print"] = lambda *words: printed.append(words)
+    async with serving(web.Application([("/.*", Handler)])) as server:
+        url = f"http://127.0.0.1:{server.port}/x"
+        await program["main"]([url, url])
+    assert printed == [(200, 13, url)] * 2
 
 
 async def fetching(program: dict[str, Any], folder: Path) -> None:
@@ -130,11 +139,11 @@ async def retries(program: dict[str, Any], folder: Path) -> None:
     program["RetryPolicy"] = lambda **options: RetryPolicy(**{**options, "base_delay": 0})
     answers = iter(["HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", OK])
     async with scripted(answering(lambda request: next(answers))) as server:
-        assert (await program["fetch_patiently"](server.url)).body == b"ok"
+        assert (await program["fetch_with_retries"](server.url)).body == b"ok"
 
 
 async def served(program: dict[str, Any], folder: Path) -> None:
-    await program["test_unavailable_server_is_asked_again"]()
+    await program["test_retry_after_503"]()
 
 
 async def mapped(program: dict[str, Any], folder: Path) -> None:
@@ -149,6 +158,7 @@ async def faked(program: dict[str, Any], folder: Path) -> None:
 
 
 CHECKS: list[Check] = [
+    status,
     fetching,
     script,
     streaming,

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 CHAPTERS = sorted(path.stem for path in (HERE / "chapters").glob("*.py"))
 PROGRAMS = [(chapter, name) for chapter in CHAPTERS for name in programs(GUIDE / f"{chapter}.md")]
 #: Pages whose programs other tests run.
-ELSEWHERE = {"README", "client", "deploying", "network", "nginx", "protection", "testing", "websocket"}
+ELSEWHERE = {"README", "client", "deploying", "network", "nginx", "protection", "testing"}
 
 
 def checks(chapter: str) -> Any:
@@ -77,7 +77,9 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", [*pages(), GUIDE.parent / "reference/settings.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [*pages(), GUIDE.parent / "reference/settings.md"], ids=lambda page: page.stem
+)
 def test_links(page: Path) -> None:
     for target, anchor in re.findall(r"\]\(([^)#: ]*)(?:#([\w-]+))?\)", page.read_text()):
         linked = page.parent / target if target else page

@@ -37,7 +37,9 @@ def multipart(*parts: tuple[str, str | None, str, bytes]) -> bytes:
 
 async def check_guestbook(run: Run) -> None:
     async def sign(text: str, *fields: str) -> Any:
-        return await run.server.fetch("/", FORM, *fields, method="POST", body=urlencode({"text": text}).encode())
+        return await run.server.fetch(
+            "/", FORM, *fields, method="POST", body=urlencode({"text": text}).encode()
+        )
 
     assert b"<form" in (await run.server.fetch("/")).body
     assert (await sign(" <hello> ")).code == 303
@@ -95,9 +97,7 @@ async def check_progress(run: Run) -> None:
     await events.reader.readuntil(b"\r\n\r\n")
     body = multipart(("file", "a", "text/plain", b"x" * 200_000))
     length = len(body)
-    response = await run.server.fetch(
-        "/upload?number=0123456789abcdef", MULTIPART, method="POST", body=body
-    )
+    response = await run.server.fetch("/upload?number=0123456789abcdef", MULTIPART, method="POST", body=body)
     assert json.loads(response.body) == {"stored": [{"size": 200_000}]}
     arrived = await events.reader.readuntil(f'"received": {length}, "total": {length}'.encode())
     assert b"data: " in arrived

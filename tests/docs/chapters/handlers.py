@@ -59,7 +59,12 @@ async def check_search(run: Run) -> None:
         assert refused.code == 400
         assert name.encode() in refused.body
     echo = json.loads((await run.server.fetch("/echo?a=b", "User-Agent: test")).body)
-    assert (echo["path"], echo["query"], echo["client"], echo["agent"]) == ("/echo", "a=b", "127.0.0.1", "test")
+    assert (echo["path"], echo["query"], echo["client"], echo["agent"]) == (
+        "/echo",
+        "a=b",
+        "127.0.0.1",
+        "test",
+    )
 
 
 async def check_download(run: Run) -> None:

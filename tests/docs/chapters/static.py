@@ -75,6 +75,11 @@ async def check_security(run: Run) -> None:
     page = await run.server.fetch("/")
     (nonce,) = re.findall(rb'nonce="(.*?)"', page.body)
     assert f"'nonce-{nonce.decode()}'" in page.get("content-security-policy")
-    for name in ("x-content-type-options", "x-frame-options", "referrer-policy", "cross-origin-opener-policy"):
+    for name in (
+        "x-content-type-options",
+        "x-frame-options",
+        "referrer-policy",
+        "cross-origin-opener-policy",
+    ):
         assert page.get(name), name
     assert page.get("strict-transport-security") is None

@@ -1,0 +1,56 @@
+"""docs/guide/events.md."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from tests.support.guides import Run
+from tests.support.server import serving
+from tornado import web
+
+
+async def check_prices(run: Run) -> None:
+    """Each event reaches a stream; a client that reconnects gets what it missed."""
+    assert b"EventSource" in (await run.server.fetch("/")).body
+
+    async def put(price: float) -> str:
+        body = json.dumps({"EUR": price}).encode()
+        answer = await run.server.fetch("/price", "Content-Type: application/json", method="PUT", body=body)
+        return str(json.loads(answer.body)["id"])
+
+    first = await put(1.5)
+    await put(2.5)
+    peer = await run.server.connect()
+    peer.get("/prices", f"Last-Event-ID: {first}")
+    received = await peer.reader.readuntil(b'{"EUR": 2.5}')
+    assert b"event: price" in received
+    assert b'{"EUR": 1.5}' not in received
+    await peer.close()
+
+
+async def check_countdown(run: Run) -> None:
+    whole = await run.server.fetch("/from/3")
+    assert whole.get("content-type").startswith("text/event-stream")
+    assert re.findall(rb"^data: (.*)$", whole.body, re.MULTILINE) == [b"3", b"2", b"1"]
+
+
+async def check_log(run: Run) -> None:
+    whole = await run.server.fetch("/log")
+    assert re.findall(rb"^data: line (.)$", whole.body, re.MULTILINE) == [b"1", b"2", b"3", b"4", b"5"]
+    assert b"retry: 500" in whole.body
+    rest = await run.server.fetch("/log", "Last-Event-ID: 3")
+    assert re.findall(rb"^data: line (.)$", rest.body, re.MULTILINE) == [b"4", b"5"]
+    assert (await run.server.fetch("/log", "Last-Event-ID: 5")).code == 204
+
+
+class Price(web.EventSourceHandler):
+    """A stream with one price."""
+
+    async def stream(self) -> None:
+        await self.send_event({"EUR": 1.08}, event="price")
+
+
+async def check_watch(run: Run) -> None:
+    async with serving(web.Application([("/", Price)])) as server:
+        assert await run.program["first_price"](f"http://127.0.0.1:{server.port}/") == 1.08
