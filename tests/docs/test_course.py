@@ -9,11 +9,13 @@ from __future__ import annotations
 import importlib
 import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.databases import PostgreSQL, running_postgresql
 from tests.support.guides import GUIDE, Run, folder_of, is_served, load, pages, programs
 
 HERE = Path(__file__).parent
@@ -21,6 +23,13 @@ CHAPTERS = sorted(path.stem for path in (HERE / "chapters").glob("*.py"))
 PROGRAMS = [(chapter, name) for chapter in CHAPTERS for name in programs(GUIDE / f"{chapter}.md")]
 #: Pages whose programs other tests run.
 ELSEWHERE = {"README", "client", "deploying", "network", "nginx", "protection", "testing"}
+
+
+@pytest.fixture
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL server."""
+    with running_postgresql() as server:
+        yield server
 
 
 def checks(chapter: str) -> Any:

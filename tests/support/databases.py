@@ -294,3 +294,87 @@ def running_redis() -> Iterator[RedisServer]:
             yield server
         finally:
             server.close()
+
+
+class PostgreSQL(DatabaseServer):
+    """One PostgreSQL server with an empty cluster. Any user of this machine may connect as `USER`."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._data = directory / "data"
+        self.url = f"postgresql://{USER}@127.0.0.1:{self.port}/postgres"
+
+    def install(self) -> None:
+        """Create the cluster."""
+        account = _postgres_account()
+        if account is not None:  # the server refuses to run as root
+            shutil.chown(self._directory, account)
+        command = [_found_postgres("initdb"), f"--pgdata={self._data}", f"--username={USER}", "--no-sync"]
+        done = subprocess.run(
+            command, capture_output=True, timeout=DEADLINE, check=False, user=account, cwd=self._directory
+        )
+        assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")
+
+    def start(self) -> None:
+        """Start the server and wait until it accepts connections."""
+        command = [_found_postgres("postgres"), "-D", str(self._data), "-h", "127.0.0.1", "-p", str(self.port)]
+        command += ["-c", "fsync=off", "-c", f"unix_socket_directories={self._directory}"]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            user=_postgres_account(),
+            cwd=self._directory,
+        )
+        end, pause = time.monotonic() + DEADLINE, 0.01
+        while "database system is ready to accept connections" not in self.output():
+            try:
+                # A pause that ends early when the server does.
+                status = self._process.wait(pause)
+            except subprocess.TimeoutExpired:
+                assert time.monotonic() < end, f"PostgreSQL does not start:\n{self.output()}"
+            else:
+                raise AssertionError(f"PostgreSQL ended with status {status}:\n{self.output()}")
+
+    def stop(self) -> None:
+        """Stop the server immediately."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGQUIT)  # without waiting for its clients
+        process.wait(DEADLINE)
+
+
+def _postgres_account() -> str | None:
+    return "postgres" if hasattr(os, "geteuid") and os.geteuid() == 0 else None
+
+
+def _found_postgres(name: str) -> str:
+    path = shutil.which(name, path=_postgres_path())
+    assert path is not None
+    return path
+
+
+def _postgres_path() -> str:
+    # Debian puts each version's programs into a folder outside of PATH.
+    folders = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
+    return os.pathsep.join([*folders, PATH])
+
+
+@contextmanager
+def running_postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL server; a skip if none is installed."""
+    for name in ("initdb", "postgres"):
+        if shutil.which(name, path=_postgres_path()) is None:
+            pytest.skip(f"{name} is absent; on Debian: apt-get install postgresql")
+    if importlib.util.find_spec("asyncpg") is None:
+        pytest.skip("asyncpg is absent; pip install asyncpg")
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as directory:
+        server = PostgreSQL(Path(directory))
+        try:
+            server.install()
+            server.start()
+            yield server
+        finally:
+            server.close()
