@@ -49,9 +49,13 @@ def test_with_pytest(folder):
     passed = set(re.findall(r"^(\S+) PASSED", output, re.MULTILINE))
     assert passed == {
         "test_app.py::test_greeting",
-        "test_app.py::test_two_at_a_time",
-        "test_app.py::test_a_warning",
-        "test_app.py::test_what_is_not_there",
+        "test_app.py::test_concurrent_requests",
+        "test_app.py::test_warning_is_logged",
+        "test_app.py::test_unknown_path_is_404",
+        "test_features.py::test_login",
+        "test_features.py::test_form_of_another_site_is_refused",
+        "test_features.py::test_json",
+        "test_features.py::test_echo",
         "test_cases.py::GreetingTest::test_greeting",
         "test_cases.py::GreetingTest::test_both",
         "test_cases.py::ModernTest::test_greeting",
