@@ -85,7 +85,18 @@ def unit(folder: Path, name: str) -> configparser.ConfigParser:
 
 
 def test_these_are_the_files():
-    assert set(blocks()) == {"app.py", "app.service", "app.socket", "two.sh", "forking.py"}
+    assert set(blocks()) == {
+        "app.py",
+        "app.service",
+        "app@.service",
+        "app.socket",
+        "descriptors.sh",
+        "forking.py",
+        "rolling.sh",
+        "tls.sh",
+        "try.sh",
+        "two.sh",
+    }
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -105,6 +116,20 @@ def test_a_port_that_is_taken_is_one_line(folder):
     assert status == 1
     assert len(output.splitlines()) == 1
     assert f"port {port}" in output
+
+
+def test_the_unit_for_each_port_believes_the_proxy(folder):
+    command = unit(folder, "app@.service")["Service"]["ExecStart"].split()
+    assert command[:3] == ["/srv/app/.venv/bin/python", "app.py", "--port=80%i"]
+    with Program(folder / "app.py", ["--port={port}", *command[3:]]) as program:
+        forwarded = {"X-Real-Ip": "192.0.2.7", "X-Scheme": "https"}
+        with closing(http.client.HTTPConnection("127.0.0.1", program.port, timeout=30)) as connection:
+            connection.request("GET", "/address", headers=forwarded)
+            assert connection.getresponse().read() == b"192.0.2.7 by https\n"
+    with Program(folder / "app.py") as program:
+        with closing(http.client.HTTPConnection("127.0.0.1", program.port, timeout=30)) as connection:
+            connection.request("GET", "/address", headers=forwarded)
+            assert connection.getresponse().read() == b"127.0.0.1 by http\n"
 
 
 @contextmanager
@@ -176,7 +201,10 @@ def test_the_units_say_what_the_text_says(folder):
     text = (folder / "app.service").read_text()
     text = text.replace("/srv/app/.venv/bin/python", PYTHON).replace("User=app\n", "")
     (folder / "app.service").write_text(text)
-    files = [str(folder / name) for name in ("app.service", "app.socket")]
+    template = (folder / "app@.service").read_text()
+    template = template.replace("/srv/app/.venv/bin/python", PYTHON).replace("User=app\n", "")
+    (folder / "app@.service").write_text(template)
+    files = [str(folder / name) for name in ("app.service", "app@.service", "app.socket")]
     done = subprocess.run(
         [verify, "verify", "--man=no", *files], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60
     )
@@ -260,7 +288,7 @@ def test_out_of_descriptors_is_said_in_the_log_and_over_when_they_are_back(folde
     start = "import os,resource,sys; resource.setrlimit(resource.RLIMIT_NOFILE,(40,40));"
     start += "os.execv(sys.executable,[sys.executable,*sys.argv[1:]])"
     (folder / "limited.py").write_text(start)
-    with Program(folder / "limited.py", (str(folder / "app.py"), "--port={port}")) as program:
+    with Program(folder / "limited.py", (str(folder / "app.py"), "--port={port}", "--proxy")) as program:
         limits = Path(f"/proc/{program.pid}/limits").read_text()
         assert re.search(r"Max open files +40 +40 ", limits)
         address = ("127.0.0.1", program.port)
