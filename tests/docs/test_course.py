@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 CHAPTERS = sorted(path.stem for path in (HERE / "chapters").glob("*.py"))
 PROGRAMS = [(chapter, name) for chapter in CHAPTERS for name in programs(GUIDE / f"{chapter}.md")]
 #: Pages whose programs other tests run.
-ELSEWHERE = {"README", "client", "deploying", "network", "nginx", "protection", "testing"}
+ELSEWHERE = {"README", "client", "deploying", "network", "nginx", "testing"}
 
 
 @pytest.fixture

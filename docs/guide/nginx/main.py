@@ -1,4 +1,4 @@
-"""The program behind nginx in ../nginx.md: ``python main.py --port=8001``, once for each port."""
+"""The program behind nginx in ../nginx.md. Run ``python main.py --port=8001`` once for each port."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ define("trusted", type=str, multiple=True, help="addresses of proxies in front o
 
 #: nginx's client_max_body_size.
 MAX_BODY_SIZE = 10 * 1024 * 1024
-#: Seconds that a long poll is held open without news.
+#: Seconds that a long poll waits for news.
 POLL_WINDOW = 30
-#: Seconds that requests under way have after SIGTERM.
+#: Seconds that running requests have after SIGTERM.
 GRACE = 10
 
 
 class Hello(RequestHandler):
-    """Says what is known of the client: without ``xheaders`` it would be nginx."""
+    """Shows the client's address and scheme; without ``xheaders``, those of nginx."""
 
     def get(self) -> None:
         self.write({"from": self.request.remote_ip, "over": self.request.protocol, "at": options.port})
 
 
 class Health(RequestHandler):
-    """For whoever watches the processes: 200, or 503 once the process is about to end."""
+    """The health check: 200, or 503 during the shutdown."""
 
     def get(self) -> None:
         if self.settings["stopping"].is_set():
@@ -65,7 +65,7 @@ class Room(RequestHandler):
 
 @stream_request_body
 class Upload(RequestHandler):
-    """Takes a body piece by piece, whatever its size."""
+    """Receives a body of any size in parts."""
 
     def prepare(self) -> None:
         self.size, self.digest = 0, hashlib.sha256()
@@ -79,13 +79,13 @@ class Upload(RequestHandler):
 
 
 class Download(RequestHandler):
-    """Decides who may have a file; nginx sends it."""
+    """Checks the permission for a file; nginx sends the file."""
 
     def get(self, name: str) -> None:
         if not self.get_argument("ticket", ""):
             self.send_error(403)
             return
-        self.clear_header("Content-Type")  # nginx gives the file's own
+        self.clear_header("Content-Type")  # nginx sends the type of the file
         self.set_header("X-Accel-Redirect", f"/protected/{name}")
 
 
@@ -99,7 +99,7 @@ ROUTES = [
 
 
 async def main() -> None:
-    """Serve until SIGTERM; then take no new connections and finish what is under way."""
+    """Serve until SIGTERM; then accept no new connections and finish running requests."""
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     application = Application(ROUTES, stopping=stopping)
@@ -109,7 +109,7 @@ async def main() -> None:
         xheaders=True,
         trusted_downstream=options.trusted,
         max_body_size=MAX_BODY_SIZE,
-        idle_connection_timeout=600,  # longer than nginx's 60, so that it is nginx who closes
+        idle_connection_timeout=600,  # longer than nginx's 60 seconds, so that nginx closes first
     )
     await stopping.wait()
     server.stop()
