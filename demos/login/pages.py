@@ -103,8 +103,8 @@ class LoginHandler(PageHandler, OpenIDConnectMixin):
         except AuthError as error:
             declined = self.get_query_argument("error", "") == "access_denied"
             raise LoginFailed(403, error, DECLINED if declined else NOT_COMPLETED) from error
-        # Begin a new session under another id: the old id may have been planted in this browser.
-        self.session.invalidate()
+        # Give the session another token: the old one may have been planted in this browser (session fixation).
+        self.session.regenerate()
         self.session["user"] = {
             "sub": login.claims["sub"],
             "name": str(login.claims.get("name") or login.claims["sub"]),

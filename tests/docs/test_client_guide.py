@@ -19,7 +19,9 @@ from tornado import web
 from tornado.httpclient import AsyncHTTPClient, RetryPolicy
 
 PATH = ROOT / "docs/guide/client.md"
-PROGRAMS = dict(re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```$", PATH.read_text(), re.DOTALL | re.MULTILINE))
+PROGRAMS = dict(
+    re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```$", PATH.read_text(), re.DOTALL | re.MULTILINE)
+)
 OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Check = Callable[[dict[str, Any], Path], Awaitable[None]]
 

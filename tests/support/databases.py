@@ -317,7 +317,15 @@ class PostgreSQL(DatabaseServer):
 
     def start(self) -> None:
         """Start the server and wait until it accepts connections."""
-        command = [_found_postgres("postgres"), "-D", str(self._data), "-h", "127.0.0.1", "-p", str(self.port)]
+        command = [
+            _found_postgres("postgres"),
+            "-D",
+            str(self._data),
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+        ]
         command += ["-c", "fsync=off", "-c", f"unix_socket_directories={self._directory}"]
         self._process = subprocess.Popen(
             command,

@@ -25,7 +25,7 @@ GUIDE = ROOT / "docs/guide"
 _PROGRAM = re.compile(
     r"^```python\n(?:# (\w+)(?:\.py)?\n|(?=from |import ))(.*?)^```$", re.DOTALL | re.MULTILINE
 )
-#: A block whose first line is a comment with the path of the file, or whose fence has it (CSV has no comments).
+#: A block whose first line is a comment with its path; CSV has no comments, so its fence has the path.
 _FILE = re.compile(r"^```\w+(?: (\S+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _PATH = re.compile(r"(?:\{#|<!--|/\*|//|#) ([\w./-]+\.\w+)(?: #\}| -->| \*/)?\n")
 #: The port in the guide's programs.
@@ -38,7 +38,7 @@ def pages() -> list[Path]:
 
 
 def programs(page: Path) -> dict[str, str]:
-    """Return the programs of a page by name; those without a name are numbered. Fragments are not programs."""
+    """Return the programs of a page by name, or by number. Fragments are not programs."""
     found = {}
     for number, (name, code) in enumerate(_PROGRAM.findall(page.read_text(encoding="utf-8"))):
         found[name or f"program_{number}"] = code
@@ -126,7 +126,7 @@ def is_served(program: dict[str, Any]) -> bool:
 
 @contextlib.contextmanager
 def folder_of(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Write the page's files into `folder`, which becomes the current directory; its modules can be imported."""
+    """Write the page's files into `folder`, the current directory for the block, and import from it."""
     for path, text in files(page).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")

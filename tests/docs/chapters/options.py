@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import logging
@@ -33,10 +34,11 @@ async def check_app(run: Run) -> None:
 async def check_configured(run: Run) -> None:
     command = [PYTHON, "configured.py", "--config=production.conf"]
     for arguments, expected in (([], "80 postgresql"), (["--port=8080"], "8080 postgresql")):
-        done = subprocess.run(
-            [*command, *arguments], capture_output=True, text=True, timeout=60, check=True, cwd=run.folder
+        done = await asyncio.create_subprocess_exec(
+            *command, *arguments, stdout=subprocess.PIPE, cwd=run.folder
         )
-        assert done.stdout.startswith(expected)
+        output, _ = await done.communicate()
+        assert output.decode().startswith(expected)
 
 
 async def check_tool(run: Run) -> None:
