@@ -103,7 +103,7 @@ class LoginHandler(PageHandler, OpenIDConnectMixin):
         except AuthError as error:
             declined = self.get_query_argument("error", "") == "access_denied"
             raise LoginFailed(403, error, DECLINED if declined else NOT_COMPLETED) from error
-        # Give the session another token: the old one may have been planted in this browser (session fixation).
+        # Change the token: the old one may have been planted in this browser (session fixation).
         self.session.regenerate()
         self.session["user"] = {
             "sub": login.claims["sub"],

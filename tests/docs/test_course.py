@@ -1,7 +1,7 @@
 """docs/guide: each program of a chapter is run, by its own `main` or by `serve.py`, and requested.
 
-The checks of a chapter are the functions of the module of its name in `tests.docs.chapters`. Pages with a
-test module of their own (client.md, network.md and others) are not repeated here.
+The checks of a chapter are the functions of the module of its name in `tests.docs.chapters`. Pages that
+another module tests (client.md, network.md and others) are not repeated here.
 """
 
 from __future__ import annotations

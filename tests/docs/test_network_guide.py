@@ -75,7 +75,7 @@ async def server(program: dict[str, Any], certificates: Any, folder: Path) -> No
 
 
 async def secure(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """Both sides; and a client that never shakes hands keeps nobody waiting."""
+    """Both sides; and a client that never shakes hands delays no other client."""
     greeter = program["server"](str(certificates.certificate_file), str(certificates.key_file))
     with listening(greeter) as port, socket.create_connection(("127.0.0.1", port)):
         answer = await program["greeting"]("localhost", port, str(certificates.ca_file))
@@ -141,7 +141,7 @@ async def timeouts(program: dict[str, Any], certificates: Any, folder: Path) -> 
 
 
 async def room(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """Those who are there hear it; who is too slow, or leaves, is there no more."""
+    """Members receive a line; a slow or disconnected one is removed."""
     hall = program["Room"]()
     with listening(hall) as port:
         stream, slow = [await TCPClient().connect("127.0.0.1", port) for _ in range(2)]

@@ -22,7 +22,7 @@ _READ = re.compile(
         | require_setting\("(\w+)" """,
     re.VERBOSE,
 )
-#: Values that a request, not the class, brings; and what is no plain value.
+#: Values of a request, not of the class, and values that are not plain.
 _NO_ATTRIBUTES = {
     web.RequestHandler: {"path_args", "path_kwargs", "session", "ui"},
     web.StaticFileHandler: {"allowed_symlink_directory", "default_filename", "absolute_path", "modified"},

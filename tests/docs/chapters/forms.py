@@ -93,7 +93,7 @@ async def check_photos(run: Run) -> None:
 async def check_progress(run: Run) -> None:
     assert b"progress.js" in (await run.server.fetch("/")).body
     events = await run.server.connect()
-    events.get("/progress/0123456789abcdef")
+    events.get("/progress?number=0123456789abcdef")
     await events.reader.readuntil(b"\r\n\r\n")
     body = multipart(("file", "a", "text/plain", b"x" * 200_000))
     length = len(body)
@@ -104,7 +104,9 @@ async def check_progress(run: Run) -> None:
     await events.close()
     while run.program["STATES"]:
         await asyncio.sleep(0)
-    assert (await run.server.fetch("/upload?number=x", MULTIPART, method="POST", body=body)).code == 400
+    with run.expect_log("tornado.general", "Invalid argument number"):
+        assert (await run.server.fetch("/upload?number=x", MULTIPART, method="POST", body=body)).code == 400
+        assert (await run.server.fetch("/progress?number=x")).code == 400
 
 
 async def check_put(run: Run) -> None:
