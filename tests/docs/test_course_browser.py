@@ -87,7 +87,8 @@ def test_upload_with_progress(start: Start, visit: Callable[[str], Page], tmp_pa
     page.set_input_files("input", tmp_path / "file.bin")
     page.click("button")
     page.wait_for_function("document.getElementById('result').textContent === 'Stored.'")
-    assert page.evaluate("document.getElementById('sent').value") == 1
+    bars = page.evaluate("['sent', 'arrived'].map((id) => document.getElementById(id).value)")
+    assert bars == [1, 1]
 
 
 def test_event_stream(start: Start, visit: Callable[[str], Page]) -> None:
