@@ -87,7 +87,9 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "page", [*pages(), GUIDE.parent / "reference/settings.md"], ids=lambda page: page.stem
+    "page",
+    [*pages(), GUIDE.parent / "reference/settings.md", GUIDE.parents[1] / "README.md"],
+    ids=lambda page: page.stem,
 )
 def test_links(page: Path) -> None:
     for target, anchor in re.findall(r"\]\(([^)#: ]*)(?:#([\w-]+))?\)", page.read_text()):
