@@ -77,23 +77,3 @@ def test_every_page_is_tested() -> None:
 def test_the_index_lists_every_page() -> None:
     listed = re.findall(r"\]\((\w+)\.md\)", (GUIDE / "README.md").read_text())
     assert sorted(set(listed)) == sorted({page.stem for page in pages()} - {"README"})
-
-
-def anchors(page: Path) -> set[str]:
-    """The names of a page's headings in links."""
-    text = re.sub(r"^ *```.*?^ *```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
-    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-@pytest.mark.parametrize(
-    "page",
-    [*pages(), GUIDE.parent / "reference/settings.md", GUIDE.parents[1] / "README.md"],
-    ids=lambda page: page.stem,
-)
-def test_links(page: Path) -> None:
-    for target, anchor in re.findall(r"\]\(([^)#: ]*)(?:#([\w-]+))?\)", page.read_text()):
-        linked = page.parent / target if target else page
-        assert linked.exists(), target
-        if anchor:
-            assert anchor in anchors(linked), f"{target}#{anchor}"

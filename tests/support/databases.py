@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 from urllib.parse import quote
 
 import pytest
@@ -176,6 +176,12 @@ class MariaDB(DatabaseServer):
         return name
 
 
+def _skip(reason: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(f"database tests must not be skipped in CI: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
 def _found(name: str) -> str:
     path = shutil.which(name, path=PATH)
     assert path is not None
@@ -204,9 +210,7 @@ def running_mariadb() -> Iterator[MariaDB]:
     """Run a MariaDB server. If it is not installed, skip the test, or fail it if ``CI`` is set."""
     reason = missing()
     if reason is not None:
-        if os.environ.get("CI"):
-            pytest.fail(f"database tests must not be skipped in CI: {reason}", pytrace=False)
-        pytest.skip(reason)
+        _skip(reason)
     # The path of a Unix socket is limited to 107 bytes; the paths of pytest's directories may be longer.
     with tempfile.TemporaryDirectory(prefix="mariadb-") as directory:
         server = MariaDB(Path(directory))
@@ -284,9 +288,7 @@ def running_redis() -> Iterator[RedisServer]:
     """Run a Redis server. If it is not installed, skip the test, or fail it if ``CI`` is set."""
     reason = missing_redis()
     if reason is not None:
-        if os.environ.get("CI"):
-            pytest.fail(f"Redis tests must not be skipped in CI: {reason}", pytrace=False)
-        pytest.skip(reason)
+        _skip(reason)
     with tempfile.TemporaryDirectory(prefix="redis-") as directory:
         server = RedisServer(Path(directory))
         try:
@@ -372,12 +374,12 @@ def _postgres_path() -> str:
 
 @contextmanager
 def running_postgresql() -> Iterator[PostgreSQL]:
-    """A PostgreSQL server; a skip if none is installed."""
+    """Run a PostgreSQL server. If it is not installed, skip the test, or fail it if ``CI`` is set."""
     for name in ("initdb", "postgres"):
         if shutil.which(name, path=_postgres_path()) is None:
-            pytest.skip(f"{name} is absent; on Debian: apt-get install postgresql")
+            _skip(f"{name} is not installed; on Debian: apt-get install postgresql")
     if importlib.util.find_spec("asyncpg") is None:
-        pytest.skip("asyncpg is absent; pip install asyncpg")
+        _skip("asyncpg is not installed; pip install asyncpg")
     with tempfile.TemporaryDirectory(prefix="postgresql-") as directory:
         server = PostgreSQL(Path(directory))
         try:
