@@ -1,8 +1,8 @@
 """Limits on the number of a server's connections, in total and per address, and the streams they count.
 
 The address is that of the socket. An address that a proxy forwards in header fields arrives too late to be
-checked here. For IPv6 the first 64 bits count as one address, because a customer receives at least such a
-prefix. Unix sockets have no address, so only the total applies to them.
+checked here. IPv6 addresses with the same first 64 bits count as one address, because each customer of a
+provider receives at least such a prefix. Unix sockets have no address, so only the total applies to them.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _max_descriptors() -> int | None:
 
 
 class _CountedMixin(IOStream):
-    """Base class of both counted streams. It has no slots, so that it can be combined with either base."""
+    """Base class of both counted streams. It has no slots, so it can be combined with either class."""
 
     __slots__ = ()
 
@@ -116,7 +116,7 @@ class CountedTLSStream(_CountedMixin, SSLIOStream):
 
 
 class CountedStream(_CountedMixin):
-    """A stream that is counted by a `ConnectionLimits`, also after `start_tls`."""
+    """A stream that is counted by a `ConnectionLimits`. It remains counted after `start_tls`."""
 
     __slots__ = ("_connection_limits", "_connection_limits_key")
 

@@ -17,18 +17,19 @@ from typing import Generic, TypeVar
 
 _Item = TypeVar("_Item")
 
-#: Number of items that are processed immediately or in the first batch, and in the largest batch.
+#: Initial and maximum batch size. The initial size is also the default number of immediately processed items.
 _FIRST_BATCH, _MAX_BATCH = 4, 64
-#: Maximum duration of an event loop iteration, in seconds, after which the next batch is larger.
+#: If an event loop iteration takes longer than this (in seconds), the next batch is smaller, otherwise
+#: larger.
 _MAX_ITERATION = 0.002
 
 
 class FairQueue(Generic[_Item]):
-    """A queue whose items are processed in order and soon, without blocking the event loop.
+    """A queue whose items are processed in order, without blocking the event loop.
 
-    The number of immediately processed items is reset only after a batch, because resetting it in each event
-    loop iteration would cost time in each. Of items that arrive one by one, every fifth therefore waits for
-    the next iteration.
+    The count of immediately processed items is reset only after a batch, because a reset in each event loop
+    iteration would cost time even when the queue is idle. If items arrive one by one, every fifth therefore
+    waits for the next iteration.
 
     :param process: the function that processes an item. Its exceptions are passed to the event loop's
         exception handler, or raised by `add` if the item is processed immediately.

@@ -30,8 +30,8 @@ from tornado.netutil import _socket_inheritance
 
 #: Time in seconds after the first loop is created during which a restarted program counts as starting.
 SETTLING = 5.0
-# Time in seconds that children have beyond the requested time before SIGTERM, and between SIGTERM and
-# SIGKILL.
+# Time in seconds that is added to the requested time before children receive SIGTERM, and the time between
+# SIGTERM and SIGKILL.
 _GRACE_PERIOD = 5.0
 _POLL_INTERVAL = 0.01
 _MAX_REQUEST_SIZE = 65_536
@@ -170,7 +170,7 @@ class ProcessGroup:
         return self._receiver.fileno()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for a request, but not longer than the given time in seconds. Return whether there is one."""
+        """Wait at most the given time, in seconds, for a request. Return whether there is one."""
         return bool(select.select([self._receiver], [], [], seconds)[0])
 
     def close(self) -> None:
@@ -235,8 +235,8 @@ def _kill(pid: int, number: int) -> None:
 
 
 class StartupErrorHook:
-    """An exception hook for the start of the program. If the start fails, the process keeps its listening
-    sockets and waits for a correction, instead of exiting.
+    """An exception hook for the start of the program. If the start fails, the process does not exit: it keeps
+    its listening sockets and waits for a correction.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """The type of the keyword arguments of `tornado.httpserver.HTTPServer`.
 
-It is for type checkers. At run time, this module is imported only by programs that use the class.
+It is intended for type checkers. At run time the module is imported only if a program uses the class.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tornado.ioloop import IOLoop
 class HTTPServerOptions(TypedDict, total=False):
     """Keyword arguments of `.HTTPServer` and `.Application.listen`.
 
-    A program that passes such arguments on annotates them with this class::
+    Use it to annotate a function that passes such arguments on::
 
         def serve(port: int, **options: Unpack[HTTPServerOptions]) -> HTTPServer:
             return make_app().listen(port, **options)

@@ -36,8 +36,8 @@ SERVER_ONLY = frozenset(
     """.split()
 )
 
-#: All arguments of `tornado.httpserver.HTTPServer`. Programs also use the names of the additional ones for
-#: other purposes, such as ``max_connections`` for a database.
+#: All arguments of `tornado.httpserver.HTTPServer`. Programs also use the names that are added here for other
+#: purposes, such as ``max_connections`` for a database.
 SERVER = SERVER_ONLY | {"chunk_size", "io_loop", "max_connections", "protection", "protocol", "rate_window"}
 
 # Shorter names resemble too many ordinary words, such as `gzip` and `zip`.

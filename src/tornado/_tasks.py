@@ -52,7 +52,7 @@ def run_eagerly(
     :param context: the context of the Task. It is not copied, and must not have been entered already.
     :param name: the Task's name.
     :returns: the Task. It is done if the coroutine never waited; its exception, if any, is stored in it.
-    :raises SystemExit, KeyboardInterrupt: if the coroutine raises them, as from any step run by the loop.
+    :raises SystemExit, KeyboardInterrupt: if the coroutine raises them. Tasks do not store these exceptions.
     """
     try:
         starter: _Starter = loop.__dict__[_STARTER]
@@ -97,9 +97,9 @@ def _create_task(
 def keep_reference(task: _AnyTask) -> _AnyTask:
     """Keep a reference to a background Task until it is done. Return the Task.
 
-    The event loop refers to its Tasks only weakly, so a Task that waits for an object to which only the Task
-    itself refers could be garbage-collected. The reference is stored on the loop, so that a Task that never
-    ends is released together with its loop.
+    The event loop refers to its Tasks only weakly, so a Task that waits for an object could be
+    garbage-collected if only the Task itself refers to that object. The reference is stored on the loop, so
+    that a Task that never ends is released together with its loop.
     """
     if not task.done():
         kept: set[asyncio.Future[Any]] = task.get_loop().__dict__.setdefault("_tornado_kept", set())
@@ -109,9 +109,10 @@ def keep_reference(task: _AnyTask) -> _AnyTask:
 
 
 class _Starter:
-    """The state of `run_eagerly` for one loop, stored in the loop's ``__dict__`` so that both end together.
+    """The state of `run_eagerly` for one loop, stored in the loop's ``__dict__`` so that it lives as long as
+    the loop.
 
-    :ivar usable: whether the loop creates and schedules tasks in a known way, which may be bypassed.
+    :ivar usable: whether the loop creates and schedules tasks with known methods, which may be bypassed.
     """
 
     __slots__ = ("_call_soon", "attributes", "capture", "is_plain", "steps", "usable")

@@ -1,10 +1,10 @@
-"""A FIFO queue of Futures, on which the locks and queues are built.
+"""A FIFO queue of Futures, used by the locks and queues.
 
-The Futures at the head are served first. A Future may leave before it is served, because its timeout expired
-or its reader cancelled it. Its position is unknown then, so it remains in the queue, done, until it reaches
-the head or the queue is swept. A sweep happens when the queue has doubled in length since the last sweep, or
-when half of its entries are known to be done. The cost of sweeping is therefore constant per added entry, and
-the queue is never longer than about twice the number of Futures that are still waiting.
+The Futures at the head are served first. A Future may be done before it is served, because its timeout
+expired or its reader cancelled it. Its position in the queue is not known, so it remains there until it
+reaches the head or the queue is swept. A sweep happens when the queue has doubled in length since the last
+sweep, or when half of its entries are known to be done. The cost of sweeping is therefore constant per added
+entry, and the queue is never longer than about twice the number of Futures that are still waiting.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tornado.ioloop import IOLoop
 
 Timeout = float | datetime.timedelta | None
 
-#: Minimum length at which the queue is swept without a known finished entry.
+#: Minimum length at which the queue is swept even if no entry is known to be done.
 _MIN_SWEEP_LENGTH = 128
 
 

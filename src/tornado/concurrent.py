@@ -76,7 +76,7 @@ class DummyExecutor(futures.Executor):
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> futures.Future[_T]:
         """Call ``fn(*args, **kwargs)`` immediately.
 
-        :returns: a completed Future with what ``fn`` returned, or with the exception it raised.
+        :returns: a completed Future with the return value of ``fn``, or with the exception that it raised.
         """
         outcome: futures.Future[_T] = futures.Future()
         try:

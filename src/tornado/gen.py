@@ -165,14 +165,14 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
         ``yield from`` a native coroutine. The value or exception of an ordinary function is stored in the
         Future; an ``async def`` function runs as a Task.
 
-    An exception of the function is stored in the Future rather than raised to the caller. If the Future is
-    never awaited, the exception is reported only when the Future is garbage-collected. If the Future that
-    the coroutine waits for is cancelled, the coroutine's Future is cancelled too. Context variables set
-    inside the coroutine do not affect the caller. ``__wrapped__`` is the undecorated function.
+    An exception that the function raises is stored in the Future; the caller does not receive it directly. If
+    the Future is never awaited, the exception is reported only when the Future is garbage-collected. If the
+    Future that the coroutine waits for is cancelled, the coroutine's Future is cancelled too. Context
+    variables set inside the coroutine do not affect the caller. ``__wrapped__`` is the undecorated function.
     """
     body = func
     if inspect.isgeneratorfunction(func):
-        body = types.coroutine(func)  # lets it `yield from` native coroutines
+        body = types.coroutine(func)  # permits `yield from` a native coroutine
 
     @functools.wraps(func)
     def wrapper(*args: Any, **kwargs: Any) -> asyncio.Future[Any]:
@@ -262,7 +262,7 @@ def _set_failure(future: asyncio.Future[Any], error: BaseException) -> None:
 
 
 def _drive(context: contextvars.Context, gen: Any, first: list[Any]) -> asyncio.Future[Any]:
-    """Continue a generator after its first ``yield``. ``first`` is a list of the yielded value."""
+    """Continue a generator after its first ``yield``. ``first`` is a list with the yielded value."""
     future = _new_future(_CoroutineFuture)
     runner = Runner(context.run, gen, future, first.pop())
     future._runner = None if runner.finished else runner
@@ -352,13 +352,15 @@ class Runner:
         error: BaseException | None = None
         value = None
         try:
-            # Not `exception()`: `result()` restores the original traceback, which otherwise grows per waiter.
+            # Not `exception()`: `result()` restores the original traceback, which otherwise grows with each
+            # waiter.
             value = awaited.result()
         except (Exception, CancelledError) as raised:
             error = raised
         del awaited
         try:
-            # Outside the `except` block above: otherwise an exception of the generator gets a wrong context.
+            # Outside the `except` block above: otherwise `error` would become the context of the generator's
+            # exception.
             self.future = gen.send(value) if error is None else gen.throw(error)
         except (StopIteration, Return) as stop:
             self._end()(stop.value)
@@ -382,7 +384,7 @@ class Runner:
         return functools.partial(settle, result)
 
     def handle_yield(self, yielded: Any) -> bool:
-        """Make the yielded value the one that the generator waits for.
+        """Wait for a value that the generator has yielded.
 
         :returns: True if it is done, so that `run` can continue; False if the Runner will be called back.
         """
@@ -585,7 +587,7 @@ class WaitIterator(Generic[_T]):
             else:
                 print(waiting.current_index, "returned", response)
 
-    In this form an exception of one Future does not end the iteration. In ``async for`` it does.
+    In this loop an exception of one Future does not end the iteration; with ``async for`` it does.
     """
 
     def __init__(

@@ -224,10 +224,10 @@ class IOLoop(Configurable):
         raise NotImplementedError
 
     def stop(self) -> None:
-        """Make `start` return after the callbacks that are ready, or immediately if it is called later.
+        """Make `start` return when all callbacks that are ready have run.
 
-        Timers and handlers remain, and a later `start` continues with them. From another thread, call
-        ``loop.add_callback(loop.stop)``.
+        If the loop is not running, the next `start` returns after one iteration. Timers and handlers remain,
+        and a later `start` continues with them. From another thread, call ``loop.add_callback(loop.stop)``.
         """
         raise NotImplementedError
 
@@ -334,7 +334,7 @@ class IOLoop(Configurable):
     ) -> object:
         """Call ``callback(*args, **kwargs)`` once, at ``deadline``.
 
-        :param deadline: a time of `time`, in seconds, or a `datetime.timedelta` from now.
+        :param deadline: a time on the clock of `time`, in seconds, or a `datetime.timedelta` from now.
         :returns: a handle for `remove_timeout`.
         :raises TypeError: if ``deadline`` is neither.
         """
@@ -418,7 +418,7 @@ class IOLoop(Configurable):
         future: asyncio.Future[_T] | concurrent.futures.Future[_T],
         callback: Callable[..., object],
     ) -> None:
-        """Call ``callback(future)`` in this loop when ``future`` is done, in whichever thread it completes.
+        """Call ``callback(future)`` in this loop when ``future`` is done, even in another thread.
 
         The callback must retrieve the Future's result or exception.
         """
@@ -564,16 +564,17 @@ class _SyncRun:
 class PeriodicCallback:
     """A timer that calls a function periodically.
 
-    :param callback: called without arguments; if it returns an awaitable, the awaitable is waited for.
+    :param callback: called without arguments; if it returns an awaitable, the next call waits until that is
+        done.
     :param callback_time: the period, in milliseconds or as a `datetime.timedelta`.
     :param jitter: the random variation of each period, as a fraction of it: with 0.1 each period lasts 95 to
         105 % of ``callback_time``. This keeps programs that start together from running in lockstep.
     :raises ValueError: if the period is not positive.
     :raises TypeError: if the period is neither a number nor a timedelta.
 
-    Calls occur at multiples of the period after `start`. Calls never overlap: if one takes longer than the
-    period, the times that it missed are skipped, even if the timer is stopped and started again during the
-    call. Exceptions are logged and do not stop the timer.
+    Calls occur at multiples of the period after `start` and never overlap: if one takes longer than the
+    period, the times in between are skipped, even if the timer is stopped and started again during the call.
+    Exceptions are logged and do not stop the timer.
     """
 
     def __init__(
@@ -603,13 +604,14 @@ class PeriodicCallback:
         self._running = False
         self._timeout: object | None = None
         self._next_timeout = 0.0
-        # The loop on which a call is in progress. If that loop was closed, the call may never end.
+        # The loop on which a call is in progress. If that loop has been closed, the call may never end.
         self._running_on: IOLoop | None = None
 
     def start(self) -> None:
         """Start the timer on the current IOLoop. The first call happens after one period.
 
-        If a coroutine from before a `stop` is still running on that loop, the first call comes after its end.
+        If a call from before a `stop` is still in progress on that loop, the first call waits until that has
+        ended.
         """
         self.stop()
         # Looked up here because the object may have been created in a different thread.
@@ -657,12 +659,12 @@ class PeriodicCallback:
             self._end_call(loop)
 
     def _end_call(self, loop: IOLoop) -> None:
-        if self._running_on is loop:  # otherwise it has been started on another loop during the call
+        if self._running_on is loop:  # otherwise start() was called on another loop during the call
             self._running_on = None
             self._schedule_next()
 
     def _schedule_next(self) -> None:
-        # There is already a timer if it has been started on another loop during the call.
+        # There is already a timer if `start` was called on another loop during the call.
         if self._running and self._timeout is None and self._running_on is not self.io_loop:
             self._update_next(self.io_loop.time())
             self._timeout = self.io_loop.add_timeout(self._next_timeout, self._run)
@@ -673,8 +675,8 @@ class PeriodicCallback:
         if self.jitter:
             period *= 1 + self.jitter * (random.random() - 0.5)
         late = current_time - self._next_timeout
-        # A time must not be repeated if a timer fires early or the clock was set back (late < 0), so this
-        # advances by at least one period.
+        # If a timer fires early or the clock was set back, `late` is negative. This still advances by one
+        # period, so that no time is scheduled twice.
         steps = math.floor(late / period) + 1 if late >= 0 else 1
         self._next_timeout += steps * period
 

@@ -28,14 +28,14 @@ __all__ = ["BoundedSemaphore", "Condition", "Event", "Lock", "Semaphore"]
 
 
 class _TimeoutGarbageCollector:
-    """Base class of `Condition` and `Semaphore` with their queue of waiters."""
+    """Base class of `Condition` and `Semaphore`, with their queue of waiters."""
 
     def __init__(self) -> None:
         self._waiters = Waiters()
 
 
 class Condition(_TimeoutGarbageCollector):
-    """A condition that coroutines can wait for until another coroutine notifies them.
+    """A condition variable: coroutines wait until another coroutine notifies them.
 
     Unlike `threading.Condition` it has no lock, because no other coroutine of the event loop runs between two
     awaits::

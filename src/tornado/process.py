@@ -220,10 +220,10 @@ if TYPE_CHECKING:
 
 
 class Subprocess:
-    """A child process whose pipes are streams and whose exit calls a callback on the event loop.
+    """A child process with streams for its pipes and a callback for its exit.
 
-    :param args: as for `subprocess.Popen`, like the keyword arguments. In addition, ``stdin``, ``stdout`` and
-        ``stderr`` may be `Subprocess.STREAM`: the attribute with the same name is then a `.PipeIOStream`.
+    :param args: as for `subprocess.Popen`, as are the keyword arguments. In addition, ``stdin``, ``stdout``
+        and ``stderr`` may be `Subprocess.STREAM`: the attribute with the same name is then a `.PipeIOStream`.
 
     Attributes: ``proc`` (the Popen), ``pid``, ``returncode`` (``None`` until the exit has been detected),
     ``io_loop``, ``stdin``, ``stdout``, ``stderr``. ::
@@ -300,7 +300,7 @@ class Subprocess:
 
         :param callback: a function or a coroutine function. It replaces any earlier exit callback.
 
-        If a signal killed the process, the return code is the negative number of the signal.
+        If a signal killed the process, the return code is the negated signal number.
         """
         self._exit_callback = callback
         self._notify_on_exit()
@@ -313,7 +313,7 @@ class Subprocess:
             self._watch()
 
     def wait_for_exit(self, raise_error: bool = True) -> Future[int]:
-        """Return a Future of the return code. Several waiters and an exit callback are possible.
+        """Return a Future of the return code. May be called repeatedly, and together with an exit callback.
 
         :param raise_error: whether a return code other than 0 raises `CalledProcessError`.
         """
@@ -382,7 +382,7 @@ class Subprocess:
 
     def _on_exit(self) -> None:
         if self not in Subprocess._watched:
-            return  # after uninitialize()
+            return  # uninitialize() was called
         self._unwatch()
         self.returncode = self.proc.returncode
         self.io_loop.add_callback(self._run_exit_callback)

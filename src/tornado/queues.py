@@ -102,8 +102,8 @@ class Queue(Generic[_T]):
         :raises TimeoutError: in the Future, if the timeout expires first; the item is not put into the queue.
         """
         inserted: asyncio.Future[None] = Future()
-        # If put_nowait() is certain to fail it is not called, because an exception costs more than the rest
-        # of this method. A subclass that overrides it may fail in other cases, so it is always called.
+        # put_nowait() is not called if it is certain to fail, because an exception costs more than the rest
+        # of this method. An override in a subclass may have other conditions, so it is always called.
         if self._getters or not self.full() or type(self).put_nowait is not Queue.put_nowait:
             try:
                 self.put_nowait(item)
@@ -126,7 +126,7 @@ class Queue(Generic[_T]):
         if self._getters:
             self._getters.drop_finished()
         if self._getters:
-            # The item passes through the container, because a subclass may reorder items or count them.
+            # The item is added to the container first, because a subclass may reorder or count the items.
             self._put_internal(item)
             self._getters.popleft().set_result(self._get())
         elif self.full():
@@ -165,8 +165,7 @@ class Queue(Generic[_T]):
         if self._putters:
             self._putters.drop_finished()
         if self._putters:
-            # The queue is full, or its maxsize permits no more than the items of waiting `put` calls. Either
-            # way, the first of those items moves into the queue.
+            # A `put` call is waiting for space: its item moves into the queue.
             item, inserted = self._putters.popleft()
             self._put_internal(item)
             inserted.set_result(None)

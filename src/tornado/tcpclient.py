@@ -63,9 +63,9 @@ class _Connector:
 
     The address family of the resolver's first address is the preferred one, and its first address is tried
     immediately. After each delay another attempt starts, alternating between the two families (section 5), so
-    an address that does not respond does not hold up the others. When an attempt fails, the next address of
-    its family is tried immediately, and the first failure also starts the other family. The first connection
-    that succeeds is used; all others are closed.
+    an address that does not respond does not delay the others. When an attempt fails, the next address of its
+    family is tried immediately, and the first failure also starts the other family. The first connection that
+    succeeds is used; all others are closed.
 
     :param addrinfo: the result of a `.Resolver`.
     :param connect: ``connect(family, address)`` starts an attempt and returns its stream and a future.
@@ -139,7 +139,7 @@ class _Connector:
         self._close_streams()
 
     def _try_next(self, which: int) -> None:
-        """Start an attempt with the next address of a family that does not fail immediately."""
+        """Start an attempt with the next address of a family, skipping addresses that fail immediately."""
         self._next_family = 1 - which
         self._other_started |= which == 1
         while self._untried[which]:
@@ -308,7 +308,7 @@ class TCPClient:
         peer: str,
         deadline: float | None,
     ) -> IOStream:
-        """Do the TLS handshake with `host`. If it fails or is cancelled, close the socket.
+        """Perform the TLS handshake with `host`. If it fails or is cancelled, close the socket.
 
         :param peer: the host name and address, for messages.
         """

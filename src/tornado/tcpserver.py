@@ -47,7 +47,7 @@ from tornado.netutil._error_context import address_name
 __all__ = ["TCPServer"]
 
 _reports = LogRateLimit(gen_log)
-# All servers that have listening sockets.
+# All servers that have been given listening sockets.
 _servers: weakref.WeakValueDictionary[int, TCPServer] = weakref.WeakValueDictionary()
 
 
@@ -172,8 +172,8 @@ class TCPServer:
         """Accept connections on the sockets that `bind` created. Prefer `listen` in new programs.
 
         :param num_processes: 1 serves in this process. Any other number forks that many child processes;
-            ``None`` and 0 fork one for each processor. To fork, no event loop may exist yet, and this method
-            returns only in the child processes.
+            ``None``, 0 and negative numbers fork one for each processor. Forking is possible only before the
+            event loop starts; this method then returns only in the child processes.
         :param max_restarts: as for `.fork_processes`.
         :raises RuntimeError: if the server has already been started.
         """
@@ -225,8 +225,8 @@ class TCPServer:
         :param address: the peer's address as returned by `socket.socket.accept`: ``(host, port, ...)`` for
             TCP, usually an empty string for Unix sockets.
 
-        If it raises an exception or returns an object that is not awaitable, that is logged and the stream is
-        closed.
+        If it raises an exception or returns an object that is not awaitable, an error is logged and the
+        stream is closed.
         """
         raise NotImplementedError("a subclass of TCPServer must define handle_stream(stream, address)")
 
@@ -332,7 +332,7 @@ class TCPServer:
             wrapped,
             max_buffer_size=self.max_buffer_size,
             read_chunk_size=self.read_chunk_size,
-            connected=True,  # even if the peer has disconnected since
+            connected=True,  # although the peer may have disconnected since
         )
 
     def _context(self) -> ssl.SSLContext:

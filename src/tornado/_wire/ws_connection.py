@@ -36,7 +36,7 @@ Limits
 setting                 default     precedent
 ======================  ==========  ==========================================================================
 `max_message_size`      10 MiB      Tornado's ``websocket_max_message_size``; after decompression
-`max_fragments`         4,096       none; one more fragment for every 32 bytes; Autobahn sends 64 bytes each
+`max_fragments`         4,096       none; plus one for every 32 bytes; Autobahn sends fragments of 64 bytes
 `max_control_frames`    1,024       none; counted per call; 64 KiB can hold 10,922 control frames
 `max_inflation_ratio`   none        for messages over 1 MiB; deflate reaches 1,032, text 5 to 20
 `inflate_step`          256 KiB     the share of one connection before others are served
@@ -89,7 +89,7 @@ __all__ = [
 
 #: The fixed cost of a decompression step, in bytes of output: it bounds the number of tiny messages per call.
 STEP_COST: Final = 512
-#: Bytes of a message that permit one fragment more than `WSSettings.max_fragments`.
+#: A message may have one fragment for each of this many bytes, in addition to `WSSettings.max_fragments`.
 BYTES_PER_FRAGMENT: Final = 32
 
 _TEXT: Final = FIN | Opcode.TEXT.value
@@ -137,12 +137,12 @@ class State(enum.Enum):
     """The state of a connection after the opening handshake."""
 
     OPEN = "open"
-    CLOSING = "closing"  #: this side has sent a close frame and reads until that of the peer
+    CLOSING = "closing"  #: this side has sent a close frame and waits for the peer's
     CLOSED_BY_PEER = "closed by the peer"  #: the peer has sent a close frame, this side has not
     FAILED = "failed"  #: the peer has violated the protocol, and this side has not sent a close frame
     CLOSED = "closed"  #: nothing more is read or sent
 
-    # Enum.__hash__ is a Python function; each call of `receive_data` looks its state up in a set.
+    # Enum.__hash__ is a Python function, but each call of `receive_data` looks up the state in a set.
     __hash__ = object.__hash__
 
 

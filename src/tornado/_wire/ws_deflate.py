@@ -61,7 +61,8 @@ EXTENSION: Final = "permessage-deflate"
 #: Section 7.2.1: an empty uncompressed block, which the sender removes from the end of each message and the
 #: receiver appends.
 TAIL: Final = b"\x00\x00\xff\xff"
-#: The maximum size of compressed data passed to zlib in one step, in bytes. Each step copies the rest of it.
+#: The maximum size of compressed data passed to zlib in one step, in bytes. zlib copies the part that a step
+#: does not consume.
 PIECE: Final = 64 * 1024
 
 _SMALLEST_WINDOW: Final = 9  # the minimum of zlib for raw DEFLATE
@@ -190,8 +191,7 @@ def make_offers(policy: DeflatePolicy) -> str:
     """Return the offers of a client, the preferred one first.
 
     Some servers accept only offers with ``client_no_context_takeover``; the second offer is for them. The
-    first must not contain it, because it would bind the client whatever the server responds (section
-    7.1.1.2).
+    first must not contain it, because it would bind the client regardless of the response (section 7.1.1.2).
     """
     required: list[tuple[str, str | None]] = []
     if policy.server_no_context_takeover:

@@ -15,21 +15,21 @@ __all__ = ["Close", "Event", "Failed", "Ping", "Pong"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ping:
-    """The peer has sent a ping: send `WSConnection.pong` with the same payload (section 5.5.2)."""
+    """The peer has sent a ping: reply with `WSConnection.pong` and the same payload (section 5.5.2)."""
 
     payload: bytes
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Pong:
-    """The peer has sent a pong, solicited by a ping or not (section 5.5.3)."""
+    """The peer has sent a pong, either in reply to a ping or unsolicited (section 5.5.3)."""
 
     payload: bytes
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Close:
-    """The peer has sent a close frame: send `WSConnection.close` with the same code (section 5.5.1).
+    """The peer has sent a close frame: reply with `WSConnection.close` and the same code (section 5.5.1).
 
     :ivar code: the close code, None if the frame has none.
     """
@@ -40,8 +40,8 @@ class Close:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Failed:
-    """The peer has violated the protocol or a limit: send `WSConnection.close` with this code, then close the
-    connection (section 7.1.7).
+    """The peer has violated the protocol or a limit: reply with `WSConnection.close` and this code, then
+    close the connection (section 7.1.7).
 
     :ivar code: the close code to send.
     :ivar error: the error.

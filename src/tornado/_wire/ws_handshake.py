@@ -11,10 +11,10 @@ random bytes of the key.
 Rejected input
 --------------
 A server rejects a request that is not a GET in HTTP/1.1, that lacks ``Upgrade: websocket`` or ``Connection:
-Upgrade``, or that has no key of 16 bytes. These requirements of section 4.2.1 distinguish a WebSocket client
-from a form or a script that was made to send a request to the server. Two keys or two versions are rejected
-as ambiguous. The response to an unsupported version has status 426 and lists the supported ones (section
-4.4). Besides version 13 these are 7 and 8, drafts with the same framing.
+Upgrade``, or that has no key of 16 bytes. These requirements of section 4.2.1 prevent an attacker from
+opening a WebSocket with a form or a script in a victim's browser. Two keys or two versions are rejected as
+ambiguous. The response to an unsupported version has status 426 and lists the supported ones (section 4.4).
+Besides version 13 these are 7 and 8, which are drafts with the same framing.
 
 A client accepts only a 101 response whose ``Sec-WebSocket-Accept`` matches its key, and only options that it
 has offered (section 4.1). Otherwise it could mistake a server or a cache that does not implement the protocol

@@ -48,7 +48,7 @@ class IncomingMessage:
     :param inflater: the decompressor; None for an uncompressed message.
     :param max_size: the maximum size of the message after decompression, in bytes.
     :param max_ratio: the maximum compression ratio of a message over `RATIO_FREE` bytes.
-    :ivar backlog: whether compressed data waits for `inflate`; `take` must not be called until it is done.
+    :ivar backlog: whether compressed data waits for `inflate`; `take` must not be called before that.
     :ivar fragments: the number of frames so far.
     :ivar in_frame: whether a frame has started and has not ended.
     :ivar max_wire_size: the maximum of `wire_size`.

@@ -1,4 +1,4 @@
-"""The fast path for short, complete WebSocket frames, which are nearly all the traffic.
+"""The fast path for short, complete WebSocket frames, which make up nearly all traffic.
 
 Theory of operation
 -------------------

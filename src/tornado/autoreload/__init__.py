@@ -17,10 +17,10 @@ application setting ``autoreload_drain_time``. Then the program restarts in the 
 process id), in the same directory, with its original command line, including the interpreter's flags.
 
 **No refused connections.** Sockets created by `bind_sockets <tornado.netutil.bind_sockets>` and
-`bind_unix_socket <tornado.netutil.bind_unix_socket>`, also through ``listen`` and ``bind``, are inherited by
-the new program. Clients that connect during the restart wait, and are served by the new code. All state and
-all other connections are lost: idle connections, event streams, and WebSockets, whose clients receive the
-close code 1001.
+`bind_unix_socket <tornado.netutil.bind_unix_socket>`, directly or through ``listen`` and ``bind``, are
+inherited by the new program. Clients that connect during the restart wait, and are served by the new code.
+All state and all other connections are lost: idle connections, event streams, and WebSockets, whose clients
+receive the close code 1001.
 
 **Failed start.** If the program fails to start, for example because an import raises an exception, the error
 is shown and the next change restarts the program. Connections are not refused in the meantime. This requires

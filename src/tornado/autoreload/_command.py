@@ -187,8 +187,8 @@ def _find_module(name: str) -> None:
 def _run_file(path: str) -> object:
     _files.expect(path)
     if not sys.flags.safe_path:
-        # As the interpreter does for a program file. The current directory, which it has added because this
-        # module was run with -m, follows.
+        # The interpreter does the same for a program file. The current directory, which it has added because
+        # this module was run with -m, moves to the second place.
         sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
 
     def program() -> None:
@@ -222,7 +222,7 @@ def _run(name: str, program: Callable[[], object]) -> int:
 
 
 def _status_of(end: SystemExit) -> int:
-    """Return the exit status for a SystemExit. As the interpreter does, print a code that is not a number."""
+    """Return the exit status for a SystemExit. Like the interpreter, print a code that is not a number."""
     if end.code is None or isinstance(end.code, int):
         return (end.code or 0) & 0xFF
     if sys.stderr is not None:

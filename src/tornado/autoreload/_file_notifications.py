@@ -1,8 +1,8 @@
 """Notifications of changed files from the operating system, with the package ``watchfiles``.
 
-A notification only triggers a check of all files, the same as polling does. Directories are watched rather
-than files, because editors replace a file by a new one. When a directory is added, all files are checked, so
-changes in it that preceded the watch are detected.
+A notification only triggers the check of all files that polling performs as well. Directories are watched
+rather than files, because editors replace a file by a new one. When a directory is added, all files are
+checked, so that earlier changes in it are detected.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 
 from tornado.log import gen_log
 
-# In milliseconds: how often the thread checks for modules from new directories and whether to stop, and the
-# arguments ``step`` and ``debounce`` of ``watchfiles``, which set how long changes are collected.
+# In milliseconds: the interval at which the thread checks for new directories and whether to stop; and the
+# arguments ``step`` and ``debounce`` of ``watchfiles``, which determine how long changes are collected.
 _CHECK_INTERVAL = 1000
 _STEP = 10
 _DEBOUNCE = 50
@@ -34,9 +34,9 @@ def directories(files: Iterable[str]) -> list[str]:
 class FileNotifications:
     """A thread that calls a callback when one of the watched files may have changed.
 
-    :param files: returns the current names of the files. Called in the thread.
-    :param callback: called in the thread when a file may have changed.
-    :param should_run: whether to continue. Called in the thread, once a second.
+    :param files: a function that returns the current names of the files. Called in the thread.
+    :param callback: a function called in the thread when a file may have changed.
+    :param should_run: a function that returns whether to continue. Called in the thread, once per second.
     :raises ImportError: if ``watchfiles`` is not installed.
     """
 
@@ -96,7 +96,7 @@ class FileNotifications:
             raise_interrupt=False,
             recursive=False,
         )
-        self._callback()  # for changes that preceded the watch
+        self._callback()  # for changes made before the watch began
         for change in changes:
             if not self._should_run():
                 return

@@ -8,7 +8,7 @@ import traceback
 import types
 from collections.abc import Mapping
 
-#: Time of the last modification in nanoseconds, and size.
+#: Modification time in nanoseconds, and size in bytes.
 Stamp = tuple[int, int]
 
 #: Absolute paths of files to watch in addition to the imported modules; see `add`.
@@ -23,7 +23,7 @@ def add(path: str) -> None:
 
 
 def expect(path: str) -> None:
-    """Watch a file that may not exist. Its appearance is a change, whatever its modification time is."""
+    """Watch a file that may not exist. Its creation is a change, regardless of its modification time."""
     add(path)
     if not os.path.exists(path):
         expected.add(os.path.abspath(path))
@@ -136,7 +136,7 @@ class Files:
 
 
 def parse_stamps(value: object) -> dict[str, Stamp]:
-    """Convert the `Files.stamps` that the previous program has passed on as JSON.
+    """Convert stamps from the JSON form in which the previous program has passed them on; see `Files.stamps`.
 
     :returns: an empty dictionary if `value` is not valid.
     """

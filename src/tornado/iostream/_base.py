@@ -1,4 +1,4 @@
-"""`BaseIOStream`: reads on request, over any file descriptor.
+"""`BaseIOStream`: pull mode, in which the program requests each read, over any file descriptor.
 
 The call that starts a read first tries the buffer, then the descriptor. The read waits for the event loop
 only if neither holds enough data. However fast a peer sends, a stream receives at most `LARGE_SHARE` bytes
@@ -48,9 +48,9 @@ _ReadCallback = Callable[[bytes], object]
 
 
 # The documented signatures of the methods whose second argument was a callback in Tornado 4. A program may
-# pass that callback by position together with today's second argument by name, as in
-# ``read_until(b"\n", callback, max_bytes=10)``. Python rejects such a call of a function that has the
-# documented signature. A wrapper that sorts the arguments took 2,000 of the 14,700 instructions of a read.
+# pass that callback by position together with the current second argument by name, as in ``read_until(b"\n",
+# callback, max_bytes=10)``. Python rejects such a call of a function that has the documented signature. A
+# wrapper that reordered the arguments took 2,000 of the 14,700 instructions of a read.
 
 _UNTIL = OptionOrder(("max_bytes", "callback"), ("callback", "max_bytes"))
 _BYTES = OptionOrder(
@@ -377,7 +377,7 @@ class BaseIOStream(PushMode):
         self._try_satisfy(pull, True)
 
     def _short_receive_means_empty(self) -> bool:
-        """Whether a receive that returns less than asked for has emptied the descriptor."""
+        """Whether a receive that returns fewer bytes than requested has emptied the descriptor."""
         return False
 
     def _handle_empty_descriptor(self, pull: ReadState, ended: bool) -> None:
@@ -470,7 +470,8 @@ class BaseIOStream(PushMode):
             error = self._require_connection_error()
             pull = self._pull_state()
             try:
-                # Data that has arrived can still be read after the close. The kernel's buffer bounds it.
+                # Data that has arrived can still be read after the close. The kernel's buffer limits its
+                # size.
                 while pull.size() < self.max_buffer_size and self._read_once(pull):
                     pass
             except Exception as fault:
@@ -479,7 +480,7 @@ class BaseIOStream(PushMode):
             self.close(error)
 
     def _watches_for_close(self) -> bool:
-        """Whether to receive data without an outstanding read, at most a chunk, to detect end of input."""
+        """Whether to receive up to one chunk without an outstanding read, to detect the end of input."""
         return self._close_callback is not None and self._read_buffer_size < self.read_chunk_size
 
     def _watch_for_close(self) -> None:
@@ -522,8 +523,8 @@ class BaseIOStream(PushMode):
         pull = self._pull
         if pull is None or not pull.is_reading() or not isinstance(pull.request, ReadUntilClose):
             return
-        # A reset ends the input like an orderly close, because some systems report an orderly close as one.
-        # After any other error the data is incomplete.
+        # A reset ends the input like an orderly close, because some systems report an orderly close as a
+        # reset. After any other error the data is incomplete.
         if self.error is None or is_connection_reset(self.error):
             pull.finish(len(pull.buffer))
 

@@ -20,9 +20,11 @@ from tornado.iostream._errors import StreamClosedError
 from tornado.iostream._hangup import HangUpMonitor
 from tornado.log import app_log
 
-#: Bytes transferred for one peer per event loop iteration: about 50 us, or the time of one disk read.
+#: Bytes transferred for one peer per event loop iteration. This takes about 50 us, or as long as one disk
+#: read.
 FAIR_SHARE = 256 * 1024
-#: The same for data that is only copied, while few streams have data: less than 1 ms; see docs/design/0004.
+#: The same for data that is only copied, while few streams have data. This takes less than 1 ms; see
+#: docs/design/0004.
 LARGE_SHARE = 4 * 1024 * 1024
 
 ExcInfo: TypeAlias = (
@@ -44,7 +46,7 @@ def fail(future: asyncio.Future[Any] | None, error: BaseException) -> None:
 def _stops_watching_on_error(loop_class: type) -> bool:
     """Whether a loop stops watching a descriptor that has an error, after one last call of its reader.
 
-    uvloop does (libuv's ``uv_poll`` stops with ``EBADF`` on ``POLLERR``, and its callback runs once more).
+    uvloop does so (libuv's ``uv_poll`` stops with ``EBADF`` on ``POLLERR``, and its callback runs once more).
     asyncio's own loops call the reader in each iteration until the error has been fetched.
     """
     return any(base.__module__.partition(".")[0] == "uvloop" for base in loop_class.__mro__)
@@ -148,7 +150,7 @@ class StreamCore:
                 self._loop.remove_reader(self._fd)
 
     def _watch_unread(self) -> None:
-        """Have `_on_hang_up` called if the peer disconnects while there is unread input and no reader."""
+        """Call `_on_hang_up` if the peer disconnects while there is unread input and no reader."""
         if self._reader_on or self._closed or not hasattr(select, "poll"):
             return
         streams = self._open_streams()
@@ -214,7 +216,7 @@ class StreamCore:
         return fd if isinstance(fd, int) else fd.fileno()
 
     def _wait_for_input(self) -> None:
-        """Have `_on_readable` called when there is data to read."""
+        """Call `_on_readable` when there is data to read."""
         self._add_reader()
 
     # -- closing --
@@ -290,7 +292,7 @@ class StreamCore:
             self.error = sys.exc_info()[1]
 
     def _before_close(self) -> None:
-        """Use the descriptor for the last time, before it is closed."""
+        """Perform the last operations on the descriptor before it is closed."""
 
     def _after_close(self) -> None:
         """Notify outstanding operations that the descriptor has been closed."""

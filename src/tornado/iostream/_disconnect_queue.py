@@ -36,7 +36,7 @@ class DisconnectQueue:
         # Each item carries `_waiting`: passing a bound method here would create a reference cycle.
         self._batches: FairQueue[tuple[_Waiting, Disconnectable]] = FairQueue(_notify)
         self._waiting: _Waiting = {}
-        #: Errors that were fetched from a descriptor before the end of its input was read.
+        #: Errors fetched from descriptors that still have unread input.
         self._pending_errors: weakref.WeakKeyDictionary[Disconnectable, Exception] = (
             weakref.WeakKeyDictionary()
         )

@@ -1,4 +1,4 @@
-"""Detecting a disconnect on sockets that are not being read.
+"""Detection of disconnects on sockets that are not being read.
 
 While a consumer has paused reading, its socket holds unread data. A reader on it would be called in every
 iteration of the event loop, so it has no reader, and nothing else reports a reset. Once a second ``poll()``
@@ -9,7 +9,7 @@ socket must not cost a system call.
 Alternatives that were considered: continuing to read needs memory for everything the peer sends. Rejecting a
 peer that sends too much data ahead breaks clients that pipeline a large upload after a request. A second
 epoll instance, watched by the event loop, would detect a reset sooner, but costs four system calls per pause
-and a descriptor, and other systems than Linux would need different code.
+and a descriptor, and systems other than Linux would need different code.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HALF_CLOSED: int = getattr(select, "POLLRDHUP", 0)
 _BROKEN: int = select.POLLERR | select.POLLHUP | select.POLLNVAL if hasattr(select, "poll") else 0
 
 
-#: Called when a peer has disconnected: True if the connection is broken, False after a half-close.
+#: Called with True when a connection is broken, and with False after a half-close.
 HangUpCallback = Callable[[bool], None]
 
 
@@ -58,8 +58,8 @@ class HangUpMonitor:
             self._poll.unregister(descriptor)
 
     def _check(self) -> None:
-        # The timer runs until a whole interval has passed without an unread socket. Otherwise each pause
-        # would cost a timer.
+        # The timer ends only when no socket is watched at this moment. If `unwatch` cancelled it, each pause
+        # would cost a new timer.
         self._timer = self._loop.call_later(INTERVAL, self._check) if self._callbacks else None
         for descriptor, events in self._poll.poll(0):
             callback = self._callbacks.get(descriptor)

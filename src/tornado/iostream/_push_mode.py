@@ -133,12 +133,12 @@ class PushMode(WriteSide):
             self._wait_for_input()
 
     def _start_push_in_empty_context(self, consumer: StreamConsumer) -> None:
-        """Do `_start_push`, and handle events in an empty `contextvars.Context` from now on."""
+        """Call `_start_push`, and handle all events in an empty `contextvars.Context`."""
         self._drop_reader()
         contextvars.Context().run(self._start_push, consumer)
 
     def _stop_push_with_unread(self, unread: bytes) -> None:
-        """Do `_stop_push` and put `unread` into the pull buffer. The next read uses its caller's context."""
+        """Call `_stop_push` and put `unread` back. The next read uses its caller's context."""
         self._drop_reader()
         self._stop_push()
         if unread and not self._closed:
@@ -198,7 +198,7 @@ class PushMode(WriteSide):
     # -- events --
 
     def _on_readable_or_broken(self) -> None:
-        """Do `_on_readable`, for a loop that stops watching a descriptor after an error (uvloop).
+        """Call `_on_readable`, on a loop that stops watching a descriptor after an error (uvloop).
 
         If a peer sends data and immediately resets the connection, the loop reports a single event. The first
         receive returns the data, so this method must check for the reset.
@@ -307,7 +307,7 @@ class PushMode(WriteSide):
         if error is not None:
             self.close(error)
             return
-        if consumer is None or not self._eof or self._closed:  # changed since it was queued
+        if consumer is None or not self._eof or self._closed:  # no longer relevant
             return
         self._call_corked(consumer.eof_received)
 

@@ -2,8 +2,8 @@
 
 Each kind of read is a small class with two main methods: `find` returns how many bytes of the buffer satisfy
 the read, and `take` converts them to the result. Bytes that have been searched for a delimiter are not
-searched again, except for those in which it may begin. A regular expression can only be matched from the
-start of the buffer; see `ReadUntilRegex`.
+searched again, except for the last few, in which one may begin. A regular expression can only be matched from
+the start of the buffer; see `ReadUntilRegex`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from tornado.iostream._errors import UnsatisfiableReadError
 
 #: Returned by `find` when the buffer does not satisfy the read yet.
 NOT_YET = -1
-#: Up to this many buffered bytes, a regular expression is searched on each arrival; see `ReadUntilRegex`.
+#: Up to this many buffered bytes, each arrival causes a search for a regular expression; see
+#: `ReadUntilRegex`.
 EAGER_SIZE = 64 * 1024
-#: Above `EAGER_SIZE`, after a search the next one waits for this many times the search's duration.
+#: Above `EAGER_SIZE`, the next search is delayed by this many times the duration of the last one.
 SEARCH_PAUSE_FACTOR = 20
 #: A read into a caller's buffer receives directly into it while at least this many bytes are missing.
 _DIRECT_SIZE = 4096
@@ -125,12 +126,12 @@ class ReadUntilDelimiter(ReadRequest):
 class ReadUntilRegex(ReadRequest):
     """A read up to and including the first match of a regular expression.
 
-    A regular expression can only be matched from the start of the buffer, so not every arrival may cause a
-    search.
-    While more data is available immediately, the buffer is searched only when it has doubled. Otherwise it is
-    searched on each arrival, up to `EAGER_SIZE`. Above that size a peer that sends single bytes would cause a
-    search of the whole buffer for each of them: the search is postponed until the buffer has grown by an
-    eighth, or until `SEARCH_PAUSE_FACTOR` times the duration of the last search has passed.
+    A regular expression can only be matched from the start of the buffer, so a search on every arrival would
+    take quadratic time. While more data is available immediately, the buffer is searched only when it has
+    doubled. Otherwise it is searched on each arrival, up to `EAGER_SIZE`. Above that size a peer that sends
+    single bytes would cause a search of the whole buffer for each of them: the search is postponed until the
+    buffer has grown by an eighth, or until `SEARCH_PAUSE_FACTOR` times the duration of the last search has
+    passed.
     """
 
     __slots__ = ("_cost", "_searched_at", "max_bytes", "pattern", "retry", "searched")
@@ -341,7 +342,7 @@ class ReadIntoFuture(asyncio.Future[int]):
     buffer, and overwrite received bytes before they are returned to the read buffer.
     """
 
-    pull: ReadState  # set by the creator, because an __init__ would double the cost of creating one
+    pull: ReadState  # set by the creator, because an __init__ would double the cost of its creation
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancel the read; see `asyncio.Future.cancel`."""
@@ -359,7 +360,7 @@ class ReadState:
         self.buffer = bytearray()
         self.request: ReadRequest | None = None
         self.future: asyncio.Future[Any] | None = None
-        #: Bytes received, with the cost of the receive calls, in this event loop iteration.
+        #: Bytes received in this event loop iteration, plus the cost of the receive calls in bytes.
         self.iteration_cost = 0
         #: Whether a postponed search is scheduled.
         self.retry_scheduled = False

@@ -3,10 +3,10 @@
 TLS differs from a plain socket in three ways. Reads and writes wait for the handshake. A read may have to
 wait until the socket is writable, and a write until it is readable, because of handshake messages. And
 decrypted bytes may be buffered in the TLS object, where the event loop does not see them: code that stops
-receiving before it would block has to schedule its continuation.
+receiving before the socket would block must schedule its continuation.
 
-A TLS send that would block must be repeated with the same bytes. They are at the front of the write buffer
-then, and each attempt offers at least as many of them as the previous one.
+A TLS send that would block must be repeated with the same bytes. They remain at the front of the write
+buffer, and each attempt offers at least as many of them as the previous one.
 
 While a send is blocked, OpenSSL cannot send anything else. It postpones the response to one KeyUpdate record
 (RFC 8446 section 4.6.3), but a second one makes it send that response immediately: reading fails with
@@ -144,7 +144,7 @@ class SSLIOStream(IOStream):
         server_hostname: str | None = None,
         callback: Callable[[Self], object] | None = None,
     ) -> asyncio.Future[SSLIOStream]:
-        """Connect the socket and do the TLS handshake; see `IOStream.connect`.
+        """Connect the socket and perform the TLS handshake; see `IOStream.connect`.
 
         :param server_hostname: the name to send to the server (SNI) and to verify its certificate against.
         """
@@ -230,14 +230,14 @@ class SSLIOStream(IOStream):
             self._add_writer()
 
     def _continue_handshake(self) -> None:
-        """Do the next step of the handshake."""
+        """Perform the next step of the handshake."""
         try:
             self.socket.do_handshake()
         except ssl.SSLWantReadError:
             self._drop_writer()
             self._add_reader()
         except ssl.SSLWantWriteError:
-            # Arriving input would call a reader in every iteration of the event loop.
+            # While input is available, a reader would be called in every iteration of the event loop.
             self._drop_reader()
             self._add_writer()
         except (OSError, ValueError) as error:

@@ -39,12 +39,12 @@ class TLSOverTLSSocket:
         self._inner = context.wrap_bio(self._input, self._output, server_hostname=server_hostname)
         #: Encrypted bytes that the outer socket has not accepted yet.
         self._unsent = b""
-        #: Number of plain bytes that have been encrypted by a `send` that could not return it yet.
+        #: Number of bytes that a blocked `send` has encrypted and not yet reported as sent.
         self._unreported_size = 0
 
     def __getattr__(self, name: str) -> Any:
         # Methods such as getpeercert() and selected_alpn_protocol() describe the inner connection. Attributes
-        # that only a socket has come from the outer socket.
+        # that exist only on a socket are those of the outer socket.
         inner = self.__dict__["_inner"]
         return getattr(inner if hasattr(inner, name) else self.__dict__["outer"], name)
 

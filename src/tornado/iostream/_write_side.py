@@ -108,7 +108,7 @@ class WriteSide(StreamCore):
         self.close(without_frames(error))
 
     def _wait_until_writable(self) -> None:
-        """Have `_on_writable` called when the descriptor accepts bytes again."""
+        """Call `_on_writable` when the descriptor accepts bytes again."""
         self._add_writer()
 
     def _on_writable(self) -> None:
@@ -127,8 +127,8 @@ class WriteSide(StreamCore):
     ) -> asyncio.Future[None]:
         """Write bytes. The Future is done when these and all earlier bytes have been passed to the kernel.
 
-        Awaiting the Future is optional, but the write buffer of a program that never does may grow without
-        limit.
+        Awaiting the Future is optional, but the write buffer of a program that never awaits it may grow
+        without limit.
 
         :param data: bytes, or a contiguous buffer that is left unchanged until the Future is done.
         :raises StreamClosedError: if the stream is closed. If it closes later, the Future raises this.
@@ -191,7 +191,8 @@ class WriteSide(StreamCore):
         else:
             if self._write_futures is None:
                 self._write_futures = deque()
-            # With `rest` its index may be lower than that of an earlier Future. It is then resolved with it.
+            # With `rest`, the index may be lower than that of an earlier Future. Both are then resolved
+            # together.
             self._write_futures.append((self._total_write_index - rest, future))
         return future
 
@@ -252,7 +253,7 @@ class WriteSide(StreamCore):
         self._notify_output_waiting()
 
     def _cork(self) -> None:
-        """Have `_send` only collect data, until `_uncork` has been called once for each `_cork`."""
+        """Make `_send` only collect data, until `_uncork` has been called for each `_cork`."""
         self._corked += 1
 
     def _uncork(self) -> None:

@@ -14,7 +14,7 @@ from tornado.netutil._port import check_port
 
 #: Maximum number of connections that wait in the kernel for `accept`.
 DEFAULT_BACKLOG = 128
-# How often to try another free port if the port that one address family got is in use in the other family.
+# Maximum number of attempts to find a free port that is unused in both address families.
 _EPHEMERAL_ATTEMPTS = 8
 
 _Address = tuple[socket.AddressFamily, Any]

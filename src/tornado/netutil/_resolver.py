@@ -56,7 +56,7 @@ def _is_valid_scoped_ipv6(ip: str) -> bool:
 def _names() -> Iterator[None]:
     """Convert the UnicodeError for an invalid host name, for example a label of more than 63 characters.
 
-    :raises socket.gaierror: in its place, as for a name without an address.
+    :raises socket.gaierror: instead, as for a name without an address.
     """
     try:
         yield
@@ -103,7 +103,7 @@ class Resolver(Configurable):
 
         :param host: a host name or a literal address.
         :param port: a port number, which is copied into the addresses.
-        :param family: an address family to return only addresses of it.
+        :param family: `socket.AF_INET` or `socket.AF_INET6` to return only addresses of this family.
         :returns: an awaitable list of ``(family, address)`` pairs, in the order in which to try them. Each
             address has the form that `socket.connect` accepts.
         :raises OSError: (`socket.gaierror`) if the name cannot be resolved.

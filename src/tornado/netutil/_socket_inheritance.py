@@ -23,7 +23,7 @@ from typing import Any
 
 from tornado.log import gen_log
 
-#: The environment variable. It is only valid for the process whose id it contains.
+#: The name of the environment variable. Its value is valid only for the process whose id it contains.
 VARIABLE = "TORNADO_INHERITED"
 # Maximum number of inherited sockets. It bounds the size of the variable, which Linux limits to 128 KiB.
 MAX_SOCKETS = 500
@@ -101,7 +101,7 @@ def release() -> None:
 
 @contextmanager
 def handed_over(extra_state: Mapping[str, Any]) -> Iterator[None]:
-    """Have an ``exec`` within the block pass on the listening sockets and `extra_state`.
+    """Pass the listening sockets and `extra_state` to the program that an ``exec`` in the block starts.
 
     If the ``exec`` fails, leaving the block restores the previous state.
     """

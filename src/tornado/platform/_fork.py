@@ -1,8 +1,8 @@
 """Handling of event loops in forked child processes.
 
-A forked child has copies of all event loops, but shares their kernel objects with the parent: what one
-process registers with an epoll instance is also reported to the other, or fails there because it already
-exists.
+A forked child has copies of all event loops, but shares their kernel objects with the parent: events of a
+descriptor that one process registers with an epoll instance are also reported to the other, and the other
+cannot register the same descriptor again.
 
 * A loop that was idle may be used in the child, for example if a program creates its loop and then forks into
   the background or into several servers. A loop of asyncio receives a new selector. This is impossible for a

@@ -6,7 +6,7 @@ Theory of operation
 -------------------
 The thread never accesses the tables of watched descriptors. It receives a snapshot of the descriptors through
 a queue, waits until one is ready, passes the ready ones to the loop with ``call_soon_threadsafe``, and waits
-for the next snapshot. The loop sends it after it has called the handlers. Handlers are therefore called in
+for the next snapshot, which the loop sends after it has called the handlers. Handlers are therefore called in
 the loop's thread, and a descriptor that remains ready is reported once per iteration. If the tables change
 while the thread waits, the loop wakes it through a socket pair. The cost of each iteration is proportional to
 the number of descriptors, as with `select.select`.
@@ -220,7 +220,7 @@ class SelectorThread:
 
 
 def _wait(snapshot: _Snapshot, waker: int) -> tuple[list[int], list[int]]:
-    """Block until a descriptor of ``snapshot`` or the waker is ready. Return the readable and writable."""
+    """Wait until a descriptor of ``snapshot`` or the waker is ready. Return the readable and writable ones."""
     readers, writers = snapshot
     wanted = dict.fromkeys(readers, selectors.EVENT_READ)
     for number in writers:
@@ -232,7 +232,8 @@ def _wait(snapshot: _Snapshot, waker: int) -> tuple[list[int], list[int]]:
                 selector.register(number, events)
             found = [(key.fd, events) for key, events in selector.select()]
         except (OSError, ValueError):
-            # A watched descriptor was closed. All are reported as ready; its user then gets the error.
+            # A watched descriptor was closed. All are reported as ready, so that the owner of the closed one
+            # gets the error.
             found = list(wanted.items())
     readable = [number for number, events in found if events & selectors.EVENT_READ and number != waker]
     writable = [number for number, events in found if events & selectors.EVENT_WRITE]
@@ -274,21 +275,21 @@ class AddThreadSelectorEventLoop(asyncio.AbstractEventLoop):
     def add_reader(  # type: ignore[override]
         self, fd: _FileDescriptorLike, callback: Callable[..., Any], *args: Any
     ) -> None:
-        """Do the same as `asyncio.loop.add_reader`."""
+        """Watch ``fd`` with `SelectorThread.add_reader`."""
         self._selector.add_reader(fd, callback, *args)
 
     def remove_reader(self, fd: _FileDescriptorLike) -> bool:
-        """Do the same as `asyncio.loop.remove_reader`."""
+        """Stop watching ``fd`` with `SelectorThread.remove_reader`."""
         return self._selector.remove_reader(fd)
 
     def add_writer(  # type: ignore[override]
         self, fd: _FileDescriptorLike, callback: Callable[..., Any], *args: Any
     ) -> None:
-        """Do the same as `asyncio.loop.add_writer`."""
+        """Watch ``fd`` with `SelectorThread.add_writer`."""
         self._selector.add_writer(fd, callback, *args)
 
     def remove_writer(self, fd: _FileDescriptorLike) -> bool:
-        """Do the same as `asyncio.loop.remove_writer`."""
+        """Stop watching ``fd`` with `SelectorThread.remove_writer`."""
         return self._selector.remove_writer(fd)
 
     def close(self) -> None:

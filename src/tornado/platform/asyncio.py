@@ -1,4 +1,4 @@
-"""The IOLoop that runs on asyncio, and conversions between the two.
+"""The IOLoop that runs on asyncio, and conversions between the Futures of both.
 
 No installation is needed: `IOLoop.current() <tornado.ioloop.IOLoop.current>` finds or creates the IOLoop of
 the running asyncio loop, which may be asyncio's or uvloop's. On Windows, where the default asyncio loop
@@ -94,7 +94,7 @@ class BaseAsyncIOLoop(IOLoop):
         if self.asyncio_loop.is_running():
             raise RuntimeError("cannot close a running IOLoop: call stop() and wait for start() to return")
         self.closing = True
-        for callback in getattr(self, "_at_close", ()):  # registered by objects that end with the loop
+        for callback in getattr(self, "_at_close", ()):  # registered by objects whose life ends with the loop
             callback()
         for fd, (registered, _) in list(self.handlers.items()):
             self.remove_handler(fd)
@@ -282,7 +282,7 @@ class AsyncIOLoop(BaseAsyncIOLoop):
 
 
 def to_tornado_future(asyncio_future: asyncio.Future[_T]) -> asyncio.Future[_T]:
-    """Return the Future unchanged, because there is only one kind. Kept for compatibility."""
+    """Return the Future unchanged, because both kinds are the same. Kept for compatibility."""
     return asyncio_future
 
 

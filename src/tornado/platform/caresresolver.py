@@ -39,7 +39,7 @@ _CODES = {
     pycares.errno.ARES_ENOTFOUND: socket.EAI_NONAME,
     pycares.errno.ARES_EBADNAME: socket.EAI_NONAME,
     pycares.errno.ARES_ENOMEM: socket.EAI_MEMORY,
-    # Another attempt may succeed.
+    # Errors after which another attempt may succeed.
     pycares.errno.ARES_ETIMEOUT: socket.EAI_AGAIN,
     pycares.errno.ARES_ECONNREFUSED: socket.EAI_AGAIN,
     pycares.errno.ARES_ESERVFAIL: socket.EAI_AGAIN,
@@ -112,7 +112,7 @@ class CaresResolver(Resolver):
         self.channel = pycares.Channel(sock_state_cb=state_changed, **self._options)
 
     def _use_loop(self, loop: IOLoop) -> None:
-        """Let ``loop`` watch the sockets. If another loop did so before, open a new channel."""
+        """Use ``loop`` to watch the sockets. If another loop watched them before, open a new channel."""
         if self.io_loop is not loop:
             if self.io_loop is not None:
                 self.close()

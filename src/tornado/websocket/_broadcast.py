@@ -81,8 +81,8 @@ def broadcast(
         ``websocket_ping_timeout`` or a timeout of the caller ends the wait.
     :param limit: the limit in bytes; None for the ``write_limit`` of each connection, by default 1 MiB.
     :returns: the outcome; see `Broadcast`. It need not be awaited.
-    :raises TypeError: if the message has another type, or one of the `handlers` is not a connection; the
-        message is then sent to none of them.
+    :raises TypeError: if the message has another type, or one of the `handlers` is not a connection. In this
+        case nothing is sent.
     :raises ValueError: if `slow` or `limit` is invalid.
     :raises RuntimeError: if called outside the event loop of the connections.
 

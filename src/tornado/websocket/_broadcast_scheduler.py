@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tornado.websocket._protocol import WebSocketProtocol13
 
-#: The time for sends in one iteration, in seconds, without that for holding the remaining connections.
+#: The maximum time for sends in one iteration, in seconds, not including the time to hold the remaining
+#: connections.
 TIME_PER_ITERATION = 0.005
 #: The number of connections served between two reads of the clock.
 CONNECTIONS_PER_CHECK = 32

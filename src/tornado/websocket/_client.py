@@ -136,7 +136,8 @@ class WebSocketClientConnection(LegacyNames):
         self.start_wall_time: float = time.time()
         self.request: HTTPRequest = self._handshake_request(request)
         self.parsed: SplitResult = urlsplit(self.request.url)
-        #: None after the handshake succeeds: a Future whose result is this object would be a reference cycle.
+        #: None after the handshake succeeds: a Future whose result is this object would form a reference
+        #: cycle.
         self._connecting: Connecting | None = Connecting(loop=loop)
         self._connecting.add_done_callback(self._on_connected)
         self._handshake = ClientHandshake(self.request, self._on_http_response, self, resolver)
@@ -288,7 +289,7 @@ class WebSocketClientConnection(LegacyNames):
 
     def on_connection_close(self) -> Any:
         """Called when the connection is closed: `read_message` and ``on_message_callback`` get None after the
-        messages that wait.
+        last message.
 
         Also called when the connection is closed during the handshake, which then fails.
         """

@@ -111,8 +111,8 @@ class _PerMessageDeflateDecompressor:
     def decompress(self, data: bytes) -> bytes:
         """Decompress the payload of a frame and return the message.
 
-        :raises _DecompressTooLargeError: if the message exceeds the limit. The output is never larger than
-            the limit, plus one byte.
+        :raises _DecompressTooLargeError: if the message exceeds the limit. At most one byte more than the
+            limit is decompressed.
         """
         inflater = self._inflater or Inflater(self._window_bits)
         output, rest = inflater.step(data + TAIL, self._limit + 1)

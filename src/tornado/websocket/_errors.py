@@ -1,4 +1,4 @@
-"""The exceptions of `tornado.websocket`, and functions that create or check for them."""
+"""The exceptions of `tornado.websocket`, and helper functions that create or raise errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WebSocketError.__module__ = "tornado.websocket"
 class WebSocketClosedError(WebSocketError):
     """An attempt to send data on a WebSocket that is closed or closing.
 
-    `~.WebSocketHandler.write_message` raises it; the Future that it has returned may hold it, too.
+    `~.WebSocketHandler.write_message` raises it; the Future that it returns may raise it, too.
     """
 
 

@@ -95,7 +95,7 @@ class WebSocketHandler(RequestHandler):
         """Called once when an open connection is closed by either side; may be ``async``. See `close_code`.
 
         This method is called as soon as the peer has disconnected, even while a coroutine of another callback
-        is running. Only `open` always finishes before; it may have raised an exception.
+        is running. Only `open` has always ended by then, possibly with an exception.
         """
 
     def on_ping(self, data: bytes) -> Awaitable[None] | None:
@@ -107,7 +107,8 @@ class WebSocketHandler(RequestHandler):
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         """Choose among the subprotocols that the client offers, in its order of preference.
 
-        :returns: one of them, or None. A client that requires a subprotocol closes the connection after None.
+        :returns: one of them, or None. After None, a client that requires a subprotocol closes the
+            connection.
         """
         return None
 
@@ -115,8 +116,8 @@ class WebSocketHandler(RequestHandler):
         """Whether pages of another `origin` may open a WebSocket. Otherwise the response has status 403.
 
         By default, the origins that `check_trusted_origin` accepts are allowed. This method is not called for
-        pages of the same origin, as shown by ``Sec-Fetch-Site`` or by the requested host and port, or for
-        requests without an Origin, which do not come from a browser.
+        pages of the same origin, as determined by ``Sec-Fetch-Site`` or by the requested host and port, or
+        for requests without an Origin, which do not come from a browser.
 
         To allow a whole domain::
 
@@ -194,7 +195,7 @@ class WebSocketHandler(RequestHandler):
             then.
         :returns: a Future to await if messages may be sent faster than the peer reads. It is already done
             unless more than `write_limit` bytes wait to be sent; otherwise it is done when at most half of
-            the limit waits. It raises `WebSocketClosedError` if the connection is closed before that.
+            the limit remains. It raises `WebSocketClosedError` if the connection is closed before that.
         :raises WebSocketClosedError: if the connection is closed or closing.
         :raises TypeError: if the message has another type.
         :raises ValueError: if `binary` is false and the message is not valid UTF-8.

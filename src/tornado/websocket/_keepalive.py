@@ -93,7 +93,7 @@ def pong_received(protocol: WebSocketProtocol13) -> None:
 
 
 def deadline_expired(protocol: WebSocketProtocol13) -> None:
-    """Act on an expired deadline: close the connection, check for a pong, or send a ping."""
+    """Handle an expired deadline: close the connection, check for a pong, or send a ping."""
     if protocol.is_closing():
         protocol._abort()
         return

@@ -25,12 +25,13 @@ class MessageQueue:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        # Lists, because they are short; an empty deque would take 600 bytes more.
+        # Lists, because they are short; an empty deque would take 600 more bytes.
         self._messages: list[Message] = []
         self._size = 0
         #: The Futures of callers that wait for a message; empty while there are messages.
         self._readers: list[asyncio.Future[Message | None]] = []
-        #: The number of readers at which cancelled ones are removed: a program may call and cancel in a loop.
+        #: The number of readers at which cancelled ones are removed: a program may call `get` and cancel the
+        #: Future in a loop.
         self._sweep_at = SWEEP_AT
         #: The Future of a waiting producer, done when the queue has capacity again.
         self._capacity: asyncio.Future[None] | None = None
@@ -82,12 +83,12 @@ class MessageQueue:
         return future
 
     def discard_excess(self) -> None:
-        """Discard messages from now on while the queue is full, because the program may not read any more."""
+        """From now on, discard messages while the queue is full: the program may have stopped reading."""
         self._discards = True
         self._notify_capacity()
 
     def end(self) -> None:
-        """End the queue: no message follows those that wait."""
+        """End the queue: no message will be added any more."""
         self._ended = True
         readers, self._readers = self._readers, []
         for reader in readers:

@@ -1,10 +1,10 @@
-"""`MessageReceiver`: deliver the events of a connection to its owner, in order.
+"""`MessageReceiver`: delivers the events of a connection to its owner, in order.
 
-The owner's callbacks are called from the event loop's read callback. All output of a plain function leaves in
-one send. If a callback returns an awaitable, it is run in a task, and later events wait in a backlog until
-the task has finished. Messages are thus processed in order, and a slow handler slows down its peer, because
-only a limited amount is read ahead (`AHEAD`). Some data is read ahead so that a disconnect, or the reply to a
-ping, is noticed while a handler is busy.
+The owner's callbacks are called from the event loop's read callback. All output of a callback that is a plain
+function is sent together. If a callback returns an awaitable, it is run in a task, and later events wait in a
+backlog until the task has finished. Messages are thus processed in order, and a slow handler slows down its
+peer, because only a limited amount is read ahead (`AHEAD`). Some data is read ahead so that a disconnect, or
+the reply to a ping, is noticed while a handler is busy.
 
 Messages also wait while the peer has not read enough of the output that callbacks have sent
 (`MessageReceiver._stalled`). The connection thus stops serving a peer that sends and never reads. Output sent
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tornado.websocket._transport import Transport
 
 #: The number of events of one connection that are handled before others are served. One read from the socket
-#: may bring thousands.
+#: may contain thousands.
 BATCH = 128
 #: The size of the backlog, in bytes or characters, at which reading pauses.
 AHEAD = 256 * 1024
@@ -85,7 +85,7 @@ class MessageReceiver(WebSocketProtocol):
         self._callback_future: Future[Any] | None = None
         #: Whether events are being delivered now, so that all output is that of a callback.
         self._delivering = False
-        #: Whether more than ``write_limit`` waits to be sent, some of it sent by callbacks.
+        #: Whether more than ``write_limit`` waits to be sent, including output of callbacks.
         self._stalled = False
         #: Whether the broadcast scheduler holds the output of this connection.
         self._is_held = False
@@ -265,7 +265,7 @@ class MessageReceiver(WebSocketProtocol):
     def _check_result(self, future: Future[Any]) -> bool:
         error = _error_of(future)
         if error is not None:
-            # A task cancelled with Task.cancel() is not an error to log: the program did it on purpose.
+            # A task cancelled with Task.cancel() is not an error to log: the program requested it.
             if not (future.cancelled() and getattr(future, "cancelling", int)()):
                 return self._exception_raised(error)
             self._abort()
@@ -320,7 +320,7 @@ class MessageReceiver(WebSocketProtocol):
         return self._callback_future is None and self._core is not CLOSED
 
     def _handle_message(self, opcode: int, data: bytes) -> None:
-        """Process a ping or a pong. Programs may pass messages, too."""
+        """Process a ping or a pong, or a message passed by a program."""
         # Programs override this method to see pings and pongs. Some call it with messages, which this class
         # never does.
         if opcode == Opcode.PING:
@@ -345,7 +345,7 @@ class MessageReceiver(WebSocketProtocol):
 def _error_of(future: Future[Any]) -> BaseException | None:
     """Return the exception of a Future that is done, or None.
 
-    The exception is not raised, because a frame in its traceback that refers to the Future would be a
+    The exception is not raised, because a frame in its traceback that refers to the Future would form a
     reference cycle.
     """
     return asyncio.CancelledError() if future.cancelled() else future.exception()

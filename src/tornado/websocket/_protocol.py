@@ -6,8 +6,8 @@ owner, a `.WebSocketHandler` or a `.WebSocketClientConnection`, whose callbacks 
 (see `_message_receiver`).
 
 ``write_limit`` is the high-water mark of the output. While more than that waits to be sent, the Futures of
-`write_message` wait. If callbacks have sent some of it, the delivery of messages waits, too. Both continue
-when at most half of the limit waits.
+`write_message` are not done. If callbacks have sent some of it, the delivery of messages waits, too. Both
+continue when at most half of the limit remains.
 
 A connection ends in one of the following ways. `on_ws_connection_close` of the owner is called once, in a
 separate iteration of the event loop:
@@ -159,7 +159,7 @@ class WebSocketProtocol13(MessageReceiver):
     ) -> None:
         """Take over a stream after the handshake. The callbacks run in a copy of the current context.
 
-        :param stream: a stream without another reader; data that it has already read is that of the first
+        :param stream: a stream without another reader; data that it has already read belongs to the first
             frames.
         :param parameters: the compression parameters agreed on; None for no compression.
         :param subprotocol: the subprotocol agreed on; None for none.
@@ -201,7 +201,7 @@ class WebSocketProtocol13(MessageReceiver):
         self._call_when_sent(self.stream.close)
 
     def output_drained(self) -> None:
-        """Process the event that all waiting output has been sent."""
+        """Continue after all waiting output has been sent."""
         stage = self._on_drained
         if stage is not None:
             self._on_drained = None
@@ -328,8 +328,8 @@ class WebSocketProtocol13(MessageReceiver):
         return future
 
     def _apply_write_limit(self) -> bool:
-        """Whether more than ``write_limit`` waits to be sent. If a callback has sent it, stop delivering
-        messages until at most half of the limit waits.
+        """Return whether more than ``write_limit`` waits to be sent. If so, and it is output of a callback,
+        stop delivering messages until at most half of the limit remains.
         """
         stream, limit = self.stream, self.params.write_limit
         if stream._collected_size >= min(COLLECT_LIMIT, limit):

@@ -1,7 +1,7 @@
 """`Transport`: the methods of a stream that a WebSocket uses.
 
 An `.IOStream` in push mode has these methods, so connections do not need an adapter object. Another
-transport, such as an HTTP/2 stream or an ASGI server, must implement them, and no others.
+transport, such as an HTTP/2 stream or an ASGI server, must implement only these.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Transport(Protocol):
         """Half-close the stream after all output; input still arrives."""
 
     def _written(self, rest: int = 0) -> asyncio.Future[None]:
-        """Return a Future that is done when at most `rest` bytes of the output sent so far wait, or later."""
+        """Return a Future that is done once at most `rest` bytes of the output so far are unsent."""
 
     def set_nodelay(self, value: bool) -> None:
         """Set TCP_NODELAY: whether small pieces are sent immediately or delayed by Nagle's algorithm."""
