@@ -19,8 +19,8 @@ _Item = TypeVar("_Item")
 
 #: Initial and maximum batch size. The initial size is also the default number of immediately processed items.
 _FIRST_BATCH, _MAX_BATCH = 4, 64
-#: If an event loop iteration takes longer than this (in seconds), the next batch is smaller, otherwise
-#: larger.
+#: Duration of an event loop iteration, in seconds, up to which the next batch grows; above it, the batch
+#: shrinks.
 _MAX_ITERATION = 0.002
 
 

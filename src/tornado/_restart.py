@@ -81,7 +81,7 @@ def inherited(name: str) -> Any:
 
 
 def run_hooks() -> None:
-    """Call the reload hooks. An exception of a hook is logged, and the remaining hooks are called."""
+    """Call the reload hooks. If a hook raises an exception, it is logged, and the remaining hooks are called."""
     for hook in hooks:
         try:
             hook()

@@ -19,7 +19,7 @@ _VARIADIC = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 
 def accepts(function: Any, positional: int, names: Collection[str] = ()) -> bool:
-    """Whether `function` can be called with a number of positional arguments and these keyword arguments.
+    """Whether `function` can be called with this number of positional arguments and these keyword arguments.
 
     :returns: True also if the signature is unavailable, as for some built-in classes.
     """

@@ -395,7 +395,7 @@ class Runner:
                 # Yield points come first: converting a list starts its coroutines, and must happen only once.
                 points = None if _start_points is None else _start_points(self, yielded)
                 future = convert_yielded(yielded if points is None else points)
-            except Exception as error:  # BadYieldError, or any exception of a registered converter
+            except Exception as error:  # BadYieldError, or any exception raised by a registered converter
                 future = _failed_future(error)
         self.future = future
         if future is moment:

@@ -450,7 +450,7 @@ class IOLoop(Configurable):
             self._in_callback = False
 
     def set_blocking_log_threshold(self, seconds: float | None) -> None:
-        """Do nothing but warn. Tornado 4 logged the tracebacks of callbacks that blocked the loop."""
+        """Issue a DeprecationWarning. In Tornado 4 this enabled logging of callbacks that blocked the loop."""
         deprecated("IOLoop.set_blocking_log_threshold", "use asyncio's debug mode, which logs slow callbacks")
 
     def handle_callback_exception(self, callback: Callable[[], Any]) -> None:

@@ -222,8 +222,9 @@ if TYPE_CHECKING:
 class Subprocess:
     """A child process with streams for its pipes and a callback for its exit.
 
-    :param args: as for `subprocess.Popen`, as are the keyword arguments. In addition, ``stdin``, ``stdout``
-        and ``stderr`` may be `Subprocess.STREAM`: the attribute with the same name is then a `.PipeIOStream`.
+    :param args: the arguments of `subprocess.Popen`, positional or by keyword. In addition, ``stdin``,
+        ``stdout`` and ``stderr`` may be `Subprocess.STREAM`: the attribute with the same name is then a
+        `.PipeIOStream`.
 
     Attributes: ``proc`` (the Popen), ``pid``, ``returncode`` (``None`` until the exit has been detected),
     ``io_loop``, ``stdin``, ``stdout``, ``stderr``. ::

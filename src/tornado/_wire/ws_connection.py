@@ -8,7 +8,7 @@ bytes read from the socket and returns the events that they complete, in order. 
 `pong` and `close` return the bytes to send. The class has neither queues nor timers: the caller replies to a
 `Ping` with `pong`, and to a `Close` or a `Failed` with `close`, and applies its own timeouts.
 
-An error of the peer is reported as the last event of a call, not as an exception. The caller can therefore
+A violation by the peer is reported as the last event of a call, not as an exception. The caller can therefore
 process the events before it, and send its replies to them, before it sends the close frame.
 
 Nearly all traffic consists of short messages that arrive complete, in one frame each. A specialised loop
@@ -18,10 +18,10 @@ data frames to the specialised loops again: complete messages, and runs of fragm
 one piece. It limits the length of each run, so that these loops need not check any limit. An incomplete
 header or control frame (`_rest`) and an incomplete message are buffered; an idle connection has neither.
 
-Each call decompresses a bounded number of bytes (`WSSettings.inflate_step`). Each step costs `STEP_COST`
-bytes in addition to its output, because a chunk may contain many tiny messages. A call that reaches the
-bound sets `pending`: call `receive_data(b"")` after other connections have been served, and pass no more
-data until `pending` is false.
+Each call decompresses a bounded number of bytes (`WSSettings.inflate_step`). Each step counts as `STEP_COST`
+bytes in addition to its output, because a chunk may contain many tiny messages. A call that reaches the bound
+sets `pending`: call `receive_data(b"")` after other connections have been served, and pass no more data until
+`pending` is false.
 
 Rejected input
 --------------

@@ -93,7 +93,7 @@ class DeflatePolicy:
     client_max_window_bits: int = 15
     #: The compression level of zlib: 0 to 9, or -1 for the default.
     level: int = -1
-    #: The memory level of zlib, 1 to 9: the compressor uses 2 ** (mem_level + 9) bytes besides the window.
+    #: The memory level of zlib, 1 to 9: the compressor uses 2 ** (mem_level + 9) bytes plus the window.
     mem_level: int = 8
     #: The minimum size of a message to compress, in bytes.
     threshold: int = 0

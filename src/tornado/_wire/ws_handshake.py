@@ -11,10 +11,10 @@ random bytes of the key.
 Rejected input
 --------------
 A server rejects a request that is not a GET in HTTP/1.1, that lacks ``Upgrade: websocket`` or ``Connection:
-Upgrade``, or that has no key of 16 bytes. These requirements of section 4.2.1 prevent an attacker from
-opening a WebSocket with a form or a script in a victim's browser. Two keys or two versions are rejected as
-ambiguous. The response to an unsupported version has status 426 and lists the supported ones (section 4.4).
-Besides version 13 these are 7 and 8, which are drafts with the same framing.
+Upgrade``, or that has no key of 16 bytes. These requirements of section 4.2.1 prevent HTML forms, and HTTP
+requests sent by scripts, from opening a WebSocket. Two keys or two versions are rejected as ambiguous. The
+response to an unsupported version has status 426 and lists the supported ones (section 4.4). Besides version
+13 these are 7 and 8, which are drafts with the same framing.
 
 A client accepts only a 101 response whose ``Sec-WebSocket-Accept`` matches its key, and only options that it
 has offered (section 4.1). Otherwise it could mistake a server or a cache that does not implement the protocol
@@ -212,7 +212,7 @@ def _single_value(headers: Fields, name: str) -> str:
 def request_headers(
     key: str, subprotocols: Sequence[str] = (), policy: DeflatePolicy | None = None
 ) -> list[tuple[str, str]]:
-    """Return the header fields of a client's handshake, besides those of any request (RFC 6455 section 4.1).
+    """Return the header fields that a client's handshake adds to those of any request (RFC 6455 section 4.1).
 
     :param key: the key from `make_key`.
     :param policy: the compression policy; None to offer no compression.

@@ -12,8 +12,8 @@ messages, and for an attacker that sends half a million fragments of one byte.
 
 Limits
 ------
-The caller applies the limits: it permits messages of up to 125 bytes, and passes the maximum number of
-fragments and the end of the input to use.
+The caller applies the limits: it uses these functions only if messages of 125 bytes are permitted, and passes
+the maximum number of fragments and the end of the input.
 """
 
 from __future__ import annotations

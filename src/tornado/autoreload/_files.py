@@ -136,7 +136,7 @@ class Files:
 
 
 def parse_stamps(value: object) -> dict[str, Stamp]:
-    """Convert stamps from the JSON form in which the previous program has passed them on; see `Files.stamps`.
+    """Parse the stamps that the previous program has passed on as JSON; see `Files.stamps`.
 
     :returns: an empty dictionary if `value` is not valid.
     """

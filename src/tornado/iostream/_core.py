@@ -276,7 +276,7 @@ class StreamCore:
     def _close_early(self) -> bool:
         """Call `_before_close`.
 
-        :returns: whether a failed write in it has already closed the stream.
+        :returns: whether the stream has already been closed, by a failed write.
         """
         self._before_close()
         return self._closed

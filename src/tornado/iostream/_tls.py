@@ -286,7 +286,7 @@ class SSLIOStream(IOStream):
         try:
             while sent < min(len(data), _SEND_SHARE):
                 if self._read_needs_write and not self._blocked_send:
-                    break  # the deferred read comes before a send that may block again
+                    break  # the deferred read takes precedence over a send that may block again
                 with data[sent : sent + _SEND_SIZE] as part:
                     offered = len(part)
                     sent += self.socket.send(part)
@@ -311,7 +311,7 @@ class SSLIOStream(IOStream):
             return None if self._classify_read_error(error) is None else b""
 
     def _classify_read_error(self, error: OSError) -> int | None:
-        """Classify the error of a receive.
+        """Classify an error raised by a receive.
 
         :returns: 0 for the end of input, None if reading would block.
         :raises OSError: `error` itself, in all other cases.

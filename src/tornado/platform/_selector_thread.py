@@ -220,7 +220,7 @@ class SelectorThread:
 
 
 def _wait(snapshot: _Snapshot, waker: int) -> tuple[list[int], list[int]]:
-    """Wait until a descriptor of ``snapshot`` or the waker is ready. Return the readable and writable ones."""
+    """Wait until a descriptor of ``snapshot`` or the waker is ready. Return readable and writable ones."""
     readers, writers = snapshot
     wanted = dict.fromkeys(readers, selectors.EVENT_READ)
     for number in writers:

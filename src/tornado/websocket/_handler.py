@@ -35,11 +35,11 @@ class WebSocketHandler(RequestHandler):
             def on_close(self):
                 print("closed", self.close_code, self.close_reason)
 
-    Routes lead to a WebSocketHandler as to any other handler; the groups of the pattern are passed to `open`.
-    Until the handshake, the request is an ordinary one: ``prepare`` is called, and may set headers and
-    cookies of the response or reject the request. An overridden `get` may call ``await super().get(*args,
-    **kwargs)``. After the handshake, ``self.request`` can still be read, but `write`, `finish`, `set_header`
-    and similar methods raise RuntimeError.
+    A route for a WebSocketHandler looks like any other; the groups of its pattern are passed to `open`. Until
+    the handshake, the request is an ordinary one: ``prepare`` is called, and may set headers and cookies of
+    the response or reject the request. An overridden `get` may call ``await super().get(*args, **kwargs)``.
+    After the handshake, ``self.request`` can still be read, but `write`, `finish`, `set_header` and similar
+    methods raise RuntimeError.
 
     `open`, `on_message`, `on_ping` and `on_pong` may be coroutines: the next message is delivered after the
     coroutine has finished. Exceptions are passed to `log_exception`, and the connection is closed (1011).
@@ -227,7 +227,8 @@ class WebSocketHandler(RequestHandler):
         """Start the closing handshake. The peer has five seconds to reply; after that, `on_close` is called.
 
         :param code: the close code (RFC 6455 section 7.4), such as 1000 for a normal closure; 3000 to 4999
-            are available to applications. 1005, 1006 and 1015, which stand for a missing code, count as None.
+            are available to applications. 1005, 1006 and 1015, which stand for a missing code, are treated as
+            None.
         :param reason: a description for logs, cut to 123 bytes.
         :raises ValueError: if the code must not be sent.
         """

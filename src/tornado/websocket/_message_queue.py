@@ -88,7 +88,7 @@ class MessageQueue:
         self._notify_capacity()
 
     def end(self) -> None:
-        """End the queue: no message will be added any more."""
+        """End the queue: no further message will be added."""
         self._ended = True
         readers, self._readers = self._readers, []
         for reader in readers:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 BATCH = 128
 #: The size of the backlog, in bytes or characters, at which reading pauses.
 AHEAD = 256 * 1024
-#: The size that each event adds to the backlog, besides that of its message.
+#: The size that each event adds to the backlog, in addition to the size of its message.
 EVENT_COST = 256
 
 #: The protocol state of all closed connections: nothing can be sent or read.
@@ -83,7 +83,7 @@ class MessageReceiver(WebSocketProtocol):
         self._backlog_size = 0
         #: The task or Future of the running callback.
         self._callback_future: Future[Any] | None = None
-        #: Whether events are being delivered now, so that all output is that of a callback.
+        #: Whether events are being delivered now, so that all output belongs to a callback.
         self._delivering = False
         #: Whether more than ``write_limit`` waits to be sent, including output of callbacks.
         self._stalled = False

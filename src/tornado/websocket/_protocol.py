@@ -71,7 +71,7 @@ COLLECT_LIMIT = 64 * 1024
 #: Close codes that stand for a missing code (RFC 6455 section 7.4.1). Programs forward codes from other
 #: connections, so `close` must accept these.
 _NO_CODE = (1005, 1006, 1015)
-#: The close reason for a message over the limit; it is that of Tornado, by which clients recognise it.
+#: The close reason for a message over the limit: Tornado's text, which clients recognise.
 _TOO_BIG = "message too big"
 #: The value of `_next_pong` while a pong is being sent and no further ping has arrived.
 _NO_PONG = b"none"
@@ -498,7 +498,7 @@ class WebSocketProtocol13(MessageReceiver):
             self._finish()
 
     def _error_received(self, event: ws_connection.Failed) -> None:
-        """Fail the connection after an error of the peer (RFC 6455 section 7.1.7)."""
+        """Fail the connection after a violation by the peer (RFC 6455 section 7.1.7)."""
         self.record_close_error("error of the peer (close code %d): %s", event.code, event.error)
         self.client_terminated = True
         reason = _TOO_BIG if event.code == MessageTooLarge.close_code else str(event.error)
