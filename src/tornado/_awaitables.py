@@ -180,7 +180,8 @@ def _set_outcome(
         if not child.cancelled() and not isinstance(child.exception(), quiet):
             app_log.error("Multiple exceptions in yield list", exc_info=child.exception())
     if failed and failed[0].cancelled():
-        # As in `asyncio.gather`, this is an exception, because the wait itself was not cancelled.
+        # As in `asyncio.gather`, the outcome is not a cancellation, because the wait itself was not
+        # cancelled.
         outcome.set_exception(asyncio.CancelledError())
     elif failed:
         outcome.set_exception(failed[0].exception())

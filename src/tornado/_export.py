@@ -19,7 +19,7 @@ def export(
 
     Call it as the last statement of the package's ``__init__``. It changes only objects that are defined in a
     private module of ``tornado``; an alias of a builtin, a logger, a constant or an object of another public
-    module stays as it is. ``dir()`` of the package then lists the names in ``__all__`` only, see
+    module stays as it is. ``dir()`` of the package then lists only the names in ``__all__``; see
     `list_public`.
 
     :param namespace: the package's ``globals()``, which must contain ``__all__``.

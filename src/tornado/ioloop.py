@@ -450,7 +450,7 @@ class IOLoop(Configurable):
             self._in_callback = False
 
     def set_blocking_log_threshold(self, seconds: float | None) -> None:
-        """Issue a DeprecationWarning. In Tornado 4 this enabled logging of callbacks that blocked the loop."""
+        """Issue a deprecation warning. In Tornado 4 this made the loop log callbacks that blocked it."""
         deprecated("IOLoop.set_blocking_log_threshold", "use asyncio's debug mode, which logs slow callbacks")
 
     def handle_callback_exception(self, callback: Callable[[], Any]) -> None:

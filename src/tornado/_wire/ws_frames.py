@@ -181,7 +181,7 @@ def read_close_payload(payload: bytes) -> tuple[int | None, str]:
     if not payload:
         return None, ""
     if len(payload) == 1:
-        raise ProtocolError("close frame with one byte of payload: a close code has two")
+        raise ProtocolError("close frame with a payload of one byte: a close code has two bytes")
     (code,) = _read_16(payload)
     if not is_close_code(code):
         raise ProtocolError(f"invalid close code {code}")

@@ -1,8 +1,8 @@
-"""A segment of a file that is queued in a stream's write buffer.
+"""File segments, which a stream's write buffer holds in addition to bytes.
 
-It is queued among byte strings, so data is sent in the order of the calls. Where possible the kernel copies
-it from the page cache to the socket (``sendfile``). Otherwise, for example over TLS, the stream reads the
-segment in parts of bounded size.
+Bytes and file segments share one queue, so data is sent in the order of the calls. Where possible the kernel
+copies a segment from the page cache to the socket (``sendfile``). Otherwise, for example over TLS, the stream
+reads the segment in parts of bounded size.
 """
 
 from __future__ import annotations

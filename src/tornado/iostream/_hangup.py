@@ -6,10 +6,10 @@ checks all such sockets, without asking for input: errors and hang-ups are alway
 reports a half-close (``POLLRDHUP``) as well. Most pauses are shorter than a second, so adding and removing a
 socket must not cost a system call.
 
-Alternatives that were considered: continuing to read needs memory for everything the peer sends. Rejecting a
-peer that sends too much data ahead breaks clients that pipeline a large upload after a request. A second
-epoll instance, watched by the event loop, would detect a reset sooner, but costs four system calls per pause
-and a descriptor, and systems other than Linux would need different code.
+Alternatives that were considered: to continue reading would need memory for everything that the peer sends.
+Rejecting a peer that sends too much data ahead breaks clients that pipeline a large upload after a request. A
+second epoll instance, watched by the event loop, would detect a reset sooner, but costs four system calls per
+pause and a descriptor, and systems other than Linux would need different code.
 """
 
 from __future__ import annotations

@@ -210,7 +210,7 @@ class PushMode(WriteSide):
         if error is None:
             return
         # Data that arrived before the reset can still be read. Because the error has been fetched from the
-        # socket, that data is followed by an end of input, which must not be taken for an orderly close.
+        # socket, that data is followed by an end of input, which must not be mistaken for an orderly close.
         self._disconnect_queue().set_pending_error(self, placed(error, f"reading from {self._peer_name()}"))
         remaining = _MAX_FINAL_RECEIVES
         while remaining and self._reader_on:

@@ -1,8 +1,9 @@
-"""Listening sockets, name resolution and TLS contexts, used by servers and clients below the stream level.
+"""Listening sockets, name resolution and TLS contexts: the layer below streams, for servers and clients.
 
 Listening
-    `bind_sockets` and `bind_unix_socket` create non-blocking listening sockets, `inherited_sockets` returns
-    those that systemd has opened. `add_accept_handler` accepts the connections that arrive on one.
+    `bind_sockets` and `bind_unix_socket` create non-blocking listening sockets; `inherited_sockets` returns
+    those that systemd has opened. `add_accept_handler` accepts the connections that arrive on a listening
+    socket.
 
 Resolving
     `Resolver` is the configurable interface; `DefaultLoopResolver` (the default), `DefaultExecutorResolver`,

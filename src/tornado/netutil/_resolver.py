@@ -56,7 +56,7 @@ def _is_valid_scoped_ipv6(ip: str) -> bool:
 def _names() -> Iterator[None]:
     """Convert the UnicodeError for an invalid host name, for example a label of more than 63 characters.
 
-    :raises socket.gaierror: instead, as for a name without an address.
+    :raises socket.gaierror: in place of the UnicodeError.
     """
     try:
         yield
@@ -73,7 +73,7 @@ def _look_up(host: str, port: int, family: int = socket.AF_UNSPEC, flags: int = 
 
 
 class Resolver(Configurable):
-    """The interface for resolving host names to addresses, without blocking unless documented otherwise.
+    """The interface of resolvers, which convert host names to addresses. Most do not block the event loop.
 
     ``Resolver()`` creates an instance of the configured class, by default `DefaultLoopResolver`.
     ``Resolver.configure("tornado.netutil.ThreadedResolver", num_threads=4)`` selects another class for the

@@ -15,7 +15,7 @@ from tornado.netutil import _socket_inheritance
 
 #: The first descriptor (SD_LISTEN_FDS_START).
 _FIRST_FD = 3
-#: First element of the key that stands for the address of such a socket in `_socket_inheritance`.
+#: First element of the tuple that `_socket_inheritance` stores instead of an address for such a socket.
 _KEY_PREFIX = "LISTEN_FDS"
 
 

@@ -111,7 +111,7 @@ class Broadcast:
 
             self.clients.difference_update(broadcast(self.clients, message).closed)
 
-    :ivar slow: the handlers or client connections whose waiting output exceeded the limit.
+    :ivar slow: the handlers or client connections whose unsent output exceeded the limit.
     """
 
     __slots__ = ("_awaited", "_futures", "_limit", "_policy", "_scheduler", "closed", "sent", "slow")

@@ -1,7 +1,7 @@
 """Names that Tornado's `WebSocketClientConnection` inherits from its HTTP client.
 
-`ClientHandshake` performs the handshake, so these names have no effect on it. They are kept because they are
-part of the public API; each has the value that it would have in Tornado.
+`ClientHandshake` performs the handshake, so setting these attributes has no effect. They are kept because
+they are part of the public API; each has the value that it would have in Tornado.
 """
 
 from __future__ import annotations
