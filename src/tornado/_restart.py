@@ -53,7 +53,7 @@ def command() -> list[str]:
 
 
 def execute(words: Mapping[str, Any]) -> None:
-    """Replace this program by a new instance of itself. If that fails, log the error and return.
+    """Replace this program with a new instance of itself. If that fails, log the error and return.
 
     :param words: values for the new program, which reads them with `inherited`.
 
@@ -81,7 +81,7 @@ def inherited(name: str) -> Any:
 
 
 def run_hooks() -> None:
-    """Call the reload hooks. If a hook raises an exception, it is logged, and the remaining hooks are called."""
+    """Call the reload hooks. An exception raised by a hook is logged, and the other hooks are called."""
     for hook in hooks:
         try:
             hook()

@@ -244,7 +244,7 @@ def _create_future() -> asyncio.Future[Any]:
 
 
 def _to_future(yielded: Any) -> Any:
-    """Convert a yielded value to a Future. An asyncio Future is returned without calling `convert_yielded`."""
+    """Convert a yielded value to a Future. For an asyncio Future, this does not call `convert_yielded`."""
     return yielded if isinstance(yielded, asyncio.Future) else convert_yielded(yielded)
 
 
