@@ -175,7 +175,7 @@ class MessageReceiver(WebSocketProtocol):
             self.stream._resume_reading()
 
     def _pause_decompression(self) -> None:
-        """Pause after a call has reached its decompression limit, until other connections have been served."""
+        """Pause after one call reached the decompression limit, until other connections have been served."""
         self.stream._pause_reading()
         if self._backlog is None:
             self._backlog = []
