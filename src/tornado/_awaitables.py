@@ -1,4 +1,4 @@
-"""The values that a coroutine may yield: conversion of each to a Future, and of several to one Future.
+"""Conversion of yielded values to Futures: of a single value, or of several values to one Future.
 
 The public names belong to `tornado.gen`. They are defined here because `tornado.ioloop` needs them too and
 must not import `tornado.gen`. Waiting for several children costs one callback per unfinished child, and one

@@ -262,7 +262,7 @@ def _set_failure(future: asyncio.Future[Any], error: BaseException) -> None:
 
 
 def _drive(context: contextvars.Context, gen: Any, first: list[Any]) -> asyncio.Future[Any]:
-    """Continue a generator after its first ``yield``. ``first`` is a list with the yielded value."""
+    """Continue a generator after its first ``yield``. ``first`` contains the yielded value."""
     future = _new_future(_CoroutineFuture)
     runner = Runner(context.run, gen, future, first.pop())
     future._runner = None if runner.finished else runner

@@ -311,7 +311,7 @@ class TCPServer:
         return stream  # type: ignore[no-any-return]
 
     def _make_room(self) -> bool:
-        """Close idle connections, because there are too many.
+        """Close idle connections, because the limit has been reached.
 
         :returns: whether any connection was closed.
         """

@@ -82,7 +82,8 @@ class DeflatePolicy:
     :raises ValueError: if a number is outside the range of zlib or RFC 7692.
     """
 
-    #: Whether the server compresses each message separately, which saves memory and costs compression ratio.
+    #: Whether the server compresses each message separately, which saves memory but lowers the compression
+    #: ratio.
     server_no_context_takeover: bool = False
     #: Whether the client compresses each message separately.
     client_no_context_takeover: bool = False

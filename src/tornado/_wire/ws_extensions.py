@@ -1,4 +1,4 @@
-"""Parser of the header field ``Sec-WebSocket-Extensions`` (RFC 6455 section 9.1).
+"""Parser for the header field ``Sec-WebSocket-Extensions`` (RFC 6455 section 9.1).
 
 Theory of operation
 -------------------

@@ -1,8 +1,8 @@
 """Notifications of changed files from the operating system, with the package ``watchfiles``.
 
 A notification triggers the same check of all files as polling. Directories are watched rather than files,
-because editors replace a file by a new one. When a directory is added, all files are checked, so that earlier
-changes in it are detected.
+because editors replace a file with a new one. When a directory is added, all files are checked, so that
+earlier changes in it are detected.
 """
 
 from __future__ import annotations

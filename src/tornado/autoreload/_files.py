@@ -41,7 +41,7 @@ def expect_module(name: str) -> None:
 
 
 def source_files() -> list[str]:
-    """Return the files of all modules imported so far, and `extra`."""
+    """Return the files of all modules imported so far, and those in `extra`."""
     files = set(extra)
     for module in list(sys.modules.values()):
         # Programs put other objects into sys.modules, which may have any attribute.

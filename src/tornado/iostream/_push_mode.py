@@ -42,7 +42,7 @@ class StreamConsumer(Protocol):
         """Handle the end of input: the peer closed its sending side. The write side is still open."""
 
     def connection_lost(self, error: BaseException | None) -> None:
-        """Handle the closing of the stream, by either side. Called exactly once, after all other methods."""
+        """Handle the closure of the stream by either side. Called exactly once, after all other methods."""
 
     def input_wanted(self) -> None:
         """Handle a read that the program starts on the stream.

@@ -39,7 +39,7 @@ class TLSOverTLSSocket:
         self._inner = context.wrap_bio(self._input, self._output, server_hostname=server_hostname)
         #: Encrypted bytes that the outer socket has not accepted yet.
         self._unsent = b""
-        #: Number of bytes that a blocked `send` has encrypted and not yet reported as sent.
+        #: Number of bytes that a blocked `send` has encrypted but not yet reported as sent.
         self._unreported_size = 0
 
     def __getattr__(self, name: str) -> Any:

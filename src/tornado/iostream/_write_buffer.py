@@ -1,4 +1,4 @@
-"""The write buffer: data that has been written and not yet sent.
+"""The write buffer: data that has been written but not yet sent.
 
 Small pieces are collected in a bytearray, so that a thousand small writes need only a few sends. Large pieces
 are queued without a copy. The cost of appending, reading and removing depends on the bytes appended, read or

@@ -71,7 +71,7 @@ class WriteSide(StreamCore):
 
     @property
     def _write_buffer(self) -> _StreamBuffer:
-        """The data that has been written and not yet sent.
+        """The data that has been written but not yet sent.
 
         Some programs append to it directly, increase ``_total_write_index`` and call ``write(b"")``.
         """
@@ -404,5 +404,5 @@ class WriteChannel:
         self.stream._uncork()
 
     def pending(self) -> int:
-        """Return the number of bytes that have been written and not yet passed to the kernel."""
+        """Return the number of bytes that have been written but not yet passed to the kernel."""
         return self.stream._pending_output

@@ -1,7 +1,7 @@
 """Listening sockets that a service manager opened for the program: systemd's protocol, sd_listen_fds(3).
 
-``LISTEN_FDS`` is the number of descriptors, which start at 3, ``LISTEN_FDNAMES`` their names, separated by
-colons, and ``LISTEN_PID`` the id of the process that the variables are for.
+``LISTEN_FDS`` is the number of descriptors, which start at 3; ``LISTEN_FDNAMES`` contains their names,
+separated by colons; and ``LISTEN_PID`` is the id of the process that the variables are for.
 """
 
 from __future__ import annotations

@@ -35,7 +35,8 @@ def _after_in_child() -> None:
 def _loop_without_ioloop() -> list[asyncio.AbstractEventLoop]:
     """Return the asyncio loop of this thread, which may exist without an IOLoop.
 
-    A look-up of the current loop must not create one here. Python 3.12 and later remove it in a forked child.
+    `asyncio.get_event_loop` could create a loop, so it is not used. Python 3.12 and later remove the loop in
+    a forked child.
     """
     if sys.version_info >= (3, 12):
         return []

@@ -14,7 +14,7 @@ A server defines handlers and adds them to its routes::
 
     websocket.broadcast(clients, "a message for all clients")
 
-A client opens a connection, writes and reads messages::
+A client opens a connection, and writes and reads messages::
 
     async with websocket.websocket_connect("ws://localhost:8888/echo") as conn:
         await conn.write_message("hello")

@@ -61,9 +61,9 @@ def broadcast(
 
         broadcast(self.clients, message)
 
-    Closed connections are skipped. A peer that reads more slowly than messages are sent would exhaust the
-    memory. A connection is slow while more than `limit` bytes wait to be sent to its peer; `slow` selects
-    what happens then. With ``"wait"``, await the result to continue after all peers have caught up::
+    Closed connections are skipped. A peer that reads more slowly than messages are sent would exhaust memory.
+    A connection is slow while more than `limit` bytes wait to be sent to its peer; `slow` selects what
+    happens then. With ``"wait"``, await the result to continue after all peers have caught up::
 
         for row in table:
             await broadcast(self.clients, row, slow="wait")

@@ -328,9 +328,9 @@ class WebSocketClientConnection(LegacyNames):
     # -- the handshake --
 
     def _handshake_request(self, request: HTTPRequest) -> HTTPRequest:
-        """Return the request of the handshake, made from the program's request or from that of a redirect.
+        """Return the request of the handshake, derived from the program's request or from that of a redirect.
 
-        :raises ValueError: if the request has another method than GET, a body, or an invalid proxy or URL.
+        :raises ValueError: if the request has a method other than GET, a body, or an invalid proxy or URL.
         """
         if request.method != "GET" or request.body is not None or request.body_producer is not None:
             raise ValueError(f"WebSocket handshake requires GET without a body, got {request.method}")

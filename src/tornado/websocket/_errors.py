@@ -37,11 +37,11 @@ def closed_error(owner: Any) -> WebSocketClosedError:
 def clear_frames(error: BaseException) -> None:
     """Clear the local variables of this package in the tracebacks of an error, its causes and its contexts.
 
-    The variables include the object that holds the error, which would be a reference cycle until the next
-    garbage collection. Frames outside this package are not cleared: such a frame may belong to a suspended
-    coroutine that has caught the same error, and clearing would end it.
+    The variables include the object that holds the error, which would form a reference cycle that exists
+    until the next garbage collection. Frames outside this package are not cleared: such a frame may belong to
+    a suspended coroutine that has caught the same error, and clearing would end it.
     """
-    seen: set[int] = set()  # ids, because an exception of a program may be unhashable
+    seen: set[int] = set()  # ids, because a program's exception class may be unhashable
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
         seen.add(id(current))

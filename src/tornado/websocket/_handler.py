@@ -67,7 +67,7 @@ class WebSocketHandler(RequestHandler):
     close_reason: str | None = None
     close_error: str | None = None
     open_args: tuple[str, ...] = ()
-    open_kwargs: dict[str, str] = {}  # noqa: RUF012 - replaced for each connection that has names
+    open_kwargs: dict[str, str] = {}  # noqa: RUF012 - replaced for each connection with named groups
     head_from_get: bool | None = False  # RFC 6455 section 4.1: the handshake is a GET
     _upgraded = False
     _on_close_called = False
@@ -179,8 +179,8 @@ class WebSocketHandler(RequestHandler):
         @property
         def write_limit(self) -> int:
             """The high-water mark of the output that waits to be sent, in bytes. Above it, the Futures of
-            `write_message` wait until at most half of the limit remains. If callbacks have sent the output,
-            the delivery of the peer's messages waits, too.
+            `write_message` are not done until at most half of the limit remains. If callbacks have sent the
+            output, the delivery of the peer's messages waits, too.
             """
             limit: int = self.settings.get("websocket_write_limit", WRITE_LIMIT)
             return limit
