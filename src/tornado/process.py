@@ -125,7 +125,7 @@ def _integer_argument(name: str, value: int | None, default: int) -> int:
 
 
 def _hide_interrupt_tracebacks() -> None:
-    """Suppress the tracebacks of Ctrl-C, which would mix on the terminal. Ctrl-C still ends each process."""
+    """Suppress the traceback that Ctrl-C would cause in each process. Ctrl-C still ends each process."""
     before = sys.excepthook
 
     def show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

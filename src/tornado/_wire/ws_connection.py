@@ -250,7 +250,7 @@ class WSConnection:
         After a close frame or an error this changes nothing: `close` can still be called.
         """
         if self.state in _READING:
-            self._enter(State.CLOSED)
+            self._set_state(State.CLOSED)
 
     def _receive(self, data: bytes, events: list[Event]) -> None:
         """Process input on the slow path."""
@@ -287,7 +287,7 @@ class WSConnection:
                         return at
                     at = message.take(data, at)
                 elif message.end_frame():
-                    self._complete(message, events)
+                    self._finish_message(message, events)
                 continue
             if end - at > 1 and data[at] & 0x0F < _CLOSE and data[at + 1] & 0x7F < 126:
                 before, at = at, self._take_short(data, at, events)
@@ -300,7 +300,7 @@ class WSConnection:
             if first & 0x0F < _CLOSE:
                 if message is None and first in (0x81, 0x82) and length <= end - position:
                     at = position + length
-                    events.append(self._whole(first, data[position:at], key))
+                    events.append(self._decode_whole_frame(first, data[position:at], key))
                     continue
                 self._begin_frame(first, length, key)
                 at = position
@@ -321,7 +321,7 @@ class WSConnection:
         first, message, settings = data[at], self._message, self._settings
         masked = self._keys is None
         if message is None:
-            capacity, most = settings.max_message_size, settings.max_fragments
+            capacity, max_fragments = settings.max_message_size, settings.max_fragments
             if first in (0x81, 0x82) and capacity >= MAX_CONTROL_PAYLOAD:
                 return (take_masked if masked else take_plain)(data, at, events)
             if first not in (0x01, 0x02):
@@ -330,18 +330,18 @@ class WSConnection:
             return at
         else:
             capacity = message.max_wire_size - message.wire_size
-            most = self._max_fragments(message) - message.fragments
+            max_fragments = self._max_fragments(message) - message.fragments
         # A payload is shorter than its frame, so a limit on the frames limits the payloads, too.
         end = min(len(data), at + min(capacity, PIECE))
-        at, payloads, final = take_fragments(data, at, end, masked, most)
+        at, payloads, final = take_fragments(data, at, end, masked, max_fragments)
         payload = b"".join(payloads)
         if message is None and final:
             events.append(payload.decode() if first == 0x01 else payload)
         elif payloads:
-            (message or self._begin(first)).take_frames(payload, len(payloads), final)
+            (message or self._start_message(first)).take_frames(payload, len(payloads), final)
         return at
 
-    def _whole(self, first: int, payload: bytes, key: bytes) -> str | bytes:
+    def _decode_whole_frame(self, first: int, payload: bytes, key: bytes) -> str | bytes:
         """Return the message in a complete, uncompressed frame."""
         limit = self._settings.max_message_size
         if len(payload) > limit:
@@ -357,15 +357,15 @@ class WSConnection:
         if message is None:
             if continues:
                 raise ProtocolError("continuation frame without a message to continue")
-            message = self._begin(first)
+            message = self._start_message(first)
         elif not continues:
             raise ProtocolError("new message before the final fragment of the previous one")
         message.begin_frame(first, length, key)
-        most = self._max_fragments(message)
-        if message.fragments > most:
-            raise PolicyViolation(f"message has more than {most} fragments (max_fragments)")
+        limit = self._max_fragments(message)
+        if message.fragments > limit:
+            raise PolicyViolation(f"message has more than {limit} fragments (max_fragments)")
 
-    def _begin(self, first: int) -> IncomingMessage:
+    def _start_message(self, first: int) -> IncomingMessage:
         """Start a message that is incomplete, compressed, or both long and fragmented."""
         inflater = None
         if first & RSV1 and self._deflate is not None:
@@ -380,7 +380,7 @@ class WSConnection:
         """Return the maximum number of fragments for the current size of a message."""
         return self._settings.max_fragments + message.wire_size // BYTES_PER_FRAGMENT
 
-    def _complete(self, message: IncomingMessage, events: list[Event]) -> None:
+    def _finish_message(self, message: IncomingMessage, events: list[Event]) -> None:
         events.append(message.value())
         self._message = None
         if message.inflater is not None and self._deflate is not None:
@@ -395,16 +395,16 @@ class WSConnection:
             events.append(Pong(payload))
         else:
             code, reason = read_close_payload(payload)
-            self._enter(_ON_CLOSE_RECEIVED[self.state])
+            self._set_state(_ON_CLOSE_RECEIVED[self.state])
             events.append(Close(code, reason))
 
     def _fail(self, error: WebSocketError, events: list[Event]) -> None:
-        self._enter(_ON_FAULT[self.state])
+        self._set_state(_ON_FAULT[self.state])
         # The frames in the traceback refer to `events`, and `events` to the error: a reference cycle.
         error.__context__ = None
         events.append(Failed(error.close_code, error.with_traceback(None)))
 
-    def _enter(self, state: State) -> None:
+    def _set_state(self, state: State) -> None:
         self.state = state
         self.sendable = state in _SENDING
         if not self.sendable:
@@ -432,7 +432,7 @@ class WSConnection:
             raise ValueError(f"cannot send a message: the WebSocket is {self.state.value}")
         first = _BINARY if binary else _TEXT
         deflate = self._deflate
-        if deflate is not None and deflate.worthwhile(size):
+        if deflate is not None and deflate.should_compress(size):
             first |= RSV1
             payload = deflate.compress(payload)
         return self._frame(first, payload)
@@ -450,7 +450,7 @@ class WSConnection:
         if self._keys is not None:
             return self.message(message.payload, message.first == _BINARY)  # each frame has its own mask
         deflate = self._deflate
-        if deflate is None or not deflate.worthwhile(len(message.payload)):
+        if deflate is None or not deflate.should_compress(len(message.payload)):
             return message.plain
         deflate.release()
         return message.compressed(deflate.window_bits, deflate.policy)
@@ -482,7 +482,7 @@ class WSConnection:
         payload = close_payload(code, reason)
         if self.state not in _ON_CLOSE_SENT:
             return b""
-        self._enter(_ON_CLOSE_SENT[self.state])
+        self._set_state(_ON_CLOSE_SENT[self.state])
         return self._frame(FIN | Opcode.CLOSE, payload)
 
     def release(self) -> None:

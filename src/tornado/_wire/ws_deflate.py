@@ -316,7 +316,7 @@ class Deflate:
         agreed = self.parameters
         return agreed.server_no_context_takeover if self._is_server else agreed.client_no_context_takeover
 
-    def worthwhile(self, size: int) -> bool:
+    def should_compress(self, size: int) -> bool:
         """Whether to compress a message of ``size`` bytes. An empty one is never compressed."""
         return size >= max(self.policy.threshold, 1) and self.window_bits >= _SMALLEST_WINDOW
 

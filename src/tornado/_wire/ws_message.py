@@ -36,7 +36,7 @@ from tornado.util import _websocket_mask
 __all__ = ["IncomingMessage", "invalid_text", "too_large"]
 
 #: The decompressed size of a message, in bytes, up to which its compression ratio is not limited.
-RATIO_FREE: Final = 1024 * 1024
+UNLIMITED_RATIO_SIZE: Final = 1024 * 1024
 #: Compressed bytes of a message accepted beyond twice the limit on its size, for the headers of small blocks.
 _COMPRESSED_SLACK: Final = 1024
 
@@ -47,7 +47,7 @@ class IncomingMessage:
     :param is_text: whether the message is text: it must be UTF-8, and its value is a `str`.
     :param inflater: the decompressor; None for an uncompressed message.
     :param max_size: the maximum size of the message after decompression, in bytes.
-    :param max_ratio: the maximum compression ratio of a message over `RATIO_FREE` bytes.
+    :param max_ratio: the maximum compression ratio of a message over `UNLIMITED_RATIO_SIZE` bytes.
     :ivar backlog: whether compressed data waits for `inflate`; `take` must not be called before that.
     :ivar fragments: the number of frames so far.
     :ivar in_frame: whether a frame has started and has not ended.
@@ -166,7 +166,9 @@ class IncomingMessage:
         if len(output) == capacity:
             raise too_large(self._max_size)
         self._size += len(output)
-        if self._size > RATIO_FREE and self._size > self._max_ratio * (self.wire_size - self.remaining):
+        if self._size > UNLIMITED_RATIO_SIZE and self._size > self._max_ratio * (
+            self.wire_size - self.remaining
+        ):
             raise MessageTooLarge(
                 f"message decompresses to more than {self._max_ratio:g} times its size (max_inflation_ratio)"
             )

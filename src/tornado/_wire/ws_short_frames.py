@@ -67,20 +67,22 @@ def take_plain(data: bytes, at: int, events: list[Event]) -> int:
     return at
 
 
-def take_fragments(data: bytes, at: int, end: int, masked: bool, most: int) -> tuple[int, list[bytes], bool]:
+def take_fragments(
+    data: bytes, at: int, end: int, masked: bool, max_fragments: int
+) -> tuple[int, list[bytes], bool]:
     """Decode fragments of one message from ``data[at:end]``, up to its final fragment.
 
     The first byte of the first fragment is not validated.
 
     :param masked: whether the peer must mask its frames, that is, whether it is a client.
-    :param most: the maximum number of fragments to decode.
+    :param max_fragments: the maximum number of fragments to decode.
     :returns: the position after the last decoded fragment, the payloads, and whether that fragment ends the
         message.
     """
     head, lowest = (6, 128) if masked else (2, 0)
     payloads: list[bytes] = []
     final = False
-    for _ in range(most):
+    for _ in range(max_fragments):
         if end - at < head:
             break
         size = data[at + 1] - lowest

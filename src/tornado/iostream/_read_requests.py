@@ -154,10 +154,10 @@ class ReadUntilRegex(ReadRequest):
             return size < 2 * self.searched
         if size <= EAGER_SIZE or size >= self.searched + self.searched // 8:
             return False
-        rest = self._searched_at + self._cost * SEARCH_PAUSE_FACTOR - time.monotonic()
-        if rest <= 0:
+        delay = self._searched_at + self._cost * SEARCH_PAUSE_FACTOR - time.monotonic()
+        if delay <= 0:
             return False
-        self.retry = rest
+        self.retry = delay
         return True
 
     def find(self, buffer: bytearray, no_more_data: bool) -> int:

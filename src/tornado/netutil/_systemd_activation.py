@@ -35,7 +35,7 @@ def inherited_sockets(name: str | None = None) -> list[socket.socket]:
     Child processes get neither the variables nor the descriptors. When the program restarts itself
     (`tornado.autoreload`), this function returns the sockets again.
     """
-    _take_over()
+    _read_environment()
     found = []
     for family, address, _ in [kept.key for kept in _socket_inheritance.unclaimed()]:
         if isinstance(address, tuple) and address[0] == _KEY_PREFIX and name in (None, address[2]):
@@ -45,7 +45,7 @@ def inherited_sockets(name: str | None = None) -> list[socket.socket]:
     return found
 
 
-def _take_over() -> None:
+def _read_environment() -> None:
     """Read the variables, if they are for this process, and store the sockets in `_socket_inheritance`."""
     pid = os.environ.get("LISTEN_PID")
     if pid != str(os.getpid()):

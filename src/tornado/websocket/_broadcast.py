@@ -168,7 +168,7 @@ class Broadcast:
                 self._send_by_method(handler, message, binary)
                 continue
             if not remaining:
-                scheduler, remaining = self._next_step(connection), CONNECTIONS_PER_CHECK
+                scheduler, remaining = self._check_schedule(connection), CONNECTIONS_PER_CHECK
             remaining -= 1
             if connection.stream._output is not None and not self._accepts_message(handler, connection):
                 continue
@@ -183,7 +183,7 @@ class Broadcast:
             if waits:
                 self._awaited.append(connection)
 
-    def _next_step(self, connection: WebSocketProtocol13) -> BroadcastScheduler:
+    def _check_schedule(self, connection: WebSocketProtocol13) -> BroadcastScheduler:
         """Check the time and return the scheduler; called every `CONNECTIONS_PER_CHECK` connections."""
         scheduler = self._scheduler
         if scheduler is None:

@@ -293,7 +293,7 @@ class WebSocketClientConnection(LegacyNames):
 
         Also called when the connection is closed during the handshake, which then fails.
         """
-        given_up = self._connecting is not None
+        handshake_failed = self._connecting is not None
         if self._connecting is not None and not self._connecting.done():
             if self._handshake is not None:
                 self._handshake.fail(HTTPStreamClosedError("Connection closed"))
@@ -301,7 +301,7 @@ class WebSocketClientConnection(LegacyNames):
         if self._is_closed:
             return None
         self._mark_closed()
-        if given_up or self._on_message_callback is None:
+        if handshake_failed or self._on_message_callback is None:
             return None
         return _coroutine_or_none(self._on_message_callback(None))
 
@@ -437,9 +437,9 @@ class WebSocketClientConnection(LegacyNames):
                 self.close()
             return
         self._mark_closed()
-        opening, self._handshake = self._handshake, None
-        if future.cancelled() and opening is not None:
-            opening.cancel()
+        handshake, self._handshake = self._handshake, None
+        if future.cancelled() and handshake is not None:
+            handshake.cancel()
 
 
 def _http_url(url: str) -> str:

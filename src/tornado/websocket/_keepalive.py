@@ -47,14 +47,14 @@ class IdleCompressor:
         self._schedule_check()
 
 
-def _set(protocol: WebSocketProtocol13, seconds: float) -> None:
+def _set_deadline(protocol: WebSocketProtocol13, seconds: float) -> None:
     # If a failed send has just closed the stream, nothing would remove the connection from the scheduler.
     if protocol.stream.closed():
         return
     loop = protocol.stream._loop
-    watch = watch_of(loop, _WATCH)
-    watch.add(protocol, loop)
-    watch.set(protocol, monotonic(), seconds)
+    scheduler = watch_of(loop, _WATCH)
+    scheduler.add(protocol, loop)
+    scheduler.set(protocol, monotonic(), seconds)
 
 
 def start(protocol: WebSocketProtocol13) -> None:
@@ -63,23 +63,23 @@ def start(protocol: WebSocketProtocol13) -> None:
         return
     interval = protocol.params.ping_interval
     if interval:
-        _set(protocol, interval)
+        _set_deadline(protocol, interval)
     if protocol._idle_compressor is None and protocol._compresses():
         protocol._idle_compressor = IdleCompressor(protocol)
 
 
 def close_within(protocol: WebSocketProtocol13, seconds: float) -> None:
     """Set the close timeout: the connection is closed after `seconds`."""
-    _set(protocol, seconds)
+    _set_deadline(protocol, seconds)
 
 
 def remove(protocol: WebSocketProtocol13) -> None:
     """Remove a closed connection from the scheduler."""
     protocol._deadline = NEVER
-    watch = watch_of(protocol.stream._loop, _WATCH)
-    watch.discard(protocol)
+    scheduler = watch_of(protocol.stream._loop, _WATCH)
+    scheduler.discard(protocol)
     if protocol._idle_compressor is not None:
-        watch.discard(protocol._idle_compressor)
+        scheduler.discard(protocol._idle_compressor)
         protocol._idle_compressor = None
 
 
@@ -116,10 +116,10 @@ def _wait_for_pong(protocol: WebSocketProtocol13, timeout: float) -> None:
     pinged, now = protocol._pinged, _progress(protocol)
     assert pinged is not None
     received = now[0] != pinged[0]
-    took = pinged[2] and now[1] != pinged[1]  # counts only if the socket's send buffer was full
-    if received or took:
+    sent_output = pinged[2] and now[1] != pinged[1]  # counts only if the socket's send buffer was full
+    if received or sent_output:
         protocol._pinged = now
-        _set(protocol, timeout)
+        _set_deadline(protocol, timeout)
     elif protocol._is_backlogged():
         _ping(protocol, timeout)
     else:
@@ -136,7 +136,7 @@ def _progress(protocol: WebSocketProtocol13) -> tuple[int, int, int]:
 def _ping(protocol: WebSocketProtocol13, timeout: float) -> None:
     protocol._pinged = _progress(protocol)
     protocol.write_ping(b"")
-    _set(protocol, timeout)
+    _set_deadline(protocol, timeout)
 
 
 __all__ = [

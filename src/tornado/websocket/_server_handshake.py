@@ -39,9 +39,9 @@ class ServerHandshake(SyncOrAwaitable):
     def at_once(self) -> bool:
         """Open the connection or reject the handshake; False if a program's protocol must be awaited."""
         handler = self._handler
-        offer = _offer(handler)
+        offer = _read_offer_or_respond(handler)
         if offer is not None and _is_origin_allowed(handler):
-            protocol = _protocol(handler)
+            protocol = _create_protocol(handler)
             if protocol is not None:
                 if type(protocol).accept_connection is not _ACCEPT:
                     handler.ws_connection = protocol
@@ -74,7 +74,7 @@ def read_offer(handler: WebSocketHandler) -> ws_handshake.Offer:
     return ws_handshake.check_request(request.method, request.version, request.headers)
 
 
-def _offer(handler: WebSocketHandler) -> ws_handshake.Offer | None:
+def _read_offer_or_respond(handler: WebSocketHandler) -> ws_handshake.Offer | None:
     """Return the options that the request offers. If it is not a valid handshake, respond with an error."""
     try:
         return read_offer(handler)
@@ -105,7 +105,7 @@ def _is_origin_allowed(handler: WebSocketHandler) -> bool:
     return True
 
 
-def _protocol(handler: WebSocketHandler) -> Any:
+def _create_protocol(handler: WebSocketHandler) -> Any:
     """Return the protocol that the handler creates. If it supports none for the request, respond with 426."""
     protocol = handler.get_websocket_protocol()
     if protocol is None:
