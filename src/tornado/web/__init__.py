@@ -15,8 +15,8 @@
 
     asyncio.run(serve())
 
-Use a handler object in its event loop's thread only. Other threads pass work to it with
-`.IOLoop.add_callback`.
+Handler objects are not thread-safe: use them only on their event loop's thread. Other threads can schedule
+calls there with `.IOLoop.add_callback`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The setting ``allowed_hosts``: the host names for which an application accepts requests.
 
-It prevents two attacks. The first is DNS rebinding: a web page of any site sends requests to a server in its
-visitor's local network. It uses a host name of the page's site that has been changed to resolve to the
-server's address, so the browser treats the server as the same origin and the page can read the responses. The
-second concerns programs that build URLs from the Host field, such as a link in a password-reset mail: the
-link leads to a host of the attacker's choice. ::
+It prevents two attacks. The first is DNS rebinding: an attacker's web page sends requests to a server in the
+visitor's local network. The page uses a host name of its own site, which now resolves to the server's
+address, so the browser treats the server as the same origin and the page can read the responses. The second
+is Host header injection: a program that builds a URL from the Host field, such as a link in a password-reset
+mail, can be made to link to a host of the attacker's choice. ::
 
     Application(routes, allowed_hosts=["example.com", ".example.org"])
     Application(routes, allowed_hosts=LOCAL_HOSTS)
@@ -44,10 +44,10 @@ class AllowedHosts:
     """The host names of an application.
 
     :param entries: ``example.com`` for that host alone, ``.example.com`` to include all subdomains,
-        ``127.0.0.1``, ``[::1]``; each for any port, or with a port for that one; ``*`` for every host.
-        International names may be written in Unicode.
-    :raises TypeError: if it is not a list of str.
-    :raises ValueError: if it is empty, or an entry is not a host.
+        ``127.0.0.1``, ``[::1]``; ``*`` for every host. An entry with a port allows only that port, others
+        allow any. International names may be written in Unicode.
+    :raises TypeError: if `entries` is not a list of str.
+    :raises ValueError: if `entries` is empty, or an entry is not a host.
     """
 
     def __init__(self, entries: Iterable[str]) -> None:
@@ -56,7 +56,7 @@ class AllowedHosts:
         self._exact: set[tuple[str, int | None]] = set()
         self._domains: set[tuple[str, int | None]] = set()
         self._all = False
-        self._allowed_cache: set[tuple[str, str]] = set()  # a cache of those that are allowed
+        self._allowed_cache: set[tuple[str, str]] = set()  # pairs (host, protocol)
         entries = list(entries)
         if not entries:
             raise ValueError(
@@ -124,7 +124,7 @@ class AllowedHosts:
 
 
 def _unbracketed(entry: str) -> str | None:
-    """Return the canonical form of an IPv6 address without brackets, in brackets; None if it is not one."""
+    """Return the canonical form, in brackets, of an IPv6 address given without them; None if it is not one."""
     try:
         return f"[{socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, entry))}]"
     except (OSError, ValueError):
@@ -150,7 +150,7 @@ def _canonical(host: str) -> str | None:
 
 
 class _AllMethods(tuple[str, ...]):
-    """Contains every method, including unknown ones."""
+    """A set of methods that contains every name, including unknown ones."""
 
     def __contains__(self, method: object) -> bool:
         return True
@@ -163,7 +163,7 @@ class MisdirectedHandler(ErrorHandler):
     _stream_request_body = True  # so that the response is sent before the body has been received
 
     def prepare(self) -> None:
-        """Raise the error 421; its log message contains the name of the setting."""
+        """Raise the error 421; its log message names the setting."""
         host = self.request.host[:100]
         raise HTTPError(421, "host %r is not in the application's setting allowed_hosts", host)
 
@@ -172,7 +172,7 @@ class MisdirectedHandler(ErrorHandler):
 
 
 class CheckedRouter(Router):
-    """Checks the hosts for applications whose `start_request` or `find_handler` is overridden."""
+    """A router that checks the host of each request before it asks the application for a handler."""
 
     def __init__(self, application: Application, hosts: AllowedHosts) -> None:
         self._application, self._hosts = application, hosts

@@ -1,4 +1,4 @@
-"""`Application`: routes and settings, and the path of a request from its connection to its handler."""
+"""`Application`: routes and settings, and the dispatch of requests from a connection to a handler."""
 
 from __future__ import annotations
 
@@ -118,13 +118,13 @@ class Application(ReversibleRouter):
     :raises ValueError: if the setting ``handler_timeout`` is not a number of seconds, or
         ``compress_response`` or ``static_precompressed`` contains an unknown coding.
 
-    Two of the settings affect waiting handlers. Handler classes may override them by attributes of the same
-    names: ``cancel_on_disconnect`` (`RequestHandler.cancel_on_disconnect`) and ``handler_timeout``
-    (`RequestHandler.handler_timeout`).
+    Two of the settings limit waiting handlers: ``cancel_on_disconnect`` and ``handler_timeout``. Handler
+    classes may override them with attributes of the same names (`RequestHandler.cancel_on_disconnect`,
+    `RequestHandler.handler_timeout`).
 
-    Two affect browsers. ``allowed_hosts`` is a list of the host names of this application: ``"example.com"``,
-    or ``".example.com"`` to include its subdomains, each with a port if only this port is accepted; or
-    `LOCAL_HOSTS`. Requests for other hosts are rejected with 421. ``security_headers`` is True, a
+    Two concern browsers. ``allowed_hosts`` is a list of the host names of this application, or `LOCAL_HOSTS`:
+    ``"example.com"``, or ``".example.com"`` to include its subdomains, each with a port if only that port is
+    accepted. Requests for other hosts are rejected with 421. ``security_headers`` is True, a
     `SecurityHeaders` or a dictionary of its arguments.
     """
 
@@ -149,8 +149,8 @@ class Application(ReversibleRouter):
         transforms: list[type[OutputTransform]] | None = None,
         **settings: Any,
     ) -> None: ...
-    # For a dictionary with values of several types: the arguments are positional-only so that checkers do not
-    # match its values with them.
+    # For a dictionary with values of several types: the parameters are positional-only so that type checkers
+    # do not match the values with them.
     @overload
     def __init__(
         self,
@@ -190,7 +190,7 @@ class Application(ReversibleRouter):
             for name in ("compiled_template_cache", "static_hash_cache"):
                 settings.setdefault(name, False)
         _cancellation.settings_of(self, RequestHandler)
-        #: Handler classes that routes have led to, without streamed bodies and without cancellation.
+        #: Handler classes that were used and neither stream their bodies nor can be cancelled.
         self._handler_classes: set[type[RequestHandler]] = set()
         self._plain_rules: Any = None
         self._plain_version = 0
@@ -340,7 +340,8 @@ class Application(ReversibleRouter):
         raise KeyError(f"{name} not found in named urls (known names: {known})")
 
     def log_request(self, handler: RequestHandler) -> None:
-        """Write a line about a finished request to the access log: status code, request, milliseconds.
+        """Write a line about a finished request to the access log: status code, request, time in
+        milliseconds.
 
         Server errors (5xx) are logged at ERROR, client errors (4xx) at WARNING, all others at INFO. 499 is
         logged at INFO too: the client had disconnected (see `RequestHandler.cancel_on_disconnect`). Override
@@ -364,14 +365,15 @@ class Application(ReversibleRouter):
         501 or 505.
 
         `log_request`, and thus ``log_function``, is called with an `ErrorHandler` that has not run. If the
-        head could not be parsed, its request has the apparent method and `uri` of the first line, or ``-``.
+        head could not be parsed, the method and `uri` of its request are those that the first line seems to
+        contain, or ``-``.
         """
         self.log_request(ErrorHandler(self, request, status_code=status_code))
 
     # -- the fast path, taken if no step is overridden --
 
     def _open_exchange(self, exchange: HTTP1Connection, head: Any) -> Any:
-        """Route a request and run its handler as far as possible; see ``HTTP1ServerConnection._open``.
+        """Route a request and run its handler up to its first wait; see ``HTTP1ServerConnection._open``.
 
         This is a single function because it runs for every request, and a call costs as much as several of
         its steps.
@@ -435,7 +437,7 @@ class Application(ReversibleRouter):
         return _execute.start(handler, _NO_TRANSFORMS, path_args, path_kwargs)
 
     def _is_special_class(self, target: type[RequestHandler]) -> bool:
-        """Whether handlers of a class stream their bodies or may be cancelled; cached if they do not."""
+        """Whether handlers of a class stream their bodies or can be cancelled. Only False is cached."""
         try:
             special = target._stream_request_body or _cancellation.is_enabled(self, target)
         except ValueError:  # an invalid attribute: `_run_handler` detects it too, and sends the error page
@@ -526,7 +528,7 @@ def _run_handler(
     path_args: Any,
     path_kwargs: dict[str, bytes] | None,
 ) -> Any:
-    """Create the handler and start it; returns a coroutine for the rest of its work, or None."""
+    """Create the handler and start it; return a coroutine for the rest of its work, or None."""
     if application._reloads:
         settings = application.settings
         if not settings.get("compiled_template_cache", True):
@@ -536,7 +538,7 @@ def _run_handler(
             settings.get("static_handler_class", StaticFileHandler).reset()
     try:
         if handler_class not in application._handler_classes:
-            _cancellation.settings_of(application, handler_class)  # raises an error that gets a response
+            _cancellation.settings_of(application, handler_class)  # an invalid setting gets an error page
         handler = (
             handler_class(application, request, **handler_kwargs)
             if handler_kwargs
@@ -569,7 +571,9 @@ def _session_loader(handler: RequestHandler) -> Any:
 def _execute_handler(
     handler: RequestHandler, loading: Any, transforms: list[Any], path_args: Any, path_kwargs: dict[str, Any]
 ) -> Any:
-    """Return a coroutine that runs a handler, after `loading` its session unless that is None."""
+    """Return a coroutine that runs a handler. If `loading`, which loads its session, is not None, it is
+    awaited first.
+    """
     if loading is None:
         return handler._execute(transforms, *path_args, **path_kwargs)
     return _execute_loaded(
@@ -616,7 +620,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         return self.begin()
 
     def begin(self) -> Awaitable[None] | None:
-        """Handle the end of the head: a streaming handler starts, and its body waits for its ``prepare``."""
+        """Handle the end of the head: start a streaming handler, whose body is read after its ``prepare``."""
         handler_class = self.handler_class
         if (
             handler_class.max_body_size is not None
@@ -687,15 +691,15 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
     def execute(self) -> Awaitable[None] | None:
         """Create the handler and run it.
 
-        :returns: an awaitable that is done, for a streaming handler, when ``prepare`` is over and the body
-            may be delivered; otherwise when the request is complete.
+        :returns: None, or an awaitable. For a streaming handler it is done when ``prepare`` is over and the
+            body may be delivered, otherwise when the request is complete.
         """
         application = self.application
         handler_class = self.handler_class
         if not self.stream_request_body:
             return self._start()  # type: ignore[no-any-return]
         try:
-            _cancellation.settings_of(application, handler_class)  # raises an error that gets a response
+            _cancellation.settings_of(application, handler_class)  # an invalid setting gets an error page
             handler = handler_class(application, self.request, **self.handler_kwargs)
         except Exception as error:
             self.handler = _construction_errors.respond(

@@ -1,12 +1,13 @@
 """The settings of an application, as a type.
 
-Type checkers read it. At run time this module is imported only by programs that use the class.
+It exists for type checkers. At run time this module is imported only by programs that use the class.
 
 `Application` also accepts settings that only the program reads, and a `TypedDict` of Python 3.11 cannot have
 extra keys. Therefore the constructor is overloaded: one signature contains these settings, so that editors
-complete and explain them, and the others accept any. A program that wants its settings checked declares them
-as `ApplicationSettings` or a subclass. Most programs for Tornado collect settings in an ordinary dictionary,
-which has the inferred type ``dict[str, object]``; a constructor with typed settings only would reject it.
+complete and explain them, and the others accept any setting. A program that wants its settings checked
+declares them as `ApplicationSettings` or a subclass. Most programs for Tornado collect settings in an
+ordinary dictionary, which has the inferred type ``dict[str, object]``; a constructor with typed settings only
+would reject it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Conversion of arguments to other types: ``get_argument("page", type=int)``.
 
 Python's own constructors are too lenient for this: ``int("1_0")`` is ten, and ``float("infinity")`` is a
-number. Here a number is written in plain ASCII, as in HTML forms and JavaScript, and it is finite.
+number. Here a number must be finite and written in plain ASCII, as in HTML forms and JavaScript.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ D = TypeVar("D")
 #: such as `datetime.date` are not called, so their parameters do not matter.
 Converter = type[T] | Callable[[str], T]
 
-#: The maximum number of characters of a number; the time of int() grows with the square of the length.
+#: The maximum number of characters of a number; the run time of int() grows with the square of the length.
 MAX_NUMBER_LENGTH = 1000
 #: The maximum number of digits before the point, or zeros after it, in a `decimal.Decimal` with an exponent.
-#: Ten characters suffice for a number of gigabytes, and programs often call int() on it. Floats end at 308.
+#: Without a limit, ten characters suffice for a number of gigabytes as soon as the program calls int(). The
+#: largest float has 309 digits.
 MAX_EXPONENT = 400
 _MAX_LOGGED = 40
 _MAX_DESCRIPTION = 500
@@ -47,12 +48,12 @@ def convert(name: str, text: str | bytes, converter: Converter[T]) -> T:
         `datetime.datetime`, an enumeration (by its values), or a function of the text that raises
         `ValueError`, `LookupError`, `ArithmeticError` or `RecursionError` for invalid text.
     :raises InvalidArgumentError: if the text is invalid.
-    :raises TypeError: if `converter` is not callable, or is a class whose constructor does not accept one
-        text; the message contains the argument.
+    :raises TypeError: if `converter` is not callable, or is a class whose constructor does not accept a
+        single str; the message or a note names the argument.
     """
     function, wanted = _function_of(name, converter)
     try:
-        # The decode_argument() of a program may return bytes.
+        # A program's decode_argument() may return bytes.
         made: T = function(native_str(text))
     except (ValueError, LookupError, ArithmeticError, RecursionError) as error:
         raise InvalidArgumentError(name, str(text[:_MAX_LOGGED]), wanted) from error
@@ -64,7 +65,7 @@ def convert(name: str, text: str | bytes, converter: Converter[T]) -> T:
 
 
 def _function_of(name: str, converter: Any) -> tuple[Callable[[str], Any], str]:
-    """Return the function that converts, and a description of the accepted values."""
+    """Return the conversion function, and a description of the accepted values."""
     if isinstance(converter, type):
         known = _KNOWN.get(converter)
         if known is not None:
@@ -84,7 +85,7 @@ def _function_of(name: str, converter: Any) -> tuple[Callable[[str], Any], str]:
 
 
 def _member(text: str, kind: Any) -> Any:
-    """Return the member of an enumeration by its value, or by the text of its value."""
+    """Return the member of an enumeration whose value is `text`, or is `text` after conversion to str."""
     try:
         return kind(text)
     except ValueError:

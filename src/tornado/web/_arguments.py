@@ -28,14 +28,14 @@ _MAX_LANGUAGES = 100
 
 
 def all_values(handler: RequestHandler, name: str, source: dict[str, list[bytes]], strip: bool) -> list[str]:
-    """Return the decoded values of an argument in the order received, with control characters as spaces."""
+    """Return the decoded values of an argument in the order received; spaces replace control characters."""
     found = source.get(name)
     if not found:
         return []
     values = []
     for raw in found:
         text = handler.decode_argument(raw, name=name)
-        # The decode_argument() of a subclass may return bytes.
+        # A subclass's decode_argument() may return bytes.
         if isinstance(text, str) and not text.isprintable():
             text = _without_controls(text)
         values.append(text.strip() if strip else text)
@@ -81,7 +81,7 @@ def last_converted(
     A default is returned as it is. It is also returned for an empty text that `converter` rejects, because
     browsers send empty form fields as empty text.
     """
-    from tornado.web._argument_conversion import convert  # late: most programs need none
+    from tornado.web._argument_conversion import convert  # imported late: few programs need it
 
     kind: Any = converter
     if not callable(kind):

@@ -37,8 +37,8 @@ class AuthenticationError(HTTPError):
         raise AuthenticationError("invalid_token", "The token has expired.")
 
     :param error: a code of RFC 6750 section 3.1: ``"invalid_token"``, ``"invalid_request"``,
-        ``"insufficient_scope"``, or one of another scheme. None, for a request without credentials, sends no
-        code.
+        ``"insufficient_scope"``, or one of another scheme. None, which is correct for a request without
+        credentials, sends no code.
     :param description: a sentence for the developer of the client, in printable ASCII. It is sent as
         ``error_description`` in the challenge and as ``public_message`` in the error page. An error with a
         code or a description is logged.
@@ -121,7 +121,7 @@ def missing_user_error(
 ) -> AuthenticationError:
     """Return the error for a request that has no user.
 
-    A token that was sent did not identify a user, and is reported as invalid. Without a token no error code
+    If a token was sent, it did not identify a user and is reported as invalid. Without a token no error code
     is sent (RFC 6750 section 3.1).
     """
     is_bearer = scheme.lower() == "bearer"

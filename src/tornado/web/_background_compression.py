@@ -54,7 +54,8 @@ class CompressionQueue:
     def busy(self) -> bool:
         """Whether the task is running.
 
-        If parts were added but `start` was not called, the head of the response could not be sent.
+        If parts were added but `start` was never called, it is not: the head of the response could not be
+        sent.
         """
         return self._task is not None
 
@@ -74,7 +75,7 @@ class CompressionQueue:
         if self._task is None:
             return False
         self._finishes = True
-        self._connection.set_close_callback(None)  # as after any finish(), the handler is not notified
+        self._connection.set_close_callback(None)  # as after any finish(), a disconnect is ignored
         return True
 
     async def _work(self) -> None:
@@ -120,16 +121,16 @@ class CompressionQueue:
                     waiting.cancel()
                 else:
                     waiting.set_exception(error)
-                    waiting.exception()  # no warning if it is not awaited
+                    waiting.exception()  # prevents a warning if the Future is never awaited
         self._queue.clear()
 
 
 def prepare(handler: RequestHandler, size: int) -> CompressionQueue | None:
     """Return the queue for a part of `size` bytes, or None if it is compressed synchronously.
 
-    This is called before the transforms of the handler are applied to the part. There is a queue if it still
-    contains a previous part, or if this part is large. If other transforms follow the compression, there is
-    none, because they need its output.
+    This is called before the transforms of the handler are applied to the part. A queue is used if it still
+    contains a previous part, or if this part is large. It is not used if other transforms follow the
+    compression, because they need its output.
     """
     transform: Any = handler._transforms[-1]
     queue: CompressionQueue | None = getattr(transform, "_queue", _NOT_OURS)
@@ -147,7 +148,9 @@ def prepare(handler: RequestHandler, size: int) -> CompressionQueue | None:
 
 
 def finish(handler: RequestHandler) -> bool:
-    """Whether a queue will end the response when all of it is written, so the caller must not end it."""
+    """Make the queue end the response after its last part. Return False if there is no queue, so that the
+    caller must end the response.
+    """
     queue: CompressionQueue | None = getattr(handler._transforms[-1], "_queue", None)
     return queue is not None and queue.finish()
 

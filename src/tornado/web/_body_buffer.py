@@ -1,10 +1,10 @@
 """A buffer for the body of a request that is not streamed.
 
-The cost of collecting a body is caused by page faults rather than by copying: the kernel allocates memory in
-pages of 4 KiB at the first access to each. Therefore, when a few megabytes of a body with Content-Length have
-arrived, space for the rest is reserved. This takes address space but no memory until it is written. On Linux,
-huge pages are requested, which replace about 500 page faults by one. Space is not reserved from the
-beginning, because otherwise clients that announce large bodies and send little could occupy a huge page each.
+Most of the time needed to collect a body is spent in page faults, not in copying: the kernel allocates memory
+in pages of 4 KiB at the first access to each. Therefore, when a few megabytes of a body with Content-Length
+have arrived, space for the rest is reserved. This takes address space but no memory until it is written. On
+Linux, huge pages are requested, which replace about 500 page faults by one. Space is not reserved from the
+beginning, because clients that announce large bodies and send little could then occupy a huge page each.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class BodyBuffer:
     def getvalue(self) -> bytes:
         """Return the body."""
         if self._buffer.tell() != len(self._buffer.getbuffer()):
-            self._buffer.truncate()  # less has arrived than was reserved
+            self._buffer.truncate()  # less has arrived than Content-Length announced
         return self._buffer.getvalue()
 
     def _reserve(self) -> None:
         received, length, self._length = self._buffer, self._length, 0
         size = received.tell()
         if size > length:
-            return  # more than Content-Length
+            return  # the body is longer than Content-Length
         try:
             # The kernel provides zeroed pages, so nothing is written here. BytesIO adopts the bytes object
             # without a copy, because it holds the only reference, and writes in place.
@@ -58,7 +58,7 @@ class BodyBuffer:
 
 
 def _ask_for_huge_pages(reserved: BytesIO) -> None:
-    """Request huge pages for a buffer. If this is not possible, it only takes more time to fill it."""
+    """Request huge pages for a buffer. Without them, filling the buffer only takes longer."""
     if not sys.platform.startswith("linux"):
         return
     try:

@@ -55,7 +55,7 @@ def answer(delegate: Any) -> None:
 
 
 def fail(handler: Any, error: BaseException) -> None:
-    """Raise `error` in a handler that is waiting for the end of its body, so that it responds."""
+    """Raise `error` in a handler that is waiting for the end of its body, so that it sends an error page."""
     future = handler.request._body_future
     if not future.done():
         if isinstance(error, StopIteration):  # the only exception that a Future rejects
@@ -67,7 +67,7 @@ def fail(handler: Any, error: BaseException) -> None:
 
 
 async def fed(handler: Any, part: Awaitable[None]) -> None:
-    """Await the result of ``data_received``, during which the body is not read."""
+    """Await the result of ``data_received``; the body is not read in the meantime."""
     if handler._cancellation is not None and asyncio.iscoroutine(part):
         part = handler._cancellation.run_beside(part)
     try:

@@ -46,7 +46,7 @@ class ErrorHandler(RequestHandler):
 
 class ServerOptionsHandler(RequestHandler):
     """Responds to ``OPTIONS *``, which concerns the server as a whole (RFC 9110 section 9.3.7), if no route
-    does.
+    matches.
     """
 
     def options(self) -> None:
@@ -63,8 +63,8 @@ class RedirectHandler(RequestHandler):
 
         (r"/pictures/(.*)", RedirectHandler, {"url": "https://media.example.com/{0}"})
 
-    Query arguments of the request are added to the URL. The groups cannot change the scheme or the host: such
-    a request is rejected with 400.
+    Query arguments of the request are added to the URL. A request whose groups would change the scheme or the
+    host is rejected with 400.
 
     :param str url: (of the route) the URL of the redirect.
     :param bool permanent: (of the route) whether to send 301 instead of 302.

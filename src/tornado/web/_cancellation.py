@@ -1,7 +1,7 @@
 """Cancellation of waiting handlers, when the client disconnects or a time limit is exceeded.
 
-Both are off unless an application or a handler class enables them (``cancel_on_disconnect``,
-``handler_timeout``), and they affect only handlers that suspend. A `Cancellation` wraps the coroutine that
+Both are disabled by default; an application or a handler class enables them (``cancel_on_disconnect``,
+``handler_timeout``). They affect only handlers that suspend. A `Cancellation` wraps the coroutine that
 runs the rest of a request. It is notified when the client disconnects, and registers a deadline with the
 scheduler of the loop (one timer for all deadlines, see `tornado.http1connection._deadline_scheduler`). It
 cancels the task of the handler, so that `asyncio.CancelledError` is raised where the handler waits.
@@ -40,13 +40,13 @@ _LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 
 class CancelReason(enum.Enum):
-    """The reason for which a handler was cancelled."""
+    """Why a handler was cancelled."""
 
     GONE = 1
     TIMEOUT = 2
 
 
-#: The exceptions that a handler may raise as a consequence. A write to a disconnected client fails before the
+#: The exceptions with which a cancelled handler may end. A write to a disconnected client fails before the
 #: task is cancelled, or instead of it.
 _CONSEQUENCES: dict[CancelReason, tuple[type[BaseException], ...]] = {
     CancelReason.GONE: (asyncio.CancelledError, StreamClosedError),
@@ -58,7 +58,7 @@ def settings_of(application: Application, handler_class: type[RequestHandler]) -
     """Return whether handlers of a class are cancelled on disconnect, and their time limit in seconds (0:
     none).
 
-    :raises ValueError: if a setting has an invalid value; the message contains the setting and the class.
+    :raises ValueError: if a setting has an invalid value; the message names the setting and the class.
     """
     cancels = handler_class.cancel_on_disconnect
     if cancels is None:
@@ -97,7 +97,7 @@ def wrap(handler: RequestHandler, rest: Any) -> Any:
 class Cancellation:
     """Cancels the tasks of one handler when its client disconnects or its time limit is exceeded.
 
-    :ivar cause: the reason for which it was cancelled, or None.
+    :ivar cause: why the tasks were cancelled, or None if they were not.
     """
 
     __slots__ = ("_cancelled", "_cancels", "_deadline", "_handler", "_inner", "_tasks", "_timeout", "cause")
@@ -127,7 +127,7 @@ class Cancellation:
         try:
             await rest
         except (asyncio.CancelledError, StreamClosedError) as error:
-            if not self.handles(error):  # it has another cause
+            if not self.handles(error):  # it was not caused by this cancellation
                 raise
         finally:
             self._tasks.remove(task)
@@ -137,7 +137,7 @@ class Cancellation:
                 self._stop_listening(connection)
 
     async def run_beside(self, part: Any) -> None:
-        """Run another coroutine of the handler: ``data_received`` of a streamed body."""
+        """Run the coroutine of ``data_received``, and cancel it together with the handler."""
         task = asyncio.current_task()
         assert task is not None
         self._tasks.append(task)
@@ -154,7 +154,7 @@ class Cancellation:
 
     @property
     def is_running(self) -> bool:
-        """Whether a coroutine of the handler is running that can be cancelled."""
+        """Whether the handler has a running coroutine that can be cancelled."""
         return bool(self._tasks)
 
     def call_first(self, callback: Callable[[], None]) -> None:
@@ -195,7 +195,7 @@ class Cancellation:
     def _expired(self) -> None:
         handler = self._handler
         connection: Any = handler.request.connection
-        # The limit applies to the response. A connection that was taken over (a WebSocket) has none.
+        # The limit applies to the response. A detached connection (a WebSocket) has no limit.
         if not handler._finished and not getattr(connection, "_detached", False):
             self._cancel(CancelReason.TIMEOUT)
 
@@ -216,7 +216,7 @@ class Cancellation:
             task.uncancel()
 
     def handles(self, error: BaseException) -> bool:
-        """Whether `error` was caused by this cancellation; if so, the request is finished."""
+        """Whether `error` was caused by this cancellation; if so, end the request."""
         if self.cause is None or not isinstance(error, _CONSEQUENCES[self.cause]):
             return False
         task = asyncio.current_task()

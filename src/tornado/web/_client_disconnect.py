@@ -59,7 +59,7 @@ def abandon(handler: RequestHandler) -> None:
     """End the request of a disconnected client: log it, with status 499 if none was sent, run the clean-up,
     and close the connection.
 
-    A handler that is registered with senders removes itself from them in a method ``_leave``.
+    A handler that is registered with senders of messages has a method ``_leave`` that unregisters it.
     """
     leave = getattr(handler, "_leave", None)
     if leave is not None:

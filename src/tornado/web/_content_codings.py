@@ -2,9 +2,9 @@
 
 Each coding has two interfaces. `Coding.whole` compresses a complete body in one call. A body in parts is
 compressed by a `Compressor`, whose ``flush`` emits all data so far in a form that the client can decode. A
-compressor exists as long as the response, so its memory matters: about 90 KiB for gzip, 130 KiB for br and
-230 KiB for zstd. The tables of zstd are smaller than the default of the level for this reason (the defaults
-take 800 KiB and save 5 % of the output).
+compressor lives as long as the response, so its memory matters: about 90 KiB for gzip, 130 KiB for br and
+230 KiB for zstd. For this reason zstd uses smaller tables than its levels define: those take 800 KiB, and
+make the output only 5 % smaller.
 
 The maximum level of each coding is the one at which a body of `MAX_AT_ONCE` bytes blocks the event loop for
 at most 20 ms on a current machine. For higher compression, compress the content once and store it.

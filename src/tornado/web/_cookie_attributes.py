@@ -1,6 +1,7 @@
 """The attributes of cookies, as types.
 
-Type checkers read them. At run time this module is imported only by programs that use one of the classes.
+They exist for type checkers. At run time this module is imported only by programs that use one of the
+classes.
 """
 
 from __future__ import annotations

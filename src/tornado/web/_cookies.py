@@ -1,4 +1,4 @@
-"""The cookies of a handler: those of the request, and those of the response."""
+"""The cookies of a request and of its response."""
 
 from __future__ import annotations
 
@@ -54,9 +54,7 @@ def get_cookie(handler: RequestHandler, name: str, default: str | None) -> str |
 
 
 class SetCookie:
-    """A cookie of the response, with the part of the interface of `http.cookies.Morsel` that is used to send
-    it.
-    """
+    """A cookie of the response, with the attributes of `http.cookies.Morsel` that are needed to send it."""
 
     __slots__ = ("key", "line", "value")
 
@@ -74,9 +72,9 @@ def set_cookie(
     """Add a cookie to the response, replacing one of the same name.
 
     :param attributes: the arguments of ``set_cookie`` by their names.
-    :param extra: other attributes, in the spelling of `http.cookies` and in any case.
-    :raises ValueError: if the value contains a control character or a space. If anything else cannot be sent,
-        it is an `InvalidCookie`, which is an ``http.cookies.CookieError`` too.
+    :param extra: other attributes, in the spelling of `http.cookies`, in upper or lower case.
+    :raises ValueError: if the value contains a control character or a space.
+    :raises InvalidCookie: (an ``http.cookies.CookieError`` too) if anything else cannot be sent.
     """
     name = native_str(name)
     value = native_str(value)
@@ -109,7 +107,7 @@ def set_cookie(
 
 
 def _log_dropped(name: str, problem: str) -> None:
-    """Log, once for each name, that browsers drop a cookie, which is still sent to other clients."""
+    """Log, once for each name, that browsers drop a cookie. It is sent anyway, for other clients."""
     if name in _LOGGED_NAMES or len(_LOGGED_NAMES) >= _MAX_LOGGED_NAMES:
         return
     _LOGGED_NAMES.add(name)
@@ -126,7 +124,7 @@ def _expires(expires: Any, days: float | None) -> str:
 
 
 def _seconds(key: str, value: Any) -> str:
-    """Return a Max-Age, whose number may be given as a float or as text."""
+    """Return the text of Max-Age for a number given as an int, a float or a str."""
     if isinstance(value, (str, bytes)):
         value = native_str(value)
         check_attribute(key, value)
@@ -138,7 +136,7 @@ def _seconds(key: str, value: Any) -> str:
 
 
 def _add_extra(given: dict[str, Any], extra: dict[str, Any], arguments: Container[str]) -> None:
-    """Add attributes by their names in `http.cookies`, in any case; an older spelling of `arguments`."""
+    """Add attributes that are given by their names in `http.cookies`, the older spelling of `arguments`."""
     for key, value in extra.items():
         spelling = key.lower().replace("-", "_")
         if spelling.replace("_", "-") not in ATTRIBUTES:

@@ -43,7 +43,7 @@ _LOOP_THREAD_ONLY = (
 _MEASURED = ("prepare", "data_received", "on_finish")
 _MEASURED_OF_WEBSOCKETS = ("open", "on_message", "on_ping", "on_pong", "on_close")
 _clock = monotonic
-_thread = threading.local()  # its attribute `steps`: the running ones
+_thread = threading.local()  # its attribute `steps` is the running `Steps` object
 _current: contextvars.ContextVar[Steps] = contextvars.ContextVar("tornado.web.steps")
 
 
@@ -62,7 +62,7 @@ def check(handler: RequestHandler) -> None:
 
 
 def _wrap(handler: RequestHandler, name: str, call: Callable[..., Any]) -> None:
-    """Replace a method of the handler by `call`, which is given the method and its arguments.
+    """Replace a method of the handler by `call`, which receives the method and its arguments.
 
     The replacement has the attributes of the method, and is a coroutine function if the method is one,
     because programs read attributes set by their decorators from ``getattr(self,
@@ -98,8 +98,8 @@ def _in_thread(
 
 
 class Steps:
-    """The steps of one method of a handler. A ``with`` block is a step, or a part of one. It is logged if it
-    takes too long, excluding the time of nested steps of other methods.
+    """The steps of one method of a handler. A ``with`` block is a step, or a part of one. A step that takes
+    too long, not counting nested steps of other methods, is logged.
 
     :param name: the name of the method.
     """

@@ -22,7 +22,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 
 _Class = TypeVar("_Class", bound=type[RequestHandler])
 Method = Callable[..., "Awaitable[None] | None"]
-#: Types of a user that an asynchronous `get_current_user` returns.
+#: The types that an asynchronous `get_current_user` may return in place of a user.
 _PENDING = (types.CoroutineType, Future)
 
 
@@ -31,7 +31,7 @@ def stream_request_body(cls: _Class) -> _Class:
 
     ``request.body`` and body arguments remain empty. ``prepare`` may be async and is complete before the
     first part of the body is delivered; the HTTP method runs after the last. To accept larger bodies, call
-    `.HTTP1Connection.set_max_body_size` of ``self.request.connection`` in ``prepare``.
+    `.HTTP1Connection.set_max_body_size` on ``self.request.connection`` in ``prepare``.
 
     :raises TypeError: if `cls` is not a `RequestHandler` class.
     """
@@ -151,10 +151,10 @@ def authenticated(
 
     :param scheme: the scheme of the challenge, such as ``"Bearer"``; by default that of the handler's class.
     :param realm: the name of the protected area; by default `RequestHandler.authentication_realm`.
-    :param scopes: the scopes that the user must have (`RequestHandler.granted_scopes`), as a list, or as text
-        separated by spaces. If one is missing, the response is 403 with ``insufficient_scope`` (RFC 6750
-        section 3.1).
-    :raises TypeError: if a positional argument is not a method.
+    :param scopes: the scopes that the user must have (`RequestHandler.granted_scopes`), as a list, or as a
+        str with spaces between them. If one is missing, the response is 403 with ``insufficient_scope`` (RFC
+        6750 section 3.1).
+    :raises TypeError: if the positional argument is not callable.
     """
     if method is not None and not callable(method):
         raise TypeError(f"@authenticated accepts keyword arguments, as in scheme='Bearer', got {method!r}")
@@ -165,7 +165,7 @@ def authenticated(
         def only_logged_in(self: RequestHandler, *args: Any, **kwargs: Any) -> Awaitable[None] | None:
             user = self.current_user
             if isinstance(user, _PENDING):
-                # The coroutine itself is true, whatever its result.
+                # The awaitable itself is always true, so it cannot be tested below.
                 return _await_user(self, user, only_logged_in, args, kwargs)
             if not user:
                 _reject(self, scheme or self.authentication_scheme, realm, required)

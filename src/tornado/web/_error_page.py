@@ -25,10 +25,10 @@ _MINIMAL_PAGE = (
 def write(handler: RequestHandler, status_code: int, reason: str, exc_info: Any) -> None:
     """Finish the response with the default page of a status code.
 
-    :param exc_info: the exception as a triple, or None.
+    :param exc_info: the exception, as a triple like that of `sys.exc_info`, or None.
     """
     message = _public_message(exc_info)
-    # Both forms of the body depend on Accept (RFC 9110 section 12.5.5).
+    # Accept selects the form of the body (RFC 9110 section 12.5.5).
     handler.add_header("Vary", "Accept")
     if prefers_json(handler, exc_info):
         _finish_json(handler, {"status": status_code, "message": reason if message is None else message})
@@ -78,7 +78,7 @@ def prefers_json(handler: RequestHandler, exc_info: Any) -> bool:
 
 
 def send_minimal(request: httputil.HTTPServerRequest) -> httputil.HTTPHeaders:
-    """Send a constant page after the handler's own error page could not be sent.
+    """Send a constant page if the handler's own error page could not be sent.
 
     :returns: the headers that were sent.
     """

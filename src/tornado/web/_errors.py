@@ -72,7 +72,9 @@ class HTTPError(Exception):
 
 
 def _new_error(cls: type[HTTPError], args: tuple[object, ...]) -> HTTPError:
-    """Return an error without its attributes, for copies, because subclasses have different constructors."""
+    """Create an error without calling its constructor, whose parameters differ between subclasses; used by
+    `copy` and `pickle`.
+    """
     error = cls.__new__(cls)
     error.args = args
     return error
@@ -107,7 +109,7 @@ class InvalidArgumentError(HTTPError):
     :param str value: the beginning of the text received; it is logged but not sent to the client.
     :param str wanted: the accepted values.
 
-    ``public_message`` contains the argument and the accepted values; the default error page shows it.
+    ``public_message`` names the argument and the accepted values; the default error page shows it.
     """
 
     def __init__(self, arg_name: str, value: str, wanted: str) -> None:

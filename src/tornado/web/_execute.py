@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _VERBS = {verb.upper(): verb for verb in ("get", "head", "post", "delete", "patch", "put", "options")}
 
-#: `RequestHandler.finish` as it was imported.
+#: `RequestHandler.finish`, set by its module; the fast path is not used if a subclass overrides it.
 FINISH: Any = None
 
 Rest = Coroutine[Any, Any, None]
@@ -43,7 +43,7 @@ class ClientDisconnected(StreamClosedError):
 
 
 class SyncOrAwaitable:
-    """A stand-in for the coroutine of an HTTP method that may be able to respond without one.
+    """A substitute for the coroutine of an HTTP method that may be able to respond without one.
 
     Nothing runs until it is awaited or `start` calls `at_once`. It has the methods of a coroutine, so that
     `asyncio.create_task` and similar functions accept it.
@@ -83,7 +83,7 @@ class SyncOrAwaitable:
         return self.once().throw(*error)
 
     def close(self) -> None:
-        """Close the coroutine where it waits."""
+        """Close the coroutine, which raises `GeneratorExit` where it waits."""
         self.once().close()
 
 

@@ -62,7 +62,7 @@ _Verb = Callable[..., Awaitable[None] | None]
 
 # RFC 9112 section 4: a reason phrase consists of tabs, spaces, visible characters and obs-text. Angle
 # brackets are excluded because error pages, including those of a program's own write_error, contain the
-# phrase and must not have it interpreted as HTML.
+# phrase, which must not be interpreted as HTML.
 _UNSAFE_REASON = re.compile(r"[^\t\x20-\x7e\x80-\xff]|[<>]")
 
 
@@ -91,9 +91,9 @@ class RequestHandler:
     #: applies to a body that is not a form, or whose arguments and files are not accessed.
     max_form_size: int | None = None
     #: The maximum time for receiving the request body, in seconds, after which the connection is closed.
-    #: None: the limit of the server (``body_timeout``, by default no limit). ``prepare`` may set it in the
-    #: same way. A value that is not a number is ignored, and logged once, here as in `max_body_size`, because
-    #: older programs may use these names for other purposes.
+    #: None: the limit of the server (``body_timeout``, by default no limit). ``prepare`` may set it as it may
+    #: set `max_body_size`. A value of either that is not a number is logged once and ignored, because older
+    #: programs may use these names for other purposes.
     body_timeout: float | None = None
 
     #: Whether a waiting handler is cancelled when its client disconnects: first `on_connection_close` is
@@ -103,12 +103,12 @@ class RequestHandler:
     #: request is first routed to the class.
     cancel_on_disconnect: bool | None = None
     #: The time after which a waiting handler is cancelled in the same way and 503 is sent, in seconds. It
-    #: covers waiting in ``prepare``, in the HTTP method and for a streamed body. The log contains the place
-    #: where the handler waited. The timeout may be detected up to 10 % late. 0: no limit. None: the value of
-    #: the application setting of the same name, by default no limit. If the body is streamed, the time starts
-    #: when the head has been received, so the timeout of an `UploadHandler` includes the upload: set a larger
-    #: value, or 0, in such classes. An `EventSourceHandler` has no limit unless its class sets one. Handlers
-    #: that wait without a coroutine (`asynchronous`) are not limited.
+    #: covers waiting in ``prepare``, in the HTTP method and for a streamed body. The log message names the
+    #: place where the handler waited. The timeout may be detected up to 10 % late. 0: no limit. None: the
+    #: value of the application setting of the same name, by default no limit. If the body is streamed, the
+    #: time starts when the head has been received, so the timeout of an `UploadHandler` includes the upload:
+    #: set a larger value, or 0, in such classes. An `EventSourceHandler` has no limit unless its class sets
+    #: one. Handlers that wait without a coroutine (`asynchronous`) are not limited.
     handler_timeout: float | None = None
 
     #: Whether `get` also handles HEAD in a class without `head`: the response has the same status and header
@@ -324,11 +324,11 @@ class RequestHandler:
         return self._status_code
 
     def set_header(self, name: str, value: HeaderValue) -> None:
-        """Set a field of the response header, replacing all earlier values.
+        """Set a header field of the response, replacing all earlier values.
 
-        :param value: text, bytes (UTF-8), a number, or a `datetime.datetime`, which is formatted as an HTTP
-            date (a naive one is treated as UTC).
-        :raises ValueError: if the name or value contains a control character.
+        :param value: a str, bytes (sent unchanged), an int, or a `datetime.datetime`, which is formatted as
+            an HTTP date (a naive one is treated as UTC).
+        :raises ValueError: if the name or value contains a control character, or a character outside Latin-1.
         """
         if self._headers_written:
             _late_response_changes.ignore(self, f"set_header({name!r})")
@@ -337,13 +337,13 @@ class RequestHandler:
     _original_set_header: ClassVar[Callable[..., None]] = set_header
 
     def add_header(self, name: str, value: HeaderValue) -> None:
-        """Add a value to a field of the response header that may have several; see `set_header`."""
+        """Add a value to a header field of the response that may have several; see `set_header`."""
         if self._headers_written:
             _late_response_changes.ignore(self, f"add_header({name!r})")
         self._headers.add(name, self._convert_header_value(value))
 
     def clear_header(self, name: str) -> None:
-        """Remove a field of the response header, if it is set."""
+        """Remove a header field of the response, if it is set."""
         headers = self._headers
         if name in headers:
             if self._headers_written:
@@ -497,7 +497,7 @@ class RequestHandler:
             too large; (415) if its Content-Type is not JSON. The log contains the error and its position.
         :raises RuntimeError: in a handler that streams its body.
         """
-        from tornado.web import _json_body  # late: most programs read no JSON
+        from tornado.web import _json_body  # imported late: not all programs read JSON
 
         return _json_body.read(self, default, max_depth, max_size)
 
@@ -548,7 +548,7 @@ class RequestHandler:
         """Write `chunk`, if given, and complete the response.
 
         :returns: the Future of the last `flush`.
-        :raises RuntimeError: if the response was finished before.
+        :raises RuntimeError: if the response is already finished.
         """
         if self._finished:
             raise RuntimeError("finish() called twice")
@@ -672,7 +672,7 @@ class RequestHandler:
         ``public_message`` of an exception (see `HTTPError`).
         """
         if self.settings.get("serve_traceback") and "exc_info" in kwargs:
-            from tornado.web import _debug  # late: used during development only
+            from tornado.web import _debug  # imported late: used during development only
 
             if _debug.write_error(self, status_code, kwargs["exc_info"]):
                 return
@@ -721,7 +721,7 @@ class RequestHandler:
             await rest
 
     def _head_failed(self, begun: bool) -> None:
-        """Prepare for an error page after the head could not be sent; without transforms.
+        """Prepare for sending an error page, without transforms, after the head could not be sent.
 
         :param begun: whether a part of the head was sent, so that no error page can follow.
         """
@@ -912,12 +912,12 @@ class RequestHandler:
         request_session = self._request_session
         if request_session is None:
             from tornado.web._sessions.request_session import (
-                RequestSession,  # late: many programs have no sessions
+                RequestSession,  # imported late: many programs have no sessions
             )
 
             request_session = self._request_session = RequestSession(self)
             if self._new_cookie is None:
-                self._new_cookie = {}  # the fast path of sending a response does not handle cookies
+                self._new_cookie = {}  # not None: the fast path cannot send the session cookie
         return request_session
 
     def _load_session(self) -> Coroutine[Any, Any, None] | None:
@@ -925,7 +925,7 @@ class RequestHandler:
         return self._get_request_session().loading() if self.session_autoload else None
 
     def _finish_after(self, saving: Coroutine[Any, Any, None]) -> Future[None]:
-        """Send the response, complete except for its session, after the session has been saved.
+        """Send the response, which is otherwise complete, after its session has been saved.
 
         Until then the handler behaves as if the response had been sent: late changes do not affect it.
         """
@@ -1104,8 +1104,8 @@ class RequestHandler:
         return _rendering.namespace(self)
 
     def create_template_loader(self, template_path: str) -> BaseLoader:
-        """Create the loader of the templates under `template_path`. It is called once for each path (see the
-        ``template_…`` settings).
+        """Create the loader for the templates under `template_path`. This method is called once for each path
+        (see the ``template_…`` settings).
         """
         return _rendering.make_loader(self.application.settings, template_path)
 
@@ -1134,7 +1134,7 @@ class RequestHandler:
     def require_setting(self, name: str, feature: str = "this feature") -> None:
         """Check that the application has a setting.
 
-        :raises Exception: if it is missing or empty; the message contains the setting and `feature`.
+        :raises Exception: if it is missing or empty; the message names the setting and `feature`.
         """
         if not self.application.settings.get(name):
             raise Exception(f"You must define the {name!r} setting in your application to use {feature}")

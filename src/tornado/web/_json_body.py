@@ -2,8 +2,8 @@
 
 The accepted language is I-JSON (RFC 7493), the interoperable subset of JSON (RFC 8259): UTF-8 without a byte
 order mark, unique names in each object, no lone surrogates, no NaN or Infinity, and no number outside the
-range of a float. Python's ``json`` accepts all of these. They would cause errors later, or be interpreted
-differently by a filtering proxy and the program.
+range of a float. Python's ``json`` also accepts bodies that violate these rules. They would cause errors
+later, or be interpreted differently by a filtering proxy and the program.
 
 The cost is linear in the size of the body, and close to that of ``json.loads``, which is implemented in C.
 `parse` calls no Python function for each name, and calls one for each number only if there are few. Instead
@@ -179,7 +179,7 @@ def _decode(body: bytes, text: str, max_depth: int) -> Any:
         if depth > max_depth:
             raise InvalidBodyError("the JSON is nested %d deep, max_depth is %d", depth, max_depth)
         if members != _count(body, sample, b":") and members != _outline(body).count(b":"):
-            return _UNIQUE_DECODER.decode(text)  # raises an error that contains the name
+            return _UNIQUE_DECODER.decode(text)  # raises an error with the repeated name
     return value
 
 
@@ -202,8 +202,8 @@ def _may_overflow(body: bytes) -> bool:
 def _measure(value: Any, containers: int) -> tuple[int, int]:
     """Return the total number of members of all objects in `value`, and the nesting depth.
 
-    :param containers: an upper bound of the number of objects and arrays. When as many have been found, the
-        search ends.
+    :param containers: an upper bound for the number of objects and arrays. The search ends when that many
+        have been found.
     """
     members = depth = 0
     level = [value]
@@ -252,7 +252,8 @@ def _check_depth(body: bytes, limit: int) -> None:
 
 def _check_surrogates(value: Any) -> None:
     """Raise an error if a string contains a lone surrogate, which could not be encoded again."""
-    # In the dump a surrogate begins with 0xED, as few characters do. Dumping is faster than encoding.
+    # In the dump, a surrogate begins with 0xED, and so do few other characters. Dumping is faster than
+    # encoding.
     if b"\xed" not in marshal.dumps(value, 2):
         return
     try:

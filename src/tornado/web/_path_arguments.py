@@ -1,9 +1,9 @@
 """Checks that the groups of a route's pattern match the parameters of the handler's methods.
 
-Each group is passed as an argument to ``get``, ``post`` and so on. With a pattern with one group and a method
-``def get(self)``, every request fails with a `TypeError`. `tornado.web._route_checks` detects this when
-routes are added. `explain` completes the message of the `TypeError` in the other cases: decorated methods,
-and classes with several routes where a method matches only some of them.
+Each group is passed as an argument to ``get``, ``post`` and so on. If the pattern has one group but the
+method is ``def get(self)``, every request fails with a `TypeError`. `tornado.web._route_checks` detects this
+when routes are added. `explain` completes the message of the `TypeError` in the other cases: decorated
+methods, and classes with several routes where a method matches only some of them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def fits(matcher: Any, method: Any) -> bool:
 
 
 def describe(matcher: Any, target: type, name: str) -> str:
-    """Return a message that the method called `name` of a handler class does not accept the groups of a
+    """Return a message saying that the method `name` of a handler class does not accept the groups of a
     pattern.
     """
     regex = matcher.regex
@@ -48,7 +48,7 @@ def describe(matcher: Any, target: type, name: str) -> str:
 
 
 def explain(handler: RequestHandler, error: TypeError) -> None:
-    """Add the route and the method to the message of an error that was raised when the method was called."""
+    """Add a note about the route and the method to an error that was raised when the method was called."""
     match = _CALL_ERROR.match(str(error))
     method = str(handler.request.method).lower()
     if match is None or match[1] not in (method, "open"):

@@ -46,7 +46,7 @@ def make_loader(settings: dict[str, Any], template_path: str) -> BaseLoader:
         return settings["template_loader"]  # type: ignore[no-any-return]
     options: dict[str, Any] = {}
     if "autoescape" in settings:
-        options["autoescape"] = settings["autoescape"]  # None turns escaping off
+        options["autoescape"] = settings["autoescape"]  # None disables escaping
     if "template_whitespace" in settings:
         options["whitespace"] = settings["template_whitespace"]
     return Loader(template_path, **options)
@@ -132,7 +132,7 @@ class _Assets:
 
 
 def _each(files: Any) -> list[str]:
-    """Return the files of a module, which may be given as one path or several, as a list."""
+    """Return the files of a module, given as one path or several, as a list."""
     return [escape.native_str(path) for path in ([files] if isinstance(files, (str, bytes)) else files)]
 
 

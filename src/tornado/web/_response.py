@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from tornado.web._handler import HeaderValue, RequestHandler
 
 try:
-    # For a body of a few bytes it takes half the time of hashlib's, with the same digest.
+    # For a body of a few bytes this takes half the time of hashlib.sha1; the digest is the same.
     from _sha1 import sha1  # type: ignore[import-not-found]
 except ImportError:
     from hashlib import sha1
-#: The size in bytes from which hashlib's is faster, for large bodies by a factor of seven.
+#: The size in bytes from which hashlib.sha1 is faster, for very large bodies by a factor of seven.
 _LARGE_BODY = 4096
 
 SERVER = f"TornadoServer/{_version}"
@@ -106,7 +106,7 @@ def make_headers(handler: RequestHandler) -> httputil.HTTPHeaders:
 
 
 def header_text(value: HeaderValue) -> str:
-    """Return a header value as text.
+    """Convert a header value to str.
 
     :raises TypeError: if `.RequestHandler.set_header` does not accept its type.
     :raises ValueError: if it contains a control character, or a character outside Latin-1.
@@ -175,8 +175,8 @@ class _LengthLines(dict[int, str]):
 
 
 class _SmallLengthLines(_LengthLines):
-    """A `_LengthLines` for bodies smaller than `_LARGE_BODY`. The look-up itself detects larger ones, which
-    saves small bodies a comparison of a hundred instructions.
+    """A `_LengthLines` for bodies smaller than `_LARGE_BODY`. The look-up itself detects larger ones, so
+    small bodies need no comparison, which would take about a hundred instructions.
     """
 
     def __missing__(self, length: int) -> str:
@@ -203,12 +203,12 @@ def overridable_steps(cls: type[RequestHandler]) -> tuple[Any, ...]:
     )
 
 
-#: `overridable_steps` of `RequestHandler` as it was imported.
+#: The `overridable_steps` of `RequestHandler`, set by its module.
 DEFAULT_STEPS: tuple[Any, ...] = ()
 
 
 def finish(handler: RequestHandler) -> Future[None]:
-    """Complete the response of a handler, whose body has been written."""
+    """Complete the response of a handler after its body has been written."""
     if finish_fast(handler):
         connection: Any = handler.request.connection
         return connection._responded()  # type: ignore[no-any-return]
@@ -282,7 +282,7 @@ def finish_fast(handler: RequestHandler, now: float | None = None) -> bool:
     try:
         connection._respond(code, handler._reason, block, fields, body)
     except httputil.HTTPOutputError:
-        handler._head_failed(begun=connection.head_sent)  # the status line cannot be sent
+        handler._head_failed(begun=connection.head_sent)  # the status line is invalid
         raise
     application.log_request(handler)
     handler._finished = True
@@ -348,7 +348,7 @@ def truncate(handler: RequestHandler) -> None:
         _ = handler.finish()
     finally:
         if is_http1 and not connection._write_done:
-            connection.close()  # flush() or finish() has failed, so the response is not ended otherwise
+            connection.close()  # flush() or finish() has failed and has not ended the response
 
 
 def complete_head(handler: RequestHandler) -> None:

@@ -22,7 +22,8 @@ from tornado.web._builtin_handlers import FallbackHandler
 from tornado.web._handler import RequestHandler
 from tornado.web._static import StaticFileHandler
 
-# Words separated by slashes; a pattern with special characters of regular expressions may match more.
+# Words separated by slashes. Patterns with special characters of regular expressions are not checked, because
+# they may match other paths.
 _WORDS = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]*)*\$?")
 
 
@@ -130,7 +131,7 @@ def _warn_of_mismatches(rules: Sequence[Rule], added: Iterable[Rule]) -> None:
 
 
 def _is_checked(rule: Rule) -> bool:
-    """Whether the arguments of the methods are the groups of the pattern."""
+    """Whether the methods are known to be called with the groups of the pattern as their arguments."""
     target = rule.target
     if type(rule.matcher) is not PathMatches or not (
         isinstance(target, type) and issubclass(target, RequestHandler)

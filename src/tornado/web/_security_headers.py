@@ -10,8 +10,8 @@
 
 The fields are part of every response of a `RequestHandler`: pages, files, redirects, error pages. They are
 set before the handler runs, so that ``set_header`` and ``clear_header`` override them. Responses that are not
-from a handler do not have them: those of a `FallbackHandler`'s application, and the few requests that the
-server rejects because they cannot be parsed.
+from a handler do not have them: those of a `FallbackHandler`'s application, and those to the few requests
+that the server rejects because they cannot be parsed.
 
 Nonces
     If the policy contains ``{nonce}``, templates write ``<script nonce="{{ csp_nonce }}">`` and handlers use
@@ -62,8 +62,8 @@ _FORBIDDEN_EXTRA = frozenset(
 
 
 class SecurityHeaders:
-    """Header fields of every response; the value of the setting ``security_headers`` if True is not
-    sufficient.
+    """Security header fields of every response; a value of the setting ``security_headers`` for programs that
+    need other fields than with True.
 
     An argument of None omits the field.
 
@@ -163,7 +163,7 @@ class SecurityHeaders:
 
 
 def _extra(fields: Mapping[str, str]) -> dict[str, str]:
-    """Return further fields by their names in the usual spelling."""
+    """Return the fields of `extra`, with their names in the canonical spelling."""
     if not isinstance(fields, Mapping):
         raise ValueError(f"security_headers: extra must be a dict of header fields by name, got {fields!r}")
     normal: dict[str, str] = {}
@@ -178,7 +178,7 @@ def _extra(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def _nonempty(policy: str | None) -> str | None:
-    """Return a policy, or None if it is empty, as in forms and settings files."""
+    """Return a policy, or None if it is empty, as it may be in forms and settings files."""
     return None if policy is None or (isinstance(policy, str) and not policy.strip()) else policy
 
 
@@ -215,7 +215,7 @@ def _with_frames(policy: str | None, ancestors: str | Sequence[str] | None) -> t
 
 
 def _sources(ancestors: Any) -> str:
-    """Return sources as one text, with the keywords quoted."""
+    """Return the sources as one str, with the keywords quoted."""
     listed = list(ancestors) if isinstance(ancestors, (list, tuple)) else [ancestors]
     if not listed or not all(isinstance(each, str) for each in listed):
         raise ValueError(
@@ -291,14 +291,14 @@ def nonce(handler: RequestHandler) -> str:
         made = base64.urlsafe_b64encode(os.urandom(16)).rstrip(b"=").decode()
         handler.__dict__["_csp_nonce"] = made
     if security is not None and in_policy and not handler._headers_written:
-        # Also if it exists already: an error page has new headers.
+        # Even if the nonce already exists, because an error page has new headers.
         security.add_nonce(handler._headers, made)
     return made
 
 
 class Nonce:
-    """The name ``csp_nonce`` in templates. The nonce is generated when it is rendered, so other pages have
-    none.
+    """The name ``csp_nonce`` in templates. The nonce is generated when it is rendered, so pages that do not
+    use it have none.
     """
 
     __slots__ = ("_handler",)

@@ -1,6 +1,6 @@
 """Checks of the settings when an application is created.
 
-A value that can never work raises an error that contains the name of the setting. A program may store its own
+A value that can never work raises an error that names the setting. A program may store its own
 settings under any name, so an unknown name is reported only if it is probably a misspelling of a known one.
 """
 
@@ -21,7 +21,7 @@ from tornado.web._uimodules import UIModule
 if TYPE_CHECKING:
     from tornado.web._application import Application
 
-#: The length of a cookie secret in bytes below which it can be guessed: 16 random bytes are 128 bits.
+#: The minimum length of a cookie secret in bytes; a shorter one can be guessed. 16 random bytes are 128 bits.
 _MIN_SECRET = 16
 
 
@@ -31,7 +31,7 @@ def check(settings: dict[str, Any], transforms: Any, own_delegates: bool) -> Non
     :param transforms: the argument of that name, or None.
     :param own_delegates: whether the application overrides the creation of delegates, so that handlers may be
         of any type.
-    :raises TypeError: if a value has the wrong type; the message contains the setting and the accepted type.
+    :raises TypeError: if a value has the wrong type; the message names the setting and the accepted type.
     :raises ValueError: likewise, for ``template_whitespace``.
     """
     default = settings.get("default_handler_class")
@@ -80,7 +80,7 @@ def _is_handler(value: Any) -> bool:
 
 
 def _type_name(value: Any) -> str:
-    """Return a description of a value that should not be logged."""
+    """Return a description of a value without the value itself, which may be secret."""
     return f"a value of type {type(value).__name__}"
 
 
@@ -106,7 +106,7 @@ def _warn_of_empty_secrets(secret: Any) -> None:
 def warn_of_short_secrets(secret: Any) -> None:
     """Log a warning for a short ``cookie_secret``, without showing it. None means no secret.
 
-    Called when a server starts to listen, because tests of programs often have short secrets.
+    This is called when a server starts to listen, because tests of programs often use short secrets.
     """
     for name, key in _named_secrets(secret):
         if 0 < len(key) < _MIN_SECRET:
@@ -166,8 +166,8 @@ def ui_methods_of(value: Any) -> dict[str, Any]:
 
 
 def _namespaces(setting: str, value: Any) -> list[tuple[Mapping[str, Any], bool]]:
-    """Return the mappings in a setting, each with whether it is a plain dictionary, not the namespace of a
-    module.
+    """Return the mappings in a setting. The flag of each is True for a plain dictionary, and False for the
+    namespace of a module.
     """
     if inspect.ismodule(value):
         return [({name: getattr(value, name) for name in dir(value)}, False)]

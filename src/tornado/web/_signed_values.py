@@ -5,7 +5,7 @@ Two formats are accepted, so that the cookies of an existing deployment remain v
 Version 1: ``base64(value)|timestamp|HMAC-SHA1(secret, name + base64 + timestamp)`` in hexadecimal. The signed
 text has no separators between name, value and timestamp. Moved characters are detected in most cases: digits
 moved from the value to the timestamp result in a timestamp far in the future or with leading zeros, and
-letters moved from a longer name to the value result in invalid base64, unless their number is four or eight.
+letters moved from a longer name to the value result in invalid base64, unless four or eight are moved.
 ``min_version=2`` rejects the whole format.
 
 Version 2: ``2|1:0|10:1700000000|4:name|8:dmFsdWU=|signature``: each field with its length, and an HMAC-SHA256
@@ -127,7 +127,7 @@ def _version_of(value: bytes) -> int:
     if match is None:
         return 1
     version = int(match.group(1))
-    # A long number here is the base64 of a value of version 1 that consists of digits.
+    # A longer number is not a version but the base64 of a value of version 1, consisting of digits by chance.
     return 1 if version > 999 else version
 
 
@@ -140,7 +140,7 @@ def _decode_v1(secret: str | bytes, name: str, value: bytes, max_age_days: float
         gen_log.warning("Invalid cookie signature %r", value[:_MAX_LOGGED])
         return None
     if not _is_number(timestamp):
-        return None  # the signature is valid, so it was issued like this
+        return None  # the signature is valid, so it is not an attack
     issued = int(timestamp)
     if issued < now - max_age_days * _DAY:
         gen_log.warning("Expired cookie %r", value[:_MAX_LOGGED])
@@ -153,7 +153,7 @@ def _decode_v1(secret: str | bytes, name: str, value: bytes, max_age_days: float
         return None
     decoded = _decode_base64(encoded)
     if decoded is None or base64.b64encode(decoded) != encoded:
-        # This base64 is not canonical: letters have been moved from another name to the value.
+        # The base64 is not canonical, because letters have been moved from another name to the value.
         gen_log.warning("Tampered cookie %r", value[:_MAX_LOGGED])
         return None
     return decoded
@@ -238,7 +238,7 @@ def create_for(handler: RequestHandler, name: str, value: str | bytes, version: 
 def read_for(
     handler: RequestHandler, name: str, value: str | None, max_age_days: float, min_version: int | None
 ) -> bytes | None:
-    """Return the value of a signed cookie, or of `value` if it is given."""
+    """Return the value of a signed cookie, or of the signed text `value` if it is not None."""
     secret = _secret(handler)
     if value is None:
         value = handler.get_cookie(name)
@@ -246,7 +246,7 @@ def read_for(
 
 
 def key_version_for(handler: RequestHandler, name: str, value: str | None) -> int | None:
-    """Return the version of the key that signed a cookie."""
+    """Return the version of the key that signed a cookie, or `value` if it is not None."""
     _secret(handler)
     if value is None:
         value = handler.get_cookie(name)

@@ -36,7 +36,7 @@ def as_text(data: Any) -> str | bytes:
 
 
 class Frame:
-    """Bytes of an event stream, with their framing as a chunk of a chunked body, which is cached."""
+    """Bytes of an event stream. Their encoding as a chunk of a chunked body is cached."""
 
     __slots__ = ("_chunk", "data", "id")
 
@@ -83,7 +83,7 @@ class EventChannel:
     :raises ValueError: if `history` is negative, or `slow` is neither ``"wait"`` nor ``"drop"``.
     """
 
-    __module__ = "tornado.web"  # its public address
+    __module__ = "tornado.web"  # its public module
 
     def __init__(self, history: int = 100, slow: str = "wait") -> None:
         if history < 0:
@@ -113,7 +113,7 @@ class EventChannel:
         return len(self._subscribers)
 
     def __bool__(self) -> bool:
-        """Return True, also for a channel without subscribers."""
+        """Return True, even for a channel without subscribers."""
         return True
 
     # -- for the program --
@@ -123,7 +123,7 @@ class EventChannel:
 
         :param data: text, or text encoded in UTF-8; anything else is sent as JSON.
         :param event: the type of the event; without it, browsers use ``message``.
-        :param id: an id to use instead of a generated one, such as the key of a database; an int is converted
+        :param id: an id to use instead of a generated one, such as a database key; an int is converted
             to text. Each id should occur only once in the history.
         :returns: the id of the event.
         :raises ValueError: if `event` or `id` contains a line end, or if `id` contains NUL or is empty.
@@ -198,7 +198,7 @@ class EventChannel:
         self._waiting.discard(handler)
 
     def _send_missed(self, handler: EventSourceHandler, now: float) -> None:
-        """Send a subscriber all events it has not been sent yet, unless it is slow."""
+        """Send a subscriber all events that have not been sent to it yet, unless it is slow."""
         number = self._subscribers.get(handler)
         if number is None or number == self._newest or handler in self._waiting or not handler._streaming:
             return
@@ -213,7 +213,7 @@ class EventChannel:
         handler._send_frame(frame, now)
 
     def _catch_up(self, handler: EventSourceHandler, now: float) -> None:
-        """Do the same even if the subscriber was waiting for its output to be sent."""
+        """Do the same as `_send_missed`, even if the subscriber is waiting until its output has been sent."""
         self._waiting.discard(handler)
         self._send_missed(handler, now)
 
@@ -250,7 +250,7 @@ class EventChannel:
             count = 0
             for handler in islice(current_pass, limit):
                 count += 1
-                if handler._finished:  # without a call of its finish() method
+                if handler._finished:  # it has ended without a call of its finish() method
                     self._detach(handler)
                     continue
                 try:
@@ -268,7 +268,7 @@ class EventChannel:
 
 
 def log_disconnected(handler: EventSourceHandler, reason: str) -> None:
-    """Log the reason for which a client is disconnected."""
+    """Log why a client is disconnected."""
     gen_log.info("Event stream of %s closed: %s", handler._request_summary(), reason)
 
 

@@ -60,8 +60,8 @@ class EventSourceHandler(RequestHandler):
     `on_connection_close` is called if the client has disconnected.
 
     When a stream ends, a browser reconnects after a few seconds (`retry`) and sends the id of the last event
-    it received (`last_event_id`). To stop it, respond with 204: ``raise web.HTTPError(204)`` in `prepare` or
-    `open`.
+    it received (`last_event_id`). To prevent that, respond with 204: ``raise web.HTTPError(204)`` in
+    `prepare` or `open`.
 
     For clients that send a body (``fetch()`` with POST): ``post = web.EventSourceHandler.get``.
 
@@ -70,7 +70,7 @@ class EventSourceHandler(RequestHandler):
     apply to streams.
     """
 
-    __module__ = "tornado.web"  # its public address
+    __module__ = "tornado.web"  # its public module
 
     #: The time without output, in seconds, after which a comment is sent; 0 disables it. Comments prevent
     #: proxies from closing the connection, commonly after 30 or 60 seconds, and reveal lost connections.
@@ -165,14 +165,14 @@ class EventSourceHandler(RequestHandler):
     def subscribe(self, channel: EventChannel, backlog: int = 0) -> None:
         """Send every event of a channel on this stream until it ends.
 
-        A client that reconnects is first sent the events it has missed. It remembers the id of the last event
-        from any channel. So if a stream subscribes to several channels, the id is unknown to all but one of
-        them.
+        A client that reconnects is first sent the events it has missed. It remembers a single id, that of the
+        last event from any channel. So if a stream subscribes to several channels, the id is unknown to all
+        but one of them.
 
         If the client has already disconnected, nothing happens.
 
         :param backlog: the number of previous events of the channel to send to a new client.
-        :raises RuntimeError: if the stream was finished.
+        :raises RuntimeError: if the stream is already finished.
         :raises TypeError: if `channel` is not an `EventChannel`.
         """
         if not isinstance(channel, EventChannel):
@@ -188,7 +188,7 @@ class EventSourceHandler(RequestHandler):
 
     # -- beginning and ending --
 
-    # With `Any`, subclasses may declare parameters for the groups of their routes.
+    # The parameters are `Any` so that subclasses may declare others for the groups of their routes.
     def get(self, *args: Any, **kwargs: Any) -> Awaitable[None] | None:
         """Open the stream; see `open` and `stream`."""
         _check_stream(type(self))
@@ -263,7 +263,7 @@ class EventSourceHandler(RequestHandler):
             connection.set_close_callback(self._on_disconnect)
 
     def _on_disconnect(self) -> None:
-        """Handle a disconnect of the client."""
+        """Clean up after the client has disconnected."""
         self._leave()
         try:
             self.on_connection_close()
@@ -423,7 +423,7 @@ def _stream_closed_future() -> Future[None]:
     """Return the Future for a write to a stream that has ended."""
     future: Future[None] = Future()
     future.set_exception(StreamClosedError())
-    future.exception()  # no warning if it is not awaited, because a disconnect is not an error
+    future.exception()  # prevents a warning if it is never awaited: a disconnect is not an error
     return future
 
 

@@ -115,9 +115,9 @@ class StaticFileHandler(RequestHandler):
     MAX_VERSION_CONTENT_SIZE = 64 * 1024 * 1024
 
     #: Whether to send precompressed files: True for ``br``, ``zstd`` and ``gzip``, or a list of codings in
-    #: order of preference. None means that the setting ``static_precompressed`` of the application, which has
-    #: the same values, applies. They are not used if a subclass overrides how files are found or read. A
-    #: precompressed file that is older than the original is not sent.
+    #: order of preference. None: the setting ``static_precompressed`` of the application, which accepts the
+    #: same values. Precompressed files are not sent if a subclass overrides how files are found or read. A
+    #: precompressed file that is older than the original is not sent either.
     precompressed: ClassVar[bool | Sequence[str] | None] = None
 
     _static_hashes: ClassVar[collections.OrderedDict[str, tuple[tuple[int, ...] | None, str | None]]] = (
@@ -165,7 +165,7 @@ class StaticFileHandler(RequestHandler):
         return _Answer(self, path, include_body)
 
     async def _serve(self, path: str, include_body: bool) -> None:
-        """Serve a file by the slow path, which calls every method that a subclass may override."""
+        """Serve a file on the slow path, which calls every method that a subclass may override."""
         self.path: str = self.parse_url_path(path)
         coded = None
         known = _static_fast_path.reopen(self, path)
@@ -504,7 +504,7 @@ class StaticFileHandler(RequestHandler):
 
     @classmethod
     def get_content_version(cls, abspath: str) -> str:
-        """Return a text that changes with the content of the file."""
+        """Return a version of the file: a str that changes with its content."""
         content: Any = cls.get_content(abspath)
         hasher = hashlib.sha512()
         for chunk in [content] if isinstance(content, bytes) else content:
@@ -555,7 +555,7 @@ class StaticFileHandler(RequestHandler):
         return mime_type or "application/octet-stream"
 
     def set_extra_headers(self, path: str) -> None:
-        """Override this to set additional header fields."""
+        """Override to set additional header fields."""
 
     def get_cache_time(self, path: str, modified: datetime.datetime | None, mime_type: str) -> int:
         """Return the time in seconds for which the response may be cached; long for a URL with a version."""
@@ -593,7 +593,7 @@ class StaticFileHandler(RequestHandler):
         found = try_stat(abspath)  # None also if a subclass reads the content from elsewhere
         state: tuple[int, ...] | None = None if found is None else identity(found)
         if state is not None and found is not None and cls._too_large(found):
-            state += (cls.MAX_VERSION_CONTENT_SIZE,)  # a class with another limit may have a version of it
+            state += (cls.MAX_VERSION_CONTENT_SIZE,)  # a class with a greater limit may cache a version of it
         known = _static_versions.cached_version(cls, abspath, state)
         if known is not None:
             return known[0]

@@ -69,7 +69,7 @@ _MAX_CLASSES = 1000
 _OWN: dict[str, Any] = {}
 _guess_type = mimetypes.guess_type
 
-#: By root, path and ``MAX_VERSION_CONTENT_SIZE`` of the class, which determines the entity tag.
+#: By root, path and ``MAX_VERSION_CONTENT_SIZE`` of the class, on which the entity tag depends.
 _entries: dict[tuple[str, str, int], _Entry] = {}
 _expires = (0, 0, b"")
 
@@ -184,7 +184,7 @@ def reset() -> None:
 
 
 def is_own(cls: type) -> bool:
-    """Whether a class has all steps unchanged."""
+    """Whether a class overrides none of the steps."""
     steps = _steps_of(cls)
     known = _known_classes.get(cls)
     if known is not None and known[0] == steps:
@@ -221,7 +221,7 @@ def store(handler: StaticFileHandler, path: str, file: OpenFile, version: str | 
 
 
 def _find(handler: StaticFileHandler, path: str) -> _Entry | None:
-    """Return the entry for `path` if it exists and the class of the handler has all steps unchanged."""
+    """Return the entry for `path` if it exists and the class of the handler overrides none of the steps."""
     root: Any = handler.root
     key = (root, path, handler.MAX_VERSION_CONTENT_SIZE)
     entry = _entries.get(key) if type(root) is str else None
@@ -234,7 +234,7 @@ def _find(handler: StaticFileHandler, path: str) -> _Entry | None:
 
 
 def reopen(handler: StaticFileHandler, path: str) -> tuple[OpenFile, str, str] | None:
-    """Open the file of an entry for the slow path, which then omits the checks of the path.
+    """Open the file of an entry for the slow path, which can then skip the checks of the path.
 
     :returns: the open file, its version and its absolute path; None if the entry is missing or outdated.
     """

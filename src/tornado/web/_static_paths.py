@@ -26,7 +26,7 @@ for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
 
 
 class OpenFile:
-    """A regular file that was opened in order to serve it.
+    """A regular file that was opened to be served.
 
     :ivar path: the path that was opened.
     :ivar stat: the result of `os.fstat` at that time.
@@ -142,7 +142,7 @@ def try_stat(path: str) -> os.stat_result | None:
 
 
 def is_below(root: str, path: str) -> bool:
-    """Whether `path` is `root` or below it, by comparing the texts only."""
+    """Whether `path` is `root` or below it. Only the strings are compared."""
     return path == root or path.startswith(root if root.endswith(os.path.sep) else root + os.path.sep)
 
 

@@ -1,9 +1,9 @@
 """Precompressed files, such as ``app.js.br`` for ``app.js``.
 
 A precompressed file is another representation of the same resource (RFC 9110 section 3.2). Its entity tag and
-ranges differ from those of the original, its media type is the same, and the responses of both have the field
-Vary. It is served only if it is a regular file below the root and not older than the original. Otherwise a
-file that was not compressed again after a change of the original would be served unnoticed.
+ranges differ from those of the original, its media type is the same, and responses with either have the field
+Vary. It is served only if it is a regular file below the root and not older than the original. Otherwise an
+outdated file would be served unnoticed after a change of the original.
 """
 
 from __future__ import annotations

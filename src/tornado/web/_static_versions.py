@@ -22,11 +22,11 @@ from tornado.web._worker_threads import Workers
 if TYPE_CHECKING:
     from tornado.web._static import StaticFileHandler
 
-#: The maximum size, in bytes, of a file that is hashed without a thread. It takes half a millisecond.
+#: The maximum size, in bytes, of a file that is hashed without a thread, which takes half a millisecond.
 _MAX_SYNC_SIZE = 256 * 1024
 _READ_SIZE = 256 * 1024
-#: The time in nanoseconds during which a further change may leave the modification time as it is: a few ticks
-#: of the kernel's clock, or more for file systems that record whole seconds (FAT: two seconds).
+#: The time in nanoseconds after a change during which another may leave the modification time unchanged: a
+#: few ticks of the kernel's clock, or more for file systems that record whole seconds (FAT: two seconds).
 _TICK = 50_000_000
 _COARSE_TICK = 2_000_000_000
 
@@ -40,7 +40,7 @@ def version_of_large_file(found: os.stat_result) -> str:
 
 
 def weak_etag(file: OpenFile) -> str:
-    """Return the weak entity tag of an open file that is being modified, so that ranges are not combined."""
+    """Return a tag for an open file that is being modified; weak, so that clients do not combine its ranges."""
     return f'W/"{version_of_large_file(file.stat)}"'
 
 
@@ -166,7 +166,7 @@ async def _hash_in_thread(fd: int, state: Identity) -> str | None:
         def done(future: asyncio.Future[str | None]) -> None:
             _pending_hashes.pop(key, None)
             if not future.cancelled():
-                future.exception()  # no warning if all waiters were cancelled
+                future.exception()  # prevents a warning if all waiters were cancelled
 
         future.add_done_callback(done)
     return await asyncio.shield(future)

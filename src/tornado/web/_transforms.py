@@ -1,4 +1,4 @@
-"""Output transforms: changes of the head and the body of responses, such as compression."""
+"""Output transforms, which change the head and the body of responses, such as compression."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class OutputTransform:
 
 
 class _Compression(OutputTransform):
-    """Compression with the content coding selected by Accept-Encoding: the base class.
+    """The base class of compressions, with the content coding that Accept-Encoding selects.
 
     The compressed body is a different representation (RFC 9110 section 8.8.3). Its strong Etag becomes weak,
     and ``Vary: Accept-Encoding`` is added to compressed and uncompressed responses.
@@ -167,7 +167,7 @@ class GZipContentEncoding(_Compression):
         application/xhtml+xml application/xml image/svg+xml
         """.split()
     )
-    #: The compression level. Higher levels take much more time and make the output little smaller.
+    #: The compression level. Higher levels take much more time and make the output only slightly smaller.
     GZIP_LEVEL = 6
     #: The minimum size, in bytes, of a complete body to be compressed.
     MIN_LENGTH = 1024
@@ -213,7 +213,7 @@ class ContentEncoding(_Compression):
         return length < self._codings.min_length or super()._is_idle(content_type, length)
 
     def _may_change(self, headers: httputil.HTTPHeaders) -> bool:
-        # RFC 9111 section 5.2.2.6 defines no-transform for intermediaries; programs use it for any
+        # RFC 9111 section 5.2.2.6 defines no-transform for intermediaries; programs use it to disable any
         # compression.
         directives = headers.get("Cache-Control")
         return directives is None or "no-transform" not in directives.lower()
@@ -244,7 +244,7 @@ def are_unmodified(transforms: list[Any]) -> bool:
 
 
 def are_idle(transforms: list[Any], content_type: str, length: int) -> bool:
-    """Whether transforms would only add Vary to a response.
+    """Whether transforms would change a response only by adding Vary.
 
     :param content_type: the media type in lower case, without parameters.
     :param length: the size of the body in bytes.

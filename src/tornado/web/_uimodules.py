@@ -21,7 +21,8 @@ class UIModule:
     Subclasses define `render`, and the other methods for assets that the page contains once, even if the
     module is rendered several times.
 
-    :param handler: the handler of the page; its request, user, locale and modules are attributes here too.
+    :param handler: the handler of the page. Its request, user, locale and ``ui`` are also attributes of the
+        module.
     """
 
     def __init__(self, handler: RequestHandler) -> None:
@@ -64,7 +65,7 @@ class UIModule:
         return None
 
     def render_string(self, path: str, **kwargs: Any) -> bytes:
-        """Render the template `path` with the names of the handler and `kwargs`."""
+        """Render the template `path` with the template names of the handler and `kwargs`."""
         return self.handler.render_string(path, **kwargs)
 
 
@@ -151,7 +152,7 @@ class UnknownModuleError(AttributeError, KeyError):
     """
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        import difflib  # late: needed for this error only
+        import difflib  # imported late: needed for this error only
 
         names = sorted(known)
         close = difflib.get_close_matches(name, names, n=1)
@@ -209,7 +210,8 @@ class UI:
         ui = ObjectDict(
             (name, types.MethodType(method, handler)) for name, method in application.ui_methods.items()
         )
-        # Under two names: `{% module %}` compiles to `modules.Name`, and a UI method may be called "modules".
+        # There are two names because `{% module %}` uses `_tt_modules`, and a UI method may be called
+        # "modules".
         ui["_tt_modules"] = _UIModuleNamespace(handler, application.ui_modules)
         ui["modules"] = ui["_tt_modules"]
         handler.ui = ui

@@ -1,7 +1,7 @@
 """The receiver of an `UploadHandler`'s request body: a form part by part, any other body as a whole.
 
 Each chunk of the body is processed by a generator, which yields awaitables: the result of a hook of the
-program, or a Future for the writing to disk. If it yields none, the chunk is processed completely in the read
+program, or a Future for a write to disk. If it yields none, the chunk is processed completely in the read
 callback. Otherwise, reading is paused until the whole chunk has been processed.
 
 An error, whether caused by the client or raised by a hook, is raised in the handler's task, which is waiting
@@ -46,7 +46,7 @@ class UploadReceiver:
         request: Any = handler.request
         length = request.headers.get("Content-Length")
         content_length = int(length) if length is not None and length.isdigit() else None
-        # Bytes are counted after decompression, and the total of these is unknown.
+        # Bytes are counted after decompression, and the total size after decompression is unknown.
         self.total = None if "X-Consumed-Content-Encoding" in request.headers else content_length
         take_over = getattr(request.connection, "_take_over_limit", None)
         # The limit is checked here instead of in the connection, so that the handler sends its error page.
@@ -218,7 +218,7 @@ class UploadReceiver:
         await remove_all(self.files)
 
     def release_now(self) -> None:
-        """Do the same synchronously."""
+        """Do the same as `release`, synchronously."""
         self.stopped = True
         for upload in self.files:
             upload._remove_now()

@@ -43,7 +43,7 @@ class UploadedFile:
     :ivar path: the path of the content on disk, or None if it is only in memory.
     """
 
-    __module__ = "tornado.web"  # its public address
+    __module__ = "tornado.web"  # its public module
 
     def __init__(self, part: Part, directory: str | None = None, spool_size: int = 64 * 1024) -> None:
         self.name: str = part.name
@@ -251,7 +251,7 @@ class UploadedFile:
         await remove_all([self])
 
     def _remove_now(self) -> None:
-        """Do the same synchronously, if the end of the request cannot be awaited."""
+        """Do the same as `_remove`, synchronously, if the end of the request cannot be awaited."""
         temporary = self._close()
         if temporary is not None and self._job is None:
             temporary.remove()  # otherwise the finalizer of this object removes it after the job
@@ -360,7 +360,7 @@ class _TemporaryFile:
         self._raw.close()
 
     def leave_to_program(self) -> None:
-        """Leave the file to the program: `remove` does nothing from now on."""
+        """Transfer the ownership of the file to the program: `remove` does nothing from now on."""
         self._is_owned = False
 
     def remove(self) -> None:

@@ -55,7 +55,7 @@ class UploadHandler(RequestHandler):
     `progress_interval`; see docs/reference/settings.md.
     """
 
-    __module__ = "tornado.web"  # its public address
+    __module__ = "tornado.web"  # its public module
 
     _stream_request_body = True
 
@@ -73,7 +73,8 @@ class UploadHandler(RequestHandler):
     #: The maximum size, in bytes, of a file that is kept in memory.
     spool_size: int = 64 * 1024
     #: The directory for files. None means the application's setting ``upload_directory`` or else the system's
-    #: directory for temporary files, which may be in memory. Moving a file within a file system is cheap.
+    #: directory for temporary files, which may be in memory. Moving a file is cheap only within a file
+    #: system.
     upload_directory: str | None = None
     #: The minimum time between two calls of `upload_progress`, in seconds.
     progress_interval: float = 0.1
@@ -176,7 +177,7 @@ class UploadHandler(RequestHandler):
         """Complete the response; see `RequestHandler.finish`."""
         written = super().finish(chunk)
         if self._executed and self._receiver is not None:
-            self._receiver.release_now()  # _execute() returned before and did not release the files
+            self._receiver.release_now()  # _execute() has already returned without releasing the files
         return written
 
 
@@ -188,7 +189,7 @@ _MAX_DIRECTORIES = 1000
 def _check_directory(handler: UploadHandler) -> None:
     """Check that the directory for files exists, before the body is received.
 
-    :raises FileNotFoundError: if it does not. The message names the attribute or setting.
+    :raises FileNotFoundError: if it does not exist. The message names the attribute or setting.
     """
     own = handler.upload_directory
     directory = own or handler.application.settings.get("upload_directory")

@@ -1,7 +1,7 @@
 """Threads for internal work: hashing files, compressing bodies.
 
-The event loop's default executor belongs to the program. It may be full of jobs that wait for the response
-that needs the internal work.
+The event loop's default executor belongs to the program. All its threads may be occupied by jobs that wait
+for the very response for which the internal work is needed.
 """
 
 from __future__ import annotations

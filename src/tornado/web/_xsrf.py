@@ -1,10 +1,10 @@
 """Protection against cross-site request forgery (XSRF).
 
-There are two mechanisms, each enabled by a setting. ``xsrf_cookies``: a random token in a cookie, which only
-pages of the same site can repeat in a form field or header field (double submit). The token is masked
+There are two mechanisms, each enabled by a setting. ``xsrf_cookies`` sets a cookie with a random token, which
+only pages of the same site can repeat in a form field or header field (double submit). The token is masked
 differently in each response, so that compressed pages do not disclose it (BREACH).
-``cross_origin_protection``: the origin of the request as reported by the browser (Sec-Fetch-Site, otherwise
-Origin compared with Host); it needs no token.
+``cross_origin_protection`` checks the origin of the request as reported by the browser (Sec-Fetch-Site,
+otherwise Origin compared with Host), and needs no token.
 
 Neither applies to a request with a bearer token if the handler declares the scheme
 (``authentication_scheme``): browsers add cookies to a request that another site has caused, but never the
@@ -41,7 +41,7 @@ _MAX_LOGGED = 200
 
 
 def check_request(handler: RequestHandler) -> None:
-    """Perform the checks of a state-changing request that the settings enable, before ``prepare``."""
+    """Check a state-changing request before ``prepare``, by the mechanisms that the settings enable."""
     settings = handler.application.settings
     if settings.get("xsrf_cookies") and not uses_bearer_token(handler):
         handler.check_xsrf_cookie()
@@ -120,7 +120,9 @@ def token(handler: RequestHandler) -> bytes:
 
 
 def raw_token(handler: RequestHandler) -> tuple[int | None, bytes, float]:
-    """Return version (None for a new token), unmasked token and time of issue, from the cookie or new."""
+    """Return the version, the unmasked token and its time of issue. A token that is not from the cookie is
+    new and has the version None.
+    """
     kept = handler.__dict__.get("_raw_xsrf_token")
     if kept is None:
         name = handler.application.settings.get("xsrf_cookie_name", "_xsrf")

@@ -1,7 +1,7 @@
-"""The response to an exception if the setting ``serve_traceback`` is on.
+"""The response to an exception if the setting ``serve_traceback`` is enabled.
 
-A browser receives the debug page, a client that prefers JSON the JSON of the default error page with the
-traceback added, and any other client the traceback as text.
+A browser receives the debug page. A client that prefers JSON receives the JSON of the default error page with
+the traceback added. Any other client receives the traceback as text.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _send_page(handler: RequestHandler, page: str, nonce: str) -> None:
 
 
 def _encode(text: str) -> bytes:
-    """Encode a text in UTF-8. Lone surrogates, as in file names that are not UTF-8, are escaped."""
+    """Encode text as UTF-8. Lone surrogates, which represent file names that are not UTF-8, are escaped."""
     return text.encode("utf-8", "backslashreplace")
 
 

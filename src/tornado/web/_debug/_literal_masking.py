@@ -30,8 +30,8 @@ _literals = re.compile(
     r'|"(?:[^"\\\n]|\\.)+")',
     re.DOTALL,
 )
-# A name, optionally with a subscript or in quotes, up to its value: followed by "=", ":", "==", "!=" or an
-# annotation.
+# A name, optionally with a subscript or in quotes, and the text between it and its value: "=", ":", "==",
+# "!=" or an annotation.
 _ASSIGNED = re.compile(
     r"\b(\w{1,100})(?:\[['\"]?([^\]\n'\"]{1,80})['\"]?\])?['\"]?\]?\s{0,20}"
     r"(?:[=!]=|=|:(?:[ \t]{0,20}[\w.\[\]|, ]{1,60}?\s{0,20}=)?)\s{0,20}",

@@ -201,7 +201,7 @@ class _Renderer:
 
     def frames(self, frames: list[Frame | OmittedFrames]) -> Iterator[str]:
         folded: list[Frame] = []
-        places: set[tuple[str, int]] = set()  # of a recursion, only the first and the last frame are open
+        places: set[tuple[str, int]] = set()  # in a recursion, only the first and last frames are unfolded
         for frame in frames:
             if isinstance(frame, Frame) and frame.kind in ("framework", "library"):
                 folded.append(frame)

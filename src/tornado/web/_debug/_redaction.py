@@ -44,7 +44,7 @@ class Redactor:
         return cls(sent.values, sent.pairs)
 
     def hide(self, name: object, value: object, *, variable: bool = False) -> bool:
-        """Whether to mask the value of a name.
+        """Whether to mask a value because of its name.
 
         Values that cannot be secrets are not masked: None, booleans, empty strings, functions and classes.
 
@@ -75,7 +75,7 @@ class Redactor:
         return mask_literals(self.mask(text))
 
     def mask_lines(self, lines: list[str]) -> list[str]:
-        """Do the same for a list of source lines, in which a literal may span several lines."""
+        """Mask a list of source lines as `mask_source` does. A literal may span several of them."""
         masked = self.mask_source("\n".join(lines)).split("\n")
         return masked if len(masked) == len(lines) else [self.mask_source(line) for line in lines]
 

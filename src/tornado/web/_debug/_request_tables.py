@@ -77,7 +77,7 @@ class _Builder:
     def table(self, title: str, pairs: Callable[[], Iterable[tuple[Any, Any]]], plain: bool = False) -> Table:
         """Return a table of the pairs returned by a function. An exception is shown as the last row.
 
-        :param plain: whether values that are texts are shown without quotes.
+        :param plain: whether values of type str are shown without quotes.
         """
         table = Table(title)
         try:
@@ -235,7 +235,7 @@ class _Builder:
 
 
 def _syntax_errors() -> list[str]:
-    """Return the syntax errors for which autoreload, if it is active, has not restarted the process."""
+    """Return the syntax errors that prevent autoreload, if it is active, from restarting the process."""
     reloader: Any = sys.modules.get("tornado.autoreload")
     problems = () if reloader is None else reloader.problems()
     return [f"The last saved version is not running because of a syntax error:\n{text}" for text in problems]

@@ -1,4 +1,4 @@
-"""Collection of secret values: those of an application's settings and of a request that have secret names."""
+"""Collection of secrets: the values in an application's settings and a request that have secret names."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class SecretValues:
         return found
 
     def add(self, value: object, min_length: int = _MIN_LENGTH) -> None:
-        """Add a value if it is a text or bytes of a suitable length."""
+        """Add a value if it is a str or bytes object of a suitable length."""
         if isinstance(value, bytes):
             try:
                 value = value.decode()

@@ -1,7 +1,7 @@
 """Conversion of an exception to plain values: its message, its frames and the exceptions chained to it.
 
-The result refers to no frame and no value of the program. A frame in the generated code of a template is
-replaced by the line of the template, preceded by the lines of the templates that include it.
+The result contains no references to frames or values of the program. A frame in the generated code of a
+template is replaced by the line of the template, preceded by the lines of the templates that include it.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from tornado.template._template import GeneratedSource
 from tornado.web._debug._source import SourceLine, Span, lines_around, python_span
 from tornado.web._debug._value_repr import ValueFormatter
 
-# Of a deep recursion, only the first and last frames are shown.
+# In a long traceback, such as that of a deep recursion, only the first and last frames are shown.
 _FRAMES_AT_EACH_END = 20
-# The maximum number of frames on a page with their source and variables; of the others, only the failing line
-# is shown.
+# The maximum number of frames that are shown with source and variables. The others are shown with the failing
+# line only.
 _MAX_DETAILED_FRAMES = 120
 _MAX_VARIABLES = 40
 _MAX_ERRORS = 30

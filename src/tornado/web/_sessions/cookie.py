@@ -9,8 +9,8 @@ from typing import Any, Self
 from tornado.web._sessions.store import SessionRecord, SessionStore, SessionTooLargeError
 from tornado.web._signed_values import create_signed_value, decode_signed_value
 
-# RFC 6265 section 6.1: browsers accept cookies of at least 4,096 bytes, including the attributes, for which
-# about 300 bytes are left.
+# RFC 6265 section 6.1: browsers accept cookies of at least 4,096 bytes, including the attributes. This leaves
+# about 300 bytes for the attributes.
 _MAX_TOKEN = 3800
 #: The maximum age of a signature in days. The time limits of a session are shorter and are checked
 #: separately.
@@ -26,7 +26,7 @@ class CookieSessionStore(SessionStore):
     the whole session. If that is not acceptable, use a store on the server.
     """
 
-    __module__ = "tornado.web"  # its public address
+    __module__ = "tornado.web"  # its public module
 
     max_size = _MAX_TOKEN
 

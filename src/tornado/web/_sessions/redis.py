@@ -44,7 +44,7 @@ class RedisSessionStore(SessionStore):
     :param max_size: the maximum size of a session in bytes.
     """
 
-    __module__ = "tornado.web"  # its public address
+    __module__ = "tornado.web"  # its public module
 
     def __init__(
         self, server: Any, *, prefix: str = "session:", timeout: float = 2.0, max_size: int = 65536

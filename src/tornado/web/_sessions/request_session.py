@@ -3,7 +3,7 @@
 With a synchronous store, the session is loaded when the handler first uses ``self.session``, and saved when
 the head of the response is written. With an asynchronous store, the session is loaded before ``prepare`` if
 the request has a session cookie, and `RequestHandler.finish` sends the response after the session has been
-saved. If loading fails, the error is raised when the handler uses the session, so handlers without sessions
+saved. If loading fails, the error is raised when the handler uses the session, so handlers that do not use it
 work while the store is unavailable.
 """
 
@@ -28,7 +28,7 @@ _MAX_COOKIE = 4096
 
 
 class RequestSession:
-    """The session of one handler: loads and saves it and sets the cookie.
+    """Loads and saves the session of one handler, and sets its cookie.
 
     :param handler: the handler of the request.
     """
@@ -126,7 +126,8 @@ class RequestSession:
         return None if saving is None else self._save_in_time(saving)
 
     async def _save_in_time(self, saving: Coroutine[Any, Any, None]) -> None:
-        """Save the session with its own time limit, because the handler's may have ended with its coroutine.
+        """Save the session with a separate time limit, because that of the handler may end with its
+        coroutine.
 
         :raises SessionStoreError: if saving takes longer than the ``handler_timeout``.
         """

@@ -68,7 +68,7 @@ class Session(MutableMapping[str, Any]):
                 self.redirect("/")
     """
 
-    __module__ = "tornado.web"  # its public address
+    __module__ = "tornado.web"  # its public module
 
     __slots__ = (
         "_created",
@@ -129,7 +129,7 @@ class Session(MutableMapping[str, Any]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        # Without the values, which may be secret, because error reports contain the repr.
+        # The values are omitted because they may be secret, and error reports contain the repr.
         kind = "new" if self.new else "stored"
         return f"<Session {kind} {self._state.value} {len(self._values)} values>"
 
