@@ -124,7 +124,7 @@ class AllowedHosts:
 
 
 def _unbracketed(entry: str) -> str | None:
-    """Return the canonical form, in brackets, of an IPv6 address given without them; None if it is not one."""
+    """Return an IPv6 address in its canonical form, in brackets; None if `entry` is not one without brackets."""
     try:
         return f"[{socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, entry))}]"
     except (OSError, ValueError):
@@ -172,7 +172,10 @@ class MisdirectedHandler(ErrorHandler):
 
 
 class CheckedRouter(Router):
-    """A router that checks the host of each request before it asks the application for a handler."""
+    """A router that checks the host of a request before it calls the application's `find_handler`.
+
+    It is used for applications that override `start_request` or `find_handler`.
+    """
 
     def __init__(self, application: Application, hosts: AllowedHosts) -> None:
         self._application, self._hosts = application, hosts

@@ -190,7 +190,7 @@ class Application(ReversibleRouter):
             for name in ("compiled_template_cache", "static_hash_cache"):
                 settings.setdefault(name, False)
         _cancellation.settings_of(self, RequestHandler)
-        #: Handler classes that were used and neither stream their bodies nor can be cancelled.
+        #: A cache of handler classes that neither stream their bodies nor can be cancelled.
         self._handler_classes: set[type[RequestHandler]] = set()
         self._plain_rules: Any = None
         self._plain_version = 0

@@ -37,8 +37,8 @@ class AuthenticationError(HTTPError):
         raise AuthenticationError("invalid_token", "The token has expired.")
 
     :param error: a code of RFC 6750 section 3.1: ``"invalid_token"``, ``"invalid_request"``,
-        ``"insufficient_scope"``, or one of another scheme. None, which is correct for a request without
-        credentials, sends no code.
+        ``"insufficient_scope"``, or one of another scheme. None, the default, sends no code; use it for a
+        request without credentials.
     :param description: a sentence for the developer of the client, in printable ASCII. It is sent as
         ``error_description`` in the challenge and as ``public_message`` in the error page. An error with a
         code or a description is logged.

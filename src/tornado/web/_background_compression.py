@@ -54,8 +54,7 @@ class CompressionQueue:
     def busy(self) -> bool:
         """Whether the task is running.
 
-        If parts were added but `start` was never called, it is not: the head of the response could not be
-        sent.
+        It is not if `start` was never called, because the head of the response could not be sent.
         """
         return self._task is not None
 

@@ -89,7 +89,7 @@ def _explanation(
 def _route_of(
     application: Application, request: httputil.HTTPServerRequest, handler_class: type[RequestHandler]
 ) -> str:
-    """Return a phrase about the route that led to `handler_class`, for the message; empty if it is unknown."""
+    """Return a phrase for the message about the route that led to `handler_class`, or "" if it is unknown."""
     try:
         rule = application.wildcard_router.first_rule(request)
     except Exception:  # raised by a matcher of the program

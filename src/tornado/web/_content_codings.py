@@ -49,7 +49,7 @@ class Compressor(Protocol):
         ...
 
     def finish(self) -> bytes:
-        """Return the remaining output and the end of the coding; no method may be called afterwards."""
+        """End the compressed data and return the remaining output; no method may be called afterwards."""
         ...
 
 

@@ -48,7 +48,7 @@ _current: contextvars.ContextVar[Steps] = contextvars.ContextVar("tornado.web.st
 
 
 def check(handler: RequestHandler) -> None:
-    """Check a handler, immediately after its creation in the thread of its event loop."""
+    """Wrap the methods of a handler. Must be called on the event loop's thread, before the handler runs."""
     _measure_generators()
     thread = threading.get_ident()
     for name in _LOOP_THREAD_ONLY:

@@ -91,9 +91,9 @@ class RequestHandler:
     #: applies to a body that is not a form, or whose arguments and files are not accessed.
     max_form_size: int | None = None
     #: The maximum time for receiving the request body, in seconds, after which the connection is closed.
-    #: None: the limit of the server (``body_timeout``, by default no limit). ``prepare`` may set it as it may
-    #: set `max_body_size`. A value of either that is not a number is logged once and ignored, because older
-    #: programs may use these names for other purposes.
+    #: None: the limit of the server (``body_timeout``, by default no limit). ``prepare`` may set it on
+    #: ``self``, like `max_body_size`. If the value of one of these attributes is not a number, the attribute
+    #: is ignored and an error is logged once, because older programs may use these names for other purposes.
     body_timeout: float | None = None
 
     #: Whether a waiting handler is cancelled when its client disconnects: first `on_connection_close` is
@@ -985,7 +985,7 @@ class RequestHandler:
     def check_trusted_origin(self, origin: str) -> bool:
         """Whether pages of another `origin` may send state-changing requests (``cross_origin_protection``).
 
-        By default, the origins of the setting ``trusted_origins`` may.
+        By default, this is True for the origins in the setting ``trusted_origins``.
         """
         return _xsrf.is_trusted_origin(self, origin)
 

@@ -62,8 +62,8 @@ _FORBIDDEN_EXTRA = frozenset(
 
 
 class SecurityHeaders:
-    """Security header fields of every response; a value of the setting ``security_headers`` for programs that
-    need other fields than with True.
+    """The header fields that the setting ``security_headers`` adds to every response. Pass an instance in
+    place of True to change them.
 
     An argument of None omits the field.
 

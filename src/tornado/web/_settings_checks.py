@@ -131,7 +131,7 @@ def _warn_of_misspellings(settings: dict[str, Any]) -> None:
         if known is None or known in settings:
             continue  # the known name is set too, so this one is a setting of the program
         if name == known + "s" and isinstance(value, (list, tuple, set, frozenset, dict)):
-            continue  # a collection under the plural is a setting of the program, such as `static_paths`
+            continue  # a collection with a plural name is a setting of the program, such as `static_paths`
         app_log.warning("unknown setting %r; did you mean %r?", name, known)
 
 

@@ -140,7 +140,7 @@ def _decode_v1(secret: str | bytes, name: str, value: bytes, max_age_days: float
         gen_log.warning("Invalid cookie signature %r", value[:_MAX_LOGGED])
         return None
     if not _is_number(timestamp):
-        return None  # the signature is valid, so it is not an attack
+        return None  # signed with the right key, but not a timestamp
     issued = int(timestamp)
     if issued < now - max_age_days * _DAY:
         gen_log.warning("Expired cookie %r", value[:_MAX_LOGGED])

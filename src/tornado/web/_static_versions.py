@@ -40,7 +40,7 @@ def version_of_large_file(found: os.stat_result) -> str:
 
 
 def weak_etag(file: OpenFile) -> str:
-    """Return a tag for an open file that is being modified; weak, so that clients do not combine its ranges."""
+    """Return an entity tag for a file that is being modified; weak, so that clients do not combine ranges."""
     return f'W/"{version_of_large_file(file.stat)}"'
 
 

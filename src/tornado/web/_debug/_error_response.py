@@ -38,7 +38,7 @@ _TEXTS = re.compile(r"text/plain|application/(?:[a-z0-9.-]+\+)?json")
 def write_error(handler: RequestHandler, status_code: int, exc_info: tuple[Any, Any, Any]) -> bool:
     """Send the error response with the traceback, unless the requested host could belong to another site.
 
-    :param exc_info: the exception, as from `sys.exc_info`.
+    :param exc_info: the exception, as a triple like that of `sys.exc_info`.
     :returns: whether the response was sent.
     """
     if not is_shown_to(handler):
