@@ -73,7 +73,7 @@ class AllowedHosts:
         if entry == "*":
             self._all = True
             return
-        host, port = split_host_and_port(entry) if _unbracketed(entry) is None else (entry, None)
+        host, port = split_host_and_port(entry) if _canonical_ipv6(entry) is None else (entry, None)
         name = _canonical(host)
         if name is None:
             hint = f"; for all subdomains write {entry[1:]!r}" if entry.startswith("*.") else ""
@@ -123,8 +123,8 @@ class AllowedHosts:
         return False
 
 
-def _unbracketed(entry: str) -> str | None:
-    """Return an IPv6 address in its canonical form, in brackets; None if `entry` is not one without brackets."""
+def _canonical_ipv6(entry: str) -> str | None:
+    """Return an IPv6 address in canonical form, with brackets added; None if `entry` is not one."""
     try:
         return f"[{socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, entry))}]"
     except (OSError, ValueError):
@@ -135,8 +135,8 @@ def _canonical(host: str) -> str | None:
     """Return a host in lower case and ASCII, without a trailing dot; None if it is not a host."""
     host = host.lower()
     if host.startswith("["):
-        return _unbracketed(host[1:-1]) if host.endswith("]") else None
-    bare = _unbracketed(host)
+        return _canonical_ipv6(host[1:-1]) if host.endswith("]") else None
+    bare = _canonical_ipv6(host)
     if bare is not None:
         return bare
     if not host.isascii():

@@ -54,14 +54,14 @@ def convert(name: str, text: str | bytes, converter: Converter[T]) -> T:
     function, wanted = _function_of(name, converter)
     try:
         # A program's decode_argument() may return bytes.
-        made: T = function(native_str(text))
+        value: T = function(native_str(text))
     except (ValueError, LookupError, ArithmeticError, RecursionError) as error:
         raise InvalidArgumentError(name, str(text[:_MAX_LOGGED]), wanted) from error
     except TypeError as error:
         if isinstance(converter, type):
             error.add_note(f"argument {name!r}, type={converter.__name__}: the type is called with text")
         raise
-    return made
+    return value
 
 
 def _function_of(name: str, converter: Any) -> tuple[Callable[[str], Any], str]:

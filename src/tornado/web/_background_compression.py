@@ -132,8 +132,8 @@ def prepare(handler: RequestHandler, size: int) -> CompressionQueue | None:
     compression, because they need its output.
     """
     transform: Any = handler._transforms[-1]
-    queue: CompressionQueue | None = getattr(transform, "_queue", _NOT_OURS)
-    if queue is _NOT_OURS:
+    queue: CompressionQueue | None = getattr(transform, "_queue", _NOT_COMPRESSING)
+    if queue is _NOT_COMPRESSING:
         return None
     if queue is not None:
         if queue.busy():
@@ -154,4 +154,4 @@ def finish(handler: RequestHandler) -> bool:
     return queue is not None and queue.finish()
 
 
-_NOT_OURS: Any = object()
+_NOT_COMPRESSING: Any = object()

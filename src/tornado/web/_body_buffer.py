@@ -52,12 +52,12 @@ class BodyBuffer:
             reserved = BytesIO(bytes(length))
         except MemoryError:
             return  # the existing buffer continues to grow incrementally
-        _ask_for_huge_pages(reserved)
+        _request_huge_pages(reserved)
         reserved.write(received.getbuffer())
         self._buffer = reserved
 
 
-def _ask_for_huge_pages(reserved: BytesIO) -> None:
+def _request_huge_pages(reserved: BytesIO) -> None:
     """Request huge pages for a buffer. Without them, filling the buffer only takes longer."""
     if not sys.platform.startswith("linux"):
         return

@@ -17,11 +17,11 @@ from tornado.web._errors import HTTPError
 
 
 def limit(delegate: Any) -> None:
-    """Set the limits of a handler's class on the connection, which calls `answer` if one is exceeded."""
+    """Set the limits of a handler's class on the connection, which calls `respond` if one is exceeded."""
     connection = delegate.connection
     _body_limits.apply(delegate.handler_class, connection)
     if getattr(connection, "_max_body_size", None) is not None:
-        connection._oversized = lambda: answer(delegate)
+        connection._oversized = lambda: respond(delegate)
 
 
 def limit_own(handler: Any) -> None:
@@ -45,7 +45,7 @@ def too_large(owner: Any, request: Any) -> HTTPError:
     )
 
 
-def answer(delegate: Any) -> None:
+def respond(delegate: Any) -> None:
     """Respond to a body that exceeds the limit of the handler's class."""
     error = too_large(delegate.handler_class, delegate.request)
     if delegate.stream_request_body:

@@ -46,7 +46,7 @@ class CancelReason(enum.Enum):
     TIMEOUT = 2
 
 
-#: The exceptions with which a cancelled handler may end. A write to a disconnected client fails before the
+#: The exceptions that a cancelled handler may raise. A write to a disconnected client fails before the
 #: task is cancelled, or instead of it.
 _CONSEQUENCES: dict[CancelReason, tuple[type[BaseException], ...]] = {
     CancelReason.GONE: (asyncio.CancelledError, StreamClosedError),

@@ -52,13 +52,13 @@ def check(handler: RequestHandler) -> None:
     _measure_generators()
     thread = threading.get_ident()
     for name in _LOOP_THREAD_ONLY:
-        _wrap(handler, name, functools.partial(_in_thread, thread, handler, name))
+        _wrap(handler, name, functools.partial(_check_thread, thread, handler, name))
     measured = [handler.request.method.lower(), *_MEASURED]
     if hasattr(handler, "ws_connection"):
         measured.extend(_MEASURED_OF_WEBSOCKETS)
     for name in measured:
         if getattr(handler, name, None) is not None:
-            _wrap(handler, name, functools.partial(_measured, Steps(handler, name)))
+            _wrap(handler, name, functools.partial(_measure_call, Steps(handler, name)))
 
 
 def _wrap(handler: RequestHandler, name: str, call: Callable[..., Any]) -> None:
@@ -86,7 +86,7 @@ def _wrap(handler: RequestHandler, name: str, call: Callable[..., Any]) -> None:
     handler.__dict__[name] = types.MethodType(wrapper, method.__self__)
 
 
-def _in_thread(
+def _check_thread(
     thread: int, handler: RequestHandler, name: str, method: Callable[..., Any], /, *args: Any, **kwargs: Any
 ) -> Any:
     if threading.get_ident() != thread:
@@ -142,7 +142,7 @@ class Steps:
             )
 
 
-def _measured(steps: Steps, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+def _measure_call(steps: Steps, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     token = _current.set(steps)
     try:
         with steps:

@@ -21,7 +21,7 @@ class HTTPError(Exception):
     :param str reason: (keyword only) the reason phrase that replaces the standard one. One that contains a
         control character, a character outside Latin-1 or an angle bracket (the error page contains the
         phrase) is replaced by "Unknown".
-    :param str public_message: (keyword only) a text that the default error page shows to the client, as HTML
+    :param str public_message: (keyword only) text that the default error page shows to the client, as HTML
         or JSON (``{"error": {"status": 404, "message": …}}``); stored in an attribute of the same name.
     :raises TypeError: if the status code is not an integer.
     """

@@ -383,7 +383,7 @@ def flush(handler: RequestHandler, finishing: bool) -> Future[None]:
     chunk = buffer[0] if len(buffer) == 1 else b"".join(buffer)
     handler._write_buffer = []
     connection: Any = handler.request.connection
-    backlog = _background_compression.prepare(handler, len(chunk)) if handler._transforms else None
+    queue = _background_compression.prepare(handler, len(chunk)) if handler._transforms else None
     if handler._headers_written:
         for transform in handler._transforms:
             chunk = transform.transform_chunk(chunk, finishing)
@@ -400,8 +400,8 @@ def flush(handler: RequestHandler, finishing: bool) -> Future[None]:
             handler._head_failed(begun=getattr(connection, "head_sent", True))
             raise
         handler._headers_written = True
-    if backlog is not None:
-        future = backlog.start() or future
+    if queue is not None:
+        future = queue.start() or future
     if not finishing:
         push_out = getattr(connection, "_push_out", None)
         if push_out is not None:

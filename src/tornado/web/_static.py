@@ -67,7 +67,7 @@ class _Part(NamedTuple):
     length: int
 
 
-class _Answer(SyncOrAwaitable):
+class _GetResult(SyncOrAwaitable):
     """The return value of `StaticFileHandler.get`: tries the fast path first."""
 
     __slots__ = ("_handler", "_include_body", "_path")
@@ -162,7 +162,7 @@ class StaticFileHandler(RequestHandler):
 
         :param include_body: False for HEAD.
         """
-        return _Answer(self, path, include_body)
+        return _GetResult(self, path, include_body)
 
     async def _serve(self, path: str, include_body: bool) -> None:
         """Serve a file on the slow path, which calls every method that a subclass may override."""

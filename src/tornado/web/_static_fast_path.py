@@ -88,12 +88,11 @@ class _Entry:
     :ivar fields_after_date: the header fields after Date.
     :ivar tail: Content-Length and the end of the head.
     :ivar modified: the modification time in whole seconds since the epoch.
-    :ivar changed: the modification time as a `datetime`, for the attribute of the handler.
+    :ivar modified_datetime: the modification time as a `datetime`, for the attribute of the handler.
     """
 
     __slots__ = (
         "absolute",
-        "changed",
         "default",
         "etag",
         "extension",
@@ -101,6 +100,7 @@ class _Entry:
         "fields_before_date",
         "media_type",
         "modified",
+        "modified_datetime",
         "name",
         "path",
         "real_root",
@@ -124,7 +124,7 @@ class _Entry:
         self.state = identity(file.stat)
         self.size = file.stat.st_size
         self.modified = int(file.stat.st_mtime)
-        self.changed = datetime.datetime.fromtimestamp(self.modified, datetime.UTC)
+        self.modified_datetime = datetime.datetime.fromtimestamp(self.modified, datetime.UTC)
         self.version = version
         self.etag = etag = f'"{version}"'
         self.extension = os.path.splitext(file.path)[1]
@@ -341,7 +341,7 @@ def _send(handler: StaticFileHandler, connection: Any, entry: _Entry, modified: 
     handler._sent_fields = block, tail
     handler.path = entry.name
     handler.absolute_path = entry.absolute
-    handler.modified = entry.changed
+    handler.modified = entry.modified_datetime
     connection._respond(handler._status_code, handler._reason, block, tail, body)
     handler._log()
     handler._finished = True

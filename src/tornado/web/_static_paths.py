@@ -84,7 +84,7 @@ def open_regular(path: str) -> OpenFile | None:
 def open_within(path: str, root: str, links_into: Directories) -> OpenFile:
     """Open a file whose path has been validated, and check that it may still be served.
 
-    :raises HTTPError: (404) if the file does not exist any more; (403) if it cannot be read, is not a regular
+    :raises HTTPError: (404) if the file no longer exists; (403) if it cannot be read, is not a regular
         file, or is outside the root because a link has changed.
     """
     try:

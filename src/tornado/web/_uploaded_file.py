@@ -137,13 +137,13 @@ class UploadedFile:
         if not self._complete:
             raise ValueError(f"the file {self.filename!r} has not been received yet")
         target = os.fspath(path)
-        await IOLoop.current().run_in_executor(None, self._place, target, overwrite)
+        await IOLoop.current().run_in_executor(None, self._move, target, overwrite)
         self._moved_to = target
         if self._temporary is not None:
             self._temporary.leave_to_program()
         return target
 
-    def _place(self, target: str, overwrite: bool) -> None:
+    def _move(self, target: str, overwrite: bool) -> None:
         created, mode = _claim(target, overwrite)
         try:
             source = self.path
@@ -360,7 +360,7 @@ class _TemporaryFile:
         self._raw.close()
 
     def leave_to_program(self) -> None:
-        """Transfer the ownership of the file to the program: `remove` does nothing from now on."""
+        """Transfer ownership of the file to the program: `remove` does nothing from now on."""
         self._is_owned = False
 
     def remove(self) -> None:

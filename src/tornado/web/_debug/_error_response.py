@@ -71,7 +71,7 @@ def write_error(handler: RequestHandler, status_code: int, exc_info: tuple[Any, 
 def is_shown_to(handler: RequestHandler) -> bool:
     """Whether tracebacks and variables may be sent in a response for the requested host.
 
-    A web site whose own name resolves to the address of a server in the visitor's network can read that
+    A website whose own name resolves to the address of a server in the visitor's network can read that
     server's responses ("DNS rebinding"). The browser sends the name of the site as Host. Without
     ``allowed_hosts``, only hosts that cannot be the name of another site are trusted: localhost and IP
     addresses.

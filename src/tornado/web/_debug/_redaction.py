@@ -1,4 +1,4 @@
-"""Masking of secrets in a debug page, by name, and by value anywhere in a text."""
+"""Masking of secrets on a debug page: values with secret names, and known secrets anywhere in the text."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Redactor:
         return not (value is None or kind is bool or issubclass(kind, type) or callable(value))
 
     def mask(self, text: str) -> str:
-        """Mask all secret values in a text. Only the first 2**20 characters are kept."""
+        """Mask all secret values in `text`. Only its first 2**20 characters are kept."""
         text = text[:_MAX_TEXT_LENGTH]
         if self._pairs is not None:
             text = self._pairs.sub(lambda found: f"{found[0].partition('=')[0]}={MASK}", text)

@@ -1,10 +1,10 @@
 """Formatting of values for a debug page, in bounded length and time.
 
 The ``repr`` of a value is code of the program. It can raise an exception, run forever or return a gigabyte,
-and that of a container takes time proportional to its size. Therefore texts and Python's built-in containers
-are formatted here up to the maximum length, and ``repr`` is called for all other values with a time limit.
-The limit is enforced between lines of Python code only: a single call into C, such as the ``repr`` of an
-extension type or ``time.sleep``, is not interrupted.
+and that of a container takes time proportional to its size. Therefore strings and Python's built-in
+containers are formatted here up to the maximum length, and ``repr`` is called for all other values with a
+time limit. The limit is enforced between lines of Python code only: a single call into C, such as the
+``repr`` of an extension type or ``time.sleep``, is not interrupted.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class _SlowError(BaseException):
 
 
 class _SizeBudget:
-    """A list of texts with a maximum total length in characters."""
+    """A list of strings with a maximum total length in characters."""
 
     def __init__(self, limit: int) -> None:
         self.parts: list[str] = []
