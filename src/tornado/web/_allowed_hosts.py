@@ -44,8 +44,8 @@ class AllowedHosts:
     """The host names of an application.
 
     :param entries: ``example.com`` for that host alone, ``.example.com`` to include all subdomains,
-        ``127.0.0.1``, ``[::1]``; ``*`` for every host. An entry with a port allows only that port, others
-        allow any. International names may be written in Unicode.
+        ``127.0.0.1``, ``[::1]``; ``*`` for every host. An entry with a port allows only that port; others
+        allow any port. International names may be written in Unicode.
     :raises TypeError: if `entries` is not a list of str.
     :raises ValueError: if `entries` is empty, or an entry is not a host.
     """

@@ -800,7 +800,7 @@ class RequestHandler:
 
         Cookies that browsers would silently drop are logged, once for each name: a name with the prefix
         ``__Secure-`` or ``__Host-`` (in any case) without `secure`; ``__Host-`` with a `domain` or with
-        another `path` than ``/``; a `samesite` that is not one of the three, or is ``"None"`` without
+        a `path` other than ``/``; a `samesite` that is not one of the three, or is ``"None"`` without
         `secure`.
         """
         if self._headers_written:

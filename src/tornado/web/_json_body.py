@@ -63,7 +63,7 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def read(handler: RequestHandler, default: Any, max_depth: int, max_size: int | None) -> Any:
-    """Return the value of the JSON body of a handler's request, which is cached.
+    """Return the value of the JSON body of a handler's request. The value is cached.
 
     :param max_size: the maximum size of the body in bytes, or None for the server's ``max_json_size``.
     :raises InvalidBodyError: if the body is empty and there is no default, is not valid JSON, or is too

@@ -190,8 +190,8 @@ _small_length_lines = _SmallLengthLines()
 
 
 def overridable_steps(cls: type[RequestHandler]) -> tuple[Any, ...]:
-    """Return the steps of finishing a response that a class may override, in the order in which they are
-    compared.
+    """Return the methods for finishing a response that a class may override, in the order in which
+    `finish_fast` compares them.
     """
     return (
         cls.flush,

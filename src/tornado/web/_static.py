@@ -558,7 +558,9 @@ class StaticFileHandler(RequestHandler):
         """Override to set additional header fields."""
 
     def get_cache_time(self, path: str, modified: datetime.datetime | None, mime_type: str) -> int:
-        """Return the time in seconds for which the response may be cached; long for a URL with a version."""
+        """Return the time in seconds for which the response may be cached: `CACHE_MAX_AGE` for a URL with a
+        version, otherwise 0.
+        """
         return self.CACHE_MAX_AGE if "v" in self.request.arguments else 0
 
     # -- URLs --

@@ -1,4 +1,4 @@
-"""Output transforms, which change the head and the body of responses, such as compression."""
+"""Output transforms, such as compression, which change the head and the body of responses."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class _Compression(OutputTransform):
         return length >= self._min_length()
 
     def _is_idle(self, content_type: str, length: int) -> bool:
-        """Whether a body of this media type and length in bytes will not be compressed if written in parts."""
+        """Whether a body of this media type and length (in bytes), written in parts, is not compressed."""
         return self._name is None or not self._compressible_type(content_type)
 
     def _set_confirmed_etag(self, headers: httputil.HTTPHeaders) -> None:

@@ -65,7 +65,7 @@ class UIModule:
         return None
 
     def render_string(self, path: str, **kwargs: Any) -> bytes:
-        """Render the template `path` with the template names of the handler and `kwargs`."""
+        """Render the template `path` with `kwargs` and the names that the handler provides to templates."""
         return self.handler.render_string(path, **kwargs)
 
 

@@ -9,8 +9,8 @@ from typing import Any, Self
 from tornado.web._sessions.store import SessionRecord, SessionStore, SessionTooLargeError
 from tornado.web._signed_values import create_signed_value, decode_signed_value
 
-# RFC 6265 section 6.1: browsers accept cookies of at least 4,096 bytes, including the attributes. This leaves
-# about 300 bytes for the attributes.
+# RFC 6265 section 6.1: browsers accept cookies of at least 4,096 bytes, including the attributes. A token of
+# this size leaves about 300 bytes for them.
 _MAX_TOKEN = 3800
 #: The maximum age of a signature in days. The time limits of a session are shorter and are checked
 #: separately.
