@@ -68,8 +68,8 @@ __all__ = ["PUBLIC", "HTTPRequest", "HTTPServer", "HTTPServerOptions", "Protecti
 _reports = LogRateLimit(gen_log)
 _LISTEN_ARGUMENTS = frozenset({"port", "address", "family", "backlog", "flags", "reuse_port"})
 _first = itemgetter(0)
-# During a graceful shutdown, a connection counts as idle after this many seconds without a request: then a
-# request is unlikely to be in transit.
+# During a graceful shutdown, a connection counts as idle after this many seconds without a request. It is
+# then unlikely that another request is in transit.
 _SETTLE_TIME = 0.5
 # After a search that found too few idle connections, no other search is made for this many seconds.
 _SEARCH_PAUSE = 0.1
@@ -246,11 +246,11 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         super().add_sockets(listening)
 
     def _make_room(self) -> bool:
-        """Close the connections that have been idle longest, one in 32, to accept new ones.
+        """Close the connections that have been idle longest, to accept new ones.
 
-        The search examines all connections. It closes several, so that not every new connection requires a
-        search. After a search that found too few idle connections, new connections are refused for a short
-        time without a search.
+        The search examines all connections, so it closes up to one in 32 of them: not every new connection
+        then needs a search. After a search that found fewer idle connections, new connections are refused
+        without a search for a short time.
 
         :returns: whether a connection was closed.
         """
@@ -296,8 +296,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             self._disabled_keep_alive = self.conn_params.no_keep_alive = False
 
     def _count_running(self) -> int:
-        """Return how many connections are serving a request or did so within the last half second. On the
-        latter, another request may be in transit.
+        """Return how many connections are serving a request or did so within the last half second, because
+        another request may be in transit on the latter.
         """
         quiet_since = time.monotonic() - _SETTLE_TIME
         idle = [_timeouts.idle_since(connection) for connection in self._connections]
@@ -353,13 +353,13 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             callback.on_close(server_conn)
 
     def log_refusal(self, request: HTTPServerRequest, status_code: int) -> None:
-        """Write a request that the server rejected before calling the application to the access log.
+        """Write an access log line for a request that the server rejected without calling the application.
 
         If the application has a method ``log_refusal``, as `.Application` has, it is called instead. The
         server calls this method at most 100 times per second for each status code.
 
         :param request: the request. If its head is malformed, ``method`` and ``uri`` are guessed from the
-            first line, or ``-``, and the header fields are missing.
+            first line (``-`` if that fails), and the header fields are missing.
         :param status_code: the status code of the response.
         """
         if self.xheaders:
@@ -436,7 +436,7 @@ def _check_callback(callback: Any, given: set[str]) -> None:
         protocol = _signatures.protocol_of(callback)
         hint = "; wrap it: HTTPServer(tornado.wsgi.WSGIContainer(app))" if protocol == "WSGI" else ""
         kind = f"it seems to be written for {protocol}" if protocol else "it takes other arguments"
-        raise TypeError(f"HTTPServer({callback!r:.100}) cannot be called with a request: {kind}{hint}")
+        raise TypeError(f"request_callback {callback!r:.100} cannot be called with a request: {kind}{hint}")
     settings = getattr(callback, "settings", None)
     if not isinstance(settings, dict):
         return
@@ -450,7 +450,7 @@ def _check_callback(callback: Any, given: set[str]) -> None:
 
 
 class _HTTPRequestContext:
-    """The address and protocol of one connection's peer, as seen by the socket or as reported by a proxy."""
+    """The address and protocol of a connection's peer, from the socket or as reported by a proxy."""
 
     def __init__(
         self,
@@ -492,7 +492,7 @@ class _HTTPRequestContext:
         return context
 
     def _apply_xheaders(self, headers: HTTPHeaders) -> None:
-        """Set address and protocol from the header fields of a proxy; invalid values are ignored."""
+        """Set the address and protocol from the header fields of a proxy; ignore invalid values."""
         self._unapply_xheaders()
         forwarded = headers.get("X-Forwarded-For", "")
         ip = self.remote_ip
@@ -516,7 +516,9 @@ class _HTTPRequestContext:
 
 
 class _ProxyAdapter(HTTPMessageDelegate):
-    """A wrapper of a message delegate that gives its request a context with the proxy's fields applied."""
+    """A message delegate that applies a proxy's header fields to the request's context and calls another
+    delegate.
+    """
 
     def __init__(self, delegate: HTTPMessageDelegate, request_conn: HTTPConnection) -> None:
         self.delegate, self.connection = delegate, request_conn

@@ -159,7 +159,7 @@ class ResponseReader:
             # one.
             level = logging.DEBUG if isinstance(error, IncompleteMessage) else logging.INFO
             gen_log.log(level, "Malformed HTTP message from %s: %s", self.context, error)
-            # The frames of the traceback refer to the exchange: this avoids a reference cycle.
+            # The frames of the traceback refer to the exchange. Without it, there is no reference cycle.
             exchange._fault = error.with_traceback(None)
             self._end(False)
             return
@@ -203,7 +203,7 @@ class ResponseReader:
                 stream.close(closed_by or False)
         if error is not None:
             _log_uncaught(error)
-            # A delegate whose finish() raised gets on_connection_close() too.
+            # The delegate's on_connection_close() is also called if its finish() raised the exception.
             exchange._read_done = False
         if not exchange._read_done:
             exchange._notify_disconnect()

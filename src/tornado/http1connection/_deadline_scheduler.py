@@ -2,10 +2,10 @@
 
 A connection stores its own deadline as a number. The timer is set for the earliest deadline that has been
 set. When it fires, one pass over the connections finds those whose deadline has passed, and the earliest
-deadline of the others. Postponing a deadline, as each request of a kept-alive connection does, costs an
-assignment and a comparison. Passes are at least a tenth of the shortest timeout apart, so a deadline is
-noticed at most that much late. If many deadlines pass at the same time, as after an attack, the connections
-are ended in batches.
+deadline of the others. Postponing a deadline, as each request of a kept-alive connection does, costs only an
+assignment and a comparison. The interval between passes is at least a tenth of the shortest timeout, or one
+second if that is less; a deadline may be detected that much later. If many deadlines pass at the same time,
+as after an attack, the connections are closed in batches.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class DeadlineScheduler:
     def set_at(self, connection: HasDeadline, now: float, deadline: float, period: float) -> None:
         """Set the deadline of `connection` to `deadline`.
 
-        :param period: the whole timeout in seconds, of which `deadline` leaves the remaining part. It
-            determines the precision.
+        :param period: the full timeout in seconds, which determines the precision. Less than that may remain
+            until `deadline`.
         """
         connection._deadline = deadline
         if period * 0.1 < self._min_interval:
@@ -100,7 +100,7 @@ class DeadlineScheduler:
             for connection in due:
                 self._expiring.add((self, connection), self._loop)  # type: ignore[arg-type]  # it is not None
         except BaseException:  # KeyboardInterrupt or SystemExit: the loop may be run again
-            next_deadline = now  # then the next pass finds the remaining due connections
+            next_deadline = now  # the next pass finds the connections that are still due
             raise
         finally:
             next_deadline = min(next_deadline, self._next_deadline)
@@ -109,9 +109,9 @@ class DeadlineScheduler:
 
 
 def _expire(item: tuple[DeadlineScheduler, HasDeadline]) -> None:
-    """Call `_expired` of a connection if its deadline has still passed."""
+    """Call `_expired` of a connection, unless it has been closed or its deadline has been postponed."""
     scheduler, connection = item
-    # The calls for other connections may have ended this one or changed its deadline.
+    # The calls for other connections may have done so.
     if connection not in scheduler.connections:
         return
     now, deadline = time.monotonic(), connection._deadline

@@ -1,4 +1,4 @@
-"""Decoding ``Content-Encoding: gzip`` of incoming bodies, in steps and within the size limit of the body."""
+"""Decompression of incoming ``Content-Encoding: gzip`` bodies, in steps and up to the body size limit."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ from tornado.util import GzipDecompressor
 if TYPE_CHECKING:
     from tornado.http1connection._exchange import HTTP1Connection
 
-#: Decompressed bytes after which control returns to the event loop for one iteration.
+#: The number of decompressed bytes after which control returns to the event loop for one iteration.
 _STEP_LIMIT = 256 * 1024
-#: Decompressed bytes up to which the ratio is not limited.
+#: The number of decompressed bytes up to which the ratio is not limited.
 _RATIO_FREE = 1024 * 1024
 
 
 class GzipMessageDelegate(HTTPMessageDelegate):
-    """A wrapper of a message delegate that passes it the decompressed body.
+    """A message delegate that decompresses the body and passes it to another delegate.
 
-    The limit on the body size applies to the decompressed size too. A body that exceeds it raises
-    `.HTTPInputError` (400, not 413, because the body as sent is within the limit). So does a body of more
-    than 1 MiB that is more than ``max_inflation_ratio`` times as large as its compressed form, if that limit
-    is set.
+    The limit on the body size applies to the decompressed size too. A larger body raises `.HTTPInputError`
+    (400, not 413, because the body as sent is within the limit). If ``max_inflation_ratio`` is set, a body
+    raises the same error when it exceeds 1 MiB and that many times its compressed size.
 
     :param delegate: the delegate that gets the decompressed body.
     :param exchange: the exchange whose limits apply.
@@ -50,7 +49,7 @@ class GzipMessageDelegate(HTTPMessageDelegate):
     ) -> Awaitable[None] | None:
         if headers.get("Content-Encoding", "").lower() == "gzip":
             self._decompressor = GzipDecompressor()
-            # The field would no longer describe the body; programs can still read its value under this name.
+            # The field no longer describes the body. Programs can still read its value under another name.
             headers.add("X-Consumed-Content-Encoding", headers["Content-Encoding"])
             del headers["Content-Encoding"]
         return self._delegate.headers_received(start_line, headers)

@@ -1,4 +1,4 @@
-"""The small replacement of a server's exchange after its stream was detached for another protocol."""
+"""A small replacement for a server's exchange whose stream was detached for another protocol."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from tornado.iostream import StreamClosedError
 class DetachedConnection:
     """The ``request.connection`` of a request whose exchange was detached.
 
-    It still has the `context` of the exchange, but every operation does nothing or fails. A WebSocket
-    connection keeps its request for a long time; this object needs a quarter of the memory of the exchange
-    that it replaces.
+    It still has the `context` of the exchange, but its methods do nothing or fail. A WebSocket connection
+    keeps its request for a long time, and this object needs a quarter of the memory of an exchange.
 
     :param origin: the driver of the exchange.
     :param context: the context of the exchange; None to use the connection's.
@@ -22,7 +21,7 @@ class DetachedConnection:
 
     __slots__ = ("_address", "_delegate", "_stream", "params")
 
-    #: None, as in every detached exchange.
+    #: None, as in a detached exchange.
     stream = None
     is_client = False
     no_keep_alive = True

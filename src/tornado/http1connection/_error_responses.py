@@ -1,7 +1,7 @@
 """Error responses that a server's connection sends without the application.
 
-The response has a short plain-text body, and the connection is closed after it. If a handler has begun its
-response, the connection is only closed.
+Such a response has a short plain-text body, and the connection is closed after it. If a handler has begun its
+own response, the connection is closed without an error response.
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ def _log(log: Callable[..., object], request: HTTPServerRequest, code: int) -> N
 
 
 def _refused_request(source: Any, head: h1.RequestHead | None, reader: h1.Reader) -> HTTPServerRequest:
-    """Return a request object for the access log, made of the head or of the start of a malformed one."""
-    # The constructor validates its arguments, which may be the reason for the rejection: pass valid ones.
+    """Return a request object for the access log, made from the head or the start of a malformed head."""
+    # The constructor would raise for an invalid head, so it gets valid arguments.
     request = HTTPServerRequest(start_line=RequestStartLine("GET", "/", "HTTP/1.0"), connection=source)
     if head is None:
         request.method, request.uri = _first_line(reader.peek(_MAX_LOGGED_HEAD))
@@ -152,11 +152,14 @@ def _error_response(code: int, is_head: bool) -> bytes:
 
 
 def _handler_responds(connection: HTTP1ServerConnection, exchange: HTTP1Connection | None) -> bool:
-    """Whether the handler has its own response for a body that is too large; if so, have it send it."""
+    """Let the handler respond to a body that is too large, if it can.
+
+    :returns: whether the handler has been called.
+    """
     if exchange is None or exchange._oversized is None or exchange._head_sent or connection.stream.closed():
         return False
     answer, exchange._oversized = exchange._oversized, None
-    exchange._waiting = Future()  # it is never done, so that no more of the body is read
+    exchange._waiting = Future()  # never done, so no more of the body is read
     assert exchange._run_context is not None
     try:
         exchange._run_context.run(answer)

@@ -1,9 +1,11 @@
 """One exchange: a request and its response, on the server or on the client side.
 
-A handler uses it as ``request.connection``. The output half frames what is written: with a length, in chunks,
-or until the connection closes. The input half passes body events from the reader to the delegate, and waits
-when the delegate returns an awaitable. The exchange's driver feeds the reader and handles the end of the
-exchange and errors; it is the server connection, or the reader of a client's response.
+A handler uses it as ``request.connection``. The output half frames the body: by its length, in chunks, or by
+closing the connection. The input half passes body events from the reader to the delegate, and waits when the
+delegate returns an awaitable.
+
+The driver of an exchange feeds the reader, and handles errors and the end of the exchange. On the server side
+it is the `HTTP1ServerConnection`, on the client side a `ResponseReader`.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ from tornado.iostream import BaseIOStream, IOStream, StreamClosedError
 from tornado.iostream._file_segment import FileSegment
 from tornado.log import app_log
 
-#: Written bytes above which output is sent immediately instead of at the end of the current callback.
+#: The number of pending bytes above which output is sent immediately instead of at the end of the current
+#: callback.
 COLLECT_LIMIT = 65536
 #: The maximum and minimum number of bytes that one exchange may write in one event loop iteration, and the
 #: number that the connections of a server share within these bounds.
@@ -120,7 +123,8 @@ class HTTP1Connection(HTTPConnection):
 
     _driver: ExchangeOwner | None = None  # None after the end of the exchange
     _fault: HTTPInputError | None = None  # the error in the server's message, on the client side
-    # The driver of a server's exchange; kept after its end, because programs may read `context` later.
+    # The driver of a server's exchange. Unlike `_driver`, it remains set after the end of the exchange,
+    # because programs may read `context` later.
     _origin: ExchangeOwner | None = None
     _head: h1.RequestHead | None = None
     _reader: h1.Reader | None = None
@@ -204,7 +208,7 @@ class HTTP1Connection(HTTPConnection):
         """Release the stream, for example to use another protocol on it.
 
         The exchange neither reads nor writes afterwards. Unread bytes are in the stream's read buffer. The
-        method may be called while a handler or delegate runs, at any byte of the request, and also after the
+        method may be called at any point of the request while a handler or delegate runs, and also after the
         response is finished, until the connection begins the next request.
 
         :returns: the stream, in pull mode.
@@ -292,7 +296,8 @@ class HTTP1Connection(HTTPConnection):
         is_head = head.method == "HEAD"
         if head.method == "CONNECT" and 200 <= code < 300:
             return self._open_tunnel(code, reason, block, chunk, connection_header)
-        # First, because it raises for an invalid status line; then the caller can still send another head.
+        # First of all, because this raises an exception if the status line is invalid. As nothing has been
+        # changed yet, the caller can then send another head.
         line = h1.status_line("HTTP/1.1", code, reason)
         if self._bodiless:  # the previous head was an interim response
             self._left, self._bodiless = None, 0
@@ -335,7 +340,7 @@ class HTTP1Connection(HTTPConnection):
         return _framing_fields.sub(b"", block)
 
     def _connection_field(self, connection_header: str | None) -> bytes:
-        """Return the Connection field line, or nothing if the protocol version implies its meaning."""
+        """Return the Connection field line; empty if the protocol version implies the same."""
         assert self._head is not None
         version_11 = self._head.version == "HTTP/1.1"
         if connection_header is not None:
@@ -487,9 +492,10 @@ class HTTP1Connection(HTTPConnection):
         return chunk
 
     def _discard(self, chunk: bytes) -> bytes:
-        """Drop a body part that the client would take for the beginning of the next response.
+        """Discard a part of a body that the client would take for the beginning of the next response.
 
-        Upstream sends it. Here, programs that write a body with a 204 keep working, and a warning is logged.
+        Upstream sends it. Here, a program that writes a body after a 204 keeps working, and a warning is
+        logged.
         """
         self._left = 0
         app_log.warning(
@@ -505,7 +511,7 @@ class HTTP1Connection(HTTPConnection):
             return self._failed_write()  # type: ignore[unreachable]  # after detach()
         write: Any = stream.write
         if type(write) is not MethodType or write.__func__ is not _STREAM_WRITE:
-            return stream.write(data)  # overridden, and must be called for every byte
+            return stream.write(data)  # overridden, so all output must pass through it
         if stream.closed():
             return self._failed_write()
         if not stream._send(data):
@@ -527,8 +533,8 @@ class HTTP1Connection(HTTPConnection):
     def _write_file(self, piece: FileSegment) -> Future[None]:
         """Send a segment of a file as a part of the body, which must have a Content-Length.
 
-        The segment is closed when it has been sent or cannot be sent. If the peer receives none of it for the
-        time that a connection may be idle, the connection is closed.
+        The segment is closed when it has been sent or cannot be sent. The connection is closed if the peer
+        receives nothing for as long as a connection may be idle.
 
         :raises .HTTPOutputError: if the body becomes longer than its Content-Length.
         :returns: a Future that is done when all of it has been passed to the operating system.
@@ -665,7 +671,7 @@ class HTTP1Connection(HTTPConnection):
                     return
 
     def _take_pieces(self) -> bytes:
-        """Return the data that was read but not passed to the delegate, and forget it."""
+        """Remove and return the data that was read but not passed to the delegate."""
         pieces, self._pieces = self._pieces, None
         return b"" if pieces is None else b"".join(pieces)
 
@@ -684,9 +690,9 @@ class HTTP1Connection(HTTPConnection):
             self._driver.body_read(self)
 
     def _notify_disconnect(self) -> None:
-        """Call the close callback, and the delegate's if the message is incomplete. Each is called only once.
+        """Call the close callback and, if the message is incomplete, ``on_connection_close`` of the delegate.
 
-        Called after a half-close by the peer and when the stream is closed.
+        Each is called only once. Called after a half-close by the peer and when the stream is closed.
         """
         callback, self._close_callback = self._close_callback, None
         message, self._message = self._message, None
@@ -700,7 +706,7 @@ class HTTP1Connection(HTTPConnection):
             run_guarded(context.run, call)
 
     def discard_body(self) -> None:
-        """Call ``on_connection_close`` of the delegate: the response was finished before the request."""
+        """Call ``on_connection_close`` of the delegate, because the response ended before the request."""
         if self._message is not None:
             run_guarded(self._message.on_connection_close)
 

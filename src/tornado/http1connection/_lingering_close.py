@@ -33,8 +33,9 @@ _LAST_CHUNK = b"\r\n" + h1.LAST_CHUNK
 class LingeringClose:
     """The state of a lingering close: how much input may still be discarded, and until when.
 
-    :param max_bytes: bytes that may be discarded; 0 to close as soon as the response has been sent.
-    :param body_remaining: remaining bytes of the request body; -1 if unknown.
+    :param max_bytes: the maximum number of bytes to discard; 0 to close as soon as the response has been
+        sent.
+    :param body_remaining: the number of bytes of the request body not received yet; -1 if unknown.
     """
 
     __slots__ = ("_body_remaining", "_remaining", "deadline")
@@ -42,7 +43,7 @@ class LingeringClose:
     def __init__(self, max_bytes: int, body_remaining: int) -> None:
         self._remaining = max_bytes
         self._body_remaining = body_remaining
-        #: When the connection is closed at the latest, in seconds of `monotonic`; set by the half-close.
+        #: The latest time at which the connection is closed (`monotonic`, in seconds); set at the half-close.
         self.deadline = 0.0
 
     def received(self, connection: HTTP1ServerConnection, data: bytes) -> None:
@@ -88,7 +89,7 @@ def close(connection: HTTP1ServerConnection, linger: bool, body_remaining: int =
     """Close a connection after its pending output has been sent.
 
     :param linger: whether the client may still be sending.
-    :param body_remaining: remaining bytes of the request body; -1 if unknown.
+    :param body_remaining: the number of bytes of the request body not received yet; -1 if unknown.
     """
     connection._state = State.CLOSING
     lingering = LingeringClose(_MAX_BYTES if linger else 0, body_remaining)

@@ -31,7 +31,8 @@ class HTTP1ConnectionParameters:
         64 KiB).
     :param max_header_size: the maximum size of the start line and the header section together, in bytes
         (default 64 KiB). Larger ones are rejected with 431.
-    :param header_timeout: how long a connection may wait for its next request, in seconds (default 3600).
+    :param header_timeout: how long a server's connection may wait for its next request (default 3600), or a
+        client's connection for the head of a response (default: no limit), in seconds.
     :param max_body_size: the maximum size of a message body, in bytes (default: the stream's
         ``max_buffer_size``). Larger ones are rejected with 413. A delegate may change the limit for one
         message with `HTTP1Connection.set_max_body_size`.
@@ -60,7 +61,7 @@ class HTTP1ConnectionParameters:
         self.max_body_size = max_body_size
         self.body_timeout: float | None = protection.body_timeout if body_timeout is None else body_timeout
         self.decompress = decompress
-        # The connection checks the body size instead of the reader, because a delegate may raise the limit
+        # No limit on the body here: the connection sets it for each message, because a delegate may raise it
         # after it has received the head.
         self._limits = Limits(
             max_head_size=self.max_header_size,
@@ -77,12 +78,12 @@ class HTTP1ConnectionParameters:
         self._rate_window = protection.rate_window
         self._max_pipelined = protection.max_pipelined_requests
         self._deadlines = DeadlineScheduler()
-        #: For log lines about rejected messages. The burst lets a client's developer see each of a few
-        #: errors.
+        #: For log lines about rejected messages. The burst lets the developer of a client see each of the
+        #: first few errors.
         self._reports = LogRateLimit(gen_log, burst=10)
         #: For access log lines about rejected requests, by status code.
         self.refusals: LogRateLimit = LogRateLimit(gen_log, burst=100)
-        #: Writers that have used their share of this event loop iteration; resumed some in each iteration.
+        #: Writers that have used their share of this event loop iteration. Each iteration resumes some.
         self._waiting_writers: FairQueue[Future[None]] = FairQueue(_set_done, at_once=0)
 
 

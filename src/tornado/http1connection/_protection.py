@@ -19,9 +19,9 @@ setting                        "default"    "public"     precedent
 `rate_window`                  20 s         20 s         mod_reqtimeout 20
 `max_header_size`              64 KiB       32 KiB       Tornado 64; nginx 4 x 8
 `max_header_count`             1,000        100          Apache 100, h2o 100
-`max_connections`              none         10,000       nginx 512 a worker
+`max_connections`              none         10,000       nginx 512 per worker
 `max_connections_per_address`  none         100          examples for nginx and HAProxy say 10 to 100
-`max_pipelined_requests`       none         100          none: they cost an attacker next to nothing
+`max_pipelined_requests`       none         100          none
 `max_inflation_ratio`          none         100          deflate reaches 1,032; text 5 to 20
 `max_form_size`                none         1 MiB        Django 2.5 MB, Werkzeug 500 kB, PHP 8 MB, IIS 4 MB
 `max_json_size`                none         128 KiB      Express 100 kB, Fastify 1 MiB
@@ -85,11 +85,12 @@ class Protection:
     #: section 9.3.2).
     max_pipelined_requests: int | None = None
     #: The maximum ratio of the decompressed to the compressed size of a request body (400) or WebSocket
-    #: message (1009). It applies above 1 MiB.
+    #: message (1009). It applies to decompressed sizes above 1 MiB.
     max_inflation_ratio: float | None = None
     #: The maximum size in bytes of a form (urlencoded or multipart) whose arguments or files a handler reads
-    #: (413). Decoding a form blocks the event loop. A handler class may set its own `max_form_size`. Bodies
-    #: that are not read as forms, and parts that a `.UploadHandler` receives, are not limited by it.
+    #: (413). Decoding a form blocks the event loop. A handler class may set its own `max_form_size`. The
+    #: limit does not apply to bodies that are not read as forms, or to parts that an `.UploadHandler`
+    #: receives.
     max_form_size: int | None = None
     #: The maximum size in bytes of a body that `.RequestHandler.get_json_body` decodes (413). A handler class
     #: may set its own `max_json_size`.
@@ -102,7 +103,7 @@ class Protection:
                 continue
             if not isinstance(value, (int, float)) or isinstance(value, bool):
                 raise TypeError(f"{field.name} must be a number, got {value!r}")
-            if not value > 0 and (value != 0 or field.name not in _MAY_BE_ZERO):  # true for NaN, too
+            if not value > 0 and (value != 0 or field.name not in _MAY_BE_ZERO):  # also rejects NaN
                 raise ValueError(f"{field.name} must be positive, got {value!r}")
             if field.type in _WHOLE and value % 1 != 0:  # the remainder is NaN for infinity
                 raise TypeError(f"{field.name} must be a whole number, got {value!r}")

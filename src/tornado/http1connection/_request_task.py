@@ -4,11 +4,11 @@ Upstream calls `start_request` and the message delegate in a Task of the connect
 wrap `.HTTPServer.start_request`, such as New Relic's, identify the transaction of a request by
 `asyncio.current_task`. Without a Task, they would merge overlapping requests on two connections into one
 transaction. A server whose `start_request` is unchanged calls delegates in the read callback without a Task,
-which saves 10,000 instructions.
+which saves 10,000 instructions per request.
 
-The calls stay synchronous. The Task only waits for the end of the request; `RequestTask.call` makes it
-the current task during a call, with the two functions that asyncio documents for other Task implementations
-(https://docs.python.org/3/library/asyncio-extending.html).
+The delegate's methods are still called synchronously. The Task only waits for the end of the request;
+`RequestTask.call` makes it the current task during a call, with the two functions that asyncio documents for
+other Task implementations (https://docs.python.org/3/library/asyncio-extending.html).
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class RequestTask:
     def call(self, function: Callable[..., _T], *args: Any) -> _T:
         """Call `function` with this Task as the current one.
 
-        Another Task may be the current one, for example that of a handler which finishes the previous
-        response. It is made current again afterwards.
+        If another Task is the current one, for example that of a handler that finishes the previous response,
+        it becomes current again after the call.
         """
         if _enter_task is None or _leave_task is None:
             return function(*args)

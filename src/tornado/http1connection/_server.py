@@ -55,8 +55,8 @@ _SERVING = _State.SERVING
 _HEAD = h1.State.HEAD
 _new_exchange = HTTP1Connection.__new__
 
-#: `.HTTPServer.start_request` as it was imported. While a server's class has this function, the application
-#: is called directly.
+#: The original `.HTTPServer.start_request`, set by its module. The application is called directly as long as
+#: the server's class has this function.
 OWN_START_REQUEST: Any = None
 
 
@@ -122,14 +122,14 @@ class HTTP1ServerConnection:
     def context(self) -> Any:
         """The peer's address and protocol; created by the delegate on first use."""
         context = self._context
-        if context is None or isinstance(context, (tuple, str, bytes)):  # the address: not created yet
+        if context is None or isinstance(context, (tuple, str, bytes)):  # the peer's address
             make = getattr(self._delegate, "_make_context", None)
             if make is not None:
                 context = self._context = make(self.stream, context)
         return context
 
     def start_serving(self, delegate: HTTPServerConnectionDelegate) -> None:
-        """Read requests until the connection is closed.
+        """Start reading requests, which continues until the connection is closed.
 
         :param delegate: its ``start_request`` is called for each request, and ``on_close`` at the end.
         """
@@ -215,7 +215,7 @@ class HTTP1ServerConnection:
             self._eof_during_request(exchange, received=True)
 
     def eof_pending(self) -> None:
-        """Process a half-close that was noticed while reading is paused, before all input was received."""
+        """Process a half-close that is detected while reading is paused, before all input was received."""
         if self._exchange is not None and self._state is _SERVING:
             self._eof_during_request(self._exchange, received=False)
 
@@ -234,7 +234,7 @@ class HTTP1ServerConnection:
         self.stream.close()
 
     def _end_of_input(self) -> None:
-        """Close after the end of input, while no request is being served."""
+        """Close the connection at the end of the input; called while no request is being served."""
         if self._reader.buffered:
             try:
                 self._reader.receive_eof()
@@ -254,7 +254,7 @@ class HTTP1ServerConnection:
         self.params._deadlines.discard(self)
         try:
             self._end_exchange(_State.CLOSED)
-        finally:  # even if a close callback is interrupted, because `close` waits for it
+        finally:  # `close` waits for this, so it must happen even after a KeyboardInterrupt
             self._notify_closed()
 
     def _end_exchange(self, state: _State) -> None:
@@ -270,7 +270,7 @@ class HTTP1ServerConnection:
                 self._release_exchange(exchange)
 
     def input_wanted(self) -> None:
-        """Give unread input to the handler, which reads from the stream, until its response is finished."""
+        """Pass unread input to the handler, which reads from the stream until its response is finished."""
         exchange = self._exchange
         if exchange is None or self._state is not _SERVING:
             return
@@ -303,7 +303,7 @@ class HTTP1ServerConnection:
         """Begin the requests in the reader, until one is not answered immediately or the next head is
         incomplete.
 
-        :param waited: whether they arrived before the response to the previous request was finished.
+        :param waited: whether these requests arrived before the previous response was finished.
         """
         self._advancing = True
         reader, stream = self._reader, self.stream
@@ -375,14 +375,14 @@ class HTTP1ServerConnection:
         if exchange is None or (not exchange._read_done and exchange._waiting is None):
             self.stream._resume_reading()
         elif not self._eof:
-            self.stream._watch_unread()  # a half-close is reported to each request
+            self.stream._watch_unread()  # to detect a half-close although reading is paused
 
     def _begin(self, head: h1.RequestHead) -> None:
         exchange: HTTP1Connection = _new_exchange(HTTP1Connection)
         exchange.stream = self.stream
         exchange._driver = exchange._origin = self
         exchange._head = head
-        # They are also class attributes, but reading them from the instance is faster.
+        # The class has these attributes too, but reading them from the instance is faster.
         exchange.no_keep_alive = self.params.no_keep_alive
         exchange._close_after = False
         exchange._close_callback = exchange._run_context = None
@@ -415,7 +415,7 @@ class HTTP1ServerConnection:
             self.failed(exchange, error)
 
     def _opening_method(self) -> Callable[[HTTP1Connection, h1.RequestHead], Any]:
-        """Return the method that starts a request: in a Task if `start_request` is overridden."""
+        """Return the method that starts a request; it uses a Task if `start_request` is overridden."""
         fast_delegate = self._fast_delegate
         if fast_delegate is None or (
             type(fast_delegate).start_request is OWN_START_REQUEST
@@ -429,10 +429,10 @@ class HTTP1ServerConnection:
         return exchange.begin_task().call(self._open, exchange, head)
 
     def _open(self, exchange: HTTP1Connection, head: h1.RequestHead) -> Any:
-        """Start the request by the server's delegate.
+        """Start the request through the server's delegate.
 
-        :returns: None, or an awaitable for the rest of a request without a body. With a body, the awaitable
-            delays reading it.
+        :returns: None or an awaitable. Awaiting it completes a request without a body; if the request has a
+            body, reading the body starts after the awaitable is done.
         """
         delegate = self._delegate
         assert delegate is not None
@@ -527,7 +527,7 @@ class HTTP1ServerConnection:
                 exchange._pump()
             else:
                 self._receive_body(exchange)
-                if self._exchange is not exchange:  # sending 100 Continue failed, because the peer has reset
+                if self._exchange is not exchange:  # sending 100 Continue failed: connection reset
                     return
                 exchange._pump()
                 if not exchange._read_done and self._exchange is exchange:
@@ -561,7 +561,7 @@ class HTTP1ServerConnection:
                 self._close_incomplete()
 
     def head_received(self, exchange: HTTP1Connection, head: Any) -> None:
-        """Do nothing: the server has received the head before the exchange exists."""
+        """Do nothing: the server receives the head before it creates the exchange."""
 
     def body_read(self, exchange: HTTP1Connection) -> None:
         """Process the end of the request."""
@@ -640,7 +640,7 @@ class HTTP1ServerConnection:
         exchange._reader = None
 
     def detached(self, exchange: HTTP1Connection) -> None:
-        """Release the stream, with unread bytes in its buffer.
+        """Return unread bytes to the stream's buffer and release the stream.
 
         :raises RuntimeError: if the exchange has ended and the next one has begun.
         """
@@ -677,8 +677,8 @@ class HTTP1ServerConnection:
     def failed(self, exchange: HTTP1Connection, error: BaseException) -> None:
         """Process an error in the request or an exception in the program.
 
-        :param error: an `.HTTPInputError` is sent to the client as its status code; any other exception is
-            logged, and 500 is sent if no response has begun.
+        :param error: the exception. The client gets the status code of an `.HTTPInputError`. Any other
+            exception is logged, and the client gets 500 if no response has begun.
         """
         under_way = self._exchange is exchange
         if isinstance(error, HTTPInputError) and under_way:

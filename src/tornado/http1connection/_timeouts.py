@@ -10,13 +10,13 @@ TLS handshake                         ``tls_handshake_timeout``
 waiting for a request                 ``idle_connection_timeout``; not logged, because it is normal
 receiving a head                      ``header_timeout``
 receiving a body                      ``body_timeout``, ``min_body_rate``
-waiting for the peer to receive       ``min_send_rate``; without it, ``idle_connection_timeout`` without
-output                                progress, after the response is finished
+waiting for the peer to receive       ``min_send_rate``; if it is not set and the response is finished,
+output                                ``idle_connection_timeout`` without progress
 ====================================  ==================================================================
 
-If a minimum rate is set, `TransferRate` holds the deadlines of the body and of the output, and also
-``body_timeout`` if output of the previous response is pending. A head that has begun keeps its own deadline.
-The connection's deadline is the earliest of them. Each log line names the setting.
+While a minimum rate is measured, a `TransferRate` holds the deadlines of the body (including
+``body_timeout``) and of the output. A head that has begun keeps its own deadline. The connection's deadline
+is the earliest of them. Each log line names the setting.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def set_idle_deadline(connection: HTTP1ServerConnection) -> None:
 
 
 def set_head_deadline(connection: HTTP1ServerConnection) -> None:
-    """Set the deadline of a head; called when its first part has arrived, and not for later parts."""
+    """Set the deadline of a head; called when its first part has arrived, but not for later parts."""
     params, now = connection.params, monotonic()
     connection._head_deadline = now + params._head_timeout
     params._deadlines.set(connection, now, params._head_timeout)
@@ -164,8 +164,8 @@ def count_pipelined(connection: HTTP1ServerConnection, head: RequestHead) -> Req
 
 
 def idle_since(connection: HTTP1ServerConnection) -> float | None:
-    """Return the approximate time since which the connection is idle (in seconds of `monotonic`), or None if
-    it is serving a request.
+    """Return the approximate time since which the connection has been idle (`monotonic`, in seconds), or None
+    if it is serving a request.
     """
     if connection._state is State.LINGERING:
         return 0.0  # closed before all others, because its response has been sent

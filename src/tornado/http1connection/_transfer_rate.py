@@ -1,13 +1,13 @@
 """Minimum transfer rates: whether a peer sends its request body and receives the response fast enough.
 
 A rate is checked over successive windows: in each of them, a minimum number of bytes must be transferred. A
-fast start therefore does not compensate for a long pause later, and a transfer only costs the counting of its
-bytes. A window is extended by the time during which the program itself had paused reading.
+fast start therefore does not compensate for a long pause later, and bytes only need to be counted. A window
+is extended by the time during which the program itself had paused reading.
 
 For a response, the bytes that the peer has acknowledged count, not those that the kernel has accepted. The
-kernel's send buffer holds megabytes, so that a slow but working client would seem to make no progress for
-minutes. Where the kernel does not report this number (outside Linux), the bytes that it has accepted are
-used.
+kernel's send buffer holds megabytes, so a slow but working client would seem to make no progress for minutes.
+Where the kernel does not report the number of acknowledged bytes (outside Linux), the bytes that it has
+accepted count.
 """
 
 from __future__ import annotations

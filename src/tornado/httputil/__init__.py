@@ -2,8 +2,8 @@
 
 Programs most often use `HTTPServerRequest` (as ``self.request`` in a handler) and `HTTPHeaders` (as
 ``request.headers`` and ``response.headers``). The delegate classes are for programs that handle requests
-without `tornado.web`. `HTTPServerConnectionDelegate.start_request` is called for each request and returns a
-`HTTPMessageDelegate`, whose methods are called with the parts of the request. The response is written to a
+without `tornado.web`. `HTTPServerConnectionDelegate.start_request` is called for each request and returns an
+`HTTPMessageDelegate`, whose methods are called with the parts of the request. The response is written to an
 `HTTPConnection`.
 
 Parsing is strict: input that HTTP does not allow, or that exceeds a limit, raises `HTTPInputError`. A server

@@ -2,13 +2,13 @@
 
 Decoding takes time proportional to the size of the body, and most handlers of large bodies never read
 arguments. The body and its Content-Type are saved before `prepare()`, which is when Tornado decodes them. A
-program can therefore replace ``request.body`` or a header field and still gets the arguments that were sent.
+program that replaces ``request.body`` or a header field therefore still gets the arguments that were sent.
 
 ============  =================================================  ============
 state         event                                              next state
 ============  =================================================  ============
 ``UNREAD``    `read`: the body is valid                          READ
-              `read`: it is malformed or too large, raise        REFUSED
+              `read`: the body is malformed or too large, raise  REFUSED
               `tolerate`                                         TOLERANT
 ``TOLERANT``  `read`: a malformed or too large body has no       READ
               arguments

@@ -20,7 +20,7 @@ class HTTPServerConnectionDelegate:
     """The interface of an application that a server calls for each new request and each closed connection."""
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
-        """Called before a request is read.
+        """Called at the beginning of each request.
 
         :param server_conn: an object that identifies the connection, which may carry many requests.
         :param request_conn: the connection object to which the response is written.
@@ -76,14 +76,15 @@ class HTTPConnection:
 
         :param start_line: a `RequestStartLine` or a `ResponseStartLine`.
         :param chunk: the first part of the body, which can then be sent together with the head.
-        :returns: a Future for flow control, which is done when the bytes have been passed on.
+        :returns: a Future for flow control, which is done when the bytes have been passed to the operating
+            system.
         """
         raise NotImplementedError()
 
     def write(self, chunk: bytes) -> Future[None]:
         """Write a part of the body.
 
-        :returns: a Future for flow control, which is done when the bytes have been passed on.
+        :returns: a Future for flow control, as with `write_headers`.
         """
         raise NotImplementedError()
 

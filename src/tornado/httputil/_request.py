@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from tornado.httputil._start_line import RequestStartLine
 
 _DEFAULT_HOST = "127.0.0.1"
-# A target of up to this many characters cannot contain more fields than any sensible limit.
+# A target of up to this many characters is too short to exceed any sensible limit on the number of fields.
 _SHORT_TARGET = 500
-# For a validated header section with a "\n" before its first line. Searching is fastest for a pattern that
-# begins with a single character, and character classes are faster than the IGNORECASE flag.
+# These patterns expect a validated header section with a "\n" before its first line. A search is fastest if
+# the pattern begins with a single character, and character classes are faster than the IGNORECASE flag.
 _cookie_fields = re.compile(r"\n[Cc][Oo][Oo][Kk][Ii][Ee]:([^\r\n]*+)").findall
 _content_fields = re.compile(
     r"\n[Cc][Oo][Nn][Tt][Ee][Nn][Tt]-([Tt][Yy][Pp][Ee]|[Ee][Nn][Cc][Oo][Dd][Ii][Nn][Gg]):([^\r\n]*+)"
@@ -49,8 +49,8 @@ _new = object.__new__
 class HTTPServerRequest:
     """A single HTTP request.
 
-    All attributes may be set. The values of arguments are lists, because names may be repeated, of bytes,
-    because forms do not specify a charset. `RequestHandler.get_argument` decodes them.
+    All attributes may be set. Each argument has a list of values, because names may be repeated. The values
+    are bytes, because forms do not specify a charset; `RequestHandler.get_argument` decodes them.
 
     :ivar method: ``GET``, ``POST`` …
     :ivar uri: the path and the query, as sent.
@@ -65,7 +65,7 @@ class HTTPServerRequest:
     :ivar protocol: ``http`` or ``https``. If ``xheaders`` is set, the value of ``X-Scheme`` or
         ``X-Forwarded-Proto``.
     :ivar host: the authority of the requested URL, usually the value of the Host field.
-    :ivar host_name: the same in lower case and without the port.
+    :ivar host_name: `host` in lower case and without the port.
     :ivar arguments: name -> values; those in the query, followed by those in the body.
     :ivar query_arguments: name -> values, only those in the query.
     :ivar body_arguments: name -> values, only those of a form in the body.
@@ -214,7 +214,7 @@ class HTTPServerRequest:
         connection.finish()
 
     def note_form(self, fresh: bool = False) -> None:
-        """Save the form in the body, which is decoded when the program reads an argument or a file.
+        """Save the body's form, to be decoded when the program first reads an argument or a file.
 
         If the program overrides `_parse_body`, or has read arguments already, the form is decoded
         immediately.
@@ -248,7 +248,7 @@ class HTTPServerRequest:
     def tolerate_bad_form(self) -> None:
         """Treat a malformed body as one without arguments from now on.
 
-        Called before an error page is generated, which may read arguments of the query.
+        Called before an error page is generated, because it may read arguments of the query.
         """
         if self._form is None and self.body:
             self._form = _body_form(self)
@@ -338,7 +338,7 @@ def _warn_deprecated_arguments(
 
 
 def _checked_host(host: str | None, version: str) -> str:
-    """Return the host after checking it (RFC 9112 section 3.2). Only HTTP/1.0 allows requests without it."""
+    """Check the host and return it (RFC 9112 section 3.2). Only HTTP/1.0 allows requests without a host."""
     if host is None:
         if version == "HTTP/1.0":
             return _DEFAULT_HOST
@@ -375,7 +375,7 @@ class _Lazy:
 
 
 class _LazyQueryArguments(_Lazy):
-    """The attribute that most handlers read, inlined to save three function calls."""
+    """The descriptor of `query_arguments`, which most handlers read; inlined to save three function calls."""
 
     __slots__ = ()
 
@@ -437,7 +437,7 @@ def _context(request: HTTPServerRequest) -> object:
 
 
 def _cookie_values(request: HTTPServerRequest) -> dict[str, str]:
-    """Return name -> value of each cookie, including those with invalid names.
+    """Return a dict of cookie names and values, including cookies with invalid names.
 
     The headers mapping is not created if it does not exist yet.
     """

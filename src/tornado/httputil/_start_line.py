@@ -27,7 +27,7 @@ class ResponseStartLine(NamedTuple):
     version: str
     #: The status code.
     code: int
-    #: The reason phrase. A line without one has the empty string here, or None if the line was parsed.
+    #: The reason phrase. If a line has none, it is None after parsing; use an empty string when sending.
     reason: str
 
 

@@ -23,7 +23,7 @@ from tornado.httputil import (
     responses,
 )
 
-# RFC 3986 section 3.3: characters that are allowed in a path besides letters, digits and "-._~".
+# Characters that are allowed in a path besides letters, digits and "-._~" (RFC 3986 section 3.3).
 _PATH_SAFE = "/!$&'()*+,;=:@"
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _BLOCK = 64 * 1024
@@ -151,7 +151,7 @@ class _Connection(HTTPConnection):
         self.max_body_size = max_body_size
 
     def set_body_timeout(self, timeout: float) -> None:
-        """Ignore `timeout`: the WSGI server has its own limits on time."""
+        """Ignore `timeout`: the WSGI server has its own timeouts."""
 
     def _take_over_limit(self) -> int:
         """Disable the limit on the request body, because the caller enforces it from now on.

@@ -106,7 +106,7 @@ class WSGIContainer(HTTPServerConnectionDelegate):
             release()
             invocation.fail(error)
         else:
-            # When the application is done, even if this task is cancelled before that.
+            # Not in this task, which may be cancelled before the application is done.
             job.add_done_callback(lambda done: release())
             await asyncio.wrap_future(job)
         self._log(invocation.status, request)

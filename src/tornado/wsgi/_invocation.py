@@ -39,7 +39,7 @@ class Invocation:
         self._head: ResponseHead | None = None
         self._head_sent = False
         self._ended = False
-        self._remaining: int | None = None  # of the Content-Length
+        self._remaining: int | None = None  # bytes that the Content-Length still requires
 
     def run(self) -> None:
         """Run the application in the current thread.
@@ -72,7 +72,7 @@ class Invocation:
                 if self._head_sent:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
-                exc_info = None  # no cycle through the traceback
+                exc_info = None  # avoids a reference cycle through the traceback
         elif self._head is not None:
             raise RuntimeError("start_response was called again without exc_info")
         self._head = ResponseHead(status, headers)

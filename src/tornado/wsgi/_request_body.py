@@ -10,14 +10,15 @@ from typing import IO, Any, cast
 from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import IOLoop
 
-#: The number of bytes that are collected before a thread writes them. While it does, as many may wait.
+#: The number of bytes that are collected before a thread writes them. During the write, the same number may
+#: be collected again.
 _BATCH = 256 * 1024
 
 
 class SpooledBody:
     """A body of any size, in memory or in a temporary file.
 
-    The event loop calls `receive`, which leaves writing to the disk to a thread.
+    The event loop's thread calls `receive`, which has a worker thread write to the disk.
 
     :param limit: the maximum number of bytes in memory. A larger body is moved to a temporary file.
     """
@@ -26,7 +27,7 @@ class SpooledBody:
         self.size = 0
         self._limit = limit
         self._file: IO[bytes] = BytesIO()
-        self._waiting: list[bytes] = []  # for the disk
+        self._waiting: list[bytes] = []  # not written to the disk yet
         self._waiting_size = 0
         self._large = False
         self._job: asyncio.Future[None] | None = None
@@ -66,7 +67,7 @@ class SpooledBody:
         while not self.is_complete:
             if self._error is not None:
                 raise self._error
-            # If the job is already done, this still runs the event loop and thus `_job_done`; await does not.
+            # Unlike await, this runs the event loop, and thus `_job_done`, even if the job is already done.
             await asyncio.wait([self._job or self._start_job()])
 
     def _start_job(self) -> asyncio.Future[None]:
@@ -125,8 +126,8 @@ class SpooledBody:
 class SpooledRequest(HTTPServerRequest):
     """A request whose body is in a `SpooledBody`.
 
-    ``body``, ``arguments``, ``body_arguments`` and ``files`` are created when they are read; WSGI
-    applications never read them.
+    ``body``, ``arguments``, ``body_arguments`` and ``files`` are created only when a program reads them. WSGI
+    applications do not.
 
     :param limit: see `SpooledBody`.
     """

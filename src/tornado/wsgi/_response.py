@@ -24,8 +24,8 @@ from tornado.wsgi._response_head import ResponseHead
 
 #: The maximum number of unsent bytes with which the application may continue.
 WINDOW = 64 * 1024
-#: The time in seconds after which an event loop that is not running is considered stopped. Otherwise a thread
-#: would wait for it forever, and the interpreter could not exit.
+#: The time in seconds after which an event loop that is not running is considered stopped. Without this
+#: check, a thread would wait for it forever, and the interpreter could not exit.
 _STOPPED_AFTER = 5.0
 _CHECK_INTERVAL = 1.0
 
@@ -187,7 +187,7 @@ class Response:
             self._mark_sent(len(data), disconnected=True)
 
     def _track_write(self, written: Any, size: int) -> None:
-        """Call `_write_finished` when a write is done."""
+        """Call `_write_finished` now or when the write is done."""
         if isinstance(written, asyncio.Future) and not written.done():
             written.add_done_callback(lambda future: self._write_finished(future, size))
         else:
