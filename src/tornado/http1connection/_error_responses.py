@@ -158,11 +158,11 @@ def _handler_responds(connection: HTTP1ServerConnection, exchange: HTTP1Connecti
     """
     if exchange is None or exchange._oversized is None or exchange._head_sent or connection.stream.closed():
         return False
-    answer, exchange._oversized = exchange._oversized, None
+    respond, exchange._oversized = exchange._oversized, None
     exchange._waiting = Future()  # never done, so no more of the body is read
     assert exchange._run_context is not None
     try:
-        exchange._run_context.run(answer)
+        exchange._run_context.run(respond)
     except (Exception, asyncio.CancelledError) as error:
         connection.failed(exchange, error)
     return True

@@ -58,7 +58,7 @@ _framing_fields = re.compile(rb"(?im)^(?:content-length|transfer-encoding):[^\n]
 _find_control = re.compile(rb"[\x00-\x1f\x7f]").search
 
 
-class ExchangeOwner(Protocol):
+class ExchangeDriver(Protocol):
     """The interface through which an exchange calls its driver."""
 
     params: HTTP1ConnectionParameters
@@ -121,11 +121,11 @@ class HTTP1Connection(HTTPConnection):
     #: Whether the connection closes after this exchange. Programs may set it.
     no_keep_alive: bool = False
 
-    _driver: ExchangeOwner | None = None  # None after the end of the exchange
+    _driver: ExchangeDriver | None = None  # None after the end of the exchange
     _fault: HTTPInputError | None = None  # the error in the server's message, on the client side
     # The driver of a server's exchange. Unlike `_driver`, it remains set after the end of the exchange,
     # because programs may read `context` later.
-    _origin: ExchangeOwner | None = None
+    _origin: ExchangeDriver | None = None
     _head: h1.RequestHead | None = None
     _reader: h1.Reader | None = None
     _message: HTTPMessageDelegate | None = None
@@ -587,8 +587,8 @@ class HTTP1Connection(HTTPConnection):
         """Create the Task of this request, which ends when the connection releases the exchange."""
         if self._run_context is None:
             self._run_context = contextvars.copy_context()
-        owner = self.request_task = RequestTask(self.stream.io_loop.asyncio_loop)
-        return owner
+        task = self.request_task = RequestTask(self.stream.io_loop.asyncio_loop)
+        return task
 
     def read_response(self, delegate: HTTPMessageDelegate) -> Awaitable[bool]:
         """Read one message and pass it to `delegate`.
@@ -602,9 +602,9 @@ class HTTP1Connection(HTTPConnection):
 
     def _deliver(self, call: Callable[..., Any], *args: Any) -> None:
         """Call a method of the delegate in the request's context; wait if it returns an awaitable."""
-        context, owner = self._run_context, self.request_task
-        if owner is not None:
-            args, call = (call, *args), owner.call
+        context, request_task = self._run_context, self.request_task
+        if request_task is not None:
+            args, call = (call, *args), request_task.call
         result = call(*args) if context is None else context.run(call, *args)
         if result is not None:
             self._wait_for(result)
@@ -612,8 +612,8 @@ class HTTP1Connection(HTTPConnection):
     def _wait_for(self, result: Any) -> None:
         """Pause reading until the awaitable `result` is done."""
         if asyncio.iscoroutine(result):
-            loop, owner = asyncio.get_running_loop(), self.request_task
-            start = run_eagerly if owner is None else functools.partial(owner.call, run_eagerly)
+            loop, request_task = asyncio.get_running_loop(), self.request_task
+            start = run_eagerly if request_task is None else functools.partial(request_task.call, run_eagerly)
             future: Future[Any] = start(loop, result, self._run_context or contextvars.copy_context())
         else:
             future = convert_yielded(result)

@@ -452,11 +452,11 @@ class HTTP1ServerConnection:
         """Run the rest of a request without a body."""
         if type(result) is not types.CoroutineType and not inspect.iscoroutine(result):
             return
-        loop, owner = self.stream.io_loop.asyncio_loop, exchange.request_task
-        if owner is None:
+        loop, request_task = self.stream.io_loop.asyncio_loop, exchange.request_task
+        if request_task is None:
             task = run_eagerly(loop, result, context)
         else:
-            task = owner.call(run_eagerly, loop, result, context)
+            task = request_task.call(run_eagerly, loop, result, context)
         if task.done():
             if task.cancelled() or task.exception() is not None:
                 self._task_done(exchange, task)
@@ -713,6 +713,6 @@ class HTTP1ServerConnection:
 async def finish_after(result: Any, message: Any) -> None:
     """Call ``finish`` of a message delegate after the awaitable that its ``headers_received`` returned."""
     await result
-    answer = message.finish()
-    if answer is not None:
-        await answer
+    finished = message.finish()
+    if finished is not None:
+        await finished

@@ -227,10 +227,10 @@ def _handshake_deadline_passed(connection: HTTP1ServerConnection, now: float) ->
             f"not complete within tls_handshake_timeout ({params._handshake_timeout:g} s)",
         )
         return False
-    left = end - params._handshake_timeout + params._idle_timeout - now
-    if left <= 0 or connection._exchange is not None or connection._head_deadline:
+    remaining = end - params._handshake_timeout + params._idle_timeout - now
+    if remaining <= 0 or connection._exchange is not None or connection._head_deadline:
         return False
-    params._deadlines.set(connection, now, left)
+    params._deadlines.set(connection, now, remaining)
     return True
 
 

@@ -224,7 +224,7 @@ class HTTPServerRequest:
         :raises HTTPInputError: if the body is decoded immediately and is malformed.
         """
         present = self.__dict__
-        if fresh or self._has_constructors_arguments():
+        if fresh or self._has_initial_arguments():
             for name in ("arguments", "body_arguments", "files"):
                 present.pop(name, None)
         if type(self)._parse_body is not _PARSE_BODY or "_parse_body" in present:
@@ -236,7 +236,7 @@ class HTTPServerRequest:
         else:
             self._form = _body_form(self)
 
-    def _has_constructors_arguments(self) -> bool:
+    def _has_initial_arguments(self) -> bool:
         """Whether the arguments are still those of the constructor, which were set before the body."""
         present = self.__dict__
         return (

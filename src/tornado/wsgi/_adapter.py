@@ -75,25 +75,25 @@ class WSGIAdapter:
         return [] if environ["REQUEST_METHOD"] == "HEAD" or not body else [body]
 
     def _run(self, environ: dict[str, Any], connection: _Connection) -> None:
-        answer = self._answer(environ, connection)
+        coroutine = self._serve_request(environ, connection)
         try:
             asyncio.get_running_loop()
         except RuntimeError:
             with asyncio.Runner() as runner:
-                runner.run(answer)
+                runner.run(coroutine)
             return
         # Run the coroutine until it waits for the first time.
         try:
-            answer.send(None)
+            coroutine.send(None)
         except StopIteration:
             return
-        answer.close()
+        coroutine.close()
         raise RuntimeError(
             f"the handler of {environ.get('PATH_INFO')!r} must not wait in a thread "
             "whose event loop is running: call WSGIAdapter in another thread"
         )
 
-    async def _answer(self, environ: dict[str, Any], connection: _Connection) -> None:
+    async def _serve_request(self, environ: dict[str, Any], connection: _Connection) -> None:
         connection.finished = asyncio.get_running_loop().create_future()
         message = self.application.start_request(None, connection)
         line, headers = _request_head(environ)

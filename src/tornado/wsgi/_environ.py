@@ -22,7 +22,7 @@ from tornado.wsgi._files import FileWrapper
 #: The type of a WSGI application.
 WSGIAppType = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
-_LEFT_OUT = frozenset({"Content-Length", "Content-Type", "Proxy", "Transfer-Encoding"})
+_OMITTED = frozenset({"Content-Length", "Content-Type", "Proxy", "Transfer-Encoding"})
 
 
 def to_wsgi_str(s: bytes) -> str:
@@ -97,7 +97,7 @@ def _path_info(path: str) -> str:
 
 def _add_fields(environ: dict[str, Any], headers: HTTPHeaders) -> None:
     for name in headers:
-        if "_" in name or name in _LEFT_OUT:
+        if "_" in name or name in _OMITTED:
             continue
         # In a request that a program created, the headers may be any mapping.
         if name == "Cookie" and isinstance(headers, HTTPHeaders):

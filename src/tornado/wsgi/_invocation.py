@@ -13,7 +13,7 @@ from tornado.wsgi._response import Response
 from tornado.wsgi._response_head import BODILESS, ResponseHead
 
 #: The chunks in a list are joined up to this total size in bytes.
-_JOINED = 64 * 1024
+_MAX_JOINED = 64 * 1024
 
 
 class Invocation:
@@ -117,7 +117,7 @@ class Invocation:
         head = self._head
         if head is not None and not self._head_sent and (total or self._environ["REQUEST_METHOD"] != "HEAD"):
             head.set_length(total)
-        return (b"".join(chunks),) if total <= _JOINED else chunks
+        return (b"".join(chunks),) if total <= _MAX_JOINED else chunks
 
     def _bodiless(self) -> bool:
         head = self._head
