@@ -140,7 +140,7 @@ async def test_requests():
     response = await client.fetch(request)
     assert response.request is request
     assert request.headers is not headers
-    with pytest.raises(ValueError, match="takes method together with a URL only"):
+    with pytest.raises(ValueError, match="accepts method only together with a URL"):
         client.fetch(request, method="POST")
 
 

@@ -44,9 +44,9 @@ def test_urls(url, server):
         ("http://user:secret@proxy:70000", "Port out of range"),
         ("http://user:secret@[proxy", "malformed proxy URL"),
         ("http://user:secret@pro xy", "malformed"),
-        ("http://proxy/path", "must end after the port"),
-        ("http://proxy?query", "must end after the port"),
-        ("http://proxy#fragment", "must end after the port"),
+        ("http://proxy/path", "must not have a path, query or fragment"),
+        ("http://proxy?query", "must not have a path, query or fragment"),
+        ("http://proxy#fragment", "must not have a path, query or fragment"),
     ],
 )
 def test_malformed_urls_are_refused_without_their_password(url, message):

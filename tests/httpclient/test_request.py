@@ -232,7 +232,7 @@ async def test_files():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"body": b"", "json": {}}, "body and json were passed together"),
+        ({"body": b"", "json": {}}, "got body and json"),
         ({"json": 1, "data": {}}, "json and data were"),
         ({"json": 1, "files": {}}, "json and files were"),
         ({"body_producer": print, "data": {}, "files": {}}, "body_producer and data and files were"),

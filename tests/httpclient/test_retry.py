@@ -102,7 +102,7 @@ def test_retry_after_counts_against_the_total_time():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"max_attempts": 0}, ValueError, "max_attempts must be an int of at least 1, got 0"),
+        ({"max_attempts": 0}, ValueError, "max_attempts must be a positive integer, got 0"),
         ({"max_attempts": 2.5}, ValueError, "max_attempts"),
         ({"base_delay": -1}, ValueError, "base_delay must not be negative, got -1"),
         ({"max_delay": float("nan")}, ValueError, "max_delay"),

@@ -138,5 +138,5 @@ async def test_arguments() -> None:
     client = make()
     with pytest.raises(ValueError, match="streaming_callback"):
         client.stream("http://x/", streaming_callback=print)
-    with pytest.raises(ValueError, match="together with a URL only"):
+    with pytest.raises(ValueError, match="only together with a URL"):
         client.stream(HTTPRequest("http://x/"), method="GET")

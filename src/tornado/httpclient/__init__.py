@@ -6,11 +6,12 @@
         response = await AsyncHTTPClient().fetch("https://www.example.com/")
         print(response.body)
 
-`HTTPClient` waits for the answer, for scripts and interactive use. Both take a URL or an `HTTPRequest`, give
-an `HTTPResponse` and raise `HTTPClientError`, which is also called `HTTPError` here.
+`HTTPClient` blocks until the response is complete; it is for scripts and interactive use. Both take a URL or
+an `HTTPRequest`, return an `HTTPResponse` and raise `HTTPClientError`, which is also available as
+`HTTPError`.
 
-The work is done by an implementation: `tornado.simple_httpclient.SimpleAsyncHTTPClient` unless another one is
-configured::
+Requests are sent by an implementation class, which is `tornado.simple_httpclient.SimpleAsyncHTTPClient`
+unless another one is configured::
 
     AsyncHTTPClient.configure("tornado.curl_httpclient.CurlAsyncHTTPClient", max_clients=100)
 
@@ -57,7 +58,7 @@ __all__ = [
 
 _LATE = ("FetchOptions", "HTTPRequestOptions", "HandshakeOptions")
 
-if not TYPE_CHECKING:  # a checker would take every name for one of this module
+if not TYPE_CHECKING:  # a type checker would accept every name as an attribute of this module
 
     def __getattr__(name: str) -> Any:
         if name in _LATE:

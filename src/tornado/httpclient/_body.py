@@ -1,8 +1,8 @@
-"""Request bodies as sources that write themselves: bytes, files, iterators, forms and producers.
+"""Sources of request bodies: bytes, files, iterators, forms and producers.
 
-An implementation of the client that can stream asks a request for its `BodySource` and calls
-`BodySource.send` with its own ``write``. The source reports its length where that is known, and whether it
-can be sent again, for a redirect or a retry.
+A client implementation that can stream request bodies reads the `BodySource` of a request and calls
+`BodySource.send` with its own ``write``. The source reports its length, if known, and whether it can be sent
+again for a redirect or a retry.
 """
 
 from __future__ import annotations
@@ -31,33 +31,33 @@ __all__ = [
     "body_source",
 ]
 
-#: Bytes that are read from a file at a time.
+#: Number of bytes to read from a file at a time.
 CHUNK_SIZE = 128 * 1024
 
-#: Takes the next chunk; the awaitable it may return is done when more is welcome.
+#: Sends a chunk. If it returns an awaitable, the next chunk may be written when that is done.
 Write = Callable[[bytes], Awaitable[None] | None]
 
 
 class BodyNotReplayableError(RuntimeError):
-    """A body that can be read only once was needed again, for a redirect or a retry."""
+    """Raised when a redirect or a retry needs a body that can be read only once."""
 
 
 class BodySource(abc.ABC):
-    """The body of a request, in a form that can be sent piece by piece.
+    """A request body that can be sent in chunks.
 
-    :ivar length: its size in bytes, or None where only sending it will tell.
-    :ivar replayable: whether it can be sent more than once.
+    :ivar length: the size of the body in bytes, or None if it is not known in advance.
+    :ivar replayable: whether the body can be sent more than once.
     """
 
     length: int | None = None
     replayable: bool = True
-    #: Names the kind of source in error messages.
+    #: The kind of source, for error messages.
     kind: ClassVar[str] = "body"
     _begun: bool = False
 
     @property
     def available(self) -> bool:
-        """Whether `send` may be called: always for a replayable source, once for others."""
+        """Whether `send` may be called: always for a replayable source, once for any other."""
         return self.replayable or not self._begun
 
     async def send(self, write: Write) -> None:
@@ -65,12 +65,12 @@ class BodySource(abc.ABC):
 
         :param write: called with each chunk, which is never empty. If it returns an awaitable, that is
             awaited before the next chunk is read.
-        :raises BodyNotReplayableError: if the source can be sent only once and was begun before.
+        :raises BodyNotReplayableError: if the source can be sent only once and `send` was called before.
         """
         if not self.available:
             raise BodyNotReplayableError(
-                f"the request's body is {self.kind}, which can be read only once, and it is needed again for "
-                "a redirect or a retry: pass bytes, a pathlib.Path or a seekable file instead"
+                f"a redirect or a retry must send the request's body again, but it is {self.kind}, which can "
+                "be read only once: pass bytes, a pathlib.Path or a seekable file instead"
             )
         self._begun = True
         await self._send(write)
@@ -80,7 +80,7 @@ class BodySource(abc.ABC):
 
 
 class BytesSource(BodySource):
-    """A body that is in memory."""
+    """A body held in memory."""
 
     kind = "bytes"
 
@@ -94,7 +94,10 @@ class BytesSource(BodySource):
 
 
 class IteratorSource(BodySource):
-    """Chunks from an iterable, which must not block. A list can be sent again, a generator cannot."""
+    """A body from an iterable of chunks. A list can be sent again, a generator cannot.
+
+    The iterable must not block.
+    """
 
     kind = "an iterator"
 
@@ -115,7 +118,7 @@ class IteratorSource(BodySource):
 
 
 class AsyncIteratorSource(BodySource):
-    """Chunks from an asynchronous iterable. An asynchronous generator can be sent only once."""
+    """A body from an asynchronous iterable of chunks. An asynchronous generator can be sent only once."""
 
     kind = "an asynchronous iterator"
 
@@ -136,10 +139,10 @@ class AsyncIteratorSource(BodySource):
 
 
 class FileSource(BodySource):
-    """A binary file object, from its current position to its end.
+    """A body from a binary file object, read from its current position to its end.
 
-    It can be sent again if it is seekable; then its length is known as well. It stays open. Reads of files
-    other than `io.BytesIO` run in the loop's default executor, as they may block. ``read`` may also be a
+    A seekable file can be sent again, and its length is known in advance. The file is not closed. Reads may
+    block, so they run in the event loop's default executor, except for `io.BytesIO`. ``read`` may also be a
     coroutine function.
     """
 
@@ -147,7 +150,7 @@ class FileSource(BodySource):
 
     def __init__(self, file: Any) -> None:
         if isinstance(file, io.TextIOBase):
-            raise TypeError(f"the body is a text file; open it in binary mode: {file!r}")
+            raise TypeError(f"the request's body must be a binary file, got a text file: {file!r}")
         self._file = file
         self._asynchronous = inspect.iscoroutinefunction(file.read)
         self._start: int | None = None if self._asynchronous else _position(file)
@@ -162,7 +165,7 @@ class FileSource(BodySource):
 
 
 class PathSource(BodySource):
-    """A file by its path, opened each time it is sent."""
+    """A body from a file path; the file is opened each time the body is sent."""
 
     kind = "a file"
 
@@ -178,7 +181,7 @@ class PathSource(BodySource):
 
     async def _send(self, write: Write) -> None:
         loop = asyncio.get_running_loop()
-        # The open may block as well, on a pipe or a network file system.
+        # open() may block too, on a pipe or a network file system.
         opening = loop.run_in_executor(None, _open, self._path)
         try:
             file = await asyncio.shield(opening)
@@ -192,7 +195,7 @@ class PathSource(BodySource):
 
 
 class ProducerSource(BodySource):
-    """A ``body_producer``: a function that is called with ``write``."""
+    """A body from a ``body_producer``: a function that is called with ``write``."""
 
     kind = "a body_producer"
 
@@ -208,8 +211,8 @@ class ProducerSource(BodySource):
 def body_source(body: Any) -> BodySource:
     """Return the source for a value of `HTTPRequest.body`.
 
-    :raises TypeError: if it cannot be a body.
-    :raises OSError: if it is a path that cannot be looked up.
+    :raises TypeError: if the type of ``body`` is not supported.
+    :raises OSError: if ``body`` is a path and the file's status cannot be read.
     """
     if isinstance(body, BodySource):
         return body
@@ -245,7 +248,7 @@ def _checked(chunk: Any) -> bytes:
 
 
 def _position(file: Any) -> int | None:
-    """Return the position in a seekable file, None for others."""
+    """Return the current position in a seekable file, or None if the file is not seekable."""
     try:
         if file.seekable():
             position: int = file.tell()
@@ -272,7 +275,7 @@ def _close_opened(opening: asyncio.Future[io.BufferedReader]) -> None:
 
 
 async def _send_file(file: Any, length: int | None, write: Write, asynchronous: bool) -> None:
-    """Write a file's content, and exactly ``length`` bytes where that was announced."""
+    """Write the content of a file: exactly ``length`` bytes unless that is None."""
     loop = asyncio.get_running_loop()
     immediate = isinstance(file, io.BytesIO)
     remaining = length

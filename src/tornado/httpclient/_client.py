@@ -1,4 +1,4 @@
-"""The clients: AsyncHTTPClient, an interface with implementations, and HTTPClient, which waits."""
+"""The clients: `AsyncHTTPClient`, which has several implementations, and `HTTPClient`, which blocks."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from tornado.util import Configurable, import_object
 if TYPE_CHECKING:
     from tornado.httpclient._options import FetchOptions, HTTPRequestOptions
 
-# Where a loop keeps its clients, by the class that was called. On the loop itself, so that both can be freed
-# together.
+# The attribute of an IOLoop that maps each class that was called to the loop's shared instance. It is an
+# attribute of the loop so that the loop and its clients are freed together.
 _CACHE = "_http_clients"
-#: Arguments of our implementations beyond upstream's. Where a shared client exists already, upstream ignores
-#: all arguments, and programs rely on that. These are not ignored: a proxy would be bypassed.
+#: Arguments of our implementations that upstream does not have. If a shared client exists, upstream ignores
+#: all arguments, and programs rely on that. These must not be ignored: a proxy would be bypassed.
 _OWN_ARGUMENTS = frozenset(
     """
     after_response before_request continue_timeout cookie_jar dns_cache_ttl idle_timeout max_clients_per_host
@@ -42,9 +42,10 @@ _OWN_ARGUMENTS = frozenset(
 
 
 class FetchFuture(asyncio.Future[HTTPResponse]):
-    """The Future that `AsyncHTTPClient.fetch` returns. Cancelling it abandons the request.
+    """The Future that `AsyncHTTPClient.fetch` returns. Cancelling it aborts the request.
 
-    :ivar abandoned: called without arguments when it is cancelled; None if the implementation cannot tell.
+    :ivar abandoned: called without arguments when the Future is cancelled; None if the implementation does
+        not support cancellation.
     """
 
     abandoned: Callable[[], object] | None = None
@@ -59,14 +60,14 @@ class FetchFuture(asyncio.Future[HTTPResponse]):
 
 
 class AsyncHTTPClient(Configurable):
-    """Fetches without blocking; an instance can work on many requests at once.
+    """A non-blocking HTTP client. One instance can send many requests concurrently.
 
-    ``AsyncHTTPClient()`` returns the same instance each time it is called on one `.IOLoop`, so that limits
-    and connections are shared. Arguments then count for the first call only. A later call that passes another
-    value for ``proxy``, ``retry`` or another of Waterspout's own arguments raises `RuntimeError`.
+    ``AsyncHTTPClient()`` returns the same instance each time it is called on the same `.IOLoop`, so limits
+    and connections are shared. Arguments therefore apply to the first call only. A later call with a
+    different value for ``proxy``, ``retry`` or another of Waterspout's own arguments raises `RuntimeError`.
 
-    :param force_instance: make an instance that is not shared. Close it when it is not needed any more.
-    :param defaults: values for what requests leave open, by the names of `HTTPRequest`'s arguments.
+    :param force_instance: create an instance that is not shared. The caller must close it.
+    :param defaults: default values for `HTTPRequest` arguments, by name.
 
     Implementations take further arguments. A subclass implements `fetch_impl`.
     """
@@ -77,12 +78,12 @@ class AsyncHTTPClient(Configurable):
 
     @classmethod
     def configurable_base(cls) -> type[Configurable]:
-        """`AsyncHTTPClient` itself is what `configure` sets."""
+        """Return `AsyncHTTPClient`."""
         return AsyncHTTPClient
 
     @classmethod
     def configurable_default(cls) -> type[Configurable]:
-        """`tornado.simple_httpclient.SimpleAsyncHTTPClient`."""
+        """Return `tornado.simple_httpclient.SimpleAsyncHTTPClient`."""
         return cast("type[Configurable]", import_object("tornado.simple_httpclient.SimpleAsyncHTTPClient"))
 
     @loop_first
@@ -104,22 +105,26 @@ class AsyncHTTPClient(Configurable):
             chosen = cls.configured_class() if cls is cls.configurable_base() else cls
             _reraise_naming_nearest(error, chosen.initialize, kwargs)
         made._arguments = kwargs
-        # close() must find its own entry, which may stand under the configurable base class.
+        # close() removes the instance's cache entry, whose key may be the configurable base class.
         made._instance_cache = cache
         if cache is not None:
             cache[cls] = made
         return made
 
     def initialize(self, defaults: dict[str, Any] | None = None) -> None:
-        """Called by the constructor with its arguments; a subclass's own must call this one."""
+        """Initialize the instance; the constructor calls this with its arguments.
+
+        An overriding method must call this one.
+        """
         self.io_loop: IOLoop = IOLoop.current()
         self.defaults: dict[str, Any] = {**HTTPRequest._DEFAULTS, **(defaults or {})}
         self._closed = False
 
     def close(self) -> None:
-        """Free what the client holds. Needed for instances made with ``force_instance``, allowed for others.
+        """Release the client's resources.
 
-        The next ``AsyncHTTPClient()`` on this loop makes a new instance.
+        Required for instances created with ``force_instance``, optional for shared ones. After a shared
+        instance is closed, the next ``AsyncHTTPClient()`` on this loop creates a new one.
         """
         self._closed = True
         cache, self._instance_cache = self._instance_cache, None
@@ -138,30 +143,31 @@ class AsyncHTTPClient(Configurable):
     ) -> Future[HTTPResponse]:
         """Send a request.
 
-        :param request: an `HTTPRequest`, or a URL: then the keyword arguments are those of `HTTPRequest`.
-        :param raise_error: whether a status code other than 2xx is an error. With ``False`` there is a
-            response in that case too; what prevents a response (a time-out, a refused connection) is raised
-            all the same.
-        :param callback: (deprecated, the style of Tornado 4; also in the place of ``raise_error``) called
-            with the response, whatever came of the request: ``response.error`` tells.
-        :returns: a future of the `HTTPResponse`.
-        :raises HTTPClientError: (in the future) for status codes; a subclass of it, with code 599, for
-            time-outs and streams that end early.
-        :raises RuntimeError: when the client was closed.
-        :raises ValueError: when keyword arguments come with an `HTTPRequest`.
+        :param request: an `HTTPRequest`, or a URL with the keyword arguments of `HTTPRequest`.
+        :param raise_error: whether a status code other than 2xx raises an error. With ``False`` the response
+            is returned instead; an error that prevents a response, such as a timeout or a refused
+            connection, is raised in both cases.
+        :param callback: (deprecated, the style of Tornado 4; also accepted in the position of
+            ``raise_error``) called with the response after success and failure; ``response.error`` is the
+            error, if any.
+        :returns: a Future of the `HTTPResponse`.
+        :raises HTTPClientError: (in the Future) for a status code other than 2xx. Timeouts and connections
+            that end early raise a subclass with code 599.
+        :raises RuntimeError: if the client is closed.
+        :raises ValueError: if keyword arguments are passed together with an `HTTPRequest`.
         """
         if "callback" in kwargs or callable(raise_error):
             return _fetch_for_callback(self, request, raise_error, **kwargs)
         if self._closed:
-            raise RuntimeError(f"fetch() on a closed {type(self).__name__}")
+            raise RuntimeError(f"fetch() called on a closed {type(self).__name__}")
         if not isinstance(request, HTTPRequest):
             request = _make_request(request, kwargs)
         elif kwargs:
             raise ValueError(
-                f"fetch() takes {', '.join(sorted(kwargs))} together with a URL only: "
+                f"fetch() accepts {', '.join(sorted(kwargs))} only together with a URL: "
                 "set them on the HTTPRequest"
             )
-        # A copy, which the implementation may change.
+        # A copy, because the implementation may change it.
         request.headers = request._given_headers()
         future = FetchFuture()
 
@@ -188,7 +194,7 @@ class AsyncHTTPClient(Configurable):
     @overload
     def stream(self, request: str | HTTPRequest, raise_error: bool = True) -> ResponseStream: ...
     def stream(self, request: str | HTTPRequest, raise_error: bool = True, **kwargs: Any) -> ResponseStream:
-        """Send a request and read the response's body while it arrives.
+        """Send a request and read the body of the response as it arrives.
 
         ::
 
@@ -196,46 +202,46 @@ class AsyncHTTPClient(Configurable):
                 async for chunk in response:
                     file.write(chunk)
 
-        :param request: an `HTTPRequest`, or a URL: then the keyword arguments are those of `HTTPRequest`. It
-            has no ``streaming_callback``.
-        :param raise_error: whether a status code other than 2xx is an error.
-        :returns: a `ResponseStream`, to be used with ``async with``. Leaving the block early aborts the
-            request.
+        :param request: an `HTTPRequest`, or a URL with the keyword arguments of `HTTPRequest`. A
+            ``streaming_callback`` is not allowed.
+        :param raise_error: whether a status code other than 2xx raises an error.
+        :returns: a `ResponseStream`, which must be used with ``async with``. Leaving the block early aborts
+            the request.
 
-        The ``request_timeout`` counts for the whole body; 0 lifts it.
+        The ``request_timeout`` includes the transfer of the whole body; 0 means no limit.
         """
         if not isinstance(request, HTTPRequest):
             request = _make_request(request, kwargs)
         elif kwargs:
             raise ValueError(
-                f"stream() takes {', '.join(sorted(kwargs))} together with a URL only: "
+                f"stream() accepts {', '.join(sorted(kwargs))} only together with a URL: "
                 "set them on the HTTPRequest"
             )
         return ResponseStream(functools.partial(self.fetch, raise_error=False), request, raise_error)
 
     def fetch_impl(self, request: HTTPRequest, callback: Callable[[HTTPResponse], None]) -> object:
-        """Start a request; for implementations to define.
+        """Start a request. Implementations must override this method.
 
         :param request: a view of the `HTTPRequest` with the defaults filled in.
-        :param callback: to be called with the response, once, whatever happens.
-        :returns: None, or an object whose ``cancel()`` abandons the request, so that a fetch that is
-            cancelled frees its connection at once. The callback need not be called then.
+        :param callback: must be called exactly once with the response, after success and failure.
+        :returns: None, or an object whose ``cancel()`` aborts the request and releases its connection
+            immediately. After ``cancel()`` the callback need not be called.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define fetch_impl()")
 
     @classmethod
     def configure(cls, impl: str | type[Configurable] | None, **kwargs: Any) -> None:
-        """Choose the implementation that ``AsyncHTTPClient()`` makes.
+        """Choose the implementation that ``AsyncHTTPClient()`` creates.
 
         :param impl: a class or its dotted name; ``None`` for the default.
         :param kwargs: arguments for its constructor.
 
-        Instances that exist already stay what they are.
+        Existing instances are not affected.
         """
         super().configure(impl, **kwargs)
 
 
-#: `AsyncHTTPClient.fetch` before anything could wrap it.
+#: The original `AsyncHTTPClient.fetch`, to detect whether a program has wrapped it.
 OWN_FETCH: Any = AsyncHTTPClient.fetch
 
 
@@ -249,10 +255,10 @@ def _make_request(url: str, arguments: Mapping[str, Any]) -> HTTPRequest:
 def _reraise_naming_nearest(
     error: TypeError, function: Callable[..., Any], arguments: Mapping[str, Any]
 ) -> NoReturn:
-    """Raise the error of a call. Where an argument is unknown, name the parameter that was probably meant."""
+    """Raise ``error``, with the name of the closest parameter if it reports an unknown keyword argument."""
     for name in arguments:
         if f"unexpected keyword argument {name!r}" in str(error):
-            import difflib  # late, as a correct program does not need it
+            import difflib  # imported here, because a correct program does not need it
 
             near = difflib.get_close_matches(name, inspect.signature(function).parameters, 1)
             if near:
@@ -261,12 +267,12 @@ def _reraise_naming_nearest(
 
 
 def _check_shared(client: AsyncHTTPClient, arguments: Mapping[str, Any]) -> None:
-    """Refuse arguments that the loop's shared client was not made with.
+    """Reject arguments that differ from those of the loop's shared client.
 
-    :raises RuntimeError: for one of `_OWN_ARGUMENTS` with another value.
+    :raises RuntimeError: if one of `_OWN_ARGUMENTS` has a different value.
     """
     if not type(client).initialize.__module__.startswith("tornado."):
-        return  # a program's own class, whose arguments may have the same names
+        return  # a program's own class, whose arguments may use the same names differently
     missing = object()
     ignored = [
         name
@@ -275,23 +281,23 @@ def _check_shared(client: AsyncHTTPClient, arguments: Mapping[str, Any]) -> None
     ]
     if ignored:
         raise RuntimeError(
-            f"{type(client).__name__}({', '.join(f'{name}=...' for name in ignored)}): this event loop has a "
-            "shared client already, made with other arguments; force_instance=True makes a separate client"
+            f"{type(client).__name__}({', '.join(f'{name}=...' for name in ignored)}): this event loop "
+            "already has a shared client with other arguments: pass force_instance=True for a separate client"
         )
 
 
 class HTTPClient:
-    """Fetches and waits: for scripts, threads and the interactive prompt.
+    """A blocking HTTP client for scripts, threads and the interactive prompt.
 
-    Where an event loop runs in this thread, as in a notebook, that loop stands still meanwhile: whatever
-    serves others awaits an `AsyncHTTPClient`, and a server in the same loop would never answer.
+    If an event loop is running in this thread, as in a notebook, `fetch` blocks that loop. A server must
+    await an `AsyncHTTPClient` instead. A request to a server on the blocked loop would never be answered.
 
     :param async_client_class: the implementation; the configured one by default.
-    :param kwargs: arguments for it.
+    :param kwargs: arguments for its constructor.
     """
 
     def __init__(self, async_client_class: type[AsyncHTTPClient] | None = None, **kwargs: Any) -> None:
-        self._closed = True  # until there is something to close
+        self._closed = True  # until the client has been created
         self._io_loop = IOLoop(make_current=False)
         factory = AsyncHTTPClient if async_client_class is None else async_client_class
 
@@ -309,7 +315,7 @@ class HTTPClient:
         self.close()
 
     def close(self) -> None:
-        """Free what the client holds."""
+        """Release the client's resources."""
         if not self._closed:
             self._closed = True
             self._async_client.close()
@@ -322,13 +328,13 @@ class HTTPClient:
     @overload
     def fetch(self, request: HTTPRequest | str, *, raise_error: bool = True) -> HTTPResponse: ...
     def fetch(self, request: HTTPRequest | str, **kwargs: Any) -> HTTPResponse:
-        """As `AsyncHTTPClient.fetch`, but returns the `HTTPResponse` itself."""
+        """Send a request and return the `HTTPResponse`; see `AsyncHTTPClient.fetch`."""
         return cast(HTTPResponse, self._run(functools.partial(self._async_client.fetch, request, **kwargs)))
 
     def _run(self, function: Callable[[], Any]) -> Any:
         if asyncio._get_running_loop() is None:
             return self._io_loop.run_sync(function)
-        # A thread runs one loop at a time: this client's runs in another one, while this one waits for it.
+        # A thread can run only one loop at a time, so this client's loop runs in another thread.
         with concurrent.futures.ThreadPoolExecutor(1) as thread:
             return thread.submit(contextvars.copy_context().run, self._io_loop.run_sync, function).result()
 
@@ -340,7 +346,7 @@ def _fetch_for_callback(
     callback: Callable[[HTTPResponse], Any] | bool | None = None,
     **kwargs: Any,
 ) -> Future[HTTPResponse]:
-    """`AsyncHTTPClient.fetch` with a callback, by name or in the place that it had in Tornado 4."""
+    """Call `AsyncHTTPClient.fetch` with a callback, passed by name or in its position in Tornado 4."""
     if callable(raise_error):
         raise_error, callback = True if callback is None else callback, raise_error
     if not callable(callback):

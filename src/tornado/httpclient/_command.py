@@ -1,4 +1,4 @@
-"""Fetching URLs from the command line."""
+"""The command-line interface: fetch URLs and print the responses."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tornado.options import define, options, parse_command_line
 
 
 def main() -> None:
-    """Fetch each URL of the command line and print what was asked for: ``--help`` lists the options."""
+    """Fetch each URL on the command line and print its body, headers or both; see ``--help``."""
     define("print_headers", type=bool, default=False, help="print the response's headers")
     define("print_body", type=bool, default=True, help="print the response's body")
-    define("follow_redirects", type=bool, default=True, help="fetch what a redirect points to")
+    define("follow_redirects", type=bool, default=True, help="follow redirects")
     define("validate_cert", type=bool, default=True, help="check the server's certificate")
-    define("proxy_host", type=str, help="proxy to use (needs the curl client)")
+    define("proxy_host", type=str, help="the proxy's host name or address")
     define("proxy_port", type=int, help="the proxy's port")
     client = HTTPClient()
     try:

@@ -1,21 +1,21 @@
-"""A cookie jar of the standard library on our requests and responses.
+"""Adapters that let a standard-library cookie jar work with the client's requests and responses.
 
-`http.cookiejar` stores, expires and matches cookies; which ones it accepts is its policy's decision. This
-module shows it a request and a response in the form it expects, and first removes what RFC 6265bis section
-5.7 refuses and the standard library does not know: a ``Secure`` cookie over plain HTTP, a name with the
-prefix ``__Secure-`` or ``__Host-`` whose attributes do not match, and a parent domain of an IP address. A
-cookie without a ``Domain`` attribute is sent to its own host only.
+`http.cookiejar` stores, expires and matches cookies; the jar's policy decides which cookies it accepts. This
+module presents requests and responses in the form that the jar expects. Before that, it removes cookies that
+RFC 6265bis section 5.7 rejects but the standard library accepts: a ``Secure`` cookie received over plain
+HTTP, a name with the prefix ``__Secure-`` or ``__Host-`` whose attributes do not match, and a parent domain
+of an IP address. A cookie without a ``Domain`` attribute is sent only to the host that set it.
 
-`http.cookiejar.DefaultCookiePolicy` has no list of public suffixes. It refuses cookies for a whole top-level
-domain, and with ``strict_domain=True`` those for ``co.uk`` and the like, but not those for ``github.io``. A
-program that talks to servers which do not trust each other under one such domain uses a jar for each, or a
-policy of its own.
+`http.cookiejar.DefaultCookiePolicy` has no list of public suffixes. It rejects cookies for a whole top-level
+domain and, with ``strict_domain=True``, cookies for domains such as ``co.uk``, but not cookies for
+``github.io``. A program that uses several servers below such a domain which do not trust each other needs a
+separate jar for each, or a policy that knows these suffixes.
 
 Limits
 ------
-`MAX_SET_COOKIE` characters for one Set-Cookie field, `MAX_FIELDS` of them in a response, `MAX_COOKIES`
-cookies in a jar; what exceeds them is ignored. 6265bis section 6.1 asks for at least 4096 octets a cookie and
-3000 cookies.
+`MAX_SET_COOKIE` characters per Set-Cookie field, `MAX_FIELDS` Set-Cookie fields per response, `MAX_COOKIES`
+cookies per jar; cookies that exceed a limit are ignored. RFC 6265bis section 6.1 asks for at least 4096
+octets per cookie and 3000 cookies.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ MAX_SET_COOKIE = 8192
 MAX_FIELDS = 64
 MAX_COOKIES = 3000
 
-# Browsers treat these origins as secure, as their traffic does not leave the machine.
+# Browsers treat these hosts as secure, because their traffic does not leave the machine.
 _LOCAL_HOSTS = frozenset(["localhost", "127.0.0.1", "::1"])
 
 
 def cookie_field(jar: CookieJar, url: str) -> str | None:
     """Return the Cookie field for a request, or None if no cookie matches.
 
-    :param url: of this very request: the cookies of a redirect's target are those of its own URL.
+    :param url: the URL of this request; after a redirect, the URL of the redirect's target.
     """
     request = _Request(url)
     jar.add_cookie_header(request)  # type: ignore[arg-type]
     if request.cookie is not None and any(_is_foreign(cookie, request) for cookie in jar):
-        # The default policy sends the cookies of a host to its subdomains as well. RFC 6265bis section 5.8.3
-        # does so only for those with a Domain attribute.
+        # The default policy sends the cookies of a host to its subdomains too. RFC 6265bis section 5.8.3
+        # allows that only for cookies with a Domain attribute.
         fitting = _empty_jar(jar)
         for cookie in jar:
             if not _is_foreign(cookie, request):
@@ -60,8 +60,8 @@ def cookie_field(jar: CookieJar, url: str) -> str | None:
 
 
 def _empty_jar(jar: CookieJar) -> CookieJar:
-    """A jar with the policy of another one."""
-    from http.cookiejar import CookieJar  # imports much; whoever has a jar has imported it
+    """Return an empty jar with the policy of ``jar``."""
+    from http.cookiejar import CookieJar  # a slow import; a program with a jar has already done it
 
     return CookieJar(jar._policy)  # type: ignore[attr-defined]
 
@@ -72,9 +72,9 @@ def _is_foreign(cookie: Cookie, request: _Request) -> bool:
 
 
 def store_cookies(jar: CookieJar, url: str, headers: HTTPHeaders) -> None:
-    """Store the cookies of a response, also of a redirect.
+    """Store the cookies of a response, including a redirect.
 
-    :param url: of the request that it answers.
+    :param url: the URL of the request.
     """
     fields = headers.get_list("Set-Cookie")
     if not fields:
@@ -95,7 +95,7 @@ def store_cookies(jar: CookieJar, url: str, headers: HTTPHeaders) -> None:
 
 
 def _is_acceptable(field: str, request: _Request) -> bool:
-    """Whether a Set-Cookie field keeps the rules of RFC 6265bis that the standard library does not check."""
+    """Whether a Set-Cookie field obeys the rules of RFC 6265bis that the standard library does not check."""
     pair, _, rest = field.partition(";")
     attributes: dict[str, str | bool] = {}
     for part in rest.split(";"):
@@ -107,9 +107,9 @@ def _is_acceptable(field: str, request: _Request) -> bool:
         attributes["secure"] = True
     domain, host = str(attributes.get("domain", "")).lstrip(".").lower(), request.origin_req_host
     if domain and domain != host and is_valid_ip(host):
-        return False  # an address has no parent domain
+        return False  # an IP address has no parent domain
     name = pair.partition("=")[0].strip()
-    # SameSite restricts requests from embedded documents; a client makes none.
+    # SameSite restricts requests from embedded documents, which this client does not make.
     attributes.pop("samesite", None)
     return broken_promise(name, attributes) is None
 
@@ -117,13 +117,13 @@ def _is_acceptable(field: str, request: _Request) -> bool:
 class _Request:
     """The part of the interface of `urllib.request.Request` that `http.cookiejar` uses."""
 
-    #: The program itself asks for every request, so that none is a third party's.
+    #: False, because no request is made for a third party: the program itself makes every request.
     unverifiable = False
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self.host = parts.netloc.rpartition("@")[2]
-        # The jar would take a user name for a part of the host.
+        # The jar would treat a user name as a part of the host.
         self._url = urlunsplit((parts.scheme, self.host, parts.path, parts.query, ""))
         self.type = parts.scheme
         self.origin_req_host = parts.hostname or ""

@@ -1,4 +1,4 @@
-"""Forms with files as request bodies: the arguments ``data`` and ``files`` of `HTTPRequest`."""
+"""Multipart forms as request bodies, for the ``data`` and ``files`` arguments of `HTTPRequest`."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ class _Part(NamedTuple):
 
 
 class MultipartSource(BodySource):
-    """A ``multipart/form-data`` body: the fields first, then the files, each in its order.
+    """A ``multipart/form-data`` body: first the fields, then the files, each in the given order.
 
-    Its length is known, and it can be sent again, if that holds for each file.
+    The length of the body is known if the length of each file is known. The body can be sent again if each
+    file can be sent again.
 
-    :param data: fields, as for `tornado._wire.urlencoded.text_pairs`.
-    :param files: a mapping or pairs of field name and file. A file is its content (anything `body_source`
-        takes), or a tuple ``(filename, content)`` or ``(filename, content, content_type)``.
-    :param boundary: a random token.
+    :param data: form fields; see `tornado._wire.urlencoded.text_pairs`.
+    :param files: a mapping or pairs of field name and file. A file is its content (any type that
+        `body_source` accepts), or a tuple ``(filename, content)`` or ``(filename, content, content_type)``.
+    :param boundary: the boundary, a random token.
     :raises TypeError: if a field or a file has an unsupported type.
-    :raises OSError: if a file cannot be looked up.
+    :raises OSError: if the status of a file cannot be read.
     """
 
     kind = "a form with a file that can be read only once"
@@ -54,12 +55,11 @@ class MultipartSource(BodySource):
 
     @property
     def content_type(self) -> str:
-        """The value for the Content-Type field."""
+        """The value of the Content-Type field."""
         return f"multipart/form-data; boundary={self.boundary}"
 
     async def _send(self, write: Write) -> None:
-        # Heads and ends are joined with their neighbours, and small contents with both: a form without large
-        # files is one chunk.
+        # Small pieces are joined, so a form without large files is sent as one chunk.
         pending: list[bytes] = []
 
         async def joined(chunk: bytes) -> None:
@@ -111,7 +111,7 @@ def _file_part(boundary: str, name: str, file: Any) -> _Part:
             filename, content, content_type = file
         else:
             raise TypeError(
-                f"the file {name!r} in files must be a content, (filename, content) or "
+                f"the file {name!r} in files must be its content, (filename, content) or "
                 f"(filename, content, content_type), not a tuple of {len(file)}"
             )
     else:
@@ -127,8 +127,8 @@ def _file_part(boundary: str, name: str, file: Any) -> _Part:
 
 
 def _filename(file: Any) -> str | None:
-    """Return the base name of a path or an open file, None for other contents."""
+    """Return the base name of a path or an open file, or None for any other content."""
     path = file if isinstance(file, os.PathLike) else getattr(file, "name", None)
     if isinstance(path, (str, os.PathLike)):
         return os.path.basename(os.fspath(path)) or None
-    return None  # an open descriptor's name is its number
+    return None  # the name of a file that was opened by descriptor is the descriptor's number

@@ -1,4 +1,4 @@
-"""The hooks of a client: functions of the program that see every request and every response."""
+"""Client hooks: functions of the program that are called for every request and every response."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AfterResponse: TypeAlias = Callable[[HTTPResponse], object]
 def call_after_response(
     hook: AfterResponse, callback: Callable[[HTTPResponse], None], response: HTTPResponse
 ) -> None:
-    """Call ``after_response``, whose errors are logged, then the callback of the fetch."""
+    """Call the ``after_response`` hook, log its exception if there is one, then call the fetch's callback."""
     try:
         hook(response)
     except Exception:

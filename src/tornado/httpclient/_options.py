@@ -1,6 +1,6 @@
-"""The keyword arguments that describe a request, as types.
+"""Types for the keyword arguments that describe a request.
 
-Type checkers read them; at run time this module is imported only by programs that name one of the classes.
+They are for type checkers. At run time this module is imported only when a program uses one of the classes.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from tornado.httpclient._retry import RetryPolicy
 
 
 class HandshakeOptions(TypedDict, total=False):
-    """Keyword arguments that `tornado.websocket.websocket_connect` passes to `.HTTPRequest`, without
-    ``connect_timeout``, which is one of its own parameters.
+    """Keyword arguments that `tornado.websocket.websocket_connect` passes on to `.HTTPRequest`.
+
+    ``connect_timeout`` is not included, because `tornado.websocket.websocket_connect` has a parameter of that
+    name.
     """
 
     method: str
@@ -68,10 +70,10 @@ class HandshakeOptions(TypedDict, total=False):
 
 
 class HTTPRequestOptions(HandshakeOptions, total=False):
-    """Keyword arguments of `.HTTPRequest` besides the URL, which methods such as `.AsyncHTTPClient.fetch`
-    take too.
+    """Keyword arguments of `.HTTPRequest`, without the URL.
 
-    A program that passes such arguments on annotates them with it::
+    Methods such as `.AsyncHTTPClient.fetch` take them too.
+    A function that passes such arguments on can annotate them with this class::
 
         async def fetch_json(url: str, **options: Unpack[HTTPRequestOptions]) -> object:
             response = await AsyncHTTPClient().fetch(url, **options)
@@ -82,8 +84,9 @@ class HTTPRequestOptions(HandshakeOptions, total=False):
 
 
 class FetchOptions(HTTPRequestOptions, total=False):
-    """Keyword arguments of `.AsyncHTTPClient.fetch` with a URL: those of `HTTPRequestOptions`, and the
-    callback of Tornado 4, which is deprecated.
+    """Keyword arguments of `.AsyncHTTPClient.fetch` with a URL.
+
+    They are those of `HTTPRequestOptions` and the deprecated ``callback`` of Tornado 4.
     """
 
     callback: Callable[[HTTPResponse], object] | None

@@ -1,4 +1,4 @@
-"""How far the transfer of one request has come."""
+"""The progress of one request's transfer."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 
 class TransferProgress(NamedTuple):
-    """The argument of a ``progress_callback``. All numbers are bytes of message bodies.
+    """The argument of a ``progress_callback``. All numbers count bytes of message bodies.
 
     :ivar sent: bytes of the request's body that were sent.
-    :ivar send_total: the size of that body, or None where it is not known.
-    :ivar received: bytes of the response's body that have arrived, before decompression.
-    :ivar receive_total: the size announced for that body, or None.
+    :ivar send_total: the size of the request's body in bytes, or None if it is not known.
+    :ivar received: bytes of the response's body that were received, before decompression.
+    :ivar receive_total: the announced size of the response's body in bytes, or None if it is not known.
     """
 
     sent: int

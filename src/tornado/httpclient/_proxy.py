@@ -1,4 +1,4 @@
-"""Proxy settings: which proxy a request uses, by the client's arguments or by the environment."""
+"""Proxy settings: which proxy a request uses, from the client's arguments or the environment."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProxyServer:
-    """A proxy: its address and the credentials for it.
+    """The address of a proxy, and the credentials for it.
 
     :ivar scheme: ``http``, ``https`` (TLS to the proxy), ``socks5`` or ``socks5h``. The proxy resolves host
-        names; with ``socks5`` the curl client does.
+        names, except that the curl client resolves them itself for ``socks5``.
     :ivar host: a name or an address, without brackets.
-    :ivar username: None for no authentication.
-    :ivar own_authorization: the value of Proxy-Authorization that a request has itself, in place of the user
-        name and password; None without one.
+    :ivar port: the TCP port.
+    :ivar username: the user name, or None for no authentication.
+    :ivar password: the password, or None.
+    :ivar own_authorization: the request's own Proxy-Authorization value, which is used in place of the user
+        name and password; None if the request has none.
     """
 
     scheme: str
@@ -38,9 +40,9 @@ class ProxyServer:
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Read ``http://user:password@host:port``; the scheme is ``http`` if there is none.
+        """Parse a proxy URL such as ``http://user:password@host:port``. The default scheme is ``http``.
 
-        :raises ValueError: if it is not the URL of a proxy. The message does not contain the credentials.
+        :raises ValueError: if it is not a valid proxy URL. The message does not contain the credentials.
 
         >>> ProxyServer.parse("socks5h://proxy.example.com")
         ProxyServer(scheme='socks5h', host='proxy.example.com', port=1080, username=None)
@@ -64,14 +66,14 @@ class ProxyServer:
         if not host or any(char <= " " or char == "\x7f" for char in text):
             raise ValueError(f"malformed proxy URL {shown!r}: expected scheme://user:password@host:port")
         if parts.path not in ("", "/") or parts.query or parts.fragment:
-            raise ValueError(f"the proxy URL {shown!r} must end after the port")
+            raise ValueError(f"the proxy URL {shown!r} must not have a path, query or fragment")
         username = None if parts.username is None else unquote(parts.username)
         password = None if username is None else unquote(parts.password or "")
         return cls(parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme], username, password)
 
     @property
     def authorization(self) -> str | None:
-        """The value of Proxy-Authorization; by default in the scheme Basic (RFC 7617). None for none."""
+        """The value of Proxy-Authorization, by default for the Basic scheme (RFC 7617), or None."""
         if self.own_authorization is not None or self.username is None:
             return self.own_authorization
         pair = encode_username_password(self.username, self.password or "")
@@ -79,7 +81,7 @@ class ProxyServer:
 
     @property
     def forwards(self) -> bool:
-        """Whether it takes requests in absolute-form and sends them on itself."""
+        """Whether the proxy accepts requests in absolute-form and forwards them."""
         return self.scheme in ("http", "https")
 
     @property
@@ -98,7 +100,7 @@ def _shown(text: str) -> str:
 
 
 class NoProxy:
-    """The hosts that are reached without a proxy: the value of the variable ``no_proxy``.
+    """The hosts that are connected to directly: the value of the environment variable ``no_proxy``.
 
     :param text: entries separated by commas or white space:
 
@@ -106,8 +108,8 @@ class NoProxy:
         entry                   matches
         ======================  =================================================================
         ``*``                   every host
-        ``example.com``         that name and its subdomains, as do ``.example.com`` and
-                                ``*.example.com``
+        ``example.com``         that name and its subdomains; ``.example.com`` and
+                                ``*.example.com`` are equivalent
         ``10.1.2.3``, ``::1``   that address
         ``10.0.0.0/8``          the addresses of that network
         ``example.com:8080``    that port only; ``[::1]:8080`` for IPv6
@@ -121,7 +123,7 @@ class NoProxy:
     def __init__(self, text: str = "") -> None:
         self.text: str = text
         self._all = False
-        # Each with a port, or None for all ports.
+        # With each name or address, its port, or None for all ports.
         self._names: set[tuple[str, int | None]] = set()
         self._addresses: set[tuple[Any, int | None]] = set()
         self._networks: list[Any] = []
@@ -168,7 +170,7 @@ class NoProxy:
             self._names.add((name, port))
 
     def matches(self, host: str, port: int) -> bool:
-        """Whether a host is reached without a proxy.
+        """Whether to connect to a host without a proxy.
 
         :param host: a name, or an address with or without brackets.
 
@@ -193,7 +195,7 @@ class NoProxy:
 
 
 def _address(text: str) -> Any:
-    """Return an IP address, with or without brackets, as a value; None for a name."""
+    """Return the `ipaddress` object for an IP address, with or without brackets, or None for a name."""
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
     try:
@@ -205,22 +207,24 @@ def _address(text: str) -> Any:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProxySettings:
-    """Which proxy the requests of a client use.
+    """The proxies that a client uses.
 
-    :ivar http: for ``http`` URLs, or None.
-    :ivar https: for ``https`` URLs, or None.
-    :ivar no_proxy: hosts that are reached directly.
+    :ivar http: the proxy for ``http`` URLs, or None.
+    :ivar https: the proxy for ``https`` URLs, or None.
+    :ivar no_proxy: the hosts that are connected to directly.
     """
 
     http: ProxyServer | None = None
     https: ProxyServer | None = None
-    no_proxy: NoProxy = NoProxy()  # noqa: RUF009 - a value
+    no_proxy: NoProxy = NoProxy()  # noqa: RUF009 - immutable
 
     @classmethod
     def parse(cls, proxy: str, no_proxy: str = "") -> Self:
-        """Use one proxy for all requests.
+        """Return settings with the same proxy for all requests.
 
-        :raises ValueError: if ``proxy`` is not the URL of a proxy.
+        :param proxy: the proxy's URL.
+        :param no_proxy: see `NoProxy`.
+        :raises ValueError: if ``proxy`` is not a valid proxy URL.
         """
         server = ProxyServer.parse(proxy)
         return cls(server, server, NoProxy(no_proxy))
@@ -229,12 +233,12 @@ class ProxySettings:
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
         """Read the variables ``http_proxy``, ``https_proxy``, ``all_proxy`` and ``no_proxy``.
 
-        The lower-case variable takes precedence over the upper-case one; an empty one means no proxy.
-        ``HTTP_PROXY`` is ignored where ``REQUEST_METHOD`` is set: in a CGI program it is the request's
-        ``Proxy`` field, and anyone could redirect the program's requests by it (CVE-2016-5385).
+        The lower-case variable takes precedence over the upper-case one; an empty value means no proxy.
+        ``HTTP_PROXY`` is ignored if ``REQUEST_METHOD`` is set: in a CGI program it is the value of the
+        request's ``Proxy`` field, so any client could redirect the program's requests (CVE-2016-5385).
 
-        :param environ: such as ``os.environ``.
-        :raises ValueError: if a variable is not the URL of a proxy; the message names the variable.
+        :param environ: the variables, such as ``os.environ``.
+        :raises ValueError: if a variable is not a valid proxy URL; the message names the variable.
         """
         return cls(
             _from_variable(environ, "http_proxy"),

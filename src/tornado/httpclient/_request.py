@@ -1,4 +1,4 @@
-"""What to fetch: HTTPRequest, and the view of one that has the client's defaults filled in."""
+"""`HTTPRequest`, and the view of a request that has the client's defaults filled in."""
 
 from __future__ import annotations
 
@@ -30,75 +30,84 @@ Body = (
 
 
 class HTTPRequest:
-    """A request for a client. Only ``url`` is required; what is left as ``None`` follows the client's
-    defaults.
+    """A request for a client.
 
-    :param url: the address, with scheme ``http`` or ``https``. A user name and password in it are used for
+    Only ``url`` is required. For other arguments that are ``None``, the client's defaults apply.
+
+    :param url: the address, with the scheme ``http`` or ``https``. A user name and password in it are used
+    for
         basic authentication.
-    :param method: "GET", "POST", ...
-    :param headers: an `.HTTPHeaders` or a mapping.
+    :param method: the method, such as "GET" or "POST".
+    :param headers: the header fields, as an `.HTTPHeaders` or a mapping.
     :param body: the request's body: bytes, text (sent as UTF-8), or a source that is streamed: a
-        `pathlib.Path`, a binary file, an iterable or an asynchronous iterable of bytes. The length is
-        announced where it is known, otherwise the body is chunked. A generator or a file that is not seekable
-        can be sent only once: a redirect or retry that needs it again is an error.
-    :param auth_username: a name for authentication; with ``auth_password``.
+        `pathlib.Path`, a binary file, an iterable or an asynchronous iterable of bytes. If the length is
+        known, it is sent as ``Content-Length``; otherwise the body is chunked. A generator or a file that is
+        not seekable can be sent only once: a redirect or retry that must send it again fails.
+    :param auth_username: the user name for authentication.
+    :param auth_password: the password for ``auth_username``.
     :param auth_mode: "basic" (default) or "digest".
-    :param connect_timeout: seconds for look-up, connection and TLS handshake (default 20; 0: no limit).
-    :param request_timeout: seconds for the whole request (default 20; 0: no limit).
+    :param connect_timeout: the maximum time in seconds for DNS lookup, connecting and TLS handshake (default
+        20; 0: no limit).
+    :param request_timeout: the maximum time in seconds for the whole request (default 20; 0: no limit).
     :param if_modified_since: a datetime or a timestamp, sent as ``If-Modified-Since``.
-    :param follow_redirects: whether to fetch what a redirect points to (default true).
-    :param max_redirects: how many times in a row (default 5).
+    :param follow_redirects: whether to follow redirects (default true).
+    :param max_redirects: the maximum number of consecutive redirects (default 5).
     :param user_agent: the ``User-Agent`` to send.
     :param use_gzip: the old name of ``decompress_response``.
     :param network_interface: the local address (curl: also the interface) to connect from.
     :param streaming_callback: called with each part of the body as it arrives; ``body`` is then empty. It may
-        return an awaitable: nothing more is read until that is done.
-    :param header_callback: called with each line of the head, the status line first, ends of line included,
-        and at the end with the blank line.
+        return an awaitable: reading pauses until that is done.
+    :param header_callback: called with each line of the response's head: the status line, the field lines and
+        the final blank line, with their line endings.
     :param prepare_curl_callback: called with the `pycurl.Curl` object (curl client only).
-    :param proxy_host: an HTTP proxy, with ``proxy_port`` and optionally ``proxy_username``,
-        ``proxy_password`` and ``proxy_auth_mode`` (curl client, and `.websocket_connect`).
-    :param allow_nonstandard_methods: send methods that are not known, and bodies where they are not usual.
-    :param validate_cert: whether to check the server's certificate (default true).
+    :param proxy_host: the host of a proxy; requires ``proxy_port``.
+    :param proxy_port: the port of the proxy.
+    :param proxy_username: the user name for the proxy.
+    :param proxy_password: the password for the proxy.
+    :param proxy_auth_mode: "basic" (default) or, with the curl client, "digest".
+    :param allow_nonstandard_methods: whether to allow unknown methods, a body with a method that usually has
+        none, and no body with a method that usually has one.
+    :param validate_cert: whether to verify the server's certificate (default true).
     :param ca_certs: a file of certificates to trust, in place of the system's.
     :param allow_ipv6: whether IPv6 may be used (default true).
-    :param client_key: the key file of ``client_cert``, the file with the client's own certificate.
-    :param body_producer: for bodies made as they are sent: a function that is called with a function
-        ``write``; it writes the parts, and may be a coroutine that awaits each ``write(part)``. The body is
-        chunked unless the headers have a ``Content-Length``.
-    :param expect_100_continue: wait with the body until the server asks for it by ``100 Continue``; after a
-        second without an answer (the client's ``continue_timeout``) it is sent all the same.
-    :param decompress_response: whether to ask for compressed bodies and to undo the compression (default
-        true).
+    :param client_key: the file with the private key of ``client_cert``.
+    :param client_cert: the file with the client's own certificate.
+    :param body_producer: a function that generates the body as it is sent. It is called with a function
+        ``write`` and calls ``write(chunk)`` for each chunk; a coroutine function can await each call. The
+        body is chunked unless the headers have a ``Content-Length``.
+    :param expect_100_continue: whether to delay the body until the server sends ``100 Continue``. If the
+        server does not send it within a second (the client's ``continue_timeout``), the body is sent anyway.
+    :param decompress_response: whether to request compressed bodies and decompress them (default true).
     :param ssl_options: an `ssl.SSLContext` or a dictionary for `.ssl_options_to_context`, in place of
         ``validate_cert``, ``ca_certs``, ``client_key`` and ``client_cert``.
 
-    The following arguments are Waterspout's own, by keyword only:
+    The following arguments are specific to Waterspout and keyword-only:
 
     :param params: parameters to append to the URL's query: a mapping, pairs, or a query string. Values may be
-        str, bytes, int, float or bool (``true``, ``false``); a list repeats the name, None omits it. The
-        query that the URL has already is not changed.
+        str, bytes, int, float or bool (sent as ``true`` or ``false``). A list repeats the name, and None
+        omits it. The URL's existing query is not changed.
     :param json: a value to send as JSON in UTF-8, with ``Content-Type: application/json``. None means no
         body; for JSON's ``null`` pass ``body=b"null"``.
-    :param data: form fields, as for ``params``, sent as ``application/x-www-form-urlencoded``; together with
-        ``files`` as parts of that form.
+    :param data: form fields, of the same types as ``params``, sent as ``application/x-www-form-urlencoded``.
+        If ``files`` is passed too, the fields become parts of that form.
     :param files: files to send as ``multipart/form-data``, streamed: a mapping or pairs of field name and
-        file. A file is a content (bytes, a `pathlib.Path`, a binary file, an iterable or asynchronous
+        file. A file is its content (bytes, a `pathlib.Path`, a binary file, an iterable or asynchronous
         iterable of bytes), or ``(filename, content)`` or ``(filename, content, content_type)``.
         ``filename=None`` sends the content as an ordinary field.
-    :param queue_timeout: seconds that the request may wait for a free connection (0: no limit).
-    :param max_body_size: bytes that the response's body may have, after decompression.
+    :param queue_timeout: the maximum time in seconds that the request may wait in the client's queue (0: no
+        limit).
+    :param max_body_size: the maximum size of the response's body in bytes, after decompression.
     :param allow_downgrade: whether to follow a redirect from ``https`` to ``http`` (default false).
     :param cookies: an `http.cookiejar.CookieJar` in place of the client's; ``False`` for no cookies.
     :param retry: a `RetryPolicy` in place of the client's; ``False`` for no retries.
     :param progress_callback: called with a `TransferProgress` as body bytes are sent and received.
 
-    ``params``, ``json``, ``data`` and ``files`` are applied at once, to ``url``, ``body`` and ``headers``.
-    The method is not changed: pass ``method="POST"``.
+    The constructor applies ``params``, ``json``, ``data`` and ``files`` to ``url``, ``body`` and ``headers``.
+    It does not change the method: pass ``method="POST"``.
 
     :raises ValueError: if two bodies are passed, a JSON value contains NaN or an infinity, or a number is out
         of range.
-    :raises TypeError: if an argument of this second group has an unsupported type.
+    :raises TypeError: if a Waterspout-specific argument has an unsupported type.
     :raises OSError: if a file of ``body`` or ``files`` does not exist.
 
     ::
@@ -120,8 +129,8 @@ class HTTPRequest:
         "validate_cert": True,
     }
 
-    # Most requests leave most of these open. As class attributes they cost nothing when a request is made;
-    # `__init__` sets those that were passed.
+    # Most requests pass few of these arguments. Defaults on the class cost nothing per request; `__init__`
+    # sets only the attributes whose arguments were passed.
     auth_username: str | None = None
     auth_password: str | None = None
     auth_mode: str | None = None
@@ -157,9 +166,10 @@ class HTTPRequest:
     progress_callback: Callable[[TransferProgress], Any] | None = None
 
     _headers: httputil.HTTPHeaders | Mapping[str, str] | None
-    #: The head that the client sent, until `headers` is read: the request line and the field lines.
+    #: The request line and field lines that the client sent; emptied when `headers` is read.
     _sent: bytes = b""
-    #: The fields in `_headers` that the client added or changed: what was sent, and what was given, if any.
+    #: The fields in `_headers` that the client added or changed: for each, the value sent and the value that
+    #: the program had set, or None.
     _added: Mapping[str, tuple[str, str | None]] | None = None
     _body: Any = None
     _source: BodySource | None = None
@@ -216,7 +226,7 @@ class HTTPRequest:
         self._headers = headers
         #: When the request was made, in seconds since the epoch.
         self.start_time: float = time.time()
-        # One test for a group of arguments costs a third of as many assignments.
+        # Testing a group of arguments in one condition costs a third of assigning each of them.
         if body is not None:
             self.body = body
         if (
@@ -301,10 +311,11 @@ class HTTPRequest:
 
     @property
     def headers(self) -> Any:
-        """The headers to send: what was set, an empty `.HTTPHeaders` for ``None``.
+        """The header fields to send: the value that was set, or an empty `.HTTPHeaders` for ``None``.
 
-        After a fetch, the headers as they were sent, with those that the client added. Another fetch of the
-        same request leaves out the added ones that have not been changed.
+        After a fetch, these are the fields that were sent, including those that the client added. When the
+        same request is fetched again, fields that the client added are removed first, unless the program has
+        changed them.
         """
         if self._sent:
             self._show_sent()
@@ -318,11 +329,12 @@ class HTTPRequest:
         self._sent, self._added = b"", None
 
     def _show_sent(self) -> None:
-        """Have `headers` give what was sent."""
+        """Replace `headers` by the fields that were sent."""
         sent = httputil.HTTPHeaders.parse(self._sent.decode("latin-1").partition("\r\n")[2])
         self._sent = b""
         given = httputil.HTTPHeaders(self._headers or ())
-        sent.pop("Proxy-Authorization", None)  # requests are logged, and it may not be the program's
+        # Programs log requests, and the proxy's credentials may come from the client's settings.
+        sent.pop("Proxy-Authorization", None)
         if "Proxy-Authorization" in given:
             sent["Proxy-Authorization"] = given["Proxy-Authorization"]
         self._headers = sent
@@ -331,11 +343,11 @@ class HTTPRequest:
         }
 
     def _given_headers(self) -> httputil.HTTPHeaders:
-        """Return a copy of the headers without what the client made of them for an earlier fetch."""
+        """Return a copy of the headers without the changes that the client made for an earlier fetch."""
         headers = httputil.HTTPHeaders(self._headers or ())
         for name, (sent, given) in (self._added or {}).items():
             if headers.get(name) != sent:
-                continue  # changed since, by the program
+                continue  # the program has changed it since then
             if given is None:
                 del headers[name]
             else:
@@ -344,10 +356,9 @@ class HTTPRequest:
 
     @property
     def body(self) -> Any:
-        """The body: bytes where it is in memory, ``None`` for no body, and a streamed body as it was passed
-        in.
+        """The body: bytes, ``None`` for no body, or the object that was passed for a streamed body.
 
-        Text that is assigned becomes UTF-8.
+        Assigned text is encoded as UTF-8.
         """
         return self._body
 
@@ -365,9 +376,9 @@ class HTTPRequest:
 
     @property
     def body_source(self) -> BodySource | None:
-        """The body, from ``body`` or ``body_producer``, in a form that can be streamed; None for no body.
+        """The source of the body, from ``body`` or ``body_producer``; None for no body.
 
-        For implementations of the client.
+        For client implementations.
         """
         if self._source is None:
             if self._body is not None:
@@ -377,12 +388,12 @@ class HTTPRequest:
         return self._source
 
     def _own_headers(self) -> httputil.HTTPHeaders:
-        """Headers that may be changed: the caller's mapping may serve for other requests."""
+        """Replace ``_headers`` by a copy, because the caller may reuse its mapping, and return the copy."""
         self._headers = headers = httputil.HTTPHeaders(self._headers or ())
         return headers
 
     def _set_content(self, params: Any, json: Any, data: Any, files: Any) -> None:
-        """Apply the arguments that are short for a query or a body."""
+        """Set the query and the body from ``params``, ``json``, ``data`` and ``files``."""
         if params is not None:
             self.url = _with_query(self.url, params)
         if json is data is files is None:
@@ -399,7 +410,7 @@ class HTTPRequest:
             if value is not None
         ]
         if len(given) > 1:
-            raise ValueError(f"a request has one body, and {' and '.join(given)} were passed together")
+            raise ValueError(f"a request has only one body, got {' and '.join(given)}: pass one of them")
         headers = self._own_headers()
         if files is not None:
             form = MultipartSource(data, files, secrets.token_hex(16))
@@ -432,7 +443,7 @@ def _checked_cookies(cookies: Any) -> Any:
         return cookies
     raise TypeError(
         "cookies must be an http.cookiejar.CookieJar, False (no cookies) or None (the client's jar), not "
-        f"{type(cookies).__name__}; send single cookies by a Cookie field in headers"
+        f"{type(cookies).__name__}; to send single cookies, set the Cookie field in headers"
     )
 
 
@@ -443,7 +454,7 @@ def _checked_retry(retry: Any) -> Any:
 
 
 def _with_query(url: str, params: Any) -> str:
-    """Append parameters to a URL, whose own query stays as it is written."""
+    """Append parameters to a URL without changing its existing query."""
     query = (
         params.lstrip("?&") if isinstance(params, str) else format_urlencoded(text_pairs(params, "params"))
     )
@@ -461,9 +472,9 @@ _encode_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=
 
 
 class _RequestProxy:
-    """A request as an implementation sees it: what it leaves open comes from the client's defaults.
+    """A view of a request that takes attributes that are None from the client's defaults.
 
-    Programs make it for `.WebSocketClientConnection`, and copy it.
+    Programs create it for `.WebSocketClientConnection`, and copy it.
     """
 
     def __init__(self, request: HTTPRequest, defaults: dict[str, Any] | None) -> None:
@@ -471,7 +482,7 @@ class _RequestProxy:
         self.defaults = defaults
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("request", "defaults"):  # not set yet: `copy` and `pickle` make it without __init__
+        if name in ("request", "defaults"):  # not set yet: `copy` and `pickle` do not call __init__
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         value = getattr(self.request, name)
         if value is None and self.defaults is not None:

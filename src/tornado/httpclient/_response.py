@@ -1,4 +1,4 @@
-"""What came back: HTTPResponse, and the error for what is not a success."""
+"""`HTTPResponse`, and `HTTPClientError` for requests that do not succeed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tornado.httpclient._request import HTTPRequest, _RequestProxy
 
 
 class HTTPClientError(Exception):
-    """A fetch that did not succeed.
+    """Raised when a fetch does not succeed.
 
-    :param code: the response's status code, or 599 when there was no response.
-    :param message: the reason; by default the status code's usual one.
-    :param response: the `HTTPResponse`, where there is one.
+    :param code: the response's status code, or 599 if no response was received.
+    :param message: the reason; by default the standard reason phrase of the status code.
+    :param response: the `HTTPResponse`, or None if no response was received.
 
     Also available as `HTTPError`, its name before Tornado 5.1; not to be confused with
     `tornado.web.HTTPError`.
@@ -35,7 +35,7 @@ class HTTPClientError(Exception):
         return f"HTTP {self.code}: {self.message}"
 
     def __repr__(self) -> str:
-        # The default one would show the response, which shows its error, which is this one.
+        # The default repr would not end: it includes the response, whose repr includes this error.
         return str(self)
 
 
@@ -43,21 +43,22 @@ HTTPError = HTTPClientError
 
 
 class HTTPResponse:
-    """The answer to a request.
+    """The response to a request.
 
     :param request: the `HTTPRequest` that was passed to the client, before any redirects.
-    :param code: the status code; 599 when there was no response.
-    :param headers: an `.HTTPHeaders`.
-    :param buffer: a `io.BytesIO` of the body; or the body itself as bytes, which is cheaper.
-    :param effective_url: the address that answered, after redirects.
-    :param error: what went wrong; an `HTTPClientError` is made for status codes other than 2xx.
-    :param request_time: seconds from the start of the request to the end of the response, time in the
-        client's queue not included.
-    :param time_info: (curl client) seconds for parts of the request, by name.
+    :param code: the status code; 599 if no response was received.
+    :param headers: the header fields, an `.HTTPHeaders`.
+    :param buffer: an `io.BytesIO` of the body, or the body as bytes, which is cheaper.
+    :param effective_url: the URL that was fetched, after redirects.
+    :param error: the error that the fetch ended with; for a status code other than 2xx, an `HTTPClientError`
+        by default.
+    :param request_time: seconds from the start of the request to the end of the response, without the time in
+        the client's queue.
+    :param time_info: the duration of each phase of the request in seconds, by the phase's name.
     :param reason: the reason phrase of the status line.
     :param start_time: when the request was started, in seconds since the epoch.
 
-    The attributes bear the names of the parameters; ``body`` is the whole body as bytes.
+    The attributes have the names of the parameters; ``body`` is the whole body as bytes.
     """
 
     error: BaseException | None
@@ -80,7 +81,7 @@ class HTTPResponse:
         self.code = code
         self.reason: str = reason or http.client.responses.get(code, "Unknown")
         self.headers: httputil.HTTPHeaders = httputil.HTTPHeaders() if headers is None else headers
-        # The body is in one of the two; the other is made on first access.
+        # The body is in one of these; the other one is created on first access.
         self._body: bytes | None = None
         self._buffer: BytesIO | None = None
         if isinstance(buffer, bytes):
@@ -91,7 +92,7 @@ class HTTPResponse:
         self.request_time = request_time
         self.start_time = start_time
         self.time_info: dict[str, float] = time_info or {}
-        # fetch(raise_error=False) keeps this kind of error back and raises the others.
+        # fetch(raise_error=False) does not raise this kind of error.
         self._error_is_response_code = error is None and not 200 <= code < 300
         if self._error_is_response_code:
             error = HTTPClientError(code, message=self.reason, response=self)
@@ -111,7 +112,7 @@ class HTTPResponse:
 
     @property
     def body(self) -> bytes:
-        """The body; empty where it went to a ``streaming_callback``."""
+        """The body; empty if it was passed to a ``streaming_callback``."""
         if self._body is None:
             self._body = b"" if self._buffer is None else self._buffer.getvalue()
         return self._body
@@ -121,20 +122,19 @@ class HTTPResponse:
         """The body as text.
 
         A byte order mark determines the encoding, otherwise the ``charset`` of the Content-Type field,
-        otherwise UTF-8. Bytes that are invalid in it become U+FFFD.
+        otherwise it is UTF-8. Invalid bytes are replaced by U+FFFD.
         """
         content_type = self.headers.get("Content-Type")
         charset = None if content_type is None else parse_parameters(content_type)[1].get("charset")
         return decode_text(self.body, charset)
 
     def json(self) -> Any:
-        """Return the body as parsed JSON, whatever its Content-Type.
+        """Return the body parsed as JSON. The Content-Type is ignored.
 
-        The encoding is UTF-8; UTF-16 and UTF-32 are recognised, as is a byte order mark (RFC 8259 section
-        8.1).
+        The encoding is UTF-8; UTF-16, UTF-32 and a byte order mark are recognised (RFC 8259 section 8.1).
 
-        :raises ValueError: (a `json.JSONDecodeError` or a `UnicodeDecodeError`) if the body is not JSON. A
-            note on it names the URL, the status and the Content-Type.
+        :raises ValueError: (a `json.JSONDecodeError` or a `UnicodeDecodeError`) if the body is not JSON. The
+            exception has a note with the URL, the status code and the Content-Type.
         """
         try:
             return json.loads(self.body)
@@ -146,7 +146,7 @@ class HTTPResponse:
             raise
 
     def rethrow(self) -> None:
-        """Raise the error that the response stands for; do nothing after a success."""
+        """Raise ``error`` if it is not None."""
         if self.error is not None:
             raise self.error
 

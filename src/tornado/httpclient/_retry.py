@@ -1,4 +1,4 @@
-"""When a request that failed is sent again, and after what delay."""
+"""`RetryPolicy`: when to retry a failed request, and after what delay."""
 
 from __future__ import annotations
 
@@ -19,29 +19,32 @@ _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """When to send a request again. Without a policy, of the request or its client, nothing is retried.
+    """A policy for sending failed requests again.
 
-    A request is retried if its method is in `methods` and either no response arrived because the connection
-    failed, or the response's status is in `statuses`. The delay before retry ``n`` is random, between 0 and
-    ``base_delay * 2 ** (n - 1)`` seconds, at most `max_delay` (exponential back-off with full jitter). If the
-    response has a ``Retry-After`` field, the delay is at least that.
+    Without a policy for the request or its client, requests are not retried.
 
-    :param max_attempts: how often the request may be sent in all, the first time included.
-    :param max_elapsed: seconds after which no further attempt begins, counted from the first; None for no
-        limit.
-    :param methods: by default the idempotent ones: DELETE, GET, HEAD, OPTIONS, PUT, TRACE. Add POST only
-        where the server can tell a repeated request from a new one.
-    :param statuses: status codes to retry; by default 429, 502, 503, 504.
-    :param base_delay: seconds; the upper bound of the first delay.
-    :param max_delay: seconds; the upper bound of every delay that the server did not ask for.
-    :param max_retry_after: seconds. If ``Retry-After`` asks for more, the request is not retried.
-    :raises TypeError: for an argument of another type.
-    :raises ValueError: for a number out of range, or a malformed method or status.
+    A request is retried if its method is in `methods` and either the connection failed before a response
+    arrived, or the response's status code is in `statuses`. The delay before retry ``n`` is random, between 0
+    and ``base_delay * 2 ** (n - 1)`` seconds, at most `max_delay` (exponential back-off with full jitter). If
+    the response has a ``Retry-After`` field, the delay is at least as long as that field requests.
+
+    :param max_attempts: the maximum number of times to send the request, including the first.
+    :param max_elapsed: seconds since the first attempt after which no further attempt is started; None for
+        no limit.
+    :param methods: the methods to retry; by default the idempotent ones: DELETE, GET, HEAD, OPTIONS, PUT,
+        TRACE. Add POST only if the server can distinguish a repeated request from a new one.
+    :param statuses: the status codes to retry; by default 429, 502, 503, 504.
+    :param base_delay: the maximum first delay in seconds.
+    :param max_delay: the maximum delay in seconds, unless the server requests a longer one.
+    :param max_retry_after: the maximum delay in seconds that ``Retry-After`` may request. If it requests
+        more, the request is not retried.
+    :raises TypeError: if an argument has the wrong type.
+    :raises ValueError: if a number is out of range, or a method or status code is not valid.
 
     ::
 
         client = AsyncHTTPClient(force_instance=True, retry=RetryPolicy(max_attempts=5))
-        response = await client.fetch(url, retry=False)  # none for this request
+        response = await client.fetch(url, retry=False)  # no retries for this request
     """
 
     max_attempts: int = 3
@@ -54,7 +57,7 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         if not isinstance(self.max_attempts, int) or self.max_attempts < 1:
-            raise ValueError(f"max_attempts must be an int of at least 1, got {self.max_attempts!r}")
+            raise ValueError(f"max_attempts must be a positive integer, got {self.max_attempts!r}")
         for name in ("max_elapsed", "base_delay", "max_delay", "max_retry_after"):
             value = getattr(self, name)
             if value is None and name == "max_elapsed":
@@ -87,26 +90,26 @@ class RetryPolicy:
     ) -> float | None:
         """Return the seconds to wait before the next attempt, or None for no further attempt.
 
-        :param attempts: how often the request was sent so far.
-        :param method: its method.
-        :param random: a random number from 0 up to 1.
+        :param attempts: the number of attempts so far.
+        :param method: the request's method.
+        :param random: a random number, at least 0 and less than 1.
         :param elapsed: seconds since the first attempt began.
-        :param now: seconds since the epoch, to interpret a date.
-        :param status: the response's status code; None if the connection failed before there was a response.
+        :param now: the current time in seconds since the epoch, to interpret a date.
+        :param status: the response's status code; None if the connection failed before a response arrived.
         :param retry_after: the response's ``Retry-After`` field; a malformed one is ignored.
         """
         if attempts >= self.max_attempts or method not in self.methods:
             return None
         if status is not None and status not in self.statuses:
             return None
-        # The exponent is bounded: a float overflows at 1024.
+        # The exponent is bounded, because a float overflows at 2.0 ** 1024.
         delay = random * min(self.max_delay, self.base_delay * 2.0 ** min(attempts - 1, 64))
         if retry_after is not None:
             requested = _requested_delay(retry_after, now)
             if requested is not None:
                 if requested > self.max_retry_after:
                     return None
-                # Clients that were told the same time must not all come back at once.
+                # Jitter: clients that received the same Retry-After must not all retry at the same time.
                 delay = requested + random * min(self.max_delay, self.base_delay)
         if self.max_elapsed is not None and elapsed + delay > self.max_elapsed:
             return None
@@ -114,7 +117,10 @@ class RetryPolicy:
 
 
 def _requested_delay(retry_after: str, now: float) -> float | None:
-    """Interpret a Retry-After field: seconds or a date (RFC 9110 section 10.2.3)."""
+    """Return the delay in seconds that a Retry-After field requests (RFC 9110 section 10.2.3).
+
+    The field is a number of seconds or a date. Return None for a malformed one.
+    """
     text = retry_after.strip(" \t")
     if _SECONDS.fullmatch(text):
         return float(text)

@@ -1,4 +1,4 @@
-"""`ResponseStream`: a response whose body is read while it arrives."""
+"""`ResponseStream`: a response whose body is read as it arrives."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from tornado.httpclient._response import HTTPClientError, HTTPResponse
 
 __all__ = ["ResponseStream"]
 
-#: Bytes that may wait for the program before the connection is paused.
+#: Maximum number of bytes to buffer for the program before reading from the connection pauses.
 _READ_AHEAD = 64 * 1024
-#: Bytes of an error's body that are kept for the exception.
+#: Maximum number of bytes of an error response's body to keep for the exception.
 _ERROR_BODY = 64 * 1024
 
 
 class ResponseStream:
-    """A response, and the context in which it is read; `AsyncHTTPClient.stream` returns it.
+    """A response and the asynchronous context manager for reading it; returned by `AsyncHTTPClient.stream`.
 
-    Entering it waits for the head of the response. Leaving it before the end of the body aborts the request
-    and closes its connection. While the program does not take the chunks, no more than 64 KiB are read ahead.
+    Entering the context waits for the head of the response. Leaving it before the end of the body aborts the
+    request and closes its connection. While the program does not read, at most about 64 KiB are buffered.
 
     :ivar request: the `HTTPRequest`.
     :ivar code: the status code.
@@ -44,7 +44,7 @@ class ResponseStream:
         self, fetch: Callable[[HTTPRequest], Future[HTTPResponse]], request: HTTPRequest, raise_error: bool
     ) -> None:
         if request.streaming_callback is not None:
-            raise ValueError("stream() takes no streaming_callback: iterate over the response")
+            raise ValueError("stream() does not accept a streaming_callback: iterate over the response")
         self.request = request
         self._fetch = fetch
         self._raise_error = raise_error
@@ -53,21 +53,22 @@ class ResponseStream:
         self._has_head = False
         self._chunks: deque[bytes] = deque()
         self._size = 0
-        #: Set when there is news for the program, and when there is room for the connection.
+        #: Done when the program can read a chunk or the end; None while nothing waits for it.
         self._news: asyncio.Future[None] | None = None
+        #: Done when the connection may deliver more; None while the buffer has space.
         self._room: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
         state = f"{self.code}" if self._has_head else "waiting"
         return f"<ResponseStream {self.request.method} {state}, {self._size} bytes to be read>"
 
-    # -- for the program --
+    # -- interface for the program --
 
     async def __aenter__(self) -> ResponseStream:
         """Send the request and wait for the head of its response.
 
-        :raises HTTPClientError: for a status code other than 2xx, unless ``raise_error`` is false. Its
-            response has up to 64 KiB of the body.
+        :raises HTTPClientError: for a status code other than 2xx, unless ``raise_error`` is false. The
+            error's response has up to 64 KiB of the body.
         """
         request = copy.copy(self.request)
         request.streaming_callback = self._body_received
@@ -92,9 +93,9 @@ class ResponseStream:
         self._abort()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """The rest of the body, in chunks as they arrive, decompressed where that was asked for.
+        """Yield the rest of the body in chunks as they arrive, after decompression if that is enabled.
 
-        :raises HTTPClientError: or whatever else `AsyncHTTPClient.fetch` raises, if the response breaks off.
+        :raises HTTPClientError: or any other error of `AsyncHTTPClient.fetch`, if the response ends early.
         """
         while True:
             while self._chunks:
@@ -113,10 +114,10 @@ class ResponseStream:
         """Return the rest of the body."""
         return b"".join([chunk async for chunk in self])
 
-    # -- what the client tells --
+    # -- callbacks for the client --
 
     def _line_received(self, line: str) -> Any:
-        """A line of the head; after a redirect there may be several heads, of which the last one counts."""
+        """Parse a line of the head. After redirects there may be several heads; the last one applies."""
         if line.startswith("HTTP/"):
             _, _, rest = line.rstrip("\r\n").partition(" ")
             code, _, self.reason = rest.partition(" ")
@@ -142,10 +143,10 @@ class ResponseStream:
 
     def _ended(self, fetching: Future[HTTPResponse]) -> None:
         if not fetching.cancelled():
-            fetching.exception()  # seen; iterating raises it
+            fetching.exception()  # mark it as retrieved; iterating raises it
         self._tell()
 
-    # -- between the two --
+    # -- synchronization of the two --
 
     async def _wait(self) -> None:
         self._news = asyncio.get_running_loop().create_future()
@@ -168,7 +169,7 @@ class ResponseStream:
         return chunk
 
     def _take_head(self, response: HTTPResponse) -> None:
-        """Take the head from the whole response, of an implementation without a ``header_callback``."""
+        """Take the head from a complete response. The implementation did not call ``header_callback``."""
         self._check(response)
         self.code, self.reason, self.headers = response.code, response.reason, response.headers
         self._has_head = True
@@ -177,7 +178,7 @@ class ResponseStream:
         response = outcome if isinstance(outcome, HTTPResponse) else outcome.result()
         error = response.error
         if error is not None and getattr(error, "response", None) is not response:
-            raise error  # there is no response, or not all of it; otherwise it is its status code's
+            raise error  # the response is missing or incomplete; the error is not about its status code
 
     async def _status_error(self) -> HTTPClientError:
         body = b""
@@ -197,7 +198,7 @@ class ResponseStream:
         return error
 
     def _abort(self) -> None:
-        """Cancel what is still under way."""
+        """Cancel the fetch if it has not ended, and discard buffered chunks."""
         fetching, self._fetching = self._fetching, None
         if fetching is not None:
             fetching.cancel()
