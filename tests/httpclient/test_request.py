@@ -233,9 +233,9 @@ async def test_files():
     ("arguments", "message"),
     [
         ({"body": b"", "json": {}}, "got body and json"),
-        ({"json": 1, "data": {}}, "json and data were"),
-        ({"json": 1, "files": {}}, "json and files were"),
-        ({"body_producer": print, "data": {}, "files": {}}, "body_producer and data and files were"),
+        ({"json": 1, "data": {}}, "json and data: pass one"),
+        ({"json": 1, "files": {}}, "json and files: pass one"),
+        ({"body_producer": print, "data": {}, "files": {}}, "body_producer and data and files: pass one"),
     ],
 )
 def test_two_bodies_are_refused(arguments, message):

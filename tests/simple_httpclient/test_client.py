@@ -473,7 +473,7 @@ async def test_timeout_in_the_queue():
 async def test_request_timeout():
     async with serving(None) as server:
         client = make()
-        phase = r"^Timeout during request \(waiting for the response of http://127\.0\.0\.1:\d+\)$"
+        phase = r"^Timeout during request \(waiting for the response from http://127\.0\.0\.1:\d+\)$"
         with pytest.raises(HTTPTimeoutError, match=phase):
             await client.fetch(server.url, request_timeout=0.05)
         assert not client.active
@@ -497,13 +497,13 @@ async def test_server_that_hangs_up():
     async with serving(b"") as server:
         with pytest.raises(HTTPStreamClosedError, match="Connection closed") as caught:
             await make().fetch(server.url)
-        assert str(caught.value) == f"Connection closed (waiting for the response of {server.url})"
+        assert str(caught.value) == f"Connection closed (waiting for the response from {server.url})"
     assert caught.value.code == 599
 
 
 async def test_an_answer_that_is_cut_off():
     async with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx") as server:
-        with pytest.raises(HTTPStreamClosedError, match=r"\(reading the response of http://127\.0\.0\.1:"):
+        with pytest.raises(HTTPStreamClosedError, match=r"\(reading the response from http://127\.0\.0\.1:"):
             await make().fetch(server.url)
 
 
@@ -542,7 +542,7 @@ async def test_local_address():
     ("arguments", "error", "text"),
     [
         ({"url": "ftp://127.0.0.1/"}, ValueError, "Unsupported url scheme 'ftp'"),
-        ({"url": "http:///path"}, ValueError, "names no host"),
+        ({"url": "http:///path"}, ValueError, "has no host"),
         ({"url": "http://127.0.0.1:70000/"}, ValueError, "port 70000 is out of range"),
         ({"method": "SING"}, KeyError, "unknown method SING"),
         ({"method": "POST"}, ValueError, "must not be None"),

@@ -133,7 +133,7 @@ async def test_lost_connection_to_a_forwarding_proxy_names_it(clock: Any) -> Non
     async with scripted(script) as proxy:
         client = make(proxy=f"http://127.0.0.1:{proxy.port}")
         place = (
-            rf"\(waiting for the response of http://example.com/ through the proxy 127.0.0.1:{proxy.port}\)"
+            rf"\(waiting for the response from http://example.com/ through the proxy 127.0.0.1:{proxy.port}\)"
         )
         with pytest.raises(HTTPStreamClosedError, match=place):
             await client.fetch("http://example.com/")
@@ -231,7 +231,7 @@ async def test_socks_credentials() -> None:
 
 async def test_socks_proxy_that_refuses() -> None:
     async with socks(reply=5) as (port, _):
-        with pytest.raises(HTTPProxyError, match=r"does not connect to example.com:80: .*refused") as caught:
+        with pytest.raises(HTTPProxyError, match=r"did not connect to example.com:80: .*refused") as caught:
             await make(proxy=f"socks5://127.0.0.1:{port}").fetch("http://example.com/")
         assert caught.value.proxy_code == 5
 

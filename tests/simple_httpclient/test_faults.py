@@ -91,7 +91,7 @@ def check_cut(found: HTTPResponse | BaseException, url: str, head_arrived: bool,
     """The error of a response that was cut off names the phase and the URL."""
     if reset and isinstance(found, OSError) and "connecting to" in str(found):
         return  # the server was faster than the client's loop
-    phase = "reading the response of" if head_arrived else "waiting for the response of"
+    phase = "reading the response from" if head_arrived else "waiting for the response from"
     # A reset may look like an end: the first call that reports the error clears it.
     assert isinstance(found, (OSError, HTTPStreamClosedError) if reset else HTTPStreamClosedError), found
     assert f"{phase} {url}" in str(found)
@@ -289,7 +289,7 @@ async def test_malformed_response(name, loop_kind):
                 assert isinstance(found, HTTPStreamClosedError), found
                 assert found.code == 599
                 assert server.url in str(found)
-                assert len(str(found)) > len(f"Connection closed (reading the response of {server.url})")
+                assert len(str(found)) > len(f"Connection closed (reading the response from {server.url})")
                 assert not len(client.pool)
 
 
@@ -416,7 +416,7 @@ async def test_stalled_reader_of_the_request(tls, clock):
 
     async with leaving_nothing(tls) as client, scripted(script, tls) as server:
         for body, phase in (
-            ({"body": bytes(20_000_000)}, "waiting for the response of"),
+            ({"body": bytes(20_000_000)}, "waiting for the response from"),
             ({"body_producer": produce}, "sending the request to"),
         ):
             with pytest.raises(HTTPTimeoutError, match=f"{phase} {server.url}"):

@@ -28,7 +28,7 @@ def test_credentials_are_not_shown() -> None:
 
 
 def test_half_a_proxy() -> None:
-    with pytest.raises(ValueError, match="go together"):
+    with pytest.raises(ValueError, match="must be set together"):
         proxy_of(HTTPRequest("http://x/", proxy_host="p"))
 
 

@@ -160,7 +160,7 @@ async def test_response_of_other_protocol(loop_kind: str, tls: Any) -> None:
 
     async with scripted(script, tls) as server:
         with pytest.raises(
-            HTTPStreamClosedError, match=f"waiting for the response of https?://127.0.0.1:{server.port}"
+            HTTPStreamClosedError, match=f"waiting for the response from https?://127.0.0.1:{server.port}"
         ):
             await websocket_connect(server.url, **server.trust)
 
@@ -393,7 +393,7 @@ async def test_request_timeout_without_response(clock: FakeClock, tls: Any) -> N
 
     async with scripted(script, tls) as server:
         begin = clock.now
-        with pytest.raises(HTTPTimeoutError, match="Timeout during request .*waiting for the response of"):
+        with pytest.raises(HTTPTimeoutError, match="Timeout during request .*waiting for the response from"):
             await websocket_connect(server.url, request_timeout=7, **server.trust)
         assert clock.now - begin == pytest.approx(7, abs=0.1)
 

@@ -81,7 +81,7 @@ async def test_proxy_rejects_connection(loop_kind: str, code: int) -> None:
             await websocket_connect("ws://example.com/", proxy_host="127.0.0.1", proxy_port=proxy.port)
         assert isinstance(caught.value, HTTPClientError)
         assert (caught.value.code, caught.value.proxy_code) == (599, code)
-        told = f"the proxy 127.0.0.1:{proxy.port} does not connect to example.com:80: {code} Sorry"
+        told = f"the proxy 127.0.0.1:{proxy.port} did not connect to example.com:80: {code} Sorry"
         assert str(caught.value) == told
 
 
@@ -114,7 +114,7 @@ async def test_proxy_sends_data_after_its_response(loop_kind: str) -> None:
 async def test_proxy_does_not_respond(clock: FakeClock) -> None:
     async with proxying(b"") as proxy:
         begin = clock.now
-        with pytest.raises(HTTPTimeoutError, match=f"the proxy 127.0.0.1:{proxy.port} was to connect to e"):
+        with pytest.raises(HTTPTimeoutError, match=f"the proxy 127.0.0.1:{proxy.port} was connecting to e"):
             await websocket_connect(
                 "ws://example.com/", connect_timeout=3, proxy_host="127.0.0.1", proxy_port=proxy.port
             )
@@ -124,9 +124,9 @@ async def test_proxy_does_not_respond(clock: FakeClock) -> None:
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        ({"proxy_host": "localhost"}, "go together"),
-        ({"proxy_port": 1}, "go together"),
-        ({"proxy_host": "localhost", "proxy_port": 1, "proxy_auth_mode": "digest"}, "only 'basic' is"),
+        ({"proxy_host": "localhost"}, "must be set together"),
+        ({"proxy_port": 1}, "must be set together"),
+        ({"proxy_host": "localhost", "proxy_port": 1, "proxy_auth_mode": "digest"}, "expected 'basic'"),
     ],
 )
 async def test_invalid_proxy_arguments(options: dict[str, Any], fault: str) -> None:

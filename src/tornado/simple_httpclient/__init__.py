@@ -1,8 +1,8 @@
-"""The HTTP client that needs nothing but the standard library.
+"""An HTTP client that requires only the standard library.
 
-`SimpleAsyncHTTPClient` is the default implementation of `tornado.httpclient.AsyncHTTPClient`. It speaks
-HTTP/1.1 over plain and TLS connections, one request a connection, and knows basic authentication. It uses no
-proxy.
+`SimpleAsyncHTTPClient` is the default implementation of `tornado.httpclient.AsyncHTTPClient`. It uses
+HTTP/1.1 over plain and TLS connections, which it keeps open for further requests. It supports basic and
+digest authentication, and HTTP and SOCKS5 proxies.
 """
 
 from __future__ import annotations

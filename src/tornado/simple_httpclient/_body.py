@@ -1,6 +1,6 @@
-"""`ResponseBody`: a response's body on its way to the program, decoded, and held back where that asks for it.
+"""`ResponseBody`: decodes the body of a response and delivers it to the program, with back-pressure.
 
-A body that is neither compressed nor streamed does not come here: its pieces are collected by the fetch.
+A body that is neither compressed nor streamed does not use this class: the fetch collects its chunks.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from tornado.simple_httpclient._connection import ClientConnection
 
 __all__ = ["ResponseBody"]
 
-#: Decoded bytes after which the loop gets a turn.
+#: Number of decoded bytes after which control returns to the event loop.
 _STEP = 256 * 1024
 
 
 class ResponseBody:
-    """Takes the body of one response.
+    """The receiver of one response's body.
 
-    :param connection: is paused while the sink is busy.
-    :param decoder: undoes the content coding, or None.
+    :param connection: the connection, which is paused while an awaitable of the sink is pending.
+    :param decoder: the decoder of the content coding, or None.
     :param sink: the ``streaming_callback``; None collects the body in `chunks`.
-    :param context: what the sink runs in.
-    :param fail: called with the fault of a body that cannot be decoded.
-    :param callback_failed: called with what the sink, or another callback that is waited for, has raised.
+    :param context: the context in which the sink runs.
+    :param fail: called with the error if the body cannot be decoded.
+    :param callback_failed: called with the exception that the sink, or another awaited callback, has raised.
 
-    :ivar received: decoded bytes so far.
+    :ivar received: the number of decoded bytes received so far.
     """
 
     __slots__ = (
@@ -69,7 +69,7 @@ class ResponseBody:
         self._is_over = False
 
     def receive(self, data: bytes) -> None:
-        """Take a part of the body. Errors go to ``fail``."""
+        """Process a part of the body. Errors are passed to ``fail`` or ``callback_failed``."""
         try:
             if self._decoder is None:
                 self.received += len(data)
@@ -88,15 +88,15 @@ class ResponseBody:
                 self.hold(waiting)
 
     def finish(self) -> None:
-        """The body is complete.
+        """Process the end of the body.
 
-        :raises .HTTPInputError: if its content coding is not.
+        :raises .HTTPInputError: if the encoded data is incomplete.
         """
         if self._decoder is not None:
             self._decoder.receive_eof()
 
     def hold(self, waiting: Awaitable[Any]) -> None:
-        """Hold the response back until `waiting` is done."""
+        """Pause the connection until `waiting` is done."""
         future = self._context.run(convert_yielded, waiting)
         if future.done():
             self._look_at(future)
@@ -106,7 +106,7 @@ class ResponseBody:
         future.add_done_callback(self._released)
 
     def cancel(self) -> None:
-        """The fetch is over: nothing more is delivered, and what the sink still does is of no interest."""
+        """Deliver nothing more, and cancel the sink's pending awaitable."""
         self._is_over = True
         held, self._pause_future = self._pause_future, None
         if held is not None:
@@ -115,7 +115,7 @@ class ResponseBody:
     def _released(self, future: asyncio.Future[Any]) -> None:
         if self._pause_future is not future:
             if not future.cancelled():
-                future.exception()  # seen
+                future.exception()  # mark it as retrieved
             return
         self._pause_future = None
         if self._look_at(future):
@@ -140,7 +140,7 @@ class ResponseBody:
         return result if result is not None and inspect.isawaitable(result) else None
 
     def _decode(self, decoder: ContentDecoder) -> Awaitable[Any] | None:
-        """Decode and deliver until the input is used up, or there is something to wait for."""
+        """Decode and deliver until all input is consumed, or until the caller must wait for an awaitable."""
         produced = 0
         while not self._is_over:
             piece = decoder.next_chunk()

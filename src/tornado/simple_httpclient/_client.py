@@ -1,4 +1,7 @@
-"""The client: its settings, and which requests are under way. The work on one request is `_fetch`'s."""
+"""`SimpleAsyncHTTPClient`: the client's settings, its queue and its active requests.
+
+The `_fetch` module carries out each request.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ _Callback = Callable[[HTTPResponse], None]
 
 
 class SimpleAsyncHTTPClient(AsyncHTTPClient):
-    """`.AsyncHTTPClient` on `.TCPClient`: no dependency, and every part open to subclasses."""
+    """An `.AsyncHTTPClient` based on `.TCPClient`, without dependencies outside the standard library."""
 
     def initialize(  # type: ignore[override]
         self,
@@ -65,37 +68,37 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         before_request: BeforeRequest | None = None,
         after_response: AfterResponse | None = None,
     ) -> None:
-        """Called by the constructor with its arguments.
+        """Initialize the instance; the constructor calls this with its arguments.
 
-        :param max_clients: how many requests may be under way at once; more wait in a queue.
+        :param max_clients: the maximum number of concurrent requests; further requests wait in a queue.
         :param hostname_mapping: addresses for host names, as for `.OverrideResolver`.
-        :param max_buffer_size: bytes of a response that may be held in the stream's buffer.
+        :param max_buffer_size: the maximum number of bytes of a response to hold in the stream's buffer.
         :param resolver: the `.Resolver` to use; the configured one by default.
-        :param defaults: values for what requests leave open.
-        :param max_header_size: bytes that the head of a response may have.
-        :param max_body_size: bytes that a response's body may have, after decompression; by default as many
-            as ``max_buffer_size``, and no limit for a body that is streamed.
-        :param max_clients_per_host: how many of them may go to one host; None for no limit.
-        :param max_idle_connections: how many idle connections are kept for further requests; by default as
-            many as ``max_clients``; 0 closes each connection after its request.
-        :param idle_timeout: seconds for which an idle connection is kept.
-        :param proxy: the URL of a proxy for all requests that name none themselves: with the scheme ``http``,
-            ``https`` or ``socks5`` (which needs the package python-socks), and a user name and password
-            where the proxy asks for them.
-        :param no_proxy: hosts, domains and networks that are reached directly, separated by commas.
-        :param trust_env: whether the variables ``http_proxy``, ``https_proxy``, ``all_proxy`` and
-            ``no_proxy`` apply where ``proxy`` is not given.
-        :param dns_cache_ttl: seconds for which the addresses of a host are kept; 0 looks them up for each
-            connection. Answers of a program's own `.Resolver` are never kept.
-        :param continue_timeout: seconds for which a request with ``expect_100_continue`` waits for ``100
-            Continue`` before it sends its body all the same (RFC 9110 section 10.1.1).
-        :param cookie_jar: stores the cookies of responses and sends them with further requests.
-        :param retry: when requests are sent again; never by default.
-        :param before_request: called with the `.HTTPRequest` and the `.HTTPHeaders` that are about to be
-            sent, which it may change; once for each redirect and retry, too. It may be a coroutine function:
-            the ``request_timeout`` counts meanwhile. An exception ends the fetch.
-        :param after_response: called with the `.HTTPResponse` at the end of each fetch, whatever came of it:
-            ``response.error`` tells. What it raises is logged.
+        :param defaults: default values for `.HTTPRequest` arguments, by name.
+        :param max_header_size: the maximum size of a response's head in bytes.
+        :param max_body_size: the maximum size of a response's body in bytes, after decompression. The default
+            is ``max_buffer_size``, and no limit for a body that is streamed.
+        :param max_clients_per_host: the maximum number of concurrent requests to one host; None for no limit.
+        :param max_idle_connections: the maximum number of idle connections to keep for further requests; by
+            default ``max_clients``; 0 closes each connection after its request.
+        :param idle_timeout: the maximum time in seconds to keep an idle connection.
+        :param proxy: the URL of a proxy for all requests that do not set ``proxy_host``. Its scheme is
+            ``http``, ``https`` or ``socks5`` (which requires the package python-socks); it may contain a user
+            name and password for the proxy.
+        :param no_proxy: hosts, domains and networks to connect to directly, separated by commas.
+        :param trust_env: whether to use the environment variables ``http_proxy``, ``https_proxy``,
+            ``all_proxy`` and ``no_proxy`` if ``proxy`` is not set.
+        :param dns_cache_ttl: the time in seconds to cache the addresses of a host; 0 looks them up for each
+            connection. Results of a program's own `.Resolver` are never cached.
+        :param continue_timeout: the maximum time in seconds to wait for ``100 Continue`` before the body of a
+            request with ``expect_100_continue`` is sent anyway (RFC 9110 section 10.1.1).
+        :param cookie_jar: a jar that stores the cookies of responses and supplies those of requests.
+        :param retry: the policy for sending failed requests again; by default they are not.
+        :param before_request: called before each request is sent, including redirects and retries, with the
+            `.HTTPRequest` and the `.HTTPHeaders` to send, which it may change. It may be a coroutine
+            function; its time counts towards the ``request_timeout``. An exception ends the fetch.
+        :param after_response: called with the `.HTTPResponse` at the end of each fetch, after success and
+            failure; ``response.error`` is the error, if any. An exception is logged.
         """
         super().initialize(defaults)
         self.loop: asyncio.AbstractEventLoop = self.io_loop.asyncio_loop
@@ -106,7 +109,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         )
         shared = SharedLookups(self.resolver, ttl=dns_cache_ttl) if may_share(self.resolver) else None
         self.tcp_client: TCPClient = TCPClient(shared or self.resolver)
-        # Limits: on requests at once, and on what one response may take.
+        # Limits: the number of concurrent requests, and the size of one response.
         self.max_clients = max_clients
         self.max_body_size: int | None = max_body_size
         self.max_header_size: int | None = max_header_size
@@ -114,23 +117,23 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         if not continue_timeout > 0:
             raise ValueError(f"continue_timeout must be a number of seconds over 0, got {continue_timeout!r}")
         self.continue_timeout = continue_timeout
-        #: Requests under way. The key is what a request is known by from its arrival to its end.
+        #: Active requests. A request has the same key here, in the queue and in `waiting`.
         self.active: dict[object, tuple[HTTPRequest, _Callback]] = {}
-        #: Requests not begun yet, in order; some may have timed out already.
+        #: Requests that have not been started, in order; some may have timed out already.
         self.queue: deque[tuple[object, HTTPRequest, _Callback]] = deque()
-        #: Those of the queue that have not timed out, with their timers.
+        #: The queued requests that have not timed out, with their timers.
         self.waiting: dict[object, tuple[HTTPRequest, _Callback, object | None]] = {}
-        #: The deadlines of requests, of those in the queue as well.
+        #: The deadlines of all requests, including queued ones.
         self.deadlines: DeadlineScheduler = DeadlineScheduler(self.loop)
         self.max_clients_per_host = max_clients_per_host
         max_idle = max_clients if max_idle_connections is None else max_idle_connections
         self.pool: ConnectionPool = ConnectionPool(self.io_loop, max_idle, idle_timeout)
-        #: With a limit for each host: how many requests are under way to it, and those that wait for it.
+        #: If there is a limit per host: the active and waiting requests of each host.
         self._hosts: dict[str, _Host] = {}
         self.connector: Connector = Connector(max_buffer_size)
         #: Factories of the objects that take part in each fetch.
         self.extensions: list[ExtensionFactory] = default_factories(cookie_jar, retry, before_request)
-        #: The challenges of servers with digest authentication.
+        #: The digest credentials, with the last challenge of each server.
         self.logins: Logins = Logins()
         self._after_response = after_response
         settings = proxy_settings(proxy, no_proxy, os.environ if trust_env else None)
@@ -140,13 +143,13 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
 
     @property
     def is_closed(self) -> bool:
-        """Whether `close` was called."""
+        """Whether `close` has been called."""
         return self._closed
 
     def close(self) -> None:
-        """Close idle connections and free the resolver, unless it was passed in.
+        """Close the idle connections, and the resolver unless it was passed in.
 
-        Requests under way continue; their connections are closed when they end.
+        Active requests continue; their connections are closed when they end.
         """
         super().close()
         self.pool.close()
@@ -154,12 +157,13 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         if self.own_resolver:
             self.resolver.close()
 
-    # -- admission --
+    # -- starting and queueing requests --
 
     def fetch_impl(self, request: HTTPRequest, callback: _Callback) -> Fetch | None:
-        """Start a request, or queue it when ``max_clients`` are under way.
+        """Start a request, or queue it if ``max_clients`` requests are active.
 
-        :returns: the `Fetch`, whose ``cancel()`` abandons the request.
+        :returns: the `Fetch`, whose ``cancel()`` aborts the request, or None for a subclass that carries out
+            requests itself.
         """
         if self._after_response is not None and not hasattr(request, "original_request"):
             callback = functools.partial(call_after_response, self._after_response, callback)
@@ -191,14 +195,14 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self._process_queue()
         if self.queue:
             gen_log.debug(
-                "max_clients limit (%d) reached: %d requests under way, %d queued",
+                "max_clients limit (%d) reached: %d requests active, %d queued",
                 self.max_clients,
                 len(self.active),
                 len(self.queue),
             )
 
     def _process_queue(self) -> None:
-        """Begin as many requests as there is room for."""
+        """Start queued requests while the limits allow it."""
         while self.queue and len(self.active) < self.max_clients:
             key, request, callback = self.queue.popleft()
             if key not in self.waiting:
@@ -211,7 +215,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             self._handle_request(request, functools.partial(self._release_fetch, key), callback)
 
     def _start_fetch(self, fetch: Fetch, request: HTTPRequest, callback: _Callback) -> None:
-        """Start a fetch from the queue, or put it aside where its host has enough."""
+        """Start a fetch from the queue, or make it wait for its host if that host's limit is reached."""
         if self.max_clients_per_host is not None:
             host = self._hosts.setdefault(fetch.host, _Host())
             if host.active >= self.max_clients_per_host:
@@ -224,7 +228,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         fetch.start()
 
     def _leave_host(self, fetch: Fetch, is_active: bool) -> None:
-        """A fetch has ended: the next one for its host goes to the head of the queue."""
+        """Update the host's count after a fetch, and move its next waiting fetch to the head of the queue."""
         host = self._hosts.get(fetch.host)
         if host is None:
             return
@@ -239,7 +243,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             del self._hosts[fetch.host]
 
     def fetch_ended(self, fetch: Fetch) -> None:
-        """A fetch has ended: forget it, and make use of the room."""
+        """Remove a fetch that has ended, and start queued requests."""
         self.deadlines.discard(fetch)
         is_active = self.active.pop(fetch, None) is not None
         if not is_active:
@@ -250,17 +254,17 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             self._process_queue()
 
     def leave_queue(self, fetch: object) -> None:
-        """Forget a request that has ended in the queue."""
+        """Remove a request that has ended while it was queued."""
         self.waiting.pop(fetch, None)
-        # The queue's entry is left to _process_queue unless it is the head: removing from the middle is
-        # linear.
+        # Only entries at the head of the queue are removed here, because removal from the middle takes linear
+        # time. _process_queue skips the others.
         while self.queue and self.queue[0][0] not in self.waiting:
             self.queue.popleft()
 
     # -- connections --
 
     def take_connection(self, key: ConnectionKey, fresh: bool) -> ClientConnection | None:
-        """Return an idle connection and forget it; see `ConnectionPool.take`."""
+        """Remove an idle connection from the pool and return it; see `ConnectionPool.take`."""
         return self.pool.take(key, fresh)
 
     def keep_connection(self, connection: ClientConnection) -> None:
@@ -268,22 +272,26 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.pool.put(connection)
 
     async def open_connection(self, key: ConnectionKey, timeout: float | None) -> ClientConnection:
-        """Make a connection; see `Connector.connect`."""
+        """Open a connection; see `Connector.connect`."""
         if len(self.pool) and len(self.pool) + len(self.active) > max(self.max_clients, self.pool.max_idle):
             self.pool.close_oldest()
         stream = await self.connector.connect(key, timeout)
         return ClientConnection(stream, key, self._limits)
 
-    # -- requests of programs' own classes, one connection each --
+    # -- requests carried out by a program's own class, one connection per request --
 
     def _connection_class(self) -> type[_HTTPConnection]:
-        """The class that carries out a request."""
+        """Return the class that carries out a request."""
         return _HTTPConnection
 
     def _handle_request(
         self, request: HTTPRequest, release_callback: Callable[[], None], final_callback: _Callback
     ) -> None:
-        """Carry out a request: the first callback makes room for the next, the second takes the response."""
+        """Carry out a request.
+
+        :param release_callback: called when another request may be started.
+        :param final_callback: called with the response.
+        """
         carry_out = self._connection_class()
         limits = {"max_header_size": self.max_header_size, "max_body_size": self.max_body_size}
         carry_out(
@@ -300,7 +308,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             self.io_loop.remove_timeout(entry[2])
 
     def _on_timeout(self, key: object, info: str | None = None) -> None:
-        """A request of a program's own class has been in the queue for too long."""
+        """Report a timeout of a queued request that a program's own class would have carried out."""
         request, callback, _timer = self.waiting[key]
         self.leave_queue(key)
         text = f"Timeout {info}" if info else "Timeout"
@@ -314,10 +322,10 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
 
 
 class _Host:
-    """The requests to one host, where there is a limit for each.
+    """The requests to one host, if there is a limit per host.
 
-    :ivar active: how many are under way.
-    :ivar waiting: those that have come to the head of the queue while there were enough.
+    :ivar active: the number of active requests.
+    :ivar waiting: requests that reached the head of the queue while the host's limit was reached.
     """
 
     __slots__ = ("active", "waiting")
@@ -328,7 +336,7 @@ class _Host:
 
 
 def _queue_timeout(request: HTTPRequest) -> float | None:
-    """Seconds for which a request may wait in the queue: by default the shortest of its other timeouts."""
+    """Return the maximum queueing time in seconds: by default the shorter of the request's other timeouts."""
     own: float | None = getattr(request, "queue_timeout", None)
     if own is not None:
         return own

@@ -1,9 +1,8 @@
-"""`ClientConnection`: one connection to a server, and the exchange under way on it.
+"""`ClientConnection`: one connection to a server, and its current exchange.
 
 The connection owns a stream in push mode and an HTTP/1.1 reader. It carries one exchange at a time: it sends
-what it is given, reads the response, and tells an `ExchangeReceiver` of each part, synchronously and without
-a Task. The receiver decides what happens to the connection afterwards; the connection decides whether it may
-be reused at all.
+the request, reads the response, and passes each part of the response to an `ExchangeReceiver`, synchronously
+and without a Task. The connection decides whether it can be reused; the receiver decides whether it is.
 
 States
 ------
@@ -12,22 +11,21 @@ state       event                                                  next state
 ==========  =====================================================  ==================================
 IDLE        `start` with a body that is streamed                   SENDING
 IDLE        `start` with a complete request                        WAITING
-IDLE        any input, or its end                                  CLOSED
+IDLE        any input, or end of input                             CLOSED
 SENDING     the body is complete                                   WAITING
 SENDING     head of the final response                             READING
 WAITING     head of the final response                             READING
 WAITING     end of input, reset, malformed head                    CLOSED
-READING     end of the response, and nothing speaks against reuse  IDLE
+READING     end of the response, if the connection is reusable     IDLE
 READING     end of the response otherwise; any error               CLOSED
 READING     `detach`, after a response that switches protocols     DETACHED
 any         `close`                                                CLOSED
 ==========  =====================================================  ==================================
 
-A connection is reused only if both messages are complete and both sides agree on it: HTTP/1.1 without
-``Connection: close``, or HTTP/1.0 with ``keep-alive``; a self-delimited body; nothing received after
-the response; all of the request handed to the kernel. A response with both Content-Length and
-Transfer-Encoding, or with a length that two readers could understand differently, is an error
-(`tornado._wire.header_section`).
+A connection is reused only if both messages are complete and both sides agree to keep it open: HTTP/1.1
+without ``Connection: close``, or HTTP/1.0 with ``keep-alive``; a self-delimited body; no data received after
+the response; the whole request passed to the kernel. A response with both Content-Length and
+Transfer-Encoding, or with an ambiguous length, is an error (`tornado._wire.header_section`).
 """
 
 from __future__ import annotations
@@ -50,13 +48,13 @@ from tornado.simple_httpclient._upload import Upload
 __all__ = ["ClientConnection", "ConnectionEndedError", "ExchangeReceiver", "State"]
 
 _DONE, _CLOSED = h1.State.DONE, h1.State.CLOSED
-#: Bytes asked of the socket at a time, within a large body and otherwise.
+#: Maximum number of bytes to read from the socket at a time, within a large body and otherwise.
 _LARGE_READ = 256 * 1024
 _READ = 64 * 1024
 
 
 class State(enum.Enum):
-    """The activity of a connection; see the table in the module's text."""
+    """The activity of a connection; see the table in the module docstring."""
 
     IDLE = "idle"
     SENDING = "sending the request"
@@ -68,7 +66,7 @@ class State(enum.Enum):
 
 IDLE, SENDING, WAITING, READING, DETACHED, CLOSED = State
 
-#: From each state, the ones that may follow.
+#: The states that may follow each state.
 TRANSITIONS: dict[State, frozenset[State]] = {
     IDLE: frozenset({SENDING, WAITING, CLOSED}),
     SENDING: frozenset({WAITING, READING, CLOSED}),
@@ -80,23 +78,23 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 
 
 class ConnectionEndedError(Exception):
-    """The server closed the connection before its response was complete."""
+    """Raised when the server closes the connection before its response is complete."""
 
 
 class ExchangeReceiver(Protocol):
-    """What an exchange tells of its response. The methods must not raise."""
+    """Callbacks for the parts of a response. The methods must not raise."""
 
     def head_received(self, head: h1.ResponseHead) -> None:
-        """Take the head of the final response."""
+        """Process the head of the final response."""
 
     def body_received(self, data: bytes) -> None:
-        """Take a part of the body; never an empty one. `ClientConnection.pause` holds the next ones back."""
+        """Process a part of the body, which is never empty. `ClientConnection.pause` delays the next ones."""
 
     def response_complete(self, reusable: bool) -> None:
-        """The response is complete, and the exchange over. If `reusable`, the connection is IDLE."""
+        """Process the end of the response and of the exchange. If `reusable`, the connection is IDLE."""
 
     def exchange_failed(self, error: BaseException, started: bool) -> None:
-        """The exchange failed, and the connection is closed.
+        """Process a failure of the exchange. The connection is closed.
 
         :param error: the system's error, an `.HTTPInputError` for a malformed response, or
             `ConnectionEndedError`.
@@ -104,20 +102,21 @@ class ExchangeReceiver(Protocol):
         """
 
     def source_failed(self, error: BaseException) -> None:
-        """The source of the request's body raised `error`, and the connection is closed."""
+        """Process an `error` that the source of the request's body raised. The connection is closed."""
 
 
 class ClientConnection:
     """One connection.
 
-    :param stream: connected, with TLS and proxies dealt with, and nothing buffered in it.
-    :param key: what it may be used for.
-    :param limits: for the responses' heads and framing.
+    :param stream: a connected stream, after the TLS handshake and the handshake with a proxy, with an empty
+        read buffer.
+    :param key: identifies the requests that may use the connection.
+    :param limits: the limits for the heads and the framing of responses.
 
-    :ivar state: a `State`.
-    :ivar idle_since: when it became idle last, on the loop's clock; set by the pool.
-    :ivar on_idle_end: called without arguments when an idle connection ends; set by the pool.
-    :ivar exchanges: how many exchanges were started on it.
+    :ivar state: the current `State`.
+    :ivar idle_since: when the connection last became idle, on the loop's clock; set by the pool.
+    :ivar on_idle_end: called with the connection when it is closed while idle; set by the pool.
+    :ivar exchanges: the number of exchanges started on it.
     """
 
     __slots__ = (
@@ -164,10 +163,10 @@ class ClientConnection:
 
     def _move(self, state: State) -> None:
         if state not in TRANSITIONS[self.state]:
-            raise AssertionError(f"{self!r} cannot become {state.name}")
+            raise AssertionError(f"invalid transition of {self!r} to {state.name}")
         self.state = state
 
-    # -- what the owner asks for --
+    # -- interface for the owner --
 
     def start(
         self,
@@ -178,13 +177,16 @@ class ClientConnection:
         reusable: bool = True,
         max_body_size: int = sys.maxsize,
     ) -> None:
-        """Send a request and tell `receiver` of the response. Errors may be told before this returns.
+        """Send a request and pass the response to `receiver`.
 
-        :param method: the request's method, which decides whether the response has a body.
-        :param request: the head, and the body where it is in memory.
-        :param upload: sends the body otherwise.
-        :param reusable: whether the request allows reuse, by its own Connection field.
-        :param max_body_size: bytes that the response's body may have, as it is transferred.
+        The receiver may be called with an error before this method returns.
+
+        :param receiver: receives the parts of the response.
+        :param method: the request's method, which determines whether the response has a body.
+        :param request: the head, followed by the body if that is in memory.
+        :param upload: sends the body if that is streamed, or None.
+        :param reusable: whether the request's own Connection field allows reuse.
+        :param max_body_size: the maximum size of the response's body in bytes, as it is transferred.
         """
         self._move(WAITING if upload is None else SENDING)
         self.exchanges += 1
@@ -203,13 +205,13 @@ class ClientConnection:
             upload.start(self.stream, self._upload_done)
 
     def pause(self) -> None:
-        """Deliver nothing more, and receive no more than a little ahead, until `resume`."""
+        """Stop delivery until `resume` is called. Only a limited amount of data is read ahead."""
         if not self._paused:
             self._paused = True
             self._channel.pause()
 
     def resume(self) -> None:
-        """Take back `pause`. Input that was held back is delivered before this returns."""
+        """Resume delivery after `pause`. Buffered input is delivered before this returns."""
         if not self._paused:
             return
         self._paused = False
@@ -219,19 +221,19 @@ class ClientConnection:
             self._channel.resume()
 
     def is_open(self) -> bool:
-        """Whether an idle connection is still open, as far as the kernel knows now.
+        """Whether the connection is idle and, as far as the kernel knows, still open.
 
-        A connection on which something has arrived counts as closed: no request has asked for it.
+        A connection on which data has arrived counts as closed, because no request is waiting for that data.
         """
         if self.state is not IDLE or self.stream.closed():
             return False
         sock: object = self.stream.socket
         sock = getattr(sock, "outer", sock)  # of TLS over TLS
         if not isinstance(sock, socket.socket):
-            return False  # of a program's own kind, which cannot be asked
+            return False  # a program's own socket type, which may not support MSG_PEEK
         try:
-            # The method of ssl.SSLSocket refuses flags. Below TLS, an octet may be a session ticket as well
-            # as the end: the connection is not used where that matters.
+            # socket.socket.recv, because ssl.SSLSocket.recv rejects flags. Data below TLS may be a session
+            # ticket or the end of the connection; either way the connection counts as closed.
             socket.socket.recv(sock, 1, socket.MSG_PEEK)
         except BlockingIOError:
             return True
@@ -240,9 +242,9 @@ class ClientConnection:
         return False
 
     def detach(self) -> IOStream:
-        """Return the stream, in pull mode and with all that was received after the head in its buffer.
+        """Return the stream in pull mode, with all data received after the head in its buffer.
 
-        Called while `ExchangeReceiver.head_received` runs.
+        This must be called from within `ExchangeReceiver.head_received`.
         """
         self._move(DETACHED)
         self._receiver = None
@@ -251,19 +253,19 @@ class ClientConnection:
         return self.stream
 
     def close(self, error: BaseException | None = None) -> None:
-        """Close the connection. An exchange under way is abandoned: its receiver is told nothing more."""
+        """Close the connection. The receiver of an active exchange is not called any more."""
         self._receiver = None
         self._cancel_upload()
         if self.state is not DETACHED:
             self.state = CLOSED
             self.stream.close(error or False)
 
-    # -- what the stream tells --
+    # -- callbacks for the stream --
 
     def data_received(self, data: bytes) -> None:
-        """Take what was received."""
+        """Process received data."""
         if self._receiver is None:
-            # After the response, or before any request: what it answers cannot be known.
+            # Data that arrives after the response, or before any request, belongs to no known request.
             self._idle_ended()
             return
         self._data_seen = True
@@ -272,13 +274,13 @@ class ClientConnection:
             self._pump()
 
     def eof_received(self) -> None:
-        """The server sends nothing more."""
+        """Process the end of input."""
         self._ended = True
         if self._receiver is None:
             self._idle_ended()
             return
         if _is_truncated(self.stream.socket):
-            # RFC 9112 section 9.8: it may be an attacker that ends a response which has no length.
+            # RFC 9112 section 9.8: an attacker may have truncated a response without a length.
             ended = ConnectionEndedError()
             ended.__cause__ = IncompleteMessage("the TLS connection was closed without close_notify")
             self._fail(ended)
@@ -288,7 +290,7 @@ class ClientConnection:
             self._pump()
 
     def connection_lost(self, error: BaseException | None) -> None:
-        """The stream has been closed, by a reset, a failed send or `close`."""
+        """Process the closing of the stream, by a reset, a failed send or `close`."""
         if self.state is CLOSED or self.state is DETACHED:
             return
         if self._receiver is None:
@@ -297,15 +299,15 @@ class ClientConnection:
             self._fail(error if error is not None else ConnectionEndedError())
 
     def input_wanted(self) -> None:
-        """The input belongs to the exchange until its end."""
+        """Do nothing: the input belongs to the exchange until its end."""
 
     def output_drained(self) -> None:
-        """Uploads wait for their own writes."""
+        """Do nothing: uploads wait for their own writes."""
 
     # -- the response --
 
     def _pump(self) -> None:
-        """Deliver what can be understood of the input."""
+        """Parse the buffered input and deliver the events."""
         reader = self._reader
         receiver = self._receiver
         self._pumping = True
@@ -344,7 +346,7 @@ class ClientConnection:
         receiver.head_received(head)
 
     def _complete(self, receiver: ExchangeReceiver) -> None:
-        """The response is complete."""
+        """End the exchange after a complete response."""
         stream, reader = self.stream, self._reader
         self._receiver = None
         stream.read_chunk_size = _READ
@@ -374,7 +376,7 @@ class ClientConnection:
             receiver.exchange_failed(error, self._data_seen)
 
     def _idle_ended(self) -> None:
-        """An idle connection has ended, or is of no use any more."""
+        """Close an idle connection that has ended or can no longer be used, and notify the pool."""
         told, self.on_idle_end = self.on_idle_end, None
         self.close()
         if told is not None:
@@ -383,7 +385,7 @@ class ClientConnection:
     # -- the request --
 
     def _upload_done(self, error: BaseException | None) -> None:
-        """The upload is complete, or its source has raised `error`."""
+        """Process the end of the upload, or the `error` that its source raised."""
         self._upload = None
         if error is not None:
             receiver = self._receiver
@@ -403,7 +405,7 @@ def _is_truncated(sock: object) -> bool:
     """Whether the input of a TLS socket, which was read to its end, ended without a close_notify."""
     if not isinstance(sock, ssl.SSLSocket):
         return False
-    # By default SSLSocket does not tell one end from the other. Reading again tells.
+    # By default SSLSocket hides the difference. With this attribute off, another read raises the error.
     tls: Any = sock
     tls.suppress_ragged_eofs = False
     try:

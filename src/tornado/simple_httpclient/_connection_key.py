@@ -1,4 +1,4 @@
-"""`ConnectionKey`: everything that shapes a connection. Requests with equal keys may share one."""
+"""`ConnectionKey`: all properties of a connection. Requests with equal keys may share a connection."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ __all__ = ["ConnectionKey"]
 
 
 class ConnectionKey(NamedTuple):
-    """What decides which connection a request may use.
+    """The properties that determine which connections a request may use.
 
-    :ivar scheme: ``https`` if TLS is spoken with the origin.
-    :ivar host: the origin's host; the proxy's for requests in absolute-form, which leave it to the proxy
-        where to go.
+    :ivar scheme: the scheme of the origin; ``https`` if the connection to the origin uses TLS.
+    :ivar host: the origin's host; for requests in absolute-form, which the proxy forwards, the proxy's host.
     :ivar port: the TCP port of `host`.
-    :ivar unix_path: the path of a Unix socket, in place of host and port.
+    :ivar unix_path: the path of a Unix socket, used instead of host and port, or None.
     :ivar tls: the TLS context for the origin, compared by identity; None for a plain connection.
     :ivar family: `socket.AF_INET` if IPv6 is not allowed, else `socket.AF_UNSPEC`.
     :ivar source_ip: the local address to connect from, or None.
     :ivar proxy: the proxy with its credentials, or None.
-    :ivar is_tunnelled: whether the proxy connects to `host`; otherwise it is `host`, and reads the requests.
+    :ivar is_tunnelled: whether the proxy opens a tunnel to `host`; otherwise `host` is the proxy itself, or
+        there is no proxy.
     :ivar tcp_client: the `.TCPClient` that connects, compared by identity.
-    :ivar resolver: its resolver, compared by identity.
+    :ivar resolver: the resolver of `tcp_client`, compared by identity.
     """
 
     scheme: str

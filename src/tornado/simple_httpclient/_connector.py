@@ -1,4 +1,4 @@
-"""`Connector`: from a key to a connected stream, by TCP, a Unix socket or a proxy, with or without TLS."""
+"""`Connector`: opens connections over TCP, to a Unix socket or through a proxy, with or without TLS."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ __all__ = ["Connector"]
 
 
 class Connector:
-    """Makes connections.
+    """A factory of connected streams.
 
-    :param max_buffer_size: bytes that a stream may buffer for reading.
+    :param max_buffer_size: the maximum number of bytes in a stream's read buffer.
     """
 
     def __init__(self, max_buffer_size: int) -> None:
         self.max_buffer_size = max_buffer_size
 
     async def connect(self, key: ConnectionKey, timeout: float | None = None) -> IOStream:
-        """Connect.
+        """Open a connection.
 
-        :param key: where to, and how.
-        :param timeout: seconds for everything together; None for no limit.
-        :returns: a stream in pull mode; what is sent on it reaches the origin, or the proxy that forwards.
-        :raises TimeoutError: when the time is up. The message names the phase and the peer.
+        :param key: the properties of the connection.
+        :param timeout: the maximum total time in seconds; None for no limit.
+        :returns: a stream in pull mode, connected to the origin or to a proxy that forwards requests.
+        :raises TimeoutError: when the timeout expires. The message names the phase and the peer.
         :raises OSError: if the connection cannot be made; see `.TCPClient.connect`.
-        :raises HTTPProxyError: if the proxy refuses.
-        :raises HTTPStreamClosedError: if it closes the connection.
+        :raises HTTPProxyError: if the proxy refuses to connect.
+        :raises HTTPStreamClosedError: if the proxy closes the connection.
 
-        A call that is cancelled leaves nothing open.
+        If the call is cancelled, everything it has opened is closed.
         """
         deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
         if key.unix_path is not None:
@@ -55,7 +55,7 @@ class Connector:
             return stream
         where = f"{address_name((key.host, key.port))} through the proxy {key.proxy}"
         message = (
-            f"Timeout while the proxy {key.proxy} was to connect to {address_name((key.host, key.port))}"
+            f"Timeout while the proxy {key.proxy} was connecting to {address_name((key.host, key.port))}"
         )
         async with _closing_on_error(stream), _time_limit(deadline, message):
             await open_tunnel(stream, key.proxy, key.host, key.port)
@@ -113,7 +113,7 @@ class Connector:
         self, key: ConnectionKey, proxy: ProxyServer, deadline: float | None
     ) -> IOStream:
         where = address_name((key.host, key.port))
-        async with _time_limit(deadline, f"Timeout while the proxy {proxy} was to connect to {where}"):
+        async with _time_limit(deadline, f"Timeout while the proxy {proxy} was connecting to {where}"):
             sock = await open_socks(proxy, key.host, key.port)
         try:
             stream = IOStream(sock, max_buffer_size=self.max_buffer_size)
@@ -124,9 +124,10 @@ class Connector:
 
 
 async def _secure(stream: IOStream, key: ConnectionKey, where: str, deadline: float | None) -> IOStream:
-    """Speak TLS with the origin, if its scheme is https.
+    """Perform the TLS handshake with the origin if its scheme is https.
 
     :param where: the peer, for messages.
+    :returns: the TLS stream, or ``stream`` itself for a plain connection.
     """
     if key.tls is None:
         return stream
@@ -134,10 +135,10 @@ async def _secure(stream: IOStream, key: ConnectionKey, where: str, deadline: fl
         try:
             secure: IOStream = await stream.start_tls(False, ssl_options=key.tls, server_hostname=key.host)
         except StreamNotIdleError as error:
-            # These bytes are not protected by TLS, and must not be taken for a part of it.
+            # These bytes are not protected by TLS and must not be treated as a part of the TLS stream.
             raise HTTPStreamClosedError(
-                f"received data before the TLS handshake with {where}: a proxy must send nothing after its "
-                "answer to CONNECT, which has no body"
+                f"received data before the TLS handshake with {where}: a proxy's response to CONNECT has no "
+                "body, and the proxy must send nothing after it"
             ) from error
         except StreamClosedError as error:
             raise placed(error.real_error or error, f"TLS handshake with {where}") from None
@@ -157,7 +158,7 @@ async def _closing_on_error(stream: IOStream) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def _time_limit(deadline: float | None, message: str) -> AsyncIterator[None]:
-    """Raise TimeoutError with `message` where the block lasts beyond `deadline`."""
+    """Raise TimeoutError with `message` if the block is still running at `deadline`."""
     try:
         async with asyncio.timeout_at(deadline) as limit:
             yield

@@ -1,4 +1,4 @@
-"""Cookies as an extension of a fetch."""
+"""`CookieExtension`: a fetch extension that sends and stores cookies."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ __all__ = ["CookieExtension"]
 
 
 class CookieExtension:
-    """Sends a jar's cookies with each hop of one fetch, and stores those of each response.
+    """A fetch extension that sends a jar's cookies with each hop and stores those of each response.
 
-    :param jar: the request's, or the client's.
+    :param jar: the cookie jar of the request or of the client.
     """
 
     def __init__(self, jar: CookieJar) -> None:
         self._jar = jar
 
     def prepare(self, request: HTTPRequest, target: str, headers: httputil.HTTPHeaders) -> None:
-        """Add the jar's cookies to those that the program sends itself."""
+        """Add the jar's cookies to the Cookie field, after cookies that the program has set itself."""
         cookies = cookie_field(self._jar, request.url)
         if cookies is not None:
             own = headers.get("Cookie")
             headers["Cookie"] = f"{own}; {cookies}" if own else cookies
 
     def responded(self, request: HTTPRequest, head: ResponseHead) -> FollowUp | None:
-        """Store cookies, those of redirects and errors as well."""
+        """Store the cookies of any response, including redirects and error responses."""
         store_cookies(self._jar, request.url, head.headers)
         return None
 
     def failed(self, request: HTTPRequest, error: BaseException) -> FollowUp | None:
-        """Leave errors alone."""
+        """Return None: errors are not handled here."""
         return None

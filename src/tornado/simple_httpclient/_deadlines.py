@@ -1,9 +1,9 @@
-"""One timer for the deadlines of all requests of a client.
+"""`DeadlineScheduler`: one timer for the deadlines of all requests of a client.
 
-A request has its deadline as a number. The timer is set for the earliest deadline that was announced; when it
-fires, one walk over the requests finds those that are due and the next earliest. So a request that is
-answered in time costs two operations on a set and a comparison, and no timer. Walks are at least a tenth of
-the shortest timeout apart: a deadline is noticed at most a tenth late.
+Each request stores its deadline as a number. The timer is set for the earliest deadline. When it fires, one
+scan over the requests finds those that have expired and the next deadline. A request that completes in time
+therefore costs two set operations and a comparison, and no timer. Scans are at least a tenth of the shortest
+timeout apart, so a deadline is detected at most a tenth of that timeout late.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ __all__ = ["NEVER", "DeadlineScheduler", "HasDeadline"]
 
 NEVER = float("inf")
 _LONGEST_STEP = 1.0
-#: Seconds that a timer may fire early.
+#: Seconds by which a timer may fire early.
 _TOLERANCE = 0.001
 
 
 class HasDeadline(Protocol):
-    """Something with a deadline.
+    """An object with a deadline.
 
-    :ivar deadline: when it expires, on the loop's clock.
+    :ivar deadline: the time at which it expires, on the loop's clock.
     """
 
     deadline: float
 
     def expired(self) -> None:
-        """Act on the deadline, which has passed. The object has left the `DeadlineScheduler`."""
+        """Handle the expiry of the deadline. The object has been removed from the `DeadlineScheduler`."""
 
 
 class DeadlineScheduler:
-    """The objects of one client that have a deadline, and the timer for all of them.
+    """The objects of one client that have a deadline, and one timer for all of them.
 
-    :param loop: the event loop, whose clock counts.
+    :param loop: the event loop, whose clock is used.
     """
 
     __slots__ = ("_due", "_loop", "_step", "_timer", "_watched")
@@ -51,7 +51,7 @@ class DeadlineScheduler:
         return len(self._watched)
 
     def add(self, timed: HasDeadline, now: float, timeout: float) -> None:
-        """Give `timed` until `timeout` seconds after `now`."""
+        """Set the deadline of `timed` to `timeout` seconds after `now`."""
         timed.deadline = deadline = now + timeout
         self._watched.add(timed)
         if timeout * 0.1 < self._step:
@@ -60,11 +60,11 @@ class DeadlineScheduler:
             self._schedule(deadline, now)
 
     def discard(self, timed: HasDeadline) -> None:
-        """Forget `timed`."""
+        """Remove `timed`."""
         self._watched.discard(timed)
 
     def close(self) -> None:
-        """Forget everything and cancel the timer."""
+        """Remove all objects and cancel the timer."""
         self._watched.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -75,7 +75,7 @@ class DeadlineScheduler:
         if self._timer is not None:
             self._timer.cancel()
         self._due = deadline
-        # Not in the context of the request that happens to be the first.
+        # An empty context, because the timer serves all requests and not just the current one.
         self._timer = self._loop.call_later(
             max(0.0, deadline - now), self._fire, context=contextvars.Context()
         )
@@ -96,7 +96,7 @@ class DeadlineScheduler:
         else:
             self._step = _LONGEST_STEP
         for timed in due:
-            # It may have ended while those before it were told.
+            # It may have ended while earlier callbacks ran.
             if timed in self._watched and timed.deadline <= now:
                 self._watched.discard(timed)
                 timed.expired()

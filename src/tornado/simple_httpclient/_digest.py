@@ -1,4 +1,4 @@
-"""Digest authentication as an extension of a fetch (RFC 7616)."""
+"""`DigestExtension`: a fetch extension for digest authentication (RFC 7616)."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from tornado.simple_httpclient._url import parse_url
 
 __all__ = ["DigestExtension", "Logins"]
 
-#: Users whose last challenge is kept.
+#: Maximum number of credentials to cache.
 _MAX_KEPT = 128
 
 _Login = tuple[str, str, str]
 
 
 class Logins:
-    """The digest credentials of a client, so that further requests need no further challenge."""
+    """A client's cache of digest credentials, which lets further requests avoid another challenge."""
 
     def __init__(self) -> None:
         self._known: dict[_Login, DigestAuth] = {}
 
     def find(self, request: HTTPRequest) -> DigestAuth | None:
-        """Return the credentials for a request; None if it has no user name.
+        """Return the credentials for a request, or None if it has no user name.
 
-        :raises ValueError: for a user name with a colon.
+        :raises ValueError: if the user name contains a colon.
         """
         address = parse_url(request.url)
         if request.auth_username is not None:
@@ -50,9 +50,9 @@ class Logins:
 
 
 class DigestExtension:
-    """Answers the challenges that one fetch meets.
+    """A fetch extension that responds to the digest challenges of one fetch.
 
-    :param logins: the client's.
+    :param logins: the client's credentials.
     """
 
     def __init__(self, logins: Logins) -> None:
@@ -61,8 +61,8 @@ class DigestExtension:
         self._answered = False
 
     def prepare(self, request: HTTPRequest, target: str, headers: httputil.HTTPHeaders) -> None:
-        """Send credentials, if the server's challenge is known."""
-        # A redirect to another origin has lost its user name.
+        """Add credentials if the server's challenge is known."""
+        # The user name is None after a redirect to another origin.
         self._auth = self._logins.find(request) if request.auth_mode == "digest" else None
         self._answered = self._auth is not None and self._auth.ready
         if self._auth is not None and self._answered:
@@ -71,7 +71,7 @@ class DigestExtension:
             headers["Authorization"] = self._auth.authorize(request.method, target, content)
 
     def responded(self, request: HTTPRequest, head: ResponseHead) -> FollowUp | None:
-        """Repeat a request that was refused for want of credentials, if they may help."""
+        """Repeat a request after a 401 response if new credentials may be accepted."""
         auth = self._auth
         if auth is None:
             return None
@@ -85,9 +85,9 @@ class DigestExtension:
             return None
         source = request.body_source
         if source is not None and not source.available:
-            return None  # it cannot be sent again: the program gets the 401
+            return None  # the body cannot be sent again: deliver the 401 response
         return FollowUp(copy.copy(request))
 
     def failed(self, request: HTTPRequest, error: BaseException) -> FollowUp | None:
-        """Leave errors alone."""
+        """Return None: errors are not handled here."""
         return None

@@ -1,4 +1,4 @@
-"""`SharedLookups`: one look-up for all connections that need it at the same time, and an optional cache."""
+"""`SharedLookups`: a resolver that combines concurrent lookups of the same name and can cache results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tornado.netutil import OverrideResolver, Resolver, is_valid_ip
 
 __all__ = ["SharedLookups", "may_share"]
 
-#: Answers that are kept.
+#: Maximum number of results to cache.
 _MAX_KEPT = 1024
 
 _Addresses = list[tuple[int, Any]]
@@ -19,14 +19,14 @@ _Key = tuple[str, int, socket.AddressFamily]
 
 
 def may_share(resolver: Resolver) -> bool:
-    """Whether answers may be shared: not those of a program's own Resolver, which may differ each time."""
+    """Whether results may be shared. Those of a program's own Resolver may differ each time."""
     if type(resolver) is OverrideResolver:
         return may_share(resolver.resolver)
     return type(resolver).__module__.partition(".")[0] == "tornado"
 
 
 class _Lookup:
-    """A look-up that is under way, and how many wait for it."""
+    """A pending lookup and the number of callers that wait for it."""
 
     __slots__ = ("future", "waiting")
 
@@ -36,17 +36,17 @@ class _Lookup:
 
 
 class SharedLookups(Resolver):
-    """Asks another resolver, once for all that ask the same at the same time.
+    """A resolver that delegates to another one, with one lookup for concurrent calls with equal arguments.
 
-    :param resolver: answers. It is not closed with this one.
-    :param ttl: seconds for which an answer is kept; 0 keeps none.
+    :param resolver: the other resolver. `close` does not close it.
+    :param ttl: the time in seconds to cache a result; 0 for no cache.
     """
 
     resolver: Resolver
     ttl: float
 
     def initialize(self, resolver: Resolver, ttl: float = 0.0) -> None:
-        """Called by the constructor with its arguments."""
+        """Initialize the instance; the constructor calls this with its arguments."""
         self.resolver = resolver
         self.ttl = ttl
         self._under_way: dict[_Key, _Lookup] = {}
@@ -55,7 +55,7 @@ class SharedLookups(Resolver):
     async def resolve(
         self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[tuple[int, Any]]:
-        """As `.Resolver.resolve`."""
+        """Return the addresses of a host; see `.Resolver.resolve`."""
         if is_valid_ip(host):
             addresses: _Addresses = await convert_yielded(self.resolver.resolve(host, port, family))
             return addresses
@@ -76,13 +76,13 @@ class SharedLookups(Resolver):
         finally:
             lookup.waiting -= 1
             if not lookup.waiting and not lookup.future.done():
-                # All have given up.
+                # All callers have been cancelled.
                 if self._under_way.get(key) is lookup:
                     del self._under_way[key]
                 lookup.future.cancel()
 
     def forget(self, host: str) -> None:
-        """Drop what is kept for a host, as its addresses do not answer."""
+        """Remove a host from the cache, for example because its addresses cannot be connected to."""
         for key in [key for key in self._kept if key[0] == host]:
             del self._kept[key]
 

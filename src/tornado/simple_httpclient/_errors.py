@@ -1,24 +1,23 @@
-"""What happens to a client's request other than a response."""
+"""Errors of a fetch that ends without a response."""
 
 from __future__ import annotations
 
 from tornado.httpclient import HTTPClientError
 
-#: The status code of a response that never came.
+#: The status code that stands for a missing response.
 NO_RESPONSE = 599
 
 
 class HTTPTimeoutError(HTTPClientError):
-    """A request that took too long; the message names the phase it was in. Its ``code`` is 599.
+    """Raised when a request times out. The message names the phase it was in. The ``code`` is 599.
 
-    :ivar url: what was fetched, without user information and query; None where that is not known. Tracebacks
-        show it.
+    :ivar url: the URL, without user information and query, or None if it is not known. Tracebacks show it.
     """
 
     def __init__(self, message: str, url: str | None = None) -> None:
         super().__init__(NO_RESPONSE, message=message)
         self.url = url
-        # Not in the message: programs compare some of these.
+        # A note, because programs compare some of these messages.
         if url is not None and url not in message:
             self.add_note(f"(fetching {url})")
 
@@ -27,9 +26,9 @@ class HTTPTimeoutError(HTTPClientError):
 
 
 class HTTPStreamClosedError(HTTPClientError):
-    """A connection that ended before the response did, with no error to tell why. Its ``code`` is 599.
+    """Raised when the connection ends before the response without a system error. The ``code`` is 599.
 
-    Where there is such an error, the request fails with that one (an OSError as a rule).
+    If there is a system error, the request fails with that error (usually an OSError).
     """
 
     def __init__(self, message: str) -> None:
@@ -40,10 +39,10 @@ class HTTPStreamClosedError(HTTPClientError):
 
 
 class HTTPProxyError(HTTPClientError):
-    """A proxy that does not connect to the server. Its ``code`` is 599: there is no response of the server.
+    """Raised when a proxy does not connect to the server. The ``code`` is 599.
 
-    :ivar proxy_code: the status of the proxy's own answer: 407 where it wants a name and a password, 403
-        where it does not go to that host or port, 502 to 504 where it could not.
+    :ivar proxy_code: the status code of the proxy's own response: 407 if it requires a user name and
+        password, 403 if it does not allow that host or port, 502 to 504 if it could not connect.
     """
 
     def __init__(self, proxy_code: int, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Where authentication, cookies, retries and a program's own hooks plug into a fetch."""
+"""`Extension`: the interface by which authentication, cookies, retries and hooks take part in a fetch."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from tornado.httpclient import HTTPRequest
 
 __all__ = ["MAX_FOLLOW_UPS", "Extension", "ExtensionFactory", "FollowUp"]
 
-#: How many further hops the extensions of one fetch may ask for, redirects not included.
+#: Maximum number of further hops that the extensions of one fetch may request, redirects not included.
 MAX_FOLLOW_UPS = 20
 
 
 class FollowUp(NamedTuple):
-    """Another hop of a fetch, in place of the response or the error that it would end with.
+    """Another hop of a fetch, which replaces the response or the error that the fetch would end with.
 
-    :ivar request: what to send.
-    :ivar delay: seconds to wait before.
+    :ivar request: the request to send.
+    :ivar delay: seconds to wait before sending it.
     """
 
     request: HTTPRequest
@@ -27,30 +27,31 @@ class FollowUp(NamedTuple):
 
 
 class Extension(Protocol):
-    """Takes part in one fetch. It is made for that, and may keep what it learns on the way."""
+    """An object that takes part in one fetch. It is created for that fetch and may keep state."""
 
     def prepare(
         self, request: HTTPRequest, target: str, headers: httputil.HTTPHeaders
     ) -> Awaitable[object] | None:
-        """Change the fields that a hop is about to send.
+        """Change the header fields of a hop before they are sent.
 
         :param request: the request of the hop.
-        :param target: its path and query, as in the request line.
-        :returns: None, or an awaitable: then nothing is sent before it is done.
+        :param target: the path and query of the request, as in the request line.
+        :param headers: the header fields to send.
+        :returns: None, or an awaitable. The request is sent when the awaitable is done.
         """
 
     def responded(self, request: HTTPRequest, head: ResponseHead) -> FollowUp | None:
-        """Look at the head of a response, of a redirect as well; return the next hop, or None.
+        """Process the head of a response, including a redirect, and return the next hop or None.
 
-        The body of a response that is followed by another hop is discarded.
+        If there is another hop, the body of this response is discarded.
         """
 
     def failed(self, request: HTTPRequest, error: BaseException) -> FollowUp | None:
-        """Look at the error that a hop has ended with; return the next hop, or None to report the error.
+        """Process the error that a hop has ended with, and return the next hop, or None to report the error.
 
-        Not called for errors that the program's own callbacks, body or settings have raised.
+        This is not called for errors raised by the program's own callbacks, request body or settings.
         """
 
 
-#: Makes the extension for a request, which has the client's defaults filled in; None where it has no use.
+#: Returns the extension for a request with the client's defaults filled in, or None if none is needed.
 ExtensionFactory = Callable[[HTTPRequest], Extension | None]

@@ -1,4 +1,4 @@
-"""The extensions of a fetch that arguments of the request and of the client ask for."""
+"""Creation of a fetch's extensions from the arguments of the request and of the client."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 class HookExtension:
-    """Calls a program's ``before_request`` for each hop."""
+    """A fetch extension that calls a program's ``before_request`` hook for each hop."""
 
     def __init__(self, hook: BeforeRequest) -> None:
         self._hook = hook
@@ -31,23 +31,23 @@ class HookExtension:
     def prepare(
         self, request: HTTPRequest, target: str, headers: httputil.HTTPHeaders
     ) -> Awaitable[object] | None:
-        """Let the hook change the fields."""
+        """Call the hook, which may change the header fields."""
         result = self._hook(request, headers)
         return result if isinstance(result, Awaitable) else None
 
     def responded(self, request: HTTPRequest, head: ResponseHead) -> FollowUp | None:
-        """Leave responses alone."""
+        """Return None: responses are not handled here."""
         return None
 
     def failed(self, request: HTTPRequest, error: BaseException) -> FollowUp | None:
-        """Leave errors alone."""
+        """Return None: errors are not handled here."""
         return None
 
 
 def default_factories(
     cookie_jar: Any, retry: Any, before_request: BeforeRequest | None
 ) -> list[ExtensionFactory]:
-    """Return the factories for what a client does for each request that does not say otherwise."""
+    """Return the factories of the extensions that a client uses for requests without such arguments."""
     factories: list[ExtensionFactory] = []
     if cookie_jar is not None:
         factories.append(lambda request: CookieExtension(cookie_jar) if request.cookies is None else None)
@@ -60,7 +60,7 @@ def default_factories(
 
 
 def has_own_extensions(request: HTTPRequest) -> bool:
-    """Whether a request's own arguments ask for extensions."""
+    """Whether a request's own arguments require extensions."""
     return request.auth_mode == "digest" or bool(request.retry) or request.cookies not in (None, False)
 
 

@@ -1,22 +1,23 @@
-"""`Fetch`: one fetch as the program sees it, from the queue to the one report of its outcome.
+"""`Fetch`: one call of `fetch`, from the queue to the single report of its outcome.
 
-A fetch has one hop or more: redirects make further ones, and so does a connection that the server had closed
-before it could be used again. Each hop finds a connection, in the pool or by the connector, and carries out
-one exchange on it. On a connection from the pool all of this is synchronous: no Task, no timer.
+A fetch consists of one or more hops. Redirects, digest challenges and retries add hops. Each hop takes a
+connection from the pool, or opens one with the connector, and carries out one exchange on it. If the server
+has closed a connection from the pool, the hop is repeated on a new connection. On a connection from the pool,
+all of this is synchronous: no Task, no timer.
 
 Phases
 ------
 ===========  ======================================================  =====================
 phase        event                                                   next phase
 ===========  ======================================================  =====================
-QUEUED       there is room                                           CONNECTING or WAITING
-QUEUED       the same, and a hook is to be awaited                   PREPARING
+QUEUED       start                                                   CONNECTING or WAITING
+QUEUED       start, and a hook must be awaited                       PREPARING
 PREPARING    the hooks are done                                      CONNECTING or WAITING
-CONNECTING   the connection is there                                 WAITING
+CONNECTING   the connection is open                                  WAITING
 WAITING      head of the response                                    READING
-WAITING      a connection from the pool has turned out to be closed  CONNECTING or PREPARING
-READING      end of a response that asks for another hop             as after QUEUED
-READING      the same, to be sent after a delay                      HELD
+WAITING      the connection from the pool was already closed         CONNECTING or PREPARING
+READING      end of a response that requires another hop             as after QUEUED
+READING      the same, and the next hop has a delay                  HELD
 READING      end of the response                                     DONE
 READING      end of a redirect, and the client's `fetch` is wrapped  FOLLOWING
 FOLLOWING    the response of that `fetch`                            DONE
@@ -24,10 +25,10 @@ HELD         the delay is over                                       as after QU
 any          error, timeout, cancellation                            DONE
 ===========  ======================================================  =====================
 
-The file is longer than the house allows because `Fetch` is one state machine, whose phases share their ends.
+The file exceeds the usual length because `Fetch` is one state machine, whose phases share their clean-up.
 
-Every way to DONE goes through `Fetch._end`, which leaves nothing behind: no connection in use, no Task, no
-deadline, no place among the client's active requests.
+Every transition to DONE ends in `Fetch._finish`. After that the fetch has no connection, Task or deadline,
+and is not among the client's active requests.
 """
 
 from __future__ import annotations
@@ -69,27 +70,28 @@ from tornado.simple_httpclient._url import shown_url
 
 __all__ = ["Fetch", "FetchOwner", "Phase", "Upgrade"]
 
-#: Methods that may be sent again if it is not known whether the first one arrived (RFC 9110 section 9.2.2).
+#: Methods that may be sent again when it is not known whether the request was processed (RFC 9110 section
+#: 9.2.2).
 _IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"))
 _PLAIN_METHODS = frozenset(("GET", "HEAD", "DELETE", "OPTIONS"))
-#: A body of up to this size is sent together with the head.
+#: A request body of up to this size in bytes is sent together with the head.
 _JOINED_BODY = 64 * 1024
-#: Bodies that are longer, or of unknown length, are not collected in chunks.
+#: Response bodies above this size in bytes, or of unknown length, are collected in one buffer.
 _LARGE_BODY = 256 * 1024
-#: Bytes of a body that are read only to be able to use its connection again.
+#: Maximum number of bytes of a body to read and discard only to be able to reuse its connection.
 _MAX_DISCARDED = 64 * 1024
 
 
 class Phase(enum.Enum):
-    """How far a fetch has come."""
+    """The phase of a fetch; see the table in the module docstring. Its value is used in messages."""
 
     QUEUED = "in the request queue, for"
     PREPARING = "awaiting before_request, for"
     CONNECTING = "connecting, for"
-    WAITING = "waiting for the response of"
-    READING = "reading the response of"
-    HELD = "waiting to send again to"
-    FOLLOWING = "following the redirect of"
+    WAITING = "waiting for the response from"
+    READING = "reading the response from"
+    HELD = "waiting to retry"
+    FOLLOWING = "following the redirect from"
     DONE = "done with"
 
 
@@ -97,7 +99,7 @@ QUEUED, PREPARING, CONNECTING, WAITING, READING, HELD, FOLLOWING, DONE = Phase
 
 
 class FetchOwner(Protocol):
-    """The client, as a fetch sees it."""
+    """The part of the client that a fetch uses."""
 
     loop: asyncio.AbstractEventLoop
     deadlines: DeadlineScheduler
@@ -113,7 +115,7 @@ class FetchOwner(Protocol):
 
     @property
     def is_closed(self) -> bool:
-        """Whether further hops are refused."""
+        """Whether the client is closed, so further hops are not allowed."""
 
     def take_connection(self, key: ConnectionKey, fresh: bool) -> ClientConnection | None:
         """Return an idle connection; see `.ConnectionPool.take`."""
@@ -122,38 +124,39 @@ class FetchOwner(Protocol):
         """Keep a connection that has become idle, or close it."""
 
     async def open_connection(self, key: ConnectionKey, timeout: float | None) -> ClientConnection:
-        """Make a connection."""
+        """Open a connection."""
 
     def fetch_ended(self, fetch: Fetch) -> None:
-        """The fetch is over."""
+        """Process the end of a fetch."""
 
 
 class Upgrade(Protocol):
-    """A user of the connection after a 101 response, for another protocol."""
+    """The user of a connection that switches to another protocol with a 101 response."""
 
     def connected(self, stream: IOStream) -> None:
-        """The request is about to be sent on `stream`."""
+        """Process a new connection, before the request is sent on `stream`."""
 
     def redirected(self, request: HTTPRequest) -> HTTPRequest:
-        """Return the request of the next hop, made of that which follows a redirect.
+        """Return the request for the next hop.
 
+        :param request: the request that follows the redirect by the rules of HTTP.
         :raises ValueError: if the redirect must not be followed.
         """
 
     def check(self, head: h1.ResponseHead) -> None:
-        """Check a 101 response; an exception ends the fetch."""
+        """Check a 101 response. An exception ends the fetch."""
 
     def switched(self, stream: IOStream) -> None:
-        """The protocol has been switched; `stream` is in pull mode. The fetch makes no report."""
+        """Take over `stream`, which is in pull mode, for the new protocol. The fetch makes no report."""
 
 
 class Fetch:
     """One fetch.
 
-    :param client: whose connections it uses.
-    :param view: the request as `.AsyncHTTPClient.fetch_impl` gets it.
-    :param callback: called once, with the response.
-    :param upgrade: takes the connection over after a 101 response; None takes that for any other response.
+    :param client: the client, whose connections and settings it uses.
+    :param view: the request as it is passed to `.AsyncHTTPClient.fetch_impl`.
+    :param callback: called once with the response.
+    :param upgrade: takes over the connection after a 101 response; None treats that like any other response.
     """
 
     __slots__ = (
@@ -213,7 +216,7 @@ class Fetch:
         self._defaults = defaults
         if len(defaults) > _USUAL_DEFAULTS:
             request = _with_defaults(request, defaults)
-        #: The request of the present hop, with all settings but those that every client has defaults for.
+        #: The request of the current hop. Settings that every client has a default for may be None here.
         self._request = request
         self._context: contextvars.Context | None = None
         if (
@@ -234,7 +237,7 @@ class Fetch:
         self._timer: asyncio.TimerHandle | None = None
         #: The head of the first hop, for `HTTPRequest.headers`.
         self._sent = b""
-        #: When the fetch was made, left the queue, began its present hop, had a connection, had a head.
+        #: When the fetch was created, left the queue, began the hop, got a connection, received a head.
         self._created = self._begun = self._hop_begun = client.loop.time()
         self._connected = self._answered = 0.0
         self._wall_time = 0.0
@@ -246,10 +249,11 @@ class Fetch:
         self._buffer: BytesIO | None = None
         self._body: ResponseBody | None = None
         self._follow_up: HTTPRequest | None = None
-        #: The client's `fetch`, if redirects are followed by it; whether the follow-up is one of these.
+        #: The client's `fetch` if it must follow redirects, else None.
         self._refetch: Callable[..., Awaitable[HTTPResponse]] | None = None
+        #: Whether `_refetch` must send the follow-up request.
         self._hands_over = False
-        #: In FOLLOWING, what that `fetch` has returned.
+        #: In FOLLOWING, the Future of that `fetch`.
         self._following: asyncio.Future[HTTPResponse] | None = None
 
     def __repr__(self) -> str:
@@ -257,7 +261,7 @@ class Fetch:
 
     @property
     def host(self) -> str:
-        """Scheme and authority of the request's URL, lower case: what a limit for each host goes by."""
+        """Scheme and authority of the request's URL in lower case: the key for limits per host."""
         scheme, _, rest = self._original.url.partition("://")
         authority = rest.replace("?", "/").replace("#", "/").partition("/")[0]
         return f"{scheme}://{authority.rpartition('@')[2]}".lower()
@@ -266,26 +270,26 @@ class Fetch:
         value = getattr(self._request, name)
         return self._defaults.get(name) if value is None else value
 
-    # -- what the client asks for --
+    # -- interface for the client --
 
     def start(self) -> None:
-        """Leave the queue."""
+        """Leave the queue and begin the first hop."""
         self._wall_time = time.time()
         self._begun = self._hop_begun = self.client.loop.time()
         self._hop()
 
     def follow_redirects_by(self, fetch: Callable[..., Awaitable[HTTPResponse]]) -> None:
-        """Have redirects followed by calls of `fetch`, in the context of this call.
+        """Follow redirects with calls of `fetch`, in the context of this call.
 
-        Upstream always does so. A program or an agent that has wrapped `.AsyncHTTPClient.fetch` expects a
-        call for each hop: Instana's reports a span for each.
+        Upstream always does this. A program or a monitoring agent that has wrapped `.AsyncHTTPClient.fetch`
+        expects a call for each hop: Instana's agent reports a span for each.
         """
         self._refetch = fetch
         if self._context is None:
             self._context = contextvars.copy_context()
 
     def cancel(self) -> None:
-        """Abandon the fetch. Its connection is closed, and its callback is not called."""
+        """Abort the fetch. Its connection is closed, and its callback is not called."""
         if self.phase is not DONE:
             self._callback = None
             self._end(None)
@@ -295,7 +299,7 @@ class Fetch:
         self._end(error)
 
     def expired(self) -> None:
-        """The deadline has passed."""
+        """End the fetch with a timeout error."""
         if self.phase is QUEUED:
             self._end(HTTPTimeoutError("Timeout in request queue", shown_url(self._request.url)))
         else:
@@ -307,7 +311,7 @@ class Fetch:
     # -- the request --
 
     def _hop(self) -> None:
-        """Send the request on a connection from the pool, or have one made."""
+        """Begin a hop: prepare the request and send it."""
         request, client = self._request, self.client
         timeout = self._setting("request_timeout")
         if timeout:
@@ -324,7 +328,7 @@ class Fetch:
             self._dispatch(route, message)
 
     def _dispatch(self, route: Route, message: _Message) -> None:
-        """Send the message on a connection from the pool, or have one made."""
+        """Send the message on a connection from the pool, or open one."""
         if not self._sent:
             data = message[0][0]
             self._sent = data[: data.index(b"\r\n\r\n") + 2]
@@ -335,7 +339,10 @@ class Fetch:
             self._connect(route, message)
 
     def _message(self, route: Route, target: str, userinfo: tuple[str, str] | None) -> _Message | _Hooked:
-        """Check the request and serialise it, unless a hook must be awaited first."""
+        """Check the request and serialise it.
+
+        :returns: the message, or a `_Hooked` if a hook must be awaited first.
+        """
         request = self._request
         decompress = self._decompress = bool(self._setting("decompress_response"))
         body = request.body
@@ -364,7 +371,7 @@ class Fetch:
     async def _hooked_message(
         self, waiting: Awaitable[object], number: int, route: Route, target: str, headers: HTTPHeaders
     ) -> _Message:
-        """Await a hook, then call the extensions from this number on."""
+        """Await a hook, then call the extensions from index `number` on, and serialise the request."""
         await waiting
         for extension in self._extensions[number:]:
             further = extension.prepare(self._request, target, headers)
@@ -377,7 +384,7 @@ class Fetch:
         request, body = self._request, self._request.body
         head, headers, length, reusable = request_head(request, route, target, fields)
         if self._upgrade is not None:
-            request.headers = headers  # programs look at what was sent
+            request.headers = headers  # programs read the sent fields from the request
         if request.progress_callback is not None:
             self._progress = Progress(request.progress_callback, self._context, length)
         source: Any
@@ -402,7 +409,7 @@ class Fetch:
         hooked: _Hooked,
         proceed: Callable[[Route, _Message], None],
     ) -> None:
-        """Await the hooks in a Task, then continue with the message."""
+        """Await the hooks in a Task, then call `proceed` with the message."""
         self.phase = PREPARING
 
         async def prepare() -> None:
@@ -420,27 +427,27 @@ class Fetch:
         self._connecting.add_done_callback(self._connect_done)
 
     def _connect(self, route: Route, message: _Message) -> None:
-        """Have a connection made, in a Task."""
+        """Open a connection in a Task."""
         self.phase = CONNECTING
         client = self.client
         limits = [limit for limit in (self._setting("connect_timeout"), self._time_left()) if limit]
-        client.deadlines.discard(self)  # the connector keeps its own
+        client.deadlines.discard(self)  # the connector has its own timeout
         task = client.loop.create_task(self._open(route, message, min(limits) if limits else None))
         self._connecting = task
         task.add_done_callback(self._connect_done)
 
     def _time_left(self) -> float | None:
-        """Seconds that the hop has left of its ``request_timeout``; None for no limit."""
+        """Return the remaining seconds of the hop's ``request_timeout``; None for no limit."""
         timeout: float | None = self._setting("request_timeout")
         if timeout and self._retried:
-            # The server took its time before it closed the connection from the pool.
+            # Time has passed before the server closed the connection from the pool.
             timeout = max(0.001, self._hop_begun + timeout - self.client.loop.time())
         return timeout
 
     async def _open(self, route: Route, message: _Message, timeout: float | None) -> None:
         connection = await self.client.open_connection(route.key, timeout)
         if self.phase is not CONNECTING:
-            connection.close()  # cancelled just now
+            connection.close()  # the fetch has ended in this event loop iteration
             return
         self._connecting = None
         timeout = self._setting("request_timeout")
@@ -452,7 +459,8 @@ class Fetch:
         if self._connecting is task:
             self._connecting = None
         if task.cancelled():
-            if self.phase is CONNECTING or self.phase is PREPARING:  # by others, as the end of a loop does
+            # Cancelled from outside, for example when the event loop ends.
+            if self.phase is CONNECTING or self.phase is PREPARING:
                 self._end(HTTPStreamClosedError(f"cancelled ({self._place()})"), is_transport=False)
             return
         error = task.exception()
@@ -466,7 +474,7 @@ class Fetch:
         self._end(error)
 
     def _send(self, connection: ClientConnection, message: _Message) -> None:
-        """Begin the exchange."""
+        """Start the exchange on a connection."""
         pieces, upload, reusable = message
         self.phase = WAITING
         self._connected = self.client.loop.time()
@@ -476,7 +484,10 @@ class Fetch:
         connection.start(self, self._request.method, pieces, upload, reusable, self._body_limit())
 
     def _body_limit(self) -> int:
-        """The maximum size of the body in bytes. A streamed body is not limited unless a limit was set."""
+        """Return the maximum size of the response's body in bytes.
+
+        A streamed body is limited only if the request or the client sets a limit.
+        """
         client = self.client
         limit = getattr(self._request, "max_body_size", None)
         if limit is None:
@@ -486,10 +497,10 @@ class Fetch:
         self._max_body_size = limit
         return limit
 
-    # -- the response, as the connection tells it --
+    # -- the response: callbacks for the connection --
 
     def head_received(self, head: h1.ResponseHead) -> None:
-        """Take the head of the response: decide whether there is another hop, and where the body goes."""
+        """Process the head: decide whether another hop follows, and how to handle the body."""
         self.phase = READING
         self._answered = self.client.loop.time()
         self._head = head
@@ -511,7 +522,7 @@ class Fetch:
                     self._skip_body()
                 return
         if head.has_body and (head.content_length is None or head.content_length > _LARGE_BODY):
-            # It grows in place, where joining many chunks would take the memory twice.
+            # A BytesIO grows in place. Joining many chunks would need twice the memory.
             self._buffer = BytesIO()
         request = self._request
         decoder = None
@@ -541,7 +552,7 @@ class Fetch:
             self._progress.receive_total = head.content_length
 
     def _switch(self, upgrade: Upgrade, head: h1.ResponseHead) -> None:
-        """Hand the connection over to another protocol."""
+        """Pass the connection to `upgrade` after a 101 response."""
         connection = self._connection
         assert connection is not None
         try:
@@ -590,7 +601,7 @@ class Fetch:
             body.hold(tell_rest(waiting))
 
     def body_received(self, data: bytes) -> None:
-        """Take a part of the body."""
+        """Process a part of the body."""
         if self._progress is not None and self._follow_up is None:
             self._progress.add_received(len(data))
         if self._follow_up is not None:
@@ -606,17 +617,17 @@ class Fetch:
             self._body.receive(data)
 
     def _skip_body(self) -> None:
-        """Follow the redirect on another connection, which costs less than to read the rest of this body."""
+        """Begin the next hop on another connection, which costs less than reading the rest of this body."""
         self._leave_connection()
         self._next_hop()
 
     def response_complete(self, reusable: bool) -> None:
-        """The response is complete: make the next hop, or report it."""
+        """Begin the next hop after a complete response, or report the response."""
         if self._body is not None:
             try:
                 self._body.finish()
             except HTTPInputError as error:
-                self._end(error)  # which closes the connection
+                self._end(error)  # also closes the connection
                 return
         connection, self._connection = self._connection, None
         if connection is not None and reusable:
@@ -657,11 +668,11 @@ class Fetch:
         )
 
     def _tell_sent(self) -> None:
-        # Programs read what was sent from `response.request.headers`, OpenTelemetry's tests the Host.
+        # Programs read the sent fields from `response.request.headers`; OpenTelemetry's tests read the Host.
         self._original._sent = self._sent
 
     def exchange_failed(self, error: BaseException, started: bool) -> None:
-        """The exchange failed: try once more where that is safe, or report it."""
+        """Send the request again if the exchange failed and that is safe, or report the error."""
         connection = self._connection
         if (
             connection is not None
@@ -671,7 +682,7 @@ class Fetch:
             and isinstance(error, (ConnectionEndedError, OSError))
             and self._is_repeatable()
         ):
-            # The server closed it while it was idle, just before this request arrived there.
+            # The server closed the idle connection just before this request arrived.
             self._retried = True
             self._connection = None
             self._again()
@@ -679,15 +690,15 @@ class Fetch:
         self._end(error)
 
     def source_failed(self, error: BaseException) -> None:
-        """The source of the request's body raised `error`."""
+        """End the fetch with an `error` that the source of the request's body raised."""
         self._end(error, is_transport=False)
 
     def _is_repeatable(self) -> bool:
-        """Whether the request may be sent again if it is not known whether the server has processed it."""
+        """Whether the request may be sent again when it is not known whether the server has processed it."""
         request = self._request
         if request.method not in _IDEMPOTENT or request.body_producer is not None:
             return False
-        # Only a body in memory: what a source has read may be gone, or have changed.
+        # Only with a body in memory: data that a source has read may be lost or have changed.
         return request.body is None or isinstance(request.body, bytes)
 
     def _again(self) -> None:
@@ -704,7 +715,7 @@ class Fetch:
             self._connect(route, message)
 
     def _callback_failed(self, error: BaseException) -> None:
-        """A ``streaming_callback`` or ``header_callback`` has raised, or what it returned was cancelled."""
+        """End the fetch after a ``streaming_callback`` or ``header_callback`` raised or was cancelled."""
         if isinstance(error, StreamClosedError):
             # The callback relays the body to another client, which has disconnected.
             self._end(error, is_transport=False)
@@ -716,7 +727,7 @@ class Fetch:
     # -- further hops --
 
     def _redirect(self, head: h1.ResponseHead) -> HTTPRequest | None:
-        """The request that a redirect asks for; None if it is not to be followed."""
+        """Return the request that follows a redirect, or None if the redirect must not be followed."""
         if not self._setting("follow_redirects") or not self._setting("max_redirects"):
             return None
         headers = head.headers
@@ -729,15 +740,15 @@ class Fetch:
                 new = self._upgrade.redirected(new)
             check_downgrade(effective, new)
         except ValueError as error:
-            message = f"a redirect that cannot be followed: {error}"
+            message = f"cannot follow the redirect: {error}"
             response = self._response(head.code, headers=headers, reason=head.reason)
             raise HTTPClientError(head.code, message, response) from error
         if self.client.is_closed:
-            raise RuntimeError(f"fetch() on a closed {type(self.client).__name__}")
+            raise RuntimeError(f"fetch() called on a closed {type(self.client).__name__}")
         return new
 
     def _extended(self, head: h1.ResponseHead) -> HTTPRequest | None:
-        """The next hop that an extension asks for after a response."""
+        """Return the next hop that an extension requests after a response, or None."""
         wanted = None
         for extension in self._extensions:
             follow_up = extension.responded(self._request, head)
@@ -752,7 +763,7 @@ class Fetch:
         return wanted.request
 
     def _is_tried_again(self, error: BaseException) -> bool:
-        """Whether an extension has another hop made in place of `error`."""
+        """Begin another hop if an extension requests one in place of `error`; return whether one began."""
         for extension in self._extensions:
             self._follow_up = self._accepted(extension.failed(self._request, error))
             if self._follow_up is not None:
@@ -781,10 +792,10 @@ class Fetch:
             self._begin_hop()
 
     def _hand_over(self, request: HTTPRequest) -> None:
-        """Follow a redirect by the client's `fetch`, and report its outcome as that of this fetch."""
+        """Follow a redirect with the client's `fetch`, and report its outcome as that of this fetch."""
         self.phase = FOLLOWING
         self._follow_up = None
-        self.client.fetch_ended(self)  # makes room: that `fetch` is a request of its own
+        self.client.fetch_ended(self)  # that `fetch` is a separate request, which needs this one's place
         request.original_request = self._original  # type: ignore[attr-defined]
         assert self._context is not None
         assert self._refetch is not None
@@ -819,7 +830,7 @@ class Fetch:
     # -- the end --
 
     def _leave_connection(self) -> None:
-        """Close what is under way."""
+        """Close the connection, and cancel pending Tasks and timers of the hop."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -837,9 +848,10 @@ class Fetch:
             following.cancel()
 
     def _end(self, error: BaseException | None, is_transport: bool = True) -> None:
-        """Fail with `error`, or without a report where that is None.
+        """End the fetch with `error`, or without a report if that is None.
 
-        :param is_transport: False for an error of the program's callbacks or settings: it is never retried.
+        :param is_transport: False for an error of the program's callbacks or settings, which is never
+        retried.
         """
         if self.phase is DONE:
             return
@@ -854,7 +866,7 @@ class Fetch:
         if reported is None or callback is None:
             return
         response = self._response(NO_RESPONSE, error=reported)
-        # Not at once: the caller of fetch_impl() may still be in that call.
+        # Called in the next event loop iteration, because fetch_impl() may not have returned yet.
         if not self.client.loop.is_closed():
             self.client.loop.call_soon(_call, callback, response)
 
@@ -864,7 +876,7 @@ class Fetch:
             _call(callback, response)
 
     def _finish(self) -> Callable[[HTTPResponse], None] | None:
-        """Move to DONE and return the callback. References to the user are dropped, which avoids a cycle."""
+        """Move to DONE and return the callback. Dropping the references avoids a reference cycle."""
         callback, self._callback = self._callback, None
         self.phase = DONE
         self._body = self._upgrade = None
@@ -872,7 +884,7 @@ class Fetch:
         return callback
 
     def _place(self) -> str:
-        """The phase and the URL, for messages."""
+        """Return the phase and the URL, for messages."""
         phase = self.phase.value
         if self._connection is not None and self._connection.state is SENDING:
             phase = "sending the request to"
@@ -881,18 +893,18 @@ class Fetch:
         return f"{phase} {shown_url(self._request.url)}{through}"
 
     def _reported(self, error: BaseException, is_transport: bool) -> BaseException:
-        """The error as programs see it: what a fault of the connection is called, and where it was met."""
+        """Convert an internal error to the error to report, with the phase and the URL in its message."""
         if not is_transport and isinstance(error, OSError):
             return error
         if isinstance(error, ConnectionEndedError):
             fault = error.__cause__
             return self._closed(f"Connection closed: {fault}" if fault else "Connection closed", fault)
         if isinstance(error, HeadTooLarge):
-            # Programs know this one as the fault of a read that its limit could not satisfy.
+            # Programs expect the error of an upstream read that exceeds its limit.
             gen_log.info("Unsatisfiable read from %s: %s", shown_url(self._request.url), error)
             return UnsatisfiableReadError(str(error))
         if isinstance(error, HTTPInputError) and self.phase in (WAITING, READING):
-            # The beginning is what test suites expect, where upstream does not name the peer.
+            # Test suites expect this beginning with "None": upstream does not name the peer.
             gen_log.info("Malformed HTTP message from %s: %s (%s)", None, error, shown_url(self._request.url))
             return self._closed(f"Connection closed: {error}", error.with_traceback(None))
         if isinstance(error, (asyncio.CancelledError, StopIteration)):
@@ -915,28 +927,28 @@ _Message = tuple[tuple[bytes, ...], Upload | None, bool]
 
 
 class _Hooked(NamedTuple):
-    """A message that can be made when a hook is done.
+    """A message that can be serialised when a hook is done.
 
-    :ivar waiting: what the hook has returned.
-    :ivar message: awaits it, and makes the message.
+    :ivar waiting: the awaitable that the hook returned.
+    :ivar message: a coroutine that awaits it and returns the message.
     """
 
     waiting: Awaitable[object]
     message: Coroutine[Any, Any, _Message]
 
     def close(self, _task: asyncio.Task[None]) -> None:
-        """Close coroutines that were not started, as the fetch was cancelled before."""
+        """Close coroutines that were not started because the fetch was cancelled."""
         self.message.close()
         if isinstance(self.waiting, Coroutine):
             self.waiting.close()
 
 
-#: How many settings each client has defaults for.
+#: Number of settings that every client has a default for.
 _USUAL_DEFAULTS = len(HTTPRequest._DEFAULTS)
 
 
 def _with_defaults(request: HTTPRequest, defaults: dict[str, Any]) -> HTTPRequest:
-    """A copy of a request that has the client's defaults filled in."""
+    """Return a copy of a request with the client's defaults filled in."""
     filled = copy.copy(request)
     for name, value in defaults.items():
         if getattr(filled, name, None) is None:
@@ -949,15 +961,17 @@ def _is_awaitable(result: Any) -> bool:
 
 
 def _decoder_of(head: h1.ResponseHead, max_size: int) -> ContentDecoder | None:
-    """The decoder for a response's content codings; the fields then say what was undone.
+    """Return the decoder for a response's content codings, or None if there are none to decode.
 
-    :raises HTTPInputError: if there are too many.
+    The Content-Encoding field is renamed to X-Consumed-Content-Encoding.
+
+    :raises HTTPInputError: if there are too many codings.
     """
     headers: httputil.HTTPHeaders = head.headers
     field = headers.get("Content-Encoding", "")
     codings = parse_codings(field)
     if not codings:
-        return None  # not encoded, or in a coding that was not asked for
+        return None  # not encoded, or encoded in an unsupported coding
     headers.add("X-Consumed-Content-Encoding", field)
     del headers["Content-Encoding"]
     return ContentDecoder(codings, max_size)

@@ -1,4 +1,7 @@
-"""One request of the client: connect, send, receive, follow a redirect, report exactly once."""
+"""`_HTTPConnection`: one request of the client, for programs that subclass it.
+
+It connects, sends the request, receives the response, follows a redirect and reports exactly once.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +37,11 @@ _UNSUPPORTED = ("proxy_host", "proxy_port", "proxy_username", "proxy_password", 
 
 
 class _HTTPConnection(httputil.HTTPMessageDelegate):
-    """Carries out one request. Programs and `tornado.websocket` subclass it and override its methods."""
+    """One request on its own connection. Programs subclass it and override its methods."""
 
     _SUPPORTED_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 
-    #: The `HTTP1Connection` and the stream, once there are such.
+    #: The `HTTP1Connection` and the stream; set when they exist.
     connection: HTTP1Connection
     stream: IOStream
 
@@ -56,12 +59,12 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         self.io_loop = IOLoop.current()
         self.client, self.tcp_client = client, tcp_client
         self.request = request
-        #: None as soon as the request has been reported.
+        #: None after the outcome of the request has been reported.
         self.final_callback: Callable[[HTTPResponse], None] | None = final_callback
         self.release_callback = release_callback
         self.max_header_size, self.max_body_size = max_header_size, max_body_size
         self.max_buffer_size = max_buffer_size
-        #: On the wall, and on the loop's clock.
+        #: When the request was started, on the wall clock and on the loop's clock, in seconds.
         self.start_wall_time = time.time()
         self.start_time = self.io_loop.time()
         self.code: int | None = None
@@ -76,14 +79,14 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
     # -- the request --
 
     async def run(self) -> None:
-        """Everything from the look-up to the end of the response."""
+        """Carry out the request, from the DNS lookup to the end of the response."""
         try:
             await self._connect()
             if self.final_callback is None:
                 return
             start_line, headers = self._head()
             self.connection = self._create_connection(self.stream)
-            # Nobody waits for the bytes to leave: a failure closes the stream, and that is reported.
+            # The write is not awaited: a failure closes the stream, and the close callback reports it.
             _ = self.connection.write_headers(start_line, headers)
             if self.request.expect_100_continue:
                 await self.connection.read_response(self)
@@ -99,8 +102,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         scheme = self.parsed.scheme
         if scheme not in DEFAULT_PORTS:
             raise ValueError(
-                f"Unsupported url scheme {scheme!r} in {self.request.url!r}: "
-                "a URL for this client begins with http:// or https://"
+                f"Unsupported url scheme {scheme!r} in {self.request.url!r}: expected http:// or https://"
             )
         host, port = self._host_and_port()
         request = self.request
@@ -109,7 +111,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         if request.network_interface:
             if not is_valid_ip(request.network_interface):
                 raise ValueError(
-                    "network_interface has to be an IP address of this machine, "
+                    "network_interface must be an IP address of this machine, "
                     f"not {request.network_interface!r}"
                 )
             options["source_ip"] = request.network_interface
@@ -128,7 +130,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
             text = " ".join([str(error) or "Timeout while connecting", *getattr(error, "__notes__", ())])
             raise HTTPTimeoutError(text) from error
         if self.final_callback is None:
-            stream.close()  # reported meanwhile: nobody waits any more
+            stream.close()  # the outcome was reported while this method was connecting
             return
         self.stream = stream
         stream.set_close_callback(self.on_connection_close)
@@ -139,7 +141,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
             )
 
     async def _open_stream(self, host: str, port: int, **options: Any) -> IOStream:
-        """A connection to the server; the options are those of `.TCPClient.connect`."""
+        """Connect to the server; the options are those of `.TCPClient.connect`."""
         return await self.tcp_client.connect(host, port, **options)
 
     @property
@@ -150,13 +152,13 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
     def _host_and_port(self) -> tuple[str, int]:
         host, port = httputil.split_host_and_port(self.parsed.netloc.rpartition("@")[2])
         if not host:
-            raise ValueError(f"the URL {self.request.url!r} names no host")
+            raise ValueError(f"the URL {self.request.url!r} has no host")
         if host.startswith("[") and host.endswith("]"):
-            host = host[1:-1]  # an IPv6 address, without the brackets that only URLs need
+            host = host[1:-1]  # an IPv6 address; only URLs have the brackets
         return host, DEFAULT_PORTS[self.parsed.scheme] if port is None else port
 
     def _get_ssl_options(self, scheme: str) -> dict[str, Any] | ssl.SSLContext | None:
-        """The TLS options for the request, None for a plain connection."""
+        """Return the TLS options for the request, or None for a plain connection."""
         if scheme != "https":
             return None
         if self.request.ssl_options is not None:
@@ -167,11 +169,11 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         )
 
     def _head(self) -> tuple[httputil.RequestStartLine, httputil.HTTPHeaders]:
-        """The request line and the header fields to send, after everything was checked."""
+        """Check the request and return the request line and the header fields to send."""
         request, parsed = self.request, self.parsed
         self._check_request()
         headers = request.headers
-        headers.pop("Proxy-Authorization", None)  # for a proxy, which this class does not use
+        headers.pop("Proxy-Authorization", None)  # this class does not use a proxy
         if "Connection" not in headers:
             headers["Connection"] = "close"
         if "Host" not in headers:
@@ -197,25 +199,25 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         for name in _UNSUPPORTED:
             if getattr(request, name, None):
                 raise NotImplementedError(
-                    f"{name} is not supported by this client: configure curl_httpclient"
+                    f"{name} is not supported by this client: use tornado.curl_httpclient"
                 )
         if request.allow_nonstandard_methods:
             return
         if request.method not in self._SUPPORTED_METHODS:
             raise KeyError(
-                f"unknown method {request.method}: allow_nonstandard_methods=True sends it nevertheless"
+                f"unknown method {request.method}: set allow_nonstandard_methods=True to send it"
             )
         if request.body is not None and request.body_producer is not None:
-            raise ValueError("a request has either a body or a body_producer, not both")
+            raise ValueError("a request must not have both a body and a body_producer")
         has_body = request.body is not None or request.body_producer is not None
         if has_body != (request.method in ("POST", "PUT", "PATCH")):
             rule = "must be None" if has_body else 'must not be None (it may be b"")'
             raise ValueError(
-                f"the body {rule} with method {request.method}, unless allow_nonstandard_methods is true"
+                f"the body {rule} for method {request.method}, unless allow_nonstandard_methods is true"
             )
 
     def _add_credentials(self, headers: httputil.HTTPHeaders) -> None:
-        """Basic authentication (RFC 7617), from the request's arguments or else from the URL."""
+        """Add basic authentication (RFC 7617) from the request's arguments, or else from the URL."""
         request = self.request
         if request.auth_username is not None:
             username, password = request.auth_username, request.auth_password or ""
@@ -225,7 +227,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
             return
         if request.auth_mode not in (None, "basic"):
             raise ValueError(
-                f"auth_mode {request.auth_mode!r} is not supported by this client, only 'basic' is"
+                f"auth_mode {request.auth_mode!r} is not supported by this client: expected 'basic'"
             )
         pair = httputil.encode_username_password(username, password)
         headers["Authorization"] = "Basic " + base64.b64encode(pair).decode("ascii")
@@ -241,7 +243,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         return HTTP1Connection(stream, True, params, self._sockaddr)
 
     async def _write_body(self, start_read: bool) -> None:
-        """Send the body, if there is one, and end the request; then read the response if ``start_read``."""
+        """Send the body, if any, and end the request; then read the response if ``start_read``."""
         self._body_sent = True
         if self.request.body is not None:
             _ = self.connection.write(self.request.body)
@@ -253,14 +255,14 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         if start_read:
             await self.connection.read_response(self)
 
-    # -- the response, as HTTP1Connection tells it --
+    # -- the response: callbacks for HTTP1Connection --
 
     def headers_received(
         self,
         start_line: httputil.RequestStartLine | httputil.ResponseStartLine,
         headers: httputil.HTTPHeaders,
     ) -> Awaitable[None] | None:
-        """The head of a response, or of an interim one."""
+        """Process the head of an interim or final response."""
         assert isinstance(start_line, httputil.ResponseStartLine)
         if 100 <= start_line.code < 200 and start_line.code != 101:
             wanted = start_line.code == 100 and self.request.expect_100_continue and not self._body_sent
@@ -277,7 +279,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        """A part of the body. What a redirect says is not of interest."""
+        """Process a part of the body. The body of a redirect is discarded."""
         if self._should_follow_redirect():
             return None
         if self.request.streaming_callback is None:
@@ -287,7 +289,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         return result if inspect.isawaitable(result) else None
 
     def finish(self) -> None:
-        """The response is complete."""
+        """Follow the redirect, or report the complete response."""
         self._remove_timeout()
         if self._should_follow_redirect():
             self._follow_redirect()
@@ -298,12 +300,12 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         self._on_end_request()
 
     def on_connection_close(self) -> None:
-        """The connection ended, or what came was no HTTP."""
+        """Report that the connection was closed or its input was not valid HTTP."""
         if self.final_callback is None:
             return
         error = self.stream.error
         if not isinstance(error, Exception):
-            # None: the peer closed. CancelledError: a callback was cancelled; the fetch itself was not.
+            # None: the peer closed the connection. CancelledError: a callback was cancelled, not the fetch.
             fault = getattr(getattr(self, "connection", None), "_fault", None)
             error = HTTPStreamClosedError(f"Connection closed: {fault}" if fault else "Connection closed")
             error.__cause__ = fault
@@ -322,7 +324,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         return self.headers is not None and self.headers.get("Location") is not None
 
     def _follow_redirect(self) -> None:
-        """Hand the request over: to the client, as a new one whose response is reported for this one."""
+        """Fetch the redirect's target as a new request, and report its response as that of this request."""
         report, self.final_callback = self.final_callback, None
         self._release()
         self._on_end_request()
@@ -349,7 +351,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
             report(HTTPResponse(original, NO_RESPONSE, error=error, start_time=self.start_wall_time))
 
     def _original_request(self) -> HTTPRequest:
-        """The request that the program made, before redirects."""
+        """Return the request that the program made, before redirects."""
         current = _unwrapped(self.request)
         original: HTTPRequest = getattr(current, "original_request", current)
         return original
@@ -367,7 +369,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
     # -- the end --
 
     def _on_timeout(self, info: str | None = None) -> None:
-        """The time is up; ``info`` says in which phase."""
+        """Report a timeout; ``info`` names the phase."""
         self._timeout = None
         error = HTTPTimeoutError(f"Timeout {info}" if info else "Timeout")
         if self.final_callback is not None:
@@ -379,13 +381,13 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
             self._timeout = None
 
     def _release(self) -> None:
-        """Make room for the client's next request; once."""
+        """Allow the client to start its next request. Only the first call has an effect."""
         release, self.release_callback = self.release_callback, None
         if release is not None:
             release()
 
     def _run_callback(self, response: HTTPResponse) -> None:
-        """Report the response; once."""
+        """Report the response. Only the first call has an effect."""
         self._release()
         report, self.final_callback = self.final_callback, None
         if report is not None:
@@ -397,9 +399,9 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         value: BaseException | None,
         tb: TracebackType | None,
     ) -> bool:
-        """Report an error as the response; False if it is news that nobody waits for."""
+        """Report an error as the outcome of the request; return whether the error has been handled."""
         if self.final_callback is None:
-            # The response is complete. A stream that closes now is nothing to talk about.
+            # The outcome has been reported already. That the stream closes now is not an error.
             return isinstance(value, StreamClosedError)
         self._remove_timeout()
         if isinstance(value, StreamClosedError):
@@ -411,14 +413,14 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         return True
 
     def _add_phase(self, error: BaseException | None) -> None:
-        """Have an error of the connection say how far the request had come, and whose connection it was.
+        """Add the phase of the request and the server's address to the message of a connection error.
 
-        Where there is no connection yet, those who were to make it have said so.
+        Errors that were raised while connecting already include them.
         """
         if not hasattr(self, "stream") or not isinstance(error, (OSError, HTTPClientError)):
             return
         peer = self.parsed.netloc.rpartition("@")[2]
-        phase = f"{'waiting for' if self.code is None else 'reading'} the response of {peer}"
+        phase = f"{'waiting for' if self.code is None else 'reading'} the response from {peer}"
         if isinstance(error, HTTPClientError):
             error.message = f"{error.message} ({phase})"
             error.args = (*error.args[:1], error.message, *error.args[2:])
@@ -426,11 +428,11 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
             error.strerror = f"{error.strerror} ({phase})"
 
     def _on_end_request(self) -> None:
-        """The stream is not needed any more."""
+        """Close the stream after the request has ended."""
         self.stream.close()
 
 
 def _unwrapped(request: Any) -> HTTPRequest:
-    """The request behind the view that has the client's defaults."""
+    """Return the request inside a view that has the client's defaults, or the request itself."""
     inner: HTTPRequest = getattr(request, "request", request)
     return inner

@@ -1,14 +1,14 @@
-"""`ConnectionPool`: idle connections, kept to be used again.
+"""`ConnectionPool`: idle connections, kept for reuse.
 
-The connection that was used last is taken first, so that the others can expire. All idle connections stand in
-one line, in the order in which they became idle; the head of that line is what expires next and what makes
-room for others, and one timer is enough.
+The most recently used connection is taken first, so the others can expire. All idle connections are kept in
+one queue, in the order in which they became idle. The head of the queue expires next, and is closed first
+when the pool is full, so one timer is enough.
 
-An idle connection is watched by the event loop: when the server closes it, it leaves the pool at once. It
-holds no reference to the pool, and a client that the program has forgotten takes its idle connections with
-it. They are closed, too, when the loop ends: by `asyncio.run` and whatever else calls
-`asyncio.loop.shutdown_asyncgens`; otherwise when the pool is collected, or the interpreter exits. A child
-process that is a fork starts with an empty pool.
+The event loop watches idle connections: a connection that the server closes is removed from the pool
+immediately. A connection does not refer to the pool, so the idle connections of an unreferenced client are
+closed when its pool is garbage-collected. They are also closed when the event loop is shut down with
+`asyncio.loop.shutdown_asyncgens`, as `asyncio.run` does, and when the interpreter exits. After a fork, the
+pool of the child process is empty.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from tornado.simple_httpclient._connection_key import ConnectionKey
 
 __all__ = ["FRESH", "ConnectionPool"]
 
-#: Seconds for which an idle connection may be trusted with a request that must not be repeated.
+#: Maximum idle time in seconds of a connection for a request that must not be sent twice.
 FRESH = 1.0
 
 
 class ConnectionPool:
     """The idle connections of one client.
 
-    :param io_loop: the loop that the connections belong to.
-    :param max_idle: how many to keep; 0 keeps none.
-    :param idle_timeout: seconds for which to keep one.
+    :param io_loop: the event loop of the connections.
+    :param max_idle: the maximum number of idle connections; 0 keeps none.
+    :param idle_timeout: the maximum idle time of a connection in seconds.
     """
 
     def __init__(self, io_loop: IOLoop, max_idle: int, idle_timeout: float) -> None:
@@ -44,13 +44,13 @@ class ConnectionPool:
         self._io_loop = io_loop
         self._loop = loop = io_loop.asyncio_loop
         self._by_key: dict[ConnectionKey, list[ClientConnection]] = {}
-        #: The same connections, in the order in which they became idle.
+        #: The same connections in the order in which they became idle.
         self._line: dict[ClientConnection, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self._removal = functools.partial(_remove, weakref.ref(self))
         _pools.add(self)
-        # It refers to the line, but not to the pool.
+        # The arguments must not refer to the pool, which could not be collected then.
         weakref.finalize(self, _close_all, self._line, loop)
 
     def __len__(self) -> int:
@@ -60,10 +60,11 @@ class ConnectionPool:
         return f"<ConnectionPool {len(self._line)} idle of {self.max_idle}>"
 
     def take(self, key: ConnectionKey, fresh: bool) -> ClientConnection | None:
-        """Return an idle connection for `key` and forget it, or return None.
+        """Remove an idle connection for `key` from the pool and return it, or return None.
 
-        :param fresh: return only one that has just been checked and was used a moment ago, for a request that
-            must not be sent twice.
+        :param key: the key of the request.
+        :param fresh: whether to return only a connection that became idle less than `FRESH` seconds ago and
+            has been checked to be open, for a request that must not be sent twice.
         """
         stack = self._by_key.get(key)
         while stack:
@@ -88,7 +89,7 @@ class ConnectionPool:
         return None
 
     def put(self, connection: ClientConnection) -> None:
-        """Keep an idle connection, or close it if the pool is full."""
+        """Add an idle connection, or close it if the pool keeps none. A full pool closes its oldest one."""
         if self._closed or self.max_idle <= 0 or self._loop.is_closed():
             connection.close()
             return
@@ -107,7 +108,7 @@ class ConnectionPool:
             _end_with_loop(self, self._io_loop)
 
     def close_oldest(self) -> bool:
-        """Close the connection that has been idle for longest. Returns False if the pool is empty."""
+        """Close the connection that has been idle the longest; return whether there was one."""
         for connection in self._line:
             self._forget(connection)
             connection.close()
@@ -115,21 +116,22 @@ class ConnectionPool:
         return False
 
     def close(self) -> None:
-        """Close all idle connections, and whatever comes back later."""
+        """Close all idle connections, and close connections that are added later."""
         self._closed = True
         self._clear()
 
     def abandon(self) -> None:
-        """Forget all connections in a forked child: they are the parent's."""
+        """Remove all connections in a forked child process, because they belong to the parent."""
         connections = list(self._line)
         self._line.clear()
         self._by_key.clear()
         if self._loop.is_running():
-            # A copy of a loop that runs on in the parent. Its registrations are shared, so nothing is closed.
+            # The loop is a copy of one that still runs in the parent, with the same epoll registrations.
+            # Closing a connection would change those, so the connections are kept open.
             _inherited.extend(connections)
             return
         for connection in connections:
-            # An error: TLS sends no close_notify, which the parent's server would receive.
+            # Closed with an error, because otherwise TLS would send close_notify to the parent's server.
             connection.close(OSError("the connection belongs to the parent process"))
 
     def _clear(self) -> None:
@@ -154,7 +156,7 @@ class ConnectionPool:
             del self._by_key[connection.key]
 
     def expire(self) -> None:
-        """Close what has been idle for too long, and set the timer for what is next."""
+        """Close the connections whose idle timeout has expired, and set the timer for the next one."""
         self._timer = None
         now = self._loop.time() + _TOLERANCE
         while self._line:
@@ -167,27 +169,27 @@ class ConnectionPool:
             oldest.close()
 
     def _set_timer(self, seconds: float) -> None:
-        # Not in the context of the request that happens to be the first.
+        # An empty context, because the timer serves all requests and not just the current one.
         self._timer = self._loop.call_later(
             seconds, _expire, weakref.ref(self), context=contextvars.Context()
         )
 
     def remove(self, connection: ClientConnection) -> None:
-        """Forget a connection that has ended."""
+        """Remove a connection that has been closed."""
         self._forget(connection)
 
 
 _IDLE = State.IDLE
-#: Seconds that a timer may fire early.
+#: Seconds by which a timer may fire early.
 _TOLERANCE = 0.001
 
 
 class _LoopEnd:
-    """The pools of one loop, to be closed when that ends; kept in the IOLoop's ``__dict__``."""
+    """The pools of one loop, which are closed with the loop; stored in the IOLoop's ``__dict__``."""
 
     def __init__(self) -> None:
         self.pools: weakref.WeakSet[ConnectionPool] = weakref.WeakSet()
-        # A loop's shutdown_asyncgens() closes it, which `asyncio.run` calls.
+        # `asyncio.run` calls the loop's shutdown_asyncgens(), which closes this generator.
         self._generator = self._wait()
         try:
             self._generator.__anext__().send(None)
@@ -207,7 +209,7 @@ class _LoopEnd:
 
 
 def _end_with_loop(pool: ConnectionPool, io_loop: IOLoop) -> None:
-    """Have a pool closed with its loop. Called while that runs."""
+    """Register a pool to be closed with its loop, which must be running."""
     held = vars(io_loop)
     end = held.get(_LOOP_END)
     if end is None:
@@ -232,7 +234,7 @@ def _remove(pool: weakref.ref[ConnectionPool], connection: ClientConnection) -> 
 
 
 def _close_all(line: dict[ClientConnection, None], loop: asyncio.AbstractEventLoop) -> None:
-    """Close the connections of a pool that was collected, in whatever thread that happened."""
+    """Close the connections of a pool that was garbage-collected, possibly in another thread."""
     if not line:
         return
     if loop.is_running() and asyncio._get_running_loop() is not loop:
@@ -250,7 +252,7 @@ def _close_now(line: dict[ClientConnection, None]) -> None:
 
 
 _pools: weakref.WeakSet[ConnectionPool] = weakref.WeakSet()
-#: Connections of the parent process that cannot be closed here.
+#: Connections of the parent process that must not be closed in this process.
 _inherited: list[ClientConnection] = []
 
 

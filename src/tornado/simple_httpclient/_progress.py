@@ -15,11 +15,11 @@ __all__ = ["Progress"]
 class Progress:
     """The progress of one hop.
 
-    :param callback: called with a `.TransferProgress`; what it raises is logged.
-    :param context: what it runs in; None for a copy of the current context.
-    :param send_total: size of the request's body in bytes, or None if it is not known.
+    :param callback: called with a `.TransferProgress`; an exception is logged.
+    :param context: the context in which it runs; None for a copy of the current context.
+    :param send_total: the size of the request's body in bytes, or None if it is not known.
 
-    :ivar receive_total: size of the response's body in bytes, or None if it is not known.
+    :ivar receive_total: the size of the response's body in bytes, or None if it is not known.
     """
 
     __slots__ = ("_callback", "_context", "_received", "_send_total", "_sent", "receive_total")
@@ -31,7 +31,8 @@ class Progress:
         send_total: int | None,
     ) -> None:
         self._callback = callback
-        # A copy: the body's source, which causes some of the calls, runs in the original.
+        # A copy, because some calls are made while the body's source runs in the original, and a context
+        # cannot be entered twice.
         self._context = contextvars.copy_context() if context is None else context.copy()
         self._send_total = send_total
         self._sent = self._received = 0

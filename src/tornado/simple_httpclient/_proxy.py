@@ -1,4 +1,4 @@
-"""Which proxy a request uses, by its own arguments or by those of the client."""
+"""Selection of a proxy from the arguments of the request or of the client."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ __all__ = ["proxy_of", "proxy_settings"]
 
 
 def proxy_settings(url: str | None, no_proxy: str, environ: Mapping[str, str] | None) -> ProxySettings | None:
-    """Return the proxies of a client, or None for none.
+    """Return the proxy settings of a client, or None if it uses no proxy.
 
-    :param url: see `.ProxyServer.parse`.
-    :param environ: variables that apply where there is no `url`; None for none.
-    :raises ValueError: if a URL is not that of a proxy.
+    :param url: the proxy's URL (see `.ProxyServer.parse`), or None.
+    :param no_proxy: see `.NoProxy`.
+    :param environ: the environment variables to use if `url` is None, or None.
+    :raises ValueError: if a URL is not a valid proxy URL.
     """
     if url is not None:
         return ProxySettings.parse(url, no_proxy)
@@ -27,18 +28,18 @@ def proxy_settings(url: str | None, no_proxy: str, environ: Mapping[str, str] | 
 
 
 def proxy_of(request: HTTPRequest) -> ProxyServer | None:
-    """Return the proxy that a request itself names, or None.
+    """Return the proxy that a request's own arguments specify, or None.
 
-    :raises ValueError: if its host comes without a port or the other way round, or for an authentication
-        other than "basic".
+    :raises ValueError: if only one of ``proxy_host`` and ``proxy_port`` is set, or ``proxy_auth_mode`` is not
+        "basic".
     """
     if not request.proxy_host and not request.proxy_port:
         return None
     if not request.proxy_host or not request.proxy_port:
-        raise ValueError("proxy_host and proxy_port go together")
+        raise ValueError("proxy_host and proxy_port must be set together")
     if request.proxy_auth_mode not in (None, "basic"):
         raise ValueError(
-            f"proxy_auth_mode {request.proxy_auth_mode!r} is not supported by this client, only 'basic' is"
+            f"proxy_auth_mode {request.proxy_auth_mode!r} is not supported by this client: expected 'basic'"
         )
     scheme, host = "http", request.proxy_host
     if "://" in host:

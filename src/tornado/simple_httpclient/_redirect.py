@@ -1,4 +1,4 @@
-"""What to ask for after a redirect (RFC 9110 section 15.4)."""
+"""Redirects: the request that follows a redirect (RFC 9110 section 15.4)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tornado.simple_httpclient._url import DEFAULT_PORTS, shown_url
 
 REDIRECT_CODES = frozenset((301, 302, 303, 307, 308))
 
-# They describe a body, or the sending of it: gone when the new request has none.
+# Fields that describe a body or its transfer. They are removed if the new request has no body.
 _BODY_FIELDS = ("Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding", "Expect")
-# Another origin must not receive them.
+# Fields that must not be sent to another origin.
 _SECRET_FIELDS = ("Authorization", "Cookie", "Proxy-Authorization")
-#: Settings of a request that are meant for one origin, whether they come from the request or from the client.
+#: Settings that apply to one origin only, whether they come from the request or from the client.
 _ORIGIN_SETTINGS = ("auth_username", "auth_password", "client_cert", "client_key")
 _CERTIFICATE_OPTIONS = ("certfile", "keyfile")
 
@@ -29,27 +29,27 @@ _match_authority = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//[^/?#]*").match
 def redirected_request(
     request: HTTPRequest, effective: HTTPRequest, code: int, headers: HTTPHeaders
 ) -> HTTPRequest:
-    """The request that follows a redirect.
+    """Return the request that follows a redirect.
 
-    :param request: the request that was redirected, left as it is.
-    :param effective: the same with the client's defaults filled in.
+    :param request: the request that was redirected; it is not changed.
+    :param effective: the same request with the client's defaults filled in.
     :param code: the response's status code, one of `REDIRECT_CODES`.
-    :param headers: the response's, with a ``Location``.
-    :raises ValueError: if the location is not a URL, or a Unix socket that the request did not go to.
+    :param headers: the response's header fields, including ``Location``.
+    :raises ValueError: if the location is not a URL, or is the URL of a different Unix socket.
 
-    Another origin gets none of the request's credentials: neither user name and password, nor the fields
-    that carry them, nor ``client_cert`` and ``client_key``, nor the certificate of an ``ssl_options``
-    dictionary. An `ssl.SSLContext` is passed on whole, since a certificate cannot be removed from it.
+    If the origin changes, all credentials are removed: user name and password, the header fields that carry
+    them, ``client_cert`` and ``client_key``, and the certificate in an ``ssl_options`` dictionary. An
+    `ssl.SSLContext` is passed on unchanged, because a certificate cannot be removed from it.
     """
     new = copy.copy(request)
     new.url = _join(request.url, _location(headers["Location"]))
     if "#" not in new.url:
-        # RFC 9110 section 10.2.2: a redirect without a fragment inherits that of the request.
+        # RFC 9110 section 10.2.2: a redirect without a fragment inherits the request's fragment.
         _, mark, fragment = request.url.partition("#")
         new.url += mark + fragment
     socket = _unix_socket(new.url)
     if socket is not None and socket != _unix_socket(request.url):
-        # It is this machine's. A server must not choose among its sockets.
+        # A server must not direct the client to other sockets of the client's machine.
         raise ValueError(f"{shown_url(new.url)} is a Unix socket of this machine")
     new.headers = HTTPHeaders(request.headers)
     new.max_redirects = (effective.max_redirects or 1) - 1
@@ -71,21 +71,25 @@ def redirected_request(
 
 
 def check_downgrade(effective: HTTPRequest, new: HTTPRequest) -> None:
-    """Refuse a redirect from ``https`` to ``http``, unless the request allows that.
+    """Reject a redirect from ``https`` to ``http`` unless the request allows it.
 
     :param effective: the request that was redirected, with the client's defaults.
-    :param new: the request that follows.
+    :param new: the request that follows the redirect.
     :raises ValueError: if the redirect must not be followed.
     """
     if not _has_scheme(effective.url, "https") or not _has_scheme(new.url, "http"):
         return
     if not getattr(effective, "allow_downgrade", None):
-        raise ValueError(f"{shown_url(new.url)} is not protected by TLS, as {shown_url(effective.url)} is")
+        raise ValueError(
+            f"{shown_url(new.url)} is not protected by TLS, but {shown_url(effective.url)} is: set "
+            "allow_downgrade=True to follow it"
+        )
 
 
 def defaults_elsewhere(defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the defaults of a client for another origin than that of its request, as `redirected_request`
-    does for the settings of the request itself.
+    """Return a client's defaults for a redirect to another origin.
+
+    Credentials are removed, as `redirected_request` removes them from the settings of the request.
     """
     kept = {name: value for name, value in defaults.items() if name not in _ORIGIN_SETTINGS}
     if "ssl_options" in kept:
@@ -100,23 +104,23 @@ def _without_certificate(ssl_options: Any) -> Any:
 
 
 def is_same_origin(url: str, other: str) -> bool:
-    """Whether two URLs have the same origin, so that credentials for one may be sent to the other."""
+    """Whether two URLs have the same origin, so credentials for one may be sent to the other."""
     return _origin(url) == _origin(other)
 
 
 def _location(value: str) -> str:
-    """Return the URL reference of a Location field in ASCII, as far as it can be.
+    """Return the URL reference of a Location field, with non-ASCII octets percent-encoded.
 
-    Octets beyond ASCII are not allowed there, but servers send them: as UTF-8, or in another encoding. They
-    are percent-encoded as they are, which is how browsers send them back. A host name is left as text.
+    Non-ASCII octets are not allowed there, but servers send them, as UTF-8 or in another encoding. The octets
+    are percent-encoded unchanged, as browsers do. A non-ASCII host name in UTF-8 is returned as text.
 
-    :param value: the field's octets as Latin-1.
+    :param value: the octets of the field, decoded as Latin-1.
     """
     if value.isascii():
         return value
     try:
         octets = value.encode("latin-1")
-    except UnicodeEncodeError:  # set by a program
+    except UnicodeEncodeError:  # not received, but set by a program
         octets = value.encode()
     try:
         text = octets.decode()
@@ -128,11 +132,15 @@ def _location(value: str) -> str:
 
 
 def _join(base: str, location: str) -> str:
-    """The URL that a Location field means."""
+    """Return the URL of a redirect's target.
+
+    :param base: the URL of the request.
+    :param location: the URL reference in the Location field.
+    """
     scheme, separator, rest = base.partition("+unix://")
     if not separator:
         return urljoin(base, location)
-    # urljoin() knows nothing of this scheme. As seen from the server it is http://localhost.
+    # urljoin() does not support this scheme. The server considers itself to be http://localhost.
     socket, slash, path = rest.partition("/")
     inside = f"{scheme}://localhost/"
     joined = urljoin(f"{inside[:-1]}{slash}{path}", location)
@@ -144,20 +152,20 @@ def _has_scheme(url: str, scheme: str) -> bool:
 
 
 def _becomes_get(code: int, method: str) -> bool:
-    """A 303 says "now GET this"; clients have always read 301 and 302 so when they answer a POST."""
+    """Whether the new request uses GET: after a 303, and by common practice a 301 or 302 to a POST."""
     if code == 303:
         return method != "HEAD"
     return method == "POST" and code in (301, 302)
 
 
 def _unix_socket(url: str) -> str | None:
-    """The path of the Unix socket that a URL names, or None."""
+    """Return the path of the Unix socket in a URL, or None."""
     parts = urlsplit(url)
     return unquote(parts.netloc.rpartition("@")[2]) if parts.scheme.endswith("+unix") else None
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port (RFC 6454 section 4); the path of a Unix socket in place of the host."""
+    """Return scheme, host and port (RFC 6454 section 4). The path of a Unix socket replaces the host."""
     parts = urlsplit(url)
     if parts.scheme.endswith("+unix"):
         return parts.scheme, _unix_socket(url), None

@@ -1,4 +1,4 @@
-"""The head of a request: what is checked, what is added, and the bytes that are sent."""
+"""The head of a request: checks, default header fields and serialization."""
 
 from __future__ import annotations
 
@@ -32,37 +32,38 @@ _find_illegal = re.compile(r"[\x00-\x20\x7f]").search
 def check_request(request: HTTPRequest) -> None:
     """Check a request's method and body.
 
-    :raises KeyError: for a method that is not known.
-    :raises ValueError: for a body where there must be none, or none where there must be one.
+    :raises KeyError: if the method is unknown.
+    :raises ValueError: if there is a body with a method that must not have one, or no body with a method that
+        must have one.
     """
     if request.body is not None and request.body_producer is not None:
-        raise ValueError("a request has either a body or a body_producer, not both")
+        raise ValueError("a request must not have both a body and a body_producer")
     if request.allow_nonstandard_methods:
         return
     if request.method not in SUPPORTED_METHODS:
         raise KeyError(
-            f"unknown method {request.method}: allow_nonstandard_methods=True sends it nevertheless"
+            f"unknown method {request.method}: set allow_nonstandard_methods=True to send it"
         )
     has_body = request.body is not None or request.body_producer is not None
     if has_body != (request.method in _WITH_BODY):
         rule = "must be None" if has_body else 'must not be None (it may be b"")'
         raise ValueError(
-            f"the body {rule} with method {request.method}, unless allow_nonstandard_methods is true"
+            f"the body {rule} for method {request.method}, unless allow_nonstandard_methods is true"
         )
 
 
 def plain_head(method: str, target: str, route: Route) -> bytes:
-    """Return the head of a request that has a known method, neither a body nor extra fields."""
+    """Return the head of a request with a known method, no body and no extra fields."""
     return f"{method} {route.absolute}{target}{route.plain_end}".encode()
 
 
 class RequestHead(NamedTuple):
     """The head of a request.
 
-    :ivar data: what is sent.
-    :ivar headers: its fields.
-    :ivar length: the size of the body that it announces in bytes; None for a chunked one.
-    :ivar reusable: whether it lets the connection be used again.
+    :ivar data: the serialized head.
+    :ivar headers: the header fields.
+    :ivar length: the size of the body in bytes; None for a chunked body.
+    :ivar reusable: whether the request allows the connection to be reused.
     """
 
     data: bytes
@@ -74,16 +75,19 @@ class RequestHead(NamedTuple):
 def request_fields(
     request: HTTPRequest, route: Route, target: str, userinfo: tuple[str, str] | None, decompress: bool
 ) -> httputil.HTTPHeaders:
-    """Return the fields of any request, all but those that say where the body ends.
+    """Return the header fields of a request, except those for the framing of the body.
 
-    :raises ValueError: if the method or the target cannot be sent, or the authentication is not supported.
+    :param userinfo: the user name and password from the URL, or None.
+    :param decompress: whether to request a compressed body.
+    :raises ValueError: if the method or the target contains illegal characters, or the authentication mode is
+        not supported.
     """
     method = request.method
     if not is_token(method) or not target or _find_illegal(target) is not None:
         raise ValueError(f"Illegal characters in request line: {method!r} {target!r}")
     headers = httputil.HTTPHeaders(request.headers)
     if "Host" not in headers:
-        # RFC 9110 section 7.2: it should be the first field.
+        # RFC 9110 section 7.2: Host should be the first field.
         given, headers = headers, httputil.HTTPHeaders({"Host": route.origin.authority})
         for name, value in given.get_all():
             # White space around a value is not part of it (RFC 9110 section 5.5), and add() refuses it.
@@ -108,18 +112,18 @@ def request_fields(
 def request_head(
     request: HTTPRequest, route: Route, target: str, headers: httputil.HTTPHeaders
 ) -> RequestHead:
-    """Return the head of any request.
+    """Return the head of a request.
 
-    :param headers: those of `request_fields`; fields that say where the body ends are added.
-    :raises .HTTPOutputError: if the fields announce a body that there is not.
+    :param headers: the fields from `request_fields`; the framing fields are added to them.
+    :raises .HTTPOutputError: if the fields announce a body but the request has none.
     """
     if not route.absolute and "Proxy-Authorization" in headers:
-        # RFC 9110 section 11.7.2: it is for the proxy alone, which gets it with CONNECT.
+        # RFC 9110 section 11.7.2: it is for the proxy only, which receives it with CONNECT.
         del headers["Proxy-Authorization"]
     if route.connection is not None and "Connection" not in headers:
         headers["Connection"] = route.connection
     length = _frame(headers, request)
-    # A target may hold any text; fields are Latin-1.
+    # A target may contain any text and is sent as UTF-8; field values are Latin-1.
     line = f"{request.method} {route.absolute}{target} HTTP/1.1\r\n".encode()
     fields = "".join([f"{name}: {value}\r\n" for name, value in headers.get_all()]).encode("latin-1")
     reusable = "Connection" not in headers or not has_close(headers["Connection"])
@@ -127,12 +131,12 @@ def request_head(
 
 
 def has_close(connection: str) -> bool:
-    """Whether a Connection field asks for the connection's end."""
+    """Whether a Connection field contains the option ``close``."""
     return any(option.strip().lower() == "close" for option in connection.split(","))
 
 
 def _frame(headers: httputil.HTTPHeaders, request: HTTPRequest) -> int | None:
-    """Set the fields that say where the body ends."""
+    """Set the framing fields; return the size of the body in bytes, or None for a chunked body."""
     if request.body is not None:
         source = None if isinstance(request.body, bytes) else request.body_source
         size = len(request.body) if source is None else source.length
@@ -151,7 +155,9 @@ def _frame(headers: httputil.HTTPHeaders, request: HTTPRequest) -> int | None:
             headers.pop("Transfer-Encoding", None)
         return length
     if length or "Transfer-Encoding" in headers:
-        raise HTTPOutputError("the request has no body, but its fields announce one")
+        raise HTTPOutputError(
+            "the request has no body, but its headers have Content-Length or Transfer-Encoding: remove them"
+        )
     return 0
 
 
@@ -160,14 +166,14 @@ def _announced(headers: Mapping[str, Any]) -> int | None:
     if text is None:
         return None
     if not re.fullmatch("[0-9]{1,18}", str(text)):
-        raise HTTPOutputError(f"Content-Length {text!r} is not a number")
+        raise HTTPOutputError(f"Content-Length must be a decimal number, got {text!r}")
     return int(text)
 
 
 def _add_credentials(
     headers: httputil.HTTPHeaders, request: HTTPRequest, userinfo: tuple[str, str] | None
 ) -> None:
-    """Add basic authentication (RFC 7617), from the request's arguments or else from the URL."""
+    """Add basic authentication (RFC 7617) from the request's arguments, or else from the URL."""
     if request.auth_username is not None:
         username, password = request.auth_username, request.auth_password or ""
     elif userinfo is not None:
@@ -175,7 +181,7 @@ def _add_credentials(
     else:
         return
     if request.auth_mode == "digest":
-        return  # the work of an extension
+        return  # DigestExtension adds the field
     if request.auth_mode not in (None, "basic"):
         raise ValueError(f"auth_mode must be 'basic' or 'digest', not {request.auth_mode!r}")
     pair = httputil.encode_username_password(username, password)

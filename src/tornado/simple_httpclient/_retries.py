@@ -1,4 +1,4 @@
-"""Retries as an extension of a fetch, as a `.RetryPolicy` says."""
+"""`RetryExtension`: a fetch extension that retries requests according to a `.RetryPolicy`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["RetryExtension"]
 
 
 class RetryExtension:
-    """Has a request that failed sent again.
+    """A fetch extension that sends failed requests again.
 
-    :param policy: decides when, and after what delay.
+    :param policy: determines which requests to retry, and after what delay.
     """
 
     def __init__(self, policy: RetryPolicy) -> None:
@@ -30,20 +30,20 @@ class RetryExtension:
         self._delivering = False
 
     def prepare(self, request: HTTPRequest, target: str, headers: httputil.HTTPHeaders) -> None:
-        """Change nothing."""
+        """Do nothing."""
 
     def responded(self, request: HTTPRequest, head: ResponseHead) -> FollowUp | None:
-        """Repeat the request after a status that the policy names."""
+        """Repeat the request after a status code that the policy retries."""
         follow_up = self._retry(request, head.code, head.headers.get("Retry-After"))
         self._delivering = follow_up is None
         return follow_up
 
     def failed(self, request: HTTPRequest, error: BaseException) -> FollowUp | None:
-        """Repeat the request after a failed connection. Errors of the program itself do not arrive here."""
+        """Repeat the request after a connection failure."""
         if not _is_connection_failure(error):
             return None
         if self._delivering and request.streaming_callback is not None:
-            return None  # the program has a part of the body already
+            return None  # a part of the body may have been delivered to the program
         return self._retry(request, None, None)
 
     def _retry(self, request: HTTPRequest, status: int | None, retry_after: str | None) -> FollowUp | None:
@@ -64,7 +64,7 @@ class RetryExtension:
 
 
 def _is_connection_failure(error: BaseException) -> bool:
-    """Whether the connection failed, rather than the program, its settings or the syntax of the response."""
+    """Whether the error is a connection failure, and not caused by the program or a malformed response."""
     if isinstance(error, HTTPTimeoutError):
         return isinstance(error.__cause__, TimeoutError)  # while connecting
     if isinstance(error, HTTPStreamClosedError):

@@ -1,4 +1,4 @@
-"""Which connection a request may use, and what every request on it has in its head."""
+"""`Routes`: the connection key of a request, and the parts of its head that depend on the connection."""
 
 from __future__ import annotations
 
@@ -22,23 +22,25 @@ from tornado.tcpclient import TCPClient
 __all__ = ["USER_AGENT", "Route", "Routes"]
 
 USER_AGENT = f"Tornado/{version}"
-#: Routes that are kept.
+#: Maximum number of routes to cache.
 _MAX_KEPT = 512
 
 
 class Route:
-    """The way to an origin.
+    """The route to an origin, directly or through a proxy.
 
-    :ivar origin: where requests go.
-    :ivar key: which connections they may use.
-    :ivar absolute: what stands before the target in the request line: ``http://host`` where an HTTP proxy
-        forwards the request (RFC 9112 section 3.2.2), else nothing.
-    :ivar authorization: the proxy's credentials, where it reads the request itself; else None.
-    :ivar connection: the Connection field, where no proxy forwards the request; else None. HTTP/1.1 does not
-        need ``keep-alive``, but an HTTP/1.0 server keeps the connection only then, and handlers that compare
-        a request's fields, as Sentry's tests do, expect a Connection field. A proxy of HTTP/1.0 may pass it
-        on without knowing it, so that it must not be sent to one (RFC 9112 appendix C.2.2).
-    :ivar plain_end: the rest of the head of a request without extra fields, from the version on.
+    :ivar origin: the origin that requests are sent to.
+    :ivar key: the key of the connections that requests may use.
+    :ivar absolute: the prefix of the target in the request line: ``http://host`` if an HTTP proxy forwards
+    the
+        request (RFC 9112 section 3.2.2), else empty.
+    :ivar authorization: the Proxy-Authorization field if a proxy forwards the request, else None.
+    :ivar connection: the Connection field if no proxy forwards the request, else None. HTTP/1.1 does not
+        require ``keep-alive``, but an HTTP/1.0 server keeps the connection open only with it, and handlers
+        that compare a request's fields, as in Sentry's tests, expect a Connection field. An HTTP/1.0 proxy
+        may forward the field without understanding it, so it must not be sent to a proxy (RFC 9112 appendix
+        C.2.2).
+    :ivar plain_end: the rest of the head of a request without extra fields, beginning with the version.
     """
 
     __slots__ = ("absolute", "authorization", "connection", "key", "origin", "plain_end")
@@ -58,7 +60,7 @@ class Route:
 
 
 def _proxy_authorization(request: HTTPRequest) -> str | None:
-    """Return the request's own Proxy-Authorization field, which replaces the credentials of the proxy."""
+    """Return the request's Proxy-Authorization field, which replaces the proxy's credentials, or None."""
     headers = request.headers
     value: str | None = headers.get("Proxy-Authorization") if headers else None
     return value
@@ -67,9 +69,9 @@ def _proxy_authorization(request: HTTPRequest) -> str | None:
 class Routes:
     """The routes of one client.
 
-    :param tcp_client: what connects.
-    :param proxies: the proxies for requests that name none, or None.
-    :param tunnels: whether an HTTP proxy is to connect to the origin even where no TLS is spoken with that.
+    :param tcp_client: the client that opens connections.
+    :param proxies: the proxies for requests that do not set ``proxy_host``, or None.
+    :param tunnels: whether to use a tunnel through an HTTP proxy even for ``http`` URLs.
     """
 
     def __init__(
@@ -83,12 +85,12 @@ class Routes:
     def find(
         self, request: HTTPRequest, defaults: Mapping[str, Any]
     ) -> tuple[Route, str, tuple[str, str] | None]:
-        """Return the route, the target and the URL's user name and password.
+        """Return the route, the target and the user name and password of the URL.
 
-        :param request: the request, its own settings and those of `defaults` together, but for
-            ``validate_cert``.
-        :raises ValueError: for a URL or settings that cannot be used.
-        :raises OSError: for certificate files that cannot be used.
+        :param request: the request, with all defaults filled in except ``validate_cert``.
+        :param defaults: the client's defaults.
+        :raises ValueError: if the URL or a setting is not valid.
+        :raises OSError: if a certificate file cannot be read.
         """
         match = match_plain_url(request.url)
         if (

@@ -1,4 +1,4 @@
-"""TLS contexts for requests, made once for each set of options."""
+"""TLS contexts for requests, cached by their options."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tornado.netutil._tls import naming_files
 def client_context(
     validate_cert: bool, ca_certs: str | None, client_cert: str | None, client_key: str | None
 ) -> ssl.SSLContext:
-    """A context for the TLS arguments of a request.
+    """Return a context for the TLS arguments of a request.
 
-    Making one reads the system's certificates, for milliseconds: contexts are kept until one of the files
-    changes.
+    Creating a context takes milliseconds, because it reads the system's certificates. Contexts are therefore
+    cached until one of the files changes.
     """
     if validate_cert and ca_certs is None and client_cert is None and client_key is None:
         shared: ssl.SSLContext = netutil._client_ssl_defaults
@@ -49,20 +49,20 @@ def _modified(file: str | None) -> int | None:
     try:
         return None if file is None else os.stat(file).st_mtime_ns
     except OSError:
-        return None  # whoever opens it will say what is wrong
+        return None  # opening the file will raise the error
 
 
 def context_of(ssl_options: dict[str, Any]) -> ssl.SSLContext:
-    """A context for an ``ssl_options`` dictionary, kept like those of `client_context`.
+    """Return a context for an ``ssl_options`` dictionary, cached like those of `client_context`.
 
-    :raises ValueError: for unknown or contradictory options.
-    :raises OSError: for files that cannot be used.
+    :raises ValueError: if options are unknown or contradictory.
+    :raises OSError: if a file cannot be read.
     """
     try:
         items = tuple(sorted(ssl_options.items()))
         files = tuple(_modified(ssl_options.get(name)) for name in ("certfile", "keyfile", "ca_certs"))
         return _context_of_items(items, files)
-    except TypeError:  # not a dictionary, or one of values that cannot be compared
+    except TypeError:  # a value is not hashable, or the keys cannot be sorted
         return netutil.ssl_options_to_context(ssl_options, server_side=False)
 
 

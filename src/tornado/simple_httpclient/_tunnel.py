@@ -1,7 +1,7 @@
-"""Through a proxy to a server: the method CONNECT (RFC 9110 section 9.3.6), and SOCKS5.
+"""Tunnels through a proxy: the CONNECT method (RFC 9110 section 9.3.6) and SOCKS5.
 
-The client asks the proxy for a connection to the server. Once the proxy agrees, the bytes on the stream are
-the server's, and TLS is between this client and the server: the proxy sees the host and the port only.
+The client asks the proxy to connect to the server. After the proxy has accepted, it relays all bytes, and the
+TLS connection is between this client and the server. The proxy sees only the host and the port.
 """
 
 from __future__ import annotations
@@ -20,40 +20,45 @@ from tornado.simple_httpclient._errors import HTTPProxyError, HTTPStreamClosedEr
 
 __all__ = ["open_socks", "open_tunnel"]
 
-#: Bytes of the head of a proxy's answer.
+#: Maximum size of the head of a proxy's response in bytes.
 _MAX_HEAD = 64 * 1024
 _HEAD_END = rb"\n\r?\n"
 
 
 async def open_tunnel(stream: IOStream, proxy: ProxyServer, host: str, port: int) -> None:
-    """Ask an HTTP proxy for a connection to a server. Bytes after its answer stay in the stream's buffer.
+    """Open a tunnel to a server through an HTTP proxy.
+
+    Bytes that arrive after the proxy's response stay in the stream's buffer.
 
     :param stream: a connection to the proxy.
-    :raises HTTPProxyError: if the proxy refuses.
-    :raises HTTPStreamClosedError: if it closes the connection instead, or does not answer with HTTP.
+    :param proxy: the proxy, for its credentials and for messages.
+    :param host: the server's host name or address.
+    :param port: the server's port.
+    :raises HTTPProxyError: if the proxy refuses to connect.
+    :raises HTTPStreamClosedError: if the proxy closes the connection or sends a malformed response.
     :raises OSError: if the connection is reset.
     """
     target = address_name((host, port))
     credentials = f"Proxy-Authorization: {proxy.authorization}\r\n" if proxy.authorization is not None else ""
     head = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{credentials}\r\n"
     try:
-        # A failure closes the stream, which the read tells.
+        # The write is not awaited: a failure closes the stream, and the read below raises the error.
         _ = stream.write(head.encode("latin-1"))
         answer = await _read_answer(stream)
     except StreamClosedError as error:
         if isinstance(error.real_error, OSError):
-            raise placed(error.real_error, f"waiting for the answer of the proxy {proxy}") from None
+            raise placed(error.real_error, f"waiting for the response from the proxy {proxy}") from None
         raise _closed(proxy, target) from error
     except HTTPInputError as error:
         raise _closed(proxy, target) from error
     if not 200 <= answer.code < 300:
         raise HTTPProxyError(
-            answer.code, f"the proxy {proxy} does not connect to {target}: {answer.code} {answer.reason}"
+            answer.code, f"the proxy {proxy} did not connect to {target}: {answer.code} {answer.reason}"
         )
 
 
 async def _read_answer(stream: IOStream) -> h1.ResponseHead:
-    """The head of the proxy's final answer."""
+    """Read the proxy's response and return the head of the final one."""
     for _ in range(DEFAULT.max_1xx + 1):
         block = await stream.read_until_regex(_HEAD_END, max_bytes=_MAX_HEAD)
         answer = h1.parse_response_head(block, DEFAULT, "CONNECT")
@@ -64,23 +69,28 @@ async def _read_answer(stream: IOStream) -> h1.ResponseHead:
 
 def _closed(proxy: ProxyServer, target: str) -> HTTPStreamClosedError:
     return HTTPStreamClosedError(
-        f"the proxy {proxy} closed the connection before it answered the request for {target}, "
-        "or its answer was not HTTP"
+        f"the proxy {proxy} closed the connection before it connected to {target}, or its response was "
+        "malformed"
     )
 
 
 async def open_socks(proxy: ProxyServer, host: str, port: int) -> socket.socket:
-    """Connect to a server through a SOCKS5 proxy, which looks the host name up (RFC 1928).
+    """Connect to a server through a SOCKS5 proxy, which resolves the host name (RFC 1928).
 
+    :param proxy: the proxy.
+    :param host: the server's host name or address.
+    :param port: the server's port.
     :raises RuntimeError: if python-socks is not installed.
-    :raises HTTPProxyError: if the proxy refuses.
+    :raises HTTPProxyError: if the proxy refuses to connect.
     :raises OSError: if the connection to the proxy fails.
     """
     try:
         import python_socks
         import python_socks.async_.asyncio
     except ImportError:
-        raise RuntimeError("a socks5 proxy needs the package python-socks (the extra 'socks')") from None
+        raise RuntimeError(
+            "a socks5 proxy requires the package python-socks: pip install 'tornado[socks]'"
+        ) from None
     socks: Any = python_socks.async_.asyncio.Proxy(
         python_socks.ProxyType.SOCKS5, proxy.host, proxy.port, proxy.username, proxy.password, rdns=True
     )
@@ -88,7 +98,7 @@ async def open_socks(proxy: ProxyServer, host: str, port: int) -> socket.socket:
     try:
         sock: socket.socket = await socks.connect(host, port, timeout=_NO_LIMIT)
     except python_socks.ProxyError as error:
-        message = f"the proxy {proxy} does not connect to {target}: {error}"
+        message = f"the proxy {proxy} did not connect to {target}: {error}"
         raise HTTPProxyError(getattr(error, "error_code", None) or 0, message) from error
     except python_socks.ProxyConnectionError as error:
         cause = error.__cause__ or error.__context__
@@ -100,5 +110,5 @@ async def open_socks(proxy: ProxyServer, host: str, port: int) -> socket.socket:
     return sock
 
 
-#: The caller limits the time. The package's default is 60 seconds.
+#: The timeout for python-socks in seconds. The caller has its own timeout; the package's default is 60.
 _NO_LIMIT = 1e9

@@ -1,4 +1,4 @@
-"""`Upload`: a request's body that is made as it is sent."""
+"""`Upload`: sends a request's body that is streamed."""
 
 from __future__ import annotations
 
@@ -16,33 +16,35 @@ from tornado.simple_httpclient._errors import HTTPStreamClosedError
 
 __all__ = ["BodySource", "BytesSource", "ProducerSource", "Upload"]
 
-#: Bytes of a body in memory that are written at a time.
+#: Maximum number of bytes of a body in memory to write at a time.
 _SLICE = 256 * 1024
 
 _Write = Callable[[bytes], Awaitable[None]]
 
 
 class BodySource(Protocol):
-    """Where a body comes from.
+    """The source of a body.
 
-    :ivar length: its size in bytes, or None where only sending it will tell: then it is sent in chunks.
-    :ivar replayable: whether it can be sent again, for a retry or a redirect.
+    :ivar length: the size of the body in bytes, or None if it is not known in advance; the body is chunked
+        then.
+    :ivar replayable: whether the body can be sent again for a retry or a redirect.
     """
 
     length: int | None
     replayable: bool
 
     async def send(self, write: _Write) -> None:
-        """Call ``write`` with each part and await what it returns."""
+        """Call ``write`` with each part of the body and await the result."""
 
 
 class ProducerSource:
-    """A ``body_producer``: a function that is called with ``write``.
+    """A body from a ``body_producer``: a function that is called with ``write``.
 
-    :param length: the value of the request's Content-Length field, or None.
+    :param producer: the function.
+    :param length: the value of the request's Content-Length field in bytes, or None.
     """
 
-    #: It may be called again for a redirect, as it always was; but what it reads from may be used up.
+    #: Redirects call the producer again, as upstream does, but its input may have been consumed.
     replayable = False
 
     def __init__(self, producer: Callable[[_Write], Awaitable[None] | None], length: int | None) -> None:
@@ -50,14 +52,14 @@ class ProducerSource:
         self.length = length
 
     async def send(self, write: _Write) -> None:
-        """Call the producer, and wait for it if it is a coroutine function."""
+        """Call the producer, and await its result if it returns one."""
         produced: Any = self._producer(write)
         if produced is not None:
             await convert_yielded(produced)
 
 
 class BytesSource:
-    """A body that is in memory, and waits for ``100 Continue``."""
+    """A body in memory that waits for ``100 Continue`` or whose progress is reported."""
 
     replayable = True
 
@@ -66,18 +68,20 @@ class BytesSource:
         self.length = len(content)
 
     async def send(self, write: _Write) -> None:
-        """Write it in slices, so that progress can be reported."""
+        """Write the body in slices, so progress can be reported."""
         for start in range(0, len(self._content), _SLICE):
             await write(self._content[start : start + _SLICE])
 
 
 class Upload:
-    """Sends the body of one request.
+    """The transfer of one request's body.
 
-    :param source: where the body comes from.
-    :param wait: how many seconds to wait for ``100 Continue`` before the body is sent; 0 for no wait.
-    :param context: what the source runs in.
-    :param sent: called with the size of each part that was written, or None.
+    :param source: the source of the body.
+    :param wait: the maximum time in seconds to wait for ``100 Continue`` before the body is sent; 0 to send
+    it
+        immediately.
+    :param context: the context in which the source runs.
+    :param sent: called with the size in bytes of each part that is written, or None.
     """
 
     __slots__ = ("_context", "_done", "_remaining", "_sent", "_source", "_stream", "_task", "_timer", "_wait")
@@ -100,9 +104,10 @@ class Upload:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self, stream: IOStream, done: Callable[[BaseException | None], None]) -> None:
-        """Begin to send.
+        """Start sending the body, or waiting for ``100 Continue``.
 
-        :param done: called with None once all of the body was written, or with the error of the source.
+        :param stream: the stream to write to.
+        :param done: called with None when the whole body has been written, or with the error of the source.
         """
         self._stream = stream
         self._done = done
@@ -112,23 +117,23 @@ class Upload:
             self._begin()
 
     def proceed(self) -> None:
-        """Send the body: the server asks for it, or has not answered for long enough.
+        """Send the body, because the server sent ``100 Continue`` or the wait has timed out.
 
         RFC 9110 section 10.1.1: a client must not wait for an indefinite period, since the server or a proxy
-        may not know the expectation.
+        may not understand the expectation.
         """
         if self._timer is not None:
             self.refuse()
             self._begin()
 
     def refuse(self) -> None:
-        """Stop waiting: the server has given its final response without the body."""
+        """Stop waiting, because the server has sent its final response without reading the body."""
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
 
     def cancel(self) -> None:
-        """Stop. Nothing more is written, whatever the source does, and ``done`` is not called."""
+        """Stop sending. Nothing more is written, and ``done`` is not called."""
         self.refuse()
         self._stream = self._done = None
         if self._task is not None:
@@ -142,12 +147,12 @@ class Upload:
     def write(self, chunk: bytes) -> asyncio.Future[None]:
         """Send a part of the body.
 
-        :returns: a Future that is done when the bytes have been handed to the operating system.
-        :raises .HTTPOutputError: if the body becomes longer than its Content-Length, or is complete.
+        :returns: a Future that is done when the bytes have been passed to the operating system.
+        :raises .HTTPOutputError: if the body becomes longer than its Content-Length, or is already complete.
         """
         stream = self._stream
         if stream is None:
-            raise HTTPOutputError("write() on a request whose body is complete, or which has ended")
+            raise HTTPOutputError("write() called after the request's body was complete or the request ended")
         size = len(chunk)
         if self._remaining is None:
             if not size:
@@ -166,7 +171,7 @@ class Upload:
         return written
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        """The source has ended."""
+        """Process the end of the source."""
         error: BaseException | None
         if task.cancelled():
             error = HTTPStreamClosedError("the body of the request was cancelled by its producer")
@@ -176,7 +181,7 @@ class Upload:
         done, self._done = self._done, None
         self._task = None
         if stream is None or done is None:
-            return  # cancelled: the exchange is over
+            return  # cancelled
         if error is None:
             if self._remaining is None:
                 _ = stream.closed() or stream.write(h1.LAST_CHUNK)
