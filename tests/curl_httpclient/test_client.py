@@ -158,14 +158,14 @@ async def test_nonstandard_methods_and_bodies():
     [
         ({"method": "PURGE"}, KeyError, "unknown method PURGE"),
         ({"method": "POST"}, ValueError, "must not be None"),
-        ({"body": b"x"}, ValueError, "the body must be None with method GET"),
+        ({"body": b"x"}, ValueError, "the body must be None for method GET"),
         ({"method": "GET\r\nX: 1"}, ValueError, "malformed request method"),
         ({"user_agent": "a\r\nX: 1"}, ValueError, "user_agent contains control characters"),
         ({"headers": {"X": "1\r\nY: 2"}}, HTTPInputError, "Invalid header value"),
         ({"headers": {"X\r\nY": "1"}}, HTTPInputError, "Invalid header name"),
         ({"auth_username": "a\nb"}, ValueError, "auth_username contains control characters"),
         ({"auth_username": "a", "auth_mode": "ntlm"}, ValueError, "unsupported auth_mode 'ntlm'"),
-        ({"proxy_host": "localhost"}, ValueError, "must be given together"),
+        ({"proxy_host": "localhost"}, ValueError, "must be set together"),
         ({"proxy_host": "a\r\nb", "proxy_port": 1}, ValueError, "proxy_host contains control characters"),
         (
             {"proxy_host": "a", "proxy_port": 1, "proxy_username": "u", "proxy_auth_mode": "x"},

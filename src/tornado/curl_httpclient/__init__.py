@@ -1,12 +1,12 @@
-"""An HTTP client on libcurl, by the package pycurl: ``pip install 'tornado[curl]'``.
+"""An HTTP client based on libcurl. It requires the package pycurl: ``pip install 'tornado[curl]'``.
 
-`CurlAsyncHTTPClient` has the interface of `tornado.httpclient.AsyncHTTPClient`. It is the choice where
-libcurl's own features are needed: proxies of every kind, HTTP/2, GSS-API and other options that
-``prepare_curl_callback`` can set::
+`CurlAsyncHTTPClient` has the interface of `tornado.httpclient.AsyncHTTPClient`. Use it if a program needs
+features of libcurl, such as other kinds of proxies, HTTP/2, GSS-API or options that ``prepare_curl_callback``
+can set::
 
     AsyncHTTPClient.configure("tornado.curl_httpclient.CurlAsyncHTTPClient", max_clients=100)
 
-Transfers run on the event loop by libcurl's multi-socket interface, without threads. libcurl keeps
+Transfers run on the event loop with libcurl's multi-socket interface, without threads. libcurl keeps
 connections open for further requests.
 """
 
@@ -25,7 +25,7 @@ from tornado.curl_httpclient._streaming import StreamingBuffer as _CurlStreaming
 
 __all__ = ["CurlAsyncHTTPClient", "CurlError"]
 
-#: Part of Tornado's API; the client itself refuses all control characters.
+#: Part of Tornado's API and not used here: the client rejects all control characters.
 CR_OR_LF_RE = re.compile(b"[\r\n]")
 
 export(globals())

@@ -1,4 +1,4 @@
-"""CurlAsyncHTTPClient: admission, the queue, and the hooks for subclasses."""
+"""`CurlAsyncHTTPClient`: the client's settings, its queue, and the hooks for subclasses."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 
 
 class _DefaultSize(int):
-    """A limit that the program did not ask for."""
+    """A default limit, as opposed to the same number set by the program."""
 
 
 _DEFAULT_MAX_BODY_SIZE = _DefaultSize(100 * 1024 * 1024)
 
 
 class CurlAsyncHTTPClient(AsyncHTTPClient):
-    """`.AsyncHTTPClient` on libcurl.
+    """An `.AsyncHTTPClient` based on libcurl.
 
-    All arguments of `.HTTPRequest` are supported; ``ssl_options`` must be a dictionary, as libcurl has no use
-    for an `ssl.SSLContext`. ``proxy_host`` may be any URL that libcurl takes for a proxy
-    (``socks5h://host``). ``prepare_curl_callback`` is called with the `pycurl.Curl` object of each request,
-    and of each redirect that is followed, after everything else is set.
+    All arguments of `.HTTPRequest` are supported; ``ssl_options`` must be a dictionary, because libcurl
+    cannot use an `ssl.SSLContext`. ``proxy_host`` may be any proxy URL that libcurl accepts, such as
+    ``socks5h://host``. ``prepare_curl_callback`` is called with the `pycurl.Curl` object of each request and
+    of each redirect that is followed, after all other options have been set.
 
-    Redirects are followed by the client, not by libcurl: credentials and cookies are dropped when the origin
-    changes, and a redirect from ``https`` to ``http`` is refused, as in `.SimpleAsyncHTTPClient`.
+    The client follows redirects itself instead of libcurl: it removes credentials and cookies when the origin
+    changes, and rejects a redirect from ``https`` to ``http``, as `.SimpleAsyncHTTPClient` does.
 
-    Errors of libcurl are `CurlError`.
+    Errors of libcurl are raised as `CurlError`.
     """
 
     def initialize(  # type: ignore[override]
@@ -61,26 +61,28 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         before_request: BeforeRequest | None = None,
         after_response: AfterResponse | None = None,
     ) -> None:
-        """Called by the constructor with its arguments.
+        """Initialize the instance; the constructor calls this with its arguments.
 
-        :param max_clients: how many requests may be under way at once; more wait in a queue.
-        :param defaults: values for what requests leave open.
-        :param max_body_size: bytes that a response's body may have, after decompression. The default does not
-            apply to requests with a ``streaming_callback``.
-        :param cookie_jar: where cookies are kept; none are by default.
-        :param retry: when requests are sent again; never by default.
-        :param proxy: the URL of a proxy for all requests that name none themselves, as for
+        :param max_clients: the maximum number of concurrent requests; further requests wait in a queue.
+        :param defaults: default values for `.HTTPRequest` arguments, by name.
+        :param max_body_size: the maximum size of a response's body in bytes, after decompression. The default
+            does not apply to requests with a ``streaming_callback``.
+        :param cookie_jar: a jar that stores the cookies of responses and supplies those of requests; by
+        default
+            cookies are not stored.
+        :param retry: the policy for sending failed requests again; by default they are not.
+        :param proxy: the URL of a proxy for all requests that do not set ``proxy_host``, as for
             `.SimpleAsyncHTTPClient`.
-        :param no_proxy: hosts, domains and networks that are reached directly, separated by commas.
-        :param trust_env: whether libcurl follows the variables ``http_proxy``, ``https_proxy``, ``all_proxy``
-            and ``no_proxy`` where ``proxy`` is not given.
-        :param continue_timeout: seconds for which a request with ``expect_100_continue`` waits for ``100
-            Continue`` before it sends its body all the same.
-        :param before_request: called with the `.HTTPRequest` and the `.HTTPHeaders` of each hop, which it may
-            change; those that libcurl adds are not among them. It may be a coroutine function. An exception
-            ends the fetch.
-        :param after_response: called with the `.HTTPResponse` at the end of each fetch, whatever came of it.
-            What it raises is logged.
+        :param no_proxy: hosts, domains and networks to connect to directly, separated by commas.
+        :param trust_env: whether libcurl uses the environment variables ``http_proxy``, ``https_proxy``,
+            ``all_proxy`` and ``no_proxy`` if ``proxy`` is not set.
+        :param continue_timeout: the maximum time in seconds to wait for ``100 Continue`` before the body of a
+            request with ``expect_100_continue`` is sent anyway.
+        :param before_request: called before each hop with its `.HTTPRequest` and `.HTTPHeaders`, which it may
+            change. The headers do not include the fields that libcurl adds. It may be a coroutine function.
+            An exception ends the fetch.
+        :param after_response: called with the `.HTTPResponse` at the end of each fetch, after success and
+            failure. An exception is logged.
         """
         super().initialize(defaults)
         self.max_clients = max_clients
@@ -96,12 +98,13 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         self._proxy_rules = ProxyRules(proxies, no_proxy, trust_env)
         self._multi = Multi()
         self._active: set[Fetch] = set()
-        #: Fetches that were not begun, with the timers of their ``queue_timeout``.
+        #: Queued fetches in order, including some that have ended.
         self._queue: deque[Fetch] = deque()
+        #: The queued fetches that have not ended, with the timers of their ``queue_timeout``.
         self._waiting: dict[Fetch, object | None] = {}
 
     def close(self) -> None:
-        """Close the connections. Requests that are not complete fail."""
+        """Close the connections. Requests that have not completed fail."""
         if self._closed:
             return
         super().close()
@@ -113,7 +116,7 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
     def fetch_impl(  # type: ignore[override, unused-ignore]
         self, request: HTTPRequest, callback: Callable[[HTTPResponse], None]
     ) -> Fetch:
-        """Start a request, or queue it when ``max_clients`` are under way."""
+        """Start a request, or queue it if ``max_clients`` requests are active."""
         if self._after_response is not None:
             callback = functools.partial(call_after_response, self._after_response, callback)
         fetch = Fetch(
@@ -138,16 +141,16 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
     # -- hooks for subclasses
 
     def _curl_create(self) -> pycurl.Curl:
-        """Make the handle for a request; for subclasses to extend."""
+        """Create the handle for a request. Subclasses may extend this method."""
         return new_handle()
 
     def _curl_setup_request(
         self, curl: pycurl.Curl, request: HTTPRequest, buffer: BytesIO, headers: HTTPHeaders
     ) -> None:
-        """Set a handle's options for a request; for subclasses to extend.
+        """Set a handle's options for a request. Subclasses may extend this method.
 
-        :param buffer: receives the body.
-        :param headers: receives the header fields.
+        :param buffer: the buffer for the response's body.
+        :param headers: the object for the response's header fields.
         """
         apply_request(curl, request, self._proxy_rules)
         if request.expect_100_continue:
@@ -158,13 +161,13 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
     # -- called by fetches
 
     def jar_of(self, request: HTTPRequest) -> CookieJar | None:
-        """Return the cookie jar for a request, or None if it takes no part in cookies."""
+        """Return the cookie jar for a request, or None if it does not use cookies."""
         if request.cookies is None:
             return self.cookie_jar
         return None if request.cookies is False else request.cookies
 
     def limit_of(self, request: HTTPRequest) -> int | None:
-        """Return the bytes that the response's body may have, or None for no limit."""
+        """Return the maximum size of the response's body in bytes, or None for no limit."""
         if request.max_body_size is not None:
             return request.max_body_size
         if request.streaming_callback is not None and self.max_body_size is _DEFAULT_MAX_BODY_SIZE:
@@ -174,16 +177,16 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
     def handle_callback_exception(self, callback: Any) -> None:
         """Log the current exception, which a ``streaming_callback`` or ``header_callback`` raised.
 
-        The request continues. A subclass may act differently.
+        The request continues. A subclass may override this method.
         """
         app_log.error("Exception in callback %r", callback, exc_info=True)
 
     def _set_timeout(self, msecs: int) -> None:
-        """Have libcurl act after a time, in milliseconds."""
+        """Call libcurl's timer function after a time in milliseconds."""
         self._multi.act_after(msecs)
 
     def _fetch_ended(self, fetch: Fetch) -> None:
-        """Free the place of a fetch, which may still be queued."""
+        """Remove a fetch that has ended, which may still be queued, and start queued fetches."""
         self._active.discard(fetch)
         self._stop_waiting(fetch)
         if not self._closed:
@@ -192,7 +195,7 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
     # -- the queue
 
     def _process_queue(self) -> None:
-        """Begin as many fetches as there is room for."""
+        """Start queued fetches while ``max_clients`` allows it."""
         while self._queue and len(self._active) < self.max_clients and not self._closed:
             fetch = self._queue.popleft()
             if fetch not in self._waiting:

@@ -1,15 +1,15 @@
-"""The error of a transfer that libcurl could not complete."""
+"""`CurlError`: the error of a transfer that failed in libcurl."""
 
 from __future__ import annotations
 
 from tornado.httpclient import HTTPClientError
 
-#: The status code of a response that never came.
+#: The status code that stands for a missing response.
 NO_RESPONSE = 599
 
 
 class CurlError(HTTPClientError):
-    """A transfer that failed in libcurl. Its ``code`` is 599.
+    """Raised when a transfer fails in libcurl. The ``code`` is 599.
 
     :param errno: libcurl's error code, such as ``pycurl.E_OPERATION_TIMEDOUT``.
     :param message: libcurl's description.

@@ -1,4 +1,4 @@
-"""One fetch of the curl client: its hops over redirects, and the one report at its end."""
+"""`Fetch`: one fetch of the curl client, with its hops for redirects and retries, and its single report."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _Callback = Callable[[HTTPResponse], None]
 
-#: The names in `HTTPResponse.time_info`, by what libcurl calls them.
+#: The names in `HTTPResponse.time_info`, with libcurl's constants for them.
 _TIMES = {
     "namelookup": pycurl.NAMELOOKUP_TIME,
     "connect": pycurl.CONNECT_TIME,
@@ -49,7 +49,7 @@ _TIMES = {
 }
 
 
-#: Errors of a connection, on which a request may be sent again if there was no response.
+#: Connection errors after which a request may be sent again if no response was received.
 _CONNECTION_ERRORS = frozenset(
     [
         pycurl.E_COULDNT_RESOLVE_HOST,
@@ -62,14 +62,18 @@ _CONNECTION_ERRORS = frozenset(
 
 
 class Fetch:
-    """Carries out one request. It reports exactly once, or never if it is cancelled.
+    """One fetch. It reports exactly once, or never if it is cancelled.
 
-    :param create: makes a handle.
-    :param set_up: sets the options of a handle for a request, all but those of its body.
+    :param client: the client, for its settings.
+    :param request: the request, with the client's defaults filled in.
+    :param callback: called once with the response.
+    :param multi: runs the transfers.
+    :param create: creates a handle.
+    :param set_up: sets the options of a handle for a request, except those for its body.
     :param ended: called when the fetch is over, before the report.
 
-    A handle of libcurl serves for one hop only, so that nothing that one request has set reaches another. The
-    connections belong to the client's multi handle, not to these.
+    A libcurl handle is used for one hop only, so options of one request cannot affect another. The
+    connections belong to the client's multi handle.
     """
 
     def __init__(
@@ -91,7 +95,7 @@ class Fetch:
         self._loop: asyncio.AbstractEventLoop = client.io_loop.asyncio_loop
         #: The program's own request, before redirects.
         self._original = cast(HTTPRequest, getattr(request, "request", request))
-        #: That of the current hop, with the client's defaults.
+        #: The request of the current hop, with the client's defaults.
         self._request = request
         self._defaults = client.defaults
         self._callback: _Callback | None = callback
@@ -106,10 +110,10 @@ class Fetch:
         self._hop_started = self._queued
         self._progress = (0, 0)
         self._attempts = 1
-        #: By status code, the delay before the current hop is sent again; None for a response to deliver.
+        #: The delay in seconds before the current hop is sent again, by status code; None for no retry.
         self._delays: dict[int, float | None] = {}
         self._timer: object | None = None
-        #: Awaits ``before_request``.
+        #: The Task that awaits ``before_request``.
         self._preparing: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -124,20 +128,20 @@ class Fetch:
         self._hop()
 
     def transfer_ended(self, code: int, message: str) -> None:
-        """Take note that libcurl is done with the current hop."""
+        """Process the end of the current hop's transfer in libcurl."""
         self._outcome = code, message
         if self._transfer is not None:
             self._transfer.end(failed=code != 0)
 
     def cancel(self) -> None:
-        """Abandon the request; the connection is closed at once."""
+        """Abort the request and close its connection immediately."""
         if self._callback is not None:
             self._callback = None
             self._release()
             self._ended(self)
 
     def fail(self, error: BaseException) -> None:
-        """End with an error."""
+        """End the fetch with an error."""
         self._report(error=error)
 
     # -- one hop
@@ -153,11 +157,11 @@ class Fetch:
             self._report(error=error)
 
     def _call_hook(self, hook: BeforeRequest) -> None:
-        """Let ``before_request`` change a copy of the hop's request, and begin the hop with that."""
+        """Call ``before_request`` with a copy of the hop's request, and begin the hop with that copy."""
         changed = copy.copy(cast(HTTPRequest, getattr(self._request, "request", self._request)))
         changed.headers = HTTPHeaders(self._request.headers)
         request = cast(HTTPRequest, _RequestProxy(changed, self._defaults))
-        # A copy, as this may be called from a callback that runs in the context itself.
+        # A copy, because the caller may already run in the context, which cannot be entered twice.
         result = self._context.copy().run(hook, changed, changed.headers)
         if not isinstance(result, Awaitable):
             self._begin_hop(request)
@@ -180,7 +184,7 @@ class Fetch:
                     )
                     fault.__cause__ = error
                 self._report(error=fault)
-            except asyncio.CancelledError:  # of this Task, where the fetch may be over, or in the hook
+            except asyncio.CancelledError:  # this Task was cancelled, or something in the hook
                 self._report(
                     error=HTTPClientError(
                         NO_RESPONSE, f"cancelled (awaiting before_request, for {self.shown_url})"
@@ -189,11 +193,11 @@ class Fetch:
                 raise
 
         self._preparing = self._loop.create_task(begin(), context=self._context.copy())
-        if isinstance(result, Coroutine):  # which is not started if the fetch is cancelled now
+        if isinstance(result, Coroutine):  # it is never started if the fetch is cancelled now
             self._preparing.add_done_callback(lambda _task: result.close())
 
     def _remaining(self, limit: float) -> float:
-        """Seconds that are left of the fetch's ``request_timeout``."""
+        """Return the remaining seconds of the fetch's ``request_timeout``."""
         return max(0.001, limit - (time.time() - self._started))
 
     def _begin_hop(self, request: HTTPRequest) -> None:
@@ -214,7 +218,7 @@ class Fetch:
         self._set_up(curl, request, transfer.buffer, transfer.headers)
         is_first = not self._hops and self._attempts == 1 and self._client.before_request is None
         if not is_first and request.request_timeout:
-            # The timeout is that of the whole fetch.
+            # The timeout applies to the whole fetch, not to each hop.
             curl.setopt(pycurl.TIMEOUT_MS, max(1, int(self._remaining(request.request_timeout) * 1000)))
         source = request.body_source
         if source is not None:
@@ -224,7 +228,7 @@ class Fetch:
             curl.setopt(pycurl.NOPROGRESS, 0)
             curl.setopt(pycurl.XFERINFOFUNCTION, self._progressed)
         if request.prepare_curl_callback is not None:
-            # A copy, as this may be called from a callback that runs in the context itself.
+            # A copy, because the caller may already run in the context, which cannot be entered twice.
             self._context.copy().run(request.prepare_curl_callback, curl)
         self._multi.add(curl, self.transfer_ended)
 
@@ -233,7 +237,7 @@ class Fetch:
             self._multi.resume(self._curl)
 
     def _progressed(self, to_receive: int, received: int, to_send: int, sent: int) -> None:
-        """Libcurl calls this several times a second, whether or not something was transferred."""
+        """Report progress, if any. libcurl calls this several times per second, even without progress."""
         callback = self._request.progress_callback
         if callback is not None and (sent, received) != self._progress:
             self._progress = sent, received
@@ -241,14 +245,14 @@ class Fetch:
             self._loop.call_soon(callback, progress, context=self._context)
 
     def _complete(self) -> None:
-        """The response is complete, and the program's callbacks have seen it."""
+        """Process a complete response, after the program's callbacks have been called with it."""
         try:
             self._conclude()
-        except Exception as error:  # of a cookie jar's policy, for example
+        except Exception as error:  # for example from a cookie jar's policy
             self._report(error=error)
 
     def _conclude(self) -> None:
-        """Report the response, or follow its redirect."""
+        """Report the response, follow its redirect or retry the request."""
         transfer, upload = self._transfer, self._upload
         assert transfer is not None
         code, message = self._outcome
@@ -279,7 +283,7 @@ class Fetch:
 
     @property
     def shown_url(self) -> str:
-        """The URL of the current hop for messages: without user information and query."""
+        """The URL of the current hop for messages, without user information and query."""
         url = self._request.url.partition("?")[0]
         scheme, mark, rest = url.partition("://")
         return f"{scheme}{mark}{rest.rpartition('@')[2]}"
@@ -313,8 +317,8 @@ class Fetch:
                 if not request.allow_downgrade:
                     raise HTTPClientError(
                         NO_RESPONSE,
-                        f"refused to follow a redirect from {self.shown_url} to http; "
-                        "allow_downgrade=True follows it",
+                        f"cannot follow the redirect from {self.shown_url} to http: "
+                        "set allow_downgrade=True to follow it",
                     )
         except Exception as error:
             self._report(error=error)
@@ -328,7 +332,7 @@ class Fetch:
     # -- retries
 
     def _delay(self, status: int | None, retry_after: str | None) -> float | None:
-        """Return the seconds after which the hop is sent again, or None if it is not."""
+        """Return the delay in seconds before the hop is sent again, or None for no retry."""
         request = self._request
         policy = self._client.retry if request.retry is None else request.retry or None
         source = request.body_source
@@ -356,7 +360,7 @@ class Fetch:
     # -- the end
 
     def _release(self) -> None:
-        """Stop what belongs to the current hop."""
+        """Stop the current hop: its Task, timer, transfer and upload."""
         preparing, self._preparing = self._preparing, None
         if preparing is not None and preparing is not asyncio.current_task():
             preparing.cancel()
@@ -378,7 +382,7 @@ class Fetch:
         if curl is None:
             return {}
         times: dict[str, float] = {name: curl.getinfo(info) for name, info in _TIMES.items()}
-        # The hops before the last one, which libcurl does not know of.
+        # The duration of earlier hops, which libcurl does not know.
         before = self._hop_started - self._started
         times["redirect"] += before
         times["total"] += before
@@ -393,7 +397,7 @@ class Fetch:
         times: dict[str, float] = {}
         if self._curl is not None and transfer is not None:
             times = self._time_info()
-            # libcurl has no effective URL for one that it rejects: pycurl raises an error then.
+            # pycurl raises an error if libcurl has rejected the URL.
             with contextlib.suppress(pycurl.error):
                 effective_url = self._curl.getinfo(pycurl.EFFECTIVE_URL) or effective_url
         self._release()
@@ -415,7 +419,7 @@ class Fetch:
 
 
 def _announced_length(headers: HTTPHeaders) -> int | None:
-    """Return the Content-Length that the program gives, for a body whose length is not known otherwise."""
+    """Return the Content-Length that the program has set, or None if it is missing or malformed."""
     text = headers.get("Content-Length", "")
     return int(text) if text.isascii() and text.isdigit() else None
 

@@ -1,9 +1,9 @@
-"""libcurl's multi-socket interface on the event loop.
+"""`Multi`: libcurl's multi-socket interface on the event loop.
 
-libcurl says which descriptors it waits for (`_socket_changed`) and when it wants to be called
-(`act_after`); `_run` tells it what has happened and collects the transfers that have ended. libcurl must
-not be called from within its own callbacks; therefore those of a transfer only take notes, and the program's
-callbacks run from the loop.
+libcurl requests events on file descriptors (`_socket_changed`) and timers (`act_after`). `_run` passes the
+events to libcurl and collects the transfers that have ended. libcurl must not be called from within its own
+callbacks. The callbacks of a transfer therefore only record data, and the program's callbacks run from the
+event loop.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Multi:
 
     def __init__(self) -> None:
         self._io_loop = IOLoop.current()
-        #: The callbacks of the transfers under way, by their handles.
+        #: The callbacks of the active transfers, by their handles.
         self._transfers: dict[pycurl.Curl, Callable[[int, str], None]] = {}
-        #: The descriptors that libcurl waits for, with their events.
+        #: The file descriptors that libcurl watches, with their events.
         self._descriptors: dict[int, int] = {}
         self._timer: object | None = None
         self._multi: Any = pycurl.CurlMulti()
@@ -39,16 +39,15 @@ class Multi:
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self.act_after)
 
     def add(self, curl: pycurl.Curl, ended: Callable[[int, str], None]) -> None:
-        """Begin a transfer: libcurl starts it from its timer.
+        """Begin a transfer. libcurl starts it from its timer.
 
-        :param ended: called with libcurl's error code (0 for success) and its message when the transfer has
-            ended.
+        :param ended: called with libcurl's error code (0 for success) and its message when the transfer ends.
         """
         self._transfers[curl] = ended
         self._multi.add_handle(curl)
 
     def remove(self, curl: pycurl.Curl) -> None:
-        """Abort a transfer, closing its connection; nothing happens to one that has ended."""
+        """Abort a transfer and close its connection; do nothing if the transfer has ended."""
         if self._transfers.pop(curl, None) is not None:
             self._multi.remove_handle(curl)
 
@@ -60,11 +59,11 @@ class Multi:
         self.act_after(0)
 
     def act_after(self, milliseconds: int) -> None:
-        """Call libcurl after a time; a negative one cancels that."""
+        """Set libcurl's timer to a time in milliseconds; a negative time cancels the timer."""
         self._set_timer(None if milliseconds < 0 else milliseconds / 1000)
 
     def close(self) -> None:
-        """Close the idle connections. No transfer may be under way."""
+        """Close the idle connections. There must be no active transfer."""
         self._set_timer(None)
         self._multi.close()
         for descriptor in self._descriptors:
@@ -112,7 +111,7 @@ class Multi:
         try:
             self._multi.socket_action(descriptor, mask)
         except pycurl.error:
-            app_log.exception("libcurl could not act on descriptor %d", descriptor)
+            app_log.exception("libcurl failed to process events on file descriptor %d", descriptor)
         remaining = 1
         while remaining:
             remaining, succeeded, failed = self._multi.info_read()

@@ -1,4 +1,4 @@
-"""What a request means in libcurl's options."""
+"""Conversion of a request to libcurl's options."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _AUTH_MODES: Final = {
     "basic": pycurl.HTTPAUTH_BASIC,
     "digest": pycurl.HTTPAUTH_DIGEST,
 }
-#: The members of ``ssl_options`` that are options of libcurl.
+#: The keys of ``ssl_options`` that correspond to options of libcurl.
 _TLS_OPTIONS: Final = {
     "certfile": pycurl.SSLCERT,
     "keyfile": pycurl.SSLKEY,
     "ca_certs": pycurl.CAINFO,
     "ciphers": pycurl.SSL_CIPHER_LIST,
 }
-# No limit: libcurl would take 0 for its default of 300 seconds.
+# No limit. 0 would mean libcurl's default of 300 seconds.
 _FOREVER_MS: Final = 2**31 - 1
 _FORBIDDEN_IN_URL = re.compile(r"[\x00-\x20\x7f]")
 
@@ -49,7 +49,7 @@ def new_handle() -> pycurl.Curl:
     """Return a handle with the options that are the same for all requests."""
     curl = pycurl.Curl()
     curl.setopt(pycurl.NOSIGNAL, 1)
-    # Neither file: nor others, whatever a redirect that the program lets libcurl follow points to.
+    # HTTP only, because a program may let libcurl follow redirects, which could lead to file: URLs.
     curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
     curl.setopt(pycurl.REDIR_PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
     if hasattr(pycurl, "SUPPRESS_CONNECT_HEADERS"):
@@ -61,7 +61,7 @@ def new_handle() -> pycurl.Curl:
 
 
 def _log(kind: int, message: Any) -> None:
-    """Log what libcurl says, and what it sends and receives (of bodies, the size)."""
+    """Log libcurl's messages and the heads that it sends and receives; for bodies, log the size."""
     prefix = {0: "", 1: "< ", 2: "> "}.get(kind)
     if prefix is None:
         curl_log.debug("%s %d bytes", "<>"[kind % 2 == 0], len(message))
@@ -74,11 +74,11 @@ def _log(kind: int, message: Any) -> None:
 
 
 class ProxyRules(NamedTuple):
-    """The proxy of requests that name none.
+    """The proxy settings for requests that do not set ``proxy_host``.
 
-    :ivar proxies: those of the client, or None.
-    :ivar no_proxy: hosts that are reached directly where the proxy is that of the environment.
-    :ivar trust_env: whether libcurl looks for a proxy in the environment.
+    :ivar proxies: the client's proxy settings, or None.
+    :ivar no_proxy: hosts to connect to directly if the proxy comes from the environment.
+    :ivar trust_env: whether libcurl uses the proxy settings of the environment.
     """
 
     proxies: ProxySettings | None = None
@@ -86,14 +86,15 @@ class ProxyRules(NamedTuple):
     trust_env: bool = True
 
 
-def apply_request(curl: pycurl.Curl, request: HTTPRequest, rules: ProxyRules = ProxyRules()) -> None:  # noqa: B008 - a value
-    """Set the options for everything but the body and the callbacks.
+def apply_request(curl: pycurl.Curl, request: HTTPRequest, rules: ProxyRules = ProxyRules()) -> None:  # noqa: B008 - immutable
+    """Set all options except those for the body and the callbacks.
 
-    :param request: with the client's defaults filled in.
-    :param rules: for a request that names no proxy.
-    :raises ValueError: for values that cannot be sent.
-    :raises NotImplementedError: for arguments that this client does not support.
-    :raises KeyError: for a method that is not a standard one, unless those are allowed.
+    :param curl: the handle.
+    :param request: the request, with the client's defaults filled in.
+    :param rules: the proxy settings if the request does not set ``proxy_host``.
+    :raises ValueError: if a value cannot be sent.
+    :raises NotImplementedError: if this client does not support an argument.
+    :raises KeyError: if the method is unknown and ``allow_nonstandard_methods`` is false.
     """
     _check(request)
     username, password = _set_address(curl, request)
@@ -108,7 +109,7 @@ def apply_request(curl: pycurl.Curl, request: HTTPRequest, rules: ProxyRules = P
     ipv4_only = request.allow_ipv6 is False
     curl.setopt(pycurl.IPRESOLVE, pycurl.IPRESOLVE_V4 if ipv4_only else pycurl.IPRESOLVE_WHATEVER)
     if request.decompress_response:
-        # The codings that this build of libcurl knows.
+        # All codings that this build of libcurl supports.
         curl.setopt(pycurl.ENCODING, "")
 
 
@@ -118,8 +119,8 @@ def _check(request: HTTPRequest) -> None:
         raise ValueError(f"malformed request method {method!r}")
     if isinstance(request.ssl_options, ssl.SSLContext):
         raise NotImplementedError(
-            "the curl client cannot use an ssl.SSLContext: pass ssl_options as a dictionary, or "
-            "validate_cert, ca_certs, client_cert and client_key, or set options of libcurl in "
+            "the curl client cannot use an ssl.SSLContext: pass ssl_options as a dictionary, pass "
+            "validate_cert, ca_certs, client_cert and client_key, or set libcurl's options in "
             "prepare_curl_callback"
         )
     callback = request.streaming_callback
@@ -133,11 +134,11 @@ def _check(request: HTTPRequest) -> None:
     if request.allow_nonstandard_methods:
         return
     if method not in _STANDARD_METHODS:
-        raise KeyError(f"unknown method {method}: allow_nonstandard_methods=True sends it nevertheless")
+        raise KeyError(f"unknown method {method}: set allow_nonstandard_methods=True to send it")
     has_body = request.body_source is not None
     if has_body != (method in _BODY_METHODS):
         rule = "must be None" if has_body else 'must not be None (it may be b"")'
-        raise ValueError(f"the body {rule} with method {method}, unless allow_nonstandard_methods is true")
+        raise ValueError(f"the body {rule} for method {method}, unless allow_nonstandard_methods is true")
 
 
 def _checked(name: str, value: str) -> str:
@@ -160,18 +161,15 @@ def _milliseconds(seconds: float | None) -> int:
 
 
 def _set_address(curl: pycurl.Curl, request: HTTPRequest) -> tuple[str | None, str | None]:
-    """Set the URL; return the user name and the password that it contains."""
+    """Set the URL; return the user name and password from it, or None for both."""
     url = request.url
     if _FORBIDDEN_IN_URL.search(url):
         raise ValueError(f"the URL {url!r} contains white space or control characters: percent-encode them")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
-        raise ValueError(
-            f"Unsupported url scheme {parts.scheme!r} in {url!r}: a URL for this client begins with "
-            "http:// or https://"
-        )
+        raise ValueError(f"Unsupported url scheme {parts.scheme!r} in {url!r}: expected http:// or https://")
     userinfo, at, host = parts.netloc.rpartition("@")
-    # By setopt alone is it certain where a user name ends. libcurl expects octets of UTF-8.
+    # User name and password are set by setopt, which does not parse them. libcurl expects UTF-8.
     curl.setopt(pycurl.URL, urlunsplit((parts.scheme, host, parts.path, parts.query, "")).encode())
     if not at:
         return None, None
@@ -180,7 +178,7 @@ def _set_address(curl: pycurl.Curl, request: HTTPRequest) -> tuple[str | None, s
 
 
 def _set_method(curl: pycurl.Curl, request: HTTPRequest) -> None:
-    """Set the method of a request; its body changes that again."""
+    """Set the method of a request. Setting a body later overrides some of this."""
     if request.method == "HEAD":
         curl.setopt(pycurl.NOBODY, 1)
     elif request.method == "GET":
@@ -207,7 +205,7 @@ def _set_proxy(curl: pycurl.Curl, request: HTTPRequest, rules: ProxyRules) -> No
         _set_usual_proxy(curl, request.url, rules)
         return
     if not request.proxy_host or not request.proxy_port:
-        raise ValueError("proxy_host and proxy_port must be given together")
+        raise ValueError("proxy_host and proxy_port must be set together")
     curl.setopt(pycurl.PROXY, _checked("proxy_host", request.proxy_host))
     curl.setopt(pycurl.PROXYPORT, int(request.proxy_port))
     if request.proxy_username:
@@ -221,7 +219,7 @@ def _set_proxy(curl: pycurl.Curl, request: HTTPRequest, rules: ProxyRules) -> No
 
 
 def _set_usual_proxy(curl: pycurl.Curl, url: str, rules: ProxyRules) -> None:
-    """Set the proxy of a request that names none. By default libcurl follows the environment."""
+    """Set the proxy of a request without ``proxy_host``. By default libcurl uses the environment."""
     if rules.proxies is None:
         if not rules.trust_env:
             curl.setopt(pycurl.PROXY, "")
@@ -231,7 +229,7 @@ def _set_usual_proxy(curl: pycurl.Curl, url: str, rules: ProxyRules) -> None:
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     server = rules.proxies.find(parts.scheme, parts.hostname or "", port)
-    curl.setopt(pycurl.NOPROXY, "")  # not that of the environment
+    curl.setopt(pycurl.NOPROXY, "")  # ignore no_proxy from the environment
     curl.setopt(pycurl.PROXY, "" if server is None else server.url)
     if server is not None and server.username is not None:
         curl.setopt(pycurl.PROXYAUTH, pycurl.HTTPAUTH_BASIC)
@@ -240,11 +238,11 @@ def _set_usual_proxy(curl: pycurl.Curl, url: str, rules: ProxyRules) -> None:
 
 
 def _set_tls_options(curl: pycurl.Curl, options: dict[str, Any]) -> None:
-    """Set what a dictionary of `.ssl_options_to_context` asks for."""
+    """Set the TLS options from a dictionary such as `.ssl_options_to_context` takes."""
     unknown = sorted(set(options) - set(_TLS_OPTIONS) - {"cert_reqs"})
     if unknown:
         raise ValueError(
-            f"ssl_options: the curl client does not support {', '.join(unknown)}, only cert_reqs, "
+            f"ssl_options: the curl client does not support {', '.join(unknown)}: expected cert_reqs, "
             f"{', '.join(_TLS_OPTIONS)}"
         )
     verified = options.get("cert_reqs", ssl.CERT_REQUIRED) != ssl.CERT_NONE
@@ -275,9 +273,9 @@ def _set_tls(curl: pycurl.Curl, request: HTTPRequest) -> None:
 
 @functools.cache
 def _system_authorities() -> str | None:
-    """Return the file of the system's certificate authorities if libcurl might not find it.
+    """Return the file of the system's certificate authorities, or None if libcurl finds its own.
 
-    The libcurl in pycurl's wheels was built on another distribution, whose path it knows.
+    The libcurl in pycurl's wheels uses the path of the distribution on which it was built.
     """
     found = pycurl.Curl()
     try:
@@ -295,13 +293,13 @@ def _system_authorities() -> str | None:
 def set_fields(curl: pycurl.Curl, request: HTTPRequest, cookie: str | None) -> None:
     """Set the header fields.
 
-    :param cookie: the Cookie field of the client's jar, unless the request has its own.
+    :param cookie: the Cookie field from the client's jar, or None. It is ignored if the request has its own.
     """
     headers = request.headers
     lines = []
     for name, value in headers.get_all():
         if name == "Proxy-Authorization":
-            # RFC 9110 section 11.7.2: for the proxy alone.
+            # RFC 9110 section 11.7.2: this field is for the proxy only.
             curl.setopt(pycurl.HEADEROPT, pycurl.HEADER_SEPARATE)
             curl.setopt(pycurl.PROXYHEADER, [_line(name, str(value))])
         else:
@@ -315,9 +313,9 @@ def set_fields(curl: pycurl.Curl, request: HTTPRequest, cookie: str | None) -> N
     if request.expect_100_continue:
         lines.append(b"Expect: 100-continue")
     elif "Expect" not in headers:
-        lines.append(b"Expect:")  # without it libcurl would expect 100-continue for large bodies
+        lines.append(b"Expect:")  # otherwise libcurl would send Expect: 100-continue for large bodies
     if request.method != "POST" and "Content-Type" not in headers:
-        lines.append(b"Content-Type:")  # libcurl takes every body for a form
+        lines.append(b"Content-Type:")  # otherwise libcurl would declare every body as a form
     curl.setopt(pycurl.HTTPHEADER, _unique(lines))
 
 
@@ -330,5 +328,5 @@ def _line(name: str, value: str) -> bytes:
         octets = value.encode("latin-1")
     except UnicodeEncodeError:
         octets = value.encode()
-    # "Name:" would remove the field; a semicolon sends it without a value.
+    # For libcurl, "Name:" removes the field and "Name;" sends it without a value.
     return b"%b: %b" % (name.encode("ascii"), octets) if octets.strip() else b"%b;" % name.encode("ascii")

@@ -1,4 +1,4 @@
-"""Calling the program back with what libcurl has delivered."""
+"""`StreamingBuffer`: calls the program's callbacks with the data that libcurl delivers."""
 
 from __future__ import annotations
 
@@ -19,31 +19,33 @@ if TYPE_CHECKING:
 
 
 class _State(enum.Enum):
-    """Which party the delivery is waiting for."""
+    """The state of the delivery."""
 
-    IDLE = "idle"
-    SCHEDULED = "scheduled"
-    WAITING = "waiting"
-    CLOSED = "closed"
+    IDLE = "idle"  #: nothing is queued
+    SCHEDULED = "scheduled"  #: queued calls will run in the next event loop iteration
+    WAITING = "waiting"  #: an awaitable of a callback is pending
+    CLOSED = "closed"  #: nothing is called any more
 
 
 class StreamingBuffer:
-    """Runs the callbacks of a program from the loop, in order, one at a time.
+    """A queue of calls of the program's callbacks, which run from the event loop, in order, one at a time.
 
-    libcurl delivers data from within its own functions, where it must not be called: a callback of the
-    program may well begin another fetch. Therefore calls are queued. If a callback returns an awaitable, the
-    next call waits until it is done. While the program is behind, the transfer is paused: a few kilobytes can
-    decompress to gigabytes, which would all be queued otherwise.
+    libcurl delivers data from within its own functions, and must not be called there. A callback of the
+    program may start another fetch, so calls are queued. If a callback returns an awaitable, the next call
+    waits until it is done. The transfer is paused while too much is queued, because a few kilobytes of
+    compressed data can expand to gigabytes.
 
-    :param callback: takes the pieces of the body.
-    :param max_body_size: bytes that the body may have, None for no limit; the client's by default.
-    :param context: the one in which the callbacks run.
+    :param client: the client, for its loop and default limit.
+    :param curl: the handle, to pause and resume the transfer.
+    :param callback: called with the chunks of the body, or None.
+    :param max_body_size: the maximum size of the body in bytes; None for no limit; the client's by default.
+    :param context: the context in which the callbacks run.
     :param drained: called each time the queue is empty and nothing is awaited.
-    :ivar body_too_large: whether the body was refused for its size.
-    :ivar paused: whether libcurl was told to stop.
+    :ivar body_too_large: whether the body was rejected because of its size.
+    :ivar paused: whether the transfer is paused.
     """
 
-    #: Bytes that may wait before the transfer is paused.
+    #: Number of queued bytes above which the transfer is paused.
     max_buffer_size = 1024 * 1024
 
     def __init__(
@@ -57,7 +59,7 @@ class StreamingBuffer:
         drained: Callable[[], None] | None = None,
     ) -> None:
         self._client = client
-        #: None once libcurl is done with the transfer.
+        #: None after the transfer has ended in libcurl.
         self._curl: pycurl.Curl | None = curl
         self._callback = callback
         self._max_body_size = max_body_size
@@ -78,9 +80,9 @@ class StreamingBuffer:
     # -- called within libcurl
 
     def write(self, chunk: bytes) -> int:
-        """Queue a piece of the body.
+        """Queue a chunk of the body.
 
-        :returns: what libcurl expects of a write function: the length, 0 to abort, or
+        :returns: the value that libcurl expects from a write function: the length, 0 to abort, or
             `pycurl.WRITEFUNC_PAUSE`.
         """
         limit = self._client.max_body_size if self._max_body_size == -1 else self._max_body_size
@@ -108,14 +110,14 @@ class StreamingBuffer:
     # -- called by the transfer
 
     def finish(self) -> None:
-        """Take note that libcurl is done; what is queued is still delivered."""
+        """Process the end of the transfer in libcurl. Queued calls still run."""
         self._curl = None
 
     def close(self) -> None:
-        """Call nothing any more. An awaitable that a callback has returned is not cancelled."""
+        """Discard the queued calls. An awaitable that a callback has returned is not cancelled."""
         self._state = _State.CLOSED
         self._curl = None
-        self._drained = None  # the transfer, which knows this buffer
+        self._drained = None  # breaks the reference cycle with the transfer
         self._calls.clear()
 
     # -- called by the loop
@@ -162,6 +164,6 @@ class StreamingBuffer:
         try:
             self._curl.pause(pycurl.PAUSE_CONT)
         except pycurl.error:
-            return  # the transfer has failed: libcurl reports it when it is called
-        # Data that libcurl has kept is delivered by pause() itself, or at the next call.
+            return  # the transfer has failed: libcurl reports the failure later
+        # pause() delivers the data that libcurl has buffered, immediately or at the next call of libcurl.
         self._client._set_timeout(0)

@@ -1,7 +1,7 @@
-"""One request and its response in libcurl.
+"""`Transfer`: one request and its response in libcurl.
 
-libcurl delivers the header section line by line and the body in pieces. Responses that are not for the
-program are recognised here: interim ones, those of proxies, and redirects that the client follows.
+libcurl delivers the header section line by line and the body in chunks. This module recognises responses that
+are not for the program: interim responses, responses from proxies, and redirects that the client follows.
 """
 
 from __future__ import annotations
@@ -27,24 +27,27 @@ _STATUS_LINE = re.compile(r"HTTP/[0-9.]+ ([0-9]{3})(?: (.*))?")
 
 
 class _State(enum.Enum):
-    """Where the response is."""
+    """The state of the response."""
 
-    HEAD = "head"
-    BODY = "body"
-    ENDED = "ended"
-    CLOSED = "closed"
+    HEAD = "head"  #: receiving a header section
+    BODY = "body"  #: receiving the body
+    ENDED = "ended"  #: complete in libcurl; callbacks may be pending
+    CLOSED = "closed"  #: nothing is called any more
 
 
 class Transfer:
-    """What arrives for one request.
+    """The response to one request.
 
-    :param streaming_callback: takes the pieces of the body; without it they are collected in ``buffer``.
-    :param header_callback: takes the lines of the header section.
-    :param max_body_size: bytes that the body may have, after decompression; None for no limit.
-    :param context: the one in which the callbacks run.
-    :param is_final: tells for a status code and header fields whether this is the response for the program,
-        and not a redirect to follow.
-    :param complete: called once when libcurl and the program's callbacks are done.
+    :param client: the client.
+    :param curl: the handle.
+    :param streaming_callback: called with the chunks of the body; without it they are collected in
+    ``buffer``.
+    :param header_callback: called with the lines of the header section.
+    :param max_body_size: the maximum size of the body in bytes, after decompression; None for no limit.
+    :param context: the context in which the callbacks run.
+    :param is_final: called with a status code and header fields; returns whether this is the response for the
+        program, and not one that is followed by another hop.
+    :param complete: called once, when the transfer has ended in libcurl and the program's callbacks are done.
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class Transfer:
         self.reason: str | None = None
         self.headers = HTTPHeaders()
         self.buffer = BytesIO()
-        #: Why the transfer was aborted from this side.
+        #: The error for which this client has aborted the transfer, or None.
         self.error: BaseException | None = None
         curl.setopt(pycurl.HEADERFUNCTION, self.header_received)
         curl.setopt(pycurl.WRITEFUNCTION, self.body_received)
@@ -87,15 +90,15 @@ class Transfer:
     # -- called by libcurl
 
     def header_received(self, octets: bytes) -> int | None:
-        """Take a line of a header section: of this response, of an interim one, or of a trailer section."""
+        """Process a line of a header section or trailer section, possibly of an interim response."""
         line = octets.decode("latin-1")
         if line.startswith("HTTP/") and not self._size:
-            # An interim response or a challenge that libcurl has answered came before.
+            # The previous head was that of an interim response, or of a challenge that libcurl has handled.
             self._state = _State.HEAD
             self._lines.clear()
             self.headers.clear()
         elif self._state is not _State.HEAD:
-            return None  # a trailer section (RFC 9110 section 6.5) is kept apart from the header fields
+            return None  # a trailer section, which is kept separate (RFC 9110 section 6.5)
         self._lines.append(line)
         return None if line.rstrip("\r\n") else self._head_received()
 
@@ -113,7 +116,7 @@ class Transfer:
         return None
 
     def body_received(self, data: bytes) -> int | None:
-        """Take a piece of the body."""
+        """Process a chunk of the body."""
         if not self._is_final(self.code, self.headers):
             self._size += len(data)
             return None
@@ -150,7 +153,7 @@ class Transfer:
         )
 
     def _abort(self, error: BaseException) -> int:
-        """Fail the transfer; the result makes libcurl stop."""
+        """Record the error and return the value that makes libcurl stop."""
         if self.error is None:
             self.error = error
         return 0
@@ -158,7 +161,7 @@ class Transfer:
     # -- called by the fetch
 
     def end(self, failed: bool) -> None:
-        """Take note that libcurl is done."""
+        """Process the end of the transfer in libcurl."""
         if self._state is _State.CLOSED:
             return
         self._state = _State.ENDED
@@ -167,19 +170,19 @@ class Transfer:
             if self.code and self._is_final(self.code, self.headers):
                 self._tell_head()
         else:
-            # Deliver the data that has arrived, without waiting for awaitables.
+            # Deliver the received data without waiting for awaitables.
             self._stream.flush()
         if failed or self._stream.is_idle:
             self._finish()
 
     def close(self) -> None:
-        """Call nothing any more, and forget the fetch, which knows this transfer."""
+        """Stop all calls, and drop the references to the fetch, which would be a reference cycle."""
         self._state = _State.CLOSED
         self._stream.close()
         self._is_final, self._complete = _never_final, _ignore
 
     def _tell_head(self) -> None:
-        """Announce the header section, once it is certain that it is the last one."""
+        """Call ``header_callback`` with the header section, which is now known to be the final one."""
         lines, self._lines = self._lines, []
         if self._header_callback is not None:
             for line in lines:

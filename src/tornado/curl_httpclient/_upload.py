@@ -1,4 +1,4 @@
-"""A request's body on its way to libcurl."""
+"""`Upload`: passes a request's body to libcurl."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pycurl
 
 from tornado.httpclient._body import BodySource, BytesSource
 
-#: Bytes that may wait for libcurl before the source is stopped.
+#: Number of buffered bytes at which the source must wait.
 _HIGH_WATER = 64 * 1024
 _SEEK_OK, _SEEK_FAIL = 0, 1
 
 
 class _State(enum.Enum):
-    """How far the source is."""
+    """The state of the source."""
 
     IDLE = "idle"
     RUNNING = "running"
@@ -26,11 +26,14 @@ class _State(enum.Enum):
 
 
 class Upload:
-    """Hands a `BodySource` to libcurl, which asks for the next bytes when the connection takes them.
+    """The transfer of a `BodySource` to libcurl, which requests data when the connection is writable.
 
-    The source writes from a separate task. It waits while libcurl has enough, and libcurl pauses while the
-    source has nothing.
+    The source writes to a buffer from a separate Task. The source waits while the buffer is full, and libcurl
+    pauses while it is empty.
 
+    :param source: the source of the body.
+    :param loop: the event loop.
+    :param context: the context in which the source runs.
     :param resume: called to continue the transfer after a pause.
     """
 
@@ -56,8 +59,10 @@ class Upload:
     def apply(self, curl: pycurl.Curl, method: str, announced: int | None) -> None:
         """Set the options for the body.
 
-        :param announced: the length that the request's header fields give, for a source that does not know
-            it.
+        :param curl: the handle.
+        :param method: the method of the request.
+        :param announced: the request's Content-Length in bytes, or None. It is used if the source does not
+            know its length.
         """
         curl.setopt(pycurl.CUSTOMREQUEST, method)
         if isinstance(self._source, BytesSource):
@@ -70,7 +75,7 @@ class Upload:
         curl.setopt(pycurl.SEEKFUNCTION, self._seek)
 
     def close(self) -> None:
-        """Stop the source."""
+        """Cancel the source's Task."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -97,7 +102,7 @@ class Upload:
         return int(pycurl.READFUNC_PAUSE)
 
     def _seek(self, offset: int, origin: int) -> int:
-        """Begin again, after an authentication challenge for example."""
+        """Restart the body, for example after an authentication challenge."""
         if self._state is _State.IDLE and offset == 0:
             return _SEEK_OK
         if offset != 0 or origin != 0 or not self._source.replayable:

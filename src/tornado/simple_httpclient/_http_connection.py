@@ -204,9 +204,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         if request.allow_nonstandard_methods:
             return
         if request.method not in self._SUPPORTED_METHODS:
-            raise KeyError(
-                f"unknown method {request.method}: set allow_nonstandard_methods=True to send it"
-            )
+            raise KeyError(f"unknown method {request.method}: set allow_nonstandard_methods=True to send it")
         if request.body is not None and request.body_producer is not None:
             raise ValueError("a request must not have both a body and a body_producer")
         has_body = request.body is not None or request.body_producer is not None

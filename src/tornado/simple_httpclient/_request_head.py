@@ -41,9 +41,7 @@ def check_request(request: HTTPRequest) -> None:
     if request.allow_nonstandard_methods:
         return
     if request.method not in SUPPORTED_METHODS:
-        raise KeyError(
-            f"unknown method {request.method}: set allow_nonstandard_methods=True to send it"
-        )
+        raise KeyError(f"unknown method {request.method}: set allow_nonstandard_methods=True to send it")
     has_body = request.body is not None or request.body_producer is not None
     if has_body != (request.method in _WITH_BODY):
         rule = "must be None" if has_body else 'must not be None (it may be b"")'

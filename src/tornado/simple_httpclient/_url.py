@@ -91,9 +91,7 @@ def parse_url(url: str) -> Address:
             Origin(scheme, "localhost", DEFAULT_PORTS[scheme], "localhost", path), target, userinfo
         )
     if parts.scheme not in DEFAULT_PORTS:
-        raise ValueError(
-            f"Unsupported url scheme {parts.scheme!r} in {url!r}: expected http:// or https://"
-        )
+        raise ValueError(f"Unsupported url scheme {parts.scheme!r} in {url!r}: expected http:// or https://")
     if _find_illegal_in_host(authority) is not None:
         # The host is sent in the Host field and, to a proxy, in the request line.
         raise ValueError(f"Illegal characters in host: {authority!r}")
