@@ -972,7 +972,7 @@ async def test_continue_timeout():
     async with visited(script) as server, Client(continue_timeout=0.001) as client:
         await client.fetch(server.url, method="POST", body=b"x", expect_100_continue=True)
         assert server.requests[0].headers["expect"] == "100-continue"
-    with pytest.raises(ValueError, match="continue_timeout must be a number of seconds over 0"):
+    with pytest.raises(ValueError, match="continue_timeout must be a positive number of seconds"):
         CurlAsyncHTTPClient(force_instance=True, continue_timeout=0)
 
 

@@ -455,7 +455,7 @@ async def test_response_without_the_body_that_was_announced(tls, clock):
 
 
 async def test_continue_timeout_is_checked():
-    with pytest.raises(ValueError, match="continue_timeout must be a number of seconds over 0, got 0"):
+    with pytest.raises(ValueError, match="continue_timeout must be a positive number of seconds, got 0"):
         SimpleAsyncHTTPClient(force_instance=True, continue_timeout=0)
 
 

@@ -116,8 +116,8 @@ def text_pairs(
     :arg fields: a mapping, or pairs. A value is a str, bytes, an int or a float; a bool becomes ``true`` or
         ``false``; a list or tuple repeats the name; None omits the field.
     :arg what: the name of the argument that is being read, for error messages.
-    :raises TypeError: if ``header_section`` is not a collection of pairs, or a name or value has another
-    type.
+    :raises TypeError: if ``fields`` is not a collection of pairs, or a name or value has another
+        type.
 
     >>> list(text_pairs({"a": [1, "x"], "b": True, "c": None}, "data"))
     [('a', '1'), ('a', 'x'), ('b', 'true')]

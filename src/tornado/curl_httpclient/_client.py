@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class _DefaultSize(int):
-    """A default limit, as opposed to the same number set by the program."""
+    """A default limit, which must be distinguished from the same number set by the program."""
 
 
 _DEFAULT_MAX_BODY_SIZE = _DefaultSize(100 * 1024 * 1024)
@@ -68,9 +68,8 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         :param max_body_size: the maximum size of a response's body in bytes, after decompression. The default
             does not apply to requests with a ``streaming_callback``.
         :param cookie_jar: a jar that stores the cookies of responses and supplies those of requests; by
-        default
-            cookies are not stored.
-        :param retry: the policy for sending failed requests again; by default they are not.
+            default cookies are not stored.
+        :param retry: the policy for retrying failed requests; by default they are not retried.
         :param proxy: the URL of a proxy for all requests that do not set ``proxy_host``, as for
             `.SimpleAsyncHTTPClient`.
         :param no_proxy: hosts, domains and networks to connect to directly, separated by commas.
@@ -92,7 +91,9 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         self.before_request = before_request
         self._after_response = after_response
         if not continue_timeout > 0:
-            raise ValueError(f"continue_timeout must be a number of seconds over 0, got {continue_timeout!r}")
+            raise ValueError(
+                f"continue_timeout must be a positive number of seconds, got {continue_timeout!r}"
+            )
         self._continue_timeout = continue_timeout
         proxies = None if proxy is None else ProxySettings.parse(proxy, no_proxy)
         self._proxy_rules = ProxyRules(proxies, no_proxy, trust_env)

@@ -1,4 +1,4 @@
-"""`Fetch`: one fetch of the curl client, with its hops for redirects and retries, and its single report."""
+"""`Fetch`: one fetch of the curl client, with its hops for redirects and retries."""
 
 from __future__ import annotations
 
@@ -62,15 +62,15 @@ _CONNECTION_ERRORS = frozenset(
 
 
 class Fetch:
-    """One fetch. It reports exactly once, or never if it is cancelled.
+    """One fetch.
 
     :param client: the client, for its settings.
     :param request: the request, with the client's defaults filled in.
-    :param callback: called once with the response.
+    :param callback: called exactly once with the response, or never if the fetch is cancelled.
     :param multi: runs the transfers.
     :param create: creates a handle.
     :param set_up: sets the options of a handle for a request, except those for its body.
-    :param ended: called when the fetch is over, before the report.
+    :param ended: called when the fetch has ended, before `callback`.
 
     A libcurl handle is used for one hop only, so options of one request cannot affect another. The
     connections belong to the client's multi handle.
@@ -184,7 +184,7 @@ class Fetch:
                     )
                     fault.__cause__ = error
                 self._report(error=fault)
-            except asyncio.CancelledError:  # this Task was cancelled, or something in the hook
+            except asyncio.CancelledError:  # this Task was cancelled, or a Future that the hook awaits
                 self._report(
                     error=HTTPClientError(
                         NO_RESPONSE, f"cancelled (awaiting before_request, for {self.shown_url})"

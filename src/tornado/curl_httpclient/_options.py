@@ -178,7 +178,7 @@ def _set_address(curl: pycurl.Curl, request: HTTPRequest) -> tuple[str | None, s
 
 
 def _set_method(curl: pycurl.Curl, request: HTTPRequest) -> None:
-    """Set the method of a request. Setting a body later overrides some of this."""
+    """Set the method of a request. Some of these options are overridden when a body is set later."""
     if request.method == "HEAD":
         curl.setopt(pycurl.NOBODY, 1)
     elif request.method == "GET":

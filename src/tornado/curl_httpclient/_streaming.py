@@ -30,9 +30,9 @@ class _State(enum.Enum):
 class StreamingBuffer:
     """A queue of calls of the program's callbacks, which run from the event loop, in order, one at a time.
 
-    libcurl delivers data from within its own functions, and must not be called there. A callback of the
-    program may start another fetch, so calls are queued. If a callback returns an awaitable, the next call
-    waits until it is done. The transfer is paused while too much is queued, because a few kilobytes of
+    libcurl delivers data from within its own functions, where it must not be called again. Calls are queued,
+    because a callback of the program may start another fetch. If a callback returns an awaitable, the next
+    call waits until it is done. The transfer is paused while too much is queued, because a few kilobytes of
     compressed data can expand to gigabytes.
 
     :param client: the client, for its loop and default limit.

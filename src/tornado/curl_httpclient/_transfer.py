@@ -1,6 +1,6 @@
 """`Transfer`: one request and its response in libcurl.
 
-libcurl delivers the header section line by line and the body in chunks. This module recognises responses that
+libcurl delivers the header section line by line and the body in chunks. This module detects responses that
 are not for the program: interim responses, responses from proxies, and redirects that the client follows.
 """
 
@@ -41,7 +41,7 @@ class Transfer:
     :param client: the client.
     :param curl: the handle.
     :param streaming_callback: called with the chunks of the body; without it they are collected in
-    ``buffer``.
+        ``buffer``.
     :param header_callback: called with the lines of the header section.
     :param max_body_size: the maximum size of the body in bytes, after decompression; None for no limit.
     :param context: the context in which the callbacks run.
@@ -176,7 +176,7 @@ class Transfer:
             self._finish()
 
     def close(self) -> None:
-        """Stop all calls, and drop the references to the fetch, which would be a reference cycle."""
+        """Stop all calls, and drop the references to the fetch, which form a reference cycle."""
         self._state = _State.CLOSED
         self._stream.close()
         self._is_final, self._complete = _never_final, _ignore

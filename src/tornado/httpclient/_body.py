@@ -275,7 +275,7 @@ def _close_opened(opening: asyncio.Future[io.BufferedReader]) -> None:
 
 
 async def _send_file(file: Any, length: int | None, write: Write, asynchronous: bool) -> None:
-    """Write the content of a file: exactly ``length`` bytes unless that is None."""
+    """Write the content of a file: exactly ``length`` bytes, or all of it if ``length`` is None."""
     loop = asyncio.get_running_loop()
     immediate = isinstance(file, io.BytesIO)
     remaining = length

@@ -28,11 +28,11 @@ from tornado.util import Configurable, import_object
 if TYPE_CHECKING:
     from tornado.httpclient._options import FetchOptions, HTTPRequestOptions
 
-# The attribute of an IOLoop that maps each class that was called to the loop's shared instance. It is an
+# The name of the IOLoop attribute that maps each client class to the loop's shared instance. The cache is an
 # attribute of the loop so that the loop and its clients are freed together.
 _CACHE = "_http_clients"
 #: Arguments of our implementations that upstream does not have. If a shared client exists, upstream ignores
-#: all arguments, and programs rely on that. These must not be ignored: a proxy would be bypassed.
+#: all arguments, and programs rely on that. Ignoring one of these is not safe: a proxy would be bypassed.
 _OWN_ARGUMENTS = frozenset(
     """
     after_response before_request continue_timeout cookie_jar dns_cache_ttl idle_timeout max_clients_per_host
@@ -147,9 +147,8 @@ class AsyncHTTPClient(Configurable):
         :param raise_error: whether a status code other than 2xx raises an error. With ``False`` the response
             is returned instead; an error that prevents a response, such as a timeout or a refused
             connection, is raised in both cases.
-        :param callback: (deprecated, the style of Tornado 4; also accepted in the position of
-            ``raise_error``) called with the response after success and failure; ``response.error`` is the
-            error, if any.
+        :param callback: called with the response after success and failure; ``response.error`` is the error,
+            if any. Deprecated: the style of Tornado 4. It is also accepted in place of ``raise_error``.
         :returns: a Future of the `HTTPResponse`.
         :raises HTTPClientError: (in the Future) for a status code other than 2xx. Timeouts and connections
             that end early raise a subclass with code 599.
@@ -346,7 +345,7 @@ def _fetch_for_callback(
     callback: Callable[[HTTPResponse], Any] | bool | None = None,
     **kwargs: Any,
 ) -> Future[HTTPResponse]:
-    """Call `AsyncHTTPClient.fetch` with a callback, passed by name or in its position in Tornado 4."""
+    """Call `AsyncHTTPClient.fetch` with a callback, passed by name or as the second positional argument."""
     if callable(raise_error):
         raise_error, callback = True if callback is None else callback, raise_error
     if not callable(callback):

@@ -8,8 +8,8 @@ of an IP address. A cookie without a ``Domain`` attribute is sent only to the ho
 
 `http.cookiejar.DefaultCookiePolicy` has no list of public suffixes. It rejects cookies for a whole top-level
 domain and, with ``strict_domain=True``, cookies for domains such as ``co.uk``, but not cookies for
-``github.io``. A program that uses several servers below such a domain which do not trust each other needs a
-separate jar for each, or a policy that knows these suffixes.
+``github.io``. If several servers below such a domain do not trust each other, a program needs a separate jar
+for each of them, or a policy that knows these suffixes.
 
 Limits
 ------
@@ -61,7 +61,7 @@ def cookie_field(jar: CookieJar, url: str) -> str | None:
 
 def _empty_jar(jar: CookieJar) -> CookieJar:
     """Return an empty jar with the policy of ``jar``."""
-    from http.cookiejar import CookieJar  # a slow import; a program with a jar has already done it
+    from http.cookiejar import CookieJar  # a slow import, but a program with a jar has already done it
 
     return CookieJar(jar._policy)  # type: ignore[attr-defined]
 

@@ -72,8 +72,8 @@ class HandshakeOptions(TypedDict, total=False):
 class HTTPRequestOptions(HandshakeOptions, total=False):
     """Keyword arguments of `.HTTPRequest`, without the URL.
 
-    Methods such as `.AsyncHTTPClient.fetch` take them too.
-    A function that passes such arguments on can annotate them with this class::
+    Methods such as `.AsyncHTTPClient.fetch` take them too. A function that passes such arguments on can
+    annotate them with this class::
 
         async def fetch_json(url: str, **options: Unpack[HTTPRequestOptions]) -> object:
             response = await AsyncHTTPClient().fetch(url, **options)

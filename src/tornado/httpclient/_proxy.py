@@ -123,7 +123,7 @@ class NoProxy:
     def __init__(self, text: str = "") -> None:
         self.text: str = text
         self._all = False
-        # With each name or address, its port, or None for all ports.
+        # Names and addresses, each with a port, or None for all ports.
         self._names: set[tuple[str, int | None]] = set()
         self._addresses: set[tuple[Any, int | None]] = set()
         self._networks: list[Any] = []

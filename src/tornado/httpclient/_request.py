@@ -34,8 +34,7 @@ class HTTPRequest:
 
     Only ``url`` is required. For other arguments that are ``None``, the client's defaults apply.
 
-    :param url: the address, with the scheme ``http`` or ``https``. A user name and password in it are used
-    for
+    :param url: the URL, with the scheme ``http`` or ``https``. A user name and password in it are used for
         basic authentication.
     :param method: the method, such as "GET" or "POST".
     :param headers: the header fields, as an `.HTTPHeaders` or a mapping.
@@ -224,7 +223,7 @@ class HTTPRequest:
         self.url: str = url
         self.method: str = method
         self._headers = headers
-        #: When the request was made, in seconds since the epoch.
+        #: When the request was created, in seconds since the epoch.
         self.start_time: float = time.time()
         # Testing a group of arguments in one condition costs a third of assigning each of them.
         if body is not None:
@@ -333,7 +332,8 @@ class HTTPRequest:
         sent = httputil.HTTPHeaders.parse(self._sent.decode("latin-1").partition("\r\n")[2])
         self._sent = b""
         given = httputil.HTTPHeaders(self._headers or ())
-        # Programs log requests, and the proxy's credentials may come from the client's settings.
+        # The proxy's credentials may come from the client's settings. They are hidden, because programs log
+        # requests.
         sent.pop("Proxy-Authorization", None)
         if "Proxy-Authorization" in given:
             sent["Proxy-Authorization"] = given["Proxy-Authorization"]
@@ -438,7 +438,7 @@ def _not_negative(name: str, value: Any) -> Any:
 
 
 def _checked_cookies(cookies: Any) -> Any:
-    # http.cookiejar imports much, and a program that passes a jar has imported it.
+    # Not isinstance(), because importing http.cookiejar is slow and few programs need it.
     if cookies is None or cookies is False or callable(getattr(cookies, "add_cookie_header", None)):
         return cookies
     raise TypeError(

@@ -121,8 +121,8 @@ class HTTPResponse:
     def text(self) -> str:
         """The body as text.
 
-        A byte order mark determines the encoding, otherwise the ``charset`` of the Content-Type field,
-        otherwise it is UTF-8. Invalid bytes are replaced by U+FFFD.
+        The encoding is determined by a byte order mark, else by the ``charset`` of the Content-Type field;
+        the default is UTF-8. Invalid bytes are replaced by U+FFFD.
         """
         content_type = self.headers.get("Content-Type")
         charset = None if content_type is None else parse_parameters(content_type)[1].get("charset")
@@ -131,7 +131,7 @@ class HTTPResponse:
     def json(self) -> Any:
         """Return the body parsed as JSON. The Content-Type is ignored.
 
-        The encoding is UTF-8; UTF-16, UTF-32 and a byte order mark are recognised (RFC 8259 section 8.1).
+        The encoding is UTF-8; UTF-16, UTF-32 and a byte order mark are recognized (RFC 8259 section 8.1).
 
         :raises ValueError: (a `json.JSONDecodeError` or a `UnicodeDecodeError`) if the body is not JSON. The
             exception has a note with the URL, the status code and the Content-Type.

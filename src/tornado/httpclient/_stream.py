@@ -146,7 +146,7 @@ class ResponseStream:
             fetching.exception()  # mark it as retrieved; iterating raises it
         self._tell()
 
-    # -- synchronization of the two --
+    # -- synchronization of the program and the client --
 
     async def _wait(self) -> None:
         self._news = asyncio.get_running_loop().create_future()
@@ -169,7 +169,7 @@ class ResponseStream:
         return chunk
 
     def _take_head(self, response: HTTPResponse) -> None:
-        """Take the head from a complete response. The implementation did not call ``header_callback``."""
+        """Take the head from a complete response, if the implementation did not call ``header_callback``."""
         self._check(response)
         self.code, self.reason, self.headers = response.code, response.reason, response.headers
         self._has_head = True

@@ -93,7 +93,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         :param continue_timeout: the maximum time in seconds to wait for ``100 Continue`` before the body of a
             request with ``expect_100_continue`` is sent anyway (RFC 9110 section 10.1.1).
         :param cookie_jar: a jar that stores the cookies of responses and supplies those of requests.
-        :param retry: the policy for sending failed requests again; by default they are not.
+        :param retry: the policy for retrying failed requests; by default they are not retried.
         :param before_request: called before each request is sent, including redirects and retries, with the
             `.HTTPRequest` and the `.HTTPHeaders` to send, which it may change. It may be a coroutine
             function; its time counts towards the ``request_timeout``. An exception ends the fetch.
@@ -115,7 +115,9 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.max_header_size: int | None = max_header_size
         self.max_buffer_size = max_buffer_size
         if not continue_timeout > 0:
-            raise ValueError(f"continue_timeout must be a number of seconds over 0, got {continue_timeout!r}")
+            raise ValueError(
+                f"continue_timeout must be a positive number of seconds, got {continue_timeout!r}"
+            )
         self.continue_timeout = continue_timeout
         #: Active requests. A request has the same key here, in the queue and in `waiting`.
         self.active: dict[object, tuple[HTTPRequest, _Callback]] = {}
@@ -278,7 +280,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         stream = await self.connector.connect(key, timeout)
         return ClientConnection(stream, key, self._limits)
 
-    # -- requests carried out by a program's own class, one connection per request --
+    # -- requests that a program's own class carries out, each on its own connection --
 
     def _connection_class(self) -> type[_HTTPConnection]:
         """Return the class that carries out a request."""

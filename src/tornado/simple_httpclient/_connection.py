@@ -228,7 +228,7 @@ class ClientConnection:
         if self.state is not IDLE or self.stream.closed():
             return False
         sock: object = self.stream.socket
-        sock = getattr(sock, "outer", sock)  # of TLS over TLS
+        sock = getattr(sock, "outer", sock)  # for TLS over TLS
         if not isinstance(sock, socket.socket):
             return False  # a program's own socket type, which may not support MSG_PEEK
         try:

@@ -2,8 +2,8 @@
 
 Each request stores its deadline as a number. The timer is set for the earliest deadline. When it fires, one
 scan over the requests finds those that have expired and the next deadline. A request that completes in time
-therefore costs two set operations and a comparison, and no timer. Scans are at least a tenth of the shortest
-timeout apart, so a deadline is detected at most a tenth of that timeout late.
+therefore costs two set operations and a comparison, and no timer. The interval between scans is at least a
+tenth of the shortest timeout, or one second if that is less; a deadline may be detected that much later.
 """
 
 from __future__ import annotations

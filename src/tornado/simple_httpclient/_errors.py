@@ -11,7 +11,8 @@ NO_RESPONSE = 599
 class HTTPTimeoutError(HTTPClientError):
     """Raised when a request times out. The message names the phase it was in. The ``code`` is 599.
 
-    :ivar url: the URL, without user information and query, or None if it is not known. Tracebacks show it.
+    :ivar url: the URL, without user information and query, or None if it is not known. It is also shown in
+        tracebacks.
     """
 
     def __init__(self, message: str, url: str | None = None) -> None:
@@ -26,9 +27,9 @@ class HTTPTimeoutError(HTTPClientError):
 
 
 class HTTPStreamClosedError(HTTPClientError):
-    """Raised when the connection ends before the response without a system error. The ``code`` is 599.
+    """Raised when the connection ends before the response is complete. The ``code`` is 599.
 
-    If there is a system error, the request fails with that error (usually an OSError).
+    If the operating system reports an error, that error is raised instead (usually an OSError).
     """
 
     def __init__(self, message: str) -> None:

@@ -1,4 +1,4 @@
-"""`Fetch`: one call of `fetch`, from the queue to the single report of its outcome.
+"""`Fetch`: one call of `fetch`, from the queue to the report of its outcome.
 
 A fetch consists of one or more hops. Redirects, digest challenges and retries add hops. Each hop takes a
 connection from the pool, or opens one with the connector, and carries out one exchange on it. If the server
@@ -147,7 +147,7 @@ class Upgrade(Protocol):
         """Check a 101 response. An exception ends the fetch."""
 
     def switched(self, stream: IOStream) -> None:
-        """Take over `stream`, which is in pull mode, for the new protocol. The fetch makes no report."""
+        """Take over `stream`, which is in pull mode, for the new protocol. The fetch calls no callback."""
 
 
 class Fetch:
@@ -156,7 +156,8 @@ class Fetch:
     :param client: the client, whose connections and settings it uses.
     :param view: the request as it is passed to `.AsyncHTTPClient.fetch_impl`.
     :param callback: called once with the response.
-    :param upgrade: takes over the connection after a 101 response; None treats that like any other response.
+    :param upgrade: takes over the connection after a 101 response. If it is None, a 101 response is treated
+        like any other.
     """
 
     __slots__ = (
@@ -237,7 +238,8 @@ class Fetch:
         self._timer: asyncio.TimerHandle | None = None
         #: The head of the first hop, for `HTTPRequest.headers`.
         self._sent = b""
-        #: When the fetch was created, left the queue, began the hop, got a connection, received a head.
+        #: The times at which the fetch was created, left the queue, began the hop, got a connection and
+        #: received a head.
         self._created = self._begun = self._hop_begun = client.loop.time()
         self._connected = self._answered = 0.0
         self._wall_time = 0.0
@@ -339,7 +341,7 @@ class Fetch:
             self._connect(route, message)
 
     def _message(self, route: Route, target: str, userinfo: tuple[str, str] | None) -> _Message | _Hooked:
-        """Check the request and serialise it.
+        """Check the request and serialize it.
 
         :returns: the message, or a `_Hooked` if a hook must be awaited first.
         """
@@ -371,7 +373,7 @@ class Fetch:
     async def _hooked_message(
         self, waiting: Awaitable[object], number: int, route: Route, target: str, headers: HTTPHeaders
     ) -> _Message:
-        """Await a hook, then call the extensions from index `number` on, and serialise the request."""
+        """Await a hook, then call the extensions from index `number` on, and serialize the request."""
         await waiting
         for extension in self._extensions[number:]:
             further = extension.prepare(self._request, target, headers)
@@ -380,7 +382,7 @@ class Fetch:
         return self._serialised(route, target, headers)
 
     def _serialised(self, route: Route, target: str, fields: HTTPHeaders) -> _Message:
-        """Serialise the request."""
+        """Serialize the request."""
         request, body = self._request, self._request.body
         head, headers, length, reusable = request_head(request, route, target, fields)
         if self._upgrade is not None:
@@ -440,7 +442,7 @@ class Fetch:
         """Return the remaining seconds of the hop's ``request_timeout``; None for no limit."""
         timeout: float | None = self._setting("request_timeout")
         if timeout and self._retried:
-            # Time has passed before the server closed the connection from the pool.
+            # Some of it passed before the server closed the connection from the pool.
             timeout = max(0.001, self._hop_begun + timeout - self.client.loop.time())
         return timeout
 
@@ -795,7 +797,7 @@ class Fetch:
         """Follow a redirect with the client's `fetch`, and report its outcome as that of this fetch."""
         self.phase = FOLLOWING
         self._follow_up = None
-        self.client.fetch_ended(self)  # that `fetch` is a separate request, which needs this one's place
+        self.client.fetch_ended(self)  # that `fetch` counts as an active request itself
         request.original_request = self._original  # type: ignore[attr-defined]
         assert self._context is not None
         assert self._refetch is not None
@@ -851,7 +853,7 @@ class Fetch:
         """End the fetch with `error`, or without a report if that is None.
 
         :param is_transport: False for an error of the program's callbacks or settings, which is never
-        retried.
+            retried.
         """
         if self.phase is DONE:
             return
@@ -900,11 +902,11 @@ class Fetch:
             fault = error.__cause__
             return self._closed(f"Connection closed: {fault}" if fault else "Connection closed", fault)
         if isinstance(error, HeadTooLarge):
-            # Programs expect the error of an upstream read that exceeds its limit.
+            # Programs expect this error, because upstream reads the head with a limited `read_until`.
             gen_log.info("Unsatisfiable read from %s: %s", shown_url(self._request.url), error)
             return UnsatisfiableReadError(str(error))
         if isinstance(error, HTTPInputError) and self.phase in (WAITING, READING):
-            # Test suites expect this beginning with "None": upstream does not name the peer.
+            # Test suites expect "from None": upstream does not name the peer.
             gen_log.info("Malformed HTTP message from %s: %s (%s)", None, error, shown_url(self._request.url))
             return self._closed(f"Connection closed: {error}", error.with_traceback(None))
         if isinstance(error, (asyncio.CancelledError, StopIteration)):
@@ -927,7 +929,7 @@ _Message = tuple[tuple[bytes, ...], Upload | None, bool]
 
 
 class _Hooked(NamedTuple):
-    """A message that can be serialised when a hook is done.
+    """A message that can be serialized when a hook is done.
 
     :ivar waiting: the awaitable that the hook returned.
     :ivar message: a coroutine that awaits it and returns the message.

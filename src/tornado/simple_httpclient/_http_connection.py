@@ -97,7 +97,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
                 raise
 
     async def _connect(self) -> None:
-        """Set `parsed` and `stream`."""
+        """Connect to the server; set `parsed` and `stream`."""
         self.parsed = urlsplit(self.request.url)
         scheme = self.parsed.scheme
         if scheme not in DEFAULT_PORTS:
@@ -399,7 +399,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
     ) -> bool:
         """Report an error as the outcome of the request; return whether the error has been handled."""
         if self.final_callback is None:
-            # The outcome has been reported already. That the stream closes now is not an error.
+            # The outcome has been reported already, so it is not an error if the stream closes now.
             return isinstance(value, StreamClosedError)
         self._remove_timeout()
         if isinstance(value, StreamClosedError):

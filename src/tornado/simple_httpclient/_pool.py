@@ -50,7 +50,7 @@ class ConnectionPool:
         self._closed = False
         self._removal = functools.partial(_remove, weakref.ref(self))
         _pools.add(self)
-        # The arguments must not refer to the pool, which could not be collected then.
+        # The arguments must not refer to the pool, because it could never be collected then.
         weakref.finalize(self, _close_all, self._line, loop)
 
     def __len__(self) -> int:

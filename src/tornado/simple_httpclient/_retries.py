@@ -30,7 +30,7 @@ class RetryExtension:
         self._delivering = False
 
     def prepare(self, request: HTTPRequest, target: str, headers: httputil.HTTPHeaders) -> None:
-        """Do nothing."""
+        """Do nothing: retries do not change the request."""
 
     def responded(self, request: HTTPRequest, head: ResponseHead) -> FollowUp | None:
         """Repeat the request after a status code that the policy retries."""

@@ -32,8 +32,7 @@ class Route:
     :ivar origin: the origin that requests are sent to.
     :ivar key: the key of the connections that requests may use.
     :ivar absolute: the prefix of the target in the request line: ``http://host`` if an HTTP proxy forwards
-    the
-        request (RFC 9112 section 3.2.2), else empty.
+        the request (RFC 9112 section 3.2.2), else empty.
     :ivar authorization: the Proxy-Authorization field if a proxy forwards the request, else None.
     :ivar connection: the Connection field if no proxy forwards the request, else None. HTTP/1.1 does not
         require ``keep-alive``, but an HTTP/1.0 server keeps the connection open only with it, and handlers

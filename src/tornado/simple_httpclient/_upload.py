@@ -59,7 +59,7 @@ class ProducerSource:
 
 
 class BytesSource:
-    """A body in memory that waits for ``100 Continue`` or whose progress is reported."""
+    """A body in memory, used if the request waits for ``100 Continue`` or reports its progress."""
 
     replayable = True
 
@@ -68,7 +68,7 @@ class BytesSource:
         self.length = len(content)
 
     async def send(self, write: _Write) -> None:
-        """Write the body in slices, so progress can be reported."""
+        """Write the body in slices, so that progress can be reported."""
         for start in range(0, len(self._content), _SLICE):
             await write(self._content[start : start + _SLICE])
 
@@ -78,8 +78,7 @@ class Upload:
 
     :param source: the source of the body.
     :param wait: the maximum time in seconds to wait for ``100 Continue`` before the body is sent; 0 to send
-    it
-        immediately.
+        it immediately.
     :param context: the context in which the source runs.
     :param sent: called with the size in bytes of each part that is written, or None.
     """

@@ -1,7 +1,7 @@
 """URL parsing for the client: the origin to connect to, and the target for the request line.
 
 Nearly every URL is plain: ``http`` or ``https`` in lower case, a host name without user information, a path.
-One regular expression recognises these. All other URLs are parsed by `urllib.parse.urlsplit`.
+One regular expression matches these. All other URLs are parsed by `urllib.parse.urlsplit`.
 
 The URL of a server that listens on a Unix socket is ``http+unix://%2Frun%2Fapp.sock/path``: the host is the
 percent-encoded path of the socket (``https+unix`` for TLS).
