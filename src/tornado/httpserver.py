@@ -248,9 +248,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     def _make_room(self) -> bool:
         """Close the connections that have been idle longest, to accept new ones.
 
-        The search examines all connections, so it closes up to one in 32 of them: not every new connection
-        then needs a search. After a search that found fewer idle connections, new connections are refused
-        without a search for a short time.
+        The search examines all connections. It closes up to one in 32 of them, which avoids a search for each
+        new connection. If it finds fewer idle connections, new connections are refused for a short time
+        without another search.
 
         :returns: whether a connection was closed.
         """

@@ -202,7 +202,7 @@ def _set_auth(curl: pycurl.Curl, request: HTTPRequest, username: str | None, pas
 def _set_proxy(curl: pycurl.Curl, request: HTTPRequest, rules: ProxyRules) -> None:
     """Set the proxy of the request."""
     if not request.proxy_host and not request.proxy_port:
-        _set_usual_proxy(curl, request.url, rules)
+        _set_default_proxy(curl, request.url, rules)
         return
     if not request.proxy_host or not request.proxy_port:
         raise ValueError("proxy_host and proxy_port must be set together")
@@ -218,7 +218,7 @@ def _set_proxy(curl: pycurl.Curl, request: HTTPRequest, rules: ProxyRules) -> No
         curl.setopt(pycurl.PROXYPASSWORD, _normal("proxy_password", request.proxy_password or ""))
 
 
-def _set_usual_proxy(curl: pycurl.Curl, url: str, rules: ProxyRules) -> None:
+def _set_default_proxy(curl: pycurl.Curl, url: str, rules: ProxyRules) -> None:
     """Set the proxy of a request without ``proxy_host``. By default libcurl uses the environment."""
     if rules.proxies is None:
         if not rules.trust_env:

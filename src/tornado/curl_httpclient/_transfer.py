@@ -125,7 +125,7 @@ class Transfer:
             limit = self._max_body_size
             if limit is not None and length.isascii() and length.isdigit() and int(length) > limit:
                 return self._refuse("Content-Length too long")
-            self._tell_head()
+            self._call_header_callback()
         if self._streaming_callback is not None:
             written = self._stream.write(data)
             if self._stream.body_too_large:
@@ -168,7 +168,7 @@ class Transfer:
         self._stream.finish()
         if not failed:
             if self.code and self._is_final(self.code, self.headers):
-                self._tell_head()
+                self._call_header_callback()
         else:
             # Deliver the received data without waiting for awaitables.
             self._stream.flush()
@@ -181,7 +181,7 @@ class Transfer:
         self._stream.close()
         self._is_final, self._complete = _never_final, _ignore
 
-    def _tell_head(self) -> None:
+    def _call_header_callback(self) -> None:
         """Call ``header_callback`` with the header section, which is now known to be the final one."""
         lines, self._lines = self._lines, []
         if self._header_callback is not None:

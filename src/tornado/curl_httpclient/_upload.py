@@ -52,7 +52,7 @@ class Upload:
         self._buffer = bytearray()
         self._paused = False
         self._task: asyncio.Task[None] | None = None
-        self._room: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
         #: The exception that the source raised.
         self.error: BaseException | None = None
 
@@ -89,10 +89,10 @@ class Upload:
         if self._buffer:
             data = bytes(self._buffer[:size])
             del self._buffer[:size]
-            if self._room is not None and len(self._buffer) < _HIGH_WATER:
-                room, self._room = self._room, None
-                if not room.done():
-                    room.set_result(None)
+            if self._drained is not None and len(self._buffer) < _HIGH_WATER:
+                drained, self._drained = self._drained, None
+                if not drained.done():
+                    drained.set_result(None)
             return data
         if self._state is _State.COMPLETE:
             return b""
@@ -109,7 +109,7 @@ class Upload:
             return _SEEK_FAIL
         self.close()
         self._buffer.clear()
-        self._room = None
+        self._drained = None
         self._state = _State.IDLE
         return _SEEK_OK
 
@@ -133,13 +133,13 @@ class Upload:
 
     def _write(self, chunk: bytes) -> asyncio.Future[None]:
         self._buffer += chunk
-        room = self._loop.create_future()
+        drained = self._loop.create_future()
         if len(self._buffer) < _HIGH_WATER:
-            room.set_result(None)
+            drained.set_result(None)
         else:
-            self._room = room
+            self._drained = drained
         self._wake()
-        return room
+        return drained
 
     def _wake(self) -> None:
         if self._paused:

@@ -77,7 +77,7 @@ class Protection:
     #: that have been idle longest to be closed. If none is idle, the new connection is refused. The limit is
     #: never more than three quarters of the file descriptors that the process may open.
     max_connections: int | None = None
-    #: The maximum number of connections from one IPv4 address or one IPv6 /64 network. More are refused.
+    #: The maximum number of connections from one IPv4 address or one IPv6 /64 network. Others are refused.
     max_connections_per_address: int | None = None
     #: The maximum number of successive requests on one connection that each arrive before the previous
     #: response was sent. The count restarts when no request is waiting. When the limit is reached, the next

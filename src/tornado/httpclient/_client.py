@@ -103,7 +103,7 @@ class AsyncHTTPClient(Configurable):
             made = super().__new__(cls, **kwargs)
         except TypeError as error:
             chosen = cls.configured_class() if cls is cls.configurable_base() else cls
-            _reraise_naming_nearest(error, chosen.initialize, kwargs)
+            _reraise_with_suggestion(error, chosen.initialize, kwargs)
         made._arguments = kwargs
         # close() removes the instance's cache entry, whose key may be the configurable base class.
         made._instance_cache = cache
@@ -248,10 +248,10 @@ def _make_request(url: str, arguments: Mapping[str, Any]) -> HTTPRequest:
     try:
         return HTTPRequest(url, **arguments)
     except TypeError as error:
-        _reraise_naming_nearest(error, HTTPRequest.__init__, arguments)
+        _reraise_with_suggestion(error, HTTPRequest.__init__, arguments)
 
 
-def _reraise_naming_nearest(
+def _reraise_with_suggestion(
     error: TypeError, function: Callable[..., Any], arguments: Mapping[str, Any]
 ) -> NoReturn:
     """Raise ``error``, with the name of the closest parameter if it reports an unknown keyword argument."""

@@ -54,9 +54,9 @@ class ResponseStream:
         self._chunks: deque[bytes] = deque()
         self._size = 0
         #: Done when the program can read a chunk or the end; None while nothing waits for it.
-        self._news: asyncio.Future[None] | None = None
+        self._readable: asyncio.Future[None] | None = None
         #: Done when the connection may deliver more; None while the buffer has space.
-        self._room: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
         state = f"{self.code}" if self._has_head else "waiting"
@@ -128,44 +128,44 @@ class ResponseStream:
             self.headers.parse_line(line)
         else:
             self._has_head = self.code >= 200
-            self._tell()
+            self._notify_reader()
         return None if self._header_callback is None else self._header_callback(line)
 
     def _body_received(self, chunk: bytes) -> asyncio.Future[None] | None:
         self._chunks.append(chunk)
         self._size += len(chunk)
-        self._tell()
+        self._notify_reader()
         if self._size <= _READ_AHEAD:
             return None
-        if self._room is None:
-            self._room = asyncio.get_running_loop().create_future()
-        return self._room
+        if self._drained is None:
+            self._drained = asyncio.get_running_loop().create_future()
+        return self._drained
 
     def _ended(self, fetching: Future[HTTPResponse]) -> None:
         if not fetching.cancelled():
             fetching.exception()  # mark it as retrieved; iterating raises it
-        self._tell()
+        self._notify_reader()
 
     # -- synchronization of the program and the client --
 
     async def _wait(self) -> None:
-        self._news = asyncio.get_running_loop().create_future()
+        self._readable = asyncio.get_running_loop().create_future()
         try:
-            await self._news
+            await self._readable
         finally:
-            self._news = None
+            self._readable = None
 
-    def _tell(self) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+    def _notify_reader(self) -> None:
+        if self._readable is not None and not self._readable.done():
+            self._readable.set_result(None)
 
     def _take(self) -> bytes:
         chunk = self._chunks.popleft()
         self._size -= len(chunk)
-        if self._size <= _READ_AHEAD and self._room is not None:
-            room, self._room = self._room, None
-            if not room.done():
-                room.set_result(None)
+        if self._size <= _READ_AHEAD and self._drained is not None:
+            drained, self._drained = self._drained, None
+            if not drained.done():
+                drained.set_result(None)
         return chunk
 
     def _take_head(self, response: HTTPResponse) -> None:
@@ -204,6 +204,6 @@ class ResponseStream:
             fetching.cancel()
         self._chunks.clear()
         self._size = 0
-        room, self._room = self._room, None
-        if room is not None:
-            room.cancel()
+        drained, self._drained = self._drained, None
+        if drained is not None:
+            drained.cancel()

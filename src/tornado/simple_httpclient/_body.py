@@ -99,11 +99,11 @@ class ResponseBody:
         """Pause the connection until `waiting` is done."""
         future = self._context.run(convert_yielded, waiting)
         if future.done():
-            self._look_at(future)
+            self._check_result(future)
             return
         self._pause_future = future
         self._connection.pause()
-        future.add_done_callback(self._released)
+        future.add_done_callback(self._awaitable_done)
 
     def cancel(self) -> None:
         """Deliver nothing more, and cancel the sink's pending awaitable."""
@@ -112,16 +112,16 @@ class ResponseBody:
         if held is not None:
             held.cancel()
 
-    def _released(self, future: asyncio.Future[Any]) -> None:
+    def _awaitable_done(self, future: asyncio.Future[Any]) -> None:
         if self._pause_future is not future:
             if not future.cancelled():
                 future.exception()  # mark it as retrieved
             return
         self._pause_future = None
-        if self._look_at(future):
+        if self._check_result(future):
             self._connection.resume()
 
-    def _look_at(self, future: asyncio.Future[Any]) -> bool:
+    def _check_result(self, future: asyncio.Future[Any]) -> bool:
         error = asyncio.CancelledError() if future.cancelled() else future.exception()
         if error is None:
             return True

@@ -294,9 +294,9 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         :param release_callback: called when another request may be started.
         :param final_callback: called with the response.
         """
-        carry_out = self._connection_class()
+        connection_class = self._connection_class()
         limits = {"max_header_size": self.max_header_size, "max_body_size": self.max_body_size}
-        carry_out(
+        connection_class(
             self, request, release_callback, final_callback, self.max_buffer_size, self.tcp_client, **limits
         )
 

@@ -377,10 +377,10 @@ class ClientConnection:
 
     def _idle_ended(self) -> None:
         """Close an idle connection that has ended or can no longer be used, and notify the pool."""
-        told, self.on_idle_end = self.on_idle_end, None
+        on_idle_end, self.on_idle_end = self.on_idle_end, None
         self.close()
-        if told is not None:
-            told(self)
+        if on_idle_end is not None:
+            on_idle_end(self)
 
     # -- the request --
 

@@ -15,7 +15,7 @@ from tornado.simple_httpclient._url import parse_url
 __all__ = ["DigestExtension", "Logins"]
 
 #: Maximum number of credentials to cache.
-_MAX_KEPT = 128
+_MAX_CACHED = 128
 
 _Login = tuple[str, str, str]
 
@@ -43,7 +43,7 @@ class Logins:
         auth = self._known.get(login)
         if auth is None:
             auth = DigestAuth(username, password)
-            if len(self._known) >= _MAX_KEPT:
+            if len(self._known) >= _MAX_CACHED:
                 self._known.clear()
             self._known[login] = auth
         return auth

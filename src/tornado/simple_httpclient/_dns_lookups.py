@@ -12,7 +12,7 @@ from tornado.netutil import OverrideResolver, Resolver, is_valid_ip
 __all__ = ["SharedLookups", "may_share"]
 
 #: Maximum number of results to cache.
-_MAX_KEPT = 1024
+_MAX_CACHED = 1024
 
 _Addresses = list[tuple[int, Any]]
 _Key = tuple[str, int, socket.AddressFamily]
@@ -49,8 +49,8 @@ class SharedLookups(Resolver):
         """Initialize the instance; the constructor calls this with its arguments."""
         self.resolver = resolver
         self.ttl = ttl
-        self._under_way: dict[_Key, _Lookup] = {}
-        self._kept: dict[_Key, tuple[float, _Addresses]] = {}
+        self._pending: dict[_Key, _Lookup] = {}
+        self._cache: dict[_Key, tuple[float, _Addresses]] = {}
 
     async def resolve(
         self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -61,15 +61,13 @@ class SharedLookups(Resolver):
             return addresses
         key = host, port, family
         now = asyncio.get_running_loop().time()
-        kept = self._kept.get(key)
-        if kept is not None and now < kept[0]:
-            return list(kept[1])
-        lookup = self._under_way.get(key)
+        cached = self._cache.get(key)
+        if cached is not None and now < cached[0]:
+            return list(cached[1])
+        lookup = self._pending.get(key)
         if lookup is None:
-            lookup = self._under_way[key] = _Lookup(
-                convert_yielded(self.resolver.resolve(host, port, family))
-            )
-            lookup.future.add_done_callback(lambda future: self._answered(key, future))
+            lookup = self._pending[key] = _Lookup(convert_yielded(self.resolver.resolve(host, port, family)))
+            lookup.future.add_done_callback(lambda future: self._lookup_done(key, future))
         lookup.waiting += 1
         try:
             return list(await asyncio.shield(lookup.future))
@@ -77,21 +75,21 @@ class SharedLookups(Resolver):
             lookup.waiting -= 1
             if not lookup.waiting and not lookup.future.done():
                 # All callers have been cancelled.
-                if self._under_way.get(key) is lookup:
-                    del self._under_way[key]
+                if self._pending.get(key) is lookup:
+                    del self._pending[key]
                 lookup.future.cancel()
 
     def forget(self, host: str) -> None:
         """Remove a host from the cache, for example because its addresses cannot be connected to."""
-        for key in [key for key in self._kept if key[0] == host]:
-            del self._kept[key]
+        for key in [key for key in self._cache if key[0] == host]:
+            del self._cache[key]
 
-    def _answered(self, key: _Key, future: asyncio.Future[_Addresses]) -> None:
-        lookup = self._under_way.get(key)
+    def _lookup_done(self, key: _Key, future: asyncio.Future[_Addresses]) -> None:
+        lookup = self._pending.get(key)
         if lookup is not None and lookup.future is future:
-            del self._under_way[key]
+            del self._pending[key]
         if future.cancelled() or future.exception() is not None or self.ttl <= 0:
             return
-        if len(self._kept) >= _MAX_KEPT:
-            self._kept.clear()
-        self._kept[key] = asyncio.get_running_loop().time() + self.ttl, list(future.result())
+        if len(self._cache) >= _MAX_CACHED:
+            self._cache.clear()
+        self._cache[key] = asyncio.get_running_loop().time() + self.ttl, list(future.result())

@@ -306,7 +306,7 @@ class Fetch:
             self._end(HTTPTimeoutError("Timeout in request queue", shown_url(self._request.url)))
         else:
             error = HTTPTimeoutError(
-                f"Timeout during request ({self._place()})", shown_url(self._request.url)
+                f"Timeout during request ({self._describe_phase()})", shown_url(self._request.url)
             )
             self._end(error)
 
@@ -368,7 +368,7 @@ class Fetch:
             waiting = extension.prepare(request, target, headers)
             if waiting is not None:
                 return _Hooked(waiting, self._hooked_message(waiting, number, route, target, headers))
-        return self._serialised(route, target, headers)
+        return self._serialize(route, target, headers)
 
     async def _hooked_message(
         self, waiting: Awaitable[object], number: int, route: Route, target: str, headers: HTTPHeaders
@@ -379,10 +379,10 @@ class Fetch:
             further = extension.prepare(self._request, target, headers)
             if further is not None:
                 await further
-        return self._serialised(route, target, headers)
+        return self._serialize(route, target, headers)
 
-    def _serialised(self, route: Route, target: str, fields: HTTPHeaders) -> _Message:
-        """Serialize the request."""
+    def _serialize(self, route: Route, target: str, fields: HTTPHeaders) -> _Message:
+        """Serialize the request, with an `Upload` for a body that is not sent together with the head."""
         request, body = self._request, self._request.body
         head, headers, length, reusable = request_head(request, route, target, fields)
         if self._upgrade is not None:
@@ -463,7 +463,7 @@ class Fetch:
         if task.cancelled():
             # Cancelled from outside, for example when the event loop ends.
             if self.phase is CONNECTING or self.phase is PREPARING:
-                self._end(HTTPStreamClosedError(f"cancelled ({self._place()})"), is_transport=False)
+                self._end(HTTPStreamClosedError(f"cancelled ({self._describe_phase()})"), is_transport=False)
             return
         error = task.exception()
         if error is None or self.phase is DONE:
@@ -511,7 +511,7 @@ class Fetch:
             return
         if head.code in REDIRECT_CODES or self._extensions:
             try:
-                self._follow_up = self._extended(head)
+                self._follow_up = self._follow_up_of_extensions(head)
                 if self._follow_up is None and head.code in REDIRECT_CODES:
                     self._follow_up = self._redirect(head)
                     self._hands_over = self._refetch is not None
@@ -549,7 +549,7 @@ class Fetch:
                 self._callback_failed,
             )
             if request.header_callback is not None:
-                self._tell_headers(request.header_callback, self._body)
+                self._call_header_callback(request.header_callback, self._body)
         if self._progress is not None:
             self._progress.receive_total = head.content_length
 
@@ -571,7 +571,7 @@ class Fetch:
         assert self._context is not None
         self._context.run(upgrade.switched, stream)
 
-    def _tell_headers(self, tell: Callable[[str], Any], body: ResponseBody) -> None:
+    def _call_header_callback(self, header_callback: Callable[[str], Any], body: ResponseBody) -> None:
         """Call the ``header_callback`` with each line of the head."""
         head = self._head
         assert head is not None
@@ -581,26 +581,26 @@ class Fetch:
         lines.append("\r\n")
         lines.reverse()
 
-        def tell_next() -> Awaitable[Any] | None:
+        def call_next() -> Awaitable[Any] | None:
             while lines and self.phase is READING:
-                result = tell(lines.pop())
+                result = header_callback(lines.pop())
                 if result is not None and _is_awaitable(result):
                     awaited: Awaitable[Any] = result
                     return awaited
             return None
 
-        async def tell_rest(waiting: Awaitable[Any] | None) -> None:
+        async def call_rest(waiting: Awaitable[Any] | None) -> None:
             while waiting is not None:
                 await convert_yielded(waiting)
-                waiting = tell_next()
+                waiting = call_next()
 
         try:
-            waiting = self._context.run(tell_next)
+            waiting = self._context.run(call_next)
         except (Exception, asyncio.CancelledError) as error:
             self._callback_failed(error)
             return
         if waiting is not None:
-            body.hold(tell_rest(waiting))
+            body.hold(call_rest(waiting))
 
     def body_received(self, data: bytes) -> None:
         """Process a part of the body."""
@@ -658,7 +658,7 @@ class Fetch:
             times["connect"] = self._connected - hop
         if self._answered:
             times["starttransfer"] = self._answered - hop
-        self._tell_sent()
+        self._store_sent_head()
         return HTTPResponse(
             self._original,
             code,
@@ -669,7 +669,7 @@ class Fetch:
             **details,
         )
 
-    def _tell_sent(self) -> None:
+    def _store_sent_head(self) -> None:
         # Programs read the sent fields from `response.request.headers`; OpenTelemetry's tests read the Host.
         self._original._sent = self._sent
 
@@ -749,7 +749,7 @@ class Fetch:
             raise RuntimeError(f"fetch() called on a closed {type(self.client).__name__}")
         return new
 
-    def _extended(self, head: h1.ResponseHead) -> HTTPRequest | None:
+    def _follow_up_of_extensions(self, head: h1.ResponseHead) -> HTTPRequest | None:
         """Return the next hop that an extension requests after a response, or None."""
         wanted = None
         for extension in self._extensions:
@@ -764,7 +764,7 @@ class Fetch:
         self._delay = wanted.delay
         return wanted.request
 
-    def _is_tried_again(self, error: BaseException) -> bool:
+    def _try_again(self, error: BaseException) -> bool:
         """Begin another hop if an extension requests one in place of `error`; return whether one began."""
         for extension in self._extensions:
             self._follow_up = self._accepted(extension.failed(self._request, error))
@@ -789,7 +789,7 @@ class Fetch:
         if delay > 0:
             self.phase = HELD
             self.client.deadlines.discard(self)
-            self._timer = self.client.loop.call_later(delay, self._held_long_enough)
+            self._timer = self.client.loop.call_later(delay, self._delay_over)
         else:
             self._begin_hop()
 
@@ -817,10 +817,10 @@ class Fetch:
         if error is not None:
             self._end(error, is_transport=False)
             return
-        self._tell_sent()  # the head of the first hop, in place of the last one's
+        self._store_sent_head()  # the head of the first hop, in place of the last one's
         self._report(future.result())
 
-    def _held_long_enough(self) -> None:
+    def _delay_over(self) -> None:
         self._timer = None
         self._begin_hop()
 
@@ -859,9 +859,9 @@ class Fetch:
             return
         reported = None
         if error is not None:
-            reported = self._reported(error, is_transport)
+            reported = self._public_error(error, is_transport)
             may_retry = is_transport and self._extensions and self.phase is not QUEUED
-            if may_retry and self._is_tried_again(reported):
+            if may_retry and self._try_again(reported):
                 return
         self._leave_connection()
         callback = self._finish()
@@ -885,7 +885,7 @@ class Fetch:
         self.client.fetch_ended(self)
         return callback
 
-    def _place(self) -> str:
+    def _describe_phase(self) -> str:
         """Return the phase and the URL, for messages."""
         phase = self.phase.value
         if self._connection is not None and self._connection.state is SENDING:
@@ -894,7 +894,7 @@ class Fetch:
         through = "" if proxy is None else f" through the proxy {proxy}"
         return f"{phase} {shown_url(self._request.url)}{through}"
 
-    def _reported(self, error: BaseException, is_transport: bool) -> BaseException:
+    def _public_error(self, error: BaseException, is_transport: bool) -> BaseException:
         """Convert an internal error to the error to report, with the phase and the URL in its message."""
         if not is_transport and isinstance(error, OSError):
             return error
@@ -914,13 +914,13 @@ class Fetch:
         if isinstance(error, StreamClosedError) and self.phase is CONNECTING:
             error = error.real_error or HTTPStreamClosedError("Stream closed")
         if isinstance(error, OSError) and self.phase in (WAITING, READING) and error.strerror:
-            place = self._place()
+            place = self._describe_phase()
             if place not in error.strerror:
                 error.strerror = f"{error.strerror} ({place})"
         return error
 
     def _closed(self, message: str, cause: BaseException | None) -> HTTPStreamClosedError:
-        error = HTTPStreamClosedError(f"{message} ({self._place()})")
+        error = HTTPStreamClosedError(f"{message} ({self._describe_phase()})")
         error.__cause__ = cause
         return error
 

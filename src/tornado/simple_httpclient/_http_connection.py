@@ -269,11 +269,11 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         self.reason = start_line.reason
         self.headers = headers
         if not self._should_follow_redirect() and self.request.header_callback is not None:
-            tell = self.request.header_callback
-            tell(f"{start_line.version} {start_line.code} {start_line.reason}\r\n")
+            header_callback = self.request.header_callback
+            header_callback(f"{start_line.version} {start_line.code} {start_line.reason}\r\n")
             for name, value in headers.get_all():
-                tell(f"{name}: {value}\r\n")
-            tell("\r\n")
+                header_callback(f"{name}: {value}\r\n")
+            header_callback("\r\n")
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:

@@ -45,19 +45,19 @@ class ConnectionPool:
         self._loop = loop = io_loop.asyncio_loop
         self._by_key: dict[ConnectionKey, list[ClientConnection]] = {}
         #: The same connections in the order in which they became idle.
-        self._line: dict[ClientConnection, None] = {}
+        self._by_age: dict[ClientConnection, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self._removal = functools.partial(_remove, weakref.ref(self))
         _pools.add(self)
         # The arguments must not refer to the pool, because it could never be collected then.
-        weakref.finalize(self, _close_all, self._line, loop)
+        weakref.finalize(self, _close_all, self._by_age, loop)
 
     def __len__(self) -> int:
-        return len(self._line)
+        return len(self._by_age)
 
     def __repr__(self) -> str:
-        return f"<ConnectionPool {len(self._line)} idle of {self.max_idle}>"
+        return f"<ConnectionPool {len(self._by_age)} idle of {self.max_idle}>"
 
     def take(self, key: ConnectionKey, fresh: bool) -> ClientConnection | None:
         """Remove an idle connection for `key` from the pool and return it, or return None.
@@ -80,7 +80,7 @@ class ConnectionPool:
             connection = stack.pop()
             if not stack:
                 del self._by_key[key]
-            del self._line[connection]
+            del self._by_age[connection]
             connection.on_idle_end = None
             if connection.state is _IDLE and not connection.stream.closed():
                 return connection
@@ -93,11 +93,11 @@ class ConnectionPool:
         if self._closed or self.max_idle <= 0 or self._loop.is_closed():
             connection.close()
             return
-        if len(self._line) >= self.max_idle:
+        if len(self._by_age) >= self.max_idle:
             self.close_oldest()
         connection.idle_since = self._loop.time()
         connection.on_idle_end = self._removal
-        self._line[connection] = None
+        self._by_age[connection] = None
         stack = self._by_key.get(connection.key)
         if stack is None:
             self._by_key[connection.key] = [connection]
@@ -109,7 +109,7 @@ class ConnectionPool:
 
     def close_oldest(self) -> bool:
         """Close the connection that has been idle the longest; return whether there was one."""
-        for connection in self._line:
+        for connection in self._by_age:
             self._forget(connection)
             connection.close()
             return True
@@ -122,8 +122,8 @@ class ConnectionPool:
 
     def abandon(self) -> None:
         """Remove all connections in a forked child process, because they belong to the parent."""
-        connections = list(self._line)
-        self._line.clear()
+        connections = list(self._by_age)
+        self._by_age.clear()
         self._by_key.clear()
         if self._loop.is_running():
             # The loop is a copy of one that still runs in the parent, with the same epoll registrations.
@@ -138,17 +138,17 @@ class ConnectionPool:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        connections = list(self._line)
-        self._line.clear()
+        connections = list(self._by_age)
+        self._by_age.clear()
         self._by_key.clear()
         for connection in connections:
             connection.on_idle_end = None
             connection.close()
 
     def _forget(self, connection: ClientConnection) -> None:
-        if connection not in self._line:
+        if connection not in self._by_age:
             return
-        del self._line[connection]
+        del self._by_age[connection]
         connection.on_idle_end = None
         stack = self._by_key[connection.key]
         stack.remove(connection)
@@ -159,8 +159,8 @@ class ConnectionPool:
         """Close the connections whose idle timeout has expired, and set the timer for the next one."""
         self._timer = None
         now = self._loop.time() + _TOLERANCE
-        while self._line:
-            oldest = next(iter(self._line))
+        while self._by_age:
+            oldest = next(iter(self._by_age))
             wait = oldest.idle_since + self.idle_timeout - now
             if wait > 0:
                 self._set_timer(wait)
@@ -233,19 +233,19 @@ def _remove(pool: weakref.ref[ConnectionPool], connection: ClientConnection) -> 
         found.remove(connection)
 
 
-def _close_all(line: dict[ClientConnection, None], loop: asyncio.AbstractEventLoop) -> None:
+def _close_all(idle: dict[ClientConnection, None], loop: asyncio.AbstractEventLoop) -> None:
     """Close the connections of a pool that was garbage-collected, possibly in another thread."""
-    if not line:
+    if not idle:
         return
     if loop.is_running() and asyncio._get_running_loop() is not loop:
-        loop.call_soon_threadsafe(_close_now, line)
+        loop.call_soon_threadsafe(_close_now, idle)
     else:
-        _close_now(line)
+        _close_now(idle)
 
 
-def _close_now(line: dict[ClientConnection, None]) -> None:
-    connections = list(line)
-    line.clear()
+def _close_now(idle: dict[ClientConnection, None]) -> None:
+    connections = list(idle)
+    idle.clear()
     for connection in connections:
         connection.on_idle_end = None
         connection.close()

@@ -23,7 +23,7 @@ __all__ = ["USER_AGENT", "Route", "Routes"]
 
 USER_AGENT = f"Tornado/{version}"
 #: Maximum number of routes to cache.
-_MAX_KEPT = 512
+_MAX_CACHED = 512
 
 
 class Route:
@@ -114,7 +114,7 @@ class Routes:
         route = self._plain.get(known)
         if route is None:
             route = self._make(origin_of(prefix), request, defaults)
-            if len(self._plain) >= _MAX_KEPT:
+            if len(self._plain) >= _MAX_CACHED:
                 self._plain.clear()
             self._plain[known] = route
         return route, target or "/", None

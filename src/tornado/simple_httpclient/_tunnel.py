@@ -44,26 +44,26 @@ async def open_tunnel(stream: IOStream, proxy: ProxyServer, host: str, port: int
     try:
         # The write is not awaited: a failure closes the stream, and the read below raises the error.
         _ = stream.write(head.encode("latin-1"))
-        answer = await _read_answer(stream)
+        response = await _read_response_head(stream)
     except StreamClosedError as error:
         if isinstance(error.real_error, OSError):
             raise placed(error.real_error, f"waiting for the response from the proxy {proxy}") from None
         raise _closed(proxy, target) from error
     except HTTPInputError as error:
         raise _closed(proxy, target) from error
-    if not 200 <= answer.code < 300:
+    if not 200 <= response.code < 300:
         raise HTTPProxyError(
-            answer.code, f"the proxy {proxy} did not connect to {target}: {answer.code} {answer.reason}"
+            response.code, f"the proxy {proxy} did not connect to {target}: {response.code} {response.reason}"
         )
 
 
-async def _read_answer(stream: IOStream) -> h1.ResponseHead:
+async def _read_response_head(stream: IOStream) -> h1.ResponseHead:
     """Read the proxy's response and return the head of the final one."""
     for _ in range(DEFAULT.max_1xx + 1):
         block = await stream.read_until_regex(_HEAD_END, max_bytes=_MAX_HEAD)
-        answer = h1.parse_response_head(block, DEFAULT, "CONNECT")
-        if answer.code >= 200:
-            return answer
+        response = h1.parse_response_head(block, DEFAULT, "CONNECT")
+        if response.code >= 200:
+            return response
     raise HTTPInputError("too many 1xx responses")
 
 

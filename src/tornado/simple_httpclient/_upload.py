@@ -25,8 +25,8 @@ _Write = Callable[[bytes], Awaitable[None]]
 class BodySource(Protocol):
     """The source of a body.
 
-    :ivar length: the size of the body in bytes, or None if it is not known in advance; the body is chunked
-        then.
+    :ivar length: the size of the body in bytes. If it is None, the size is not known in advance, and the body
+        is chunked.
     :ivar replayable: whether the body can be sent again for a retry or a redirect.
     """
 
