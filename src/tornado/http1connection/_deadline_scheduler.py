@@ -111,7 +111,7 @@ class DeadlineScheduler:
 def _expire(item: tuple[DeadlineScheduler, HasDeadline]) -> None:
     """Call `_expired` of a connection, unless it has been closed or its deadline has been postponed."""
     scheduler, connection = item
-    # The calls for other connections may have done so.
+    # The calls for other connections can have caused either.
     if connection not in scheduler.connections:
         return
     now, deadline = time.monotonic(), connection._deadline
