@@ -123,8 +123,8 @@ def test_writing(scheme: str, params: dict[str, str], written: str) -> None:
         ("Basic,", {}, "scheme"),
         ("Basic", {"a b": "c"}, "name of a challenge's parameter"),
         ("Basic", {"": "c"}, "name of a challenge's parameter"),
-        ("Basic", {"realm": "a\r\nSet-Cookie: b=c"}, "realm is printable ASCII"),
-        ("Basic", {"realm": "caf\xe9"}, "realm is printable ASCII"),
+        ("Basic", {"realm": "a\r\nSet-Cookie: b=c"}, "realm must be printable ASCII"),
+        ("Basic", {"realm": "caf\xe9"}, "realm must be printable ASCII"),
     ],
 )
 def test_values_that_cannot_be_written(scheme: str, params: dict[str, str], message: str) -> None:

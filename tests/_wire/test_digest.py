@@ -194,7 +194,7 @@ def test_auth_is_preferred_to_auth_int() -> None:
 def test_auth_int_needs_the_body() -> None:
     auth = challenged("Digest realm=a, nonce=b, qop=auth-int")
     assert auth.needs_body
-    with pytest.raises(ValueError, match="needs the body in memory"):
+    with pytest.raises(ValueError, match="the body must be in memory"):
         auth.authorize("POST", "/", None)
 
 

@@ -175,7 +175,7 @@ async def test_callback_of_another_browser_is_refused(issuer: str) -> None:
         browser.cookies.clear()
         response = await browser.fetch(agreed.headers["Location"])
         assert response.code == 403
-        assert b"no login of this browser" in response.body
+        assert b"not match a login started in this browser" in response.body
 
 
 async def test_code_cannot_be_used_twice(issuer: str) -> None:
@@ -349,7 +349,7 @@ def _signed_with_public_key(claims: dict[str, Any]) -> str:
         pytest.param(changed(exp=None), "not valid", id="no expiry"),
         pytest.param(changed(iat=4102444800), "not valid", id="from the future"),
         pytest.param(changed(sub=None), "not valid", id="no subject"),
-        pytest.param(changed(at_hash="x"), "access token does not fit", id="at_hash"),
+        pytest.param(changed(at_hash="x"), "access token does not match", id="at_hash"),
         pytest.param(resigned(_unsigned), "algorithm 'none'", id="unsigned"),
         pytest.param(resigned(_signed_with_public_key), "algorithm 'HS256'", id="public key as a secret"),
         pytest.param(

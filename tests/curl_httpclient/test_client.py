@@ -180,7 +180,7 @@ async def test_nonstandard_methods_and_bodies():
         (
             {"ssl_options": {"ssl_version": 2}},
             ValueError,
-            "does not support ssl_version, only cert_reqs, certf",
+            "does not support ssl_version: expected cert_reqs, certf",
         ),
         ({"network_interface": "a\r\n"}, ValueError, "network_interface contains control characters"),
     ],
@@ -591,7 +591,7 @@ async def test_tls_and_downgrades(certificates):
     async with scripted(ok) as plain:
         async with scripted(lambda request: redirect(plain.url), certificates.server_context) as server:
             arguments = {"ca_certs": str(certificates.ca_file)}
-            with pytest.raises(HTTPClientError, match="allow_downgrade=True follows it"):
+            with pytest.raises(HTTPClientError, match="set allow_downgrade=True to follow it"):
                 await fetch(server.url, **arguments)
             assert plain.requests == []
             got = await fetch(server.url, allow_downgrade=True, **arguments)

@@ -547,7 +547,7 @@ async def test_local_address():
         ({"method": "SING"}, KeyError, "unknown method SING"),
         ({"method": "POST"}, ValueError, "must not be None"),
         ({"body": b"x"}, ValueError, "must be None"),
-        ({"method": "POST", "body": b"", "body_producer": len}, ValueError, "not both"),
+        ({"method": "POST", "body": b"", "body_producer": len}, ValueError, "must not have both"),
         ({"proxy_host": "proxy"}, ValueError, "proxy_host"),
         ({"auth_username": "a", "auth_mode": "bearer"}, ValueError, "'basic' or 'digest', not 'bearer'"),
     ],

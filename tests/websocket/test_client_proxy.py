@@ -106,7 +106,7 @@ async def test_proxy_sends_data_after_its_response(loop_kind: str) -> None:
     """Bytes before the TLS handshake are rejected, because they do not come from the server."""
     async with proxying(b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 101 OK\r\n\r\n") as proxy:
         with pytest.raises(
-            HTTPStreamClosedError, match="through the proxy 127.0.0.1:.* a proxy must send nothing"
+            HTTPStreamClosedError, match="through the proxy 127.0.0.1:.* the proxy must send nothing"
         ):
             await websocket_connect("wss://example.com/", proxy_host="127.0.0.1", proxy_port=proxy.port)
 

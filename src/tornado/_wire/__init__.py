@@ -1,4 +1,4 @@
-"""Protocols without input or output: bytes go in, values come out.
+"""Protocol implementations without I/O: they convert bytes to values, and values to bytes.
 
-Nothing here knows about sockets, event loops or clocks; whatever depends on time or chance is an argument.
+The modules do not use sockets, event loops or clocks. Times and random values are arguments.
 """

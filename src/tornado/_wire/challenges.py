@@ -4,22 +4,22 @@ Theory of operation
 -------------------
 A field is a list of challenges, and a challenge contains a list of parameters, both separated by commas. A
 word is the name of a parameter if an equals sign and a value follow, otherwise it is the scheme of the next
-challenge; a scheme may be followed by one token68 instead of parameters. `parse_challenges` reads this in one
-scan. A syntax error ends the field, and the challenge that contains it is ignored: the
-client then behaves as if the server had not offered it. The same holds for a challenge that repeats a
-parameter, as its parties might use different ones of the two.
+challenge. A scheme may be followed by one token68 instead of parameters. `parse_challenges` parses a field in
+one scan. A syntax error ends the parsing of the field, and the challenge that contains it is ignored, as if
+the server had not offered it. A challenge that repeats a parameter is ignored too, because client and server
+might use different values of the parameter.
 
-`parse_auth_params` reads the parameters alone, as in Authentication-Info.
+`parse_auth_params` parses a list of parameters without a scheme, as in Authentication-Info.
 
-`format_challenge` writes one challenge. Every value is written as a quoted string, which RFC 9110 allows for
-any parameter and which RFC 6750 section 3 and RFC 7617 section 2 demand for theirs. A response with several
-challenges sends a field line for each, which clients read more reliably than one list (RFC 9110 section
-11.6.1).
+`format_challenge` serializes one challenge. Every value is serialized as a quoted string, which RFC 9110
+allows for any parameter, and RFC 6750 section 3 and RFC 7617 section 2 require. A response with several
+challenges should have a field line for each, because clients parse these more reliably than one list (RFC
+9110 section 11.6.1).
 
 Limits
 ------
-The head bounds the fields' size. At most `MAX_CHALLENGES` challenges are read, each with at most `MAX_PARAMS`
-parameters.
+The limit on the head bounds the size of the fields. At most `MAX_CHALLENGES` challenges are parsed, each with
+at most `MAX_PARAMS` parameters.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ _QUOTABLE = re.compile(r"[\t\x20-\x7e]*+")
 class Challenge:
     """One challenge.
 
-    :ivar scheme: in lower case.
-    :ivar params: by name in lower case.
-    :ivar token68: the single value that some schemes use in place of parameters, or None.
+    :ivar scheme: the scheme in lower case.
+    :ivar params: the parameters, by name in lower case.
+    :ivar token68: the single value that some schemes use instead of parameters, or None.
     """
 
     scheme: str
@@ -66,9 +66,9 @@ class Challenge:
 
 
 def parse_challenges(fields: Iterable[str]) -> list[Challenge]:
-    """Return the challenges of a message in their order.
+    """Return the challenges of a message in order.
 
-    :arg fields: the values of all its field lines.
+    :param fields: the values of all its field lines.
 
     >>> parse_challenges(['Basic realm="a, b", Digest nonce=c, qop="auth"'])[1].params["qop"]
     'auth'
@@ -102,7 +102,10 @@ def _read(field: str) -> list[Challenge]:
 
 
 def _read_params(field: str, position: int) -> tuple[dict[str, str] | None, int]:
-    """Read parameters up to the next scheme; the first result is None for a challenge to ignore."""
+    """Parse parameters up to the next scheme.
+
+    :returns: the parameters, or None if the challenge must be ignored, and the position after them.
+    """
     params: dict[str, str] = {}
     usable = True
     position = _end(_SEPARATORS, field, position)
@@ -119,7 +122,7 @@ def _read_params(field: str, position: int) -> tuple[dict[str, str] | None, int]
 
 
 def parse_auth_params(field: str) -> dict[str, str]:
-    """Return the parameters of an Authentication-Info field; an empty dictionary if it is malformed.
+    """Return the parameters of an Authentication-Info field, or an empty dictionary if it is malformed.
 
     >>> parse_auth_params('nextnonce="a", qop=auth')
     {'nextnonce': 'a', 'qop': 'auth'}
@@ -131,22 +134,22 @@ def parse_auth_params(field: str) -> dict[str, str]:
 def format_challenge(scheme: str, params: Mapping[str, str]) -> str:
     r"""Return a challenge as the value of a WWW-Authenticate field line.
 
-    :arg scheme: a token, such as ``Basic`` or ``Bearer``.
-    :arg params: values by name, written in their order.
-    :raises ValueError: if the scheme or a name is not a token, or a value has a control character or a
+    :param scheme: a token, such as ``Basic`` or ``Bearer``.
+    :param params: the parameters in order.
+    :raises ValueError: if the scheme or a name is not a token, or a value contains a control character or a
         character outside ASCII.
 
     >>> format_challenge("Bearer", {"realm": 'the "shop"', "error": "invalid_token"})
     'Bearer realm="the \\"shop\\"", error="invalid_token"'
     """
     if not is_token(scheme):
-        raise ValueError(f"an authentication scheme is a token such as 'Bearer', not {scheme!r}")
+        raise ValueError(f"the authentication scheme must be a token such as 'Bearer', got {scheme!r}")
     written = []
     for name, value in params.items():
         if not is_token(name):
-            raise ValueError(f"the name of a challenge's parameter is a token, not {name!r}")
+            raise ValueError(f"the name of a challenge's parameter must be a token, got {name!r}")
         if _QUOTABLE.fullmatch(value) is None:
-            raise ValueError(f"a challenge's {name} is printable ASCII, not {value!r}")
+            raise ValueError(f"the challenge parameter {name} must be printable ASCII, got {value!r}")
         written.append(f'{name}="{_TO_ESCAPE.sub(_BACKSLASH, value)}"')
     return f"{scheme} {', '.join(written)}" if written else scheme
 

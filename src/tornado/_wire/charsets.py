@@ -1,13 +1,13 @@
-"""Character encodings that may be named by a peer, and the text of a body (RFC 9110 section 8.3.2).
+"""Charset labels from a peer, and decoding of a body as text (RFC 9110 section 8.3.2).
 
 Theory of operation
 -------------------
-A label from a message is looked up in a short list. Python knows codecs that are not character encodings
-(``zip``, ``hex``) and some whose cost is quadratic (``idna``, CVE-2022-45061); none of them may be reached by
-a header field. Unknown labels are read as UTF-8.
+A label from a message is looked up in a short list. Python has codecs that are not character encodings
+(``zip``, ``hex``) and codecs that take quadratic time (``idna``, CVE-2022-45061). A header field must not
+be able to select any of them. Unknown labels are treated as UTF-8.
 
-A byte order mark takes precedence over the label, as in the Encoding Standard, section 4.2 ("BOM sniff"), and
-is removed. Bytes that are invalid in the encoding become U+FFFD: decoding never fails, and it is linear.
+A byte order mark takes precedence over the label and is removed, as in the Encoding Standard, section 4.2
+("BOM sniff"). Invalid bytes are replaced by U+FFFD, so decoding never fails, and it takes linear time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import codecs
 
 __all__ = ["CHARSETS", "decode_text", "find_charset"]
 
-#: Labels in lower case that Python knows by the same name.
+#: Labels in lower case that are also the names of Python's codecs.
 CHARSETS = frozenset(
     [
         "utf-8",
@@ -58,7 +58,7 @@ _MARKS = (
 
 
 def find_charset(label: str) -> str:
-    """Return Python's name for a character encoding; ``utf-8`` for a label that is not in the list.
+    """Return the name of Python's codec for a label, or ``utf-8`` if the label is not in the list.
 
     >>> find_charset("Latin1"), find_charset("idna")
     ('iso-8859-1', 'utf-8')
@@ -68,7 +68,9 @@ def find_charset(label: str) -> str:
 
 
 def decode_text(body: bytes, label: str | None) -> str:
-    """Decode a body by its byte order mark, else by the ``charset`` of its Content-Type, else as UTF-8.
+    """Decode a body according to its byte order mark, else to ``label``, else as UTF-8.
+
+    :param label: the ``charset`` parameter of the Content-Type field, or None.
 
     >>> decode_text(b"\\xe9", "ISO-8859-1"), decode_text(b"\\xef\\xbb\\xbfa", "latin1")
     ('é', 'a')

@@ -51,7 +51,7 @@ _match_size = re.compile(rb"([0-9A-Fa-f]{1,32}+)\r\n").match
 # chunk-size [ chunk-ext ] CRLF; chunk-ext = *( BWS ";" BWS chunk-ext-name [ ... ] )
 _match_size_line = re.compile(rb"([0-9A-Fa-f]{1,32}+)([ \t]*+;[\t\x20-\x7e\x80-\xff]*+)?\r\n").match
 
-# One complete chunk of 1 to 15 bytes. Its data may contain CR and LF, so each size has a branch of its own.
+# One complete chunk of 1 to 15 bytes. Its data may contain CR and LF, so each size has a separate branch.
 _SMALL_CHUNK = "|".join(
     rf"{size if size < 10 else f'[{size:x}{size:X}]'}\r\n.{{{size}}}\r\n" for size in range(1, 16)
 ).encode("ascii")
@@ -97,7 +97,7 @@ class ChunkedDecoder:
 
     :ivar phase: the part that is read next; FINISHED once the body and its trailer section are complete.
     :ivar received: the size of the chunks decoded or announced so far, in bytes.
-    :ivar trailers_block: the trailer section as Latin-1 text, empty if there is none.
+    :ivar trailers_block: the trailer section as Latin-1 text; empty without one.
     """
 
     __slots__ = ("_extensions", "_limits", "_remaining", "_scanned", "phase", "received", "trailers_block")

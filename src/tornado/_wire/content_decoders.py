@@ -1,11 +1,11 @@
-"""Decoding the content codings of messages: gzip, deflate, br and zstd (RFC 9110 section 8.4.1).
+"""Decoders of content codings: gzip, deflate, br and zstd (RFC 9110 section 8.4.1).
 
 Theory of operation
 -------------------
-`ContentDecoder` is fed with `receive_data` and asked with `next_chunk`, which decodes one step: a few
-thousand to some hundred thousand bytes. Input is decoded only as far as output is asked for, so that the
-caller can stop, pause or let other work run at any point. Several codings form a chain, in which each stage
-takes what the one before it made, one step at a time. `receive_eof` reports a body that ends early.
+`ContentDecoder.receive_data` takes input, and `ContentDecoder.next_chunk` decodes one step: a few thousand to
+some hundred thousand bytes. Input is decoded only when output is requested, so the caller can stop, pause or
+return to the event loop at any point. Several codings form a chain, in which each stage takes the output of
+the previous stage, one step at a time. `ContentDecoder.receive_eof` detects a body that ends early.
 
 =======  ==========================  ======================================================================
 coding   decoder                     bound of a step
@@ -15,23 +15,23 @@ deflate  `zlib`                      `STEP` bytes
 br       package brotli, 1.2         `STEP` bytes and the decoder's buffer of 32 KiB
 zstd     `compression.zstd`          `STEP` bytes
          (Python 3.14)
-zstd     package zstandard           16 MiB: it has no bound of its own, so `ZSTD_INPUT` bytes are decoded at
-                                     a time, and a block of 4 bytes holds at most 128 KiB (RFC 8878 section
-                                     3.1.1.2.3)
+zstd     package zstandard           16 MiB: the package has no limit on output, so `ZSTD_INPUT` bytes are
+                                     decoded at a time, and a block of 4 bytes expands to at most 128 KiB
+                                     (RFC 8878 section 3.1.1.2.3)
 =======  ==========================  ======================================================================
 
-What is refused, always as `HTTPInputError`: damaged data; anything that follows the end of the coding (gzip
-members and zstd frames may follow each other, RFC 1952 section 2.2 and RFC 8878 section 3.1); an end in the
-middle; more codings than `MAX_CODINGS`; more output than the caller allows. An empty body needs no decoding
-whatever its coding, as servers announce codings on responses without content.
+The following input is rejected with `HTTPInputError`: corrupt data; data after the end of the coding (but
+gzip members and zstd frames may follow each other, RFC 1952 section 2.2 and RFC 8878 section 3.1); a body
+that ends early; more codings than `MAX_CODINGS`; more output than the caller allows. An empty body is
+accepted with any coding, because servers declare codings on responses without content.
 
-``deflate`` is the zlib format (RFC 1950). Some servers send the bare format (RFC 1951), as older versions of
-one browser did; it is recognised by its first two bytes, which then are not a zlib header.
+``deflate`` is the zlib format (RFC 1950). Some servers send the raw format (RFC 1951) instead, as older
+versions of one browser did. It is recognised because its first two bytes are not a zlib header.
 
 Limits
 ------
-The output of every stage counts against ``max_size``, so that a body compressed twice cannot keep the first
-stage busy without producing anything. Windows of zstd are limited to 8 MiB (RFC 9659 section 3).
+The output of every stage is compared with ``max_size``. Otherwise a body that is compressed twice could keep
+the first stage busy without producing output. The window of zstd is limited to 8 MiB (RFC 9659 section 3).
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ from tornado.util import GzipDecompressor
 
 __all__ = ["MAX_CODINGS", "ContentDecoder", "accept_encoding", "parse_codings"]
 
-#: The most codings that one message may have.
+#: The maximum number of codings of one message.
 MAX_CODINGS: Final = 3
-#: Bytes that a step makes, where the decoder has such a bound.
+#: The maximum output of a step in bytes, for decoders that have such a limit.
 STEP: Final = 64 * 1024
-#: Bytes of input that zstandard is given at a time.
+#: The number of input bytes to pass to zstandard at a time.
 ZSTD_INPUT: Final = 512
-#: Steps without output after which the caller regains control.
+#: The number of steps without output after which control returns to the caller.
 _IDLE_STEPS: Final = 16
 _ZSTD_WINDOW: Final = 8 * 1024 * 1024
 
@@ -61,24 +61,24 @@ _SYNONYMS = {"x-gzip": "gzip"}
 
 
 class _Decoder(Protocol):
-    """One coding, undone step by step."""
+    """A decoder of one coding."""
 
     @property
     def needs_input(self) -> bool:
-        """Whether the input given so far is used up."""
+        """Whether all input has been consumed."""
         ...
 
     def decode(self, data: bytes) -> bytes:
-        """Take input, which is empty unless `needs_input`, and return the next output, perhaps none."""
+        """Take input, which is empty unless `needs_input`, and return the next output, possibly empty."""
         ...
 
     def finish(self) -> None:
-        """Raise an error if the coding has not ended."""
+        """Raise an error if the encoded data is incomplete."""
         ...
 
 
 class _Gzip:
-    """Members of RFC 1952, one after the other."""
+    """A decoder of gzip members (RFC 1952), one after the other."""
 
     errors: tuple[type[Exception], ...] = (zlib.error, ValueError)
 
@@ -97,7 +97,7 @@ class _Gzip:
 
 
 class _Deflate:
-    """One stream of RFC 1950 or RFC 1951."""
+    """A decoder of one deflate stream (RFC 1950 or RFC 1951)."""
 
     errors: tuple[type[Exception], ...] = (zlib.error,)
 
@@ -123,7 +123,7 @@ class _Deflate:
         output: bytes = stream.decompress(stream.unconsumed_tail or data, STEP)
         if stream.unused_data:
             raise zlib.error("data follows the end of the stream")
-        # zlib holds back output that did not fit even where it has taken all input.
+        # zlib may have more output that exceeded the limit, even if it has consumed all input.
         self._full = not stream.eof and len(output) == STEP
         return output
 
@@ -133,7 +133,7 @@ class _Deflate:
 
 
 def _is_zlib(data: bytes) -> bool:
-    """Whether data begins with a header of RFC 1950 section 2.2."""
+    """Whether ``data`` begins with a zlib header (RFC 1950 section 2.2)."""
     return data[0] & 0x0F == 8 and int.from_bytes(data[:2], "big") % 31 == 0
 
 
@@ -147,7 +147,7 @@ def _find_br() -> Callable[[], _Decoder] | None:
     except ImportError:
         return None
     if not hasattr(brotli.Decompressor, "can_accept_more_data"):
-        return None  # before 1.2 its output had no bound
+        return None  # before version 1.2, the output of a step cannot be limited
     failure: type[Exception] = brotli.error
 
     class Brotli:
@@ -166,7 +166,7 @@ def _find_br() -> Callable[[], _Decoder] | None:
                 raise failure("data follows the end of the stream")
             stream = self._brotli
             output: bytes = stream.process(data, output_buffer_limit=STEP)
-            # can_accept_more_data() alone does not tell: it may be true while output is held back.
+            # can_accept_more_data() is not sufficient: it may be true while there is more output.
             self._full = not stream.is_finished() and (
                 len(output) >= STEP or not stream.can_accept_more_data()
             )
@@ -179,7 +179,7 @@ def _find_br() -> Callable[[], _Decoder] | None:
     return Brotli
 
 
-# -- zstd (RFC 8878), by the standard library where it has it, else by the package zstandard --
+# -- zstd (RFC 8878), by the standard library if it has the module, else by the package zstandard --
 
 
 @functools.cache
@@ -192,7 +192,7 @@ def _find_zstd() -> Callable[[], _Decoder] | None:
 
 
 def _zstd_by_library(zstd: Any) -> Callable[[], _Decoder]:
-    """`zstd` is `compression.zstd` of Python 3.14, or a package with that interface."""
+    """Return a decoder class based on `compression.zstd` of Python 3.14 or a package with that interface."""
     failure: type[Exception] = zstd.ZstdError
     options = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW.bit_length() - 1}
 
@@ -276,9 +276,9 @@ _FINDERS: dict[str, Callable[[], Callable[[], _Decoder] | None]] = {
 
 @functools.cache
 def accept_encoding() -> str:
-    """Return the Accept-Encoding value for the codings that can be decoded here.
+    """Return the Accept-Encoding value for the codings that are supported here.
 
-    ``deflate`` is not part of it: servers mean two formats by that name, and each that has it has gzip too.
+    ``deflate`` is not included, because servers use that name for two formats, and all of them support gzip.
 
     >>> accept_encoding().startswith("gzip")
     True
@@ -289,8 +289,8 @@ def accept_encoding() -> str:
 def parse_codings(field: str) -> tuple[str, ...] | None:
     """Return the codings of a Content-Encoding field in the order in which they were applied.
 
-    :returns: None if one of them cannot be decoded here: the content must be passed on as it is, together
-        with its field. An empty tuple means that the content is not encoded.
+    :returns: the codings, empty if the content is not encoded; or None if one of them is not supported here.
+        In that case the content must be passed on unchanged, together with the field.
     :raises HTTPInputError: if there are more than `MAX_CODINGS`.
 
     >>> parse_codings("x-gzip, identity"), parse_codings("aes128gcm")
@@ -313,10 +313,10 @@ def parse_codings(field: str) -> tuple[str, ...] | None:
 
 
 class ContentDecoder:
-    """Decodes one body.
+    """A decoder of one body.
 
-    :arg codings: what `parse_codings` returned, at least one.
-    :arg max_size: the most bytes that any stage may produce; None for no limit.
+    :param codings: the result of `parse_codings`, with at least one coding.
+    :param max_size: the maximum output of each stage in bytes; None for no limit.
 
     >>> decoder = ContentDecoder(("gzip",))
     >>> decoder.receive_data(zlib.compress(b"content", wbits=31))
@@ -327,20 +327,20 @@ class ContentDecoder:
     __slots__ = ("_begun", "_codings", "_input", "_sizes", "_stages", "max_size")
 
     def __init__(self, codings: tuple[str, ...], max_size: int | None = None) -> None:
-        #: May be changed while the body arrives.
+        #: The limit. It may be changed while the body arrives.
         self.max_size = max_size
         self._codings = codings[::-1]
         self._stages: list[Any] = []
         for name in self._codings:
             decoder = _FINDERS[name]()
-            assert decoder is not None  # parse_codings said so
+            assert decoder is not None  # parse_codings has checked this
             self._stages.append(decoder())
         self._sizes = [0] * len(codings)
         self._input: list[bytes] = []
         self._begun = False
 
     def receive_data(self, data: bytes) -> None:
-        """Take the next bytes of the encoded body."""
+        """Process the next bytes of the encoded body."""
         if data:
             self._begun = True
             self._input.append(data)
@@ -348,9 +348,9 @@ class ContentDecoder:
     def next_chunk(self) -> bytes | None:
         """Decode one step.
 
-        :returns: decoded bytes, empty if this step made none but another one may; None if more input is
-            needed.
-        :raises HTTPInputError: if the data is damaged or grows beyond ``max_size``.
+        :returns: decoded bytes, which are empty if this step had no output but another one may have; None if
+            more input is needed.
+        :raises HTTPInputError: if the data is corrupt or the output exceeds ``max_size``.
         """
         for _ in range(_IDLE_STEPS):
             chunk = self._step(len(self._stages) - 1)
@@ -359,9 +359,9 @@ class ContentDecoder:
         return b""
 
     def receive_eof(self) -> None:
-        """Check that the body is complete. Called when `next_chunk` has returned None.
+        """Check that the body is complete, after `next_chunk` has returned None.
 
-        :raises HTTPInputError: if it ends early.
+        :raises HTTPInputError: if the body ends early.
         """
         if self._begun:
             for name, stage in zip(self._codings, self._stages, strict=True):
@@ -371,7 +371,7 @@ class ContentDecoder:
                     raise HTTPInputError(f"invalid {name} data in the body: {error}") from error
 
     def _step(self, index: int) -> bytes | None:
-        """Run one stage once, and the ones before it as far as it needs input."""
+        """Run one stage once, after the previous stages if it needs input."""
         stage = self._stages[index]
         data: bytes | None = b""
         if stage.needs_input:

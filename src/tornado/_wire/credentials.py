@@ -1,20 +1,19 @@
-r"""Credentials: the field Authorization (RFC 9110 section 11.6.2), as far as bearer tokens need it.
+r"""Credentials: parsing the bearer token in the Authorization field (RFC 9110 section 11.6.2).
 
 Theory of operation
 -------------------
-The field is a scheme, compared without regard to case, and for ``Bearer`` one token (RFC 6750 section 2.1)::
+The field is a case-insensitive scheme, followed for ``Bearer`` by one token (RFC 6750 section 2.1)::
 
     credentials = "Bearer" 1*SP b64token
     b64token    = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
 
-A field with another scheme has no bearer token; whether that scheme is acceptable is not decided here. A
-``Bearer`` field that does not follow the grammar is an error rather than an absent token: the client
-tried to authenticate, and the message must not be read as an anonymous one. RFC 6750 section 3.1
-tells two kinds apart. Without a token, or with more than one word after the scheme (which is also
-how several field lines look after they are joined), the request is malformed. A single word that
-is not a b64token is a malformed token.
+A field with another scheme has no bearer token; the caller decides whether that scheme is acceptable. A
+``Bearer`` field that does not match the grammar is an error and not a missing token: the client tried to
+authenticate, so the request must not be treated as anonymous. RFC 6750 section 3.1 distinguishes two kinds of
+errors. The request is malformed if the token is missing, or more than one word follows the scheme, as when
+several field lines are joined. The token is malformed if it is a single word but not a b64token.
 
-Only the field is read. A token in the query or in a form would be logged and would appear in ``Referer``
+Tokens in the query or in a form are not supported, because they would be logged and appear in ``Referer``
 (RFC 6750 section 5.3).
 """
 
@@ -30,7 +29,7 @@ _SEPARATOR = re.compile(r"[ \t,]")
 
 
 class InvalidCredentials(ValueError):
-    """An Authorization field with the scheme ``Bearer`` that does not follow the grammar.
+    """Raised for an Authorization field with the scheme ``Bearer`` that does not match the grammar.
 
     :ivar code: the error code of RFC 6750 section 3.1, ``invalid_request`` or ``invalid_token``.
     """
@@ -43,8 +42,9 @@ class InvalidCredentials(ValueError):
 def bearer_token(field: str) -> str | None:
     """Return the token of an Authorization field, or None if the scheme is not ``Bearer``.
 
-    :raises InvalidCredentials: if the scheme is ``Bearer`` and no single valid token follows. The message
-        does not repeat what was sent.
+    :raises InvalidCredentials: if the scheme is ``Bearer`` and not exactly one valid token follows. The
+    message
+        does not contain the value that was sent.
 
     >>> bearer_token("bearer mF_9.B5f-4.1JqM")
     'mF_9.B5f-4.1JqM'
@@ -54,9 +54,9 @@ def bearer_token(field: str) -> str | None:
         return None
     token = field[scheme.end() :].rstrip(" \t")
     if not token:
-        raise InvalidCredentials("invalid_request", "no token follows the scheme Bearer")
+        raise InvalidCredentials("invalid_request", "expected a token after the scheme Bearer")
     if _SEPARATOR.search(token):
-        raise InvalidCredentials("invalid_request", "more than one token follows the scheme Bearer")
+        raise InvalidCredentials("invalid_request", "expected only one token after the scheme Bearer")
     if _B64TOKEN.fullmatch(token) is None:
-        raise InvalidCredentials("invalid_token", "the bearer token has a character that is not allowed")
+        raise InvalidCredentials("invalid_token", "the bearer token contains a character that is not allowed")
     return token

@@ -1,24 +1,25 @@
-"""Digest authentication, the client's side (RFC 7616, and servers of RFC 2617 and RFC 2069).
+"""Client side of digest authentication (RFC 7616; servers of RFC 2617 and RFC 2069 are supported too).
 
 Theory of operation
 -------------------
-`DigestAuth` belongs to one user name and password at one origin, or at one proxy. It is given the challenges
-of 401 (or 407) responses and then makes the value of Authorization (or Proxy-Authorization) for each request,
-with a rising nonce count, so that further requests need no new challenge. `Authentication-Info` may bring the
-next nonce.
+`DigestAuth` holds one user name and password for one origin or one proxy. It receives the challenges of 401
+(or 407) responses, and then computes the value of Authorization (or Proxy-Authorization) for each request,
+with an increasing nonce count, so further requests do not need another challenge. `Authentication-Info` may
+contain the next nonce.
 
-`DigestAuth.receive_challenge` decides whether a request is worth repeating: yes if it carried no answer, if
-the server calls the nonce stale, or if the nonce worked before; no if the answer was fresh, because then the
-password is wrong. The number of challenges in a row is bounded, as a server may call every nonce stale.
+`DigestAuth.receive_challenge` decides whether to repeat a request. The request is repeated if it had no
+credentials, if the server declares the nonce stale, or if the nonce was accepted before. It is not repeated
+if the nonce was new, because in that case the password is wrong. The number of consecutive challenges is
+limited, because a server may declare every nonce stale.
 
-Among the challenges of a response the first one that can be answered is used (RFC 7616 section 3.7).
-Algorithms are MD5, SHA-256 and SHA-512-256, each also in its session variant; ``qop`` is ``auth`` where
-offered, else ``auth-int``, else that of RFC 2069. A challenge with another algorithm, without realm or nonce,
-or with nothing but unknown ``qop`` values is passed over.
+The first supported challenge of a response is used (RFC 7616 section 3.7). The supported algorithms are MD5,
+SHA-256 and SHA-512-256, each also in its session variant. ``qop`` is ``auth`` if offered, else ``auth-int``;
+without a ``qop`` parameter the rules of RFC 2069 apply. A challenge with another algorithm, without realm or
+nonce, or with only unknown ``qop`` values is ignored.
 
-Names and passwords are normalised to NFC and encoded in UTF-8, whatever ``charset`` says. The client nonce is
-an argument: this layer has no randomness. It is the same for all answers to one challenge, which makes the
-session variants unambiguous; the nonce count keeps answers distinct.
+Names and passwords are normalised to NFC and encoded in UTF-8, regardless of ``charset``. The client nonce is
+an argument, because this layer has no source of randomness. It is the same for all requests after one
+challenge, which makes the session variants unambiguous; the nonce count makes the credentials distinct.
 """
 
 from __future__ import annotations
@@ -34,20 +35,25 @@ from tornado._wire.challenges import Challenge, parse_auth_params, parse_challen
 
 __all__ = ["MAX_CHALLENGES_IN_A_ROW", "DigestAuth", "DigestChallenge", "choose_challenge"]
 
-#: The number of consecutive challenges that are answered.
+#: The maximum number of consecutive challenges to respond to.
 MAX_CHALLENGES_IN_A_ROW: Final = 3
 
-# RFC 7616 section 6.1: the algorithm's name -> hashlib's
+# RFC 7616 section 6.1: the name of the algorithm -> its name in hashlib
 _HASHES = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DigestChallenge:
-    """A challenge that can be answered.
+    """A supported challenge.
 
-    :ivar algorithm: the name as the server wrote it, or None.
+    :ivar realm: the realm.
+    :ivar nonce: the server's nonce.
+    :ivar algorithm: the name of the algorithm as sent by the server, or None.
     :ivar qop: the quality of protection to use: ``auth``, ``auth-int``, or None for RFC 2069.
-    :ivar stale: whether the server says that only the nonce was wrong.
+    :ivar opaque: a value to send back, or None.
+    :ivar stale: whether the request was rejected only because of its nonce.
+    :ivar userhash: whether the user name must be hashed.
+    :ivar utf8: whether the server has declared that it uses UTF-8.
     """
 
     realm: str
@@ -71,7 +77,7 @@ class DigestChallenge:
 
 
 def choose_challenge(challenges: Iterable[Challenge]) -> DigestChallenge | None:
-    """Return the first Digest challenge that can be answered, or None.
+    """Return the first supported Digest challenge, or None.
 
     >>> choose_challenge(parse_challenges(['Digest realm="a", nonce="b", algorithm=SHA-256'])).hash_name
     'SHA-256'
@@ -103,10 +109,10 @@ def choose_challenge(challenges: Iterable[Challenge]) -> DigestChallenge | None:
 
 
 class DigestAuth:
-    """The credentials of one user at one origin or proxy, and the state of the exchange with it.
+    """The credentials of one user for one origin or proxy, and the state of the authentication.
 
-    :arg username: must not contain a colon.
-    :arg password: any text.
+    :param username: the user name, which must not contain a colon.
+    :param password: the password.
     :raises ValueError: if the user name contains a colon, which would make the digest ambiguous.
 
     >>> auth = DigestAuth("Mufasa", "Circle of Life")
@@ -142,21 +148,21 @@ class DigestAuth:
 
     @property
     def ready(self) -> bool:
-        """Whether a challenge is known, so that requests can be answered in advance."""
+        """Whether a challenge has been received, so `authorize` can be called."""
         return self._challenge is not None
 
     @property
     def needs_body(self) -> bool:
-        """Whether `authorize` needs the whole body, because the server protects it by ``auth-int``."""
+        """Whether `authorize` requires the whole body, because the server uses ``auth-int``."""
         return self._challenge is not None and self._challenge.qop == "auth-int"
 
     def receive_challenge(self, fields: Iterable[str], cnonce: str, *, answered: bool) -> bool:
-        """Take the challenges of a 401 or 407 response.
+        """Process the challenges of a 401 or 407 response.
 
-        :arg fields: the values of WWW-Authenticate or Proxy-Authenticate.
-        :arg cnonce: a random token of at least 64 bits.
-        :arg answered: whether the refused request carried credentials made by `authorize`.
-        :returns: whether the request should be repeated, with new credentials.
+        :param fields: the values of WWW-Authenticate or Proxy-Authenticate.
+        :param cnonce: a random token of at least 64 bits.
+        :param answered: whether the rejected request had credentials from `authorize`.
+        :returns: whether the request should be repeated with new credentials.
         """
         challenge = choose_challenge(parse_challenges(fields))
         if challenge is None:
@@ -174,9 +180,9 @@ class DigestAuth:
         return True
 
     def receive_success(self, authentication_info: str | None = None) -> None:
-        """Take note that credentials were accepted: the response was neither 401 nor 407.
+        """Process a response that accepted the credentials: one other than 401 and 407.
 
-        :arg authentication_info: the field Authentication-Info or Proxy-Authentication-Info; its
+        :param authentication_info: the field Authentication-Info or Proxy-Authentication-Info, or None. Its
             ``nextnonce`` is used from the next request on.
         """
         self._accepted = True
@@ -187,17 +193,18 @@ class DigestAuth:
                 self._nonce, self._count = following, 0
 
     def authorize(self, method: str, target: str, body: bytes | None = b"") -> str:
-        """Return the credentials for a request, as the value of a field that is sent in latin-1.
+        """Return the credentials for a request, as the value of a field that is sent in Latin-1.
 
-        :arg method: the request's method.
-        :arg target: its request target, exactly as sent.
-        :arg body: its body, which only ``auth-int`` looks at; None for a body that is not in memory.
-        :raises ValueError: if the server demands ``auth-int`` and the body is not in memory.
-        :raises RuntimeError: before the first challenge.
+        :param method: the request's method.
+        :param target: the request target, exactly as sent.
+        :param body: the request's body, which is used only for ``auth-int``; None for a body that is not in
+            memory.
+        :raises ValueError: if the server requires ``auth-int`` and the body is not in memory.
+        :raises RuntimeError: if no challenge has been received.
         """
         challenge = self._challenge
         if challenge is None:
-            raise RuntimeError("authorize() before receive_challenge()")
+            raise RuntimeError("authorize() called before receive_challenge()")
         ha2 = self._hash_request(method, target, body)
         params = [
             *self._user_params(challenge),
@@ -228,8 +235,8 @@ class DigestAuth:
             return self._hash(method.encode(), _octets(target))
         if body is None:
             raise ValueError(
-                "the server demands digest authentication with qop=auth-int, which needs the body in memory: "
-                "pass the body as bytes"
+                "the server requires digest authentication with qop=auth-int, for which the body must be in "
+                "memory: pass the body as bytes"
             )
         return self._hash(method.encode(), _octets(target), self._hash(body))
 
@@ -255,7 +262,7 @@ def _hash_name(algorithm: str | None) -> str:
 
 
 def _available(name: str) -> bool:
-    """Whether a hash is known, and present in this build of OpenSSL."""
+    """Whether a hash is supported, also by this build of OpenSSL."""
     if name not in _HASHES:
         return False
     try:
@@ -266,16 +273,16 @@ def _available(name: str) -> bool:
 
 
 def _new_hash(name: str, data: bytes) -> Any:
-    # MD5 is not a protection here, but what the server demands.
+    # The server chooses the algorithm. OpenSSL in FIPS mode must not reject MD5 for this use.
     return hashlib.new(_HASHES[name], data, usedforsecurity=False)
 
 
 def _octets(text: str) -> bytes:
-    """Return text from a header field as the octets it was received as."""
+    """Return the octets of a text from a header field, as they were received."""
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
-        return text.encode()  # from a program rather than from the wire
+        return text.encode()  # not received, but set by a program
 
 
 def _escape(text: str) -> str:

@@ -129,7 +129,7 @@ _BODY_LENGTH, _BODY_CHUNKED, _BODY_UNTIL_CLOSE = State.BODY_LENGTH, State.BODY_C
 class EndOfMessage:
     """The end of a body.
 
-    :ivar trailers_block: the trailer section as Latin-1 text, empty if there is none. It is kept separate
+    :ivar trailers_block: the trailer section as Latin-1 text; empty without one. It is kept separate
         from the header section (RFC 9110 section 6.5) and is not used yet.
     """
 
@@ -479,7 +479,7 @@ def _usual_size(limits: Limits) -> int:
 
 
 def _find_head_end(buffer: bytes | bytearray, start: int) -> int:
-    """Return the index after the first empty line at or after ``start``, or 0 if there is none.
+    """Return the index after the first empty line at or after ``start``, or 0 if it has not arrived.
 
     Its line end, and the preceding one, may be a bare LF (RFC 9112 section 2.2). The search uses growing
     windows: in a buffer full of pipelined requests that all end in CRLF, an unbounded search for LF LF would

@@ -10,8 +10,8 @@ first expression does not match is the section examined line by line, to find th
 This is the specification, which accepts any valid section. Most requests take the fast path,
 `tornado._wire.heads.read_usual_head`.
 
-What is rejected, and why
--------------------------
+Rejected input
+--------------
 CR without LF, NUL and other control characters, whitespace before the colon, a name that is not a token, and
 a folded line: each has made two recipients see different fields (RFC 9112 sections 2.2, 5.1 and 5.2). Also a
 Content-Length that does not consist of digits, or several that differ; a Transfer-Encoding other than exactly
@@ -76,7 +76,7 @@ class ResponseFields(NamedTuple):
     The framing of the response also depends on its status and on the method of the request.
 
     :ivar headers_block: as in `RequestFields`.
-    :ivar content_length: in bytes, or None if there is no Content-Length.
+    :ivar content_length: the value of Content-Length in bytes, or None.
     :ivar chunked: whether the body is in the chunked coding.
     :ivar keep_alive: whether the server permits another request on the connection.
     """

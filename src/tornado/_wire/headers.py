@@ -191,7 +191,7 @@ class HTTPHeaders(MutableMapping[str, str]):
         5.5).
     """
 
-    # Slots for speed; the __dict__ is created on first use, by programs that set attributes of their own.
+    # Slots for speed; the __dict__ is created on first use, by programs that set further attributes.
     __slots__ = ("__dict__", "__weakref__", "_block", "_dict", "_many")
 
     _dict: _Fields | None  # None: not built from `_block` yet
@@ -308,7 +308,7 @@ class HTTPHeaders(MutableMapping[str, str]):
             self._many = True
 
     def get_list(self, name: str) -> list[str]:
-        """Return all values of ``name`` in order; an empty list if there is none."""
+        """Return all values of ``name`` in order; an empty list for a missing field."""
         value = self._fields().get(_names[name])
         if value is None:
             return []

@@ -103,7 +103,7 @@ class RequestHead:
     :ivar headers_block: the field lines as Latin-1 text, each with its line end, without the empty line. If
         the target contains an authority, it replaces the value of Host.
     :ivar host: the authority of the request: from the target if it contains one, otherwise from Host.
-    :ivar content_length: in bytes, or None if there is no Content-Length.
+    :ivar content_length: the value of Content-Length in bytes, or None.
     :ivar chunked: whether the body is in the chunked coding.
     :ivar has_body: whether a body of at least one byte, or a chunked one, which may be empty, follows.
     :ivar keep_alive: whether the client permits another request on this connection.
@@ -113,7 +113,8 @@ class RequestHead:
     :ivar path: `target` up to the first ``?``.
     :ivar query: `target` after the first ``?``.
     :ivar conditional: whether there is an If-None-Match field.
-    :ivar plain: whether there is no body, no unknown expectation and no target in absolute-form, so that the
+    :ivar plain: whether the request has no body, no unknown expectation and no target in absolute-form, so
+    the
         attributes about these need not be read.
     """
 
@@ -240,7 +241,7 @@ class ResponseHead:
 _heads: dict[bytes, RequestHead] = {}
 # Field lines with the empty line -> the authority of Host, the lines as text, and the number of fields.
 _blocks: dict[bytes, tuple[str, str, int]] = {}
-# The same for the field lines before a Cookie line at the end. They need a table of their own because they do
+# The same for the field lines before a Cookie line at the end. They need a separate table because they do
 # not include the empty line: without a cookie after them, they may be the beginning of a head that is
 # incomplete.
 _blocks_before_cookies: dict[bytes, tuple[str, str, int]] = {}
@@ -442,7 +443,7 @@ def parse_request_head(block: bytes, limits: Limits = DEFAULT) -> RequestHead:
 
 
 def _with_host(lines: str, host: str) -> str:
-    """Return the field lines with the value of Host replaced, or a Host line added if there is none."""
+    """Return the field lines with the value of Host replaced, or with a Host line added."""
     line = f"Host: {host}\r\n"
     replaced, count = _HOST_LINE.subn(lambda _: line, lines)
     return replaced if count else line + lines

@@ -1,48 +1,49 @@
-"""``multipart/form-data`` bodies (RFC 7578, RFC 2046 section 5.1), whole or as they arrive.
+"""Parser of ``multipart/form-data`` bodies (RFC 7578, RFC 2046 section 5.1).
 
 Theory of operation
 -------------------
-`MultipartParser` is fed with `receive_data` and asked with `next_event`, which gives, for each part, one
-`Part`, its content as slices, and `END_OF_PART`. A part that is in the buffer as a whole comes as one slice.
-At most one part's header, or one delimiter, is ever held back; content passes through. The end of the buffer
-is looked at again only where a delimiter may have begun, so that the cost is linear in the size of the body
-however it is cut. What looks like a delimiter and is none (the boundary with something else behind it) is
-content, although RFC 2046 section 5.1.1 forbids it there; each costs a search of its own, so that they are
-counted.
+`MultipartParser.receive_data` takes the bytes of the body as they arrive. `MultipartParser.next_event`
+returns, for each part, one `Part`, its content as slices, and `END_OF_PART`. A part that is completely in the
+buffer is returned as one slice. At most the header of one part, or one delimiter, is buffered; content is
+returned as it arrives. Only the end of the buffer where a delimiter may have begun is scanned again, so the
+cost is linear in the size of the body, however the input is split. A line that begins with the boundary but
+is not a delimiter, because other characters follow, is content, although RFC 2046 section 5.1.1 forbids it.
+Each such line costs a separate search, so their number is limited.
 
-`parse_multipart` runs the same parser over a whole body.
+`parse_multipart` parses a complete body with the same parser.
 
-What is refused, always as `HTTPInputError`: a part without a header block, a ``Content-Disposition`` other
-than ``form-data`` with a name, header lines that are no fields, text that is not UTF-8, a delimiter inside a
-header block, too many lines that look like delimiters, a body without its closing delimiter. A delimiter
-begins with CRLF; a lone LF is content. What comes before the first delimiter and after the closing one is
-ignored, as RFC 2046 section 5.1.1 demands; the former is bounded.
+The following input is rejected with `HTTPInputError`: a part without a header section, a
+``Content-Disposition`` other than ``form-data`` with a name, malformed header lines, a header section that is
+not UTF-8, a delimiter inside a header section, too many lines that begin with the boundary but are not
+delimiters, a body without its closing delimiter. A delimiter begins with CRLF; a bare LF is content. Data
+before the first delimiter and after the closing delimiter is ignored, as RFC 2046 section 5.1.1 requires; the
+size of the former is limited.
 
 Limits
 ------
 ====================  =======  ====================================================================
 limit                 default  precedent
 ====================  =======  ====================================================================
-boundary              70       RFC 2046 section 5.1.1; 200 here, for clients that do not count
+boundary              70       RFC 2046 section 5.1.1; 200 here, because some clients exceed that limit
 ``max_parts``         100      Tornado's ``ParseMultipartConfig``
-``max_header_size``   10 KiB   the same; also the bound of the preamble
-`MAX_LOOKALIKES`      10,000   none: of the random boundaries that clients make there is never one
-`MAX_HEADER_COUNT`    64       browsers send 2, mail-like clients some 5
-`MAX_PARAMETERS`      64       of a Content-Disposition; RFC 2231 cuts long names into pieces
+``max_header_size``   10 KiB   the same; also limits the preamble
+`MAX_LOOKALIKES`      10,000   none: clients use random boundaries, so such lines do not occur
+`MAX_HEADER_COUNT`    64       browsers send 2, mail-like clients about 5
+`MAX_PARAMETERS`      64       of a Content-Disposition; RFC 2231 splits long names into pieces
 ====================  =======  ====================================================================
 
 States
 ------
 ============  ====================================  ========
-state         what ends it                          next
+state         event                                 next
 ============  ====================================  ========
 ``PREAMBLE``  the first delimiter                   HEADER
               a closing delimiter                   EPILOGUE
 ``HEADER``    an empty line                         BODY
 ``BODY``      a delimiter                           HEADER
               a closing delimiter                   EPILOGUE
-``EPILOGUE``  (nothing: all that follows is lost)
-``ERROR``     (nothing: every call raises)
+``EPILOGUE``  (none: the rest is ignored)
+``ERROR``     (none: every call raises)
 ============  ====================================  ========
 """
 
@@ -75,13 +76,13 @@ MAX_PARAMETERS = 64
 
 _USED_PARAMETERS = frozenset(["name", "filename"])
 
-# What may follow a boundary (RFC 2046 section 5.1.1: transport-padding), whole or as far as it has come.
+# The rest of a delimiter after the boundary (RFC 2046 section 5.1.1), complete and incomplete.
 _AFTER_BOUNDARY = re.compile(rb"(?:(--)|[ \t]{0,%d}+\r\n)" % MAX_PADDING)
 _AFTER_BOUNDARY_PREFIX = re.compile(rb"-|[ \t]{0,%d}+\r?" % MAX_PADDING)
 
 
 class State(enum.Enum):
-    """Where a `MultipartParser` is."""
+    """What a `MultipartParser` reads next."""
 
     PREAMBLE = "preamble"
     HEADER = "header"
@@ -102,11 +103,11 @@ END_OF_PART = EndOfPart.END_OF_PART
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Part:
-    """The beginning of a part.
+    """The header section of a part.
 
-    :ivar name: the form field's name.
-    :ivar filename: as the client gave it, perhaps with directories; None or empty where the part is no file.
-    :ivar content_type: as the client gave it, or None.
+    :ivar name: the name of the form field.
+    :ivar filename: the file name as sent, possibly with directories; None or empty if the part is not a file.
+    :ivar content_type: the Content-Type as sent, or None.
     :ivar headers: all header fields of the part.
     """
 
@@ -117,26 +118,28 @@ class Part:
 
 
 def check_boundary(boundary: bytes) -> bytes:
-    """The boundary without the quotes it may be in.
+    """Validate a boundary and return it without quotes.
 
-    :raises HTTPInputError: if it is empty, too long, or holds control characters.
+    :raises HTTPInputError: if the boundary is empty, too long, or contains control characters.
     """
     if boundary[:1] == b'"' and boundary[-1:] == b'"':
         boundary = boundary[1:-1]
     if not 0 < len(boundary) <= MAX_BOUNDARY_SIZE:
-        raise HTTPInputError(f"a multipart boundary has 1 to {MAX_BOUNDARY_SIZE} bytes, not {len(boundary)}")
+        raise HTTPInputError(
+            f"the multipart boundary must have 1 to {MAX_BOUNDARY_SIZE} bytes, got {len(boundary)}"
+        )
     if min(boundary) < 0x20:
-        raise HTTPInputError("a multipart boundary holds control characters")
+        raise HTTPInputError("the multipart boundary contains control characters")
     return boundary
 
 
 class MultipartParser:
     """A push parser of one ``multipart/form-data`` body.
 
-    :arg boundary: the parameter of the Content-Type field, quoted or not.
-    :arg max_parts: the highest number of parts.
-    :arg max_header_size: the most bytes that a part's header block may have, without the empty line after it.
-    :raises HTTPInputError: if the boundary is not one.
+    :param boundary: the ``boundary`` parameter of the Content-Type field, quoted or not.
+    :param max_parts: the maximum number of parts.
+    :param max_header_size: the maximum size of a part's header section in bytes, without its empty line.
+    :raises HTTPInputError: if the boundary is not valid.
 
     >>> parser = MultipartParser(b"xx")
     >>> parser.receive_data(b'--xx\\r\\nContent-Disposition: form-data; name="a"\\r\\n\\r\\n1\\r\\n--xx--')
@@ -155,25 +158,25 @@ class MultipartParser:
         self._max_header_size = max_header_size
         self.state = State.PREAMBLE
         self._buffer = b""
-        self._at = 0  # what is before it in the buffer is done with
-        self._scanned = 0  # no delimiter, or no empty line, begins before it
+        self._at = 0  # index of the first byte that has not been consumed
+        self._scanned = 0  # index before which no delimiter, or no empty line, begins
         self._pending: list[bytes] = []
         self._parts = self._lookalikes = 0
         self._eof = False
 
     def receive_data(self, data: bytes) -> None:
-        """Take the next bytes of the body."""
+        """Process the next bytes of the body."""
         if self.state is not State.EPILOGUE and self.state is not State.ERROR:
             self._pending.append(data)
 
     def receive_eof(self) -> None:
-        """Take note that the body is complete; `next_event` raises if it should not be."""
+        """Record the end of the body. `next_event` raises an error if the body is incomplete."""
         self._eof = True
 
     def next_event(self) -> Part | bytes | EndOfPart | None:
-        """The next event, or None where more data is needed, or in the state EPILOGUE.
+        """Return the next event, or None if more data is needed or the state is EPILOGUE.
 
-        :raises HTTPInputError: if the body is malformed, passes a limit, or ends early.
+        :raises HTTPInputError: if the body is malformed, exceeds a limit, or ends early.
         """
         try:
             self._join()
@@ -184,7 +187,7 @@ class MultipartParser:
             if self.state is State.HEADER:
                 return self._read_header()
             if self.state is State.ERROR:
-                raise HTTPInputError("the multipart body was refused already")
+                raise HTTPInputError("the multipart body has already been rejected")
             return None
         except HTTPInputError:
             self.state = State.ERROR
@@ -209,13 +212,13 @@ class MultipartParser:
     # -- delimiters
 
     def _find_delimiter(self) -> tuple[int, int, bool] | None:
-        """The next delimiter as (begin, end, closing); None where there is none yet.
+        """Return the next delimiter as (begin, end, closing), or None if none is complete.
 
-        Then ``_scanned`` is where content ends that can be no part of a delimiter.
+        In the second case, set ``_scanned`` to the end of the content that cannot be part of a delimiter.
         """
         buffer, delimiter = self._buffer, self._delimiter
         if self.state is State.PREAMBLE and self._scanned == 0:
-            # The first delimiter may stand at the very beginning, without its CRLF.
+            # At the very beginning of the body, the first delimiter has no CRLF.
             if not self._eof and delimiter.startswith(buffer, 2):
                 return None
             if buffer.startswith(delimiter[2:]):
@@ -237,18 +240,17 @@ class MultipartParser:
             if self._lookalikes > MAX_LOOKALIKES:
                 raise HTTPInputError(
                     f"multipart/form-data has more than {MAX_LOOKALIKES} lines that begin with the boundary "
-                    "and are no delimiter (RFC 2046 section 5.1.1)"
+                    "but are not delimiters (RFC 2046 section 5.1.1)"
                 )
             begin = buffer.find(delimiter, after)
-        # A delimiter that has only begun lies within the last bytes; its CR is the only one it has, at its
-        # head.
+        # An incomplete delimiter can only begin within the last bytes. It has only one CR, at its beginning.
         begin = buffer.rfind(b"\r", max(self._scanned, len(buffer) - len(delimiter) + 1))
         possible = begin >= 0 and delimiter.startswith(buffer[begin:])
         self._scanned = begin if possible else len(buffer)
         return None
 
     def _may_become_delimiter(self, begin: int) -> bool:
-        """Whether what begins there with the boundary may still become a delimiter."""
+        """Whether the boundary at ``begin`` may become a delimiter when more data arrives."""
         after = begin + len(self._delimiter)
         return not self._eof and _AFTER_BOUNDARY_PREFIX.fullmatch(self._buffer, after) is not None
 
@@ -265,7 +267,7 @@ class MultipartParser:
             )
         self.state = State.HEADER
         self._at = end
-        self._scanned = end - 2  # an empty header block ends with the delimiter's own CRLF
+        self._scanned = end - 2  # an empty header section ends with the delimiter's own CRLF
 
     # -- states
 
@@ -295,12 +297,13 @@ class MultipartParser:
         block = self._buffer[self._at : end]
         if end < self._at or self._delimiter in b"\r\n" + block:
             raise HTTPInputError(
-                "multipart/form-data missing headers: a part has none, or no empty line after them"
+                "multipart/form-data missing headers: a part must have header fields and an empty line after "
+                "them"
             )
         part = _parse_part_header(block)
         self.state = State.BODY
         self._at = end + 4
-        self._scanned = end + 2  # the delimiter after an empty part may share that line's end
+        self._scanned = end + 2  # the delimiter after an empty part may begin with the CRLF of the empty line
         return part
 
     def _read_body(self) -> bytes | EndOfPart | None:
@@ -335,26 +338,26 @@ def _parse_part_header(block: bytes) -> Part:
     kind, parameters = parse_parameters(dispositions[0], max_count=MAX_PARAMETERS, only=_USED_PARAMETERS)
     if kind.lower() != "form-data":
         raise HTTPInputError(
-            f"a part of multipart/form-data has the Content-Disposition {kind[:40]!r}, not form-data"
+            f"expected Content-Disposition form-data in a part of multipart/form-data, got {kind[:40]!r}"
         )
     name = parameters.get("name")
     if not name:
-        raise HTTPInputError("multipart/form-data missing name: the Content-Disposition of a part gives none")
+        raise HTTPInputError("multipart/form-data missing name in the Content-Disposition of a part")
     return Part(name, parameters.get("filename"), headers.get("Content-Type"), headers)
 
 
 def parse_multipart(
     boundary: bytes, data: bytes, *, max_parts: int = 100, max_header_size: int = 10 * 1024
 ) -> Iterator[tuple[Part, bytes]]:
-    """The parts of a whole body with their contents, one after the other.
+    """Yield the parts of a complete body with their contents.
 
-    :raises HTTPInputError: as `MultipartParser`; the parts before the fault have been given then.
+    :raises HTTPInputError: as `MultipartParser` does, after the parts before the error have been yielded.
     """
     parser = MultipartParser(boundary, max_parts=max_parts, max_header_size=max_header_size)
     parser.receive_data(data)
     parser.receive_eof()
     while (part := parser.next_event()) is not None:
-        assert isinstance(part, Part)  # the body is complete, so that the events of a part come together
+        assert isinstance(part, Part)  # the body is complete, so all events of a part follow each other
         content = b""
         while isinstance(event := parser.next_event(), bytes):
             content = content + event if content else event

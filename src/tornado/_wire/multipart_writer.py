@@ -1,17 +1,18 @@
-"""Writing ``multipart/form-data`` bodies (RFC 7578; HTML Standard, "multipart/form-data encoding algorithm").
+"""Serialization of ``multipart/form-data`` bodies (RFC 7578; HTML Standard, "multipart/form-data encoding
+algorithm").
 
 Theory of operation
 -------------------
-A body is a sequence of parts. The caller sends `part_head`, the part's content in any number of pieces, and
-`PART_END` for each part, then `closing_delimiter`. All of these have a size that is known beforehand, so that
-the length of the body is known if the length of each content is.
+A body is a sequence of parts. For each part, the caller sends `part_head`, the content in any number of
+pieces, and `PART_END`. After the last part it sends `closing_delimiter`. The sizes of these are known in
+advance, so the length of the body is known if the length of each content is known.
 
-Names are escaped as browsers do it: line breaks are normalised to CRLF in field names, then CR, LF and the
-double quote become ``%0D``, ``%0A`` and ``%22``. Everything else is sent as UTF-8. RFC 7578 section 4.2
-forbids the ``filename*`` form.
+Names are escaped as in browsers: line breaks in field names are normalised to CRLF, then CR, LF and the
+double quote are replaced by ``%0D``, ``%0A`` and ``%22``. All other characters are sent as UTF-8. RFC 7578
+section 4.2 forbids the ``filename*`` form.
 
-The boundary is an argument: this layer has no source of randomness. It must be unpredictable, as a content
-that contains the delimiter would otherwise be read as several parts.
+The boundary is an argument, because this layer has no source of randomness. It must be unpredictable:
+otherwise content that contains the delimiter would be parsed as several parts.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tornado._wire.headers import FORBIDDEN_VALUE_CHARS
 
 __all__ = ["PART_END", "closing_delimiter", "escape_filename", "escape_name", "part_head"]
 
-#: Ends the content of a part.
+#: The end of a part's content.
 PART_END = b"\r\n"
 
 _LINE_BREAK = re.compile("\r\n|\r|\n")
@@ -38,17 +39,18 @@ def escape_name(name: str) -> str:
 
 
 def escape_filename(filename: str) -> str:
-    """Escape a file name for a Content-Disposition; its line breaks are not normalised."""
+    """Escape a file name for a Content-Disposition. Line breaks are not normalised."""
     return filename.replace("\n", "%0A").replace("\r", "%0D").replace('"', "%22")
 
 
 def part_head(
     boundary: str, name: str, filename: str | None = None, content_type: str | None = None
 ) -> bytes:
-    """Return the delimiter and the header block of a part, up to its content.
+    """Return the delimiter and the header section of a part, up to its content.
 
-    :arg filename: marks the part as a file; None for an ordinary field.
-    :arg content_type: the part's media type; None leaves the field out, which means ``text/plain``.
+    :param name: the name of the form field.
+    :param filename: the file name, which marks the part as a file; None for an ordinary field.
+    :param content_type: the part's media type; None omits the field, which means ``text/plain``.
     :raises ValueError: if the content type contains a control character, or a name cannot be encoded in
         UTF-8.
 

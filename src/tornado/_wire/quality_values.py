@@ -31,7 +31,8 @@ _parameters = rf"(?:[ \t]*+;[ \t]*+(?![qQ]=){_token}=(?:{_token}|\"(?:[^\"\\]|\\
 
 #: A token with its weight: a content coding, a charset or a language range.
 TOKEN = rf"(?P<name>{_token}){_weight}"
-#: A media range with its weight. Parameters may precede the weight, and follow it as before RFC 9110.
+#: A media range with its weight. Parameters may precede the weight. They may also follow it, which was
+#: allowed before RFC 9110.
 MEDIA_RANGE = rf"(?P<name>{_token}/{_token}){_parameters}{_weight}{_parameters}"
 # Compiled on first use rather than at import.
 _compiled = functools.cache(functools.partial(re.compile, flags=re.ASCII))

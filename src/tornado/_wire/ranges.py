@@ -1,9 +1,9 @@
 """Byte ranges: parsing Range and serializing Content-Range (RFC 9110 section 14).
 
 A single range is supported. A list of ranges, another unit and a malformed field are ignored, which section
-14.2 permits: the response is then the whole representation. The grammar does not bound positions; one of more
-than
-18 digits is treated as a position after any end."""
+14.2 permits: the response is then the whole representation. The grammar does not bound positions; a position
+of more than 18 digits is treated as a position after any end.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def parse_range(field: str) -> tuple[int | None, int | None] | None:
     A start of None means the beginning and an end of None the end; a negative start counts from the end. The
     range ``-0`` is ``(None, 0)``, which no representation satisfies.
 
-    :returns: the range, or None if the field is to be ignored.
+    :returns: the range, or None if the field must be ignored.
 
     >>> parse_range("bytes=1-2"), parse_range("bytes=6-"), parse_range("bytes=-6")
     ((1, 3), (6, None), (-6, None))

@@ -2,23 +2,23 @@
 
 Theory of operation
 -------------------
-A stream is lines of UTF-8 text; a line is a field, a comment (it begins with a colon), or empty, which ends
-an event. `serialize_event` and `serialize_comment` are pure. `Parser` takes bytes as they come and keeps two
-things: the start of the line that has not ended, in a buffer that grows in place, and the fields of the event
-that has not ended. Every byte is looked at once, so the cost is linear however the input is split.
+A stream consists of lines of UTF-8 text. A line is a field, a comment (it begins with a colon), or empty; an
+empty line ends an event. `serialize_event` and `serialize_comment` are pure functions. `Parser` takes bytes
+as they arrive and buffers only the incomplete line, in a buffer that grows in place, and the fields of the
+incomplete event. Every byte is examined once, so the cost is linear however the input is split.
 
-A line ends in LF, CR, or CR LF. After a CR at the end of the input it is not known yet which of the two it
-is: the line counts as ended, and an LF is passed over if one follows.
+A line ends in LF, CR or CRLF. A CR at the end of the input may be the first half of a CRLF: the line is
+complete, and an LF at the beginning of the next input is skipped.
 
-What is refused
----------------
-Writing: an event name with a line end, an id with a line end or NUL, a reconnection time that is no natural
-number: each would become another field, or be ignored by the reader. Data may hold any of the three line
-ends; the reader sees all of them as LF, since the format knows nothing else.
+Rejected input
+--------------
+`serialize_event` rejects an event type with a line end, an id with a line end or NUL, and a reconnection time
+that is not a non-negative integer. The reader would interpret each as another field, or ignore it. Data may
+contain all three line ends; the reader receives them as LF, because the format cannot express the difference.
 
-Reading refuses nothing, as the standard has a reader pass over what it does not know, save what is over a
-limit: the line (`MAX_LINE`) and the data of one event (`MAX_EVENT`), for which the standard has no number.
-Bytes that are no UTF-8 become U+FFFD.
+`Parser` rejects only input that exceeds a limit, because the standard requires readers to ignore unknown
+input. The limits are on a line (`MAX_LINE`) and on the data of an event (`MAX_EVENT`); the standard does not
+define any. Invalid UTF-8 is replaced by U+FFFD.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ __all__ = [
     "serialize_event",
 ]
 
-#: Default limit on a line in bytes: that of a WebSocket message here (10 MiB), as data is most often one
-#: line.
+#: The default limit on a line in bytes. It is that of a WebSocket message (10 MiB), because the data of an
+#: event is usually one line.
 MAX_LINE: Final = 10 * 1024 * 1024
-#: Default limit on the data of one event in bytes.
+#: The default limit on the data of one event in bytes.
 MAX_EVENT: Final = 10 * 1024 * 1024
 
 _line_end = re.compile(rb"\r\n|\r|\n")
@@ -52,53 +52,54 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class EventTooLarge(ValueError):
-    """A line or an event is over its limit; the message names which, and the limit."""
+    """Raised when a line or an event exceeds its limit. The message names the limit."""
 
 
-# -- writing --
+# -- serialization --
 
 
 def check_id(id: str | int) -> str:
-    """See that `id` may be an event's id, and give it back as text.
+    """Validate the id of an event and return it as text.
 
-    :raises ValueError: if it holds NUL, CR or LF. A reader ignores an id with a NUL.
-    :raises TypeError: if it is neither text nor a whole number.
+    :raises ValueError: if the id contains NUL, CR or LF. Readers ignore an id with a NUL.
+    :raises TypeError: if the id is neither a str nor an int.
     """
     if isinstance(id, int) and not isinstance(id, bool):
         return str(int(id))
     if not isinstance(id, str):
-        raise TypeError(f"id, that of an event, is text or a whole number, not {id!r}")
+        raise TypeError(f"id must be a str or an int, not {id!r}")
     text = id
     if _unsafe_id.search(text):
-        raise ValueError(f"the id of an event holds NUL, CR or LF: {text!r}")
+        raise ValueError(f"id must not contain NUL, CR or LF, got {text!r}")
     return text
 
 
 def serialize_event(
     data: str | bytes, event: str | None = None, id: str | int | None = None, retry: int | None = None
 ) -> bytes:
-    """One event, with the empty line that ends it.
+    """Serialize one event, including the empty line that ends it.
 
-    :param data: text, or its UTF-8; each of its lines becomes a field of its own.
-    :param event: the event's type; None leaves it to the reader, for whom it is ``message``.
-    :param id: what a reader that reconnects will send as ``Last-Event-ID``; the empty string resets it, and a
-        number counts as its digits.
-    :param retry: how long a reader is to wait before it reconnects, in milliseconds.
-    :raises ValueError: if `event` or `id` holds a line end, or `retry` is not a natural number.
-    :raises TypeError: if `event` is no text, or `id` neither text nor a whole number.
+    :param data: the data as text or as UTF-8 bytes. Each of its lines is sent as a separate field.
+    :param event: the event's type; None omits the field, which readers treat as ``message``.
+    :param id: the value that a reader sends as ``Last-Event-ID`` when it reconnects. The empty string resets
+        it; a number is sent in decimal digits.
+    :param retry: the time in milliseconds that a reader must wait before it reconnects, or None.
+    :raises ValueError: if `event` contains a line end, `id` contains a line end or NUL, or `retry` is not a
+        non-negative int.
+    :raises TypeError: if `event` is not a str, or `id` is neither a str nor an int.
     """
     head = ""
     if event is not None:
         if not isinstance(event, str):
-            raise TypeError(f"event, the type of an event, is text, not {event!r}")
+            raise TypeError(f"event must be a str, not {event!r}")
         if _unsafe_name.search(event):
-            raise ValueError(f"the type of an event holds CR or LF: {event!r}")
+            raise ValueError(f"event must not contain CR or LF, got {event!r}")
         head = f"event: {event}\n"
     if id is not None:
         head += f"id: {check_id(id)}\n"
     if retry is not None:
         if not isinstance(retry, int) or isinstance(retry, bool) or retry < 0:
-            raise ValueError(f"retry is a whole number of milliseconds, not {retry!r}")
+            raise ValueError(f"retry must be a non-negative int in milliseconds, got {retry!r}")
         head += f"retry: {retry}\n"
     body = data.encode() if isinstance(data, str) else data
     if b"\n" in body or b"\r" in body:
@@ -107,17 +108,22 @@ def serialize_event(
 
 
 def serialize_comment(text: str = "") -> bytes:
-    """A comment, which readers pass over. It keeps a silent connection from being taken for a dead one."""
+    """Serialize a comment. Readers ignore it; it shows that an idle connection is still alive."""
     lines = _line_end.split(text.encode())
     return b"".join(b": %b\n" % line if line else b":\n" for line in lines) + b"\n"
 
 
-# -- reading --
+# -- parsing --
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event as a reader gets it: its data, its type, and the last id that the stream has given so far."""
+    """One received event.
+
+    :ivar data: the data.
+    :ivar event: the type.
+    :ivar id: the last id in the stream so far.
+    """
 
     data: str
     event: str = "message"
@@ -125,12 +131,12 @@ class Event:
 
 
 class Parser:
-    """Reads a stream: bytes go into `receive_data`, events come out of `next_event`.
+    """A parser of an event stream.
 
-    :param max_line: limit on a line in bytes.
-    :param max_event: limit on the data of one event in bytes.
+    :param max_line: the maximum size of a line in bytes.
+    :param max_event: the maximum size of the data of one event in bytes.
 
-    There is nothing to be done at the end of the input: an event that has not ended is not an event.
+    The end of input need not be reported, because an incomplete event is discarded.
     """
 
     __slots__ = (
@@ -151,9 +157,9 @@ class Parser:
     def __init__(self, max_line: int = MAX_LINE, max_event: int = MAX_EVENT) -> None:
         self.max_line = max_line
         self.max_event = max_event
-        #: What to send as ``Last-Event-ID`` when the stream breaks off; empty for nothing.
+        #: The value to send as ``Last-Event-ID`` when reconnecting; empty to omit the field.
         self.last_event_id = ""
-        #: The reconnection time that the stream has asked for, in milliseconds, or None.
+        #: The reconnection time from the stream in milliseconds, or None.
         self.retry: int | None = None
         self._begun = False
         self._skip_lf = False
@@ -165,13 +171,14 @@ class Parser:
         self._events: deque[Event] = deque()
 
     def next_event(self) -> Event | None:
-        """The next event that has been received whole; None if there is none."""
+        """Return the next complete event, or None if more data is needed."""
         return self._events.popleft() if self._events else None
 
     def receive_data(self, data: bytes) -> None:
-        """Take the next bytes of the stream.
+        """Process the next bytes of the stream.
 
-        :raises EventTooLarge: if a line or an event passes its limit. The parser is of no use then.
+        :raises EventTooLarge: if a line or an event exceeds its limit. The parser must not be used after
+        that.
         """
         if self._skip_lf and data:
             self._skip_lf = False
@@ -199,7 +206,7 @@ class Parser:
             )
 
     def _take_line(self, line: bytes) -> None:
-        self._check_line(len(line))  # as it came, so that it does not matter in which pieces
+        self._check_line(len(line))  # before removing the BOM, so the result does not depend on the split
         if not self._begun:
             # "The UTF-8 decode algorithm strips one leading UTF-8 Byte Order Mark (BOM), if any."
             self._begun = True

@@ -6,7 +6,7 @@ Nearly every request line is in origin-form. One regular expression recognises i
 `parse_request_line` handles every other line: it parses the other three forms, and reports the fault of a
 malformed line. Both take linear time, because the repetitions in the patterns are possessive and disjoint.
 
-What is rejected, and why:
+The following input is rejected:
 
 * a method that is not a token, anything but one space between the parts, a control character or a space in
   the target: two recipients could disagree about the end of the message or about the resource;
@@ -82,7 +82,7 @@ _AUTHORITY = (
 _PLAIN_AUTHORITY = re.compile(r"[A-Za-z0-9.\-]++(?::[0-9]{1,4}+)?")
 
 # RFC 9112 section 4: status-line = HTTP-version SP status-code SP [ reason-phrase ]. Many servers omit the
-# second space if there is no reason phrase.
+# second space if the reason phrase is empty.
 _STATUS_LINE = rf"(HTTP/[0-9]\.[0-9]) ([1-9][0-9]{{2}})(?: ([{FIELD_CHAR}]*+))?"
 _REASON = re.compile(rf"[{FIELD_CHAR}]*+")
 _VERSION = re.compile(r"HTTP/[0-9]\.[0-9]")

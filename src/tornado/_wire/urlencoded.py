@@ -1,23 +1,22 @@
-"""Bodies and queries of the type ``application/x-www-form-urlencoded``.
+"""Parser and serializer of ``application/x-www-form-urlencoded`` bodies and queries.
 
 Theory of operation
 -------------------
-The text is cut at ``&``, and each field at its first ``=``; ``+`` is a space and ``%xx`` a byte (URL
-Standard, section 5.1). Invalid escapes stay as they are, a field without ``=`` has an empty value, and empty
-fields are left out: the result equals ``urllib.parse.parse_qs(keep_blank_values=True)`` in latin-1, with
-values as bytes.
+The text is split at ``&``, and each field at its first ``=``. ``+`` represents a space and ``%xx`` a byte
+(URL Standard, section 5.1). Invalid escapes are left unchanged, a field without ``=`` has an empty value, and
+empty fields are ignored. The result equals that of ``urllib.parse.parse_qs(keep_blank_values=True)`` with
+Latin-1, but values are bytes.
 
-Only the fields are visited in Python; what is proportional to the size runs in C
+The Python code runs once per field; the work that is proportional to the size is done in C
 (`tornado._percent_encoding`).
 
-Writing starts from Python values: `text_pairs` expands them into pairs of text or bytes, and
-`format_urlencoded` encodes those pairs. Types without an obvious text form raise TypeError: their ``repr``
-would be accepted by most servers and be wrong.
+For serialization, `text_pairs` expands Python values into pairs of text or bytes, and `format_urlencoded`
+encodes those pairs. Types without an obvious text form raise TypeError, because most servers would accept
+their ``repr``, which is not the intended value.
 
 Limits
 ------
-``max_fields`` bounds what is cut (CVE-2026-82397). The size of a form is limited by the
-caller.
+``max_fields`` limits the number of fields (CVE-2026-82397). The caller limits the size of a form.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ from tornado._wire.errors import HTTPInputError
 
 __all__ = ["format_urlencoded", "parse_urlencoded", "text_pairs"]
 
-#: From this size on bytes are cut as they are. Methods of str are faster, by more than decoding small text
-#: costs.
+#: Bytes of at least this size are split without being decoded. For smaller bytes, decoding first is faster,
+#: because the methods of str are faster.
 _LARGE = 64 * 1024
 _SPACES = bytes.maketrans(b"+", b" ")
 
@@ -40,11 +39,11 @@ Text = str | bytes
 
 
 def parse_urlencoded(data: str | bytes, max_fields: int | None = None) -> dict[str, list[bytes]]:
-    """Return the fields of a query or an urlencoded body: name, as latin-1 text -> values, in order.
+    """Return the values of a query or a form body, in order, by name as Latin-1 text.
 
-    :param data: as received, with its escapes; a str stands for its latin-1 bytes.
-    :param max_fields: the highest number of fields, including empty ones.
-    :raises HTTPInputError: if there are more fields, or ``data`` has a character beyond latin-1.
+    :param data: the query or body as received; a str represents its Latin-1 bytes.
+    :param max_fields: the maximum number of fields, including empty ones; None for no limit.
+    :raises HTTPInputError: if there are more fields, or ``data`` contains a character outside Latin-1.
 
     >>> parse_urlencoded("a=1&b=x+y&a=%C3%A9&c")
     {'a': [b'1', b'\\xc3\\xa9'], 'b': [b'x y'], 'c': [b'']}
@@ -105,7 +104,7 @@ def _refuse_beyond_latin_1(text: str) -> None:
     try:
         text.encode("latin-1")
     except UnicodeEncodeError as error:
-        raise HTTPInputError(f"a query or form holds {text[error.start]!r}: percent-encode it") from error
+        raise HTTPInputError(f"a query or form contains {text[error.start]!r}: percent-encode it") from error
 
 
 def text_pairs(
@@ -113,11 +112,10 @@ def text_pairs(
 ) -> Iterator[tuple[str, Text]]:
     """Expand form or query fields into pairs of a name and a value.
 
-    :arg fields: a mapping, or pairs. A value is a str, bytes, an int or a float; a bool becomes ``true`` or
-        ``false``; a list or tuple repeats the name; None omits the field.
-    :arg what: the name of the argument that is being read, for error messages.
-    :raises TypeError: if ``fields`` is not a collection of pairs, or a name or value has another
-        type.
+    :param fields: a mapping, or pairs. A value is a str, bytes, an int or a float; a bool is converted to
+        ``true`` or ``false``; a list or tuple repeats the name; None omits the field.
+    :param what: the name of the caller's argument, for error messages.
+    :raises TypeError: if ``fields`` is not a collection of pairs, or a name or value has an unsupported type.
 
     >>> list(text_pairs({"a": [1, "x"], "b": True, "c": None}, "data"))
     [('a', '1'), ('a', 'x'), ('b', 'true')]
@@ -149,7 +147,7 @@ def _value_text(name: str, value: Any, what: str) -> Text:
 
 
 def format_urlencoded(pairs: Iterable[tuple[str, Text]]) -> str:
-    """Encode pairs as ``application/x-www-form-urlencoded``; text is sent as UTF-8.
+    """Encode pairs as ``application/x-www-form-urlencoded``; text is encoded as UTF-8.
 
     >>> format_urlencoded([("a", "x y"), ("\u00e9", b"\xff")])
     'a=x+y&%C3%A9=%FF'

@@ -1,14 +1,14 @@
 """Login through other sites: OpenID Connect, OAuth 2.0, OAuth 1.0, OpenID 2.0.
 
 Each mixin is combined with a `.RequestHandler`. A login has two steps, often in one handler: redirect the
-user to the provider (`~OAuth2Mixin.authorize_redirect`), and finish when the provider sends the user back
-(``get_authenticated_user``).
+user to the provider (`~OAuth2Mixin.authorize_redirect`), and complete the login when the provider redirects
+the user back (``get_authenticated_user``).
 
-* `OpenIDConnectMixin`: for every provider that speaks the current standard, with tokens verified.
+* `OpenIDConnectMixin`: for every provider that supports the current standard; it verifies the tokens.
 * `GoogleOAuth2Mixin`, `FacebookGraphMixin`, `TwitterMixin`: for these sites.
-* `OAuth2Mixin`, `OAuthMixin`, `OpenIdMixin`: to build mixins for others on.
+* `OAuth2Mixin`, `OAuthMixin`, `OpenIdMixin`: base classes for mixins for other providers.
 
-All of them raise `AuthError` when a provider refuses a login or its answer cannot be trusted.
+All of them raise `AuthError` if a provider rejects a login or its response cannot be trusted.
 """
 
 from __future__ import annotations

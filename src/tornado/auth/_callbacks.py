@@ -1,4 +1,4 @@
-"""Steps of a login in the style of Tornado 4: with ``callback=``, and started without being awaited."""
+"""Login methods in the style of Tornado 4: with a callback, or started without being awaited."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ _T = TypeVar("_T")
 
 
 def login_step(place: int) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
-    """Decorate an ``async def`` method of a mixin, so that it takes a callback as in Tornado 4.
+    """Decorate an ``async def`` method of a mixin to accept a callback, as in Tornado 4.
 
-    The callback is called with the result, or with None if the provider refuses, which is logged. Without
-    a callback the method is a coroutine. Only in a handler under ``web.asynchronous`` it starts by itself,
-    since such handlers do not always await it.
+    The callback is called with the result. If the provider rejects the request, the error is logged and the
+    callback is called with None. Without a callback, the method is a coroutine function. In a handler that
+    uses ``web.asynchronous``, the method starts when it is called, because such handlers do not always await
+    it.
 
-    :param place: the position of the callback among the arguments of Tornado 4.
+    :param place: the index of the callback in the positional arguments of Tornado 4.
     """
 
     def decorate(method: Callable[_P, _T]) -> Callable[_P, _T]:
         @functools.wraps(method)
         def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
             callback = None
-            # Another value of this name is an argument of a request to the provider.
+            # If it is not callable, it is an argument for a request to the provider.
             if callable(kwargs.get("callback")):
                 callback = kwargs.pop("callback")
             elif len(args) > place and callable(args[place]):
@@ -57,10 +58,10 @@ def _report(future: asyncio.Future[Any], callback: Callable[[Any], Any]) -> asyn
         try:
             result = future.result()
         except AuthError as error:
-            gen_log.warning("Login failed, the callback is called with None: %s", error)
+            gen_log.warning("Login failed, calling the callback with None: %s", error)
             result = None
         except HTTPClientError as error:
-            gen_log.warning("Error response %s, the callback is called with None", error)
+            gen_log.warning("Error response %s, calling the callback with None", error)
             result = None
         callback(result)
 

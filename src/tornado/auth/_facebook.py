@@ -1,4 +1,4 @@
-"""Login with a Facebook account, and the Graph API."""
+"""Login with a Facebook account, and requests to the Graph API."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tornado.auth._errors import AuthError
 from tornado.auth._oauth2 import OAuth2Mixin
 from tornado.auth._provider import request_token
 
-#: The fields of a user that are always asked for.
+#: The profile fields that are always requested.
 _USER_FIELDS = frozenset({"id", "name", "first_name", "last_name", "locale", "picture", "link"})
 
 
 class FacebookGraphMixin(OAuth2Mixin):
-    """Login by Facebook, and requests to its Graph API.
+    """A mixin for logins with a Facebook account and for requests to the Graph API.
 
     ::
 
@@ -49,25 +49,25 @@ class FacebookGraphMixin(OAuth2Mixin):
         code: str,
         extra_fields: Iterable[str] | None = None,
     ) -> dict[str, Any] | None:
-        """Exchange the code of the callback for a token, and fetch the user's profile.
+        """Exchange the authorization code for a token, and fetch the user's profile.
 
-        :param redirect_uri: the same as was given to `authorize_redirect`.
-        :param client_id: the program's identifier at Facebook.
-        :param client_secret: its secret.
+        :param redirect_uri: the same value as for `authorize_redirect`.
+        :param client_id: the program's client identifier at Facebook.
+        :param client_secret: the program's client secret.
         :param code: the ``code`` argument of the callback.
-        :param extra_fields: further fields of the profile to fetch.
+        :param extra_fields: further profile fields to fetch.
         :returns: the profile, with ``access_token`` and ``session_expires`` (seconds, as text) added; None if
             Facebook returns no profile.
-        :raises AuthError: if Facebook refuses the code.
+        :raises AuthError: if Facebook rejects the code.
         """
-        # Facebook's endpoint takes its arguments in the query.
+        # Facebook's endpoint takes the arguments in the query.
         url = self._oauth_request_token_url(redirect_uri, client_id, client_secret, code)
         tokens = await request_token("Facebook", self.get_auth_http_client(), url)
         access_token = tokens.get("access_token")
         if not isinstance(access_token, str):
-            raise AuthError("Facebook: the answer to the token request has no access_token")
+            raise AuthError("Facebook: the token response has no access_token")
         wanted = _USER_FIELDS.union(extra_fields or ())
-        # The proof shows that the token is used by the program it was given to.
+        # The proof shows that the token is used by the program to which it was issued.
         proof = hmac.new(client_secret.encode(), access_token.encode(), hashlib.sha256).hexdigest()
         profile = await self.facebook_request(
             "/me", access_token, appsecret_proof=proof, fields=",".join(sorted(wanted))
@@ -87,12 +87,12 @@ class FacebookGraphMixin(OAuth2Mixin):
     ) -> Any:
         """Fetch a path of the Graph API, such as ``/btaylor/picture``.
 
-        :param path: the path; a whole URL that begins with ``https://`` is possible too.
-        :param access_token: from `get_authenticated_user`; not needed for public data.
-        :param post_args: fields of a form to send by POST; without it the request is a GET.
+        :param path: the path, or an absolute URL.
+        :param access_token: the token from `get_authenticated_user`; not required for public data.
+        :param post_args: form fields to send in a POST request; without them the request is a GET.
         :param args: further query arguments.
-        :returns: the decoded JSON of the answer.
-        :raises HTTPClientError: for a status other than 2xx.
+        :returns: the response's body, decoded from JSON.
+        :raises HTTPClientError: for a status code other than 2xx.
         """
         url = path if path.startswith(("https://", "http://")) else self._FACEBOOK_BASE_URL + path
         return await self.oauth2_request(url, access_token=access_token, post_args=post_args, **args)

@@ -10,9 +10,9 @@ from tornado.auth._provider import request_token
 
 
 class GoogleOAuth2Mixin(OAuth2Mixin):
-    """Login by Google's OAuth 2.0.
+    """A mixin for logins with a Google account, by OAuth 2.0.
 
-    Register the program at https://console.cloud.google.com, and put its identifier and secret into the
+    Register the program at https://console.cloud.google.com, and set its client identifier and secret in the
     application's settings::
 
         google_oauth={"key": CLIENT_ID, "secret": CLIENT_SECRET}
@@ -37,7 +37,7 @@ class GoogleOAuth2Mixin(OAuth2Mixin):
                 self.redirect("/")
     """
 
-    #: The application setting with the client's identifier and secret.
+    #: The name of the application setting with the client identifier and secret.
     _OAUTH_SETTINGS_KEY = "google_oauth"
     _OAUTH_NO_CALLBACKS = False
 
@@ -47,9 +47,11 @@ class GoogleOAuth2Mixin(OAuth2Mixin):
     _OAUTH_AUTHORIZE_URL = "https://accounts.google.com/o/oauth2/v2/auth"
 
     def get_google_oauth_settings(self) -> dict[str, str]:
-        """Return the client's identifier (``key``) and ``secret``; override it to keep them elsewhere.
+        """Return the client identifier (``key``) and the client secret (``secret``).
 
-        :raises KeyError: if the application has no setting ``google_oauth``.
+        Override this method to store them elsewhere.
+
+        :raises KeyError: if the application does not have the setting ``google_oauth``.
         """
         client: dict[str, str] = self._handler().settings[self._OAUTH_SETTINGS_KEY]
         return client
@@ -58,14 +60,14 @@ class GoogleOAuth2Mixin(OAuth2Mixin):
     async def get_authenticated_user(
         self, redirect_uri: str, code: str, client_id: str | None = None, client_secret: str | None = None
     ) -> dict[str, Any]:
-        """Exchange the code of the callback for tokens.
+        """Exchange the authorization code for tokens.
 
-        :param redirect_uri: the same as was given to `authorize_redirect`.
+        :param redirect_uri: the same value as for `authorize_redirect`.
         :param code: the ``code`` argument of the callback.
-        :param client_id: the default is ``key`` of `get_google_oauth_settings`.
-        :param client_secret: the default is ``secret`` of it.
-        :returns: the provider's answer: ``access_token``, ``expires_in`` (seconds), ``id_token`` and more.
-        :raises AuthError: if Google refuses the code.
+        :param client_id: the client identifier; by default ``key`` from `get_google_oauth_settings`.
+        :param client_secret: the client secret; by default ``secret`` from `get_google_oauth_settings`.
+        :returns: the token response: ``access_token``, ``expires_in`` (seconds), ``id_token`` and more.
+        :raises AuthError: if Google rejects the code.
         """
         if client_id is None or client_secret is None:
             configured = self.get_google_oauth_settings()

@@ -1,4 +1,4 @@
-"""OAuth 1.0 and 1.0a (RFC 5849)."""
+"""`OAuthMixin`: logins by OAuth 1.0 and 1.0a (RFC 5849)."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from tornado.auth._provider import ProviderMixin, describe, with_query
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 from tornado.util import import_object
 
-#: The cookie that keeps the request token, and its secret, between the two steps of a login.
+#: The cookie that stores the request token and its secret between the two steps of a login.
 _COOKIE = "_oauth_request_token"
 
 
 class OAuthMixin(ProviderMixin):
-    """The base for logins by OAuth 1.0 or 1.0a.
+    """The base class for logins by OAuth 1.0 or 1.0a.
 
     A subclass for a provider sets these class attributes:
 
     * ``_OAUTH_REQUEST_TOKEN_URL``, ``_OAUTH_AUTHORIZE_URL``, ``_OAUTH_ACCESS_TOKEN_URL``: its endpoints.
     * ``_OAUTH_VERSION``: ``"1.0"`` or ``"1.0a"`` (the default).
-    * ``_OAUTH_NO_CALLBACKS``: True if the provider takes no callback URL in the request.
+    * ``_OAUTH_NO_CALLBACKS``: True if the provider does not accept a callback URL in the request.
 
-    and overrides `_oauth_get_user_future` and `_oauth_consumer_token`.
+    It also overrides `_oauth_get_user_future` and `_oauth_consumer_token`.
     """
 
     _OAUTH_REQUEST_TOKEN_URL: str
@@ -51,13 +51,15 @@ class OAuthMixin(ProviderMixin):
 
         Await this method: it sends a request to the provider before it redirects.
 
-        :param callback_uri: where the provider sends the user back to; relative to the current URL. ``"oob"``
-            asks for a code that the user types in.
+        :param callback_uri: the URL to which the provider redirects the user back, absolute or relative to
+        the
+            current URL. ``"oob"`` requests a code that the user types in.
         :param extra_params: further parameters of the token request (version 1.0a only).
-        :param http_client: used in place of `get_auth_http_client`'s.
-        :raises AuthError: if the provider gives no request token.
+        :param http_client: the client to use in place of the one from `get_auth_http_client`.
+        :raises AuthError: if the provider does not return a request token.
+        :raises ValueError: if there is a ``callback_uri`` and the provider does not accept one.
 
-        The token's secret is kept in a cookie until `get_authenticated_user`.
+        The token's secret is stored in a cookie until `get_authenticated_user` is called.
         """
         if callback_uri and self._OAUTH_NO_CALLBACKS:
             raise ValueError(f"{type(self).__name__}: this provider does not accept a callback_uri")
@@ -71,27 +73,27 @@ class OAuthMixin(ProviderMixin):
 
     @login_step(0)
     async def get_authenticated_user(self, http_client: AsyncHTTPClient | None = None) -> dict[str, Any]:
-        """Finish the login in the handler of the callback URL.
+        """Complete the login in the handler of the callback URL.
 
-        :param http_client: used in place of `get_auth_http_client`'s.
-        :returns: what `_oauth_get_user_future` gives for the access token, with ``access_token`` added: a
-            dictionary with ``key``, ``secret`` and whatever else the provider sends.
-        :raises AuthError: if the token is not the one that this browser began with, the user did not agree,
-            or the provider gives no access token.
+        :param http_client: the client to use in place of the one from `get_auth_http_client`.
+        :returns: the user from `_oauth_get_user_future`, with ``access_token`` added: a dictionary with
+            ``key``, ``secret`` and any other fields that the provider sends.
+        :raises AuthError: if the token does not match the one that this browser started with, the user denied
+            access, or the provider does not return an access token.
         """
         handler = self._handler()
         key = handler.get_argument("oauth_token")
         verifier = handler.get_argument("oauth_verifier", None)
         cookie = handler.get_cookie(_COOKIE)
         if not cookie:
-            raise AuthError("OAuth: the request token cookie is missing; start the login again")
+            raise AuthError("OAuth: the request token cookie is missing: start the login again")
         handler.clear_cookie(_COOKIE)
         try:
             cookie_key, cookie_secret = (base64.b64decode(part).decode() for part in cookie.split("|"))
         except ValueError:
-            raise AuthError("OAuth: the request token cookie is malformed; start the login again") from None
+            raise AuthError("OAuth: the request token cookie is malformed: start the login again") from None
         if not secrets.compare_digest(cookie_key.encode(), key.encode()):
-            raise AuthError("OAuth: the request token is not the one in the cookie; start the login again")
+            raise AuthError("OAuth: the request token does not match the cookie: start the login again")
         token: dict[str, Any] = {"key": cookie_key, "secret": cookie_secret}
         if verifier:
             token["verifier"] = verifier
@@ -107,15 +109,15 @@ class OAuthMixin(ProviderMixin):
     # -- for subclasses --
 
     def _oauth_consumer_token(self) -> dict[str, Any]:
-        """Return the program's ``key`` and ``secret`` at the provider. Subclasses override it."""
+        """Return the program's ``key`` and ``secret`` at the provider. Subclasses must override this."""
         raise NotImplementedError(f"{type(self).__name__} does not define _oauth_consumer_token()")
 
     def _oauth_get_user_future(self, access_token: dict[str, Any]) -> Awaitable[dict[str, Any]]:
-        """Return an awaitable of the user's profile, a dictionary. Subclasses override it.
+        """Return an awaitable of the user's profile, a dictionary. Subclasses must override this.
 
-        :param access_token: ``key`` and ``secret``, and what else the provider has sent.
+        :param access_token: ``key``, ``secret`` and any other fields that the provider has sent.
         """
-        classic = getattr(self, "_oauth_get_user", None)  # of Tornado 4: it passes the user to a callback
+        classic = getattr(self, "_oauth_get_user", None)  # in Tornado 4: passes the user to a callback
         if classic is not None:
             started: Awaitable[dict[str, Any]] = import_object("tornado._tornado4.gen_engine.Task")(
                 classic, access_token
@@ -130,12 +132,12 @@ class OAuthMixin(ProviderMixin):
         parameters: Mapping[str, Any] | None = None,
         method: str = "GET",
     ) -> dict[str, Any]:
-        """Return the ``oauth_`` parameters, the signature included, of a request to the provider's API.
+        """Return the ``oauth_`` parameters of a request to the provider's API, including the signature.
 
         :param url: the URL of the request.
-        :param access_token: from `get_authenticated_user`.
-        :param parameters: the query arguments, and the fields of a form body, that the request will have.
-        :param method: its HTTP method.
+        :param access_token: the token from `get_authenticated_user`.
+        :param parameters: the query arguments and the form fields of the request.
+        :param method: the HTTP method of the request.
         """
         return self._signed(url, {**(parameters or {})}, access_token, method, only_oauth=True)
 
@@ -144,7 +146,7 @@ class OAuthMixin(ProviderMixin):
     def _oauth_request_token_url(
         self, callback_uri: str | None = None, extra_params: dict[str, Any] | None = None
     ) -> str:
-        """Return the signed URL that gives a request token (section 2.1)."""
+        """Return the signed URL for fetching a request token (RFC 5849 section 2.1)."""
         parameters: dict[str, Any] = {}
         if self._OAUTH_VERSION == "1.0a":
             if callback_uri == "oob":
@@ -155,7 +157,7 @@ class OAuthMixin(ProviderMixin):
         return self._signed_url(self._OAUTH_REQUEST_TOKEN_URL, parameters, None)
 
     def _oauth_access_token_url(self, request_token: dict[str, Any]) -> str:
-        """Return the signed URL that exchanges a request token for an access token (section 2.3)."""
+        """Return the signed URL for exchanging a request token for an access token (RFC 5849 section 2.3)."""
         parameters = {}
         if request_token.get("verifier"):
             parameters["oauth_verifier"] = request_token["verifier"]
@@ -172,7 +174,10 @@ class OAuthMixin(ProviderMixin):
         method: str = "GET",
         only_oauth: bool = False,
     ) -> dict[str, Any]:
-        """Return `parameters` with the protocol's own and the signature; or the latter alone."""
+        """Return `parameters` with the ``oauth_`` parameters and the signature added.
+
+        :param only_oauth: whether to leave out `parameters` themselves.
+        """
         consumer = self._oauth_consumer_token()
         protocol: dict[str, Any] = {
             "oauth_consumer_key": consumer["key"],
@@ -188,7 +193,7 @@ class OAuthMixin(ProviderMixin):
         return {**(protocol if only_oauth else signed), "oauth_signature": signature}
 
     def _on_request_token(self, authorize_url: str, callback_uri: str | None, response: HTTPResponse) -> None:
-        """Keep the request token in a cookie and redirect the user to approve it (section 2.2)."""
+        """Store the request token in a cookie and redirect the user to approve it (RFC 5849 section 2.2)."""
         handler = self._handler()
         token = _parse_token(response.body)
         value = "|".join(base64.b64encode(token[part].encode()).decode("ascii") for part in ("key", "secret"))
@@ -206,18 +211,18 @@ class OAuthMixin(ProviderMixin):
         try:
             return await client.fetch(url)
         except HTTPClientError as error:
-            raise AuthError(f"OAuth: the provider gave no {what}: {describe(error)}") from error
+            raise AuthError(f"OAuth: the provider did not return the {what}: {describe(error)}") from error
 
 
 def _parse_token(body: bytes) -> dict[str, Any]:
-    """Return a token as a provider sends it: form-encoded ``oauth_token``, ``oauth_token_secret`` and more.
+    """Parse a token response, which is form-encoded.
 
-    :returns: ``key`` and ``secret``, and the other fields by their own names.
+    :returns: ``oauth_token`` as ``key``, ``oauth_token_secret`` as ``secret``, and the other fields.
     :raises AuthError: if one of the two is missing.
     """
     fields = dict(urllib.parse.parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
     try:
         token = {"key": fields.pop("oauth_token"), "secret": fields.pop("oauth_token_secret")}
     except KeyError as missing:
-        raise AuthError(f"OAuth: the provider's answer has no {missing.args[0]}") from None
+        raise AuthError(f"OAuth: the token response has no {missing.args[0]}") from None
     return {**fields, **token}

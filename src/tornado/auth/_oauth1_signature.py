@@ -1,7 +1,7 @@
-"""Signatures of OAuth 1.0 (RFC 5849 section 3): pure functions.
+"""Signatures of OAuth 1.0 (RFC 5849 section 3), as pure functions.
 
-The message that is signed is made of the method, the URL without its query, and all parameters, those of the
-query included, each percent-encoded in one fixed way and sorted.
+The signed message consists of the method, the URL without its query, and all parameters, including those of
+the query. The parameters are percent-encoded in one fixed way and sorted.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import urllib.parse
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-#: Ports that section 3.4.1.2 leaves out of the signed URL.
+#: Ports that are omitted from the signed URL (RFC 5849 section 3.4.1.2).
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def escape(value: object) -> str:
-    """Percent-encode `value` as RFC 5849 section 3.6 requires: everything but letters, digits and ``-._~``.
+    """Percent-encode all characters of `value` except letters, digits and ``-._~`` (RFC 5849 section 3.6).
 
     >>> escape("a b+c/é")
     'a%20b%2Bc%2F%C3%A9'
@@ -27,7 +27,9 @@ def escape(value: object) -> str:
 
 
 def base_string_url(url: str) -> str:
-    """Return `url` as it is signed (section 3.4.1.2): no query, lower-case scheme and host, no default port.
+    """Return the base string URI of `url` (RFC 5849 section 3.4.1.2).
+
+    It has no query and no default port, and the scheme and host are in lower case.
 
     >>> base_string_url("HTTPS://Example.COM:443/a?b=c")
     'https://example.com/a'
@@ -50,15 +52,15 @@ def signature(
     token: Mapping[str, Any] | None = None,
     version: str = "1.0a",
 ) -> str:
-    """Return the HMAC-SHA1 signature of a request (section 3.4.2), in base64.
+    """Return the HMAC-SHA1 signature of a request in base64 (RFC 5849 section 3.4.2).
 
     :param consumer: ``key`` and ``secret`` of the program.
     :param method: the HTTP method.
-    :param url: its query counts as parameters.
-    :param parameters: the ``oauth_`` parameters and those of a form body.
-    :param token: ``key`` and ``secret`` of the token, where there is one.
-    :param version: ``1.0a`` percent-encodes the secrets in the key, as section 3.4.2 requires; ``1.0`` uses
-        them as they are, which providers of the first version of the protocol expect.
+    :param url: the URL. The parameters in its query are signed too.
+    :param parameters: the ``oauth_`` parameters and the form fields.
+    :param token: ``key`` and ``secret`` of the token, or None.
+    :param version: ``1.0a`` percent-encodes the secrets in the key, as section 3.4.2 requires. ``1.0`` uses
+        them unchanged, as providers of the first version of the protocol expect.
     """
     query = urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query, keep_blank_values=True)
     pairs: Iterable[tuple[Any, Any]] = [*query, *parameters.items()]

@@ -1,4 +1,4 @@
-"""OAuth 2.0 (RFC 6749), the authorization code grant."""
+"""`OAuth2Mixin`: logins by OAuth 2.0 with the authorization code grant (RFC 6749)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from tornado.escape import json_decode
 
 
 class OAuth2Mixin(ProviderMixin):
-    """The base for logins by OAuth 2.0.
+    """The base class for logins by OAuth 2.0.
 
     A subclass for a provider sets these class attributes:
 
     * ``_OAUTH_AUTHORIZE_URL``: the provider's authorization endpoint.
-    * ``_OAUTH_ACCESS_TOKEN_URL``: its token endpoint.
+    * ``_OAUTH_ACCESS_TOKEN_URL``: the provider's token endpoint.
 
-    New programs should prefer `OpenIDConnectMixin`, which verifies what this protocol leaves to the program.
+    New programs should prefer `OpenIDConnectMixin`, which performs checks that OAuth 2.0 leaves to the
+    program.
     """
 
     _OAUTH_AUTHORIZE_URL: str
@@ -35,15 +36,16 @@ class OAuth2Mixin(ProviderMixin):
     ) -> None:
         """Redirect the user to the provider to log in (RFC 6749 section 4.1.1).
 
-        :param redirect_uri: where the provider sends the user back to; registered with the provider.
-        :param client_id: the program's identifier at the provider.
-        :param client_secret: accepted for compatibility and not used: it must never reach the browser.
-        :param extra_params: further query arguments. Pass a ``state`` here and compare it in the callback:
-            without it another site can log its own account in (RFC 6749 section 10.12).
-        :param scope: the permissions to ask for.
+        :param redirect_uri: the URL to which the provider redirects the user back; it must be registered with
+            the provider.
+        :param client_id: the program's client identifier at the provider.
+        :param client_secret: accepted for compatibility and ignored: it must never reach the browser.
+        :param extra_params: further query arguments. Pass a ``state`` here and compare it in the callback.
+            Otherwise another site can log the user in to its own account (RFC 6749 section 10.12).
+        :param scope: the permissions to request.
         :param response_type: ``code`` for the authorization code grant.
 
-        Nothing may be written to the response afterwards.
+        The handler must not write to the response afterwards.
         """
         arguments: dict[str, Any] = {"response_type": response_type}
         if redirect_uri is not None:
@@ -63,7 +65,7 @@ class OAuth2Mixin(ProviderMixin):
         code: str | None = None,
         extra_params: dict[str, Any] | None = None,
     ) -> str:
-        """Return the URL that exchanges a code for a token, with the arguments in its query."""
+        """Return the URL for exchanging a code for a token, with the arguments in its query."""
         arguments = {
             "redirect_uri": redirect_uri,
             "code": code,
@@ -81,14 +83,14 @@ class OAuth2Mixin(ProviderMixin):
         post_args: dict[str, Any] | None = None,
         **args: Any,
     ) -> Any:
-        """Fetch a URL of the provider's API that is authorized by an access token.
+        """Fetch a URL of the provider's API, with an access token as authorization.
 
         :param url: the URL to fetch.
-        :param access_token: sent as the ``access_token`` query argument, where given.
-        :param post_args: fields of a form to send by POST; without it the request is a GET.
+        :param access_token: the token to send as the ``access_token`` query argument, or None.
+        :param post_args: form fields to send in a POST request; without them the request is a GET.
         :param args: further query arguments.
-        :returns: the decoded JSON of the answer.
-        :raises HTTPClientError: for a status other than 2xx.
+        :returns: the response's body, decoded from JSON.
+        :raises HTTPClientError: for a status code other than 2xx.
         """
         if access_token:
             args = {"access_token": access_token, **args}

@@ -1,12 +1,12 @@
-"""OpenID Connect: the authorization code flow with PKCE, and ID tokens that are verified.
+"""`OpenIDConnectMixin`: logins by OpenID Connect, with the authorization code flow and PKCE.
 
-What protects a login:
+A login is protected by these checks:
 
-* ``state`` ties the callback to the browser that began (RFC 6749 section 10.12), ``nonce`` ties the ID
-  token to the same login (OpenID Connect Core 1.0 section 15.5.2), and the PKCE verifier ties the code to
-  it (RFC 7636). All three are random and kept in a signed cookie for ten minutes.
-* ``iss`` of the callback, where the provider sends it, must be the configured issuer (RFC 9207).
-* The ID token's signature, issuer, audience, times and nonce are checked (Core section 3.1.3.7).
+* ``state`` binds the callback to the browser that started the login (RFC 6749 section 10.12), ``nonce`` binds
+  the ID token to the same login (OpenID Connect Core 1.0 section 15.5.2), and the PKCE verifier binds the
+  code to it (RFC 7636). All three are random and stored in a signed cookie for ten minutes.
+* ``iss`` in the callback, if the provider sends it, must be the configured issuer (RFC 9207).
+* The ID token's signature, issuer, audience, times and nonce are verified (Core section 3.1.3.7).
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from tornado.auth._provider import ProviderMixin, json_object, request_token, wi
 from tornado.auth._redirects import is_local_path
 from tornado.httpclient import HTTPClientError
 
-#: Days that a login may take between its two steps: ten minutes.
+#: Maximum time between the two steps of a login in days: ten minutes.
 _LOGIN_AGE = 10 / (24 * 60)
-#: Logins that one browser may have under way, in several tabs: each has a cookie.
+#: Maximum number of concurrent logins of one browser, in several tabs. Each has a cookie.
 _SLOTS = 4
-#: Seconds that the provider's clock may differ from ours.
+#: Maximum difference between the provider's clock and ours in seconds.
 _LEEWAY = 60
 
-#: The provider's metadata entry for the ways in which a client may authenticate.
+#: The provider's metadata entry for the methods of client authentication.
 _METHODS = "token_endpoint_auth_methods_supported"
 
 _providers: dict[str, OpenIDProvider] = {}
@@ -41,15 +41,15 @@ _providers: dict[str, OpenIDProvider] = {}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OpenIDLogin:
-    """A finished login.
+    """The result of a completed login.
 
     :ivar claims: the verified claims of the ID token: ``sub``, the user's permanent identifier at the
-        provider, and what else was asked for, such as ``name`` and ``email``.
-    :ivar next_url: the path to send the user to, as given to `~OpenIDConnectMixin.authorize_redirect`.
-    :ivar id_token: the ID token itself, for `~OpenIDConnectMixin.logout_redirect`.
-    :ivar access_token: for requests to the provider's API, or None.
-    :ivar refresh_token: for `~OpenIDConnectMixin.refresh_tokens`, or None.
-    :ivar expires_in: seconds that the access token is valid, or None.
+        provider, and other requested claims, such as ``name`` and ``email``.
+    :ivar next_url: the path to redirect the user to, from `~OpenIDConnectMixin.authorize_redirect`.
+    :ivar id_token: the ID token, for `~OpenIDConnectMixin.logout_redirect`.
+    :ivar access_token: the token for requests to the provider's API, or None.
+    :ivar refresh_token: the token for `~OpenIDConnectMixin.refresh_tokens`, or None.
+    :ivar expires_in: the lifetime of the access token in seconds, or None.
     """
 
     claims: dict[str, Any]
@@ -61,14 +61,14 @@ class OpenIDLogin:
 
 
 class OpenIDConnectMixin(ProviderMixin):
-    """Login through any provider that speaks OpenID Connect. Needs the extra ``auth`` (PyJWT) and the
-    application setting ``cookie_secret``.
+    """A mixin for logins through any provider that supports OpenID Connect.
 
-    The application's setting ``openid_connect`` names the provider and the program::
+    It requires the extra ``auth`` (PyJWT) and the application setting ``cookie_secret``. The application
+    setting ``openid_connect`` identifies the provider and the program::
 
         openid_connect={"issuer": "https://login.example.com", "client_id": "...", "client_secret": "..."}
 
-    One handler does both steps::
+    One handler performs both steps::
 
         class Login(tornado.web.RequestHandler, tornado.auth.OpenIDConnectMixin):
             async def get(self):
@@ -78,17 +78,19 @@ class OpenIDConnectMixin(ProviderMixin):
                     return
                 try:
                     login = await self.get_authenticated_user()
-                except tornado.auth.AuthError as error:  # the user refused, or the login is out of date
+                except tornado.auth.AuthError as error:  # the user denied access, or the login has expired
                     raise tornado.web.HTTPError(403, str(error), public_message="Login failed.")
                 self.set_signed_cookie("user", login.claims["sub"], httponly=True, samesite="Lax")
                 self.redirect(login.next_url)
     """
 
     def get_openid_connect_settings(self) -> Mapping[str, Any]:
-        """Return ``issuer``, ``client_id`` and, for confidential clients, ``client_secret``; override it
-        to choose between several providers.
+        """Return ``issuer``, ``client_id`` and, for confidential clients, ``client_secret``.
 
-        :raises Exception: if the application has no setting ``openid_connect``.
+        Override this method to choose between several providers.
+
+        :raises Exception: if the application does not have the setting ``openid_connect``.
+        :raises ValueError: if the setting has no ``issuer`` or no ``client_id``.
         """
         handler = self._handler()
         handler.require_setting("openid_connect", "OpenID Connect")
@@ -108,11 +110,11 @@ class OpenIDConnectMixin(ProviderMixin):
     ) -> None:
         """Redirect the user to the provider to log in.
 
-        :param redirect_uri: the absolute URL of the handler that finishes the login; registered with the
-            provider.
-        :param scope: the permissions to ask for; ``openid`` is added where it is missing.
-        :param next_url: the path on this site to send the user to afterwards. A target on another site, as
-            a forged ``next`` argument has it, is replaced by ``/``.
+        :param redirect_uri: the absolute URL of the handler that completes the login; it must be registered
+            with the provider.
+        :param scope: the permissions to request; ``openid`` is added if it is missing.
+        :param next_url: the path on this site to redirect the user to afterwards. A target on another site,
+            for example from a forged ``next`` argument, is replaced by ``/``.
         :param extra_params: further arguments, such as ``prompt`` or ``login_hint``.
         :raises AuthError: if the provider's metadata cannot be fetched.
         """
@@ -150,10 +152,10 @@ class OpenIDConnectMixin(ProviderMixin):
         handler.redirect(with_query(metadata["authorization_endpoint"], arguments))
 
     async def get_authenticated_user(self) -> OpenIDLogin:
-        """Finish the login in the handler of the redirect URI.
+        """Complete the login in the handler of the redirect URI.
 
-        :raises AuthError: if the callback belongs to no login of this browser, the user or the provider
-            refused, or a token is not valid.
+        :raises AuthError: if the callback does not match a login that was started in this browser, the user
+            or the provider rejected the login, or a token is not valid.
         """
         client_config = self.get_openid_connect_settings()
         pending = self._take_pending(client_config["issuer"])
@@ -163,10 +165,10 @@ class OpenIDConnectMixin(ProviderMixin):
         issuer = handler.get_query_argument("iss", None)
         expects_issuer = metadata.get("authorization_response_iss_parameter_supported") is True
         if issuer != provider.issuer and (issuer is not None or expects_issuer):
-            raise AuthError(f"{provider.issuer}: the callback comes from another issuer")
+            raise AuthError(f"{provider.issuer}: the callback is from another issuer")
         failure = handler.get_query_argument("error", None)
         if failure is not None:
-            raise AuthError(f"{provider.issuer}: the login was refused: {failure[:200]!r}")
+            raise AuthError(f"{provider.issuer}: the login was rejected: {failure[:200]!r}")
         code = handler.get_query_argument("code", None)
         if not code:
             raise AuthError(f"{provider.issuer}: the callback has no code")
@@ -183,10 +185,10 @@ class OpenIDConnectMixin(ProviderMixin):
     async def refresh_tokens(self, refresh_token: str, subject: str) -> OpenIDLogin:
         """Exchange a refresh token for new tokens (Core section 12).
 
-        :param refresh_token: of an earlier `OpenIDLogin`.
-        :param subject: ``claims["sub"]`` of it: a new ID token must be the same user's.
-        :returns: the new tokens; ``claims`` holds only ``sub`` if the provider sends no new ID token.
-        :raises AuthError: if the provider refuses the token.
+        :param refresh_token: the refresh token of an earlier `OpenIDLogin`.
+        :param subject: ``claims["sub"]`` of that login: a new ID token must be for the same user.
+        :returns: the new tokens; ``claims`` contains only ``sub`` if the provider sends no new ID token.
+        :raises AuthError: if the provider rejects the token.
         """
         tokens = await self._request_tokens({"grant_type": "refresh_token", "refresh_token": refresh_token})
         tokens.setdefault("refresh_token", refresh_token)
@@ -200,14 +202,14 @@ class OpenIDConnectMixin(ProviderMixin):
     async def get_userinfo(self, login: OpenIDLogin) -> dict[str, Any]:
         """Fetch the claims of the provider's UserInfo endpoint (Core section 5.3).
 
-        :raises AuthError: if the endpoint is missing, refuses the access token, or it answers for
+        :raises AuthError: if there is no such endpoint, it rejects the access token, or its response is for
             another user.
         """
         provider, client = self._provider(), self.get_auth_http_client()
         url = (await provider.metadata(client)).get("userinfo_endpoint")
         if url is None or login.access_token is None:
             raise AuthError(
-                f"{provider.issuer}: the provider has no UserInfo endpoint or gave no access token"
+                f"{provider.issuer}: the provider has no UserInfo endpoint or did not issue an access token"
             )
         try:
             response = await client.fetch(url, headers={"Authorization": f"Bearer {login.access_token}"})
@@ -217,15 +219,17 @@ class OpenIDConnectMixin(ProviderMixin):
             ) from error
         claims = json_object(provider.issuer, response.body)
         if claims.get("sub") != login.claims["sub"]:
-            raise AuthError(f"{provider.issuer}: the UserInfo answer belongs to another user")
+            raise AuthError(f"{provider.issuer}: the UserInfo response belongs to another user")
         return claims
 
     async def logout_redirect(self, id_token: str = "", post_logout_redirect_uri: str | None = None) -> None:
         """Redirect the user to the provider to end the session there too (RP-Initiated Logout 1.0).
 
-        :param id_token: of the `OpenIDLogin`; some providers ask the user to confirm without it.
-        :param post_logout_redirect_uri: where the provider sends the user afterwards; registered with it.
-        :raises AuthError: if the provider has no such endpoint.
+        :param id_token: the ID token of the `OpenIDLogin`. Without it, some providers ask the user to
+        confirm.
+        :param post_logout_redirect_uri: the URL to which the provider redirects the user afterwards; it must
+            be registered with the provider.
+        :raises AuthError: if the provider has no logout endpoint.
         """
         provider = self._provider()
         url = (await provider.metadata(self.get_auth_http_client())).get("end_session_endpoint")
@@ -243,17 +247,19 @@ class OpenIDConnectMixin(ProviderMixin):
         return _providers.setdefault(issuer, OpenIDProvider(issuer))
 
     def _take_pending(self, issuer: str) -> dict[str, str]:
-        """Return what the first step kept for the ``state`` of this callback, which is good for one use."""
+        """Return the data that the first step stored for this callback's ``state``, and clear its cookie."""
         handler = self._handler()
         state = handler.get_query_argument("state", "")
         name = _cookie_name(state)
         kept = handler.get_signed_cookie(name, max_age_days=_LOGIN_AGE)
         pending: dict[str, str] = json.loads(kept) if kept else {}
         if not state or not secrets.compare_digest(pending.get("state", "").encode(), state.encode()):
-            raise AuthError("OpenID Connect: the callback belongs to no login of this browser; start again")
+            raise AuthError(
+                "OpenID Connect: the callback does not match a login started in this browser: start it again"
+            )
         handler.clear_cookie(name)
         if pending["issuer"] != issuer:
-            raise AuthError("OpenID Connect: the login was begun at another provider; start again")
+            raise AuthError("OpenID Connect: the login was started with another provider: start it again")
         return pending
 
     async def _request_tokens(self, fields: dict[str, str]) -> dict[str, Any]:
@@ -262,8 +268,7 @@ class OpenIDConnectMixin(ProviderMixin):
         metadata = await provider.metadata(client)
         secret = client_config.get("client_secret")
         headers = {}
-        # Basic authentication is what every provider has to offer a client with a secret (Discovery
-        # section 3).
+        # Every provider must support Basic authentication for a client with a secret (Discovery section 3).
         if secret and "client_secret_basic" in metadata.get(_METHODS, ["client_secret_basic"]):
             headers["Authorization"] = _basic(client_config["client_id"], secret)
         else:
@@ -275,12 +280,12 @@ class OpenIDConnectMixin(ProviderMixin):
     async def _login(self, tokens: dict[str, Any], nonce: str | None, next_url: str) -> OpenIDLogin:
         token = tokens.get("id_token")
         if not isinstance(token, str):
-            raise AuthError(f"{self._provider().issuer}: the answer to the token request has no id_token")
+            raise AuthError(f"{self._provider().issuer}: the token response has no id_token")
         claims = await self._verify(token, nonce, tokens.get("access_token"))
         return _login(claims, tokens, next_url)
 
     async def _verify(self, token: str, nonce: str | None, access_token: object) -> dict[str, Any]:
-        """Return the claims of an ID token that passes every check of Core section 3.1.3.7."""
+        """Verify an ID token as specified in Core section 3.1.3.7, and return its claims."""
         import jwt
 
         provider = self._provider()
@@ -289,7 +294,7 @@ class OpenIDConnectMixin(ProviderMixin):
             header = jwt.get_unverified_header(token)
             algorithm = header.get("alg")
             if algorithm not in ALGORITHMS:
-                raise AuthError(f"{provider.issuer}: the ID token has the algorithm {algorithm!r}")
+                raise AuthError(f"{provider.issuer}: the ID token has an unsupported algorithm {algorithm!r}")
             key = await provider.key(self.get_auth_http_client(), header.get("kid"), algorithm)
             claims: dict[str, Any] = jwt.decode(
                 token,
@@ -310,7 +315,7 @@ class OpenIDConnectMixin(ProviderMixin):
             raise AuthError(f"{provider.issuer}: the ID token belongs to another login")
         if "at_hash" in claims and isinstance(access_token, str):
             if not _same(claims["at_hash"], _token_hash(access_token, algorithm)):
-                raise AuthError(f"{provider.issuer}: the access token does not fit the ID token")
+                raise AuthError(f"{provider.issuer}: the access token does not match the ID token")
         return claims
 
 
@@ -327,7 +332,10 @@ def _login(claims: dict[str, Any], tokens: Mapping[str, Any], next_url: str = "/
 
 
 def _cookie_name(state: str) -> str:
-    """Return the cookie for a login: one of a few, so that logins begun elsewhere cannot fill the browser."""
+    """Return the name of a login's cookie, which is one of `_SLOTS` names.
+
+    Any site can start logins by redirecting a browser here, and must not be able to fill it with cookies.
+    """
     return f"_openid_connect_{sum(state.encode()) % _SLOTS}"
 
 
@@ -337,15 +345,19 @@ def _challenge(verifier: str) -> str:
 
 
 def _basic(client_id: str, client_secret: str) -> str:
-    """Return the Authorization field of a client (RFC 6749 section 2.3.1: each part is form-encoded
-    first)."""
+    """Return the Authorization field of a client.
+
+    Each part is form-encoded first (RFC 6749 section 2.3.1).
+    """
     pair = f"{urllib.parse.quote_plus(client_id)}:{urllib.parse.quote_plus(client_secret)}"
     return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
 
 
 def _token_hash(token: str, algorithm: str) -> str:
-    """Return ``at_hash`` of an access token (Core section 3.1.3.6): half of a digest of the algorithm's
-    size."""
+    """Return ``at_hash`` of an access token (Core section 3.1.3.6).
+
+    It is the first half of a digest, whose size is that of the signature algorithm.
+    """
     size = algorithm[-3:]
     digest = hashlib.new(f"sha{size}" if size.isdigit() else "sha512", token.encode()).digest()
     return _base64url(digest[: len(digest) // 2])

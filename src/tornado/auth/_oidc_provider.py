@@ -1,8 +1,8 @@
-"""An OpenID provider as its own documents describe it: endpoints and keys, fetched and cached.
+"""`OpenIDProvider`: the metadata and keys of an OpenID provider, fetched and cached.
 
-The metadata (OpenID Connect Discovery 1.0) is fetched again after an hour. The keys are fetched again when
-a token names one that is not known, which is how providers rotate them, but at most once a minute: tokens
-with made-up key names must not turn into requests.
+The metadata (OpenID Connect Discovery 1.0) is fetched again after an hour. The keys are fetched again when a
+token refers to an unknown key, because providers rotate keys. This is done at most once per minute, because
+otherwise every token with an invented key name would cause a request.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from tornado.auth._errors import AuthError
 from tornado.auth._provider import json_object
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
-#: Seconds that metadata and keys are used before they are fetched again.
+#: Maximum age of cached metadata and keys in seconds.
 _MAX_AGE = 3600.0
-#: Seconds between two requests for the keys.
+#: Minimum time between two requests for the keys in seconds.
 _MIN_REFRESH = 60.0
-#: Bytes of a metadata or key document.
+#: Maximum size of a metadata or key document in bytes.
 _MAX_DOCUMENT = 1024 * 1024
-#: Seconds for fetching one.
+#: Maximum time for fetching a document in seconds.
 _TIMEOUT = 10.0
 
-#: Signature algorithms that are accepted. ``none`` and the symmetric ones are not: the latter would let
-#: the holder of a public key sign, where a library confuses the two.
+#: The accepted signature algorithms. ``none`` is not accepted. Symmetric algorithms are not accepted either,
+#: because a library that confuses public and symmetric keys would accept tokens signed with the public key.
 ALGORITHMS = frozenset(
     ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 )
@@ -35,8 +35,8 @@ ALGORITHMS = frozenset(
 class OpenIDProvider:
     """The metadata and the keys of one provider.
 
-    :param issuer: the provider's URL, as the program is configured with it.
-    :param clock: gives seconds; only differences count.
+    :param issuer: the provider's URL, exactly as it is configured in the program.
+    :param clock: a monotonic clock that returns seconds.
     """
 
     def __init__(self, issuer: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -50,22 +50,23 @@ class OpenIDProvider:
     async def metadata(self, client: AsyncHTTPClient) -> dict[str, Any]:
         """Return the provider's metadata.
 
-        :raises AuthError: if they cannot be fetched, name another issuer, or have an endpoint that is not
+        :raises AuthError: if the metadata cannot be fetched, has another issuer, or has an endpoint that is
+        not
             secure.
         """
         if not self._metadata or self._clock() - self._metadata_time > _MAX_AGE:
             require_secure("issuer", self.issuer)
             url = self.issuer.rstrip("/") + "/.well-known/openid-configuration"
             found = await self._fetch(client, url)
-            # Discovery section 4.3: otherwise one provider could speak in the name of another.
+            # Discovery section 4.3: otherwise one provider could impersonate another.
             if found.get("issuer") != self.issuer:
                 raise AuthError(
-                    f"{self.issuer}: the metadata name the issuer {found.get('issuer')!r}; "
-                    "configure the program with exactly that URL if it is the one you trust"
+                    f"{self.issuer}: the provider's metadata has the issuer {found.get('issuer')!r}: "
+                    "if you trust it, set issuer in openid_connect to exactly that URL"
                 )
             for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
                 if not isinstance(found.get(name), str):
-                    raise AuthError(f"{self.issuer}: the metadata have no {name}")
+                    raise AuthError(f"{self.issuer}: the provider's metadata has no {name}")
             for name, value in found.items():
                 if name.endswith("_endpoint") or name == "jwks_uri":
                     require_secure(name, value)
@@ -75,8 +76,8 @@ class OpenIDProvider:
     async def key(self, client: AsyncHTTPClient, key_id: str | None, algorithm: str) -> Any:
         """Return the key that a token was signed with.
 
-        :param key_id: ``kid`` of the token's header; None stands for the provider's only key.
-        :param algorithm: ``alg`` of it.
+        :param key_id: ``kid`` from the token's header; None means the provider's only key.
+        :param algorithm: ``alg`` from the token's header.
         :raises AuthError: if the provider has no such key.
         """
         key = self._find(key_id, algorithm)
@@ -110,7 +111,7 @@ class OpenIDProvider:
             try:
                 key = jwt.PyJWK(entry)
             except jwt.PyJWTError:
-                continue  # a kind of key that the library does not know; others may be fine
+                continue  # a key type that the library does not support; other keys may be usable
             if entry.get("kty") != "oct":
                 keys[key.key_id] = key
         self._keys = keys
@@ -128,8 +129,9 @@ class OpenIDProvider:
 
 
 def require_secure(name: str, url: object) -> None:
-    """Refuse a URL of a provider that is not ``https``; ``http`` passes for this machine only.
+    """Reject a provider's URL unless it uses ``https``, or ``http`` on this machine.
 
+    :param name: the name of the URL, for the error message.
     :raises AuthError: for any other URL.
     """
     parts = urllib.parse.urlsplit(url if isinstance(url, str) else "")

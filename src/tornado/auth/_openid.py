@@ -1,4 +1,4 @@
-"""OpenID 2.0, with attribute exchange."""
+"""`OpenIdMixin`: logins by OpenID 2.0, with attribute exchange."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SELECT = f"{_OPENID}/identifier_select"
 _EXCHANGE = "http://openid.net/srv/ax/1.0"
 _OAUTH = "http://specs.openid.net/extensions/oauth/1.0"
 
-#: Attributes by the names that `authenticate_redirect` takes: what the provider calls each of their parts.
+#: For each attribute name that `authenticate_redirect` accepts: its parts, and the provider's URI for each.
 _ATTRIBUTES = {
     "name": {
         "fullname": "http://axschema.org/namePerson",
@@ -30,9 +30,9 @@ _ATTRIBUTES = {
 
 
 class OpenIdMixin(ProviderMixin):
-    """The base for logins by OpenID 2.0, which `OpenIDConnectMixin`'s protocol has replaced.
+    """The base class for logins by OpenID 2.0, a protocol that OpenID Connect has replaced.
 
-    A subclass for a provider sets the class attribute ``_OPENID_ENDPOINT``, the provider's URL.
+    A subclass for a provider sets the class attribute ``_OPENID_ENDPOINT`` to the provider's URL.
     """
 
     _OPENID_ENDPOINT: str
@@ -40,13 +40,14 @@ class OpenIdMixin(ProviderMixin):
     def authenticate_redirect(
         self,
         callback_uri: str | None = None,
-        ax_attrs: Sequence[str] = ["name", "email", "language", "username"],  # the signature programs know
+        ax_attrs: Sequence[str] = ["name", "email", "language", "username"],  # a list, as in upstream
     ) -> None:
         """Redirect the user to the provider to log in.
 
-        :param callback_uri: where the provider sends the user back to, relative to the current URL, which is
-            the default.
-        :param ax_attrs: the attributes to ask for: ``name``, ``email``, ``language``, ``username``.
+        :param callback_uri: the URL to which the provider redirects the user back, absolute or relative to
+        the
+            current URL; by default the current URL.
+        :param ax_attrs: the attributes to request: ``name``, ``email``, ``language``, ``username``.
         """
         target = callback_uri or self._handler().request.uri
         assert target is not None
@@ -55,15 +56,16 @@ class OpenIdMixin(ProviderMixin):
 
     @login_step(0)
     async def get_authenticated_user(self, http_client: AsyncHTTPClient | None = None) -> dict[str, Any]:
-        """Finish the login in the handler of the callback URL: have the provider confirm what it has sent.
+        """Complete the login in the handler of the callback URL, after the provider has confirmed it.
 
-        :param http_client: used in place of `get_auth_http_client`'s.
-        :returns: what the provider tells of the user: ``name``, ``first_name``, ``last_name``, ``email``,
-            ``username``, ``locale``, ``claimed_id``, as far as it does.
-        :raises AuthError: if the provider does not confirm it.
+        :param http_client: the client to use in place of the one from `get_auth_http_client`.
+        :returns: the attributes that the provider has sent: ``name``, ``first_name``, ``last_name``,
+            ``email``, ``username``, ``locale``, ``claimed_id``. Any of them may be missing.
+        :raises AuthError: if the provider does not confirm the login.
         """
         handler = self._handler()
-        # Everything goes back as it came, but for the mode (OpenID Authentication 2.0 section 11.4.2.1).
+        # All arguments are sent back unchanged, except the mode (OpenID Authentication 2.0 section
+        # 11.4.2.1).
         fields = {name: values[-1] for name, values in handler.request.arguments.items()}
         fields["openid.mode"] = b"check_authentication"
         client = http_client if http_client is not None else self.get_auth_http_client()
@@ -78,7 +80,10 @@ class OpenIdMixin(ProviderMixin):
     ) -> dict[str, str]:
         """Return the arguments of the authentication request.
 
-        :param oauth_scope: ask for OAuth access too, with this scope, for the host of the current request.
+        :param callback_uri: the URL to which the provider redirects the user back.
+        :param ax_attrs: the attributes to request.
+        :param oauth_scope: if not None, request OAuth access with this scope too, for the host of the current
+            request.
         """
         return_to = self._absolute_url(callback_uri)
         arguments = {
@@ -102,10 +107,10 @@ class OpenIdMixin(ProviderMixin):
         return arguments
 
     def _on_authentication_verified(self, response: HTTPResponse) -> dict[str, Any]:
-        """Return the user of a callback that the provider's `response` confirms."""
-        # Key-value form, a line each (section 4.1.1).
+        """Return the user's attributes, if the provider's `response` confirms the callback."""
+        # Key-value form, with one pair per line (section 4.1.1).
         if b"is_valid:true" not in (line.strip() for line in response.body.split(b"\n")):
-            raise AuthError("OpenID: the provider does not confirm the login")
+            raise AuthError("OpenID: the provider did not confirm the login")
         attributes = self._attributes()
         first, last = attributes.get("firstname", ""), attributes.get("lastname", "")
         email, whole = attributes.get("email", ""), attributes.get("fullname", "")
@@ -125,10 +130,10 @@ class OpenIdMixin(ProviderMixin):
         return user
 
     def _attributes(self) -> dict[str, str]:
-        """Return the attributes of the callback by the names of `_ATTRIBUTES`' parts.
+        """Return the attributes in the callback, by the names of the parts in `_ATTRIBUTES`.
 
-        A provider may use any alias for the extension and for each attribute: their URIs decide.
-        Attributes that ``openid.signed`` does not list are left out (section 10.1).
+        A provider may use any alias for the extension and for each attribute, so they are found by their
+        URIs. Attributes that are not listed in ``openid.signed`` are omitted (section 10.1).
         """
         handler = self._handler()
         arguments = handler.request.arguments

@@ -1,4 +1,4 @@
-"""The base of all login mixins: access to the request handler, and requests to the provider."""
+"""`ProviderMixin`, the base class of all login mixins, and functions for requests to a provider."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 if TYPE_CHECKING:
     from tornado.web import RequestHandler
 
-#: Of every form: GitHub and others answer in form encoding unless JSON is asked for.
+#: Header fields of every form request. GitHub and others respond in form encoding unless JSON is requested.
 _FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
 
 class ProviderMixin:
-    """The base of the login mixins; a `.RequestHandler` must be among the bases of the final class."""
+    """The base class of the login mixins. It must be combined with a `.RequestHandler`."""
 
     def get_auth_http_client(self) -> AsyncHTTPClient:
-        """Return the client for requests to the provider; override it to use another one.
+        """Return the client for requests to the provider. Override this method to use another client.
 
         :returns: the shared `.AsyncHTTPClient` of the current loop by default.
         """
         return AsyncHTTPClient()
 
     def _handler(self) -> RequestHandler:
-        """Return this object as the request handler it also is."""
+        """Return this object, typed as a request handler."""
         return cast("RequestHandler", self)
 
     def _absolute_url(self, url: str | None) -> str:
         """Return `url` resolved against the URL of the current request.
 
-        :param url: absolute or relative; None stands for the current request's own URL.
+        :param url: an absolute or relative URL; None means the URL of the current request.
         """
         request_url = self._handler().request.full_url()
         return request_url if url is None else urllib.parse.urljoin(request_url, url)
@@ -46,9 +46,9 @@ async def post_form(
 ) -> HTTPResponse:
     """Send a form to a provider's endpoint and return its response.
 
-    :param fields: the fields of the form; None values are left out.
+    :param fields: the form fields; None values are omitted.
     :param headers: further header fields.
-    :raises HTTPClientError: for a status other than 2xx.
+    :raises HTTPClientError: for a status code other than 2xx.
     """
     body = urllib.parse.urlencode({name: value for name, value in fields.items() if value is not None})
     return await client.fetch(url, method="POST", headers={**_FORM, **(headers or {})}, body=body)
@@ -61,12 +61,12 @@ async def request_token(
     fields: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Send a token request (RFC 6749 section 4.1.3) and return the decoded answer.
+    """Send a token request (RFC 6749 section 4.1.3) and return the decoded response.
 
     :param provider: the provider's name, for error messages.
-    :param fields: sent as a form by POST; without them the request is a GET.
-    :param headers: further header fields of the POST.
-    :raises AuthError: if the provider answers with an error, or with something other than a JSON object.
+    :param fields: the form fields to send in a POST request; without them the request is a GET.
+    :param headers: further header fields of the POST request.
+    :raises AuthError: if the response is an error, or is not a JSON object.
     """
     try:
         response = await (client.fetch(url) if fields is None else post_form(client, url, fields, headers))
@@ -78,21 +78,21 @@ async def request_token(
 def json_object(provider: str, body: bytes) -> dict[str, Any]:
     """Return the JSON object in `body`.
 
-    :raises AuthError: if it holds anything else.
+    :raises AuthError: if `body` is not a JSON object.
     """
     try:
         value = json.loads(body)
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise AuthError(f"{provider}: expected a JSON object in the answer")
+        raise AuthError(f"{provider}: expected a JSON object in the response")
     return value
 
 
 def describe(error: HTTPClientError) -> str:
-    """Return what an error response says, without anything that could be a credential.
+    """Return a description of an error response that contains no credentials.
 
-    RFC 6749 section 5.2 makes ``error`` and ``error_description`` text for people.
+    By RFC 6749 section 5.2, ``error`` and ``error_description`` are readable text.
     """
     text = f"HTTP status {error.code}"
     try:
@@ -108,7 +108,7 @@ def describe(error: HTTPClientError) -> str:
 
 
 def with_query(url: str, arguments: Mapping[str, Any]) -> str:
-    """Return `url` with `arguments` added to its query; None values are left out.
+    """Return `url` with `arguments` added to its query; None values are omitted.
 
     >>> with_query("https://example.com/login?a=1", {"b": "x y", "c": None})
     'https://example.com/login?a=1&b=x+y'

@@ -1,11 +1,11 @@
-"""Redirect targets that a request names: only paths on this site are followed."""
+"""Validation of redirect targets from requests: only paths on this site are allowed."""
 
 from __future__ import annotations
 
 import re
 
-# One slash, then anything but a slash or backslash: browsers read "//host" and "/\host" as another site. They
-# also drop tabs and line ends from a URL, so control characters are refused wherever they stand.
+# One slash that is not followed by a slash or backslash: for browsers, "//host" and "/\host" are another
+# site. Browsers also remove tabs and line breaks from a URL, so control characters are rejected everywhere.
 _LOCAL_PATH = re.compile(r"/(?![/\\])[^\x00-\x20\x7f\\]*")
 
 

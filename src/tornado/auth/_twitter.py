@@ -11,11 +11,11 @@ from tornado.escape import json_decode
 
 
 class TwitterMixin(OAuthMixin):
-    """Login by Twitter, and requests to version 1.1 of its API.
+    """A mixin for logins with a Twitter account and for requests to version 1.1 of its API.
 
-    Put the program's key and secret into the application's settings ``twitter_consumer_key`` and
-    ``twitter_consumer_secret``. The service itself no longer offers this interface to new programs; the mixin
-    is for programs that talk to compatible servers.
+    Set the program's key and secret in the application settings ``twitter_consumer_key`` and
+    ``twitter_consumer_secret``. The service no longer offers this interface to new programs; the mixin is for
+    programs that use compatible servers.
 
     ::
 
@@ -29,11 +29,11 @@ class TwitterMixin(OAuthMixin):
                     await self.authorize_redirect()
     """
 
-    #: The root of the API that `twitter_request` adds its paths to.
+    #: The base URL for the paths that are passed to `twitter_request`.
     _TWITTER_BASE_URL = "https://api.twitter.com/1.1"
     _OAUTH_NO_CALLBACKS = False
 
-    #: Where users who have approved the program before are not asked again.
+    #: The endpoint that does not ask users for approval again.
     _OAUTH_AUTHENTICATE_URL = "https://api.twitter.com/oauth/authenticate"
     _OAUTH_AUTHORIZE_URL = "https://api.twitter.com/oauth/authorize"
     _OAUTH_REQUEST_TOKEN_URL = "https://api.twitter.com/oauth/request_token"
@@ -41,10 +41,11 @@ class TwitterMixin(OAuthMixin):
 
     @login_step(1)
     async def authenticate_redirect(self, callback_uri: str | None = None) -> None:
-        """Redirect like `authorize_redirect`, without asking again once the user has approved.
+        """Redirect as `authorize_redirect` does, but do not ask the user for approval again.
 
-        :param callback_uri: where the user is sent back to; relative to the current URL.
-        :raises AuthError: if the provider gives no request token.
+        :param callback_uri: the URL to which the user is redirected back, absolute or relative to the current
+            URL.
+        :raises AuthError: if the provider does not return a request token.
         """
         url = self._oauth_request_token_url(callback_uri=callback_uri)
         response = await self._fetch_token(self.get_auth_http_client(), url, "request token")
@@ -60,12 +61,12 @@ class TwitterMixin(OAuthMixin):
     ) -> Any:
         """Fetch a path of the API, such as ``/statuses/user_timeline``.
 
-        :param path: the path without ``.json``; a whole URL is possible too.
-        :param access_token: the ``access_token`` of the user that `get_authenticated_user` gave.
-        :param post_args: fields of a form to send by POST; without it the request is a GET.
+        :param path: the path without ``.json``, or an absolute URL.
+        :param access_token: the ``access_token`` of the user from `get_authenticated_user`.
+        :param post_args: form fields to send in a POST request; without them the request is a GET.
         :param args: query arguments.
-        :returns: the decoded JSON of the answer.
-        :raises HTTPClientError: for a status other than 2xx.
+        :returns: the response's body, decoded from JSON.
+        :raises HTTPClientError: for a status code other than 2xx.
         """
         is_url = path.startswith(("https://", "http://"))
         url = path if is_url else f"{self._TWITTER_BASE_URL}{path}.json"

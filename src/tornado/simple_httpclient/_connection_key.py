@@ -23,7 +23,7 @@ class ConnectionKey(NamedTuple):
     :ivar source_ip: the local address to connect from, or None.
     :ivar proxy: the proxy with its credentials, or None.
     :ivar is_tunnelled: whether the proxy opens a tunnel to `host`; otherwise `host` is the proxy itself, or
-        there is no proxy.
+        requests do not use a proxy.
     :ivar tcp_client: the `.TCPClient` that connects, compared by identity.
     :ivar resolver: the resolver of `tcp_client`, compared by identity.
     """
