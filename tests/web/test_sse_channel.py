@@ -335,7 +335,7 @@ async def test_int_as_id() -> None:
     channel = web.EventChannel()
     assert channel.publish("x", id=5) == "5"
     assert "5" in channel._numbers
-    with pytest.raises(TypeError, match="^event, "):
+    with pytest.raises(TypeError, match="^event must"):
         channel.publish("x", event=5)  # type: ignore[arg-type]
 
 
@@ -351,7 +351,7 @@ def test_invalid_arguments(arguments: Any) -> None:
 @pytest.mark.parametrize("arguments", [{"id": ""}, {"id": "a\n"}, {"event": "a\rb"}])
 def test_invalid_events(arguments: Any) -> None:
     channel = web.EventChannel()
-    with pytest.raises(ValueError, match="must not be empty|holds"):
+    with pytest.raises(ValueError, match="must not be empty|must not contain"):
         channel.publish("x", **arguments)
 
 

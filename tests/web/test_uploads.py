@@ -314,8 +314,8 @@ async def test_error_page_reaches_client_that_is_still_sending(tmp_path, expect_
         (b"no form at all", "no final boundary"),
         (form(file("f", "x", LARGE))[:-20], "no final boundary"),
         (b"--frontier\r\n\r\n\r\n--frontier--\r\n", "missing headers"),
-        (b"--frontier\r\nContent-Disposition: attachment\r\n\r\n\r\n--frontier--\r\n", "Content-Disposition
-        form-data"), (bytes(20_000), "no boundary in its first"),
+        (b"--frontier\r\nContent-Disposition: attachment\r\n\r\n\r\n--frontier--\r\n", "expected .*form-data"),
+        (bytes(20_000), "no boundary in its first"),
     ],
 )
 async def test_malformed_forms(tmp_path, expect_log, body, text):
