@@ -314,7 +314,10 @@ async def test_error_page_reaches_client_that_is_still_sending(tmp_path, expect_
         (b"no form at all", "no final boundary"),
         (form(file("f", "x", LARGE))[:-20], "no final boundary"),
         (b"--frontier\r\n\r\n\r\n--frontier--\r\n", "missing headers"),
-        (b"--frontier\r\nContent-Disposition: attachment\r\n\r\n\r\n--frontier--\r\n", "expected .*form-data"),
+        (
+            b"--frontier\r\nContent-Disposition: attachment\r\n\r\n\r\n--frontier--\r\n",
+            "expected Content-Disposition form-data",
+        ),
         (bytes(20_000), "no boundary in its first"),
     ],
 )
