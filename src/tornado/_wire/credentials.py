@@ -43,8 +43,7 @@ def bearer_token(field: str) -> str | None:
     """Return the token of an Authorization field, or None if the scheme is not ``Bearer``.
 
     :raises InvalidCredentials: if the scheme is ``Bearer`` and not exactly one valid token follows. The
-    message
-        does not contain the value that was sent.
+        message does not contain the value that was sent.
 
     >>> bearer_token("bearer mF_9.B5f-4.1JqM")
     'mF_9.B5f-4.1JqM'

@@ -114,8 +114,7 @@ class RequestHead:
     :ivar query: `target` after the first ``?``.
     :ivar conditional: whether there is an If-None-Match field.
     :ivar plain: whether the request has no body, no unknown expectation and no target in absolute-form, so
-    the
-        attributes about these need not be read.
+        the attributes about these need not be read.
     """
 
     __slots__ = (

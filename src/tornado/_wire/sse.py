@@ -178,7 +178,7 @@ class Parser:
         """Process the next bytes of the stream.
 
         :raises EventTooLarge: if a line or an event exceeds its limit. The parser must not be used after
-        that.
+            that.
         """
         if self._skip_lf and data:
             self._skip_lf = False

@@ -33,7 +33,7 @@ def login_step(place: int) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
         @functools.wraps(method)
         def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
             callback = None
-            # If it is not callable, it is an argument for a request to the provider.
+            # A `callback` that is not callable is an argument of a request to the provider.
             if callable(kwargs.get("callback")):
                 callback = kwargs.pop("callback")
             elif len(args) > place and callable(args[place]):

@@ -67,7 +67,7 @@ class FacebookGraphMixin(OAuth2Mixin):
         if not isinstance(access_token, str):
             raise AuthError("Facebook: the token response has no access_token")
         wanted = _USER_FIELDS.union(extra_fields or ())
-        # The proof shows that the token is used by the program to which it was issued.
+        # The proof shows that the token is sent by the program to which it was issued.
         proof = hmac.new(client_secret.encode(), access_token.encode(), hashlib.sha256).hexdigest()
         profile = await self.facebook_request(
             "/me", access_token, appsecret_proof=proof, fields=",".join(sorted(wanted))

@@ -52,8 +52,7 @@ class OAuthMixin(ProviderMixin):
         Await this method: it sends a request to the provider before it redirects.
 
         :param callback_uri: the URL to which the provider redirects the user back, absolute or relative to
-        the
-            current URL. ``"oob"`` requests a code that the user types in.
+            the current URL. ``"oob"`` requests a code that the user types in.
         :param extra_params: further parameters of the token request (version 1.0a only).
         :param http_client: the client to use in place of the one from `get_auth_http_client`.
         :raises AuthError: if the provider does not return a request token.
@@ -78,7 +77,7 @@ class OAuthMixin(ProviderMixin):
         :param http_client: the client to use in place of the one from `get_auth_http_client`.
         :returns: the user from `_oauth_get_user_future`, with ``access_token`` added: a dictionary with
             ``key``, ``secret`` and any other fields that the provider sends.
-        :raises AuthError: if the token does not match the one that this browser started with, the user denied
+        :raises AuthError: if the token does not belong to a login that this browser started, the user denied
             access, or the provider does not return an access token.
         """
         handler = self._handler()
@@ -176,7 +175,7 @@ class OAuthMixin(ProviderMixin):
     ) -> dict[str, Any]:
         """Return `parameters` with the ``oauth_`` parameters and the signature added.
 
-        :param only_oauth: whether to leave out `parameters` themselves.
+        :param only_oauth: whether to omit `parameters` from the result.
         """
         consumer = self._oauth_consumer_token()
         protocol: dict[str, Any] = {

@@ -226,7 +226,7 @@ class OpenIDConnectMixin(ProviderMixin):
         """Redirect the user to the provider to end the session there too (RP-Initiated Logout 1.0).
 
         :param id_token: the ID token of the `OpenIDLogin`. Without it, some providers ask the user to
-        confirm.
+            confirm.
         :param post_logout_redirect_uri: the URL to which the provider redirects the user afterwards; it must
             be registered with the provider.
         :raises AuthError: if the provider has no logout endpoint.
@@ -334,7 +334,8 @@ def _login(claims: dict[str, Any], tokens: Mapping[str, Any], next_url: str = "/
 def _cookie_name(state: str) -> str:
     """Return the name of a login's cookie, which is one of `_SLOTS` names.
 
-    Any site can start logins by redirecting a browser here, and must not be able to fill it with cookies.
+    The number of names is limited, because any site can start logins by redirecting a browser here. It must
+    not be able to fill the browser with cookies.
     """
     return f"_openid_connect_{sum(state.encode()) % _SLOTS}"
 

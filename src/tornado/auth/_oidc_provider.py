@@ -51,8 +51,7 @@ class OpenIDProvider:
         """Return the provider's metadata.
 
         :raises AuthError: if the metadata cannot be fetched, has another issuer, or has an endpoint that is
-        not
-            secure.
+            not secure.
         """
         if not self._metadata or self._clock() - self._metadata_time > _MAX_AGE:
             require_secure("issuer", self.issuer)

@@ -45,8 +45,7 @@ class OpenIdMixin(ProviderMixin):
         """Redirect the user to the provider to log in.
 
         :param callback_uri: the URL to which the provider redirects the user back, absolute or relative to
-        the
-            current URL; by default the current URL.
+            the current URL; by default the current URL.
         :param ax_attrs: the attributes to request: ``name``, ``email``, ``language``, ``username``.
         """
         target = callback_uri or self._handler().request.uri
@@ -56,7 +55,7 @@ class OpenIdMixin(ProviderMixin):
 
     @login_step(0)
     async def get_authenticated_user(self, http_client: AsyncHTTPClient | None = None) -> dict[str, Any]:
-        """Complete the login in the handler of the callback URL, after the provider has confirmed it.
+        """Complete the login in the handler of the callback URL, if the provider confirms it.
 
         :param http_client: the client to use in place of the one from `get_auth_http_client`.
         :returns: the attributes that the provider has sent: ``name``, ``first_name``, ``last_name``,
