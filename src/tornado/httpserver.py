@@ -296,8 +296,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             self._disabled_keep_alive = self.conn_params.no_keep_alive = False
 
     def _count_running(self) -> int:
-        """Return how many connections are serving a request or did so within the last half second, because
-        another request may be in transit on the latter.
+        """Return how many connections are busy. A connection is busy while it serves a request and for half a
+        second afterwards, because another request may be in transit.
         """
         quiet_since = time.monotonic() - _SETTLE_TIME
         idle = [_timeouts.idle_since(connection) for connection in self._connections]

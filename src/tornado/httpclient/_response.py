@@ -35,7 +35,7 @@ class HTTPClientError(Exception):
         return f"HTTP {self.code}: {self.message}"
 
     def __repr__(self) -> str:
-        # The default repr would not end: it includes the response, whose repr includes this error.
+        # The default repr would recurse forever: it includes the response, whose repr includes this error.
         return str(self)
 
 

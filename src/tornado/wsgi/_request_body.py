@@ -18,7 +18,7 @@ _BATCH = 256 * 1024
 class SpooledBody:
     """A body of any size, in memory or in a temporary file.
 
-    The event loop's thread calls `receive`, which has a worker thread write to the disk.
+    The event loop's thread calls `receive`; a worker thread writes to the disk.
 
     :param limit: the maximum number of bytes in memory. A larger body is moved to a temporary file.
     """
