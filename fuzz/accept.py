@@ -1,10 +1,10 @@
-"""Fields of weighted members, such as Accept."""
+"""Target: fields with quality values, such as Accept."""
 
 from tornado._wire.quality_values import MAX_MEMBERS, MEDIA_RANGE, TOKEN, weights
 
 
 def TestOneInput(data: bytes) -> None:
-    """The members are those of the field, in its order; what is read stays what it is when written again."""
+    """Check the order of the members, and that serializing and parsing them again returns the same."""
     field = data.decode("latin-1")
     for grammar in (TOKEN, MEDIA_RANGE):
         found = list(weights(field, grammar))

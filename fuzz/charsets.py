@@ -1,10 +1,10 @@
-"""Bodies as text: a label up to the first line break, then the body."""
+"""Target: decoding bodies as text. The input is a charset label, a line break and the body."""
 
 from tornado._wire.charsets import decode_text
 
 
 def TestOneInput(data: bytes) -> None:
-    """Decoding never fails, and a valid UTF-8 body without a label is what Python makes of it."""
+    """Check that decoding never fails, and that a body without a label is decoded as Python decodes UTF-8."""
     label, _, body = data.partition(b"\n")
     decode_text(body, label.decode("latin-1"))
     text = decode_text(body, None)

@@ -1,4 +1,4 @@
-"""The chunked coding: read whole, byte by byte and in sevens, it is the same content or the same refusal."""
+"""Target: the chunked coding. The result must not depend on how the input is split."""
 
 from tornado._wire.chunked import LAST_CHUNK, ChunkedDecoder, Phase, serialize_chunk
 from tornado._wire.errors import HTTPInputError
@@ -9,7 +9,7 @@ MAX_SIZE = 5000
 
 
 def outcome(data: bytes, size: int) -> tuple[object, ...]:
-    """Content, trailers and what is left, or the kind of refusal."""
+    """Return the content, the trailers and the number of remaining bytes, or the type of the error."""
     decoder = ChunkedDecoder(LIMITS)
     content, buffer, position = b"", bytearray(), 0
     try:
@@ -23,7 +23,7 @@ def outcome(data: bytes, size: int) -> tuple[object, ...]:
 
 
 def TestOneInput(data: bytes) -> None:
-    """Decode `data`, and `data` as one chunk."""
+    """Decode `data`, and `data` serialized as one chunk."""
     whole = outcome(data, len(data) or 1)
     for size in (1, 7):
         assert outcome(data, size) == whole, (size, whole, outcome(data, size))

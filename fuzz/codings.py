@@ -1,4 +1,4 @@
-"""Accept-Encoding fields."""
+"""Target: Accept-Encoding fields."""
 
 from tornado._wire.content_codings import choose_coding, identity_refused, parse_accept_encoding
 
@@ -6,7 +6,7 @@ AVAILABLE = ("zstd", "br", "gzip")
 
 
 def TestOneInput(data: bytes) -> None:
-    """Weights are thousandths, and what is chosen is offered and accepted."""
+    """Check that weights are in thousandths, and that the chosen coding is available and acceptable."""
     field = data.decode("latin-1")
     weights = parse_accept_encoding(field)
     assert all(0 <= weight <= 1000 for weight in weights.values())

@@ -1,4 +1,4 @@
-"""Compressed bodies: a Content-Encoding field up to the first line break, then the body."""
+"""Target: compressed bodies. The input is a Content-Encoding field, a line break and the body."""
 
 from tornado._wire.content_decoders import ContentDecoder, parse_codings
 from tornado._wire.errors import HTTPInputError
@@ -7,7 +7,7 @@ LIMIT = 1 << 20
 
 
 def decode(codings: tuple[str, ...], body: bytes, size: int) -> bytes | None:
-    """The content of a body that comes in pieces of a size; None for one that is refused."""
+    """Return the content of a body that arrives in pieces of `size` bytes, or None if it is rejected."""
     decoder = ContentDecoder(codings, LIMIT)
     content = []
     try:
@@ -22,7 +22,7 @@ def decode(codings: tuple[str, ...], body: bytes, size: int) -> bytes | None:
 
 
 def TestOneInput(data: bytes) -> None:
-    """Output is bounded, and the pieces do not matter."""
+    """Check that the output is bounded and does not depend on how the input is split."""
     field, _, body = data.partition(b"\n")
     try:
         codings = parse_codings(field.decode("latin-1"))

@@ -1,4 +1,4 @@
-"""Typed arguments: a value of the type that was asked for, or `InvalidArgumentError`."""
+"""Target: typed arguments. Each conversion must return the requested type or raise `InvalidArgumentError`."""
 
 import datetime
 import decimal
@@ -11,7 +11,7 @@ from tornado.web._errors import InvalidArgumentError
 
 
 class Colour(enum.Enum):
-    """Two texts and a number."""
+    """An enumeration with two text values and a number."""
 
     RED = "red"
     GREEN = "grün"
@@ -22,7 +22,7 @@ TYPES: tuple[Any, ...] = (int, float, bool, decimal.Decimal, datetime.date, date
 
 
 def TestOneInput(data: bytes) -> None:
-    """Convert `data` to each type, as text."""
+    """Convert `data`, as text, to each type."""
     text = data.decode("utf-8", "replace")
     for kind in TYPES:
         try:

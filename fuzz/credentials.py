@@ -1,10 +1,10 @@
-"""An Authorization field, read for its bearer token."""
+"""Target: the bearer token in an Authorization field."""
 
 from tornado._wire.credentials import InvalidCredentials, bearer_token
 
 
 def TestOneInput(data: bytes) -> None:
-    """A token is part of the field and can be sent again; a rejected field has an error code of RFC 6750."""
+    """Check that a token is part of the field and can be sent again, and that errors have a valid code."""
     field = data.decode("latin-1")
     token, code = None, "invalid_token"
     try:

@@ -1,10 +1,10 @@
-"""HTTP dates."""
+"""Target: HTTP dates."""
 
 from tornado._wire.dates import format_http_date, parse_http_date
 
 
 def TestOneInput(data: bytes) -> None:
-    """What is understood is the same instant after a round trip."""
+    """Check that formatting a parsed date and parsing it again returns the same time."""
     timestamp = parse_http_date(data.decode("latin-1"), now=0)
     if timestamp is not None:
         assert parse_http_date(format_http_date(timestamp)) == timestamp

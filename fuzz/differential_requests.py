@@ -1,6 +1,7 @@
-"""Requests as we, h11 and llhttp read them: we take nothing that both refuse, nor in a way of our own.
+"""Target: requests, compared with h11 and llhttp.
 
-An input whose first byte is even is the message itself; otherwise it decides on a message of the grammar.
+Our reader must not accept a request that both reject, and must parse it as they do. An input whose first byte
+is even is the message itself; otherwise it selects a message from the grammar.
 """
 
 from fuzz.support.choices import Choices
@@ -10,7 +11,7 @@ from tornado._wire.h1 import Role
 
 
 def TestOneInput(data: bytes) -> None:
-    """Compare the three readers."""
+    """Compare the three parsers."""
     if data[:1] and data[0] & 1:
         compare(requests(Choices(data[1:])), Role.SERVER)
     else:

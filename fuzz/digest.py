@@ -1,4 +1,4 @@
-"""Challenges of authentication, one field a line, and answers to them."""
+"""Target: authentication challenges, one field per line, and digest credentials for them."""
 
 from tornado._wire.challenges import parse_auth_params, parse_challenges
 from tornado._wire.digest import DigestAuth
@@ -6,7 +6,7 @@ from tornado._wire.headers import FORBIDDEN_VALUE_CHARS
 
 
 def TestOneInput(data: bytes) -> None:
-    """An answer can be a field's value, its parameters can be read, and it repeats what it answers."""
+    """Check that credentials are a valid field value, can be parsed, and repeat the nonce and realm."""
     fields = data.decode("latin-1").split("\n")
     challenges = parse_challenges(fields)
     assert all(name == name.lower() for challenge in challenges for name in challenge.params)

@@ -1,10 +1,10 @@
-"""Server-sent events: read whole or byte by byte they are the same, and they survive being written again."""
+"""Target: server-sent events."""
 
 from tornado._wire.sse import EventTooLarge, Parser, serialize_event
 
 
 def read(data: bytes, step: int) -> tuple[list[object], object, object]:
-    """The events of a stream that comes in pieces."""
+    """Return the events of a stream that arrives in pieces of `step` bytes."""
     parser = Parser(max_line=200, max_event=400)
     events: list[object] = []
     try:
@@ -18,7 +18,9 @@ def read(data: bytes, step: int) -> tuple[list[object], object, object]:
 
 
 def TestOneInput(data: bytes) -> None:
-    """What is read does not depend on the pieces; what was read can be written."""
+    """Check that events do not depend on the split of the input, and that each can be serialized and
+    parsed.
+    """
     whole = read(data, max(len(data), 1))
     if "too large" not in whole[0]:
         assert whole == read(data, 1)

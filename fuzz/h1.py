@@ -1,11 +1,11 @@
-"""The HTTP/1 reader: whatever arrives, in whatever pieces, is read the same way or refused."""
+"""Target: the HTTP/1 reader of a server. The result must not depend on how the input is split."""
 
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.h1 import Event, Reader, Role, State
 
 
 def read(data: bytes, size: int) -> list[Event]:
-    """What a server's reader makes of `data`, fed in pieces of `size` bytes; body bytes are left out."""
+    """Return the events for `data`, in pieces of `size` bytes, without body data."""
     reader = Reader(Role.SERVER)
     events: list[Event] = []
     for start in range(0, len(data), size):
@@ -23,7 +23,7 @@ def read(data: bytes, size: int) -> list[Event]:
 
 
 def outcome(data: bytes, size: int) -> tuple[object, ...]:
-    """The messages' heads, or that they are refused."""
+    """Return the heads of the messages, or the status code of the error."""
     try:
         return tuple(repr(event) for event in read(data, size))
     except HTTPInputError as error:
@@ -31,6 +31,6 @@ def outcome(data: bytes, size: int) -> tuple[object, ...]:
 
 
 def TestOneInput(data: bytes) -> None:
-    """Read `data` whole, and byte by byte."""
+    """Read `data` in one piece and byte by byte."""
     whole = outcome(data, len(data) or 1)
     assert outcome(data, 1) == whole

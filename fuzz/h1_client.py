@@ -1,6 +1,6 @@
-"""The HTTP/1 reader of a client: whatever arrives, in whatever pieces, is read the same way or refused.
+"""Target: the HTTP/1 reader of a client. The result must not depend on how the input is split.
 
-The first byte says what the responses answer, and whether the input ends with them.
+The first byte selects the method of the requests, and whether the connection ends after the input.
 """
 
 from tornado._wire.errors import HTTPInputError
@@ -12,7 +12,7 @@ METHODS = ("GET", "HEAD", "CONNECT", "POST")
 
 
 def outcome(data: bytes, size: int, method: str, ends: bool) -> tuple[object, ...]:
-    """The responses in `data`, fed in pieces of `size` bytes, or that they are refused."""
+    """Return the responses in `data`, in pieces of `size` bytes, or the type of the error."""
     reader = Reader(Role.CLIENT, LIMITS)
     reader.expect_response_to(method)
     found: list[object] = []
@@ -44,7 +44,7 @@ def outcome(data: bytes, size: int, method: str, ends: bool) -> tuple[object, ..
 
 
 def TestOneInput(data: bytes) -> None:
-    """Read all but the first byte whole, and byte by byte."""
+    """Read all but the first byte in one piece and byte by byte."""
     how = data[0] if data else 0
     data = data[1:]
     method, ends = METHODS[how & 3], how & 4 != 0

@@ -1,11 +1,11 @@
-"""Header fields as text."""
+"""Target: header sections as text."""
 
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.headers import HTTPHeaders
 
 
 def TestOneInput(data: bytes) -> None:
-    """What is accepted is the same after a round trip."""
+    """Check that serializing accepted fields and parsing them again returns the same fields."""
     try:
         headers = HTTPHeaders.parse(data.decode("latin-1"))
     except HTTPInputError:

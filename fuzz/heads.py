@@ -1,4 +1,4 @@
-"""Heads of requests: the fast path reads as the specification does, or leaves the head to it."""
+"""Target: heads of requests. The fast path must return the result of `parse_request_head`, or None."""
 
 from tornado._wire import heads
 from tornado._wire.errors import HTTPInputError
@@ -8,7 +8,7 @@ from tornado._wire.limits import DEFAULT
 
 
 def first_head(data: bytes) -> object:
-    """What the first request in `data` says, None if it is not complete, or its refusal."""
+    """Return the attributes of the first request in `data`, None if it is not complete, or its error."""
     reader = Reader(Role.SERVER)
     try:
         head = reader.receive_request(data) or reader.next_event()
@@ -18,12 +18,12 @@ def first_head(data: bytes) -> object:
 
 
 def attributes(head: RequestHead) -> dict[str, object]:
-    """What the head says."""
+    """Return the attributes of a head by name."""
     return {name: getattr(head, name) for name in RequestHead.__slots__}
 
 
 def TestOneInput(data: bytes) -> None:
-    """Read `data` with nothing known, then thrice more; the mapping of its fields is a valid one."""
+    """Read `data` with empty caches and then three more times, and check the mapping of its fields."""
     heads.forget()
     heads.add_fixed_targets(["/", "/a"])
     first = first_head(data)

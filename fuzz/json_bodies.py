@@ -1,4 +1,4 @@
-"""JSON bodies: what is accepted is what Python reads, can be written, and is no deeper than allowed."""
+"""Target: JSON bodies."""
 
 import json
 
@@ -9,7 +9,7 @@ MAX_DEPTH = 12
 
 
 def depth(value: object) -> int:
-    """How deep arrays and objects stand in each other."""
+    """Return the nesting depth of arrays and objects."""
     if isinstance(value, dict):
         return 1 + max(map(depth, value.values()), default=0)
     if isinstance(value, list):
@@ -18,13 +18,13 @@ def depth(value: object) -> int:
 
 
 def TestOneInput(data: bytes) -> None:
-    """Read `data`; only `InvalidBodyError` is raised."""
+    """Check that `parse` agrees with `json.loads`, limits the depth, and raises only `InvalidBodyError`."""
     try:
         value = parse(data, MAX_DEPTH)
     except InvalidBodyError:
         return
     assert value == json.loads(data)
-    assert value == _UNIQUE_DECODER.decode(data.decode())  # no name twice, no number too large
+    assert value == _UNIQUE_DECODER.decode(data.decode())  # no duplicate names, no infinite numbers
     assert depth(value) <= MAX_DEPTH
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     assert parse(text.encode(), MAX_DEPTH) == value

@@ -1,4 +1,4 @@
-"""Multipart bodies, with the boundary that the first line names."""
+"""Target: multipart bodies. The first line of the input contains the boundary."""
 
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.multipart import END_OF_PART, MultipartParser, Part, parse_multipart
@@ -7,7 +7,7 @@ Found = list[tuple[Part, bytes]]
 
 
 def in_pieces(boundary: bytes, data: bytes, size: int) -> tuple[Found, bool]:
-    """The parts of a body that comes in pieces, and whether it was read to its end."""
+    """Return the parts of a body that arrives in pieces of `size` bytes, and whether it is complete."""
     parts: Found = []
     try:
         parser = MultipartParser(boundary)
@@ -22,7 +22,7 @@ def in_pieces(boundary: bytes, data: bytes, size: int) -> tuple[Found, bool]:
 
 
 def take(parser: MultipartParser, parts: Found) -> None:
-    """Append what the parser has, the part that has not ended last."""
+    """Append the parser's events to `parts`. The last part may be incomplete."""
     while (event := parser.next_event()) is not None:
         if isinstance(event, Part):
             parts.append((event, b""))
@@ -33,12 +33,12 @@ def take(parser: MultipartParser, parts: Found) -> None:
 
 
 def told(part: Part) -> tuple[object, ...]:
-    """What a part's header says."""
+    """Return the attributes of a part, for comparison."""
     return part.name, part.filename, part.content_type, list(part.headers.get_all())
 
 
 def TestOneInput(data: bytes) -> None:
-    """Take all parts; together they are never larger than the body, and the pieces do not matter."""
+    """Check that parts are not larger than the body and do not depend on how the input is split."""
     boundary = data.partition(b"\r\n")[0][2:]
     whole: Found = []
     complete = True

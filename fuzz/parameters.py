@@ -1,11 +1,11 @@
-"""Values with parameters, such as a Content-Disposition."""
+"""Target: values with parameters, such as a Content-Disposition."""
 
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.parameters import parse_parameters, split_parameters
 
 
 def TestOneInput(data: bytes) -> None:
-    """Anything is read, the parts are what was there, and the limit on their number holds."""
+    """Check that parsing never fails, that parts come from the text, and that their number is limited."""
     for text in (data.decode("latin-1"), data.decode("utf-8", "replace")):
         parts = list(split_parameters(text))
         assert sum(map(len, parts)) + len(parts) - 1 <= len(text)

@@ -1,4 +1,4 @@
-"""Percent-encoded bytes: decoded as the standard library does it, few escapes and many, in any pieces."""
+"""Target: percent-encoded bytes. The result must be that of the standard library."""
 
 from unittest import mock
 from urllib.parse import unquote_to_bytes
@@ -7,7 +7,7 @@ from tornado import _percent_encoding as percent
 
 
 def TestOneInput(data: bytes) -> None:
-    """Decode `data`, and `data` several times over, whole and in pieces."""
+    """Decode `data` and ten copies of `data`, with the default and with a small piece size."""
     for text in (data, data * 10):
         expected = unquote_to_bytes(text)
         assert percent.unquote_bytes(text) == expected

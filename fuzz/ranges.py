@@ -1,10 +1,10 @@
-"""Range fields."""
+"""Target: Range fields."""
 
 from tornado._wire.ranges import parse_range
 
 
 def TestOneInput(data: bytes) -> None:
-    """A range is one of the forms that slices take."""
+    """Check that a range with two positions is a valid slice."""
     found = parse_range(data.decode("latin-1"))
     if found is not None and None not in found:
         start, end = found

@@ -1,4 +1,4 @@
-"""Signed values: nothing that is not signed passes, whatever it looks like; what is signed does."""
+"""Target: signed values. Only values that were signed with the right key and name may be accepted."""
 
 import logging
 
@@ -9,8 +9,8 @@ KEYS: dict[int, str | bytes] = {1: "one", 2: "two"}
 
 
 def TestOneInput(data: bytes) -> None:
-    """Read `data` as a signed value, and sign it."""
-    LOG.disabled = True  # each forgery is told of
+    """Decode `data` as a signed value, and sign it."""
+    LOG.disabled = True  # each invalid signature is logged
     try:
         check(data)
     finally:
@@ -18,7 +18,7 @@ def TestOneInput(data: bytes) -> None:
 
 
 def check(data: bytes) -> None:
-    """The same, whatever the log says."""
+    """Decode `data` as a signed value, and sign it."""
     get_signature_key_version(data)
     assert decode_signed_value("secret", "name", data, clock=lambda: 0) is None
     assert decode_signed_value(KEYS, "name", data, clock=lambda: 0) is None

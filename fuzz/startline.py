@@ -1,4 +1,4 @@
-"""Request lines, status lines and authorities."""
+"""Target: request lines, status lines and authorities."""
 
 import re
 
@@ -15,7 +15,7 @@ from tornado._wire.start_line import (
 
 
 def request_line(line: str) -> RequestLine | None:
-    """What a request line says, None if it is refused."""
+    """Return the parsed request line, or None if it is rejected."""
     try:
         return parse_request_line(line)
     except HTTPInputError:
@@ -23,9 +23,9 @@ def request_line(line: str) -> RequestLine | None:
 
 
 def TestOneInput(data: bytes) -> None:
-    """The short way reads what the long way reads; what is understood is what was written."""
+    """Check that the fast path agrees with the slow path, and that no part of the line is changed."""
     line = data.decode("latin-1")
-    # RFC 9110 section 2.5: a higher minor version is read as 1.1.
+    # RFC 9110 section 2.5: a higher minor version is treated as 1.1.
     known = re.sub(r"\AHTTP/1\.[2-9](?= )|HTTP/1\.[2-9]\Z", "HTTP/1.1", line)
     read, short = request_line(line), match_origin_form(line)
     if short is not None and not line.endswith("\r"):

@@ -1,4 +1,4 @@
-"""Queries and urlencoded bodies."""
+"""Target: queries and urlencoded bodies."""
 
 from unittest import mock
 
@@ -8,7 +8,7 @@ from tornado._wire.urlencoded import parse_urlencoded
 
 
 def TestOneInput(data: bytes) -> None:
-    """Bytes and their text are the same form, large forms are read like small ones, and a limit holds."""
+    """Check that bytes and text, and the paths for small and large forms, agree, and that the limit holds."""
     fields = parse_urlencoded(data)
     assert parse_urlencoded(data.decode("latin-1")) == fields
     with mock.patch.object(urlencoded, "_LARGE", 1):

@@ -1,7 +1,7 @@
-"""WebSocket frames: read whole, byte by byte and in sevens, they are the same events and the same end.
+"""Target: WebSocket frames. The events must not depend on how the input is split.
 
-Where a connection fails, only that it does: compressed data may be damaged, too long and no UTF-8 all at
-once, and how much of it is there decides on what is seen first.
+If a connection fails, the reasons are not compared. Compressed data may be corrupt, too long and invalid
+UTF-8 at the same time, and the amount of data that has arrived determines which error is detected first.
 """
 
 from tornado._wire.ws_connection import Failed, WSConnection, WSSettings
@@ -12,7 +12,7 @@ AGREED = DeflateParameters(client_max_window_bits=9)
 
 
 def outcome(data: bytes, size: int, is_client: bool) -> tuple[object, ...]:
-    """The events, a fault whatever it is, and the state."""
+    """Return the events, with all failures treated as equal, and the state."""
     connection = WSConnection(LIMITS, (lambda: b"mask") if is_client else None, AGREED)
     events: list[object] = []
     for start in range(0, len(data), size):
@@ -24,7 +24,7 @@ def outcome(data: bytes, size: int, is_client: bool) -> tuple[object, ...]:
 
 
 def TestOneInput(data: bytes) -> None:
-    """Read `data` on both sides, and `data` as a message."""
+    """Read `data` as server and as client, and send `data` as a message."""
     for is_client in (False, True):
         whole = outcome(data, len(data) or 1, is_client)
         for size in (1, 7):

@@ -1,4 +1,4 @@
-"""The opening handshake of WebSockets: whatever the fields are, an offer or a refusal."""
+"""Target: the opening handshake of WebSockets. Any fields must be accepted or raise `HandshakeError`."""
 
 from tornado._wire.ws_deflate import DeflatePolicy
 from tornado._wire.ws_errors import HandshakeError
@@ -10,18 +10,20 @@ KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 
 class Fields:
-    """Header fields, given as lines by name."""
+    """Header fields, as a list of lines for each name."""
 
     def __init__(self, values: dict[str, list[str]]) -> None:
         self._values = values
 
     def get_list(self, name: str) -> list[str]:
-        """All lines of a field."""
+        """Return all lines of a field."""
         return self._values[name.lower()]
 
 
 def TestOneInput(data: bytes) -> None:
-    """Line by line: key, version, subprotocols, and extensions the rest."""
+    """Check a handshake. The lines of `data` are the key, the version, the subprotocols and the
+    extensions.
+    """
     key, version, protocol, *extensions = (data.decode("latin-1") + "\n\n\n").split("\n")
     fields = Fields(
         {

@@ -1,1 +1,1 @@
-"""What targets share: choices made by bytes, a grammar of messages, the parsers ours is compared with."""
+"""Shared parts of the targets: choices based on the input, a grammar of messages, parsers for comparison."""

@@ -1,7 +1,7 @@
-"""Fuzz one target with atheris, in the environment that ``scripts/fuzz`` makes.
+"""Fuzz one target with atheris, in the environment that ``scripts/fuzz`` creates.
 
-What the fuzzer finds new is kept apart from the seeds, in ``.venvs/atheris-3.0.0/corpus``; an input that
-fails is written to ``.venvs/atheris-3.0.0/failed``.
+New inputs are stored separately from the seeds, in ``.venvs/atheris-3.0.0/corpus``. An input that fails is
+written to ``.venvs/atheris-3.0.0/failed``.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ FUZZ = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
-    """Read the command line and run."""
+    """Parse the command line and run the target."""
     targets = sorted(path.stem for path in FUZZ.glob("*.py"))
     parser = argparse.ArgumentParser(prog="scripts/fuzz", description="Fuzz a parser with atheris.")
     parser.add_argument("target", choices=targets, metavar="TARGET", help=", ".join(targets))
-    parser.add_argument("--minutes", type=float, default=3, help="how long (default: 3)")
+    parser.add_argument("--minutes", type=float, default=3, help="duration in minutes (default: 3)")
     parser.add_argument(
-        "--max-size", type=int, default=4096, help="bytes of an input at most (default: 4096)"
+        "--max-size", type=int, default=4096, help="maximum size of an input in bytes (default: 4096)"
     )
     chosen = parser.parse_args()
     with atheris.instrument_imports(include=["tornado", "fuzz"]):

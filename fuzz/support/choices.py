@@ -1,4 +1,4 @@
-"""Decisions taken from bytes, so that a fuzzer's input becomes a message of some grammar."""
+"""`Choices`: decisions based on bytes, to convert a fuzzer's input to a message of a grammar."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ T = TypeVar("T")
 
 
 class Choices:
-    """Spends the bytes of an input, one a decision; where there are none left, each decision is the first.
+    """Decisions based on an input, with one byte per decision.
 
-    So a short input is a plain message, and the first alternative of everything has to be the valid one.
+    After the last byte, each decision selects the first option. A short input therefore selects a plain
+    message, and the first option must always be the valid one.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -20,20 +21,20 @@ class Choices:
 
     @property
     def left(self) -> int:
-        """How many decisions can still be taken."""
+        """The number of remaining bytes."""
         return len(self._data) - self._at
 
     def byte(self) -> int:
-        """A number from 0 to 255."""
+        """Return a number from 0 to 255."""
         if self._at >= len(self._data):
             return 0
         self._at += 1
         return self._data[self._at - 1]
 
     def pick(self, options: Sequence[T]) -> T:
-        """One of up to 256 options."""
+        """Return one of up to 256 options."""
         return options[self.byte() % len(options)]
 
     def below(self, end: int) -> int:
-        """A number from 0 to less than `end`, which may be up to 65,536."""
+        """Return a number from 0 to less than `end`, which is at most 65,536."""
         return (self.byte() << 8 | self.byte()) % end if end > 256 else self.byte() % max(end, 1)

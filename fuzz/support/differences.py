@@ -1,4 +1,4 @@
-"""Ours against h11 and llhttp: where they differ, and which differences are meant."""
+"""Comparison of our reader with h11 and llhttp, and the differences that are intended."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tornado._wire.h1 import Role
 
 @dataclass(frozen=True)
 class Deviation:
-    """Something that we take although h11 or llhttp does not.
+    """Input that our reader accepts although h11 or llhttp does not.
 
-    :ivar name: what it is.
-    :ivar pattern: finds it, in the head or the body of one message.
-    :ivar plain: what it is replaced with to be out of the way: others take that.
-    :ivar reason: why we take it.
-    :ivar in_body: it is in the coding of a body, not in the head.
+    :ivar name: a description of the input.
+    :ivar pattern: matches the input in the head or the body of one message.
+    :ivar plain: a replacement that all parsers accept.
+    :ivar reason: why our reader accepts the input.
+    :ivar in_body: whether the input is in the coding of a body and not in the head.
     """
 
     name: str
@@ -38,49 +38,50 @@ DEVIATIONS = [
         "content of a CONNECT request",
         re.compile(rb"\ACONNECT [^ ]+"),
         b"POST /",
-        "RFC 9112 section 6.3 frames it like any other; llhttp takes whatever follows for the tunnel's",
+        "RFC 9112 section 6.3 frames it like any other content; llhttp treats it as data of the tunnel",
     ),
     Deviation(
         "Host beside an absolute target",
         re.compile(rb"(?i)\A([^ ]+ )https?://[^/? ]*/?"),
         rb"\1/",
-        "RFC 9112 section 3.2.2: the target's authority replaces it; the others leave that to the program",
+        "RFC 9112 section 3.2.2: the target's authority replaces Host; the others leave that to the program",
     ),
     Deviation(
         "octets from 0x80 up in a target",
         re.compile(rb"[\x80-\xff](?=[^\r\n ]* HTTP/1\.[0-9]\r?\n)"),
         b"x",
-        "not in RFC 3986, but browsers and old servers send them; Tornado takes them, as Latin-1",
+        "not in RFC 3986, but browsers and old servers send them; Tornado accepts them as Latin-1",
     ),
     Deviation(
         "white space before a chunk extension",
         re.compile(rb"(?m)^([0-9A-Fa-f]+)[ \t]+(?=;)"),
         rb"\1",
-        "RFC 9112 section 7.1.1: BWS; neither h11 nor llhttp reads the grammar so far",
+        "RFC 9112 section 7.1.1: BWS; neither h11 nor llhttp implements this part of the grammar",
         in_body=True,
     ),
     Deviation(
         "fields about framing among the trailers",
         re.compile(rb"(?im)^(?:Transfer-Encoding|Content-Length|Host)(?=:)"),
         b"X-Field",
-        "RFC 9110 section 6.5.1: trailers are kept apart and decide nothing; h11 and llhttp judge them",
+        "RFC 9110 section 6.5.1: trailers are separate and do not affect framing; h11 and llhttp check them",
         in_body=True,
     ),
 ]
 
 
 class Difference(AssertionError):
-    """We take what nobody else takes, or read what is accepted in another way; the message tells all."""
+    """Raised if only our reader accepts a message, or if it parses the message differently."""
 
 
 def compare(data: bytes, role: Role) -> Reading:
-    """Hold what we make of `data` against what the peers make of it.
+    """Compare the messages that our reader returns for `data` with those of h11 and llhttp.
 
-    Each message that we take must be taken by one of them at least, and be the same message to all that take
-    it. Deviations that are meant are taken out first where they matter.
+    Each message that our reader accepts must be accepted by at least one of them, and all that accept it must
+    return the same message. If a message differs, intended deviations are replaced before it is compared
+    again.
 
-    :returns: what we make of it.
-    :raises Difference: if that is not so.
+    :returns: the result of our reader.
+    :raises Difference: if a message differs.
     """
     ours = read_ours(data, role)
     if not ours.messages:
@@ -102,7 +103,7 @@ def compare(data: bytes, role: Role) -> Reading:
 
 
 def without_deviations(data: bytes, head_end: int, end: int) -> bytes:
-    """The input with everything replaced that we are known to take in its first message and others not."""
+    """Return the input with all intended deviations in its first message replaced."""
     head, body = data[:head_end], data[head_end:end]
     for deviation in DEVIATIONS:
         if deviation.in_body:
@@ -113,7 +114,7 @@ def without_deviations(data: bytes, head_end: int, end: int) -> bytes:
 
 
 def _difference(message: Message, data: bytes, role: Role) -> str | None:
-    """How what we read as the first message in `data` differs from what others read there."""
+    """Return how our first message in `data` differs from those of h11 and llhttp, or None."""
     readings = {"h11": read_h11(data, role), "llhttp": read_llhttp(data, role)}
     agreed = False
     for name, reading in readings.items():
@@ -124,4 +125,4 @@ def _difference(message: Message, data: bytes, role: Role) -> str | None:
     if agreed:
         return None
     reasons = "; ".join(f"{name}: {reading.refused or 'incomplete'}" for name, reading in readings.items())
-    return f"only we take {message} ({reasons})"
+    return f"only our reader accepts {message} ({reasons})"

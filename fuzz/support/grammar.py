@@ -1,7 +1,7 @@
-"""Requests and responses that are right or nearly so, made by decisions (`Choices`).
+"""Generator of requests and responses that are valid or nearly valid, based on `Choices`.
 
-Random bytes hardly ever pass a request line. What is made here does, and differs from what is right in one or
-a few of the places where parsers have disagreed.
+Random bytes are almost never a valid request line. The generated messages are, and contain a few deviations
+in places where parsers have disagreed.
 """
 
 from __future__ import annotations
@@ -65,19 +65,19 @@ TRAILERS = (
 
 
 def request_line(choices: Choices) -> bytes:
-    """A request line without its end."""
+    """Return a request line without its line end."""
     pick = choices.pick
     return pick(METHODS) + pick(SPACES) + pick(TARGETS) + pick(SPACES) + pick(VERSIONS)
 
 
 def status_line(choices: Choices) -> bytes:
-    """A status line without its end."""
+    """Return a status line without its line end."""
     pick = choices.pick
     return pick(VERSIONS) + pick(SPACES) + pick(CODES) + pick(REASONS)
 
 
 def field(choices: Choices) -> bytes:
-    """A field line with its end."""
+    """Return a field line with its line end."""
     pick = choices.pick
     colon = pick((b": ", b": ", b":", b" : ", b"", b":\t"))
     fold = pick((b"",) * 12 + (b"\r\n ", b"\n\t"))
@@ -85,7 +85,7 @@ def field(choices: Choices) -> bytes:
 
 
 def chunked(choices: Choices) -> bytes:
-    """A body in the chunked coding."""
+    """Return a body in the chunked coding."""
     pick = choices.pick
     body = b""
     for _ in range(pick((1, 0, 2, 3))):
@@ -101,7 +101,7 @@ FRAMINGS = (
 
 
 def message(choices: Choices, start_line: bytes, framing: bytes) -> bytes:
-    """A message with this start line."""
+    """Return a message with the given start line and framing fields."""
     pick = choices.pick
     data = pick((b"",) * 9 + (b"\r\n", b"\n", b"\r\n\r\n", b" ")) + start_line + pick(LINE_ENDS)
     data += pick((b"Host: a\r\n",) * 6 + (b"", b"Host: a\n", b"Host: a\r\nHost: a\r\n", b"Host:\r\n"))
@@ -114,7 +114,7 @@ def message(choices: Choices, start_line: bytes, framing: bytes) -> bytes:
 
 
 def mutated(choices: Choices, data: bytes) -> bytes:
-    """The same with up to three bytes put in, taken out or changed."""
+    """Return `data` with up to three bytes inserted, removed or changed."""
     changed = bytearray(data)
     for _ in range(choices.pick((0, 0, 0, 1, 1, 2, 3))):
         at = choices.below(len(changed) + 1)
@@ -133,10 +133,10 @@ def _several(choices: Choices, line: object, framings: Sequence[bytes]) -> bytes
 
 
 def requests(choices: Choices) -> bytes:
-    """One to three pipelined requests."""
+    """Return one to three pipelined requests."""
     return _several(choices, request_line, FRAMINGS)
 
 
 def responses(choices: Choices) -> bytes:
-    """One to three responses, one after the other."""
+    """Return one to three consecutive responses."""
     return _several(choices, status_line, FRAMINGS)

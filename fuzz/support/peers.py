@@ -1,4 +1,4 @@
-"""What our reader, h11 and llhttp (in httptools) make of the same bytes, in comparable form."""
+"""Our reader, h11 and llhttp (in httptools), with results in a comparable form."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import httptools
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.h1 import EndOfMessage, Reader, RequestHead, ResponseHead, Role, State
 
-#: The field whose repetitions a reader may make one.
+#: The field whose repetitions a parser may merge.
 _MERGED = b"content-length"
-#: The field whose value h11 gives in lower case.
+#: The field whose value h11 converts to lower case.
 _LOWERED = b"transfer-encoding"
 _LARGE = 2**24
 
 
 @dataclass
 class Message:
-    """One message: for a request method and target, for a response the status."""
+    """One message. `start` is the method and target of a request, or the status code of a response."""
 
     start: tuple[str, ...]
     fields: list[tuple[bytes, bytes]] = field(default_factory=list)
     body: bytes = b""
 
     def add(self, name: bytes, value: bytes) -> None:
-        """Take note of a field."""
+        """Add a field."""
         name, value = name.lower(), value.strip(b" \t")
         if name != _MERGED:
             self.fields.append((name, value.lower() if name == _LOWERED else value))
@@ -35,10 +35,11 @@ class Message:
 
 @dataclass
 class Reading:
-    """The complete messages in an input, and why there are no more.
+    """The complete messages in an input.
 
-    :ivar heads: where the messages' heads end in the input; only `read_ours` says that, and where the
-        messages themselves end.
+    :ivar refused: the error after the last message; empty without one.
+    :ivar heads: the positions in the input where the heads of the messages end; set only by `read_ours`.
+    :ivar ends: the positions in the input where the messages end; set only by `read_ours`.
     """
 
     messages: list[Message] = field(default_factory=list)
@@ -48,7 +49,7 @@ class Reading:
 
 
 def read_ours(data: bytes, role: Role) -> Reading:
-    """Read with `Reader`; any error but its own goes through."""
+    """Read with `Reader`. Exceptions other than its documented errors are not caught."""
     reading, message = Reading(), Message(())
     reader = Reader(role)
     if role is Role.CLIENT:
@@ -98,7 +99,7 @@ def _fields(head: RequestHead | ResponseHead) -> list[tuple[bytes, bytes]]:
 
 
 def read_h11(data: bytes, role: Role) -> Reading:
-    """Read with h11, which answers each request, or asks for each response, as its states want it."""
+    """Read with h11, whose states require a response to each request and a request for each response."""
     reading, message = Reading(), Message(())
     connection = h11.Connection(
         h11.SERVER if role is Role.SERVER else h11.CLIENT, max_incomplete_event_size=_LARGE
@@ -126,7 +127,7 @@ def read_h11(data: bytes, role: Role) -> Reading:
                 ended = True
                 connection.receive_data(b"")
             elif event is h11.PAUSED and message.start and role is Role.SERVER:
-                # A CONNECT or an upgrade that we would have to agree to: the message is complete.
+                # A CONNECT or upgrade request is complete; h11 waits for a decision whether to accept it.
                 return reading
             elif not isinstance(event, h11.InformationalResponse):
                 return reading
@@ -151,7 +152,7 @@ def _ask(connection: h11.Connection) -> None:
 
 
 def _next(connection: h11.Connection, role: Role) -> bool:
-    """Go on to the next message, if there can be one."""
+    """Prepare h11 for the next message; return whether there can be one."""
     if role is Role.SERVER:
         if connection.our_state is not h11.SEND_RESPONSE:
             return False
@@ -166,7 +167,7 @@ def _next(connection: h11.Connection, role: Role) -> bool:
 
 
 class _Collector:
-    """What httptools calls back."""
+    """The object whose methods httptools calls."""
 
     def __init__(self, role: Role) -> None:
         self.reading = Reading()
@@ -204,7 +205,7 @@ class _Collector:
 
 
 def read_llhttp(data: bytes, role: Role) -> Reading:
-    """Read with llhttp, which knows no end of input."""
+    """Read with llhttp, which cannot be told about the end of input."""
     collector = _Collector(role)
     made = httptools.HttpRequestParser if role is Role.SERVER else httptools.HttpResponseParser
     collector.parser = made(collector)

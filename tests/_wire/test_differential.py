@@ -1,4 +1,4 @@
-"""Our reader against h11 and llhttp, over messages that are right or nearly so."""
+"""Comparison of our reader with h11 and llhttp, with messages that are valid or nearly valid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROLES = [Role.SERVER, Role.CLIENT]
 
 @pytest.fixture(scope="module")
 def differences() -> Any:
-    """The comparison in ``fuzz/support``, where its peers are installed."""
+    """The comparison in ``fuzz/support``; it requires h11 and httptools."""
     for package in ("h11", "httptools"):
         require(f"the package {package}", importlib.util.find_spec(package) is not None)
     from fuzz.support import differences
@@ -27,14 +27,14 @@ def differences() -> Any:
 
 
 def message(role: Role, decisions: bytes) -> bytes:
-    """A message of the grammar."""
+    """Return a message of the grammar."""
     from fuzz.support import grammar
     from fuzz.support.choices import Choices
 
     return (grammar.requests if role is Role.SERVER else grammar.responses)(Choices(decisions))
 
 
-# Most decisions are 0, the plain alternative, so that what differs is one thing or two.
+# Most decisions are 0, the plain option, so messages have only one or two deviations.
 DECISIONS = st.lists(st.one_of(*[st.just(0)] * 5, st.integers(0, 255)), max_size=120).map(bytes)
 
 
@@ -42,7 +42,7 @@ DECISIONS = st.lists(st.one_of(*[st.just(0)] * 5, st.integers(0, 255)), max_size
 @given(decisions=DECISIONS)
 @settings(max_examples=400, deadline=None)
 def test_we_take_nothing_that_both_refuse(role: Role, decisions: bytes, differences: Any) -> None:
-    """And what others take, we take in their way; nothing but our own errors is raised."""
+    """Messages that the others accept must be parsed in the same way, or raise a documented error."""
     differences.compare(message(role, decisions), role)
 
 
@@ -58,7 +58,7 @@ def test_bytes_put_in_and_taken_out(
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_grammar_makes_messages_that_are_taken(role: Role, differences: Any) -> None:
-    """Otherwise nothing would be compared: the plain message, and those one decision from it."""
+    """Check that messages of the grammar are accepted: otherwise nothing would be compared."""
     assert len(differences.compare(message(role, b""), role).messages) == 1
     taken = 0
     for at in range(30):
@@ -82,12 +82,12 @@ DEVIATING = {
 
 
 def test_each_deviation_is_one(differences: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is listed is needed: without it, its example is a difference."""
+    """Without its deviation, each example is reported as a difference."""
     assert [deviation.name for deviation in differences.DEVIATIONS] == list(DEVIATING)
     for deviation in list(differences.DEVIATIONS):
         data = DEVIATING[deviation.name]
         if deviation.name.startswith("empty lines"):
-            data = data.replace(b"GET", b"PRI")  # llhttp takes the lines, but not this method
+            data = data.replace(b"GET", b"PRI")  # llhttp accepts the lines, but not this method
         differences.compare(data, Role.SERVER)
         with monkeypatch.context() as patch:
             patch.setattr(
@@ -98,9 +98,9 @@ def test_each_deviation_is_one(differences: Any, monkeypatch: pytest.MonkeyPatch
 
 
 def test_leniency_is_found(differences: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The comparison sees what it is there for."""
+    """A reader that is too lenient is reported."""
     data = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello"
     assert differences.compare(data, Role.SERVER).messages == []
     monkeypatch.setattr(header_section, "_DIGITS", header_section.re.compile(r"[+]?[0-9]++"))
-    with pytest.raises(differences.Difference, match="only we take"):
+    with pytest.raises(differences.Difference, match="only our reader accepts"):
         differences.compare(data, Role.SERVER)
