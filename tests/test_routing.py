@@ -509,3 +509,8 @@ def test_function_is_called_with_complete_request():
     delegate.data_received(b"2")
     delegate.finish()
     assert calls == [(b"b=2", {"b": [b"1", b"2"]}, {"path_args": [b"a"], "path_kwargs": {}})]
+
+
+def test_repr_of_a_rule_shows_its_pattern() -> None:
+    assert repr(Rule(PathMatches("/a/(.*)"), object)).startswith("Rule(PathMatches('/a/(.*)$'), ")
+    assert repr(HostMatches("a.example")) == "HostMatches('a.example$')"

@@ -194,6 +194,10 @@ class HostMatches(Matcher):
     def __init__(self, host_pattern: str | Pattern[str]) -> None:
         self.host_pattern: Pattern[str] = _compile_whole(host_pattern)
 
+    def __repr__(self) -> str:
+        """Return the matcher in the form of a constructor call."""
+        return f"{type(self).__name__}({self.host_pattern.pattern!r})"
+
     def match(self, request: httputil.HTTPServerRequest) -> dict[str, Any] | None:
         """Return ``{}`` if the host matches."""
         return {} if self.host_pattern.match(request.host_name) else None
@@ -238,6 +242,10 @@ class PathMatches(Matcher):
         if name == "regex" and "regex" in self.__dict__:
             _rule_changes[0] += 1
         super().__setattr__(name, value)
+
+    def __repr__(self) -> str:
+        """Return the matcher in the form of a constructor call."""
+        return f"{type(self).__name__}({self.regex.pattern!r})"
 
     def match(self, request: httputil.HTTPServerRequest) -> dict[str, Any] | None:
         """Return the arguments from the groups, ``{}`` if the pattern has none."""

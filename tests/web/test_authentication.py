@@ -159,6 +159,14 @@ def test_positional_argument_of_the_decorator_is_rejected(argument: Any) -> None
         authenticated(argument)
 
 
+def test_decorated_class_is_an_error() -> None:
+    with pytest.raises(TypeError, match=r"must decorate methods such as get\(\).*class Decorated"):
+
+        @web.authenticated  # type: ignore[type-var]
+        class Decorated(web.RequestHandler):
+            pass
+
+
 def test_wrapper_of_each_use_is_recognised_by_audits() -> None:
     for name in ("get", "post"):
         wrapper: Any = vars(Api)[name]
@@ -261,7 +269,7 @@ def test_error_can_be_copied() -> None:
 
 @pytest.mark.parametrize("description", ["a\r\nb", "caf\xe9"])
 def test_description_with_invalid_characters_is_rejected(description: str) -> None:
-    with pytest.raises(ValueError, match="error_description is printable ASCII"):
+    with pytest.raises(ValueError, match="error_description must be printable ASCII"):
         AuthenticationError("invalid_token", description)
 
 

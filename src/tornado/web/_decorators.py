@@ -158,6 +158,10 @@ def authenticated(
     """
     if method is not None and not callable(method):
         raise TypeError(f"@authenticated accepts keyword arguments, as in scheme='Bearer', got {method!r}")
+    if isinstance(method, type):
+        raise TypeError(
+            f"@authenticated must decorate methods such as get() and post(), got the class {method.__name__}"
+        )
     required = tuple(scopes.split() if isinstance(scopes, str) else scopes)
 
     def decorate(method: Method) -> Method:
