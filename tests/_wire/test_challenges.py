@@ -110,7 +110,7 @@ def test_any_text(field: str) -> None:
         ("Basic", {"realm": 'the "inner\\outer" one'}, 'Basic realm="the \\"inner\\\\outer\\" one"'),
     ],
 )
-def test_writing(scheme: str, params: dict[str, str], written: str) -> None:
+def test_format_challenge(scheme: str, params: dict[str, str], written: str) -> None:
     assert format_challenge(scheme, params) == written
     assert parse_challenges([written]) == [Challenge(scheme.lower(), params)]
 
@@ -127,12 +127,12 @@ def test_writing(scheme: str, params: dict[str, str], written: str) -> None:
         ("Basic", {"realm": "caf\xe9"}, "realm must be printable ASCII"),
     ],
 )
-def test_values_that_cannot_be_written(scheme: str, params: dict[str, str], message: str) -> None:
+def test_values_that_cannot_be_serialized(scheme: str, params: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         format_challenge(scheme, params)
 
 
 @given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E)))
-def test_what_was_written_is_read(value: str) -> None:
+def test_serialized_challenges_are_parsed_back(value: str) -> None:
     (challenge,) = parse_challenges([format_challenge("Test", {"a": value, "b": "c"})])
     assert challenge == Challenge("test", {"a": value, "b": "c"})

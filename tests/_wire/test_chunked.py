@@ -114,7 +114,7 @@ def test_trailers(data, trailers):
         b"1" * 17 + b";a",
     ],
 )
-def test_sizes_that_are_refused(line):
+def test_sizes_that_are_rejected(line):
     refuse_all_ways(line + b"\r\nhello\r\n0\r\n\r\n", HTTPInputError, "invalid chunk size")
 
 
@@ -126,12 +126,12 @@ def test_a_bare_lf_does_not_end_a_size_line(data):
 @pytest.mark.parametrize(
     "data", [b"3\r\nfooXX0\r\n\r\n", b"3\r\nfoo\n0\r\n\r\n", b"3\r\nfoo\rX", b"3\r\nfoobar\r\n"]
 )
-def test_data_that_does_not_end_where_it_should(data):
+def test_data_without_crlf_is_rejected(data):
     refuse_all_ways(data, HTTPInputError, "improperly terminated chunk: expected CRLF, got ")
 
 
 @pytest.mark.parametrize("rest", [b"\n", b"A: b\n", b"A: b\r\n\n", b"A: b\r\nC: d\n"])
-def test_a_bare_lf_among_the_trailers_is_not_waited_behind(rest):
+def test_bare_lf_in_the_trailers_is_rejected_immediately(rest):
     for cut in range(len(rest)):
         decoder = ChunkedDecoder()
         with pytest.raises(HTTPInputError, match="bare LF in the trailer section"):
@@ -151,7 +151,7 @@ def test_a_bare_lf_among_the_trailers_is_not_waited_behind(rest):
         (b"\nA: b\r\n", "bare LF"),
     ],
 )
-def test_trailers_that_are_refused(trailers, fault):
+def test_trailers_that_are_rejected(trailers, fault):
     refuse_all_ways(b"0\r\n" + trailers + b"\r\n", HTTPInputError, fault)
 
 
@@ -186,7 +186,7 @@ def test_the_digits_of_a_size_are_bounded():
     refuse_all_ways(b"005\r\nhello\r\n", HTTPInputError, "invalid chunk size of 3 digits", limits=limits)
 
 
-def test_extensions_need_content_to_go_with():
+def test_limit_on_extensions_grows_with_content():
     limits = Limits(max_chunk_extensions=10)
     # Ten octets at once, then one more for sixteen octets of content.
     decode_all_ways(b"1;abcdefghi\r\nx\r\n", limits=limits)
@@ -214,7 +214,7 @@ def test_trailers_are_bounded():
 # Cost
 
 
-def test_small_chunks_come_out_in_one_piece():
+def test_small_chunks_are_joined():
     data = (
         b"1\r\nx\r\n" * 5000
         + b"7\r\n1234567\r\n" * 300
@@ -243,7 +243,7 @@ def test_data_at_a_position():
 
 
 @pytest.mark.parametrize("line", [b"5;x\r\n", b"\r\n"])
-def test_what_was_looked_at_of_one_size_line_is_not_left_out_of_the_next(line):
+def test_scanned_part_of_a_size_line_does_not_affect_the_next(line):
     decoder = ChunkedDecoder()
     buffer = b"0000001\r"
     assert decoder.decode(buffer, 0, PLENTY) == (b"", 0)
@@ -255,7 +255,7 @@ def test_what_was_looked_at_of_one_size_line_is_not_left_out_of_the_next(line):
             decoder.decode(buffer, 0, PLENTY)
 
 
-def test_nothing_is_taken_after_the_end():
+def test_nothing_is_consumed_after_the_end():
     decoder = ChunkedDecoder()
     assert decoder.decode(b"0\r\n\r\n5\r\n", 0, PLENTY) == (b"", 5)
     assert decoder.decode(b"5\r\n", 0, PLENTY) == (b"", 0)
@@ -269,7 +269,7 @@ def test_serialize():
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40)), st.integers(1, 10))
-def test_what_is_written_is_read(chunks, size):
+def test_serialized_chunks_are_decoded(chunks, size):
     data = b"".join(map(serialize_chunk, chunks)) + LAST_CHUNK
     for step in (None, size):
         content, decoder, rest = decode(data, step)

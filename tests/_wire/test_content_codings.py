@@ -72,12 +72,12 @@ def test_malformed_members_are_ignored(member: str) -> None:
         ("gzip;q=2, br", "br"),
     ],
 )
-def test_the_choice(field: str | None, chosen: str | None) -> None:
+def test_choose_coding(field: str | None, chosen: str | None) -> None:
     assert choose_coding(field, ALL) == chosen
     assert choose_coding(field, list(ALL)) == chosen
 
 
-def test_the_order_of_what_is_available() -> None:
+def test_order_of_available_codings_decides() -> None:
     field = "gzip, br"
     assert choose_coding(field, ("gzip", "br")) == "gzip"
     assert choose_coding(field, ("br", "gzip")) == "br"
@@ -104,14 +104,14 @@ def test_identity_refused(field: str | None, refused: bool) -> None:
     assert identity_refused(field) is refused
 
 
-def test_only_so_many_members_are_read() -> None:
+def test_number_of_members_is_bounded() -> None:
     most = quality_values.MAX_MEMBERS
     assert choose_coding("x," * (most - 1) + "gzip", ALL) == "gzip"
     assert choose_coding("x," * most + "gzip", ALL) is None
     assert len(parse_accept_encoding(",".join(f"x{i}" for i in range(10_000)))) == most
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_cache_is_bounded() -> None:
     content_codings._remembered.cache_clear()
     for i in range(1000):
         choose_coding(f"gzip, x{i}", ALL)

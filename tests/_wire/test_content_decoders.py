@@ -73,7 +73,7 @@ def whole_and_byte_by_byte(body: bytes) -> list[list[bytes]]:
 
 @each_encoder
 @pytest.mark.parametrize("content", [b"", b"a", TEXT], ids=len)
-def test_content_is_restored_however_it_is_cut(
+def test_content_does_not_depend_on_how_the_input_is_split(
     field: str, encode: Callable[[bytes], bytes], content: bytes
 ) -> None:
     for pieces in whole_and_byte_by_byte(encode(content)):
@@ -89,7 +89,7 @@ def test_large_bodies(field: str, encode: Callable[[bytes], bytes]) -> None:
 
 
 @each_encoder
-def test_truncated_bodies_are_refused(field: str, encode: Callable[[bytes], bytes]) -> None:
+def test_truncated_bodies_are_rejected(field: str, encode: Callable[[bytes], bytes]) -> None:
     body = encode(TEXT)
     complete = {0, len(body)}
     if field in ("gzip", "zstd"):  # a sequence may end after each member
@@ -119,7 +119,7 @@ def _ends(field: str, body: bytes) -> bool:
 
 @each_encoder
 @pytest.mark.parametrize("garbage", [b"\x00", b"x" * 100])
-def test_data_after_the_end_is_refused(field: str, encode: Callable[[bytes], bytes], garbage: bytes) -> None:
+def test_data_after_the_end_is_rejected(field: str, encode: Callable[[bytes], bytes], garbage: bytes) -> None:
     body = encode(TEXT)
     for pieces in ([body + garbage], [body, garbage], [*whole_and_byte_by_byte(body)[1], garbage]):
         with pytest.raises(HTTPInputError, match="invalid .* data in the body"):
@@ -127,19 +127,19 @@ def test_data_after_the_end_is_refused(field: str, encode: Callable[[bytes], byt
 
 
 @each_encoder
-def test_damaged_data_is_refused(field: str, encode: Callable[[bytes], bytes]) -> None:
+def test_corrupt_data_is_rejected(field: str, encode: Callable[[bytes], bytes]) -> None:
     with pytest.raises(HTTPInputError, match="invalid .* data in the body"):
         decode(field, [b"\xff\xfe\xfd<html>"])
 
 
 @each_encoder
-def test_empty_bodies_are_welcome(field: str, encode: Callable[[bytes], bytes]) -> None:
+def test_empty_bodies_are_accepted(field: str, encode: Callable[[bytes], bytes]) -> None:
     assert decode(field, []) == b""
     assert decode(field, [b""]) == b""
 
 
 @each_encoder
-def test_bombs_are_stopped_in_small_steps(field: str, encode: Callable[[bytes], bytes]) -> None:
+def test_decompression_bombs_are_stopped_in_small_steps(field: str, encode: Callable[[bytes], bytes]) -> None:
     codings = parse_codings(field)
     assert codings
     decoder = ContentDecoder(codings, 3_000_000)
@@ -161,7 +161,7 @@ def test_zstd_steps_are_bounded_by_their_input() -> None:
     assert max(map(len, steps(decoder))) <= 16 * 1024 * 1024
 
 
-def test_limit_may_be_reached_but_not_passed() -> None:
+def test_limit_may_be_reached_but_not_exceeded() -> None:
     assert decode("gzip", [gz(bytes(1000))], 1000) == bytes(1000)
     with pytest.raises(HTTPInputError, match="over the limit of 999 bytes"):
         decode("gzip", [gz(bytes(1000))], 999)
@@ -182,7 +182,7 @@ def test_caller_regains_control_while_there_is_no_output() -> None:
     decoder.receive_eof()
 
 
-def test_limit_can_be_changed_on_the_way() -> None:
+def test_limit_can_be_changed_while_decoding() -> None:
     decoder = ContentDecoder(("gzip",), 10)
     decoder.max_size = 2000
     decoder.receive_data(gz(bytes(1000)))
@@ -196,7 +196,7 @@ def test_raw_deflate_that_ends_at_a_full_step() -> None:
                 assert decode("deflate", pieces) == bytes(size)
 
 
-def test_zstd_windows_over_8_mib_are_refused() -> None:
+def test_zstd_windows_over_8_mib_are_rejected() -> None:
     parameters = zstandard.ZstdCompressionParameters.from_level(3, window_log=24)
     compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
     body = compressor.compress(NOISE) + compressor.flush()
@@ -219,11 +219,11 @@ def test_zstd_windows_over_8_mib_are_refused() -> None:
         ("gz ip", None),
     ],
 )
-def test_codings_of_a_field(field: str, codings: tuple[str, ...] | None) -> None:
+def test_parse_codings(field: str, codings: tuple[str, ...] | None) -> None:
     assert parse_codings(field) == codings
 
 
-def test_too_many_codings_are_refused() -> None:
+def test_too_many_codings_are_rejected() -> None:
     assert parse_codings(",".join(["gzip"] * MAX_CODINGS)) == ("gzip",) * MAX_CODINGS
     with pytest.raises(HTTPInputError, match="more than 3 content codings"):
         parse_codings(",".join(["gzip"] * (MAX_CODINGS + 1)))
@@ -254,7 +254,7 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     clear()
 
 
-def test_accept_encoding_names_what_is_installed(without: Callable[..., None]) -> None:
+def test_accept_encoding_contains_installed_decoders(without: Callable[..., None]) -> None:
     assert accept_encoding() == "gzip, br, zstd"
     without("brotli")
     assert accept_encoding() == "gzip, zstd"

@@ -23,7 +23,7 @@ EXAMPLE = 784111777
         "Mon, 06 Nov 1994 08:49:37 GMT",
     ],
 )
-def test_the_three_forms_are_read(text):
+def test_three_formats_are_parsed(text):
     assert parse_http_date(text) == EXAMPLE
 
 
@@ -48,11 +48,11 @@ def test_the_three_forms_are_read(text):
         "1994-11-06T08:49:37Z",
     ],
 )
-def test_what_is_no_date_is_none(text):
+def test_other_text_is_not_a_date(text):
     assert parse_http_date(text) is None
 
 
-def test_a_leap_second_is_the_second_after():
+def test_leap_second_is_the_next_second():
     assert parse_http_date("Sat, 31 Dec 2016 23:59:60 GMT") == parse_http_date(
         "Sun, 01 Jan 2017 00:00:00 GMT"
     )
@@ -70,7 +70,7 @@ def test_a_leap_second_is_the_second_after():
         ("23", 1_700_000_000, 2023),
     ],
 )
-def test_a_two_digit_year_is_not_far_ahead(year, now, full):
+def test_two_digit_year_is_at_most_50_years_ahead(year, now, full):
     found = parse_http_date(f"Monday, 01-Jan-{year} 00:00:00 GMT", now)
     assert found == parse_http_date(f"Mon, 01 Jan {full} 00:00:00 GMT")
 
@@ -89,7 +89,7 @@ def test_years_are_four_digits(timestamp):
 
 
 @given(st.integers(min_value=-62135596800, max_value=253402300799))
-def test_what_is_written_is_read(timestamp):
+def test_formatted_dates_are_parsed(timestamp):
     text = format_http_date(timestamp)
     assert parse_http_date(text) == timestamp
     if timestamp >= 0:
@@ -97,5 +97,5 @@ def test_what_is_written_is_read(timestamp):
 
 
 @given(st.text())
-def test_no_text_is_an_error(text):
+def test_no_text_raises_an_exception(text):
     parse_http_date(text)

@@ -41,7 +41,7 @@ DECISIONS = st.lists(st.one_of(*[st.just(0)] * 5, st.integers(0, 255)), max_size
 @pytest.mark.parametrize("role", ROLES)
 @given(decisions=DECISIONS)
 @settings(max_examples=400, deadline=None)
-def test_we_take_nothing_that_both_refuse(role: Role, decisions: bytes, differences: Any) -> None:
+def test_messages_that_both_reject_are_rejected(role: Role, decisions: bytes, differences: Any) -> None:
     """Messages that the others accept must be parsed in the same way, or raise a documented error."""
     differences.compare(message(role, decisions), role)
 
@@ -49,7 +49,7 @@ def test_we_take_nothing_that_both_refuse(role: Role, decisions: bytes, differen
 @pytest.mark.parametrize("role", ROLES)
 @given(decisions=DECISIONS, at=st.integers(0, 200), new=st.binary(max_size=3), gone=st.integers(0, 3))
 @settings(max_examples=400, deadline=None)
-def test_bytes_put_in_and_taken_out(
+def test_inserted_and_removed_bytes(
     role: Role, decisions: bytes, at: int, new: bytes, gone: int, differences: Any
 ) -> None:
     data = message(role, decisions)
@@ -57,7 +57,7 @@ def test_bytes_put_in_and_taken_out(
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_the_grammar_makes_messages_that_are_taken(role: Role, differences: Any) -> None:
+def test_grammar_generates_accepted_messages(role: Role, differences: Any) -> None:
     """Check that messages of the grammar are accepted: otherwise nothing would be compared."""
     assert len(differences.compare(message(role, b""), role).messages) == 1
     taken = 0
@@ -81,7 +81,7 @@ DEVIATING = {
 }
 
 
-def test_each_deviation_is_one(differences: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_deviation_is_needed(differences: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its deviation, each example is reported as a difference."""
     assert [deviation.name for deviation in differences.DEVIATIONS] == list(DEVIATING)
     for deviation in list(differences.DEVIATIONS):
@@ -97,7 +97,7 @@ def test_each_deviation_is_one(differences: Any, monkeypatch: pytest.MonkeyPatch
                 differences.compare(data, Role.SERVER)
 
 
-def test_leniency_is_found(differences: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lenient_parsing_is_detected(differences: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that is too lenient is reported."""
     data = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello"
     assert differences.compare(data, Role.SERVER).messages == []

@@ -152,14 +152,14 @@ def test_every_algorithm(algorithm: str, qop: str) -> None:
         ({"nonce": None}, False),
     ],
 )
-def test_which_challenges_can_be_answered(params: dict[str, str | None], chosen: bool) -> None:
+def test_supported_challenges(params: dict[str, str | None], chosen: bool) -> None:
     whole = {"realm": "r", "nonce": "n", **params}
     field = "Digest " + ", ".join(f"{name}={value}" for name, value in whole.items() if value is not None)
     challenge = choose_challenge(parse_challenges([field]))
     assert (challenge is not None) is chosen
 
 
-def test_first_usable_challenge_is_taken() -> None:
+def test_first_supported_challenge_is_used() -> None:
     fields = [
         'Basic realm="a", Digest realm=b, nonce=c, algorithm=X, Digest realm=d, nonce=e',
         "Digest realm=f, nonce=g",
@@ -170,7 +170,7 @@ def test_first_usable_challenge_is_taken() -> None:
     assert choose_challenge(parse_challenges(['Basic realm="a"'])) is None
 
 
-def test_hash_that_openssl_lacks_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hash_missing_from_openssl_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     real = hashlib.new
 
     def limited(name: str, *args: object, **kwargs: object) -> object:
@@ -198,7 +198,7 @@ def test_auth_int_needs_the_body() -> None:
         auth.authorize("POST", "/", None)
 
 
-def test_wrong_password_ends_after_one_answer() -> None:
+def test_wrong_password_is_not_retried() -> None:
     auth = DigestAuth("user", "wrong")
     assert not auth.ready
     assert auth.receive_challenge(["Digest realm=a, nonce=b"], "c", answered=False)
@@ -215,7 +215,7 @@ def test_stale_nonce_is_replaced() -> None:
     assert (params["nonce"], params["nc"]) == ("d", "00000001")
 
 
-def test_nonce_that_worked_before_has_expired() -> None:
+def test_rejected_nonce_that_was_accepted_before_is_stale() -> None:
     """Some servers do not send ``stale``."""
     auth = challenged("Digest realm=a, nonce=b")
     auth.receive_success()
@@ -250,7 +250,7 @@ def test_next_nonce() -> None:
     assert 'nonce="n2", uri="/", qop=auth, nc=00000002,' in auth.authorize("GET", "/")
 
 
-def test_session_key_outlives_the_next_nonce() -> None:
+def test_session_key_is_kept_with_the_next_nonce() -> None:
     auth = challenged("Digest realm=r, nonce=n, qop=auth, algorithm=MD5-sess")
     auth.receive_success("nextnonce=n2")
     params = params_of(auth.authorize("GET", "/"))
@@ -262,7 +262,7 @@ def test_session_key_outlives_the_next_nonce() -> None:
     assert params["response"] == h(f"{key}:n2:00000001:cnonce:auth:{h('GET:/')}")
 
 
-def test_names_in_their_three_forms() -> None:
+def test_three_forms_of_user_names() -> None:
     plain = 'Digest realm="r", nonce="n"'
     user = "J\u00e4s\u00f8n \u4e2d"
     assert 'username="a \\"b\\" \\\\c"' in challenged(plain, 'a "b" \\c').authorize("GET", "/")
@@ -279,7 +279,7 @@ def test_names_in_their_three_forms() -> None:
         DigestAuth("a:b", "c")
 
 
-def test_realm_beyond_ascii_is_hashed_as_its_octets() -> None:
+def test_non_ascii_realm_is_hashed_as_received() -> None:
     received = "r\u00e9alm".encode().decode("latin-1")
     params = params_of(challenged(f'Digest realm="{received}", nonce="n"').authorize("GET", "/"))
     ha1 = hashlib.md5("user:r\u00e9alm:password".encode()).hexdigest()

@@ -18,12 +18,12 @@ STATUS = {
 
 
 @pytest.mark.parametrize(("name", "status"), STATUS.items())
-def test_an_input_error_knows_its_status(name, status):
+def test_input_errors_have_a_status_code(name, status):
     error = getattr(errors, name)
     assert issubclass(error, errors.HTTPInputError)
     assert error.status_code == status
 
 
-def test_the_two_trees_are_apart_and_complete():
+def test_input_and_output_errors_are_separate():
     assert not issubclass(errors.HTTPOutputError, errors.HTTPInputError)
     assert set(errors.__all__) == {*STATUS, "HTTPOutputError"}

@@ -67,7 +67,7 @@ def test_kind_of_a_field(name, kind):
     x-forwarded-for x-real-ip forwarded referer if-none-match if-modified-since traceparent sec-websocket-key
     """.split(),
 )
-def test_field_about_a_user_or_a_request_does_not_repeat(name):
+def test_fields_that_identify_a_user_or_request_are_not_cached(name):
     assert name not in REPEATING
 
 

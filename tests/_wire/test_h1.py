@@ -106,7 +106,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("data", FAULTS)
-def test_faults(data):
+def test_malformed_requests(data):
     for before in (b"", GET, POST):
         outcome = read_all_ways(before + data + GET)
         assert outcome.error is FAULTS[data]
@@ -130,7 +130,7 @@ def test_nothing_is_read_after_a_fault():
 # What came whole
 
 
-def test_usual_request_is_taken_in_one_step():
+def test_usual_request_is_read_in_one_step():
     reader = Reader(Role.SERVER)
     for _ in range(3):
         head = reader.receive_request(GET)
@@ -150,14 +150,14 @@ def test_empty_lines_before_usual_requests_are_counted_for_each():
 @pytest.mark.parametrize(
     "data", [GET[:-1], GET + GET, GET + b"x", POST, POST[:-5], b"\r\n" + GET, b"asdf\r\n\r\n", b""]
 )
-def test_what_is_not_one_whole_request_is_only_received(data):
+def test_data_other_than_one_complete_request_is_only_buffered(data):
     read(GET + POST)
     reader = Reader(Role.SERVER)
     assert reader.receive_request(data) is None
     assert (reader.state, reader.take_buffer()) == (State.HEAD, data)
 
 
-def test_usual_request_after_others_waits():
+def test_usual_request_after_buffered_data_is_buffered():
     reader = Reader(Role.SERVER)
     assert reader.receive_request(GET[:3]) is None
     assert reader.receive_request(GET[3:]) is None
@@ -173,7 +173,7 @@ def test_usual_request_after_others_waits():
 @pytest.mark.parametrize(
     "limits", [{"max_head_size": len(GET) - 1}, {"max_request_line": 10}, {"max_header_count": 1}]
 )
-def test_known_head_passes_no_limit_of_this_reader(limits):
+def test_cached_head_is_checked_against_the_readers_limits(limits):
     heads.add_fixed_targets(["/"])
     read(GET * 3)
     assert heads.known_head(GET)
@@ -182,7 +182,7 @@ def test_known_head_passes_no_limit_of_this_reader(limits):
     assert reader.buffered == len(GET)
 
 
-def test_client_reads_no_request():
+def test_client_does_not_read_requests():
     reader = Reader(Role.CLIENT)
     assert reader.receive_request(GET) is None
     with pytest.raises(HTTPInputError):
@@ -192,7 +192,7 @@ def test_client_reads_no_request():
 # One at a time
 
 
-def test_the_next_message_waits():
+def test_next_message_requires_start_next():
     reader = Reader(Role.SERVER)
     reader.receive_data(GET + POST)
     assert reader.next_event().method == "GET"
@@ -209,7 +209,7 @@ def test_the_next_message_waits():
     assert (reader.state, reader.buffered) == (State.DONE, 0)
 
 
-def test_data_is_not_copied_when_nothing_waits():
+def test_data_is_not_copied_into_an_empty_buffer():
     reader = Reader(Role.SERVER)
     reader.receive_data(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n")
     reader.next_event()
@@ -219,7 +219,7 @@ def test_data_is_not_copied_when_nothing_waits():
     assert reader.next_event() is None
 
 
-def test_what_waits_and_what_comes_are_put_together():
+def test_buffered_and_new_data_are_joined():
     reader = Reader(Role.SERVER)
     data = GET + POST + GET
     for piece in pieces(data, 7):
@@ -234,7 +234,7 @@ def test_what_waits_and_what_comes_are_put_together():
     assert type(reader.take_buffer()) is bytes
 
 
-def test_the_rest_can_be_taken_out():
+def test_take_buffer_returns_the_rest():
     reader = Reader(Role.SERVER)
     reader.receive_data(GET + b"raw")
     reader.next_event()
@@ -249,7 +249,7 @@ def test_the_rest_can_be_taken_out():
     assert reader.next_event().method == "GET"
 
 
-def test_events_and_trailers_print_well():
+def test_repr_of_events():
     reader = Reader(Role.SERVER)
     reader.receive_data(CHUNKED + b"0\r\nA: b\r\nA: c\r\n\r\n")
     assert repr(reader.next_event()) == "<RequestHead POST /c HTTP/1.1>"
@@ -261,13 +261,13 @@ def test_events_and_trailers_print_well():
 
 
 @pytest.mark.parametrize("data", [b"", GET, POST, b"\r\n", GET + b"\r\n"])
-def test_an_end_between_messages(data):
+def test_eof_between_messages(data):
     outcome = read_all_ways(data, eof=True)
     assert (outcome.error, outcome.state) == (None, State.CLOSED)
 
 
 @pytest.mark.parametrize("data", [POST, CHUNKED + CHUNKED_BODY + b"\r\n", CHUNKED + b"0\r\nA: b\r\n\r\n"])
-def test_an_end_inside_a_message(data):
+def test_eof_inside_a_message(data):
     assert read(data, eof=True).error is None
     for length in range(1, len(data)):
         outcome = read(data[:length], eof=True)
@@ -275,7 +275,7 @@ def test_an_end_inside_a_message(data):
         assert "connection closed" in outcome.text
 
 
-def test_what_is_there_is_read_before_the_end_is_told():
+def test_buffered_data_is_read_before_eof_is_reported():
     reader = Reader(Role.SERVER)
     reader.receive_data(GET + GET)
     reader.receive_eof()
@@ -315,12 +315,12 @@ def test_the_head_is_bounded():
     assert len(read_all_ways(b"\r\n" + fits + fits, limits=limits).messages) == 2
 
 
-def test_a_line_longer_than_the_head_may_be_is_the_line_s_fault():
+def test_line_longer_than_the_head_limit_is_a_line_error():
     outcome = read_all_ways(b"GET /" + b"a" * 100, limits=Limits(max_head_size=60))
     assert outcome.error is RequestTargetTooLong
 
 
-def test_the_defaults_take_large_heads():
+def test_default_limits_accept_large_heads():
     assert read(b"GET /" + b"a" * 60000 + b" HTTP/1.1\r\nHost: a\r\n\r\n").only.complete
     assert read(b"GET /" + b"a" * 66000).error is RequestTargetTooLong
     assert read(GET[:-2] + b"X: " + b"a" * 66000).error is HeadTooLarge
@@ -328,14 +328,14 @@ def test_the_defaults_take_large_heads():
     assert read(GET[:-2] + b"X:\r\n" * 1000 + b"\r\n").error is HeadTooLarge
 
 
-def test_what_is_known_does_not_pass_stricter_limits():
+def test_cached_heads_are_checked_against_stricter_limits():
     read(GET)
     assert read(GET, limits=Limits(max_head_size=len(GET) - 1)).error is HeadTooLarge
     assert read(GET, limits=Limits(max_request_line=10)).error is RequestTargetTooLong
 
 
 @pytest.mark.parametrize("rest", [b"", b"\n" + b"A: b\r\n" * 20, b"\n" + b"A: b\r\n" * 20 + b"\r\n"])
-def test_what_begins_no_request_is_malformed_however_long_it_is(rest):
+def test_data_that_cannot_begin_a_request_is_malformed_at_any_length(rest):
     """And however it comes in: the first octet alone says it."""
     outcome = read_all_ways(b"\x16\x03" + b"a" * 100 + rest, limits=Limits(max_head_size=60))
     assert (outcome.error, outcome.text) == (
@@ -402,7 +402,7 @@ def test_a_response():
         assert outcome.rest == rest
 
 
-def test_a_request_is_no_response():
+def test_request_is_not_a_response():
     read(GET)
     assert read_all_ways(GET, role=Role.CLIENT).error is HTTPInputError
     assert read_all_ways(b"\r\n" + OK, role=Role.CLIENT).error is HTTPInputError
@@ -428,13 +428,13 @@ def test_a_body_until_the_end_is_bounded():
 
 
 @pytest.mark.parametrize("end", [b"", b"0\r\n"])
-def test_a_response_cut_short(end):
+def test_truncated_response(end):
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n" + end
     for data in (OK[:-1], OK[:-2], OK[:20], chunked):
         assert read_all_ways(data, role=Role.CLIENT, eof=True).error is IncompleteMessage
 
 
-def test_answers_that_depend_on_the_request():
+def test_framing_that_depends_on_the_request_method():
     bodiless = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
     data = bodiless + OK + bodiless + OK
     outcome = read_all_ways(data, role=Role.CLIENT, methods=["HEAD", "GET", "HEAD", "POST"])
@@ -444,7 +444,7 @@ def test_answers_that_depend_on_the_request():
     assert [message.body for message in outcome.messages] == [b"", b"ok"]
 
 
-def test_a_tunnel_begins_behind_the_answer_to_connect():
+def test_tunnel_begins_after_the_response_to_connect():
     reader = Reader(Role.CLIENT)
     reader.expect_response_to("CONNECT")
     reader.receive_data(b"HTTP/1.1 200 OK\r\n\r\n\x16\x03")
@@ -460,7 +460,7 @@ def test_interim_responses():
     assert not any(message.head["has_body"] for message in outcome.messages[:2])
 
 
-def test_an_interim_response_keeps_what_is_expected():
+def test_interim_response_keeps_the_expected_method():
     outcome = read_all_ways(b"HTTP/1.1 100 A\r\n\r\n" + OK[:-2], role=Role.CLIENT, methods=["HEAD"])
     assert [message.head["code"] for message in outcome.messages] == [100, 200]
     assert outcome.messages[1].complete
@@ -521,7 +521,7 @@ class Counting(bytearray):
         return super().find(part, start, len(self) if end is None else end)
 
 
-def test_a_head_that_comes_byte_by_byte_is_searched_once():
+def test_head_received_byte_by_byte_is_scanned_once():
     reader = Reader(Role.SERVER)
     head = b"GET /" + b"a" * 3000 + b" HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 500 + b"\r\n"
     reader.receive_data(head[:1])
@@ -534,7 +534,7 @@ def test_a_head_that_comes_byte_by_byte_is_searched_once():
     assert Counting.searched < 10 * len(head)
 
 
-def test_requests_that_end_in_lf_are_not_searched_for_cr_again_and_again():
+def test_requests_that_end_in_lf_are_scanned_in_linear_time():
     reader = Reader(Role.SERVER)
     data = b"GET / HTTP/1.0\n\n" * 2000
     reader.receive_data(data)
@@ -549,7 +549,7 @@ def test_requests_that_end_in_lf_are_not_searched_for_cr_again_and_again():
 
 @pytest.mark.parametrize("position", range(2040, 2056))
 @pytest.mark.parametrize("end", [b"\r\n\r\n", b"\n\n", b"\n\r\n", b"\r\n\n"])
-def test_the_end_of_a_head_may_lie_across_a_window_of_the_search(position, end):
+def test_end_of_head_across_a_search_window_is_found(position, end):
     head = b"GET / HTTP/1.1\r\nHost: a\r\nX: "
     head += b"x" * (position - len(head)) + end
     assert read(head + GET, 5000).messages[0].complete
@@ -559,7 +559,7 @@ def test_the_end_of_a_head_may_lie_across_a_window_of_the_search(position, end):
 
 
 @given(st.lists(st.sampled_from(list(REQUESTS)), max_size=4), st.lists(st.integers(1, 40)), st.booleans())
-def test_splitting_anywhere_gives_the_same(names, sizes, eof):
+def test_events_do_not_depend_on_the_split(names, sizes, eof):
     data = b"".join(REQUESTS[name][0] for name in names)
     parts, start = [], 0
     for size in sizes:
@@ -596,5 +596,5 @@ FRAGMENTS = [
 
 
 @given(st.lists(st.sampled_from(FRAGMENTS) | st.binary(max_size=5)), st.sampled_from(Role), st.booleans())
-def test_any_bytes_are_taken_or_refused_alike_however_split(parts, role, eof):
+def test_any_bytes_give_the_same_result_with_any_split(parts, role, eof):
     read_all_ways(b"".join(parts), role=role, eof=eof)

@@ -77,7 +77,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("line", "fault"), FAULTS)
-def test_lines_that_are_refused(line, fault):
+def test_lines_that_are_rejected(line, fault):
     with pytest.raises(HTTPInputError, match=fault) as caught:
         request("A: b", line, "C: d")
     assert caught.value.status_code == 400
@@ -93,7 +93,7 @@ def test_lines_that_are_accepted(line):
 
 
 @pytest.mark.parametrize("data", [b"", b"Host: a", b"Host: a\r", b"Host: a\r\n", b"\r", b"\nHost: a\r\n\r\n"])
-def test_a_block_that_does_not_end(data):
+def test_block_without_an_empty_line(data):
     with pytest.raises(HTTPInputError):
         parse_request_fields(data, "HTTP/1.1")
 
@@ -125,12 +125,12 @@ def test_host_may_be_missing_in_http_10_only():
         (["Host: [a]"], "Invalid Host header"),
     ],
 )
-def test_hosts_that_are_refused(version, lines, fault):
+def test_hosts_that_are_rejected(version, lines, fault):
     with pytest.raises(HTTPInputError, match=fault):
         request(*lines, host=None, version=version)
 
 
-def test_a_name_that_only_contains_a_decisive_one_decides_nothing():
+def test_name_that_contains_a_decisive_name_is_ignored():
     fields = request("X-Host: b", "Hosts: c", "My-Content-Length: 5", "Content-Length-X: 5", "A: Host: b")
     assert (fields["host"], fields["content_length"]) == ("a", None)
 
@@ -162,7 +162,7 @@ def test_content_length(lines, length):
         ["Content-Length: 005", "X: y"],
     ],
 )
-def test_equal_lengths_become_one(lines):
+def test_equal_lengths_are_merged(lines):
     fields = request(*lines)
     assert fields["content_length"] == 5
     assert fields["headers_block"] == "Host: a\r\nX: y\r\nContent-Length: 5\r\n"
@@ -200,7 +200,7 @@ def test_equal_lengths_become_one(lines):
         ],
     ],
 )
-def test_lengths_that_are_refused(lines, fault):
+def test_lengths_that_are_rejected(lines, fault):
     with pytest.raises(HTTPInputError, match=fault) as caught:
         request(*lines)
     assert caught.value.status_code == 400
@@ -250,7 +250,7 @@ def test_chunked(value):
         (["Transfer-Encoding: chun\tked"], r"chun\tked"),
     ],
 )
-def test_codings_that_are_refused(lines, shown):
+def test_codings_that_are_rejected(lines, shown):
     with pytest.raises(HTTPInputError) as caught:
         request(*lines)
     assert caught.value.status_code == 400
@@ -258,7 +258,7 @@ def test_codings_that_are_refused(lines, shown):
 
 
 @pytest.mark.parametrize("coding", ["chunked", "identity", "gzip"])
-def test_a_coding_with_a_length_is_refused(coding):
+def test_transfer_encoding_with_content_length_is_rejected(coding):
     with pytest.raises(
         HTTPInputError, match="^Message with both Transfer-Encoding and Content-Length$"
     ) as caught:
@@ -341,7 +341,7 @@ def test_the_number_of_fields_is_bounded():
     assert caught.value.status_code == 431
 
 
-def test_what_a_block_means_depends_on_the_version():
+def test_keep_alive_and_upgrade_depend_on_the_version():
     assert request()["keep_alive"] is True
     assert request(version="HTTP/1.0")["keep_alive"] is False
 

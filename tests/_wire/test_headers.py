@@ -36,7 +36,7 @@ def test_a_long_name_is_normalised_like_a_short_one(name: str) -> None:
     assert list(HTTPHeaders({name: "1"})) == [expected]
 
 
-def test_normalising_a_long_name_makes_no_object_for_each_word() -> None:
+def test_normalising_a_long_name_does_not_create_an_object_per_word() -> None:
     with mock.patch.object(module, "_names", module._Names()):
         tracemalloc.start()
         try:
@@ -75,7 +75,7 @@ class TestMapping:
         with pytest.raises(TypeError):
             HTTPHeaders({}, {})
 
-    def test_copying_constructor_keeps_repeated_values_apart(self) -> None:
+    def test_copying_constructor_keeps_repeated_values_separate(self) -> None:
         source = repeated()
         twin = HTTPHeaders(source)
         twin.add("Set-Cookie", "G=H")
@@ -117,7 +117,7 @@ class TestMapping:
         assert len(headers) == 0
         assert headers._serialize() == b""
 
-    def test_clear_before_anything_was_touched(self) -> None:
+    def test_clear_before_first_access(self) -> None:
         headers = HTTPHeaders._from_block("A: b\r\nA: c\r\n")
         headers.clear()
         assert dict(headers) == {}
@@ -130,7 +130,7 @@ class TestMapping:
         with pytest.raises(AttributeError):
             headers.nothing  # type: ignore[attr-defined]  # noqa: B018
 
-    def test_subclass_overrides_count(self) -> None:
+    def test_subclass_overrides_are_called(self) -> None:
         class Shouting(HTTPHeaders):
             def __getitem__(self, name: str) -> str:
                 return super().__getitem__(name).upper()
@@ -143,7 +143,7 @@ class TestMapping:
         assert headers.get("b") is None
         assert headers._serialize() == b"X: y\r\n"
 
-    def test_subclass_is_told_of_each_value_it_copies(self) -> None:
+    def test_subclass_add_is_called_for_each_copied_value(self) -> None:
         seen = []
 
         class Noting(HTTPHeaders):
@@ -155,7 +155,7 @@ class TestMapping:
         assert len(seen) == 4
         assert type(Noting.parse("a: b")) is Noting
 
-    def test_names_that_are_no_text(self) -> None:
+    def test_names_that_are_not_str(self) -> None:
         with pytest.raises(TypeError, match="a header name must be a str"):
             HTTPHeaders().get(b"a")  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="a header name must be a str"):
@@ -175,7 +175,7 @@ class TestRepeated:
             ("X-One", "1"),
         ]
 
-    def test_a_list_given_back_is_a_copy(self) -> None:
+    def test_get_list_returns_a_copy(self) -> None:
         headers = repeated()
         headers.get_list("Set-Cookie").append("x\r\n")
         headers.get_list("X-One").append("x\r\n")
@@ -266,7 +266,7 @@ class TestText:
             ("A: 中", "Latin-1"),
         ],
     )
-    def test_parse_line_refuses(self, line: str, text: str) -> None:
+    def test_parse_line_rejects(self, line: str, text: str) -> None:
         with pytest.raises(HTTPInputError, match=text):
             HTTPHeaders().parse_line(line)
 
@@ -331,10 +331,10 @@ class TestBlock:
             lambda h: copy.deepcopy(h)["Host"],
         ],
     )
-    def test_first_touch(self, touch: collections.abc.Callable[[HTTPHeaders], str]) -> None:
+    def test_first_access(self, touch: collections.abc.Callable[[HTTPHeaders], str]) -> None:
         assert touch(HTTPHeaders._from_block(self.BLOCK)) == "a"
 
-    def test_headers_of_the_same_block_are_apart(self) -> None:
+    def test_headers_of_the_same_block_are_independent(self) -> None:
         for block in (self.BLOCK, "Host: a\r\n"):
             first, second = HTTPHeaders._from_block(block), HTTPHeaders._from_block(block)
             first["Host"] = "b"
@@ -343,7 +343,7 @@ class TestBlock:
             assert "3" not in second.get_list("X-A")
             assert HTTPHeaders._from_block(block)["Host"] == "a"
 
-    def test_of_a_subclass(self) -> None:
+    def test_from_block_of_a_subclass(self) -> None:
         class Sub(HTTPHeaders):
             pass
 
@@ -400,7 +400,7 @@ VALUES = st.text([chr(code) for code in (9, *range(32, 127), *range(128, 256))],
 
 class TestAnyFields:
     @given(st.lists(st.tuples(NAMES, VALUES), max_size=12))
-    def test_what_is_added_is_there_goes_out_and_comes_back(self, pairs: list[tuple[str, str]]) -> None:
+    def test_added_values_survive_serialization_and_parsing(self, pairs: list[tuple[str, str]]) -> None:
         """In whichever way it is read: line by line, or from a block that is known to be valid."""
         headers = HTTPHeaders()
         for name, value in pairs:
@@ -432,7 +432,7 @@ class TestAnyFields:
         assert list(HTTPHeaders.parse(out.decode("latin-1")).get_all()) == list(headers.get_all())
 
     @given(NAMES, st.text(st.characters(max_codepoint=255)))
-    def test_no_value_begins_another_line(self, name: str, value: str) -> None:
+    def test_no_value_contains_another_line(self, name: str, value: str) -> None:
         """Set by the program: refused, or in one line (CVE-2025-67724)."""
         headers = HTTPHeaders()
         try:

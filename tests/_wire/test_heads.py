@@ -83,7 +83,7 @@ def test_conditional(line, conditional):
     assert head.conditional is conditional
 
 
-def test_headers_are_made_when_touched():
+def test_headers_are_built_on_first_access():
     head = parse_request_head(GET)
     assert isinstance(head.headers, HTTPHeaders)
     assert dict(head.headers) == {"Host": "example.com:80", "X": "y"}
@@ -92,7 +92,7 @@ def test_headers_are_made_when_touched():
     assert response.headers is response.headers
 
 
-def test_the_mappings_of_two_requests_are_apart():
+def test_mappings_of_two_requests_are_independent():
     add_fixed_targets(["/a"])
     data = GET.replace(b"?b=c", b"").replace(b"X: y", b"DNT: 1")
     heads_read = [read_usual_head(data, DEFAULT) for _ in range(4)]
@@ -119,7 +119,7 @@ def test_text_is_latin_1():
     ],
 )
 @pytest.mark.parametrize("before", [b"", b"A: b\r\n"])
-def test_the_authority_of_the_target_wins(line, target, host, before):
+def test_authority_of_the_target_replaces_host(line, target, host, before):
     head = parse_request_head(line + b"\r\n" + before + b"HOST: example.com\r\nX-Host: c\r\n\r\n")
     assert (head.target, head.host) == (target, host)
     # What was received is to be ignored (RFC 9112 section 3.2.2), also by who looks at the fields.
@@ -129,7 +129,7 @@ def test_the_authority_of_the_target_wins(line, target, host, before):
     assert head.raw_target == line.split()[1].decode()
 
 
-def test_the_authority_of_the_target_where_there_is_no_host():
+def test_authority_of_the_target_without_host():
     head = parse_request_head(b"GET http://b:81/ HTTP/1.0\r\nA: b\r\n\r\n")
     assert (head.host, dict(head.headers)) == ("b:81", {"Host": "b:81", "A": "b"})
 
@@ -147,19 +147,19 @@ def test_the_authority_of_the_target_where_there_is_no_host():
         ("GET /", "Expect: what", False),
     ],
 )
-def test_what_is_plain(line, field, plain):
+def test_plain_heads(line, field, plain):
     data = f"{line} HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n".encode()
     assert parse_request_head(data).plain is plain
 
 
-def test_a_head_that_closes_is_another_one():
+def test_closing_returns_a_copy():
     head = parse_request_head(GET)
     last = head.closing()
     assert (head.keep_alive, last.keep_alive) == (True, False)
     assert attributes(last) | {"keep_alive": True} == attributes(head)
 
 
-def test_what_the_target_says_is_not_remembered_for_others():
+def test_authority_of_a_target_is_not_cached_for_others():
     parse_request_head(b"GET http://other/a HTTP/1.1\r\nHost: example.com\r\n\r\n")
     assert parse_request_head(b"GET /a HTTP/1.1\r\nHost: example.com\r\n\r\n").host == "example.com"
 
@@ -169,7 +169,7 @@ def test_an_absolute_target_does_not_excuse_a_missing_host():
         parse_request_head(b"GET http://other/a HTTP/1.1\r\n\r\n")
 
 
-def test_http_10_does_without_host():
+def test_http_10_does_not_require_host():
     assert parse_request_head(b"GET / HTTP/1.0\r\n\r\n").host is None
 
 
@@ -195,13 +195,13 @@ def test_lines_may_end_in_a_bare_lf(line):
         b"GET http://a/ HTTP/1.1\r\n",
     ],
 )
-def test_blocks_that_are_no_heads(block):
+def test_malformed_heads(block):
     with pytest.raises(HTTPInputError) as caught:
         parse_request_head(block)
     assert caught.value.status_code == 400
 
 
-def test_the_preface_of_http_2_is_a_version_that_is_not_spoken():
+def test_http_2_preface_is_an_unsupported_version():
     with pytest.raises(VersionNotSupported):
         parse_request_head(b"PRI * HTTP/2.0\r\n\r\n")
 
@@ -248,7 +248,7 @@ BROWSER = [
         usual("Host: a", first="GET /100%?q=%u2603#x HTTP/1.1"),
     ],
 )
-def test_usual_head_is_read_as_the_specification_reads_it(data):
+def test_fast_path_result_equals_that_of_the_specification(data):
     expected = attributes(parse_request_head(data))
     add_fixed_targets(["/", "/a"])
     for _ in range(4):  # nothing known, lines known, the block known, the whole head known
@@ -305,14 +305,14 @@ def test_usual_head_is_read_as_the_specification_reads_it(data):
         b"DNT: 1 HTTP/1.1\r\nHost: a\r\n\r\n",
     ],
 )
-def test_everything_else_is_left_to_the_specification(data):
+def test_unusual_heads_are_left_to_the_specification(data):
     for line in (b"X: y", b"DNT: 1", b"DNT: 1 HTTP/1.1", b"Connection: keep-alive"):
         read_usual_head(GET.replace(b"X: y", line), DEFAULT)
         read_usual_head(GET.replace(b"X: y", line), DEFAULT)
     assert read_usual_head(data, DEFAULT) is None
 
 
-def test_limits_of_the_usual_head():
+def test_limits_of_the_fast_path():
     data = usual("Host: a", *["X: y"] * SMALL_FIELDS)
     assert read_usual_head(data, Limits(max_header_count=SMALL_FIELDS + 1)) is not None
     assert read_usual_head(data, Limits(max_header_count=SMALL_FIELDS)) is None
@@ -332,7 +332,7 @@ def kept_text():
 @pytest.mark.parametrize(
     "secret", ["8c7f", "7d3f8a1c", "198.51.100.23", "c2VjcmV0", "0a1b2c", "99887766", "b=c"]
 )
-def test_nothing_of_a_user_is_kept(secret):
+def test_nothing_of_a_user_is_cached(secret):
     """A cookie, a token, an address, a request's number, a referring page, a query."""
     add_fixed_targets(["/a"])
     data = usual(*BROWSER)
@@ -346,7 +346,7 @@ def test_nothing_of_a_user_is_kept(secret):
 
 
 @pytest.mark.parametrize("target", ["/reset/0a1b2c", "/fixed?token=0a1b2c", "/fixed?"])
-def test_target_is_kept_only_if_it_is_a_program_s_own(target):
+def test_target_is_cached_only_if_the_program_defines_it(target):
     add_fixed_targets(["/fixed"])
     for each in (target, "/fixed"):
         for _ in range(3):
@@ -375,7 +375,7 @@ def test_known_head_is_one_object():
         ["Content-Type: multipart/form-data; boundary=x"],
     ],
 )
-def test_head_with_another_line_is_not_kept(lines):
+def test_head_with_an_uncached_line_is_not_cached(lines):
     add_fixed_targets(["/"])
     for _ in range(4):
         assert read_usual_head(usual("Host: a", *lines, first="GET / HTTP/1.1"), DEFAULT) is not None
@@ -385,7 +385,7 @@ def test_head_with_another_line_is_not_kept(lines):
 LONG = ["Host: a", f"User-Agent: {'x' * 200}", f"Accept: {'y' * 100}"]
 
 
-def test_block_before_a_cookie_is_kept_without_it():
+def test_block_before_a_cookie_is_cached_without_the_cookie():
     for cookie in ("a=b", "c=d", "e=f", "secret=1"):
         data = usual(*LONG, f"Cookie: {cookie}")
         assert attributes(read_usual_head(data, DEFAULT)) == attributes(parse_request_head(data))
@@ -402,7 +402,7 @@ def test_cookie_after_a_known_block_is_checked(cookie):
     assert read_usual_head(usual(*LONG, f"Cookie: {cookie}"), DEFAULT) is None
 
 
-def test_limits_hold_for_known_blocks():
+def test_limits_apply_to_cached_blocks():
     data = usual(*LONG, "Cookie: a=b")
     for _ in range(3):
         assert read_usual_head(data, Limits(max_header_count=4)) is not None
@@ -410,7 +410,7 @@ def test_limits_hold_for_known_blocks():
 
 
 @pytest.mark.parametrize("end", ["", "\r\n", "\r\n\r\n\r\n", "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"])
-def test_what_is_not_exactly_one_head_is_not_read_by_a_known_block(end):
+def test_cached_block_is_used_only_for_exactly_one_head(end):
     for lines in (LONG, [*LONG, "Cookie: a=b"]):
         data = usual(*lines)
         for _ in range(3):
@@ -419,7 +419,7 @@ def test_what_is_not_exactly_one_head_is_not_read_by_a_known_block(end):
 
 
 @pytest.mark.parametrize("path", ["/", "/" + "x" * SMALL])
-def test_head_that_stops_after_a_block_known_from_before_a_cookie_is_incomplete(path):
+def test_head_that_ends_after_a_block_cached_before_a_cookie_is_incomplete(path):
     lines = ["Host: a", "User-Agent: b"]
     for _ in range(3):
         read_usual_head(usual(*lines, f"Cookie: {'x' * SMALL}"), DEFAULT)
@@ -567,7 +567,7 @@ def test_the_framing_of_responses(line, fields, method, framing):
 
 @pytest.mark.parametrize("code", [100, 101, 103, 204])
 @pytest.mark.parametrize("field", ["Content-Length: 5", "Transfer-Encoding: chunked"])
-def test_codes_that_have_no_body(code, field):
+def test_codes_without_a_body(code, field):
     with pytest.raises(HTTPInputError, match=f"Response with code {code} should not have body"):
         parse_response_head(f"HTTP/1.1 {code} A\r\n{field}\r\n\r\n".encode())
 
@@ -586,7 +586,7 @@ def test_codes_that_have_no_body(code, field):
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
     ],
 )
-def test_responses_that_are_refused(block):
+def test_responses_that_are_rejected(block):
     with pytest.raises(HTTPInputError):
         parse_response_head(block)
 

@@ -32,7 +32,7 @@ def test_defaults():
     assert (DEFAULT.max_head_size, DEFAULT.max_body_size) == (65536, 104857600)
 
 
-def test_a_limit_is_not_changed_in_place():
+def test_limits_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         DEFAULT.max_1xx = 5
 
@@ -52,7 +52,7 @@ def test_every_limit_is_in_the_table_of_precedents():
 
 
 @pytest.mark.parametrize("limit", [field.name for field in dataclasses.fields(Limits)])
-def test_what_passes_a_limit_is_told_its_name_and_value(limit):
+def test_error_names_the_exceeded_limit_and_its_value(limit):
     name, data = PASSED[limit]
     reader = Reader(Role.CLIENT if limit == "max_1xx" else Role.SERVER, Limits(**{limit: 3}))
     reader.receive_data(data)

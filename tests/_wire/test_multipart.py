@@ -120,7 +120,7 @@ GOOD: list[tuple[bytes, Parts]] = [
 
 @pytest.mark.parametrize("feed", FEEDERS)
 @pytest.mark.parametrize(("body", "expected"), GOOD)
-def test_good(feed: Callable[[bytes], Parts], body: bytes, expected: Parts) -> None:
+def test_valid_bodies(feed: Callable[[bytes], Parts], body: bytes, expected: Parts) -> None:
     assert feed(body) == expected
 
 
@@ -161,7 +161,7 @@ BAD: list[tuple[bytes, str]] = [
 
 @pytest.mark.parametrize("feed", [whole, byte_by_byte])
 @pytest.mark.parametrize(("body", "text"), BAD)
-def test_bad(feed: Callable[[bytes], Parts], body: bytes, text: str) -> None:
+def test_malformed_bodies(feed: Callable[[bytes], Parts], body: bytes, text: str) -> None:
     if b"x" * 100 in body and feed is whole:
         body = b"y" * 20000 + b"\r\n"  # a preamble is only known to be too long where it is not whole
         text = "no boundary in its first"
@@ -231,7 +231,7 @@ content = st.lists(st.sampled_from([b"\r", b"\n", b"-", b"--", b"x", b"xx", b" "
 
 
 @given(st.lists(content, max_size=3), st.lists(st.integers(0, 300), max_size=8))
-def test_cut_anywhere(contents: list[bytes], cuts: list[int]) -> None:
+def test_result_does_not_depend_on_the_split(contents: list[bytes], cuts: list[int]) -> None:
     body = form(*[head() + each for each in contents])
     try:
         expected = whole(body)
@@ -248,7 +248,7 @@ def cut(body: bytes, cuts: list[int]) -> list[bytes]:
 
 
 @given(st.binary(max_size=200))
-def test_anything_else_is_refused(body: bytes) -> None:
+def test_any_other_bytes_are_rejected(body: bytes) -> None:
     for feed in (whole, byte_by_byte):
         with pytest.raises(HTTPInputError):
             feed(b"--xx\r\n" + body)
@@ -272,7 +272,7 @@ NASTY = [
 
 
 @pytest.mark.parametrize("unit", NASTY)
-def test_nasty_headers_cost_no_more_than_their_size(unit: bytes) -> None:
+def test_malicious_headers_take_linear_time(unit: bytes) -> None:
     fill = unit * (10_000 // len(unit))
     parts = [
         head(b"form-data; name=a; b=" + fill),
@@ -303,7 +303,7 @@ def test_nasty_headers_cost_no_more_than_their_size(unit: bytes) -> None:
         b"\r\n--xx" + b" " * 100 + b".",
     ],
 )
-def test_nasty_contents_come_to_an_end(unit: bytes) -> None:
+def test_malicious_contents_take_linear_time(unit: bytes) -> None:
     fill = unit * (60_000 // len(unit)) + b"."
     assert whole(form(head() + fill)) == [("a", None, None, fill)]
     body = form(head() + fill)
@@ -312,7 +312,7 @@ def test_nasty_contents_come_to_an_end(unit: bytes) -> None:
 
 @pytest.mark.parametrize("unit", [b"\r\n--xx.", b"\r\n--xx" + b" " * 100 + b".", b"\r\n--xx-."])
 @pytest.mark.parametrize("feed", [whole, lambda body: in_pieces([body]), byte_by_byte])
-def test_what_only_looks_like_a_delimiter_is_counted(
+def test_lines_that_resemble_delimiters_are_limited(
     unit: bytes, feed: Callable[[bytes], Parts], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(multipart, "MAX_LOOKALIKES", 7)
@@ -324,7 +324,7 @@ def test_what_only_looks_like_a_delimiter_is_counted(
         feed(form(head() + first, head() + second + unit))
 
 
-def test_what_only_looks_like_a_delimiter_costs_the_same_with_a_new_boundary(
+def test_cost_of_lines_that_resemble_delimiters_does_not_depend_on_the_boundary(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """To compile an expression for each would take fifty times as long as to read a small form."""

@@ -51,12 +51,12 @@ def test_names_are_escaped_as_browsers_do(name: str, escaped_name: str, escaped_
 
 
 @pytest.mark.parametrize("content_type", ["text/plain\r\nX: 1", "text/plain\n", "a\x00"])
-def test_content_type_with_control_characters_is_refused(content_type: str) -> None:
+def test_content_type_with_control_characters_is_rejected(content_type: str) -> None:
     with pytest.raises(ValueError, match="part 'a' contains control characters"):
         part_head("xx", "a", "b", content_type)
 
 
-def test_name_that_utf8_cannot_encode_is_refused() -> None:
+def test_name_that_utf8_cannot_encode_is_rejected() -> None:
     with pytest.raises(ValueError, match="surrogates"):
         part_head("xx", "\ud800")
 
@@ -82,7 +82,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_character
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(NAMES, st.none() | NAMES, st.binary()), max_size=5))
-def test_other_parsers_read_it_back(parts: list[tuple[str, str | None, bytes]]) -> None:
+def test_other_parsers_read_the_body(parts: list[tuple[str, str | None, bytes]]) -> None:
     body = b"".join(
         part_head("xXx", name, filename, None if filename is None else "a/b") + content + PART_END
         for name, filename, content in parts

@@ -106,7 +106,7 @@ def test_count_is_bounded() -> None:
         ";b= ",
     ],
 )
-def test_nasty_texts_come_to_an_end(unit: str) -> None:
+def test_malicious_texts_take_linear_time(unit: str) -> None:
     # One that costs the square of its size would take minutes at this one.
     text = "a" + unit * (100_000 // len(unit))
     value, _ = parse_parameters(text)
@@ -121,7 +121,7 @@ def test_unquoting_runs_no_python_code_for_each_escape(unit: str) -> None:
 
 
 @given(st.text('\\"\x00a', max_size=12))
-def test_a_nul_in_a_quoted_string_stays(inner: str) -> None:
+def test_nul_in_a_quoted_string_is_kept(inner: str) -> None:
     without = unquote_string(f'"{inner.replace(chr(0), "b")}"')
     assert unquote_string(f'"{inner}"').replace("\x00", "b") == without
 
@@ -162,21 +162,21 @@ def quoted(text: str) -> str:
 
 
 @given(NAMES, st.dictionaries(NAMES, st.text()))
-def test_what_is_quoted_is_read(value: str, parameters: dict[str, str]) -> None:
+def test_quoted_values_are_parsed(value: str, parameters: dict[str, str]) -> None:
     """Whatever a value holds, semicolons, quotes and backslashes among it."""
     line = "; ".join([value, *(f"{name}={quoted(text)}" for name, text in parameters.items())])
     assert parse_parameters(line) == (value, parameters)
 
 
 @given(NAMES, st.dictionaries(NAMES, st.text()))
-def test_what_is_extended_is_read(value: str, parameters: dict[str, str]) -> None:
+def test_extended_values_are_parsed(value: str, parameters: dict[str, str]) -> None:
     """As RFC 8187 section 3.2 has it: any character, percent-encoded."""
     line = "; ".join([value, *(f"{name}*=UTF-8''{quote(text)}" for name, text in parameters.items())])
     assert parse_parameters(line) == (value, parameters)
 
 
 @given(NAMES, st.dictionaries(NAMES, st.none() | st.integers(0) | NAMES))
-def test_what_is_formatted_is_read(value: str, parameters: dict[str, str | int | None]) -> None:
+def test_formatted_values_are_parsed(value: str, parameters: dict[str, str | int | None]) -> None:
     found = parse_parameters(format_parameters(value, parameters), bare=True)
     assert found == (value, {name: None if it is None else str(it) for name, it in parameters.items()})
 

@@ -52,7 +52,7 @@ def test_content_range(start: int | None, end: int | None, total: int, expected:
 
 
 @given(st.binary(max_size=30), st.integers(0, 40), st.integers(0, 40) | st.none())
-def test_a_range_slices_what_it_names(content: bytes, first: int, last: int | None) -> None:
+def test_range_is_a_slice_of_the_content(content: bytes, first: int, last: int | None) -> None:
     """The slice is that of the positions, one by one; only a last before the first is no range."""
     found = parse_range(f"bytes={first}-{'' if last is None else last}")
     if last is not None and last < first:
@@ -64,7 +64,7 @@ def test_a_range_slices_what_it_names(content: bytes, first: int, last: int | No
 
 
 @given(st.binary(max_size=30), st.integers(1, 40))
-def test_a_suffix_slices_the_end(content: bytes, size: int) -> None:
+def test_suffix_is_a_slice_of_the_end(content: bytes, size: int) -> None:
     found = parse_range(f"bytes=-{size}")
     assert found is not None
     assert content[slice(*found)] == content[max(0, len(content) - size) :]

@@ -70,7 +70,7 @@ def test_an_event(arguments, expected):
         {"retry": "1"},
     ],
 )
-def test_what_would_become_another_field_is_refused(arguments):
+def test_values_with_line_ends_are_rejected(arguments):
     with pytest.raises(ValueError, match="must not contain|milliseconds"):
         serialize_event("x", **arguments)
 
@@ -131,7 +131,7 @@ def test_streams(data, expected, size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_last_event_id_counts_from_the_end_of_its_event(size):
+def test_last_event_id_is_set_at_the_end_of_its_event(size):
     parser = Parser()
     read(b"id: 1\n\nid: 2\n", size, parser)
     assert parser.last_event_id == "1"
@@ -187,7 +187,7 @@ def test_a_round_trip(data, event, name, size):
 
 
 @given(st.lists(st.sampled_from([b"data", b":", b" ", b"\n", b"\r", b"id", b"x", b"\xef\xbb\xbf", b"\0"])))
-def test_the_pieces_do_not_matter(parts):
+def test_result_does_not_depend_on_the_split(parts):
     stream = b"".join(parts)
     chance = random.Random(len(stream))
     parser = Parser()
@@ -205,7 +205,7 @@ def test_a_number_as_an_id():
 
 
 @pytest.mark.parametrize("arguments", [{"id": True}, {"id": b"5"}, {"id": 1.5}, {"event": 5}])
-def test_what_is_no_text_is_named(arguments):
+def test_type_error_names_the_argument(arguments):
     (name,) = arguments
     with pytest.raises(TypeError, match=rf"^{name} must be .*not "):
         serialize_event("x", **arguments)

@@ -47,19 +47,19 @@ def test_count_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("text", ["a=中", "中=a", "%41=中+"])
-def test_beyond_latin_1(text: str) -> None:
+def test_characters_outside_latin_1(text: str) -> None:
     with pytest.raises(HTTPInputError, match="percent-encode it"):
         parse_urlencoded(text)
 
 
 @pytest.mark.parametrize("unit", ["%", "%4", "%41", "+", "=", "a"])
-def test_nasty_values_come_to_an_end(unit: str) -> None:
+def test_malicious_values_take_linear_time(unit: str) -> None:
     parse_urlencoded("a=" + unit * (100_000 // len(unit)))
 
 
 @pytest.mark.parametrize("large", [1, 4096])
 @given(st.lists(pieces).map("".join))
-def test_large_forms_are_read_like_small_ones(large: int, text: str) -> None:
+def test_large_forms_are_parsed_like_small_ones(large: int, text: str) -> None:
     with mock.patch.object(urlencoded, "_LARGE", large):
         assert parse_urlencoded(text.encode("latin-1")) == reference(text)
         with pytest.raises(HTTPInputError, match="a form may have 4"):
@@ -67,7 +67,7 @@ def test_large_forms_are_read_like_small_ones(large: int, text: str) -> None:
 
 
 @pytest.mark.parametrize("unit", [b"%41", b"%", b"%z", b"%4", b"=%", b"=%41", b"\n%41", b"+", b"%%41"])
-def test_cost_is_in_proportion_to_the_size(unit: bytes) -> None:
+def test_cost_is_linear(unit: bytes) -> None:
     assert_linear(parse_urlencoded, lambda size: b"a=" + unit * (size // len(unit)), 50_000)
 
 
@@ -99,13 +99,13 @@ def test_writing(fields: object, text: str) -> None:
         ({"a": [object()]}, "not object"),
     ],
 )
-def test_values_without_a_text_form_are_refused(fields: object, message: str) -> None:
+def test_values_without_a_text_form_are_rejected(fields: object, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         list(text_pairs(fields, "data"))  # type: ignore[arg-type]
 
 
 @given(st.lists(st.tuples(st.text(st.characters(exclude_categories=["Cs"])), st.binary())))
-def test_what_is_written_is_read_back(pairs: list[tuple[str, bytes]]) -> None:
+def test_formatted_pairs_are_parsed(pairs: list[tuple[str, bytes]]) -> None:
     expected: dict[str, list[bytes]] = {}
     for name, value in pairs:
         expected.setdefault(name.encode().decode("latin-1"), []).append(value)

@@ -34,7 +34,7 @@ class Received:
         self.future.set_result(value)
 
 
-async def test_callback_by_name_or_in_its_old_place() -> None:
+async def test_callback_by_name_or_by_position() -> None:
     by_name, in_place = Received(), Received()
     with pytest.warns(DeprecationWarning, match=r"Steps\.request\(callback=\.\.\.\)"):
         Steps().request("/a", token="t", callback=by_name)
@@ -54,7 +54,7 @@ async def test_without_a_callback_it_is_a_coroutine() -> None:
     ("error", "logged"),
     [(HTTPClientError(500), "Error response HTTP 500"), (AuthError("refused"), "Login failed.*refused")],
 )
-async def test_refusal_calls_back_with_none_and_is_logged(
+async def test_rejection_is_logged_and_calls_the_callback_with_none(
     error: Exception, logged: str, expect_log: Any
 ) -> None:
     received = Received()

@@ -66,7 +66,7 @@ def test_escape_encodes_everything_but_unreserved_characters() -> None:
     assert escape(5) == "5"
 
 
-def test_version_1_0_uses_secrets_as_they_are() -> None:
+def test_version_1_0_does_not_encode_secrets() -> None:
     odd = {"key": "k", "secret": "a/b"}
     plain = signature(odd, "GET", "http://x/", {}, None, "1.0")
     assert plain != signature(odd, "GET", "http://x/", {}, None, "1.0a")

@@ -149,7 +149,7 @@ async def test_login_refresh_userinfo_and_logout(issuer: str) -> None:
         assert parse_qs(target.query)["post_logout_redirect_uri"] == [f"{base}/"]
 
 
-async def test_user_who_refuses_gets_an_error(issuer: str) -> None:
+async def test_login_denied_by_the_user_is_an_error(issuer: str) -> None:
     async with browsing(program(issuer)) as (browser, base):
         begun = await browser.fetch(f"{base}/login")
         refused = await browser.fetch(begun.headers["Location"], method="POST", body="action=deny")
@@ -168,7 +168,7 @@ async def test_next_on_another_site_is_replaced(issuer: str) -> None:
         assert json.loads(response.body)["next"] == "/"
 
 
-async def test_callback_of_another_browser_is_refused(issuer: str) -> None:
+async def test_callback_of_another_browser_is_rejected(issuer: str) -> None:
     async with browsing(program(issuer)) as (browser, base):
         begun = await browser.fetch(f"{base}/login")
         agreed = await browser.fetch(begun.headers["Location"], method="POST", body="sub=mallory")
@@ -292,7 +292,7 @@ async def lying(change: Callable[[Liar], Any]) -> AsyncIterator[Callable[[], Any
             yield login
 
 
-async def test_honest_answers_are_taken() -> None:
+async def test_valid_responses_are_accepted() -> None:
     async with lying(lambda liar: None) as login:
         response = await login()
         assert response.code == 200, response.body
@@ -361,26 +361,26 @@ def _signed_with_public_key(claims: dict[str, Any]) -> str:
         pytest.param(resigned(lambda claims: "no token"), "not valid", id="no token"),
     ],
 )
-async def test_lies_are_refused(change: Callable[[Liar], None], text: str) -> None:
+async def test_invalid_responses_are_rejected(change: Callable[[Liar], None], text: str) -> None:
     async with lying(change) as login:
         response = await login()
         assert response.code == 403
         assert text in json.loads(response.body)["error"]
 
 
-async def test_several_audiences_with_azp_are_taken() -> None:
+async def test_several_audiences_with_azp_are_accepted() -> None:
     async with lying(changed(aud=["client", "other"], azp="client")) as login:
         assert (await login()).code == 200
 
 
-async def test_callback_of_another_issuer_is_refused() -> None:
+async def test_callback_of_another_issuer_is_rejected() -> None:
     async with lying(lambda liar: None) as login:
         response = await login(iss="https://other.example")
         assert response.code == 403
         assert b"another issuer" in response.body
 
 
-async def test_callback_without_promised_issuer_is_refused() -> None:
+async def test_callback_without_promised_issuer_is_rejected() -> None:
     def change(liar: Liar) -> None:
         promise = {"authorization_response_iss_parameter_supported": True}
         liar.change_metadata = lambda metadata: metadata.update(promise)
@@ -399,7 +399,7 @@ async def test_callback_without_promised_issuer_is_refused() -> None:
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
-async def test_wrong_metadata_are_refused(wrong: dict[str, Any], expect_log: Any) -> None:
+async def test_wrong_metadata_are_rejected(wrong: dict[str, Any], expect_log: Any) -> None:
     def change(liar: Liar) -> None:
         liar.change_metadata = lambda metadata: metadata.update(wrong)
 
@@ -418,7 +418,7 @@ class Clock:
         return self.now
 
 
-async def test_new_key_is_found_and_unknown_ones_cost_one_request_a_minute() -> None:
+async def test_new_key_is_fetched_and_unknown_keys_cost_one_request_per_minute() -> None:
     liar = Liar()
     client = AsyncHTTPClient(force_instance=True)
     async with serving(liar) as server:
@@ -453,7 +453,7 @@ def test_secure_urls_pass(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://example.com", "ftp://localhost", "https://", "", None, 5])
-def test_urls_that_are_not_secure_are_refused(url: Any) -> None:
+def test_urls_that_are_not_secure_are_rejected(url: Any) -> None:
     with pytest.raises(AuthError, match="https"):
         require_secure("issuer", url)
 
@@ -461,7 +461,7 @@ def test_urls_that_are_not_secure_are_refused(url: Any) -> None:
 # -- settings --
 
 
-async def test_missing_settings_are_named(expect_log: Any) -> None:
+async def test_error_names_missing_settings(expect_log: Any) -> None:
     application = program("https://example.com")
     del application.settings["openid_connect"]["client_id"]
     async with browsing(application) as (browser, base):

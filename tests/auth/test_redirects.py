@@ -30,5 +30,5 @@ def test_paths_on_this_site_pass(target: str) -> None:
         "/a\x7f",
     ],
 )
-def test_targets_on_other_sites_are_refused(target: str) -> None:
+def test_targets_on_other_sites_are_rejected(target: str) -> None:
     assert not is_local_path(target)

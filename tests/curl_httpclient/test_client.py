@@ -185,7 +185,7 @@ async def test_nonstandard_methods_and_bodies():
         ({"network_interface": "a\r\n"}, ValueError, "network_interface contains control characters"),
     ],
 )
-async def test_what_cannot_be_sent_is_refused(arguments, error, message):
+async def test_invalid_arguments_are_rejected(arguments, error, message):
     with pytest.raises(error, match=message):
         await fetch("http://localhost:1/", **arguments)
 
@@ -200,7 +200,7 @@ async def test_what_cannot_be_sent_is_refused(arguments, error, message):
         "http://localhost/\r\nX: 1",
     ],
 )
-async def test_urls_that_are_refused(url):
+async def test_urls_that_are_rejected(url):
     with pytest.raises(ValueError, match=r"Unsupported url scheme|contains white space or control"):
         await fetch(url)
 
@@ -392,7 +392,7 @@ async def test_exceptions_of_callbacks_are_logged(expect_log):
 # -- limits
 
 
-async def test_large_bodies_are_refused():
+async def test_large_bodies_are_rejected():
     async with (
         scripted(lambda request: response(bytes(1001))) as server,
         Client(max_body_size=1000) as client,
@@ -417,7 +417,7 @@ async def test_default_limit_does_not_apply_to_streamed_bodies(monkeypatch):
             await client.fetch(server.url, streaming_callback=len, max_body_size=4999)
 
 
-async def test_bombs_are_stopped():
+async def test_decompression_bombs_are_stopped():
     bomb = gzip.compress(bytes(10_000_000))
 
     def answer(request):
@@ -547,7 +547,7 @@ async def test_methods_after_redirects(code, method, following):
     assert (last.method, last.body) == (following, b"" if following == "GET" else b"content")
 
 
-async def test_body_that_is_needed_twice():
+async def test_body_that_must_be_sent_twice():
     def answer(request):
         return redirect("/to", 307) if request.target == "/" else response()
 
@@ -581,7 +581,7 @@ async def test_credentials_are_dropped_across_origins():
     ]
 
 
-async def test_redirects_to_other_schemes_are_refused():
+async def test_redirects_to_other_schemes_are_rejected():
     async with scripted(lambda request: redirect("file:///etc/passwd")) as server:
         with pytest.raises(ValueError, match="Unsupported url scheme 'file'"):
             await fetch(server.url)
@@ -751,7 +751,7 @@ async def test_ssl_options(certificates):
         assert caught.value.errno == pycurl.E_PEER_FAILED_VERIFICATION
 
 
-async def test_certificates_of_the_client_stay_at_their_origin(certificates):
+async def test_client_certificates_are_not_sent_to_another_origin(certificates):
     asked = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(certificates.ca_file))
     asked.load_cert_chain(certificates.certificate_file, certificates.key_file)
     asked.verify_mode = ssl.CERT_REQUIRED
@@ -771,7 +771,7 @@ async def test_certificates_of_the_client_stay_at_their_origin(certificates):
     assert [request.headers["authorization"][:5] for request in other.requests] == ["Basic"]
 
 
-async def test_certificate_in_default_ssl_options_stays_at_its_origin(certificates):
+async def test_certificate_in_default_ssl_options_is_not_sent_to_another_origin(certificates):
     asked = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(certificates.ca_file))
     asked.load_cert_chain(certificates.certificate_file, certificates.key_file)
     asked.verify_mode = ssl.CERT_REQUIRED
@@ -833,7 +833,7 @@ async def test_hooks_that_fail(is_async, expect_log):
                 assert (await client.fetch(server.url)).code == 200
 
 
-async def test_hook_is_bounded_by_the_fetch():
+async def test_hook_counts_towards_the_request_timeout():
     began, ended = asyncio.Event(), asyncio.Event()
 
     async def wait(request, headers):
@@ -896,7 +896,7 @@ async def test_hook_that_is_cancelled_ends_the_fetch():
             await client.fetch("http://localhost:1/?secret")
 
 
-async def test_hook_of_a_fetch_that_is_cancelled_at_once():
+async def test_hook_of_a_fetch_that_is_cancelled_immediately():
     started = []
 
     async def hook(request, headers):
@@ -911,7 +911,7 @@ async def test_hook_of_a_fetch_that_is_cancelled_at_once():
     assert started == []
 
 
-async def test_timeout_error_of_a_hook_is_its_own():
+async def test_timeout_error_raised_by_a_hook_is_reported_unchanged():
     async def fail(request, headers):
         raise TimeoutError("no token in time")
 
@@ -944,7 +944,7 @@ async def test_proxy_of_the_client(monkeypatch):
         CurlAsyncHTTPClient(force_instance=True, proxy="ftp://a.test")
 
 
-async def test_own_proxy_authorization_goes_to_the_proxy_alone(certificates):
+async def test_own_proxy_authorization_is_sent_to_the_proxy_only(certificates):
     field = {"Proxy-Authorization": "Bearer mine"}
     async with scripted(ok) as server:
         await fetch(server.url, headers=field)
@@ -997,7 +997,7 @@ async def test_upload_pauses_until_there_is_data():
     assert received == b"ab" + b"c" * 100_000
 
 
-async def test_upload_begins_again():
+async def test_upload_restarts():
     resumed = asyncio.Event()
     up = upload(body_source(io.BytesIO(b"content")), resumed.set)
     assert up._seek(0, 0) == 0
@@ -1047,7 +1047,7 @@ async def test_queue_timeout():
         stuck.cancel()
 
 
-async def test_cancelled_fetch_frees_its_place_and_its_connection():
+async def test_cancelled_fetch_releases_its_slot_and_its_connection():
     async with scripted(lambda request: None if request.target == "/stuck" else response()) as server:
         async with Client(max_clients=1) as client:
             done = []
@@ -1068,7 +1068,7 @@ async def test_cancelled_fetch_frees_its_place_and_its_connection():
             assert [request.target for request in server.requests] == ["/stuck", "/"]
 
 
-async def test_close_fails_what_is_under_way():
+async def test_close_fails_active_requests():
     async with scripted(lambda request: None) as server:
         client = CurlAsyncHTTPClient(force_instance=True, max_clients=1)
         futures = [client.fetch(server.url), client.fetch(server.url)]
@@ -1139,7 +1139,7 @@ def test_blocking_client_and_configuration():
         AsyncHTTPClient._restore_configuration(saved)
 
 
-async def test_descriptors_are_given_back():
+async def test_file_descriptors_are_closed():
     async with scripted(ok) as server:
         client = CurlAsyncHTTPClient(force_instance=True)
         await asyncio.gather(*(client.fetch(server.url) for _ in range(5)))

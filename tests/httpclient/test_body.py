@@ -73,19 +73,19 @@ async def test_source(make, length, replayable, chunks):
             await sent(source)
 
 
-async def test_a_source_is_its_own_source():
+async def test_body_source_returns_a_source_unchanged():
     source = body_source(b"a")
     assert body_source(source) is source
 
 
 @pytest.mark.parametrize("body", [1, object(), None, {"a": "b"}, "text", io.StringIO("text")])
-def test_unsupported_types_are_refused(body):
+def test_unsupported_types_are_rejected(body):
     with pytest.raises(TypeError, match="body"):
         body_source(body)
 
 
 @pytest.mark.parametrize("body", [["text"], [b"a", 1], Chunks("text")])
-async def test_chunks_that_are_not_bytes_are_refused(body):
+async def test_chunks_that_are_not_bytes_are_rejected(body):
     with pytest.raises(TypeError, match="a chunk of a request's body must be bytes, not"):
         await sent(body_source(body))
 
@@ -111,7 +111,7 @@ async def test_file_is_sent_from_its_position_and_stays_open(tmp_path):
         assert body_source(file).length == 0
 
 
-async def test_large_files_come_in_chunks_read_outside_the_loops_thread(tmp_path):
+async def test_large_files_are_read_in_chunks_in_another_thread(tmp_path):
     content = os.urandom(2 * CHUNK_SIZE + 5)
     path = tmp_path / "file"
     path.write_bytes(content)
@@ -138,14 +138,14 @@ async def test_path(tmp_path):
     assert await sent(source) == [b"content"]
 
 
-def test_path_errors_are_raised_at_once(tmp_path):
+def test_path_errors_are_raised_immediately(tmp_path):
     with pytest.raises(FileNotFoundError):
         body_source(tmp_path / "missing")
     with pytest.raises(IsADirectoryError, match="cannot be a directory"):
         body_source(tmp_path)
 
 
-async def test_file_that_grows_is_sent_as_announced(tmp_path):
+async def test_file_that_grows_is_sent_with_its_announced_length(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"content")
     source = body_source(path)
@@ -262,7 +262,7 @@ async def test_producers():
     assert chunks == [b"c"]
 
 
-def test_paths_are_not_taken_from_text():
+def test_text_is_not_treated_as_a_path():
     assert Path(__file__).exists()
     with pytest.raises(TypeError):
         body_source(__file__)

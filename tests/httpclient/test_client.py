@@ -38,7 +38,7 @@ def configured():
     AsyncHTTPClient._restore_configuration(saved)
 
 
-async def test_one_instance_a_loop():
+async def test_one_instance_per_loop():
     client = AsyncHTTPClient()
     assert isinstance(client, Canned)
     assert AsyncHTTPClient() is client
@@ -50,12 +50,12 @@ async def test_one_instance_a_loop():
     assert AsyncHTTPClient() is other
 
 
-async def test_each_class_has_its_own():
+async def test_each_class_has_its_own_instance():
     assert Canned() is not AsyncHTTPClient()
     assert Canned() is Canned()
 
 
-def test_each_loop_has_its_own_and_frees_it():
+def test_each_loop_has_its_own_instance_and_frees_it():
     async def make():
         return AsyncHTTPClient()
 
@@ -80,7 +80,7 @@ async def test_arguments():
     assert AsyncHTTPClient(force_instance=True, extra="given").extra == "given"
 
 
-async def test_own_arguments_are_not_ignored_where_a_shared_client_exists():
+async def test_own_arguments_are_not_ignored_if_a_shared_client_exists():
     AsyncHTTPClient.configure("tornado.simple_httpclient.SimpleAsyncHTTPClient")
     client = AsyncHTTPClient(max_clients=5, retry=None)
     assert AsyncHTTPClient(max_clients=6, defaults={"user_agent": "x"}, retry=None) is client  # as upstream
@@ -97,7 +97,7 @@ async def test_own_arguments_are_not_ignored_where_a_shared_client_exists():
     client.close()
 
 
-async def test_arguments_of_a_programs_own_client_are_ignored_as_upstream():
+async def test_arguments_of_a_programs_own_client_are_ignored_as_in_upstream():
     class Own(Canned):
         def initialize(self, proxy=None, **arguments):
             super().initialize(**arguments)
@@ -105,7 +105,7 @@ async def test_arguments_of_a_programs_own_client_are_ignored_as_upstream():
     assert Own() is Own(proxy="x")
 
 
-async def test_unknown_keyword_names_the_nearest():
+async def test_error_for_unknown_keyword_names_the_nearest():
     with pytest.raises(TypeError, match="'requets_timeout': did you mean 'request_timeout'?"):
         await AsyncHTTPClient().fetch("200", requets_timeout=1)
     with pytest.raises(TypeError, match="'metod': did you mean 'method'?"):
@@ -144,7 +144,7 @@ async def test_requests():
         client.fetch(request, method="POST")
 
 
-async def test_closed():
+async def test_fetch_on_a_closed_client():
     client = AsyncHTTPClient(force_instance=True)
     client.close()
     client.close()
@@ -152,7 +152,7 @@ async def test_closed():
         client.fetch("200")
 
 
-async def test_a_cancelled_fetch_takes_no_answer():
+async def test_cancelled_fetch_ignores_the_response():
     client = AsyncHTTPClient()
     calls = []
     client.fetch_impl = lambda request, callback: calls.append((request, callback))
@@ -162,7 +162,7 @@ async def test_a_cancelled_fetch_takes_no_answer():
     callback(HTTPResponse(request, 200))
 
 
-def test_interface_says_what_is_missing():
+def test_missing_fetch_impl_is_reported():
     async def fetch():
         class Empty(AsyncHTTPClient):
             pass
@@ -173,7 +173,7 @@ def test_interface_says_what_is_missing():
     asyncio.run(fetch())
 
 
-def test_the_default():
+def test_default_implementation():
     AsyncHTTPClient.configure(None)
     assert AsyncHTTPClient.configured_class().__name__ == "SimpleAsyncHTTPClient"
 
@@ -187,7 +187,7 @@ def test_blocking_client():
     client.close()
 
 
-async def test_blocking_client_where_a_loop_runs():
+async def test_blocking_client_inside_a_running_loop():
     """Its own loop runs in a thread, which sees the context of the caller and is gone afterwards."""
     variable: ContextVar[int] = ContextVar("variable")
     seen = []
@@ -223,7 +223,7 @@ def test_blocking_client_of_a_class_with_arguments():
     gc.collect()
 
 
-def test_blocking_client_with_wrong_arguments_leaves_nothing():
+def test_blocking_client_with_wrong_arguments_leaks_nothing():
     with pytest.raises(TypeError):
         HTTPClient(Canned, wrong=1)
     gc.collect()

@@ -96,7 +96,7 @@ def test_secure_cookies_stay_on_secure_connections():
         ("a=b; SameSite=nonsense", 1),
     ],
 )
-def test_prefixes_of_names(field, count):
+def test_cookie_name_prefixes(field, count):
     assert len(stored(field, url="https://www.example.com/a/b")) == count
 
 
@@ -122,7 +122,7 @@ def test_policy_of_the_jar_decides():
     assert len(stored("a=b; Domain=example.co.uk", url=url, policy=strict)) == 1
 
 
-def test_cookie_without_a_domain_stays_at_its_host():
+def test_cookie_without_a_domain_is_sent_to_its_host_only():
     url = "https://example.com/"
     jar = stored("a=1", "__Host-b=2; Secure; Path=/", "c=3; Domain=example.com", url=url)
     assert cookie_field(jar, url) == "a=1; __Host-b=2; c=3"
@@ -156,7 +156,7 @@ def test_limits(monkeypatch):
     assert [cookie.name for cookie in jar] == ["more"]
 
 
-def test_jar_of_another_kind_asks_for_fields():
+def test_jar_of_another_class_reads_request_fields():
     """What `http.cookiejar` asks of a request besides, as a subclass may."""
     request = _cookies._Request(URL)
     assert request.get_header("Host", "default") == "default"

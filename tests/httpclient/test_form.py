@@ -58,7 +58,7 @@ async def test_fields_and_files(tmp_path):
         assert await read(source) == expected
 
 
-async def test_length_is_known_where_each_part_has_one(tmp_path):
+async def test_length_is_known_if_each_part_has_one(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"x" * 100_000)
     source = MultipartSource([("a", "1")], [("f", path), ("f", b"2"), ("g", b"")], "bbb")
@@ -71,7 +71,7 @@ async def test_small_forms_are_one_chunk():
     assert len(await sent(source)) == 1
 
 
-async def test_large_contents_pass_through(tmp_path):
+async def test_large_contents_are_not_joined(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"x" * 1_000_000)
     chunks = await sent(MultipartSource({"a": 1}, {"f": path}, "bbb"))
@@ -114,11 +114,11 @@ async def test_descriptor_number_is_not_a_file_name(tmp_path):
         ([(1, 2, 3)], "pairs, got"),
     ],
 )
-def test_malformed_files_are_refused(files, message):
+def test_malformed_files_are_rejected(files, message):
     with pytest.raises(TypeError, match=message):
         MultipartSource(None, files, "bbb")
 
 
-def test_missing_file_is_reported_at_once(tmp_path):
+def test_missing_file_is_reported_immediately(tmp_path):
     with pytest.raises(FileNotFoundError):
         MultipartSource(None, {"f": tmp_path / "missing"}, "bbb")

@@ -55,7 +55,7 @@ def test_malformed_urls_are_refused_without_their_password(url, message):
     assert "secret" not in str(caught.value)
 
 
-def test_other_types_are_refused():
+def test_other_types_are_rejected():
     with pytest.raises(TypeError, match="a proxy must be a URL as a str, not bytes"):
         ProxyServer.parse(b"http://proxy")
 
@@ -131,7 +131,7 @@ def test_no_proxy(text, host, port, direct):
     assert NoProxy(text).matches(host, port) is direct
 
 
-def test_no_proxy_is_a_value():
+def test_no_proxy_is_comparable_and_hashable():
     assert NoProxy("a") == NoProxy("a") != NoProxy("b")
     assert len({NoProxy("a"), NoProxy("a")}) == 1
     assert repr(NoProxy("a")) == "NoProxy('a')"

@@ -34,7 +34,7 @@ def test_body_becomes_bytes():
     assert HTTPRequest("http://a").body is None
 
 
-def test_if_modified_since_leaves_the_callers_headers_alone():
+def test_if_modified_since_does_not_change_the_callers_headers():
     mapping = {"X": "1"}
     when = datetime.datetime(2024, 2, 29, tzinfo=datetime.UTC)
     request = HTTPRequest("http://a", headers=mapping, if_modified_since=when)
@@ -56,7 +56,7 @@ def test_old_name_of_decompression(given, expected):
     assert HTTPRequest("http://a", **given).decompress_response is expected
 
 
-def test_proxy_fills_gaps_only():
+def test_proxy_applies_defaults_only_to_unset_attributes():
     request = HTTPRequest("http://a", user_agent="mine", follow_redirects=False)
     proxy = _RequestProxy(request, {"user_agent": "default", "follow_redirects": True, "max_redirects": 7})
     assert proxy.user_agent == "mine"
@@ -79,12 +79,12 @@ def test_copy_of_a_proxy_shows_the_same_request():
 
 
 @pytest.mark.parametrize("name", ["request", "defaults"])
-def test_proxy_without_its_attributes_has_none(name):
+def test_proxy_without_its_attributes_raises_attribute_error(name):
     with pytest.raises(AttributeError, match=f"^'_RequestProxy' object has no attribute '{name}'$"):
         getattr(_RequestProxy.__new__(_RequestProxy), name)
 
 
-def test_positions_are_upstreams_and_own_arguments_are_keywords():
+def test_positional_arguments_match_upstream_and_own_arguments_are_keyword_only():
     names = list(inspect.signature(HTTPRequest).parameters)
     assert names[:4] == ["url", "method", "headers", "body"]
     assert names.index("ssl_options") == 32
@@ -238,7 +238,7 @@ async def test_files():
         ({"body_producer": print, "data": {}, "files": {}}, "body_producer and data and files: pass one"),
     ],
 )
-def test_two_bodies_are_refused(arguments, message):
+def test_two_bodies_are_rejected(arguments, message):
     with pytest.raises(ValueError, match=message):
         HTTPRequest("http://a", **arguments)
 
@@ -256,7 +256,7 @@ def test_two_bodies_are_refused(arguments, message):
         ({"progress_callback": 1}, TypeError, "progress_callback must be callable, not 1"),
     ],
 )
-def test_wrong_values_are_refused(arguments, error, message):
+def test_wrong_values_are_rejected(arguments, error, message):
     with pytest.raises(error, match=message):
         HTTPRequest("http://a", **arguments)
 
@@ -266,6 +266,6 @@ def test_a_cookie_jar():
     assert HTTPRequest("http://a", cookies=jar).cookies is jar
 
 
-def test_progress_is_a_value():
+def test_progress_is_a_named_tuple():
     progress = TransferProgress(1, None, 2, 3)
     assert (progress.sent, progress.send_total, progress.received, progress.receive_total) == (1, None, 2, 3)

@@ -49,7 +49,7 @@ def test_the_request_is_the_programs_own():
     assert HTTPResponse(_RequestProxy(REQUEST, {}), 200).request is REQUEST
 
 
-def test_repr_shows_attributes_and_ends():
+def test_repr_shows_attributes_without_recursion():
     text = repr(HTTPResponse(REQUEST, 404))
     assert text.startswith("HTTPResponse(")
     assert "code=404" in text

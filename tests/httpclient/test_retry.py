@@ -116,12 +116,12 @@ def test_retry_after_counts_against_the_total_time():
         ({"statuses": ["503"]}, ValueError, "statuses"),
     ],
 )
-def test_wrong_arguments_are_refused(arguments, error, message):
+def test_wrong_arguments_are_rejected(arguments, error, message):
     with pytest.raises(error, match=message):
         RetryPolicy(**arguments)
 
 
-def test_policies_are_values():
+def test_policies_are_comparable_and_frozen():
     assert RetryPolicy() == RetryPolicy()
     assert RetryPolicy(methods=["GET", "PUT"]) == RetryPolicy(methods={"PUT", "GET"})
     assert len({RetryPolicy(), RetryPolicy(statuses=[503, 429, 502, 504])}) == 1

@@ -18,7 +18,7 @@ def make(**options: Any) -> AsyncHTTPClient:
     return SimpleAsyncHTTPClient(force_instance=True, **options)
 
 
-async def test_chunks_come_as_they_arrive(loop_kind: str) -> None:
+async def test_chunks_are_yielded_as_they_arrive(loop_kind: str) -> None:
     more = asyncio.Event()
 
     async def script(visit: Visit) -> None:
@@ -112,7 +112,7 @@ async def test_leaving_early_closes_the_connection(loop_kind: str) -> None:
             await response.read()
 
 
-async def test_slow_reader_holds_the_connection(loop_kind: str) -> None:
+async def test_slow_reader_pauses_the_connection(loop_kind: str) -> None:
     """The server cannot send more than what is read ahead and the kernel's buffers hold."""
     size = 64 * 1024 * 1024
     sending = asyncio.Event()

@@ -162,7 +162,7 @@ async def test_redirected_request_has_headers_of_first_hop():
     assert "content-length" not in server.requests[1].headers
 
 
-async def test_request_fetched_again_leaves_out_added_headers():
+async def test_request_fetched_again_omits_added_headers():
     request = HTTPRequest("", method="POST", body=b"abc", headers={"X-Given": "1"})
     async with serving() as first, serving() as second:
         request.url = first.url
@@ -176,7 +176,7 @@ async def test_request_fetched_again_leaves_out_added_headers():
     assert second.requests[0].headers["x-given"] == "1"
 
 
-async def test_request_fetched_again_leaves_out_what_was_joined_to_its_own_fields():
+async def test_request_fetched_again_restores_its_own_fields():
     request = HTTPRequest("", headers={"Cookie": "own=1"})
     jar = http.cookiejar.CookieJar()
     request.cookies = jar
@@ -193,7 +193,7 @@ async def test_request_fetched_again_leaves_out_what_was_joined_to_its_own_field
     assert cookies == ["own=1", "own=1; a=b", "own=1; a=b", "own=1"]
 
 
-async def test_given_mapping_is_not_changed_by_what_is_sent():
+async def test_headers_mapping_of_the_caller_is_not_changed():
     given = {"X-Given": "1"}
     async with serving() as server:
         response = await make().fetch(server.url, headers=given)
@@ -257,7 +257,7 @@ async def test_gzip(name):
     assert "accept-encoding" not in server.requests[1].headers
 
 
-async def test_streaming_callback_holds_the_stream():
+async def test_streaming_callback_pauses_the_stream():
     seen = []
 
     async def callback(chunk):
@@ -403,7 +403,7 @@ async def test_cancelled_fetch_cancels_hop_of_wrapped_fetch(monkeypatch):
         assert not client.active
 
 
-async def test_redirects_end():
+async def test_redirects_are_limited():
     async with serving(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n") as server:
         response = await make().fetch(server.url, max_redirects=2, raise_error=False)
         assert response.code == 302
@@ -479,7 +479,7 @@ async def test_request_timeout():
         assert not client.active
 
 
-async def test_a_connect_timeout_names_the_host(monkeypatch):
+async def test_connect_timeout_names_the_host(monkeypatch):
     """And its addresses; see `TCPClient.connect`."""
 
     async def connect(self, *args, **options):
@@ -493,7 +493,7 @@ async def test_a_connect_timeout_names_the_host(monkeypatch):
     assert str(caught.value) == "Timeout while connecting to 192.0.2.1:80 (addresses of example.com)"
 
 
-async def test_server_that_hangs_up():
+async def test_server_that_closes_without_a_response():
     async with serving(b"") as server:
         with pytest.raises(HTTPStreamClosedError, match="Connection closed") as caught:
             await make().fetch(server.url)
@@ -501,13 +501,13 @@ async def test_server_that_hangs_up():
     assert caught.value.code == 599
 
 
-async def test_an_answer_that_is_cut_off():
+async def test_truncated_response():
     async with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx") as server:
         with pytest.raises(HTTPStreamClosedError, match=r"\(reading the response from http://127\.0\.0\.1:"):
             await make().fetch(server.url)
 
 
-async def test_refused():
+async def test_refused_connection():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
@@ -552,7 +552,7 @@ async def test_local_address():
         ({"auth_username": "a", "auth_mode": "bearer"}, ValueError, "'basic' or 'digest', not 'bearer'"),
     ],
 )
-async def test_mistakes(arguments, error, text):
+async def test_invalid_requests(arguments, error, text):
     arguments = dict(arguments)
     async with serving() as server:
         client = make()
@@ -574,12 +574,12 @@ async def test_resolver_that_was_passed_in_is_not_closed():
     make(resolver=resolver).close()
 
 
-def test_errors_name_themselves():
+def test_text_of_errors():
     assert str(HTTPTimeoutError("Timeout in a test")) == "Timeout in a test"
     assert str(HTTPStreamClosedError("gone")) == "gone"
 
 
-async def test_an_answer_that_is_no_http_names_its_fault():
+async def test_error_for_a_malformed_response_names_the_fault():
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx"
     async with serving(answer) as server:
         with pytest.raises(HTTPStreamClosedError, match="^Connection closed: .*Content-Length") as caught:

@@ -97,7 +97,7 @@ async def test_proxy_that_refuses() -> None:
         assert caught.value.proxy_code == 403
 
 
-async def test_data_after_the_answer_to_connect_names_the_proxy() -> None:
+async def test_error_for_data_after_the_response_to_connect_names_the_proxy() -> None:
     async with proxying(b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 500 Oops\r\n\r\n") as proxy:
         match = f"TLS handshake with example.com:443 through the proxy 127.0.0.1:{proxy.port}"
         with pytest.raises(HTTPStreamClosedError, match=match):
@@ -105,26 +105,28 @@ async def test_data_after_the_answer_to_connect_names_the_proxy() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://example.com/", "https://example.com/"])
-async def test_refused_connection_names_the_proxy(url: str) -> None:
+async def test_error_for_a_refused_connection_names_the_proxy(url: str) -> None:
     async with proxying() as proxy:
         port = proxy.port
     with pytest.raises(ConnectionRefusedError, match=rf"\(connecting to the proxy 127.0.0.1:{port}\)"):
         await make(proxy=f"http://127.0.0.1:{port}").fetch(url)
 
 
-async def test_look_up_of_the_proxy_names_it() -> None:
+async def test_error_for_the_proxys_lookup_names_the_proxy() -> None:
     with pytest.raises(socket.gaierror, match=r"looking up the proxy proxy\.invalid:1"):
         await make(proxy="http://proxy.invalid:1").fetch("http://example.com/")
 
 
-async def test_handshake_with_the_proxy_names_it(certificates: Any, expect_log: Any) -> None:
+async def test_error_for_the_handshake_with_the_proxy_names_the_proxy(
+    certificates: Any, expect_log: Any
+) -> None:
     async with scripted(OK, tls=certificates) as proxy:
         with expect_log("tornado.general", "SSL Error"):
             with pytest.raises(ssl.SSLError, match=f"TLS handshake with the proxy 127.0.0.1:{proxy.port}"):
                 await make(proxy=f"https://127.0.0.1:{proxy.port}").fetch("http://example.com/")
 
 
-async def test_lost_connection_to_a_forwarding_proxy_names_it(clock: Any) -> None:
+async def test_error_for_a_lost_connection_to_a_forwarding_proxy_names_the_proxy(clock: Any) -> None:
     async def script(visit: Visit) -> None:
         await visit.request()
         if visit.number > 1:
@@ -142,7 +144,7 @@ async def test_lost_connection_to_a_forwarding_proxy_names_it(clock: Any) -> Non
 
 
 @pytest.mark.parametrize("to", ["http", "https"])
-async def test_proxy_spoken_to_by_tls(loop_kind: str, certificates: Any, to: str, monkeypatch: Any) -> None:
+async def test_proxy_with_tls(loop_kind: str, certificates: Any, to: str, monkeypatch: Any) -> None:
     """To an HTTPS server that is TLS over TLS."""
     monkeypatch.setattr("tornado.netutil._client_ssl_defaults", certificates.client_context)
     body = b"0123456789abcdef" * 65536
@@ -236,7 +238,7 @@ async def test_socks_proxy_that_refuses() -> None:
         assert caught.value.proxy_code == 5
 
 
-async def test_socks_proxy_that_is_silent(clock: Any) -> None:
+async def test_socks_proxy_that_does_not_respond(clock: Any) -> None:
     async def script(visit: Visit) -> None:
         await visit.end()
 
@@ -285,7 +287,7 @@ async def test_lookups_in_flight_are_shared() -> None:
     assert len(resolver.calls) == 3
 
 
-async def test_lookup_that_all_have_given_up_is_cancelled() -> None:
+async def test_lookup_without_waiting_callers_is_cancelled() -> None:
     resolver = Counting()
     shared = SharedLookups(resolver)
     tasks = [asyncio.create_task(shared.resolve("x", 80)) for _ in range(2)]
@@ -297,7 +299,7 @@ async def test_lookup_that_all_have_given_up_is_cancelled() -> None:
     assert resolver.answer.cancelled()
 
 
-async def test_answers_are_kept_for_a_time(clock: Any) -> None:
+async def test_lookup_results_are_cached_until_they_expire(clock: Any) -> None:
     resolver = Counting()
     resolver.answer.set_result(None)
     shared = SharedLookups(resolver, ttl=10)
@@ -311,7 +313,7 @@ async def test_answers_are_kept_for_a_time(clock: Any) -> None:
     assert len(resolver.calls) == 3
 
 
-async def test_a_programs_own_resolver_is_asked_each_time() -> None:
+async def test_programs_own_resolver_is_called_each_time() -> None:
     resolver = Counting()
     resolver.answer.set_result(None)
     assert not may_share(resolver)

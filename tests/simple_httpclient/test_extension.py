@@ -86,14 +86,14 @@ async def test_fetch_that_is_cancelled_during_the_delay(clock: Any) -> None:
         assert not client.active
 
 
-async def test_hops_are_bounded() -> None:
+async def test_hops_are_limited() -> None:
     async with scripted(UNAUTHORIZED) as server:
         with pytest.raises(HTTPClientError, match="401"):
             await make(Login()).fetch(server.url)
         assert len(server.requests) == MAX_FOLLOW_UPS + 1
 
 
-async def test_error_that_is_not_tried_again() -> None:
+async def test_error_that_is_not_retried() -> None:
     async with scripted("nonsense\r\n\r\n") as server:
         login = Login()
         with pytest.raises(HTTPStreamClosedError):

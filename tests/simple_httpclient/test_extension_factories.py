@@ -221,7 +221,7 @@ async def test_content_codings(codings, streamed, loop_kind):
             await client.fetch(server.url, max_body_size=len(content) - 1)
 
 
-async def test_unknown_coding_is_left_alone():
+async def test_unknown_coding_is_not_decoded():
     async with scripted(encoded("aes128gcm", 2) + "ok") as server:
         response = await make().fetch(server.url)
     assert response.body == b"ok"
@@ -268,7 +268,7 @@ async def test_digest_with_a_wrong_password(loop_kind):
     assert log == ["", "Digest"]
 
 
-async def test_digest_credentials_stay_with_their_origin():
+async def test_digest_credentials_are_not_sent_to_another_origin():
     log: list[str] = []
     async with serving(web.Application([("/", DigestHandler, {"log": log})])) as other:
         location = f"Location: http://localhost:{other.port}/"
@@ -349,7 +349,7 @@ async def test_retry_after_a_failed_connection(clock):
         ({"streaming_callback": print}, 2),
     ],
 )
-async def test_retries_end(arguments, count, clock):
+async def test_retries_are_limited(arguments, count, clock):
     answer = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
     async with scripted(answer) as server:
         with pytest.raises(HTTPClientError, match="503"):
@@ -357,7 +357,7 @@ async def test_retries_end(arguments, count, clock):
         assert len(server.requests) == count
 
 
-async def test_no_retry_once_the_program_has_a_part_of_the_body(clock):
+async def test_no_retry_after_a_part_of_the_body_was_delivered(clock):
     chunks: list[bytes] = []
 
     async def script(visit: Visit) -> None:
@@ -549,7 +549,7 @@ async def test_coroutine_as_hook_is_cancelled_with_the_fetch(clock):
         await cancelled.wait()
 
 
-async def test_coroutine_as_hook_of_a_fetch_that_is_cancelled_at_once(loop_kind):
+async def test_coroutine_as_hook_of_a_fetch_that_is_cancelled_immediately(loop_kind):
     started: list[HTTPRequest] = []
 
     async def hook(request: HTTPRequest, headers: HTTPHeaders) -> None:
@@ -627,7 +627,7 @@ async def test_proxy_of_the_environment(monkeypatch):
 
 
 @pytest.mark.parametrize("by", ["client", "request"])
-async def test_own_proxy_authorization_goes_to_the_proxy_alone(by, certificates, loop_kind):
+async def test_own_proxy_authorization_is_sent_to_the_proxy_only(by, certificates, loop_kind):
     field = {"Proxy-Authorization": "Bearer mine"}
     async with scripted(OK, certificates) as origin, proxying() as proxy:
         arguments: dict[str, Any] = {"ca_certs": str(certificates.ca_file)}

@@ -338,7 +338,7 @@ async def test_endless_response(name, tls, loop_kind):
     assert not isinstance(ended[0], TimeoutError)
 
 
-async def test_body_that_inflates_beyond_the_limit(tls, loop_kind):
+async def test_body_that_exceeds_the_limit_after_decompression(tls, loop_kind):
     packed = gzip.compress(bytes(10_000_000))
     response = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed
     async with leaving_nothing(tls, max_body_size=100_000) as client:
@@ -349,7 +349,7 @@ async def test_body_that_inflates_beyond_the_limit(tls, loop_kind):
 
 
 @pytest.mark.parametrize("extra", [b"x", b"HTTP/1.1 200 OK\r\n\r\n", b"\r\n" * 9])
-async def test_more_than_the_response(extra, tls, loop_kind):
+async def test_data_after_the_response(extra, tls, loop_kind):
     """The response counts; what follows belongs to nothing, and its connection is not used again."""
     async with leaving_nothing(tls) as client:
         async with FaultServer(tls.server_context if tls is not None else None) as server:
@@ -423,7 +423,7 @@ async def test_stalled_reader_of_the_request(tls, clock):
                 await client.fetch(server.url, method="PUT", request_timeout=10, **body)
 
 
-async def test_server_that_never_asks_for_the_body_gets_it_after_a_second(tls, clock):
+async def test_body_is_sent_after_a_second_without_100_continue(tls, clock):
     async def script(visit: Visit) -> None:
         assert (await visit.request()).body == b"x"
         visit.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
@@ -497,7 +497,7 @@ class LateResolver(Resolver):
         return []
 
 
-async def test_stalled_look_up(clock):
+async def test_stalled_lookup(clock):
     resolver = LateResolver()
     async with leaving_nothing(None, resolver=resolver) as client:
         with pytest.raises(HTTPTimeoutError, match=r"www\.example\.com"):

@@ -16,7 +16,7 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["awaits flush", "cancelled"])
-async def test_gateway_whose_client_leaves(loop_kind: str, caplog: Any, waits: bool) -> None:
+async def test_gateway_whose_client_disconnects(loop_kind: str, caplog: Any, waits: bool) -> None:
     """The fetch is cancelled, and the log has no line of WARNING or above."""
     caplog.set_level(logging.INFO)
     ended = asyncio.Event()

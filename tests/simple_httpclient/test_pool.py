@@ -103,7 +103,7 @@ async def test_ambiguous_response_is_an_error_and_ends_the_connection(loop_kind:
         await server.all_closed()
 
 
-async def test_request_that_asks_for_the_end() -> None:
+async def test_request_with_connection_close() -> None:
     async with scripted(OK) as server:
         client = make()
         await client.fetch(server.url, headers={"Connection": "close"})
@@ -135,7 +135,7 @@ async def test_early_response_ends_the_connection(loop_kind: str) -> None:
         await server.all_closed()
 
 
-async def test_expectation_that_is_refused_ends_the_connection() -> None:
+async def test_rejected_expectation_ends_the_connection() -> None:
     async def script(visit: Visit) -> None:
         await visit.reader.readuntil(b"\r\n\r\n")
         visit.send("HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n")
@@ -149,7 +149,7 @@ async def test_expectation_that_is_refused_ends_the_connection() -> None:
         await server.all_closed()
 
 
-async def test_each_part_of_the_key_counts(certificates: Any, tmp_path: Any) -> None:
+async def test_each_part_of_the_key_separates_connections(certificates: Any, tmp_path: Any) -> None:
     class Plain(Resolver):
         def initialize(self) -> None:
             pass
@@ -324,7 +324,7 @@ async def test_request_on_a_stale_connection_is_sent_again(loop_kind: str, metho
         assert [request.connection for request in server.requests] == [1, 1, 2]
 
 
-async def test_sent_again_within_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_request_is_sent_again_within_the_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
     async with scripted(closing_after_one) as server:
         client = make()
         limits = []
@@ -343,7 +343,7 @@ async def test_sent_again_within_the_time_that_is_left(monkeypatch: pytest.Monke
         assert second < 10
 
 
-async def test_it_is_sent_again_only_once(loop_kind: str) -> None:
+async def test_request_is_sent_again_only_once(loop_kind: str) -> None:
     async def script(visit: Visit) -> None:
         await visit.request()
         if visit.number == 1:
@@ -358,7 +358,7 @@ async def test_it_is_sent_again_only_once(loop_kind: str) -> None:
         assert len(server.requests) == 3
 
 
-async def test_a_request_that_must_not_be_repeated_is_not(loop_kind: str) -> None:
+async def test_request_that_is_not_idempotent_is_not_sent_again(loop_kind: str) -> None:
     async with scripted(closing_after_one) as server:
         client = make()
         await client.fetch(server.url)
@@ -367,7 +367,7 @@ async def test_a_request_that_must_not_be_repeated_is_not(loop_kind: str) -> Non
         assert [request.method for request in server.requests] == ["GET", "POST"]
 
 
-async def test_a_response_that_has_begun_is_not_asked_for_again(loop_kind: str) -> None:
+async def test_request_is_not_sent_again_after_its_response_has_begun(loop_kind: str) -> None:
     async def script(visit: Visit) -> None:
         await visit.request()
         visit.send(OK)
@@ -382,7 +382,7 @@ async def test_a_response_that_has_begun_is_not_asked_for_again(loop_kind: str) 
         assert len(server.requests) == 2
 
 
-async def test_post_takes_only_a_connection_that_was_just_used(clock: FakeClock) -> None:
+async def test_post_uses_only_a_recently_used_connection(clock: FakeClock) -> None:
     async with scripted(OK) as server:
         client = make()
         await client.fetch(server.url)
@@ -396,7 +396,7 @@ async def test_post_takes_only_a_connection_that_was_just_used(clock: FakeClock)
         assert server.connections == 2
 
 
-async def test_post_notices_a_closed_connection_before_it_is_sent(loop_kind: str) -> None:
+async def test_post_detects_a_closed_connection_before_it_is_sent(loop_kind: str) -> None:
     """Although the event loop has not told of the end yet."""
     key = ConnectionKey("http", "x", 80, None, None, socket.AF_UNSPEC, None, None, False, None, None)
     pool = ConnectionPool(IOLoop.current(), 10, 15)
@@ -415,7 +415,7 @@ async def test_post_notices_a_closed_connection_before_it_is_sent(loop_kind: str
         assert len(pool) == 0
 
 
-async def test_a_cancelled_fetch_closes_its_connection_at_once(loop_kind: str) -> None:
+async def test_cancelled_fetch_closes_its_connection_immediately(loop_kind: str) -> None:
     async def script(visit: Visit) -> None:
         await visit.request()
         arrived.set()
@@ -432,7 +432,7 @@ async def test_a_cancelled_fetch_closes_its_connection_at_once(loop_kind: str) -
         assert len(client.pool) == 0
 
 
-async def test_a_fetch_that_is_cancelled_while_it_connects(loop_kind: str) -> None:
+async def test_fetch_that_is_cancelled_while_connecting(loop_kind: str) -> None:
     async with scripted(OK) as server:
         client = make()
         fetch = client.fetch(server.url)
@@ -452,7 +452,7 @@ async def test_a_fetch_that_is_cancelled_in_the_queue() -> None:
         assert len(server.requests) == 2
 
 
-async def test_a_forgotten_client_closes_its_connections(loop_kind: str) -> None:
+async def test_unreferenced_client_closes_its_connections(loop_kind: str) -> None:
     async with scripted(OK) as server:
         client = make()
         await client.fetch(server.url)
@@ -463,7 +463,7 @@ async def test_a_forgotten_client_closes_its_connections(loop_kind: str) -> None
         await server.all_closed()
 
 
-async def test_closed_client_closes_what_comes_back(loop_kind: str) -> None:
+async def test_closed_client_closes_connections_that_become_idle(loop_kind: str) -> None:
     release = asyncio.Event()
 
     async def script(visit: Visit) -> None:
@@ -517,7 +517,7 @@ async def test_a_forked_child_does_not_use_its_parents_connections() -> None:
         "client = HTTPClient(); client.fetch(sys.argv[1])",
     ],
 )
-async def test_programs_that_never_close_leave_no_warning(ending: str) -> None:
+async def test_programs_that_never_close_the_client_cause_no_warning(ending: str) -> None:
     source = f"""
         import asyncio, logging, sys
         from tornado.httpclient import AsyncHTTPClient, HTTPClient

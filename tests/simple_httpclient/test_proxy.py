@@ -27,7 +27,7 @@ def test_credentials_are_not_shown() -> None:
     assert "YTpi" not in repr(proxy)
 
 
-def test_half_a_proxy() -> None:
+def test_proxy_host_or_port_alone() -> None:
     with pytest.raises(ValueError, match="must be set together"):
         proxy_of(HTTPRequest("http://x/", proxy_host="p"))
 
@@ -38,6 +38,6 @@ def test_host_that_is_not_the_url_of_a_proxy(host: str) -> None:
         proxy_of(HTTPRequest("http://x/", proxy_host=host, proxy_port=1))
 
 
-def test_the_error() -> None:
+def test_error_attributes() -> None:
     error = HTTPProxyError(407, "no")
     assert (error.code, error.proxy_code, str(error)) == (599, 407, "no")

@@ -72,7 +72,7 @@ async def test_fetches_with_credentials(kind, by_tls, loop_kind, certificates, t
 
 @pytest.mark.parametrize("user", [None, "me:wrong"])
 @pytest.mark.parametrize("by_tls", [False, True])
-async def test_proxy_refuses_wrong_credentials(kind, by_tls, user, certificates, tmp_path):
+async def test_proxy_rejects_wrong_credentials(kind, by_tls, user, certificates, tmp_path):
     async with proxy_url(kind, tmp_path) as address:
         async with scripted(OK, tls=certificates if by_tls else None) as server:
             client = make(kind, address, user, certificates)
@@ -89,7 +89,7 @@ async def test_proxy_refuses_wrong_credentials(kind, by_tls, user, certificates,
             client.close()
 
 
-async def test_server_that_is_not_there(kind, certificates, tmp_path):
+async def test_unreachable_server(kind, certificates, tmp_path):
     async with scripted(OK) as server:
         port = server.port
     async with proxy_url(kind, tmp_path) as address:

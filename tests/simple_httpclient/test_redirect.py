@@ -58,7 +58,7 @@ def test_method_and_body(code, method, expected):
         ("http://a.b/", False),
     ],
 )
-def test_secrets_stay_at_their_origin(location, kept):
+def test_credentials_are_removed_for_another_origin(location, kept):
     headers = HTTPHeaders({"Authorization": "Basic x", "Cookie": "a=b", "Proxy-Authorization": "y", "X": "1"})
     request = HTTPRequest("http://a/", headers=headers, auth_username="me", auth_password="secret")
     new = follow(request, location=location)
@@ -70,7 +70,7 @@ def test_secrets_stay_at_their_origin(location, kept):
 
 
 @pytest.mark.parametrize(("location", "is_kept"), [("/b", True), ("https://b/", False)])
-def test_client_certificates_stay_at_their_origin(location, is_kept):
+def test_client_certificates_are_removed_for_another_origin(location, is_kept):
     request = HTTPRequest("https://a/", client_cert="c.pem", client_key="k.pem", ca_certs="ca.pem")
     new = follow(request, location=location)
     assert (new.client_cert, new.client_key) == (("c.pem", "k.pem") if is_kept else (None, None))
@@ -94,7 +94,7 @@ def test_client_certificates_stay_at_their_origin(location, is_kept):
         ("\u00fc/x".encode(), "http://a/x/%C3%BC/x"),
     ],
 )
-def test_octets_of_a_location_are_encoded_once(octets, url):
+def test_non_ascii_octets_of_a_location_are_percent_encoded_once(octets, url):
     assert follow(HTTPRequest("http://a/x/y"), location=octets.decode("latin-1")).url == url
 
 
@@ -121,7 +121,7 @@ def test_fragment_is_inherited(url, location, expected):
         ("http+unix://%2Frun%2Fapp.sock/", "http+unix://%2Frun%2FAPP.sock/"),
     ],
 )
-def test_a_server_does_not_choose_a_unix_socket(url, location):
+def test_redirect_to_another_unix_socket_is_rejected(url, location):
     with pytest.raises(ValueError, match="Unix socket"):
         follow(HTTPRequest(url), location=location)
 

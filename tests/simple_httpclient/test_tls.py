@@ -12,11 +12,11 @@ from tornado import netutil
 from tornado.simple_httpclient._tls import client_context
 
 
-def test_plain_requests_share_one():
+def test_default_options_share_one_context():
     assert client_context(True, None, None, None) is netutil._client_ssl_defaults
 
 
-def test_unchecked():
+def test_certificate_is_not_verified():
     context = client_context(False, None, None, None)
     assert context.verify_mode == ssl.CERT_NONE
     assert not context.check_hostname
