@@ -1,4 +1,4 @@
-"""Authentication challenges: well-formed lists, and what a syntax error leaves of them."""
+"""Authentication challenges: valid lists, and lists with syntax errors."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from tornado._wire.challenges import (
             ],
         ),
         (["Bearer , realm=a"], [Challenge("bearer", {"realm": "a"})]),
-        # Faults: what precedes them counts, and so do other fields.
+        # Syntax errors: challenges before them, and in other fields, are returned.
         (["Basic realm=a, @", "Bearer"], [Challenge("bearer", {})]),
         (['Basic realm="a, Bearer x=y'], []),
         (["Bearer x=y, Basic realm="], [Challenge("bearer", {"x": "y"}), Challenge("basic", {}, "realm=")]),
@@ -98,7 +98,7 @@ def test_any_text(field: str) -> None:
     parse_auth_params(field)
 
 
-# -- writing --
+# -- serialization --
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The text of a body, by its byte order mark or its label."""
+"""Decoding a body according to its byte order mark or its label."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ PLENTY = 1 << 40
 
 
 def decode(data, size=None, limits=DEFAULT, max_size=PLENTY, buffer=bytes):
-    """Decode ``data`` given in pieces; gives the content, the decoder and what it left."""
+    """Decode ``data`` in pieces; return the content, the decoder and the remaining data."""
     decoder = ChunkedDecoder(limits)
     content, rest = b"", b""
     for start in range(0, len(data), size or max(len(data), 1)):
@@ -27,7 +27,7 @@ def decode(data, size=None, limits=DEFAULT, max_size=PLENTY, buffer=bytes):
 
 
 def decode_all_ways(data, **options):
-    """Whole, byte by byte, in threes, from bytes and from a bytearray."""
+    """Decode in one piece, byte by byte and three bytes at a time, from bytes and from a bytearray."""
     whole = decode(data, **options)
     for size in (None, 1, 3):
         for buffer in (bytes, bytearray):
@@ -188,7 +188,7 @@ def test_the_digits_of_a_size_are_bounded():
 
 def test_limit_on_extensions_grows_with_content():
     limits = Limits(max_chunk_extensions=10)
-    # Ten octets at once, then one more for sixteen octets of content.
+    # Ten octets are always allowed, and one more per sixteen octets of content.
     decode_all_ways(b"1;abcdefghi\r\nx\r\n", limits=limits)
     refuse_all_ways(b"1;abcdefghij\r\nx\r\n", HTTPInputError, "chunk extensions exceed", limits=limits)
     first = b"10;abcdefghi\r\n" + b"x" * 16 + b"\r\n"
@@ -278,7 +278,7 @@ def test_serialized_chunks_are_decoded(chunks, size):
 
 @given(st.lists(st.sampled_from([b"0", b"1", b"5", b"a", b"\r\n", b"\n", b"\r", b";", b"x", b": ", b"\x00"])))
 def test_any_bytes(parts):
-    """However the input is split, it is refused or taken alike."""
+    """Input is accepted or rejected regardless of how it is split."""
     data = b"".join(parts)
     outcomes = []
     for size in (None, 1, 2):

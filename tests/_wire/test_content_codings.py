@@ -1,4 +1,4 @@
-"""Accept-Encoding, and what codings do to entity tags."""
+"""Accept-Encoding, and entity tags of encoded content."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALL = ("zstd", "br", "gzip")
     ("field", "weights"),
     [
         ("gzip", {"gzip": 1000}),
-        ("GZip, X-GZIP;q=0.5", {"gzip": 1000}),  # the same one twice: the first counts
+        ("GZip, X-GZIP;q=0.5", {"gzip": 1000}),  # a repeated coding: the first member applies
         ("x-compress", {"compress": 1000}),
         ("a;q=0, b;q=0., c;q=0.1, d;q=0.12, e;q=0.123, f;q=1, g;q=1., h;q=1.000",
          {"a": 0, "b": 0, "c": 100, "d": 120, "e": 123, "f": 1000, "g": 1000, "h": 1000}),
@@ -54,7 +54,7 @@ def test_malformed_members_are_ignored(member: str) -> None:
         ("identity", None),
         ("deflate", None),
         ("gzip", "gzip"),
-        ("gzip, deflate, br, zstd", "zstd"),  # what Chromium and Firefox send
+        ("gzip, deflate, br, zstd", "zstd"),  # the fields of Chromium and Firefox
         ("gzip, deflate, br", "br"),
         ("gzip, br;q=0.9, zstd;q=0.8", "gzip"),
         ("gzip;q=0.001", "gzip"),
@@ -64,7 +64,7 @@ def test_malformed_members_are_ignored(member: str) -> None:
         ("*;q=0, gzip", "gzip"),
         ("zstd;q=0, *", "br"),
         ("*;q=0.5, gzip", "gzip"),
-        ("gzip;q=0.5, identity", None),  # what the client prefers by its own words
+        ("gzip;q=0.5, identity", None),  # the client's preference
         ("gzip;q=0.5, identity;q=0.5", "gzip"),
         ("gzip;q=0.5, identity;q=0.4", "gzip"),
         ("identity;q=0.5, *;q=0.4", None),
@@ -140,7 +140,7 @@ def test_any_text(field: str, available: list[str]) -> None:
     chosen = choose_coding(field, available)
     assert chosen is None or chosen in available
     if chosen is not None:
-        # It is refused nowhere, and nothing available has more weight.
+        # The chosen coding is not refused, and no available coding has a greater weight.
         weights = parse_accept_encoding(field)
         weight = {name: weights.get(name, weights.get("*", 0)) for name in available}
         assert weight[chosen] == max(weight.values()) > 0

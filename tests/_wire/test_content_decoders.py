@@ -1,4 +1,4 @@
-"""Content decoders: what they make of complete, cut, damaged and oversized bodies."""
+"""Content decoders with complete, truncated, corrupt and oversized bodies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tornado._wire.content_decoders import MAX_CODINGS, STEP, ContentDecoder, ac
 from tornado._wire.errors import HTTPInputError
 
 TEXT = b"the quick brown fox " * 40
-# Too random to be compressed, so that inputs are as long as outputs.
+# Random data cannot be compressed, so inputs are as long as outputs.
 NOISE = random.Random(5).randbytes(3 * STEP + 17)
 SKIPPABLE = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
 
@@ -101,7 +101,7 @@ def test_truncated_bodies_are_rejected(field: str, encode: Callable[[bytes], byt
 
 
 def _ends(field: str, body: bytes) -> bool:
-    """Whether a body consists of whole members, by the standard tools."""
+    """Whether a body consists of complete members, according to the standard library."""
     try:
         if field == "gzip":
             gzip.decompress(body)
@@ -168,7 +168,7 @@ def test_limit_may_be_reached_but_not_exceeded() -> None:
 
 
 def test_a_stage_without_output_at_the_end_is_limited_too() -> None:
-    # A long run of empty members: the outer stage makes megabytes, the inner one nothing.
+    # Many empty members: the outer stage produces megabytes, the inner stage nothing.
     body = gz(gz(b"") * 200_000)
     with pytest.raises(HTTPInputError, match="over the limit of 1000000 bytes"):
         decode("gzip, gzip", [body], 1_000_000)
@@ -231,7 +231,7 @@ def test_too_many_codings_are_rejected() -> None:
 
 @pytest.fixture
 def without(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Make packages absent for the decoders."""
+    """Hide installed packages from the decoders."""
 
     def clear() -> None:
         for cached in (content_decoders._find_br, content_decoders._find_zstd, accept_encoding):
@@ -275,7 +275,7 @@ def test_brotli_without_an_output_limit_is_not_used(
 
 
 class Library:
-    """The interface of `compression.zstd`, over zlib."""
+    """The interface of `compression.zstd`, implemented with zlib."""
 
     class ZstdError(Exception):
         pass

@@ -1,4 +1,4 @@
-"""Cookies in and out."""
+"""Parsing and serializing cookies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTTP dates, three forms in and one out."""
+"""HTTP dates: three formats are parsed, one is serialized."""
 
 import email.utils
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tornado._wire.dates import format_http_date, parse_http_date
 
-#: RFC 9110 section 5.6.7's own example.
+#: The example of RFC 9110 section 5.6.7.
 EXAMPLE = 784111777
 
 

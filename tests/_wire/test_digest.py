@@ -1,4 +1,4 @@
-"""Digest authentication: the RFCs' examples, real servers, and which challenges are answered."""
+"""Digest authentication: the examples of the RFCs, real servers, and supported challenges."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_examples_of_rfc_7616(fields: list[str], response: str) -> None:
 
 
 def test_example_of_rfc_7616_with_user_hash_and_charset() -> None:
-    # Section 3.9.2, with the values of erratum 4897: those of the RFC itself are not SHA-512/256.
+    # Section 3.9.2, with the values of erratum 4897, because those of the RFC are not SHA-512/256.
     auth = DigestAuth("J\u00e4s\u00f8n Doe", "Secret, or not?")
     challenge = (
         'Digest realm="api@example.org", qop="auth", algorithm=SHA-512-256, '
@@ -107,7 +107,7 @@ def test_example_of_rfc_2069() -> None:
 
 
 def reference(params: dict[str, str], hash_name: str, password: str, method: str, body: bytes) -> str:
-    """The response by the formulas of RFC 7616 section 3.4, written once more."""
+    """Compute the response by the formulas of RFC 7616 section 3.4, independently."""
 
     def h(text: str) -> str:
         return hashlib.new(hash_name, text.encode()).hexdigest()
@@ -266,7 +266,7 @@ def test_three_forms_of_user_names() -> None:
     plain = 'Digest realm="r", nonce="n"'
     user = "J\u00e4s\u00f8n \u4e2d"
     assert 'username="a \\"b\\" \\\\c"' in challenged(plain, 'a "b" \\c').authorize("GET", "/")
-    # Octets of UTF-8, as field values are written in latin-1.
+    # Octets of UTF-8, because field values are serialized in Latin-1.
     assert f'username="{user.encode().decode("latin-1")}"' in challenged(plain, user).authorize("GET", "/")
     extended = challenged(plain + ", charset=utf-8", user).authorize("GET", "/")
     assert "username*=UTF-8''J%C3%A4s%C3%B8n%20%E4%B8%AD, " in extended
@@ -285,7 +285,7 @@ def test_non_ascii_realm_is_hashed_as_received() -> None:
     ha1 = hashlib.md5("user:r\u00e9alm:password".encode()).hexdigest()
     ha2 = hashlib.md5(b"GET:/").hexdigest()
     assert params["response"] == hashlib.md5(f"{ha1}:n:{ha2}".encode()).hexdigest()
-    # Text that no field can hold: it comes from a program.
+    # Text that cannot come from a header field, but from a program.
     assert challenged('Digest realm="\u4e2d", nonce="n"').authorize("GET", "/")
 
 
@@ -320,12 +320,12 @@ def test_real_servers(server: tuple[str, int], path: str) -> None:
     assert status == 401
     auth = DigestAuth(USER, PASSWORD)
     assert auth.receive_challenge(challenges, "0123456789abcdef", answered=False)
-    for _ in range(3):  # the count rises, the nonce stays
+    for _ in range(3):  # the count increases, the nonce is the same
         status, challenges, body, info = get(port, path, auth.authorize("GET", path))
         assert status == 200, challenges
         assert body.startswith(b"the content of ")
         auth.receive_success(info)
-    # A nonce that the server does not know: refused, and the answer to its new challenge is accepted.
+    # The server rejects an unknown nonce, and accepts the credentials for its new challenge.
     invalid = re.sub(r'nonce="[^"]*"', 'nonce="AAAA"', auth.authorize("GET", path), count=1)
     status, challenges, _, _ = get(port, path, invalid)
     assert status in (400, 401)

@@ -1,4 +1,4 @@
-"""Each fault carries its answer."""
+"""Errors and their status codes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Known field lines: which are kept, and how many."""
+"""The cache of field lines: which lines are cached, and how many."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The reader: messages in any pieces, in any number, to their end or to the first fault."""
+"""The reader: any number of messages, split in any way, up to their end or the first error."""
 
 import tracemalloc
 
@@ -61,7 +61,7 @@ REQUESTS = {
 @pytest.mark.parametrize("name", REQUESTS)
 def test_requests(name):
     data, expected = REQUESTS[name]
-    for _ in range(2):  # the second time what can be known is known
+    for _ in range(2):  # the second time, the caches are filled
         for rest in (b"", b"G", b"GET / HTTP/1.1\r\nHos"):
             outcome = read_all_ways(data + rest)
             assert outcome.error is None, outcome.text
@@ -127,7 +127,7 @@ def test_nothing_is_read_after_a_fault():
         reader.start_next()
 
 
-# What came whole
+# Complete requests in one piece
 
 
 def test_usual_request_is_read_in_one_step():
@@ -336,7 +336,7 @@ def test_cached_heads_are_checked_against_stricter_limits():
 
 @pytest.mark.parametrize("rest", [b"", b"\n" + b"A: b\r\n" * 20, b"\n" + b"A: b\r\n" * 20 + b"\r\n"])
 def test_data_that_cannot_begin_a_request_is_malformed_at_any_length(rest):
-    """And however it comes in: the first octet alone says it."""
+    """The first octet is sufficient, however the input is split."""
     outcome = read_all_ways(b"\x16\x03" + b"a" * 100 + rest, limits=Limits(max_head_size=60))
     assert (outcome.error, outcome.text) == (
         HTTPInputError,
@@ -439,7 +439,7 @@ def test_framing_that_depends_on_the_request_method():
     data = bodiless + OK + bodiless + OK
     outcome = read_all_ways(data, role=Role.CLIENT, methods=["HEAD", "GET", "HEAD", "POST"])
     assert [message.body for message in outcome.messages] == [b"", b"ok", b"", b"ok"]
-    # What was expected counts once.
+    # The expected method applies to one response.
     outcome = read_all_ways(bodiless + OK, role=Role.CLIENT, methods=["HEAD"])
     assert [message.body for message in outcome.messages] == [b"", b"ok"]
 
@@ -492,7 +492,7 @@ def test_the_head_of_a_response_is_bounded():
     assert outcome.text == "message head longer than 60 bytes (max_header_size)"
 
 
-# Cost, told by what is held and not by a clock
+# Cost, measured by memory and operations and not by a clock
 
 
 def test_an_idle_reader_is_small():
@@ -512,7 +512,7 @@ def test_an_idle_reader_is_small():
 
 
 class Counting(bytearray):
-    """A buffer that adds up how many octets it was asked to search."""
+    """A buffer that counts how many of its octets are searched."""
 
     searched = 0
 
@@ -555,7 +555,7 @@ def test_end_of_head_across_a_search_window_is_found(position, end):
     assert read(head + GET, 5000).messages[0].complete
 
 
-# Anything
+# Any input
 
 
 @given(st.lists(st.sampled_from(list(REQUESTS)), max_size=4), st.lists(st.integers(1, 40)), st.booleans())

@@ -1,4 +1,4 @@
-"""Header blocks: well formed or not, and what they say about framing."""
+"""Header sections: validation, and the fields that affect framing."""
 
 import pytest
 from hypothesis import given
@@ -19,12 +19,12 @@ NAMES = """
 
 
 def block(*lines, host="Host: a"):
-    """A header block of these lines, as octets."""
+    """Return a header section with these lines, as octets."""
     return "".join(f"{line}\r\n" for line in ([host] if host else []) + list(lines) + [""]).encode("latin-1")
 
 
 def request(*lines, version="HTTP/1.1", host="Host: a", limits=DEFAULT):
-    """What a block of these lines says, by name."""
+    """Return the parsed values of a section with these lines, by name."""
     values = parse_request_fields(block(*lines, host=host), version, limits)
     return dict(zip(NAMES, values, strict=True))
 
@@ -348,7 +348,7 @@ def test_keep_alive_and_upgrade_depend_on_the_version():
 
 @given(st.text(st.characters(max_codepoint=255)))
 def test_any_text_as_field_lines(text):
-    """The one expression agrees with a plain reading of the grammar."""
+    """The regular expression agrees with a simple implementation of the grammar."""
     token = set("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
     lines = text.split("\n")
     valid = lines.pop() == ""

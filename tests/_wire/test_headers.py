@@ -1,4 +1,4 @@
-"""HTTPHeaders: the mapping, repeated fields, what is refused, text in and out."""
+"""HTTPHeaders: the mapping, repeated fields, validation, parsing and serialization."""
 
 from __future__ import annotations
 
@@ -392,7 +392,7 @@ def test_is_token() -> None:
 
 TOKEN = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 NAMES = st.text(TOKEN, min_size=1, max_size=8)
-#: RFC 9110 section 5.5, as one latin-1 character a byte.
+#: Field values (RFC 9110 section 5.5), with one Latin-1 character per byte.
 VALUES = st.text([chr(code) for code in (9, *range(32, 127), *range(128, 256))], max_size=20).map(
     lambda value: value.strip(" \t")
 )
@@ -401,7 +401,7 @@ VALUES = st.text([chr(code) for code in (9, *range(32, 127), *range(128, 256))],
 class TestAnyFields:
     @given(st.lists(st.tuples(NAMES, VALUES), max_size=12))
     def test_added_values_survive_serialization_and_parsing(self, pairs: list[tuple[str, str]]) -> None:
-        """In whichever way it is read: line by line, or from a block that is known to be valid."""
+        """The result is the same line by line and from a validated section."""
         headers = HTTPHeaders()
         for name, value in pairs:
             headers.add(name, value)
@@ -419,7 +419,7 @@ class TestAnyFields:
     @given(st.text(st.characters(max_codepoint=300)) | st.text(":\r\n\0 aB"))
     @example("a: b\r\n c")
     def test_any_text(self, text: str) -> None:
-        """What is taken has names that are tokens and values that cannot end a line."""
+        """In accepted fields, names are tokens and values cannot end a line."""
         try:
             headers = HTTPHeaders.parse(text)
         except HTTPInputError:
@@ -433,7 +433,7 @@ class TestAnyFields:
 
     @given(NAMES, st.text(st.characters(max_codepoint=255)))
     def test_no_value_contains_another_line(self, name: str, value: str) -> None:
-        """Set by the program: refused, or in one line (CVE-2025-67724)."""
+        """A value set by the program is rejected or serialized in one line (CVE-2025-67724)."""
         headers = HTTPHeaders()
         try:
             headers[name] = value

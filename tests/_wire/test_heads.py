@@ -1,4 +1,4 @@
-"""Heads as values, from a whole block."""
+"""Heads as values, parsed from complete blocks."""
 
 import re
 
@@ -122,7 +122,7 @@ def test_text_is_latin_1():
 def test_authority_of_the_target_replaces_host(line, target, host, before):
     head = parse_request_head(line + b"\r\n" + before + b"HOST: example.com\r\nX-Host: c\r\n\r\n")
     assert (head.target, head.host) == (target, host)
-    # What was received is to be ignored (RFC 9112 section 3.2.2), also by who looks at the fields.
+    # The received Host must be ignored (RFC 9112 section 3.2.2), also in the mapping of the fields.
     assert head.headers.get_list("Host") == [host]
     assert head.headers["X-Host"] == "c"
     assert len(head.headers) == (3 if before else 2)
@@ -206,7 +206,7 @@ def test_http_2_preface_is_an_unsupported_version():
         parse_request_head(b"PRI * HTTP/2.0\r\n\r\n")
 
 
-# The usual head
+# The fast path
 
 
 def usual(*lines, first="GET /a?b=c HTTP/1.1"):
@@ -251,7 +251,7 @@ BROWSER = [
 def test_fast_path_result_equals_that_of_the_specification(data):
     expected = attributes(parse_request_head(data))
     add_fixed_targets(["/", "/a"])
-    for _ in range(4):  # nothing known, lines known, the block known, the whole head known
+    for _ in range(4):  # nothing cached, lines cached, the block cached, the whole head cached
         assert attributes(read_usual_head(data, DEFAULT)) == expected
 
 
@@ -322,7 +322,7 @@ def test_limits_of_the_fast_path():
 
 
 def kept_text():
-    """Everything that any table holds, as one text."""
+    """Return the contents of all caches as one text."""
     known = heads.field_line_cache
     blocks = [heads._blocks, heads._blocks_before_cookies]
     tables = [known.lines, known.hosts, known.kind_of, heads._heads, *blocks]
@@ -333,7 +333,7 @@ def kept_text():
     "secret", ["8c7f", "7d3f8a1c", "198.51.100.23", "c2VjcmV0", "0a1b2c", "99887766", "b=c"]
 )
 def test_nothing_of_a_user_is_cached(secret):
-    """A cookie, a token, an address, a request's number, a referring page, a query."""
+    """Cookies, tokens, addresses, request numbers, referring pages and queries are not cached."""
     add_fixed_targets(["/a"])
     data = usual(*BROWSER)
     assert secret.encode() in data
@@ -494,7 +494,7 @@ FIRST = st.sampled_from(
 
 @given(st.lists(st.tuples(FIRST, st.lists(FIELD, max_size=6)), min_size=1, max_size=6))
 def test_fast_path_agrees_with_the_specification(requests):
-    """Whatever came before: what one head leaves behind must not change what another one says."""
+    """Heads that were parsed before, and are cached, must not change the result."""
     heads.forget()
     add_fixed_targets(["/"])
     for first, lines in requests * 2:

@@ -1,4 +1,4 @@
-"""Limits are plain values with sensible defaults, and what passes one is told which."""
+"""Limits: default values, and errors that name the exceeded limit."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from tornado._wire.limits import DEFAULT, Limits
 
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-#: A limit, the name that programs know it by, and what passes it when it is 3.
+#: A limit, the name of its setting, and input that exceeds it when it is 3.
 PASSED = {
     "max_head_size": ("max_header_size", HEAD),
     "max_request_line": ("max_header_size", HEAD),

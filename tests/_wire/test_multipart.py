@@ -1,4 +1,4 @@
-"""multipart/form-data: whole, byte by byte, cut anywhere, hostile."""
+"""multipart/form-data: in one piece, byte by byte, split anywhere, malicious."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def whole(body: bytes, boundary: bytes = b"xx") -> Parts:
 
 
 def in_pieces(pieces: Iterable[bytes], boundary: bytes = b"xx") -> Parts:
-    """Feed piece after piece, taking every event after each."""
+    """Parse the pieces one after the other, and collect the events after each."""
     parser = MultipartParser(boundary)
     parts: Parts = []
     slices: list[bytes] = []
@@ -87,7 +87,7 @@ FEEDERS = [whole, byte_by_byte, fed_before_asked]
 GOOD: list[tuple[bytes, Parts]] = [
     (form(head() + b"1"), [("a", None, None, b"1")]),
     (form(head() + b""), [("a", None, None, b"")]),
-    (b"--xx\r\n" + head() + b"--xx--", [("a", None, None, b"")]),  # the empty line's end is the delimiter's
+    (b"--xx\r\n" + head() + b"--xx--", [("a", None, None, b"")]),  # shares the CRLF
     (form(head() + b"1", head(b"form-data; name=b") + b"2"),
      [("a", None, None, b"1"), ("b", None, None, b"2")]),
     (form(head() + b"\r\n\r\n"), [("a", None, None, b"\r\n\r\n")]),
@@ -163,7 +163,7 @@ BAD: list[tuple[bytes, str]] = [
 @pytest.mark.parametrize(("body", "text"), BAD)
 def test_malformed_bodies(feed: Callable[[bytes], Parts], body: bytes, text: str) -> None:
     if b"x" * 100 in body and feed is whole:
-        body = b"y" * 20000 + b"\r\n"  # a preamble is only known to be too long where it is not whole
+        body = b"y" * 20000 + b"\r\n"  # checked only before the first delimiter has arrived
         text = "no boundary in its first"
     with pytest.raises(HTTPInputError, match=text) as caught:
         feed(body)
@@ -197,7 +197,7 @@ def test_events_of_a_stream() -> None:
     event = parser.next_event()
     assert isinstance(event, Part)
     assert event.headers["content-disposition"] == 'form-data; name="a"'
-    assert parser.next_event() == b"12345"  # what may be a delimiter is held back
+    assert parser.next_event() == b"12345"  # data that may be a delimiter is not returned yet
     assert parser.next_event() is None
     parser.receive_data(b"y")
     assert parser.next_event() == b"\r\n--xy"
@@ -316,7 +316,7 @@ def test_lines_that_resemble_delimiters_are_limited(
     unit: bytes, feed: Callable[[bytes], Parts], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(multipart, "MAX_LOOKALIKES", 7)
-    # Not in each part: a body has no more of them for having more parts.
+    # The limit is on the body, not on each part.
     first, second = unit * 3, unit * 4
     accepted = form(head() + first, head() + second)
     assert feed(accepted) == [("a", None, None, first), ("a", None, None, second)]
@@ -327,7 +327,7 @@ def test_lines_that_resemble_delimiters_are_limited(
 def test_cost_of_lines_that_resemble_delimiters_does_not_depend_on_the_boundary(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """To compile an expression for each would take fifty times as long as to read a small form."""
+    """Compiling an expression for each boundary would take fifty times as long as parsing a small form."""
 
     def compiled(*_: object) -> NoReturn:
         raise AssertionError("compiled for one body")

@@ -1,4 +1,4 @@
-"""Writing multipart/form-data, held against our own parser and another one."""
+"""Serializing multipart/form-data, verified with our own parser and another one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_field_and_a_file() -> None:
     )
 
 
-# What Chromium, Firefox and Safari send for these names since 2021 (web-platform-tests, FormData).
+# As Chromium, Firefox and Safari have sent these names since 2021 (web-platform-tests, FormData).
 @pytest.mark.parametrize(
     ("name", "escaped_name", "escaped_filename"),
     [

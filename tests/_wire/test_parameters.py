@@ -1,4 +1,4 @@
-"""Values with parameters: quoting as browsers do it, RFC 2231 and RFC 8187, and their cost."""
+"""Values with parameters: quoting as in browsers, RFC 2231 and RFC 8187, and the cost of parsing."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_count_is_bounded() -> None:
     ],
 )
 def test_malicious_texts_take_linear_time(unit: str) -> None:
-    # One that costs the square of its size would take minutes at this one.
+    # With quadratic cost, this size would take minutes.
     text = "a" + unit * (100_000 // len(unit))
     value, _ = parse_parameters(text)
     assert value[:1] == "a"
@@ -157,20 +157,20 @@ NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=8
 
 
 def quoted(text: str) -> str:
-    """A quoted string as RFC 9110 section 5.6.4 has a sender write it."""
+    """Return a quoted string as RFC 9110 section 5.6.4 requires of a sender."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 @given(NAMES, st.dictionaries(NAMES, st.text()))
 def test_quoted_values_are_parsed(value: str, parameters: dict[str, str]) -> None:
-    """Whatever a value holds, semicolons, quotes and backslashes among it."""
+    """Values may contain any characters, including semicolons, quotes and backslashes."""
     line = "; ".join([value, *(f"{name}={quoted(text)}" for name, text in parameters.items())])
     assert parse_parameters(line) == (value, parameters)
 
 
 @given(NAMES, st.dictionaries(NAMES, st.text()))
 def test_extended_values_are_parsed(value: str, parameters: dict[str, str]) -> None:
-    """As RFC 8187 section 3.2 has it: any character, percent-encoded."""
+    """Values may contain any characters, percent-encoded (RFC 8187 section 3.2)."""
     line = "; ".join([value, *(f"{name}*=UTF-8''{quote(text)}" for name, text in parameters.items())])
     assert parse_parameters(line) == (value, parameters)
 
@@ -183,7 +183,7 @@ def test_formatted_values_are_parsed(value: str, parameters: dict[str, str | int
 
 @given(st.text() | st.text("ab=;\"\\*0' \t%"), st.integers(0, 5))
 def test_any_text(text: str, most: int) -> None:
-    """Anything is read; each part is a piece of the text, in its order; the limit is that on their number."""
+    """Parsing never fails, parts are substrings in order, and their number is limited."""
     parts = list(split_parameters(text))
     position = 0
     for part in parts:
@@ -199,5 +199,5 @@ def test_any_text(text: str, most: int) -> None:
 
 
 def test_a_charset_that_python_names_differently() -> None:
-    # Python has no codec called windows-874: the lookup raised LookupError.
+    # Python has no codec named windows-874, so the lookup raised LookupError.
     assert parse_parameters("form-data; filename*=windows-874''%a1")[1] == {"filename": "\u0e01"}

@@ -1,4 +1,4 @@
-"""Fields of weights."""
+"""Fields with quality values."""
 
 from __future__ import annotations
 

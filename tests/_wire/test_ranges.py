@@ -53,7 +53,7 @@ def test_content_range(start: int | None, end: int | None, total: int, expected:
 
 @given(st.binary(max_size=30), st.integers(0, 40), st.integers(0, 40) | st.none())
 def test_range_is_a_slice_of_the_content(content: bytes, first: int, last: int | None) -> None:
-    """The slice is that of the positions, one by one; only a last before the first is no range."""
+    """The slice contains exactly the positions of the range; a range with last before first is invalid."""
     found = parse_range(f"bytes={first}-{'' if last is None else last}")
     if last is not None and last < first:
         assert found is None
@@ -73,7 +73,7 @@ def test_suffix_is_a_slice_of_the_end(content: bytes, size: int) -> None:
 @given(st.text() | st.text("bytes=0123456789-, \t"))
 @example("bytes=" + "0" * 4000 + "-" + "0" * 4000)
 def test_any_text(field: str) -> None:
-    """What is taken is one range of digits, in the bounds of what slices and file positions take."""
+    """An accepted field is one range of decimal positions, within the bounds of slices and file offsets."""
     found = parse_range(field)
     if found is None:
         return

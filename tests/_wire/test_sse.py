@@ -1,4 +1,4 @@
-"""Writing and reading ``text/event-stream``."""
+"""Serializing and parsing ``text/event-stream``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIZES = [None, 1, 2, 3, 7]
 
 
 def read(data: bytes, size: int | None = None, parser: Parser | None = None) -> list[Event]:
-    """All events of a stream, received in pieces of `size` bytes."""
+    """Return all events of a stream that is received in pieces of `size` bytes."""
     parser = parser or Parser()
     step = size or max(len(data), 1)
     for start in range(0, len(data), step):
@@ -30,7 +30,7 @@ def drain(parser: Parser) -> list[Event]:
     return events
 
 
-# -- writing --
+# -- serialization --
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_comment(text, expected):
     assert read(expected) == []
 
 
-# -- reading --
+# -- parsing --
 
 STREAMS: list[tuple[bytes, list[Event]]] = [
     (b"", []),

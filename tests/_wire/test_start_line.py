@@ -23,7 +23,7 @@ from tornado._wire.start_line import (
         ("GET //host/a?b=c&d=/? HTTP/1.1", "GET", "//host/a?b=c&d=/?", None),
         ('GET /"<>\\^`{|}[] HTTP/1.0', "GET", '/"<>\\^`{|}[]', None),
         ("GET /%41%7e\xe9 HTTP/1.1", "GET", "/%41%7e\xe9", None),
-        # A percent sign as typed (URL Standard section 4.4), and a "#", which divides nothing in this form.
+        # A percent sign as typed (URL Standard section 4.4), and a "#", which is not special in this form.
         ("GET /% HTTP/1.1", "GET", "/%", None),
         ("GET /%4 HTTP/1.1", "GET", "/%4", None),
         ("GET /%zz?q=100% HTTP/1.1", "GET", "/%zz?q=100%", None),
@@ -95,7 +95,7 @@ def test_malformed_request_lines(line):
 @pytest.mark.parametrize("version", ["HTTP/1.2", "HTTP/1.9"])
 def test_higher_minor_version_is_treated_as_1_1(version):
     """RFC 9110 section 2.5."""
-    assert match_origin_form(f"GET / {version}") is None  # left to the whole grammar
+    assert match_origin_form(f"GET / {version}") is None  # left to the slow path
     assert parse_request_line(f"GET / {version}").version == "HTTP/1.1"
     assert parse_status_line(f"{version} 200 OK").version == "HTTP/1.1"
 

@@ -1,4 +1,4 @@
-"""Urlencoded forms: what the standard library's parse_qs gives, and the limits."""
+"""Urlencoded forms: comparison with the standard library's parse_qs, and limits."""
 
 from __future__ import annotations
 

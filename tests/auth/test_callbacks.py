@@ -1,4 +1,4 @@
-"""Steps of a login with ``callback=``, and under ``web.asynchronous``, in the style of Tornado 4."""
+"""Logins in the style of Tornado 4: with ``callback=``, and in handlers with ``web.asynchronous``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*style of Tornado 4")
 
 
 class Steps:
-    """A mixin with one step, whose callback was its second argument."""
+    """A mixin with one login method, which took the callback as its second argument."""
 
     @login_step(1)
     async def request(self, path: str, token: str | None = None, **args: Any) -> Any:

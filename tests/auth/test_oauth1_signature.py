@@ -1,4 +1,4 @@
-"""Signatures of OAuth 1.0, against the RFC's example and against oauthlib."""
+"""Signatures of OAuth 1.0, compared with the RFC's example and with oauthlib."""
 
 from __future__ import annotations
 

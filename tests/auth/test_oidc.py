@@ -1,4 +1,4 @@
-"""OpenID Connect: against a provider that others wrote, and against one that lies."""
+"""OpenID Connect with an independent provider, and with one that sends invalid responses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 class Login(web.RequestHandler, OpenIDConnectMixin):
-    """What a program writes."""
+    """A handler as a program would write it."""
 
     async def get(self) -> None:
         if not self.get_argument("state", ""):
@@ -61,7 +61,7 @@ class Logout(web.RequestHandler, OpenIDConnectMixin):
 
 
 class Browser:
-    """Follows no redirect by itself, and keeps cookies."""
+    """A client that keeps cookies and does not follow redirects."""
 
     def __init__(self) -> None:
         self.client = AsyncHTTPClient(force_instance=True)
@@ -100,12 +100,12 @@ async def browsing(application: web.Application) -> AsyncIterator[tuple[Browser,
             browser.client.close()
 
 
-# -- a provider that others wrote --
+# -- an independent provider --
 
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[str]:
-    """The URL of a running oidc-provider-mock."""
+    """Yield the URL of a running oidc-provider-mock."""
     pytest.importorskip("authlib")
     command = [sys.executable, "-m", "oidc_provider_mock", "--port", "0", "--require-nonce", "true"]
     provider = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -125,7 +125,7 @@ def issuer() -> Iterator[str]:
 
 
 async def approve(browser: Browser, base: str, query: str = "") -> HTTPResponse:
-    """Begin a login and have the user agree; return the response of the callback."""
+    """Start a login, approve it, and return the response of the callback."""
     begun = await browser.fetch(f"{base}/login{query}")
     assert begun.code == 302
     agreed = await browser.fetch(begun.headers["Location"], method="POST", body="sub=alice@example.com")
@@ -190,11 +190,11 @@ async def test_code_cannot_be_used_twice(issuer: str) -> None:
         assert b"token request failed" in response.body
 
 
-# -- a provider that lies --
+# -- a provider with invalid responses --
 
 
 class Liar(web.Application):
-    """A provider whose answers a test changes."""
+    """A provider whose responses a test can change."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -273,7 +273,7 @@ def at_hash(token: str) -> str:
 
 @asynccontextmanager
 async def lying(change: Callable[[Liar], Any]) -> AsyncIterator[Callable[[], Any]]:
-    """Run a login against a provider that `change` has changed; yields what does one login."""
+    """Start a provider that `change` has changed; yield a function that performs one login."""
     liar = Liar()
     async with serving(liar) as server:
         liar.issuer = f"http://127.0.0.1:{server.port}"
@@ -299,7 +299,7 @@ async def test_valid_responses_are_accepted() -> None:
 
 
 def changed(**values: Any) -> Callable[[Liar], None]:
-    """Give claims other values; None takes a claim away."""
+    """Change the values of claims; None removes a claim."""
 
     def change(claims: dict[str, Any]) -> None:
         claims.update(values)
@@ -325,7 +325,7 @@ def _unsigned(claims: dict[str, Any]) -> str:
 
 
 def _signed_with_public_key(claims: dict[str, Any]) -> str:
-    """An HMAC whose key is the public key, which everybody knows."""
+    """A token signed by HMAC with the public key."""
 
     def part(value: bytes) -> str:
         return base64.urlsafe_b64encode(value).rstrip(b"=").decode()

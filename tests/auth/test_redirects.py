@@ -1,4 +1,4 @@
-"""Which targets of a request's own choice are followed."""
+"""Validation of redirect targets from requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CurlAsyncHTTPClient against a server that is scripted byte by byte."""
+"""CurlAsyncHTTPClient with a server that is scripted byte by byte."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ from tornado.curl_httpclient._upload import Upload  # noqa: E402
 
 @pytest.fixture(autouse=True)
 def direct(monkeypatch):
-    """No proxy of the environment."""
+    """Remove proxy settings from the environment."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
 
 
 class Client:
-    """A client that is closed at the end of a block."""
+    """Yield a client, and close it after the block."""
 
     def __init__(self, **arguments):
         self.arguments = arguments
@@ -74,7 +74,7 @@ async def fetch(url, **arguments):
 @pytest.mark.parametrize("url", ["http://127.0.0.1:None/", "http://127.0.0.1:65536/"])
 async def test_url_that_libcurl_rejects_ends_the_fetch(url, loop_kind):
     async with Client(max_clients=1) as client:
-        for _ in range(2):  # the second would wait forever for the place of the first
+        for _ in range(2):  # otherwise the second request would wait forever for the first
             with pytest.raises(CurlError, match="^HTTP 599: URL rejected: "):
                 await asyncio.wait_for(client.fetch(url), 5)
 
@@ -639,7 +639,7 @@ async def test_last_response_is_delivered():
     async with scripted(lambda request: busy) as server, Client(retry=AT_ONCE) as client:
         got = await client.fetch(server.url, raise_error=False)
         assert (got.code, got.body, len(server.requests)) == (503, b"busy", 3)
-        # A delay that the request's timeout does not allow.
+        # The delay is longer than the request's timeout.
         slow = RetryPolicy(base_delay=0, max_retry_after=1000)
         busy = response(b"busy", "503 Service Unavailable", "Retry-After: 100")
         got = await client.fetch(server.url, raise_error=False, retry=slow)
@@ -976,7 +976,7 @@ async def test_continue_timeout():
         CurlAsyncHTTPClient(force_instance=True, continue_timeout=0)
 
 
-# -- uploads, as libcurl asks for them
+# -- uploads, requested by libcurl
 
 
 def upload(source, resumed=None):

@@ -1,4 +1,4 @@
-"""Body sources: what they write, what they know beforehand, and whether they can be sent again."""
+"""Body sources: the chunks they write, their lengths, and whether they can be sent again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tornado.httpclient._body import CHUNK_SIZE, BodySource, ProducerSource, bod
 
 
 async def sent(source: BodySource) -> list[bytes]:
-    """The chunks of a source, each taken with a turn of the loop between."""
+    """Return the chunks of a source, with an event loop iteration between them."""
     chunks = []
 
     async def write(chunk: bytes) -> None:
@@ -28,7 +28,7 @@ async def sent(source: BodySource) -> list[bytes]:
 
 
 class Chunks:
-    """An iterable that can be iterated again, both ways."""
+    """An iterable and asynchronous iterable that can be iterated more than once."""
 
     def __init__(self, *chunks):
         self.chunks = chunks
@@ -181,7 +181,7 @@ async def test_cancelled_while_a_pipe_is_opened_leaves_no_descriptor(tmp_path):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    # The other end arrives too late; the file that was being opened is closed (or a ResourceWarning fails
+    # The writer opens the pipe too late; the file that was being opened is closed (or a ResourceWarning fails
     # this test).
     with path.open("wb"):
         pass

@@ -1,4 +1,4 @@
-"""AsyncHTTPClient's cache, defaults and errors, with an implementation that answers by itself; HTTPClient."""
+"""AsyncHTTPClient's cache, defaults and errors, with an implementation without a network; HTTPClient."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tornado.ioloop import IOLoop
 
 
 class Canned(AsyncHTTPClient):
-    """Answers with the status code that is the URL."""
+    """An implementation whose response has the status code in the URL."""
 
     def initialize(self, defaults=None, extra=None):
         super().initialize(defaults)
@@ -188,7 +188,7 @@ def test_blocking_client():
 
 
 async def test_blocking_client_inside_a_running_loop():
-    """Its own loop runs in a thread, which sees the context of the caller and is gone afterwards."""
+    """The client's loop runs in a temporary thread, in a copy of the caller's context."""
     variable: ContextVar[int] = ContextVar("variable")
     seen = []
 

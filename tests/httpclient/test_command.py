@@ -1,4 +1,4 @@
-"""``python -m tornado.httpclient``"""
+"""The command line: ``python -m tornado.httpclient``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cookie jar on our requests and responses."""
+"""A standard-library cookie jar with our requests and responses."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_limits(monkeypatch):
     monkeypatch.setattr(_cookies, "MAX_COOKIES", _cookies.MAX_FIELDS)
     store_cookies(jar, URL, HTTPHeaders({"Set-Cookie": "more=b"}))
     assert len(jar) == _cookies.MAX_FIELDS
-    # Expired ones make room.
+    # Expired cookies are removed first.
     for cookie in jar:
         cookie.expires = 1
     store_cookies(jar, URL, HTTPHeaders({"Set-Cookie": "more=b"}))
@@ -157,7 +157,7 @@ def test_limits(monkeypatch):
 
 
 def test_jar_of_another_class_reads_request_fields():
-    """What `http.cookiejar` asks of a request besides, as a subclass may."""
+    """A jar that calls other methods of a request, as subclasses may."""
     request = _cookies._Request(URL)
     assert request.get_header("Host", "default") == "default"
     assert not request.has_header("Cookie")

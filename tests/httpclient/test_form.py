@@ -14,7 +14,7 @@ from tornado.httpclient._form import MultipartSource
 
 
 async def read(source: MultipartSource):
-    """The parts as (name, filename, type, content); the announced length is compared too."""
+    """Return the parts as (name, filename, type, content), and check the announced length."""
     body = b"".join(await sent(source))
     assert source.length in (None, len(body))
     return [
@@ -75,7 +75,7 @@ async def test_large_contents_are_not_joined(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"x" * 1_000_000)
     chunks = await sent(MultipartSource({"a": 1}, {"f": path}, "bbb"))
-    assert len(chunks) == 9  # eight reads of 128 KiB, the first with its head, and the end
+    assert len(chunks) == 9  # eight reads of 128 KiB, the first with its head, and the closing delimiter
     assert max(map(len, chunks)) < 132_000
 
 

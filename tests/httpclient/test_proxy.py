@@ -1,4 +1,4 @@
-"""Proxy settings: URLs, the environment, and the hosts that are reached directly."""
+"""Proxy settings: URLs, the environment, and the hosts that are connected to directly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTTPRequest, and what implementations see of it."""
+"""HTTPRequest, and the view of it that implementations get."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RetryPolicy: what is retried, and when."""
+"""RetryPolicy: which requests are retried, and when."""
 
 from __future__ import annotations
 

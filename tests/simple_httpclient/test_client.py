@@ -31,7 +31,7 @@ Answer = Callable[["Request"], bytes | None]
 
 
 class Request:
-    """A request as it came over the wire."""
+    """A request as received by the server."""
 
     def __init__(self, head: bytes, body: bytes = b"") -> None:
         line, *fields = head.decode("latin-1").rstrip("\r\n").split("\r\n")
@@ -42,7 +42,7 @@ class Request:
 
 
 class Server:
-    """Answers each connection's request with what a function gives; None keeps the connection open."""
+    """A server that sends the result of a function as its response; None keeps the connection open."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
@@ -305,13 +305,13 @@ async def test_redirect():
 
 
 def redirecting(location: str = "/b") -> Answer:
-    """Answer ``/a`` with a redirect."""
+    """Respond to ``/a`` with a redirect."""
     head = f"HTTP/1.1 303 See Other\r\nLocation: {location}\r\nContent-Length: 4\r\n\r\ngone".encode()
     return lambda request: head if request.target == "/a" else OK
 
 
 class Hops:
-    """Wraps `AsyncHTTPClient.fetch` as an agent does, and notes the context of each call."""
+    """Wrap `AsyncHTTPClient.fetch` as a monitoring agent does, and record the context of each call."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.called: list[str] = []
@@ -480,7 +480,7 @@ async def test_request_timeout():
 
 
 async def test_connect_timeout_names_the_host(monkeypatch):
-    """And its addresses; see `TCPClient.connect`."""
+    """The error names the host and its addresses; see `TCPClient.connect`."""
 
     async def connect(self, *args, **options):
         error = TimeoutError("Timeout while connecting to 192.0.2.1:80")

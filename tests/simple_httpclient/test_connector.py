@@ -1,4 +1,4 @@
-"""Ways to a server: Unix sockets, proxies of each kind, shared look-ups."""
+"""Connections to a server: Unix sockets, proxies of each kind, shared lookups."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ async def test_error_for_a_lost_connection_to_a_forwarding_proxy_names_the_proxy
 
 @pytest.mark.parametrize("to", ["http", "https"])
 async def test_proxy_with_tls(loop_kind: str, certificates: Any, to: str, monkeypatch: Any) -> None:
-    """To an HTTPS server that is TLS over TLS."""
+    """A connection to an HTTPS server is TLS over TLS."""
     monkeypatch.setattr("tornado.netutil._client_ssl_defaults", certificates.client_context)
     body = b"0123456789abcdef" * 65536
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
@@ -184,7 +184,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @contextlib.asynccontextmanager
 async def socks(credentials: bytes | None = None, reply: int = 0) -> AsyncIterator[tuple[int, list[bytes]]]:
-    """A SOCKS5 proxy (RFC 1928, RFC 1929) whose connections all lead to the port asked for, here."""
+    """A SOCKS5 proxy (RFC 1928, RFC 1929) that connects to the requested port on this machine."""
     asked: list[bytes] = []
 
     async def script(visit: Visit) -> None:

@@ -1,4 +1,4 @@
-"""Extensions of a fetch: fields that are added, and hops that are asked for."""
+"""Extensions of a fetch: added header fields, and requested hops."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNAUTHORIZED = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\nwho?"
 
 
 class Login:
-    """Answers 401 with a password, and tries once more after an error."""
+    """An extension that sends a password after a 401 response, and retries once after an error."""
 
     def __init__(self, delay: float = 0.0) -> None:
         self.delay = delay

@@ -1,4 +1,4 @@
-"""What requests and clients ask for beyond plain fetches, against a server of ours in the test's loop."""
+"""The optional features of requests and clients, with our own server in the test's event loop."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def make(**arguments: Any) -> SimpleAsyncHTTPClient:
 
 
 class EchoHandler(web.RequestHandler):
-    """Tells what has arrived."""
+    """A handler that returns the request that it received."""
 
     def post(self) -> None:
         form = {
@@ -65,7 +65,7 @@ class EchoHandler(web.RequestHandler):
 
 
 class DigestHandler(web.RequestHandler):
-    """Protected by RFC 7616 with MD5 and qop=auth."""
+    """A handler that requires digest authentication (RFC 7616) with MD5 and qop=auth."""
 
     nonces: list[str]
 
@@ -389,7 +389,7 @@ def refuse(request: HTTPRequest, headers: HTTPHeaders) -> None:
 
 
 def failed_attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The failures that retry policies are asked about from now on."""
+    """Record the failures for which retry policies are called."""
     asked: list[str] = []
     original = RetryPolicy.delay
 
@@ -499,7 +499,7 @@ async def test_coroutine_as_hook_is_repeated_on_a_new_connection():
         await visit.request()
         visit.send(OK)
         if visit.number == 1:
-            await visit.request()  # the connection is closed without an answer
+            await visit.request()  # the connection is closed without a response
         else:
             await visit.end()
 
@@ -649,7 +649,7 @@ async def test_own_proxy_authorization_of_plain_requests():
     field = {"Proxy-Authorization": "Bearer mine"}
     async with scripted(OK) as origin:
         await make().fetch(origin.url, headers=field)
-        # The same server, as a proxy that forwards.
+        # The same server acts as a proxy that forwards.
         await make(proxy=f"http://me:secret@127.0.0.1:{origin.port}").fetch("http://a.test/", headers=field)
     direct, forwarded = origin.requests
     assert "proxy-authorization" not in direct.headers

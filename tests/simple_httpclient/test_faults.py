@@ -1,4 +1,4 @@
-"""The client against a server that fails at every byte, in every way; nothing hangs, nothing is left."""
+"""The client with a server that fails at every byte, in every way: nothing hangs or leaks."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ ENDINGS: dict[str, Callable[[Peer], None]] = {
 
 
 def descriptors() -> int:
-    """How many files this process has open."""
+    """Return the number of open file descriptors of this process."""
     return len(os.listdir("/proc/self/fd"))
 
 
 @contextlib.asynccontextmanager
 async def leaving_nothing(certificates: Any, **options: Any) -> AsyncIterator[SimpleAsyncHTTPClient]:
-    """A client; when the block ends, nothing of its requests may be left, in it or in the process."""
+    """Yield a client, and check after the block that its requests have released all resources."""
     tasks, files = asyncio.all_tasks(), descriptors()
     defaults = {"request_timeout": 15.0, "connect_timeout": 15.0}
     if certificates is not None:
@@ -64,7 +64,7 @@ async def leaving_nothing(certificates: Any, **options: Any) -> AsyncIterator[Si
 
 
 async def outcome(fetch: asyncio.Future[HTTPResponse]) -> HTTPResponse | BaseException:
-    """The response or the error. A time-out of the client counts as hanging."""
+    """Return the response or the error. A timeout of the client counts as hanging."""
     try:
         return await fetch
     except Exception as error:
@@ -74,7 +74,7 @@ async def outcome(fetch: asyncio.Future[HTTPResponse]) -> HTTPResponse | BaseExc
 
 
 def answer(response: bytes, end: Callable[[Peer], None]) -> Script:
-    """Read a request, send `response`, end the connection."""
+    """Read a request, send `response`, close the connection."""
 
     def play(peer: Peer) -> None:
         peer.start_tls()
@@ -88,11 +88,11 @@ def answer(response: bytes, end: Callable[[Peer], None]) -> Script:
 
 
 def check_cut(found: HTTPResponse | BaseException, url: str, head_arrived: bool, reset: bool) -> None:
-    """The error of a response that was cut off names the phase and the URL."""
+    """Check that the error for a truncated response names the phase and the URL."""
     if reset and isinstance(found, OSError) and "connecting to" in str(found):
-        return  # the server was faster than the client's loop
+        return  # the server closed the connection before the client's loop ran
     phase = "reading the response from" if head_arrived else "waiting for the response from"
-    # A reset may look like an end: the first call that reports the error clears it.
+    # A reset may look like end of input, because the first call that reports the error clears it.
     assert isinstance(found, (OSError, HTTPStreamClosedError) if reset else HTTPStreamClosedError), found
     assert f"{phase} {url}" in str(found)
     if isinstance(found, HTTPStreamClosedError):
@@ -125,7 +125,7 @@ async def test_response_cut_at_every_byte(framing, ending, tls, loop_kind):
 
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_request_cut_at_every_byte(ending, tls, loop_kind):
-    """The server leaves while it reads: nothing is repeated, whatever it has read."""
+    """A request is not repeated if the server closes while reading it, at any byte."""
     end = ENDINGS[ending]
 
     def cut(size: int) -> Script:
@@ -159,7 +159,7 @@ async def test_request_cut_at_every_byte(ending, tls, loop_kind):
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_second_response_on_a_connection_cut_at_every_byte(method, ending, tls, loop_kind):
-    """A GET of which no byte was answered is sent again, once, on a new connection; nothing else is."""
+    """Only a GET without any byte of a response is sent again, once, on a new connection."""
     end = ENDINGS[ending]
     requests: list[bytes] = []
 
@@ -280,7 +280,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("name", MALFORMED)
 async def test_malformed_response(name, loop_kind):
-    """An error of the client's own, and a connection that nothing else is sent on."""
+    """The client reports its own error and does not use the connection again."""
     async with leaving_nothing(None) as client:
         async with FaultServer() as server:
             for streamed in (None, lambda chunk: None):
@@ -293,7 +293,7 @@ async def test_malformed_response(name, loop_kind):
                 assert not len(client.pool)
 
 
-# -- responses that are too large, or endless --
+# -- responses that are too large, or do not end --
 
 #: More than the kernel's buffers and the client's limits together.
 ENOUGH = 64 * 1024 * 1024
@@ -314,7 +314,7 @@ ENDLESS: dict[str, tuple[bytes, bytes, type[Exception], str]] = {
 
 @pytest.mark.parametrize("name", ENDLESS)
 async def test_endless_response(name, tls, loop_kind):
-    """A limit ends it, and the server sees the connection's end."""
+    """A limit ends the response, and the connection is closed."""
     beginning, piece, kind, text = ENDLESS[name]
     ended = []
 
@@ -350,7 +350,7 @@ async def test_body_that_exceeds_the_limit_after_decompression(tls, loop_kind):
 
 @pytest.mark.parametrize("extra", [b"x", b"HTTP/1.1 200 OK\r\n\r\n", b"\r\n" * 9])
 async def test_data_after_the_response(extra, tls, loop_kind):
-    """The response counts; what follows belongs to nothing, and its connection is not used again."""
+    """The response is valid, but its connection is not used again."""
     async with leaving_nothing(tls) as client:
         async with FaultServer(tls.server_context if tls is not None else None) as server:
             server.play(*[answer(FIXED + extra, Peer.receive_to_end)] * 2)
@@ -359,11 +359,11 @@ async def test_data_after_the_response(extra, tls, loop_kind):
                 assert not len(client.pool)
 
 
-# -- stalls: a server that is there and does nothing more --
+# -- stalls: a server that keeps the connection open and does nothing --
 
 
 def stalling(received: bytes) -> VisitScript:
-    """Read a request, send a part of the response, and nothing more."""
+    """Read a request, send a part of the response, and then nothing more."""
 
     async def script(visit: Visit) -> None:
         await visit.request()
@@ -391,7 +391,7 @@ STALLS = {
 
 @pytest.mark.parametrize("name", STALLS)
 async def test_stalled_response(name, tls, clock):
-    """The time-out tells the phase and the URL; it is the request's, to a tenth."""
+    """The error names the phase and the URL, and the timeout is accurate to a tenth."""
     sent, phase = STALLS[name]
     async with scripted(stalling(sent), tls) as server:
         async with leaving_nothing(tls) as client:
@@ -470,7 +470,7 @@ async def test_stalled_tls_handshake(certificates, clock):
 
 
 async def test_stalled_connect(clock):
-    """A server whose queue of connections is full answers nothing."""
+    """A server whose accept queue is full does not respond."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -487,7 +487,7 @@ async def test_stalled_connect(clock):
 
 
 class LateResolver(Resolver):
-    """Answers when it is told to."""
+    """A resolver that waits for the test before it returns."""
 
     def initialize(self) -> None:
         self.told = asyncio.Event()
@@ -502,7 +502,7 @@ async def test_stalled_lookup(clock):
     async with leaving_nothing(None, resolver=resolver) as client:
         with pytest.raises(HTTPTimeoutError, match=r"www\.example\.com"):
             await client.fetch("http://www.example.com/", connect_timeout=5)
-        resolver.told.set()  # a look-up is not cancelled, as it may run in a thread
+        resolver.told.set()  # a lookup is not cancelled, because it may run in a thread
         await asyncio.sleep(1)
 
 
@@ -520,13 +520,13 @@ async def test_stalled_proxy(scheme, certificates, clock):
 
 
 async def test_cancelled_at_every_stall(tls, clock):
-    """Cancelling the fetch frees all it held, whatever it was doing."""
+    """Cancelling a fetch releases its resources in every phase."""
     for sent, _ in STALLS.values():
         async with scripted(stalling(sent), tls) as server, leaving_nothing(tls) as client:
             fetch = client.fetch(server.url)
             while not server.requests:
                 await asyncio.sleep(0)
-            await asyncio.sleep(1)  # by the fake clock: all that was sent has arrived
+            await asyncio.sleep(1)  # with the fake clock, everything that was sent has arrived
             fetch.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await fetch

@@ -1,4 +1,4 @@
-"""A handler that passes a response on while it arrives, and whose client leaves."""
+"""A gateway handler that relays a response as it arrives, and whose client disconnects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 @pytest.mark.parametrize("waits", [True, False], ids=["awaits flush", "cancelled"])
 async def test_gateway_whose_client_disconnects(loop_kind: str, caplog: Any, waits: bool) -> None:
-    """The fetch is cancelled, and the log has no line of WARNING or above."""
+    """The fetch is cancelled, and nothing is logged at level WARNING or above."""
     caplog.set_level(logging.INFO)
     ended = asyncio.Event()
 
@@ -50,5 +50,5 @@ async def test_gateway_whose_client_disconnects(loop_kind: str, caplog: Any, wai
         await ended.wait()
         await origin.all_closed()
         assert not client.active
-    assert len(caplog.records) <= 1  # the access log's
+    assert len(caplog.records) <= 1  # the line of the access log
     assert all(record.levelno == logging.INFO for record in caplog.records)

@@ -1,4 +1,4 @@
-"""Which connections are used again, which are not, and when they are closed."""
+"""The connection pool: which connections are reused, and when they are closed."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ async def test_request_with_connection_close() -> None:
 
 
 async def test_early_response_ends_the_connection(loop_kind: str) -> None:
-    """The server has not read the body: what follows would be taken for it."""
+    """The server has not read the body, and would treat the next request as the body."""
     cancelled = asyncio.Event()
 
     async def produce(write: Any) -> None:
@@ -306,7 +306,7 @@ async def test_data_on_an_idle_connection_closes_it(loop_kind: str) -> None:
 
 
 async def closing_after_one(visit: Visit) -> None:
-    """Answers one request, and closes when the next one has arrived, without an answer."""
+    """Respond to one request, and close the connection when the next one has arrived."""
     await visit.request()
     visit.send(OK)
     await visit.request()
@@ -397,7 +397,7 @@ async def test_post_uses_only_a_recently_used_connection(clock: FakeClock) -> No
 
 
 async def test_post_detects_a_closed_connection_before_it_is_sent(loop_kind: str) -> None:
-    """Although the event loop has not told of the end yet."""
+    """The check works even before the event loop has reported the end of input."""
     key = ConnectionKey("http", "x", 80, None, None, socket.AF_UNSPEC, None, None, False, None, None)
     pool = ConnectionPool(IOLoop.current(), 10, 15)
     for last_words in (b"", b"x"):
@@ -533,7 +533,7 @@ async def test_programs_that_never_close_the_client_cause_no_warning(ending: str
 
 
 async def test_requests_do_not_see_each_others_context(loop_kind: str) -> None:
-    """The connection outlives the request that it was made for, the context does not."""
+    """A connection does not keep the context of the request for which it was opened."""
     import contextvars
 
     who: contextvars.ContextVar[object] = contextvars.ContextVar("who")
@@ -544,7 +544,7 @@ async def test_requests_do_not_see_each_others_context(loop_kind: str) -> None:
     async def first(url: str) -> weakref.ref[Token]:
         token = Token()
         who.set(token)
-        # Without limits for the connection, whose timers asyncio keeps after they have been cancelled.
+        # Without timeouts, because asyncio keeps cancelled timers, and with them the context.
         await client.fetch(url, connect_timeout=0, request_timeout=0)
         return weakref.ref(token)
 
@@ -568,9 +568,9 @@ def test_request_support() -> None:
 
 @pytest.mark.deadline(120.0)
 async def test_ten_thousand_fetches_from_a_server_that_closes_idle_connections(loop_kind: str) -> None:
-    """No error of what may be repeated, and nothing that may not be repeated arrives twice.
+    """Idempotent requests do not fail, and no other request arrives twice.
 
-    A POST that meets the end of its connection fails.
+    A POST fails if the server closes its connection at the same time.
     """
     chance = random.Random(1)
     arrived: dict[str, list[tuple[str, int]]] = {}
@@ -583,9 +583,9 @@ async def test_ten_thousand_fetches_from_a_server_that_closes_idle_connections(l
             visit.send(OK)
             fate = chance.random()
             if fate < 0.05:
-                return  # in order, at once
+                return  # in order, immediately
             if fate < 0.1:
-                await asyncio.sleep(0)  # a little later: a request may cross the end on its way
+                await asyncio.sleep(0)  # a little later: the server may close while a request is in transit
                 visit.reset()
                 return
 

@@ -1,4 +1,4 @@
-"""What a request says about a proxy. Tunnels themselves are in `tests/websocket/test_client_proxy.py`."""
+"""The proxy arguments of a request. Tunnels are tested in `tests/websocket/test_client_proxy.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Through proxies that others wrote: Debian's tinyproxy and squid, and microsocks."""
+"""Fetches through independent proxies: Debian's tinyproxy and squid, and microsocks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ USER = "me:pass%5Fword"
 
 @contextlib.asynccontextmanager
 async def proxy_url(kind: str, folder: Path) -> AsyncIterator[str]:
-    """The address of a proxy that demands the user ``me`` with the password ``pass_word``."""
+    """Yield the address of a proxy that requires the user ``me`` with the password ``pass_word``."""
     if kind == "tinyproxy":
         async with tinyproxy(folder, "BasicAuth me pass_word") as port:
             yield f"127.0.0.1:{port}"

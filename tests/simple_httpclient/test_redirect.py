@@ -1,4 +1,4 @@
-"""What a redirect makes of a request."""
+"""Redirects: the request that follows a redirect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""URLs taken apart."""
+"""URL parsing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tornado.simple_httpclient._url import parse_url
 
 @pytest.mark.parametrize("host", ["a b", "a\x00b", "a\x0bb", "a\x7fb", "a\u2028b", "a:80 HTTP/1.1", "a\xa0b"])
 def test_host_with_illegal_characters(host):
-    # A proxy gets it in the request line, and nobody looks it up before.
+    # A proxy receives the host in the request line, without a lookup that would reject it before.
     with pytest.raises(ValueError, match="Illegal characters in host"):
         parse_url(f"http://user:password@{host}/x")
 
