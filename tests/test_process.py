@@ -174,7 +174,7 @@ def children() -> list[int]:
 
 async def test_many_concurrent_children(loop_kind):
     """They are not confused, and no zombie, descriptor or thread remains."""
-    await Subprocess(["true"]).wait_for_exit()  # opens resources that are kept
+    await Subprocess(["true"]).wait_for_exit()  # opens resources that stay open
     open_before, threads_before, children_before = descriptors(), threading.active_count(), children()
     running = [
         Subprocess(["sh", "-c", f"cat; exit {number}"], stdin=Subprocess.STREAM, stdout=Subprocess.STREAM)
@@ -196,7 +196,7 @@ async def test_many_concurrent_children(loop_kind):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGUSR1])
 async def test_each_signal_is_reported(number, loop_kind):
     child = Subprocess(["sh", "-c", "ulimit -c 0; kill -STOP $$; exec sleep 60"])
-    await asyncio.to_thread(os.waitid, os.P_PID, child.pid, os.WSTOPPED)  # it is stopped
+    await asyncio.to_thread(os.waitid, os.P_PID, child.pid, os.WSTOPPED)  # wait until it is stopped
     ended = child.wait_for_exit()
     os.kill(child.pid, number)
     os.kill(child.pid, signal.SIGCONT)
@@ -238,7 +238,7 @@ def test_child_that_outlives_its_loop():
         child.set_exit_callback(lambda code: pytest.fail("called in a closed loop"))
         return child
 
-    asyncio.run(start()).proc.communicate()  # opens resources that are kept
+    asyncio.run(start()).proc.communicate()  # opens resources that stay open
     Subprocess.uninitialize()
     before = descriptors()
     child = asyncio.run(start())

@@ -401,7 +401,7 @@ async def test_callbacks_scheduled_during_task_creation(
         monkeypatch.setattr(asyncio.tasks, "Task", Interrupted)
         return start(main()), list(seen)
 
-    await started(main)  # the module learns the class of a step from an ordinary Task
+    await started(main)  # the module determines the class of a step from an ordinary Task
     seen.clear()
     task, seen_at_once = await in_callback(call)
     assert task.done()

@@ -1,7 +1,7 @@
 """Waterspout: a web framework and asynchronous networking library with the Tornado API.
 
-Submodules are imported on first use: ``import tornado`` is cheap, and ``tornado.web`` is available after it
-without a separate import.
+Submodules are imported on first use, so ``import tornado`` is cheap, and ``tornado.web`` needs no separate
+import.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ if TYPE_CHECKING:
 
 #: Version of the Tornado API that this package implements.
 version: str = "6.6.1"
-#: The same as a tuple. The fourth number is 0 for a release, negative before it and positive after it.
+#: The same as a tuple. The fourth number is 0 for a release, negative before one and positive after one.
 version_info: tuple[int, int, int, int] = (6, 6, 1, 0)
-#: Version of Waterspout. This is the version of the distribution; it begins with the API version.
+#: Version of Waterspout and of its distribution; it begins with the API version.
 waterspout_version: str = "6.6.1+waterspout.0.1"
 
-#: The modules that ``from tornado import *`` imports, ordered by layer. `curl_httpclient` is left out because
-#: it needs the optional package pycurl.
+#: The modules that ``from tornado import *`` imports, ordered by layer. `curl_httpclient` is omitted because
+#: it requires the optional package pycurl.
 __all__ = [
     "util",
     "escape",

@@ -1,6 +1,6 @@
 """A rate limit for log lines that peers can cause, so that an attack cannot fill the disk.
 
-The next line of the same kind that is written says how many were suppressed before it.
+When lines have been suppressed, the next line of the same kind states how many.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ INTERVAL = 1.0
 class LogRateLimit:
     """A logger with a rate limit for each kind of line.
 
-    A kind is stored for the lifetime of the object, so it must be a constant in the program, never data from
+    Kinds are stored for the lifetime of the object, so they must be constants in the program, never data from
     a peer.
 
     :param logger: the logger to write to.
@@ -44,7 +44,7 @@ class LogRateLimit:
         self._logger.log(level, message, *args)
 
     def admit(self, kind: str) -> int | None:
-        """Count a line of this kind that the caller writes itself.
+        """Count a line of this kind, which the caller then writes itself if it is admitted.
 
         :returns: the number of lines suppressed since the previous admitted line; None if this line must be
             suppressed too.

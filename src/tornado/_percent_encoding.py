@@ -2,12 +2,12 @@
 
 Theory of operation
 -------------------
-A text with few escapes is decoded by a loop. A text with many is converted to quoted-printable (RFC 2045
-section 6.7), for which the standard library has a decoder in C, ``binascii.a2b_qp``: it decodes 9 MB of
-``%41`` in 40 ms, the loop in 1.3 s. If some escapes are invalid, or the text contains characters that have a
-meaning in quoted-printable, the valid escapes are located first, by arithmetic on integers that have one byte
-for each byte of the text. This takes 4 ns per byte, and decoding up to 15 ns per byte more. The cost is
-linear in the size of the text, and memory use is a small multiple of it.
+Text with few escapes is decoded by a loop. Text with many is converted to quoted-printable (RFC 2045 section
+6.7), for which the standard library has a decoder in C, ``binascii.a2b_qp``: it decodes 9 MB of ``%41`` in
+40 ms, the loop in 1.3 s. If some escapes are invalid, or the text contains characters with a special meaning
+in quoted-printable, the valid escapes are located first, by arithmetic on integers that have one byte for
+each byte of the text. This takes 4 ns per byte; decoding takes up to 15 ns per byte more. The cost is linear
+in the size of the text, and memory use is a small multiple of that size.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ __all__ = ["unquote", "unquote_bytes"]
 
 #: Up to this number of escapes, a loop is faster than the decoder, which has a constant overhead.
 _FEW_ESCAPES = 8
-#: Size of the pieces that are decoded together, in bytes; a piece and its intermediate values fit into the
-#: processor's cache.
+#: Maximum size of the pieces that are decoded one by one, in bytes; a piece and its intermediate values fit
+#: into the processor's cache.
 _PIECE = 32 * 1024
 
-#: With at most one valid escape in this number of bytes, a loop over them is faster than doubling each "=".
+#: With at most one valid escape per this number of bytes, a loop over the escapes is faster than doubling
+#: each "=".
 _BYTES_PER_SPARSE_ESCAPE = 128
 
 _HEX = b"0123456789abcdefABCDEF"

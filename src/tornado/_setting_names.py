@@ -1,6 +1,6 @@
 """The names of the settings of applications and servers.
 
-They are kept in one place so that misspelt or misplaced names can be reported. Programs store their own
+They are listed in one place so that misspelt or misplaced names can be reported. Programs store their own
 settings in an application too, so an unknown name is not an error.
 """
 
@@ -36,8 +36,8 @@ SERVER_ONLY = frozenset(
     """.split()
 )
 
-#: All arguments of `tornado.httpserver.HTTPServer`. Programs also use the names that are added here for other
-#: purposes, such as ``max_connections`` for a database.
+#: All arguments of `tornado.httpserver.HTTPServer`. Programs also use the names added here for settings of
+#: their own, such as ``max_connections`` for a database.
 SERVER = SERVER_ONLY | {"chunk_size", "io_loop", "max_connections", "protection", "protocol", "rate_window"}
 
 # Shorter names resemble too many ordinary words, such as `gzip` and `zip`.
@@ -52,7 +52,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     One letter may be wrong, missing, added or swapped with its neighbour; in long names two may be missing or
     added. A less strict rule would report settings of programs, such as ``cookie_secure`` (similar to
     ``cookie_secret``) or ``plugin_url`` (similar to ``login_url``). Numbered names, such as
-    ``cookie_secret2``, are different names.
+    ``cookie_secret2``, are not treated as misspellings.
     """
     if not isinstance(name, str) or len(name) < _MIN_LENGTH:
         return None

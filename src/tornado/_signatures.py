@@ -1,7 +1,7 @@
-"""Checks whether a function can be called with given arguments, as far as its signature shows.
+"""Check whether a function can be called with given arguments, as far as its signature shows.
 
-Used at start-up for functions that the program registers. A function with ``*args`` or ``**kwargs``, as
-returned by most decorators, accepts anything and is never reported.
+These checks run at start-up on functions that the program registers. A function with ``*args`` and
+``**kwargs``, as returned by most decorators, accepts anything and is never reported.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _VARIADIC = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 
 def accepts(function: Any, positional: int, names: Collection[str] = ()) -> bool:
-    """Whether `function` can be called with this number of positional arguments and these keyword arguments.
+    """Whether `function` can be called with this many positional arguments and these keyword arguments.
 
-    :returns: True also if the signature is unavailable, as for some built-in classes.
+    :returns: True also if the signature is not available, as for some built-in classes.
     """
     try:
         signature = inspect.signature(_unwrapped(function), follow_wrapped=False)
@@ -41,14 +41,14 @@ def method_accepts(method: Any, positional: int, names: Collection[str] = ()) ->
         return True
     code = function.__code__
     if not names and not code.co_flags & _VARIADIC and not code.co_kwonlyargcount:
-        # The fast path for most methods, as applications with a thousand routes should start quickly.
+        # The fast path for most methods: an application with a thousand routes should start quickly.
         max_positional = code.co_argcount - 1
         return max_positional - len(function.__defaults__ or ()) <= positional <= max_positional
     return accepts(function, positional + 1, names)
 
 
 def shown(method: Any) -> str:
-    """Return the parameters of a method without ``self``, for messages."""
+    """Return the parameters of a method, except ``self``, as text for messages."""
     try:
         parameters = list(inspect.signature(_unwrapped(method)).parameters.values())[1:]
     except (TypeError, ValueError):

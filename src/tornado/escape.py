@@ -156,7 +156,7 @@ def _prepare_encoder() -> Callable[[Any], str]:
 
     `json.dumps` creates a new C encoder for each call, which takes as long as encoding a small object. The
     shared encoder does not detect cycles, because the state for that cannot be shared between calls. A cycle
-    causes a `RecursionError` instead, and `json_encode` then calls `json.dumps` for its clear message.
+    causes a `RecursionError` instead; `json_encode` then calls `json.dumps`, which raises a clear error.
     """
     plain = json.JSONEncoder()
     try:
@@ -259,13 +259,13 @@ def parse_qs_bytes(
     *,
     max_num_fields: int | None = None,
 ) -> dict[str, list[bytes]]:
-    """Parse a query string or a urlencoded body. The values are returned as bytes, in any encoding.
+    """Parse a query string or a urlencoded body. The values are returned as bytes and may be in any encoding.
 
     :param qs: bytes, or text that is encoded as latin-1.
     :param keep_blank_values: whether to keep fields with an empty value.
     :param strict_parsing: whether a field without ``=`` is an error. Otherwise it has an empty value.
     :param max_num_fields: the maximum number of fields, None for no limit.
-    :returns: a dict from names, decoded as latin-1, to the values in order.
+    :returns: a dict from names, decoded as latin-1, to lists of values in order.
     :raises ValueError: if there are more than `max_num_fields` fields, or if `strict_parsing` is true and a
         field has no ``=``.
     """
@@ -399,7 +399,7 @@ def _shorten(url: str, protocol: str) -> str:
     host, slash, path = url[skip:].partition("/")
     short = url
     if slash:
-        # Leave out the query and the file extension, which do not help to recognise the page.
+        # Omit the query and the file extension, which do not help to recognise the page.
         segment = path.partition("/")[0][:8].partition("?")[0].partition(".")[0]
         short = f"{url[:skip]}{host}/{segment}"
     if len(short) > _SHORT_LINK * 1.5:

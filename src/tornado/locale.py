@@ -62,7 +62,7 @@ _use_gettext = False
 def get(*locale_codes: str) -> Locale:
     """Return the supported locale that matches best, or the default locale.
 
-    :param locale_codes: the codes to look for, the preferred one first. If a code such as ``es_GT`` is not
+    :param locale_codes: the codes to look for, in order of preference. If a code such as ``es_GT`` is not
         supported, its language (``es``) is tried next.
     """
     return Locale.get_closest(*locale_codes)
@@ -86,8 +86,8 @@ def get_supported_locales() -> Iterable[str]:
 def load_translations(directory: str, encoding: str | None = None) -> None:
     """Load translations from the CSV files in a directory. A file is named after its locale: ``es_ES.csv``.
 
-    A row has the form ``"message","translation"[,"singular" or "plural"]``. If a message depends on a number,
-    it has two rows, one for the singular and one for the plural message::
+    A row has the form ``"message","translation"[,"singular" or "plural"]``. A message that depends on a
+    number has two rows, one for the singular and one for the plural::
 
         "%(names)s came by","Pasaron %(names)s","plural"
         "%(names)s came by","Pasó %(names)s","singular"

@@ -86,8 +86,8 @@ _per_thread = _PerThread()
 def log_access(level: int, message: str, *args: Any) -> None:
     """Log to `access_log`, at half the cost of its methods. The caller checks that the level is enabled.
 
-    A server logs one line per request, always from the same place, so the search for the caller and most
-    fields of a record can be computed once. If the record factory or the logger class has been replaced, this
+    A server logs one line per request, always from the same place, so the caller and most other fields of a
+    record are determined only once. If the record factory or the logger class has been replaced, this
     function calls ``access_log.log``.
     """
     if logging.getLogRecordFactory() is not _LogRecord or type(access_log) is not logging.Logger:
@@ -171,7 +171,7 @@ def _to_text(message: Any) -> str:
 class LogFormatter(logging.Formatter):
     """A formatter for short lines, colored if the terminal supports it.
 
-    A message cannot forge a log line: each line break in it is followed by four spaces, and C1 control
+    A message cannot forge a log line: the lines after the first are indented by four spaces, and C1 control
     characters (0x80 to 0x9f) are escaped. If a message cannot be formatted, the line contains the error and
     the record.
 
@@ -241,7 +241,7 @@ class LogFormatter(logging.Formatter):
         try:
             record.message = _to_text(record.getMessage())
         except Exception as error:
-            # A wrong log call must not raise in the code that logs.
+            # An invalid log call must not raise an exception in the code that logs.
             record.message = f"Bad message ({error!r}): {record.__dict__!r}"
         record.asctime = self.formatTime(record, self.datefmt)
         record.color = self._colors.get(record.levelno, "")
@@ -327,7 +327,7 @@ def _file_handler(options: Any) -> logging.Handler:
 
 
 def define_logging_options(options: OptionParser | None = None) -> None:
-    """Define the options that `enable_pretty_logging` reads, and call it after the options are parsed.
+    """Define the options that `enable_pretty_logging` reads, and have it called after the options are parsed.
 
     :param options: an `.OptionParser`, by default the global one, in which they are already defined.
     """

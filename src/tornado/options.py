@@ -1,4 +1,4 @@
-"""Options that modules define, and that are set on the command line or in a configuration file.
+"""Options that modules define, to be set on the command line or in a configuration file.
 
 Each module defines its options with `define`, next to the code that uses them::
 
@@ -9,7 +9,7 @@ Each module defines its options with `define`, next to the code that uses them::
 
     pools = [connect(shard) for shard in options.shards]
 
-After it has imported these modules, the main program calls `parse_command_line`
+The main program imports these modules and then calls `parse_command_line`
 (``--port=80 --shards=db1:5432,db2:5432``) or `parse_config_file`. Dashes and underscores in names are
 equivalent.
 
@@ -96,7 +96,7 @@ class _Option:
         return self.value()
 
     def set(self, value: Any) -> None:
-        """Set the option to a value, which must be of the option's type."""
+        """Set the option to a value of its type, or to None; a `multiple` option takes a list of these."""
         if self.multiple:
             invalid = not isinstance(value, list) or any(
                 not isinstance(item, self.type) for item in value if item is not None

@@ -16,8 +16,8 @@ A `ReversibleRouter` can also construct the path of a rule from its name.
 Lookup
     Rules for literal paths are found in a dictionary, and patterns by the literal text at their beginning and
     end, so the cost hardly depends on the number of rules. All other matchers are called one by one. The
-    first matching rule in the order of the list wins, whatever its kind. The list of rules may be modified or
-    replaced at any time; the change takes effect with the next request.
+    first matching rule in the list wins, whatever its kind. The list of rules may be modified or replaced at
+    any time; the change takes effect with the next request.
 
 This file exceeds the usual length because it is one public module whose classes inherit from one another.
 """
@@ -62,8 +62,8 @@ class Router(httputil.HTTPServerConnectionDelegate):
 
         :param request: the request; its body has not been received yet.
         :param kwargs: the arguments from the rule that has this router as its target.
-        :returns: None if no route matches. The calling router then tries its next rule; without one, the
-            response is 404.
+        :returns: None if no route matches. The calling router then tries its next rule; if there is none,
+            the response is 404.
         """
         raise NotImplementedError(f"{type(self).__qualname__} must define find_handler()")
 
@@ -117,7 +117,7 @@ class _RoutingDelegate(httputil.HTTPMessageDelegate):
 
     def finish(self) -> None:
         assert self.delegate is not None
-        # A delegate may return an awaitable; those of tornado.web do.
+        # A delegate may return an awaitable, as those of tornado.web do.
         return self.delegate.finish()
 
     def on_connection_close(self) -> None:
@@ -204,7 +204,7 @@ class HostMatches(Matcher):
 
 
 class DefaultHostMatches(Matcher):
-    """Matches all requests that did not come through a proxy, if the ``default_host`` matches.
+    """Matches every request that did not come through a proxy, if the application's ``default_host`` matches.
 
     :param application: an object with the attribute ``default_host``.
     :param host_pattern: a compiled regular expression for the default host.
@@ -332,7 +332,7 @@ def _text_between_groups(regex: Pattern[str]) -> list[str] | None:
 
 # --- rules ---
 
-# Counts the changes to existing rules and matchers: a rule's matcher or a matcher's pattern was replaced.
+# How often the matcher of an existing rule, or the pattern of an existing matcher, has been replaced.
 _rule_changes = [0]
 
 
@@ -471,7 +471,7 @@ def _check_function(rule: Rule) -> None:
     raise TypeError(f"the target of the route {rule!r:.200} cannot be called with ({call}){hint}")
 
 
-#: Hints for targets that are applications of another kind.
+#: Hints for targets that seem to be WSGI or ASGI applications.
 _GATEWAY_HINTS = {
     "WSGI": '; it looks like a WSGI application: (r".*", FallbackHandler, {"fallback": WSGIContainer(app)})',
     "ASGI": "; it looks like an ASGI application, which Tornado cannot serve",

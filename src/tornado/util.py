@@ -398,7 +398,7 @@ class ArgReplacer:
 
 
 def _argument_names(func: Callable[..., Any]) -> list[str]:
-    """Return the names of a function's positional arguments, including ``self``; works with Cython."""
+    """Return the names of a function's positional arguments, including ``self``; supports Cython."""
     try:
         return list(inspect.getfullargspec(func).args)
     except TypeError:

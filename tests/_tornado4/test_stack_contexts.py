@@ -216,7 +216,7 @@ async def test_exit_in_wrong_order_raises():
     outer, inner = StackContext(track("a")), StackContext(track("b"))
     outer.__enter__()
     inner.__enter__()
-    with pytest.raises(stack_context.StackContextInconsistentError, match="another context"):
+    with pytest.raises(stack_context.StackContextInconsistentError, match="not exited in the context"):
         outer.__exit__(None, None, None)
     inner.__exit__(None, None, None)
 

@@ -1,4 +1,4 @@
-"""The chunked coding."""
+"""The decoder and the serializer of the chunked transfer coding."""
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ PLENTY = 1 << 40
 
 
 def decode(data, size=None, limits=DEFAULT, max_size=PLENTY, buffer=bytes):
-    """Decode ``data`` in pieces; return the content, the decoder and the remaining data."""
+    """Decode ``data`` in pieces of ``size`` bytes; return the content, the decoder and the rest."""
     decoder = ChunkedDecoder(limits)
     content, rest = b"", b""
     for start in range(0, len(data), size or max(len(data), 1)):
@@ -26,8 +26,8 @@ def decode(data, size=None, limits=DEFAULT, max_size=PLENTY, buffer=bytes):
     return content, decoder, rest
 
 
-def decode_all_ways(data, **options):
-    """Decode in one piece, byte by byte and three bytes at a time, from bytes and from a bytearray."""
+def decode_in_all_splits(data, **options):
+    """Decode in one piece, byte by byte and in pieces of three, from bytes and from a bytearray."""
     whole = decode(data, **options)
     for size in (None, 1, 3):
         for buffer in (bytes, bytearray):
@@ -38,7 +38,7 @@ def decode_all_ways(data, **options):
     return whole
 
 
-def refuse_all_ways(data, error, fault, **options):
+def assert_rejected_in_all_splits(data, error, fault, **options):
     for size in (None, 1, 3):
         with pytest.raises(HTTPInputError, match=fault) as caught:
             decode(data, size, **options)
@@ -67,7 +67,7 @@ def test_bodies(data, content):
     for rest in (b"", b"GET / HTTP/1.1\r\n"):
         decoded, decoder, left = decode(data + rest)
         assert (decoded, decoder.phase, decoder.trailers_block, left) == (content, Phase.FINISHED, "", rest)
-    decoded, decoder, left = decode_all_ways(data)
+    decoded, decoder, left = decode_in_all_splits(data)
     assert (decoded, decoder.phase, left) == (content, Phase.FINISHED, b"")
     assert decoder.received == len(content)
 
@@ -81,7 +81,7 @@ def test_bodies(data, content):
     ],
 )
 def test_trailers(data, trailers):
-    _, decoder, left = decode_all_ways(data)
+    _, decoder, left = decode_in_all_splits(data)
     assert (decoder.phase, decoder.trailers_block, left) == (Phase.FINISHED, trailers, b"")
     assert decode(data + b"rest")[2] == b"rest"
 
@@ -114,24 +114,24 @@ def test_trailers(data, trailers):
         b"1" * 17 + b";a",
     ],
 )
-def test_sizes_that_are_rejected(line):
-    refuse_all_ways(line + b"\r\nhello\r\n0\r\n\r\n", HTTPInputError, "invalid chunk size")
+def test_invalid_chunk_sizes_are_rejected(line):
+    assert_rejected_in_all_splits(line + b"\r\nhello\r\n0\r\n\r\n", HTTPInputError, "invalid chunk size")
 
 
 @pytest.mark.parametrize("data", [b"5\nhello\r\n0\r\n\r\n", b"5;a\nhello\r\n0\r\n\r\n", b"0\n\r\n"])
 def test_a_bare_lf_does_not_end_a_size_line(data):
-    refuse_all_ways(data, HTTPInputError, "invalid chunk size")
+    assert_rejected_in_all_splits(data, HTTPInputError, "invalid chunk size")
 
 
 @pytest.mark.parametrize(
     "data", [b"3\r\nfooXX0\r\n\r\n", b"3\r\nfoo\n0\r\n\r\n", b"3\r\nfoo\rX", b"3\r\nfoobar\r\n"]
 )
-def test_data_without_crlf_is_rejected(data):
-    refuse_all_ways(data, HTTPInputError, "improperly terminated chunk: expected CRLF, got ")
+def test_data_without_crlf_at_its_end_is_rejected(data):
+    assert_rejected_in_all_splits(data, HTTPInputError, "improperly terminated chunk: expected CRLF, got ")
 
 
 @pytest.mark.parametrize("rest", [b"\n", b"A: b\n", b"A: b\r\n\n", b"A: b\r\nC: d\n"])
-def test_bare_lf_in_the_trailers_is_rejected_immediately(rest):
+def test_bare_lf_in_trailers_is_rejected_immediately(rest):
     for cut in range(len(rest)):
         decoder = ChunkedDecoder()
         with pytest.raises(HTTPInputError, match="bare LF in the trailer section"):
@@ -151,64 +151,82 @@ def test_bare_lf_in_the_trailers_is_rejected_immediately(rest):
         (b"\nA: b\r\n", "bare LF"),
     ],
 )
-def test_trailers_that_are_rejected(trailers, fault):
-    refuse_all_ways(b"0\r\n" + trailers + b"\r\n", HTTPInputError, fault)
+def test_invalid_trailers_are_rejected(trailers, fault):
+    assert_rejected_in_all_splits(b"0\r\n" + trailers + b"\r\n", HTTPInputError, fault)
 
 
 # Limits
 
 
-def test_the_content_is_bounded():
+def test_content_size_is_limited():
     for data in (b"5\r\nhello\r\n", b"1\r\nx\r\n" * 5, b"14\r\n" + b"x" * 20 + b"\r\n"):
         size = len(decode(data)[0])
         assert decode(data + LAST_CHUNK, max_size=size)[1].phase is Phase.FINISHED
-        refuse_all_ways(data, BodyTooLarge, f"chunked body too large: .* {size - 1} bytes", max_size=size - 1)
+        assert_rejected_in_all_splits(
+            data, BodyTooLarge, f"chunked body too large: .* {size - 1} bytes", max_size=size - 1
+        )
 
 
-def test_a_chunk_that_is_too_large_is_refused_at_its_size_line():
-    refuse_all_ways(b"ffffffffffffffff\r\n", BodyTooLarge, "chunked body too large", max_size=10)
+def test_too_large_chunk_is_rejected_at_its_size_line():
+    assert_rejected_in_all_splits(
+        b"ffffffffffffffff\r\n", BodyTooLarge, "chunked body too large", max_size=10
+    )
 
 
-def test_the_size_line_is_bounded():
+def test_size_line_length_is_limited():
     limits = Limits(max_chunk_line=20)
     fits = b"1;" + b"a" * 16 + b"\r\n"
     assert len(fits) == 20
-    decode_all_ways(fits + b"x\r\n", limits=limits)
-    refuse_all_ways(
+    decode_in_all_splits(fits + b"x\r\n", limits=limits)
+    assert_rejected_in_all_splits(
         b"1;" + b"a" * 17 + b"\r\nx\r\n", HTTPInputError, "line longer than 20 bytes", limits=limits
     )
-    refuse_all_ways(b"1;" + b"a" * 30, HTTPInputError, "line longer than 20 bytes", limits=limits)
+    assert_rejected_in_all_splits(
+        b"1;" + b"a" * 30, HTTPInputError, "line longer than 20 bytes", limits=limits
+    )
 
 
-def test_the_digits_of_a_size_are_bounded():
+def test_digits_of_a_chunk_size_are_limited():
     limits = Limits(max_chunk_size_digits=2)
-    decode_all_ways(b"05\r\nhello\r\n", limits=limits)
-    refuse_all_ways(b"005\r\nhello\r\n", HTTPInputError, "invalid chunk size of 3 digits", limits=limits)
+    decode_in_all_splits(b"05\r\nhello\r\n", limits=limits)
+    assert_rejected_in_all_splits(
+        b"005\r\nhello\r\n", HTTPInputError, "invalid chunk size of 3 digits", limits=limits
+    )
 
 
-def test_limit_on_extensions_grows_with_content():
+def test_allowed_extensions_grow_with_the_content():
     limits = Limits(max_chunk_extensions=10)
-    # Ten octets are always allowed, and one more per sixteen octets of content.
-    decode_all_ways(b"1;abcdefghi\r\nx\r\n", limits=limits)
-    refuse_all_ways(b"1;abcdefghij\r\nx\r\n", HTTPInputError, "chunk extensions exceed", limits=limits)
+    # Ten bytes are always permitted, and one more for each sixteen bytes of content.
+    decode_in_all_splits(b"1;abcdefghi\r\nx\r\n", limits=limits)
+    assert_rejected_in_all_splits(
+        b"1;abcdefghij\r\nx\r\n", HTTPInputError, "chunk extensions exceed", limits=limits
+    )
     first = b"10;abcdefghi\r\n" + b"x" * 16 + b"\r\n"
-    decode_all_ways(first + b"1;\r\ny\r\n", limits=limits)
-    refuse_all_ways(first + b"1;a\r\ny\r\n", HTTPInputError, "chunk extensions exceed", limits=limits)
+    decode_in_all_splits(first + b"1;\r\ny\r\n", limits=limits)
+    assert_rejected_in_all_splits(
+        first + b"1;a\r\ny\r\n", HTTPInputError, "chunk extensions exceed", limits=limits
+    )
     generous = b"640;" + b"e" * 99 + b"\r\n" + b"x" * 1600 + b"\r\n"
-    refuse_all_ways(generous, HTTPInputError, "chunk extensions exceed", limits=limits)
-    decode_all_ways(b"640\r\n" + b"x" * 1600 + b"\r\n" + generous * 3, limits=limits)
+    assert_rejected_in_all_splits(generous, HTTPInputError, "chunk extensions exceed", limits=limits)
+    decode_in_all_splits(b"640\r\n" + b"x" * 1600 + b"\r\n" + generous * 3, limits=limits)
 
 
-def test_trailers_are_bounded():
+def test_trailer_section_is_limited():
     limits = Limits(max_trailer_size=20)
     fits = b"A: " + b"b" * 13 + b"\r\n\r\n"
     assert len(fits) == 20
-    decode_all_ways(b"0\r\n" + fits, limits=limits)
-    refuse_all_ways(b"0\r\nb" + fits, HeadTooLarge, "trailer section longer than 20 bytes", limits=limits)
-    refuse_all_ways(b"0\r\n" + b"A" * 30, HeadTooLarge, "trailer section longer than 20 bytes", limits=limits)
+    decode_in_all_splits(b"0\r\n" + fits, limits=limits)
+    assert_rejected_in_all_splits(
+        b"0\r\nb" + fits, HeadTooLarge, "trailer section longer than 20 bytes", limits=limits
+    )
+    assert_rejected_in_all_splits(
+        b"0\r\n" + b"A" * 30, HeadTooLarge, "trailer section longer than 20 bytes", limits=limits
+    )
     limits = Limits(max_trailer_count=2)
-    decode_all_ways(b"0\r\n" + b"A:\r\n" * 2 + b"\r\n", limits=limits)
-    refuse_all_ways(b"0\r\n" + b"A:\r\n" * 3 + b"\r\n", HeadTooLarge, "3 trailer fields", limits=limits)
+    decode_in_all_splits(b"0\r\n" + b"A:\r\n" * 2 + b"\r\n", limits=limits)
+    assert_rejected_in_all_splits(
+        b"0\r\n" + b"A:\r\n" * 3 + b"\r\n", HeadTooLarge, "3 trailer fields", limits=limits
+    )
 
 
 # Cost
@@ -229,13 +247,13 @@ def test_small_chunks_are_joined():
     assert position == len(data)
 
 
-def test_one_large_chunk_is_not_joined_again():
+def test_large_chunk_is_decoded_in_one_piece():
     data = b"100000\r\n" + b"x" * 0x100000
     content, position = ChunkedDecoder().decode(data, 0, PLENTY)
     assert (len(content), position) == (0x100000, len(data))
 
 
-def test_data_at_a_position():
+def test_decoding_starts_at_the_given_position():
     decoder = ChunkedDecoder()
     assert decoder.decode(b"head5\r\nhe", 4, PLENTY) == (b"he", 9)
     assert decoder.decode(b"llo\r\n", 0, PLENTY) == (b"llo", 5)
@@ -243,7 +261,7 @@ def test_data_at_a_position():
 
 
 @pytest.mark.parametrize("line", [b"5;x\r\n", b"\r\n"])
-def test_scanned_part_of_a_size_line_does_not_affect_the_next(line):
+def test_search_for_next_size_line_starts_at_its_beginning(line):
     decoder = ChunkedDecoder()
     buffer = b"0000001\r"
     assert decoder.decode(buffer, 0, PLENTY) == (b"", 0)
@@ -255,7 +273,7 @@ def test_scanned_part_of_a_size_line_does_not_affect_the_next(line):
             decoder.decode(buffer, 0, PLENTY)
 
 
-def test_nothing_is_consumed_after_the_end():
+def test_data_after_the_end_is_not_consumed():
     decoder = ChunkedDecoder()
     assert decoder.decode(b"0\r\n\r\n5\r\n", 0, PLENTY) == (b"", 5)
     assert decoder.decode(b"5\r\n", 0, PLENTY) == (b"", 0)
@@ -269,7 +287,7 @@ def test_serialize():
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40)), st.integers(1, 10))
-def test_serialized_chunks_are_decoded(chunks, size):
+def test_round_trip(chunks, size):
     data = b"".join(map(serialize_chunk, chunks)) + LAST_CHUNK
     for step in (None, size):
         content, decoder, rest = decode(data, step)
@@ -277,8 +295,7 @@ def test_serialized_chunks_are_decoded(chunks, size):
 
 
 @given(st.lists(st.sampled_from([b"0", b"1", b"5", b"a", b"\r\n", b"\n", b"\r", b";", b"x", b": ", b"\x00"])))
-def test_any_bytes(parts):
-    """Input is accepted or rejected regardless of how it is split."""
+def test_result_does_not_depend_on_how_the_input_is_split(parts):
     data = b"".join(parts)
     outcomes = []
     for size in (None, 1, 2):

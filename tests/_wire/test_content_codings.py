@@ -1,4 +1,4 @@
-"""Accept-Encoding, and entity tags of encoded content."""
+"""The choice of a content coding by Accept-Encoding, and the entity tags of encoded content."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALL = ("zstd", "br", "gzip")
     ("field", "weights"),
     [
         ("gzip", {"gzip": 1000}),
-        ("GZip, X-GZIP;q=0.5", {"gzip": 1000}),  # a repeated coding: the first member applies
+        ("GZip, X-GZIP;q=0.5", {"gzip": 1000}),  # one coding twice: the first member counts
         ("x-compress", {"compress": 1000}),
         ("a;q=0, b;q=0., c;q=0.1, d;q=0.12, e;q=0.123, f;q=1, g;q=1., h;q=1.000",
          {"a": 0, "b": 0, "c": 100, "d": 120, "e": 123, "f": 1000, "g": 1000, "h": 1000}),
@@ -64,7 +64,7 @@ def test_malformed_members_are_ignored(member: str) -> None:
         ("*;q=0, gzip", "gzip"),
         ("zstd;q=0, *", "br"),
         ("*;q=0.5, gzip", "gzip"),
-        ("gzip;q=0.5, identity", None),  # the client's preference
+        ("gzip;q=0.5, identity", None),  # the client explicitly prefers identity
         ("gzip;q=0.5, identity;q=0.5", "gzip"),
         ("gzip;q=0.5, identity;q=0.4", "gzip"),
         ("identity;q=0.5, *;q=0.4", None),
@@ -72,12 +72,12 @@ def test_malformed_members_are_ignored(member: str) -> None:
         ("gzip;q=2, br", "br"),
     ],
 )
-def test_choose_coding(field: str | None, chosen: str | None) -> None:
+def test_chosen_coding(field: str | None, chosen: str | None) -> None:
     assert choose_coding(field, ALL) == chosen
     assert choose_coding(field, list(ALL)) == chosen
 
 
-def test_order_of_available_codings_decides() -> None:
+def test_first_available_coding_is_preferred() -> None:
     field = "gzip, br"
     assert choose_coding(field, ("gzip", "br")) == "gzip"
     assert choose_coding(field, ("br", "gzip")) == "br"
@@ -104,14 +104,14 @@ def test_identity_refused(field: str | None, refused: bool) -> None:
     assert identity_refused(field) is refused
 
 
-def test_number_of_members_is_bounded() -> None:
+def test_number_of_members_is_limited() -> None:
     most = quality_values.MAX_MEMBERS
     assert choose_coding("x," * (most - 1) + "gzip", ALL) == "gzip"
     assert choose_coding("x," * most + "gzip", ALL) is None
     assert len(parse_accept_encoding(",".join(f"x{i}" for i in range(10_000)))) == most
 
 
-def test_cache_is_bounded() -> None:
+def test_size_of_the_cache_is_limited() -> None:
     content_codings._remembered.cache_clear()
     for i in range(1000):
         choose_coding(f"gzip, x{i}", ALL)
@@ -122,7 +122,7 @@ def test_cache_is_bounded() -> None:
     assert content_codings._remembered.cache_info().currsize == 0
 
 
-def test_tags() -> None:
+def test_weak_and_strong_tags() -> None:
     assert weak_tag('"a"') == weak_tag('W/"a"') == 'W/"a"'
     assert strong_tag('"a"') == strong_tag('W/"a"') == '"a"'
 
@@ -136,11 +136,11 @@ MEMBERS = st.builds(
 
 
 @given(st.text() | st.lists(MEMBERS, max_size=6).map(",".join), st.lists(st.sampled_from(ALL), unique=True))
-def test_any_text(field: str, available: list[str]) -> None:
+def test_arbitrary_text(field: str, available: list[str]) -> None:
     chosen = choose_coding(field, available)
     assert chosen is None or chosen in available
     if chosen is not None:
-        # The chosen coding is not refused, and no available coding has a greater weight.
+        # The field accepts the coding, and no other available coding has a greater weight.
         weights = parse_accept_encoding(field)
         weight = {name: weights.get(name, weights.get("*", 0)) for name in available}
         assert weight[chosen] == max(weight.values()) > 0

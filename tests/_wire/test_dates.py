@@ -1,4 +1,4 @@
-"""HTTP dates: three formats are parsed, one is serialized."""
+"""HTTP dates: parsing three formats, and formatting one."""
 
 import email.utils
 
@@ -23,7 +23,7 @@ EXAMPLE = 784111777
         "Mon, 06 Nov 1994 08:49:37 GMT",
     ],
 )
-def test_three_formats_are_parsed(text):
+def test_all_three_formats_are_parsed(text):
     assert parse_http_date(text) == EXAMPLE
 
 
@@ -48,11 +48,11 @@ def test_three_formats_are_parsed(text):
         "1994-11-06T08:49:37Z",
     ],
 )
-def test_other_text_is_not_a_date(text):
+def test_invalid_dates_yield_none(text):
     assert parse_http_date(text) is None
 
 
-def test_leap_second_is_the_next_second():
+def test_leap_second_equals_the_next_second():
     assert parse_http_date("Sat, 31 Dec 2016 23:59:60 GMT") == parse_http_date(
         "Sun, 01 Jan 2017 00:00:00 GMT"
     )
@@ -75,7 +75,7 @@ def test_two_digit_year_is_at_most_50_years_ahead(year, now, full):
     assert found == parse_http_date(f"Mon, 01 Jan {full} 00:00:00 GMT")
 
 
-def test_format():
+def test_times_are_formatted_as_imf_fixdate():
     assert format_http_date(EXAMPLE) == "Sun, 06 Nov 1994 08:49:37 GMT"
     assert format_http_date(0) == "Thu, 01 Jan 1970 00:00:00 GMT"
     assert format_http_date(EXAMPLE + 0.999) == "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -83,13 +83,13 @@ def test_format():
 
 
 @pytest.mark.parametrize("timestamp", [1e12, -1e12, 1e30, float("inf")])
-def test_years_are_four_digits(timestamp):
+def test_time_outside_of_four_digit_years_is_rejected(timestamp):
     with pytest.raises(ValueError, match="has no HTTP date"):
         format_http_date(timestamp)
 
 
 @given(st.integers(min_value=-62135596800, max_value=253402300799))
-def test_formatted_dates_are_parsed(timestamp):
+def test_round_trip(timestamp):
     text = format_http_date(timestamp)
     assert parse_http_date(text) == timestamp
     if timestamp >= 0:
@@ -97,5 +97,5 @@ def test_formatted_dates_are_parsed(timestamp):
 
 
 @given(st.text())
-def test_no_text_raises_an_exception(text):
+def test_arbitrary_text_raises_no_error(text):
     parse_http_date(text)

@@ -1,4 +1,4 @@
-"""Comparison of our reader with h11 and llhttp, with messages that are valid or nearly valid."""
+"""Comparison of our reader with h11 and llhttp, for messages that are valid or nearly valid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROLES = [Role.SERVER, Role.CLIENT]
 
 @pytest.fixture(scope="module")
 def differences() -> Any:
-    """The comparison in ``fuzz/support``; it requires h11 and httptools."""
+    """Return the comparison in ``fuzz/support``; skip the test if the other parsers are not installed."""
     for package in ("h11", "httptools"):
         require(f"the package {package}", importlib.util.find_spec(package) is not None)
     from fuzz.support import differences
@@ -27,22 +27,24 @@ def differences() -> Any:
 
 
 def message(role: Role, decisions: bytes) -> bytes:
-    """Return a message of the grammar."""
+    """Return a message generated from the grammar."""
     from fuzz.support import grammar
     from fuzz.support.choices import Choices
 
     return (grammar.requests if role is Role.SERVER else grammar.responses)(Choices(decisions))
 
 
-# Most decisions are 0, the plain option, so messages have only one or two deviations.
+# Most decisions are 0, the plain alternative, so a message deviates from it in only a few places.
 DECISIONS = st.lists(st.one_of(*[st.just(0)] * 5, st.integers(0, 255)), max_size=120).map(bytes)
 
 
 @pytest.mark.parametrize("role", ROLES)
 @given(decisions=DECISIONS)
 @settings(max_examples=400, deadline=None)
-def test_messages_that_both_reject_are_rejected(role: Role, decisions: bytes, differences: Any) -> None:
-    """Messages that the others accept must be parsed in the same way, or raise a documented error."""
+def test_reader_accepts_nothing_that_both_others_reject(
+    role: Role, decisions: bytes, differences: Any
+) -> None:
+    """Our reader parses accepted messages as the others do, and raises only its own errors."""
     differences.compare(message(role, decisions), role)
 
 
@@ -57,8 +59,8 @@ def test_inserted_and_removed_bytes(
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_grammar_generates_accepted_messages(role: Role, differences: Any) -> None:
-    """Check that messages of the grammar are accepted: otherwise nothing would be compared."""
+def test_grammar_generates_messages_that_are_accepted(role: Role, differences: Any) -> None:
+    """If messages of the grammar were not accepted, nothing would be compared."""
     assert len(differences.compare(message(role, b""), role).messages) == 1
     taken = 0
     for at in range(30):
@@ -67,7 +69,7 @@ def test_grammar_generates_accepted_messages(role: Role, differences: Any) -> No
     assert taken > 300
 
 
-DEVIATING = {
+DEVIATION_EXAMPLES = {
     "empty lines before a request": b"\r\n\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
     "content of a CONNECT request": b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
     "Host beside an absolute target": b"GET http://b:81/c HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -81,11 +83,11 @@ DEVIATING = {
 }
 
 
-def test_each_deviation_is_needed(differences: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without its deviation, each example is reported as a difference."""
-    assert [deviation.name for deviation in differences.DEVIATIONS] == list(DEVIATING)
+def test_each_listed_deviation_is_needed(differences: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a listed deviation, its example is reported as a difference."""
+    assert [deviation.name for deviation in differences.DEVIATIONS] == list(DEVIATION_EXAMPLES)
     for deviation in list(differences.DEVIATIONS):
-        data = DEVIATING[deviation.name]
+        data = DEVIATION_EXAMPLES[deviation.name]
         if deviation.name.startswith("empty lines"):
             data = data.replace(b"GET", b"PRI")  # llhttp accepts the lines, but not this method
         differences.compare(data, Role.SERVER)
@@ -97,7 +99,7 @@ def test_each_deviation_is_needed(differences: Any, monkeypatch: pytest.MonkeyPa
                 differences.compare(data, Role.SERVER)
 
 
-def test_lenient_parsing_is_detected(differences: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_introduced_leniency_is_detected(differences: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that is too lenient is reported."""
     data = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello"
     assert differences.compare(data, Role.SERVER).messages == []

@@ -1,4 +1,4 @@
-"""Errors and their status codes."""
+"""The status code of each error."""
 
 import pytest
 
@@ -18,12 +18,12 @@ STATUS = {
 
 
 @pytest.mark.parametrize(("name", "status"), STATUS.items())
-def test_input_errors_have_a_status_code(name, status):
+def test_input_error_has_its_status_code(name, status):
     error = getattr(errors, name)
     assert issubclass(error, errors.HTTPInputError)
     assert error.status_code == status
 
 
-def test_input_and_output_errors_are_separate():
+def test_output_errors_are_separate_and_all_errors_are_listed():
     assert not issubclass(errors.HTTPOutputError, errors.HTTPInputError)
     assert set(errors.__all__) == {*STATUS, "HTTPOutputError"}

@@ -1,4 +1,4 @@
-"""The cache of field lines: which lines are cached, and how many."""
+"""The cache of field lines: which lines it stores, and how many."""
 
 import pytest
 
@@ -71,7 +71,7 @@ def test_fields_that_identify_a_user_or_request_are_not_cached(name):
     assert name not in REPEATING
 
 
-def test_tables_are_bounded():
+def test_cache_sizes_are_limited():
     for number in range(max(MAX_LINES, MAX_HOSTS, MAX_NAMES) + 1):
         keep_line(f"DNT: {number}")
         keep_host(f"Host: {number}", str(number))

@@ -1,4 +1,4 @@
-"""The reader: any number of messages, split in any way, up to their end or the first error."""
+"""The reader of HTTP/1 messages: however the input is split, and up to the first error."""
 
 import tracemalloc
 
@@ -28,7 +28,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 @pytest.fixture(autouse=True)
-def _fresh_memo():
+def _empty_caches():
     heads.forget()
 
 
@@ -61,7 +61,7 @@ REQUESTS = {
 @pytest.mark.parametrize("name", REQUESTS)
 def test_requests(name):
     data, expected = REQUESTS[name]
-    for _ in range(2):  # the second time, the caches are filled
+    for _ in range(2):  # the second time with filled caches
         for rest in (b"", b"G", b"GET / HTTP/1.1\r\nHos"):
             outcome = read_all_ways(data + rest)
             assert outcome.error is None, outcome.text
@@ -113,7 +113,7 @@ def test_malformed_requests(data):
         assert outcome.state is State.ERROR
 
 
-def test_nothing_is_read_after_a_fault():
+def test_input_after_an_error_is_not_read():
     reader = Reader(Role.SERVER)
     reader.receive_data(b"asdf\r\n\r\n" + GET)
     with pytest.raises(HTTPInputError):
@@ -127,10 +127,10 @@ def test_nothing_is_read_after_a_fault():
         reader.start_next()
 
 
-# Complete requests in one piece
+# Requests that arrive in one piece
 
 
-def test_usual_request_is_read_in_one_step():
+def test_usual_request_is_read_in_one_call():
     reader = Reader(Role.SERVER)
     for _ in range(3):
         head = reader.receive_request(GET)
@@ -150,14 +150,14 @@ def test_empty_lines_before_usual_requests_are_counted_for_each():
 @pytest.mark.parametrize(
     "data", [GET[:-1], GET + GET, GET + b"x", POST, POST[:-5], b"\r\n" + GET, b"asdf\r\n\r\n", b""]
 )
-def test_data_other_than_one_complete_request_is_only_buffered(data):
+def test_input_other_than_one_complete_request_is_only_buffered(data):
     read(GET + POST)
     reader = Reader(Role.SERVER)
     assert reader.receive_request(data) is None
     assert (reader.state, reader.take_buffer()) == (State.HEAD, data)
 
 
-def test_usual_request_after_buffered_data_is_buffered():
+def test_usual_request_after_unread_data_is_buffered():
     reader = Reader(Role.SERVER)
     assert reader.receive_request(GET[:3]) is None
     assert reader.receive_request(GET[3:]) is None
@@ -173,7 +173,7 @@ def test_usual_request_after_buffered_data_is_buffered():
 @pytest.mark.parametrize(
     "limits", [{"max_head_size": len(GET) - 1}, {"max_request_line": 10}, {"max_header_count": 1}]
 )
-def test_cached_head_is_checked_against_the_readers_limits(limits):
+def test_cached_head_does_not_bypass_limits_of_the_fast_path(limits):
     heads.add_fixed_targets(["/"])
     read(GET * 3)
     assert heads.known_head(GET)
@@ -182,17 +182,17 @@ def test_cached_head_is_checked_against_the_readers_limits(limits):
     assert reader.buffered == len(GET)
 
 
-def test_client_does_not_read_requests():
+def test_client_rejects_a_request():
     reader = Reader(Role.CLIENT)
     assert reader.receive_request(GET) is None
     with pytest.raises(HTTPInputError):
         reader.next_event()
 
 
-# One at a time
+# One message at a time
 
 
-def test_next_message_requires_start_next():
+def test_next_message_is_read_after_start_next():
     reader = Reader(Role.SERVER)
     reader.receive_data(GET + POST)
     assert reader.next_event().method == "GET"
@@ -209,7 +209,7 @@ def test_next_message_requires_start_next():
     assert (reader.state, reader.buffered) == (State.DONE, 0)
 
 
-def test_data_is_not_copied_into_an_empty_buffer():
+def test_data_is_not_copied_if_the_buffer_is_empty():
     reader = Reader(Role.SERVER)
     reader.receive_data(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n")
     reader.next_event()
@@ -219,7 +219,7 @@ def test_data_is_not_copied_into_an_empty_buffer():
     assert reader.next_event() is None
 
 
-def test_buffered_and_new_data_are_joined():
+def test_received_data_is_appended_to_unread_data():
     reader = Reader(Role.SERVER)
     data = GET + POST + GET
     for piece in pieces(data, 7):
@@ -234,7 +234,7 @@ def test_buffered_and_new_data_are_joined():
     assert type(reader.take_buffer()) is bytes
 
 
-def test_take_buffer_returns_the_rest():
+def test_take_buffer_returns_unread_data():
     reader = Reader(Role.SERVER)
     reader.receive_data(GET + b"raw")
     reader.next_event()
@@ -261,13 +261,13 @@ def test_repr_of_events():
 
 
 @pytest.mark.parametrize("data", [b"", GET, POST, b"\r\n", GET + b"\r\n"])
-def test_eof_between_messages(data):
+def test_end_of_input_between_messages_closes(data):
     outcome = read_all_ways(data, eof=True)
     assert (outcome.error, outcome.state) == (None, State.CLOSED)
 
 
 @pytest.mark.parametrize("data", [POST, CHUNKED + CHUNKED_BODY + b"\r\n", CHUNKED + b"0\r\nA: b\r\n\r\n"])
-def test_eof_inside_a_message(data):
+def test_end_of_input_inside_a_message_is_an_error(data):
     assert read(data, eof=True).error is None
     for length in range(1, len(data)):
         outcome = read(data[:length], eof=True)
@@ -275,7 +275,7 @@ def test_eof_inside_a_message(data):
         assert "connection closed" in outcome.text
 
 
-def test_buffered_data_is_read_before_eof_is_reported():
+def test_buffered_messages_are_read_before_the_end_is_reported():
     reader = Reader(Role.SERVER)
     reader.receive_data(GET + GET)
     reader.receive_eof()
@@ -290,7 +290,7 @@ def test_buffered_data_is_read_before_eof_is_reported():
 # Limits
 
 
-def test_the_request_line_is_bounded():
+def test_request_line_length_is_limited():
     limits = Limits(max_request_line=30)
     fits = b"GET /" + b"a" * 14 + b" HTTP/1.1\r\n"
     assert len(fits) == 30
@@ -301,7 +301,7 @@ def test_the_request_line_is_bounded():
         assert outcome.text == "request line longer than 30 bytes (max_header_size)"
 
 
-def test_the_head_is_bounded():
+def test_head_size_is_limited():
     limits = Limits(max_head_size=60)
     line = b"GET / HTTP/1.1\r\nHost: a\r\n"
     fits = line + b"X: " + b"x" * (60 - len(line) - 7) + b"\r\n\r\n"
@@ -311,16 +311,16 @@ def test_the_head_is_bounded():
         outcome = read_all_ways(fits[:-4] + end, limits=limits)
         assert outcome.error is HeadTooLarge
         assert outcome.text == "message head longer than 60 bytes (max_header_size)"
-    # A pipelined request does not count, nor do the empty lines before this one.
+    # Neither a pipelined request nor the empty lines before this one count.
     assert len(read_all_ways(b"\r\n" + fits + fits, limits=limits).messages) == 2
 
 
-def test_line_longer_than_the_head_limit_is_a_line_error():
+def test_request_line_over_head_limit_is_reported_as_too_long_line():
     outcome = read_all_ways(b"GET /" + b"a" * 100, limits=Limits(max_head_size=60))
     assert outcome.error is RequestTargetTooLong
 
 
-def test_default_limits_accept_large_heads():
+def test_default_limits_permit_large_heads():
     assert read(b"GET /" + b"a" * 60000 + b" HTTP/1.1\r\nHost: a\r\n\r\n").only.complete
     assert read(b"GET /" + b"a" * 66000).error is RequestTargetTooLong
     assert read(GET[:-2] + b"X: " + b"a" * 66000).error is HeadTooLarge
@@ -328,15 +328,15 @@ def test_default_limits_accept_large_heads():
     assert read(GET[:-2] + b"X:\r\n" * 1000 + b"\r\n").error is HeadTooLarge
 
 
-def test_cached_heads_are_checked_against_stricter_limits():
+def test_cached_head_does_not_bypass_stricter_limits():
     read(GET)
     assert read(GET, limits=Limits(max_head_size=len(GET) - 1)).error is HeadTooLarge
     assert read(GET, limits=Limits(max_request_line=10)).error is RequestTargetTooLong
 
 
 @pytest.mark.parametrize("rest", [b"", b"\n" + b"A: b\r\n" * 20, b"\n" + b"A: b\r\n" * 20 + b"\r\n"])
-def test_data_that_cannot_begin_a_request_is_malformed_at_any_length(rest):
-    """The first octet is sufficient, however the input is split."""
+def test_data_that_cannot_begin_a_request_is_malformed_not_too_long(rest):
+    """The first byte is sufficient, however the data arrives."""
     outcome = read_all_ways(b"\x16\x03" + b"a" * 100 + rest, limits=Limits(max_head_size=60))
     assert (outcome.error, outcome.text) == (
         HTTPInputError,
@@ -345,7 +345,7 @@ def test_data_that_cannot_begin_a_request_is_malformed_at_any_length(rest):
     assert read(GET, limits=Limits(max_header_count=0)).error is HeadTooLarge
 
 
-def test_empty_lines_before_a_request_are_bounded_for_each():
+def test_empty_lines_before_each_request_are_limited():
     assert len(read_all_ways((b"\r\n" * 4 + GET) * 3).messages) == 3
     assert len(read_all_ways((b"\n" * 4 + GET) * 3).messages) == 3
     assert read_all_ways(GET + b"\r\n" * 5).text.startswith(
@@ -361,13 +361,13 @@ def test_empty_lines_before_a_request_are_bounded_for_each():
         (CHUNKED + b"1\r\nx\r\n" * 5, "chunked body too large: over the limit of 4 bytes (max_body_size)"),
     ],
 )
-def test_the_body_is_bounded(data, fault):
+def test_body_size_is_limited(data, fault):
     outcome = read_all_ways(data, limits=Limits(max_body_size=4))
     assert (outcome.error, outcome.text) == (BodyTooLarge, fault)
     assert read_all_ways(data, limits=Limits(max_body_size=5)).error is None
 
 
-def test_the_limit_of_a_body_can_be_changed_while_it_is_read():
+def test_max_body_size_can_be_changed_while_a_body_is_read():
     for data in (POST, CHUNKED + b"5\r\nhello\r\n0\r\n\r\n"):
         reader = Reader(Role.SERVER)
         reader.receive_data(data)
@@ -402,13 +402,13 @@ def test_a_response():
         assert outcome.rest == rest
 
 
-def test_request_is_not_a_response():
+def test_request_is_rejected_as_a_response():
     read(GET)
     assert read_all_ways(GET, role=Role.CLIENT).error is HTTPInputError
     assert read_all_ways(b"\r\n" + OK, role=Role.CLIENT).error is HTTPInputError
 
 
-def test_a_body_until_the_end():
+def test_body_that_ends_with_the_connection():
     data = b"HTTP/1.0 200 OK\r\n\r\nhello\r\n"
     for size in (None, 1, 3):
         outcome = response(data, size, eof=True)
@@ -419,7 +419,7 @@ def test_a_body_until_the_end():
     assert response(b"HTTP/1.0 200 OK\r\n\r\n", eof=True).only.complete
 
 
-def test_a_body_until_the_end_is_bounded():
+def test_size_of_body_that_ends_with_the_connection_is_limited():
     data = b"HTTP/1.0 200 OK\r\n\r\nhello"
     outcome = read_all_ways(data, role=Role.CLIENT, limits=Limits(max_body_size=4))
     assert outcome.error is BodyTooLarge
@@ -428,23 +428,23 @@ def test_a_body_until_the_end_is_bounded():
 
 
 @pytest.mark.parametrize("end", [b"", b"0\r\n"])
-def test_truncated_response(end):
+def test_truncated_response_is_incomplete(end):
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n" + end
     for data in (OK[:-1], OK[:-2], OK[:20], chunked):
         assert read_all_ways(data, role=Role.CLIENT, eof=True).error is IncompleteMessage
 
 
-def test_framing_that_depends_on_the_request_method():
+def test_framing_depends_on_the_method_of_the_request():
     bodiless = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
     data = bodiless + OK + bodiless + OK
     outcome = read_all_ways(data, role=Role.CLIENT, methods=["HEAD", "GET", "HEAD", "POST"])
     assert [message.body for message in outcome.messages] == [b"", b"ok", b"", b"ok"]
-    # The expected method applies to one response.
+    # The expected method applies to one response only.
     outcome = read_all_ways(bodiless + OK, role=Role.CLIENT, methods=["HEAD"])
     assert [message.body for message in outcome.messages] == [b"", b"ok"]
 
 
-def test_tunnel_begins_after_the_response_to_connect():
+def test_data_after_response_to_connect_is_left_to_the_tunnel():
     reader = Reader(Role.CLIENT)
     reader.expect_response_to("CONNECT")
     reader.receive_data(b"HTTP/1.1 200 OK\r\n\r\n\x16\x03")
@@ -460,13 +460,13 @@ def test_interim_responses():
     assert not any(message.head["has_body"] for message in outcome.messages[:2])
 
 
-def test_interim_response_keeps_the_expected_method():
+def test_expected_method_applies_to_the_final_response():
     outcome = read_all_ways(b"HTTP/1.1 100 A\r\n\r\n" + OK[:-2], role=Role.CLIENT, methods=["HEAD"])
     assert [message.head["code"] for message in outcome.messages] == [100, 200]
     assert outcome.messages[1].complete
 
 
-def test_interim_responses_are_bounded_for_each_response():
+def test_interim_responses_are_limited_for_each_response():
     interim = b"HTTP/1.1 100 Continue\r\n\r\n"
     outcome = read_all_ways((interim * 10 + OK) * 2, role=Role.CLIENT)
     assert len(outcome.messages) == 22
@@ -482,7 +482,7 @@ def test_switching_protocols_is_final():
     assert (feeder.reader.state, feeder.reader.take_buffer()) == (State.DONE, b"\x81\x00")
 
 
-def test_the_head_of_a_response_is_bounded():
+def test_response_head_size_is_limited():
     limits = Limits(max_head_size=60)
     outcome = read_all_ways(b"HTTP/1.1 200 " + b"a" * 60, role=Role.CLIENT, limits=limits)
     assert outcome.error is HeadTooLarge
@@ -492,10 +492,10 @@ def test_the_head_of_a_response_is_bounded():
     assert outcome.text == "message head longer than 60 bytes (max_header_size)"
 
 
-# Cost, measured by memory and operations and not by a clock
+# Cost, measured in memory and searched bytes, not in time
 
 
-def test_an_idle_reader_is_small():
+def test_idle_reader_uses_little_memory():
     def make():
         reader = Reader(Role.SERVER)
         reader.receive_data(GET)
@@ -512,7 +512,7 @@ def test_an_idle_reader_is_small():
 
 
 class Counting(bytearray):
-    """A buffer that counts how many of its octets are searched."""
+    """A buffer that counts the bytes that are searched."""
 
     searched = 0
 
@@ -521,7 +521,7 @@ class Counting(bytearray):
         return super().find(part, start, len(self) if end is None else end)
 
 
-def test_head_received_byte_by_byte_is_scanned_once():
+def test_head_that_arrives_byte_by_byte_is_searched_once():
     reader = Reader(Role.SERVER)
     head = b"GET /" + b"a" * 3000 + b" HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 500 + b"\r\n"
     reader.receive_data(head[:1])
@@ -534,7 +534,7 @@ def test_head_received_byte_by_byte_is_scanned_once():
     assert Counting.searched < 10 * len(head)
 
 
-def test_requests_that_end_in_lf_are_scanned_in_linear_time():
+def test_search_for_cr_is_not_repeated_for_requests_that_end_in_lf():
     reader = Reader(Role.SERVER)
     data = b"GET / HTTP/1.0\n\n" * 2000
     reader.receive_data(data)
@@ -549,17 +549,17 @@ def test_requests_that_end_in_lf_are_scanned_in_linear_time():
 
 @pytest.mark.parametrize("position", range(2040, 2056))
 @pytest.mark.parametrize("end", [b"\r\n\r\n", b"\n\n", b"\n\r\n", b"\r\n\n"])
-def test_end_of_head_across_a_search_window_is_found(position, end):
+def test_head_may_end_across_two_search_windows(position, end):
     head = b"GET / HTTP/1.1\r\nHost: a\r\nX: "
     head += b"x" * (position - len(head)) + end
     assert read(head + GET, 5000).messages[0].complete
 
 
-# Any input
+# Random input
 
 
 @given(st.lists(st.sampled_from(list(REQUESTS)), max_size=4), st.lists(st.integers(1, 40)), st.booleans())
-def test_events_do_not_depend_on_the_split(names, sizes, eof):
+def test_messages_do_not_depend_on_how_the_input_is_split(names, sizes, eof):
     data = b"".join(REQUESTS[name][0] for name in names)
     parts, start = [], 0
     for size in sizes:
@@ -596,5 +596,5 @@ FRAGMENTS = [
 
 
 @given(st.lists(st.sampled_from(FRAGMENTS) | st.binary(max_size=5)), st.sampled_from(Role), st.booleans())
-def test_any_bytes_give_the_same_result_with_any_split(parts, role, eof):
+def test_result_for_arbitrary_bytes_does_not_depend_on_splitting(parts, role, eof):
     read_all_ways(b"".join(parts), role=role, eof=eof)

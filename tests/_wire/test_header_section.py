@@ -1,4 +1,4 @@
-"""Header sections: validation, and the fields that affect framing."""
+"""The validation of header sections, and the framing that they imply."""
 
 import pytest
 from hypothesis import given
@@ -19,12 +19,12 @@ NAMES = """
 
 
 def block(*lines, host="Host: a"):
-    """Return a header section with these lines, as octets."""
+    """Return a header section of these lines, as bytes."""
     return "".join(f"{line}\r\n" for line in ([host] if host else []) + list(lines) + [""]).encode("latin-1")
 
 
 def request(*lines, version="HTTP/1.1", host="Host: a", limits=DEFAULT):
-    """Return the parsed values of a section with these lines, by name."""
+    """Return the parsed values of a request's header section, by name."""
     values = parse_request_fields(block(*lines, host=host), version, limits)
     return dict(zip(NAMES, values, strict=True))
 
@@ -44,7 +44,7 @@ def test_a_plain_request():
     }
 
 
-def test_a_block_without_fields():
+def test_section_without_fields():
     assert request(version="HTTP/1.0", host=None)["headers_block"] == ""
     assert parse_response_fields(b"\r\n", "HTTP/1.1").headers_block == ""
 
@@ -77,7 +77,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("line", "fault"), FAULTS)
-def test_lines_that_are_rejected(line, fault):
+def test_invalid_lines_are_rejected(line, fault):
     with pytest.raises(HTTPInputError, match=fault) as caught:
         request("A: b", line, "C: d")
     assert caught.value.status_code == 400
@@ -88,12 +88,12 @@ def test_lines_that_are_rejected(line, fault):
 @pytest.mark.parametrize(
     "line", ["X:", "X: ", "X:\t", "X:a:b", "X: \xe9\x80\xff", "X: a\tb", "!#$%&'*+-.^_`|~09: a"]
 )
-def test_lines_that_are_accepted(line):
+def test_valid_lines_are_accepted(line):
     assert request(line)["headers_block"] == f"Host: a\r\n{line}\r\n"
 
 
 @pytest.mark.parametrize("data", [b"", b"Host: a", b"Host: a\r", b"Host: a\r\n", b"\r", b"\nHost: a\r\n\r\n"])
-def test_block_without_an_empty_line(data):
+def test_incomplete_section_is_rejected(data):
     with pytest.raises(HTTPInputError):
         parse_request_fields(data, "HTTP/1.1")
 
@@ -108,7 +108,7 @@ def test_host(line, host):
     assert request(host=line)["host"] == host
 
 
-def test_host_may_be_missing_in_http_10_only():
+def test_host_may_be_omitted_only_in_http_1_0():
     assert request(host=None, version="HTTP/1.0")["host"] is None
     with pytest.raises(HTTPInputError, match="Missing Host header"):
         request(host=None)
@@ -125,12 +125,12 @@ def test_host_may_be_missing_in_http_10_only():
         (["Host: [a]"], "Invalid Host header"),
     ],
 )
-def test_hosts_that_are_rejected(version, lines, fault):
+def test_invalid_hosts_are_rejected(version, lines, fault):
     with pytest.raises(HTTPInputError, match=fault):
         request(*lines, host=None, version=version)
 
 
-def test_name_that_contains_a_decisive_name_is_ignored():
+def test_name_that_contains_a_framing_field_name_has_no_effect():
     fields = request("X-Host: b", "Hosts: c", "My-Content-Length: 5", "Content-Length-X: 5", "A: Host: b")
     assert (fields["host"], fields["content_length"]) == ("a", None)
 
@@ -200,20 +200,20 @@ def test_equal_lengths_are_merged(lines):
         ],
     ],
 )
-def test_lengths_that_are_rejected(lines, fault):
+def test_invalid_lengths_are_rejected(lines, fault):
     with pytest.raises(HTTPInputError, match=fault) as caught:
         request(*lines)
     assert caught.value.status_code == 400
 
 
-def test_the_digits_of_a_length_are_bounded():
+def test_digits_of_a_length_are_limited():
     assert request("Content-Length: " + "9" * 19)["content_length"] == 10**19 - 1
     for digits in ("9" * 20, "0" + "9" * 20, "1" * 5000):
         with pytest.raises(BodyTooLarge, match=f"Content-Length too long: {len(digits)} digits"):
             request("Content-Length: " + digits)
 
 
-def test_a_small_length_of_many_digits_is_malformed_and_not_too_large():
+def test_small_length_with_many_digits_is_malformed_not_too_large():
     assert request("Content-Length: " + "3".zfill(19))["content_length"] == 3
     for digits in ("0" * 20, "3".zfill(20), "3".zfill(5000)):
         with pytest.raises(HTTPInputError, match=f"leading zeros: {len(digits)} digits") as caught:
@@ -250,7 +250,7 @@ def test_chunked(value):
         (["Transfer-Encoding: chun\tked"], r"chun\tked"),
     ],
 )
-def test_codings_that_are_rejected(lines, shown):
+def test_unsupported_transfer_codings_are_rejected(lines, shown):
     with pytest.raises(HTTPInputError) as caught:
         request(*lines)
     assert caught.value.status_code == 400
@@ -258,7 +258,7 @@ def test_codings_that_are_rejected(lines, shown):
 
 
 @pytest.mark.parametrize("coding", ["chunked", "identity", "gzip"])
-def test_transfer_encoding_with_content_length_is_rejected(coding):
+def test_transfer_coding_with_a_length_is_rejected(coding):
     with pytest.raises(
         HTTPInputError, match="^Message with both Transfer-Encoding and Content-Length$"
     ) as caught:
@@ -332,7 +332,7 @@ def test_expect(version, lines, waits, unknown):
 # Limits
 
 
-def test_the_number_of_fields_is_bounded():
+def test_number_of_fields_is_limited():
     limits = Limits(max_header_count=5)
     lines = ["X:"] * 4
     assert request(*lines, limits=limits)["headers_block"].count("\n") == 5
@@ -341,14 +341,14 @@ def test_the_number_of_fields_is_bounded():
     assert caught.value.status_code == 431
 
 
-def test_keep_alive_and_upgrade_depend_on_the_version():
+def test_default_for_keep_alive_depends_on_the_version():
     assert request()["keep_alive"] is True
     assert request(version="HTTP/1.0")["keep_alive"] is False
 
 
 @given(st.text(st.characters(max_codepoint=255)))
-def test_any_text_as_field_lines(text):
-    """The regular expression agrees with a simple implementation of the grammar."""
+def test_field_line_check_agrees_with_the_grammar(text):
+    """The regular expression gives the same result as a direct implementation of the grammar."""
     token = set("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
     lines = text.split("\n")
     valid = lines.pop() == ""

@@ -1,4 +1,4 @@
-"""HTTPHeaders: the mapping, repeated fields, validation, parsing and serialization."""
+"""`HTTPHeaders`: the mapping, repeated fields, invalid input, parsing and serializing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_long_name_is_normalised_like_a_short_one(name: str) -> None:
     assert list(HTTPHeaders({name: "1"})) == [expected]
 
 
-def test_normalising_a_long_name_does_not_create_an_object_per_word() -> None:
+def test_normalising_a_long_name_creates_no_object_per_word() -> None:
     with mock.patch.object(module, "_names", module._Names()):
         tracemalloc.start()
         try:
@@ -75,14 +75,14 @@ class TestMapping:
         with pytest.raises(TypeError):
             HTTPHeaders({}, {})
 
-    def test_copying_constructor_keeps_repeated_values_separate(self) -> None:
+    def test_copy_by_constructor_has_separate_repeated_values(self) -> None:
         source = repeated()
         twin = HTTPHeaders(source)
         twin.add("Set-Cookie", "G=H")
         assert twin.get_list("Set-Cookie") == ["A=B", "C=D", "E=F", "G=H"]
         assert source.get_list("Set-Cookie") == ["A=B", "C=D", "E=F"]
 
-    def test_set_replaces_all(self) -> None:
+    def test_setting_an_item_replaces_all_values(self) -> None:
         headers = repeated()
         headers["Set-Cookie"] = "x"
         assert headers.get_list("set-cookie") == ["x"]
@@ -130,7 +130,7 @@ class TestMapping:
         with pytest.raises(AttributeError):
             headers.nothing  # type: ignore[attr-defined]  # noqa: B018
 
-    def test_subclass_overrides_are_called(self) -> None:
+    def test_overridden_methods_are_called(self) -> None:
         class Shouting(HTTPHeaders):
             def __getitem__(self, name: str) -> str:
                 return super().__getitem__(name).upper()
@@ -143,19 +143,19 @@ class TestMapping:
         assert headers.get("b") is None
         assert headers._serialize() == b"X: y\r\n"
 
-    def test_subclass_add_is_called_for_each_copied_value(self) -> None:
+    def test_overridden_add_is_called_for_each_copied_value(self) -> None:
         seen = []
 
-        class Noting(HTTPHeaders):
+        class Recording(HTTPHeaders):
             def add(self, name: str, value: str, *, _chars_are_bytes: bool = True) -> None:
                 seen.append((name, value))
                 super().add(name, value, _chars_are_bytes=_chars_are_bytes)
 
-        assert Noting(repeated()) == repeated()
+        assert Recording(repeated()) == repeated()
         assert len(seen) == 4
-        assert type(Noting.parse("a: b")) is Noting
+        assert type(Recording.parse("a: b")) is Recording
 
-    def test_names_that_are_not_str(self) -> None:
+    def test_names_of_other_types_are_rejected(self) -> None:
         with pytest.raises(TypeError, match="a header name must be a str"):
             HTTPHeaders().get(b"a")  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="a header name must be a str"):
@@ -175,7 +175,7 @@ class TestRepeated:
             ("X-One", "1"),
         ]
 
-    def test_get_list_returns_a_copy(self) -> None:
+    def test_returned_list_is_a_copy(self) -> None:
         headers = repeated()
         headers.get_list("Set-Cookie").append("x\r\n")
         headers.get_list("X-One").append("x\r\n")
@@ -192,7 +192,7 @@ class TestRepeated:
             headers["a"] = []  # type: ignore[assignment]
 
 
-class TestRefused:
+class TestInvalidInput:
     @pytest.mark.parametrize("name", BAD_NAMES)
     def test_names(self, name: str) -> None:
         headers = HTTPHeaders()
@@ -213,7 +213,7 @@ class TestRefused:
             headers.add("a", value, _chars_are_bytes=False)
         assert len(headers) == 0
 
-    def test_values_that_are_added_are_trimmed_latin_1(self) -> None:
+    def test_added_values_must_be_trimmed_latin_1(self) -> None:
         headers = HTTPHeaders()
         for value in (" a", "a ", "\ta", "a\t", "中", "é中"):
             with pytest.raises(InvalidHeader):
@@ -266,7 +266,7 @@ class TestText:
             ("A: 中", "Latin-1"),
         ],
     )
-    def test_parse_line_rejects(self, line: str, text: str) -> None:
+    def test_parse_line_rejects_invalid_lines(self, line: str, text: str) -> None:
         with pytest.raises(HTTPInputError, match=text):
             HTTPHeaders().parse_line(line)
 
@@ -331,7 +331,7 @@ class TestBlock:
             lambda h: copy.deepcopy(h)["Host"],
         ],
     )
-    def test_first_access(self, touch: collections.abc.Callable[[HTTPHeaders], str]) -> None:
+    def test_first_access_parses_the_block(self, touch: collections.abc.Callable[[HTTPHeaders], str]) -> None:
         assert touch(HTTPHeaders._from_block(self.BLOCK)) == "a"
 
     def test_headers_of_the_same_block_are_independent(self) -> None:
@@ -371,7 +371,7 @@ class TestCopies:
         assert twin.get_list("set-cookie")[-1] == "I=J"
 
 
-def test_tables_are_bounded() -> None:
+def test_name_caches_are_limited() -> None:
     headers = HTTPHeaders()
     for number in range(module.MAX_KEPT_NAMES + 10):
         headers[f"name-{number}"] = "v"
@@ -392,7 +392,7 @@ def test_is_token() -> None:
 
 TOKEN = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 NAMES = st.text(TOKEN, min_size=1, max_size=8)
-#: Field values (RFC 9110 section 5.5), with one Latin-1 character per byte.
+#: Field values (RFC 9110 section 5.5), with one latin-1 character for each byte.
 VALUES = st.text([chr(code) for code in (9, *range(32, 127), *range(128, 256))], max_size=20).map(
     lambda value: value.strip(" \t")
 )
@@ -400,8 +400,8 @@ VALUES = st.text([chr(code) for code in (9, *range(32, 127), *range(128, 256))],
 
 class TestAnyFields:
     @given(st.lists(st.tuples(NAMES, VALUES), max_size=12))
-    def test_added_values_survive_serialization_and_parsing(self, pairs: list[tuple[str, str]]) -> None:
-        """The result is the same line by line and from a validated section."""
+    def test_round_trip_of_added_values(self, pairs: list[tuple[str, str]]) -> None:
+        """Parsed line by line, or from a validated block."""
         headers = HTTPHeaders()
         for name, value in pairs:
             headers.add(name, value)
@@ -419,7 +419,7 @@ class TestAnyFields:
     @given(st.text(st.characters(max_codepoint=300)) | st.text(":\r\n\0 aB"))
     @example("a: b\r\n c")
     def test_any_text(self, text: str) -> None:
-        """In accepted fields, names are tokens and values cannot end a line."""
+        """In accepted fields, the names are tokens, and the values contain no line end."""
         try:
             headers = HTTPHeaders.parse(text)
         except HTTPInputError:
@@ -432,7 +432,7 @@ class TestAnyFields:
         assert list(HTTPHeaders.parse(out.decode("latin-1")).get_all()) == list(headers.get_all())
 
     @given(NAMES, st.text(st.characters(max_codepoint=255)))
-    def test_no_value_contains_another_line(self, name: str, value: str) -> None:
+    def test_value_cannot_begin_another_line(self, name: str, value: str) -> None:
         """A value set by the program is rejected or serialized in one line (CVE-2025-67724)."""
         headers = HTTPHeaders()
         try:

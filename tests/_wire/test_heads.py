@@ -1,4 +1,4 @@
-"""Heads as values, parsed from complete blocks."""
+"""The parsers of heads: the specification, and the fast path with its caches."""
 
 import re
 
@@ -30,7 +30,7 @@ GET = b"GET /a?b=c HTTP/1.1\r\nHost: example.com:80\r\nX: y\r\n\r\n"
 
 
 @pytest.fixture(autouse=True)
-def _fresh_tables():
+def _empty_caches():
     heads.forget()
     yield
     heads.forget()
@@ -64,7 +64,7 @@ def test_a_request():
 @pytest.mark.parametrize(
     ("target", "path"), [("/", "/"), ("/?", "/"), ("/a?b?c", "/a"), ("*", "*"), ("http://b/c?d", "/c")]
 )
-def test_the_path(target, path):
+def test_path_of_the_target(target, path):
     method = "OPTIONS" if target == "*" else "GET"
     assert parse_request_head(f"{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode()).path == path
 
@@ -83,7 +83,7 @@ def test_conditional(line, conditional):
     assert head.conditional is conditional
 
 
-def test_headers_are_built_on_first_access():
+def test_headers_are_created_on_access():
     head = parse_request_head(GET)
     assert isinstance(head.headers, HTTPHeaders)
     assert dict(head.headers) == {"Host": "example.com:80", "X": "y"}
@@ -92,7 +92,7 @@ def test_headers_are_built_on_first_access():
     assert response.headers is response.headers
 
 
-def test_mappings_of_two_requests_are_independent():
+def test_requests_with_one_head_have_separate_headers():
     add_fixed_targets(["/a"])
     data = GET.replace(b"?b=c", b"").replace(b"X: y", b"DNT: 1")
     heads_read = [read_usual_head(data, DEFAULT) for _ in range(4)]
@@ -122,14 +122,14 @@ def test_text_is_latin_1():
 def test_authority_of_the_target_replaces_host(line, target, host, before):
     head = parse_request_head(line + b"\r\n" + before + b"HOST: example.com\r\nX-Host: c\r\n\r\n")
     assert (head.target, head.host) == (target, host)
-    # The received Host must be ignored (RFC 9112 section 3.2.2), also in the mapping of the fields.
+    # The received field must be ignored (RFC 9112 section 3.2.2), so it is also replaced in the headers.
     assert head.headers.get_list("Host") == [host]
     assert head.headers["X-Host"] == "c"
     assert len(head.headers) == (3 if before else 2)
     assert head.raw_target == line.split()[1].decode()
 
 
-def test_authority_of_the_target_without_host():
+def test_authority_of_the_target_without_host_field():
     head = parse_request_head(b"GET http://b:81/ HTTP/1.0\r\nA: b\r\n\r\n")
     assert (head.host, dict(head.headers)) == ("b:81", {"Host": "b:81", "A": "b"})
 
@@ -147,7 +147,7 @@ def test_authority_of_the_target_without_host():
         ("GET /", "Expect: what", False),
     ],
 )
-def test_plain_heads(line, field, plain):
+def test_plain(line, field, plain):
     data = f"{line} HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n".encode()
     assert parse_request_head(data).plain is plain
 
@@ -159,17 +159,17 @@ def test_closing_returns_a_copy():
     assert attributes(last) | {"keep_alive": True} == attributes(head)
 
 
-def test_authority_of_a_target_is_not_cached_for_others():
+def test_authority_of_a_target_does_not_affect_other_requests():
     parse_request_head(b"GET http://other/a HTTP/1.1\r\nHost: example.com\r\n\r\n")
     assert parse_request_head(b"GET /a HTTP/1.1\r\nHost: example.com\r\n\r\n").host == "example.com"
 
 
-def test_an_absolute_target_does_not_excuse_a_missing_host():
+def test_absolute_target_without_host_field_is_rejected():
     with pytest.raises(HTTPInputError, match="Missing Host"):
         parse_request_head(b"GET http://other/a HTTP/1.1\r\n\r\n")
 
 
-def test_http_10_does_not_require_host():
+def test_http_1_0_request_may_omit_host():
     assert parse_request_head(b"GET / HTTP/1.0\r\n\r\n").host is None
 
 
@@ -195,7 +195,7 @@ def test_lines_may_end_in_a_bare_lf(line):
         b"GET http://a/ HTTP/1.1\r\n",
     ],
 )
-def test_malformed_heads(block):
+def test_malformed_heads_are_rejected(block):
     with pytest.raises(HTTPInputError) as caught:
         parse_request_head(block)
     assert caught.value.status_code == 400
@@ -206,7 +206,7 @@ def test_http_2_preface_is_an_unsupported_version():
         parse_request_head(b"PRI * HTTP/2.0\r\n\r\n")
 
 
-# The fast path
+# The fast path for usual heads
 
 
 def usual(*lines, first="GET /a?b=c HTTP/1.1"):
@@ -248,7 +248,7 @@ BROWSER = [
         usual("Host: a", first="GET /100%?q=%u2603#x HTTP/1.1"),
     ],
 )
-def test_fast_path_result_equals_that_of_the_specification(data):
+def test_usual_head_is_parsed_as_by_the_specification(data):
     expected = attributes(parse_request_head(data))
     add_fixed_targets(["/", "/a"])
     for _ in range(4):  # nothing cached, lines cached, the block cached, the whole head cached
@@ -305,7 +305,7 @@ def test_fast_path_result_equals_that_of_the_specification(data):
         b"DNT: 1 HTTP/1.1\r\nHost: a\r\n\r\n",
     ],
 )
-def test_unusual_heads_are_left_to_the_specification(data):
+def test_unusual_heads_are_not_parsed_by_the_fast_path(data):
     for line in (b"X: y", b"DNT: 1", b"DNT: 1 HTTP/1.1", b"Connection: keep-alive"):
         read_usual_head(GET.replace(b"X: y", line), DEFAULT)
         read_usual_head(GET.replace(b"X: y", line), DEFAULT)
@@ -321,8 +321,8 @@ def test_limits_of_the_fast_path():
     assert read_usual_head(data, Limits(max_length_digits=2)) is None
 
 
-def kept_text():
-    """Return the contents of all caches as one text."""
+def cached_text():
+    """Return the content of all caches as one string."""
     known = heads.field_line_cache
     blocks = [heads._blocks, heads._blocks_before_cookies]
     tables = [known.lines, known.hosts, known.kind_of, heads._heads, *blocks]
@@ -332,8 +332,8 @@ def kept_text():
 @pytest.mark.parametrize(
     "secret", ["8c7f", "7d3f8a1c", "198.51.100.23", "c2VjcmV0", "0a1b2c", "99887766", "b=c"]
 )
-def test_nothing_of_a_user_is_cached(secret):
-    """Cookies, tokens, addresses, request numbers, referring pages and queries are not cached."""
+def test_data_about_a_user_is_not_cached(secret):
+    """The data is a cookie, a token, an address, a request ID, a referring page or a query."""
     add_fixed_targets(["/a"])
     data = usual(*BROWSER)
     assert secret.encode() in data
@@ -341,21 +341,21 @@ def test_nothing_of_a_user_is_cached(secret):
         read_usual_head(data, DEFAULT)
         read_usual_head(usual("Host: a"), DEFAULT)
         parse_request_head(data)
-    assert secret not in kept_text()
-    assert "Mozilla" in kept_text()
+    assert secret not in cached_text()
+    assert "Mozilla" in cached_text()
 
 
 @pytest.mark.parametrize("target", ["/reset/0a1b2c", "/fixed?token=0a1b2c", "/fixed?"])
-def test_target_is_cached_only_if_the_program_defines_it(target):
+def test_only_targets_defined_by_the_program_are_cached(target):
     add_fixed_targets(["/fixed"])
     for each in (target, "/fixed"):
         for _ in range(3):
             assert read_usual_head(usual("Host: a", first=f"GET {each} HTTP/1.1"), DEFAULT).target == each
     assert [head.target for head in heads._heads.values()] == ["/fixed"]
-    assert "0a1b2c" not in kept_text()
+    assert "0a1b2c" not in cached_text()
 
 
-def test_known_head_is_one_object():
+def test_cached_head_is_one_object():
     add_fixed_targets(["/"])
     data = usual("Host: a", first="GET / HTTP/1.1")
     first, second = read_usual_head(data, DEFAULT), read_usual_head(data, DEFAULT)
@@ -391,11 +391,11 @@ def test_block_before_a_cookie_is_cached_without_the_cookie():
         assert attributes(read_usual_head(data, DEFAULT)) == attributes(parse_request_head(data))
     (kept,) = heads._blocks_before_cookies
     assert kept == "".join(f"{line}\r\n" for line in LONG).encode()
-    assert "secret" not in kept_text()
+    assert "secret" not in cached_text()
 
 
 @pytest.mark.parametrize("cookie", ["a\x00", "a\nX: y", "a\rb", "\xe9", "a\x7f"])
-def test_cookie_after_a_known_block_is_checked(cookie):
+def test_cookie_after_a_cached_block_is_validated(cookie):
     for _ in range(3):
         read_usual_head(usual(*LONG, "Cookie: a=b"), DEFAULT)
     assert heads._blocks_before_cookies
@@ -419,7 +419,7 @@ def test_cached_block_is_used_only_for_exactly_one_head(end):
 
 
 @pytest.mark.parametrize("path", ["/", "/" + "x" * SMALL])
-def test_head_that_ends_after_a_block_cached_before_a_cookie_is_incomplete(path):
+def test_head_that_ends_with_a_block_cached_before_a_cookie_is_incomplete(path):
     lines = ["Host: a", "User-Agent: b"]
     for _ in range(3):
         read_usual_head(usual(*lines, f"Cookie: {'x' * SMALL}"), DEFAULT)
@@ -433,7 +433,7 @@ def test_head_that_ends_after_a_block_cached_before_a_cookie_is_incomplete(path)
     assert reader.next_event().headers["Authorization"] == "secret"
 
 
-def test_tables_are_bounded():
+def test_cache_sizes_are_limited():
     for number in range(max(MAX_BLOCKS, MAX_HEADS) + 1):
         add_fixed_targets([f"/{number}"])
         for host in ("a", f"a{number}"):
@@ -494,7 +494,7 @@ FIRST = st.sampled_from(
 
 @given(st.lists(st.tuples(FIRST, st.lists(FIELD, max_size=6)), min_size=1, max_size=6))
 def test_fast_path_agrees_with_the_specification(requests):
-    """Heads that were parsed before, and are cached, must not change the result."""
+    """Cached data of earlier heads must not change how a later head is parsed."""
     heads.forget()
     add_fixed_targets(["/"])
     for first, lines in requests * 2:
@@ -559,7 +559,7 @@ def test_a_response():
         ("HTTP/1.1 407 No", "", "CONNECT", (None, False, True, False, True)),
     ],
 )
-def test_the_framing_of_responses(line, fields, method, framing):
+def test_framing_of_responses(line, fields, method, framing):
     block = f"{line}\r\n{fields}{fields and chr(13) + chr(10)}\r\n".encode()
     head = parse_response_head(block, request_method=method)
     assert (head.content_length, head.chunked, head.has_body, head.keep_alive, head.until_close) == framing
@@ -567,7 +567,7 @@ def test_the_framing_of_responses(line, fields, method, framing):
 
 @pytest.mark.parametrize("code", [100, 101, 103, 204])
 @pytest.mark.parametrize("field", ["Content-Length: 5", "Transfer-Encoding: chunked"])
-def test_codes_without_a_body(code, field):
+def test_framing_fields_are_rejected_for_codes_without_body(code, field):
     with pytest.raises(HTTPInputError, match=f"Response with code {code} should not have body"):
         parse_response_head(f"HTTP/1.1 {code} A\r\n{field}\r\n\r\n".encode())
 
@@ -586,13 +586,13 @@ def test_codes_without_a_body(code, field):
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
     ],
 )
-def test_responses_that_are_rejected(block):
+def test_malformed_responses_are_rejected(block):
     with pytest.raises(HTTPInputError):
         parse_response_head(block)
 
 
 @given(st.binary(), st.booleans())
-def test_any_bytes(data, ended):
+def test_arbitrary_bytes_raise_only_input_errors(data, ended):
     block = data + b"\r\n\r\n" if ended else data
     for parse in (parse_request_head, parse_response_head):
         try:

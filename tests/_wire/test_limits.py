@@ -1,4 +1,4 @@
-"""Limits: default values, and errors that name the exceeded limit."""
+"""The limits, their defaults, and the errors that name an exceeded limit."""
 
 import dataclasses
 
@@ -10,8 +10,8 @@ from tornado._wire.limits import DEFAULT, Limits
 
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-#: A limit, the name of its setting, and input that exceeds it when it is 3.
-PASSED = {
+#: Limit -> the name of its setting, and input that exceeds it if it is 3.
+EXCEEDED = {
     "max_head_size": ("max_header_size", HEAD),
     "max_request_line": ("max_header_size", HEAD),
     "max_header_count": ("max_header_count", HEAD + b"A: b\r\n" * 3 + b"\r\n"),
@@ -32,13 +32,13 @@ def test_defaults():
     assert (DEFAULT.max_head_size, DEFAULT.max_body_size) == (65536, 104857600)
 
 
-def test_limits_are_frozen():
+def test_limits_are_immutable():
     with pytest.raises(dataclasses.FrozenInstanceError):
         DEFAULT.max_1xx = 5
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Limits)])
-def test_no_limit_is_negative(name):
+def test_negative_limits_are_rejected(name):
     assert getattr(Limits(**{name: 0}), name) == 0
     with pytest.raises(ValueError, match=f"{name} must not be negative, got -1"):
         Limits(**{name: -1})
@@ -53,7 +53,7 @@ def test_every_limit_is_in_the_table_of_precedents():
 
 @pytest.mark.parametrize("limit", [field.name for field in dataclasses.fields(Limits)])
 def test_error_names_the_exceeded_limit_and_its_value(limit):
-    name, data = PASSED[limit]
+    name, data = EXCEEDED[limit]
     reader = Reader(Role.CLIENT if limit == "max_1xx" else Role.SERVER, Limits(**{limit: 3}))
     reader.receive_data(data)
     with pytest.raises(HTTPInputError) as caught:

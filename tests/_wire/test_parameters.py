@@ -75,11 +75,11 @@ def test_extended(text: str, parameters: dict[str, str]) -> None:
     assert parse_parameters(text)[1] == parameters
 
 
-def test_bare() -> None:
+def test_parameters_without_a_value() -> None:
     assert parse_parameters("a; b; ; c=d", bare=True) == ("a", {"b": None, "c": "d"})
 
 
-def test_count_is_bounded() -> None:
+def test_number_of_parameters_is_limited() -> None:
     text = "a" + ";b=c" * 5
     assert parse_parameters(text, max_count=5) == ("a", {"b": "c"})
     with pytest.raises(HTTPInputError, match="more than"):
@@ -106,8 +106,8 @@ def test_count_is_bounded() -> None:
         ";b= ",
     ],
 )
-def test_malicious_texts_take_linear_time(unit: str) -> None:
-    # With quadratic cost, this size would take minutes.
+def test_hostile_texts_are_parsed_in_linear_time(unit: str) -> None:
+    # With quadratic cost, this would take minutes.
     text = "a" + unit * (100_000 // len(unit))
     value, _ = parse_parameters(text)
     assert value[:1] == "a"
@@ -126,7 +126,7 @@ def test_nul_in_a_quoted_string_is_kept(inner: str) -> None:
     assert unquote_string(f'"{inner}"').replace("\x00", "b") == without
 
 
-def test_only_some_parameters() -> None:
+def test_parameters_that_are_not_requested_are_skipped() -> None:
     text = "form-data; name*=utf-8''%41; other=b; Filename*0=c; filename*1*=%44; bare; x*=%41"
     only = frozenset(["name", "filename"])
     assert parse_parameters(text, only=only) == ("form-data", {"name": "A", "filename": "cD"})
@@ -157,33 +157,33 @@ NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=8
 
 
 def quoted(text: str) -> str:
-    """Return a quoted string as RFC 9110 section 5.6.4 requires of a sender."""
+    """Return text as a quoted string (RFC 9110 section 5.6.4)."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 @given(NAMES, st.dictionaries(NAMES, st.text()))
-def test_quoted_values_are_parsed(value: str, parameters: dict[str, str]) -> None:
-    """Values may contain any characters, including semicolons, quotes and backslashes."""
+def test_quoted_values_are_unquoted(value: str, parameters: dict[str, str]) -> None:
+    """The values may contain any characters, including semicolons, quotes and backslashes."""
     line = "; ".join([value, *(f"{name}={quoted(text)}" for name, text in parameters.items())])
     assert parse_parameters(line) == (value, parameters)
 
 
 @given(NAMES, st.dictionaries(NAMES, st.text()))
-def test_extended_values_are_parsed(value: str, parameters: dict[str, str]) -> None:
-    """Values may contain any characters, percent-encoded (RFC 8187 section 3.2)."""
+def test_extended_values_are_decoded(value: str, parameters: dict[str, str]) -> None:
+    """Any character may be percent-encoded (RFC 8187 section 3.2)."""
     line = "; ".join([value, *(f"{name}*=UTF-8''{quote(text)}" for name, text in parameters.items())])
     assert parse_parameters(line) == (value, parameters)
 
 
 @given(NAMES, st.dictionaries(NAMES, st.none() | st.integers(0) | NAMES))
-def test_formatted_values_are_parsed(value: str, parameters: dict[str, str | int | None]) -> None:
+def test_round_trip(value: str, parameters: dict[str, str | int | None]) -> None:
     found = parse_parameters(format_parameters(value, parameters), bare=True)
     assert found == (value, {name: None if it is None else str(it) for name, it in parameters.items()})
 
 
 @given(st.text() | st.text("ab=;\"\\*0' \t%"), st.integers(0, 5))
-def test_any_text(text: str, most: int) -> None:
-    """Parsing never fails, parts are substrings in order, and their number is limited."""
+def test_arbitrary_text(text: str, most: int) -> None:
+    """Any text is split into parts in order; the only error is that there are too many."""
     parts = list(split_parameters(text))
     position = 0
     for part in parts:
@@ -198,6 +198,6 @@ def test_any_text(text: str, most: int) -> None:
         assert all(name == name.lower() for name in found)
 
 
-def test_a_charset_that_python_names_differently() -> None:
-    # Python has no codec named windows-874, so the lookup raised LookupError.
+def test_charset_that_python_does_not_know_by_this_name() -> None:
+    # Python has no codec named windows-874, so looking it up raised LookupError.
     assert parse_parameters("form-data; filename*=windows-874''%a1")[1] == {"filename": "\u0e01"}

@@ -1,4 +1,4 @@
-"""Fields with quality values."""
+"""Fields whose members have weights."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def test_tokens() -> None:
     assert list(weights("GZip;q=0.5, br, a;b=c, a/b", TOKEN)) == [("gzip", 500), ("br", 1000)]
 
 
-def test_number_of_members_is_bounded() -> None:
+def test_number_of_members_is_limited() -> None:
     assert len(list(weights("a," * (2 * MAX_MEMBERS), TOKEN))) == MAX_MEMBERS
 
 
 @given(st.text())
-def test_any_text(field: str) -> None:
+def test_arbitrary_text_yields_valid_weights(field: str) -> None:
     for grammar in (TOKEN, MEDIA_RANGE):
         assert all(0 <= weight <= 1000 for _, weight in weights(field, grammar))
 
 
 @pytest.mark.parametrize("parameter", [";a=b", ';a="b"', ' ; a="\\\\"', ";a=b;q=1"])
 @pytest.mark.parametrize("end", ["", "@", ";q=2"])
-def test_parameters_take_linear_time(parameter: str, end: str) -> None:
+def test_cost_of_parameters_is_linear(parameter: str, end: str) -> None:
     assert_linear(
         lambda field: list(weights(field, MEDIA_RANGE)), lambda size: "a/b" + parameter * size + end, 200
     )

@@ -1,4 +1,4 @@
-"""Range and Content-Range."""
+"""The fields Range and Content-Range."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tornado._wire.ranges import MAX_POSITION, format_content_range, parse_range
         ("bytes=-" + "9" * 5000, (-MAX_POSITION, None)),
     ],
 )
-def test_one_range(field: str, expected: tuple[int | None, int | None]) -> None:
+def test_single_range(field: str, expected: tuple[int | None, int | None]) -> None:
     assert parse_range(field) == expected
 
 
@@ -34,7 +34,7 @@ def test_one_range(field: str, expected: tuple[int | None, int | None]) -> None:
     ["", "bytes", "bytes=", "bytes=-", "bytes=1", "bytes=2-1", "bytes=1-2,4-5", "bytes=a-b", "bytes=--1",
      "bytes=1--2", "bytes=+1-2", "bytes=1_0-20", "bytes=\u0661-2", "bits=1-2", "bytes=1-2\n"],
 )  # fmt: skip
-def test_ignored(field: str) -> None:
+def test_unsupported_ranges_are_ignored(field: str) -> None:
     assert parse_range(field) is None
 
 
@@ -52,8 +52,8 @@ def test_content_range(start: int | None, end: int | None, total: int, expected:
 
 
 @given(st.binary(max_size=30), st.integers(0, 40), st.integers(0, 40) | st.none())
-def test_range_is_a_slice_of_the_content(content: bytes, first: int, last: int | None) -> None:
-    """The slice contains exactly the positions of the range; a range with last before first is invalid."""
+def test_range_selects_the_named_positions(content: bytes, first: int, last: int | None) -> None:
+    """The slice has exactly the bytes at these positions. A last position before the first is invalid."""
     found = parse_range(f"bytes={first}-{'' if last is None else last}")
     if last is not None and last < first:
         assert found is None
@@ -64,7 +64,7 @@ def test_range_is_a_slice_of_the_content(content: bytes, first: int, last: int |
 
 
 @given(st.binary(max_size=30), st.integers(1, 40))
-def test_suffix_is_a_slice_of_the_end(content: bytes, size: int) -> None:
+def test_suffix_range_selects_the_end(content: bytes, size: int) -> None:
     found = parse_range(f"bytes=-{size}")
     assert found is not None
     assert content[slice(*found)] == content[max(0, len(content) - size) :]
@@ -72,8 +72,8 @@ def test_suffix_is_a_slice_of_the_end(content: bytes, size: int) -> None:
 
 @given(st.text() | st.text("bytes=0123456789-, \t"))
 @example("bytes=" + "0" * 4000 + "-" + "0" * 4000)
-def test_any_text(field: str) -> None:
-    """An accepted field is one range of decimal positions, within the bounds of slices and file offsets."""
+def test_arbitrary_text_yields_a_valid_range_or_none(field: str) -> None:
+    """A valid range consists of digits, and its positions are valid for slices and files."""
     found = parse_range(field)
     if found is None:
         return

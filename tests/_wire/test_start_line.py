@@ -83,7 +83,7 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("line", MALFORMED)
-def test_malformed_request_lines(line):
+def test_malformed_request_lines_are_rejected(line):
     assert match_origin_form(line.removesuffix("\r")) is None or line.endswith("\r")
     with pytest.raises(
         HTTPInputError, match="Malformed HTTP request line .*: expected METHOD target HTTP/1.1"
@@ -95,13 +95,13 @@ def test_malformed_request_lines(line):
 @pytest.mark.parametrize("version", ["HTTP/1.2", "HTTP/1.9"])
 def test_higher_minor_version_is_treated_as_1_1(version):
     """RFC 9110 section 2.5."""
-    assert match_origin_form(f"GET / {version}") is None  # left to the slow path
+    assert match_origin_form(f"GET / {version}") is None  # left to parse_request_line()
     assert parse_request_line(f"GET / {version}").version == "HTTP/1.1"
     assert parse_status_line(f"{version} 200 OK").version == "HTTP/1.1"
 
 
 @pytest.mark.parametrize("version", ["HTTP/0.9", "HTTP/2.0", "HTTP/3.0"])
-def test_unsupported_versions(version):
+def test_unsupported_versions_are_rejected(version):
     assert match_origin_form(f"GET / {version}") is None
     with pytest.raises(VersionNotSupported, match=f"Unexpected HTTP version '{version}'"):
         parse_request_line(f"GET / {version}")
@@ -139,7 +139,7 @@ def test_unsupported_versions(version):
         ("CONNECT [::1] HTTP/1.1", "host:port"),
     ],
 )
-def test_targets_that_are_rejected(line, fault):
+def test_invalid_targets_are_rejected(line, fault):
     assert match_origin_form(line) is None
     with pytest.raises(HTTPInputError, match=fault) as caught:
         parse_request_line(line)
@@ -216,7 +216,7 @@ def test_authorities(text):
         "a\n",
     ],
 )
-def test_authorities_that_are_rejected(text):
+def test_invalid_authorities_are_rejected(text):
     with pytest.raises(HTTPInputError, match="Invalid Host header: "):
         check_authority(text)
 
@@ -255,12 +255,12 @@ def test_status_lines(line, expected):
         " HTTP/1.1 200 OK",
     ],
 )
-def test_malformed_status_lines(line):
+def test_malformed_status_lines_are_rejected(line):
     with pytest.raises(HTTPInputError, match="Malformed HTTP status line"):
         parse_status_line(line)
 
 
-def test_serialized_status_lines():
+def test_status_lines_are_serialized():
     assert status_line("HTTP/1.1", 200, "OK") == b"HTTP/1.1 200 OK\r\n"
     assert status_line("HTTP/1.0", 599, "") == b"HTTP/1.0 599 \r\n"
     assert status_line("HTTP/1.1", 200, "d\xe9j\xe0\tvu") == b"HTTP/1.1 200 d\xe9j\xe0\tvu\r\n"
@@ -280,19 +280,19 @@ def test_serialized_status_lines():
         ("1.1", 200, "a", "version"),
     ],
 )
-def test_status_lines_that_cannot_be_serialized(version, code, reason, fault):
+def test_invalid_status_lines_are_not_serialized(version, code, reason, fault):
     with pytest.raises(HTTPOutputError, match=fault):
         status_line(version, code, reason)
 
 
-def test_shown_text_is_truncated():
+def test_long_text_is_truncated_in_messages():
     assert shown("a\r\n") == r"'a\r\n'"
     assert shown("a" * 100) == repr("a" * 100)
     assert shown("a" * 5000) == repr("a" * 100) + "... (5000 characters)"
 
 
 @given(st.text(st.characters(max_codepoint=255)))
-def test_any_text_as_a_line(line):
+def test_arbitrary_text_raises_only_input_errors(line):
     for parse in (parse_request_line, parse_status_line, check_authority):
         try:
             parse(line)
@@ -304,7 +304,7 @@ def test_any_text_as_a_line(line):
     st.text("abc/%?#:[]@*AF09 ht\xe9p", max_size=30),
     st.sampled_from(["GET", "CONNECT", "OPTIONS"]),
 )
-def test_fast_pattern_agrees_with_the_grammar(target, method):
+def test_origin_form_pattern_agrees_with_the_parser(target, method):
     line = f"{method} {target} HTTP/1.1"
     match = match_origin_form(line)
     try:

@@ -1,7 +1,7 @@
 """Request smuggling: two parsers must not disagree about where a request ends.
 
-Each request in these tests has a second one, for ``/smuggled``, in its body or in what a lenient parser might
-take for its body.
+Each request in these tests is followed by a second one, for ``/smuggled``, which is in the body of the first
+or which a lenient parser might treat as that body.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SMUGGLED = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 class Recording(web.RequestHandler):
-    """Records the requests."""
+    """Records the requests that it receives."""
 
     def initialize(self, seen: list[tuple[str, bytes]]) -> None:
         self.seen = seen
@@ -29,7 +29,7 @@ class Recording(web.RequestHandler):
     get = post
 
 
-async def asked(fields: str, body: str, tls: Any = None) -> tuple[list[tuple[str, bytes]], bytes]:
+async def send_request(fields: str, body: str, tls: Any = None) -> tuple[list[tuple[str, bytes]], bytes]:
     """Return the requests that the handler receives, and all data that the client receives."""
     seen: list[tuple[str, bytes]] = []
     async with serving(web.Application([("/.*", Recording, {"seen": seen})]), tls=tls) as server:
@@ -37,9 +37,9 @@ async def asked(fields: str, body: str, tls: Any = None) -> tuple[list[tuple[str
     return seen, answer
 
 
-async def refused(fields: str, body: str, *codes: int, tls: Any = None) -> None:
+async def assert_rejected(fields: str, body: str, *codes: int, tls: Any = None) -> None:
     """Check that the request gets a single response, an error, and that no data after it is processed."""
-    seen, answer = await asked(fields, body, tls)
+    seen, answer = await send_request(fields, body, tls)
     assert seen == []
     assert answer.count(b"HTTP/1.1 ") == 1
     assert int(answer.split(b" ")[1]) in (codes or (400,)), answer
@@ -50,12 +50,12 @@ async def refused(fields: str, body: str, *codes: int, tls: Any = None) -> None:
     "length", ["+5", "-5", "0x5", "5_0", "5 0", "0b101", "5.0", "\xb2", "1e1", '"5"', "5,"]
 )
 async def test_ghsa_qppv_j76h_2rpx_content_length_is_digits(length: str, tls: Any) -> None:
-    await refused(f"Content-Length: {length}\r\n", "hello", tls=tls)
+    await assert_rejected(f"Content-Length: {length}\r\n", "hello", tls=tls)
 
 
 @pytest.mark.parametrize("size", ["+5", "-5", "0x5", "0_5", " 5", "5 ", "5\t", "\xa05", "5h", "", "0X5"])
 async def test_ghsa_qppv_j76h_2rpx_chunk_sizes_are_hexadecimal_digits(size: str) -> None:
-    await refused("Transfer-Encoding: chunked\r\n", f"{size}\r\nhello\r\n0\r\n\r\n")
+    await assert_rejected("Transfer-Encoding: chunked\r\n", f"{size}\r\nhello\r\n0\r\n\r\n")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ async def test_ghsa_qppv_j76h_2rpx_chunk_sizes_are_hexadecimal_digits(size: str)
     ],
 )
 async def test_ghsa_753j_mpmx_qq6g_repeated_transfer_encoding(fields: str) -> None:
-    await refused(fields, CHUNKS, 400, 501)
+    await assert_rejected(fields, CHUNKS, 400, 501)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ async def test_ghsa_753j_mpmx_qq6g_repeated_transfer_encoding(fields: str) -> No
     ["identity", "gzip", "chunked, gzip", "gzip, chunked", "xchunked", "chunked;a=b", '"chunked"', ""],
 )
 async def test_ghsa_753j_mpmx_qq6g_unknown_transfer_encoding(coding: str) -> None:
-    await refused(f"Transfer-Encoding: {coding}\r\n", CHUNKS, 400, 501)
+    await assert_rejected(f"Transfer-Encoding: {coding}\r\n", CHUNKS, 400, 501)
 
 
 @pytest.mark.parametrize("length", [0, 5, len(CHUNKS)])
@@ -85,28 +85,28 @@ async def test_ghsa_753j_mpmx_qq6g_length_with_transfer_encoding(length: int, la
     fields = [f"Content-Length: {length}\r\n", "Transfer-Encoding: chunked\r\n"]
     if last == "length":
         fields.reverse()
-    await refused("".join(fields), CHUNKS)
+    await assert_rejected("".join(fields), CHUNKS)
 
 
 @pytest.mark.parametrize("space", ["\xa0", "\x85", "\x0b", "\x0c", "\x1c", "\x1f"])
 async def test_ghsa_753j_mpmx_qq6g_only_space_and_tab_are_white_space(space: str) -> None:
-    await refused(f"Transfer-Encoding: {space}chunked\r\n", CHUNKS, 400, 501)
-    await refused(f"Transfer-Encoding: chunked{space}\r\n", CHUNKS, 400, 501)
-    await refused(f"Content-Length: {space}5\r\n", "hello")
-    await refused(f"Content-Length{space}: 5\r\n", "hello")
-    await refused(f"{space}Content-Length: 5\r\n", "hello")
+    await assert_rejected(f"Transfer-Encoding: {space}chunked\r\n", CHUNKS, 400, 501)
+    await assert_rejected(f"Transfer-Encoding: chunked{space}\r\n", CHUNKS, 400, 501)
+    await assert_rejected(f"Content-Length: {space}5\r\n", "hello")
+    await assert_rejected(f"Content-Length{space}: 5\r\n", "hello")
+    await assert_rejected(f"{space}Content-Length: 5\r\n", "hello")
 
 
 @pytest.mark.parametrize(
     "lengths", ["5\r\nContent-Length: 6", "5, 6", "5\r\nContent-Length: 05", "6\r\ncontent-length: 5"]
 )
 async def test_ghsa_753j_mpmx_qq6g_lengths_that_differ(lengths: str) -> None:
-    await refused(f"Content-Length: {lengths}\r\n", "hello")
+    await assert_rejected(f"Content-Length: {lengths}\r\n", "hello")
 
 
 async def test_valid_framing_is_accepted() -> None:
     for fields, body in (("Content-Length: 5\r\n", "hello"), ("Transfer-Encoding: chunked\r\n", CHUNKS)):
-        seen, answer = await asked(
+        seen, answer = await send_request(
             fields + "X: y\r\n", body + SMUGGLED.replace("1.1\r\n", "1.1\r\nConnection: close\r\n")
         )
         assert seen == [("/p", b"hello"), ("/smuggled", b"")]

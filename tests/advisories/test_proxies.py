@@ -1,7 +1,8 @@
-"""Fields that a client forges with names that resemble those of a proxy's fields.
+"""Forged fields whose names resemble those that a proxy sets.
 
 In CGI, and therefore in WSGI, a hyphen and an underscore in a field name map to the same character. If a
-proxy sets ``X-Forwarded-For`` and lets ``X_Forwarded_For`` pass, its value would be joined with the client's.
+proxy sets ``X-Forwarded-For`` but forwards ``X_Forwarded_For`` unchanged, its value could be joined with the
+client's.
 """
 
 from __future__ import annotations

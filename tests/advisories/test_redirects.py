@@ -1,4 +1,4 @@
-"""Open redirects: a browser takes ``//host`` and ``/\\host`` in a Location field for another host."""
+"""Open redirects: to a browser, ``//host`` and ``/\\host`` in a Location field refer to another host."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tornado import web
 EVIL = ["//evil.example", "///evil.example", "/\\evil.example", "/\\/evil.example", "\\\\evil.example"]
 
 
-def leads_to(location: str | None) -> str | None:
+def redirect_host(location: str | None) -> str | None:
     """Return the host that a browser requests; it treats ``\\`` as ``/`` (URL Standard, section 4.4)."""
     if location is None:
         return "here"
@@ -35,7 +35,7 @@ async def test_cve_2023_28370_static_directories(prefix: str, root: Path, expect
     for directory in (f"{root}/sub".lstrip("/"), "sub", "sub%2f..%2fsub", "evil.example/../sub"):
         with expect_log("tornado.general", "", required=False):
             response = await ask(routes, path=prefix + directory)
-        assert leads_to(response.get("location")) == "here", (directory, response.head)
+        assert redirect_host(response.get("location")) == "here", (directory, response.head)
 
 
 async def test_cve_2023_28370_static_directory_redirects_to_slash(root: Path) -> None:
@@ -77,7 +77,7 @@ async def test_release_6_6_1_escaped_slashes_stay_escaped(path: str, expect_log:
     for handler, asked in ((Slashful, path.rstrip("/")), (Slashless, path)):
         with expect_log("tornado.general", "", required=False):
             response = await ask(handler, path=asked)
-        assert leads_to(response.get("location")) == "here"
+        assert redirect_host(response.get("location")) == "here"
 
 
 async def test_release_6_6_1_redirect_of_absolute_target_has_no_host() -> None:

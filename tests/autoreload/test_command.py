@@ -162,7 +162,7 @@ def test_files_in_a_traceback_are_watched(monkeypatch, tmp_path, expect_log):
 
 
 def test_exit_status(expect_log, capsys):
-    """A failure status is logged. A text in place of a status is printed, as the interpreter does."""
+    """A failure status is logged. Text instead of a status is printed, as by the interpreter."""
     assert _command._run("program", lambda: None) == 0
     assert _command._run("program", lambda: sys.exit()) == 0
     for code, status in ((3, 3), ("no database", 1)):

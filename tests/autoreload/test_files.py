@@ -34,7 +34,7 @@ def test_change_is_detected(tmp_path):
     assert files.find_changes() == []
     touch(tmp_path / "settings.txt", "2", 900)  # an older time also counts as a change
     assert files.find_changes() == [path]
-    touch(tmp_path / "settings.txt", "longer", 900)  # so does another size
+    touch(tmp_path / "settings.txt", "longer", 900)  # another size also counts as a change
     assert files.find_changes() == [path]
     assert files.find_changes() == []
     assert files.stamps([path, "other"]) == {path: (900 * 10**9, 6)}

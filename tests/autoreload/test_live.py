@@ -74,7 +74,7 @@ def test_valid_change_then_errors_then_valid_change(tmp_path, arguments, options
         place = live.wait_for_output("restarting")
         assert slow.end() == "good 1"
         assert live.wait_for_answer("good 2")[who] == live.process.pid
-        live.wait_for_start(2)  # else the next change would make this start fail
+        live.wait_for_start(2)  # otherwise the next change would make this start fail
 
         live.save("TEXT = = 'bad'")
         place = live.wait_for_output("invalid syntax", place)

@@ -48,7 +48,7 @@ class RecordingDelegate(HTTPMessageDelegate):
 async def exchange(
     certificates: Certificates, **params: Any
 ) -> AsyncIterator[tuple[HTTP1Connection, IOStream, IOStream]]:
-    """Open a connection; give the client's exchange, its stream, and the server's stream."""
+    """Open a connection; yield the client's exchange, its stream, and the server's stream."""
     async with stream_pair("plain", certificates) as (server, client):
         yield HTTP1Connection(client, True, HTTP1ConnectionParameters(**params)), client, server
 

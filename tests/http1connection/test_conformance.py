@@ -45,7 +45,7 @@ def application() -> web.Application:
     return web.Application([("/late", Late), (".*", Echo)], released=asyncio.Event())
 
 
-async def say(server: Server, data: bytes) -> list[Response]:
+async def exchange(server: Server, data: bytes) -> list[Response]:
     """Send `data` on a new connection and return all responses until it is closed."""
     rest = await server.exchange(data)
     answers = []
@@ -65,9 +65,9 @@ def post(body: bytes, *fields: bytes, version: bytes = b"1.1", close: bool = Tru
     return b"\r\n".join([*lines, b"", body])
 
 
-async def refused(server: Server, data: bytes, *codes: int) -> None:
+async def assert_rejected(server: Server, data: bytes, *codes: int) -> None:
     """Check that the only response is an error with one of `codes` that closes the connection."""
-    (answer,) = await say(server, data + NEXT)
+    (answer,) = await exchange(server, data + NEXT)
     assert answer.code in codes, answer.head
     assert answer.get("connection") == "close"
 
@@ -78,19 +78,19 @@ CHUNKED = b"Transfer-Encoding: chunked"
 async def test_point_1_chunk_extensions_and_trailers_are_ignored(application: Any) -> None:
     async with serving(application, **LIMITS) as server:
         body = b'5;a="b;c" ;d\r\nhello\r\n0;e\r\nContent-Length: 3\r\nX-A: b\r\n\r\n'
-        (answer,) = await say(server, post(body, CHUNKED))
+        (answer,) = await exchange(server, post(body, CHUNKED))
         assert answer.body == b"POST /p a hello"
-        await refused(server, post((b"1;" + b"x" * 3000 + b"\r\na\r\n") * 20, CHUNKED), 400)
-        await refused(server, post(b"0\r\n" + b"a: b\r\n" * 5000 + b"\r\n", CHUNKED), 400, 431)
+        await assert_rejected(server, post((b"1;" + b"x" * 3000 + b"\r\na\r\n") * 20, CHUNKED), 400)
+        await assert_rejected(server, post(b"0\r\n" + b"a: b\r\n" * 5000 + b"\r\n", CHUNKED), 400, 431)
 
 
 async def test_point_2_oversized_requests_get_error_responses(application: Any) -> None:
     async with serving(application, **LIMITS) as server:
-        await refused(server, b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414)
-        await refused(server, b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 5000 + b"\r\n\r\n", 431)
-        await refused(server, post(b"5;" + b"x" * 5000 + b"\r\nhello\r\n0\r\n\r\n", CHUNKED), 400)
-        await refused(server, post(bytes(1001), b"Content-Length: 1001"), 413)
-        await refused(server, post(b"3e9\r\n" + bytes(1001) + b"\r\n0\r\n\r\n", CHUNKED), 413)
+        await assert_rejected(server, b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414)
+        await assert_rejected(server, b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 5000 + b"\r\n\r\n", 431)
+        await assert_rejected(server, post(b"5;" + b"x" * 5000 + b"\r\nhello\r\n0\r\n\r\n", CHUNKED), 400)
+        await assert_rejected(server, post(bytes(1001), b"Content-Length: 1001"), 413)
+        await assert_rejected(server, post(b"3e9\r\n" + bytes(1001) + b"\r\n0\r\n\r\n", CHUNKED), 413)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ async def test_point_2_oversized_requests_get_error_responses(application: Any) 
 )
 async def test_point_3_close_in_any_line_and_case(fields: str, application: Any, tls: Any) -> None:
     async with serving(application, tls=tls) as server:
-        (answer,) = await say(server, f"GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n".encode() + NEXT)
+        (answer,) = await exchange(server, f"GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n".encode() + NEXT)
     assert (answer.code, answer.get("connection")) == (200, "close")
 
 
@@ -117,38 +117,40 @@ async def test_point_4_absolute_and_asterisk_form(application: Any) -> None:
             (b"OPTIONS *", b"OPTIONS * a "),
             (b"OPTIONS http://b", b"OPTIONS * b "),
         ):
-            (answer,) = await say(server, target + end)
+            (answer,) = await exchange(server, target + end)
             assert (answer.code, answer.body) == (200, body)
-        await refused(server, b"GET *" + end, 400)
+        await assert_rejected(server, b"GET *" + end, 400)
 
 
 async def test_point_5_expect(application: Any) -> None:
     async with serving(application, **LIMITS) as server:
         hello = b"Content-Length: 5"
         for value in (b"100-continue", b"100-Continue"):
-            answers = await say(server, post(b"hello", hello, b"Expect: " + value))
+            answers = await exchange(server, post(b"hello", hello, b"Expect: " + value))
             assert [answer.code for answer in answers][-1] == 200
         peer = await server.connect()
         peer.send(post(b"", hello, b"Expect: 100-CONTINUE"))
         assert (await peer.response()).code == 100
         peer.send(b"hello")
         assert (await peer.response()).body == b"POST /p a hello"
-        (answer,) = await say(server, post(b"hello", hello, b"Expect: 100-continue", version=b"1.0"))
+        (answer,) = await exchange(server, post(b"hello", hello, b"Expect: 100-continue", version=b"1.0"))
         assert answer.code == 200
-        await refused(server, post(b"", b"Content-Length: 1001", b"Expect: 100-continue", close=False), 413)
+        await assert_rejected(
+            server, post(b"", b"Content-Length: 1001", b"Expect: 100-continue", close=False), 413
+        )
 
 
 async def test_point_6_transfer_encoding_in_1_0_closes(application: Any) -> None:
     async with serving(application) as server:
         data = post(HELLO, CHUNKED, b"Connection: keep-alive", version=b"1.0", close=False)
-        answers = await say(server, data + NEXT)
+        answers = await exchange(server, data + NEXT)
     assert len(answers) == 1
     assert answers[0].code in (200, 400)
 
 
 async def test_point_7_405_has_allow_field_and_errors_have_content_length(application: Any) -> None:
     async with serving(application) as server:
-        (answer,) = await say(server, b"DELETE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        (answer,) = await exchange(server, b"DELETE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert answer.code == 405
         assert set(answer.get("allow").split(", ")) == {"GET", "HEAD", "OPTIONS", "POST", "PUT"}
         for data in (
@@ -156,7 +158,7 @@ async def test_point_7_405_has_allow_field_and_errors_have_content_length(applic
             b"GET / HTTP/1.1\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: a\r\na\r\n\r\n",
         ):
-            (answer,) = await say(server, data)
+            (answer,) = await exchange(server, data)
             assert (answer.code, answer.get("connection")) == (400, "close")
             assert int(answer.get("content-length")) == len(answer.body)
 
@@ -182,8 +184,8 @@ async def test_point_7_405_has_allow_field_and_errors_have_content_length(applic
 )
 async def test_point_8_malformed_host_is_rejected(host: str, application: Any) -> None:
     async with serving(application) as server:
-        await refused(server, f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode(), 400)
-        await refused(server, f"GET / HTTP/1.1\r\nHost: a\r\nHost: {host}\r\n\r\n".encode(), 400)
+        await assert_rejected(server, f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode(), 400)
+        await assert_rejected(server, f"GET / HTTP/1.1\r\nHost: a\r\nHost: {host}\r\n\r\n".encode(), 400)
 
 
 async def test_point_9_half_closed_client_gets_response(application: Any) -> None:
@@ -219,7 +221,7 @@ async def test_point_10_ambiguous_request_is_rejected(
 ) -> None:
     """A request that is pipelined after it is not processed."""
     async with serving(application, tls=tls) as server:
-        (answer,) = await say(server, data.encode("latin-1") + NEXT)
+        (answer,) = await exchange(server, data.encode("latin-1") + NEXT)
     assert (answer.code, answer.get("connection")) == (code, "close")
 
 
@@ -247,7 +249,7 @@ async def test_target_is_served_as_sent(
     async with serving(web.Application([("/g/(.*)", EchoTarget)])) as server:
         for line in ("HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/1.2"):
             fields = "Host: a\r\nConnection: close\r\n\r\n"
-            (answer,) = await say(server, f"GET {target} {line}\r\n{fields}".encode())
+            (answer,) = await exchange(server, f"GET {target} {line}\r\n{fields}".encode())
             assert answer.code == 200
             assert json.loads(answer.body)["seen"] == [target, path, query, group, arguments]
 

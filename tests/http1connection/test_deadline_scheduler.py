@@ -91,7 +91,7 @@ async def test_connection_postponed_or_discarded_during_batches_does_not_expire(
     waiting = [each for each in many if not each.ended]
     moved, gone = waiting[:5], waiting[5:10]
     for each in moved:
-        each._deadline = clock.now + 50  # as a connection does that postpones its deadline
+        each._deadline = clock.now + 50  # as when a connection postpones its deadline
     for each in gone:
         scheduler.discard(each)
     await asyncio.sleep(5)

@@ -30,13 +30,13 @@ POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\npart"
 
 
 class Unusual(BaseException):
-    """Derived from BaseException instead of Exception, like `asyncio.CancelledError`."""
+    """An exception derived from BaseException instead of Exception, like `asyncio.CancelledError`."""
 
 
 FAULTS = pytest.mark.parametrize("fault", [ValueError, asyncio.CancelledError, Unusual])
 
 
-def raises(fault: type[BaseException]) -> Callable[..., Any]:
+def callback_raising(fault: type[BaseException]) -> Callable[..., Any]:
     """Return a callback that raises `fault`; CancelledError comes from ``result()`` of a cancelled Future."""
 
     def callback(*args: Any) -> None:
@@ -61,7 +61,7 @@ class Waiting(HTTPMessageDelegate):
     """A delegate that does not respond and whose `on_connection_close` raises."""
 
     def __init__(self, fault: type[BaseException]) -> None:
-        self.on_connection_close = raises(fault)  # type: ignore[method-assign]
+        self.on_connection_close = callback_raising(fault)  # type: ignore[method-assign]
 
 
 class Closing(HTTPServerConnectionDelegate):
@@ -120,7 +120,7 @@ async def test_an_error_in_on_close_does_not_stop_close_all_connections(
     fault: type[BaseException], expect_log: ExpectLog
 ) -> None:
     delegate = Closing(lambda connection: HTTPMessageDelegate())
-    delegate.on_close = raises(fault)  # type: ignore[method-assign]
+    delegate.on_close = callback_raising(fault)  # type: ignore[method-assign]
     async with serving(delegate) as server:
         await connected(server, 3, POST)
         with expect_log("tornado.application", "Uncaught exception in a close callback") as expected:
@@ -136,7 +136,7 @@ async def test_error_in_on_connection_close_of_handler_is_logged(
         async def get(self) -> None:
             await asyncio.Event().wait()
 
-        on_connection_close = raises(fault)
+        on_connection_close = callback_raising(fault)
 
     application = Application([("/", Handler)], cancel_on_disconnect=True)
     async with serving(application, tls=tls) as server:
@@ -182,7 +182,7 @@ async def test_error_in_pipelined_request_closes_connection(
         def __init__(self, connection: HTTP1Connection) -> None:
             self.connection = connection
             if delegate.requests:
-                raises(fault)()
+                callback_raising(fault)()
             delegate.requests += 1
 
         def finish(self) -> Any:

@@ -218,7 +218,7 @@ async def test_call_within_another_task_restores_it() -> None:
     owner.end()
     await asyncio.wait([inner])
     owner.end()
-    assert owner.call(asyncio.current_task) is inner  # a program has cancelled it; calls still work
+    assert owner.call(asyncio.current_task) is inner  # calls work even if a program has cancelled the task
 
 
 def test_loop_closed_during_request_logs_nothing() -> None:

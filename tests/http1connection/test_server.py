@@ -348,7 +348,7 @@ async def test_hooks_patched_at_run_time_are_honoured(
         monkeypatch.setattr(web.RequestHandler, "_execute", traced)
         assert (await peer.fetch("/")).body == b"GET /"
         assert {"_execute", "write", "flush", "write_headers", "finish"} <= set(calls)
-        assert calls.count("write") == 2  # the handler's and the stream's
+        assert calls.count("write") == 2  # once on the handler and once on the stream
 
 
 @pytest.mark.parametrize("is_async", [False, True])

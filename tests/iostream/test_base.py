@@ -98,7 +98,7 @@ async def test_large_read_into_receives_directly_into_the_buffer(certificates: C
 
 
 async def test_short_receive_is_not_followed_by_another(loop_kind: str) -> None:
-    """A receive that returns less than asked for has emptied the descriptor; a further one is unnecessary."""
+    """A receive that returns less than requested has emptied the descriptor; a second one is unnecessary."""
     ours, theirs = socket.socketpair()
     with theirs:
         stream = IOStream(ours)
@@ -231,7 +231,8 @@ async def test_close_callback_runs_once_and_after_reads(kind: str, certificates:
 async def test_reset(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
         read = server.read_bytes(1)
-        server._peer_address = ("192.0.2.1", 80)  # as for an accepted socket: no longer known after the reset
+        # Set when a socket is accepted, because the kernel does not report the address after a reset.
+        server._peer_address = ("192.0.2.1", 80)
         reset(client)
         with pytest.raises(
             StreamClosedError, match=r"reset by peer \(reading from 192.0.2.1:80\)$"

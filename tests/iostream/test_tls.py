@@ -387,7 +387,7 @@ async def test_reset_before_or_after_wrapping_fails_start_tls(
     def wrapped(sock: socket.socket, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
         if moment == "before":
             reset_by(theirs)
-            sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # else wrap() would raise this error
+            sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # otherwise wrap() would raise this error
         secure = wrap(sock, *args, **kwargs)
         if moment == "after":
             reset_by(theirs)

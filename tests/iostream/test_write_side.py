@@ -164,7 +164,8 @@ async def test_closing_fails_outstanding_writes(
 
 async def test_writing_to_a_disconnected_peer_fails(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
-        server._peer_address = ("192.0.2.1", 80)  # as for an accepted socket: no longer known after the reset
+        # Set when a socket is accepted, because the kernel does not report the address after a reset.
+        server._peer_address = ("192.0.2.1", 80)
         reset(client)
         with pytest.raises(StreamClosedError) as caught:  # raised by the first or the second write
             for _ in range(2):

@@ -385,14 +385,14 @@ def test_many_loops_leave_no_resources(loop_kind: str) -> None:
     references: list[weakref.ref[IOLoop]] = []
     round_trip()
     gc.collect()
-    open_before = set(map(id, IOLoop._ioloop_for_asyncio))  # of other tests
+    open_before = set(map(id, IOLoop._ioloop_for_asyncio))  # loops of other tests
     threads, descriptors = threading.active_count(), open_descriptors()
     for _ in range(50):
         round_trip()
     gc.collect()
     for thread in threading.enumerate():
         if thread.name.startswith("asyncio_"):
-            thread.join()  # it is ending: closing the loop did not wait for it
+            thread.join()  # the thread is ending; closing the loop did not wait for it
     assert threading.active_count() <= threads
     assert open_descriptors() <= descriptors
     assert [each for each in references if each() is not None] == []

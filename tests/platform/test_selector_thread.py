@@ -246,7 +246,7 @@ def test_wrapped_loop_has_readers(pair: Pair) -> None:
 
 
 def test_loop_with_replaced_close(pair: Pair) -> None:
-    """pyzmq replaces it in this way, so that the thread ends with a loop that does not know the thread."""
+    """pyzmq replaces `close` in this way, to end the thread with a loop that does not refer to it."""
     real = asyncio.new_event_loop()
     with_readers = AddThreadSelectorEventLoop(real)  # type: ignore[abstract]
     close = real.close

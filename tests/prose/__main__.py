@@ -44,7 +44,7 @@ class Passage:
 class Rule:
     """A turn of phrase to avoid.
 
-    :ivar unless_after: the rule does not apply where the text before the match ends like this.
+    :ivar unless_after: a pattern; the rule does not apply after text that ends with a match of it.
     :ivar advice: what to write instead.
     """
 
@@ -62,7 +62,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Permitted:
-    """An exception: a phrase that is right in one file."""
+    """An exception: a phrase that is correct in one file."""
 
     path: str
     phrase: str

@@ -1,7 +1,7 @@
 """Check the types that programs see: ``python -m tests.typing``.
 
-1. ``pyright --verifytypes``: each public name of the package, as it is installed, has a complete type.
-2. mypy (strict) and pyright accept the programs beside this file, those in the guide, and the demos.
+1. ``pyright --verifytypes``: each public name of the installed package has a complete type.
+2. mypy (strict) and pyright accept the programs in this folder and in the guide, and the demos.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from tests.support.program import ROOT
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
-#: Modules that others beside them import by their plain names, as programs do.
+#: Folders whose modules import each other by their plain names, as programs do.
 SIBLINGS = ("demos/api", "demos/board", "demos/login", "guide/testing", "guide/deploying")
 PYRIGHT = {
     "typeCheckingMode": "standard",
     "pythonVersion": "3.11",
-    # Comments for mypy do not count, so that a comment for pyright tells what pyright thinks.
+    # Ignore the comments for mypy: only comments for pyright suppress its errors.
     "enableTypeIgnoreComments": False,
     "reportUnnecessaryTypeIgnoreComment": True,
     "reportMissingModuleSource": False,
@@ -33,19 +33,19 @@ PYRIGHT = {
 
 
 def run(*command: str | Path, cwd: Path, **variables: str) -> bool:
-    """Run a checker; its output goes to the terminal."""
+    """Run a checker, with its output on the terminal; return whether it succeeded."""
     done = subprocess.run([*map(str, command)], cwd=cwd, env={**os.environ, **variables}, check=False)
     return done.returncode == 0
 
 
 def verify_types(folder: Path) -> bool:
-    """Install the package, without its editable link to this checkout, and have its public names checked."""
+    """Install the package in a new environment, and check that its public names have complete types."""
     environment = folder / "environment"
     venv.create(environment, symlinks=True)
     python = environment / "bin/python"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", str(ROOT)]
     subprocess.run([*pip, "--disable-pip-version-check"], check=True)
-    # With --verifytypes, pyright asks the first python on the path where packages are.
+    # With --verifytypes, pyright searches for packages in the environment of the first python on the path.
     done = subprocess.run(
         [BIN / "pyright", "--verifytypes", "tornado", "--ignoreexternal", "--outputjson"],
         cwd=folder,
@@ -64,7 +64,7 @@ def verify_types(folder: Path) -> bool:
 
 
 def lay_programs(folder: Path) -> None:
-    """Copy everything that is checked into one folder, where no configuration of this project applies."""
+    """Copy all programs to check into one folder, where no configuration of this project applies."""
     for page in pages():
         for name, code in programs(page).items():
             path = folder / "guide" / page.stem / f"{name}.py"
@@ -91,7 +91,7 @@ def check_programs(folder: Path) -> bool:
 
 
 def main() -> int:
-    """Make all checks, also after one has failed."""
+    """Run all checks, even if one fails."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         complete = verify_types(folder)

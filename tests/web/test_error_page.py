@@ -57,7 +57,7 @@ async def test_overridden_write_error_reads_public_message(expect_log: ExpectLog
     assert response.body == b"400 argument 'padded' is not an integer"
 
 
-#: From the path of a request to the status and message of its error.
+#: Path -> status and message of the error that the request causes.
 ERRORS = {
     "/public": (409, "Sold <out>"),
     "/reason": (404, "No Such Story"),
@@ -100,7 +100,7 @@ async def test_every_error_is_html_for_other_clients(path: str, expected: Any, e
     assert response.get("vary") == "Accept"
 
 
-#: From a value of Accept to whether the error page is JSON.
+#: Value of Accept -> whether the error page is JSON.
 ACCEPTED = {
     "application/json": True,
     "application/json, text/plain, */*": True,  # axios

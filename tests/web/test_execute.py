@@ -49,7 +49,7 @@ class Streaming(web.RequestHandler):
         self.write("posted")
 
 
-#: From a hook to the HTTP methods whose requests call it.
+#: Hook -> the HTTP methods whose requests call it.
 HANDLER_HOOKS = {
     "__init__": "GET PUT DELETE PATCH POST",
     "initialize": "GET PUT DELETE PATCH POST",
@@ -107,7 +107,7 @@ def wrapped(owner: Any, hook: Any, calls: Any) -> Any:
     return wrap(getattr(owner, hook), calls)
 
 
-def touching(handler: Any) -> Any:
+def reading_user_and_argument(handler: Any) -> Any:
     """Return the handler class with a `get` that also reads the user and an argument."""
 
     def get(self: Any) -> None:
@@ -135,7 +135,7 @@ async def test_a_hook_overridden_on_a_subclass_is_called(
 ) -> None:
     calls: list[Any] = []
     members: dict[str, Any] = {hook: wrapped(Base, hook, calls)}
-    base = type("Hooked", (touching(Base),), members)
+    base = type("Hooked", (reading_user_and_argument(Base),), members)
     stream = type("HookedStreaming", (Streaming,), {hook: wrapped(Streaming, hook, calls)})
     async with serving(web.Application([("/", base), ("/stream", stream)], **SETTINGS)) as server:
         peer = await server.connect()
@@ -150,7 +150,7 @@ async def test_a_hook_patched_at_run_time_is_called(
 ) -> None:
     """During a connection, after requests on the fast path; the patch is then removed."""
     calls: list[Any] = []
-    routes = [("/", touching(Base)), ("/stream", Streaming)]
+    routes = [("/", reading_user_and_argument(Base)), ("/stream", Streaming)]
     async with serving(web.Application(routes, **SETTINGS)) as server:
         peer = await server.connect()
         with expect_log(*LOGS, required=False):

@@ -14,7 +14,7 @@ from tornado.web import create_signed_value, decode_signed_value, get_signature_
 
 RECORDED = json.loads(Path(__file__).with_name("signed_vectors.json").read_text())
 KEYS: dict[int, str | bytes] = {int(number): key for number, key in RECORDED["keys"].items()}
-# From a kind to secret, version and key version.
+# Kind of value -> secret, version and key version.
 KINDS: dict[str, tuple[Any, int, int | None]] = {
     "v1": (RECORDED["secret"], 1, None),
     "v2": (RECORDED["secret"], 2, None),

@@ -81,7 +81,7 @@ class Ends:
         return type("Source", (Source,), members)
 
 
-def kept_in(handlers: list[Any]) -> Any:
+def storing_open(handlers: list[Any]) -> Any:
     """Return an `open` method that appends its handler to a list."""
     return lambda handler: handlers.append(handler)
 
@@ -153,7 +153,9 @@ async def test_http_1_0_client_reads_until_close() -> None:
 async def test_stream_with_open_has_no_task() -> None:
     handlers: list[Any] = []
     ends = Ends()
-    async with serving(web.Application([("/", ends.handler(open=kept_in(handlers), retry=50))])) as server:
+    async with serving(
+        web.Application([("/", ends.handler(open=storing_open(handlers), retry=50))])
+    ) as server:
         before = len(asyncio.all_tasks())
         client = await open_stream(server)
         assert len(asyncio.all_tasks()) == before
@@ -351,7 +353,7 @@ async def test_closing_the_server_ends_streams(kind: str) -> None:
 async def test_send_and_subscribe_after_the_end_raise() -> None:
     handlers: list[Any] = []
     ends = Ends()
-    async with serving(web.Application([("/", ends.handler(open=kept_in(handlers)))])) as server:
+    async with serving(web.Application([("/", ends.handler(open=storing_open(handlers)))])) as server:
         client = await open_stream(server)
         (handler,) = handlers
         await client.peer.close()
@@ -482,7 +484,7 @@ async def test_keep_alive_comments(compress: bool) -> None:
 async def test_stalled_client_is_disconnected_by_keep_alive() -> None:
     ends = Ends()
     handlers: list[Any] = []
-    members: dict[str, Any] = {"keep_alive": 0.01, "open": kept_in(handlers)}
+    members: dict[str, Any] = {"keep_alive": 0.01, "open": storing_open(handlers)}
     async with serving(web.Application([("/", ends.handler(**members))])) as server:
         client = await open_stream(server)
         client.peer.writer.transport.pause_reading()
@@ -497,7 +499,7 @@ async def test_stalled_client_is_disconnected_by_keep_alive() -> None:
 async def test_slow_client_is_disconnected_if_events_are_not_awaited() -> None:
     ends = Ends()
     handlers: list[Any] = []
-    members: dict[str, Any] = {"max_unsent": 1000, "open": kept_in(handlers)}
+    members: dict[str, Any] = {"max_unsent": 1000, "open": storing_open(handlers)}
     async with serving(web.Application([("/", ends.handler(**members))])) as server:
         client = await open_stream(server)
         client.peer.writer.transport.pause_reading()
@@ -534,7 +536,7 @@ async def test_awaited_events_never_exceed_max_unsent() -> None:
 async def test_compressed_events_are_flushed() -> None:
     """Each event can be decoded when it arrives."""
     handlers: list[Any] = []
-    members: dict[str, Any] = {"compress_events": True, "open": kept_in(handlers)}
+    members: dict[str, Any] = {"compress_events": True, "open": storing_open(handlers)}
     channel = web.EventChannel()
     application = web.Application([("/", Ends().handler(**members))], compress_response=True)
     async with serving(application) as server:

@@ -407,7 +407,7 @@ def test_without_real_path_of_open_file(root: Path, tmp_path: Path, monkeypatch:
     open_within(str(root / "large.bin"), str(root), None).close()
     with pytest.raises(web.HTTPError):
         open_within(str(root / "out"), str(root), None)
-    # The path refers to another file than when it was opened.
+    # The path no longer refers to the file that was opened.
     opened = open_regular(str(root / "large.bin"))
     assert opened is not None
     (root / "large.bin").unlink()

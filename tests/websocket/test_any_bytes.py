@@ -64,24 +64,22 @@ def compressed(from_client: bool, text: str) -> bytes:
     return sender.message(text)
 
 
-def verdicts(data: bytes, cuts: list[int], by_client: bool, compressing: bool) -> list[list[Any]]:
-    """Return the events of the sans-IO protocol for the bytes in one piece and in these pieces.
+def check_splitting(data: bytes, cuts: list[int], by_client: bool, compressing: bool) -> list[list[Any]]:
+    """Check that the sans-IO protocol gives the same events in one piece and in these pieces; return both.
 
-    They differ in one case: if compressed text is both invalid DEFLATE and invalid UTF-8, the pieces decide
-    which error is detected first.
+    They may differ in one case: if compressed text is both invalid DEFLATE and invalid UTF-8, the pieces
+    determine which error is detected first.
     """
-    whole = understood([data], by_client, compressing)
-    cut = understood(pieces(data, cuts), by_client, compressing)
-    if answers_to(whole) != answers_to(cut):
+    whole = protocol_events([data], by_client, compressing)
+    cut = protocol_events(pieces(data, cuts), by_client, compressing)
+    if expected_responses(whole) != expected_responses(cut):
         assert whole[:-1] == cut[:-1]
         assert {whole[-1].code, cut[-1].code} == {1002, 1007}
     return [whole, cut]
 
 
-def understood(parts: Iterable[bytes], by_client: bool, compressing: bool) -> list[Any]:
-    """Return the events of the sans-IO protocol for the bytes, with the settings of the server and client
-    here.
-    """
+def protocol_events(parts: Iterable[bytes], by_client: bool, compressing: bool) -> list[Any]:
+    """Return the events of the sans-IO protocol, with the same settings as the server and the client."""
     limits = ws_connection.WSSettings(max_message_size=LIMIT)
     core = ws_connection.WSConnection(
         limits, (lambda: b"mask") if by_client else None, AGREED if compressing else None
@@ -121,7 +119,7 @@ class Echo(Recorder):
         await self.write_message(message, isinstance(message, bytes))
 
 
-def answers_to(events: list[Any]) -> list[Any]:
+def expected_responses(events: list[Any]) -> list[Any]:
     """Return the events that a server must send in response."""
     answers: list[Any] = []
     for event in events:
@@ -134,23 +132,23 @@ def answers_to(events: list[Any]) -> list[Any]:
     return answers
 
 
-def noted(events: list[Any]) -> list[Any]:
+def expected_records(events: list[Any]) -> list[Any]:
     """Return the events that the handler must record."""
-    told: list[Any] = ["open"]
+    records: list[Any] = ["open"]
     end = ("close", None, None)
     for event in events:
         if isinstance(event, ws_connection.Ping):
-            told.append(("ping", event.payload))
+            records.append(("ping", event.payload))
         elif isinstance(event, ws_connection.Pong):
-            told.append(("pong", event.payload))
+            records.append(("pong", event.payload))
         elif isinstance(event, ws_connection.Close):
             end = ("close", event.code, event.reason or None)  # type: ignore[assignment]
         elif not isinstance(event, ws_connection.Failed):
-            told.append(event)
-    return [*told, end]
+            records.append(event)
+    return [*records, end]
 
 
-async def _server_s_answers(server: Server, data: bytes, cuts: list[int], compressing: bool) -> list[Any]:
+async def server_responses(server: Server, data: bytes, cuts: list[int], compressing: bool) -> list[Any]:
     """Send the bytes and the end of the input; return the events of the response, without close reasons."""
     client = await dial(server, policy=POLICY if compressing else None)
     found = []
@@ -178,9 +176,9 @@ def test_server_with_random_bytes(waits: bool, compressing: bool, log_watch: Log
         def check(data: bytes, cuts: list[int]) -> None:
             handler.happened.clear()
             found = runner.run(_one(data, cuts))
-            whole, cut = verdicts(data, cuts, False, compressing)
-            events = cut if found == answers_to(cut) else whole
-            expected = answers_to(events)
+            whole, cut = check_splitting(data, cuts, False, compressing)
+            events = cut if found == expected_responses(cut) else whole
+            expected = expected_responses(events)
             if found[-1:] == [RESET]:
                 # Only a client that sends data after its close frame may lose data that was sent to it.
                 assert isinstance(events[-1], ws_connection.Close)
@@ -190,12 +188,12 @@ def test_server_with_random_bytes(waits: bool, compressing: bool, log_watch: Log
                 assert found in (expected, expected[:-1])
             else:
                 assert found == expected
-            assert handler.happened == noted(events)
+            assert handler.happened == expected_records(events)
             assert not log_watch.stray, log_watch.describe()
 
         async def _one(data: bytes, cuts: list[int]) -> list[Any]:
             async with asyncio.timeout(20):
-                found = await _server_s_answers(server, data, cuts, compressing)
+                found = await server_responses(server, data, cuts, compressing)
                 while not any(isinstance(each, tuple) and each[0] == "close" for each in handler.happened):
                     await asyncio.sleep(0)
                 return found
@@ -221,7 +219,7 @@ def test_client_with_random_bytes(compressing: bool, log_watch: LogWatch) -> Non
         @given(streams(from_client=False), CUTS)
         def check(data: bytes, cuts: list[int]) -> None:
             given_bytes[:] = pieces(data, cuts)
-            events, _ = verdicts(data, cuts, True, compressing)
+            events, _ = check_splitting(data, cuts, True, compressing)
             messages = [each for each in events if isinstance(each, str | bytes)]
             close = (
                 events[-1]

@@ -68,7 +68,7 @@ def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fill(handler: Any) -> int:
-    """Send messages to a peer until output waits; return its size."""
+    """Send messages to a peer until output is buffered; return its size."""
     stream = handler.ws_connection.stream
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
     while not stream._pending_output:

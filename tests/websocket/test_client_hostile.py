@@ -265,7 +265,7 @@ async def test_body_in_101_response_is_rejected(loop_kind: str, tls: Any, field:
 # -- reference cycles after a failed handshake --
 
 
-async def leaves_nothing(url: str, error: type[BaseException], **options: Any) -> None:
+async def assert_no_reference_cycle(url: str, error: type[BaseException], **options: Any) -> None:
     """Fail to connect, and check that no reference cycle outlives the error."""
     with no_collection():
         with pytest.raises(error):
@@ -300,7 +300,7 @@ async def test_failed_handshake_leaves_no_reference_cycle(loop_kind: str, tls: A
 
     patience = 0.05 if name == "nothing" else 20
     async with scripted(script, tls) as server:
-        await leaves_nothing(
+        await assert_no_reference_cycle(
             server.url, error, request_timeout=patience, follow_redirects=True, **server.trust
         )
 
@@ -315,19 +315,19 @@ async def test_failed_tls_handshake_leaves_no_reference_cycle(
 
     async with scripted(script, certificates) as server:
         with expect_log("tornado.general", "certificate verify failed"):
-            await leaves_nothing(server.url, ssl.SSLError)
+            await assert_no_reference_cycle(server.url, ssl.SSLError)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"wss://127.0.0.1:{listener.getsockname()[1]}/"
-        await leaves_nothing(url, HTTPTimeoutError, connect_timeout=0.05)
+        await assert_no_reference_cycle(url, HTTPTimeoutError, connect_timeout=0.05)
 
 
 async def test_failed_connection_attempt_leaves_no_reference_cycle(loop_kind: str) -> None:
     """The failure occurs in name resolution, at the socket, or before both."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}/"
-    await leaves_nothing(url, ConnectionRefusedError)
-    await leaves_nothing("ws://127.0.0.1:99999/", ValueError)
-    await leaves_nothing("ws://nobody:80/", OSError, resolver=Ignorant())
+    await assert_no_reference_cycle(url, ConnectionRefusedError)
+    await assert_no_reference_cycle("ws://127.0.0.1:99999/", ValueError)
+    await assert_no_reference_cycle("ws://nobody:80/", OSError, resolver=Ignorant())
 
 
 class Ignorant(Resolver):
@@ -375,7 +375,7 @@ async def test_refusing_proxy_leaves_no_reference_cycle(loop_kind: str, answer: 
 
     proxy = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with proxy:
-        await leaves_nothing(
+        await assert_no_reference_cycle(
             "ws://server/",
             HTTPClientError,
             proxy_host="127.0.0.1",

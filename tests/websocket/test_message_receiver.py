@@ -314,7 +314,7 @@ async def test_reading_resumes_when_half_of_the_backlog_is_delivered(loop_kind: 
             permits.release()
             await handler.until(begun + 1)
             await turns(5)
-        assert 1 < begun <= waiting  # of these and the first message
+        assert 1 < begun <= waiting  # counting these and the first message
         for _ in range(count):
             permits.release()
         client.close(1000)

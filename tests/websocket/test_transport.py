@@ -99,7 +99,7 @@ class Carrier:
     # -- the peer's side, called by tests --
 
     def take(self) -> bytes:
-        """Return the output, which counts as sent then."""
+        """Return the output, and treat it as sent."""
         data, self._parts = b"".join(self._parts), []
         waiters, self._waiters = self._waiters, []
         for _, future in waiters:

@@ -153,7 +153,7 @@ async def test_closed_connection_is_noticed():
     assert response.disconnected
 
 
-def made_in_a_loop():
+def response_with_stopped_loop():
     """Return a response whose event loop has stopped, and the loop."""
     loop = asyncio.SelectorEventLoop()
     made = []
@@ -167,7 +167,7 @@ def made_in_a_loop():
 
 
 def test_put_raises_after_loop_was_closed():
-    response, loop = made_in_a_loop()
+    response, loop = response_with_stopped_loop()
     loop.close()
     with pytest.raises(StreamClosedError):
         response.put(ResponseHead("200 OK", []), b"a", last=False)
@@ -179,10 +179,10 @@ def test_put_raises_after_loop_was_stopped(monkeypatch):
     """Otherwise the interpreter could not exit, because it waits for the thread."""
     monkeypatch.setattr(_response, "_STOPPED_AFTER", 0.0)
     monkeypatch.setattr(_response, "_CHECK_INTERVAL", 0.0)
-    response, loop = made_in_a_loop()
+    response, loop = response_with_stopped_loop()
     with pytest.raises(StreamClosedError):
         response.put(ResponseHead("200 OK", []), bytes(WINDOW + 1), last=False)
-    response, other = made_in_a_loop()
+    response, other = response_with_stopped_loop()
     response.put(ResponseHead("200 OK", []), b"a", last=False)
     with pytest.raises(StreamClosedError):
         response.put(None, b"b", last=False)

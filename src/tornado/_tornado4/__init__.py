@@ -1,8 +1,8 @@
 """The Tornado 4 API: callbacks, yield points and stack contexts.
 
 Programs written for Tornado 4 run unchanged. Each use of an old API causes a `DeprecationWarning` that names
-the replacement. The modules of this package are imported on first use, and they add no cost to a request
-until then:
+the replacement. The modules of this package are imported on first use; until then, they add no cost to a
+request:
 
 * Removed names (``web.asynchronous``, ``gen.engine``, ``concurrent.return_future``, …) are found by the
   ``__getattr__`` of their module.

@@ -28,10 +28,10 @@ def asynchronous(method: Callable[..., Any]) -> Callable[..., Any]:
                 self.write(response.body)
                 self.finish()
 
-    An exception raised by a callback that the method started is handled like one of the method: it is logged,
-    and the response is an error page unless headers have been sent. If the method returns an awaitable, as
-    one decorated with `gen.coroutine <tornado.gen.coroutine>` does, the response is finished when that
-    completes, as without this decorator.
+    An exception raised by a callback that the method started is handled like one raised by the method: it is
+    logged, and the response is an error page unless headers have been sent. If the method returns an
+    awaitable, as one decorated with `gen.coroutine <tornado.gen.coroutine>` does, the response is finished
+    when the awaitable completes, as without this decorator.
 
     Deprecated: an ``async def`` method needs no decorator.
     """

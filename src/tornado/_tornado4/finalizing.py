@@ -13,7 +13,7 @@ __all__ = ["is_finalizing"]
 
 def _make_is_finalizing(is_shutting_down: Callable[[], bool]) -> Callable[[], bool]:
     def is_finalizing() -> bool:
-        """Return whether the interpreter is shutting down.
+        """Whether the interpreter is shutting down.
 
         Deprecated: `sys.is_finalizing` does the same.
         """

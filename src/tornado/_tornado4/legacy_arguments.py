@@ -41,7 +41,7 @@ def takes_callback(method: Callable[_P, _T]) -> Callable[_P, _T]:
 
 
 def stack_contexts() -> Any:
-    """Return the module `_tornado4.stack_contexts` if it is imported, that is, if the program uses it."""
+    """Return the module `_tornado4.stack_contexts` if it is loaded, which means that the program uses it."""
     return sys.modules.get("tornado._tornado4.stack_contexts")
 
 
@@ -55,7 +55,7 @@ def _mark_coroutine(function: Any) -> None:
 
 
 def loop_first(new: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Decorate the ``__new__`` of a class whose first argument was the loop in Tornado 4: it is dropped."""
+    """Decorate a class's ``__new__`` to drop its first argument if that is the loop, as in Tornado 4."""
 
     @functools.wraps(new)
     def wrapper(cls: Any, *args: Any, **kwargs: Any) -> Any:

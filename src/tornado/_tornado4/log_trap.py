@@ -11,7 +11,7 @@ from tornado._tornado4.deprecation import deprecated
 
 __all__ = ["LogTrapTestCase"]
 
-# Maximum number of records to hold back per test. With more, all are shown.
+# Maximum number of records to buffer per test. If there are more, all are shown.
 _MAX_RECORDS = 100_000
 
 

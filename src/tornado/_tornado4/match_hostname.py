@@ -21,7 +21,8 @@ def ssl_match_hostname(cert: Mapping[str, Any], hostname: str) -> None:
 
     :param cert: the result of `ssl.SSLSocket.getpeercert`.
     :param hostname: a name or an IP address.
-    :raises ssl.SSLCertVerificationError: if it is not valid for `hostname`; the message lists its names.
+    :raises ssl.SSLCertVerificationError: if the certificate is not valid for `hostname`; the message lists
+        the names in it.
     :raises ValueError: if the certificate is empty: the peer sent none, or it was not verified.
 
     Deprecated: a context with ``check_hostname`` does this during the handshake.

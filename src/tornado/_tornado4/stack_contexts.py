@@ -29,7 +29,7 @@ _ADVICE = "use contextvars, and handle exceptions in coroutines"
 
 
 class StackContextInconsistentError(Exception):
-    """A stack context was exited in another context, or in another order, than it was entered."""
+    """A stack context was not exited in the context, or in the order, in which it was entered."""
 
 
 _Entered = tuple[tuple["_Manager", ...], "weakref.ref[Any] | None"]
@@ -93,7 +93,7 @@ class _Manager:
         handled: bool | None = manager.__exit__(kind, error, trace)
         if not consistent:
             raise StackContextInconsistentError(
-                f"{type(self).__name__} was exited in another context than it was entered in; "
+                f"{type(self).__name__} was not exited in the context in which it was entered; "
                 "a coroutine must not yield inside its with block"
             )
         return handled
@@ -368,7 +368,7 @@ class _Outcome(NamedTuple):
 
 
 def _attempt(method: Callable[..., Any], argument: list[Any]) -> _Outcome:
-    # The exception must not reach the managers: it becomes that of the coroutine's Future.
+    # The exception must not reach the managers, because it is set on the coroutine's Future.
     try:
         return _Outcome(method(argument.pop()), None)
     except (Exception, CancelledError) as error:

@@ -22,8 +22,8 @@ def read(
     """Start a read and pass its result to a callback.
 
     :param start: the stream's method, called as ``start(first, option)``.
-    :param option: the option of the method. If it is callable, it is the callback, at its position in
-        Tornado 4, and ``callback`` is the option.
+    :param option: the option of the method. If it is callable, it is the callback, passed at the position
+        that it had in Tornado 4, and ``callback`` is the option.
     :returns: None.
     """
     if callable(option):
@@ -120,6 +120,6 @@ def _call(stream: Any, callback: Callable[[Any], Any], value: Any) -> None:
     try:
         callback(value)
     except Exception:
-        # The data was not processed, so reading on would lose it.
+        # The data was not processed, so it would be lost if reading continued.
         stream.close(exc_info=True)
         raise

@@ -1,10 +1,10 @@
 """``platform.twisted``: `TornadoReactor`, a reactor on an IOLoop, and `TwistedIOLoop`, the reverse.
 
-Most of this uses Twisted's asyncio reactor and asyncio's loop. They do not support an IOLoop on another
-reactor, such as the default one of ``from twisted.internet import reactor``. `ReactorEventLoop` is an asyncio
-loop for this case: the reactor watches the file descriptor of the loop's selector, and one loop iteration
-runs each time this descriptor is readable, a timer is due or a callback has been added. ``reactor.run()``
-therefore runs both.
+Most of this module uses Twisted's asyncio reactor and asyncio's loop, which do not support an IOLoop on
+another reactor, such as the default one of ``from twisted.internet import reactor``. `ReactorEventLoop` is an
+asyncio loop for this case: the reactor watches the file descriptor of the loop's selector, and one loop
+iteration runs each time this descriptor is readable, a timer is due or a callback has been added.
+``reactor.run()`` therefore runs both.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class TornadoReactor(AsyncioSelectorReactor):
 
     def stop(self) -> None:
         """Fire the shutdown events and end the loop."""
-        # Not AsyncioSelectorReactor.stop(), which leaves a delayed call behind.
+        # Not AsyncioSelectorReactor.stop(), which leaves a pending delayed call.
         super(AsyncioSelectorReactor, self).stop()
         self._io_loop.add_callback(self.runUntilCurrent)
 

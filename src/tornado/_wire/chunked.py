@@ -18,10 +18,11 @@ fields are validated like header fields and kept separate from them.
 
 Limits
 ------
-The length of a line (`Limits.max_chunk_line`); the digits of a chunk size (`max_chunk_size_digits`); all
-extensions of a message, beyond one byte for sixteen bytes of content (`max_chunk_extensions`, a budget as in
-Go's net/http); the size and the number of trailer fields (`max_trailer_size`, `max_trailer_count`); and the
-size of the content, which is checked at the size line of each chunk.
+The length of a line (`Limits.max_chunk_line`); the digits of a chunk size (`max_chunk_size_digits`); the
+total size of a message's extensions, apart from one byte for each sixteen bytes of content
+(`max_chunk_extensions`, a budget as in Go's net/http); the size and the number of trailer fields
+(`max_trailer_size`, `max_trailer_count`); and the size of the content, which is checked at the size line of
+each chunk.
 """
 
 from __future__ import annotations

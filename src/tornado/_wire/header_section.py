@@ -58,7 +58,7 @@ def _any_case(name: str) -> str:
 
 
 _DECISIVE = ("host", "connection", "content-length", "transfer-encoding", "expect", "upgrade")
-# For a text with "\n" prepended: a pattern that begins with a literal character is searched fastest.
+# For text with "\n" prepended: a pattern that begins with a literal character is searched fastest.
 _find_decisive = re.compile(rf"\n({'|'.join(_any_case(name) for name in _DECISIVE)}):([^\r\n]*+)").findall
 _LENGTH_LINE = re.compile(rf"^{_any_case('content-length')}:[^\n]*\n", re.MULTILINE)
 
@@ -163,7 +163,7 @@ def _with_one_length(lines: str, found: _Found, length: int) -> str:
 
 
 def check_field_lines(lines: str) -> None:
-    """Check that a text consists of complete field lines (RFC 9112 section 5).
+    """Check that text consists of complete field lines (RFC 9112 section 5).
 
     :raises HTTPInputError: names the first malformed line.
     """

@@ -413,7 +413,7 @@ class HTTPHeaders(MutableMapping[str, str]):
 
 
 def _check_added(name: str, value: str, chars_are_bytes: bool) -> None:
-    """Reject a text that is not a field value; see `HTTPHeaders.add`."""
+    """Reject text that is not a field value; see `HTTPHeaders.add`."""
     if FORBIDDEN_VALUE_CHARS.search(value):
         raise InvalidHeader(f"Invalid header value {value!r} for {name}: control characters are not allowed")
     if chars_are_bytes:

@@ -187,7 +187,7 @@ def _known_version(version: str) -> str:
 
 
 def check_authority(text: str, what: str = "Host header") -> None:
-    """Check that a text is empty, ``host`` or ``host:port`` (RFC 9110 section 7.2).
+    """Check that text is empty, ``host`` or ``host:port`` (RFC 9110 section 7.2).
 
     :param text: a field value or a part of a target, without surrounding whitespace.
     :param what: the name of the text in the error message.

@@ -17,18 +17,18 @@ Expressions
 
 Statements
     ``{% if condition %} … {% elif condition %} … {% else %} … {% end %}``
-        The same as in Python, like the next three.
+        Branches. This and the next three statements have the same meaning as in Python.
     ``{% for item in items %} … {% end %}``, ``{% while condition %} … {% end %}``
         Loops. They may contain ``{% break %}``, ``{% continue %}`` and ``{% else %}``.
     ``{% try %} … {% except Error %} … {% else %} … {% finally %} … {% end %}``
-        Output written before the error is kept.
+        Error handling. Output written before the error is kept.
     ``{% set name = value %}``, ``{% import module %}``, ``{% from module import name %}``
         Define names for the rest of the template.
 
 Files
     ``{% extends "name" %}``
         Renders another template, in which the blocks of this template replace the blocks of the same name.
-        Text of this template outside of its blocks is ignored.
+        Text outside of this template's blocks is ignored.
     ``{% block name %} … {% end %}``
         A part that other templates can replace. A template may use each name once.
     ``{% include "name" %}``

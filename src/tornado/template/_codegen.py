@@ -6,8 +6,8 @@ its source::
 
     _tt_append(_tt_escape(_tt_tmp))  # row.html:2 (via table.html:7)
 
-`Code.places` contains the same as data, to find the line of the template for a line of a traceback. Adjacent
-texts become one constant.
+`Code.places` contains the same information as data, to find the template line for a line of a traceback.
+Adjacent text nodes become one constant.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def ancestry(file: File, load: Load | None) -> list[File]:
 
 
 def _load_template(load: Load | None, name: str, file: File, line: int) -> _HasFile:
-    """Load another template. On an error, add the place of the tag that refers to it."""
+    """Load another template. If this fails, add the place of the referring tag to the error."""
     if load is None:
         raise ParseError(f"a template without a loader cannot extend or include {name!r}", file.name, line)
     try:
@@ -121,7 +121,7 @@ class _Writer:
         self.via_by_line: list[tuple[Place, ...]] = []
         self.sources: dict[str, str] = {}
         self.indent = 0
-        self.pending_texts: list[str] = []  # adjacent texts, which become one constant
+        self.pending_texts: list[str] = []  # adjacent text nodes, which become one constant
         self.pending_line = 0
         self.functions = 0
 

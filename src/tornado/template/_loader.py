@@ -96,7 +96,7 @@ class Loader(BaseLoader):
         self.root: str = os.path.abspath(root_directory)
 
     def resolve_path(self, name: str, parent_path: str | None = None) -> str:
-        """Return a name relative to the root. A name in a template is relative to its directory."""
+        """Return a name relative to the root. Names in a template are relative to its directory."""
         if not parent_path or parent_path.startswith(("<", "/")) or name.startswith("/"):
             return name
         directory = os.path.dirname(os.path.join(self.root, parent_path))
@@ -129,7 +129,7 @@ class DictLoader(BaseLoader):
         self.dict = dict
 
     def resolve_path(self, name: str, parent_path: str | None = None) -> str:
-        """Return a name. A name in a template is relative to the template's name up to its last slash."""
+        """Return the full name. Names in a template are relative to its own name, up to the last slash."""
         if not parent_path or parent_path.startswith(("<", "/")) or name.startswith("/"):
             return name
         return posixpath.normpath(posixpath.join(posixpath.dirname(parent_path), name))

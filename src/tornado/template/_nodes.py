@@ -62,7 +62,7 @@ class Include(Node):
 
 @dataclass(slots=True)
 class Branch(Node):
-    """``{% else %}`` and the other tags that start a further branch of a `Control`."""
+    """``{% else %}`` or another tag that starts a further branch of a `Control`."""
 
     code: str
 
@@ -85,7 +85,7 @@ class Apply(Node):
 
 @dataclass(slots=True)
 class Block(Node):
-    """``{% block name %}``: a part that a template which extends this file can replace."""
+    """``{% block name %}``: a part that templates extending this file can replace."""
 
     name: str
     body: list[Node]

@@ -56,7 +56,7 @@ def escape_value(value: Any) -> str:
 def escape_with(value: Any, function: Callable[[Any], Any]) -> str | bytes:
     """Convert a value to output, escaped with a function.
 
-    A function of the program receives bytes, as in upstream.
+    A function defined by the program receives bytes, as in upstream.
     """
     if function is _xhtml_escape:
         return escape_value(value)

@@ -62,7 +62,7 @@ def _to_template_error(error: SyntaxError, code: _codegen.Code) -> SyntaxError:
 
 
 def _add_place_note(error: Exception, names: dict[str, Any], source: GeneratedSource) -> None:
-    """Add a note with the template line to an error, for logs that show the generated code."""
+    """Add a note with the template line to an error, for logs that show only the generated code."""
     lineno = 0
     trace = error.__traceback__
     while trace is not None:
@@ -119,7 +119,7 @@ class Template:
     b'<li>M&amp;M</li>'
 
     :param template_string: the source, as text or UTF-8 bytes.
-    :param name: the name used in messages, to which names of other templates in it are relative.
+    :param name: the name shown in messages. Names of other templates in the source are relative to it.
     :param loader: the loader for the templates that this one extends or includes.
     :param compress_whitespace: the former spelling of ``whitespace="single"`` (True) or ``"all"`` (False).
     :param autoescape: the name of the function that escapes expressions, None for no escaping. By default
@@ -220,8 +220,8 @@ class Template:
         except BaseException as error:
             if isinstance(error, Exception):
                 _add_place_note(error, names, self._names["__loader__"])
-            # linecache finds lines by file name, and may have cached those of another template with the same
-            # name.
+            # linecache identifies sources by file name, and may have cached that of another template with the
+            # same name.
             linecache.cache.pop(self._filename, None)
             raise
         return page

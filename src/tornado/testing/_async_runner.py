@@ -1,4 +1,4 @@
-"""The event loop, and the one task in it, that run an asynchronous test."""
+"""Run an asynchronous test in an event loop, with its fixtures in the same task."""
 
 from __future__ import annotations
 

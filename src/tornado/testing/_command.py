@@ -12,7 +12,7 @@ def main(**kwargs: Any) -> None:
 
     Add ``if __name__ == "__main__": tornado.testing.main()`` to a test module with a function ``all()`` that
     returns a test suite, or run ``python -m tornado.testing package.tests.test_module``. The command line may
-    contain options of `tornado.options`, such as ``--logging=debug``, and the options of `unittest` that
+    contain options of `tornado.options`, such as ``--logging=debug``, and those options of `unittest` that
     ``--help`` lists.
 
     :param kwargs: arguments for `unittest.main`.

@@ -42,7 +42,7 @@ class ExpectLog(logging.Filter):
         self.orig_level: int | None = None
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether to show a record, that is, whether it is not the expected one."""
+        """Whether to show a record: false for the expected one."""
         self.logged_stack = self.logged_stack or bool(record.exc_info)
         message = record.getMessage()
         if not self.regex.match(message):

@@ -173,7 +173,7 @@ def _as_generator(runner: AsyncRunner, fixture: Any) -> Callable[..., Generator[
         async def advance() -> Any:
             return await anext(values, _EXHAUSTED)
 
-        # Yield as often as the fixture; if this is not exactly once, pytest reports the error.
+        # Yield as often as the fixture does. If this is not exactly once, pytest reports an error.
         while (value := runner.run(advance())) is not _EXHAUSTED:
             yield value
 

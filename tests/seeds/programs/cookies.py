@@ -1,4 +1,4 @@
-"""cookies用来标识当前用户. Corrected: there are imports and a server around the handler."""
+"""cookies用来标识当前用户. Changes to the note: added imports and a server for the handler."""
 
 import sys
 

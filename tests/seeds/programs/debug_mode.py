@@ -1,6 +1,7 @@
 """Debug模式: autoreload, compiled_template_cache, static_hash_cache, serve_traceback.
 
-The notes describe it in words. The directory of templates and static files comes from the command line.
+The notes describe it without a program. The directory of templates and static files comes from the command
+line.
 """
 
 import sys

@@ -1,4 +1,7 @@
-"""简单httpclient测试. Corrected: the import of tornado.ioloop; the URL comes from the command line."""
+"""简单httpclient测试.
+
+Changes to the note: tornado.ioloop is imported; the URL comes from the command line.
+"""
 
 import sys
 

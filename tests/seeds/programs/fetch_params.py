@@ -1,7 +1,7 @@
 """HTTP服务端和客户端.
 
-Corrected: IOLoop is in tornado.ioloop; main() takes nothing, is a coroutine, fetches what it has prepared,
-and the names it uses are there.
+Changes to the note: IOLoop is imported from tornado.ioloop; main() is a coroutine without parameters, which
+fetches the prepared request; all names are defined.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""简单示例. Corrected: the port comes from the command line in place of 8888."""
+"""简单示例. Changes to the note: the port comes from the command line instead of 8888."""
 
 import sys
 

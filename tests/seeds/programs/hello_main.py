@@ -1,6 +1,6 @@
 """运行和部署: 定义一个main函数，启动服务器.
 
-Corrected: there is a make_app(), and the port comes from the command line in place of 8888.
+Changes to the note: added make_app(); the port comes from the command line instead of 8888.
 """
 
 import sys

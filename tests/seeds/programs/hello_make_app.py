@@ -1,4 +1,4 @@
-"""开始: 同步. Corrected: the port comes from the command line in place of 8888."""
+"""开始: 同步. Changes to the note: the port comes from the command line instead of 8888."""
 
 import sys
 

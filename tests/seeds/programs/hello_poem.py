@@ -1,7 +1,7 @@
 """The first greeting.
 
-Corrected: the routes are a list of tuples (the note passed a pattern and a class), the imports are there,
-and the port comes from the command line in place of 8080.
+Changes to the note: the routes are a list of tuples (the note passes a pattern and a class); added imports;
+the port comes from the command line instead of 8080.
 """
 
 import sys

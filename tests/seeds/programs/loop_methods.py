@@ -1,4 +1,4 @@
-"""IOLoop的方法, Future对象. The notes list them; this program calls them and says what happens."""
+"""IOLoop的方法, Future对象. The notes list them; this program calls them and prints what happens."""
 
 from tornado.concurrent import Future
 from tornado.ioloop import IOLoop

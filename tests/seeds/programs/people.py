@@ -1,7 +1,7 @@
 """url配置.
 
-Corrected: raw strings for the patterns, the import of tornado.ioloop, and the port from the command line in
-place of 8888.
+Changes to the note: the patterns are raw strings; tornado.ioloop is imported; the port comes from the command
+line instead of 8888.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """options: define, parse_command_line, parse_config_file.
 
-Corrected: the import of tornado.ioloop. The line that the note has commented out is used where a file is
-named.
+Changes to the note: tornado.ioloop is imported. The line that is commented out in the note is executed if a
+file is passed.
 """
 
 import tornado.ioloop

@@ -1,6 +1,6 @@
 """重定向, StaticFileHandler, RedirectHandler.
 
-The notes describe it in words:
+The notes describe it without a program:
 RequestHandler.redirect用于RequestHandler中，RedirectHandler用于直接在路由表中配置重定向.
 """
 

@@ -1,8 +1,8 @@
 """tornado.template模板渲染.
 
-Corrected: a tuple for the route, ASCII commas, and the import of os; each way of rendering has a route of
-its own, since a response is finished once; render() takes the name of a file, so a template in a string is
-generated and written; the port comes from the command line in place of 8080.
+Changes to the note: the route is a tuple; the commas are ASCII; os is imported; each way of rendering has a
+separate route, because a response is finished only once; a template in a string is generated and written,
+because render() takes the name of a file; the port comes from the command line instead of 8080.
 """
 
 import os

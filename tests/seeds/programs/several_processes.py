@@ -1,7 +1,7 @@
 """HTTPServer 简单的多进程.
 
-Corrected: there is an app; two processes in place of one for each processor; the port comes from the
-command line.
+Changes to the note: added an app; two processes instead of one per processor; the port comes from the command
+line.
 """
 
 import sys

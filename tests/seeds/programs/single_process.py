@@ -1,4 +1,4 @@
-"""HTTPServer 简单的单进程. Corrected: there is an app, and the port comes from the command line."""
+"""HTTPServer 简单的单进程. Changes to the note: added an app; the port comes from the command line."""
 
 import os
 import sys

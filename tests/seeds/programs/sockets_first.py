@@ -1,7 +1,7 @@
 """HTTPServer 高级多进程.
 
-Corrected: there is an app and the imports; two processes in place of one for each processor; the port comes
-from the command line.
+Changes to the note: added an app and imports; two processes instead of one per processor; the port comes from
+the command line.
 """
 
 import sys

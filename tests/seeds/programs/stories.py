@@ -1,6 +1,6 @@
 """web application的结构: URLSpec, initialize, reverse_url.
 
-Corrected: there is a db, there are imports and a server around it.
+Changes to the note: added a db, imports and a server.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """User authentication: get_current_user, @authenticated, login_url, xsrf, write_error.
 
-The notes describe it in words:
+The notes describe it without a program:
 一般先定义一个BaseHandler继承RequestHandler，覆盖像get_current_user和write_error这样的方法,
 然后再定义其他Handler. 这里按此写成一个程序.
 """

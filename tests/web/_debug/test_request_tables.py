@@ -14,7 +14,7 @@ from tornado.web._debug._request_tables import RequestTables, Table, _Builder, g
 from tornado.web._debug._value_repr import ValueFormatter
 
 
-async def around(
+async def tables_of(
     error: BaseException | None = None, routes: Any = None, *fields: str, **options: Any
 ) -> RequestTables:
     """Return the tables collected in a handler for a request."""
@@ -38,7 +38,7 @@ def rows(tables: list[Table], title: str) -> dict[str, str]:
 
 
 async def test_request_tables_with_masked_secrets() -> None:
-    found = await around(
+    found = await tables_of(
         None,
         None,
         "Cookie: sid=12345678",
@@ -74,19 +74,19 @@ async def test_request_tables_with_masked_secrets() -> None:
 async def test_files() -> None:
     body = b'--b\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\n\r\n1234\r\n--b--\r\n'
     fields = "Content-Type: multipart/form-data; boundary=b"
-    found = await around(None, None, fields, method="POST", body=body)
+    found = await tables_of(None, None, fields, method="POST", body=body)
     assert rows(found.request, "Files") == {"f": "'a.txt', application/unknown, 4 bytes"}
 
 
 async def test_tables_are_bounded() -> None:
     query = "&".join(f"a{n}=1" for n in range(150))
-    found = await around(path=f"/?{query}")
+    found = await tables_of(path=f"/?{query}")
     (table,) = [table for table in found.request if table.title == "Query arguments"]
     assert (len(table.rows), table.more) == (100, 50)
 
 
 async def test_handler_and_settings() -> None:
-    found = await around(path="/a/b", pattern="/(?:a)/(?:.)", cookie_secret="abc" * 8, port=80)
+    found = await tables_of(path="/a/b", pattern="/(?:a)/(?:.)", cookie_secret="abc" * 8, port=80)
     handler = dict(found.handler.rows)
     assert handler["Class"].endswith("Handler")
     assert handler["Route"] == "/(?:a)/(?:.)"
@@ -103,7 +103,7 @@ async def test_404_lists_routes_and_suggests_similar_ones() -> None:
         ("/more.*", [("/more/a", web.RequestHandler)]),
         Rule(HostMatches("example.com"), [("/x", web.RequestHandler)]),
     ]
-    found = await around(web.HTTPError(404), routes, path="/about")
+    found = await tables_of(web.HTTPError(404), routes, path="/about")
     assert found.routes is not None
     assert [(route.pattern, route.name, route.tried) for route in found.routes] == [
         ("/about/", "about", True),
@@ -116,9 +116,9 @@ async def test_404_lists_routes_and_suggests_similar_ones() -> None:
         "No route of the application matches.",
         "The route '/about/' exists, with a final slash.",
     ]
-    found = await around(web.HTTPError(404), routes, path="/itme/5/")
+    found = await tables_of(web.HTTPError(404), routes, path="/itme/5/")
     assert found.hints == ["No route of the application matches."]
-    found = await around(web.HTTPError(404), [("/user", web.RequestHandler)], path="/usr")
+    found = await tables_of(web.HTTPError(404), [("/user", web.RequestHandler)], path="/usr")
     assert found.hints[1:] == ["Did you mean /user?"]
 
 
@@ -136,7 +136,7 @@ async def test_routes_of_other_hosts() -> None:
 
 
 async def test_404_raised_by_a_handler_lists_no_routes() -> None:
-    assert (await around(web.HTTPError(404))).routes is None
+    assert (await tables_of(web.HTTPError(404))).routes is None
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,9 @@ async def test_404_raised_by_a_handler_lists_no_routes() -> None:
     ],
 )
 async def test_hints_for_405_and_xsrf(error: Any, hint: str) -> None:
-    (found,) = (await around(error)).hints
+    (found,) = (await tables_of(error)).hints
     assert found.startswith(hint)
-    assert (await around(web.HTTPError(400))).hints == []
+    assert (await tables_of(web.HTTPError(400))).hints == []
 
 
 async def test_unreadable_routes_and_request() -> None:
@@ -163,7 +163,7 @@ async def test_unreadable_routes_and_request() -> None:
             raise KeyError
 
     routes = [Rule(Odd(), web.RequestHandler)]
-    found = await around(web.HTTPError(404), routes)
+    found = await tables_of(web.HTTPError(404), routes)
     assert [route.pattern for route in found.routes or ()] == ["Odd"]
     request: Any = type("Request", (), {"path": "/x", "headers": {}, "uri": "/x", "method": "GET"})()
     handler: Any = type("Handler", (), {"application": web.Application(routes), "request": request})()

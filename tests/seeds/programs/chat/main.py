@@ -1,6 +1,4 @@
-"""The chat by long polling of the notes, word for word; templates and a script are beside it, as it
-expects.
-"""
+"""The long-polling chat of the notes, unchanged, with its templates and its script."""
 
 import asyncio
 import os.path
