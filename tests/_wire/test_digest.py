@@ -285,7 +285,7 @@ def test_non_ascii_realm_is_hashed_as_received() -> None:
     ha1 = hashlib.md5("user:r\u00e9alm:password".encode()).hexdigest()
     ha2 = hashlib.md5(b"GET:/").hexdigest()
     assert params["response"] == hashlib.md5(f"{ha1}:n:{ha2}".encode()).hexdigest()
-    # Text that cannot come from a header field, but from a program.
+    # Text that cannot come from a header field, only from a program.
     assert challenged('Digest realm="\u4e2d", nonce="n"').authorize("GET", "/")
 
 

@@ -87,7 +87,7 @@ FEEDERS = [whole, byte_by_byte, fed_before_asked]
 GOOD: list[tuple[bytes, Parts]] = [
     (form(head() + b"1"), [("a", None, None, b"1")]),
     (form(head() + b""), [("a", None, None, b"")]),
-    (b"--xx\r\n" + head() + b"--xx--", [("a", None, None, b"")]),  # shares the CRLF
+    (b"--xx\r\n" + head() + b"--xx--", [("a", None, None, b"")]),  # empty line and delimiter share a CRLF
     (form(head() + b"1", head(b"form-data; name=b") + b"2"),
      [("a", None, None, b"1"), ("b", None, None, b"2")]),
     (form(head() + b"\r\n\r\n"), [("a", None, None, b"\r\n\r\n")]),

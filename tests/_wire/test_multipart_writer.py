@@ -75,8 +75,8 @@ def read_by_werkzeug(boundary: bytes, body: bytes) -> list[tuple[str, str | None
     return found
 
 
-# Quotes and line breaks come back escaped, as from browsers; a backslash is left out, as other parsers take
-# it for an escape.
+# Quotes and line breaks are returned escaped, as from browsers. Backslashes are excluded, because other
+# parsers treat them as escapes.
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters='\\"%;'), min_size=1)
 
 

@@ -123,7 +123,7 @@ class _Deflate:
         output: bytes = stream.decompress(stream.unconsumed_tail or data, STEP)
         if stream.unused_data:
             raise zlib.error("data follows the end of the stream")
-        # zlib may have more output that exceeded the limit, even if it has consumed all input.
+        # zlib may have more output than the limit allowed, even if it has consumed all input.
         self._full = not stream.eof and len(output) == STEP
         return output
 

@@ -262,7 +262,7 @@ def _hash_name(algorithm: str | None) -> str:
 
 
 def _available(name: str) -> bool:
-    """Whether a hash is supported, also by this build of OpenSSL."""
+    """Whether a hash is known, and supported by this build of OpenSSL."""
     if name not in _HASHES:
         return False
     try:

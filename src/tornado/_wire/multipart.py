@@ -214,7 +214,7 @@ class MultipartParser:
     def _find_delimiter(self) -> tuple[int, int, bool] | None:
         """Return the next delimiter as (begin, end, closing), or None if none is complete.
 
-        In the second case, set ``_scanned`` to the end of the content that cannot be part of a delimiter.
+        If there is none, set ``_scanned`` to the end of the content that cannot be part of a delimiter.
         """
         buffer, delimiter = self._buffer, self._delimiter
         if self.state is State.PREAMBLE and self._scanned == 0:

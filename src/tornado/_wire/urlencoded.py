@@ -30,7 +30,7 @@ from tornado._wire.errors import HTTPInputError
 
 __all__ = ["format_urlencoded", "parse_urlencoded", "text_pairs"]
 
-#: Bytes of at least this size are split without being decoded. For smaller bytes, decoding first is faster,
+#: Bytes of at least this size are split without being decoded. For smaller input, decoding first is faster,
 #: because the methods of str are faster.
 _LARGE = 64 * 1024
 _SPACES = bytes.maketrans(b"+", b" ")
