@@ -1,4 +1,4 @@
-"""docs/guide/zh: the Chinese chapters have the programs, the headings and the names of the English ones."""
+"""README.zh.md and docs/guide/zh have the programs, the headings and the names of the English documents."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from pathlib import Path
 import pytest
 
 from tests.support.guides import GUIDE
+from tests.support.program import ROOT
 
-CHINESE = sorted((GUIDE / "zh").glob("*.md"))
+CHAPTERS = sorted((GUIDE / "zh").glob("*.md"))
+README = ROOT / "README.zh.md"
 _BLOCK = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[(?:[^\]`]|`[^`]*`)*\]\(([^)\s]+)\)")
 
-chinese_pages = pytest.mark.parametrize("page", CHINESE, ids=lambda path: path.stem)
+chinese_pages = pytest.mark.parametrize(
+    "page", [README, *CHAPTERS], ids=lambda path: str(path.relative_to(ROOT))
+)
 
 
 def english(page: Path) -> Path:
     """Return the page of which `page` is the translation."""
-    return GUIDE / page.name
+    return ROOT / "README.md" if page == README else GUIDE / page.name
 
 
 def blocks(page: Path) -> list[str]:
@@ -38,7 +42,7 @@ def names(text: str) -> set[str]:
 
 
 def test_there_are_chinese_chapters() -> None:
-    assert {"README", "handlers"} <= {page.stem for page in CHINESE}
+    assert {"README", "handlers"} <= {page.stem for page in CHAPTERS}
 
 
 @chinese_pages
@@ -57,12 +61,12 @@ def test_each_section_has_the_names_of_the_english_one(page: Path) -> None:
         assert names(translated) == names(original), translated.partition("\n")[0]
 
 
-@chinese_pages
+@pytest.mark.parametrize("page", CHAPTERS, ids=lambda path: path.stem)
 def test_links_lead_to_the_chinese_chapter_if_there_is_one(page: Path) -> None:
     if page.stem == "README":
         return  # It links both versions of each chapter.
     targets = _LINK.findall(page.read_text(encoding="utf-8"))
-    translated = {f"../{each.name}" for each in CHINESE}
+    translated = {f"../{each.name}" for each in CHAPTERS}
     assert [each for each in targets if each.partition("#")[0] in translated] == []
 
 
@@ -70,7 +74,7 @@ def test_the_index_links_both_versions_of_each_chapter() -> None:
     index = (GUIDE / "zh/README.md").read_text(encoding="utf-8")
     listed = _LINK.findall(index)
     assert {each for each in listed if re.fullmatch(r"\w+\.md", each)} == {
-        page.name for page in CHINESE if page.stem != "README"
+        page.name for page in CHAPTERS if page.stem != "README"
     }
     assert {Path(each).stem for each in listed if re.fullmatch(r"\.\./\w+\.md", each)} == {
         page.stem for page in GUIDE.glob("*.md") if page.stem != "README"

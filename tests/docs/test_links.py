@@ -26,7 +26,8 @@ def documents() -> list[Path]:
 def anchors(page: Path) -> set[str]:
     """Return the fragments by which the headings of `page` can be linked to, as GitHub makes them."""
     text = _CODE.sub(
-        lambda match: match.group().strip("`") if "\n" not in match.group() else "", page.read_text()
+        lambda match: match.group().strip("`") if "\n" not in match.group() else "",
+        page.read_text(encoding="utf-8"),
     )
     seen: Counter[str] = Counter()
     found: set[str] = set()
@@ -53,5 +54,8 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
 
 def test_anchors_are_made_as_github_makes_them(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("# One: `two()` & three\n\n```sh\n# not a heading\n```\n## Again\n## Again\n")
-    assert anchors(page) == {"one-two--three", "again", "again-1"}
+    page.write_text(
+        "# One: `two()` & three\n\n```sh\n# not a heading\n```\n## Again\n## Again\n## 5. Cookie、会话\n",
+        encoding="utf-8",
+    )
+    assert anchors(page) == {"one-two--three", "again", "again-1", "5-cookie会话"}
