@@ -80,7 +80,7 @@ async def test_fetch_that_is_cancelled_during_the_delay(clock: Any) -> None:
     async with scripted(UNAUTHORIZED) as server:
         client = make(Login(delay=30))
         fetch = client.fetch(server.url)
-        while "HELD" not in repr(next(iter(client.active))):
+        while "DELAYED" not in repr(next(iter(client.active))):
             await asyncio.sleep(0)
         fetch.cancel()
         assert not client.active

@@ -75,14 +75,14 @@ def parse_challenges(fields: Iterable[str]) -> list[Challenge]:
     """
     found: list[Challenge] = []
     for field in fields:
-        for challenge in _read(field):
+        for challenge in _parse_field(field):
             if len(found) == MAX_CHALLENGES:
                 return found
             found.append(challenge)
     return found
 
 
-def _read(field: str) -> list[Challenge]:
+def _parse_field(field: str) -> list[Challenge]:
     challenges: list[Challenge] = []
     position = _end(_SEPARATORS, field, 0)
     while position < len(field):
@@ -95,13 +95,13 @@ def _read(field: str) -> list[Challenge]:
             challenges.append(Challenge(scheme, {}, single[1]))
             position = _end(_SEPARATORS, field, single.end())
             continue
-        params, position = _read_params(field, position)
+        params, position = _parse_params(field, position)
         if params is not None:
             challenges.append(Challenge(scheme, params))
     return challenges
 
 
-def _read_params(field: str, position: int) -> tuple[dict[str, str] | None, int]:
+def _parse_params(field: str, position: int) -> tuple[dict[str, str] | None, int]:
     """Parse parameters up to the next scheme.
 
     :returns: the parameters, or None if the challenge must be ignored, and the position after them.
@@ -127,7 +127,7 @@ def parse_auth_params(field: str) -> dict[str, str]:
     >>> parse_auth_params('nextnonce="a", qop=auth')
     {'nextnonce': 'a', 'qop': 'auth'}
     """
-    params, position = _read_params(field, 0)
+    params, position = _parse_params(field, 0)
     return params if params is not None and position == len(field) else {}
 
 

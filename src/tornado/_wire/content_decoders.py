@@ -238,22 +238,22 @@ def _zstd_by_package() -> Callable[[], _Decoder] | None:
             self._zstd = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
             self._frame: Any = None
             self._input = b""
-            self._at = 0
+            self._position = 0
 
         @property
         def needs_input(self) -> bool:
-            return self._at >= len(self._input)
+            return self._position >= len(self._input)
 
         def decode(self, data: bytes) -> bytes:
             if data:
-                self._input, self._at = data, 0
-            piece = self._input[self._at : self._at + ZSTD_INPUT]
+                self._input, self._position = data, 0
+            piece = self._input[self._position : self._position + ZSTD_INPUT]
             if self._frame is None:
                 self._frame = self._zstd.decompressobj()
             output: bytes = self._frame.decompress(piece)
-            self._at += len(piece)
+            self._position += len(piece)
             if self._frame.eof:
-                self._at -= len(self._frame.unused_data)
+                self._position -= len(self._frame.unused_data)
                 self._frame = None
             return output
 

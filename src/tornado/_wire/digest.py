@@ -87,7 +87,7 @@ def choose_challenge(challenges: Iterable[Challenge]) -> DigestChallenge | None:
         if challenge.scheme != "digest" or "realm" not in params or "nonce" not in params:
             continue
         algorithm = params.get("algorithm")
-        if not _available(_hash_name(algorithm)):
+        if not _is_available(_hash_name(algorithm)):
             continue
         qop: str | None = None
         if "qop" in params:
@@ -126,11 +126,11 @@ class DigestAuth:
         "_accepted",
         "_challenge",
         "_cnonce",
+        "_consecutive_challenges",
         "_count",
         "_key",
         "_nonce",
         "_password",
-        "_row",
         "_username",
     )
 
@@ -143,7 +143,7 @@ class DigestAuth:
         self._nonce = self._cnonce = ""
         self._key = b""  # the hash of A1, in hexadecimal digits
         self._count = 0
-        self._row = 0
+        self._consecutive_challenges = 0
         self._accepted = False
 
     @property
@@ -169,8 +169,8 @@ class DigestAuth:
             return False
         expired = challenge.stale or self._accepted
         self._accepted = False
-        self._row += 1
-        if answered and (not expired or self._row > MAX_CHALLENGES_IN_A_ROW):
+        self._consecutive_challenges += 1
+        if answered and (not expired or self._consecutive_challenges > MAX_CHALLENGES_IN_A_ROW):
             return False
         self._challenge = challenge
         self._nonce, self._cnonce, self._count = challenge.nonce, cnonce, 0
@@ -186,7 +186,7 @@ class DigestAuth:
             ``nextnonce`` is used from the next request on.
         """
         self._accepted = True
-        self._row = 0
+        self._consecutive_challenges = 0
         if authentication_info is not None:
             following = parse_auth_params(authentication_info).get("nextnonce")
             if following and following != self._nonce:
@@ -261,8 +261,8 @@ def _hash_name(algorithm: str | None) -> str:
     return name.removesuffix("-SESS")
 
 
-def _available(name: str) -> bool:
-    """Whether a hash is known, and supported by this build of OpenSSL."""
+def _is_available(name: str) -> bool:
+    """Whether a hash is supported, also by this build of OpenSSL."""
     if name not in _HASHES:
         return False
     try:

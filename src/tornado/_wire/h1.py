@@ -425,12 +425,12 @@ class Reader:
             return _END
         return None
 
-    def _take(self, most: int) -> bytes | None:
-        """Return up to ``most`` bytes of the body from the buffer, or None if the buffer is empty."""
+    def _take(self, max_size: int) -> bytes | None:
+        """Return up to ``max_size`` bytes of the body from the buffer, or None if the buffer is empty."""
         buffer, start = self._buffer, self._position
         if not buffer:
             return None
-        data = buffer[start : start + most]
+        data = buffer[start : start + max_size]
         self._received += len(data)
         self._consume(start + len(data))
         return bytes(data)

@@ -34,7 +34,7 @@ from tornado._wire.limits import DEFAULT, Limits
 from tornado._wire.start_line import FIELD_CHAR, TCHAR, check_authority, shown
 
 __all__ = [
-    "LEAST_LINE",
+    "MIN_LINE_SIZE",
     "RequestFields",
     "ResponseFields",
     "check_field_lines",
@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 #: The size of the shortest field line, in bytes: a name of one character, the colon and LF.
-LEAST_LINE: Final = 3
+MIN_LINE_SIZE: Final = 3
 
 # RFC 9112 section 5: field-line = field-name ":" OWS field-value OWS
 _FIELD_LINES = re.compile(rf"(?:[{TCHAR}]++:[{FIELD_CHAR}]*+(?:\r\n|\n))*")
@@ -143,7 +143,7 @@ def _read_block(block: bytes, limits: Limits) -> tuple[str, _Found]:
     if not block.endswith(b"\n"):
         raise HTTPInputError("The header section does not end in an empty line")
     lines = block[: -2 if block.endswith(b"\r\n") else -1].decode("latin-1")
-    if len(lines) > LEAST_LINE * limits.max_header_count:
+    if len(lines) > MIN_LINE_SIZE * limits.max_header_count:
         count = lines.count("\n")
         if count > limits.max_header_count:
             limit = f"{limits.max_header_count} (max_header_count)"

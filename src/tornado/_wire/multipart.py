@@ -148,8 +148,17 @@ class MultipartParser:
     """
 
     __slots__ = (
-        "_at", "_buffer", "_delimiter", "_eof", "_lookalikes", "_max_header_size", "_parts", "_pending",
-        "_scanned", "max_parts", "state",
+        "_buffer",
+        "_delimiter",
+        "_eof",
+        "_lookalikes",
+        "_max_header_size",
+        "_parts",
+        "_pending",
+        "_position",
+        "_scanned",
+        "max_parts",
+        "state",
     )  # fmt: skip
 
     def __init__(self, boundary: bytes, *, max_parts: int = 100, max_header_size: int = 10 * 1024) -> None:
@@ -158,7 +167,7 @@ class MultipartParser:
         self._max_header_size = max_header_size
         self.state = State.PREAMBLE
         self._buffer = b""
-        self._at = 0  # index of the first byte that has not been consumed
+        self._position = 0  # index of the first byte that has not been consumed
         self._scanned = 0  # index before which no delimiter, or no empty line, begins
         self._pending: list[bytes] = []
         self._parts = self._lookalikes = 0
@@ -198,11 +207,11 @@ class MultipartParser:
     def _join(self) -> None:
         if not self._pending:
             return
-        keep = min(self._at, self._scanned)
-        rest = self._buffer[keep:]
+        start = min(self._position, self._scanned)
+        rest = self._buffer[start:]
         self._buffer = b"".join([rest, *self._pending] if rest else self._pending)
-        self._at -= keep
-        self._scanned -= keep
+        self._position -= start
+        self._scanned -= start
         self._pending.clear()
 
     def _need_more(self) -> None:
@@ -258,7 +267,7 @@ class MultipartParser:
         if closing:
             self.state = State.EPILOGUE
             self._buffer = b""
-            self._at = self._scanned = 0
+            self._position = self._scanned = 0
             return
         self._parts += 1
         if self._parts > self.max_parts:
@@ -266,7 +275,7 @@ class MultipartParser:
                 f"multipart/form-data has too many parts: at most {self.max_parts} (max_parts) are accepted"
             )
         self.state = State.HEADER
-        self._at = end
+        self._position = end
         self._scanned = end - 2  # an empty header section ends with the delimiter's own CRLF
 
     # -- states
@@ -284,34 +293,34 @@ class MultipartParser:
 
     def _read_header(self) -> Part | None:
         end = self._buffer.find(b"\r\n\r\n", self._scanned)
-        size = (len(self._buffer) - 3 if end < 0 else end) - self._at
+        size = (len(self._buffer) - 3 if end < 0 else end) - self._position
         if size > self._max_header_size:
             raise HTTPInputError(
                 f"multipart/form-data part header too large: over {self._max_header_size} bytes "
                 "(max_part_header_size)"
             )
         if end < 0:
-            self._scanned = max(self._at - 2, len(self._buffer) - 3)
+            self._scanned = max(self._position - 2, len(self._buffer) - 3)
             self._need_more()
             return None
-        block = self._buffer[self._at : end]
-        if end < self._at or self._delimiter in b"\r\n" + block:
+        block = self._buffer[self._position : end]
+        if end < self._position or self._delimiter in b"\r\n" + block:
             raise HTTPInputError(
                 "multipart/form-data missing headers: a part must have header fields and an empty line after "
                 "them"
             )
         part = _parse_part_header(block)
         self.state = State.BODY
-        self._at = end + 4
+        self._position = end + 4
         self._scanned = end + 2  # the delimiter after an empty part may begin with the CRLF of the empty line
         return part
 
     def _read_body(self) -> bytes | EndOfPart | None:
         found = self._find_delimiter()
         end = self._scanned if found is None else found[0]
-        if end > self._at:
-            content = self._buffer[self._at : end]
-            self._at = end
+        if end > self._position:
+            content = self._buffer[self._position : end]
+            self._position = end
             if found is not None:
                 self._scanned = end
             return content

@@ -193,7 +193,7 @@ class Parser:
                 lines[0] = bytes(self._line + lines[0])
                 self._line.clear()
             for line in lines:
-                self._take_line(line)
+                self._process_line(line)
             self._skip_lf = data.endswith(b"\r")
         if last:
             self._line += last
@@ -205,7 +205,7 @@ class Parser:
                 f"a line of the event stream is over the limit of {self.max_line} bytes (max_line)"
             )
 
-    def _take_line(self, line: bytes) -> None:
+    def _process_line(self, line: bytes) -> None:
         self._check_line(len(line))  # before removing the BOM, so the result does not depend on the split
         if not self._begun:
             # "The UTF-8 decode algorithm strips one leading UTF-8 Byte Order Mark (BOM), if any."

@@ -55,7 +55,7 @@ def parse_urlencoded(data: str | bytes, max_fields: int | None = None) -> dict[s
             return _parse_large(data, max_fields)
         data = data.decode("latin-1")
     elif not data.isascii():
-        _refuse_beyond_latin_1(data)
+        _reject_non_latin_1(data)
     single = "&" not in data
     if max_fields is not None and (0 if single else data.count("&")) >= max_fields:
         raise _too_many(max_fields)
@@ -100,7 +100,7 @@ def _too_many(max_fields: int) -> HTTPInputError:
     return HTTPInputError(f"Max number of fields exceeded: a form may have {max_fields}")
 
 
-def _refuse_beyond_latin_1(text: str) -> None:
+def _reject_non_latin_1(text: str) -> None:
     try:
         text.encode("latin-1")
     except UnicodeEncodeError as error:

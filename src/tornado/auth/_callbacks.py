@@ -18,7 +18,7 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-def login_step(place: int) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+def login_step(position: int) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
     """Decorate an ``async def`` method of a mixin to accept a callback, as in Tornado 4.
 
     The callback is called with the result. If the provider rejects the request, the error is logged and the
@@ -26,7 +26,7 @@ def login_step(place: int) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
     uses ``web.asynchronous``, the method starts when it is called, because such handlers do not always await
     it.
 
-    :param place: the index of the callback in the positional arguments of Tornado 4.
+    :param position: the index of the callback in the positional arguments of Tornado 4.
     """
 
     def decorate(method: Callable[_P, _T]) -> Callable[_P, _T]:
@@ -36,9 +36,9 @@ def login_step(place: int) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
             # A `callback` that is not callable is an argument of a request to the provider.
             if callable(kwargs.get("callback")):
                 callback = kwargs.pop("callback")
-            elif len(args) > place and callable(args[place]):
-                callback = args[place]
-                args = args[:place] + args[place + 1 :]
+            elif len(args) > position and callable(args[position]):
+                callback = args[position]
+                args = args[:position] + args[position + 1 :]
             result: Any = cast(Any, method)(self, *args, **kwargs)
             if callback is not None:
                 deprecated(f"{method.__qualname__}(callback=...)", "await the method instead")

@@ -251,8 +251,8 @@ class OpenIDConnectMixin(ProviderMixin):
         handler = self._handler()
         state = handler.get_query_argument("state", "")
         name = _cookie_name(state)
-        kept = handler.get_signed_cookie(name, max_age_days=_LOGIN_AGE)
-        pending: dict[str, str] = json.loads(kept) if kept else {}
+        cookie = handler.get_signed_cookie(name, max_age_days=_LOGIN_AGE)
+        pending: dict[str, str] = json.loads(cookie) if cookie else {}
         if not state or not secrets.compare_digest(pending.get("state", "").encode(), state.encode()):
             raise AuthError(
                 "OpenID Connect: the callback does not match a login started in this browser: start it again"
@@ -311,10 +311,10 @@ class OpenIDConnectMixin(ProviderMixin):
         several = isinstance(audience, list) and len(audience) > 1
         if claims.get("azp", None if several else client_id) != client_id:
             raise AuthError(f"{provider.issuer}: the ID token is for another client")
-        if nonce is not None and not _same(claims.get("nonce"), nonce):
+        if nonce is not None and not _equal(claims.get("nonce"), nonce):
             raise AuthError(f"{provider.issuer}: the ID token belongs to another login")
         if "at_hash" in claims and isinstance(access_token, str):
-            if not _same(claims["at_hash"], _token_hash(access_token, algorithm)):
+            if not _equal(claims["at_hash"], _token_hash(access_token, algorithm)):
                 raise AuthError(f"{provider.issuer}: the access token does not match the ID token")
         return claims
 
@@ -368,5 +368,5 @@ def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
-def _same(value: object, expected: str) -> bool:
+def _equal(value: object, expected: str) -> bool:
     return isinstance(value, str) and secrets.compare_digest(value.encode(), expected.encode())

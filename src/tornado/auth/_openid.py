@@ -112,11 +112,11 @@ class OpenIdMixin(ProviderMixin):
             raise AuthError("OpenID: the provider did not confirm the login")
         attributes = self._attributes()
         first, last = attributes.get("firstname", ""), attributes.get("lastname", "")
-        email, whole = attributes.get("email", ""), attributes.get("fullname", "")
+        email, full_name = attributes.get("email", ""), attributes.get("fullname", "")
         names = [name for name in (first, last) if name]
         user: dict[str, Any] = {"first_name": first, "last_name": last}
         user = {key: value for key, value in user.items() if value}
-        name = whole or " ".join(names) or email.partition("@")[0]
+        name = full_name or " ".join(names) or email.partition("@")[0]
         username = attributes.get("username", "")
         known = {
             "name": name,

@@ -96,12 +96,12 @@ def describe(error: HTTPClientError) -> str:
     """
     text = f"HTTP status {error.code}"
     try:
-        answer = json.loads(error.response.body) if error.response is not None else None
+        content = json.loads(error.response.body) if error.response is not None else None
     except ValueError:
-        answer = None
-    if isinstance(answer, dict):
-        said = [answer.get("error"), answer.get("error_description")]
-        details = [detail for detail in said if isinstance(detail, str) and len(detail) <= 500]
+        content = None
+    if isinstance(content, dict):
+        texts = [content.get("error"), content.get("error_description")]
+        details = [detail for detail in texts if isinstance(detail, str) and len(detail) <= 500]
         if details:
             text = f"{text} ({': '.join(details)})"
     return text

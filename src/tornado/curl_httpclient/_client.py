@@ -184,12 +184,12 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
 
     def _set_timeout(self, msecs: int) -> None:
         """Call libcurl's timer function after a time in milliseconds."""
-        self._multi.act_after(msecs)
+        self._multi.schedule_action(msecs)
 
     def _fetch_ended(self, fetch: Fetch) -> None:
         """Remove a fetch that has ended, which may still be queued, and start queued fetches."""
         self._active.discard(fetch)
-        self._stop_waiting(fetch)
+        self._remove_from_waiting(fetch)
         if not self._closed:
             self.io_loop.add_callback(self._process_queue)
 
@@ -201,11 +201,11 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
             fetch = self._queue.popleft()
             if fetch not in self._waiting:
                 continue  # cancelled, or timed out
-            self._stop_waiting(fetch)
+            self._remove_from_waiting(fetch)
             self._active.add(fetch)
             fetch.start()
 
-    def _stop_waiting(self, fetch: Fetch) -> None:
+    def _remove_from_waiting(self, fetch: Fetch) -> None:
         timer = self._waiting.pop(fetch, None)
         if timer is not None:
             self.io_loop.remove_timeout(timer)

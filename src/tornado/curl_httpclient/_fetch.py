@@ -27,7 +27,7 @@ from tornado.httpclient._request import _RequestProxy
 from tornado.httputil import HTTPHeaders
 from tornado.simple_httpclient._redirect import (
     REDIRECT_CODES,
-    defaults_elsewhere,
+    defaults_for_other_origin,
     is_same_origin,
     redirected_request,
 )
@@ -125,7 +125,7 @@ class Fetch:
     def start(self) -> None:
         """Begin the first hop."""
         self._started = time.time()
-        self._hop()
+        self._prepare_hop()
 
     def transfer_ended(self, code: int, message: str) -> None:
         """Process the end of the current hop's transfer in libcurl."""
@@ -146,7 +146,7 @@ class Fetch:
 
     # -- one hop
 
-    def _hop(self) -> None:
+    def _prepare_hop(self) -> None:
         hook = self._client.before_request
         try:
             if hook is None:
@@ -226,7 +226,7 @@ class Fetch:
             self._upload.apply(curl, request.method, _announced_length(request.headers))
         if request.progress_callback is not None:
             curl.setopt(pycurl.NOPROGRESS, 0)
-            curl.setopt(pycurl.XFERINFOFUNCTION, self._progressed)
+            curl.setopt(pycurl.XFERINFOFUNCTION, self._report_progress)
         if request.prepare_curl_callback is not None:
             # A copy, because the caller may already run in the context, which cannot be entered twice.
             self._context.copy().run(request.prepare_curl_callback, curl)
@@ -236,7 +236,7 @@ class Fetch:
         if self._curl is not None:
             self._multi.resume(self._curl)
 
-    def _progressed(self, to_receive: int, received: int, to_send: int, sent: int) -> None:
+    def _report_progress(self, to_receive: int, received: int, to_send: int, sent: int) -> None:
         """Report progress, if any. libcurl calls this several times per second, even without progress."""
         callback = self._request.progress_callback
         if callback is not None and (sent, received) != self._progress:
@@ -262,11 +262,11 @@ class Fetch:
         if error is None and not code and not transfer.code:
             code, message = pycurl.E_GOT_NOTHING, "The response has no complete header section"
         if error is None and code:
-            error = CurlError(code, self._described(message))
+            error = CurlError(code, self._describe(message))
         if code in _CONNECTION_ERRORS and not transfer.code and transfer.error is None:
             delay = self._delay(None, None)
             if delay is not None:
-                self._send_again(delay)
+                self._schedule_retry(delay)
                 return
         if error is None:
             jar = self._client.jar_of(self._request)
@@ -275,7 +275,7 @@ class Fetch:
             if not self._is_final(transfer.code, transfer.headers):
                 delay = self._delays[transfer.code]
                 if delay is not None:
-                    self._send_again(delay)
+                    self._schedule_retry(delay)
                 else:
                     self._redirect(transfer)
                 return
@@ -288,7 +288,7 @@ class Fetch:
         scheme, mark, rest = url.partition("://")
         return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
-    def _described(self, message: str) -> str:
+    def _describe(self, message: str) -> str:
         return f"{message or 'libcurl error'} ({self.shown_url})"
 
     # -- redirects
@@ -324,10 +324,10 @@ class Fetch:
             self._report(error=error)
             return
         if not is_same_origin(request.url, following.url):
-            self._defaults = defaults_elsewhere(self._defaults)
+            self._defaults = defaults_for_other_origin(self._defaults)
         self._request = cast(HTTPRequest, _RequestProxy(following, self._defaults))
         self._hops += 1
-        self._hop()
+        self._prepare_hop()
 
     # -- retries
 
@@ -352,10 +352,10 @@ class Fetch:
             return None
         return delay
 
-    def _send_again(self, delay: float) -> None:
+    def _schedule_retry(self, delay: float) -> None:
         self._release()
         self._attempts += 1
-        self._timer = self._client.io_loop.call_later(delay, self._hop)
+        self._timer = self._client.io_loop.call_later(delay, self._prepare_hop)
 
     # -- the end
 

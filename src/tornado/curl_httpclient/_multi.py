@@ -1,9 +1,9 @@
 """`Multi`: libcurl's multi-socket interface on the event loop.
 
-libcurl requests events on file descriptors (`_socket_changed`) and timers (`act_after`). `_run` passes the
-events to libcurl and collects the transfers that have ended. libcurl must not be called from within its own
-callbacks. The callbacks of a transfer therefore only record data, and the program's callbacks run from the
-event loop.
+libcurl requests events on file descriptors (`_socket_changed`) and timers (`schedule_action`). `_run` passes
+the events to libcurl and collects the transfers that have ended. libcurl must not be called from within its
+own callbacks. The callbacks of a transfer therefore only record data, and the program's callbacks run from
+the event loop.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Multi:
         self._timer: object | None = None
         self._multi: Any = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._socket_changed)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, self.act_after)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self.schedule_action)
 
     def add(self, curl: pycurl.Curl, ended: Callable[[int, str], None]) -> None:
         """Begin a transfer. libcurl starts it from its timer.
@@ -56,9 +56,9 @@ class Multi:
         if curl not in self._transfers:
             return
         curl.pause(pycurl.PAUSE_CONT)
-        self.act_after(0)
+        self.schedule_action(0)
 
-    def act_after(self, milliseconds: int) -> None:
+    def schedule_action(self, milliseconds: int) -> None:
         """Set libcurl's timer to a time in milliseconds; a negative time cancels the timer."""
         self._set_timer(None if milliseconds < 0 else milliseconds / 1000)
 
@@ -73,17 +73,17 @@ class Multi:
     # -- called by libcurl
 
     def _socket_changed(self, event: int, descriptor: int, multi: Any, data: Any) -> None:
-        present = self._descriptors.get(descriptor)
+        current_events = self._descriptors.get(descriptor)
         if event == pycurl.POLL_REMOVE:
-            if present is not None:
+            if current_events is not None:
                 del self._descriptors[descriptor]
                 self._io_loop.remove_handler(descriptor)
             return
         events = _EVENTS[event]
         self._descriptors[descriptor] = events
-        if present is None:
+        if current_events is None:
             self._io_loop.add_handler(descriptor, self._ready, events)
-        elif present != events:
+        elif current_events != events:
             self._io_loop.update_handler(descriptor, events)
 
     # -- called by the loop

@@ -146,9 +146,9 @@ class StreamingBuffer:
             return
         if self._state is not _State.CLOSED:
             self._state = _State.WAITING
-        waiting.add_done_callback(lambda future: self._waited(future, callback))
+        waiting.add_done_callback(lambda future: self._awaitable_done(future, callback))
 
-    def _waited(self, future: asyncio.Future[Any], callback: Callable[[Any], Any]) -> None:
+    def _awaitable_done(self, future: asyncio.Future[Any], callback: Callable[[Any], Any]) -> None:
         try:
             future.result()
         except (Exception, asyncio.CancelledError):

@@ -124,27 +124,27 @@ class Transfer:
             length = self.headers.get("Content-Length", "")
             limit = self._max_body_size
             if limit is not None and length.isascii() and length.isdigit() and int(length) > limit:
-                return self._refuse("Content-Length too long")
+                return self._reject("Content-Length too long")
             self._call_header_callback()
         if self._streaming_callback is not None:
             written = self._stream.write(data)
             if self._stream.body_too_large:
-                return self._too_large()
+                return self._reject_large_body()
             if written == len(data):
                 self._size += written
             return written
         self._size += len(data)
         if self._max_body_size is not None and self._size > self._max_body_size:
-            return self._too_large()
+            return self._reject_large_body()
         self.buffer.write(data)
         return None
 
-    def _too_large(self) -> int:
-        return self._refuse(
+    def _reject_large_body(self) -> int:
+        return self._reject(
             "decompressed body too large" if "Content-Encoding" in self.headers else "body too large"
         )
 
-    def _refuse(self, reason: str) -> int:
+    def _reject(self, reason: str) -> int:
         return self._abort(
             CurlError(
                 pycurl.E_FILESIZE_EXCEEDED,
@@ -179,7 +179,7 @@ class Transfer:
         """Stop all calls, and drop the references to the fetch, which form a reference cycle."""
         self._state = _State.CLOSED
         self._stream.close()
-        self._is_final, self._complete = _never_final, _ignore
+        self._is_final, self._complete = _never_final, _do_nothing
 
     def _call_header_callback(self) -> None:
         """Call ``header_callback`` with the header section, which is now known to be the final one."""
@@ -203,5 +203,5 @@ def _never_final(code: int, headers: HTTPHeaders) -> bool:
     return False
 
 
-def _ignore() -> None:
+def _do_nothing() -> None:
     pass

@@ -52,23 +52,24 @@ class Upload:
         self._buffer = bytearray()
         self._paused = False
         self._task: asyncio.Task[None] | None = None
-        self._drained: asyncio.Future[None] | None = None
+        self._drain_waiter: asyncio.Future[None] | None = None
         #: The exception that the source raised.
         self.error: BaseException | None = None
 
-    def apply(self, curl: pycurl.Curl, method: str, announced: int | None) -> None:
+    def apply(self, curl: pycurl.Curl, method: str, content_length: int | None) -> None:
         """Set the options for the body.
 
         :param curl: the handle.
         :param method: the method of the request.
-        :param announced: the request's Content-Length in bytes, or None. It is used if the source does not
+        :param content_length: the request's Content-Length in bytes, or None. It is used if the source does
+        not
             know its length.
         """
         curl.setopt(pycurl.CUSTOMREQUEST, method)
         if isinstance(self._source, BytesSource):
             curl.setopt(pycurl.POSTFIELDS, self._source.content)
             return
-        length = announced if self._source.length is None else self._source.length
+        length = content_length if self._source.length is None else self._source.length
         curl.setopt(pycurl.UPLOAD, 1)
         curl.setopt(pycurl.INFILESIZE_LARGE, -1 if length is None else length)
         curl.setopt(pycurl.READFUNCTION, self._read)
@@ -89,10 +90,10 @@ class Upload:
         if self._buffer:
             data = bytes(self._buffer[:size])
             del self._buffer[:size]
-            if self._drained is not None and len(self._buffer) < _HIGH_WATER:
-                drained, self._drained = self._drained, None
-                if not drained.done():
-                    drained.set_result(None)
+            if self._drain_waiter is not None and len(self._buffer) < _HIGH_WATER:
+                waiter, self._drain_waiter = self._drain_waiter, None
+                if not waiter.done():
+                    waiter.set_result(None)
             return data
         if self._state is _State.COMPLETE:
             return b""
@@ -109,7 +110,7 @@ class Upload:
             return _SEEK_FAIL
         self.close()
         self._buffer.clear()
-        self._drained = None
+        self._drain_waiter = None
         self._state = _State.IDLE
         return _SEEK_OK
 
@@ -129,19 +130,19 @@ class Upload:
         if self._task is task:
             self._state = state
             self._task = None
-            self._wake()
+            self._unpause()
 
     def _write(self, chunk: bytes) -> asyncio.Future[None]:
         self._buffer += chunk
-        drained = self._loop.create_future()
+        waiter = self._loop.create_future()
         if len(self._buffer) < _HIGH_WATER:
-            drained.set_result(None)
+            waiter.set_result(None)
         else:
-            self._drained = drained
-        self._wake()
-        return drained
+            self._drain_waiter = waiter
+        self._unpause()
+        return waiter
 
-    def _wake(self) -> None:
+    def _unpause(self) -> None:
         if self._paused:
             self._paused = False
             self._resume()

@@ -53,12 +53,12 @@ class BodySource(abc.ABC):
     replayable: bool = True
     #: The kind of source, for error messages.
     kind: ClassVar[str] = "body"
-    _begun: bool = False
+    _started: bool = False
 
     @property
     def available(self) -> bool:
         """Whether `send` may be called: always for a replayable source, once for any other."""
-        return self.replayable or not self._begun
+        return self.replayable or not self._started
 
     async def send(self, write: Write) -> None:
         """Write the whole body.
@@ -72,7 +72,7 @@ class BodySource(abc.ABC):
                 f"a redirect or a retry must send the request's body again, but it is {self.kind}, which can "
                 "be read only once: pass bytes, a pathlib.Path or a seekable file instead"
             )
-        self._begun = True
+        self._started = True
         await self._send(write)
 
     @abc.abstractmethod
@@ -90,7 +90,7 @@ class BytesSource(BodySource):
 
     async def _send(self, write: Write) -> None:
         if self.content:
-            await _written(write(self.content))
+            await _await_if_awaitable(write(self.content))
 
 
 class IteratorSource(BodySource):
@@ -109,8 +109,8 @@ class IteratorSource(BodySource):
         iterator = iter(self._chunks)
         try:
             for chunk in iterator:
-                if data := _checked(chunk):
-                    await _written(write(data))
+                if data := _validated_chunk(chunk):
+                    await _await_if_awaitable(write(data))
         finally:
             close = getattr(iterator, "close", None)
             if close is not None:
@@ -130,8 +130,8 @@ class AsyncIteratorSource(BodySource):
         iterator = aiter(self._chunks)
         try:
             async for chunk in iterator:
-                if data := _checked(chunk):
-                    await _written(write(data))
+                if data := _validated_chunk(chunk):
+                    await _await_if_awaitable(write(data))
         finally:
             close = getattr(iterator, "aclose", None)
             if close is not None:
@@ -234,12 +234,12 @@ def body_source(body: Any) -> BodySource:
     )
 
 
-async def _written(result: Awaitable[None] | None) -> None:
+async def _await_if_awaitable(result: Awaitable[None] | None) -> None:
     if result is not None:
         await result
 
 
-def _checked(chunk: Any) -> bytes:
+def _validated_chunk(chunk: Any) -> bytes:
     if isinstance(chunk, bytes):
         return chunk
     if isinstance(chunk, (bytearray, memoryview)):
@@ -277,17 +277,17 @@ def _close_opened(opening: asyncio.Future[io.BufferedReader]) -> None:
 async def _send_file(file: Any, length: int | None, write: Write, asynchronous: bool) -> None:
     """Write the content of a file: exactly ``length`` bytes, or all of it if ``length`` is None."""
     loop = asyncio.get_running_loop()
-    immediate = isinstance(file, io.BytesIO)
+    is_in_memory = isinstance(file, io.BytesIO)
     remaining = length
     while remaining is None or remaining > 0:
         size = CHUNK_SIZE if remaining is None else min(CHUNK_SIZE, remaining)
-        if immediate:
+        if is_in_memory:
             chunk = file.read(size)
         elif asynchronous:
             chunk = await file.read(size)
         else:
             chunk = await loop.run_in_executor(None, file.read, size)
-        data = _checked(chunk)
+        data = _validated_chunk(chunk)
         if not data:
             if remaining is None:
                 return
@@ -297,4 +297,4 @@ async def _send_file(file: Any, length: int | None, write: Write, asynchronous: 
             )
         if remaining is not None:
             remaining -= len(data)
-        await _written(write(data))
+        await _await_if_awaitable(write(data))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # The name of the IOLoop attribute that maps each client class to the loop's shared instance. The cache is an
 # attribute of the loop so that the loop and its clients are freed together.
-_CACHE = "_http_clients"
+_CACHE_ATTRIBUTE = "_http_clients"
 #: Arguments of our implementations that upstream does not have. If a shared client exists, upstream ignores
 #: all arguments, and programs rely on that. Ignoring one of these is not safe: a proxy would be bypassed.
 _OWN_ARGUMENTS = frozenset(
@@ -44,18 +44,18 @@ _OWN_ARGUMENTS = frozenset(
 class FetchFuture(asyncio.Future[HTTPResponse]):
     """The Future that `AsyncHTTPClient.fetch` returns. Cancelling it aborts the request.
 
-    :ivar abandoned: called without arguments when the Future is cancelled; None if the implementation does
+    :ivar on_cancel: called without arguments when the Future is cancelled; None if the implementation does
         not support cancellation.
     """
 
-    abandoned: Callable[[], object] | None = None
+    on_cancel: Callable[[], object] | None = None
 
     def cancel(self, msg: Any = None) -> bool:
         """Cancel the fetch; see `asyncio.Future.cancel`."""
         cancelled = super().cancel(msg)
-        abandoned, self.abandoned = self.abandoned, None
-        if cancelled and abandoned is not None:
-            abandoned()
+        on_cancel, self.on_cancel = self.on_cancel, None
+        if cancelled and on_cancel is not None:
+            on_cancel()
         return cancelled
 
 
@@ -93,23 +93,23 @@ class AsyncHTTPClient(Configurable):
         io_loop = IOLoop.current()
         cache: dict[type[Any], AsyncHTTPClient] | None = None
         if not force_instance:
-            cache = vars(io_loop).setdefault(_CACHE, {})
+            cache = vars(io_loop).setdefault(_CACHE_ATTRIBUTE, {})
             found = cache.get(cls)
             if found is not None:
                 if kwargs:
                     _check_shared(found, kwargs)
                 return found
         try:
-            made = super().__new__(cls, **kwargs)
+            instance = super().__new__(cls, **kwargs)
         except TypeError as error:
-            chosen = cls.configured_class() if cls is cls.configurable_base() else cls
-            _reraise_with_suggestion(error, chosen.initialize, kwargs)
-        made._arguments = kwargs
+            implementation = cls.configured_class() if cls is cls.configurable_base() else cls
+            _reraise_naming_nearest(error, implementation.initialize, kwargs)
+        instance._arguments = kwargs
         # close() removes the instance's cache entry, whose key may be the configurable base class.
-        made._instance_cache = cache
+        instance._instance_cache = cache
         if cache is not None:
-            cache[cls] = made
-        return made
+            cache[cls] = instance
+        return instance
 
     def initialize(self, defaults: dict[str, Any] | None = None) -> None:
         """Initialize the instance; the constructor calls this with its arguments.
@@ -167,11 +167,11 @@ class AsyncHTTPClient(Configurable):
                 "set them on the HTTPRequest"
             )
         # A copy, because the implementation may change it.
-        request.headers = request._given_headers()
+        request.headers = request._original_headers()
         future = FetchFuture()
 
         def deliver(response: HTTPResponse) -> None:
-            future.abandoned = None
+            future.on_cancel = None
             if response.error and (raise_error or not response._error_is_response_code):
                 future_set_exception_unless_cancelled(future, response.error)
             else:
@@ -181,9 +181,9 @@ class AsyncHTTPClient(Configurable):
         if classic is not None:
             classic.wrap_callbacks(request)
         view = cast(HTTPRequest, _RequestProxy(request, self.defaults))
-        abandoned = getattr(self.fetch_impl(view, deliver), "cancel", None)
+        on_cancel = getattr(self.fetch_impl(view, deliver), "cancel", None)
         if not future.done():
-            future.abandoned = abandoned
+            future.on_cancel = on_cancel
         return future
 
     @overload
@@ -353,11 +353,11 @@ def _fetch_for_callback(
     deprecated("AsyncHTTPClient.fetch(callback=...)", "await the Future that fetch() returns")
     if not isinstance(request, HTTPRequest):
         request, kwargs = HTTPRequest(request, **kwargs), {}
-    whole: HTTPRequest = request
+    final_request: HTTPRequest = request
     start = time.time()
 
     def failed(error: BaseException) -> HTTPResponse:
-        return HTTPResponse(whole, 599, error=error, request_time=time.time() - start)
+        return HTTPResponse(final_request, 599, error=error, request_time=time.time() - start)
 
     future = client.fetch(request, raise_error, **kwargs)
     import_object("tornado._tornado4.future_callbacks.report_response")(future, callback, failed)

@@ -47,15 +47,15 @@ def cookie_field(jar: CookieJar, url: str) -> str | None:
     """
     request = _Request(url)
     jar.add_cookie_header(request)  # type: ignore[arg-type]
-    if request.cookie is not None and any(_is_foreign(cookie, request) for cookie in jar):
+    if request.cookie is not None and any(_belongs_to_parent_domain(cookie, request) for cookie in jar):
         # The default policy sends the cookies of a host to its subdomains too. RFC 6265bis section 5.8.3
         # allows that only for cookies with a Domain attribute.
-        fitting = _empty_jar(jar)
+        filtered_jar = _empty_jar(jar)
         for cookie in jar:
-            if not _is_foreign(cookie, request):
-                fitting.set_cookie(cookie)
+            if not _belongs_to_parent_domain(cookie, request):
+                filtered_jar.set_cookie(cookie)
         request.cookie = None
-        fitting.add_cookie_header(request)  # type: ignore[arg-type]
+        filtered_jar.add_cookie_header(request)  # type: ignore[arg-type]
     return request.cookie
 
 
@@ -66,7 +66,7 @@ def _empty_jar(jar: CookieJar) -> CookieJar:
     return CookieJar(jar._policy)  # type: ignore[attr-defined]
 
 
-def _is_foreign(cookie: Cookie, request: _Request) -> bool:
+def _belongs_to_parent_domain(cookie: Cookie, request: _Request) -> bool:
     """Whether a cookie without a Domain attribute belongs to a parent domain of the request's host."""
     return not cookie.domain_specified and request.origin_req_host.endswith(f".{cookie.domain}")
 

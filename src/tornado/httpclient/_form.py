@@ -51,7 +51,7 @@ class MultipartSource(BodySource):
         self._parts += [_file_part(boundary, name, file) for name, file in _file_pairs(files)]
         self._end = closing_delimiter(boundary)
         self.replayable = all(part.content.replayable for part in self._parts)
-        self.length = _total(self._parts, self._end)
+        self.length = _total_length(self._parts, self._end)
 
     @property
     def content_type(self) -> str:
@@ -62,7 +62,7 @@ class MultipartSource(BodySource):
         # Small pieces are joined, so a form without large files is sent as one chunk.
         pending: list[bytes] = []
 
-        async def joined(chunk: bytes) -> None:
+        async def write_joined(chunk: bytes) -> None:
             pending.append(chunk)
             if len(chunk) >= _JOIN_LIMIT or sum(map(len, pending)) >= _JOIN_LIMIT:
                 whole = b"".join(pending)
@@ -73,7 +73,7 @@ class MultipartSource(BodySource):
 
         for part in self._parts:
             pending.append(part.head)
-            await part.content.send(joined)
+            await part.content.send(write_joined)
             pending.append(PART_END)
         pending.append(self._end)
         result = write(b"".join(pending))
@@ -84,7 +84,7 @@ class MultipartSource(BodySource):
 _JOIN_LIMIT = 16 * 1024
 
 
-def _total(parts: list[_Part], end: bytes) -> int | None:
+def _total_length(parts: list[_Part], end: bytes) -> int | None:
     total = len(end)
     for part in parts:
         if part.content.length is None:

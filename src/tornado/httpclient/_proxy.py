@@ -52,7 +52,7 @@ class ProxyServer:
         text = url.strip()
         if "://" not in text:
             text = "http://" + text
-        shown = _shown(text)
+        shown = _without_credentials(text)
         try:
             parts = urlsplit(text)
             host, port = parts.hostname, parts.port
@@ -93,7 +93,7 @@ class ProxyServer:
         return address_name((self.host, self.port))
 
 
-def _shown(text: str) -> str:
+def _without_credentials(text: str) -> str:
     """Return a URL without its credentials."""
     scheme, mark, rest = text.partition("://")
     return scheme + mark + rest.rpartition("@")[2]

@@ -166,10 +166,10 @@ class HTTPRequest:
 
     _headers: httputil.HTTPHeaders | Mapping[str, str] | None
     #: The request line and field lines that the client sent; emptied when `headers` is read.
-    _sent: bytes = b""
+    _sent_head: bytes = b""
     #: The fields in `_headers` that the client added or changed: for each, the value sent and the value that
     #: the program had set, or None.
-    _added: Mapping[str, tuple[str, str | None]] | None = None
+    _added_fields: Mapping[str, tuple[str, str | None]] | None = None
     _body: Any = None
     _source: BodySource | None = None
 
@@ -288,7 +288,7 @@ class HTTPRequest:
             self.proxy_username, self.proxy_password = proxy_username, proxy_password
             self.proxy_auth_mode = proxy_auth_mode
         if if_modified_since is not None:
-            self._own_headers()["If-Modified-Since"] = httputil.format_timestamp(if_modified_since)
+            self._copy_headers()["If-Modified-Since"] = httputil.format_timestamp(if_modified_since)
         if params is not None or json is not None or data is not None or files is not None:
             self._set_content(params, json, data, files)
         if (
@@ -299,8 +299,8 @@ class HTTPRequest:
             or retry is not None
             or progress_callback is not None
         ):
-            self.queue_timeout = _not_negative("queue_timeout", queue_timeout)
-            self.max_body_size = _not_negative("max_body_size", max_body_size)
+            self.queue_timeout = _checked_non_negative("queue_timeout", queue_timeout)
+            self.max_body_size = _checked_non_negative("max_body_size", max_body_size)
             self.allow_downgrade = allow_downgrade
             self.cookies = _checked_cookies(cookies)
             self.retry = _checked_retry(retry)
@@ -316,8 +316,8 @@ class HTTPRequest:
         same request is fetched again, fields that the client added are removed first, unless the program has
         changed them.
         """
-        if self._sent:
-            self._show_sent()
+        if self._sent_head:
+            self._show_sent_headers()
         if self._headers is None:
             self._headers = httputil.HTTPHeaders()
         return self._headers
@@ -325,12 +325,12 @@ class HTTPRequest:
     @headers.setter
     def headers(self, value: Mapping[str, str] | httputil.HTTPHeaders | None) -> None:
         self._headers = value
-        self._sent, self._added = b"", None
+        self._sent_head, self._added_fields = b"", None
 
-    def _show_sent(self) -> None:
+    def _show_sent_headers(self) -> None:
         """Replace `headers` by the fields that were sent."""
-        sent = httputil.HTTPHeaders.parse(self._sent.decode("latin-1").partition("\r\n")[2])
-        self._sent = b""
+        sent = httputil.HTTPHeaders.parse(self._sent_head.decode("latin-1").partition("\r\n")[2])
+        self._sent_head = b""
         given = httputil.HTTPHeaders(self._headers or ())
         # The proxy's credentials may come from the client's settings. They are hidden, because programs log
         # requests.
@@ -338,14 +338,14 @@ class HTTPRequest:
         if "Proxy-Authorization" in given:
             sent["Proxy-Authorization"] = given["Proxy-Authorization"]
         self._headers = sent
-        self._added = {
+        self._added_fields = {
             name: (value, given.get(name)) for name, value in sent.items() if given.get(name) != value
         }
 
-    def _given_headers(self) -> httputil.HTTPHeaders:
+    def _original_headers(self) -> httputil.HTTPHeaders:
         """Return a copy of the headers without the changes that the client made for an earlier fetch."""
         headers = httputil.HTTPHeaders(self._headers or ())
-        for name, (sent, given) in (self._added or {}).items():
+        for name, (sent, given) in (self._added_fields or {}).items():
             if headers.get(name) != sent:
                 continue  # the program has changed it since then
             if given is None:
@@ -387,7 +387,7 @@ class HTTPRequest:
                 return ProducerSource(self.body_producer)
         return self._source
 
-    def _own_headers(self) -> httputil.HTTPHeaders:
+    def _copy_headers(self) -> httputil.HTTPHeaders:
         """Replace ``_headers`` by a copy, because the caller may reuse its mapping, and return the copy."""
         self._headers = headers = httputil.HTTPHeaders(self._headers or ())
         return headers
@@ -411,7 +411,7 @@ class HTTPRequest:
         ]
         if len(given) > 1:
             raise ValueError(f"a request has only one body, got {' and '.join(given)}: pass one of them")
-        headers = self._own_headers()
+        headers = self._copy_headers()
         if files is not None:
             form = MultipartSource(data, files, secrets.token_hex(16))
             if "Content-Type" in headers:
@@ -428,7 +428,7 @@ class HTTPRequest:
         headers.setdefault("Content-Type", content_type)
 
 
-def _not_negative(name: str, value: Any) -> Any:
+def _checked_non_negative(name: str, value: Any) -> Any:
     if value is not None:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TypeError(f"{name} must be a number or None, not {value!r}")

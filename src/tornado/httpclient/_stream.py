@@ -54,9 +54,9 @@ class ResponseStream:
         self._chunks: deque[bytes] = deque()
         self._size = 0
         #: Done when the program can read a chunk or the end; None while nothing waits for it.
-        self._readable: asyncio.Future[None] | None = None
+        self._data_waiter: asyncio.Future[None] | None = None
         #: Done when the connection may deliver more; None while the buffer has space.
-        self._drained: asyncio.Future[None] | None = None
+        self._drain_waiter: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
         state = f"{self.code}" if self._has_head else "waiting"
@@ -74,7 +74,7 @@ class ResponseStream:
         request.streaming_callback = self._body_received
         request.header_callback = self._line_received
         self._fetching = self._fetch(request)
-        self._fetching.add_done_callback(self._ended)
+        self._fetching.add_done_callback(self._fetch_done)
         try:
             while not self._has_head and not self._fetching.done():
                 await self._wait()
@@ -88,7 +88,7 @@ class ResponseStream:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._abort()
 
@@ -99,13 +99,13 @@ class ResponseStream:
         """
         while True:
             while self._chunks:
-                yield self._take()
+                yield self._take_chunk()
             fetching = self._fetching
             if fetching is None:
                 raise RuntimeError("the response can be read only inside its 'async with' block")
             if fetching.done():
                 if not self._chunks:
-                    self._check(fetching)
+                    self._check_error(fetching)
                     return
                 continue
             await self._wait()
@@ -128,53 +128,53 @@ class ResponseStream:
             self.headers.parse_line(line)
         else:
             self._has_head = self.code >= 200
-            self._notify_reader()
+            self._notify()
         return None if self._header_callback is None else self._header_callback(line)
 
     def _body_received(self, chunk: bytes) -> asyncio.Future[None] | None:
         self._chunks.append(chunk)
         self._size += len(chunk)
-        self._notify_reader()
+        self._notify()
         if self._size <= _READ_AHEAD:
             return None
-        if self._drained is None:
-            self._drained = asyncio.get_running_loop().create_future()
-        return self._drained
+        if self._drain_waiter is None:
+            self._drain_waiter = asyncio.get_running_loop().create_future()
+        return self._drain_waiter
 
-    def _ended(self, fetching: Future[HTTPResponse]) -> None:
+    def _fetch_done(self, fetching: Future[HTTPResponse]) -> None:
         if not fetching.cancelled():
             fetching.exception()  # mark it as retrieved; iterating raises it
-        self._notify_reader()
+        self._notify()
 
     # -- synchronization of the program and the client --
 
     async def _wait(self) -> None:
-        self._readable = asyncio.get_running_loop().create_future()
+        self._data_waiter = asyncio.get_running_loop().create_future()
         try:
-            await self._readable
+            await self._data_waiter
         finally:
-            self._readable = None
+            self._data_waiter = None
 
-    def _notify_reader(self) -> None:
-        if self._readable is not None and not self._readable.done():
-            self._readable.set_result(None)
+    def _notify(self) -> None:
+        if self._data_waiter is not None and not self._data_waiter.done():
+            self._data_waiter.set_result(None)
 
-    def _take(self) -> bytes:
+    def _take_chunk(self) -> bytes:
         chunk = self._chunks.popleft()
         self._size -= len(chunk)
-        if self._size <= _READ_AHEAD and self._drained is not None:
-            drained, self._drained = self._drained, None
-            if not drained.done():
-                drained.set_result(None)
+        if self._size <= _READ_AHEAD and self._drain_waiter is not None:
+            waiter, self._drain_waiter = self._drain_waiter, None
+            if not waiter.done():
+                waiter.set_result(None)
         return chunk
 
     def _take_head(self, response: HTTPResponse) -> None:
-        """Take the head from a complete response, if the implementation did not call ``header_callback``."""
-        self._check(response)
+        """Take the head from a complete response. The implementation did not call ``header_callback``."""
+        self._check_error(response)
         self.code, self.reason, self.headers = response.code, response.reason, response.headers
         self._has_head = True
 
-    def _check(self, outcome: Future[HTTPResponse] | HTTPResponse) -> None:
+    def _check_error(self, outcome: Future[HTTPResponse] | HTTPResponse) -> None:
         response = outcome if isinstance(outcome, HTTPResponse) else outcome.result()
         error = response.error
         if error is not None and getattr(error, "response", None) is not response:
@@ -204,6 +204,6 @@ class ResponseStream:
             fetching.cancel()
         self._chunks.clear()
         self._size = 0
-        drained, self._drained = self._drained, None
-        if drained is not None:
-            drained.cancel()
+        waiter, self._drain_waiter = self._drain_waiter, None
+        if waiter is not None:
+            waiter.cancel()

@@ -19,7 +19,7 @@ from tornado.simple_httpclient._connection import ClientConnection
 __all__ = ["ResponseBody"]
 
 #: Number of decoded bytes after which control returns to the event loop.
-_STEP = 256 * 1024
+_MAX_STEP = 256 * 1024
 
 
 class ResponseBody:
@@ -85,7 +85,7 @@ class ResponseBody:
             self._callback_failed(error)
         else:
             if waiting is not None:
-                self.hold(waiting)
+                self.pause_until(waiting)
 
     def finish(self) -> None:
         """Process the end of the body.
@@ -95,7 +95,7 @@ class ResponseBody:
         if self._decoder is not None:
             self._decoder.receive_eof()
 
-    def hold(self, waiting: Awaitable[Any]) -> None:
+    def pause_until(self, waiting: Awaitable[Any]) -> None:
         """Pause the connection until `waiting` is done."""
         future = self._context.run(convert_yielded, waiting)
         if future.done():
@@ -103,16 +103,16 @@ class ResponseBody:
             return
         self._pause_future = future
         self._connection.pause()
-        future.add_done_callback(self._awaitable_done)
+        future.add_done_callback(self._pause_done)
 
     def cancel(self) -> None:
         """Deliver nothing more, and cancel the sink's pending awaitable."""
         self._is_over = True
-        held, self._pause_future = self._pause_future, None
-        if held is not None:
-            held.cancel()
+        future, self._pause_future = self._pause_future, None
+        if future is not None:
+            future.cancel()
 
-    def _awaitable_done(self, future: asyncio.Future[Any]) -> None:
+    def _pause_done(self, future: asyncio.Future[Any]) -> None:
         if self._pause_future is not future:
             if not future.cancelled():
                 future.exception()  # mark it as retrieved
@@ -153,7 +153,7 @@ class ResponseBody:
             if waiting is not None:
                 return waiting
             produced += len(piece)
-            if produced >= _STEP:
+            if produced >= _MAX_STEP:
                 return asyncio.sleep(0)
         return None
 

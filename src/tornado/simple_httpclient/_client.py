@@ -175,7 +175,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             return None
         fetch = Fetch(self, request, callback)
         if kind.fetch is not OWN_FETCH:
-            fetch.follow_redirects_by(self.fetch)
+            fetch.follow_redirects_with(self.fetch)
         if not self.queue and len(self.active) < self.max_clients and self.max_clients_per_host is None:
             self.active[fetch] = request, callback
             fetch.start()
@@ -229,7 +229,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.deadlines.discard(fetch)
         fetch.start()
 
-    def _leave_host(self, fetch: Fetch, is_active: bool) -> None:
+    def _release_host(self, fetch: Fetch, is_active: bool) -> None:
         """Update the host's count after a fetch, and move its next waiting fetch to the head of the queue."""
         host = self._hosts.get(fetch.host)
         if host is None:
@@ -249,13 +249,13 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.deadlines.discard(fetch)
         is_active = self.active.pop(fetch, None) is not None
         if not is_active:
-            self.leave_queue(fetch)
+            self.remove_from_queue(fetch)
         if self._hosts:
-            self._leave_host(fetch, is_active)
+            self._release_host(fetch, is_active)
         if self.queue:
             self._process_queue()
 
-    def leave_queue(self, fetch: object) -> None:
+    def remove_from_queue(self, fetch: object) -> None:
         """Remove a request that has ended while it was queued."""
         self.waiting.pop(fetch, None)
         # Only entries at the head of the queue are removed here, because removal from the middle takes linear
@@ -312,7 +312,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
     def _on_timeout(self, key: object, info: str | None = None) -> None:
         """Report a timeout of a queued request that a program's own class would have carried out."""
         request, callback, _timer = self.waiting[key]
-        self.leave_queue(key)
+        self.remove_from_queue(key)
         text = f"Timeout {info}" if info else "Timeout"
         response = HTTPResponse(
             request,

@@ -49,8 +49,8 @@ __all__ = ["ClientConnection", "ConnectionEndedError", "ExchangeReceiver", "Stat
 
 _DONE, _CLOSED = h1.State.DONE, h1.State.CLOSED
 #: Maximum number of bytes to read from the socket at a time, within a large body and otherwise.
-_LARGE_READ = 256 * 1024
-_READ = 64 * 1024
+_LARGE_READ_SIZE = 256 * 1024
+_READ_SIZE = 64 * 1024
 
 
 class State(enum.Enum):
@@ -122,10 +122,10 @@ class ClientConnection:
     __slots__ = (
         "__weakref__",
         "_channel",
-        "_data_seen",
-        "_ended",
+        "_has_received",
+        "_is_delivering",
+        "_is_eof",
         "_paused",
-        "_pumping",
         "_reader",
         "_receiver",
         "_reusable",
@@ -150,18 +150,18 @@ class ClientConnection:
         self._upload: Upload | None = None
         self._reusable = False
         self._paused = False
-        self._pumping = False
-        self._data_seen = False
-        self._ended = False
+        self._is_delivering = False
+        self._has_received = False
+        self._is_eof = False
         stream.set_nodelay(True)
         self._channel = PushChannel(stream)
         self._channel.start(self)
 
     def __repr__(self) -> str:
-        where = self.key.unix_path or f"{self.key.host}:{self.key.port}"
-        return f"<ClientConnection {where} {self.state.value}, {self.exchanges} requests>"
+        address = self.key.unix_path or f"{self.key.host}:{self.key.port}"
+        return f"<ClientConnection {address} {self.state.value}, {self.exchanges} requests>"
 
-    def _move(self, state: State) -> None:
+    def _set_state(self, state: State) -> None:
         if state not in TRANSITIONS[self.state]:
             raise AssertionError(f"invalid transition of {self!r} to {state.name}")
         self.state = state
@@ -188,11 +188,11 @@ class ClientConnection:
         :param reusable: whether the request's own Connection field allows reuse.
         :param max_body_size: the maximum size of the response's body in bytes, as it is transferred.
         """
-        self._move(WAITING if upload is None else SENDING)
+        self._set_state(WAITING if upload is None else SENDING)
         self.exchanges += 1
         self._receiver = receiver
         self._reusable = reusable
-        self._data_seen = False
+        self._has_received = False
         reader = self._reader
         reader.expect_response_to(method)
         reader.max_body_size = max_body_size
@@ -215,8 +215,8 @@ class ClientConnection:
         if not self._paused:
             return
         self._paused = False
-        if not self._pumping:
-            self._pump()
+        if not self._is_delivering:
+            self._deliver_events()
         if not self._paused and self.state is not CLOSED and self.state is not DETACHED:
             self._channel.resume()
 
@@ -246,7 +246,7 @@ class ClientConnection:
 
         This must be called from within `ExchangeReceiver.head_received`.
         """
-        self._move(DETACHED)
+        self._set_state(DETACHED)
         self._receiver = None
         self._cancel_upload()
         self._channel.stop(self._reader.take_buffer())
@@ -266,18 +266,18 @@ class ClientConnection:
         """Process received data."""
         if self._receiver is None:
             # Data that arrives after the response, or before any request, belongs to no known request.
-            self._idle_ended()
+            self._close_idle()
             return
-        self._data_seen = True
+        self._has_received = True
         self._reader.receive_data(data)
         if not self._paused:
-            self._pump()
+            self._deliver_events()
 
     def eof_received(self) -> None:
         """Process the end of input."""
-        self._ended = True
+        self._is_eof = True
         if self._receiver is None:
-            self._idle_ended()
+            self._close_idle()
             return
         if _is_truncated(self.stream.socket):
             # RFC 9112 section 9.8: an attacker may have truncated a response without a length.
@@ -287,14 +287,14 @@ class ClientConnection:
             return
         self._reader.receive_eof()
         if not self._paused:
-            self._pump()
+            self._deliver_events()
 
     def connection_lost(self, error: BaseException | None) -> None:
         """Process the closing of the stream, by a reset, a failed send or `close`."""
         if self.state is CLOSED or self.state is DETACHED:
             return
         if self._receiver is None:
-            self._idle_ended()
+            self._close_idle()
         else:
             self._fail(error if error is not None else ConnectionEndedError())
 
@@ -306,11 +306,11 @@ class ClientConnection:
 
     # -- the response --
 
-    def _pump(self) -> None:
+    def _deliver_events(self) -> None:
         """Parse the buffered input and deliver the events."""
         reader = self._reader
         receiver = self._receiver
-        self._pumping = True
+        self._is_delivering = True
         try:
             while self._receiver is receiver and receiver is not None and not self._paused:
                 event = reader.next_event()
@@ -329,38 +329,38 @@ class ClientConnection:
         except HTTPInputError as error:
             self._fail(error)
         finally:
-            self._pumping = False
+            self._is_delivering = False
 
     def _head_received(self, receiver: ExchangeReceiver, head: h1.ResponseHead) -> None:
         if head.code < 200 and head.code != 101:
             if head.code == 100 and self._upload is not None:
                 self._upload.proceed()
             return
-        self._move(READING)
+        self._set_state(READING)
         if self._upload is not None:
-            self._upload.refuse()
+            self._upload.stop_waiting()
         if not head.keep_alive or head.code == 101:
             self._reusable = False
-        if head.has_body and (head.content_length is None or head.content_length > _READ):
-            self.stream.read_chunk_size = _LARGE_READ
+        if head.has_body and (head.content_length is None or head.content_length > _READ_SIZE):
+            self.stream.read_chunk_size = _LARGE_READ_SIZE
         receiver.head_received(head)
 
     def _complete(self, receiver: ExchangeReceiver) -> None:
         """End the exchange after a complete response."""
         stream, reader = self.stream, self._reader
         self._receiver = None
-        stream.read_chunk_size = _READ
+        stream.read_chunk_size = _READ_SIZE
         reusable = (
             self._reusable
             and self._upload is None
-            and not self._ended
+            and not self._is_eof
             and not reader.buffered
             and not self._channel.pending()
             and not stream.closed()
         )
         if reusable:
             reader.start_next()
-            self._move(IDLE)
+            self._set_state(IDLE)
         else:
             self.close()
         receiver.response_complete(reusable)
@@ -373,14 +373,14 @@ class ClientConnection:
             error = ended
         self.close(error if isinstance(error, OSError) else None)
         if receiver is not None:
-            receiver.exchange_failed(error, self._data_seen)
+            receiver.exchange_failed(error, self._has_received)
 
-    def _idle_ended(self) -> None:
+    def _close_idle(self) -> None:
         """Close an idle connection that has ended or can no longer be used, and notify the pool."""
-        on_idle_end, self.on_idle_end = self.on_idle_end, None
+        callback, self.on_idle_end = self.on_idle_end, None
         self.close()
-        if on_idle_end is not None:
-            on_idle_end(self)
+        if callback is not None:
+            callback(self)
 
     # -- the request --
 
@@ -393,7 +393,7 @@ class ClientConnection:
             if receiver is not None:
                 receiver.source_failed(error)
         elif self.state is SENDING:
-            self._move(WAITING)
+            self._set_state(WAITING)
 
     def _cancel_upload(self) -> None:
         upload, self._upload = self._upload, None

@@ -53,13 +53,13 @@ class Connector:
         stream = await self._connect_proxy(key, key.proxy, timeout)
         if not key.is_tunnelled:
             return stream
-        where = f"{address_name((key.host, key.port))} through the proxy {key.proxy}"
+        peer = f"{address_name((key.host, key.port))} through the proxy {key.proxy}"
         message = (
             f"Timeout while the proxy {key.proxy} was connecting to {address_name((key.host, key.port))}"
         )
         async with _closing_on_error(stream), _time_limit(deadline, message):
             await open_tunnel(stream, key.proxy, key.host, key.port)
-        return await _secure(stream, key, where, deadline)
+        return await _secure(stream, key, peer, deadline)
 
     async def _connect_proxy(self, key: ConnectionKey, proxy: ProxyServer, timeout: float | None) -> IOStream:
         tls = netutil._client_ssl_defaults if proxy.scheme == "https" else None
@@ -112,38 +112,38 @@ class Connector:
     async def _connect_socks(
         self, key: ConnectionKey, proxy: ProxyServer, deadline: float | None
     ) -> IOStream:
-        where = address_name((key.host, key.port))
-        async with _time_limit(deadline, f"Timeout while the proxy {proxy} was connecting to {where}"):
+        peer = address_name((key.host, key.port))
+        async with _time_limit(deadline, f"Timeout while the proxy {proxy} was connecting to {peer}"):
             sock = await open_socks(proxy, key.host, key.port)
         try:
             stream = IOStream(sock, max_buffer_size=self.max_buffer_size)
         except BaseException:
             sock.close()
             raise
-        return await _secure(stream, key, f"{where} through the proxy {proxy}", deadline)
+        return await _secure(stream, key, f"{peer} through the proxy {proxy}", deadline)
 
 
-async def _secure(stream: IOStream, key: ConnectionKey, where: str, deadline: float | None) -> IOStream:
+async def _secure(stream: IOStream, key: ConnectionKey, peer: str, deadline: float | None) -> IOStream:
     """Perform the TLS handshake with the origin if its scheme is https.
 
-    :param where: the peer, for messages.
+    :param peer: the peer, for messages.
     :returns: the TLS stream, or ``stream`` itself for a plain connection.
     """
     if key.tls is None:
         return stream
-    async with _closing_on_error(stream), _time_limit(deadline, f"Timeout during TLS handshake with {where}"):
+    async with _closing_on_error(stream), _time_limit(deadline, f"Timeout during TLS handshake with {peer}"):
         try:
             secure: IOStream = await stream.start_tls(False, ssl_options=key.tls, server_hostname=key.host)
         except StreamNotIdleError as error:
             # These bytes are not protected by TLS and must not be treated as a part of the TLS stream.
             raise HTTPStreamClosedError(
-                f"received data before the TLS handshake with {where}: a proxy's response to CONNECT has no "
+                f"received data before the TLS handshake with {peer}: a proxy's response to CONNECT has no "
                 "body, and the proxy must send nothing after it"
             ) from error
         except StreamClosedError as error:
-            raise placed(error.real_error or error, f"TLS handshake with {where}") from None
+            raise placed(error.real_error or error, f"TLS handshake with {peer}") from None
         except OSError as error:
-            raise placed(error, f"TLS handshake with {where}") from None
+            raise placed(error, f"TLS handshake with {peer}") from None
     return secure
 
 

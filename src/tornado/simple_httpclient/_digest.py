@@ -24,7 +24,7 @@ class Logins:
     """A client's cache of digest credentials, which lets further requests avoid another challenge."""
 
     def __init__(self) -> None:
-        self._known: dict[_Login, DigestAuth] = {}
+        self._cache: dict[_Login, DigestAuth] = {}
 
     def find(self, request: HTTPRequest) -> DigestAuth | None:
         """Return the credentials for a request, or None if it has no user name.
@@ -40,12 +40,12 @@ class Logins:
             return None
         origin = address.origin
         login = f"{origin.scheme}://{origin.unix_path or ''}{origin.host}:{origin.port}", username, password
-        auth = self._known.get(login)
+        auth = self._cache.get(login)
         if auth is None:
             auth = DigestAuth(username, password)
-            if len(self._known) >= _MAX_CACHED:
-                self._known.clear()
-            self._known[login] = auth
+            if len(self._cache) >= _MAX_CACHED:
+                self._cache.clear()
+            self._cache[login] = auth
         return auth
 
 
@@ -58,14 +58,14 @@ class DigestExtension:
     def __init__(self, logins: Logins) -> None:
         self._logins = logins
         self._auth: DigestAuth | None = None
-        self._answered = False
+        self._has_credentials = False
 
     def prepare(self, request: HTTPRequest, target: str, headers: httputil.HTTPHeaders) -> None:
         """Add credentials if the server's challenge is known."""
         # The user name is None after a redirect to another origin.
         self._auth = self._logins.find(request) if request.auth_mode == "digest" else None
-        self._answered = self._auth is not None and self._auth.ready
-        if self._auth is not None and self._answered:
+        self._has_credentials = self._auth is not None and self._auth.ready
+        if self._auth is not None and self._has_credentials:
             body = b"" if request.body is None and request.body_producer is None else request.body
             content = body if isinstance(body, bytes) else None
             headers["Authorization"] = self._auth.authorize(request.method, target, content)
@@ -77,11 +77,11 @@ class DigestExtension:
             return None
         headers: httputil.HTTPHeaders = head.headers
         if head.code != 401:
-            if self._answered:
+            if self._has_credentials:
                 auth.receive_success(headers.get("Authentication-Info"))
             return None
         challenges = headers.get_list("WWW-Authenticate")
-        if not auth.receive_challenge(challenges, secrets.token_hex(16), answered=self._answered):
+        if not auth.receive_challenge(challenges, secrets.token_hex(16), answered=self._has_credentials):
             return None
         source = request.body_source
         if source is not None and not source.available:

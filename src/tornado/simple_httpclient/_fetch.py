@@ -17,11 +17,11 @@ CONNECTING   the connection is open                                  WAITING
 WAITING      head of the response                                    READING
 WAITING      the connection from the pool was already closed         CONNECTING or PREPARING
 READING      end of a response that requires another hop             as after QUEUED
-READING      the same, and the next hop has a delay                  HELD
+READING      the same, and the next hop has a delay                  DELAYED
 READING      end of the response                                     DONE
 READING      end of a redirect, and the client's `fetch` is wrapped  FOLLOWING
 FOLLOWING    the response of that `fetch`                            DONE
-HELD         the delay is over                                       as after QUEUED
+DELAYED      the delay is over                                       as after QUEUED
 any          error, timeout, cancellation                            DONE
 ===========  ======================================================  =====================
 
@@ -90,12 +90,12 @@ class Phase(enum.Enum):
     CONNECTING = "connecting, for"
     WAITING = "waiting for the response from"
     READING = "reading the response from"
-    HELD = "waiting to retry"
+    DELAYED = "waiting to retry"
     FOLLOWING = "following the redirect from"
     DONE = "done with"
 
 
-QUEUED, PREPARING, CONNECTING, WAITING, READING, HELD, FOLLOWING, DONE = Phase
+QUEUED, PREPARING, CONNECTING, WAITING, READING, DELAYED, FOLLOWING, DONE = Phase
 
 
 class FetchOwner(Protocol):
@@ -161,35 +161,35 @@ class Fetch:
     """
 
     __slots__ = (
-        "_answered",
-        "_begun",
         "_body",
         "_buffer",
         "_callback",
         "_chunks",
-        "_connected",
+        "_connected_at",
         "_connecting",
         "_connection",
         "_context",
-        "_created",
+        "_created_at",
         "_decompress",
         "_defaults",
         "_delay",
+        "_delegates_redirect",
         "_discarded",
         "_extensions",
         "_follow_up",
         "_follow_ups",
         "_following",
-        "_hands_over",
         "_head",
-        "_hop_begun",
+        "_hop_started_at",
         "_max_body_size",
         "_original",
         "_progress",
-        "_refetch",
+        "_redirect_fetch",
         "_request",
+        "_responded_at",
         "_retried",
-        "_sent",
+        "_sent_head",
+        "_started_at",
         "_timer",
         "_upgrade",
         "_wall_time",
@@ -215,7 +215,7 @@ class Fetch:
             request, defaults = view.request, view.defaults or {}
         self._original: HTTPRequest = getattr(request, "original_request", request)
         self._defaults = defaults
-        if len(defaults) > _USUAL_DEFAULTS:
+        if len(defaults) > _DEFAULT_COUNT:
             request = _with_defaults(request, defaults)
         #: The request of the current hop. Settings that every client has a default for may be None here.
         self._request = request
@@ -237,11 +237,10 @@ class Fetch:
         self._delay = 0.0
         self._timer: asyncio.TimerHandle | None = None
         #: The head of the first hop, for `HTTPRequest.headers`.
-        self._sent = b""
-        #: The times at which the fetch was created, left the queue, began the hop, got a connection and
-        #: received a head.
-        self._created = self._begun = self._hop_begun = client.loop.time()
-        self._connected = self._answered = 0.0
+        self._sent_head = b""
+        #: When the fetch was created, left the queue, began the hop, got a connection, received a head.
+        self._created_at = self._started_at = self._hop_started_at = client.loop.time()
+        self._connected_at = self._responded_at = 0.0
         self._wall_time = 0.0
         self._connection: ClientConnection | None = None
         self._connecting: asyncio.Task[None] | None = None
@@ -252,9 +251,9 @@ class Fetch:
         self._body: ResponseBody | None = None
         self._follow_up: HTTPRequest | None = None
         #: The client's `fetch` if it must follow redirects, else None.
-        self._refetch: Callable[..., Awaitable[HTTPResponse]] | None = None
-        #: Whether `_refetch` must send the follow-up request.
-        self._hands_over = False
+        self._redirect_fetch: Callable[..., Awaitable[HTTPResponse]] | None = None
+        #: Whether `_redirect_fetch` must send the follow-up request.
+        self._delegates_redirect = False
         #: In FOLLOWING, the Future of that `fetch`.
         self._following: asyncio.Future[HTTPResponse] | None = None
 
@@ -277,16 +276,16 @@ class Fetch:
     def start(self) -> None:
         """Leave the queue and begin the first hop."""
         self._wall_time = time.time()
-        self._begun = self._hop_begun = self.client.loop.time()
-        self._hop()
+        self._started_at = self._hop_started_at = self.client.loop.time()
+        self._prepare_hop()
 
-    def follow_redirects_by(self, fetch: Callable[..., Awaitable[HTTPResponse]]) -> None:
+    def follow_redirects_with(self, fetch: Callable[..., Awaitable[HTTPResponse]]) -> None:
         """Follow redirects with calls of `fetch`, in the context of this call.
 
         Upstream always does this. A program or a monitoring agent that has wrapped `.AsyncHTTPClient.fetch`
         expects a call for each hop: Instana's agent reports a span for each.
         """
-        self._refetch = fetch
+        self._redirect_fetch = fetch
         if self._context is None:
             self._context = contextvars.copy_context()
 
@@ -312,15 +311,15 @@ class Fetch:
 
     # -- the request --
 
-    def _hop(self) -> None:
+    def _prepare_hop(self) -> None:
         """Begin a hop: prepare the request and send it."""
         request, client = self._request, self.client
         timeout = self._setting("request_timeout")
         if timeout:
-            client.deadlines.add(self, self._hop_begun, timeout)
+            client.deadlines.add(self, self._hop_started_at, timeout)
         try:
             route, target, userinfo = client.routes.find(request, self._defaults)
-            message = self._message(route, target, userinfo)
+            message = self._make_message(route, target, userinfo)
         except Exception as error:
             self._end(error, is_transport=False)
             return
@@ -331,17 +330,19 @@ class Fetch:
 
     def _dispatch(self, route: Route, message: _Message) -> None:
         """Send the message on a connection from the pool, or open one."""
-        if not self._sent:
+        if not self._sent_head:
             data = message[0][0]
-            self._sent = data[: data.index(b"\r\n\r\n") + 2]
+            self._sent_head = data[: data.index(b"\r\n\r\n") + 2]
         connection = self.client.take_connection(route.key, fresh=not self._is_repeatable())
         if connection is not None:
             self._send(connection, message)
         else:
             self._connect(route, message)
 
-    def _message(self, route: Route, target: str, userinfo: tuple[str, str] | None) -> _Message | _Hooked:
-        """Check the request and serialize it.
+    def _make_message(
+        self, route: Route, target: str, userinfo: tuple[str, str] | None
+    ) -> _Message | _Hooked:
+        """Check the request and serialise it.
 
         :returns: the message, or a `_Hooked` if a hook must be awaited first.
         """
@@ -368,7 +369,7 @@ class Fetch:
             waiting = extension.prepare(request, target, headers)
             if waiting is not None:
                 return _Hooked(waiting, self._hooked_message(waiting, number, route, target, headers))
-        return self._serialize(route, target, headers)
+        return self._serialise(route, target, headers)
 
     async def _hooked_message(
         self, waiting: Awaitable[object], number: int, route: Route, target: str, headers: HTTPHeaders
@@ -379,10 +380,10 @@ class Fetch:
             further = extension.prepare(self._request, target, headers)
             if further is not None:
                 await further
-        return self._serialize(route, target, headers)
+        return self._serialise(route, target, headers)
 
-    def _serialize(self, route: Route, target: str, fields: HTTPHeaders) -> _Message:
-        """Serialize the request, with an `Upload` for a body that is not sent together with the head."""
+    def _serialise(self, route: Route, target: str, fields: HTTPHeaders) -> _Message:
+        """Serialise the request."""
         request, body = self._request, self._request.body
         head, headers, length, reusable = request_head(request, route, target, fields)
         if self._upgrade is not None:
@@ -432,18 +433,18 @@ class Fetch:
         """Open a connection in a Task."""
         self.phase = CONNECTING
         client = self.client
-        limits = [limit for limit in (self._setting("connect_timeout"), self._time_left()) if limit]
+        limits = [limit for limit in (self._setting("connect_timeout"), self._remaining_time()) if limit]
         client.deadlines.discard(self)  # the connector has its own timeout
         task = client.loop.create_task(self._open(route, message, min(limits) if limits else None))
         self._connecting = task
         task.add_done_callback(self._connect_done)
 
-    def _time_left(self) -> float | None:
+    def _remaining_time(self) -> float | None:
         """Return the remaining seconds of the hop's ``request_timeout``; None for no limit."""
         timeout: float | None = self._setting("request_timeout")
         if timeout and self._retried:
-            # Some of it passed before the server closed the connection from the pool.
-            timeout = max(0.001, self._hop_begun + timeout - self.client.loop.time())
+            # Time has passed before the server closed the connection from the pool.
+            timeout = max(0.001, self._hop_started_at + timeout - self.client.loop.time())
         return timeout
 
     async def _open(self, route: Route, message: _Message, timeout: float | None) -> None:
@@ -454,7 +455,7 @@ class Fetch:
         self._connecting = None
         timeout = self._setting("request_timeout")
         if timeout:
-            self.client.deadlines.add(self, self._hop_begun, timeout)
+            self.client.deadlines.add(self, self._hop_started_at, timeout)
         self._send(connection, message)
 
     def _connect_done(self, task: asyncio.Task[None]) -> None:
@@ -479,7 +480,7 @@ class Fetch:
         """Start the exchange on a connection."""
         pieces, upload, reusable = message
         self.phase = WAITING
-        self._connected = self.client.loop.time()
+        self._connected_at = self.client.loop.time()
         self._connection = connection
         if self._upgrade is not None:
             self._upgrade.connected(connection.stream)
@@ -504,17 +505,17 @@ class Fetch:
     def head_received(self, head: h1.ResponseHead) -> None:
         """Process the head: decide whether another hop follows, and how to handle the body."""
         self.phase = READING
-        self._answered = self.client.loop.time()
+        self._responded_at = self.client.loop.time()
         self._head = head
         if head.code == 101 and self._upgrade is not None:
             self._switch(self._upgrade, head)
             return
         if head.code in REDIRECT_CODES or self._extensions:
             try:
-                self._follow_up = self._follow_up_of_extensions(head)
+                self._follow_up = self._extension_hop(head)
                 if self._follow_up is None and head.code in REDIRECT_CODES:
                     self._follow_up = self._redirect(head)
-                    self._hands_over = self._refetch is not None
+                    self._delegates_redirect = self._redirect_fetch is not None
             except Exception as error:
                 self._end(error, is_transport=False)
                 return
@@ -530,7 +531,7 @@ class Fetch:
         decoder = None
         if self._decompress and head.has_body and "ncoding:" in head.headers_block.lower():
             try:
-                decoder = _decoder_of(head, self._max_body_size)
+                decoder = _make_decoder(head, self._max_body_size)
             except HTTPInputError as error:
                 self._end(error)
                 return
@@ -600,7 +601,7 @@ class Fetch:
             self._callback_failed(error)
             return
         if waiting is not None:
-            body.hold(call_rest(waiting))
+            body.pause_until(call_rest(waiting))
 
     def body_received(self, data: bytes) -> None:
         """Process a part of the body."""
@@ -620,7 +621,7 @@ class Fetch:
 
     def _skip_body(self) -> None:
         """Begin the next hop on another connection, which costs less than reading the rest of this body."""
-        self._leave_connection()
+        self._abandon_hop()
         self._next_hop()
 
     def response_complete(self, reusable: bool) -> None:
@@ -648,30 +649,30 @@ class Fetch:
         self._report(self._response(head.code, headers=head.headers, buffer=buffer, reason=head.reason))
 
     def _response(self, code: int, **details: Any) -> HTTPResponse:
-        now, hop = self.client.loop.time(), self._hop_begun
+        now, hop = self.client.loop.time(), self._hop_started_at
         times = {
-            "queue": self._begun - self._created,
-            "redirect": hop - self._begun,
-            "total": now - self._begun,
+            "queue": self._started_at - self._created_at,
+            "redirect": hop - self._started_at,
+            "total": now - self._started_at,
         }
-        if self._connected:
-            times["connect"] = self._connected - hop
-        if self._answered:
-            times["starttransfer"] = self._answered - hop
-        self._store_sent_head()
+        if self._connected_at:
+            times["connect"] = self._connected_at - hop
+        if self._responded_at:
+            times["starttransfer"] = self._responded_at - hop
+        self._record_sent_head()
         return HTTPResponse(
             self._original,
             code,
             effective_url=self._request.url,
-            request_time=now - self._begun,
+            request_time=now - self._started_at,
             start_time=self._wall_time or time.time(),
             time_info=times,
             **details,
         )
 
-    def _store_sent_head(self) -> None:
+    def _record_sent_head(self) -> None:
         # Programs read the sent fields from `response.request.headers`; OpenTelemetry's tests read the Host.
-        self._original._sent = self._sent
+        self._original._sent_head = self._sent_head
 
     def exchange_failed(self, error: BaseException, started: bool) -> None:
         """Send the request again if the exchange failed and that is safe, or report the error."""
@@ -687,7 +688,7 @@ class Fetch:
             # The server closed the idle connection just before this request arrived.
             self._retried = True
             self._connection = None
-            self._again()
+            self._resend()
             return
         self._end(error)
 
@@ -703,11 +704,11 @@ class Fetch:
         # Only with a body in memory: data that a source has read may be lost or have changed.
         return request.body is None or isinstance(request.body, bytes)
 
-    def _again(self) -> None:
+    def _resend(self) -> None:
         """Send the request of this hop again, on a new connection."""
         try:
             route, target, userinfo = self.client.routes.find(self._request, self._defaults)
-            message = self._message(route, target, userinfo)
+            message = self._make_message(route, target, userinfo)
         except Exception as error:
             self._end(error, is_transport=False)
             return
@@ -723,7 +724,7 @@ class Fetch:
             self._end(error, is_transport=False)
             return
         app_log.error("Uncaught exception in a callback of %r", self, exc_info=error)
-        closed = self._closed("Connection closed", error)
+        closed = self._closed_error("Connection closed", error)
         self._end(closed, is_transport=False)
 
     # -- further hops --
@@ -749,27 +750,27 @@ class Fetch:
             raise RuntimeError(f"fetch() called on a closed {type(self.client).__name__}")
         return new
 
-    def _follow_up_of_extensions(self, head: h1.ResponseHead) -> HTTPRequest | None:
+    def _extension_hop(self, head: h1.ResponseHead) -> HTTPRequest | None:
         """Return the next hop that an extension requests after a response, or None."""
-        wanted = None
+        requested = None
         for extension in self._extensions:
             follow_up = extension.responded(self._request, head)
-            wanted = wanted or follow_up
-        return self._accepted(wanted)
+            requested = requested or follow_up
+        return self._accept_follow_up(requested)
 
-    def _accepted(self, wanted: FollowUp | None) -> HTTPRequest | None:
-        if wanted is None or self._follow_ups >= MAX_FOLLOW_UPS or self.client.is_closed:
+    def _accept_follow_up(self, requested: FollowUp | None) -> HTTPRequest | None:
+        if requested is None or self._follow_ups >= MAX_FOLLOW_UPS or self.client.is_closed:
             return None
         self._follow_ups += 1
-        self._delay = wanted.delay
-        return wanted.request
+        self._delay = requested.delay
+        return requested.request
 
-    def _try_again(self, error: BaseException) -> bool:
+    def _retry_by_extension(self, error: BaseException) -> bool:
         """Begin another hop if an extension requests one in place of `error`; return whether one began."""
         for extension in self._extensions:
-            self._follow_up = self._accepted(extension.failed(self._request, error))
+            self._follow_up = self._accept_follow_up(extension.failed(self._request, error))
             if self._follow_up is not None:
-                self._leave_connection()
+                self._abandon_hop()
                 self._next_hop()
                 return True
         return False
@@ -777,8 +778,8 @@ class Fetch:
     def _next_hop(self) -> None:
         follow_up = self._follow_up
         assert follow_up is not None
-        if self._hands_over:
-            self._hand_over(follow_up)
+        if self._delegates_redirect:
+            self._delegate_redirect(follow_up)
             return
         self._request = follow_up
         self._follow_up = self._head = None
@@ -787,22 +788,22 @@ class Fetch:
         self._buffer = None
         delay, self._delay = self._delay, 0.0
         if delay > 0:
-            self.phase = HELD
+            self.phase = DELAYED
             self.client.deadlines.discard(self)
-            self._timer = self.client.loop.call_later(delay, self._delay_over)
+            self._timer = self.client.loop.call_later(delay, self._delay_elapsed)
         else:
             self._begin_hop()
 
-    def _hand_over(self, request: HTTPRequest) -> None:
+    def _delegate_redirect(self, request: HTTPRequest) -> None:
         """Follow a redirect with the client's `fetch`, and report its outcome as that of this fetch."""
         self.phase = FOLLOWING
         self._follow_up = None
         self.client.fetch_ended(self)  # that `fetch` counts as an active request itself
         request.original_request = self._original  # type: ignore[attr-defined]
         assert self._context is not None
-        assert self._refetch is not None
+        assert self._redirect_fetch is not None
         try:
-            awaited = self._context.run(self._refetch, request, raise_error=False)
+            awaited = self._context.run(self._redirect_fetch, request, raise_error=False)
             self._following = asyncio.ensure_future(awaited)
         except Exception as error:
             self._end(error, is_transport=False)
@@ -817,21 +818,21 @@ class Fetch:
         if error is not None:
             self._end(error, is_transport=False)
             return
-        self._store_sent_head()  # the head of the first hop, in place of the last one's
+        self._record_sent_head()  # the head of the first hop, in place of the last one's
         self._report(future.result())
 
-    def _delay_over(self) -> None:
+    def _delay_elapsed(self) -> None:
         self._timer = None
         self._begin_hop()
 
     def _begin_hop(self) -> None:
-        self._hop_begun = self.client.loop.time()
-        self._connected = self._answered = 0.0
-        self._hop()
+        self._hop_started_at = self.client.loop.time()
+        self._connected_at = self._responded_at = 0.0
+        self._prepare_hop()
 
     # -- the end --
 
-    def _leave_connection(self) -> None:
+    def _abandon_hop(self) -> None:
         """Close the connection, and cancel pending Tasks and timers of the hop."""
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -859,11 +860,11 @@ class Fetch:
             return
         reported = None
         if error is not None:
-            reported = self._public_error(error, is_transport)
+            reported = self._error_to_report(error, is_transport)
             may_retry = is_transport and self._extensions and self.phase is not QUEUED
-            if may_retry and self._try_again(reported):
+            if may_retry and self._retry_by_extension(reported):
                 return
-        self._leave_connection()
+        self._abandon_hop()
         callback = self._finish()
         if reported is None or callback is None:
             return
@@ -894,13 +895,13 @@ class Fetch:
         through = "" if proxy is None else f" through the proxy {proxy}"
         return f"{phase} {shown_url(self._request.url)}{through}"
 
-    def _public_error(self, error: BaseException, is_transport: bool) -> BaseException:
+    def _error_to_report(self, error: BaseException, is_transport: bool) -> BaseException:
         """Convert an internal error to the error to report, with the phase and the URL in its message."""
         if not is_transport and isinstance(error, OSError):
             return error
         if isinstance(error, ConnectionEndedError):
             fault = error.__cause__
-            return self._closed(f"Connection closed: {fault}" if fault else "Connection closed", fault)
+            return self._closed_error(f"Connection closed: {fault}" if fault else "Connection closed", fault)
         if isinstance(error, HeadTooLarge):
             # Programs expect this error, because upstream reads the head with a limited `read_until`.
             gen_log.info("Unsatisfiable read from %s: %s", shown_url(self._request.url), error)
@@ -908,9 +909,9 @@ class Fetch:
         if isinstance(error, HTTPInputError) and self.phase in (WAITING, READING):
             # Test suites expect "from None": upstream does not name the peer.
             gen_log.info("Malformed HTTP message from %s: %s (%s)", None, error, shown_url(self._request.url))
-            return self._closed(f"Connection closed: {error}", error.with_traceback(None))
+            return self._closed_error(f"Connection closed: {error}", error.with_traceback(None))
         if isinstance(error, (asyncio.CancelledError, StopIteration)):
-            return self._closed(f"Connection closed: a callback of the request raised {error!r}", error)
+            return self._closed_error(f"Connection closed: a callback of the request raised {error!r}", error)
         if isinstance(error, StreamClosedError) and self.phase is CONNECTING:
             error = error.real_error or HTTPStreamClosedError("Stream closed")
         if isinstance(error, OSError) and self.phase in (WAITING, READING) and error.strerror:
@@ -919,7 +920,7 @@ class Fetch:
                 error.strerror = f"{error.strerror} ({place})"
         return error
 
-    def _closed(self, message: str, cause: BaseException | None) -> HTTPStreamClosedError:
+    def _closed_error(self, message: str, cause: BaseException | None) -> HTTPStreamClosedError:
         error = HTTPStreamClosedError(f"{message} ({self._describe_phase()})")
         error.__cause__ = cause
         return error
@@ -946,7 +947,7 @@ class _Hooked(NamedTuple):
 
 
 #: Number of settings that every client has a default for.
-_USUAL_DEFAULTS = len(HTTPRequest._DEFAULTS)
+_DEFAULT_COUNT = len(HTTPRequest._DEFAULTS)
 
 
 def _with_defaults(request: HTTPRequest, defaults: dict[str, Any]) -> HTTPRequest:
@@ -962,7 +963,7 @@ def _is_awaitable(result: Any) -> bool:
     return isinstance(result, Awaitable)
 
 
-def _decoder_of(head: h1.ResponseHead, max_size: int) -> ContentDecoder | None:
+def _make_decoder(head: h1.ResponseHead, max_size: int) -> ContentDecoder | None:
     """Return the decoder for a response's content codings, or None if there are none to decode.
 
     The Content-Encoding field is renamed to X-Consumed-Content-Encoding.

@@ -263,8 +263,8 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         """Process the head of an interim or final response."""
         assert isinstance(start_line, httputil.ResponseStartLine)
         if 100 <= start_line.code < 200 and start_line.code != 101:
-            wanted = start_line.code == 100 and self.request.expect_100_continue and not self._body_sent
-            return self._write_body(False) if wanted else None
+            is_expected = start_line.code == 100 and self.request.expect_100_continue and not self._body_sent
+            return self._write_body(False) if is_expected else None
         self.code = start_line.code
         self.reason = start_line.reason
         self.headers = headers
@@ -330,7 +330,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
             return
         original = self._original_request()
 
-        def arrived(future: asyncio.Future[HTTPResponse]) -> None:
+        def redirect_done(future: asyncio.Future[HTTPResponse]) -> None:
             error = asyncio.CancelledError() if future.cancelled() else future.exception()
             if error is not None:
                 report(HTTPResponse(original, NO_RESPONSE, error=error, start_time=self.start_wall_time))
@@ -341,16 +341,16 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
             assert self.client is not None
             assert self.code is not None
             assert self.headers is not None
-            follow_up = redirected_request(_unwrapped(self.request), self.request, self.code, self.headers)
+            follow_up = redirected_request(_unwrap(self.request), self.request, self.code, self.headers)
             check_downgrade(self.request, follow_up)
             follow_up.original_request = original  # type: ignore[attr-defined]
-            self.io_loop.add_future(self.client.fetch(follow_up, raise_error=False), arrived)
+            self.io_loop.add_future(self.client.fetch(follow_up, raise_error=False), redirect_done)
         except Exception as error:
             report(HTTPResponse(original, NO_RESPONSE, error=error, start_time=self.start_wall_time))
 
     def _original_request(self) -> HTTPRequest:
         """Return the request that the program made, before redirects."""
-        current = _unwrapped(self.request)
+        current = _unwrap(self.request)
         original: HTTPRequest = getattr(current, "original_request", current)
         return original
 
@@ -430,7 +430,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         self.stream.close()
 
 
-def _unwrapped(request: Any) -> HTTPRequest:
+def _unwrap(request: Any) -> HTTPRequest:
     """Return the request inside a view that has the client's defaults, or the request itself."""
     inner: HTTPRequest = getattr(request, "request", request)
     return inner

@@ -45,19 +45,19 @@ class ConnectionPool:
         self._loop = loop = io_loop.asyncio_loop
         self._by_key: dict[ConnectionKey, list[ClientConnection]] = {}
         #: The same connections in the order in which they became idle.
-        self._by_age: dict[ClientConnection, None] = {}
+        self._idle: dict[ClientConnection, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
-        self._removal = functools.partial(_remove, weakref.ref(self))
+        self._remove_callback = functools.partial(_remove, weakref.ref(self))
         _pools.add(self)
-        # The arguments must not refer to the pool, because it could never be collected then.
-        weakref.finalize(self, _close_all, self._by_age, loop)
+        # The arguments must not refer to the pool, which could not be collected then.
+        weakref.finalize(self, _close_all, self._idle, loop)
 
     def __len__(self) -> int:
-        return len(self._by_age)
+        return len(self._idle)
 
     def __repr__(self) -> str:
-        return f"<ConnectionPool {len(self._by_age)} idle of {self.max_idle}>"
+        return f"<ConnectionPool {len(self._idle)} idle of {self.max_idle}>"
 
     def take(self, key: ConnectionKey, fresh: bool) -> ClientConnection | None:
         """Remove an idle connection for `key` from the pool and return it, or return None.
@@ -80,7 +80,7 @@ class ConnectionPool:
             connection = stack.pop()
             if not stack:
                 del self._by_key[key]
-            del self._by_age[connection]
+            del self._idle[connection]
             connection.on_idle_end = None
             if connection.state is _IDLE and not connection.stream.closed():
                 return connection
@@ -93,11 +93,11 @@ class ConnectionPool:
         if self._closed or self.max_idle <= 0 or self._loop.is_closed():
             connection.close()
             return
-        if len(self._by_age) >= self.max_idle:
+        if len(self._idle) >= self.max_idle:
             self.close_oldest()
         connection.idle_since = self._loop.time()
-        connection.on_idle_end = self._removal
-        self._by_age[connection] = None
+        connection.on_idle_end = self._remove_callback
+        self._idle[connection] = None
         stack = self._by_key.get(connection.key)
         if stack is None:
             self._by_key[connection.key] = [connection]
@@ -105,11 +105,11 @@ class ConnectionPool:
             stack.append(connection)
         if self._timer is None:
             self._set_timer(self.idle_timeout)
-            _end_with_loop(self, self._io_loop)
+            _close_with_loop(self, self._io_loop)
 
     def close_oldest(self) -> bool:
         """Close the connection that has been idle the longest; return whether there was one."""
-        for connection in self._by_age:
+        for connection in self._idle:
             self._forget(connection)
             connection.close()
             return True
@@ -122,8 +122,8 @@ class ConnectionPool:
 
     def abandon(self) -> None:
         """Remove all connections in a forked child process, because they belong to the parent."""
-        connections = list(self._by_age)
-        self._by_age.clear()
+        connections = list(self._idle)
+        self._idle.clear()
         self._by_key.clear()
         if self._loop.is_running():
             # The loop is a copy of one that still runs in the parent, with the same epoll registrations.
@@ -138,17 +138,17 @@ class ConnectionPool:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        connections = list(self._by_age)
-        self._by_age.clear()
+        connections = list(self._idle)
+        self._idle.clear()
         self._by_key.clear()
         for connection in connections:
             connection.on_idle_end = None
             connection.close()
 
     def _forget(self, connection: ClientConnection) -> None:
-        if connection not in self._by_age:
+        if connection not in self._idle:
             return
-        del self._by_age[connection]
+        del self._idle[connection]
         connection.on_idle_end = None
         stack = self._by_key[connection.key]
         stack.remove(connection)
@@ -159,8 +159,8 @@ class ConnectionPool:
         """Close the connections whose idle timeout has expired, and set the timer for the next one."""
         self._timer = None
         now = self._loop.time() + _TOLERANCE
-        while self._by_age:
-            oldest = next(iter(self._by_age))
+        while self._idle:
+            oldest = next(iter(self._idle))
             wait = oldest.idle_since + self.idle_timeout - now
             if wait > 0:
                 self._set_timer(wait)
@@ -208,13 +208,13 @@ class _LoopEnd:
             self.close()
 
 
-def _end_with_loop(pool: ConnectionPool, io_loop: IOLoop) -> None:
+def _close_with_loop(pool: ConnectionPool, io_loop: IOLoop) -> None:
     """Register a pool to be closed with its loop, which must be running."""
-    held = vars(io_loop)
-    end = held.get(_LOOP_END)
+    attributes = vars(io_loop)
+    end = attributes.get(_LOOP_END)
     if end is None:
-        end = held[_LOOP_END] = _LoopEnd()
-        held.setdefault("_at_close", []).append(end.close)
+        end = attributes[_LOOP_END] = _LoopEnd()
+        attributes.setdefault("_at_close", []).append(end.close)
     end.pools.add(pool)
 
 

@@ -42,7 +42,7 @@ def redirected_request(
     `ssl.SSLContext` is passed on unchanged, because a certificate cannot be removed from it.
     """
     new = copy.copy(request)
-    new.url = _join(request.url, _location(headers["Location"]))
+    new.url = _resolve_location(request.url, _encode_location(headers["Location"]))
     if "#" not in new.url:
         # RFC 9110 section 10.2.2: a redirect without a fragment inherits the request's fragment.
         _, mark, fragment = request.url.partition("#")
@@ -86,7 +86,7 @@ def check_downgrade(effective: HTTPRequest, new: HTTPRequest) -> None:
         )
 
 
-def defaults_elsewhere(defaults: Mapping[str, Any]) -> dict[str, Any]:
+def defaults_for_other_origin(defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Return a client's defaults for a redirect to another origin.
 
     Credentials are removed, as `redirected_request` removes them from the settings of the request.
@@ -108,7 +108,7 @@ def is_same_origin(url: str, other: str) -> bool:
     return _origin(url) == _origin(other)
 
 
-def _location(value: str) -> str:
+def _encode_location(value: str) -> str:
     """Return the URL reference of a Location field, with non-ASCII octets percent-encoded.
 
     Non-ASCII octets are not allowed there, but servers send them, as UTF-8 or in another encoding. The octets
@@ -131,7 +131,7 @@ def _location(value: str) -> str:
     return text[:end] + quote(text[end:], safe=_ASCII)
 
 
-def _join(base: str, location: str) -> str:
+def _resolve_location(base: str, location: str) -> str:
     """Return the URL of a redirect's target.
 
     :param base: the URL of the request.

@@ -120,7 +120,7 @@ def request_head(
         del headers["Proxy-Authorization"]
     if route.connection is not None and "Connection" not in headers:
         headers["Connection"] = route.connection
-    length = _frame(headers, request)
+    length = _set_framing(headers, request)
     # A target may contain any text and is sent as UTF-8; field values are Latin-1.
     line = f"{request.method} {route.absolute}{target} HTTP/1.1\r\n".encode()
     fields = "".join([f"{name}: {value}\r\n" for name, value in headers.get_all()]).encode("latin-1")
@@ -133,7 +133,7 @@ def has_close(connection: str) -> bool:
     return any(option.strip().lower() == "close" for option in connection.split(","))
 
 
-def _frame(headers: httputil.HTTPHeaders, request: HTTPRequest) -> int | None:
+def _set_framing(headers: httputil.HTTPHeaders, request: HTTPRequest) -> int | None:
     """Set the framing fields; return the size of the body in bytes, or None for a chunked body."""
     if request.body is not None:
         source = None if isinstance(request.body, bytes) else request.body_source
@@ -145,7 +145,7 @@ def _frame(headers: httputil.HTTPHeaders, request: HTTPRequest) -> int | None:
             headers.pop("Transfer-Encoding", None)
             headers["Content-Length"] = str(size)
         return size
-    length = _announced(headers)
+    length = _content_length(headers)
     if request.body_producer is not None:
         if length is None:
             headers["Transfer-Encoding"] = "chunked"
@@ -159,7 +159,7 @@ def _frame(headers: httputil.HTTPHeaders, request: HTTPRequest) -> int | None:
     return 0
 
 
-def _announced(headers: Mapping[str, Any]) -> int | None:
+def _content_length(headers: Mapping[str, Any]) -> int | None:
     text = headers.get("Content-Length")
     if text is None:
         return None

@@ -105,21 +105,21 @@ class Routes:
             or (self.proxies is not None and _proxy_authorization(request) is not None)
         ):
             address = parse_url(request.url)
-            return self._make(address.origin, request, defaults), address.target, address.userinfo
+            return self._make_route(address.origin, request, defaults), address.target, address.userinfo
         prefix, target = match.groups()
-        known = (
+        cache_key = (
             prefix,
             defaults.get("validate_cert") if request.validate_cert is None else request.validate_cert,
         )
-        route = self._plain.get(known)
+        route = self._plain.get(cache_key)
         if route is None:
-            route = self._make(origin_of(prefix), request, defaults)
+            route = self._make_route(origin_of(prefix), request, defaults)
             if len(self._plain) >= _MAX_CACHED:
                 self._plain.clear()
-            self._plain[known] = route
+            self._plain[cache_key] = route
         return route, target or "/", None
 
-    def _make(self, origin: Origin, request: HTTPRequest, defaults: Mapping[str, Any]) -> Route:
+    def _make_route(self, origin: Origin, request: HTTPRequest, defaults: Mapping[str, Any]) -> Route:
         source_ip = request.network_interface or None
         if source_ip is not None and not is_valid_ip(source_ip):
             raise ValueError(

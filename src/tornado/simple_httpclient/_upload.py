@@ -53,9 +53,9 @@ class ProducerSource:
 
     async def send(self, write: _Write) -> None:
         """Call the producer, and await its result if it returns one."""
-        produced: Any = self._producer(write)
-        if produced is not None:
-            await convert_yielded(produced)
+        result: Any = self._producer(write)
+        if result is not None:
+            await convert_yielded(result)
 
 
 class BytesSource:
@@ -122,10 +122,10 @@ class Upload:
         may not understand the expectation.
         """
         if self._timer is not None:
-            self.refuse()
+            self.stop_waiting()
             self._begin()
 
-    def refuse(self) -> None:
+    def stop_waiting(self) -> None:
         """Stop waiting, because the server has sent its final response without reading the body."""
         timer, self._timer = self._timer, None
         if timer is not None:
@@ -133,7 +133,7 @@ class Upload:
 
     def cancel(self) -> None:
         """Stop sending. Nothing more is written, and ``done`` is not called."""
-        self.refuse()
+        self.stop_waiting()
         self._stream = self._done = None
         if self._task is not None:
             self._task.cancel()
