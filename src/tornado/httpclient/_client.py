@@ -103,7 +103,7 @@ class AsyncHTTPClient(Configurable):
             instance = super().__new__(cls, **kwargs)
         except TypeError as error:
             implementation = cls.configured_class() if cls is cls.configurable_base() else cls
-            _reraise_naming_nearest(error, implementation.initialize, kwargs)
+            _reraise_with_suggestion(error, implementation.initialize, kwargs)
         instance._arguments = kwargs
         # close() removes the instance's cache entry, whose key may be the configurable base class.
         instance._instance_cache = cache
