@@ -27,7 +27,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
-define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
+define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
 define("database", default="api.sqlite", help="file of the database; :memory: for none", type=str)
 define("algorithm", default="EdDSA", help=f"signs the access tokens: {', '.join(ALGORITHMS)}", type=str)
 define(

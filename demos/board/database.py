@@ -1,4 +1,4 @@
-"""What the board needs of a database, whichever it is: statements with bound values, one kind of error."""
+"""The interface of the board's databases: statements with bound values, one exception for all failures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Row = tuple[Any, ...]
 
 
 class Unavailable(HTTPError):
-    """The database does not answer, or not in time. In a handler it makes a 503 and a line in the log."""
+    """The database does not respond, or not in time. In a handler it causes a 503 response and a log line."""
 
     def __init__(self, reason: object) -> None:
         super().__init__(503, "the database is not available: %s", reason)
@@ -25,37 +25,37 @@ class Unavailable(HTTPError):
 
 
 class Done(NamedTuple):
-    """What a statement has done."""
+    """The result of a statement that changes rows."""
 
     rows: int
-    """How many rows it has found to change."""
+    """The number of rows that the statement matched."""
     new_id: int
-    """The id that an INSERT was given."""
+    """The id of the row that an INSERT added."""
 
 
 class Database(abc.ABC):
-    """Connections that are opened once, when the program starts, and are shared by all requests.
+    """Connections that are opened once, when the program starts, and shared by all requests.
 
-    In statements ``?`` stands for a value. Values never become part of a statement's text.
+    In a statement, ``?`` is the placeholder for a value. Values never become part of the statement's text.
     """
 
     @abc.abstractmethod
     async def fetch(self, statement: str, *values: object) -> list[Row]:
-        """The rows that a SELECT finds.
+        """Return the rows of a SELECT.
 
-        :raises Unavailable: if the database cannot be reached, or takes too long.
+        :raises Unavailable: if the database cannot be reached or takes too long.
         """
 
     @abc.abstractmethod
     async def execute(self, statement: str, *values: object) -> Done:
-        """Run an INSERT, UPDATE or DELETE, which counts at once.
+        """Run an INSERT, UPDATE or DELETE, and commit it.
 
-        :raises Unavailable: if the database cannot be reached, or takes too long.
+        :raises Unavailable: if the database cannot be reached or takes too long.
         """
 
     @abc.abstractmethod
     async def make_table(self) -> None:
-        """Make the table of the messages, where there is none yet."""
+        """Create the table of the messages, unless it exists."""
 
     @abc.abstractmethod
     async def close(self) -> None:
@@ -64,16 +64,16 @@ class Database(abc.ABC):
 
 @asynccontextmanager
 async def open_database(url: str, timeout: float) -> AsyncIterator[Database]:
-    """The database that `url` names, with its table, for as long as the block runs.
+    """Open the database that `url` names, create its table, and close the database when the block ends.
 
     :param url: ``sqlite:///relative/path``, ``sqlite:////absolute/path``, or
         ``mysql://user:password@host:port/name``, with percent-encoding.
-    :param timeout: seconds that a statement may take, waiting for a connection included.
-    :raises ValueError: if `url` is none of these, or what it needs is not installed.
+    :param timeout: seconds that a statement may take, including the wait for a connection.
+    :raises ValueError: if `url` has another form, or the package for this database is not installed.
     :raises Unavailable: if the database cannot be opened.
     """
     scheme = urlsplit(url).scheme
-    # Each needs a package, so that each is imported only when it is asked for.
+    # Each database needs its own package, so it is imported only when it is used.
     try:
         if scheme == "sqlite":
             import sqlite
@@ -84,10 +84,12 @@ async def open_database(url: str, timeout: float) -> AsyncIterator[Database]:
 
             opened = await mysql.connect(url, timeout)
         else:
-            # The rest of the address may hold a password.
-            raise ValueError(f"--database={scheme}…: sqlite:///path or mysql://user:password@host:port/name")
+            # The message shows only the scheme: the rest of the URL may contain a password.
+            raise ValueError(
+                f"--database={scheme}…: expected sqlite:///path or mysql://user:password@host:port/name"
+            )
     except ImportError as error:
-        raise ValueError(f"{scheme}: needs the package {error.name}: pip install {error.name}") from error
+        raise ValueError(f"--database={scheme}…: the package {error.name} is not installed") from error
     try:
         await opened.make_table()
         yield opened

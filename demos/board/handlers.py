@@ -16,28 +16,29 @@ import tornado.web
 LANGUAGES = {"en_US": "English", "zh_CN": "中文"}
 TEN_YEARS = 3650  # days
 
-# What went wrong, and what to do about it.
+# Titles and texts of the error pages.
 ERRORS = {
-    "author": ("This is somebody else's message", "Only the browser that wrote a message can change it."),
-    "403": ("This form is out of date", "Go back, load the page again, and send it once more."),
-    "404": ("There is nothing here", "The message may have been deleted, or the address is mistyped."),
-    "503": ("The board is resting", "Its database does not answer just now. Please try again in a moment."),
+    "author": ("Someone else wrote this message", "Only the browser that wrote a message can change it."),
+    "403": ("This form has expired", "Go back, reload the page, and send it again."),
+    "404": ("Page not found", "The message may have been deleted, or the address is mistyped."),
+    "503": ("The board is unavailable", "Its database is not responding. Please try again in a moment."),
 }
 OTHER = ("Something went wrong", "Please try again.")
 NOT_SAVED = "The message could not be saved just now. Nothing is lost: please send it again in a moment."
 
 
 class NotYours(tornado.web.HTTPError):
-    """Somebody would change a message that somebody else has written."""
+    """The message was written in another browser."""
 
     def __init__(self) -> None:
         super().__init__(403, "not the author of this message")
 
 
 class BoardHandler(tornado.web.RequestHandler):
-    """What the pages have in common."""
+    """The base class of all pages."""
 
-    # Far more than fits into all fields: what is too long is shown again and marked, not refused.
+    # Far more than all fields together may hold: a field that is too long is shown again with an error, not
+    # refused.
     max_body_size = 1024 * 1024
 
     @property
@@ -46,7 +47,7 @@ class BoardHandler(tornado.web.RequestHandler):
         return board
 
     def set_default_headers(self) -> None:
-        # A page shows its reader which messages are theirs, in their language.
+        # A page depends on its reader: it marks their messages and is in their language.
         self.set_header("Cache-Control", "private, no-cache")
         self.set_header("Vary", "Cookie, Accept-Language")
 
@@ -55,12 +56,14 @@ class BoardHandler(tornado.web.RequestHandler):
         return tornado.locale.get(chosen) if chosen in LANGUAGES else None
 
     def get_current_user(self) -> str | None:
-        """A random name that a browser is given with its first message. Whoever has it may edit that one."""
+        """Return the random name that a browser gets with its first message. It identifies the author of a
+        message.
+        """
         cookie = self.get_signed_cookie("author", max_age_days=TEN_YEARS)
         return cookie.decode() if cookie else None
 
     def author(self) -> str:
-        """The same; whoever has none yet gets one."""
+        """Return `current_user`, or create a new author name and set its cookie."""
         name: str = self.current_user or secrets.token_hex(16)
         if name != self.current_user:
             secure = self.request.protocol == "https"
@@ -68,11 +71,11 @@ class BoardHandler(tornado.web.RequestHandler):
         return name
 
     def draft(self) -> Draft:
-        """What the form has sent."""
+        """Return the contents of the submitted form."""
         return Draft.of({field.name: self.get_body_argument(field.name, "") for field in FIELDS})
 
     def page_number(self, name: str) -> int | None:
-        """A message's number from the address, None where it is not there.
+        """Return the message number in a query argument, or None if the argument is missing.
 
         :raises tornado.web.HTTPError: 404, if it is not a number.
         """
@@ -84,9 +87,9 @@ class BoardHandler(tornado.web.RequestHandler):
         return int(text)
 
     async def own(self, number: str) -> Message:
-        """A message that whoever asks has written.
+        """Return the message with this number if the current user wrote it.
 
-        :raises tornado.web.HTTPError: 404, if it is not there; 403, if it is somebody else's.
+        :raises tornado.web.HTTPError: 404, if the message does not exist; 403, if another user wrote it.
         """
         message = await self.board.get(int(number))
         if message is None:
@@ -100,13 +103,13 @@ class BoardHandler(tornado.web.RequestHandler):
         return {**names, "fields": FIELDS, "languages": LANGUAGES, "moment": self.moment, "errors": {}}
 
     def moment(self, written: int) -> tuple[str, str, str]:
-        """A time: for readers, in full, and for programs."""
+        """Format a time in three ways: relative to now, in full, and as ISO 8601."""
         when = datetime.datetime.fromtimestamp(written, datetime.UTC)
         full = self.locale.format_date(when, full_format=True)
         return self.locale.format_date(when), f"{full} UTC", when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def show_form(self, action: str, draft: Draft, **names: Any) -> None:
-        """A page that is the form and nothing else."""
+        """Render a page that contains only the form."""
         self.render("write.html", action=action, draft=draft, **{"alert": "", **names})
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
@@ -122,13 +125,13 @@ class BoardHandler(tornado.web.RequestHandler):
 
 
 class ListHandler(BoardHandler):
-    """The messages, and the form for another one."""
+    """The list of messages, with a form for a new one."""
 
     async def get(self) -> None:
         before, after = self.page_number("before"), self.page_number("after")
         page = await (self.board.newest(before) if after is None else self.board.just_after(after))
         if after is not None and len(page.messages) < self.board.page_size:
-            # These are fewer than fit on the first page.
+            # Fewer messages than fit on the first page.
             self.redirect("/")
             return
         self.render("index.html", page=page, action="/", draft=Draft())
@@ -147,7 +150,9 @@ class ListHandler(BoardHandler):
             self.redirect(f"/#m{number}", status=303)
 
     def keep(self, draft: Draft, action: str) -> None:
-        """The database does not answer: hand what was written back, to be sent again."""
+        """The database is not available: show the form again with its contents, so that it can be
+        resubmitted.
+        """
         self.log_exception(*sys.exc_info())
         self.set_status(503)
         self.set_header("Retry-After", "10")
@@ -155,7 +160,7 @@ class ListHandler(BoardHandler):
 
 
 class EditHandler(ListHandler):
-    """One's own message, to be changed."""
+    """The form for editing a message of the current user."""
 
     async def get(self, number: str) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         message = await self.own(number)
@@ -178,7 +183,7 @@ class EditHandler(ListHandler):
 
 
 class DeleteHandler(BoardHandler):
-    """One's own message, to be taken off the board."""
+    """Deletes a message of the current user."""
 
     async def post(self, number: str) -> None:
         message = await self.own(number)
@@ -187,7 +192,7 @@ class DeleteHandler(BoardHandler):
 
 
 class LanguageHandler(BoardHandler):
-    """Remembers which language somebody has chosen."""
+    """Stores the chosen language in a cookie."""
 
     def get(self, code: str) -> None:
         if code not in LANGUAGES:
@@ -197,7 +202,7 @@ class LanguageHandler(BoardHandler):
 
 
 class NowhereHandler(BoardHandler):
-    """Every address without a page."""
+    """The response to every path without a page."""
 
     def prepare(self) -> None:
         raise tornado.web.HTTPError(404)

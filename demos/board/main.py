@@ -1,8 +1,9 @@
 """A message board on SQLite, MariaDB or MySQL, in English and Chinese, that works without JavaScript.
 
-Run it with ``python demos/board/main.py`` and open http://localhost:8888. The messages are kept in the file
-``board.sqlite``, or where ``--database`` says: ``--database=mysql://user:password@localhost:3306/board``.
-It needs ``pip install aiosqlite`` or ``aiomysql``.
+Run it with ``python demos/board/main.py`` and open http://localhost:8888. The messages are stored in the file
+``board.sqlite`` or in the database that ``--database`` names, for example
+``--database=mysql://user:password@localhost:3306/board``. SQLite needs ``pip install aiosqlite``, MariaDB and
+MySQL need ``pip install aiomysql``.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
-define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
+define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
 define(
     "database",
     default="sqlite:///board.sqlite",
@@ -36,7 +37,7 @@ define("page", default=10, help="messages on a page", type=int)
 define(
     "secret",
     default="",
-    help="signs the cookies; with another one after a restart nobody can edit what they wrote before",
+    help="key that signs the cookies; if it changes, authors cannot edit their earlier messages",
     type=str,
 )
 define("debug", default=False, help="reload on changes, show tracebacks", type=bool)
@@ -45,7 +46,7 @@ HERE = Path(__file__).parent
 
 
 def make_app(board: Board, secret: str, debug: bool = False) -> tornado.web.Application:
-    """The application with its messages in `board`."""
+    """Return the application, with its messages in `board`."""
     return tornado.web.Application(
         ROUTES,
         board=board,
@@ -55,7 +56,7 @@ def make_app(board: Board, secret: str, debug: bool = False) -> tornado.web.Appl
         static_path=str(HERE / "static"),
         xsrf_cookies=True,
         xsrf_cookie_kwargs={"httponly": True, "samesite": "Lax"},
-        # The pages have no script, so that none may run, whoever puts one in.
+        # The pages have no scripts, so the policy blocks all of them, including injected ones.
         security_headers={
             "content_security_policy": "default-src 'none'; style-src 'self'; img-src data:;"
             " form-action 'self'; base-uri 'none'",

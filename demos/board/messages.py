@@ -1,4 +1,4 @@
-"""What is written on the board, what may be, and how it is kept."""
+"""Messages: their fields, validation and storage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class Field(NamedTuple):
     name: str
     label: str
     limit: int
-    """How many characters fit, as the database counts them: emoji of several code points count as several."""
+    """The maximum length in code points, as the database counts. Many emoji consist of several code points.
+    """
     required: bool = False
     autocomplete: str = "off"
     inputmode: str = "text"
@@ -36,7 +37,7 @@ EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 class Draft(NamedTuple):
-    """What somebody has written into the form."""
+    """The contents of the form."""
 
     name: str = ""
     email: str = ""
@@ -45,7 +46,7 @@ class Draft(NamedTuple):
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> Draft:
-        """Made of what a form has sent. Browsers end lines with CR and LF, whatever was typed."""
+        """Return the draft in a submitted form. Browsers send every line break as CR LF."""
         texts = {}
         for field in FIELDS:
             text = given.get(field.name, "").replace("\r\n", "\n").replace("\r", "\n").strip()
@@ -53,7 +54,7 @@ class Draft(NamedTuple):
         return cls(**texts)
 
     def errors(self, translate: Translate) -> dict[str, str]:
-        """What is wrong, by the names of the fields in their order; empty where all is well."""
+        """Return an error text by field name, in the order of the fields; empty if the draft is valid."""
         found = {}
         for field in FIELDS:
             text = getattr(self, field.name)
@@ -68,12 +69,12 @@ class Draft(NamedTuple):
 
 
 def has_ink(text: str) -> bool:
-    """Whether anything of `text` can be seen: neither spaces nor invisible characters are enough."""
+    """Whether any character of `text` is visible. Spaces and invisible characters do not count."""
     return any(unicodedata.category(each)[0] in "LNPSM" for each in text)
 
 
 class Message(NamedTuple):
-    """One message on the board."""
+    """A message on the board."""
 
     id: int
     author: str
@@ -86,7 +87,7 @@ class Message(NamedTuple):
 
     @property
     def draft(self) -> Draft:
-        """Its texts, to be edited."""
+        """The editable fields of the message."""
         return Draft(self.name, self.email, self.address, self.message)
 
 
@@ -94,7 +95,7 @@ COLUMNS = ", ".join(Message._fields)
 
 
 class Page(NamedTuple):
-    """Some of the messages, the newest first."""
+    """A page of messages, the newest first."""
 
     messages: list[Message]
     newer: bool
@@ -109,30 +110,32 @@ class Board:
         self.page_size = page_size
 
     async def newest(self, before: int | None = None) -> Page:
-        """The newest messages, of those that are older than message number `before` where one is given."""
-        # A page begins at a message and not at a count: it costs the same however far down it is, and does
-        # not shift while others write.
+        """Return a page of the newest messages; with `before`, of those that are older than this message
+        number.
+        """
+        # A page is addressed by a message number, not by an offset: the cost does not grow with the depth of
+        # the page, and new messages do not shift it.
         found = await self._select("WHERE id < ? ORDER BY id DESC", before or 2**63 - 1)
         return Page(found[: self.page_size], before is not None, len(found) > self.page_size)
 
     async def just_after(self, after: int) -> Page:
-        """The messages that came right after message number `after`."""
+        """Return the page of messages that directly follow message number `after`."""
         found = await self._select("WHERE id > ? ORDER BY id", after)
         return Page(found[self.page_size - 1 :: -1], len(found) > self.page_size, True)
 
     async def _select(self, which: str, start: int) -> list[Message]:
-        """A page and one message more, which tells that there is another page."""
+        """Return up to one message more than a page holds; the extra one shows that there is another page."""
         statement = f"SELECT {COLUMNS} FROM board_messages {which} LIMIT ?"
         rows = await self.database.fetch(statement, start, self.page_size + 1)
         return [Message(*row) for row in rows]
 
     async def get(self, number: int) -> Message | None:
-        """One message, None if there is none (any more)."""
+        """Return a message, or None if it does not exist."""
         rows = await self.database.fetch(f"SELECT {COLUMNS} FROM board_messages WHERE id = ?", number)
         return Message(*rows[0]) if rows else None
 
     async def add(self, author: str, draft: Draft) -> int:
-        """Put a message on the board; its number."""
+        """Add a message and return its number."""
         done = await self.database.execute(
             "INSERT INTO board_messages (author, name, email, address, message, written)"
             " VALUES (?, ?, ?, ?, ?, ?)",
@@ -143,7 +146,7 @@ class Board:
         return done.new_id
 
     async def change(self, number: int, author: str, draft: Draft) -> bool:
-        """Put another text in place of a message of this author's; False if there is no such message."""
+        """Replace the text of a message of this author. Return False if the author has no such message."""
         done = await self.database.execute(
             "UPDATE board_messages SET name = ?, email = ?, address = ?, message = ?, edited = ?"
             " WHERE id = ? AND author = ?",
@@ -155,7 +158,7 @@ class Board:
         return done.rows > 0
 
     async def remove(self, number: int, author: str) -> bool:
-        """Take a message of this author's off the board; False if there is no such message."""
+        """Delete a message of this author. Return False if the author has no such message."""
         done = await self.database.execute(
             "DELETE FROM board_messages WHERE id = ? AND author = ?", number, author
         )

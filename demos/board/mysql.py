@@ -1,4 +1,4 @@
-"""The board's messages in MariaDB or MySQL, by aiomysql."""
+"""The board's messages in MariaDB or MySQL, through aiomysql."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pymysql.constants import CLIENT
 
 CONNECTIONS = 10
 
-# utf8mb4, as what MySQL calls utf8 has no place for emoji.
+# MySQL's "utf8" cannot store emoji; utf8mb4 can.
 TABLE = """
     CREATE TABLE IF NOT EXISTS board_messages (
         id BIGINT PRIMARY KEY AUTO_INCREMENT,
@@ -30,7 +30,7 @@ TABLE = """
 
 
 class MySQL(Database):
-    """A pool of connections, which replaces those that a restarted server has dropped."""
+    """A connection pool, which replaces connections that a restarted server has dropped."""
 
     def __init__(self, pool: Any, timeout: float) -> None:
         self.pool = pool
@@ -38,7 +38,7 @@ class MySQL(Database):
 
     @asynccontextmanager
     async def cursor(self) -> AsyncIterator[Any]:
-        """A cursor on a connection of the pool, for the block."""
+        """Lend a cursor on a connection of the pool to the block."""
         try:
             async with (
                 asyncio.timeout(self.timeout),
@@ -47,7 +47,7 @@ class MySQL(Database):
             ):
                 yield cursor
         except TimeoutError as error:
-            raise Unavailable(f"no answer within {self.timeout:g} s") from error
+            raise Unavailable(f"no response within {self.timeout:g} s") from error
         except (aiomysql.OperationalError, aiomysql.InterfaceError, OSError) as error:
             raise Unavailable(error) from error
 
@@ -62,19 +62,19 @@ class MySQL(Database):
             return Done(cursor.rowcount, cursor.lastrowid or 0)
 
     async def make_table(self) -> None:
-        # aiomysql warns of a table that is there already, so it is asked first.
+        # CREATE TABLE IF NOT EXISTS makes aiomysql emit a warning if the table exists, so check first.
         if not await self.fetch("SHOW TABLES LIKE ?", "board_messages"):
             await self.execute(TABLE)
 
     async def close(self) -> None:
-        # Says goodbye to the server, which would log connections that just end.
+        # clear() sends COM_QUIT; the server logs connections that end without it.
         await self.pool.clear()
         self.pool.close()
         await self.pool.wait_closed()
 
 
 async def connect(url: str, timeout: float) -> MySQL:
-    """Connect as `url` says."""
+    """Open a connection pool for the database in `url`."""
     parts = urlsplit(url)
     name = unquote(parts.path[1:])
     try:
@@ -82,7 +82,7 @@ async def connect(url: str, timeout: float) -> MySQL:
     except ValueError as error:
         raise ValueError(f"--database: {error}") from None
     if not parts.hostname or not name or "/" in parts.path[1:] or parts.query:
-        raise ValueError("--database: it is mysql://user:password@host:port/name")
+        raise ValueError("--database: expected mysql://user:password@host:port/name")
     try:
         pool = await aiomysql.create_pool(
             host=parts.hostname,
@@ -94,9 +94,10 @@ async def connect(url: str, timeout: float) -> MySQL:
             connect_timeout=timeout,
             charset="utf8mb4",
             autocommit=True,
-            # What does not fit is an error, and never cut off.
+            # A value that does not fit is an error instead of being truncated.
             sql_mode="'STRICT_ALL_TABLES'",
-            # An UPDATE tells how many rows it has found, and not how many of them were different before.
+            # An UPDATE returns the number of rows that it matched instead of the number of rows that it
+            # changed.
             client_flag=CLIENT.FOUND_ROWS,
         )
     except (aiomysql.Error, OSError) as error:

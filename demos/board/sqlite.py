@@ -1,4 +1,4 @@
-"""The board's messages in a file, by SQLite. Each connection is a thread of aiosqlite's."""
+"""The board's messages in an SQLite file, through aiosqlite, which runs each connection in a thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from database import Database, Done, Row, Unavailable
 
 CONNECTIONS = 4
 
-# AUTOINCREMENT: the number of a deleted message is never given to another one.
+# AUTOINCREMENT: the number of a deleted message is not used again.
 TABLE = """
     CREATE TABLE IF NOT EXISTS board_messages (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -29,7 +29,7 @@ TABLE = """
 
 
 class SQLite(Database):
-    """A few connections to one file: readers run side by side, writers take turns."""
+    """A few connections to one file. Reads run in parallel, writes one after the other."""
 
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
@@ -38,18 +38,18 @@ class SQLite(Database):
 
     async def add(self, path: str) -> None:
         """Open one more connection."""
-        # Without an isolation level, every statement is a transaction of its own. SQLite itself waits, for
-        # this long, until another writer is done.
+        # Without an isolation level, every statement is its own transaction. SQLite waits up to `timeout`
+        # seconds for another writer to finish.
         connection = await aiosqlite.connect(path, timeout=self.timeout, isolation_level=None)
         self.connections.append(connection)
-        # Readers do not wait for writers then. The file remembers it.
+        # In this mode readers do not wait for writers. The file stores the mode.
         async with connection.execute("PRAGMA journal_mode = WAL"):
             pass
         self.idle.put_nowait(connection)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[aiosqlite.Connection]:
-        """A connection, for the block."""
+        """Lend an idle connection to the block."""
         try:
             async with asyncio.timeout(self.timeout):
                 connection = await self.idle.get()
@@ -79,16 +79,17 @@ class SQLite(Database):
 
 
 async def connect(url: str, timeout: float) -> SQLite:
-    """Open the file of `url`; it is made if it is not there."""
+    """Open the file of `url`, and create it if it does not exist."""
     parts = urlsplit(url)
     path = unquote(parts.path).removeprefix("/")
     if parts.netloc or not path:
-        raise ValueError(f"--database={url}: it is sqlite:///relative/path or sqlite:////absolute/path")
+        raise ValueError(f"--database={url}: expected sqlite:///relative/path or sqlite:////absolute/path")
     database = SQLite(timeout)
     try:
-        # Here, and not in a thread that would outlive the loop, shows a file that cannot be opened.
+        # Check first that the file can be opened: a failure in aiosqlite leaves a thread that outlives the
+        # event loop.
         await asyncio.to_thread(lambda: sqlite3.connect(path).close())
-        # Each connection to ":memory:" would have a board of its own.
+        # Each connection to ":memory:" would open a separate database.
         for _ in range(1 if path == ":memory:" else CONNECTIONS):
             await database.add(path)
     except sqlite3.Error as error:

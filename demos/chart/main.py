@@ -1,7 +1,7 @@
-"""A live chart: samples that the server takes all the time, drawn by every page that watches.
+"""A live chart: the server takes samples continuously, and every open page draws them.
 
-Run it with ``python demos/chart/main.py`` and open http://localhost:8888 in several windows. One source feeds
-all of them; whoever takes its samples slowly misses some, and keeps nobody else waiting.
+Run it with ``python demos/chart/main.py`` and open http://localhost:8888 in several windows. All pages share
+one source. A slow page misses some samples and does not delay the others.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 from tornado.websocket import WebSocketHandler, broadcast
 
-define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
+define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
 define("interval", default=0.05, help="seconds between two samples", type=float)
 
 HERE = Path(__file__).parent
 NAMES = ("Amber", "Basalt", "Chalk")
-#: Samples that are kept for those who come, or come back.
+#: The number of samples kept for pages that connect or reconnect.
 KEPT = 1200
 Sample = dict[str, Any]
 
 
 class Source:
-    """Takes samples, keeps the latest ones, and sends each to those who watch.
+    """Takes samples, keeps the latest ones, and sends each to the connected pages.
 
-    Each sample has a number, one more than the one before it. The first one is made of the time, so that
-    numbers go on growing when the program is started again.
+    Samples are numbered in sequence. The first number is derived from the clock, so that numbers keep growing
+    when the program is restarted.
     """
 
     def __init__(self) -> None:
@@ -44,23 +44,23 @@ class Source:
         self.values = [random.uniform(35, 65) for _ in NAMES]
 
     def take(self) -> None:
-        """Take a sample; here it is made up, and stays around 50."""
+        """Take a sample: a random walk around 50."""
         self.number += 1
         self.values = [value + (50 - value) * 0.01 + random.gauss(0, 0.8) for value in self.values]
         values = [round(value, 2) for value in self.values]
         sample = {"number": self.number, "at": _milliseconds(), "values": values}
         self.samples.append(sample)
-        # Who has older samples to take first does not get this one: nothing piles up here, and his chart
-        # goes on with the newest when he is ready for it.
+        # A page that has not received the earlier samples yet does not get this one. Nothing accumulates in
+        # the server, and the chart continues with a newer sample.
         news = {"samples": [sample], "viewers": len(self.viewers)}
         broadcast(self.viewers, news, slow="skip", limit=0)
 
     def since(self, number: int) -> list[Sample]:
-        """The samples after the one with this number, as far as they were kept."""
+        """Return the samples after this number that are still kept."""
         return [sample for sample in self.samples if sample["number"] > number]
 
     async def run(self, interval: float) -> None:
-        """Take a sample every `interval` seconds, for ever."""
+        """Take a sample every `interval` seconds."""
         while True:
             self.take()
             await asyncio.sleep(interval)
@@ -78,10 +78,10 @@ class PageHandler(web.RequestHandler):
 
 
 class ViewerSocket(WebSocketHandler):
-    """One page's connection. The page says what it wants:
+    """The connection of one page. The page sends commands:
 
-    - ``watch 17``: the samples after number 17, and from then on each one as it is taken;
-    - ``pause``: nothing more for now.
+    - ``watch 17``: send the samples after number 17, then each new one;
+    - ``pause``: stop sending.
     """
 
     def initialize(self, source: Source) -> None:
@@ -96,14 +96,14 @@ class ViewerSocket(WebSocketHandler):
             case ["pause"]:
                 self.source.viewers.discard(self)
             case _:
-                self.close(1008, "say 'watch NUMBER' or 'pause'")
+                self.close(1008, "expected 'watch NUMBER' or 'pause'")
 
     def on_close(self) -> None:
         self.source.viewers.discard(self)
 
 
 def make_app(source: Source) -> web.Application:
-    """The application, for ``main`` and for tests."""
+    """Return the application, for ``main`` and for tests."""
     return web.Application(
         [
             (r"/", PageHandler),

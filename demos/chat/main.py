@@ -1,4 +1,4 @@
-"""A chat room by long polling: every page keeps one request open, which is answered when somebody speaks.
+"""A chat room with long polling: every page keeps one request open, and its response is the next message.
 
 Run it with ``python demos/chat/main.py`` and open http://localhost:8888 in two windows.
 """
@@ -19,7 +19,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
-define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
+define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
 define("debug", default=False, help="reload on changes, show tracebacks", type=bool)
 
 HERE = Path(__file__).parent
@@ -27,19 +27,19 @@ Message = dict[str, str]
 
 
 class Room:
-    """The latest messages, and those who wait for the next one."""
+    """The latest messages, and a condition that is notified of each new one."""
 
     def __init__(self, size: int = 200) -> None:
         self.messages: deque[Message] = deque(maxlen=size)
         self.spoken = tornado.locks.Condition()
 
     def add(self, message: Message) -> None:
-        """Append ``message`` and wake everybody who waits."""
+        """Append ``message`` and wake all waiting requests."""
         self.messages.append(message)
         self.spoken.notify_all()
 
     def since(self, last: str | None) -> list[Message]:
-        """The messages after the one whose id is ``last``; all of them when it is unknown."""
+        """Return the messages after the one whose id is ``last``, or all messages if that id is unknown."""
         news: deque[Message] = deque()
         for message in reversed(self.messages):
             if message["id"] == last:
@@ -49,7 +49,7 @@ class Room:
 
 
 class ChatHandler(tornado.web.RequestHandler):
-    """What the handlers share: the one room of this application, and how much one may say at once."""
+    """The base class of the handlers, with the room of the application."""
 
     max_body_size = 8192
 
@@ -60,20 +60,20 @@ class ChatHandler(tornado.web.RequestHandler):
 
 
 class PageHandler(ChatHandler):
-    """The page, with what was said before."""
+    """The page, with the latest messages."""
 
     def get(self) -> None:
         self.render("index.html", messages=self.room.messages)
 
 
 class SpeakHandler(ChatHandler):
-    """Takes a message. A page without scripting sends ``next`` too, and is led back to itself."""
+    """Receives a message. A page without scripts also sends ``next``, and is redirected to itself."""
 
     def post(self) -> None:
         message = {"id": str(uuid.uuid4()), "body": self.get_argument("body")}
         if not message["body"]:
-            raise tornado.web.HTTPError(400, "an empty message")
-        # The text is escaped by the template: what the browsers insert is this and nothing else.
+            raise tornado.web.HTTPError(400, "the message is empty")
+        # The template escapes the text; browsers insert this HTML as it is.
         html = self.render_string("message.html", message=message)
         message["html"] = tornado.escape.to_unicode(html)
         if self.get_argument("next", None) is not None:
@@ -84,9 +84,9 @@ class SpeakHandler(ChatHandler):
 
 
 class ListenHandler(ChatHandler):
-    """Answers when there is something newer than the message named by ``cursor``."""
+    """Responds as soon as there are messages newer than the one in ``cursor``."""
 
-    # Nobody is left to answer: without this the handler would wait until somebody speaks.
+    # Without this the handler of a closed page would wait until the next message.
     cancel_on_disconnect = True
 
     async def post(self) -> None:
@@ -97,7 +97,7 @@ class ListenHandler(ChatHandler):
 
 
 def make_app(debug: bool = False) -> tornado.web.Application:
-    """The application with a fresh room."""
+    """Return the application with an empty room."""
     return tornado.web.Application(
         [
             (r"/", PageHandler),

@@ -1,7 +1,7 @@
-"""A live ticker by server-sent events, which goes on without a gap when the connection breaks.
+"""A live ticker with server-sent events, which resumes without a gap after a lost connection.
 
 Run it with ``python demos/events/main.py`` and open http://localhost:8888. Break the connection there, or
-stop the program and start it again: the page comes back by itself.
+restart the program: the page reconnects.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
-define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
+define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
 define("interval", default=0.5, help="seconds between two prices", type=float)
 
 HERE = Path(__file__).parent
@@ -24,7 +24,7 @@ NAMES = ("Amber", "Basalt", "Chalk")
 
 
 class Market:
-    """Prices that change by chance, and the channel on which they are told."""
+    """Prices that change at random, and the channel that publishes them."""
 
     def __init__(self) -> None:
         self.prices = dict.fromkeys(NAMES, 100.0)
@@ -33,7 +33,7 @@ class Market:
         self.is_open = True
 
     def change(self) -> None:
-        """Change one price and tell everybody."""
+        """Change one price and publish it."""
         name = random.choice(NAMES)
         self.prices[name] *= random.uniform(0.98, 1.02)
         self.number += 1
@@ -48,7 +48,7 @@ class Market:
 
 
 class MarketHandler(web.RequestHandler):
-    """What the handlers share: the one market of this application."""
+    """The base class of the handlers, with the market of the application."""
 
     @property
     def market(self) -> Market:
@@ -57,32 +57,32 @@ class MarketHandler(web.RequestHandler):
 
 
 class PageHandler(MarketHandler):
-    """The page, with the prices as they are."""
+    """The page, with the current prices."""
 
     def get(self) -> None:
         self.render("index.html", prices=self.market.prices)
 
 
 class PricesHandler(MarketHandler, web.EventSourceHandler):
-    """The stream. A browser that comes back gets what it missed first."""
+    """The event stream. A browser that reconnects first gets the events that it missed."""
 
     retry = 200
 
     def open(self) -> None:
         if not self.market.is_open:
-            raise web.HTTPError(204)  # this, and only this, tells a browser to stop asking
+            raise web.HTTPError(204)  # the only status that stops a browser from reconnecting
         self.subscribe(self.market.channel, backlog=1)
 
 
 class BreakHandler(MarketHandler):
-    """Ends all streams. (A browser takes any end for a broken connection.)"""
+    """Ends all streams. Browsers treat this as a lost connection and reconnect."""
 
     def post(self) -> None:
         self.market.channel.close()
 
 
 class CloseHandler(MarketHandler):
-    """Closes the market for good."""
+    """Closes the market permanently."""
 
     def post(self) -> None:
         self.market.is_open = False
@@ -90,7 +90,7 @@ class CloseHandler(MarketHandler):
 
 
 def make_app(market: Market) -> web.Application:
-    """The application, for ``main`` and for tests."""
+    """Return the application, for ``main`` and for tests."""
     return web.Application(
         [
             (r"/", PageHandler),
@@ -99,7 +99,7 @@ def make_app(market: Market) -> web.Application:
             (r"/close", CloseHandler),
         ],
         market=market,
-        cross_origin_protection=True,  # other sites' pages may neither break nor close
+        cross_origin_protection=True,  # other sites must not be able to send these forms
         template_path=str(HERE / "templates"),
         static_path=str(HERE / "static"),
     )

@@ -1,7 +1,8 @@
-"""Work that blocks, in threads: a password is hashed for seconds while others are answered as ever.
+"""Blocking work in threads: the server hashes a password for seconds and still responds to other requests.
 
-Run it with ``python demos/executor/main.py``, open http://localhost:8888 and watch the pulse while you hash.
-Ctrl-C lets the jobs in hand end and answers them; those that wait for a thread are answered with 503.
+Run it with ``python demos/executor/main.py``, open http://localhost:8888 and watch the response times while a
+password is hashed. After Ctrl-C, running jobs are finished and their responses sent; jobs that wait for a
+thread get a 503 response.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
-define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
-define("threads", default=2, help="jobs to do at a time", type=int)
+define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
+define("threads", default=2, help="jobs that run at the same time", type=int)
 define("waiting", default=8, help="jobs that may wait for a thread", type=int)
 
 HERE = Path(__file__).parent
@@ -33,9 +34,9 @@ T = TypeVar("T")
 
 
 def derive(password: str, rounds: int) -> dict[str, str | float]:
-    """Hash a password, slowly. (The function lets go of Python's lock, so that other threads run meanwhile.)
+    """Hash a password, slowly. scrypt releases the GIL, so other threads run at the same time.
 
-    It runs in a thread: what it needs it is given, and it touches no handler and no connection.
+    It runs in a thread and must not use handlers or connections, so everything it needs is an argument.
     """
     start = time.monotonic()
     key = hashlib.scrypt(
@@ -49,7 +50,7 @@ def derive(password: str, rounds: int) -> dict[str, str | float]:
 
 
 class Workshop:
-    """Threads, and a limit on the jobs that wait for one: a queue that only grows helps nobody."""
+    """A thread pool with a limit on waiting jobs, since an unlimited queue only delays every response."""
 
     def __init__(self, threads: int, waiting: int) -> None:
         self.executor = ThreadPoolExecutor(threads, thread_name_prefix="workshop")
@@ -60,12 +61,12 @@ class Workshop:
         self.idle = asyncio.Event()
 
     async def do(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a function in one of the threads, and wait for what it returns or raises.
+        """Call a function in one of the threads, and return its result.
 
-        :raises HTTPError: 503, if there are too many jobs already, or the workshop closes before its turn.
+        :raises HTTPError: 503, if too many jobs are waiting, or the workshop closes before this one starts.
         """
         if self.closing:
-            raise web.HTTPError(503, "closing")
+            raise web.HTTPError(503, "the program is closing")
         if self.jobs >= self.limit:
             raise web.HTTPError(503, "%d jobs are under way", self.jobs)
         self.jobs += 1
@@ -74,24 +75,26 @@ class Workshop:
         except asyncio.CancelledError:
             if not self.closing:
                 raise
-            raise web.HTTPError(503, "closing before the job began") from None
+            raise web.HTTPError(503, "the program closed before the job started") from None
         finally:
             self.jobs -= 1
             if not self.jobs:
                 self.idle.set()
 
     async def close(self) -> None:
-        """Begin no job any more, and wait for those that have begun: a thread cannot be interrupted."""
+        """Refuse new jobs, cancel waiting ones, and wait for running ones, since a thread cannot be
+        interrupted.
+        """
         self.closing = True
         self.executor.shutdown(wait=False, cancel_futures=True)
         if self.jobs:
-            print(f"jobs under way to wait for: {min(self.jobs, self.threads)}", flush=True)
+            print(f"waiting for running jobs: {min(self.jobs, self.threads)}", flush=True)
             self.idle.clear()
             await self.idle.wait()
 
 
 class WorkshopHandler(web.RequestHandler):
-    """What the handlers share: the one workshop of this application."""
+    """The base class of the handlers, with the workshop of the application."""
 
     @property
     def workshop(self) -> Workshop:
@@ -107,7 +110,7 @@ class PageHandler(WorkshopHandler):
 
 
 class HashHandler(WorkshopHandler):
-    """Takes a password, and answers when the work is done."""
+    """Hashes a password and sends the result."""
 
     max_body_size = 8192
 
@@ -115,19 +118,19 @@ class HashHandler(WorkshopHandler):
         password = self.get_argument("password")
         rounds = self.get_argument("rounds", 40, type=int)
         if not 1 <= rounds <= 200:
-            raise web.HTTPError(400, "rounds is a number from 1 to 200")
+            raise web.HTTPError(400, "rounds must be between 1 and 200")
         self.write(await self.workshop.do(derive, password, rounds))
 
 
 class PulseHandler(WorkshopHandler):
-    """Answers at once, whatever the threads are doing: the loop is free."""
+    """Responds immediately even while all threads are busy, since the event loop is free."""
 
     def get(self) -> None:
         self.write({"jobs": self.workshop.jobs})
 
 
 def make_app(workshop: Workshop) -> web.Application:
-    """The application, for ``main`` and for tests."""
+    """Return the application, for ``main`` and for tests."""
     return web.Application(
         [
             (r"/", PageHandler),
@@ -135,7 +138,7 @@ def make_app(workshop: Workshop) -> web.Application:
             (r"/pulse", PulseHandler),
         ],
         workshop=workshop,
-        cross_origin_protection=True,  # other sites' pages may not keep the threads busy
+        cross_origin_protection=True,  # other sites must not be able to keep the threads busy
         template_path=str(HERE / "templates"),
         static_path=str(HERE / "static"),
     )

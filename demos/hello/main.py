@@ -13,18 +13,18 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
-define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
+define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
 
 
 class HelloHandler(tornado.web.RequestHandler):
-    """Greets whoever asks."""
+    """Sends a greeting."""
 
     def get(self) -> None:
         self.write("Hello, world")
 
 
 def make_app() -> tornado.web.Application:
-    """The application, for ``main`` and for tests."""
+    """Return the application, for ``main`` and for tests."""
     return tornado.web.Application([(r"/", HelloHandler)])
 
 

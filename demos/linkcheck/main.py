@@ -22,9 +22,9 @@ from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 from tornado.queues import Queue
 
-define("url", default="", help="the page to begin with; by default the site for --serve", type=str)
+define("url", default="", help="the first page; by default the site for --serve", type=str)
 define("serve", default=False, help="check a site that this program serves", type=bool)
-define("connections", default=8, help="requests at a time", type=int)
+define("connections", default=8, help="concurrent requests", type=int)
 define("timeout", default=20.0, help="seconds for each request", type=float)
 define("internal", default=False, help="check the links within the site only", type=bool)
 
@@ -72,14 +72,14 @@ class LinkParser(HTMLParser):
 
 
 class Progress:
-    """A bar on the terminal; silent where the output is not a terminal."""
+    """A progress bar, shown only if the output is a terminal."""
 
     def __init__(self, output: TextIO) -> None:
         self._output = output
         self._shown = output.isatty()
 
     def show(self, done: int, found: int, broken: int) -> None:
-        """Draw the bar anew."""
+        """Redraw the bar."""
         if self._shown:
             filled = BAR_WIDTH * done // max(1, found)
             bar = "#" * filled + "-" * (BAR_WIDTH - filled)
@@ -142,7 +142,7 @@ class LinkChecker:
 
     async def _check(self, url: str) -> None:
         parser = LinkParser()
-        # The head tells whether the link works; the body is read only where it holds further links.
+        # The response head shows whether the link works. The body is read only for pages of the site itself.
         request = HTTPRequest(url, request_timeout=options.timeout, follow_redirects=False)
         async with self._client.stream(request, raise_error=False) as response:
             if response.code >= 400:

@@ -1,7 +1,7 @@
 """The OpenID provider of the demo: `oidc-provider-mock`, in a separate process.
 
-It has two users, takes everyone at their word, and is for trying things out only. The process ends with the
-demo, also where the demo is killed: its standard input closes then.
+It has two users, accepts them without a password, and is for trying things out only. The process ends when
+its standard input closes, so it also ends if the demo is killed.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ USERS = (
     {"sub": "bob", "name": "Bob <Example>", "email": "bob@example.org", "email_verified": True},
 )
 PACKAGE = "oidc_provider_mock"
-#: Seconds that the provider may take to start.
+#: How long the provider may take to start, in seconds.
 START_TIMEOUT = 60.0
-#: Lines of its output that an error shows.
+#: The maximum number of lines of its output that an error shows.
 MAX_LINES = 20
 
 
@@ -41,7 +41,7 @@ async def running_provider() -> AsyncIterator[str]:
     """
     if importlib.util.find_spec(PACKAGE) is None:
         raise ProviderFailed(
-            "needs the package oidc-provider-mock: pip install -r demos/login/requirements.txt"
+            "the package oidc-provider-mock is not installed: pip install -r demos/login/requirements.txt"
         )
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -60,7 +60,7 @@ async def running_provider() -> AsyncIterator[str]:
             issuer = None
         if issuer is None:
             raise ProviderFailed("the local provider did not start:\n" + "".join(lines))
-        # A pipe that is full would stop the provider.
+        # Read on: the provider would block as soon as the pipe is full.
         reading = asyncio.create_task(_drain(process.stderr))
         try:
             yield issuer
@@ -73,7 +73,7 @@ async def running_provider() -> AsyncIterator[str]:
 
 
 async def _issuer(output: asyncio.StreamReader, lines: deque[str]) -> str | None:
-    """Return the URL that the provider prints once it listens, or None where its output ends before."""
+    """Return the URL that the provider prints once it listens, or None if its output ends before."""
     async for line in output:
         lines.append(line.decode(errors="replace"))
         if found := re.search(r"running on (http://\S+)", lines[-1]):
@@ -92,7 +92,7 @@ def _exit_with_parent() -> None:
 
 
 def _main() -> None:
-    """Be the provider's process."""
+    """Run the provider in this process."""
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     users = [f"--user-claims={json.dumps(user)}" for user in USERS]
     sys.argv = [PACKAGE, "--port=0", "--require-nonce=true", *users]

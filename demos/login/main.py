@@ -1,8 +1,8 @@
 """Login through an OpenID provider, and sessions.
 
-Run it with ``python demos/login/main.py`` and open http://localhost:8888: the demo starts a provider of its
-own, with two users. ``--issuer``, ``--client-id`` and ``--client-secret`` name a real one. Needs PyJWT and
-oidc-provider-mock: ``pip install -r demos/login/requirements.txt``.
+Run it with ``python demos/login/main.py`` and open http://localhost:8888. The demo starts its own provider,
+with two users. ``--issuer``, ``--client-id`` and ``--client-secret`` configure another one. It needs PyJWT
+and oidc-provider-mock: ``pip install -r demos/login/requirements.txt``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
-define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
+define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
 define("issuer", default="", help="URL of an OpenID provider; by default the demo starts one", type=str)
 define("client_id", default="login-demo", help="of this program at the provider", type=str)
 define("client_secret", default="", help="of this program at the provider, if it has one", type=str)
@@ -33,7 +33,7 @@ define(
     help="keeps sessions: memory, cookie or redis://host:port/0",
     type=str,
 )
-define("secret", default="", help="signs the cookies; by default a new one at each start", type=str)
+define("secret", default="", help="key that signs the cookies; by default a new one at each start", type=str)
 
 HERE = Path(__file__).parent
 
@@ -53,7 +53,7 @@ def make_store(name: str) -> tornado.web.SessionStore:
 
 
 def make_app(issuer: str, store: tornado.web.SessionStore) -> tornado.web.Application:
-    """Return the application, as the options say."""
+    """Return the application for the options of the command line."""
     return tornado.web.Application(
         ROUTES,
         default_handler_class=UnknownPageHandler,
@@ -61,7 +61,7 @@ def make_app(issuer: str, store: tornado.web.SessionStore) -> tornado.web.Applic
         openid_connect={
             "issuer": issuer,
             "client_id": options.client_id,
-            # The local provider knows no clients, and demands a secret all the same.
+            # The local provider accepts any client but requires a secret.
             "client_secret": options.client_secret or ("" if options.issuer else "any"),
         },
         login_url="/login",
@@ -90,7 +90,8 @@ async def main() -> None:
     async with contextlib.AsyncExitStack() as stack:
         store = make_store(options.sessions)
         stack.push_async_callback(store.close)
-        # Before the provider is started: a port in use is reported at once, and early requests wait.
+        # Opened before the provider is started: a port in use is reported immediately, and early requests
+        # wait.
         sockets = bind_sockets(options.port)
         for each in sockets:
             stack.callback(each.close)

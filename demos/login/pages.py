@@ -20,7 +20,7 @@ UNAVAILABLE = (
     "The provider does not answer. Please try again in a moment.",
 )
 ERRORS = {
-    403: ("This page is out of date", "Go back, reload the page, and try again."),
+    403: ("This page has expired", "Go back, reload the page, and try again."),
     404: ("Page not found", "The address may be mistyped."),
 }
 OTHER = ("Something went wrong", "Please try again.")
@@ -62,14 +62,14 @@ class PageHandler(RequestHandler):
 
 
 class HomeHandler(PageHandler):
-    """The first page, for everyone."""
+    """The first page, which needs no login."""
 
     def get(self) -> None:
         self.render("home.html")
 
 
 class ProfileHandler(PageHandler):
-    """What the provider told about the user; others are sent to sign in first."""
+    """The user's data from the provider. Visitors without a session are sent to sign in first."""
 
     @authenticated
     def get(self) -> None:
@@ -78,18 +78,19 @@ class ProfileHandler(PageHandler):
 
 
 class LoginHandler(PageHandler, OpenIDConnectMixin):
-    """Both steps of a login: to the provider, and back from it."""
+    """Both steps of a login: the redirect to the provider, and the callback."""
 
     async def get(self) -> None:
-        # Some providers leave out the state when the user declines.
+        # Some providers omit the state when the user declines.
         if self.request.query_arguments.keys() & {"state", "error"}:
             await self.finish_login()
         else:
             await self.begin()
 
     async def begin(self) -> None:
-        """Send the user to the provider."""
-        # The host is one of the setting allowed_hosts. The mixin replaces a `next` on another site.
+        """Redirect the user to the provider."""
+        # The host is one of the setting allowed_hosts. The mixin replaces a `next` that leads to another
+        # site.
         redirect_uri = f"{self.request.protocol}://{self.request.host}/login"
         try:
             await self.authorize_redirect(redirect_uri, next_url=self.get_query_argument("next", "/profile"))
@@ -97,14 +98,14 @@ class LoginHandler(PageHandler, OpenIDConnectMixin):
             raise LoginFailed(503, error, UNAVAILABLE) from error
 
     async def finish_login(self) -> None:
-        """Receive the user from the provider."""
+        """Handle the redirect back from the provider."""
         try:
             login = await self.get_authenticated_user()
         except AuthError as error:
             declined = self.get_query_argument("error", "") == "access_denied"
             raise LoginFailed(403, error, DECLINED if declined else NOT_COMPLETED) from error
-        # Change the token: the old one may have been planted in this browser (session fixation).
-        self.session.regenerate()
+        # Start a new session with another id: an attacker may have planted the old id in this browser.
+        self.session.invalidate()
         self.session["user"] = {
             "sub": login.claims["sub"],
             "name": str(login.claims.get("name") or login.claims["sub"]),
@@ -115,7 +116,7 @@ class LoginHandler(PageHandler, OpenIDConnectMixin):
 
 
 class LogoutHandler(PageHandler):
-    """The end of the session. Only a form of this site can send it (``xsrf_cookies``)."""
+    """Ends the session. Only a form of this site can send the request (``xsrf_cookies``)."""
 
     def post(self) -> None:
         self.session.invalidate()
@@ -123,7 +124,7 @@ class LogoutHandler(PageHandler):
 
 
 class UnknownPageHandler(PageHandler):
-    """Every address without a page."""
+    """The response to every path without a page."""
 
     def prepare(self) -> None:
         raise HTTPError(404)

@@ -1,6 +1,7 @@
-"""Sends lines to the server in ``main.py`` and prints what comes back.
+"""Sends lines to the server in ``main.py`` and prints the responses.
 
-``python demos/tcpecho/client.py hello "a second line"`` sends its arguments; without any, what is typed.
+``python demos/tcpecho/client.py hello "a second line"`` sends its arguments; without arguments it sends the
+lines of the standard input.
 """
 
 from __future__ import annotations
@@ -14,24 +15,24 @@ from tornado.iostream import StreamClosedError
 from tornado.options import Error, define, options
 from tornado.tcpclient import TCPClient
 
-define("host", default="localhost", help="where the server is")
-define("port", default=8888, help="the port that it listens on", type=int)
+define("host", default="localhost", help="host of the server")
+define("port", default=8888, help="port of the server", type=int)
 
 
 async def typed() -> AsyncIterator[str]:
-    """The lines of the standard input. Reading them blocks, so a thread does it."""
+    """Yield the lines of the standard input. Reading them blocks, so it happens in a thread."""
     while line := await IOLoop.current().run_in_executor(None, sys.stdin.readline):
         yield line.removesuffix("\n")
 
 
 async def given(lines: list[str]) -> AsyncIterator[str]:
-    """The arguments of the command line."""
+    """Yield the arguments of the command line."""
     for line in lines:
         yield line
 
 
 async def main() -> None:
-    """Send each line, and print the answer before the next one."""
+    """Send each line, and print the response before sending the next one."""
     arguments = options.parse_command_line()
     stream = await TCPClient().connect(options.host, options.port)
     try:

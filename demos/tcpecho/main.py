@@ -1,6 +1,7 @@
-"""A TCP server that sends every line back to who sent it.
+"""A TCP server that sends every line back to the client.
 
-Run it with ``python demos/tcpecho/main.py``, and ``python demos/tcpecho/client.py hello`` beside it.
+Run it with ``python demos/tcpecho/main.py``, and ``python demos/tcpecho/client.py hello`` in another
+terminal.
 """
 
 from __future__ import annotations
@@ -14,29 +15,29 @@ from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 from tornado.tcpserver import TCPServer
 
-define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
+define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
 
-#: Bytes in a line. Without a limit a client that never ends its line would fill the memory.
+#: The maximum length of a line in bytes. Without it, a client could fill the memory with an endless line.
 MAX_LINE = 64 * 1024
 
 log = logging.getLogger("tcpecho")
 
 
 class EchoServer(TCPServer):
-    """Each connection has a coroutine of its own, which reads as if there were no other."""
+    """A server with a coroutine for each connection."""
 
     async def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
-        """Send back line after line, until the client closes or sends one that is too long."""
+        """Send back every line until the client closes the connection or sends a line that is too long."""
         log.info("%s: connected", address)
         lines = 0
         try:
             while True:
                 line = await stream.read_until(b"\n", max_bytes=MAX_LINE)
-                # Waiting here, too, keeps a client that only sends from piling up what it does not read.
+                # Waiting for the write limits the memory used for a client that sends and does not read.
                 await stream.write(line)
                 lines += 1
         except StreamClosedError:
-            log.info("%s: gone after %d lines", address, lines)
+            log.info("%s: disconnected after %d lines", address, lines)
 
 
 async def main() -> None:

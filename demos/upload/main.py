@@ -1,7 +1,7 @@
-"""Uploads of several files with a progress bar; what was uploaded can be downloaded again.
+"""Uploads of several files with a progress bar. Uploaded files can be downloaded again.
 
-Run it with ``python demos/upload/main.py`` and open http://localhost:8888. However large the files, the
-program needs next to no memory: they are written to disk as they arrive.
+Run it with ``python demos/upload/main.py`` and open http://localhost:8888. Files are written to disk as they
+arrive, so memory use does not depend on their size.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
-define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
-define("folder", default="", help="where uploaded files are kept (default: until the program ends)", type=str)
-define("limit", default=2 * 1024**3, help="most bytes in one upload", type=int)
+define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
+define("folder", default="", help="directory for uploaded files (default: a temporary one)", type=str)
+define("limit", default=2 * 1024**3, help="maximum size of an upload in bytes", type=int)
 define("debug", default=False, help="reload on changes, show tracebacks", type=bool)
 
 HERE = Path(__file__).parent
 UNITS = ("bytes", "KB", "MB", "GB", "TB")
 LONGEST_NAME = 180
-#: What the page's script makes up for an upload, to ask for its progress by.
+#: The id that the page's script generates for an upload, to ask for its progress.
 NUMBER = "[0-9a-f-]{1,40}"
 
 
 def safe_name(filename: str) -> str:
-    """A name for a file on our disk, made of the one that a client gave, which may be anything.
+    """Return a safe name for storing a file whose name the client chose.
 
-    Directories go, as do characters that are special somewhere, and dots at the beginning.
+    Directories, special characters and leading dots are removed.
     """
     last = re.split(r"[/\\]", filename)[-1]
     plain = "".join(each if each.isprintable() and each not in '<>:"|?*' else "_" for each in last)
@@ -49,7 +49,7 @@ def safe_name(filename: str) -> str:
 
 
 def in_words(size: int) -> str:
-    """A size as people write it: ``1.5 MB``."""
+    """Format a size for display, such as ``1.5 MB``."""
     amount, unit = float(size), UNITS[0]
     for unit in UNITS:
         if amount < 1000 or unit == UNITS[-1]:
@@ -59,7 +59,7 @@ def in_words(size: int) -> str:
 
 
 class Stored(NamedTuple):
-    """A file in the list."""
+    """An entry in the list of files."""
 
     name: str
     size: str
@@ -67,25 +67,25 @@ class Stored(NamedTuple):
 
 
 class Progress:
-    """How far the uploads under way have come, by a number that the page has made up for each."""
+    """The progress of running uploads, by the id that the page generated for each."""
 
     def __init__(self) -> None:
         self.received: dict[str, tuple[int, int | None]] = {}
         self.changed = tornado.locks.Condition()
 
     def tell(self, upload: str, received: int, total: int | None) -> None:
-        """Note how far an upload has come."""
+        """Record the progress of an upload."""
         self.received[upload] = received, total
         self.changed.notify_all()
 
     def forget(self, upload: str) -> None:
-        """The upload is over, one way or the other."""
+        """Remove an upload that has ended, with or without success."""
         self.received.pop(upload, None)
         self.changed.notify_all()
 
 
 class Page(tornado.web.RequestHandler):
-    """The page, and what the other handlers have in common with it."""
+    """The page, and the methods that the other handlers share."""
 
     def get(self) -> None:
         self.show()
@@ -101,12 +101,14 @@ class Page(tornado.web.RequestHandler):
         return [Stored(name, in_words(stat.st_size), f"/files/{quote(name)}") for stat, name in found]
 
     def by_script(self) -> bool:
-        """Whether the page's script asks, which wants JSON, and not a form without scripting."""
+        """Whether the request comes from the page's script, which expects JSON, rather than from the plain
+        form.
+        """
         return "application/json" in self.request.headers.get("Accept", "")
 
 
 class Upload(tornado.web.UploadHandler, Page):
-    """Takes the files. They come in under a temporary name, and get their own when all is there."""
+    """Receives the files. They have temporary names until the upload is complete."""
 
     upload = ""
 
@@ -130,7 +132,7 @@ class Upload(tornado.web.UploadHandler, Page):
             self.redirect("/", status=303)
 
     async def store(self, uploaded: tornado.web.UploadedFile) -> None:
-        """Give a file a name of its own in the folder."""
+        """Move a file into the folder under an unused name."""
         name = Path(safe_name(uploaded.filename))
         number = 1
         while True:
@@ -145,14 +147,14 @@ class Upload(tornado.web.UploadHandler, Page):
         self.settings["progress"].forget(self.upload)
 
     def on_connection_close(self) -> None:
-        self.settings["progress"].forget(self.upload)  # given up half-way: there will be no answer
+        self.settings["progress"].forget(self.upload)  # the upload was aborted, so on_finish is not called
         super().on_connection_close()
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         if status_code == 413:
-            error = f"That is too much: an upload may have {in_words(self.settings['limit'])}."
+            error = f"The upload is too large: the limit is {in_words(self.settings['limit'])}."
         elif status_code == 403:
-            error = "This page is out of date: load it again, then try once more."
+            error = "This page has expired: please reload it and try again."
         else:
             error = f"The upload failed: {self._reason}."
         if self.by_script():
@@ -162,7 +164,7 @@ class Upload(tornado.web.UploadHandler, Page):
 
 
 class ProgressEvents(tornado.web.RequestHandler):
-    """Tells the page, as server-sent events, how much of an upload has arrived here."""
+    """Sends the progress of an upload as server-sent events."""
 
     gone = False
 
@@ -189,7 +191,7 @@ class ProgressEvents(tornado.web.RequestHandler):
 
 
 class Download(tornado.web.StaticFileHandler):
-    """Serves what strangers have uploaded: to be saved, never to be shown as a page of this site."""
+    """Serves uploaded files as downloads: shown as pages, they could run scripts on this site."""
 
     def set_extra_headers(self, path: str) -> None:
         self.set_header("Content-Disposition", "attachment")
@@ -197,7 +199,7 @@ class Download(tornado.web.StaticFileHandler):
 
 
 def make_app(folder: Path, limit: int, debug: bool = False) -> tornado.web.Application:
-    """The application, with its files in `folder`."""
+    """Return the application, with its files in `folder`."""
     files, incoming = folder / "files", folder / "incoming"
     for each in (files, incoming):
         each.mkdir(parents=True, exist_ok=True)
@@ -225,7 +227,7 @@ async def main() -> None:
         raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--folder=…]; see --help")
     stop = asyncio.Event()
     with contextlib.suppress(NotImplementedError):  # Windows
-        # Before the port is open, so that SIGTERM always removes the temporary directory.
+        # Installed before the port is open, so that SIGTERM always removes the temporary directory.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     with tempfile.TemporaryDirectory(prefix="uploads-") as temporary:
         folder = Path(options.folder or temporary)

@@ -1,4 +1,4 @@
-"""How requests find their handler: patterns, their groups, and what a route gives to ``initialize``.
+"""Routing: patterns, their groups, and arguments that a route passes to ``initialize``.
 
 Run it with ``python demos/urls/main.py`` and try http://localhost:8888/people/ann/42.
 """
@@ -14,7 +14,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
-define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
+define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
 define("debug", default=False, help="reload on changes, show tracebacks", type=bool)
 
 
@@ -36,7 +36,7 @@ class PeopleNameHandler(web.RequestHandler):
 
 
 class PeopleAgeHandler(web.RequestHandler):
-    """Groups arrive as text: a number stays to be converted."""
+    """Groups are passed as strings; the handler converts them."""
 
     async def get(self, age: str, *args: Any, **kwargs: Any) -> None:
         self.write(age)
@@ -49,7 +49,8 @@ class PeopleInfoHandler(web.RequestHandler):
         self.write(name + age)
 
 
-# The first pattern that matches the whole path wins: digits are tried before words, which digits are too.
+# The first pattern that matches the whole path is used. \w also matches digits, so the pattern with \d comes
+# first.
 urls = [
     web.URLSpec(r"/", IndexHandler, name="index"),
     web.URLSpec(r"/people/(\d+)/?", PeopleAgeHandler),

@@ -1,8 +1,8 @@
-"""A chat room over WebSockets: who is there, what was said before, and nothing lost when it breaks.
+"""A chat room over WebSockets, with a list of the people present, that loses no message on reconnects.
 
 Run it with ``python demos/websocket/main.py`` and open http://localhost:8888 in two windows. Stop the program
-and start it again: the pages come back by themselves. What was said is kept in the file ``chat.sqlite``, or
-where ``--history`` says.
+and start it again: the pages reconnect. The messages are stored in the file ``chat.sqlite``, or in the one
+that ``--history`` names.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 from tornado.websocket import WebSocketHandler, broadcast
 
-define("port", default=8888, help="port to listen on; 0 for any that is free", type=int)
+define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
 define("history", default="chat.sqlite", help="file that keeps the messages", type=str)
 
 HERE = Path(__file__).parent
-#: Messages that are shown to those who come.
+#: The maximum number of earlier messages sent to a page that connects.
 CATCH_UP = 200
 LONGEST_NAME = 30
 LONGEST_TEXT = 2000
@@ -42,10 +42,10 @@ PRAGMA synchronous = NORMAL;
 
 
 class History:
-    """All messages, in the order in which they came.
+    """All messages, in the order of their arrival.
 
-    SQLite takes microseconds for what is asked of it here, so it is asked in the loop. `demos/board` shows
-    how to use a database that takes its time.
+    These queries take microseconds in SQLite, so they run in the event loop. `demos/board` shows how to use a
+    slower database.
     """
 
     def __init__(self, path: str) -> None:
@@ -54,7 +54,7 @@ class History:
         self.database.executescript(SCHEMA)
 
     def add(self, key: str, name: str, text: str) -> Message | None:
-        """Append a message and return it; None if it is there already."""
+        """Append a message and return it, or return None if a message with this key exists."""
         message = {"key": key, "at": time.time_ns() // 1_000_000, "name": name, "text": text}
         added = self.database.execute(
             "INSERT OR IGNORE INTO message (key, at, name, text) VALUES (:key, :at, :name, :text)", message
@@ -62,9 +62,9 @@ class History:
         return message if added.rowcount else None
 
     def since(self, key: str) -> tuple[list[Message], bool]:
-        """The messages after the one with this `key`, and whether these are all.
+        """Return the messages after the one with this `key`, and whether the list is complete.
 
-        They are not where there are too many, or where nobody knows the key: then they are the latest ones.
+        It is incomplete if the key is unknown or there are too many messages; then it holds the latest ones.
         """
         known = self.database.execute("SELECT number FROM message WHERE key = ?", (key,)).fetchone()
         found = self.database.execute(
@@ -79,7 +79,7 @@ class History:
 
 
 class Room:
-    """Those who are there, and what they have said."""
+    """The connected pages and the history of messages."""
 
     def __init__(self, history: History) -> None:
         self.history = history
@@ -87,99 +87,102 @@ class Room:
         self.is_about_to_tell = False
 
     def enter(self, socket: ChatSocket) -> None:
-        """Somebody comes."""
+        """Add a connection."""
         self.present.add(socket)
         self.people_have_changed()
 
     def leave(self, socket: ChatSocket) -> None:
-        """Somebody goes."""
+        """Remove a connection."""
         self.present.discard(socket)
         self.people_have_changed()
 
     def say(self, key: str, name: str, text: str) -> None:
-        """Keep a message, and tell everybody."""
+        """Store a message and send it to every page."""
         message = self.history.add(key, name, text)
         if message is not None:
             self.tell({"messages": [message]})
 
     def people_have_changed(self) -> None:
-        """Have everybody told, soon and once: a thousand may come at the same moment."""
+        """Schedule an update of the list of names. It is sent once even if a thousand pages connect within
+        0.1 s.
+        """
         if not self.is_about_to_tell:
             self.is_about_to_tell = True
             asyncio.get_running_loop().call_later(0.1, self.tell_who_is_there)
 
     def tell_who_is_there(self) -> None:
-        """Tell everybody the names of all, each once, whoever has several windows open."""
+        """Send the names of the people present. A name with several windows appears once."""
         self.is_about_to_tell = False
         names = {socket.name for socket in self.present}
         self.tell({"people": sorted(names, key=str.casefold)})
 
     def tell(self, news: dict[str, Any]) -> None:
-        """Send to everybody, made into a frame once.
+        """Send a message to every page, encoding it once.
 
-        Nobody is waited for: a page that takes its messages too slowly is closed by `broadcast`. It comes
-        back, as after any other break, and asks for what it has missed.
+        A page that reads its messages too slowly is closed by `broadcast`. It reconnects, as after any other
+        lost connection, and asks for the messages that it missed.
         """
         broadcast(self.present, news)
 
 
 class PageHandler(web.RequestHandler):
-    """The page. All that changes in it comes over the WebSocket."""
+    """The page. Its content comes over the WebSocket."""
 
     def get(self) -> None:
         self.render("index.html", longest_name=LONGEST_NAME, longest_text=LONGEST_TEXT)
 
 
 class ChatSocket(WebSocketHandler):
-    """One page's connection: ``/chat?name=Ann&since=KEY``, with the key of the last message that it has.
+    """The connection of one page: ``/chat?name=Ann&since=KEY``, with the key of the latest message that it
+    has.
 
-    Pages of other sites are refused without further ado: `check_origin` sees to that.
+    `check_origin` refuses pages of other sites.
     """
 
     def initialize(self, room: Room) -> None:
         self.room = room
 
     def prepare(self) -> None:
-        """Refuse, while this is still an ordinary request, who has no name."""
+        """Refuse a request without a valid name, before the WebSocket handshake."""
         self.name = " ".join(self.get_query_argument("name", "").split())
         if not 1 <= len(self.name) <= LONGEST_NAME:
-            raise web.HTTPError(400, "a name has 1 to %d characters", LONGEST_NAME)
+            raise web.HTTPError(400, "name must have 1 to %d characters", LONGEST_NAME)
 
     def open(self) -> None:
-        # Nothing can be said between the two steps: there is no await here.
+        # No message can arrive between these two calls, because there is no await between them.
         messages, is_whole = self.room.history.since(self.get_query_argument("since", ""))
         self.write_message({"messages": messages, "anew": not is_whole})
         self.room.enter(self)
 
     def on_message(self, message: str | bytes) -> None:
-        """Take what somebody says: ``{"key": …, "text": …}``.
+        """Receive a message: ``{"key": …, "text": …}``.
 
-        The page has made up the key. It says the same again, with the same key, when it has not heard it in
-        return before its connection broke.
+        The page generates the key. If the connection breaks before the page receives its message back, it
+        sends the message again with the same key.
         """
         try:
             said = escape.json_decode(message)
             key, text = uuid.UUID(said["key"]).hex, str(said["text"]).strip()
         except (ValueError, TypeError, LookupError, AttributeError):
-            self.close(1008, "this is no message")
+            self.close(1008, "expected an object with 'key' and 'text'")
             return
         if 1 <= len(text) <= LONGEST_TEXT:
             self.room.say(key, self.name, text)
         else:
-            self.close(1008, f"a message has 1 to {LONGEST_TEXT} characters")
+            self.close(1008, f"text must have 1 to {LONGEST_TEXT} characters")
 
     def on_close(self) -> None:
         self.room.leave(self)
 
 
 def make_app(history: History) -> web.Application:
-    """The application with one room, for ``main`` and for tests."""
+    """Return the application with one room, for ``main`` and for tests."""
     return web.Application(
         [
             (r"/", PageHandler),
             (r"/chat", ChatSocket, {"room": Room(history)}),
         ],
-        # Who has gone without a word, his network with him, is missed after so many seconds.
+        # Seconds between pings, which detect clients whose network connection was lost.
         websocket_ping_interval=20,
         websocket_max_message_size=16 * 1024,
         template_path=str(HERE / "templates"),

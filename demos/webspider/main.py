@@ -1,9 +1,9 @@
-"""A spider: fetches a site from one page on, several pages at a time, and tells which links are broken.
+"""A crawler: fetches the pages of a site concurrently, starting from one of them, and lists broken links.
 
-``python demos/webspider/main.py`` walks over a small site that the demo serves itself, on a port that the
-kernel chooses, and finds a broken link in it. For another site, run ``python demos/board/main.py`` and in
-another terminal ``python demos/webspider/main.py --url=http://localhost:8888/``.
-Its status is 1 when there was a broken link, and 130 when it was interrupted: then it has not seen all pages.
+``python demos/webspider/main.py`` crawls a small site that the demo itself serves, on a port chosen by the
+kernel, and finds a broken link in it. For another site, run ``python demos/board/main.py`` and in another
+terminal ``python demos/webspider/main.py --url=http://localhost:8888/``. The exit status is 1 if a link is
+broken, and 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 from tornado.queues import Queue
 
-define("url", default="", help="the page to begin with; by default a site that this program serves", type=str)
-define("workers", default=8, help="pages to fetch at a time", type=int)
-define("limit", default=500, help="pages to fetch at most", type=int)
+define("url", default="", help="the first page; by default a site that this program serves", type=str)
+define("workers", default=8, help="pages to fetch concurrently", type=int)
+define("limit", default=500, help="maximum number of pages", type=int)
 define("timeout", default=20.0, help="seconds for each page", type=float)
 
-#: Pages of the site that this program serves.
+#: The number of pages of the demo's own site.
 PAGES = 20
-#: Bytes of a page: nobody knows what a site sends.
+#: The maximum size of a page in bytes.
 MAX_PAGE = 4 * 1024 * 1024
-#: The status of a program that Ctrl-C has ended: what the shell gives, 128 and the number of SIGINT.
+#: The exit status after Ctrl-C: 128 and the number of SIGINT.
 INTERRUPTED = 130
 
 
 class PageHandler(web.RequestHandler):
-    """The pages of the demo's own site. The link of the last page leads nowhere."""
+    """The pages of the demo's own site. The link on the last page is broken."""
 
     def get(self, number: str) -> None:
         """Write a page."""
@@ -55,21 +55,21 @@ def serve_site() -> tuple[HTTPServer, str]:
 
 
 class LinkParser(HTMLParser):
-    """Collects what the links of a page point to."""
+    """Collects the targets of the links on a page."""
 
     def __init__(self) -> None:
         super().__init__()
         self.links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take note of a link."""
+        """Store the target of a link."""
         target = dict(attrs).get("href")
         if tag == "a" and target:
             self.links.append(target)
 
 
 def links_of(response: HTTPResponse) -> list[str]:
-    """What a page links to, as it says it."""
+    """Return the targets of the links on a page, unresolved."""
     if not response.headers.get("Content-Type", "").startswith("text/html"):
         return []
     parser = LinkParser()
@@ -78,10 +78,10 @@ def links_of(response: HTTPResponse) -> list[str]:
 
 
 class Spider:
-    """One walk over a site.
+    """One crawl of a site.
 
-    The queue holds the addresses that are still to be fetched. Workers take them from it and put in what they
-    find; `Queue.join` tells when every address that was put in has been dealt with.
+    The queue holds the URLs to be fetched. Workers take URLs from it and add those that they find.
+    `Queue.join` returns when all of them have been processed.
     """
 
     def __init__(self, url: str, limit: int) -> None:
@@ -95,15 +95,15 @@ class Spider:
         self.add(url, "the command line")
 
     def add(self, url: str, found_on: str) -> None:
-        """Put an address in the queue, unless it is known, of another site, or one too many."""
+        """Queue a URL, unless it is known, belongs to another site, or exceeds the limit."""
         parts = urlsplit(url)
-        page = parts._replace(path=parts.path or "/", fragment="").geturl()  # one address for each page
+        page = parts._replace(path=parts.path or "/", fragment="").geturl()  # one URL for each page
         if parts[:2] == self.site and page not in self.found_on and len(self.found_on) < self.limit:
             self.found_on[page] = found_on
             self.queue.put_nowait(page)
 
     async def run(self, workers: int) -> None:
-        """Walk until no address is left, or a worker fails."""
+        """Crawl until the queue is empty or a worker fails."""
         tasks = [asyncio.create_task(self.work()) for _ in range(workers)]
         await asyncio.wait([self.queue.join(), *tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
@@ -113,7 +113,7 @@ class Spider:
                 raise outcome
 
     async def work(self) -> None:
-        """Fetch one page after another, for ever."""
+        """Fetch pages from the queue until cancelled."""
         async for url in self.queue:
             try:
                 await self.visit(url)
@@ -122,11 +122,11 @@ class Spider:
                 self.queue.task_done()
 
     async def visit(self, url: str) -> None:
-        """Fetch a page and put its links in the queue."""
+        """Fetch a page and queue its links."""
         try:
             response = await self.client.fetch(url, request_timeout=options.timeout)
             links = links_of(response)
-        except Exception as error:  # whatever is wrong with one page, the walk goes on
+        except Exception as error:  # an error on one page does not stop the crawl
             self.broken[url] = str(error)
             return
         print(url, flush=True)
@@ -134,27 +134,27 @@ class Spider:
             try:
                 self.add(urljoin(response.effective_url, link), found_on=url)
             except ValueError:
-                continue  # "http://[oops" is no address of any site
+                continue  # malformed, such as "http://[oops"
 
 
 async def main() -> int:
-    """Walk, and report: the status of the program."""
+    """Crawl, print a report, and return the exit status."""
     if unknown := options.parse_command_line():
         raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--url=http://localhost:8888/]")
     if options.workers < 1 or options.limit < 1:
-        raise Error("--workers and --limit are at least 1")
+        raise Error("--workers and --limit must be at least 1")
     AsyncHTTPClient.configure(None, max_clients=options.workers, max_body_size=MAX_PAGE)
     start = time.monotonic()
     server, url = None, options.url
     if not url:
         server, url = serve_site()
-        print(f"walking over the demo's own site {url}; --url=... names another one", file=sys.stderr)
+        print(f"crawling the demo's own site {url}; --url=... crawls another one", file=sys.stderr)
     spider = Spider(url, options.limit)
     interrupted = False
     try:
         await spider.run(options.workers)
     except asyncio.CancelledError:
-        interrupted = True  # by Ctrl-C: what was found so far is told
+        interrupted = True  # by Ctrl-C: report the results so far
     finally:
         if server is not None:
             server.stop()
@@ -164,7 +164,7 @@ async def main() -> int:
     seconds = time.monotonic() - start
     print(f"{spider.visited} pages, {len(spider.broken)} broken, in {seconds:.1f} seconds")
     if interrupted:
-        print(f"interrupted: {len(spider.found_on) - spider.visited} pages or more were not seen")
+        print(f"interrupted: at least {len(spider.found_on) - spider.visited} pages were not fetched")
         return INTERRUPTED
     return 1 if spider.broken else 0
 
@@ -174,7 +174,7 @@ if __name__ == "__main__":
         sys.exit(asyncio.run(main()))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # nobody reads on, as with "| head": what is left to print goes nowhere
+    except BrokenPipeError:  # the reader of the output, such as "| head", has exited: discard the rest
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except (Error, OSError, ValueError) as error:

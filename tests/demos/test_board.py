@@ -131,7 +131,7 @@ def test_a_form_from_elsewhere_is_refused(quiet, path, token):
     fields = {"name": "Ann", "message": "forged"} | ({} if token is None else {"_xsrf": token})
     answer = reader.post(path, **fields)
     assert answer.code == 403
-    assert "This form is out of date" in answer.text
+    assert "This form has expired" in answer.text
 
 
 # -- reading --
@@ -175,11 +175,11 @@ def test_an_address_without_a_page(quiet, path):
     answer = Visitor(quiet.program).get(path)
     assert answer.code in (403, 404)
     if "/static/" not in path:
-        assert "There is nothing here" in answer.text
+        assert "Page not found" in answer.text
 
 
 def test_a_page_that_was_deleted_from_under_its_reader(quiet):
-    assert "There is no older message." in Visitor(quiet.program).get("/?before=5").text
+    assert "There are no older messages." in Visitor(quiet.program).get("/?before=5").text
     assert "Nothing here yet." in Visitor(quiet.program).get().text
 
 
@@ -367,7 +367,7 @@ def test_a_database_that_goes_and_comes_back(mariadb):
         try:
             answer = ann.get()
             assert (answer.code, answer.headers["Retry-After"]) == (503, "10")
-            assert "Its database does not answer just now." in answer.text
+            assert "Its database is not responding." in answer.text
             for path in ("/", f"/messages/{number}"):
                 kept = ann.write(path, name="<Ann>", message="a long\r\nstory")
                 assert (kept.code, kept.headers["Retry-After"]) == (503, "10")
@@ -392,7 +392,7 @@ def test_a_database_that_does_not_answer(mariadb):
         with mariadb.paused():
             answers = [pool.submit(ann.get), pool.submit(ann.write, message="lost")]
             assert [each.result().code for each in answers] == [503, 503]
-            assert board.program.output().count("no answer within 2 s") == 2
+            assert board.program.output().count("no response within 2 s") == 2
         # The same connection would bring the answer to a question that nobody waits for any more.
         assert ann.write(message="found").code == 303
         assert ann.texts()[0] == "found"

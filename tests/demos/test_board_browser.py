@@ -123,10 +123,10 @@ def test_a_message_is_written_edited_and_deleted(enter, board):
     bob.page.reload()
     assert bob.sees() == [{"name": "Ann", "email": "ann@example.org", "message": "second thoughts"}]
     assert bob.page.locator("article footer").count() == 0
-    expect(ann.page.get_by_role("button", name="Delete for good")).to_be_hidden()
+    expect(ann.page.get_by_role("button", name="Delete permanently")).to_be_hidden()
     ann.page.get_by_text("Delete", exact=True).click()
     with ann.page.expect_navigation():
-        ann.page.get_by_role("button", name="Delete for good").click()
+        ann.page.get_by_role("button", name="Delete permanently").click()
     expect(ann.page.get_by_text("Nothing here yet.")).to_be_visible()
     assert board.rows() == []
 
@@ -169,7 +169,7 @@ def test_everything_works_without_scripting(enter, board):
     assert board.rows() == [("Ann", "", "", "two")]
     ann.page.get_by_text("Delete", exact=True).click()
     with ann.page.expect_navigation():
-        ann.page.get_by_role("button", name="Delete for good").click()
+        ann.page.get_by_role("button", name="Delete permanently").click()
     assert ann.sees() == []
 
 

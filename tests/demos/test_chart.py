@@ -94,7 +94,7 @@ async def test_what_is_not_understood_closes_the_connection(program, said):
     async with connect(program) as viewer:
         await viewer.write_message(said)
         assert await viewer.read_message() is None
-        assert (viewer.close_code, viewer.close_reason) == (1008, "say 'watch NUMBER' or 'pause'")
+        assert (viewer.close_code, viewer.close_reason) == (1008, "expected 'watch NUMBER' or 'pause'")
 
 
 async def test_a_number_of_a_thousand_digits_is_not_read(program):
@@ -219,7 +219,7 @@ def test_the_chart_moves_and_pauses(open_page):
     other.has_received(20)
     assert chart.count() == count
     assert chart.picture() == picture
-    chart.page.get_by_role("button", name="Go on").click()
+    chart.page.get_by_role("button", name="Resume").click()
     chart.page.wait_for_function(f"Number(document.getElementById('count').textContent) >= {count + 20}")
     assert chart.is_whole()
     chart.page.wait_for_function(

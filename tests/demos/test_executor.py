@@ -98,7 +98,7 @@ async def test_what_is_refused_needs_no_thread(demo, gate, expect_log):
     workshop = demo.Workshop(threads=1, waiting=0)
     async with serving(demo.make_app(workshop)) as server:
         for rounds in (0, 201):
-            with expect_log("tornado.general", "rounds is a number from 1 to 200"):
+            with expect_log("tornado.general", "rounds must be between 1 and 200"):
                 assert (await post(server, "ann", rounds)).code == 400
     assert gate.threads == []
 
@@ -122,7 +122,7 @@ async def test_at_the_end_jobs_in_hand_are_done_and_waiting_ones_refused(demo, g
     workshop = demo.Workshop(threads=1, waiting=1)
     async with serving(demo.make_app(workshop)) as server:
         in_hand, waiting = [await begin(server, name) for name in ("ann", "bob")]
-        with expect_log("tornado.general", "503 POST /hash .*closing before the job began"):
+        with expect_log("tornado.general", "503 POST /hash .*the program closed before the job started"):
             closing = asyncio.create_task(workshop.close())
             assert (await waiting.response()).code == 503
         with expect_log("tornado.general", r"503 POST /hash .*\(.*\): closing$"):
@@ -132,7 +132,7 @@ async def test_at_the_end_jobs_in_hand_are_done_and_waiting_ones_refused(demo, g
         assert json.loads((await in_hand.response()).body) == {"password": "ann"}
         await closing
     assert gate.threads == ["workshop_0"]
-    assert capsys.readouterr().out == "jobs under way to wait for: 1\n"
+    assert capsys.readouterr().out == "waiting for running jobs: 1\n"
 
 
 def test_interrupted_under_a_job():
@@ -147,7 +147,7 @@ def test_interrupted_under_a_job():
         os.kill(program.pid, signal.SIGINT)
         assert json.load(connection.getresponse())["thread"] == "workshop_0"
         assert program.wait() == 0
-        assert "jobs under way to wait for: 1\n" in program.output()
+        assert "waiting for running jobs: 1\n" in program.output()
         assert "Traceback" not in program.output()
         other.close()
         connection.close()

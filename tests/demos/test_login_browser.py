@@ -246,7 +246,7 @@ def test_form_of_another_site_does_not_sign_out(enter, demo):
     with forged.expect_navigation() as navigation:
         forged.get_by_role("button").click()
     assert navigation.value.status == 403
-    assert forged.locator("h1").inner_text() == "This page is out of date"
+    assert forged.locator("h1").inner_text() == "This page has expired"
     ann.open("/profile")
     assert ann.title == "Ann Example"
 

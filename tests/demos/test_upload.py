@@ -100,10 +100,10 @@ def test_too_much_is_refused_with_a_message(program, tmp_path):
     with Visitor(program) as ann:
         status, _, page = ann.upload(("a.bin", bytes(LIMIT)))
         assert status == 413
-        assert 'role="alert">That is too much: an upload may have 20.0 MB.<' in page
+        assert 'role="alert">The upload is too large: the limit is 20.0 MB.<' in page
     with Visitor(program) as ann:
         status, _, body = ann.upload(("a.bin", bytes(LIMIT)), script=True)
-        assert (status, json.loads(body)) == (413, {"error": "That is too much: an upload may have 20.0 MB."})
+        assert (status, json.loads(body)) == (413, {"error": "The upload is too large: the limit is 20.0 MB."})
         assert list((tmp_path / "incoming").iterdir()) == []
 
 

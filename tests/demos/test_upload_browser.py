@@ -64,7 +64,7 @@ def test_files_are_chosen_sent_listed_and_downloaded(page, files):
     page.get_by_role("button", name="Upload").click()
     expect(page.locator("#files li")).to_have_count(3)
     expect(page.locator("#bar")).to_have_js_property("value", 100)
-    expect(page.locator("#arrived")).to_have_text("All of it has arrived")
+    expect(page.locator("#arrived")).to_have_text("All received")
     expect(page.locator("#chosen li")).to_have_count(0)
     seen = page.evaluate("window.seen")
     assert seen == sorted(seen)
@@ -89,9 +89,9 @@ def test_the_server_tells_what_has_arrived(page, files):
     page.on("request", lambda request: events.append(request.url) if "/progress/" in request.url else None)
     page.locator("#file").set_input_files(files[0])
     page.get_by_role("button", name="Upload").click()
-    expect(page.locator("#arrived")).to_have_text("All of it has arrived")
+    expect(page.locator("#arrived")).to_have_text("All received")
     assert len(events) == 1
-    assert all(text == "" or "has arrived" in text for text in page.evaluate("window.told"))
+    assert all(text == "" or "received" in text for text in page.evaluate("window.told"))
 
 
 def test_too_much_is_refused_with_a_message(page, files, tmp_path):
@@ -101,7 +101,7 @@ def test_too_much_is_refused_with_a_message(page, files, tmp_path):
     large.write_bytes(bytes(LIMIT + 1))
     page.locator("#file").set_input_files(str(large))
     page.get_by_role("button", name="Upload").click()
-    expect(page.get_by_role("alert")).to_have_text("That is too much: an upload may have 30.0 MB.")
+    expect(page.get_by_role("alert")).to_have_text("The upload is too large: the limit is 30.0 MB.")
     expect(page.locator("#files li")).to_have_count(0)
     page.locator("#file").set_input_files(files[1])
     page.get_by_role("button", name="Upload").click()
@@ -123,6 +123,6 @@ def test_the_page_works_without_scripting(browser, program, files, tmp_path):
     page.locator("#file").set_input_files(str(large))
     page.get_by_role("button", name="Upload").click()
     page.wait_for_url("**/upload")
-    assert page.get_by_role("alert").text_content() == "That is too much: an upload may have 30.0 MB."
+    assert page.get_by_role("alert").text_content() == "The upload is too large: the limit is 30.0 MB."
     assert page.locator("#files li").count() == 3
     context.close()

@@ -123,7 +123,7 @@ async def test_a_limit(limit):
 def test_without_a_url_the_demo_walks_over_its_own_site():
     status, output = Program("demos/webspider/main.py", []).run_to_its_end()
     lines = re.sub(r"http://127\.0\.0\.1:\d+", "", output).splitlines()
-    assert lines[0] == "walking over the demo's own site /; --url=... names another one"
+    assert lines[0] == "crawling the demo's own site /; --url=... crawls another one"
     assert sorted(lines[1:-2]) == sorted(["/", *(f"/{page}" for page in range(20))])
     assert lines[-2] == "broken: /20 (found on /19): HTTP 404: Not Found"
     assert lines[-1].startswith("22 pages, 1 broken, in ")
@@ -143,7 +143,7 @@ def test_a_site_that_is_not_there():
     ("argument", "message"),
     [
         ("url", "unknown argument 'url'; usage: main.py [--url=http://localhost:8888/]"),
-        ("--workers=0", "--workers and --limit are at least 1"),
+        ("--workers=0", "--workers and --limit must be at least 1"),
         ("--limit=many", "Option 'limit' takes a value of type int, not 'many'"),
     ],
 )
@@ -185,4 +185,4 @@ async def test_an_interrupted_walk_does_not_read_as_a_whole_one(monkeypatch):
     assert page.endswith("/b")
     assert broken.startswith("broken: ")
     assert count.startswith("2 pages, 1 broken, in ")
-    assert interrupted == "interrupted: 1 pages or more were not seen"
+    assert interrupted == "interrupted: at least 1 pages were not fetched"

@@ -1,6 +1,6 @@
 "use strict";
 
-/** Milliseconds that the chart shows. */
+/** The time span of the chart in milliseconds. */
 const SPAN = 30000;
 const SHORTEST_PAUSE = 500;
 const LONGEST_PAUSE = 30000;
@@ -10,21 +10,21 @@ const context = canvas.getContext("2d");
 const button = document.getElementById("pause");
 const outputs = document.querySelectorAll("#legend b");
 
-/** What was received, the oldest first: each with its `number`, the time `at` which it was taken, its `values`. */
+/** The received samples, oldest first: each has a `number`, the time `at` which it was taken, and `values`. */
 let samples = [];
 let count = 0;
 let socket = null;
 let pause = SHORTEST_PAUSE;
 let paused = false;
-/** The server's clock less ours, and the time at the right edge of the chart. */
+/** The offset of the server's clock from this one, and the time at the right edge of the chart. */
 let offset = null;
 let edge = 0;
-/** The values at the lower and at the upper end, as they are drawn: they follow the samples smoothly. */
+/** The lower and upper end of the value axis; both follow the samples smoothly. */
 let scale = null;
-/** The frame that has been asked for; 0 for none. */
+/** The requested animation frame; 0 for none. */
 let requested = 0;
 
-/** Open a connection, and another one whenever it ends. */
+/** Open a connection, and reconnect whenever it closes. */
 function connect() {
   const address = new URL("/samples", location.href);
   address.protocol = location.protocol.replace("http", "ws");
@@ -41,12 +41,12 @@ function connect() {
   });
 }
 
-/** Tell the server what is wanted: what is missing here and what comes, or nothing. */
+/** Tell the server to send the missing and all new samples, or to pause. */
 function watch() {
   if (socket?.readyState !== WebSocket.OPEN) {
     return;
   }
-  // A page that nobody looks at asks for nothing.
+  // A hidden page pauses.
   if (paused || document.hidden) {
     socket.send("pause");
     show("Paused");
@@ -59,9 +59,9 @@ function watch() {
 
 function take({ samples: received, viewers }) {
   if (paused) {
-    return; // these were on their way; the server will be asked for them again
+    return; // sent before the server paused; they will be requested again
   }
-  // For the same reason some may come twice.
+  // For the same reason some samples may arrive twice.
   const last = samples.at(-1)?.number ?? 0;
   const news = received.filter(({ number }) => number > last);
   samples.push(...news);
@@ -71,7 +71,7 @@ function take({ samples: received, viewers }) {
   const newest = samples.at(-1);
   if (newest !== undefined) {
     const seen = newest.at - performance.now();
-    // Samples come a little sooner or later; the chart moves on evenly.
+    // Samples arrive irregularly; the chart moves smoothly.
     offset = offset === null || Math.abs(seen - offset) > 1000 ? seen : offset + (seen - offset) * 0.05;
     outputs.forEach((output, line) => (output.textContent = newest.values[line].toFixed(1)));
   }
@@ -81,12 +81,12 @@ function show(text) {
   document.getElementById("status").textContent = text;
 }
 
-/** Draw, and go on for as long as the chart moves. */
+/** Draw the chart, again in every frame as long as it moves. */
 function frame() {
   requested = 0;
   if (offset !== null && !paused) {
     edge = performance.now() + offset;
-    // One sample beyond the left edge is kept, where its line comes from.
+    // Keep one sample beyond the left edge, where the line starts.
     const first = samples.findIndex(({ at }) => at > edge - SPAN);
     samples.splice(0, Math.max(first - 1, 0));
   }
@@ -96,7 +96,7 @@ function frame() {
   }
 }
 
-/** Have a frame drawn, once however often this is called before it is. */
+/** Request an animation frame, unless one is pending. */
 function next() {
   requested ||= requestAnimationFrame(frame);
 }
@@ -120,7 +120,7 @@ function draw() {
   context.restore();
 }
 
-/** Give the canvas as many pixels as the screen has for it; its size in CSS's. */
+/** Match the canvas to the pixels of the screen; return its size in CSS pixels. */
 function fit() {
   const { clientWidth: width, clientHeight: height } = canvas;
   const ratio = devicePixelRatio;
@@ -132,7 +132,7 @@ function fit() {
   return { width, height };
 }
 
-/** Move the scale a little towards what is shown. */
+/** Move the value axis a little towards the range of the visible samples. */
 function follow() {
   let [low, high] = [Infinity, -Infinity];
   for (const { values } of samples) {
@@ -152,7 +152,7 @@ function follow() {
   return scale;
 }
 
-/** Lines at round values, and the time every ten seconds. */
+/** Draw grid lines at round values, and the time every ten seconds. */
 function grid(area, x, y, low, high, colour) {
   context.strokeStyle = colour("rule");
   context.fillStyle = colour("faint");
@@ -176,13 +176,13 @@ function grid(area, x, y, low, high, colour) {
   }
 }
 
-/** 1, 2 or 5 times a power of ten, not less than `least`. */
+/** Return the smallest 1, 2 or 5 times a power of ten that is at least `least`. */
 function roundStep(least) {
   const power = 10 ** Math.floor(Math.log10(least));
   return [1, 2, 5, 10].find((digit) => digit * power >= least) * power;
 }
 
-/** One line through the samples, broken where some are missing. */
+/** Draw a line through the samples, interrupted where some are missing. */
 function curve(line, x, y, colour) {
   context.strokeStyle = colour;
   context.lineWidth = 2;
@@ -210,7 +210,7 @@ function stroke(points) {
 
 button.addEventListener("click", () => {
   paused = !paused;
-  button.textContent = paused ? "Go on" : "Pause";
+  button.textContent = paused ? "Resume" : "Pause";
   button.setAttribute("aria-pressed", String(paused));
   watch();
 });

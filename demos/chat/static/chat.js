@@ -5,7 +5,7 @@ const input = document.getElementById("body");
 const inbox = document.getElementById("inbox");
 const state = document.getElementById("status");
 
-/** Post the fields as a form, with the token that proves the request comes from this page. */
+/** Post the fields as a form, with the XSRF token. */
 async function post(path, fields, options = {}) {
   const body = new URLSearchParams({ ...fields, _xsrf: form.elements._xsrf.value });
   const response = await fetch(path, { method: "POST", body, ...options });
@@ -15,12 +15,12 @@ async function post(path, fields, options = {}) {
   return response.json();
 }
 
-/** Show a message once: its sender gets it twice, as the answer to the form and by polling. */
+/** Show a message once: the sender receives it twice, in the response to the form and by polling. */
 function show(message) {
   if (document.getElementById(`m${message.id}`) !== null) {
     return;
   }
-  // The HTML was made, and the text in it escaped, by the server's template.
+  // The server's template made this HTML and escaped the text in it.
   inbox.insertAdjacentHTML("beforeend", message.html);
   inbox.lastElementChild.scrollIntoView({ block: "end" });
 }
@@ -31,7 +31,7 @@ function newest() {
   return last === null ? "" : last.id.slice(1);
 }
 
-/** Ask for news for ever; after a failure wait, twice as long each time, up to half a minute. */
+/** Poll for new messages; after a failure retry with exponential back-off, up to half a minute. */
 async function listen() {
   let pause = 500;
   let cursor = newest();

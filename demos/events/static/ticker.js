@@ -20,8 +20,8 @@ source.addEventListener("open", () => {
 source.addEventListener("price", (event) => {
   const { number, name, price } = JSON.parse(event.data);
   counts.events += 1;
-  // The first part of an id is the channel's: another one is that of a program that was started again, whose
-  // numbers begin anew.
+  // The first part of an id identifies the channel. It changes when the server is restarted; then the
+  // numbers start again.
   const current = event.lastEventId.split("-")[0];
   if (current !== epoch) {
     epoch = current;
@@ -36,7 +36,7 @@ source.addEventListener("price", (event) => {
 });
 
 source.addEventListener("error", () => {
-  // The browser connects again by itself, unless it was told to stop by a status of 204.
+  // The browser reconnects unless the server sent the status 204.
   show(source.readyState === EventSource.CLOSED ? "closed" : "connecting");
 });
 

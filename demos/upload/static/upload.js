@@ -12,7 +12,7 @@ const error = document.getElementById("error");
 const files = document.getElementById("files");
 const button = form.querySelector("button");
 
-/** A size as people write it. */
+/** Format a size for display. */
 function inWords(size) {
   const units = ["bytes", "KB", "MB", "GB", "TB"];
   let unit = 0;
@@ -24,7 +24,7 @@ function inWords(size) {
   return unit === 0 ? `${size} bytes` : `${amount.toFixed(1)} ${units[unit]}`;
 }
 
-/** Show which files are about to be sent. */
+/** Show the chosen files. */
 function list() {
   chosen.replaceChildren(...[...input.files].map((file) => {
     const item = document.createElement("li");
@@ -40,18 +40,18 @@ function complain(text) {
   error.hidden = text === "";
 }
 
-/** Ask the server to tell how much has arrived there; the caller closes what is returned. */
+/** Open a stream of progress events from the server; the caller closes it. */
 function follow(id) {
   const events = new EventSource(`/progress/${id}`);
   events.addEventListener("message", (event) => {
     const [received, total] = JSON.parse(event.data) ?? [0, null];
-    arrived.textContent = total ? `${Math.round((100 * received) / total)} % has arrived` : "";
+    arrived.textContent = total ? `${Math.round((100 * received) / total)} % received` : "";
   });
   events.addEventListener("done", () => events.close());
   return events;
 }
 
-/** Send the form; fetch() cannot tell how far it is, XMLHttpRequest can. */
+/** Send the form with XMLHttpRequest, since fetch() has no upload progress. */
 function send(id) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -66,7 +66,7 @@ function send(id) {
       if (request.status === 200 && request.response !== null) {
         resolve(request.response.html);
       } else {
-        reject(new Error(request.response?.error ?? `The server answered ${request.status}.`));
+        reject(new Error(request.response?.error ?? `The server responded with status ${request.status}.`));
       }
     });
     request.addEventListener("error", () => reject(new Error("The connection was lost.")));
@@ -84,10 +84,10 @@ form.addEventListener("submit", async (event) => {
   button.disabled = true;
   const events = follow(id);
   try {
-    // The list was made, and the names in it escaped, by the server's template.
+    // The server's template made this list and escaped the names in it.
     files.innerHTML = await send(id);
     bar.value = 100;
-    arrived.textContent = "All of it has arrived";
+    arrived.textContent = "All received";
     form.reset();
     list();
   } catch (problem) {

@@ -5,7 +5,7 @@ const [messages, unsent, people, state, me, door] = ["messages", "unsent", "peop
 );
 const scroller = document.querySelector("main");
 
-/** What was said here and not yet heard in return, by its key: it is said again on the next connection. */
+/** Messages sent but not yet received back, by key; they are sent again on the next connection. */
 const waiting = new Map();
 const SHORTEST_PAUSE = 500;
 const LONGEST_PAUSE = 30000;
@@ -16,7 +16,7 @@ let last = "";
 let pause = SHORTEST_PAUSE;
 let timer;
 
-/** Open a connection that goes on after the last message here; when it ends, wait a little and open another. */
+/** Connect and ask for the messages after the last one here; reconnect after a pause when the connection closes. */
 function connect() {
   clearTimeout(timer);
   const address = new URL("/chat", location.href);
@@ -41,14 +41,14 @@ function connect() {
     if (current === socket) {
       showPeople([]);
       show("closed", "Connection lost, trying again…");
-      // By chance a little less: else all pages would come back at the same moment to a server that was restarted.
+      // Jitter: otherwise all pages would reconnect at the same moment after the server restarts.
       timer = setTimeout(connect, pause * (0.5 + Math.random() / 2));
       pause = Math.min(pause * 2, LONGEST_PAUSE);
     }
   });
 }
 
-/** Take what the server tells. */
+/** Handle an update from the server. */
 function take({ messages: news = [], anew = false, people: names }) {
   const follows = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
   if (anew) {
@@ -68,7 +68,7 @@ function take({ messages: news = [], anew = false, people: names }) {
   }
 }
 
-/** An element for a message. What people have written goes in as text, never as markup. */
+/** Return an element for a message. The content is inserted as text, never as markup. */
 function bubble(message) {
   const item = document.createElement("li");
   item.className = message.name === name ? "mine message" : "message";
@@ -98,7 +98,7 @@ function showPeople(names) {
   );
 }
 
-/** A colour for a name, the same on every page. */
+/** Return a colour for a name, the same on every page. */
 function hue(text) {
   let sum = 0;
   for (const letter of text) {
@@ -116,7 +116,7 @@ function scrollDown() {
   scroller.scrollTop = scroller.scrollHeight;
 }
 
-/** Say something, now or as soon as there is a connection. */
+/** Send a message now, or as soon as there is a connection. */
 function say(text) {
   const key = newKey();
   const item = bubble({ name, text });
@@ -132,7 +132,7 @@ function send(key, text) {
   }
 }
 
-/** A random UUID, in hexadecimal. (crypto.randomUUID exists over https and on localhost only.) */
+/** Return a random UUID in hexadecimal. (crypto.randomUUID exists only over HTTPS and on localhost.) */
 function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -149,7 +149,7 @@ document.getElementById("enter").addEventListener("submit", () => {
   enter();
 });
 
-/** Come in, or come back under another name. */
+/** Enter the room, or reconnect under another name. */
 function enter() {
   me.textContent = name;
   me.hidden = false;
@@ -170,10 +170,10 @@ document.getElementById("speak").addEventListener("submit", (event) => {
 me.addEventListener("click", askForName);
 door.addEventListener("cancel", (event) => {
   if (name === "") {
-    event.preventDefault(); // nobody comes in without one
+    event.preventDefault(); // a name is required
   }
 });
-// There is a network again: no need to wait for the rest of the pause.
+// The network is back: reconnect without waiting for the rest of the pause.
 addEventListener("online", () => {
   if (socket?.readyState === WebSocket.CLOSED) {
     connect();
