@@ -1,4 +1,4 @@
-"""Run one of the measurements: ``python -m benchmarks server --only ours,tornado --scenario root``."""
+"""Run a benchmark: ``python -m benchmarks server --only ours,tornado --scenario root``."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ HERE = Path(__file__).parent
 
 
 def runners() -> dict[str, str]:
-    """The packages here that can be run, by the last part of their names."""
+    """Return the modules of the benchmarks by their names on the command line."""
     mains = sorted(HERE.glob("*/__main__.py")) + sorted(HERE.glob("*/*/__main__.py"))
     return {path.parent.name: ".".join(path.parent.relative_to(HERE.parent).parts) for path in mains}
 
 
 def main() -> None:
-    """Hand over to the runner that the first argument names; to the server's where it names none."""
+    """Run the benchmark that the first argument names; without a name, the one of the server."""
     known = runners()
     name = "server"
     if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
         name = sys.argv.pop(1)
     if name not in known:
-        sys.exit(f"scripts/bench: no measurement is called {name!r}; there are {', '.join(sorted(known))}")
+        sys.exit(f"scripts/bench: unknown benchmark {name!r}; expected one of {', '.join(sorted(known))}")
     runpy.run_module(known[name], run_name="__main__", alter_sys=True)
 
 

@@ -1,4 +1,4 @@
-"""The command line of a measurement."""
+"""The command line of a benchmark."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.peers import ROOT
 
 
 def command_line(name: str, description: str | None, peers: Collection[str]) -> argparse.ArgumentParser:
-    """The arguments that every measurement takes: who is measured, and where the results go."""
+    """Return a parser with the options that every benchmark has: the peers, and the folder of the results."""
     made = argparse.ArgumentParser(prog=f"scripts/bench {name}", description=description)
     choose(made, "--only", peers)
     made.add_argument(
@@ -20,8 +20,10 @@ def command_line(name: str, description: str | None, peers: Collection[str]) -> 
 
 
 def choose(made: argparse.ArgumentParser, option: str, known: Collection[str]) -> None:
-    """An option whose value is some of the names that are `known`, with commas between; all of them else."""
-    made.add_argument(option, type=_some_of(known), default=list(known), help=f"some of {','.join(known)}")
+    """Add an option whose value is a comma-separated list of names from `known`; the default is all."""
+    made.add_argument(
+        option, type=_some_of(known), default=list(known), help=f"comma-separated list of {','.join(known)}"
+    )
 
 
 def _some_of(known: Collection[str]) -> Callable[[str], list[str]]:
@@ -29,7 +31,7 @@ def _some_of(known: Collection[str]) -> Callable[[str], list[str]]:
         names = [name for name in text.split(",") if name]
         for name in names:
             if name not in known:
-                raise argparse.ArgumentTypeError(f"unknown {name!r}: there are {', '.join(known)}")
+                raise argparse.ArgumentTypeError(f"unknown {name!r}; expected {', '.join(known)}")
         return names
 
     return take

@@ -1,4 +1,4 @@
-"""Certificates for measurements over TLS."""
+"""Certificates for benchmarks over TLS."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import trustme
 
 
 def write(folder: Path) -> None:
-    """An authority and a server's certificate for 127.0.0.1."""
+    """Write a certificate authority and a server certificate for 127.0.0.1."""
     authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
     server = authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.ECDSA)
     authority.cert_pem.write_to_path(folder / "ca.pem")

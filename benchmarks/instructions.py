@@ -1,4 +1,4 @@
-"""User-space instructions of a process: by hardware counters where there are any, else under callgrind."""
+"""User-space instructions of a process, counted by hardware counters if available, otherwise by callgrind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from pathlib import Path
 
 @functools.cache
 def method() -> str:
-    """``perf`` where the machine lets instructions be counted, else ``callgrind``, else nothing."""
+    """Return ``perf`` if hardware counters are available, else ``callgrind`` if installed, else an empty
+    string.
+    """
     if shutil.which("perf"):
         command = ["perf", "stat", "-x,", "-e", "instructions:u", "true"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -25,23 +27,23 @@ def method() -> str:
 
 
 def wrapper(folder: Path) -> list[str]:
-    """What a process has to run under for its instructions to be counted; its reports go to the folder."""
+    """Return the command prefix that a process needs for counting; its reports are written to `folder`."""
     if method() == "perf":
         return []
     return ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]
 
 
 class Count:
-    """How many instructions a block took; known when it is over."""
+    """The number of instructions of a block; set when the block ends."""
 
     value = 0
 
 
 @contextmanager
 def counting(pid: int, folder: Path) -> Iterator[Count]:
-    """Count the instructions of a process for the block.
+    """Count the instructions of a process during the block.
 
-    :arg folder: the one that was given to `wrapper`.
+    :param folder: the one that was given to `wrapper`.
     """
     count = Count()
     if method() == "perf":
@@ -55,7 +57,8 @@ def counting(pid: int, folder: Path) -> Iterator[Count]:
 
 @contextmanager
 def _perf(pid: int, count: Count) -> Iterator[None]:
-    # It says when it has begun: otherwise it would miss the beginning of the block.
+    # perf reports through a pipe when counting has started. Without that the start of the block would be
+    # missed.
     told, tell = os.pipe()
     heard, answer = os.pipe()
     command = ["perf", "stat", "-x,", "-e", "instructions:u", "-D", "-1", "-p", str(pid)]
@@ -77,7 +80,7 @@ def _perf(pid: int, count: Count) -> Iterator[None]:
 
 
 def _dump(pid: int, folder: Path) -> int:
-    """Instructions since the last call."""
+    """Return the number of instructions since the last call."""
     before = set(folder.glob("out.*"))
     subprocess.run(["callgrind_control", "--dump", str(pid)], check=True, capture_output=True)
     total = 0

@@ -1,4 +1,4 @@
-"""The programs that are measured, each in a virtual environment of its own."""
+"""The measured programs, each in its own virtual environment."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ UVLOOP = {"BENCH_LOOP": "uvloop"}
 
 @dataclass(frozen=True)
 class Peer:
-    """One program: what to install, what to run, what it can do."""
+    """A program: its requirements, its command and its scenarios."""
 
     name: str
     title: str
-    #: The program.
+    #: The file of the program.
     app: Path
-    #: For pip; empty means the environment of this checkout.
+    #: Requirements for pip; empty for the environment of this checkout.
     requirements: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
-    #: Scenarios that make no sense for it.
+    #: Scenarios that do not apply to it.
     without: tuple[str, ...] = ()
 
     @property
@@ -33,7 +33,7 @@ class Peer:
         return ROOT / ".venvs" / re.sub(r"\[.*\]|==", "-", self.requirements[0])
 
     def python(self) -> Path:
-        """The interpreter to run it with; its environment is made on first use."""
+        """The interpreter. Its environment is created on first use."""
         if not self.requirements:
             return Path(sys.executable)
         python = self.folder / "bin" / "python"
@@ -48,7 +48,7 @@ class Peer:
 
 
 def tornado_peers(app: Path) -> dict[str, Peer]:
-    """Ours and upstream, on both loops, each running the same program."""
+    """Return Waterspout and Tornado, each on asyncio and uvloop, running the same program."""
     peers = [
         Peer("ours", "Waterspout", app),
         Peer("ours-uvloop", "Waterspout on uvloop", app, environment=UVLOOP),
@@ -59,7 +59,7 @@ def tornado_peers(app: Path) -> dict[str, Peer]:
 
 
 def version(peer: Peer) -> str:
-    """The versions of what was installed for it, from its own environment."""
+    """Return the installed versions of its packages."""
     names = [item.partition("=")[0].partition("[")[0] for item in peer.requirements] or ["tornado"]
     program = "import sys, importlib.metadata as m; print(*(n + ' ' + m.version(n) for n in sys.argv[1:]))"
     done = subprocess.run([peer.python(), "-c", program, *names], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Results as tables for people and as JSON for programs."""
+"""Results as Markdown tables and JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.peers import ROOT, Peer, version
 
 
 def machine() -> dict[str, str]:
-    """What the figures were made on and with."""
+    """Describe the machine and the interpreter."""
     cpu = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
     commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
@@ -30,20 +30,20 @@ def machine() -> dict[str, str]:
 
 
 def heading(title: str, peers: Iterable[Peer]) -> list[str]:
-    """A title, and below it the machine and the versions."""
+    """Return the lines of a title, followed by the machine and the versions."""
     lines = [f"# {title}", ""]
     lines += [f"- {name}: {value}" for name, value in machine().items()]
     return lines + [f"- {peer.title}: {version(peer)}" for peer in peers]
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """The first column holds names, the others figures."""
+    """Return the lines of a table. The first column holds names, the others figures."""
     lines = ["| " + " | ".join(columns) + " |", "|---|" + "---:|" * (len(columns) - 1)]
     return lines + ["| " + " | ".join(row) + " |" for row in rows]
 
 
 def save(folder: Path, name: str, lines: Iterable[str], record: dict[str, Any]) -> Path:
-    """Write ``name.md`` of the lines and ``name.json`` of the record; the path of the former."""
+    """Write ``name.md`` from the lines and ``name.json`` from the record; return the path of the former."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps({"machine": machine(), **record}, indent=1) + "\n")
     path = folder / f"{name}.md"

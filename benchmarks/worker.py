@@ -1,9 +1,9 @@
-"""Runs cases in a peer's interpreter: ``python -m benchmarks.worker MODULE``, told by lines what to run.
+"""Runs cases in a peer's interpreter: ``python -m benchmarks.worker MODULE``.
 
-A case is an async generator function of how many times to do its work. What it does up to its first
-``yield`` prepares the work, what follows is measured, and a second ``yield``, if it has one, ends that. For
-each line ``NAME TIMES`` on standard input there are two of output: one when the work is prepared, and after
-another line, whatever it holds, the CPU seconds that the work took.
+A case is an async generator function that takes the number of repetitions. The code before the first
+``yield`` is preparation; the code after it is measured, up to the second ``yield`` if there is one. For each
+line ``NAME TIMES`` on standard input, the worker writes one line when the preparation is done, reads another
+line, runs the measured code, and writes its CPU seconds.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to measure."""
+    """A case to measure."""
 
     name: str
-    #: What one of it is, for people.
+    #: The title of one repetition in the tables.
     title: str
     run: Callable[[int], AsyncGenerator[None, None]]
-    #: How many are run while instructions are counted; for CPU time, as many as the clock needs.
+    #: The number of repetitions for counting instructions. For CPU time it is chosen at run time.
     times: int = 200
 
 
 async def serve(cases: dict[str, Case]) -> None:
-    """Run what standard input names, until it ends."""
+    """Run the cases named on standard input, until it closes."""
     for line in iter(sys.stdin.readline, ""):
         name, times = line.split()
         work = cases[name].run(int(times))
@@ -46,7 +46,7 @@ async def serve(cases: dict[str, Case]) -> None:
 
 
 def main() -> None:
-    """Take the cases of the module, and the loop that ``BENCH_LOOP`` names."""
+    """Load the cases of the module, and run the loop that ``BENCH_LOOP`` names."""
     cases: dict[str, Case] = importlib.import_module(sys.argv[1]).CASES
     factory = importlib.import_module("uvloop").new_event_loop if os.environ.get("BENCH_LOOP") else None
     with asyncio.Runner(loop_factory=factory) as runner:
@@ -54,5 +54,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # The cases know this module by its full name.
+    # The cases import this module by its full name.
     importlib.import_module("benchmarks.worker").main()

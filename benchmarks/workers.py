@@ -1,4 +1,4 @@
-"""Cases measured on several peers side by side, each peer in one process (`benchmarks.worker`)."""
+"""Cases measured on several peers, each peer in one process (`benchmarks.worker`)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Results = dict[str, dict[str, dict[str, float]]]
 
 WORKER = Path(__file__).parent / "worker.py"
 UNITS = {
-    "instructions": "user-space instructions of each",
-    "cpu": "CPU microseconds of each (user and system)",
+    "instructions": "user-space instructions per repetition",
+    "cpu": "CPU microseconds per repetition (user and system)",
 }
 CORE = min(os.sched_getaffinity(0))
 
@@ -42,12 +42,12 @@ class Worker:
         )
 
     def seconds(self, case: Case, times: int) -> float:
-        """CPU seconds of one run."""
+        """Return the CPU seconds of one run."""
         self._tell(f"{case.name} {times}")
         return float(self._tell("go"))
 
     def instructions(self, case: Case, folder: Path) -> float:
-        """Instructions of each, once it is warm; `folder` is that of the wrapper it runs under."""
+        """Return the instructions per repetition after warming up. `folder` is the one given to `wrapper`."""
         self.seconds(case, max(case.times // 10, 2))
         self._tell(f"{case.name} {case.times}")
         with counting(self._process.pid, folder) as count:
@@ -62,17 +62,17 @@ class Worker:
         process.stdin.flush()
         answer = process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"the worker ended, asked for {line!r}; its errors are above")
+            raise RuntimeError(f"the worker exited after {line!r}; its errors are above")
         return answer
 
     def end(self) -> None:
-        """Have it end, and wait."""
+        """End the process, and wait for it."""
         self._process.communicate()
 
 
 @contextmanager
 def working(peer: Peer, module: str, environment: dict[str, str], folder: Path | None) -> Iterator[Worker]:
-    """A worker for the block; its instructions can be counted if there is a folder for the reports."""
+    """Run a worker for the block. With a folder for the reports, its instructions can be counted."""
     worker = Worker(peer, module, environment, wrapper(folder) if folder is not None else ())
     try:
         yield worker
@@ -83,8 +83,8 @@ def working(peer: Peer, module: str, environment: dict[str, str], folder: Path |
 class Comparison:
     """One run over cases and peers.
 
-    :arg module: the dotted name of the module with the cases.
-    :arg environment: what the workers need to know.
+    :param module: the dotted name of the module with the cases.
+    :param environment: environment variables of the workers.
     """
 
     def __init__(self, peers: Iterable[Peer], module: str, environment: dict[str, str] | None = None) -> None:
@@ -94,7 +94,7 @@ class Comparison:
         self.results: Results = {}
 
     def count(self, cases: Sequence[Case]) -> None:
-        """Instructions of every case on every peer."""
+        """Count the instructions of every case on every peer."""
         for peer in self._peers:
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)
@@ -103,9 +103,10 @@ class Comparison:
                         self._note(peer, case, "instructions", worker.instructions(case, folder))
 
     def time(self, cases: Sequence[Case], seconds: float, repeat: int) -> None:
-        """CPU time of every case: the peers take turns, so that a slow minute of the machine is shared.
+        """Measure the CPU time of every case. The peers run in turn, so that slow phases of the machine
+        affect all.
 
-        Each time in fresh processes: where in memory a process happens to lie makes it faster or slower.
+        Each measurement uses new processes, because the speed of a process depends on its memory layout.
         """
         for _ in range(repeat):
             with ExitStack() as stack:
@@ -119,20 +120,20 @@ class Comparison:
                         self._note(peer, case, "cpu", worker.seconds(case, times) / times * 1e6)
 
     def _note(self, peer: Peer, case: Case, metric: str, value: float) -> None:
-        """Keep the least of the values."""
+        """Keep the lowest of the values."""
         found = self.results.setdefault(case.name, {}).setdefault(peer.name, {})
         found[metric] = value = min(value, found.get(metric, value))
         print(f"{peer.title:24} {case.name:28} {metric:13} {value:14,.1f}", flush=True)
 
 
 def _enough(worker: Worker, case: Case, seconds: float) -> int:
-    """How many times a case is run to take so long."""
+    """Return the number of repetitions that take about `seconds`."""
     taken = worker.seconds(case, case.times)
     return max(case.times, int(case.times * seconds / max(taken, 1e-6)))
 
 
 def measured(comparison: Comparison, cases: Sequence[Case], asked: argparse.Namespace) -> Results:
-    """Everything that the command line asks for; see `add_arguments`."""
+    """Measure everything that the command line requests; see `add_arguments`."""
     if "instructions" in asked.metric and method():
         comparison.count(cases)
     if "cpu" in asked.metric:
@@ -141,26 +142,28 @@ def measured(comparison: Comparison, cases: Sequence[Case], asked: argparse.Name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that say how cases are measured."""
+    """Add the options of the measurement."""
     choose(parser, "--metric", tuple(UNITS))
-    parser.add_argument("--case", default="", help="only cases whose name has this text")
+    parser.add_argument("--case", default="", help="only cases whose name contains this text")
     parser.add_argument("--seconds", type=float, default=0.2, help="length of each CPU measurement")
-    parser.add_argument("--repeat", type=int, default=7, help="CPU measurements, of which the least counts")
+    parser.add_argument("--repeat", type=int, default=7, help="CPU measurements, of which the lowest counts")
 
 
 def how(asked: argparse.Namespace) -> str:
-    """The method, in a paragraph."""
+    """Describe the method in one paragraph."""
     return (
-        "All that a case needs, both ends of a connection too, is in one process, one for each column, all "
-        f"pinned to one core. Instructions: user space, by {method() or 'nothing here'}, once warm. CPU: "
-        f"process time; the columns take turns, and the least of {asked.repeat} means over {asked.seconds:g} "
-        "s, each in a process of its own, counts. Trust instructions first; CPU time has the kernel's work "
-        "and the machine's noise in it."
+        "Each column has one process, which contains both ends of a connection; all are "
+        f"pinned to one core. Instructions: user space, by {method() or 'not counted'}, after warming up. CPU: "
+        f"process time; the columns run in turn; the lowest of {asked.repeat} means over {asked.seconds:g} "
+        "s, each in a new process. Rely on instructions first; CPU time includes the kernel's work "
+        "and the noise of the machine."
     )
 
 
 def markdown(results: Results, cases: Iterable[Case], peers: Sequence[Peer]) -> list[str]:
-    """One table a metric: cases down, peers across; ours with its ratio to upstream's on the same loop."""
+    """Return a table per metric: cases as rows, peers as columns; Waterspout with its ratio to Tornado on the
+    same loop.
+    """
     lines: list[str] = []
     for metric, unit in UNITS.items():
         rows = [

@@ -1,1 +1,1 @@
-"""Measurements of parts that need no server."""
+"""Benchmarks of parts that need no server."""

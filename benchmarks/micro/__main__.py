@@ -1,4 +1,4 @@
-"""Measure parts that need no server, ours beside others in one run: templates, routing, coroutines, locks."""
+"""Run the benchmarks of parts that need no server: templates, routing, coroutines, locks."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PEERS = {
     "tornado": _TORNADO["tornado"],
     "jinja2": Peer("jinja2", "Jinja2", FOLDER / "templates.py", ("jinja2==3.1.6", "markupsafe==3.0.3")),
 }
-#: Programs that measure themselves: title, program with its arguments (``{engine}`` is the peer's), who takes
-#: part.
+#: Programs that measure themselves: title, program with arguments (``{engine}`` is replaced by the peer's),
+#: and the peers that run it.
 PROGRAMS: list[tuple[str, str, tuple[str, ...]]] = [
     ("template, table of 1,000 rows of 10 escaped cells", "templates.py {engine}", tuple(PEERS)),
     *(
         (
-            f"routing, {count:,} routes, {kind}, the last one",
+            f"routing, {count:,} routes, {kind}, last route matches",
             f"routing.py {kind} {count}",
             ("ours", "tornado"),
         )
@@ -36,7 +36,7 @@ PROGRAMS: list[tuple[str, str, tuple[str, ...]]] = [
 
 
 def measure(peer: Peer, program: str) -> float:
-    """CPU microseconds, by the program's own count."""
+    """Return CPU microseconds, as the program itself measures them."""
     engine = "jinja2" if peer.name == "jinja2" else "tornado"
     name, *words = program.format(engine=engine).split()
     command = [str(peer.python()), str(FOLDER / name), *words]
@@ -44,7 +44,7 @@ def measure(peer: Peer, program: str) -> float:
 
 
 def programs(peers: list[Peer], text: str) -> list[list[str]]:
-    """A row for each program whose title has the text."""
+    """Return a row for each program whose title contains the text."""
     rows = []
     for title, program, takers in PROGRAMS:
         if text in title:
@@ -55,14 +55,14 @@ def programs(peers: list[Peer], text: str) -> list[list[str]]:
 
 
 def report(peers: list[Peer], rows: list[list[str]], results: workers.Results, how: str) -> list[str]:
-    """The tables of the programs and of the cases."""
-    lines = tables.heading("Parts by themselves", peers)
+    """Return the tables of the programs and of the cases."""
+    lines = tables.heading("Single parts", peers)
     if rows:
         lines += [
             "",
             "## Programs",
             "",
-            "CPU microseconds each (process time; the least of fifteen means).",
+            "CPU microseconds (process time; the lowest of fifteen means).",
             "",
         ]
         lines += tables.table(["what", *(peer.title for peer in peers)], rows)
@@ -73,14 +73,14 @@ def report(peers: list[Peer], rows: list[list[str]], results: workers.Results, h
 
 
 def arguments() -> argparse.Namespace:
-    """What the command line asks for."""
+    """Parse the command line."""
     parser = command_line("micro", __doc__, PEERS)
     workers.add_arguments(parser)
     return parser.parse_args()
 
 
 def main() -> None:
-    """Measure, print, and write the tables."""
+    """Measure, print the results, and write the tables."""
     asked = arguments()
     peers = [PEERS[name] for name in asked.only]
     rows = programs(peers, asked.case) if "cpu" in asked.metric else []

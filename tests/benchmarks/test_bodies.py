@@ -1,4 +1,4 @@
-"""The measurement of large bodies: every scenario is answered rightly, the report shows what was measured."""
+"""The benchmark of large bodies: the program accepts every scenario, and the report contains the figures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.macro.server.process import running
 SIZE = 1_200_000
 
 
-def test_our_program_takes_every_body():
+def test_program_accepts_every_body():
     with running(CHOICE["ours"]) as server:
         before = cpu_seconds(server.pid)
         for scenario in SCENARIOS.values():

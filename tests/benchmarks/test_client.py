@@ -1,4 +1,4 @@
-"""The measurement of HTTP clients, with our two clients and few requests."""
+"""The benchmark of HTTP clients, with Waterspout's two clients and few requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tornado.httpclient import AsyncHTTPClient
 
 @pytest.fixture(autouse=True, params=["simple", "curl"])
 def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Our two clients in turn."""
+    """Each of Waterspout's two clients."""
     value: str = request.param
     if value == "curl":
         need_module("pycurl", "curl")

@@ -1,4 +1,4 @@
-"""The measuring program itself: what it drives answers rightly, its reports say what was measured."""
+"""The server benchmark: the program accepts every scenario, and the report contains the figures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BODIES = {
 }
 
 
-def test_our_program_answers_every_scenario():
+def test_program_responds_to_every_scenario():
     with running(PEERS["ours"]) as server, connections(server.port, 2) as opened:
         for name, body in BODIES.items():
             for connection in opened:
@@ -44,7 +44,7 @@ def test_over_tls(certificates, tmp_path):
             assert connection.receive() == BODIES["root"]
 
 
-def test_a_program_that_does_not_start_shows_why(monkeypatch):
+def test_program_that_does_not_start_shows_its_output(monkeypatch):
     monkeypatch.setitem(PEERS["ours"].environment, "BENCH_PORT", "nonsense")
     monkeypatch.setenv("BENCH_LOOP", "uvloop")
     with pytest.raises(RuntimeError, match="did not start"):

@@ -1,4 +1,4 @@
-"""The measurement of WebSockets: our program answers every scenario rightly, the report shows the figures."""
+"""The benchmark of WebSockets: the program serves every scenario, and the report contains the figures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tornado._wire import ws_connection
 TEXT = "0123456789abcdef" * 4
 
 
-def test_our_program_answers_everything():
+def test_program_serves_every_scenario():
     with running(PEERS["ours"]) as server:
         with clients(server.port, "/echo", 2, 32) as opened:
             for client in opened:
@@ -35,11 +35,11 @@ def test_our_program_answers_everything():
                 assert len(broadcasts(control, feeds, masked(b"3"), 2)) == 6
         with (
             clients(server.port, "/deflate", 1),
-            pytest.raises(RuntimeError, match="answered b'HTTP/1.1 404"),
+            pytest.raises(RuntimeError, match="responded with b'HTTP/1.1 404"),
         ):
             with clients(server.port, "/none", 1):
                 pass
-        # So few connections are within what the allocator gives back meanwhile.
+        # So few connections may fit into memory that the allocator releases at the same time.
         assert abs(measure.idle_memory(server, "/idle", 20)) < 100_000
 
 

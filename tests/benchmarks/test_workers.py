@@ -1,4 +1,4 @@
-"""Cases measured in worker processes: every case does its work, and the figures end up in the tables."""
+"""Cases in worker processes: every case runs, and the figures are in the tables."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", [*stream_cases.CASES, *waiting.CASES])
-async def test_every_case_does_its_work(name: str, tls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_case_runs(name: str, tls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_TLS", str(tls))
     work = (stream_cases.CASES | waiting.CASES)[name].run(10 if "/" in name else 2)
     await anext(work)
@@ -37,7 +37,7 @@ async def test_every_case_does_its_work(name: str, tls: Path, monkeypatch: pytes
         await anext(work)
 
 
-def test_peers_take_turns() -> None:
+def test_peers_run_in_turn() -> None:
     case = waiting.CASES["coroutine/call"]
     peers = [PEERS["ours"], PEERS["ours-uvloop"]]
     comparison = workers.Comparison(peers, MICRO)
@@ -46,7 +46,7 @@ def test_peers_take_turns() -> None:
     assert list(comparison.results[case.name]) == ["ours", "ours-uvloop"]
 
 
-def test_a_worker_that_fails_is_told_of(capfd: pytest.CaptureFixture[str]) -> None:
+def test_failing_worker_is_reported(capfd: pytest.CaptureFixture[str]) -> None:
     unknown = Case("unknown", "", waiting.CASES["coroutine/call"].run)
     with (
         workers.working(PEERS["ours"], MICRO, {}, None) as worker,
@@ -56,7 +56,7 @@ def test_a_worker_that_fails_is_told_of(capfd: pytest.CaptureFixture[str]) -> No
     assert "KeyError: 'unknown'" in capfd.readouterr().err
 
 
-def test_the_loop_is_the_one_that_is_named() -> None:
+def test_loop_is_the_configured_one() -> None:
     program = (
         "import asyncio; from benchmarks import worker; worker.serve = lambda cases: show(); worker.main()"
     )

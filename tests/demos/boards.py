@@ -1,4 +1,4 @@
-"""A message board that runs on a database of its own, and its visitors."""
+"""The message board with a separate database, and its visitors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from tests.support.program import Program
 FIELDS = ("name", "email", "address", "message")
 Select = Callable[[str], list[tuple[Any, ...]]]
 
-#: What breaks programs that do not keep text and code apart, one a field; shown and stored as it stands.
+#: Values that break programs which mix text and code, one set per message; they must be stored and shown
+#: unchanged.
 HOSTILE: tuple[dict[str, str], ...] = (
     {
         "name": "Robert'); DROP TABLE board_messages; --",
@@ -48,20 +49,20 @@ HOSTILE: tuple[dict[str, str], ...] = (
 
 
 class Board:
-    """The program, and a look into its database."""
+    """The running program and access to its database."""
 
     def __init__(self, program: Program, select: Select) -> None:
         self.program = program
         self.select = select
 
     def rows(self) -> list[tuple[Any, ...]]:
-        """What people wrote, the oldest first."""
+        """Return the fields of all messages, oldest first."""
         return self.select(f"SELECT {', '.join(FIELDS)} FROM board_messages ORDER BY id")
 
 
 @contextmanager
 def running_board(url: str, select: Select, *arguments: str) -> Iterator[Board]:
-    """The demo with its messages at `url`; in the end it has neither failed nor left anything open."""
+    """Run the demo with its messages at `url`; afterwards the log must contain no error or warning."""
     given = ["--port={port}", f"--database={url}".replace("{", "{{"), *arguments]
     with Program("demos/board/main.py", given) as program:
         yield Board(program, select)
@@ -73,7 +74,7 @@ def running_board(url: str, select: Select, *arguments: str) -> Iterator[Board]:
 
 @contextmanager
 def board_on_sqlite(path: Path, *arguments: str) -> Iterator[Board]:
-    """The demo with a new file."""
+    """Run the demo with a new file."""
 
     def select(statement: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(path)) as connection:
@@ -85,7 +86,7 @@ def board_on_sqlite(path: Path, *arguments: str) -> Iterator[Board]:
 
 @contextmanager
 def board_on_mariadb(server: MariaDB, *arguments: str) -> Iterator[Board]:
-    """The demo with a new database of this server."""
+    """Run the demo with a new database of this server."""
     name = server.new_database()
     with running_board(
         server.url(name), lambda statement: server.run(statement, database=name), *arguments
@@ -94,7 +95,7 @@ def board_on_mariadb(server: MariaDB, *arguments: str) -> Iterator[Board]:
 
 
 class Reader(Visitor):
-    """Somebody who reads and writes without a browser."""
+    """A visitor that reads and writes without a browser."""
 
     def __init__(self, board: Board) -> None:
         super().__init__(board.program)
@@ -102,7 +103,7 @@ class Reader(Visitor):
         self.enter()
 
     def enter(self) -> str:
-        """Load the first page, which brings the token that forms need."""
+        """Load the first page, which contains the XSRF token for the forms."""
         page = self.get().text
         found = re.search(r'name="_xsrf" value="([^"]+)"', page)
         assert found is not None
@@ -114,29 +115,29 @@ class Reader(Visitor):
         return self.post(path, **{"name": "Ann", "message": "hello", "_xsrf": self.token, **fields})
 
     def delete(self, number: int) -> Answer:
-        """Press the button under a message."""
+        """Press the delete button of a message."""
         return self.post(f"/messages/{number}/delete", _xsrf=self.token)
 
     def texts(self, path: str = "/") -> list[str]:
-        """The messages on a page."""
+        """Return the texts of the messages on a page."""
         return texts(self.get(path).text)
 
 
 def texts(page: str) -> list[str]:
-    """The messages on a page, the way they were written."""
+    """Return the texts of the messages on a page, unescaped."""
     return [
         html.unescape(each) for each in re.findall(r'<p class="text" dir="auto">(.*?)</p>', page, re.DOTALL)
     ]
 
 
 def link(page: str, text: str) -> str:
-    """Where a link leads."""
+    """Return the target of a link."""
     found = re.search(rf'href="([^"]+)">{re.escape(text)}<', page)
     assert found is not None, text
     return html.unescape(found[1])
 
 
 def error_of(page: str, field: str) -> str:
-    """What is written under a field."""
+    """Return the error message of a field."""
     found = re.search(rf'id="{field}-error">(.*?)</p>', page)
     return html.unescape(found[1]) if found else ""

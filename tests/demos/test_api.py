@@ -30,13 +30,13 @@ pytest.importorskip("aiosqlite")
 SECRET = b"a secret for the tests, of 32 bytes or more"
 PASSWORD = "correct horse"
 ISSUER, AUDIENCE = "https://api.example", "the tests"
-#: Cheap passwords, and limits that only the tests of limits reach.
+#: A low password cost, and limits that only the tests of limits reach.
 CHEAP = ("--password-cost=10", "--login-attempts=1000", "--guest-attempts=1000")
 names = (f"user{number}" for number in itertools.count(1))
 
 
 def load(name: str) -> ModuleType:
-    """A module of the demo that imports none of the others."""
+    """A module of the demo that imports no other module of it."""
     specification = importlib.util.spec_from_file_location(f"api_{name}", ROOT / f"demos/api/{name}.py")
     assert specification is not None
     assert specification.loader is not None
@@ -48,7 +48,7 @@ def load(name: str) -> ModuleType:
 
 @contextlib.contextmanager
 def running(*arguments: str) -> Iterator[Program]:
-    """The demo; in the end it has neither failed nor left anything open."""
+    """Run the demo; afterwards the log must contain no error or resource warning."""
     with Program("demos/api/main.py", ["--port={port}", *arguments]) as program:
         yield program
         program.stop()
@@ -59,7 +59,7 @@ def running(*arguments: str) -> Iterator[Program]:
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """The demo, with a database and a key that the tests know."""
+    """The demo, with a known database and key."""
     folder = tmp_path_factory.mktemp("api")
     (folder / "key").write_bytes(SECRET)
     settings = (
@@ -119,12 +119,12 @@ class Client:
 
 @pytest.fixture
 def ann(api: Program) -> Client:
-    """A user who is logged in."""
+    """A logged-in user."""
     return Client(api)
 
 
 def assert_error(answer: Answer, code: int, text: str = "") -> None:
-    """Every error is JSON with a text, and is not stored."""
+    """Every error response is JSON with a message, and must not be cached."""
     assert answer.code == code
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["Cache-Control"] == "no-store"
@@ -201,7 +201,7 @@ def test_request_without_token(api):
 
 
 def forged(changes: dict[str, Any], key: Any = SECRET, algorithm: str = "HS256", typ: str = "at+jwt") -> str:
-    """A token that is valid but for `changes`; None leaves a claim out."""
+    """Return a token that is valid except for `changes`; None removes a claim."""
     now = int(time.time())
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "1", "sid": "x", "iat": now, "nbf": now, "exp": now + 60}
     claims |= {"jti": "1", **changes}
@@ -259,7 +259,7 @@ def test_token_of_each_algorithm(algorithm):
 
 
 @pytest.mark.parametrize("algorithm", ["EdDSA", "RS256"])
-def test_public_key_is_not_taken_for_a_secret(algorithm):
+def test_public_key_is_not_accepted_as_hmac_secret(algorithm):
     """A token signed by HMAC with the public key as the secret (RFC 8725 section 2.1)."""
     serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
     tokens = load("tokens")
@@ -287,7 +287,7 @@ async def test_cancelled_transaction_leaves_the_connection_usable():
                 await connection.execute_fetchall(insert, (name,))
                 await asyncio.Event().wait()
 
-        for turns in range(12):  # cancelled at each of its steps, and while it waits for ever
+        for turns in range(12):  # cancelled at each step, and while waiting indefinitely
             task = asyncio.ensure_future(add(f"ann{turns}"))
             for _ in range(turns):
                 await asyncio.sleep(0)
@@ -297,7 +297,7 @@ async def test_cancelled_transaction_leaves_the_connection_usable():
         assert len(await storage.execute(insert, "bob")) == 1
 
 
-def test_key_file_of_another_kind_is_one_clear_line(tmp_path):
+def test_wrong_kind_of_key_file_is_reported_in_one_line(tmp_path):
     (tmp_path / "key").write_bytes(SECRET)
     short = tmp_path / "short"
     short.write_bytes(b"too short")
@@ -333,10 +333,10 @@ def test_replayed_refresh_token_ends_the_session(ann):
     other = Client(ann.api, ann.name, registered=False)
     assert other.login().code == 201
     assert_error(ann.refresh(stolen), 401, "log in again")
-    # The session is over for both, and so is its access token.
+    # The session has ended for both clients, and its access token is refused.
     assert_error(ann.refresh(), 401)
     assert ann.call("GET", "/v1/users/me").code == 401
-    # The other session of the user has nothing to do with it.
+    # The other session of the user is not affected.
     assert other.call("GET", "/v1/users/me").code == 200
     assert other.refresh().code == 200
 
@@ -362,7 +362,7 @@ def test_logout_ends_the_session(ann):
     assert other.call("GET", "/v1/users/me").code == 200
 
 
-def test_change_of_password_ends_all_sessions(ann):
+def test_password_change_ends_all_sessions(ann):
     other = Client(ann.api, ann.name, registered=False)
     other.login()
     change = {"old_password": "wrong horse", "new_password": "battery staple"}
@@ -397,7 +397,7 @@ def test_restart_keeps_sessions_and_logouts(tmp_path):
 def test_login_attempts_are_limited():
     arguments = ("--database=:memory:", "--password-cost=10", "--login-attempts=3", "--guest-attempts=7")
     with running(*arguments) as api:
-        ann, bob = Client(api), Client(api)  # two registrations count; the logins that succeed do not
+        ann, bob = Client(api), Client(api)  # two registrations count; successful logins do not
         for _ in range(3):
             assert_error(Client(api, ann.name, registered=False).login("wrong horse"), 401)
         refused = Client(api, ann.name, registered=False).login()
@@ -406,7 +406,7 @@ def test_login_attempts_are_limited():
         # Other users and open sessions are not affected.
         assert bob.login().code == 201
         assert ann.refresh().code == 200
-        # The address is limited, too, whichever names are tried.
+        # The address is also limited, independently of the names tried.
         for name in ("eve", "mallory"):
             assert_error(Client(api, name, registered=False).login(), 401)
         assert_error(Client(api, "trent", registered=False).login(), 429)
@@ -451,7 +451,7 @@ def test_bookmark_is_created_read_replaced_changed_and_deleted(ann):
     assert_error(ann.call("DELETE", path), 404)
 
 
-def test_bookmarks_of_others_do_not_exist(ann):
+def test_bookmarks_of_others_are_not_found(ann):
     path = ann.add().headers["Location"]
     bob = Client(ann.api)
     for method, body in (("GET", None), ("PUT", {}), ("PATCH", {}), ("DELETE", None)):
@@ -507,7 +507,7 @@ def test_bodies_that_are_not_json_objects(ann):
     assert_error(ann.call("POST", path, b'"' + b"x" * 70_000 + b'"'), 413)
 
 
-def test_method_that_a_resource_has_not(ann):
+def test_unsupported_method(ann):
     for path, allowed in (
         ("/v1/bookmarks", {"GET", "HEAD", "POST"}),
         ("/v1/bookmarks/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
@@ -541,7 +541,7 @@ def test_lost_update_is_refused(ann):
     assert ann.call("DELETE", path, If_Match="*").code == 204
 
 
-def test_unchanged_bookmark_is_not_sent_again(ann):
+def test_if_none_match_of_unchanged_bookmark_gives_304(ann):
     created = ann.add()
     path, etag = created.headers["Location"], created.headers["Etag"]
     answer = ann.call("GET", path, If_None_Match=etag)
@@ -554,7 +554,7 @@ def test_changes_at_the_same_time_are_not_lost(ann):
     path = ann.add(tags=["t0"]).headers["Location"]
 
     def append(number: int) -> int:
-        """Add a tag as a careful client does: again from the start when another one was quicker."""
+        """Add a tag like a careful client: start again if another client was faster."""
         for attempt in itertools.count(1):
             read = ann.call("GET", path)
             tags = [*read.json["tags"], f"t{number}"]
@@ -570,14 +570,14 @@ def test_changes_at_the_same_time_are_not_lost(ann):
 
 
 def follow(client: Client, path: str, rel: str = "next") -> list[Answer]:
-    """A page and all that its links lead to."""
+    """Return a page and all pages that its links lead to."""
     pages = [client.call("GET", path)]
     while found := re.search(rf'<([^>]+)>; rel="{rel}"', pages[-1].headers["Link"]):
         pages.append(client.call("GET", found[1]))
     return pages
 
 
-def test_pages_lead_to_each_other(ann):
+def test_pages_link_to_each_other(ann):
     urls = [f"https://example.org/{number}" for number in range(7)]
     for url in urls:
         ann.add(url)
@@ -589,7 +589,7 @@ def test_pages_lead_to_each_other(ann):
     assert '</v1/bookmarks?per_page=3&order=asc&page=3>; rel="last"' in last
     back = follow(ann, "/v1/bookmarks?per_page=3&order=asc&page=3", "prev")
     assert [page.body for page in back] == [page.body for page in reversed(pages)]
-    # Far behind the end there is an empty page, from which a link leads back.
+    # A page number beyond the last page gives an empty page with a link back.
     beyond = ann.call("GET", "/v1/bookmarks?per_page=3&page=99")
     assert beyond.json == []
     assert '?per_page=3&page=3>; rel="prev"' in beyond.headers["Link"]
@@ -610,7 +610,7 @@ def test_lists_are_filtered_and_sorted(ann):
     assert found("tag=web&unread=true") == ["1"]
     assert found("unread=false") == ["2"]
     assert found("q=EXAMPLE.ORG") == ["2", "1"]
-    # A text to search for is not a pattern.
+    # The search text is not a pattern.
     assert found("q=%25") == ["1"]
     assert found("q=_") == ["3"]
     assert found("tag=' OR 1=1 --".replace(" ", "%20")) == []
@@ -687,7 +687,7 @@ def test_table_of_attempts_is_bounded():
     assert limit.take("d") == 0
     assert len(limit) == 3
     assert limit.take("c") > 0
-    assert limit.take("a") == 0  # used least recently, and forgotten
+    assert limit.take("a") == 0  # the least recently used entry was dropped
 
 
 async def test_password_hashes_are_verified():
@@ -739,7 +739,7 @@ async def test_queue_of_passwords_is_bounded(monkeypatch):
         await asyncio.sleep(0)
         with pytest.raises(passwords.Overloaded):
             await hasher.hash(PASSWORD)
-        # A client that has gone gives its place in the queue free, but not the thread that runs.
+        # A client that disconnects frees its place in the queue, but not the running thread.
         waiting[2].cancel()
         await asyncio.wait([waiting[2]])
         waiting[2] = asyncio.ensure_future(hasher.hash(PASSWORD))
@@ -751,7 +751,7 @@ async def test_queue_of_passwords_is_bounded(monkeypatch):
         assert await hasher.hash(PASSWORD)
 
 
-def test_readme_names_every_option():
+def test_readme_lists_every_option():
     text = (ROOT / "demos/api/README.md").read_text()
     source = (ROOT / "demos/api/main.py").read_text()
     for name in re.findall(r'define\(\s*"(\w+)"', source):

@@ -14,7 +14,7 @@ each_database = pytest.mark.parametrize("database", ["sqlite", "mariadb"])
 
 @pytest.fixture
 def database() -> str:
-    """Which database the test is run on, where it is not run on each."""
+    """The database, for tests that are not run on each of them."""
     return "sqlite"
 
 
@@ -30,7 +30,7 @@ def board(request, tmp_path, database) -> Iterator[Board]:
 
 
 class Person:
-    """A visitor with a browser of their own, in which nothing may happen but what the pages say."""
+    """A visitor with a separate browser profile; page texts must not run scripts or load anything."""
 
     def __init__(self, browser, board: Board, **settings) -> None:
         self.context = browser.new_context(**settings)
@@ -48,7 +48,7 @@ class Person:
         dialog.dismiss()
 
     def _request(self, request) -> None:
-        """Nobody's text makes the page load anything."""
+        """Fail on requests that only an injected text could cause."""
         if not request.url.startswith((self.address, "data:")):
             self.troubles.append(f"request: {request.url}")
 
@@ -59,7 +59,7 @@ class Person:
             self.page.get_by_role("button", name=button).click()
 
     def sees(self) -> list[dict[str, str]]:
-        """The messages on the page, the newest first; what is not there is left out."""
+        """The messages on the page, newest first; missing parts are omitted."""
         return [
             {
                 field: part.text_content()
@@ -72,7 +72,7 @@ class Person:
 
 @pytest.fixture
 def enter(browser, board):
-    """A function by which a person comes to the board; in the end nothing unexpected may have happened."""
+    """A function that opens the board for a visitor; afterwards nothing unexpected must have happened."""
     people: list[Person] = []
 
     def enter(**settings) -> Person:
@@ -91,7 +91,7 @@ def stored(texts: dict[str, str]) -> dict[str, str]:
 
 
 @each_database
-def test_hostile_text_is_text(enter, board):
+def test_hostile_text_is_shown_as_text(enter, board):
     ann = enter()
     expected: list[dict[str, str]] = []
     for texts in HOSTILE:
@@ -100,7 +100,7 @@ def test_hostile_text_is_text(enter, board):
         assert ann.sees() == expected
     assert board.rows() == [tuple(each.values()) for each in reversed(expected)]
     assert ann.page.locator("script, img, b, [onerror], [onfocus]").count() == 0
-    # The same for others, in other languages, and in the form.
+    # The same for other visitors, in other languages, and in the form.
     assert enter(locale="zh-CN").sees() == expected
     for link in range(len(HOSTILE)):
         ann.page.get_by_role("link", name="Edit").nth(link).click()
@@ -131,7 +131,7 @@ def test_a_message_is_written_edited_and_deleted(enter, board):
     assert board.rows() == []
 
 
-def test_what_is_wrong_is_said_beside_its_field(enter, board):
+def test_errors_are_shown_beside_their_fields(enter, board):
     from playwright.sync_api import expect
 
     ann = enter()
@@ -151,18 +151,18 @@ def test_what_is_wrong_is_said_beside_its_field(enter, board):
     assert board.rows() == []
     ann.writes(email="ann@example.org", message="short")
     assert ann.sees() == [{"name": "Ann", "email": "ann@example.org", "address": "Bath", "message": "short"}]
-    # Chromium's own remark on a page with the status 400.
+    # Chromium logs every page with the status 400.
     (remark,) = ann.troubles
     assert "400 (Bad Request)" in remark
     ann.troubles.clear()
 
 
-def test_everything_works_without_scripting(enter, board):
+def test_everything_works_without_scripts(enter, board):
     ann = enter(java_script_enabled=False)
     ann.writes(name="Ann", message="x" * 4001)
     ann.writes(message="one")
     assert [each["message"] for each in ann.sees()] == ["one"]
-    ann.troubles.clear()  # the remark on 400
+    ann.troubles.clear()  # the log entry about the status 400
     ann.page.get_by_role("link", name="Edit").click()
     ann.page.wait_for_url("**/messages/*")
     ann.writes("Save", message="two")
@@ -173,7 +173,7 @@ def test_everything_works_without_scripting(enter, board):
     assert ann.sees() == []
 
 
-def test_browsers_ask_for_what_is_needed_themselves(enter, board):
+def test_browser_requires_mandatory_fields(enter, board):
     ann = enter()
     ann.page.locator("#name").fill("Ann")
     ann.page.get_by_role("button", name="Post message").click()
@@ -181,7 +181,7 @@ def test_browsers_ask_for_what_is_needed_themselves(enter, board):
     assert board.rows() == []
 
 
-def test_the_board_fits_on_telephones(enter, board):
+def test_board_fits_on_phones(enter, board):
     ann = enter(viewport={"width": 320, "height": 640})
     ann.writes(name="W" * 80, email="w" * 200 + "@example.org", address="W" * 200, message="W" * 1000)
     ann.writes(name="Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍" * 3, message="😀" * 300)
@@ -193,10 +193,10 @@ def test_the_board_fits_on_telephones(enter, board):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_its_background(enter, scheme):
+def test_text_has_sufficient_contrast(enter, scheme):
     ann = enter(color_scheme=scheme)
     ann.writes(name="Ann", email="ann@example.org", message="hello")
-    # Contrast as WCAG 2.2 section 1.4.3 has it, of every text with what is behind it.
+    # The contrast of every text with its background, as defined in WCAG 2.2 section 1.4.3.
     contrasts = ann.page.evaluate(
         """() => {
             const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });

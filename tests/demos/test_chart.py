@@ -35,7 +35,7 @@ async def read(viewer: WebSocketClientConnection) -> dict[str, Any]:
 
 
 async def samples(viewer: WebSocketClientConnection, count: int) -> list[dict[str, Any]]:
-    """As many as come until there are at least so many."""
+    """Receive samples until there are at least `count`."""
     found: list[dict[str, Any]] = []
     while len(found) < count:
         found += (await read(viewer))["samples"]
@@ -68,7 +68,7 @@ async def test_several_viewers_share_one_source(program):
             pass
 
 
-async def test_who_pauses_gets_nothing_until_he_goes_on_and_then_all(program):
+async def test_paused_viewer_receives_missed_samples_after_resuming(program):
     async with connect(program) as paused, connect(program) as other:
         for viewer in (paused, other):
             await viewer.write_message("watch 0")
@@ -84,20 +84,20 @@ async def test_who_pauses_gets_nothing_until_he_goes_on_and_then_all(program):
         late: list[int] = []
         while len(missed := numbers((await read(paused))["samples"])) < 50:
             late += missed
-        assert all(number < paused_at for number in late)  # they were on their way
+        assert all(number < paused_at for number in late)  # sent before the pause
         assert missed[0] == seen[-1] + 1
         assert are_whole(missed + numbers(await samples(paused, 10)))
 
 
 @pytest.mark.parametrize("said", ["hello", "watch", "watch x", "watch -1", "", "pause now"])
-async def test_what_is_not_understood_closes_the_connection(program, said):
+async def test_unknown_command_closes_the_connection(program, said):
     async with connect(program) as viewer:
         await viewer.write_message(said)
         assert await viewer.read_message() is None
         assert (viewer.close_code, viewer.close_reason) == (1008, "expected 'watch NUMBER' or 'pause'")
 
 
-async def test_a_number_of_a_thousand_digits_is_not_read(program):
+async def test_number_of_a_thousand_digits_closes_the_connection(program):
     async with connect(program) as viewer:
         await viewer.write_message("watch " + "9" * 1000)
         assert await viewer.read_message() is None
@@ -106,12 +106,12 @@ async def test_a_number_of_a_thousand_digits_is_not_read(program):
 
 @pytest.fixture
 def demo(monkeypatch) -> dict[str, Any]:
-    """The names in the program, without its options."""
+    """The program's global names, without its options."""
     monkeypatch.setattr("tornado.options.define", lambda *_args, **_keywords: None)
     return runpy.run_path(str(ROOT / "demos/chart/main.py"), run_name="chart")
 
 
-async def test_who_does_not_read_misses_samples_and_holds_nobody(demo):
+async def test_viewer_that_does_not_read_misses_samples(demo):
     source = demo["Source"]()
     async with serving(demo["make_app"](source)) as server:
         url = f"ws://127.0.0.1:{server.port}/samples"
@@ -130,14 +130,14 @@ async def test_who_does_not_read_misses_samples_and_holds_nobody(demo):
             for _ in range(50):
                 source.take()
                 taken += await until(reader, source.number)
-            assert stream._pending_output < 200  # one sample, or what is left of it
+            assert stream._pending_output < 200  # at most one partially sent sample
             assert are_whole(taken)
         reader.close()
         await reader.wait_closed()
 
 
 async def until(viewer: WebSocketClientConnection, number: int) -> list[int]:
-    """The numbers of what comes until that sample."""
+    """Return the numbers of the samples up to this one."""
     found: list[int] = []
     while number not in found:
         found += numbers((await read(viewer))["samples"])
@@ -145,7 +145,7 @@ async def until(viewer: WebSocketClientConnection, number: int) -> list[int]:
 
 
 def sleeping_viewer(port: int) -> socket.socket:
-    """A viewer that watches, and never reads."""
+    """A viewer that sends "watch" and never reads."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.connect(("127.0.0.1", port))
@@ -172,7 +172,7 @@ class Page:
         return int(self.page.locator("#count").text_content())
 
     def has_received(self, more: int) -> None:
-        """Wait for so many samples more."""
+        """Wait for `count` more samples."""
         wanted = more + self.count()
         self.page.wait_for_function(f"Number(document.getElementById('count').textContent) >= {wanted}")
 
@@ -186,7 +186,7 @@ class Page:
 
 @pytest.fixture
 def open_page(browser, program):
-    """A function that opens the chart in a window of its own."""
+    """A function that opens the chart in a separate window."""
     pages: list[Page] = []
     contexts = []
 
@@ -202,7 +202,7 @@ def open_page(browser, program):
 
 
 @pytest.mark.browser
-def test_the_chart_moves_and_pauses(open_page):
+def test_chart_moves_and_pauses(open_page):
     from playwright.sync_api import expect
 
     chart, other = open_page(), open_page()
@@ -213,7 +213,7 @@ def test_the_chart_moves_and_pauses(open_page):
     )
     chart.page.get_by_role("button", name="Pause").click()
     expect(chart.page.get_by_role("status")).to_have_text("Paused")
-    expect(other.page.locator("#viewers")).to_have_text("1")  # the server sends nothing to it any more
+    expect(other.page.locator("#viewers")).to_have_text("1")  # the server has stopped sending to this page
     chart.page.evaluate("new Promise(requestAnimationFrame)")  # the last frame has been drawn
     count, picture = chart.count(), chart.picture()
     other.has_received(20)
@@ -229,16 +229,16 @@ def test_the_chart_moves_and_pauses(open_page):
 
 
 @pytest.mark.browser
-def test_a_server_that_comes_back_is_found_again(open_page, program):
+def test_page_reconnects_after_server_restart(open_page, program):
     chart = open_page()
     program.restart()
-    # Another source has begun, with greater numbers.
+    # The new source has larger numbers.
     chart.page.wait_for_function("samples.at(-1).number - samples[0].number > samples.length")
     chart.has_received(10)
 
 
 @pytest.mark.browser
-def test_a_picture_has_all_lines(open_page):
+def test_canvas_shows_all_lines(open_page):
     chart = open_page()
     chart.has_received(50)
     drawn = chart.page.evaluate(

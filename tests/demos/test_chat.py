@@ -19,7 +19,7 @@ def program() -> Iterator[Program]:
 
 
 class Visitor:
-    """One browser's worth of state: a connection, and the token and cookie from the page."""
+    """The state of one browser: a connection, and the token and cookie from the page."""
 
     def __init__(self, program: Program) -> None:
         self.connection = program.connect()
@@ -59,7 +59,7 @@ class Visitor:
         return self.answer()
 
 
-def test_a_waiting_request_is_answered_when_somebody_speaks(program):
+def test_new_message_completes_the_waiting_request(program):
     with Visitor(program) as ann, Visitor(program) as bob:
         bob.send("/a/message/updates", cursor="")
         spoken = ann.speak("hello, Bob")
@@ -67,7 +67,7 @@ def test_a_waiting_request_is_answered_when_somebody_speaks(program):
         assert spoken["body"] == "hello, Bob"
 
 
-def test_only_news_is_sent(program):
+def test_only_new_messages_are_sent(program):
     with Visitor(program) as ann:
         first, second = ann.speak("one"), ann.speak("two")
         ann.send("/a/message/updates", cursor=first["id"])
@@ -76,14 +76,14 @@ def test_only_news_is_sent(program):
         assert ann.answer()["messages"] == [first, second]
 
 
-def test_a_late_visitor_sees_what_was_said(program):
+def test_late_visitor_sees_earlier_messages(program):
     with Visitor(program) as ann:
         spoken = ann.speak("you missed it")
         with Visitor(program) as bob:
             assert spoken["html"].strip() in bob.page
 
 
-def test_markup_in_a_message_is_text(program):
+def test_markup_in_message_is_escaped(program):
     with Visitor(program) as ann:
         spoken = ann.speak("<script>alert(1)</script>&\"'")
         assert "<script>" not in spoken["html"]
@@ -92,7 +92,7 @@ def test_markup_in_a_message_is_text(program):
         )
 
 
-def test_a_post_without_the_token_is_refused(program):
+def test_post_without_xsrf_token_is_refused(program):
     with Visitor(program) as ann:
         ann.token = ""
         ann.send("/a/message/new", body="forged")
@@ -102,7 +102,7 @@ def test_a_post_without_the_token_is_refused(program):
 
 
 @pytest.mark.parametrize("fields", [{}, {"body": "  "}])
-def test_an_empty_message_is_refused(program, fields):
+def test_empty_message_is_refused(program, fields):
     with Visitor(program) as ann:
         ann.send("/a/message/new", **fields)
         response = ann.connection.getresponse()
@@ -110,7 +110,7 @@ def test_an_empty_message_is_refused(program, fields):
         response.read()
 
 
-def test_a_page_without_scripting_is_led_back(program):
+def test_form_without_scripts_is_redirected(program):
     with Visitor(program) as ann:
         ann.send("/a/message/new", body="by form", next="//elsewhere.example/")
         response = ann.connection.getresponse()
@@ -118,7 +118,7 @@ def test_a_page_without_scripting_is_led_back(program):
         response.read()
 
 
-def test_a_visitor_who_leaves_while_waiting_is_forgotten(program):
+def test_disconnect_cancels_the_waiting_request(program):
     with Visitor(program) as ann:
         with Visitor(program) as bob:
             bob.send("/a/message/updates", cursor="")
@@ -139,13 +139,13 @@ def test_static_files_are_versioned_and_cached(program, name, kind):
         assert (response.status, response.read()) == (304, b"")
 
 
-def test_no_file_outside_the_folder_is_served(program):
+def test_file_outside_the_static_folder_is_refused(program):
     with Visitor(program) as ann:
         for path in ("/static/../main.py", "/static/%2e%2e/main.py", "/static//etc/passwd"):
             assert ann.get(path)[0] in (403, 404)
 
 
-def test_a_speech_is_refused(program):
+def test_too_large_message_is_refused(program):
     with Visitor(program) as ann:
         ann.send("/a/message/new", body="x" * 9000)
         response = ann.connection.getresponse()

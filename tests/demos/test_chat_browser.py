@@ -10,7 +10,7 @@ pytestmark = pytest.mark.browser
 
 
 class Person:
-    """One visitor in a Chromium context of their own: separate cookies, cache and connections."""
+    """A visitor with a separate browser profile."""
 
     def __init__(self, browser, address: str) -> None:
         self.context = browser.new_context()
@@ -20,7 +20,7 @@ class Person:
         self.page.on(
             "console", lambda entry: self.errors.append(entry.text) if entry.type == "error" else None
         )
-        # The page asks for news as soon as it is shown: from then on this person listens.
+        # The page polls as soon as it is shown: wait for the request.
         with self.page.expect_request("**/a/message/updates"):
             self.page.goto(address)
 
@@ -44,7 +44,7 @@ def program() -> Iterator[Program]:
 
 @pytest.fixture
 def enter(browser, program):
-    """A function by which a person enters the room; at the end, nobody's console may hold an error."""
+    """A function that opens the room for a visitor; afterwards no console may contain an error."""
     people: list[Person] = []
 
     def enter() -> Person:
@@ -57,7 +57,7 @@ def enter(browser, program):
     assert [error for person in people for error in person.errors] == []
 
 
-def test_two_people_talk(enter):
+def test_messages_reach_both_visitors(enter):
     ann, bob = enter(), enter()
     ann.says("Hello, Bob")
     bob.hears("Hello, Bob")
@@ -68,7 +68,7 @@ def test_two_people_talk(enter):
         person.hears("Hello, Bob", "Hello, Ann", "How are you?")
 
 
-def test_who_comes_later_reads_what_was_said(enter):
+def test_late_visitor_sees_earlier_messages(enter):
     ann = enter()
     ann.says("first")
     ann.hears("first")
@@ -87,7 +87,7 @@ def test_markup_is_shown_as_text(enter):
     assert bob.page.locator("#inbox b, #inbox img").count() == 0
 
 
-def test_the_page_works_without_scripting(browser, program):
+def test_page_works_without_scripts(browser, program):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(program.url())
@@ -98,7 +98,7 @@ def test_the_page_works_without_scripting(browser, program):
     context.close()
 
 
-def test_a_server_that_comes_back_is_found_again(enter, program):
+def test_page_reconnects_after_server_restart(enter, program):
     ann = enter()
     ann.page.route("**/a/message/updates", lambda route: route.abort())
     ann.says("before")
@@ -107,4 +107,4 @@ def test_a_server_that_comes_back_is_found_again(enter, program):
     bob = enter()
     bob.says("after")
     ann.hears("before", "after")
-    ann.errors.clear()  # Chromium logs the aborted request itself
+    ann.errors.clear()  # Chromium logs the aborted request

@@ -1,4 +1,4 @@
-"""What all demos have in common: how they are started, and how they say that they cannot be."""
+"""Starting the demos: the port, and errors on the command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.support.program import PYTHON, ROOT, Program
 
 DEMOS = sorted(path.parent.name for path in (ROOT / "demos").glob("*/main.py"))
-#: Those that serve something else than HTTP, and those that serve nothing.
+#: Demos that are not HTTP servers, and demos that are not servers.
 OTHER_SERVERS = {"tcpecho"}
 CLIENTS = {"linkcheck", "webspider"}
 
@@ -23,13 +23,13 @@ def script(name: str) -> str:
 
 @pytest.fixture(params=sorted(set(DEMOS) - CLIENTS))
 def demo(request, tmp_path, monkeypatch) -> str:
-    """Each of the demos that serve, started in a directory where it may leave files."""
+    """Each server demo, started in a directory for its files."""
     monkeypatch.chdir(tmp_path)
     name: str = request.param
     return name
 
 
-def test_the_port_is_the_one_that_the_kernel_has_given(demo):
+def test_port_0_prints_the_port_chosen_by_the_kernel(demo):
     command = [PYTHON, str(ROOT / script(demo)), "--port=0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
         try:
@@ -47,7 +47,7 @@ def test_the_port_is_the_one_that_the_kernel_has_given(demo):
             program.terminate()
 
 
-def test_an_occupied_port_is_one_clear_line(demo):
+def test_occupied_port_is_reported_in_one_line(demo):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         status, output = Program(script(demo), [f"--port={port}"]).run_to_its_end()
@@ -63,13 +63,13 @@ def test_an_occupied_port_is_one_clear_line(demo):
         ("--port=eighty", "Option 'port' takes a value of type int, not 'eighty': .*"),
     ],
 )
-def test_a_wrong_argument_is_one_clear_line(demo, argument, message):
+def test_wrong_argument_is_reported_in_one_line(demo, argument, message):
     status, output = Program(script(demo), [argument]).run_to_its_end()
     assert status == 1
     assert re.fullmatch(rf"{demo}: {message}\n", output)
 
 
-def test_an_unknown_option_is_named_after_those_that_there_are(demo):
+def test_unknown_option_is_reported_with_a_suggestion(demo):
     status, output = Program(script(demo), ["--prot=1"]).run_to_its_end()
     assert status == 1
     assert "--port" in output
@@ -77,7 +77,7 @@ def test_an_unknown_option_is_named_after_those_that_there_are(demo):
     assert "Traceback" not in output
 
 
-def test_scripts_demo_names_the_demos():
+def test_scripts_demo_lists_the_demos():
     done = subprocess.run(
         [ROOT / "scripts/demo", "chess"], capture_output=True, text=True, timeout=30, check=False
     )

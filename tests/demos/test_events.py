@@ -37,7 +37,7 @@ def numbers(events: list[Event]) -> list[int]:
     return [json.loads(event.data)["number"] for event in events]
 
 
-def test_who_comes_back_misses_nothing(program):
+def test_reconnect_resends_missed_events(program):
     connection = program.connect()
     connection.request("GET", "/prices")
     response = connection.getresponse()
@@ -52,7 +52,7 @@ def test_who_comes_back_misses_nothing(program):
     assert seen == list(range(seen[0], seen[0] + len(seen)))
 
 
-def test_a_closed_market_has_nothing_to_tell(program):
+def test_closed_market_responds_with_204(program):
     post(program, "/close")
     connection = program.connect()
     connection.request("GET", "/prices")
@@ -61,7 +61,7 @@ def test_a_closed_market_has_nothing_to_tell(program):
 
 
 @pytest.mark.browser
-def test_the_page_in_a_browser(browser, program):
+def test_page_in_browser(browser, program):
     from playwright.sync_api import expect
 
     context = browser.new_context()
@@ -83,7 +83,7 @@ def test_the_page_in_a_browser(browser, program):
     context.close()
 
 
-def test_a_page_of_another_site_cannot_close_the_market(program):
+def test_cross_origin_request_cannot_close_the_market(program):
     connection = program.connect()
     connection.request("POST", "/close", body=b"", headers={"Sec-Fetch-Site": "cross-site"})
     assert connection.getresponse().status == 403
@@ -91,7 +91,7 @@ def test_a_page_of_another_site_cannot_close_the_market(program):
 
 
 @pytest.mark.browser
-def test_a_market_that_opens_anew_leaves_no_gap(browser):
+def test_restart_is_not_counted_as_a_gap(browser):
     from playwright.sync_api import expect
 
     arguments = ("--port={port}", "--interval=0.02")

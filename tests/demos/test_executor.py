@@ -22,7 +22,7 @@ FORM = "Content-Type: application/x-www-form-urlencoded"
 
 @pytest.fixture
 def demo(monkeypatch) -> ModuleType:
-    """The program's module, whose options are apart from those of other demos."""
+    """The program's module, with options separate from those of other demos."""
     monkeypatch.setattr(tornado.options, "options", tornado.options.OptionParser())
     spec = importlib.util.spec_from_file_location("executor_demo", SCRIPT)
     assert spec is not None
@@ -33,7 +33,7 @@ def demo(monkeypatch) -> ModuleType:
 
 
 class Gate:
-    """Stands for the hashing: it is done when the test says so."""
+    """Replaces the hash function; blocks until the test releases it."""
 
     def __init__(self) -> None:
         self.opened = threading.Event()
@@ -77,7 +77,7 @@ async def post(server: Server, password: str, rounds: int = 1) -> Response:
     return await server.fetch("/hash", FORM, method="POST", body=body(password, rounds))
 
 
-async def test_others_are_answered_while_threads_are_busy(demo, gate, expect_log):
+async def test_responses_while_threads_are_busy(demo, gate, expect_log):
     workshop = demo.Workshop(threads=2, waiting=1)
     async with serving(demo.make_app(workshop)) as server:
         peers = [await begin(server, name) for name in ("ann", "bob", "wrong")]
@@ -94,7 +94,7 @@ async def test_others_are_answered_while_threads_are_busy(demo, gate, expect_log
     await asyncio.to_thread(workshop.executor.shutdown)
 
 
-async def test_what_is_refused_needs_no_thread(demo, gate, expect_log):
+async def test_refused_request_uses_no_thread(demo, gate, expect_log):
     workshop = demo.Workshop(threads=1, waiting=0)
     async with serving(demo.make_app(workshop)) as server:
         for rounds in (0, 201):
@@ -103,7 +103,7 @@ async def test_what_is_refused_needs_no_thread(demo, gate, expect_log):
     assert gate.threads == []
 
 
-def test_the_hash_is_one():
+def test_hash_is_salted_scrypt():
     with Program(SCRIPT, ("--port={port}", "--threads=1")) as program:
         connection = program.connect()
         seen = set()
@@ -113,12 +113,12 @@ def test_the_hash_is_one():
             assert answer["thread"] == "workshop_0"
             assert answer["seconds"] >= 0
             seen.add(bytes.fromhex(answer["key"]))
-        assert len(seen) == 2  # each has a salt of its own
+        assert len(seen) == 2  # each hash has a different salt
         assert {len(key) for key in seen} == {32}
         connection.close()
 
 
-async def test_at_the_end_jobs_in_hand_are_done_and_waiting_ones_refused(demo, gate, expect_log, capsys):
+async def test_shutdown_finishes_running_jobs_and_refuses_waiting_ones(demo, gate, expect_log, capsys):
     workshop = demo.Workshop(threads=1, waiting=1)
     async with serving(demo.make_app(workshop)) as server:
         in_hand, waiting = [await begin(server, name) for name in ("ann", "bob")]
@@ -135,7 +135,7 @@ async def test_at_the_end_jobs_in_hand_are_done_and_waiting_ones_refused(demo, g
     assert capsys.readouterr().out == "waiting for running jobs: 1\n"
 
 
-def test_interrupted_under_a_job():
+def test_ctrl_c_during_a_job():
     with Program(SCRIPT) as program:
         connection = program.connect()
         connection.request("POST", "/hash", body("secret", 20), {"Content-Type": FORM.partition(": ")[2]})
@@ -154,7 +154,7 @@ def test_interrupted_under_a_job():
 
 
 @pytest.mark.browser
-def test_the_page_in_a_browser(browser):
+def test_page_in_browser(browser):
     from playwright.sync_api import expect
 
     with Program(SCRIPT) as program:

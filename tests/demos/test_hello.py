@@ -8,7 +8,7 @@ import pytest
 from tests.support.program import Program
 
 
-def test_it_greets():
+def test_greeting():
     with Program("demos/hello/main.py") as program, urllib.request.urlopen(program.url()) as response:
         assert response.status == 200
         assert response.headers["Content-Type"] == "text/html; charset=UTF-8"
@@ -27,7 +27,7 @@ def test_one_connection_carries_many_requests():
         connection.close()
 
 
-def test_it_says_on_its_output_what_it_could_not_find():
+def test_404_is_logged():
     with Program("demos/hello/main.py") as program:
         connection = program.connect()
         connection.request("GET", "/nowhere")
@@ -40,7 +40,7 @@ def test_it_says_on_its_output_what_it_could_not_find():
         assert "Traceback" not in program.output()
 
 
-def test_an_occupied_port_is_one_clear_error():
+def test_occupied_port_is_reported():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         program = Program("demos/hello/main.py", [f"--port={port}", "--logging=error"])
@@ -55,13 +55,13 @@ def test_an_occupied_port_is_one_clear_error():
     ("argument", "message"),
     [("--prot=1", "prot"), ("--port=eighty", "eighty")],
 )
-def test_a_wrong_option_is_named(argument, message):
+def test_wrong_option_is_reported(argument, message):
     status, output = Program("demos/hello/main.py", [argument]).run_to_its_end()
     assert status != 0
     assert message in output.splitlines()[-1]
 
 
-def test_help_names_the_options():
+def test_help_lists_the_options():
     status, output = Program("demos/hello/main.py", ["--help"]).run_to_its_end()
     assert status == 0
     assert "--port" in output

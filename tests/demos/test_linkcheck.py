@@ -85,7 +85,7 @@ def test_demo_checks_the_site_that_it_serves(arguments):
     ]
 
 
-def test_a_site_that_is_not_there():
+def test_unreachable_site():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
     status, output = Program("demos/linkcheck/main.py", [f"--url={url}"]).run_to_its_end()
@@ -98,7 +98,7 @@ def test_a_site_that_is_not_there():
     ("argument", "message"),
     [("url", "unknown argument 'url'"), ("--connections=0", "--connections must be at least 1")],
 )
-def test_a_wrong_argument_is_one_clear_line(argument, message):
+def test_wrong_argument_is_reported_in_one_line(argument, message):
     status, output = Program("demos/linkcheck/main.py", [argument]).run_to_its_end()
     assert status == 1
     assert output.startswith(f"linkcheck: {message}")

@@ -30,13 +30,13 @@ def closed_port() -> int:
 
 @pytest.fixture(scope="module")
 def without_provider() -> Iterator[Program]:
-    """The demo with a provider that does not answer."""
+    """The demo with a provider that does not respond."""
     arguments = ["--port={port}", f"--issuer=http://127.0.0.1:{closed_port()}", "--hosts=login.example"]
     with Program(MAIN, arguments) as program:
         yield program
 
 
-def test_provider_that_is_down_is_a_clear_page(without_provider):
+def test_unavailable_provider_shows_an_error_page(without_provider):
     answer = Visitor(without_provider).get("/login")
     assert answer.code == 503
     assert "Sign-in is not available" in answer.text
@@ -67,7 +67,7 @@ def test_other_host_names_are_refused(without_provider):
         (["--port=8888", "login"], "unknown argument 'login'; usage: main.py .*"),
     ],
 )
-def test_wrong_argument_is_one_clear_line(arguments, message):
+def test_wrong_argument_is_reported_in_one_line(arguments, message):
     status, output = Program(MAIN, ["--port=0", *arguments]).run_to_its_end()
     assert status == 1
     assert re.fullmatch(rf"login: {message}\n", output)
@@ -83,13 +83,13 @@ def children(pid: int) -> list[int]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_provider_ends_with_the_demo(number):
     with Program(MAIN, deadline=90) as program:
-        assert Visitor(program).get("/").code == 200  # requests wait for the provider
+        assert Visitor(program).get("/").code == 200  # requests wait until the provider has started
         (provider,) = children(program.pid)
         descriptor = os.pidfd_open(provider)
         try:
             os.kill(program.pid, number)
             program.wait()
-            # Readable once the process has ended.
+            # Readable once the process has exited.
             assert select.select([descriptor], [], [], 30)[0]
         finally:
             os.close(descriptor)
@@ -108,7 +108,7 @@ def test_login_with_each_session_store(store, request):
         back = ann.get(agreed.removeprefix(program.url("")))
         assert (back.code, back.headers["Location"]) == (302, "/profile")
         assert "Ann Example" in ann.get("/profile").text
-        # Neither the secrets of the login nor its tokens are in the log.
+        # The log must not contain secrets or tokens.
         assert "eyJ" not in program.output()
         token = re.search(r'name="_xsrf" value="([^"]+)"', ann.get("/").text)
         assert token is not None
@@ -117,7 +117,7 @@ def test_login_with_each_session_store(store, request):
 
 
 def agree(url: str) -> str:
-    """Sign in as Ann at the provider: where it sends the browser."""
+    """Sign in as Ann at the provider, and return its redirect target."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
@@ -132,7 +132,7 @@ def agree(url: str) -> str:
         connection.close()
 
 
-def test_readme_names_every_option():
+def test_readme_lists_every_option():
     text = (ROOT / "demos/login/README.md").read_text()
     source = (ROOT / MAIN).read_text()
     for name in re.findall(r'define\(\s*"(\w+)"', source):

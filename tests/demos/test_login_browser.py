@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Program]:
-    """The demo with its provider; in the end it has neither failed nor left anything open."""
+    """Run the demo with its provider; afterwards the log must contain no error or resource warning."""
     with Program("demos/login/main.py", deadline=90) as program:
         yield program
         program.stop()
@@ -31,7 +31,7 @@ class Person:
     def __init__(self, browser, demo: Program, **settings) -> None:
         self.demo = demo
         self.context = browser.new_context(**settings)
-        # The provider's pages name a style sheet elsewhere.
+        # The provider's pages load a style sheet from another server.
         self.context.route(lambda url: urlsplit(url).hostname != "127.0.0.1", lambda route: route.abort())
         self.page = self.context.new_page()
         self.troubles: list[str] = []
@@ -40,12 +40,12 @@ class Person:
         self.open("/")
 
     def _console(self, entry) -> None:
-        # Chromium remarks on each page with an error status, and on the style sheet of the provider.
+        # Chromium logs every page with an error status, and the provider's blocked style sheet.
         if "Failed to load resource" not in entry.text:
             self.troubles.append(f"console: {entry.text}")
 
     def open(self, path: str) -> int:
-        """Go to a page of the demo: the status."""
+        """Open a page of the demo, and return the status."""
         response = self.page.goto(self.demo.url(path))
         assert response is not None
         status: int = response.status
@@ -53,7 +53,7 @@ class Person:
 
     @property
     def path(self) -> str:
-        """The page of the demo that is shown; another site's is shown with its host."""
+        """The path of the current page; with the host if it is on another site."""
         url: str = self.page.url
         return url.removeprefix(self.demo.url("")) if url.startswith(self.demo.url("")) else url
 
@@ -66,7 +66,7 @@ class Person:
         return self.page.locator("text=Authorize Client").count() == 1
 
     def chooses(self, name: str) -> None:
-        """Press a button on the provider's page, and come back."""
+        """Press a button on the provider's page, and wait for the redirect to the demo."""
         assert self.at_provider()
         self.page.get_by_role("button", name=name, exact=True).click()
         self.page.wait_for_url(self.demo.url("/**"))
@@ -97,7 +97,7 @@ class Person:
 
 @pytest.fixture
 def enter(browser, demo) -> Iterator[Callable[..., Person]]:
-    """A function by which a person comes to the demo; in the end nothing unexpected has happened."""
+    """A function that opens the demo for a visitor; afterwards nothing unexpected must have happened."""
     people: list[Person] = []
 
     def enter(**settings) -> Person:
@@ -127,7 +127,7 @@ def test_sign_in_reload_and_sign_out(enter):
     ann.signs_out()
     assert (ann.path, ann.title) == ("/", "Hello!")
     assert ann.session() is None
-    # The copy of a cookie is worth nothing afterwards.
+    # A copy of the cookie is worthless after signing out.
     ann.plant(session)
     ann.open("/")
     assert ann.title == "Hello!"
@@ -139,7 +139,7 @@ def test_back_after_sign_out_does_not_show_the_private_page(enter):
     assert ann.title == "Ann Example"
     ann.signs_out()
     ann.page.go_back()
-    ann.page.wait_for_url("**/oauth2/authorize?**")  # the profile demands a login again
+    ann.page.wait_for_url("**/oauth2/authorize?**")  # the profile requires a login again
     assert "ann@example.org" not in ann.page.content()
 
 
@@ -150,7 +150,7 @@ def test_private_page_leads_through_the_login_and_back(enter):
     assert (ann.path, ann.title) == ("/profile", "Ann Example")
 
 
-def test_name_of_a_user_is_text(enter):
+def test_user_name_is_escaped(enter):
     bob = enter()
     bob.signs_in("bob")
     assert bob.title == "Bob <Example>"
@@ -161,7 +161,7 @@ def test_session_id_changes_at_login(enter):
     eve, ann = enter(), enter()
     eve.signs_in("bob")
     planted = eve.session()
-    # Eve plants her own session in Ann's browser, and waits for Ann to sign in.
+    # Eve plants her session in Ann's browser, and waits for Ann to sign in.
     ann.plant(planted)
     ann.open("/")
     assert ann.title == "Hello, Bob <Example>!"
@@ -173,7 +173,7 @@ def test_session_id_changes_at_login(enter):
     assert eve.title == "Hello!"
 
 
-def test_declined_login_is_a_clear_page(enter):
+def test_declined_login_shows_an_error_page(enter):
     ann = enter()
     ann.page.get_by_role("link", name="Sign in").first.click()
     ann.page.wait_for_url("**/oauth2/authorize?**")
@@ -187,7 +187,7 @@ def test_declined_login_is_a_clear_page(enter):
 
 
 def callback(person: Person, name: str = "ann") -> str:
-    """Sign in at the provider without going back to the demo: the path that the provider sends to."""
+    """Sign in at the provider without the redirect to the demo; return the redirect's path."""
     person.open("/login")
     assert person.at_provider()
     response = person.context.request.post(person.page.url, form={"sub": name}, max_redirects=0)
@@ -204,13 +204,13 @@ def test_tampered_state_is_refused(enter):
         assert ann.title == "Sign-in failed"
         assert "was not completed" in ann.page.get_by_role("alert").inner_text()
         assert ann.session() is None
-    # The genuine one works after that.
+    # The genuine callback still works.
     assert ann.open(path) == 200
     assert ann.title == "Ann Example"
 
 
 def test_callback_of_another_browser_is_refused(enter):
-    """Otherwise Eve could sign Ann in as Eve, and read what Ann writes (login CSRF)."""
+    """Otherwise Eve could sign Ann in as Eve and read Ann's input (login CSRF)."""
     eve, ann = enter(), enter()
     path = callback(eve, "bob")
     assert ann.open(path) == 403
@@ -257,7 +257,7 @@ def test_unknown_page(enter):
     assert ann.title == "Page not found"
 
 
-def test_everything_works_without_scripting(enter):
+def test_everything_works_without_scripts(enter):
     ann = enter(java_script_enabled=False)
     ann.signs_in()
     assert ann.title == "Ann Example"

@@ -25,7 +25,7 @@ def client(program: Program, *lines: str) -> tuple[int, str]:
     return Program("demos/tcpecho/client.py", arguments).run_to_its_end()
 
 
-def test_lines_come_back(program):
+def test_lines_are_echoed(program):
     with dial(program) as connection, connection.makefile("rb") as answers:
         for line in (b"hello\n", b"\n", "你好\r\n".encode()):
             connection.sendall(line[:2])
@@ -35,7 +35,7 @@ def test_lines_come_back(program):
         assert [answers.readline(), answers.readline()] == [b"one\n", b"two\n"]
 
 
-def test_one_that_is_silent_keeps_nobody_waiting(program):
+def test_silent_client_does_not_block_others(program):
     with dial(program) as silent, dial(program) as other:
         other.sendall(b"here\n")
         assert other.recv(100) == b"here\n"
@@ -43,21 +43,21 @@ def test_one_that_is_silent_keeps_nobody_waiting(program):
         assert silent.recv(100) == b"here, too\n"
 
 
-def test_a_line_without_an_end_is_cut_off(program):
+def test_endless_line_closes_the_connection(program):
     with dial(program) as connection:
-        with pytest.raises(OSError):  # as soon as the server has closed
+        with pytest.raises(OSError):  # raised once the server has closed the connection
             while True:
                 connection.sendall(bytes(65536))
                 if connection.recv(1) == b"":
                     raise ConnectionResetError
 
 
-def test_the_client(program):
+def test_client_prints_the_echo(program):
     assert client(program, "hello", "你好 there") == (0, "hello\n你好 there\n")
     assert client(program) == (0, "")  # its standard input is empty
 
 
-def test_a_client_without_a_server(program):
+def test_client_without_server(program):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     arguments = ["--host=127.0.0.1", f"--port={port}", "hello"]
@@ -68,8 +68,8 @@ def test_a_client_without_a_server(program):
     assert output.count("\n") == 1
 
 
-def test_a_server_that_closes():
-    """As ours does with a line that is too long, which is also more than a command line may hold."""
+def test_client_reports_closed_connection():
+    """The server closes the connection, as the demo does after a line that is too long."""
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
         arguments = ["--host=127.0.0.1", f"--port={listener.getsockname()[1]}", "hello"]
         ending = pool.submit(Program("demos/tcpecho/client.py", arguments).run_to_its_end)

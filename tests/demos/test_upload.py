@@ -24,7 +24,7 @@ def program(tmp_path) -> Iterator[Program]:
 
 
 class Visitor:
-    """A browser without scripting, or with it where ``script`` is true."""
+    """A browser without scripts, or with scripts if ``script`` is true."""
 
     def __init__(self, program: Program) -> None:
         self.connection = program.connect()
@@ -62,7 +62,7 @@ class Visitor:
         )
 
     def listed(self) -> list[tuple[str, str, str]]:
-        """Address, name and size of each file on the page."""
+        """Return the URL, name and size of each file on the page."""
         page = self.ask("GET", "/", Cookie=self.cookie)[2]
         return re.findall(r'<li><a href="([^"]*)" download>([^<]*)</a> <span>([^<]*)</span>', page)
 
@@ -81,14 +81,14 @@ def test_files_are_listed_and_downloaded(program, tmp_path):
     assert list((tmp_path / "incoming").iterdir()) == []
 
 
-def test_the_script_gets_the_list(program):
+def test_script_receives_the_list(program):
     with Visitor(program) as ann:
         status, _, body = ann.upload(("<b>.txt", b"1"), script=True)
         assert status == 200
         assert ">_b_.txt</a>" in json.loads(body)["html"]
 
 
-def test_names_that_are_taken_get_a_number(program):
+def test_duplicate_names_are_numbered(program):
     with Visitor(program) as ann:
         ann.upload(("a.txt", b"1"), ("a.txt", b"2"))
         ann.upload(("a.txt", b"3"))
@@ -96,25 +96,26 @@ def test_names_that_are_taken_get_a_number(program):
         assert ann.ask("GET", "/files/a%20(3).txt")[2] == "3"
 
 
-def test_too_much_is_refused_with_a_message(program, tmp_path):
+def test_too_large_upload_is_refused_with_a_message(program, tmp_path):
     with Visitor(program) as ann:
         status, _, page = ann.upload(("a.bin", bytes(LIMIT)))
         assert status == 413
         assert 'role="alert">The upload is too large: the limit is 20.0 MB.<' in page
     with Visitor(program) as ann:
         status, _, body = ann.upload(("a.bin", bytes(LIMIT)), script=True)
-        assert (status, json.loads(body)) == (413, {"error": "The upload is too large: the limit is 20.0 MB."})
+        assert status == 413
+        assert json.loads(body) == {"error": "The upload is too large: the limit is 20.0 MB."}
         assert list((tmp_path / "incoming").iterdir()) == []
 
 
-def test_without_the_token_nothing_is_stored(program, tmp_path):
+def test_upload_without_xsrf_token_stores_nothing(program, tmp_path):
     with Visitor(program) as ann:
         ann.token = ""
         assert ann.upload(("a.txt", b"1"))[0] == 403
         assert list((tmp_path / "files").iterdir()) == []
 
 
-def test_a_broken_form_is_answered(program):
+def test_malformed_form_gets_a_response(program):
     with Visitor(program) as ann:
         kind = "multipart/form-data; boundary=xx"
         status, _, page = ann.ask("POST", "/upload", b"nonsense", Cookie=ann.cookie, Content_Type=kind)
@@ -122,7 +123,7 @@ def test_a_broken_form_is_answered(program):
         assert "The upload failed: Bad Request." in page
 
 
-def test_progress_is_told(program):
+def test_progress_events(program):
     with Visitor(program) as ann, Visitor(program) as watcher:
         watcher.connection.request("GET", "/progress/1a2b")
         events: http.client.HTTPResponse = watcher.connection.getresponse()
@@ -134,7 +135,7 @@ def test_progress_is_told(program):
         assert received == total > len(LARGE)
 
 
-def test_an_upload_that_is_given_up_is_forgotten(program):
+def test_aborted_upload_is_removed_from_progress(program):
     with Visitor(program) as ann, Visitor(program) as watcher:
         watcher.connection.request("GET", "/progress/1a2b")
         events = watcher.connection.getresponse()
@@ -150,14 +151,14 @@ def test_an_upload_that_is_given_up_is_forgotten(program):
         assert events.read().endswith(b"event: done\ndata: null\n\n")
 
 
-def test_only_numbers_of_the_page_have_progress(program):
+def test_invalid_upload_id_has_no_progress(program):
     with Visitor(program) as ann:
         for number in ("x", "1" * 41, "1%0a", ""):
             assert ann.upload(("a.txt", b"1"), path=f"/upload?upload={number}")[0] == 303
             assert ann.ask("GET", f"/progress/{number}")[0] == 404
 
 
-def test_who_no_longer_watches_is_forgotten(program):
+def test_closed_event_stream_is_removed(program):
     with Visitor(program) as ann:
         with Visitor(program) as watcher:
             watcher.connection.request("GET", "/progress/1a2b")
@@ -171,7 +172,7 @@ def load():
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     source = (ROOT / "demos/upload/main.py").read_text()
-    # Without the options, which can be defined only once in a process.
+    # Without the options, which can be defined only once per process.
     exec(compile(re.sub(r"(?m)^define\(.*$", "", source), "main.py", "exec"), module.__dict__)
     return module
 
@@ -201,11 +202,11 @@ def test_names_are_safe(given, name):
     ("size", "words"),
     [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 KB"), (20_000_000, "20.0 MB"), (10**16, "10000.0 TB")],
 )
-def test_sizes_in_words(size, words):
+def test_formatted_sizes(size, words):
     assert load().in_words(size) == words
 
 
-def test_it_leaves_nothing_behind(tmp_path):
+def test_temporary_files_are_removed_at_exit(tmp_path):
     with Program("demos/upload/main.py", environment={"TMPDIR": str(tmp_path)}) as running:
         assert list(tmp_path.glob("uploads-*"))
         process = running._process

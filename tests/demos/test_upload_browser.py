@@ -22,7 +22,7 @@ def program(tmp_path) -> Iterator[Program]:
 
 @pytest.fixture
 def files(tmp_path) -> list[str]:
-    """A large file, a small one with a name for the list to escape, and an empty one."""
+    """A large file, a small one whose name must be escaped in the list, and an empty one."""
     contents = {"large.bin": CONTENT, "grüße & <Küsse>.txt": b"hello", "empty": b""}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
@@ -31,7 +31,7 @@ def files(tmp_path) -> list[str]:
 
 @pytest.fixture
 def page(browser, program):
-    """The page; in the end, no script may have failed."""
+    """The page; afterwards no script may have failed."""
     context = browser.new_context(accept_downloads=True)
     page = context.new_page()
     errors: list[str] = []
@@ -51,7 +51,7 @@ def downloaded(page, name: str) -> bytes:
 def test_files_are_chosen_sent_listed_and_downloaded(page, files):
     from playwright.sync_api import expect
 
-    # What the bar shows, each time it moves.
+    # Record the values of the progress bar.
     page.evaluate(
         """() => {
             window.seen = [];
@@ -74,7 +74,7 @@ def test_files_are_chosen_sent_listed_and_downloaded(page, files):
     assert downloaded(page, "empty") == b""
 
 
-def test_the_server_tells_what_has_arrived(page, files):
+def test_progress_from_the_server(page, files):
     from playwright.sync_api import expect
 
     page.evaluate(
@@ -84,7 +84,7 @@ def test_the_server_tells_what_has_arrived(page, files):
                 .observe(document.getElementById("arrived"), { childList: true });
         }"""
     )
-    # The page follows before it sends: the upload waits until it does.
+    # The page opens the event stream before it uploads: delay the upload until then.
     events = []
     page.on("request", lambda request: events.append(request.url) if "/progress/" in request.url else None)
     page.locator("#file").set_input_files(files[0])
@@ -94,7 +94,7 @@ def test_the_server_tells_what_has_arrived(page, files):
     assert all(text == "" or "received" in text for text in page.evaluate("window.told"))
 
 
-def test_too_much_is_refused_with_a_message(page, files, tmp_path):
+def test_too_large_upload_is_refused_with_a_message(page, files, tmp_path):
     from playwright.sync_api import expect
 
     large = tmp_path / "too large.bin"
@@ -109,7 +109,7 @@ def test_too_much_is_refused_with_a_message(page, files, tmp_path):
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_the_page_works_without_scripting(browser, program, files, tmp_path):
+def test_page_works_without_scripts(browser, program, files, tmp_path):
     context = browser.new_context(java_script_enabled=False, accept_downloads=True)
     page = context.new_page()
     page.goto(program.url())

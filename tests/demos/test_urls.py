@@ -27,7 +27,7 @@ def program() -> Iterator[Program]:
         ("/people/7/42/", "742"),
     ],
 )
-def test_the_first_pattern_that_matches_wins(program, path, body):
+def test_first_matching_pattern_is_used(program, path, body):
     with urllib.request.urlopen(program.url(path)) as response:
         assert response.read().decode() == body
 
@@ -35,14 +35,14 @@ def test_the_first_pattern_that_matches_wins(program, path, body):
 @pytest.mark.parametrize(
     "path", ["/people", "/people/", "/people/ann/b", "/people/42//", "//people/42", "/people/%E4%BD%A0"]
 )
-def test_what_matches_no_pattern_is_not_found(program, path):
+def test_unmatched_path_is_not_found(program, path):
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(program.url(path))
     with caught.value as error:
         assert error.code == 404
 
 
-def test_a_method_without_a_function_is_not_allowed(program):
+def test_undefined_method_is_not_allowed(program):
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(program.url("/people/42"), data=b"")
     with caught.value as error:

@@ -26,7 +26,7 @@ def program() -> Iterator[Program]:
 
 
 class Person:
-    """A page's connection; begins with what it is told first."""
+    """The connection of a page, after the initial messages."""
 
     def __init__(self, connection: WebSocketClientConnection, first: dict[str, Any]) -> None:
         self.connection = connection
@@ -59,7 +59,7 @@ async def entered(program: Program, name: str, since: str = ""):
         yield Person(connection, json.loads(first))
 
 
-async def test_everybody_hears_and_knows_who_is_there(program):
+async def test_messages_and_names_reach_every_page(program):
     async with entered(program, "Ann") as ann:
         assert await ann.hears() == {"people": ["Ann"]}
         async with entered(program, "bob") as bob:
@@ -71,14 +71,14 @@ async def test_everybody_hears_and_knows_who_is_there(program):
         assert await ann.hears() == {"people": ["Ann"]}
 
 
-async def test_who_has_two_windows_is_named_once(program):
+async def test_name_with_two_windows_is_listed_once(program):
     async with entered(program, "Ann"), entered(program, " Ann ") as again:
         assert await again.hears() == {"people": ["Ann"]}
 
 
 @pytest.fixture
 def demo(monkeypatch) -> dict[str, Any]:
-    """The names in the program, without its options."""
+    """The program's global names, without its options."""
     monkeypatch.setattr("tornado.options.define", lambda *_args, **_keywords: None)
     return runpy.run_path(str(ROOT / "demos/websocket/main.py"), run_name="websocket")
 
@@ -88,7 +88,7 @@ class Guest:
         self.name = name
 
 
-async def test_many_who_come_at_once_are_told_of_once(demo, clock, monkeypatch):
+async def test_simultaneous_arrivals_cause_one_update(demo, clock, monkeypatch):
     told: list[Any] = []
     room = demo["Room"](None)
     monkeypatch.setattr(room, "tell", told.append)
@@ -103,7 +103,7 @@ async def test_many_who_come_at_once_are_told_of_once(demo, clock, monkeypatch):
     assert told[1:] == [{"people": ["000"]}]
 
 
-async def test_who_comes_back_gets_what_was_missed(program):
+async def test_reconnect_receives_missed_messages(program):
     async with entered(program, "Ann") as ann:
         await ann.hears()
         for text in ("one", "two", "three"):
@@ -119,7 +119,7 @@ async def test_who_comes_back_gets_what_was_missed(program):
                 assert (bob.found, bob.anew) == (missed, anew)
 
 
-async def test_who_has_missed_too_much_begins_anew_with_the_latest(program):
+async def test_reconnect_after_long_absence_receives_the_latest_messages(program):
     async with entered(program, "Ann") as ann:
         await ann.hears()
         for number in range(201):
@@ -131,7 +131,7 @@ async def test_who_has_missed_too_much_begins_anew_with_the_latest(program):
                 assert bob.found == heard[1 + (not anew) :]
 
 
-async def test_what_is_said_again_with_the_same_key_is_heard_once(program):
+async def test_resent_message_with_same_key_is_delivered_once(program):
     async with entered(program, "Ann") as ann:
         await ann.hears()
         key = uuid.uuid4()
@@ -142,7 +142,7 @@ async def test_what_is_said_again_with_the_same_key_is_heard_once(program):
         assert await ann.hears_text() == ("Ann", "and goodbye")
 
 
-async def test_what_was_said_outlives_the_program(tmp_path):
+async def test_messages_survive_a_restart(tmp_path):
     arguments = ("--port={port}", f"--history={tmp_path}/chat.sqlite")
     with Program("demos/websocket/main.py", arguments) as program:
         async with entered(program, "Ann") as ann:
@@ -168,7 +168,7 @@ async def test_what_was_said_outlives_the_program(tmp_path):
         json.dumps({"key": uuid.uuid4().hex, "text": "x" * 2001}),
     ],
 )
-async def test_what_is_no_message_closes_the_connection(program, said):
+async def test_malformed_message_closes_the_connection(program, said):
     async with entered(program, "Ann") as ann:
         await ann.hears()
         await ann.connection.write_message(said)
@@ -176,28 +176,28 @@ async def test_what_is_no_message_closes_the_connection(program, said):
         assert ann.connection.close_code == 1008
 
 
-async def test_a_message_of_a_megabyte_is_not_read(program):
+async def test_too_large_message_closes_the_connection(program):
     async with entered(program, "Ann") as ann:
         await ann.hears()
         await ann.says("x" * 2**20)
         assert await ann.connection.read_message() is None
-        assert ann.connection.close_code in (1009, None)  # None: reset while we were still sending
+        assert ann.connection.close_code in (1009, None)  # None: reset during the send
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 31])
-async def test_nobody_comes_in_without_a_proper_name(program, name):
+async def test_connection_without_valid_name_is_refused(program, name):
     with pytest.raises(HTTPClientError) as caught:
         await websocket_connect(address(program, name=name))
     assert caught.value.code == 400
 
 
-async def test_pages_of_other_sites_are_refused(program):
+async def test_other_origin_is_refused(program):
     with pytest.raises(HTTPClientError) as caught:
         await websocket_connect(address(program, name="Eve"), headers={"Origin": "http://evil.example"})
     assert caught.value.code == 403
 
 
-def test_a_history_that_cannot_be_opened_is_one_clear_line(tmp_path):
+def test_unusable_history_file_is_reported_in_one_line(tmp_path):
     file = tmp_path / "nowhere" / "chat.sqlite"
     arguments = ("--port=0", f"--history={file}")
     status, output = Program("demos/websocket/main.py", arguments).run_to_its_end()

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.browser
 
 
 class Person:
-    """One visitor in a Chromium context of their own, who enters the room under a name."""
+    """A visitor with a separate browser profile, who enters the room under a name."""
 
     def __init__(self, browser, address: str, name: str) -> None:
         self.context = browser.new_context()
@@ -32,15 +32,15 @@ class Person:
         self.page.get_by_role("button", name="Send").click()
 
     def hears(self, *texts: str) -> None:
-        """Wait until exactly these messages are on the page, in this order, and none is on its way."""
+        """Wait until exactly these messages are on the page, in this order, and all are confirmed."""
         from playwright.sync_api import expect
 
-        # A page waits up to half a second before it comes back, and up to four when the server takes longer.
+        # A page reconnects after up to half a second, or up to four if the server takes longer.
         expect(self.page.locator("#messages p")).to_have_text(list(texts), timeout=30_000)
         expect(self.page.locator("#unsent li")).to_have_count(0)
 
     def sees(self, *names: str) -> None:
-        """Wait until the page names exactly these people."""
+        """Wait until the page lists exactly these people."""
         from playwright.sync_api import expect
 
         expect(self.page.locator("#people li")).to_have_text(list(names), timeout=30_000)
@@ -56,8 +56,8 @@ def program(tmp_path) -> Iterator[Program]:
 
 @pytest.fixture
 def enter(browser, program):
-    """A function by which a person enters the room; at the end, nobody's console may hold an error but that
-    a server was away.
+    """A function that opens the room for a visitor; afterwards no console may contain an error, except failed
+    connections.
     """
     people: list[Person] = []
 
@@ -72,7 +72,7 @@ def enter(browser, program):
     assert [error for error in errors if not error.startswith("WebSocket connection to ")] == []
 
 
-def test_two_people_talk_and_see_each_other(enter):
+def test_two_people_exchange_messages(enter):
     ann, bob = enter("Ann"), enter("Bob")
     ann.sees("Ann", "Bob")
     ann.says("Hello, Bob")
@@ -87,7 +87,7 @@ def test_two_people_talk_and_see_each_other(enter):
     assert ann.errors == []
 
 
-def test_who_comes_later_reads_what_was_said(enter):
+def test_late_visitor_sees_earlier_messages(enter):
     ann = enter("Ann")
     ann.says("first")
     ann.hears("first")
@@ -98,7 +98,7 @@ def test_who_comes_later_reads_what_was_said(enter):
     ann.sees("Ann", "Bob")
 
 
-def test_a_server_that_comes_back_is_found_again_and_nothing_is_lost(enter, program):
+def test_server_restart_loses_no_message(enter, program):
     from playwright.sync_api import expect
 
     ann, bob = enter("Ann"), enter("Bob")
@@ -108,18 +108,18 @@ def test_a_server_that_comes_back_is_found_again_and_nothing_is_lost(enter, prog
     program.stop()
     for person in (ann, bob):
         expect(person.page.get_by_role("status")).to_contain_text("trying again")
-    ann.says("while nobody could hear it")
-    expect(ann.page.locator("#unsent p")).to_have_text(["while nobody could hear it"])
+    ann.says("while offline")
+    expect(ann.page.locator("#unsent p")).to_have_text(["while offline"])
     program.restart()
     for person in (ann, bob):
-        person.hears("before", "while nobody could hear it")
+        person.hears("before", "while offline")
         person.sees("Ann", "Bob")
     bob.says("after")
     for person in (ann, bob, enter("Carol")):
-        person.hears("before", "while nobody could hear it", "after")
+        person.hears("before", "while offline", "after")
 
 
-def test_another_name(enter):
+def test_change_of_name(enter):
     ann, bob = enter("Ann"), enter("Bob")
     bob.page.get_by_title("Change your name").click()
     bob.calls_himself("  Robert   Brown ")

@@ -33,7 +33,7 @@ class PageHandler(web.RequestHandler):
 
 
 class FileHandler(web.RequestHandler):
-    """No page, whatever it looks like."""
+    """Returns a binary response whose content looks like a page."""
 
     def get(self) -> None:
         self.set_header("Content-Type", "text/plain")
@@ -54,18 +54,18 @@ async def crawl(server: Server, path: str = "", *arguments: str) -> tuple[int, l
     return status, output.replace(url, "").splitlines()
 
 
-async def test_every_page_of_the_site_once():
+async def test_every_page_is_fetched_once():
     application = site()
     async with serving(application) as server:
         status, lines = await crawl(server)
-    # The page that /moved leads to is fetched under its own address, too.
+    # The target of /moved is also fetched under its own URL.
     assert sorted(application.settings["asked"]) == ["/", "/a", "/b", "/b", "/deep/c?x=1", "/deep/d"]
     assert sorted(lines[:-1]) == ["/", "/a", "/b", "/deep/c?x=1", "/deep/d", "/file", "/moved"]
     assert lines[-1].startswith("7 pages, 0 broken, in ")
     assert status == 0
 
 
-async def test_broken_links_are_told_with_their_page(monkeypatch):
+async def test_broken_links_are_reported_with_their_page(monkeypatch):
     monkeypatch.setitem(PAGES, "/b", '<a href="/none">none</a>')
     async with serving(site()) as server:
         status, lines = await crawl(server, "/b")
@@ -73,7 +73,7 @@ async def test_broken_links_are_told_with_their_page(monkeypatch):
     assert status == 1
 
 
-async def test_a_link_that_is_no_address_is_passed_over(monkeypatch):
+async def test_malformed_link_is_skipped(monkeypatch):
     monkeypatch.setitem(PAGES, "/b", '<a href="http://[oops">oops</a> <a href="/deep/d">d</a>')
     async with serving(site()) as server:
         status, lines = await crawl(server, "/b")
@@ -81,8 +81,8 @@ async def test_a_link_that_is_no_address_is_passed_over(monkeypatch):
     assert status == 0
 
 
-async def test_the_output_is_read_no_further(monkeypatch):
-    """As with ``| head -1``: a worker fails, with pages left in the queue, and the walk ends."""
+async def test_closed_output_ends_the_crawl(monkeypatch):
+    """A closed pipe, as with ``| head -1``: a worker fails, URLs remain in the queue, and the crawl ends."""
     closed = asyncio.Event()
 
     class HeldHandler(web.RequestHandler):
@@ -114,13 +114,13 @@ async def test_the_output_is_read_no_further(monkeypatch):
 
 
 @pytest.mark.parametrize("limit", [1, 3])
-async def test_a_limit(limit):
+async def test_limit_on_pages(limit):
     async with serving(site()) as server:
         _, lines = await crawl(server, "/", f"--limit={limit}")
     assert len(lines) == limit + 1
 
 
-def test_without_a_url_the_demo_walks_over_its_own_site():
+def test_default_is_the_demos_own_site():
     status, output = Program("demos/webspider/main.py", []).run_to_its_end()
     lines = re.sub(r"http://127\.0\.0\.1:\d+", "", output).splitlines()
     assert lines[0] == "crawling the demo's own site /; --url=... crawls another one"
@@ -130,7 +130,7 @@ def test_without_a_url_the_demo_walks_over_its_own_site():
     assert status == 1
 
 
-def test_a_site_that_is_not_there():
+def test_unreachable_site():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
     status, output = Program("demos/webspider/main.py", [f"--url={url}"]).run_to_its_end()
@@ -147,15 +147,15 @@ def test_a_site_that_is_not_there():
         ("--limit=many", "Option 'limit' takes a value of type int, not 'many'"),
     ],
 )
-def test_a_wrong_argument_is_one_clear_line(argument, message):
+def test_wrong_argument_is_reported_in_one_line(argument, message):
     status, output = Program("demos/webspider/main.py", [argument]).run_to_its_end()
     assert status == 1
     assert output.startswith(f"webspider: {message}")
     assert output.count("\n") == 1
 
 
-async def test_an_interrupted_walk_does_not_read_as_a_whole_one(monkeypatch):
-    """It tells what it has found, and that this is not all."""
+async def test_interrupted_crawl_is_reported_as_incomplete(monkeypatch):
+    """The report contains the results so far and says that they are incomplete."""
     asked, over = asyncio.Event(), asyncio.Event()
 
     class HeldHandler(web.RequestHandler):

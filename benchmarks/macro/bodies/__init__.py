@@ -1,4 +1,4 @@
-"""Large request bodies, ours beside upstream's: CPU seconds of the server and its peak memory.
+"""Large request bodies: CPU time and peak memory of Waterspout and Tornado.
 
-``python -m benchmarks.macro.bodies --help`` says how to run it.
+``python -m benchmarks.macro.bodies --help`` shows the options.
 """

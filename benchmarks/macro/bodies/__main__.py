@@ -19,7 +19,7 @@ Results = dict[str, dict[str, dict[str, float]]]
 UNITS = {
     "cpu": "CPU seconds of the server (user and system, all threads)",
     "peak": "peak memory above that of the idle process, divided by the body",
-    "ahead": "growth of memory while the body arrives, divided by what has arrived (the worst of ten looks)",
+    "ahead": "growth of memory while the body arrives, divided by the bytes received (highest of ten)",
 }
 
 
@@ -28,7 +28,7 @@ CHOICE = {name: _PEERS[name] for name in ("ours", "tornado")}
 
 
 def arguments() -> argparse.Namespace:
-    """What the command line asks for."""
+    """Parse the command line."""
     parser = command_line("bodies", __doc__, CHOICE)
     choose(parser, "--scenario", SCENARIOS)
     parser.add_argument("--megabytes", type=int, default=100, help="size of the body")
@@ -37,7 +37,7 @@ def arguments() -> argparse.Namespace:
 
 
 def measure(peer: Peer, scenario: Scenario, size: int, repeat: int) -> dict[str, float]:
-    """All metrics of one scenario on one server; a fresh process for CPU time and one for memory."""
+    """Return all metrics of one scenario on one server, with separate processes for CPU time and memory."""
     with running(peer) as server:
         upload(server.port, scenario, size)
         each = []
@@ -58,12 +58,12 @@ def measure(peer: Peer, scenario: Scenario, size: int, repeat: int) -> dict[str,
 
 
 def markdown(results: Results, asked: argparse.Namespace) -> list[str]:
-    """One table a metric: servers down, scenarios across."""
+    """Return a table per metric, with servers as rows and scenarios as columns."""
     lines = tables.heading("Large request bodies", [CHOICE[name] for name in results])
     how = (
-        f"Bodies of {asked.megabytes} MB from one client over the loopback interface; one process a server, "
-        f"pinned to one core; the client runs where it likes. CPU: the median of {asked.repeat} uploads. "
-        "`cpu` swings with the machine; trust ratios within one run."
+        f"Bodies of {asked.megabytes} MB from one client over the loopback interface; one process per server, "
+        f"pinned to one core; the client is not pinned. CPU: the median of {asked.repeat} uploads. "
+        "`cpu` depends on the machine; compare figures of the same run only."
     )
     lines += ["", how]
     for metric, unit in UNITS.items():
@@ -77,7 +77,7 @@ def markdown(results: Results, asked: argparse.Namespace) -> list[str]:
 
 
 def main() -> None:
-    """Measure, print, and write the table."""
+    """Measure, print the results, and write the table."""
     asked = arguments()
     results: Results = {}
     for scenario in (SCENARIOS[name] for name in asked.scenario):

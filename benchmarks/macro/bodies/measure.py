@@ -1,4 +1,4 @@
-"""One upload, and what it cost the server."""
+"""The cost of one upload in the server."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from pathlib import Path
 from benchmarks.macro.bodies.scenarios import Scenario
 from benchmarks.macro.server.process import Server
 
-#: Bytes sent at a time.
+#: The number of bytes per send.
 STEP = 1_000_000
-#: Memory is held against what has arrived only from so many bytes on: before, the process itself weighs more.
+#: The number of bytes after which memory is compared with the bytes received. Before that, the memory of the
+#: process itself dominates.
 FROM = 10_000_000
 TIMEOUT = 60.0
 
 
 def cpu_seconds(pid: int) -> float:
-    """Time that all threads of a process were on a processor, in nanoseconds' resolution."""
+    """Return the CPU time of all threads of a process in seconds, with a resolution of nanoseconds."""
     total = 0
     for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
         total += int(path.read_text().split()[0])
@@ -30,22 +31,22 @@ def cpu_seconds(pid: int) -> float:
 
 
 def peak_memory(pid: int) -> int:
-    """The highest resident size since `forget_peak`, in bytes."""
+    """Return the maximum resident set size since `forget_peak`, in bytes."""
     found = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     assert found is not None
     return int(found[1]) * 1024
 
 
 def forget_peak(pid: int) -> None:
-    """Begin to look for the highest resident size anew."""
+    """Reset the maximum resident set size."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def upload(port: int, scenario: Scenario, size: int, after: int = 0, server: Server | None = None) -> float:
-    """Send one body and read the answer.
+    """Send a body and read the response.
 
-    :param after: with `server`: look at its memory each time so many bytes more have been taken by it.
-    :returns: the highest growth of the server's memory, divided by what had arrived by then.
+    :param after: with `server`: measure its memory each time after it has received this number of bytes.
+    :returns: the maximum growth of the server's memory, divided by the number of bytes received at that time.
     """
     worst = 0.0
     base = server.memory() if server is not None else 0
@@ -67,12 +68,14 @@ def upload(port: int, scenario: Scenario, size: int, after: int = 0, server: Ser
         response.begin()
         answer = response.read()
     if response.status != 200 or int(answer) != size:
-        raise RuntimeError(f"the server answered {response.status}, {answer[:300]!r}")
+        raise RuntimeError(f"the server responded with {response.status}, {answer[:300]!r}")
     return worst
 
 
 def _wait_until_taken(connection: socket.socket) -> None:
-    """Until the peer's kernel has it all; what its process has not read is at most its socket's buffer."""
+    """Wait until the peer's kernel has received all data. The part that the peer has not read fits in the
+    socket buffer.
+    """
     queued = array.array("i", [1])
     deadline = time.monotonic() + TIMEOUT
     while queued[0] and time.monotonic() < deadline:

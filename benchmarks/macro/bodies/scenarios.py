@@ -1,4 +1,4 @@
-"""How a body is sent and what is done with it."""
+"""The scenarios: how a body is sent and how the handler reads it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ _TAIL = b"\r\n--frontier--\r\n"
 
 @dataclass(frozen=True)
 class Scenario:
-    """One kind of upload."""
+    """A kind of upload."""
 
     name: str
     title: str
     path: str
     #: Whether the body is a form with one file.
     form: bool = False
-    #: Whether only our own API can do it.
+    #: Whether the scenario needs an API that Tornado does not have.
     ours: bool = False
-    #: Bytes in a chunk; 0 for a Content-Length.
+    #: The size of a chunk in bytes; 0 for a body with Content-Length.
     chunk: int = 0
 
     def head(self, port: int, size: int) -> bytes:
-        """The request's head, and a form's beginning."""
+        """Return the request head, followed by the start of the form if the body is a form."""
         fields = [f"POST {self.path} HTTP/1.1", f"Host: 127.0.0.1:{port}"]
         if self.form:
             fields.append("Content-Type: multipart/form-data; boundary=frontier")
@@ -32,14 +32,14 @@ class Scenario:
         return "\r\n".join([*fields, "", ""]).encode() + (_HEAD if self.form else b"")
 
     def piece(self, size: int) -> bytes:
-        """``size`` bytes of content, framed."""
+        """Return ``size`` bytes of content, with the framing of a chunk if the body is chunked."""
         if not self.chunk:
             return bytes(size)
         count, rest = divmod(size, self.chunk)
         return _chunk(self.chunk) * count + (_chunk(rest) if rest else b"")
 
     def tail(self) -> bytes:
-        """What comes after the content."""
+        """Return the bytes after the content."""
         return _TAIL if self.form else b"0\r\n\r\n" if self.chunk else b""
 
 
@@ -51,7 +51,7 @@ SCENARIOS = {
     scenario.name: scenario
     for scenario in [
         Scenario("whole", "read whole into `request.body`", "/whole"),
-        Scenario("streamed", "handed to `data_received`", "/streamed"),
+        Scenario("streamed", "passed to `data_received`", "/streamed"),
         Scenario("chunked", "as `whole`, sent in chunks of 8 KiB", "/whole", chunk=8192),
         Scenario("form", "a form with one file, read whole", "/form", form=True),
         Scenario(

@@ -1,4 +1,4 @@
-"""HTTP clients beside each other: keep-alive and new connections, small and large bodies, idle connections.
+"""HTTP clients: kept and new connections, small and large bodies, memory of idle connections.
 
-``python -m benchmarks.macro.client --help`` says how to run it.
+``python -m benchmarks.macro.client --help`` shows the options.
 """

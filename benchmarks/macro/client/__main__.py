@@ -13,12 +13,13 @@ from benchmarks.arguments import command_line
 from benchmarks.macro.client.cases import CASES
 from benchmarks.peers import ROOT, TORNADO, Peer
 
-#: pycurl first: an environment is named by its first requirement, and other benchmarks have one without it.
+#: pycurl comes first: the virtual environment is named after the first requirement, and other benchmarks have
+#: one without pycurl.
 _TORNADO_CURL = ("pycurl==7.49.0", *TORNADO)
 
 HOW = (
-    "The server is in a process of its own; the client's process alone is measured, pinned to one core. CPU: "
-    "process time, user and system; the clients take turns, and the least of {} means counts."
+    "The server has a separate process. Only the client's process, pinned to one core, is measured. CPU:  "
+    "process time, user and system; the clients run in turn; the lowest of {} means."
 )
 
 
@@ -42,7 +43,7 @@ PEERS = {
 
 @contextlib.contextmanager
 def serving() -> Iterator[str]:
-    """Run the server in a separate process; the value is its port."""
+    """Run the server in a separate process, and yield its port."""
     command = [sys.executable, "-m", "benchmarks.macro.client.server"]
     server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
@@ -53,7 +54,7 @@ def serving() -> Iterator[str]:
 
 
 def memory(peer: Peer, port: str) -> float:
-    """Bytes that an idle pooled connection takes."""
+    """Return the memory of an idle pooled connection in bytes."""
     done = subprocess.run(
         [str(peer.python()), "-m", "benchmarks.macro.client.memory"],
         cwd=ROOT,
@@ -66,7 +67,7 @@ def memory(peer: Peer, port: str) -> float:
 
 
 def main() -> None:
-    """Measure, print, and write the tables."""
+    """Measure, print the results, and write the tables."""
     parser = command_line("client", __doc__, PEERS)
     workers.add_arguments(parser)
     parser.set_defaults(metric=["cpu"], repeat=3)
@@ -85,7 +86,7 @@ def main() -> None:
     ]
     if idle:
         row = ["bytes", *(f"{idle[peer.name]:,.0f}" for peer in peers)]
-        lines += ["", "An idle pooled connection, bytes of resident set (500 open):", ""]
+        lines += ["", "Resident memory per idle pooled connection in bytes (500 open):", ""]
         lines += tables.table(["", *(peer.title for peer in peers)], [row])
     record = {"units": workers.UNITS, "results": results, "idle": idle}
     print(tables.save(asked.output, "client", lines, record))

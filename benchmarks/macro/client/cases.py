@@ -28,19 +28,19 @@ async def _get_many(times: int, close: bool) -> Run:
 
 
 async def keep_alive(times: int) -> Run:
-    """GETs of 13 bytes on connections that are used again, ten at a time."""
+    """GET responses of 13 bytes on kept connections, 10 concurrently."""
     async for _ in _get_many(times, False):
         yield
 
 
 async def new_connections(times: int) -> Run:
-    """The same, a connection for each."""
+    """GET responses of 13 bytes, with a new connection for each, 10 concurrently."""
     async for _ in _get_many(times, True):
         yield
 
 
 async def download(times: int) -> Run:
-    """100 MB, read whole."""
+    """A response of 100 MB, read whole."""
     async with client(URL) as found:
         await found.get("/")
         yield
@@ -50,7 +50,7 @@ async def download(times: int) -> Run:
 
 
 async def download_streamed(times: int) -> Run:
-    """100 MB, taken chunk by chunk and discarded."""
+    """A response of 100 MB, read chunk by chunk and discarded."""
     async with client(URL) as found:
         await found.get("/")
         yield
@@ -60,7 +60,7 @@ async def download_streamed(times: int) -> Run:
 
 
 async def upload(times: int) -> Run:
-    """100 MB from memory."""
+    """A request body of 100 MB from memory."""
     async with client(URL) as found:
         await found.get("/")
         body = b"x" * LARGE
@@ -73,8 +73,8 @@ async def upload(times: int) -> Run:
 CASES = {
     case.name: case
     for case in [
-        Case("keep-alive", "GET of 13 bytes, connection used again, 10 at a time", keep_alive, 500),
-        Case("new", "GET of 13 bytes, a connection for each, 10 at a time", new_connections, 200),
+        Case("keep-alive", "GET of 13 bytes, kept connections, 10 concurrently", keep_alive, 500),
+        Case("new", "GET of 13 bytes, a new connection for each, 10 concurrently", new_connections, 200),
         Case("download", "100 MB downloaded, read whole", download, 1),
         Case("streamed", "100 MB downloaded, streamed", download_streamed, 1),
         Case("upload", "100 MB uploaded from memory", upload, 1),

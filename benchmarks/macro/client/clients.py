@@ -1,4 +1,4 @@
-"""The clients, each behind the same calls. ``BENCH_CLIENT`` names the one to use."""
+"""The measured clients, wrapped in one interface. ``BENCH_CLIENT`` selects one."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import os
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
-#: Requests at a time, and so connections.
+#: The number of concurrent requests, and therefore of connections.
 CONCURRENCY = 10
 
 
 class Client(Protocol):
-    """The part of a client that is measured."""
+    """The interface that the cases use."""
 
     async def get(self, path: str, close: bool = False) -> int:
-        """Fetch a path and return the size of the body; `close` asks for a separate connection."""
+        """Fetch a path and return the size of the body; `close` requests a separate connection."""
 
     async def stream(self, path: str) -> int:
-        """Fetch a path chunk by chunk, keep none, and return the size of the body."""
+        """Fetch a path chunk by chunk without keeping the chunks, and return the size of the body."""
 
     async def post(self, path: str, body: bytes) -> int:
-        """Send a body and return the size of the response's."""
+        """Send a body and return the size of the response body."""
 
 
 _CLOSE = {"Connection": "close"}
@@ -67,13 +67,13 @@ class _Aiohttp:
     async def post(self, path: str, body: bytes) -> int:
         import io
 
-        # aiohttp warns of large bytes, which it sends in one piece.
+        # aiohttp warns about large bytes bodies, which it sends in one write.
         async with self._session.post(self._url + path, data=io.BytesIO(body)) as response:
             return len(await response.read())
 
 
 class _Requests:
-    """httpx and niquests differ in the name of the body's argument and in how a response is streamed."""
+    """httpx and niquests, which differ in the name of the body argument and in the API for streaming."""
 
     def __init__(self, url: str, client: Any, body: str) -> None:
         self._url = url
@@ -99,10 +99,10 @@ class _Requests:
 
 @contextlib.asynccontextmanager
 async def client(url: str, limit: int = CONCURRENCY) -> AsyncIterator[Client]:
-    """The client that the environment names.
+    """Open the client that the environment names.
 
-    :param url: of the server, without a path.
-    :param limit: connections at most.
+    :param url: URL of the server, without a path.
+    :param limit: maximum number of connections.
     """
     name = os.environ["BENCH_CLIENT"]
     if name == "simple":

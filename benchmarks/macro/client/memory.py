@@ -1,4 +1,6 @@
-"""Memory of an idle pooled connection: run in a client's interpreter, prints bytes of resident set."""
+"""Measures the memory of an idle pooled connection: runs in a client's interpreter and prints the growth of
+the resident set in bytes.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ def _resident() -> int:
 
 
 async def main() -> None:
-    """Warm up with a few connections, then open many at once."""
+    """Warm up with a few connections, then open many concurrently."""
     async with client(URL, limit=CONNECTIONS) as found:
         await asyncio.gather(*[found.get("/") for _ in range(20)])
         before = _resident()

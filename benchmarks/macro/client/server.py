@@ -1,7 +1,6 @@
-"""The server that all clients talk to: it prints its port, and ends with its standard input.
+"""The server for all clients. It prints its port, and exits when its standard input closes.
 
-It answers every request with a fixed response: ``/`` with 13 bytes, ``/large`` with 100 MB. Request bodies
-are discarded.
+The responses are fixed: 13 bytes for ``/``, 100 MB for ``/large``. Request bodies are discarded.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ find_close = re.compile(rb"(?i)\r\nconnection: *close").search
 
 
 class Connection(asyncio.Protocol):
-    """Answers the requests on one connection."""
+    """Responds to the requests of one connection."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin with the first request."""
+        """Prepare for the first request."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.buffer = b""
@@ -33,7 +32,7 @@ class Connection(asyncio.Protocol):
         self.unsent = 0
 
     def data_received(self, data: bytes) -> None:
-        """Discard bodies, answer each head once its body is complete."""
+        """Discard bodies, and respond to each request once its body is complete."""
         while data:
             if self.remaining:
                 taken = min(self.remaining, len(data))
@@ -67,11 +66,11 @@ class Connection(asyncio.Protocol):
             self.transport.write(SMALL_RESPONSE)
 
     def pause_writing(self) -> None:
-        """Stop for a while."""
+        """Pause a large response."""
         self.paused = True
 
     def resume_writing(self) -> None:
-        """Send more of a large body."""
+        """Resume a large response."""
         self.paused = False
         while self.unsent and not self.paused:
             self.unsent -= len(CHUNK)
@@ -79,7 +78,7 @@ class Connection(asyncio.Protocol):
 
 
 async def main() -> None:
-    """Serve until standard input ends."""
+    """Serve until the standard input closes."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Connection, "127.0.0.1", 0, backlog=2048)
     print(server.sockets[0].getsockname()[1], flush=True)

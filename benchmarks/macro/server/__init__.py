@@ -1,4 +1,4 @@
-"""The HTTP server against its peers: instructions, CPU time, memory.
+"""The HTTP server and its peers: instructions, CPU time, memory.
 
-``python -m benchmarks.macro.server --help`` says how to run it.
+``python -m benchmarks.macro.server --help`` shows the options.
 """

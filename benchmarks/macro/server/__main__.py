@@ -24,7 +24,7 @@ from benchmarks.peers import Peer
 
 
 def arguments() -> argparse.Namespace:
-    """What the command line asks for."""
+    """Parse the command line."""
     parser = command_line("server", __doc__, PEERS)
     choose(parser, "--scenario", SCENARIOS)
     choose(parser, "--metric", ("instructions", "cpu"))
@@ -44,7 +44,7 @@ class Bench:
         self.results: report.Results = {}
 
     def run(self) -> None:
-        """Everything, one server after the other."""
+        """Measure everything, one server after the other."""
         for name in self.asked.only:
             peer = PEERS[name]
             peer.python()
@@ -55,7 +55,7 @@ class Bench:
                     self._cpu(peer, tls, logged, scenarios)
 
     def _groups(self, peer: Peer) -> Iterator[tuple[bool, bool, list[Scenario]]]:
-        """The scenarios a peer takes part in, by the configuration of the server they need."""
+        """Yield the scenarios of a peer, grouped by the server configuration that they need."""
         chosen = [SCENARIOS[name] for name in self.asked.scenario if name not in peer.without]
         for configuration in ((False, False), (False, True), (True, False)):
             same = [each for each in chosen if (each.tls, each.logged) == configuration]
@@ -80,7 +80,7 @@ class Bench:
         for scenario in scenarios:
             if scenario.kind == "requests" and "cpu" not in self.asked.metric:
                 continue
-            # A fresh process each: memory and caches are those of this scenario alone.
+            # A fresh process for each scenario, so that memory and caches are not shared.
             with running(peer, tls=folder, logged=logged) as server:
                 if scenario.kind == "idle":
                     self._note(peer, scenario, "memory", cpu.idle_memory(server, scenario, self.asked.idle))
@@ -98,15 +98,18 @@ class Bench:
 
 
 def main() -> None:
-    """Measure, print, and write the table."""
+    """Measure, print the results, and write the table."""
     asked = arguments()
-    # Ten thousand connections are as many descriptors here, and in the server, which inherits the limit.
+    # Ten thousand connections need as many descriptors here and in the server, which inherits the limit.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if not method():
-        print("neither perf's counters nor valgrind: instructions are left out", file=sys.stderr)
+        print(
+            "neither hardware counters nor valgrind are available: instructions are not counted",
+            file=sys.stderr,
+        )
     if not shutil.which("wrk"):
-        print("wrk is absent: our own client, which is slower, takes its place", file=sys.stderr)
+        print("wrk is not installed: using the built-in client, which is slower", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         certificates.write(Path(folder))
         bench = Bench(asked, Path(folder))

@@ -1,4 +1,6 @@
-"""CPU time a request, with kernel work: what the process used while wrk, or our own client, drove it."""
+"""CPU time per request including the kernel's, measured in the server process under load from wrk or the
+built-in client.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ ACCEPTED = 4000
 
 
 def wrk(port: int, scenario: Scenario, seconds: float, count: int) -> int:
-    """Drive a scenario for some seconds on ``count`` connections; how many requests were answered."""
+    """Run a scenario for `seconds` on `count` connections, and return the number of responses."""
     scheme = "https" if scenario.tls else "http"
     command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{count}", f"-d{max(round(seconds), 1)}s"]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
@@ -30,14 +32,14 @@ def wrk(port: int, scenario: Scenario, seconds: float, count: int) -> int:
             check=True,
         )
     if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
-        raise RuntimeError(f"not every request succeeded:\n{done.stdout}")
+        raise RuntimeError(f"some requests failed:\n{done.stdout}")
     found = re.search(r"(\d+) requests in", done.stdout)
     assert found is not None
     return int(found[1])
 
 
 def _script(scenario: Scenario) -> str:
-    """wrk's program for a scenario."""
+    """Return wrk's Lua script for a scenario."""
     lines = [f'wrk.method = "{scenario.method}"', f"wrk.path = [==[{scenario.path}]==]"]
     lines += [f"wrk.headers[ [==[{name}]==] ] = [==[{value}]==]" for name, value in scenario.headers]
     if scenario.body:
@@ -52,7 +54,7 @@ def _script(scenario: Scenario) -> str:
     return "\n".join(lines)
 
 
-# The placeholders of `benchmarks.macro.server.scenarios` in wrk's language.
+# The placeholders of `benchmarks.macro.server.scenarios`, in Lua.
 _DIFFERING = """
 local template
 local number = 1000
@@ -68,7 +70,7 @@ end
 def per_request(
     server: Server, scenario: Scenario, seconds: float, context: ssl.SSLContext | None
 ) -> tuple[float, float]:
-    """CPU microseconds a request, and requests a second."""
+    """Return CPU microseconds per request, and requests per second."""
     if shutil.which("wrk"):
         wrk(server.port, scenario, 1, CONNECTIONS)
         before = server.cpu_seconds()
@@ -83,7 +85,7 @@ def per_request(
 
 
 def per_accept(server: Server, scenario: Scenario) -> float:
-    """CPU microseconds for a new connection, its first request and its end."""
+    """Return CPU microseconds for accepting a connection, its first request and its close."""
     request = scenario.request(server.port)
     _open_and_ask(server.port, request, ACCEPTED // 8)
     before = server.cpu_seconds()
@@ -91,7 +93,7 @@ def per_accept(server: Server, scenario: Scenario) -> float:
     return (server.cpu_seconds() - before) / ACCEPTED * 1e6
 
 
-# One after the other: connections that arrive together share the loop's wake-ups and look cheaper.
+# Sequentially: connections that arrive together share event loop iterations and look cheaper.
 def _open_and_ask(port: int, request: bytes, count: int, at_once: int = 1) -> None:
     for _ in range(count // at_once):
         opened = [Connection(port) for _ in range(at_once)]
@@ -103,7 +105,7 @@ def _open_and_ask(port: int, request: bytes, count: int, at_once: int = 1) -> No
 
 
 def idle_memory(server: Server, scenario: Scenario, count: int) -> float:
-    """Bytes of the server's memory for a connection that was used once and stays open."""
+    """Return the server's memory in bytes per connection that was used once and stays open."""
     request = scenario.request(server.port)
     _open_and_ask(server.port, request, 500)
     before = server.memory()

@@ -1,4 +1,4 @@
-"""User-space instructions a request."""
+"""User-space instructions per request."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from benchmarks.peers import Peer
 
 CONNECTIONS = 64
 WARM_UP_ROUNDS = 6
-#: Under callgrind: so many rounds are counted at a time, so many times.
+#: Under callgrind: the number of rounds per part, and the number of parts.
 ROUNDS, PARTS = 5, 5
 
 
 class Counted:
-    """A server whose instructions are counted, for scenarios that need the same configuration of it."""
+    """A server whose instructions are counted, for the scenarios that need the same server configuration."""
 
     def __init__(self, server: Server, folder: Path) -> None:
         self._server = server
         self._folder = folder
 
     def measure(self, scenario: Scenario, seconds: float, context: ssl.SSLContext | None) -> float:
-        """Instructions a request."""
+        """Return the instructions per request."""
         if method() == "perf":
             return self._by_perf(scenario, seconds)
         return self._by_callgrind(scenario, context)
@@ -44,7 +44,7 @@ class Counted:
     def _by_callgrind(self, scenario: Scenario, context: ssl.SSLContext | None) -> float:
         requests = scenario.requests(self._server.port)
         each = max(ROUNDS // scenario.depth, 1)
-        # Garbage collections fall into some parts and not into others: the median of the parts.
+        # Some parts contain a garbage collection, so take the median of the parts.
         figures = []
         with connections(self._server.port, CONNECTIONS, context) as opened:
             rounds(opened, requests, WARM_UP_ROUNDS, scenario.depth, self._server.pid)
@@ -57,7 +57,7 @@ class Counted:
 
 @contextmanager
 def counted(peer: Peer, tls: Path | None, logged: bool) -> Iterator[Counted]:
-    """The peer's program with its instructions counted, for the block."""
+    """Run the peer's program with counting for the block."""
     with (
         tempfile.TemporaryDirectory() as folder,
         running(peer, tls=tls, logged=logged, wrapper=wrapper(Path(folder))) as server,

@@ -1,7 +1,8 @@
-"""A small load generator on raw sockets: for a server too slow for the clock (valgrind), and for wrk's gaps.
+"""A small load generator on raw sockets, for servers under valgrind and for scenarios that wrk does not
+support.
 
-It works in rounds: a request on every connection, then an answer from every connection, so that the server
-finds several connections ready at once, as it does under load, and the same work in each run.
+It works in rounds: it sends a request on every connection, then reads a response from every connection. The
+server finds several readable connections at once, as under load, and does the same work in each run.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class Connection:
-    """One client's connection."""
+    """A client connection."""
 
     def __init__(self, port: int, context: ssl.SSLContext | None = None, timeout: float = 120.0) -> None:
         self._socket: socket.socket = socket.create_connection(("127.0.0.1", port), timeout)
@@ -32,10 +33,10 @@ class Connection:
         self._socket.sendall(data)
 
     def receive(self) -> bytes:
-        """Read one response with a Content-Length (or in chunks) and give its body; it must be a 200."""
+        """Read a response with Content-Length or chunks, and return its body. The status must be 200."""
         head, body = self._until(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(f"the server answered {head[:200]!r}")
+            raise RuntimeError(f"the server responded with {head[:200]!r}")
         length = _LENGTH.search(head)
         if length is None:
             body = self._chunks(body)
@@ -80,7 +81,7 @@ class Connection:
 
 @contextmanager
 def connections(port: int, count: int, context: ssl.SSLContext | None = None) -> Iterator[list[Connection]]:
-    """``count`` open connections, closed at the end of the block."""
+    """Open ``count`` connections, and close them at the end of the block."""
     opened: list[Connection] = []
     try:
         for _ in range(count):
@@ -94,12 +95,12 @@ def connections(port: int, count: int, context: ssl.SSLContext | None = None) ->
 def rounds(
     opened: list[Connection], requests: Iterator[bytes], count: int, depth: int = 1, pid: int = 0
 ) -> int:
-    """``count`` rounds of ``depth`` requests on each connection; how many requests that were.
+    """Send ``count`` rounds of ``depth`` requests on each connection; return the number of requests.
 
-    :arg requests: the next one is sent ``depth`` times at once.
+    The process ``pid`` is stopped while a round is sent. It then finds every connection readable in every
+    round and run; otherwise the number would depend on the scheduler.
 
-    The process ``pid`` is stopped while a round is being sent: it then finds every connection ready, in each
-    round and each run, where otherwise it would find as many as the scheduler had let through.
+    :param requests: each request is sent ``depth`` times.
     """
     for _ in range(count):
         if pid:

@@ -1,4 +1,4 @@
-"""The servers that are measured."""
+"""The measured servers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.peers import Peer, tornado_peers
 
 APPS = Path(__file__).parent / "apps"
 UVICORN = "uvicorn[standard]==0.54.0"
-#: What servers without a framework are not asked for, and the hooks that only Tornado's API has.
+#: Scenarios that need a framework, or the hooks of Tornado's API.
 BARE = ("hooked", "form", "suspend")
 
 _OTHERS = [

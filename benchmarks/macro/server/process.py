@@ -1,4 +1,4 @@
-"""The server process under measurement, and what the kernel knows of it."""
+"""The measured server process and its resource usage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.peers import Peer
 
-#: The cores of the server and of the load generator; the same where there is only one.
+#: The CPU cores of the server and of the load generator; the same if there is only one.
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
 
@@ -28,12 +28,12 @@ class Server:
     port: int
 
     def cpu_seconds(self) -> float:
-        """User and system time so far, all threads."""
+        """Return the user and system time of all threads, in seconds."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> int:
-        """Proportional set size in bytes: shared pages are divided among those who share them."""
+        """Return the proportional set size in bytes: each process counts its share of shared pages."""
         text = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
         found = re.search(r"^Pss: +(\d+) kB", text, re.MULTILINE)
         assert found is not None
@@ -41,7 +41,7 @@ class Server:
 
 
 def free_port() -> int:
-    """A port that the kernel chose; nobody else here asks for ports between now and its use."""
+    """Return a port chosen by the kernel. No other program here requests one before it is used."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -52,7 +52,7 @@ def free_port() -> int:
 def running(
     peer: Peer, *, tls: Path | None = None, logged: bool = False, wrapper: Sequence[str] = ()
 ) -> Iterator[Server]:
-    """The peer's program, accepting connections; ``wrapper`` is what its interpreter runs under."""
+    """Run the peer's program and wait until it accepts connections. ``wrapper`` is a command prefix."""
     port = free_port()
     environment = {
         **os.environ,
@@ -79,7 +79,7 @@ def running(
                 raise RuntimeError(f"{peer.title} did not start:\n{errors.read().decode(errors='replace')}")
             yield Server(process.pid, port)
         finally:
-            # Politely first: valgrind leaves its pipes behind when it is killed.
+            # SIGTERM first: valgrind leaves its pipes behind when it is killed.
             process.terminate()
             try:
                 process.wait(10)

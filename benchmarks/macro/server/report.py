@@ -1,4 +1,4 @@
-"""The results as a table for people and as JSON for programs."""
+"""The results as Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -15,33 +15,35 @@ from benchmarks.peers import version
 Results = dict[str, dict[str, dict[str, float]]]
 
 UNITS = {
-    "instructions": "user-space instructions a request",
-    "cpu": "CPU microseconds a request (user and system)",
-    "rate": "requests a second",
-    "memory": "bytes a connection",
+    "instructions": "user-space instructions per request",
+    "cpu": "CPU microseconds per request (user and system)",
+    "rate": "requests per second",
+    "memory": "bytes per connection",
 }
 
 
 def how(options: dict[str, Any]) -> str:
-    """The method, in a paragraph."""
+    """Describe the method in one paragraph."""
     counting = {
         "perf": "`perf stat -e instructions:u` on the server's process around a wrk run",
-        "callgrind": "valgrind's callgrind, over rounds of a request on each of 64 connections, warmed up",
-        "": "not counted (neither perf's counters nor valgrind here)",
+        "callgrind": "valgrind's callgrind, over rounds of a request on each of 64 connections, once warm",
+        "": "not counted (neither hardware counters nor valgrind available)",
     }[method()]
     return (
-        "One process a server, pinned to one core; the load on another. "
+        "One process per server, pinned to one core; the load generator on another. "
         f"Instructions: {counting}. "
         f"CPU: user and system time of the server over {options['seconds']:g} s of wrk with 64 connections, "
-        f"divided by the requests; the median of {options['repeat']}. "
-        "Accept: a new connection, one request, close, one after the other; CPU time of each. "
+        f"divided by the number of requests; the median of {options['repeat']}. "
+        "Accept: a new connection, one request, close, sequentially; CPU time of each. "
         f"Idle: growth of the server's memory (PSS) over {options['idle']} connections, each used once. "
-        "Rates swing with the machine; trust instructions first, then CPU time, then ratios within one run."
+        "Rates depend on the machine: rely on instructions first, then CPU time, then ratios within one run."
     )
 
 
 def markdown(results: Results, options: dict[str, Any]) -> list[str]:
-    """One table a metric: servers down, scenarios across, a factor against Tornado where it was measured."""
+    """Return a table per metric: servers as rows, scenarios as columns, with the ratio to Tornado if
+    measured.
+    """
     lines = tables.heading("The server against its peers", [PEERS[name] for name in results])
     lines += ["", how(options), ""]
     for metric, unit in UNITS.items():
@@ -71,7 +73,7 @@ def _cell(results: Results, row: dict[str, dict[str, float]], column: str, metri
 
 
 def write(results: Results, options: dict[str, Any], folder: Path) -> Path:
-    """Write ``server.md`` and ``server.json``; the path of the former."""
+    """Write ``server.md`` and ``server.json``; return the path of the former."""
     record = {
         "options": options,
         "method": how(options),

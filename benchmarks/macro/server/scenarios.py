@@ -1,4 +1,4 @@
-"""What is asked of each server."""
+"""The scenarios of the server benchmark."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-#: What a desktop browser sends beside Host: with it, twelve fields.
+#: The header fields of a desktop browser, without Host; twelve fields with it.
 BROWSER = {
     "Connection": "keep-alive",
     "sec-ch-ua": '"Chromium";v="140", "Not=A?Brand";v="24", "Google Chrome";v="140"',
@@ -21,7 +21,7 @@ BROWSER = {
     "Accept-Language": "en-GB,en;q=0.9,de;q=0.8",
     "Cookie": "session=8c7f0a52b1e94d6f; theme=dark; consent=1",
 }
-#: What a reverse proxy passes on from a browser, Host beside it: with it, twelve fields.
+#: The header fields that a reverse proxy forwards from a browser, without Host; twelve fields with it.
 PROXIED = {
     "Connection": "keep-alive",
     "X-Request-Id": "7d3f8a1c-52b9-4e60-9f1d-0c6a2b94e813",
@@ -38,8 +38,8 @@ PROXIED = {
 _COOKIE = {"Cookie": "session=@x0a52b1e94d6f3a70c5e81b2d; theme=dark; consent=1"}
 _PROXY_FIELDS = {"X-Request-Id": "@x-52b9-4e60-9f1d-0c6a2b94e813", "X-Forwarded-For": "198.18.@b.@a"}
 
-#: Placeholders in a path or in the value of a field, each replaced by digits of the request's number: they
-#: make requests that differ.
+#: Placeholders in a path or in the value of a field. They are replaced by digits of the request's number,
+#: which makes requests differ.
 PLACEHOLDERS = {
     "@n": lambda number: str(number),
     "@x": lambda number: f"{number * 2654435761 % 2**32:08x}",
@@ -50,7 +50,7 @@ PLACEHOLDERS = {
 
 @dataclass(frozen=True)
 class Scenario:
-    """One kind of load. ``kind`` is ``requests`` (rate over kept connections), ``accept`` or ``idle``."""
+    """A kind of load. ``kind`` is ``requests`` (many requests per connection), ``accept`` or ``idle``."""
 
     name: str
     title: str
@@ -61,13 +61,13 @@ class Scenario:
     kind: str = "requests"
     tls: bool = False
     logged: bool = False
-    #: Requests sent at once on each connection.
+    #: The number of pipelined requests on each connection.
     depth: int = 1
 
     def request(self, port: int, number: int = 42) -> bytes:
-        """The bytes of one request.
+        """Return the bytes of a request.
 
-        :arg number: takes the place of the placeholders.
+        :param number: value for the placeholders.
         """
         text = self._template(port)
         if self.differs:
@@ -76,7 +76,7 @@ class Scenario:
         return text.encode()
 
     def requests(self, port: int) -> Iterator[bytes]:
-        """Requests without end, each with a number of its own where they differ."""
+        """Yield requests endlessly, each with another number if the scenario has placeholders."""
         if not self.differs:
             return itertools.repeat(self.request(port))
         return (self.request(port, number) for number in itertools.count(1000))
@@ -106,16 +106,21 @@ SCENARIOS = {
         Scenario(
             "proxied", "`/item` behind a proxy, 12 fields", "/item/42?q=abc", headers=tuple(PROXIED.items())
         ),
-        Scenario("path", "the same, path and query differ", "/item/@n?q=@x", headers=tuple(PROXIED.items())),
+        Scenario(
+            "path",
+            "the same, different path and query each time",
+            "/item/@n?q=@x",
+            headers=tuple(PROXIED.items()),
+        ),
         Scenario(
             "cookie",
-            "the same, the cookie differs",
+            "the same, different cookie each time",
             "/item/42?q=abc",
             headers=tuple((PROXIED | _COOKIE).items()),
         ),
         Scenario(
             "differs",
-            "the same, path, query, cookie, request id and forwarded address differ",
+            "the same, different path, query, cookie, request id and forwarded address",
             "/item/@n?q=@x",
             headers=tuple((PROXIED | _COOKIE | _PROXY_FIELDS).items()),
         ),
@@ -126,7 +131,7 @@ SCENARIOS = {
         ),
         Scenario("suspend", "a handler that suspends once", "/suspend"),
         Scenario("tls", "`/` over TLS", tls=True),
-        Scenario("pipelined", "`/`, 16 requests at once", depth=16),
+        Scenario("pipelined", "`/`, 16 requests pipelined", depth=16),
         Scenario("accept", "accept and first request", kind="accept"),
         Scenario("idle", "idle keep-alive connection", kind="idle"),
     ]

@@ -1,4 +1,4 @@
-"""Static files, ours beside upstream's: small ones, a large one, and who has to wait for it.
+"""Static files: small files, a large file, and the delay of other requests during a large download.
 
-``python -m benchmarks.macro.static --help`` says how to run it.
+``python -m benchmarks.macro.static --help`` shows the options.
 """

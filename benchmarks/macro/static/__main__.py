@@ -21,17 +21,17 @@ from benchmarks.macro.static.download import download, slowest_beside
 from benchmarks.peers import Peer, tornado_peers
 
 UNITS = {
-    "instructions": "user-space instructions a request",
-    "cpu": "CPU microseconds a request (user and system)",
+    "instructions": "user-space instructions per request",
+    "cpu": "CPU microseconds per request (user and system)",
     "large": "CPU milliseconds for the large file",
-    "waiting": "milliseconds that the slowest other request took meanwhile",
+    "waiting": "milliseconds of the slowest other request during the download",
 }
 SMALL = [
     Scenario("4 KB", "a file of 4 KB", "/files/small.css"),
     Scenario(
         "browser", "the same for a browser's 12 fields", "/files/small.css", headers=tuple(BROWSER.items())
     ),
-    Scenario("range", "a part of it", "/files/small.css", headers=(("Range", "bytes=100-199"),)),
+    Scenario("range", "a range request for it", "/files/small.css", headers=(("Range", "bytes=100-199"),)),
     Scenario("32 KB", "a file of 32 KB", "/files/medium.js"),
     Scenario("200 KB", "a file of 200 KB", "/files/larger.js"),
 ]
@@ -41,7 +41,7 @@ CHOICE = tornado_peers(Path(__file__).parent / "apps" / "tornado_app.py")
 
 
 def arguments() -> argparse.Namespace:
-    """What the command line asks for."""
+    """Parse the command line."""
     parser = command_line("static", __doc__, CHOICE)
     parser.add_argument("--megabytes", type=int, default=100, help="size of the large file")
     parser.add_argument("--seconds", type=float, default=2, help="length of each CPU measurement")
@@ -50,7 +50,7 @@ def arguments() -> argparse.Namespace:
 
 
 def make_files(folder: Path, large: int) -> None:
-    """What is served; old enough that nobody takes it for a file being written."""
+    """Create the served files, with old modification times: recent files are served differently."""
     for name, size in {"small.css": 4096, "medium.js": 32768, "larger.js": 200_000}.items():
         (folder / name).write_bytes(os.urandom(size))
         os.utime(folder / name, (0, 1_600_000_000))
@@ -59,12 +59,12 @@ def make_files(folder: Path, large: int) -> None:
 
 
 def measure(peer: Peer, size: int, asked: argparse.Namespace) -> dict[str, dict[str, float]]:
-    """All metrics of one server: metric -> scenario -> value."""
+    """Return all metrics of one server: metric -> scenario -> value."""
     found: dict[str, dict[str, float]] = {metric: {} for metric in UNITS}
     if method():
         with counted(peer, None, False) as server:
             for scenario in SMALL:
-                if scenario.name != "range":  # the counting client knows 200 only
+                if scenario.name != "range":  # the load generator accepts only 200
                     found["instructions"][scenario.name] = server.measure(scenario, asked.seconds, None)
     for scenario in SMALL:
         with running(peer) as server:
@@ -83,9 +83,9 @@ def measure(peer: Peer, size: int, asked: argparse.Namespace) -> dict[str, dict[
 
 
 def markdown(results: dict[str, dict[str, dict[str, float]]], asked: argparse.Namespace) -> list[str]:
-    """One table a metric: servers down, scenarios across."""
+    """Return a table per metric, with servers as rows and scenarios as columns."""
     lines = tables.heading("Static files", [CHOICE[name] for name in results])
-    lines += ["", f"One process a server, pinned to one core. The large file has {asked.megabytes} MB."]
+    lines += ["", f"One process per server, pinned to one core. The large file has {asked.megabytes} MB."]
     for metric, unit in UNITS.items():
         columns = list(next(iter(results.values()))[metric])
         rows = [
@@ -97,7 +97,7 @@ def markdown(results: dict[str, dict[str, dict[str, float]]], asked: argparse.Na
 
 
 def main() -> None:
-    """Measure, print, and write the table."""
+    """Measure, print the results, and write the table."""
     asked = arguments()
     results: dict[str, dict[str, dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:

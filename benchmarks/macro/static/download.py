@@ -1,4 +1,4 @@
-"""One large download, what it cost the server, and how long others waited meanwhile."""
+"""A large download: its cost in the server, and the delay of other requests."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _PIECE = 1024 * 1024
 
 
 def download(port: int, path: str, size: int) -> None:
-    """Receive a file and throw it away.
+    """Receive a file and discard it.
 
-    :raises RuntimeError: if it is not as long as it should be.
+    :raises RuntimeError: if its size is not `size`.
     """
     with socket.create_connection(("127.0.0.1", port), 60) as connection:
         connection.sendall(Scenario("", "", path).request(port))
@@ -23,17 +23,17 @@ def download(port: int, path: str, size: int) -> None:
         count = connection.recv_into(buffer)
         head, _, body = bytes(buffer[:count]).partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(f"the server answered {head[:200]!r}")
+            raise RuntimeError(f"the server responded with {head[:200]!r}")
         received = len(body)
         while received < size:
             count = connection.recv_into(buffer)
             if not count:
-                raise RuntimeError(f"{received} bytes of {size} came")
+                raise RuntimeError(f"received {received} of {size} bytes")
             received += count
 
 
 def slowest_beside(port: int, path: str, size: int) -> float:
-    """Seconds that the slowest of many requests for ``/`` took while a file was downloaded."""
+    """Return the time in seconds of the slowest request for ``/`` during the download of a file."""
     worker = threading.Thread(target=download, args=(port, path, size))
     slowest = 0.0
     page = Scenario("", "").request(port)

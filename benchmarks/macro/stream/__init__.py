@@ -1,4 +1,4 @@
-"""Streams in pull mode, ours beside upstream's: bulk, lines, small messages, connections.
+"""Streams in pull mode: bulk data, lines, small messages, connections.
 
-``python -m benchmarks.macro.stream --help`` says how to run it.
+``python -m benchmarks.macro.stream --help`` shows the options.
 """

@@ -14,7 +14,7 @@ PEERS = tornado_peers(workers.WORKER)
 
 
 def main() -> None:
-    """Measure, print, and write the tables."""
+    """Measure, print the results, and write the tables."""
     parser = command_line("stream", __doc__, PEERS)
     workers.add_arguments(parser)
     asked = parser.parse_args()

@@ -1,4 +1,4 @@
-"""What is asked of the streams, through their public methods only."""
+"""The cases of the stream benchmark, which use public methods only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tornado.iostream import BaseIOStream, IOStream, StreamClosedError
 
 Run = AsyncGenerator[None, None]
 
-#: Sends so many megabytes to a port, from whatever core is free.
+#: Sends a number of megabytes to a port, from any core.
 _SENDER = """
 import os, socket, sys
 os.sched_setaffinity(0, range(os.cpu_count()))
@@ -25,13 +25,13 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
         connection.sendall(bytes(1 << 20))
 """
 
-#: Takes whatever comes from a port, likewise.
+#: Receives and discards everything from a port, on any core.
 _RECEIVER = """
 import os, socket, sys
 os.sched_setaffinity(0, range(os.cpu_count()))
-room = bytearray(1 << 20)
+buffer = bytearray(1 << 20)
 with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
-    while connection.recv_into(room):
+    while connection.recv_into(buffer):
         pass
 """
 
@@ -54,7 +54,7 @@ async def read_bytes(link: Link, size: int, times: int) -> Run:
 
 
 async def read_into(link: Link, size: int, times: int) -> Run:
-    """The same into a buffer of the reader's."""
+    """The same, read into a buffer of the reader."""
     near, far = await link()
     data, target = bytes(size), bytearray(size)
     yield
@@ -67,7 +67,7 @@ async def read_into(link: Link, size: int, times: int) -> Run:
 
 
 async def read_partial(link: Link, times: int) -> Run:
-    """Whatever has come, up to 64 KiB at a time, of a stream of which a megabyte is written at a time."""
+    """Partial reads of up to 64 KiB, while a megabyte at a time is written."""
     near, far = await link()
 
     async def write() -> None:
@@ -86,7 +86,7 @@ async def read_partial(link: Link, times: int) -> Run:
 
 
 def _run(program: str, *arguments: str) -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """A connection to a process that runs a program, and that process."""
+    """Start a process that runs a program; return a connection to it, and the process."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         command = [sys.executable, "-c", program, str(listener.getsockname()[1]), *arguments]
         process = subprocess.Popen(command)
@@ -94,7 +94,7 @@ def _run(program: str, *arguments: str) -> tuple[socket.socket, subprocess.Popen
 
 
 async def flood(partial: bool, times: int) -> Run:
-    """So many megabytes from another process, which sends as fast as it can."""
+    """Data from another process that sends as fast as possible, `times` megabytes."""
     connection, sender = _run(_SENDER, str(times))
     stream = IOStream(connection)
     target = bytearray(_MIB)
@@ -111,10 +111,10 @@ async def flood(partial: bool, times: int) -> Run:
 
 
 async def drain(times: int) -> Run:
-    """So many megabytes in one write, to another process, which takes them as fast as it can."""
+    """One write of `times` megabytes, to another process that reads as fast as possible."""
     connection, receiver = _run(_RECEIVER)
     stream = IOStream(connection)
-    data = b"x" * (times * _MIB)  # not zeros, whose pages the system would only make now
+    data = b"x" * (times * _MIB)  # zeros would be allocated lazily, inside the measurement
     yield
     await stream.write(data)
     yield
@@ -123,7 +123,7 @@ async def drain(times: int) -> Run:
 
 
 async def read_until_close(link: Link, times: int) -> Run:
-    """Streams of so many megabytes together, four or fewer each, read as one each."""
+    """Streams of at most four megabytes, `times` megabytes in total, each read to its end."""
     sizes = [4] * (times // 4) + [times % 4]
     pairs = [await link() for _ in sizes]
     data = bytes(_MIB)
@@ -140,7 +140,7 @@ async def read_until_close(link: Link, times: int) -> Run:
 
 
 async def ping_pong(link: Link, size: int, times: int) -> Run:
-    """A message with its length before it, there and back: a fixed head, then into a buffer of that size."""
+    """A length-prefixed message in both directions: a fixed head, then a read into a buffer of that size."""
     near, far = await link()
     message = size.to_bytes(8, "little") + bytes(size)
 
@@ -165,7 +165,7 @@ async def ping_pong(link: Link, size: int, times: int) -> Run:
 
 
 async def echo_lines(link: Link, times: int) -> Run:
-    """A line there and back, one at a time."""
+    """A line in both directions, one at a time."""
     near, far = await link()
 
     async def answer() -> None:
@@ -182,7 +182,7 @@ async def echo_lines(link: Link, times: int) -> Run:
 
 
 async def echo_heads(link: Link, times: int) -> Run:
-    """Heads of messages, found by a regular expression, there and back."""
+    """Message heads in both directions, delimited by a regular expression."""
     near, far = await link()
 
     async def answer() -> None:
@@ -199,7 +199,7 @@ async def echo_heads(link: Link, times: int) -> Run:
 
 
 async def read_lines(link: Link, times: int) -> Run:
-    """Lines that have come together, read one by one."""
+    """Lines that arrive together, read one by one."""
     near, far = await link()
     yield
     while times > 0:
@@ -214,7 +214,7 @@ async def read_lines(link: Link, times: int) -> Run:
 
 
 async def small_writes(link: Link, times: int) -> Run:
-    """Many small writes that nobody waits for, read together."""
+    """Many small writes that are not awaited, read together."""
     near, far = await link()
     yield
     while times > 0:
@@ -228,7 +228,7 @@ async def small_writes(link: Link, times: int) -> Run:
 
 
 async def waiting_writes(link: Link, times: int) -> Run:
-    """Many small writes behind a large one that the peer does not take yet."""
+    """Many small writes after a large one that the peer has not read yet."""
     near, far = await link()
     yield
     while times > 0:
@@ -261,11 +261,11 @@ def _cases(name: str, link: Link) -> list[Case]:
         return Case(f"{name}/{what}", f"{name}: {title}", functools.partial(run, link, *arguments), times)
 
     both_ways = [
-        case("ping-pong", "32 bytes with their length, there and back", ping_pong, 32),
+        case("ping-pong", "a length-prefixed message of 32 bytes, both directions", ping_pong, 32),
         case("ping-pong-4k", "the same of 4 KiB", ping_pong, 4096),
         case("ping-pong-64k", "the same of 64 KiB", ping_pong, 65536, times=100),
-        case("echo-lines", "a line there and back, `read_until`", echo_lines),
-        case("echo-heads", "a head there and back, `read_until_regex`", echo_heads),
+        case("echo-lines", "a line in both directions, `read_until`", echo_lines),
+        case("echo-heads", "a head in both directions, `read_until_regex`", echo_heads),
     ]
     return [
         case("read_bytes-1m", "1 MiB written, `read_bytes`", read_bytes, _MIB, times=32),
@@ -276,7 +276,9 @@ def _cases(name: str, link: Link) -> list[Case]:
         *(both_ways if name != "pipe" else []),
         case("read-lines", "a line of 500 sent together, `read_until`", read_lines, times=1000),
         case("small-writes", "a write of 32 bytes", small_writes, times=1000),
-        case("waiting-writes", "a write of 32 bytes behind 8 MiB that wait", waiting_writes, times=1000),
+        case(
+            "waiting-writes", "a write of 32 bytes after 8 MiB that are pending", waiting_writes, times=1000
+        ),
     ]
 
 
@@ -284,11 +286,13 @@ CASES = {
     case.name: case
     for case in [
         *(each for name, link in LINKS.items() for each in _cases(name, link)),
-        Case("flood/partial", "1 MiB from another process, as it comes", functools.partial(flood, True), 32),
+        Case(
+            "flood/partial", "1 MiB from another process, partial reads", functools.partial(flood, True), 32
+        ),
         Case(
             "flood/read_into", "1 MiB from another process, `read_into`", functools.partial(flood, False), 32
         ),
-        Case("drain", "1 MiB of a write of 64 MiB, taken by another process", drain, 64),
+        Case("drain", "1 MiB of a write of 64 MiB, read by another process", drain, 64),
         *connecting.CASES,
     ]
 }

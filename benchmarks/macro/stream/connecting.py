@@ -1,4 +1,4 @@
-"""Connections made and closed, by the streams themselves and by TCPServer and TCPClient."""
+"""Opening and closing connections, with streams alone and with TCPServer and TCPClient."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tornado.tcpserver import TCPServer
 
 
 class EchoServer(TCPServer):
-    """Gives back one line, and closes."""
+    """Sends back one line, and closes the connection."""
 
     async def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
         try:
@@ -28,7 +28,7 @@ class EchoServer(TCPServer):
 
 
 async def accept(times: int) -> AsyncGenerator[None, None]:
-    """Connect, accept, close both."""
+    """Connect, accept, close both ends."""
     listener = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)[0]
     accepted: asyncio.Queue[socket.socket] = asyncio.Queue()
     stop = add_accept_handler(listener, lambda connection, address: accepted.put_nowait(connection))
@@ -46,7 +46,7 @@ async def accept(times: int) -> AsyncGenerator[None, None]:
 
 
 async def serve(tls: bool, times: int) -> AsyncGenerator[None, None]:
-    """A client's connection to a server: one line each way, and the end."""
+    """A client connection to a server: one line in each direction, then close."""
     client_context, server_context = contexts() if tls else (None, None)
     server = EchoServer(ssl_options=server_context)
     listener = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)[0]
@@ -69,7 +69,7 @@ async def _connect(address: tuple[str, int], context: ssl.SSLContext | None) -> 
 
 
 async def client(times: int) -> AsyncGenerator[None, None]:
-    """The same by TCPClient, which looks up the name."""
+    """The same with TCPClient, which resolves the host name."""
     server = EchoServer()
     listener = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)[0]
     server.add_socket(listener)
@@ -87,8 +87,13 @@ async def client(times: int) -> AsyncGenerator[None, None]:
 
 
 CASES = [
-    Case("accept", "connect, accept, close both", accept, 50),
-    Case("server", "connect to a TCPServer, a line each way, close", functools.partial(serve, False), 50),
+    Case("accept", "connect, accept, close both ends", accept, 50),
+    Case(
+        "server",
+        "connect to a TCPServer, a line in each direction, close",
+        functools.partial(serve, False),
+        50,
+    ),
     Case("server-tls", "the same over TLS, with the handshake", functools.partial(serve, True), 20),
-    Case("client", "the same without TLS, by TCPClient", client, 50),
+    Case("client", "the same without TLS, with TCPClient", client, 50),
 ]

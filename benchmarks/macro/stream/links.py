@@ -1,4 +1,4 @@
-"""Two streams joined to each other, over TCP, a Unix socket, TLS or a pipe."""
+"""Pairs of connected streams over TCP, a Unix socket, TLS or a pipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Link = Callable[[], Awaitable[Pair]]
 
 
 def tcp_sockets() -> tuple[socket.socket, socket.socket]:
-    """A client's socket and the server's."""
+    """Return the sockets of a client and a server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         near = socket.create_connection(listener.getsockname())
         far, _ = listener.accept()
@@ -24,7 +24,7 @@ def tcp_sockets() -> tuple[socket.socket, socket.socket]:
 
 
 def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A client's settings and the server's, with the certificates of the folder ``BENCH_TLS``."""
+    """Return the contexts of a client and a server, with the certificates in the folder ``BENCH_TLS``."""
     folder = Path(os.environ["BENCH_TLS"])
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server.load_cert_chain(folder / "server.pem", folder / "server.key")
@@ -32,7 +32,7 @@ def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 
 async def tcp() -> Pair:
-    """Over the loopback interface."""
+    """Connect two streams over the loopback interface."""
     near, far = (IOStream(each) for each in tcp_sockets())
     near.set_nodelay(True)
     far.set_nodelay(True)
@@ -40,13 +40,13 @@ async def tcp() -> Pair:
 
 
 async def unix() -> Pair:
-    """Over a pair of Unix sockets."""
+    """Connect two streams by a pair of Unix sockets."""
     near, far = socket.socketpair()
     return IOStream(near), IOStream(far)
 
 
 async def tls() -> Pair:
-    """TLS over the loopback interface, with the handshake done."""
+    """Connect two streams over TLS on the loopback interface, and complete the handshake."""
     client, server = contexts()
     near, far = tcp_sockets()
     near_tls = client.wrap_socket(near, server_hostname="127.0.0.1", do_handshake_on_connect=False)
@@ -59,7 +59,7 @@ async def tls() -> Pair:
 
 
 async def pipe() -> Pair:
-    """One way only: the first writes, the second reads."""
+    """Connect two streams by a pipe: the first one writes, the second one reads."""
     reading, writing = os.pipe()
     return PipeIOStream(writing), PipeIOStream(reading)
 

@@ -1,3 +1,3 @@
-"""WebSockets beside upstream's and others': echo, broadcast and what idle connections hold."""
+"""WebSockets: echo, broadcast and the memory of idle connections, compared with other libraries."""
 
 from __future__ import annotations

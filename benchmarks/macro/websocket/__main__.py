@@ -20,22 +20,22 @@ Results = dict[str, dict[str, dict[str, float]]]
 UNITS = {
     "instructions": "user-space instructions of an echo, or of a delivery",
     "cpu": "CPU microseconds of an echo, or of a delivery (user and system)",
-    "memory": "bytes a connection",
+    "memory": "bytes per connection",
     "delay": "milliseconds in which 99 of 100 deliveries arrive",
 }
 SCENARIOS = {
-    "echo": "a message of 32 bytes and back, 64 connections with one message in flight each",
-    "loop": "a message of 64 bytes to 1,000 clients, by a send to each",
-    "broadcast": "the same by the peer's own way of sending to many; by a loop where it has none",
-    "idle": "open connections on which nothing happens",
-    "deflate": "the same with permessage-deflate agreed on",
-    "alert": "a message of 16 KiB to 1,000 clients that all read",
-    "stalled": "the same, while one more client has ceased to read",
+    "echo": "echo of 32 bytes, 64 connections with one message in flight each",
+    "loop": "a message of 64 bytes to 1,000 clients, one send call for each",
+    "broadcast": "the same with the library's broadcast function, or a loop if it has none",
+    "idle": "open connections without traffic",
+    "deflate": "the same with permessage-deflate negotiated",
+    "alert": "a message of 16 KiB to 1,000 clients that all read their messages",
+    "stalled": "the same, with one more client that does not read",
 }
 
 
 def arguments() -> argparse.Namespace:
-    """What the command line asks for."""
+    """Parse the command line."""
     parser = command_line("websocket", __doc__, PEERS)
     choose(parser, "--scenario", SCENARIOS)
     choose(parser, "--metric", UNITS)
@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
 
 
 def measured(asked: argparse.Namespace) -> Results:
-    """Everything that is asked for."""
+    """Measure everything that the command line requests."""
     results: Results = {}
     for scenario in asked.scenario:
         peers = [name for name in asked.only if scenario not in PEERS[name].without]
@@ -57,7 +57,7 @@ def measured(asked: argparse.Namespace) -> Results:
 
 
 def _figures(scenario: str, peers: list[str], asked: argparse.Namespace) -> Iterator[tuple[str, str, float]]:
-    """All of one scenario: metric, peer and value."""
+    """Yield all figures of one scenario: metric, peer and value."""
     if scenario in ("idle", "deflate"):
         if "memory" in asked.metric:
             for name in peers:
@@ -78,7 +78,9 @@ def _figures(scenario: str, peers: list[str], asked: argparse.Namespace) -> Iter
 def _taking_turns(
     metric: str, scenario: str, peers: list[str], asked: argparse.Namespace
 ) -> Iterator[tuple[str, str, float]]:
-    """What the clock measures: the peers take turns, so that a slow minute of the machine is shared."""
+    """Yield figures that depend on time. The peers run in turn, so that slow phases of the machine affect all
+    of them.
+    """
     each: dict[str, list[float]] = {name: [] for name in peers}
     for _ in range(asked.repeat):
         for name in peers:
@@ -96,19 +98,21 @@ def _taking_turns(
 
 
 def how(asked: argparse.Namespace) -> str:
-    """The method, in a paragraph."""
+    """Describe the method in one paragraph."""
     return (
-        "One process a server, pinned to one core; the clients, plain sockets with frames made beforehand, "
-        f"on another. Instructions: by {method() or 'nothing here'}, once warm. CPU: user and system time of "
-        f"the server, the servers taking turns; the median of {asked.repeat}. Memory: growth (PSS) over "
-        f"{asked.idle:,} connections. Our broadcast() goes by the clock: under callgrind it takes several "
-        "turns of the loop, and more instructions than in one. Trust instructions first, then ratios within "
+        "One process per server, pinned to one core; the clients, plain sockets with prepared frames, "
+        f"on another. Instructions: by {method() or 'not counted'}, after warming up. CPU: user and system time "
+        f"of the server, the servers run in turn; the median of {asked.repeat}. Memory: growth (PSS) over "
+        f"{asked.idle:,} connections. broadcast() limits its time per event loop iteration: under callgrind "
+        "it needs several iterations and more instructions. Rely on instructions first, then on ratios within "
         "one run."
     )
 
 
 def markdown(results: Results, asked: argparse.Namespace) -> list[str]:
-    """One table a metric: servers down, scenarios across, a factor against Tornado where it was measured."""
+    """Return a table per metric: servers as rows, scenarios as columns, with the ratio to Tornado if
+    measured.
+    """
     lines = [*tables.heading("WebSockets", [PEERS[name] for name in asked.only]), "", how(asked)]
     for metric, unit in UNITS.items():
         figures = results.get(metric, {})
@@ -133,9 +137,9 @@ def _cell(figures: dict[str, dict[str, float]], name: str, column: str) -> str:
 
 
 def main() -> None:
-    """Measure, print, and write the tables."""
+    """Measure, print the results, and write the tables."""
     asked = arguments()
-    # Ten thousand connections are as many descriptors here, and in the server, which inherits the limit.
+    # Ten thousand connections need as many descriptors here and in the server, which inherits the limit.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     for name in asked.only:

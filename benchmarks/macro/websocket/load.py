@@ -1,6 +1,7 @@
-"""The clients: blocking sockets that send frames made beforehand and count the bytes that come back.
+"""The clients: blocking sockets that send prepared frames and count the received bytes.
 
-So they cost less than any of the servers. The server's frames carry no mask: their sizes say enough.
+This costs less than the work of any of the servers. The server's frames are not masked, so their size is
+known.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ _DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits
 
 
 def masked(payload: bytes) -> bytes:
-    """A client's text frame of at most 125 bytes; its mask is none that changes anything."""
+    """Return a client's text frame of at most 125 bytes, with a mask of zeros."""
     return bytes([0x81, 0x80 | len(payload)]) + bytes(4) + payload
 
 
 def frame_size(payload: int) -> int:
-    """The bytes of a server's frame with a payload of so many."""
+    """Return the size in bytes of a server's frame with a payload of this size."""
     return payload + (2 if payload < 126 else 4 if payload < 1 << 16 else 10)
 
 
 class Client(Connection):
-    """A WebSocket whose handshake is done.
+    """An open WebSocket.
 
-    :param answer: the bytes of the payload of each message that comes.
+    :param answer: size of the payload of each received message, in bytes.
     """
 
     def __init__(self, port: int, path: str, answer: int = 0) -> None:
@@ -45,14 +46,14 @@ class Client(Connection):
         head, self._pending = self._until(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 101") or (extension and b"permessage-deflate" not in head):
             self.close()
-            raise RuntimeError(f"the server answered {head!r}")
+            raise RuntimeError(f"the server responded with {head!r}")
 
     def fileno(self) -> int:
         """The descriptor."""
         return self._socket.fileno()
 
     def receive(self) -> bytes:
-        """Wait for one message: its frame."""
+        """Receive one message, and return its frame."""
         data = self._pending
         while len(data) < self._answer:
             data += self._more()
@@ -60,18 +61,18 @@ class Client(Connection):
         return data[: self._answer]
 
     def read_nothing(self) -> None:
-        """Have the kernel take little for this client, who will not read."""
+        """Shrink the receive buffer, for a client that does not read."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 
     @property
     def socket(self) -> socket.socket:
-        """For those who need it."""
+        """The underlying socket."""
         return self._socket
 
 
 @contextlib.contextmanager
 def clients(port: int, path: str, count: int, answer: int = 0) -> Iterator[list[Client]]:
-    """``count`` open WebSockets, closed at the end of the block."""
+    """Open ``count`` WebSockets, and close them at the end of the block."""
     opened: list[Client] = []
     try:
         for _ in range(count):
@@ -83,7 +84,7 @@ def clients(port: int, path: str, count: int, answer: int = 0) -> Iterator[list[
 
 
 def echoes(opened: list[Client], request: bytes, seconds: float) -> int:
-    """Keep one message in flight on each connection for so long; how many came back."""
+    """Keep one message in flight on each connection for `seconds`; return the number of echoes."""
     by_number = {client.fileno(): client.socket for client in opened}
     size, count = len(request) - 4, 0
     with select.epoll() as poll:
@@ -94,7 +95,7 @@ def echoes(opened: list[Client], request: bytes, seconds: float) -> int:
         while time.monotonic() < end:
             for number, _ in poll.poll():
                 if len(os.read(number, 4096)) != size:
-                    raise RuntimeError("the server answered with something else than one echo")
+                    raise RuntimeError("the server sent something other than one echo")
                 os.write(number, request)
                 count += 1
     for client in opened:
@@ -103,7 +104,7 @@ def echoes(opened: list[Client], request: bytes, seconds: float) -> int:
 
 
 def broadcasts(control: Client, feeds: list[Client], request: bytes, count: int) -> list[float]:
-    """Have a message broadcast so many times; the seconds that each delivery took, as seen here."""
+    """Trigger `count` broadcasts; return the time of each delivery in seconds, as seen by the clients."""
     taken = []
     clock = time.perf_counter
     for _ in range(count):

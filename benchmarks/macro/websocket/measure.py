@@ -1,4 +1,4 @@
-"""What one server is asked, and the figures that come of it."""
+"""The measurements of one server."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ ECHOING = 64
 RECEIVERS = 1000
 _ECHO = masked(b"x" * 32)
 _SMALL = masked(b"1")
-#: For the client that reads nothing: 16 KiB.
+#: The size of a message for the stalled client, in units of 64 bytes: 16 KiB.
 _LARGE_TIMES = 256
 _LARGE = masked(b"%d" % _LARGE_TIMES)
 _UNIT = 64
 _DONE = len("done")
-#: Broadcasts for one figure where CPU time or delay is measured, and under callgrind.
+#: The number of broadcasts for one figure, for CPU time and delays, and under callgrind.
 _BROADCASTS, _COUNTED_BROADCASTS = 100, 3
-#: Rounds of echoes under callgrind.
+#: The number of rounds of echoes under callgrind.
 _ROUNDS = 10
-#: Counted so many times; the median leaves out parts with a garbage collection in them.
+#: The number of counted parts; the median excludes parts with a garbage collection.
 _PARTS = 5
-#: What the kernel takes for a client that reads nothing: some 4 MB; and what is measured then.
+#: The number of broadcasts that fill the kernel's buffers for a client that does not read (about 4 MB), and
+#: of those measured then.
 _FILLING, _LARGE_BROADCASTS = 260, 40
 
 
 def echo_cpu(server: Server, seconds: float) -> float:
-    """CPU microseconds of an echo."""
+    """Return CPU microseconds per echo."""
     with clients(server.port, "/echo", ECHOING, 32) as opened:
         echoes(opened, _ECHO, seconds / 4)
         before = server.cpu_seconds()
@@ -44,7 +45,7 @@ def echo_cpu(server: Server, seconds: float) -> float:
 
 
 def broadcast_cpu(server: Server, path: str) -> float:
-    """CPU microseconds of a delivery."""
+    """Return CPU microseconds per delivery."""
     with _receivers(server, path) as (control, feeds):
         broadcasts(control, feeds, _SMALL, _BROADCASTS // 10)
         before = server.cpu_seconds()
@@ -53,7 +54,7 @@ def broadcast_cpu(server: Server, path: str) -> float:
 
 
 def instructions(peer: Peer, path: str) -> float:
-    """User-space instructions of an echo, or of a delivery."""
+    """Return user-space instructions per echo or per delivery."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with running(peer, wrapper=wrapper(folder)) as server:
@@ -81,7 +82,9 @@ def _counted(server: Server, folder: Path, work: Callable[[], int]) -> float:
 
 
 def delay(server: Server, path: str, stalled: bool) -> float:
-    """Milliseconds within which 99 of 100 deliveries of 16 KiB arrive, by another client reading nothing."""
+    """Return the 99th percentile of the delivery time of 16 KiB in milliseconds, optionally with a stalled
+    client.
+    """
     with _receivers(server, path, _LARGE_TIMES) as (control, feeds), _silent(server, stalled):
         broadcasts(control, feeds, _LARGE, _FILLING)
         taken = broadcasts(control, feeds, _LARGE, _LARGE_BROADCASTS)
@@ -98,7 +101,7 @@ def _silent(server: Server, stalled: bool) -> Iterator[None]:
 
 @contextmanager
 def _receivers(server: Server, path: str, times: int = 1) -> Iterator[tuple[Client, list[Client]]]:
-    """Who has messages sent, and those who get them."""
+    """Open a connection that triggers broadcasts, and the connections that receive them."""
     with (
         clients(server.port, "/feed", RECEIVERS, times * _UNIT) as feeds,
         clients(server.port, path, 1, _DONE) as (control,),
@@ -107,7 +110,7 @@ def _receivers(server: Server, path: str, times: int = 1) -> Iterator[tuple[Clie
 
 
 def idle_memory(server: Server, path: str, count: int) -> float:
-    """Bytes of the server's memory for a WebSocket on which nothing happens."""
+    """Return the server's memory in bytes per idle WebSocket."""
     with clients(server.port, path, 500):
         pass
     before = server.memory()

@@ -1,4 +1,4 @@
-"""The servers that are measured."""
+"""The measured servers."""
 
 from __future__ import annotations
 

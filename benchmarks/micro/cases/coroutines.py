@@ -1,4 +1,4 @@
-"""Generator coroutines and what waits for several things."""
+"""Generator coroutines, and waiting for several futures."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ async def _native_waiting() -> int:
 
 
 async def call(times: int) -> Run:
-    """A coroutine that never waits."""
+    """A coroutine that never suspends."""
     yield
     for _ in range(times):
         await _plain()
 
 
 async def call_nested(times: int) -> Run:
-    """Ten that wait for one another, the innermost for a turn of the loop."""
+    """Ten nested coroutines; the innermost suspends for one event loop iteration."""
 
     @gen.coroutine
     def nested(depth: int) -> Generator[Any, Any, int]:
@@ -56,7 +56,7 @@ async def call_nested(times: int) -> Run:
 
 
 def _yielding(make: Callable[[], Any]) -> Callable[[int], Run]:
-    """One coroutine that yields what `make` gives, again and again."""
+    """Return a case with one coroutine that repeatedly yields the result of `make`."""
 
     async def run(times: int) -> Run:
         @gen.coroutine
@@ -77,7 +77,7 @@ def _done() -> asyncio.Future[int]:
 
 
 def _soon() -> asyncio.Future[int]:
-    """A Future that is done in the next turn of the loop."""
+    """A Future that is done in the next event loop iteration."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[int] = loop.create_future()
     loop.call_soon(future.set_result, 1)
@@ -85,7 +85,7 @@ def _soon() -> asyncio.Future[int]:
 
 
 async def raised(times: int) -> Run:
-    """An exception through three coroutines."""
+    """An exception that propagates through three coroutines."""
 
     @gen.coroutine
     def fail(depth: int) -> Generator[Any, Any, None]:
@@ -103,7 +103,7 @@ async def raised(times: int) -> Run:
 
 
 async def wait_iterator(times: int) -> Run:
-    """Ten Futures in the order in which they are done."""
+    """Ten Futures, in the order of their completion."""
     yield
     for _ in range(times):
         waiting = gen.WaitIterator(*(_soon() for _ in range(10)))
@@ -112,21 +112,21 @@ async def wait_iterator(times: int) -> Run:
 
 
 async def with_timeout(times: int) -> Run:
-    """A Future that is done before its time is over."""
+    """A Future that completes before the timeout."""
     yield
     for _ in range(times):
         await gen.with_timeout(_LONG, _soon())
 
 
 async def with_timeout_done(times: int) -> Run:
-    """The same of a Future that is done before."""
+    """A Future that is already done."""
     yield
     for _ in range(times):
         await gen.with_timeout(_LONG, _done())
 
 
 async def timed_out(times: int) -> Run:
-    """A Future that is not."""
+    """A Future that times out."""
     never: list[asyncio.Future[int]] = [asyncio.Future() for _ in range(times)]
     yield
     for future in never:
@@ -137,30 +137,38 @@ async def timed_out(times: int) -> Run:
 
 
 async def convert(times: int) -> Run:
-    """A native coroutine made into a Future."""
+    """A native coroutine converted into a Future."""
     yield
     for _ in range(times):
         await gen.convert_yielded(_native())
 
 
 async def sleep(times: int) -> Run:
-    """No time at all."""
+    """A sleep of zero seconds."""
     yield
     for _ in range(times):
         await gen.sleep(0)
 
 
 CASES = [
-    Case("coroutine/call", "`@gen.coroutine` called, never waits", call),
-    Case("coroutine/nested", "ten nested, the last waits a turn", call_nested, 50),
+    Case("coroutine/call", "`@gen.coroutine` called, never suspends", call),
+    Case("coroutine/nested", "ten nested, the last suspends for one iteration", call_nested, 50),
     Case("coroutine/yield-done", "`yield` of a done Future", _yielding(_done)),
-    Case("coroutine/yield-soon", "`yield` of a Future done in the next turn", _yielding(_soon)),
+    Case("coroutine/yield-soon", "`yield` of a Future done in the next iteration", _yielding(_soon)),
     Case("coroutine/yield-moment", "`yield gen.moment`", _yielding(lambda: gen.moment)),
     Case("coroutine/yield-none", "`yield None`", _yielding(lambda: None)),
-    Case("coroutine/yield-coroutine", "`yield` of a coroutine that never waits", _yielding(_plain)),
-    Case("coroutine/yield-waiting", "`yield` of a coroutine that waits a turn", _yielding(_waiting)),
-    Case("coroutine/yield-native", "`yield` of an `async def` that never waits", _yielding(_native)),
-    Case("coroutine/yield-native-waiting", "`yield` of one that waits a turn", _yielding(_native_waiting)),
+    Case("coroutine/yield-coroutine", "`yield` of a coroutine that never suspends", _yielding(_plain)),
+    Case(
+        "coroutine/yield-waiting",
+        "`yield` of a coroutine that suspends for one iteration",
+        _yielding(_waiting),
+    ),
+    Case("coroutine/yield-native", "`yield` of an `async def` that never suspends", _yielding(_native)),
+    Case(
+        "coroutine/yield-native-waiting",
+        "`yield` of an `async def` that suspends for one iteration",
+        _yielding(_native_waiting),
+    ),
     Case(
         "coroutine/yield-list",
         "`yield` of a list of ten Futures",

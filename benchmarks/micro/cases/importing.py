@@ -1,4 +1,4 @@
-"""``import tornado.web`` in a fresh interpreter, compiled before; prints CPU microseconds."""
+"""``import tornado.web`` in a fresh interpreter, from compiled files; prints CPU microseconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 if __name__ == "__main__":
-    # The first of the runs writes the compiled files, whatever the environment says of that.
+    # The first run writes the compiled files, even if the environment disables that.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     for program in ("pass", "import tornado.web"):
         best = float("inf")

@@ -1,4 +1,4 @@
-"""Locks, semaphores, events and conditions: free ones, and ones that are waited for."""
+"""Locks, semaphores, events and conditions, with and without waiting tasks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def lock_free(times: int) -> Run:
 
 
 async def lock_acquire(times: int) -> Run:
-    """By its methods."""
+    """A free lock, by its methods."""
     lock = locks.Lock()
     yield
     for _ in range(times):
@@ -33,7 +33,7 @@ async def lock_acquire(times: int) -> Run:
 
 
 async def lock_contended(times: int) -> Run:
-    """Ten tasks that hold it for a turn each."""
+    """Ten tasks, each holding the lock for one event loop iteration."""
     lock = locks.Lock()
 
     async def work(times: int) -> None:
@@ -46,7 +46,7 @@ async def lock_contended(times: int) -> Run:
 
 
 async def semaphore_waiting(times: int) -> Run:
-    """Acquired when none is left, then released."""
+    """Acquired while its value is zero, then released."""
     semaphore = locks.Semaphore(0)
     yield
     for _ in range(times):
@@ -56,7 +56,7 @@ async def semaphore_waiting(times: int) -> Run:
 
 
 async def semaphore_timeout(times: int) -> Run:
-    """The same with a timeout that is never reached."""
+    """The same with a timeout that does not expire."""
     semaphore = locks.Semaphore(0)
     yield
     for _ in range(times):
@@ -66,7 +66,7 @@ async def semaphore_timeout(times: int) -> Run:
 
 
 async def semaphore_free(times: int) -> Run:
-    """One that is not taken."""
+    """A free semaphore."""
     semaphore = locks.Semaphore(2)
     yield
     for _ in range(times):
@@ -75,7 +75,7 @@ async def semaphore_free(times: int) -> Run:
 
 
 async def condition_notify(times: int) -> Run:
-    """One who waits, and is notified."""
+    """One waiting task, which is notified."""
     condition = locks.Condition()
     yield
     for _ in range(times):
@@ -85,7 +85,7 @@ async def condition_notify(times: int) -> Run:
 
 
 async def condition_all(times: int) -> Run:
-    """Ten who wait."""
+    """Ten waiting tasks."""
     condition = locks.Condition()
     yield
     for _ in range(times):
@@ -96,7 +96,7 @@ async def condition_all(times: int) -> Run:
 
 
 async def condition_timeout(times: int) -> Run:
-    """With a timeout that is never reached."""
+    """With a timeout that does not expire."""
     condition = locks.Condition()
     yield
     for _ in range(times):
@@ -106,7 +106,7 @@ async def condition_timeout(times: int) -> Run:
 
 
 async def event_set(times: int) -> Run:
-    """Waited for when it is set."""
+    """Awaited after it was set."""
     event = locks.Event()
     event.set()
     yield
@@ -115,7 +115,7 @@ async def event_set(times: int) -> Run:
 
 
 async def event_wait(times: int) -> Run:
-    """Waited for, set, cleared."""
+    """Awaited, set, cleared."""
     event = locks.Event()
     yield
     for _ in range(times):
@@ -126,7 +126,7 @@ async def event_wait(times: int) -> Run:
 
 
 async def event_timeout(times: int) -> Run:
-    """With a timeout that is never reached."""
+    """With a timeout that does not expire."""
     event = locks.Event()
     yield
     for _ in range(times):
@@ -139,12 +139,12 @@ async def event_timeout(times: int) -> Run:
 CASES = [
     Case("lock/free", "`async with` a free `Lock`", lock_free),
     Case("lock/acquire", "a free `Lock`: `acquire`, `release`", lock_acquire),
-    Case("lock/contended", "`async with` a `Lock` that ten tasks want", lock_contended),
+    Case("lock/contended", "`async with` a `Lock` contended by ten tasks", lock_contended),
     Case("semaphore/free", "a free `Semaphore`: `with await acquire()`", semaphore_free),
-    Case("semaphore/waiting", "a taken `Semaphore`", semaphore_waiting),
+    Case("semaphore/waiting", "a `Semaphore` whose value is zero", semaphore_waiting),
     Case("semaphore/timeout", "the same with a timeout", semaphore_timeout),
     Case("condition/notify", "`Condition.wait`, `notify`", condition_notify),
-    Case("condition/notify-all", "ten that wait, `notify_all`", condition_all, 50),
+    Case("condition/notify-all", "ten waiting tasks, `notify_all`", condition_all, 50),
     Case("condition/timeout", "`wait` with a timeout, `notify`", condition_timeout),
     Case("event/set", "`Event.wait`, set before", event_set),
     Case("event/wait", "`Event.wait`, `set`, `clear`", event_wait),

@@ -14,7 +14,7 @@ Run = AsyncGenerator[None, None]
 
 
 class _Countdown:
-    """Calls that have to be made before the case is over."""
+    """The number of calls that remain until the case ends."""
 
     def __init__(self, times: int) -> None:
         self.left = times
@@ -27,7 +27,7 @@ class _Countdown:
 
 
 async def add_callback(times: int) -> Run:
-    """From the loop's own thread."""
+    """From the thread of the loop."""
     loop, countdown = IOLoop.current(), _Countdown(times)
     yield
     for _ in range(times):
@@ -45,7 +45,7 @@ async def add_callback_argument(times: int) -> Run:
 
 
 async def add_callback_coroutine(times: int) -> Run:
-    """Of a native coroutine, which is run to its end."""
+    """A native coroutine, which runs to its end."""
     loop, countdown = IOLoop.current(), _Countdown(times)
 
     async def work() -> None:
@@ -74,7 +74,7 @@ async def from_thread(times: int) -> Run:
 
 
 async def call_later(times: int) -> Run:
-    """A timer that is cancelled before its time."""
+    """A timer that is cancelled before it expires."""
     loop = IOLoop.current()
     yield
     for _ in range(times):
@@ -82,7 +82,7 @@ async def call_later(times: int) -> Run:
 
 
 async def add_timeout(times: int) -> Run:
-    """The same by a timedelta."""
+    """The same with a timedelta."""
     loop, minute = IOLoop.current(), datetime.timedelta(seconds=60)
     yield
     for _ in range(times):
@@ -90,7 +90,7 @@ async def add_timeout(times: int) -> Run:
 
 
 async def timers(times: int) -> Run:
-    """Timers whose time comes."""
+    """Timers that expire."""
     loop, countdown = IOLoop.current(), _Countdown(times)
     yield
     for _ in range(times):
@@ -110,7 +110,7 @@ async def add_future(times: int) -> Run:
 
 
 async def periodic(times: int) -> Run:
-    """One call of each of many PeriodicCallbacks, which stops it."""
+    """One call of each of many PeriodicCallbacks, which then stops."""
     countdown = _Countdown(times)
 
     def make() -> PeriodicCallback:

@@ -1,4 +1,4 @@
-"""How every case here is timed."""
+"""The timing of the programs in this folder."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 
 def fastest(function: Callable[[], object], times: int, rounds: int = 15) -> None:
-    """Print the CPU microseconds of one call: the least of `rounds` means over `times` calls.
+    """Print the CPU microseconds of one call: the lowest of `rounds` means over `times` calls.
 
-    The least, since other processes of the machine can only add to it.
+    The lowest, since other processes of the machine only add to it.
     """
     best = float("inf")
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""Queues: with room and items, and with somebody waiting for them."""
+"""Queues, with and without waiting tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONG = datetime.timedelta(seconds=60)
 
 
 def _through(make: Callable[[], queues.Queue[Any]]) -> Callable[[int], Run]:
-    """Put and taken, neither waiting."""
+    """Return a case that puts and gets without waiting."""
 
     async def run(times: int) -> Run:
         queue = make()
@@ -29,7 +29,7 @@ def _through(make: Callable[[], queues.Queue[Any]]) -> Callable[[int], Run]:
 
 
 async def nowait(times: int) -> Run:
-    """By the methods that never wait."""
+    """With the methods that never wait."""
     queue: queues.Queue[int] = queues.Queue()
     yield
     for number in range(times):
@@ -39,7 +39,7 @@ async def nowait(times: int) -> Run:
 
 
 async def get_waits(times: int) -> Run:
-    """Asked for before it is there."""
+    """`get` before the item is put."""
     queue: queues.Queue[int] = queues.Queue()
     yield
     for number in range(times):
@@ -49,7 +49,7 @@ async def get_waits(times: int) -> Run:
 
 
 async def get_timeout(times: int) -> Run:
-    """The same with a timeout that is never reached."""
+    """The same with a timeout that does not expire."""
     queue: queues.Queue[int] = queues.Queue()
     yield
     for number in range(times):
@@ -59,7 +59,7 @@ async def get_timeout(times: int) -> Run:
 
 
 async def put_waits(times: int) -> Run:
-    """Put when there is no room."""
+    """`put` into a full queue."""
     queue: queues.Queue[int] = queues.Queue(1)
     queue.put_nowait(0)
     yield
@@ -70,7 +70,7 @@ async def put_waits(times: int) -> Run:
 
 
 async def pipeline(times: int) -> Run:
-    """A producer and a consumer, with room for ten."""
+    """A producer and a consumer, with a capacity of ten."""
     queue: queues.Queue[int] = queues.Queue(10)
 
     async def consume() -> None:
@@ -94,5 +94,5 @@ CASES = [
     Case("queue/get-waits", "`get` that waits, `put`", get_waits),
     Case("queue/get-timeout", "the same with a timeout", get_timeout),
     Case("queue/put-waits", "`put` that waits, `get`", put_waits),
-    Case("queue/pipeline", "producer, consumer, `task_done`, room for ten", pipeline),
+    Case("queue/pipeline", "producer, consumer, `task_done`, capacity of ten", pipeline),
 ]

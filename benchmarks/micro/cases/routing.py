@@ -1,6 +1,6 @@
-"""Finding the last of many routes; prints CPU microseconds a request routed.
+"""Finding the last of many routes; prints CPU microseconds per routed request.
 
-Arguments: ``literal`` or ``pattern``, and how many routes.
+Arguments: ``literal`` or ``pattern``, and the number of routes.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if __name__ == "__main__":
     headers = HTTPHeaders({"Host": "localhost"})
 
     class Connection:
-        """Stands for the connection, which routing does not look at."""
+        """A substitute for the connection, which routing does not use."""
 
         context = None
 
     def route() -> object:
-        """A fresh request, so that nothing is remembered on it."""
+        """A new request each time, since results may be cached on it."""
         request = HTTPServerRequest(start_line=line, headers=headers, connection=Connection())  # type: ignore[arg-type]
         return application.wildcard_router.find_handler(request)
 

@@ -1,6 +1,6 @@
-"""A table of 1,000 rows and 10 columns, each cell escaped; prints CPU microseconds a rendering.
+"""A table of 1,000 rows and 10 columns, each cell escaped; prints CPU microseconds per rendering.
 
-The engine is the argument: ``tornado`` (whichever package is installed under that name) or ``jinja2``.
+The engine is the argument: ``tornado`` (the package installed under that name) or ``jinja2``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ JINJA2 = """<table>
 
 
 def tornado() -> Callable[[], object]:
-    """The table as a template of the package `tornado`."""
+    """Return a function that renders the table with the package `tornado`."""
     from tornado.template import Template
 
     template = Template(TORNADO)
@@ -31,7 +31,7 @@ def tornado() -> Callable[[], object]:
 
 
 def jinja2() -> Callable[[], object]:
-    """The same in Jinja2, which makes text: encoded, as an answer would be."""
+    """The same with Jinja2. It produces text, which is encoded as for a response."""
     import jinja2 as engine
 
     template = engine.Environment(autoescape=True).from_string(JINJA2)

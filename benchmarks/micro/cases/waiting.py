@@ -1,4 +1,4 @@
-"""Everything here that waits for something: the cases of coroutines, of the loop, of locks and of queues."""
+"""All cases of coroutines, the loop, locks and queues."""
 
 from __future__ import annotations
 

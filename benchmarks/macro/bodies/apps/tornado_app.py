@@ -1,4 +1,4 @@
-"""The program measured on Tornado's API, ours and upstream's alike; parts of forms on disk are ours alone."""
+"""The measured program, for Waterspout and Tornado. Only Waterspout can spool form parts to disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program measured on aiohttp, with uvloop."""
+"""The measured program on aiohttp, with uvloop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the ASGI programs are served: uvicorn with uvloop and httptools, one process."""
+"""Serves the ASGI programs: uvicorn with uvloop and httptools, in one process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def serve(application: Any) -> None:
         lifespan="off",
         log_level="info" if settings.LOG else "critical",
         access_log=settings.LOG,
-        # Under valgrind a round may take longer than the five seconds of the default.
+        # Under valgrind a round may take longer than the default of five seconds.
         timeout_keep_alive=600,
         ssl_certfile=settings.CERTIFICATE,
         ssl_keyfile=settings.KEY,

@@ -1,4 +1,4 @@
-"""The program measured on BlackSheep."""
+"""The measured program on BlackSheep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program measured on Falcon's ASGI side."""
+"""The measured program on Falcon's ASGI interface."""
 
 from __future__ import annotations
 

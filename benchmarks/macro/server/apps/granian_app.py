@@ -1,4 +1,4 @@
-"""granian's RSGI with no framework: a server whose HTTP is written in Rust."""
+"""granian's RSGI without a framework: a server with an HTTP implementation in Rust."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PLAIN, JSON = [("content-type", "text/plain")], [("content-type", "application/j
 
 
 async def application(scope: Any, protocol: Any) -> None:
-    """Both endpoints, by hand."""
+    """Handle both endpoints."""
     if scope.path.startswith("/item/"):
         query = dict(parse_qsl(scope.query_string))
         protocol.response_str(200, JSON, json.dumps({"id": int(scope.path[6:]), "q": query["q"]}))

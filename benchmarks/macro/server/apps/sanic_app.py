@@ -1,4 +1,4 @@
-"""The program measured on Sanic, with uvloop, in a single process."""
+"""The measured program on Sanic, with uvloop, in a single process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a server under measurement is told what to do: by environment variables, the same for each peer."""
+"""Configuration of a measured server, from environment variables that are the same for each peer."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import os
 import ssl
 
 PORT = int(os.environ.get("BENCH_PORT", "8888"))
-#: A folder with server.pem and server.key, or nothing for plain HTTP.
+#: A folder with server.pem and server.key, or an empty string for plain HTTP.
 TLS = os.environ.get("BENCH_TLS", "")
-#: Whether each request is logged (to where standard error goes, which is /dev/null).
+#: Whether each request is logged to standard error, which is /dev/null.
 LOG = os.environ.get("BENCH_LOG") == "1"
-#: "uvloop" or "asyncio", for the servers that leave the choice.
+#: "uvloop" or "asyncio", for the servers that support both.
 LOOP = os.environ.get("BENCH_LOOP", "asyncio")
 CERTIFICATE = os.path.join(TLS, "server.pem") if TLS else None
 KEY = os.path.join(TLS, "server.key") if TLS else None
-#: What ``/`` answers.
+#: The response body of ``/``.
 TEXT = "Hello, world!"
 
 
 def ssl_context() -> ssl.SSLContext | None:
-    """A server's context where TLS was asked for."""
+    """Return a server context if TLS is enabled."""
     if not TLS:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

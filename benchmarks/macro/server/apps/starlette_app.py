@@ -1,4 +1,4 @@
-"""The program measured on Starlette."""
+"""The measured program on Starlette."""
 
 from __future__ import annotations
 

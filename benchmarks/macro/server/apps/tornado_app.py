@@ -1,4 +1,4 @@
-"""The program measured on Tornado's API: ours and upstream's alike."""
+"""The measured program, for Waterspout and Tornado."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Suspend(tornado.web.RequestHandler):
 
 
 class Hooked(Root):
-    """The same as Root for a program that overrides the hooks most often overridden."""
+    """Like Root, with the hooks that programs override most often."""
 
     def prepare(self) -> None:
         self.seen = True

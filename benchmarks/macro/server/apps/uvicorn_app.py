@@ -1,4 +1,4 @@
-"""uvicorn with no framework: what the ASGI frameworks' figures contain."""
+"""uvicorn without a framework: the part of the ASGI frameworks' figures that is uvicorn's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BODY = settings.TEXT.encode()
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Both endpoints, by hand."""
+    """Handle both endpoints."""
     path = scope["path"]
     if path.startswith("/item/"):
         query = dict(parse_qsl(scope["query_string"].decode()))

@@ -1,4 +1,4 @@
-"""The program measured on Tornado's API, ours and upstream's alike: a directory of files, and one page."""
+"""The measured program, for Waterspout and Tornado: a directory of files, and one page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program measured on aiohttp, with uvloop. It has no way of its own of sending to many."""
+"""The measured program on aiohttp, with uvloop. aiohttp has no broadcast function."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CLIENTS: set[web.WebSocketResponse] = set()
 
 
 async def opened(request: web.Request) -> web.WebSocketResponse:
-    socket = web.WebSocketResponse()  # without compression for clients that do not offer it
+    socket = web.WebSocketResponse()  # compressed only if the client offers it
     await socket.prepare(request)
     return socket
 

@@ -1,9 +1,9 @@
-"""How a server under measurement is told what to do, and what all of them answer.
+"""Configuration of a measured server, and the paths that all of them serve.
 
-Each has these paths: ``/echo`` sends messages back. Whoever is on ``/feed`` gets what is broadcast: on a
-message to ``/loop`` by a send to each, on one to ``/broadcast`` by the peer's own way of sending to many,
-where it has one; then the message's sender gets "done". ``/idle`` and ``/deflate`` do nothing, the latter
-with compression agreed on.
+``/echo`` sends messages back. Connections to ``/feed`` receive broadcasts: a message to ``/loop`` triggers
+one with a send call for each connection, a message to ``/broadcast`` one with the library's broadcast
+function, if it has one. The sender of the message then receives "done". ``/idle`` and ``/deflate`` do
+nothing; the latter negotiates compression.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 
 PORT = int(os.environ.get("BENCH_PORT", "8888"))
-#: "uvloop" or "asyncio", for the servers that leave the choice.
+#: "uvloop" or "asyncio", for the servers that support both.
 LOOP = os.environ.get("BENCH_LOOP", "asyncio")
 
 
 def text(times: str | bytes) -> str:
-    """What is broadcast: 64 bytes, so many times as the message says."""
+    """Return the text to broadcast: 64 bytes, repeated the number of times in the message."""
     return "0123456789abcdef" * 4 * int(times)

@@ -1,4 +1,4 @@
-"""The program measured on Tornado's API: ours and upstream's alike."""
+"""The measured program, for Waterspout and Tornado."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program measured on websockets, with uvloop."""
+"""The measured program on websockets, with uvloop."""
 
 from __future__ import annotations
 
