@@ -1,1 +1,1 @@
-"""What attackers do to a server, with a well-behaved client beside them; README.md tells how to run it."""
+"""Attacks on a server, and their effect on a well-behaved client; see README.md."""

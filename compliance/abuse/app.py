@@ -1,8 +1,8 @@
-"""The program under attack, on Tornado's API: ours and upstream's alike.
+"""The attacked program, for Waterspout and Tornado.
 
-It is told by its environment what to do (``ABUSE_PROTECTION``, ``ABUSE_TLS``, ``ABUSE_DESCRIPTORS``), prints
-its port, and answers each line on its standard input with a line of figures: what has been used since the
-last one.
+It is configured by its environment (``ABUSE_PROTECTION``, ``ABUSE_TLS``, ``ABUSE_DESCRIPTORS``) and prints
+its port. For each line on its standard input it prints a line of figures: the resources used since the
+previous one.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ import tornado.websocket
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-#: Seconds between two looks at the loop.
+#: The interval in seconds at which the event loop is observed.
 BEAT = 0.005
 PIECE = bytes(64 * 1024)
 
 
 class Root(tornado.web.RequestHandler):
-    """What the probe asks for."""
+    """The page that the probe requests."""
 
     def get(self) -> None:
         self.write("ok")
 
 
 class Body(tornado.web.RequestHandler):
-    """Takes a body of any kind."""
+    """Receives a body of any kind."""
 
     def post(self) -> None:
         self.write(str(len(self.request.body)))
 
 
 class Form(tornado.web.RequestHandler):
-    """Takes a form."""
+    """Receives a form."""
 
     def post(self) -> None:
         self.write(str(len(self.request.body_arguments) + len(self.request.files)))
 
 
 class Json(tornado.web.RequestHandler):
-    """Takes JSON; upstream has only ``json.loads``."""
+    """Receives JSON; Tornado only has ``json.loads``."""
 
     def post(self) -> None:
         body = self.get_json_body() if hasattr(self, "get_json_body") else json.loads(self.request.body)
@@ -59,14 +59,14 @@ class Json(tornado.web.RequestHandler):
 
 
 class Cookies(tornado.web.RequestHandler):
-    """Looks at the cookies."""
+    """Reads the cookies."""
 
     def get(self) -> None:
         self.write(str(len(self.request.cookies)))
 
 
 class Large(tornado.web.RequestHandler):
-    """Sends 50 MiB, waiting for the client as it should."""
+    """Sends 50 MiB, with back-pressure."""
 
     async def get(self) -> None:
         for _ in range(800):
@@ -75,7 +75,7 @@ class Large(tornado.web.RequestHandler):
 
 
 class Wait(tornado.web.RequestHandler):
-    """Answers only when the client has gone, as one that waits for news may."""
+    """Responds only after the client has disconnected, like a long poll."""
 
     def prepare(self) -> None:
         self.gone = asyncio.Event()
@@ -88,7 +88,7 @@ class Wait(tornado.web.RequestHandler):
 
 
 class Take(tornado.websocket.WebSocketHandler):
-    """Takes messages of any kind."""
+    """Receives messages of any kind."""
 
     def get_compression_options(self) -> dict[str, Any]:
         return {}
@@ -98,14 +98,14 @@ class Take(tornado.websocket.WebSocketHandler):
 
 
 class Echo(Take):
-    """Sends them back without waiting for the client, as most programs do."""
+    """Sends messages back without awaiting the writes, as most programs do."""
 
     def on_message(self, message: str | bytes) -> None:
         _ = self.write_message(message, isinstance(message, bytes))
 
 
 class Figures(logging.Handler):
-    """Counts what the process uses and how long its loop was kept from its turn."""
+    """Counts resource usage, and for how long the event loop was blocked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,18 +116,20 @@ class Figures(logging.Handler):
         self._reported = time.monotonic()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Count a line of the log."""
+        """Count a log record."""
         self.lines += 1
 
     def beat(self) -> None:
-        """Note how much the loop's thread has worked since the last beat: others had to wait so long."""
+        """Record the CPU time of the event loop's thread since the last call; other clients had to wait for
+        that long.
+        """
         now = time.thread_time()
         self.stall = max(self.stall, now - self._beat_at)
         self._beat_at = now
         asyncio.get_running_loop().call_later(BEAT, self.beat)
 
     def report(self) -> None:
-        """Write what was used since the last report."""
+        """Print the usage since the last report."""
         sys.stdin.readline()
         now = time.process_time()
         figures = {
@@ -139,13 +141,13 @@ class Figures(logging.Handler):
             "memory": _status("VmRSS"),
         }
         self._since, self.stall, self.lines, self._reported = now, 0.0, 0, time.monotonic()
-        # From here on the peak is counted anew.
+        # Resets the peak of the resident memory.
         _REFS.write("5")
         _REFS.flush()
         print(json.dumps(figures), flush=True)
 
 
-# Opened before the attack, as there may be no descriptor for it later.
+# Opened before the attack, since there may be no file descriptors later.
 _STATUS = Path("/proc/self/status").open()  # noqa: SIM115
 _REFS = Path("/proc/self/clear_refs").open("w")  # noqa: SIM115
 atexit.register(_STATUS.close)
@@ -153,7 +155,7 @@ atexit.register(_REFS.close)
 
 
 def _status(name: str) -> int:
-    """A line of the process's status, in bytes."""
+    """Return a size from /proc/self/status in bytes."""
     _STATUS.seek(0)
     for line in _STATUS:
         if line.startswith(name + ":"):
@@ -162,7 +164,7 @@ def _status(name: str) -> int:
 
 
 def settings() -> dict[str, Any]:
-    """The server's settings; only our own server is asked for protection."""
+    """Return the server's settings; only Waterspout gets a protection."""
     options: dict[str, Any] = {"decompress_request": True}
     protection = os.environ.get("ABUSE_PROTECTION", "")
     if protection:
@@ -176,7 +178,7 @@ def settings() -> dict[str, Any]:
 
 
 async def main() -> None:
-    """Serve until standard input is closed."""
+    """Serve until standard input closes."""
     descriptors = int(os.environ.get("ABUSE_DESCRIPTORS", "0"))
     if descriptors:
         resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))

@@ -1,9 +1,9 @@
-"""The attacks: ``python -m compliance.abuse.attacks NAME PORT SECONDS SCALE`` carries one out.
+"""The attacks: ``python -m compliance.abuse.attacks NAME PORT SECONDS SCALE`` runs one of them.
 
-It prints a line when it is ready, and begins when it is sent one.
+It prints a line when it is ready, and starts when it receives one.
 
-Each is a function of the port, of the seconds for which it goes on where nothing stops it, and of its scale
-(1 is the full size), and tells what became of it: ``sent`` is the number of bytes it sent.
+Each attack is a function of the port, the maximum duration in seconds, and the scale (1 is full size). It
+returns its outcome; ``sent`` is the number of bytes that it sent.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _FORM = b"Content-Type: multipart/form-data; boundary=" + _BOUNDARY + b"\r\n"
 _DISPOSITION = b'Content-Disposition: form-data; name="a"'
 
 
-#: Bytes that the bodies inflate to.
+#: The sizes in bytes to which the bodies inflate.
 _FIVE, _BOMB = 95_000_000, 1_030_000_000
 
 
 def attack(function: Attack) -> Attack:
-    """Enter a function under its name."""
+    """Register a function under its name."""
     ATTACKS[function.__name__] = function
     return function
 
@@ -48,7 +48,7 @@ def _counted(number: float, scale: float) -> int:
 
 
 def _trickle(herd: Herd, seconds: float, drop: bytes) -> Outcome:
-    """Send a drop a second on each connection, until all are closed or the time is over."""
+    """Send `drop` once per second on each connection, until all are closed or the time has passed."""
     end = time.monotonic() + seconds
     while herd.held and time.monotonic() < end:
         if drop:
@@ -64,32 +64,32 @@ def _trickle(herd: Herd, seconds: float, drop: bytes) -> Outcome:
 
 @attack
 def slow_head(port: int, seconds: float, scale: float) -> Outcome:
-    """A byte of the head a second."""
+    """A byte of the head per second."""
     return _trickle(Herd(port, _counted(300, scale), b"GET / HTTP/1.1\r\nHost: x\r\nX-A: "), seconds, b"a")
 
 
 @attack
 def slow_body(port: int, seconds: float, scale: float) -> Outcome:
-    """A byte of the body a second."""
+    """A byte of the body per second."""
     head = _HEAD % b"/body" + b"Content-Length: 1000000\r\n\r\n"
     return _trickle(Herd(port, _counted(300, scale), head), seconds, b"a")
 
 
 @attack
 def silent(port: int, seconds: float, scale: float) -> Outcome:
-    """Connections that say nothing; on a TLS port, no hello."""
+    """Connections without any data; on a TLS port, without a ClientHello."""
     return _trickle(Herd(port, _counted(1000, scale), sources=20), seconds, b"")
 
 
 @attack
 def headerless(port: int, seconds: float, scale: float) -> Outcome:
-    """Ten thousand connections with a request line and no fields, and no end of the head."""
+    """Ten thousand connections with a request line, no fields, and no end of the head."""
     return _trickle(Herd(port, _counted(10_000, scale), b"GET / HTTP/1.1\r\n", sources=250), seconds, b"")
 
 
 @attack
 def half_open(port: int, seconds: float, scale: float) -> Outcome:
-    """Connections whose sending side is closed at once, and whose other side is held."""
+    """Connections that are half-closed immediately and kept open otherwise."""
     herd = Herd(port, _counted(3000, scale), b"GET / HTTP/1.1\r\nHost: x\r\n", sources=60)
     herd.attend(0.2)
     herd.each(lambda sock: sock.shutdown(socket.SHUT_WR))
@@ -98,7 +98,7 @@ def half_open(port: int, seconds: float, scale: float) -> Outcome:
 
 @attack
 def leaving(port: int, seconds: float, scale: float) -> Outcome:
-    """Clients that leave all at once, half of them idle and half waiting for an answer; five times over."""
+    """Clients that disconnect together, half of them idle and half waiting for a response; five times."""
     count = _counted(1500, scale)
     opened = sent = 0
     for _ in range(5):
@@ -112,25 +112,25 @@ def leaving(port: int, seconds: float, scale: float) -> Outcome:
             opened += len(herd.members)
             sent += herd.sent
             herd.close()
-        time.sleep(0.5)  # for the server to see to it, while the probe watches
+        time.sleep(0.5)  # the server processes the disconnects while the probe measures
     return {"opened": opened, "sent": sent}
 
 
 @attack
 def descriptors(port: int, seconds: float, scale: float) -> Outcome:
-    """More connections than the server may have descriptors, from several addresses, kept open."""
+    """More connections than the server has descriptors, from several addresses, kept open."""
     return _trickle(Herd(port, _counted(600, scale), sources=8), seconds, b"")
 
 
 @attack
 def slow_reader(port: int, seconds: float, scale: float) -> Outcome:
-    """Large responses that are asked for and not read."""
+    """Requests for large responses that are not read."""
     request = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"
     herd = Herd(port, _counted(80, scale), request, reads=False, small=True)
     end = time.monotonic() + seconds
     herd.attend(1.0)
     while time.monotonic() < end and herd.held:
-        # An end that is not read is only seen in an error when something is sent.
+        # Without reading, a closed connection only shows as an error when something is sent.
         herd.each(_look)
         time.sleep(0.5)
         herd.attend(0)
@@ -141,7 +141,7 @@ def slow_reader(port: int, seconds: float, scale: float) -> Outcome:
 
 def _look(sock: socket.socket) -> None:
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
-    if info[0] not in (1, 2):  # neither established nor on its way
+    if info[0] not in (1, 2):  # neither ESTABLISHED nor SYN_SENT
         raise OSError
 
 
@@ -158,7 +158,7 @@ def _connection(port: int) -> Iterator[socket.socket]:
 
 
 def _ask(port: int, request: bytes) -> tuple[str, int]:
-    """Send a request on a connection of its own; the status, and how many bytes went out."""
+    """Send a request on a separate connection; return the status and the number of bytes sent."""
     with _connection(port) as sock:
         try:
             sock.sendall(request)
@@ -192,7 +192,7 @@ def _zeros(size: int) -> bytes:
 
 @attack
 def gzip_five(port: int, seconds: float, scale: float) -> Outcome:
-    """Five gzip bodies of 92 kB at once, each of which inflates to 95 MB."""
+    """Five concurrent gzip bodies of 92 kB, each of which inflates to 95 MB."""
     body = _zeros(_counted(_FIVE, scale))
     request = _post(b"/body", b"Content-Encoding: gzip\r\n", body)
     herd = Herd(port, 5, request)
@@ -206,14 +206,14 @@ def gzip_five(port: int, seconds: float, scale: float) -> Outcome:
 
 @attack
 def gzip_bomb(port: int, seconds: float, scale: float) -> Outcome:
-    """A gzip body of 1 MB, which would inflate to 1 GB."""
+    """A gzip body of 1 MB that would inflate to 1 GB."""
     packed = _zeros(_counted(_BOMB, scale))
     return _asked(port, _post(b"/body", b"Content-Encoding: gzip\r\n", packed))
 
 
 @attack
 def gzip_members(port: int, seconds: float, scale: float) -> Outcome:
-    """A gzip body of 1 MB that is fifty thousand empty members."""
+    """A gzip body of 1 MB with fifty thousand empty members."""
     packed = _zeros(0) * _counted(50_000, scale)
     return _asked(port, _post(b"/body", b"Content-Encoding: gzip\r\n", packed))
 
@@ -225,7 +225,7 @@ def _multipart(blocks: list[bytes]) -> bytes:
 
 @attack
 def multipart_headers(port: int, seconds: float, scale: float) -> Outcome:
-    """99 parts with headers of 10 KiB each that are slow to read, of several kinds, one request a kind."""
+    """Forms of 99 parts with headers of 10 KiB each that are slow to parse: one request for each kind."""
     size = 10_000
     nasty = [
         _DISPOSITION + b'; filename="' + b'\\"' * (size // 2) + b'"',
@@ -251,7 +251,7 @@ def tiny_chunks(port: int, seconds: float, scale: float) -> Outcome:
 
 @attack
 def many_fields(port: int, seconds: float, scale: float) -> Outcome:
-    """Heads of 20,000 fields, and of as many as 64 KiB hold."""
+    """Heads of 20,000 fields, and heads with as many fields as fit in 64 KiB."""
     line = b"GET / HTTP/1.1\r\nHost: x\r\n"
     large = line + b"".join(b"a%d:b\r\n" % number for number in range(_counted(20_000, scale))) + b"\r\n"
     small = line + b"".join(b"a%d:b\r\n" % number for number in range(_counted(990, scale))) + b"\r\n"
@@ -277,13 +277,13 @@ def _repeated(unit: bytes, size: float, scale: float) -> bytes:
 
 @attack
 def unread_form(port: int, seconds: float, scale: float) -> Outcome:
-    """A form of 30 MB of escapes for a handler that does not ask for arguments."""
+    """A form of 30 MB of escapes for a handler that does not read the arguments."""
     return _asked(port, _post(b"/body", _URLENCODED, b"a=" + _repeated(b"%41", 30e6, scale)))
 
 
 @attack
 def read_forms(port: int, seconds: float, scale: float) -> Outcome:
-    """Forms of 1 MiB, the most that "public" decodes, of kinds that are slow to decode; one larger."""
+    """Slow-to-decode forms of 1 MiB, the limit of "public", of several kinds; and a larger one."""
     units = [b"%41", b"%", b"%z", b"=%", b"%41=", b"+", b"\n%41", b"%%41"]
     bodies = [b"a=" + _repeated(unit, _MIB - 16, scale) for unit in units]
     near_misses = _repeated(b"\r\n--" + _BOUNDARY[:-1] + b"y", _MIB - 200, scale)
@@ -295,7 +295,7 @@ def read_forms(port: int, seconds: float, scale: float) -> Outcome:
 
 @attack
 def json_bodies(port: int, seconds: float, scale: float) -> Outcome:
-    """JSON of 128 KiB, the most that "public" decodes, that is slow to decode, of several kinds."""
+    """Slow-to-decode JSON of 128 KiB, the limit of "public", of several kinds."""
     deep = b"[" * 50 + b"]" * 50 + b","
     units = [
         b"[],",
@@ -315,7 +315,7 @@ def json_bodies(port: int, seconds: float, scale: float) -> Outcome:
 
 @attack
 def parameters(port: int, seconds: float, scale: float) -> Outcome:
-    """Accept and Content-Type fields of 30 KB that are slow to read; the error page depends on them."""
+    """Slow-to-parse Accept and Content-Type fields of 30 KB; the error page depends on them."""
     values = [
         b"a/b" + b";a=b" * 7000 + b"@",
         b'a/b;a="' + b'\\"' * 14_000,
@@ -329,7 +329,7 @@ def parameters(port: int, seconds: float, scale: float) -> Outcome:
 
 @attack
 def cookies_and_ranges(port: int, seconds: float, scale: float) -> Outcome:
-    """Cookies and ranges of 30 KB that are slow to read."""
+    """Slow-to-parse cookies and ranges of 30 KB."""
     line = b"GET %b HTTP/1.1\r\nHost: x\r\n"
     cookies = [b"a=b; " * 6000, b'a="' + b"\\012" * 7500 + b'"', b";" * 30_000, b'a="' * 10_000]
     ranges = [b"bytes=" + b"0-0," * 7000 + b"0-0", b"bytes=" + b"9" * 30_000 + b"-"]
@@ -354,7 +354,7 @@ def resets(port: int, seconds: float, scale: float) -> Outcome:
 
 @attack
 def pipelining(port: int, seconds: float, scale: float) -> Outcome:
-    """As many requests on one connection as it takes, whose answers are not read."""
+    """As many requests on one connection as the server accepts, without reading the responses."""
     request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     block, sent = request * 1000, 0
     end = time.monotonic() + seconds
@@ -371,9 +371,9 @@ def pipelining(port: int, seconds: float, scale: float) -> Outcome:
 
 
 def main() -> None:
-    """Carry out one attack and print what it spent."""
+    """Run one attack and print its outcome."""
     name, port, seconds, scale = sys.argv[1:]
-    # Made once and used many times: not a part of what an attack costs.
+    # Generated once and reused, so it is not part of the attack's cost.
     _zeros(_counted({"gzip_five": _FIVE, "gzip_bomb": _BOMB}.get(name, 1), float(scale)))
     websockets.bomb()
     print("ready", flush=True)

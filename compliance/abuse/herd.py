@@ -1,4 +1,4 @@
-"""Many connections in one attacker's hand."""
+"""A set of connections controlled by one attacker."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import socket
 import time
 from collections.abc import Callable
 
-#: Attackers come from addresses of their own, so that the probe is not counted among them.
+#: Attackers use other addresses than the probe, so that limits per address do not affect the probe.
 FIRST_SOURCE = "127.0.0.2"
 _ON_ITS_WAY = (errno.EINPROGRESS, errno.EAGAIN, errno.EWOULDBLOCK)
 
 
 class Member:
-    """One connection: what it has left to send, what it got, and when it ended."""
+    """A connection: its unsent data, the received data, and the time of its end."""
 
     __slots__ = ("closed_at", "received", "sock", "unsent")
 
@@ -28,10 +28,10 @@ class Member:
 class Herd:
     """`count` connections to a port of 127.0.0.1.
 
-    :param first: what each sends as soon as it is connected.
-    :param sources: from how many addresses they come, in turn.
-    :param reads: whether what the server sends is read.
-    :param small: ask for a small receive buffer, so that the server's output has to wait soon.
+    :param first: data that each connection sends immediately.
+    :param sources: number of source addresses, which are used in turn.
+    :param reads: whether received data is read.
+    :param small: use a small receive buffer, so that the server's output blocks early.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class Herd:
         for number in range(count):
             self._add(number % sources, first)
             if number % 64 == 63:
-                # Not faster than connections are accepted: what finds the listener's queue full is not there
-                # for the server, and comes seconds later.
+                # Do not connect faster than the server accepts: connections that find the listener's queue
+                # full are retried by the kernel seconds later.
                 self.attend(0.005)
 
     def _add(self, source: int, first: bytes) -> None:
@@ -65,7 +65,7 @@ class Herd:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if self._small:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        # The port is chosen when connecting: more connections than ports can be opened so.
+        # The kernel chooses the port in connect(), which allows more connections than there are ports.
         sock.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT
         sock.bind((f"127.0.{source // 250}.{source % 250 + 2}", 0))
         error = sock.connect_ex(("127.0.0.1", self._port))
@@ -82,7 +82,7 @@ class Herd:
         return wanted | (select.POLLIN if self._reads else 0)
 
     def attend(self, seconds: float) -> None:
-        """Send what is to be sent and read what comes, for so long."""
+        """Send pending data and read received data for `seconds`."""
         end = time.monotonic() + seconds
         while True:
             left = end - time.monotonic()
@@ -120,13 +120,13 @@ class Herd:
         member.sock.close()
 
     def add(self, data: bytes) -> None:
-        """Have each open connection send some more."""
+        """Queue more data on each open connection."""
         for member in self._open.values():
             member.unsent += data
             self._poll.modify(member.sock, self._wanted(member))
 
     def each(self, action: Callable[[socket.socket], None]) -> None:
-        """Do something to each open connection's socket."""
+        """Call a function with the socket of each open connection."""
         for member in list(self._open.values()):
             try:
                 action(member.sock)
@@ -135,18 +135,18 @@ class Herd:
 
     @property
     def held(self) -> int:
-        """How many are still open, as far as has been noticed."""
+        """Return the number of connections that are still open, as far as known."""
         return len(self._open)
 
     def close(self) -> None:
-        """Close all that is open."""
+        """Close all open connections."""
         for member in self._open.values():
             self._poll.unregister(member.sock)
             member.sock.close()
         self._open.clear()
 
     def outcome(self) -> dict[str, object]:
-        """What became of them."""
+        """Return what happened to the connections."""
         ends = [member.closed_at for member in self.members if member.closed_at is not None]
         answers: dict[str, int] = {}
         for member in self.members:

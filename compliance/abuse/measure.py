@@ -1,4 +1,4 @@
-"""One attack on one server: what the attacker spent, what the server spent, how long the probe waited."""
+"""One attack on one server: the cost for the attacker and for the server, and the delay of the probe."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = HERE.parents[1]
 
 @dataclass(frozen=True)
 class Target:
-    """A server to attack: an interpreter with a package called tornado, and the protection to ask it for."""
+    """An attacked server: an interpreter with a package named tornado, and its `protection`."""
 
     name: str
     python: str
@@ -29,10 +29,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Scenario:
-    """An attack and what the server is started with.
+    """An attack and the configuration of the server.
 
-    :ivar seconds: how long attackers hold on where nothing stops them; by target, as what "public" ends takes
-        its time.
+    :ivar seconds: by target, how long the attack lasts unless the server ends it; "public" needs some time to
+        do so.
     """
 
     name: str
@@ -41,9 +41,9 @@ class Scenario:
     public_seconds: float = 5.0
     tls: bool = False
     descriptors: int = 0
-    #: Whether "public" is to close all of the attackers' connections.
+    #: Whether "public" must close all connections of the attack.
     ends: bool = False
-    #: What the probe's slowest answer may take, in seconds.
+    #: The maximum time of the probe's slowest response in seconds.
     slowest: float = 0.1
 
 
@@ -54,25 +54,25 @@ class Result:
     attacker: dict[str, Any]
     server: dict[str, Any]
     probe: dict[str, Any]
-    #: The server's figures of a second without an attack.
+    #: The server's figures for one second without an attack.
     before: dict[str, Any]
-    #: How many attempts it took: those before this one were over a bound.
+    #: The number of attempts; earlier ones exceeded a bound.
     attempts: int = 1
 
     @property
     def grown(self) -> int:
-        """Bytes by which the server's memory grew at most."""
+        """Return the maximum growth of the server's memory in bytes."""
         return max(0, int(self.server["peak"]) - int(self.before["memory"]))
 
     @property
     def cpu(self) -> float:
-        """Seconds of the processor that the attack cost the server; what the probe costs is left out."""
+        """Return the CPU time of the attack in the server in seconds, without the cost of the probe."""
         usual = self.before["cpu"] / self.before["seconds"] * self.server["seconds"]
         return max(0.0, float(self.server["cpu"] - usual))
 
 
 class _Silence(Exception):
-    """A process has ended where a line was expected."""
+    """A process exited instead of writing a line."""
 
 
 def _line(process: subprocess.Popen[str]) -> str:
@@ -90,8 +90,8 @@ def _tell(process: subprocess.Popen[str]) -> None:
 
 
 def _favour(*processes: subprocess.Popen[str]) -> None:
-    """Put these before whatever else the machine does, where that may be done: what is measured is how long
-    the server keeps its clients waiting, and not how long others keep the server.
+    """Give these processes real-time priority, if permitted, so that the measured delays are those of the
+    server and not of other processes.
     """
     for process in processes:
         try:
@@ -118,7 +118,7 @@ def _running(command: list[str], **options: Any) -> Iterator[subprocess.Popen[st
 
 
 def carry_out(scenario: Scenario, target: Target, certificates: Path, scale: float = 1.0) -> Result:
-    """Start the server and the probe, attack, and collect the figures."""
+    """Start the server and the probe, run the attack, and collect the figures."""
     environment = {
         **os.environ,
         "ABUSE_PROTECTION": target.protection,
@@ -150,4 +150,4 @@ def carry_out(scenario: Scenario, target: Target, certificates: Path, scale: flo
             except _Silence:
                 errors.seek(0)
                 text = errors.read().decode(errors="replace")
-                raise RuntimeError(f"{scenario.name} on {target.name} went wrong:\n{text}") from None
+                raise RuntimeError(f"{scenario.name} on {target.name} failed:\n{text}") from None

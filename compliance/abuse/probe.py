@@ -1,7 +1,7 @@
-"""A well-behaved client beside an attack: ``python -m compliance.abuse.probe PORT [CA]``.
+"""A well-behaved client during an attack: ``python -m compliance.abuse.probe PORT [CA]``.
 
-It asks for ``/`` every 20 ms, by turns on a connection that it keeps and on a new one, until it is sent a
-line, and then prints how long its slowest answer took.
+It requests ``/`` every 20 ms, alternating between a kept connection and a new one, until it receives a line.
+Then it prints the time of its slowest response.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ PATIENCE = 30.0
 
 
 class Probe:
-    """One client.
+    """A client.
 
-    :param port: of the server on 127.0.0.1.
-    :param authority: file of the certificate to trust, for TLS.
+    :param port: port of the server on 127.0.0.1.
+    :param authority: file with the certificate to trust, for TLS.
     """
 
     def __init__(self, port: int, authority: str = "") -> None:
@@ -39,11 +39,11 @@ class Probe:
         return http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
 
     def ask(self) -> None:
-        """One request on each kind of connection."""
+        """Send one request on each kind of connection."""
         for connection in (self._kept, self._connection()):
             begin = time.monotonic()
-            # A kept connection may be closed at any time before an answer has begun: every client asks again
-            # then (RFC 9112 section 9.3.1).
+            # A kept connection may be closed at any time before a response starts; every client then retries
+            # (RFC 9112 section 9.3.1).
             if not self._answered(connection) and not (
                 connection is self._kept and self._answered(connection)
             ):
@@ -61,7 +61,7 @@ class Probe:
             return False
 
     def until_told(self) -> None:
-        """Ask until there is a line on standard input."""
+        """Send requests until there is a line on standard input."""
         while not select.select([sys.stdin], [], [], PAUSE)[0]:
             self.ask()
         self._kept.close()

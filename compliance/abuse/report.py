@@ -1,4 +1,4 @@
-"""The figures as text, and which of them are over their bounds."""
+"""The figures as text, and the check of their bounds."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from compliance.abuse.measure import Result, Scenario, Target
 
 Results = dict[tuple[str, str], Result]
 
-#: How often the attacker's spending the server may spend.
+#: The maximum ratio of the server's cost to the attacker's cost.
 FACTOR = 100
-#: Below these the server's spending is not worth a ratio: noise, a second of any server's life.
+#: Costs of the server below these are noise, for which no ratio is computed.
 MEMORY_NOISE = 4 * 1024 * 1024
 CPU_NOISE = 0.1
-#: By which a probe of ours may wait longer than one of upstream's, in seconds.
+#: How much longer a probe of Waterspout may wait than one of Tornado, in seconds.
 PROBE_NOISE = 0.03
-#: By which any figure may be over upstream's: the same work takes so much longer from one minute to the next.
+#: The share by which any figure may exceed Tornado's: the time for the same work varies by that much.
 SWAY = 0.3
-#: What a connection costs the attacker in his own kernel: a socket with its buffers' heads, a file.
+#: The cost of a connection in the attacker's kernel in bytes: a socket with its buffer headers, and a file.
 CONNECTION = 4096
-#: Out of descriptors: share of a processor, and lines in the log.
+#: Out of descriptors: the maximum share of a CPU, and the maximum number of log lines.
 CPU_SHARE = 0.05
 LINES = 20
 
@@ -30,7 +30,7 @@ def _size(number: float) -> str:
 
 
 def line(scenario: Scenario, target: Target, result: Result) -> str:
-    """One attack in one line."""
+    """Format one attack as a line."""
     attacker, server, probe = result.attacker, result.server, result.probe
     outcome = {name: attacker.get(name) for name in ("held", "last_closed", "answers") if name in attacker}
     return (
@@ -42,7 +42,7 @@ def line(scenario: Scenario, target: Target, result: Result) -> str:
 
 
 def table(scenarios: list[Scenario], targets: list[Target], results: Results) -> str:
-    """A table in Markdown: for each server, what the probe waited, CPU and memory."""
+    """Format a Markdown table: for each server, the probe's delay, CPU time and memory."""
     heads = [f"{target.name}: probe ms / stall ms / CPU s / memory MB" for target in targets]
     rows = [
         "| attack | attacker: CPU s / sent MB | " + " | ".join(heads) + " |",
@@ -67,8 +67,10 @@ def table(scenarios: list[Scenario], targets: list[Target], results: Results) ->
 
 
 def faults(scenarios: list[Scenario], targets: list[Target], results: Results) -> list[str]:
-    """What of our servers is over its bound: those of "public"; and for the defaults, beside what is listed
-    in `EXEMPTIONS`, upstream's figures of the same run too.
+    """Return the figures of Waterspout that exceed their bounds.
+
+    For "public", these are the bounds of the scenario. The defaults are also compared with Tornado's figures
+    of the same run, and `EXEMPTIONS` apply.
     """
     found = []
     for scenario in scenarios:
@@ -96,7 +98,7 @@ def _faults(scenario: Scenario, target: Target, result: Result, upstream: Result
 
 
 def _judged(scenario: Scenario, result: Result) -> list[tuple[str, float, float, str]]:
-    """Each figure that is judged: its name, what it is, what it may be, and what to say if it is more."""
+    """Return each checked figure: its name, value, maximum, and the text to report if it is larger."""
     server, attacker, probe = result.server, result.attacker, result.probe
     failed, lines, held = probe["failures"], server["lines"], attacker.get("held", 0)
     judged: list[tuple[str, float, float, str]] = [
@@ -105,7 +107,7 @@ def _judged(scenario: Scenario, result: Result) -> list[tuple[str, float, float,
     ]
     if scenario.descriptors:
         share = result.cpu / attacker["seconds"]
-        judged.append(("cpu", share, CPU_SHARE, f"{share:.0%} of a processor"))
+        judged.append(("cpu", share, CPU_SHARE, f"{share:.0%} of a CPU"))
         judged.append(("lines", lines, LINES, f"{lines} lines in the log"))
     else:
         times = result.cpu / max(attacker["cpu"], 1e-6)
@@ -120,10 +122,10 @@ def _judged(scenario: Scenario, result: Result) -> list[tuple[str, float, float,
 
 
 def _worse(scenario: Scenario, ours: Result, upstream: Result) -> list[str]:
-    """In what the defaults are worse than upstream's, by more than chance."""
+    """Return the figures in which the defaults are significantly worse than Tornado."""
     compared = (
-        ("probe", ours.probe["slowest"], upstream.probe["slowest"], PROBE_NOISE, "s of the probe's wait"),
-        ("cpu", ours.cpu, upstream.cpu, CPU_NOISE, "s of a processor"),
+        ("probe", ours.probe["slowest"], upstream.probe["slowest"], PROBE_NOISE, "s of the probe's delay"),
+        ("cpu", ours.cpu, upstream.cpu, CPU_NOISE, "s of CPU time"),
         ("memory", ours.grown, upstream.grown, MEMORY_NOISE, "bytes of memory"),
     )
     found = []

@@ -1,6 +1,6 @@
-"""The attacks by WebSocket; `attacks` enters and runs them with the others.
+"""The WebSocket attacks; `attacks` registers and runs them with the others.
 
-Frames of zeros for a mask are masked as well as any.
+The frames have a mask of zeros, which is valid.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ _BINARY, _COMPRESSED, _FRAGMENT, _CONTINUATION, _LAST, _CLOSE, _PING, _PONG = (
     0x89,
     0x8A,
 )
-#: Bytes that one of the messages inflates to.
+#: The size in bytes to which one of the messages inflates.
 _INFLATED = 10_000_000
-#: What is sent at a time.
+#: The size of one send in bytes.
 _BLOCK = 64 * 1024
-#: Control frames that are sent between two pauses.
+#: The number of control frames between two pauses.
 _DOSE = 500
-#: Seconds without a byte from the server, or to it, after which an attack gives up.
+#: The time in seconds without progress after which an attack ends.
 _PATIENCE = 30.0
 
 
 def frame(first: int, payload: bytes = b"") -> bytes:
-    """One frame of a client."""
+    """Return one client frame."""
     size = len(payload)
     if size < 126:
         head = bytes((first, 128 | size))
@@ -58,13 +58,13 @@ def frame(first: int, payload: bytes = b"") -> bytes:
 
 @functools.cache
 def bomb() -> bytes:
-    """A message of 9.7 kB that inflates to 10 MB."""
+    """Return a message of 9.7 kB that inflates to 10 MB."""
     compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
     return (compressor.compress(bytes(_INFLATED)) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 class _Attacker:
-    """One connection, its handshake done."""
+    """A connection after its handshake."""
 
     def __init__(self, sock: socket.socket, path: bytes, fields: bytes) -> None:
         self.sock = sock
@@ -75,13 +75,13 @@ class _Attacker:
         while b"\r\n\r\n" not in self.received:
             data = sock.recv(65536)
             if not data:
-                raise ConnectionError("no handshake")
+                raise ConnectionError("the handshake failed")
             self.received += data
         self.received = self.received.partition(b"\r\n\r\n")[2]
         sock.setblocking(False)
 
     def flood(self, blocks: Iterable[bytes]) -> None:
-        """Send all of it, reading whatever comes, and say goodbye; until the server has closed."""
+        """Send all blocks and a close frame while reading, until the server closes the connection."""
         for block in blocks:
             self._send(block)
             if self.ended:
@@ -89,7 +89,7 @@ class _Attacker:
         self._send(frame(_CLOSE, b"\x03\xe8"))
         while not self.ended:
             if not select.select([self.sock], [], [], _PATIENCE)[0]:
-                raise TimeoutError("the server does not close")
+                raise TimeoutError("the server did not close the connection")
             self._read()
 
     def _send(self, data: bytes) -> None:
@@ -107,7 +107,7 @@ class _Attacker:
                     self.sent += count
                     rest = rest[count:]
             else:
-                raise TimeoutError("the server takes nothing")
+                raise TimeoutError("the server does not read")
 
     def _read(self) -> None:
         try:
@@ -119,7 +119,7 @@ class _Attacker:
 
     @property
     def code(self) -> str:
-        """Of the server's close frame; "reset" where there is none."""
+        """Return the close code of the server, or "reset" without a close frame."""
         at = self.received.rfind(b"\x88")
         return str(int.from_bytes(self.received[at + 2 : at + 4], "big")) if at >= 0 else "reset"
 
@@ -134,7 +134,7 @@ def _attacker(port: int, path: bytes, fields: bytes = b"") -> Iterator[_Attacker
 
 
 def _flooded(port: int, *floods: Iterable[bytes]) -> Outcome:
-    """Send each flood on a connection of its own, one after the other."""
+    """Send each flood on a separate connection, one after the other."""
     answers: dict[str, int] = {}
     sent = 0
     for blocks in floods:
@@ -150,7 +150,7 @@ def _counted(number: float, scale: float) -> int:
 
 
 def _repeated(data: bytes, count: int) -> Iterator[bytes]:
-    """The data so many times, in blocks."""
+    """Yield the data `count` times, in blocks."""
     each = max(1, _BLOCK // len(data))
     for begin in range(0, count, each):
         yield data * min(each, count - begin)
@@ -175,7 +175,7 @@ def ws_fragments(port: int, seconds: float, scale: float) -> Outcome:
 
 
 def ws_pings(port: int, seconds: float, scale: float) -> Outcome:
-    """Half a million pings and as many pongs, as fast as they go, and some hundred at a time."""
+    """Half a million pings and as many pongs: as fast as possible, and a few hundred at a time."""
     count = _counted(500_000, scale)
     return _flooded(
         port,
@@ -187,14 +187,14 @@ def ws_pings(port: int, seconds: float, scale: float) -> Outcome:
 
 
 def _dosed(first: int, count: int) -> Iterator[bytes]:
-    """So many control frames, with pauses in which the server may take them."""
+    """Yield `count` control frames, with pauses in which the server may read them."""
     for _ in range(max(1, count // _DOSE)):
         yield frame(first) * _DOSE
         time.sleep(0.002)
 
 
 def ws_never_reading(port: int, seconds: float, scale: float) -> Outcome:
-    """50 MB to be echoed to a client that never reads."""
+    """An echo of 50 MB to a client that never reads."""
     message = frame(_BINARY, bytes(_BLOCK))
     sent, most = 0, _counted(800, scale)
     end = time.monotonic() + seconds

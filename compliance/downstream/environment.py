@@ -221,7 +221,9 @@ def _wait_for(port: int) -> None:
 
 
 def read_outcomes(file: Path) -> dict[str, str]:
-    """Read the recorder's file. Of a test that is recorded twice, as by its tear-down, a failure stays."""
+    """Read the recorder's file. If a test is recorded several times, for example by its tear-down, a failure
+    takes precedence.
+    """
     found: dict[str, str] = {}
     if file.exists():
         for line in file.read_text().splitlines():

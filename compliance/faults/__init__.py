@@ -1,1 +1,1 @@
-"""Faults: failing system calls, lost packets, resets at every point; see README.md."""
+"""Fault injection: failing system calls, lost packets, resets at every point; see README.md."""

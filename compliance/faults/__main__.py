@@ -16,7 +16,7 @@ from compliance.faults import scenarios
 
 
 def certificates(folder: str) -> scenarios.Tls:
-    """A certificate for ``localhost`` of an authority made for this run."""
+    """Create a certificate for ``localhost``, of an authority created for this run."""
     authority = trustme.CA()
     issued = authority.issue_cert("localhost", "127.0.0.1")
     certificate, key = Path(folder) / "server.pem", Path(folder) / "server.key"
@@ -29,7 +29,7 @@ def certificates(folder: str) -> scenarios.Tls:
 
 
 def line(outcome: scenarios.Outcome, seconds: float) -> str:
-    """A row of the table in README.md."""
+    """Format a row of the table in README.md."""
     if outcome.skipped:
         return f"| {outcome.name} | skipped: {outcome.skipped} | | | | | |"
     before, after = outcome.before, outcome.after
@@ -40,14 +40,16 @@ def line(outcome: scenarios.Outcome, seconds: float) -> str:
 
 
 def main() -> None:
-    """Run them, print the table, and end with status 1 if anything is not as it should be."""
+    """Run the scenarios, print the table, and exit with status 1 if there are problems."""
     parser = argparse.ArgumentParser(prog="scripts/compliance faults", description=__doc__)
     parser.add_argument("--clients", type=int, default=scenarios.FULL.clients)
     parser.add_argument(
-        "--requests", type=int, default=scenarios.FULL.requests, help="of each client, a round"
+        "--requests", type=int, default=scenarios.FULL.requests, help="requests per client and round"
     )
-    parser.add_argument("--resets", type=int, default=scenarios.FULL.resets, help="at each point, a round")
-    parser.add_argument("--only", default="", help="those whose name contains this")
+    parser.add_argument(
+        "--resets", type=int, default=scenarios.FULL.resets, help="resets per point and round"
+    )
+    parser.add_argument("--only", default="", help="scenarios whose name contains this")
     arguments = parser.parse_args()
     size = scenarios.Size(arguments.clients, arguments.requests, arguments.resets)
     print(f"CPython {platform.python_version()}, {platform.system()} {platform.release()}\n")

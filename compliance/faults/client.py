@@ -15,7 +15,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPError
 
 
 async def fetch_in_turn(http: AsyncHTTPClient, base: str, requests: int, first: int, counts: Counts) -> None:
-    """So many requests, one after the other."""
+    """Send `requests` requests sequentially."""
     for number in range(first, first + requests):
         path, body, right = MIXED[number % len(MIXED)]
         counts.requests += 1
@@ -28,7 +28,7 @@ async def fetch_in_turn(http: AsyncHTTPClient, base: str, requests: int, first: 
                 connect_timeout=PATIENCE,
                 request_timeout=PATIENCE,
             )
-        except HTTPError as error:  # 599: no answer; anything else is one that nobody should give
+        except HTTPError as error:  # 599 without a response; other codes are never correct
             counts.failures += error.code == 599
             counts.wrong += error.code != 599
         except OSError:
@@ -38,7 +38,7 @@ async def fetch_in_turn(http: AsyncHTTPClient, base: str, requests: int, first: 
 
 
 async def run(arguments: argparse.Namespace, faults: Faults) -> dict[str, Any]:
-    """Do two rounds, each with a client of its own, and report what is held after each client is closed."""
+    """Run two rounds, each with a new client; report the process's resources after each client is closed."""
     base = f"http://127.0.0.1:{arguments.port}"
     states = []
     for _ in range(2):
@@ -51,18 +51,18 @@ async def run(arguments: argparse.Namespace, faults: Faults) -> dict[str, Any]:
         faults.enabled = False
         http.close()
         for _ in range(10):
-            await asyncio.sleep(0)  # what closes in a later turn of the loop
+            await asyncio.sleep(0)  # some connections close in the next event loop iteration
         states.append({**holdings(), "connections": 0})
     answer = {"counts": dataclasses.asdict(counts), "faults": faults.counts.total() - before}
     return {**answer, "before": states[0], "after": states[1]}
 
 
 def main() -> None:
-    """Read the arguments, fetch, print what came of it."""
+    """Parse the arguments, fetch, and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--clients", type=int, default=16)
-    parser.add_argument("--requests", type=int, default=100, help="of each client")
+    parser.add_argument("--requests", type=int, default=100, help="requests per client")
     parser.add_argument("--probability", type=float, default=0.05)
     parser.add_argument("--loop", choices=["asyncio", "uvloop"], default="asyncio")
     arguments = parser.parse_args()

@@ -1,8 +1,8 @@
-"""System calls that fail, inside one process: some of its recv, send and accept raise or are cut short.
+"""Fault injection within a process: some calls of recv, send and accept raise an error or transfer less data.
 
-The methods of `socket.socket` and `ssl.SSLSocket` are replaced, and `os.sendfile`; nothing else of the
-process is touched. Unix sockets are left alone: asyncio's own, and the one by which a process is asked how
-it is. Errors that come from below (from fiu-run, or a real network) are counted as well.
+The methods of `socket.socket` and `ssl.SSLSocket`, and `os.sendfile`, are replaced. Unix sockets are not
+affected: they include asyncio's own and the control socket of the process. Errors from outside (from fiu-run
+or a real network) are counted, too.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-#: What the calls may fail with. EAGAIN and short counts are no faults: a program has to cope with them.
+#: The injected errors. EAGAIN and short counts are not faults: a program must handle them.
 ERRORS = {
     "recv": (errno.ECONNRESET, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.EIO, errno.ENOMEM, errno.EAGAIN),
     "send": (errno.EPIPE, errno.ECONNRESET, errno.EHOSTUNREACH, errno.EIO, errno.ENOBUFS, errno.EAGAIN),
     "accept": (errno.ECONNABORTED, errno.EPROTO, errno.EHOSTUNREACH, errno.ENETDOWN),
 }
-#: Replaces the list of "accept": out of something, which makes a server pause for a second.
+#: Errors of accept when a resource is exhausted. They make a server stop accepting for one second.
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 METHODS = {
     "recv": ("recv", "recv_into"),
@@ -32,27 +32,28 @@ METHODS = {
 
 
 class Faults:
-    """Makes calls fail with a probability, while `enabled`.
+    """Makes calls fail at random while `enabled`.
 
-    :param probability: of each call to fail, from 0 to 1.
-    :param calls: of ``recv``, ``send``, ``accept``.
-    :param seed: the same one gives the same faults in the same order of calls.
-    :param exhausted: accept fails for want of descriptors or memory, instead of for a peer that has left.
+    :param probability: probability of a fault per call, from 0 to 1.
+    :param calls: any of ``recv``, ``send``, ``accept``.
+    :param seed: the same seed gives the same faults for the same sequence of calls.
+    :param exhausted: accept fails for lack of descriptors or memory, instead of with a connection that was
+        reset.
     """
 
     def __init__(self, probability: float, calls: Sequence[str], seed: int, exhausted: bool = False) -> None:
         self.probability = probability
         self.calls = calls
         self.enabled = False
-        #: Faults by call, injected here or come from below.
+        #: Faults by call, injected here or from outside.
         self.counts: Counter[str] = Counter()
-        #: Calls that would have blocked or were cut short, which must harm nobody.
+        #: Calls that would have blocked or were shortened, which must not have any effect on requests.
         self.harmless: Counter[str] = Counter()
         self._random = random.Random(seed)
         self._errors = {**ERRORS, "accept": EXHAUSTED if exhausted else ERRORS["accept"]}
 
     def install(self) -> None:
-        """Replace the methods, for the rest of the process's life."""
+        """Replace the methods for the remaining lifetime of the process."""
         for call, names in METHODS.items():
             for name in names:
                 for owner in (socket.socket, ssl.SSLSocket):
@@ -89,7 +90,7 @@ class Faults:
         if not self._chosen(call):
             return
         number = self._random.choice(self._errors[call])
-        if number == errno.EAGAIN and not harmless:  # TLS has bytes of its own, and would wait for ever
+        if number == errno.EAGAIN and not harmless:  # TLS may have buffered data, and would wait forever
             return
         if number == errno.EAGAIN:
             self.harmless[f"{call} EAGAIN"] += 1
@@ -98,7 +99,7 @@ class Faults:
         raise OSError(number, f"{os.strerror(number)} (injected)")
 
     def _part_of(self, data: Any) -> Any:
-        """A part of what was to be sent, so that the call takes less than it was given."""
+        """Return the start of the data, so that the call sends only a part of it."""
         self.harmless["short send"] += 1
         if isinstance(data, list):
             return [bytes(data[0])[: max(1, len(data[0]) // 2)]]

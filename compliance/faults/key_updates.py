@@ -1,7 +1,7 @@
-"""Peers that have TLS 1.3 keys updated again and again, and never read (RFC 8446 section 4.6.3).
+"""Peers that request TLS 1.3 key updates repeatedly and never read (RFC 8446 section 4.6.3).
 
-Each KeyUpdate(update_requested) makes the server answer with a KeyUpdate. Python's ``ssl`` cannot ask for
-one, so the function of OpenSSL is called by ctypes, in the library that ``ssl`` itself uses.
+The server responds to each KeyUpdate(update_requested) with a KeyUpdate. Python's ``ssl`` has no function for
+requesting one, so OpenSSL's is called through ctypes, in the library that ``ssl`` itself uses.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 
 #: SSL_KEY_UPDATE_REQUESTED of OpenSSL.
 _REQUESTED = 1
-#: Of a PySSLSocket: what every object begins with, and a reference to its socket. The SSL* comes next.
+#: The offset of the SSL* in a PySSLSocket: after the header of every object, and a reference to the socket.
 _OFFSET = ctypes.sizeof(ctypes.c_ssize_t) + 2 * ctypes.sizeof(ctypes.c_void_p)
 
 
 def library() -> Any:
-    """OpenSSL as the `ssl` module uses it; None where its functions cannot be found by name.
+    """Load the OpenSSL that the `ssl` module uses; None if its functions cannot be found by name.
 
-    Other packages may have loaded an OpenSSL of their own, so the search begins at the module itself.
+    Other packages may have loaded another OpenSSL, so the lookup starts at the module itself.
     """
     file = getattr(_ssl, "__file__", None)
     loaded = ctypes.CDLL(file) if file else None
@@ -32,7 +32,7 @@ def library() -> Any:
 
 
 class Peer:
-    """A client that completes the handshake and reads nothing after it."""
+    """A client that completes the handshake and reads nothing afterwards."""
 
     def __init__(self, address: tuple[str, int], context: ssl.SSLContext) -> None:
         self._openssl = library()
@@ -57,7 +57,7 @@ class Peer:
         return True
 
     def update(self, count: int) -> None:
-        """Ask for `count` updates, as far as the kernel takes them without waiting."""
+        """Request `count` updates, as many as fit in the kernel's buffer."""
         for _ in range(count):
             if self._openssl.SSL_key_update(self._pointer, _REQUESTED) != 1:
                 raise RuntimeError("SSL_key_update() failed: is this TLS 1.3?")

@@ -1,8 +1,8 @@
-"""Clients that count: how many requests were answered, how many failed, how many answers were wrong.
+"""Clients that count successful requests, failed requests and wrong responses.
 
-They speak HTTP over plain asyncio streams, so that nothing of what is under test is on their side. As a
-program, ``python -m compliance.faults.load --address A --port N --requests N`` prints the counts as JSON: a
-client for another network namespace.
+They use plain asyncio streams, so that they do not depend on the tested code. As a program, ``python -m
+compliance.faults.load --address A --port N --requests N`` prints the counts as JSON, for clients in another
+network namespace.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from compliance.faults.server import BIG
 
 _UPLOAD = BIG[: 300 * 1024]
 _DIGEST = hashlib.sha256(_UPLOAD).hexdigest().encode()
-#: Path, request body and right answer, in turn.
+#: Paths, request bodies and expected responses, used in turn.
 MIXED: tuple[tuple[str, bytes | None, bytes], ...] = (
     ("/", None, b"Hello, world"),
     ("/later", None, b"Hello, world"),
@@ -30,13 +30,13 @@ MIXED: tuple[tuple[str, bytes | None, bytes], ...] = (
     ("/upload", _UPLOAD, _DIGEST),
     ("/file", None, BIG),
 )
-#: Seconds for one request; a fault must make itself felt at once, and lost packets are sent again.
+#: The timeout of a request in seconds. Faults have an immediate effect; lost packets are sent again.
 PATIENCE = 60.0
 
 
 @dataclass
 class Counts:
-    """What became of the requests."""
+    """The outcomes of the requests."""
 
     requests: int = 0
     failures: int = 0
@@ -52,7 +52,7 @@ class Target:
     context: ssl.SSLContext | None = None
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A new connection."""
+        """Open a connection."""
         name = "localhost" if self.context else None
         return await asyncio.open_connection(
             self.address, self.port, ssl=self.context, server_hostname=name, limit=2**22
@@ -62,7 +62,7 @@ class Target:
 async def exchange(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, body: bytes | None
 ) -> tuple[int, bytes]:
-    """One request and its answer."""
+    """Send a request and receive the response."""
     head = f"{'GET' if body is None else 'POST'} {path} HTTP/1.1\r\nHost: localhost\r\n"
     if body is not None:
         head += f"Content-Length: {len(body)}\r\n"
@@ -80,7 +80,7 @@ async def exchange(
 
 
 async def client(target: Target, requests: int, first: int, counts: Counts) -> None:
-    """So many requests on one connection; on the next one after a failure."""
+    """Send `requests` requests on one connection, and on a new one after each failure."""
     connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
     for number in range(first, first + requests):
         path, body, right = MIXED[number % len(MIXED)]
@@ -110,7 +110,7 @@ async def _close(writer: asyncio.StreamWriter) -> None:
 
 
 async def run(target: Target, clients: int, requests: int) -> Counts:
-    """So many clients at once, each with its requests."""
+    """Run `clients` concurrent clients with `requests` requests each."""
     counts = Counts()
     async with asyncio.TaskGroup() as group:
         for number in range(clients):
@@ -119,12 +119,12 @@ async def run(target: Target, clients: int, requests: int) -> Counts:
 
 
 def main() -> None:
-    """Read the arguments, load the server, print what came of it."""
+    """Parse the arguments, run the load, and print the counts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--clients", type=int, default=16)
-    parser.add_argument("--requests", type=int, default=100, help="of each client")
+    parser.add_argument("--requests", type=int, default=100, help="requests per client")
     arguments = parser.parse_args()
     target = Target(arguments.address, arguments.port)
     print(json.dumps(dataclasses.asdict(asyncio.run(run(target, arguments.clients, arguments.requests)))))

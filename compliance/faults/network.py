@@ -1,4 +1,4 @@
-"""Two network namespaces, a cable between them, and packets lost on it. Linux, root, iproute2, iptables."""
+"""Two connected network namespaces with packet loss. Needs Linux, root, iproute2 and iptables."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class Network:
 
     @staticmethod
     def missing() -> str:
-        """Why there can be none here; empty where there can."""
+        """Return why namespaces are not available, or an empty string."""
         for program in ("ip", "iptables"):
             if shutil.which(program) is None:
-                return f"{program} is absent; on Debian: apt-get install iproute2 iptables"
+                return f"{program} is not installed; on Debian: apt-get install iproute2 iptables"
         name = f"faults-{os.getpid()}-try"
         try:
             _run("ip", "netns", "add", name)
         except subprocess.CalledProcessError as error:
-            return f"no network namespaces here: {error.stderr.decode().strip()}"
+            return f"network namespaces are not available: {error.stderr.decode().strip()}"
         try:
             _run("ip", "netns", "exec", name, "iptables", *_losing(0.5))
         except subprocess.CalledProcessError as error:
-            return f"iptables cannot lose packets here: {error.stderr.decode().strip()}"
+            return f"iptables cannot drop packets: {error.stderr.decode().strip()}"
         finally:
             _run("ip", "netns", "del", name)
         return ""
@@ -66,11 +66,11 @@ class Network:
             subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL, timeout=30)
 
     def inside(self, side: str) -> list[str]:
-        """What to put before a command, to run it on one side."""
+        """Return the command prefix for running a command in one of the namespaces."""
         return ["ip", "netns", "exec", self._names[side]]
 
     def lose(self, probability: float) -> None:
-        """From now on lose this share of what arrives at either side: 0 none, 1 everything."""
+        """Drop this share of the packets that arrive in either namespace: 0 for none, 1 for all."""
         for side in self._names:
             _run(*self.inside(side), "iptables", "-F", "INPUT")
             if probability:

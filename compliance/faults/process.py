@@ -1,4 +1,4 @@
-"""Starting the server under test, asking it what it holds, and what it may have come to hold."""
+"""Starts the tested server, queries its resources, and compares them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from types import TracebackType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Seconds for a server to start, and to come to rest.
+#: The time in seconds for a server to start, and to close all connections.
 PATIENCE = 30.0
-#: What a server may hold beyond what it held before. Memory: the allocator keeps what it once had; a leak of
-#: one connection's objects, or of its buffers, in thousands of faults is many times as much.
+#: The permitted growth. Memory: the allocator keeps freed memory; thousands of faults would make a leak of a
+#: connection's objects or buffers many times larger.
 SLACK = {"descriptors": 0, "tasks": 0, "connections": 0, "objects": 300, "rss": 8 * 1024}
 
 
@@ -34,10 +34,10 @@ class _Control(http.client.HTTPConnection):
 
 
 class Server:
-    """``compliance.faults.server`` in a process of its own; a context manager.
+    """``compliance.faults.server`` in a separate process; a context manager.
 
-    :param arguments: for the server.
-    :param before: a command to run it with: ``["ip", "netns", "exec", …]``.
+    :param arguments: arguments of the server.
+    :param before: command prefix to run it with: ``["ip", "netns", "exec", …]``.
     """
 
     def __init__(self, arguments: Sequence[str] = (), before: Sequence[str] = ()) -> None:
@@ -82,7 +82,7 @@ class Server:
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._log.seek(0)
-        #: What the server has logged, once it has ended.
+        #: The log of the server, once it has exited.
         self.output = self._log.read().decode(errors="replace")
         self._log.close()
         self._folder.cleanup()
@@ -100,16 +100,16 @@ class Server:
         return body
 
     def state(self) -> dict[str, Any]:
-        """What the server holds now."""
+        """Return the resources of the server."""
         answer: dict[str, Any] = json.loads(self._ask("GET", "/state"))
         return answer
 
     def inject(self, on: bool) -> None:
-        """Have its calls fail, or no longer."""
+        """Start or stop the injection of faults."""
         self._ask("POST", f"/faults?on={int(on)}")
 
     def at_rest(self) -> dict[str, Any]:
-        """What the server holds once it has no connections (or does not get rid of them)."""
+        """Return the resources of the server once it has no connections, or after a timeout."""
         end, pause = time.monotonic() + PATIENCE, 0.002
         while True:
             state = self.state()
@@ -120,7 +120,7 @@ class Server:
 
 
 def leaks(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """What is held after that was not before, in words."""
+    """Describe the growth of resources that exceeds the permitted one."""
     return [
         f"{name}: {before[name]} before, {after[name]} after"
         for name, slack in SLACK.items()

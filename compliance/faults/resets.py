@@ -1,4 +1,4 @@
-"""Clients that vanish: each sends so much, reads so much of the answer, and resets the connection."""
+"""Clients that send part of a request, read part of the response, and reset the connection."""
 
 from __future__ import annotations
 
@@ -14,22 +14,20 @@ _HOST = b"HTTP/1.1\r\nHost: localhost\r\n"
 
 @dataclass(frozen=True)
 class Point:
-    """Where a client resets: what it has sent, and how many bytes it has read."""
+    """The point of a reset: the data sent before, and the number of bytes read."""
 
     name: str
     sent: bytes = b""
     read: int = 0
 
 
-#: Every state that a connection of ours can be in.
+#: The points cover every state of a connection.
 POINTS = (
     Point("connected"),
     Point("in the head", b"GET / " + _HOST + b"X-Fie"),
     Point("head complete", b"GET / " + _HOST + b"\r\n"),
-    Point("after the answer", b"GET / " + _HOST + b"\r\n", read=1),
-    Point(
-        "in a body read whole", b"POST /whole " + _HOST + b"Content-Length: 100000\r\n\r\n" + b"x" * 50_000
-    ),
+    Point("after the response", b"GET / " + _HOST + b"\r\n", read=1),
+    Point("in a buffered body", b"POST /whole " + _HOST + b"Content-Length: 100000\r\n\r\n" + b"x" * 50_000),
     Point("in a streamed body", b"POST /upload " + _HOST + b"Content-Length: 100000\r\n\r\n" + b"x" * 50_000),
     Point(
         "in a chunk", b"POST /upload " + _HOST + b"Transfer-Encoding: chunked\r\n\r\nffff\r\n" + b"x" * 30_000
@@ -41,18 +39,18 @@ POINTS = (
         "before 100 Continue", b"POST /whole " + _HOST + b"Content-Length: 9\r\nExpect: 100-continue\r\n\r\n"
     ),
     Point("answer begun", b"GET /big " + _HOST + b"\r\n", read=1000),
-    Point("answer in pieces begun", b"GET /stream " + _HOST + b"\r\n", read=1000),
+    Point("in a streamed response", b"GET /stream " + _HOST + b"\r\n", read=1000),
     Point("file begun", b"GET /file " + _HOST + b"\r\n", read=1000),
     Point("handler waiting", b"GET /wait " + _HOST + b"\r\n"),
     Point("handler waiting, the next request sent", b"GET /wait " + _HOST + b"\r\nGET / " + _HOST + b"\r\n"),
     Point(
-        "handler waiting, 100 kB sent ahead",
+        "handler waiting, 100 kB of the next request sent",
         b"GET /wait " + _HOST + b"\r\n" + (b"GET / " + _HOST + b"\r\n") * 2800,
     ),
     Point("pipeline", (b"GET /later " + _HOST + b"\r\n") * 20, read=10),
-    Point("pipeline of large answers", (b"GET /big " + _HOST + b"\r\n") * 5, read=10),
+    Point("pipeline of large responses", (b"GET /big " + _HOST + b"\r\n") * 5, read=10),
 )
-#: Further ones of a TLS server: bytes that are sent without a handshake.
+#: Further points for a TLS server: data sent without a handshake.
 TLS_POINTS = (
     Point("hello begun", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
     Point("no TLS at all", b"GET / " + _HOST + b"\r\n"),
@@ -61,7 +59,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 def sweep(address: tuple[str, int], count: int) -> None:
-    """Clients that reset their connection 0 to 400 us after connecting, a microsecond later each time."""
+    """Reset connections 0 to 400 us after connecting, each a microsecond later than the previous one."""
     for delay in range(count):
         sock = socket.create_connection(address, timeout=30)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -72,7 +70,7 @@ def sweep(address: tuple[str, int], count: int) -> None:
 
 
 def vanish(address: tuple[str, int], point: Point, context: ssl.SSLContext | None = None) -> None:
-    """One client. `context`: it speaks TLS, and resets after the handshake."""
+    """Run one client. With a `context` it uses TLS, and resets after the handshake."""
     sock = socket.create_connection(address, timeout=30)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     if context is not None:

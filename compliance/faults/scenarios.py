@@ -1,4 +1,4 @@
-"""What is done to the server (or the client), and what is found afterwards."""
+"""The scenarios, and the checks after each of them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from compliance.faults import key_updates, load, resets
 from compliance.faults.network import Network
 from compliance.faults.process import ROOT, Server, leaks
 
-#: What fiu-run makes fail. Its library does not know accept4(), by which Python accepts.
+#: The calls that fiu-run makes fail. Its library does not support accept4(), which Python uses.
 FIU_POINTS = ("posix/io/net/recv", "posix/io/net/send", "posix/io/net/sendmsg")
 
-#: The part of a processor that the peers of `updating` may cost when they are silent.
+#: The maximum share of a CPU for the peers of `updating` when they are silent.
 BUSY = 0.05
 
-#: Lines of a log that tell of a mistake, whole. One is asyncio's own affair: of the pipe by which a thread
-#: wakes it, it reads again in the loop's next turn.
+#: Log lines that show a defect. The exception is asyncio's: if reading fails on the pipe by which a thread
+#: wakes the loop, it reads again in the next iteration.
 _COMPLAINT = re.compile(
     r"^.*(?:never retrieved|was destroyed|never awaited|ResourceWarning"
     r"|Exception in callback (?!BaseSelectorEventLoop\._read_from_self)).*$",
@@ -38,40 +38,40 @@ _COMPLAINT = re.compile(
 
 @dataclass
 class Outcome:
-    """What came of a scenario."""
+    """The outcome of a scenario."""
 
     name: str
     counts: load.Counts = field(default_factory=load.Counts)
-    #: Faults that may each have cost one request.
+    #: The number of faults, each of which may fail one request.
     faults: int = 0
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
     output: str = ""
-    #: The part of a processor that peers without any traffic have cost.
+    #: The share of a CPU that peers without traffic cost.
     busy: float = 0.0
-    #: Why it was not run.
+    #: The reason for not running it.
     skipped: str = ""
 
     def problems(self) -> list[str]:
-        """What is not as it should be, in words."""
+        """Describe everything that must not happen."""
         if self.skipped:
             return []
         found = leaks(self.before, self.after)
         if self.counts.failures > self.faults:
-            found.append(f"{self.counts.failures} requests failed by {self.faults} faults")
+            found.append(f"{self.counts.failures} requests failed with {self.faults} faults")
         if self.counts.wrong:
-            found.append(f"{self.counts.wrong} wrong answers")
+            found.append(f"{self.counts.wrong} wrong responses")
         if self.busy > BUSY:
-            found.append(f"{self.busy:.1%} of a processor for silent peers, not {BUSY:.0%}")
+            found.append(f"{self.busy:.1%} of a CPU for silent peers, expected less than {BUSY:.0%}")
         if not self.counts.requests:
-            found.append("nothing was asked")
-        found += [f"the log says {line!r}" for line in _COMPLAINT.findall(self.output)]
+            found.append("no requests were sent")
+        found += [f"log: {line!r}" for line in _COMPLAINT.findall(self.output)]
         return found
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is done."""
+    """The amount of work."""
 
     clients: int
     requests: int
@@ -84,7 +84,7 @@ FULL = Size(clients=16, requests=250, resets=50)
 
 @dataclass(frozen=True)
 class Tls:
-    """Certificate files for the server, and a context for clients; None of it without TLS."""
+    """Certificate files for the server, and a context for clients."""
 
     certificate: str
     key: str
@@ -108,7 +108,7 @@ def calls(
     probability: float = 0.05,
     exhausted: bool = False,
 ) -> Outcome:
-    """recv, send and accept of the server fail; with `exhausted` accept alone, for want of descriptors."""
+    """The server's recv, send and accept fail; with `exhausted` only accept, for lack of descriptors."""
     kinds = "accept" if exhausted else "recv,send,accept"
     name = f"{kinds} fail ({loop}{', TLS' if tls else ''}{', exhausted' if exhausted else ''})"
     outcome = Outcome(name)
@@ -125,13 +125,13 @@ def calls(
 
 
 def _settle(outcome: Outcome, server: Server, counts: load.Counts, measured: bool) -> None:
-    """Note what a round has left behind. The first one fills caches: the second is compared with it."""
+    """Record the state after a round. The first round fills caches; the second one is compared with it."""
     state = server.at_rest()
     if not measured:
         outcome.before = state
         return
     outcome.after, outcome.counts = state, counts
-    # A connection that was not accepted is accepted the next time: nobody must notice.
+    # A failed accept is repeated, so it must not affect any client.
     outcome.faults = sum(
         count - outcome.before["calls"].get(call, 0)
         for call, count in state["calls"].items()
@@ -140,11 +140,11 @@ def _settle(outcome: Outcome, server: Server, counts: load.Counts, measured: boo
 
 
 def fiu(size: Size, *, loop: str = "asyncio", probability: float = 0.05) -> Outcome:
-    """recv, send and sendmsg fail below the interpreter, by fiu-run."""
-    outcome = Outcome(f"recv, send, sendmsg fail below (fiu-run, {loop})")
+    """recv, send and sendmsg fail below the interpreter, through fiu-run."""
+    outcome = Outcome(f"recv, send, sendmsg fail in libc (fiu-run, {loop})")
     run, control = shutil.which("fiu-run"), shutil.which("fiu-ctrl")
     if run is None or control is None:
-        outcome.skipped = "fiu-run is absent; on Debian: apt-get install fiu-utils"
+        outcome.skipped = "fiu-run is not installed; on Debian: apt-get install fiu-utils"
         return outcome
     with contextlib.ExitStack() as stack:
         prefix = stack.enter_context(tempfile.TemporaryDirectory()) + "/control"
@@ -154,8 +154,8 @@ def fiu(size: Size, *, loop: str = "asyncio", probability: float = 0.05) -> Outc
             commands = [part for point in FIU_POINTS for part in ("-c", f"{command} name={point}{suffix}")]
             subprocess.run([control, "-f", prefix, *commands, str(server.pid)], check=True, timeout=30)
 
-        # asyncio's own pipe, by which a thread wakes the loop, is not to fail: the only work that is done in
-        # a thread, the first look at the file, is done before.
+        # asyncio's pipe for waking the loop from a thread must not fail. The only work done in a thread is
+        # the first access to the file, so it happens before.
         asyncio.run(load.run(_target(server, None), 1, len(load.MIXED)))
         for measured in (False, True):
             switch("enable_random", f",probability={probability}")
@@ -167,14 +167,14 @@ def fiu(size: Size, *, loop: str = "asyncio", probability: float = 0.05) -> Outc
 
 
 def vanishing(size: Size, *, loop: str = "asyncio", tls: Tls | None = None) -> Outcome:
-    """Clients reset their connections at every point, while others are served."""
+    """Clients reset their connections at every point, while other clients are served."""
     outcome = Outcome(f"resets ({loop}{', TLS' if tls else ''})")
     with Server(_options(loop, tls)) as server:
         target = _target(server, tls)
         for measured in (False, True):
             counts = asyncio.run(_vanish(target, size, tls))
             _settle(outcome, server, counts, measured)
-        outcome.faults = 0  # what the others do harms nobody else
+        outcome.faults = 0  # resets must not affect other clients
     outcome.output = server.output
     return outcome
 
@@ -194,7 +194,9 @@ async def _vanish(target: load.Target, size: Size, tls: Tls | None) -> load.Coun
 
 
 def early(size: Size, *, loop: str = "asyncio", tls: Tls | None = None) -> Outcome:
-    """Thousands of clients reset their connections right after connecting, with or before a TLS hello."""
+    """Thousands of clients reset their connections right after connecting, with TLS also before the
+    ClientHello.
+    """
     outcome = Outcome(f"resets 0 to 400 us after connecting ({loop}{', TLS' if tls else ''})")
     with Server(_options(loop, tls)) as server:
         target = _target(server, tls)
@@ -208,17 +210,17 @@ def early(size: Size, *, loop: str = "asyncio", tls: Tls | None = None) -> Outco
 
 
 def updating(size: Size, *, loop: str = "asyncio", tls: Tls, count: int = 20) -> Outcome:
-    """Some TLS 1.3 peers ask for key updates until the server's answers fill its send buffers, and read
-    nothing: they must not cost processor time from then on.
+    """Some TLS 1.3 peers request key updates until the server's send buffers are full, and never read. From
+    then on they must not cost CPU time.
     """
     outcome = Outcome(f"key updates, nothing read ({loop}, TLS)")
     if key_updates.library() is None:
-        outcome.skipped = "OpenSSL is not a shared library here"
+        outcome.skipped = "OpenSSL is not a shared library"
         return outcome
     with Server([*_options(loop, tls), "--send-buffer=4608"]) as server:
         target = _target(server, tls)
         for measured in (False, True):
-            counts = asyncio.run(load.run(target, 1, 1))  # a large answer takes long in small pieces
+            counts = asyncio.run(load.run(target, 1, 1))  # the small buffer makes large responses slow
             with contextlib.ExitStack() as stack:
                 address = target.address, target.port
                 peers = [key_updates.Peer(address, tls.context) for _ in range(count)]
@@ -233,8 +235,8 @@ def updating(size: Size, *, loop: str = "asyncio", tls: Tls, count: int = 20) ->
 
 
 def _load_at_rest(server: Server) -> float:
-    """The part of a processor that the server uses once it has caught up."""
-    clock = ~server.pid << 3 | 2  # Linux's number for the processor time of another process
+    """Return the share of a CPU that the server uses once it is idle."""
+    clock = ~server.pid << 3 | 2  # Linux's clock id for the CPU time of another process
     least = 1.0
     for _ in range(20):
         before, start = time.clock_gettime(clock), time.monotonic()
@@ -246,7 +248,7 @@ def _load_at_rest(server: Server) -> float:
 
 
 def client(size: Size, *, loop: str = "asyncio", probability: float = 0.05) -> Outcome:
-    """recv and send of an `AsyncHTTPClient` fail; the server is well."""
+    """recv and send of an `AsyncHTTPClient` fail; the server has no faults."""
     outcome = Outcome(f"recv, send of the client fail ({loop})")
     with Server() as server:
         command = [
@@ -264,7 +266,7 @@ def client(size: Size, *, loop: str = "asyncio", probability: float = 0.05) -> O
         done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=600)
     outcome.output = done.stderr.decode(errors="replace")
     if done.returncode:
-        raise RuntimeError(f"the client ended with status {done.returncode}:\n{outcome.output}")
+        raise RuntimeError(f"the client exited with status {done.returncode}:\n{outcome.output}")
     answer = json.loads(done.stdout)
     outcome.counts = load.Counts(**answer["counts"])
     outcome.before, outcome.after, outcome.faults = answer["before"], answer["after"], answer["faults"]
@@ -272,8 +274,8 @@ def client(size: Size, *, loop: str = "asyncio", probability: float = 0.05) -> O
 
 
 def loss(size: Size, *, probability: float = 0.05) -> Outcome:
-    """Packets are lost both ways: everything takes longer, and nothing fails."""
-    outcome = Outcome(f"{probability:.0%} of packets lost both ways")
+    """Packets are lost in both directions: everything is slower, but nothing fails."""
+    outcome = Outcome(f"{probability:.0%} of packets lost in both directions")
     network, reason = _network()
     if network is None:
         outcome.skipped = reason
@@ -290,8 +292,10 @@ def loss(size: Size, *, probability: float = 0.05) -> Outcome:
 
 
 def cut(size: Size) -> Outcome:
-    """The network is cut under the clients: the server never hears of them again; its timeouts end them."""
-    outcome = Outcome("the network is cut in mid-body and in keep-alive")
+    """The network is cut under the clients. The server receives nothing more, and its timeouts close the
+    connections.
+    """
+    outcome = Outcome("network cut in request bodies and idle connections")
     network, reason = _network()
     if network is None:
         outcome.skipped = reason
@@ -321,7 +325,9 @@ def _load_from(network: Network, server: Server, size: Size) -> load.Counts:
 
 
 def _abandon(network: Network, server: Server, clients: int) -> None:
-    """Clients that are in the middle of something when the network goes, and end before it is back."""
+    """Run clients that are in the middle of a request when the network is cut, and exit before it is
+    restored.
+    """
     program = (
         "import socket,sys\n"
         "sent = sys.argv[3].encode().decode('unicode_escape').encode()\n"
@@ -348,13 +354,13 @@ def _abandon(network: Network, server: Server, clients: int) -> None:
             assert process.stdout is not None
             process.stdout.readline()
         network.lose(1)
-    # Their farewells are lost, too.
+    # Their FIN packets are lost, too.
     server.at_rest()
     network.lose(0)
 
 
 def everything(size: Size, tls: Tls, loops: Sequence[str]) -> Iterator[tuple[str, Callable[[], Outcome]]]:
-    """All of them, each with a name to choose it by."""
+    """Yield all scenarios with their names."""
     for loop in loops:
         yield f"calls {loop}", partial(calls, size, loop=loop)
         yield f"calls {loop} tls", partial(calls, size, loop=loop, tls=tls)
@@ -372,7 +378,7 @@ def everything(size: Size, tls: Tls, loops: Sequence[str]) -> Iterator[tuple[str
 
 
 def available_loops() -> list[str]:
-    """asyncio, and uvloop where it is installed."""
+    """Return asyncio, and uvloop if it is installed."""
     try:
         import uvloop  # noqa: F401
     except ImportError:

@@ -1,8 +1,7 @@
-"""The server under test: ``python -m compliance.faults.server --control=PATH [--port=N] …``.
+"""The tested server: ``python -m compliance.faults.server --control=PATH [--port=N] …``.
 
-It prints its port when it is ready. What it is asked on the Unix socket ``--control`` is about itself:
-``GET /state`` tells what it holds after a garbage collection, ``POST /faults?on=1`` starts and stops the
-injecting.
+It prints its port when it is ready. It is controlled through the Unix socket ``--control``: ``GET /state``
+returns its resources after a garbage collection, ``POST /faults?on=1`` starts and stops the injection.
 """
 
 from __future__ import annotations
@@ -23,13 +22,15 @@ from tornado.log import enable_pretty_logging
 from tornado.netutil import bind_sockets, bind_unix_socket
 from tornado.web import Application, RequestHandler, StaticFileHandler, stream_request_body
 
-#: What /big and /file answer, /stream in pieces.
+#: The body of /big and /file, and in pieces of /stream.
 BIG = bytes(range(256)) * 4096
 PIECES = 16
 
 
 def holdings() -> dict[str, int]:
-    """What this process holds: descriptors, tasks, objects after a collection, and resident memory in KiB."""
+    """Return the resources of this process: descriptors, tasks, objects after a collection, resident memory
+    in KiB.
+    """
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {
@@ -41,14 +42,14 @@ def holdings() -> dict[str, int]:
 
 
 class Plain(RequestHandler):
-    """Answers at once."""
+    """Responds immediately."""
 
     def get(self) -> None:
         self.write("Hello, world")
 
 
 class Later(RequestHandler):
-    """Answers in a later turn of the loop."""
+    """Responds in a later event loop iteration."""
 
     async def get(self) -> None:
         await asyncio.sleep(0)
@@ -56,14 +57,14 @@ class Later(RequestHandler):
 
 
 class Big(RequestHandler):
-    """One large answer."""
+    """A large response."""
 
     def get(self) -> None:
         self.write(BIG)
 
 
 class Stream(RequestHandler):
-    """The same in pieces, each waited for."""
+    """The same in pieces, waiting for each flush."""
 
     async def get(self) -> None:
         size = len(BIG) // PIECES
@@ -73,7 +74,7 @@ class Stream(RequestHandler):
 
 
 class Whole(RequestHandler):
-    """Reads a body whole and tells its digest."""
+    """Reads a buffered body and returns its digest."""
 
     def post(self) -> None:
         self.write(hashlib.sha256(self.request.body).hexdigest())
@@ -81,7 +82,7 @@ class Whole(RequestHandler):
 
 @stream_request_body
 class Upload(RequestHandler):
-    """Reads a body piece by piece and tells its digest."""
+    """Reads a streamed body and returns its digest."""
 
     def prepare(self) -> None:
         self._digest = hashlib.sha256()
@@ -94,7 +95,7 @@ class Upload(RequestHandler):
 
 
 class Wait(RequestHandler):
-    """Waits until its client has left, as a long poll does."""
+    """Waits until its client disconnects, like a long poll."""
 
     async def get(self) -> None:
         self._left = asyncio.Event()
@@ -105,7 +106,7 @@ class Wait(RequestHandler):
 
 
 class State(RequestHandler):
-    """What the process holds, and the faults so far."""
+    """The resources of the process, and the faults so far."""
 
     def get(self) -> None:
         faults: Faults = self.settings["faults"]
@@ -115,14 +116,14 @@ class State(RequestHandler):
 
 
 class Switch(RequestHandler):
-    """Starts and stops the injecting."""
+    """Starts and stops the injection."""
 
     def post(self) -> None:
         self.settings["faults"].enabled = self.get_argument("on") == "1"
 
 
 def application(folder: str) -> Application:
-    """What is served to the load."""
+    """Return the application for the load."""
     (Path(folder) / "file").write_bytes(BIG)
     routes: list[Any] = [
         ("/", Plain),
@@ -138,7 +139,7 @@ def application(folder: str) -> Application:
 
 
 async def serve(arguments: argparse.Namespace, faults: Faults, folder: str) -> None:
-    """Serve until the process is ended."""
+    """Serve until the process is terminated."""
     tls = {"certfile": arguments.certificate, "keyfile": arguments.key} if arguments.certificate else None
     server = HTTPServer(
         application(folder),
@@ -158,22 +159,24 @@ async def serve(arguments: argparse.Namespace, faults: Faults, folder: str) -> N
 
 
 def main() -> None:
-    """Read the arguments and serve."""
+    """Parse the arguments and serve."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--control", required=True, help="path of the Unix socket to be asked on")
+    parser.add_argument("--control", required=True, help="path of the Unix socket for control requests")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--certificate")
     parser.add_argument("--key")
     parser.add_argument(
-        "--timeout", type=float, default=60.0, help="of idle connections and of bodies, seconds"
+        "--timeout", type=float, default=60.0, help="timeout of idle connections and of bodies in seconds"
     )
-    parser.add_argument("--send-buffer", type=int, default=0, help="SO_SNDBUF of connections, bytes")
+    parser.add_argument("--send-buffer", type=int, default=0, help="SO_SNDBUF of connections in bytes")
     parser.add_argument("--loop", choices=["asyncio", "uvloop"], default="asyncio")
-    parser.add_argument("--calls", default="", help="recv,send,accept: which are to fail")
+    parser.add_argument(
+        "--calls", default="", help="comma-separated list of failing calls: recv, send, accept"
+    )
     parser.add_argument("--probability", type=float, default=0.05)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--exhausted", action="store_true", help="accept fails for want of descriptors")
+    parser.add_argument("--exhausted", action="store_true", help="accept fails for lack of descriptors")
     arguments = parser.parse_args()
     faults = Faults(
         arguments.probability, arguments.calls.split(","), arguments.seed, exhausted=arguments.exhausted

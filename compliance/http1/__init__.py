@@ -1,1 +1,1 @@
-"""What servers make of some hundreds of HTTP/1 requests, byte for byte; README.md here tells of it."""
+"""Raw HTTP/1 requests, sent to Waterspout and to other servers; README.md describes how."""

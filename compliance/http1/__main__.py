@@ -1,6 +1,7 @@
 """Send the corpus to servers: ``python -m compliance.http1 --server ours,tornado --only chunks``.
 
-Exit status 1 if Waterspout, or the server at ``--address``, failed a case; the others are only reported.
+The exit status is 1 if Waterspout, or the server at ``--address``, failed a case; other servers are only
+reported.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from compliance.http1.runner import Feed, Target, run_corpus
 
 
 def certificates(folder: Path) -> ssl.SSLContext:
-    """Put a certificate for ``localhost`` into the folder; the context of a client that trusts it."""
+    """Write a certificate for ``localhost`` into the folder; return a context that trusts it."""
     import trustme
 
     authority = trustme.CA()
@@ -35,7 +36,7 @@ def certificates(folder: Path) -> ssl.SSLContext:
 
 
 def examine(target: Target, cases: list[Case], feeds: list[Feed], strict: bool) -> table.Verdicts:
-    """Send the cases to a running server, in each feeding."""
+    """Send the cases to a running server, with each way of feeding."""
     verdicts: dict[Feed, dict[str, Verdict]] = {}
     for feed in feeds:
         results = asyncio.run(run_corpus(cases, target, feed))
@@ -49,7 +50,7 @@ def examine(target: Target, cases: list[Case], feeds: list[Feed], strict: bool) 
 
 
 def measure(asked: argparse.Namespace, cases: list[Case]) -> dict[str, table.Column]:
-    """Start and examine the servers that were asked for; by name."""
+    """Start and examine the requested servers; return the results by name."""
     feeds = list(Feed) if asked.feed == "both" else [Feed(asked.feed)]
     if asked.address:
         host, _, port = asked.address.rpartition(":")
@@ -60,7 +61,7 @@ def measure(asked: argparse.Namespace, cases: list[Case]) -> dict[str, table.Col
         context = certificates(Path(folder)) if asked.tls else None
         for server in servers.names(asked.server):
             if (reason := server.missing()) is not None:
-                print(f"{server.title}: left out: {reason}", file=sys.stderr)
+                print(f"{server.title}: not run: {reason}", file=sys.stderr)
                 continue
             tls = (Path(folder), context) if context is not None else None
             with servers.running(server, deadline=asked.deadline, tls=tls) as target:
@@ -70,21 +71,25 @@ def measure(asked: argparse.Namespace, cases: list[Case]) -> dict[str, table.Col
 
 
 def main() -> int:
-    """Do what the command line says."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
         "--server", default="ours", help=f"a comma-separated list, or all: {', '.join(servers.SERVERS)}"
     )
-    parser.add_argument("--address", help="host:port of a server that runs already, with an echoing handler")
+    parser.add_argument("--address", help="host:port of a running server with an echo handler")
     parser.add_argument(
-        "--only", nargs="*", default=[], metavar="WORD", help="cases with a word in their titles"
+        "--only",
+        nargs="*",
+        default=[],
+        metavar="WORD",
+        help="only cases whose title contains one of the words",
     )
     parser.add_argument("--feed", choices=["whole", "bytes", "both"], default="both")
     parser.add_argument("--tls", action="store_true", help="under TLS")
-    parser.add_argument("--strict", action="store_true", help="allow Waterspout's own outcome only")
-    parser.add_argument("--deadline", type=float, default=3.0, help="seconds without an octet (3)")
-    parser.add_argument("--quiet", action="store_true", help="only the counts")
-    parser.add_argument("--write", action="store_true", help="put the tables into README.md")
+    parser.add_argument("--strict", action="store_true", help="allow only the outcome of Waterspout")
+    parser.add_argument("--deadline", type=float, default=3.0, help="seconds without any data (3)")
+    parser.add_argument("--quiet", action="store_true", help="print only the counts")
+    parser.add_argument("--write", action="store_true", help="write the tables into README.md")
     asked = parser.parse_args()
     cases = corpus.select(asked.only)
     columns = measure(asked, cases)

@@ -1,17 +1,17 @@
-"""A case: what is sent, and what a server may answer.
+"""A case: the octets to send, and the permitted responses of a server.
 
-A case is data. Its outcomes are told in the words of this module::
+A case is data. Its outcomes are described with the functions of this module::
 
     must("two-hosts", "9112 3.2", get("Host: b.example"), refused(400))
     should("double-space", "9112 3", head("GET  /x HTTP/1.1", HOST), refused(400), echo(target="/x"))
 
-`must` says that the clause decides the case by a MUST, `should` that it does so by a SHOULD, by its grammar
-or by naming what a recipient MAY do. Of several outcomes that are allowed Waterspout's is the first one, or
-the one that ``ours`` names::
+`must` is for cases that the clause decides by a MUST; `should` is for those that it decides by a SHOULD, by
+its grammar, or by describing what a recipient MAY do. If several outcomes are allowed, Waterspout's is the
+first one or the one given as ``ours``::
 
     should("version-empty", "9112 2.3", head("GET /x", HOST), refused(400, 505), ours=refused(400))
 
-Its own test holds it to that one, which therefore has one status for each answer and one end.
+The test of Waterspout requires that outcome, which therefore has one status for each response and one end.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-#: The Host field of the cases that are not about it.
+#: The Host field of all cases that do not test it.
 HOST: Final = "Host: a.example"
 
 
 class End(enum.Enum):
-    """What is true of the connection when the answers have come."""
+    """The state of the connection after the responses."""
 
-    OPEN = "open"  #: a further request on it is answered
-    CLOSED = "closed"  #: the server closed it, and answered nothing that came behind
+    OPEN = "open"  #: a further request on it gets a response
+    CLOSED = "closed"  #: the server closed it, without a response to anything after the case
     EITHER = "open or closed"
 
 
 class Wait(enum.Enum):
-    """A mark among the parts of a case: the rest is sent when one more answer has come."""
+    """A mark among the parts of a case: the rest is sent after one more response."""
 
     ANSWER = "answer"
 
@@ -44,15 +44,15 @@ ANSWER: Final = Wait.ANSWER
 
 @dataclass(frozen=True)
 class Answer:
-    """One response.
+    """A response.
 
-    :ivar codes: the statuses it may have.
-    :ivar seen: what the echoing handler has to have understood: ``method``, ``target``, ``version``,
-        ``host``, ``body`` (bytes), ``fields`` (lower-case name -> its values in order), ``absent`` (names
-        that must not be there).
-    :ivar says: fields the response must have; a value is compared in lower case, None allows any.
-    :ivar bodiless: it answers a HEAD request: whatever its length says, no body follows.
-    :ivar lacks: fields that it must not have, in lower case.
+    :ivar codes: the permitted statuses.
+    :ivar seen: how the echo handler must have understood the request: ``method``, ``target``, ``version``,
+        ``host``, ``body`` (bytes), ``fields`` (lower-case name -> values in order), ``absent`` (names that
+        must be absent).
+    :ivar says: fields that the response must have; a value is compared in lower case, None allows any value.
+    :ivar bodiless: it responds to a HEAD request, so no body follows regardless of its length.
+    :ivar lacks: lower-case names of fields that it must not have.
     """
 
     codes: frozenset[int]
@@ -64,7 +64,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The responses to a case, all of them, and what becomes of the connection."""
+    """All responses to a case, and the resulting state of the connection."""
 
     answers: tuple[Answer, ...]
     end: End
@@ -75,17 +75,17 @@ Part = bytes | Wait
 
 @dataclass(frozen=True)
 class Case:
-    """One case of the corpus.
+    """A case of the corpus.
 
     :ivar parts: octets to send, and marks to wait at.
-    :ivar clause: the RFC and its section that decide, such as ``"9112 6.3"``, or another source.
-    :ivar outcomes: what is allowed.
-    :ivar ours: what Waterspout does.
-    :ivar binding: the clause decides by a MUST.
-    :ivar half_close: nothing follows, and the sending side is closed; else a further request follows.
-    :ivar only: names of the servers whose settings or handlers the case is about; empty for any server.
-    :ivar tls: it is sent under TLS alone, or over TCP alone; None for both.
-    :ivar group: the module it stands in.
+    :ivar clause: the RFC and section that decides the case, such as ``"9112 6.3"``, or another source.
+    :ivar outcomes: the permitted outcomes.
+    :ivar ours: the outcome of Waterspout.
+    :ivar binding: whether the clause decides by a MUST.
+    :ivar half_close: whether the sending side is closed after the case; otherwise another request follows.
+    :ivar only: names of the servers whose settings or handlers the case tests; empty for all servers.
+    :ivar tls: True for TLS only, False for TCP only, None for both.
+    :ivar group: the module of the case.
     """
 
     name: str
@@ -101,11 +101,11 @@ class Case:
 
     @property
     def title(self) -> str:
-        """Group and name."""
+        """The group and the name."""
         return f"{self.group}/{self.name}"
 
     def bodiless(self, index: int) -> bool:
-        """Whether the response at ``index`` answers a HEAD request."""
+        """Whether the response at ``index`` is for a HEAD request."""
         return any(index < len(each.answers) and each.answers[index].bodiless for each in self.outcomes)
 
 
@@ -119,7 +119,7 @@ def must(
     only: tuple[str, ...] = (),
     tls: bool | None = None,
 ) -> Case:
-    """A case that the clause decides by a MUST."""
+    """Return a case that the clause decides by a MUST."""
     return Case(name, clause, _parts(data), outcomes, ours or outcomes[0], True, half_close, only, tls)
 
 
@@ -133,7 +133,9 @@ def should(
     only: tuple[str, ...] = (),
     tls: bool | None = None,
 ) -> Case:
-    """A case that the clause decides by a SHOULD, by its grammar, or by what it lets a recipient do."""
+    """Return a case that the clause decides by a SHOULD, by its grammar, or by what it permits a recipient to
+    do.
+    """
     return Case(name, clause, _parts(data), outcomes, ours or outcomes[0], False, half_close, only, tls)
 
 
@@ -145,18 +147,18 @@ def _parts(data: bytes | tuple[Part, ...]) -> tuple[Part, ...]:
 
 
 def seen(lacks: tuple[str, ...] = (), **expected: Any) -> Answer:
-    """The handler was reached and understood this; see `Answer`."""
+    """The handler was called and understood the request as `expected`; see `Answer`."""
     return Answer(frozenset({200}), expected, lacks=lacks)
 
 
 def code(*codes: int, bodiless: bool = False, lacks: tuple[str, ...] = (), **says: str | None) -> Answer:
-    """A response with one of these statuses, and these fields (``_`` stands for ``-``)."""
+    """A response with one of these statuses and these fields (``_`` stands for ``-``)."""
     fields = {name.replace("_", "-"): value for name, value in says.items()}
     return Answer(frozenset(codes), says=fields, bodiless=bodiless, lacks=lacks)
 
 
 def opened(*answers: Answer) -> Outcome:
-    """These responses, and the connection goes on."""
+    """These responses, and the connection stays open."""
     return Outcome(answers, End.OPEN)
 
 
@@ -166,17 +168,17 @@ def closed(*answers: Answer) -> Outcome:
 
 
 def either(*answers: Answer) -> Outcome:
-    """These responses; the connection may go on or be closed."""
+    """These responses; the connection may stay open or be closed."""
     return Outcome(answers, End.EITHER)
 
 
 def echo(**expected: Any) -> Outcome:
-    """One request understood so, and the connection goes on."""
+    """One request, understood as `expected`, and the connection stays open."""
     return opened(seen(**expected))
 
 
 def last(**expected: Any) -> Outcome:
-    """One request understood so, and the connection is closed after it."""
+    """One request, understood as `expected`, and then the connection is closed."""
     return closed(seen(**expected))
 
 
@@ -189,17 +191,17 @@ def refused(*codes: int) -> Outcome:
 
 
 def octets(text: str | bytes) -> bytes:
-    """A line's octets; text is Latin-1, one octet a character."""
+    """Return the octets of a line; text is encoded as Latin-1, one octet per character."""
     return text.encode("latin-1") if isinstance(text, str) else text
 
 
 def head(*lines: str | bytes) -> bytes:
-    """A request line and field lines, each ended by CR LF, and the empty line."""
+    """Return a request line and field lines, each with CR LF, followed by the empty line."""
     return b"\r\n".join([*map(octets, lines), b"", b""])
 
 
 def framed(method: str, target: str, body: bytes, *fields: str, chunked: bool = False) -> bytes:
-    """A request with a Host field and a body, whose length is told, or which is one chunk."""
+    """Return a request with a Host field and a body, either with Content-Length or as one chunk."""
     if chunked:
         framing, body = "Transfer-Encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
     else:
@@ -208,20 +210,20 @@ def framed(method: str, target: str, body: bytes, *fields: str, chunked: bool = 
 
 
 def get(*fields: str | bytes, target: str = "/x", version: str = "HTTP/1.1") -> bytes:
-    """A GET request with a Host field and these."""
+    """Return a GET request with a Host field and the given fields."""
     return head(f"GET {target} {version}", HOST, *fields)
 
 
 def post(*fields: str | bytes, body: bytes = b"", version: str = "HTTP/1.1") -> bytes:
-    """A POST request with a Host field and these, and what stands behind its head."""
+    """Return a POST request with a Host field, the given fields, and the octets after its head."""
     return head(f"POST /x {version}", HOST, *fields) + body
 
 
 def sized(body: bytes, *fields: str | bytes, version: str = "HTTP/1.1") -> bytes:
-    """A POST request with a Content-Length."""
+    """Return a POST request with Content-Length."""
     return post(f"Content-Length: {len(body)}", *fields, body=body, version=version)
 
 
 def chunked(body: bytes, *fields: str | bytes, version: str = "HTTP/1.1") -> bytes:
-    """A POST request in the chunked coding; ``body`` is in that coding already."""
+    """Return a POST request with the chunked coding; ``body`` is already encoded."""
     return post("Transfer-Encoding: chunked", *fields, body=body, version=version)

@@ -1,4 +1,4 @@
-"""The corpus: the cases of all modules in ``cases/``, in the order of their reading."""
+"""The corpus: the cases of all modules in ``cases/``, in reading order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import importlib
 
 from compliance.http1.case import Case
 
-#: The modules in ``cases/``; a group is called as its module.
+#: The modules in ``cases/``; a group has the name of its module.
 GROUPS = (
     "request_line",
     "targets",
@@ -46,5 +46,5 @@ def load() -> tuple[Case, ...]:
 
 
 def select(words: list[str]) -> list[Case]:
-    """The cases whose title contains one of the words; all for no words."""
+    """Return the cases whose title contains one of the words; without words, all cases."""
     return [case for case in load() if not words or any(word in case.title for word in words)]

@@ -1,4 +1,4 @@
-"""Is what a server did allowed? If not, in what way?"""
+"""Decides whether the behaviour of a server is allowed, and describes the difference if not."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from compliance.http1.runner import Result
 
 
 class Word(enum.Enum):
-    """What is said of a server about a case."""
+    """The result of a case for a server."""
 
     PASSED = "passed"
     FAILED = "failed"
-    UNSEEN = "n/a"  #: its echo does not show what the case is about, or the case is not about this server
+    UNSEEN = "n/a"  #: the echo does not show the property, or the case is not for this server
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A word, and for a failure the reason."""
+    """A result, with the reason of a failure."""
 
     word: Word
     reason: str = ""
 
 
 class _Unseen(Exception):
-    """The echo lacks what the case asks for."""
+    """The echo lacks the tested property."""
 
 
 def judge(case: Case, result: Result, *, strict: bool = False) -> Verdict:
-    """Compare a result with what a case allows.
+    """Compare a result with the permitted outcomes of a case.
 
-    :param strict: only Waterspout's own outcome counts.
+    :param strict: only the outcome of Waterspout is permitted.
     """
     unseen = False
     allowed = _chosen(case) if strict else case.outcomes
@@ -54,7 +54,7 @@ def judge(case: Case, result: Result, *, strict: bool = False) -> Verdict:
 
 
 def _chosen(case: Case) -> list[Outcome]:
-    """Our outcome, and those that differ by a 100 alone, which depends on what has arrived by then."""
+    """Return our outcome, with and without a 100 response: that depends on how much data had arrived."""
     ours = _without_100(case.ours)
     return [case.ours, *(each for each in case.outcomes if _without_100(each) == ours)]
 
@@ -64,7 +64,7 @@ def _without_100(outcome: Outcome) -> Outcome:
 
 
 def _detail(case: Case, result: Result) -> str:
-    """What the handler misunderstood, where the rest was as it should be."""
+    """Return how the handler misunderstood the request, if everything else is as expected."""
     for outcome in case.outcomes:
         try:
             reason = _mismatch(outcome, result)
@@ -76,7 +76,7 @@ def _detail(case: Case, result: Result) -> str:
 
 
 def _mismatch(outcome: Outcome, result: Result) -> str | None:
-    """Why the result is not this outcome; None if it is."""
+    """Return why the result differs from this outcome, or None."""
     if result.fault or result.end is None:
         return result.fault or "silence"
     if outcome.end not in (End.EITHER, result.end):
@@ -116,7 +116,7 @@ def _differs(key: str, wanted: Any, shown: Mapping[str, Any]) -> str | None:
     if key == "body":
         digest = hashlib.sha256(wanted).hexdigest()
         if value["length"] != len(wanted) or value.get("sha256", digest) != digest:
-            return f"saw a body of {value['length']} bytes, not {wanted[:40]!r}"
+            return f"saw a body of {value['length']} bytes, expected {wanted[:40]!r}"
     elif key == "fields":
         for name, values in wanted.items():
             found = [text for each, text in value if each.lower() == name]
@@ -127,12 +127,12 @@ def _differs(key: str, wanted: Any, shown: Mapping[str, Any]) -> str | None:
             if any(each.lower() == name for each, _ in value):
                 return f"saw a field {name}"
     elif value != wanted:
-        return f"saw {key} {value!r}, not {wanted!r}"
+        return f"saw {key} {value!r}, expected {wanted!r}"
     return None
 
 
 def describe_result(result: Result) -> str:
-    """A result in words."""
+    """Describe a result."""
     codes = _codes([str(response.code) for response in result.responses])
     if result.fault:
         return f"{codes}, then {result.fault}"
@@ -140,7 +140,7 @@ def describe_result(result: Result) -> str:
 
 
 def describe_outcome(outcome: Outcome) -> str:
-    """An outcome in words."""
+    """Describe an outcome."""
     answers = _codes(["/".join(map(str, sorted(answer.codes))) for answer in outcome.answers])
     return f"{answers}, {outcome.end.value}"
 

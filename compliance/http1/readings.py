@@ -1,9 +1,9 @@
-"""Chunked requests that two readers take apart differently, and neither finds a fault in.
+"""Chunked requests that two parsers read differently, both without finding an error.
 
-To show that a server takes for the end of a line what is none, a case has to read well to one that does: it
-would be refused for another reason otherwise, and seem to have passed. Here one reader ends a chunk's size
-line early, at a mark inside its extension, the other late, at CR LF. One of them sees a single request, the
-other finds a second one behind it, for ``/smuggled``.
+A case that shows that a server accepts a wrong line end must be valid for a server that does. Otherwise the
+server refuses it for another reason, and seems to pass. Here one parser ends a chunk size line early, at a
+mark inside its extension; the other ends it late, at CR LF. One of them reads a single request, the other one
+finds a second request after it, for ``/smuggled``.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 from compliance.http1.case import Outcome, chunked, echo, head, opened, seen
 
-#: What ends the body for the one; the other takes it for the body of the smuggled request.
+#: The octets that end the body for one parser. The other one reads them as the body of the smuggled request.
 TAIL = b"\r\n0\r\n\r\n"
 SMUGGLED = head("POST /smuggled HTTP/1.1", "Host: a.example", f"Content-Length: {len(TAIL)}")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A request and what it may be taken for.
+    """A request and its two interpretations.
 
-    :ivar early: by who ends the first size line at the mark.
-    :ivar late: by who ends it at CR LF.
+    :ivar early: the outcome for a parser that ends the first size line at the mark.
+    :ivar late: the outcome for a parser that ends it at CR LF.
     """
 
     data: bytes
@@ -35,10 +35,10 @@ def _two(body: bytes) -> Outcome:
 
 
 def second_if_late(mark: bytes, closing: bytes = b"") -> Reading:
-    """Two requests to who ends the line late.
+    """Return a request that is two requests for a parser that ends the line late.
 
-    :param mark: the beginning of the extension, up to the octets that may end the line.
-    :param closing: what the rest of the extension ends with, such as a quotation mark.
+    :param mark: the start of the extension, up to the octets that may end the line.
+    :param closing: the end of the extension, such as a quotation mark.
     """
     hidden = b"0\r\n\r\n" + SMUGGLED
     size = b"%x" % len(hidden)
@@ -48,7 +48,9 @@ def second_if_late(mark: bytes, closing: bytes = b"") -> Reading:
 
 
 def second_if_early(mark: bytes) -> Reading:
-    """Two requests to who ends the line early; ``mark`` as in `second_if_late`."""
+    """Return a request that is two requests for a parser that ends the line early; ``mark`` as in
+    `second_if_late`.
+    """
     padding, first = b"x" * (5 + len(SMUGGLED)), b"hello"
     hidden = first + TAIL + SMUGGLED
     data = b"%x;%b%b\r\n%b%b" % (len(hidden), mark, padding, hidden, TAIL)

@@ -1,4 +1,4 @@
-"""Responses taken apart as strictly as a client should: what cannot be framed ends the case."""
+"""A strict parser of responses; a response without valid framing ends the case."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[^\r\n]*)?\r\n")
 
 
 class Malformed(Exception):
-    """The server sent what is no HTTP/1 response."""
+    """The server sent something that is not an HTTP/1 response."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """One response, its body whole."""
+    """A complete response."""
 
     code: int
     fields: tuple[tuple[str, str], ...]
     body: bytes = b""
 
     def get(self, name: str) -> str | None:
-        """All values of a field, joined; None where it is missing."""
+        """Return all values of a field, joined; None if it is missing."""
         values = [value for key, value in self.fields if key == name]
         return ", ".join(values) if values else None
 
     def echo(self) -> dict[str, Any] | None:
-        """What the echoing handler says it saw; None if it did not answer."""
+        """Return the request as the echo handler understood it; None if the handler did not respond."""
         if self.code != 200:
             return None
         try:
@@ -42,7 +42,7 @@ class Response:
 
 
 def _echoed_lines(body: bytes) -> dict[str, Any] | None:
-    """The same in lines of ``key=value``, from a server that cannot quote for JSON."""
+    """Parse the same in lines of ``key=value``, from a server that cannot escape for JSON."""
     lines = [line.partition("=") for line in body.decode("latin-1").splitlines()]
     found: dict[str, Any] = {key: value for key, equals, value in lines if equals}
     if "method" not in found:
@@ -53,9 +53,9 @@ def _echoed_lines(body: bytes) -> dict[str, Any] | None:
 
 
 class ResponseParser:
-    """Takes responses out of what a server sends.
+    """Parses the responses of a server.
 
-    :param bodiless: tells whether the response of that number answers a HEAD request.
+    :param bodiless: whether the response with a given number is for a HEAD request.
     """
 
     def __init__(self, bodiless: Callable[[int], bool]) -> None:
@@ -64,9 +64,9 @@ class ResponseParser:
         self._buffer = b""
 
     def receive(self, data: bytes) -> list[Response]:
-        """The responses that are complete by now.
+        """Return the responses that are complete now.
 
-        :raises Malformed: if one cannot be read.
+        :raises Malformed: if one cannot be parsed.
         """
         self._buffer += data
         found = []
@@ -75,9 +75,9 @@ class ResponseParser:
         return found
 
     def end(self) -> list[Response]:
-        """The response that ends with the connection, if there is one.
+        """Return the response that ends with the connection, if there is one.
 
-        :raises Malformed: if the connection ended inside a response.
+        :raises Malformed: if the connection was closed inside a response.
         """
         response = self._next(at_end=True)
         if self._buffer:
@@ -88,7 +88,7 @@ class ResponseParser:
         block, empty_line, rest = self._buffer.partition(b"\r\n\r\n")
         if not empty_line:
             if not b"HTTP/1.".startswith(block[:7]):
-                raise Malformed(f"no HTTP/1 response: {block[:60]!r}")
+                raise Malformed(f"not an HTTP/1 response: {block[:60]!r}")
             return None
         response = _read_head(block)
         length = response.get("content-length")
@@ -133,7 +133,7 @@ def _read_chunks(data: bytes) -> tuple[bytes | None, bytes]:
         if position > len(data):
             return None, data
         if data[position - 2 : position] != b"\r\n":
-            raise Malformed("a chunk of a response does not end where it should")
+            raise Malformed("a chunk of a response does not end with CR LF")
         if size == 0:
             return body, data[position:]
         body += data[match.end() : position - 2]

@@ -1,9 +1,9 @@
-"""Sends cases to a server and notes what comes back.
+"""Sends cases to a server and records the responses.
 
-No case ends by waiting for something not to happen. Behind the octets of a case follows one more request, the
-sentinel: that it is answered proves that the connection goes on, and that the server agrees on where the case
-ended; the end of the input proves that it does not. A case in which nothing moves any more is a silent one,
-and has failed.
+No case waits for something not to happen. One more request, the sentinel, follows the octets of a case. A
+response to it proves that the connection is open and that the server agrees on the end of the case; the end
+of the input proves that the connection is closed. A case without any further progress has timed out and
+failed.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ SENTINEL = get(target=SENTINEL_TARGET)
 class Feed(enum.Enum):
     """How the octets of a case are sent."""
 
-    WHOLE = "whole"  #: in one piece, the sentinel with them
-    BYTES = "bytes"  #: one by one, each on its own, and the sentinel
+    WHOLE = "whole"  #: all together, with the sentinel
+    BYTES = "bytes"  #: one by one, including the sentinel
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Target:
     """A running server.
 
     :ivar name: as in `Case.only`.
-    :ivar context: for TLS; None speaks plain HTTP.
-    :ivar pause: seconds between two octets that are fed one by one. With 0 the loop runs twice in between,
-        which is exact where the server lives in the same loop.
-    :ivar deadline: seconds that may pass without an octet in either direction.
-    :ivar parallel: connections at a time.
+    :ivar context: for TLS; None for plain HTTP.
+    :ivar pause: seconds between two octets that are sent one by one. With 0 the event loop runs two
+        iterations between them, which is exact for a server in the same loop.
+    :ivar deadline: seconds without any data in either direction after which a case ends.
+    :ivar parallel: maximum number of concurrent connections.
     """
 
     name: str
@@ -51,10 +51,10 @@ class Target:
 
 @dataclass
 class Result:
-    """What a server did.
+    """The behaviour of a server.
 
-    :ivar end: how the connection ended; None if it fell silent.
-    :ivar fault: why the responses could not be read, or empty.
+    :ivar end: how the connection ended; None after a timeout.
+    :ivar fault: why the responses could not be parsed, or an empty string.
     """
 
     responses: list[Response] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Result:
 
 
 class Exchange:
-    """One case on one connection."""
+    """A case on a connection."""
 
     def __init__(self, case: Case, wire: Wire, target: Target, feed: Feed) -> None:
         self.result = Result()
@@ -74,7 +74,7 @@ class Exchange:
         self._timeout = asyncio.timeout(target.deadline)
 
     async def run(self) -> None:
-        """Send everything, and listen until the case is over or nothing moves any more."""
+        """Send everything, and receive until the case is complete or has timed out."""
         try:
             async with self._timeout, asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen())
@@ -113,10 +113,10 @@ class Exchange:
             await self._hang_up()
 
     async def _hang_up(self) -> None:
-        """Under TLS, close our side once the server has said that it closes, and everything is sent.
+        """Under TLS, close the sending side once the server has closed its own and everything is sent.
 
-        TLS has no half-closed state worth the name: a server that has refused a body may leave the first word
-        to the client, lest its answer be lost, and would do without it only after a while.
+        A server that has refused a body may wait for the client to close first, so that its response is not
+        lost; without that it would only close after a delay.
         """
         last = self.result.responses[-1:]
         if self._sent and self._target.context is not None and last:
@@ -151,7 +151,7 @@ class Exchange:
             self._over.set()
 
     async def _take(self, responses: list[Response]) -> bool:
-        """Note responses; True if the last one is the sentinel's."""
+        """Record responses; return True if the last one is for the sentinel."""
         for response in responses:
             if (response.echo() or {}).get("target") == SENTINEL_TARGET:
                 return True
@@ -164,12 +164,12 @@ class Exchange:
 
 
 def concerns(case: Case, target: Target) -> bool:
-    """Whether a case is about this server, and about what it is spoken to over."""
+    """Whether a case concerns this server, and its transport."""
     return (not case.only or target.name in case.only) and case.tls in (None, target.context is not None)
 
 
 async def run_case(case: Case, target: Target, feed: Feed) -> Result:
-    """Send one case.
+    """Send a case.
 
     :raises OSError: if the server cannot be reached.
     """
@@ -183,9 +183,10 @@ async def run_case(case: Case, target: Target, feed: Feed) -> Result:
 
 
 async def run_corpus(cases: Iterable[Case], target: Target, feed: Feed) -> dict[str, Result]:
-    """Send the cases that concern the server, many at a time; the results by the cases' titles.
+    """Send the cases that concern the server, many concurrently; return the results by the titles of the
+    cases.
 
-    A cancellation, by a deadline for instance, has a note that names the cases under way.
+    A cancellation, for example by a deadline, gets a note that lists the unfinished cases.
     """
     limit = asyncio.Semaphore(target.parallel)
     results: dict[str, Result] = {}

@@ -1,4 +1,4 @@
-"""The servers that the corpus can be sent to, each running an echoing handler."""
+"""The servers that the corpus can be sent to, each running an echo handler."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from benchmarks.peers import version
 from compliance.http1.runner import Target
 
 APPS = Path(__file__).parent / "apps"
-#: Seconds between two octets fed one by one to another process, for it to read the first by itself.
+#: Seconds between two octets sent one by one to another process, so that it reads them separately.
 PAUSE = 0.0005
 
 
@@ -30,10 +30,10 @@ _NGINX_TLS = "ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/
 
 @dataclass(frozen=True)
 class Server:
-    """A server and how it is started.
+    """A server and its command.
 
     :ivar name: as on the command line and in `Case.only`.
-    :ivar peer: whose virtual environment it runs in, as in ``benchmarks/macro/server/peers.py``; empty for
+    :ivar peer: the peer in ``benchmarks/macro/server/peers.py`` whose virtual environment it uses; empty for
         nginx.
     """
 
@@ -44,7 +44,7 @@ class Server:
     environment: dict[str, str] = field(default_factory=dict)
 
     def describe(self) -> str:
-        """Title and version."""
+        """Return the title and the version."""
         if not self.peer:
             done = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True)
             return f"nginx {done.stderr.rpartition('/')[2].strip()}"
@@ -54,13 +54,13 @@ class Server:
         return f"{self.title} {found.get(main) or found.get(main + '[standard]') or ''}".strip()
 
     def missing(self) -> str | None:
-        """Why it cannot run here, or None."""
+        """Return why it cannot run here, or None."""
         if not self.peer and shutil.which("nginx") is None:
-            return "nginx is absent; on Debian: apt-get install nginx-light"
+            return "nginx is not installed; on Debian: apt-get install nginx-light"
         return None
 
     def command(self, port: int, folder: Path, tls: Path | None) -> list[str]:
-        """What starts it."""
+        """Return the command that starts it."""
         if self.peer:
             return [str(PEERS[self.peer].python()), str(APPS / self.app)]
         configuration = folder / "nginx.conf"
@@ -87,9 +87,9 @@ SERVERS = {
 def running(
     server: Server, *, deadline: float, tls: tuple[Path, ssl.SSLContext] | None = None
 ) -> Iterator[Target]:
-    """The server, accepting connections on a port that the kernel chose.
+    """Run the server on a port chosen by the kernel, and wait until it accepts connections.
 
-    :param deadline: seconds it is given for each case.
+    :param deadline: timeout of a case in seconds.
     :param tls: a folder with ``server.pem`` and ``server.key``, and a context that trusts them.
     :raises RuntimeError: if it does not start.
     """
@@ -137,11 +137,11 @@ def _accepts(process: subprocess.Popen[bytes], port: int) -> bool:
 
 
 def names(text: str) -> list[Server]:
-    """The servers of a comma-separated list; ``all`` for each.
+    """Return the servers of a comma-separated list; ``all`` for all servers.
 
-    :raises SystemExit: for an unknown name.
+    :raises SystemExit: if a name is unknown.
     """
     wanted = list(SERVERS) if text == "all" else text.split(",")
     if unknown := set(wanted) - set(SERVERS):
-        sys.exit(f"no server is called {', '.join(sorted(unknown))}; there are {', '.join(SERVERS)}")
+        sys.exit(f"unknown server {', '.join(sorted(unknown))}; expected one of {', '.join(SERVERS)}")
     return [SERVERS[name] for name in wanted]

@@ -1,4 +1,4 @@
-"""Verdicts as text: for a terminal, and as the tables of README.md."""
+"""Verdicts as text, for a terminal and for the tables of README.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from compliance.http1.judge import Verdict, Word
 from compliance.http1.runner import Feed
 
 README = Path(__file__).with_name("README.md")
-#: What is generated stands between these lines.
+#: The generated part of README.md is between these lines.
 BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
 
 Verdicts = Mapping[Feed, Mapping[str, Verdict]]
@@ -21,22 +21,22 @@ Verdicts = Mapping[Feed, Mapping[str, Verdict]]
 
 @dataclass(frozen=True)
 class Column:
-    """What became of one server.
+    """The verdicts on one server.
 
     :ivar title: its name and version.
-    :ivar verdicts: for each feeding, by the cases' titles.
+    :ivar verdicts: by way of feeding and title of the case.
     """
 
     title: str
     verdicts: Verdicts
 
     def word(self, case: Case) -> Word:
-        """The worse of the verdicts on a case."""
+        """Return the worst of the verdicts on a case."""
         words = [each[case.title].word for each in self.verdicts.values() if case.title in each]
         return next((word for word in (Word.FAILED, Word.UNSEEN) if word in words), Word.PASSED)
 
     def reason(self, case: Case) -> str:
-        """Why it failed a case, and in which feeding if only in one."""
+        """Return why it failed a case, and with which way of feeding if only with one."""
         found = {feed: each[case.title] for feed, each in self.verdicts.items() if case.title in each}
         failed = [feed for feed, verdict in found.items() if verdict.word is Word.FAILED]
         text = found[failed[0]].reason
@@ -44,7 +44,7 @@ class Column:
 
 
 def failures(column: Column, cases: Sequence[Case]) -> list[str]:
-    """A line for each case that a server failed."""
+    """Return a line for each failed case."""
     return [
         f"{case.title} (RFC {case.clause}, {'MUST' if case.binding else 'should'}): {column.reason(case)}"
         for case in cases
@@ -53,7 +53,7 @@ def failures(column: Column, cases: Sequence[Case]) -> list[str]:
 
 
 def summary(column: Column, cases: Sequence[Case]) -> str:
-    """The counts in words."""
+    """Return the counts as text."""
     words = [column.word(case) for case in cases]
     return ", ".join(f"{words.count(word)} {word.value}" for word in Word)
 
@@ -69,7 +69,7 @@ def _cell(column: Column, cases: Sequence[Case]) -> str:
 
 
 def rows(columns: Sequence[Column], cases: Sequence[Case]) -> Iterator[str]:
-    """The table: a row a group."""
+    """Return the table, with a row per group."""
     yield "| group | cases | " + " | ".join(column.title for column in columns) + " |"
     yield "|---|---:|" + "---|" * len(columns)
     groups = {group: [case for case in cases if case.group == group] for group in GROUPS}
@@ -82,13 +82,13 @@ def rows(columns: Sequence[Column], cases: Sequence[Case]) -> Iterator[str]:
 
 
 def _short(reason: str) -> str:
-    """What a server did, without what it might have done."""
+    """Return what a server did, without the permitted outcomes."""
     otherwise = ", understood otherwise " if "(saw " in reason else " "
     return re.sub(r"; allowed.*?(?=\[fed|$)", otherwise, reason, count=1).strip()
 
 
 def details(column: Column, cases: Sequence[Case]) -> Iterator[str]:
-    """What a server does otherwise: a line for each behaviour within a group, with the cases that show it."""
+    """Return a line for each different behaviour within a group, with the cases that show it."""
     found: dict[tuple[str, bool, str], list[str]] = {}
     for case in cases:
         if column.word(case) is Word.FAILED:
@@ -102,7 +102,7 @@ def details(column: Column, cases: Sequence[Case]) -> Iterator[str]:
 
 
 def write(columns: Sequence[Column], cases: Sequence[Case], when: str) -> None:
-    """Put the tables into README.md."""
+    """Write the tables into README.md."""
     lines = [BEGIN, "", f"{len(cases)} cases, {when}.", "", *rows(columns, cases)]
     for column in columns:
         lines += ["", f"### {column.title}", "", "<details><summary>what it does otherwise</summary>", ""]

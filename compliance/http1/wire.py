@@ -1,4 +1,4 @@
-"""A connection that sends exactly the octets it is told to, plain or under TLS, and can close one side."""
+"""A connection that sends exactly the given octets, plain or over TLS, and supports half-close."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import socket
 import ssl
 from collections.abc import Iterator
 
-#: Where octets are sent one by one: equal ones from this many on are one piece, as padding says nothing new;
-#: and behind this many pieces (what is longer is a flood of one thing) they are cut at a prime distance.
+#: Limits for sending octets one by one. From RUN equal octets on, they are one piece, since splitting padding
+#: tests nothing. After SINGLE pieces, the rest (a flood) is split into pieces of FLOOD octets, a prime
+#: number.
 RUN, SINGLE, FLOOD = 256, 1024, 499
 _PIECE = re.compile(rb"(.)\1{%d,}|." % (RUN - 1), re.DOTALL)
 
 
 def pieces(data: bytes) -> Iterator[bytes]:
-    """The octets of ``data`` one by one, but for padding and floods."""
+    """Yield the octets of ``data`` one by one, except for padding and floods."""
     position = 0
     for match in itertools.islice(_PIECE.finditer(data), SINGLE):
         yield match[0]
@@ -27,7 +28,7 @@ def pieces(data: bytes) -> Iterator[bytes]:
 
 
 class Wire:
-    """One connection. A lost connection reads as its end, and swallows what is written."""
+    """A connection. A lost connection reads as closed, and writes to it are discarded."""
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
         self._socket = sock
@@ -39,9 +40,9 @@ class Wire:
 
     @classmethod
     async def open(cls, address: tuple[str, int], context: ssl.SSLContext | None = None) -> Wire:
-        """Connect, and under TLS greet.
+        """Connect, and do the handshake under TLS.
 
-        :raises OSError: if there is no connection to be had.
+        :raises OSError: if the connection fails.
         """
         sock = socket.socket()
         try:
@@ -74,7 +75,7 @@ class Wire:
             await self._loop.sock_sendall(self._socket, data)
 
     async def send(self, data: bytes) -> bool:
-        """Send all of ``data``; False if the peer does not take it any more."""
+        """Send all of ``data``; return False if the peer no longer accepts data."""
         try:
             if self._tls is None:
                 await self._loop.sock_sendall(self._socket, data)
@@ -86,7 +87,7 @@ class Wire:
         return True
 
     async def receive(self) -> bytes:
-        """What has come; nothing at the end."""
+        """Receive available data; empty at the end."""
         try:
             while True:
                 if self._tls is not None:
@@ -96,11 +97,11 @@ class Wire:
                 if self._tls is None or not data:
                     return data
                 self._incoming.write(data)
-        except (OSError, ssl.SSLError):  # a reset, or TLS's own word for the end
+        except (OSError, ssl.SSLError):  # a reset, or TLS close_notify
             return b""
 
     async def half_close(self) -> None:
-        """Say that nothing more will be sent."""
+        """Close the sending side."""
         with contextlib.suppress(OSError):
             if self._tls is not None:
                 with contextlib.suppress(ssl.SSLError):

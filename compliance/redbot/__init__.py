@@ -1,1 +1,1 @@
-"""REDbot, which lints responses, as a judge of what a sample application sends; see README.md."""
+"""REDbot, a linter for HTTP responses, applied to a sample application; see README.md."""

@@ -18,7 +18,7 @@ from tornado.netutil import bind_sockets
 
 
 async def examine() -> list[str]:
-    """Serve the application and have it looked at."""
+    """Serve the application and lint it."""
     for name in ("tornado.access", "tornado.application"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="redbot-") as folder:
@@ -33,10 +33,10 @@ async def examine() -> list[str]:
 
 
 def main() -> int:
-    """Install what is missing, and look."""
+    """Install REDbot if necessary, and lint."""
     checks.install()
     found = asyncio.run(examine())
-    print("\n".join(found) or f"{len(checks.CHECKS)} responses: nothing to complain about")
+    print("\n".join(found) or f"{len(checks.CHECKS)} responses: no faults")
     return 1 if found else 0
 
 

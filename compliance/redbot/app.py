@@ -1,4 +1,4 @@
-"""An application with a response of each kind."""
+"""A sample application with all kinds of responses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TEXT = "All kinds of responses, said again and again. " * 200
 
 
 class Page(web.RequestHandler):
-    """A page, compressed where the client takes that."""
+    """A page, compressed if the client accepts that."""
 
     def get(self) -> None:
         """The page."""
@@ -23,7 +23,7 @@ class Typed(web.RequestHandler):
     """JSON, plain text and bytes, with caching directives."""
 
     def get(self, kind: str) -> None:
-        """What the path asks for."""
+        """Send the type of content that the path names."""
         self.set_header("Cache-Control", "max-age=60")
         if kind == "json":
             self.write({"text": TEXT})
@@ -36,7 +36,7 @@ class Typed(web.RequestHandler):
 
 
 class Streamed(web.RequestHandler):
-    """A body in pieces, whose length nobody knows."""
+    """A body in pieces, of unknown length."""
 
     async def get(self) -> None:
         """Four pieces."""
@@ -47,15 +47,15 @@ class Streamed(web.RequestHandler):
 
 
 class Empty(web.RequestHandler):
-    """No content, or an empty one."""
+    """A response without content, or with empty content."""
 
     def get(self) -> None:
-        """204, or 200 with nothing in it."""
+        """Respond with 204, or 200 with an empty body."""
         if self.request.path.endswith("204"):
             self.set_status(204)
 
     def delete(self) -> None:
-        """Done, and nothing to say about it."""
+        """Respond with an empty body."""
         self.set_status(204)
 
 
@@ -63,12 +63,12 @@ class Error(web.RequestHandler):
     """An error page."""
 
     def get(self, code: str) -> None:
-        """The page for a status."""
+        """Raise an error with this status."""
         raise web.HTTPError(int(code))
 
 
 class Cookie(web.RequestHandler):
-    """Cookies of three kinds."""
+    """Three kinds of cookies."""
 
     def get(self) -> None:
         """Set them."""
@@ -79,16 +79,16 @@ class Cookie(web.RequestHandler):
 
 
 class Slashful(web.RequestHandler):
-    """Redirects to the path with a slash."""
+    """Redirects to the path with a trailing slash."""
 
     @web.addslash
     def get(self) -> None:
-        """The page with the slash."""
+        """Send the page with the trailing slash."""
         self.write("here")
 
 
 def make_application(folder: Path) -> web.Application:
-    """The application; static files are written to the folder first."""
+    """Return the application, after writing its static files to the folder."""
     (folder / "plain.txt").write_text(TEXT)
     (folder / "small.css").write_text("p { color: red }\n" * 12)
     (folder / "data.bin").write_bytes(bytes(range(256)) * 1000)

@@ -1,4 +1,4 @@
-"""What REDbot is asked to look at, how, and which of its notes are accepted."""
+"""The requests that REDbot checks, and the accepted notes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ HERE = Path(__file__).resolve().parent
 FOLDER = HERE.parents[1] / ".venvs" / f"redbot-{VERSION}"
 TIMEOUT = 120
 
-#: Levels that have to be accepted by name.
+#: Levels of notes that fail the check unless they are accepted.
 FAULTS = ("bad", "warning")
 
 
 @dataclass(frozen=True)
 class Check:
-    """One request, and the status that is right for it."""
+    """A request and its expected status."""
 
     path: str
     status: int = 200
@@ -67,15 +67,15 @@ CHECKS = [
     Check("/page", 405, "DELETE"),
 ]
 
-#: Words of a note -> why it is none.
+#: Text of an accepted note, and the reason.
 ACCEPTED: dict[str, str] = {
-    "to assign their own freshness lifetimes": "the sample says nothing on caching: a program's choice",
-    "The server didn't understand the request": "what 400 means, and the check asks for that status",
+    "to assign their own freshness lifetimes": "the program chooses the caching directives",
+    "The server didn't understand the request": "the check expects the status 400",
 }
 
 
 def installed() -> bool:
-    """Whether REDbot's environment is there."""
+    """Whether the environment of REDbot exists."""
     return (FOLDER / "complete").exists()
 
 
@@ -97,7 +97,7 @@ def install() -> None:
 
 
 def faults(port: int) -> list[str]:
-    """What REDbot finds wrong with the application that listens on a port; blocks until it is done."""
+    """Return the faults that REDbot finds in the application on this port; blocks until it is done."""
     asked = [[check.method, f"http://127.0.0.1:{port}{check.path}", check.fields] for check in CHECKS]
     done = subprocess.run(
         [FOLDER / "bin" / "python", "-I", HERE / "lint.py"],
@@ -116,8 +116,8 @@ def faults(port: int) -> list[str]:
 
 
 def judge(check: Check, status: int | None, notes: list[tuple[str, str, str]]) -> list[str]:
-    """The notes on one response that are faults, and a status that is not the right one."""
-    found = [] if status == check.status else [f"{check}: status {status}, not {check.status}"]
+    """Return the notes on one response that are faults, and a wrong status."""
+    found = [] if status == check.status else [f"{check}: status {status}, expected {check.status}"]
     for level, subject, summary in notes:
         if level in FAULTS and not any(words in summary for words in ACCEPTED):
             found.append(f"{check}: {level}: {subject}: {summary}")

@@ -1,8 +1,7 @@
-"""Runs in REDbot's own environment: reads checks as JSON from standard input, prints what it notes of each.
+"""Runs in REDbot's environment: reads checks as JSON from standard input, and prints REDbot's notes.
 
-A check is ``[method, url, {field: value}]``; the answer is ``[status, [[level, subject, summary], …]]``, or
-``[null, …]`` where there was no response. Notes on the further requests that REDbot makes to probe a
-resource are among them.
+A check is ``[method, url, {field: value}]``; its result is ``[status, [[level, subject, summary], …]]``, or
+``[null, …]`` if there was no response. The notes include those on the further requests that REDbot makes.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from redbot.resource import HttpResource
 
 
 def examine(checks: list[list[Any]]) -> list[Any]:
-    """Look at all resources, at the same time."""
+    """Check all resources concurrently."""
     parser = ConfigParser()
     parser.read_dict({"redbot": {"enable_local_access": "True"}})
     resources = []
@@ -35,7 +34,7 @@ def examine(checks: list[list[Any]]) -> list[Any]:
         resource.set_request(url, method=method, headers=list(fields.items()))
         resource.on("check_done", done)
         resources.append(resource)
-    thor.schedule(50, thor.stop)  # rather an incomplete answer than none
+    thor.schedule(50, thor.stop)  # an incomplete result is better than none
     for resource in resources:
         resource.check()
     if waiting:
@@ -44,7 +43,7 @@ def examine(checks: list[list[Any]]) -> list[Any]:
 
 
 def told(resource: Any) -> list[Any]:
-    """Status and notes, of the response itself and of those to REDbot's further requests."""
+    """Return the status, and the notes on the response and on those to REDbot's further requests."""
     notes = []
     responses = [("", resource)] + [(f"{check.check_name}: ", check) for check in resource.subreqs.values()]
     for which, fetched in responses:

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # ruff: noqa: PT018 - a failed check shows its response
-"""Run demos of an older release's source package as programs on ours, and check what they answer.
+"""Run demos of an older release's source package on Waterspout, and check their responses.
 
-``.venv/bin/python compliance/upstream/demos.py --version 4.5.3``; README.md beside this file lists the demos.
+``.venv/bin/python compliance/upstream/demos.py --version 4.5.3``; README.md in this folder lists the demos.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ START = 20
 
 
 def free_port() -> int:
-    """Return a port that is free now: the demos take theirs by number."""
+    """Return an unused port: the demos need a port number."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
@@ -46,7 +46,7 @@ def free_port() -> int:
 
 @contextlib.asynccontextmanager
 async def started(program: Path, *arguments: str) -> AsyncIterator[int]:
-    """Run a demo on a free port, which is given once it accepts connections."""
+    """Run a demo on a free port, and yield the port once it accepts connections."""
     port = free_port()
     async with serving(port, program.parent, program.name, f"--port={port}", *arguments):
         yield port
@@ -161,7 +161,7 @@ async def chat(demos: Path) -> None:
 
 
 async def websocket(demos: Path) -> None:
-    """What one client sends both receive, as HTML, and the next page shows it."""
+    """Both clients receive a message of one of them as HTML, and the next page shows it."""
     async with started(demos / "websocket/chatdemo.py") as port:
         url = f"ws://127.0.0.1:{port}/chatsocket"
         first, second = await websocket_connect(url), await websocket_connect(url)
@@ -231,7 +231,7 @@ async def webspider(demos: Path) -> None:
 
 
 async def twitter(demos: Path) -> None:
-    """A visitor is sent to the login, and with a request token on to Twitter, which a local server plays."""
+    """A visitor is redirected to the login, and with a request token to Twitter, replaced by a local server."""
     folder = demos / "twitter"
     keys = "twitter_consumer_key = 'key'\ntwitter_consumer_secret = 'secret'\n"
     (folder / "secrets.cfg").write_text(keys)
@@ -251,7 +251,7 @@ async def twitter(demos: Path) -> None:
 
 
 async def benchmark(demos: Path) -> None:
-    """The benchmarks run to their end; chunk_benchmark, where pycurl is installed."""
+    """The benchmarks run to completion; chunk_benchmark if pycurl is installed."""
     folder = demos / "benchmark"
     python = [sys.executable, "-W", "ignore"]
     contexts = (
@@ -286,7 +286,7 @@ async def benchmark(demos: Path) -> None:
 
 
 async def s3server(demos: Path) -> None:
-    """Buckets are made, listed and removed, objects are read and removed.
+    """Buckets are created, listed and removed; objects are read and removed.
 
     Storing an object needs Python 2: the demo writes the request body to a text file. Names that Python 3
     lacks are supplied.
@@ -336,9 +336,9 @@ CHECKS: dict[str, Callable[[Path], Awaitable[None]]] = {
 
 
 def check(version: str, names: list[str]) -> int:
-    """Run the checks, all without names; 1 if any failed.
+    """Run the checks, all of them if there are no names; return 1 if any failed.
 
-    A demo that the source package of the release does not have is reported as absent.
+    A demo that is missing from the source package of the release is reported as absent.
     """
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -360,7 +360,7 @@ def check(version: str, names: list[str]) -> int:
 
 
 def main() -> int:
-    """Run the checks that the command line names; 1 if any failed."""
+    """Run the checks that the command line names; return 1 if any failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("demos", nargs="*", help=f"of {', '.join(CHECKS)}; none for all")
     parser.add_argument("--version", default="4.5.3", choices=list(SOURCES))

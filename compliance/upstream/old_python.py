@@ -1,7 +1,7 @@
-"""Names that older releases of Python had and that upstream's older suites use.
+"""Names of older Python versions that Tornado's older test suites use.
 
-The suites of Tornado 4.5.3 and 5.1.1 were written for Python 2.7 to 3.7. What is missing since is supplied
-here, so that a test fails by what our package does and not by what Python no longer has.
+The suites of Tornado 4.5.3 and 5.1.1 were written for Python 2.7 to 3.7. This module supplies names that have
+been removed since, so that a failure shows the behaviour of the package and not a change in Python.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 
 def supply() -> None:
-    """Add the names, each only where this Python has none."""
+    """Add the names that this Python does not have."""
     for name in ("Mapping", "MutableMapping", "Iterable", "Callable", "Hashable", "Awaitable"):
         _add(collections, name, getattr(collections.abc, name))
     _add(asyncio, "async", asyncio.ensure_future)
@@ -46,9 +46,9 @@ def supply() -> None:
 
 
 def supply_to_twisted() -> None:
-    """Have Twisted's tests of reactors call ``unbuildReactor``, as releases of that time did.
+    """Make Twisted's tests of reactors call ``unbuildReactor``, as older releases of Twisted did.
 
-    There upstream's tests restore the signal handlers; without it the first test makes all others fail.
+    Tornado's tests restore the signal handlers there; without it the first test makes all others fail.
     """
     try:
         from twisted.internet.test.reactormixins import ReactorBuilder

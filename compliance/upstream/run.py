@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Run upstream Tornado's own test modules against the package installed for this interpreter.
+"""Run Tornado's own test modules against the package installed for this interpreter.
 
-``.venv/bin/python compliance/upstream/run.py gen_test locks_test`` runs two; without names, all.
-``--version`` chooses the suite of an older release. README.md beside this file says how it works;
-``accepted/VERSION/MODULE.json`` lists the tests that are expected to fail, with the reason of each.
+``.venv/bin/python compliance/upstream/run.py gen_test locks_test`` runs two of them; without names, all are
+run. ``--version`` selects the suite of an older release. README.md in this folder explains it;
+``accepted/VERSION/MODULE.json`` lists the tests that are expected to fail, with reasons.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-#: The release whose behaviour is ours.
+#: The release that Waterspout implements.
 VERSION = "6.6.1"
-#: Older releases whose style is supported, as source packages: the path at the registry, and the digest.
+#: Older releases whose style is supported, as source packages: the path in the registry, and the digest.
 SOURCES = {
     "4.5.3": (
         "e3/7b/e29ab3d51c8df66922fea216e2bddfcb6430fb29620e5165b16a216e0d3c",
@@ -41,18 +41,18 @@ SOURCES = {
 REGISTRY = "https://files.pythonhosted.org/packages"
 HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "waterspout"
-#: The program of each process: it loads one module's tests and writes what became of each.
+#: The program that runs the tests of one module and writes the verdicts.
 WORKER = HERE / "worker.py"
-#: Not run: it compares the API with a list, and takes every addition for a fault.
+#: Not run: it compares the API with a list, and additions fail it.
 LEFT_OUT = {"api_test"}
-#: Why an accepted test fails. A test of an older release contradicts the behaviour of 6.6.1, a modern Python,
-#: or an RFC; a test of 6.6.1 itself contradicts an RFC or a documented design decision.
+#: The permitted kinds of reasons. A test of an older release may contradict the behaviour of 6.6.1, a modern
+#: Python, or an RFC; a test of 6.6.1 itself may contradict an RFC or a documented design decision.
 GROUNDS = {VERSION: {"rfc", "design"}, **{version: {VERSION, "python", "rfc"} for version in SOURCES}}
 
 
 @dataclass
 class Outcome:
-    """What became of one module: a verdict for each test, and where its output is."""
+    """The outcome of one module: a verdict for each test, and the file of its output."""
 
     module: str
     verdicts: dict[str, str]
@@ -74,7 +74,7 @@ def source_package(version: str) -> Path:
 
 
 def wheel() -> Path:
-    """Upstream's wheel, from the cache or from the package registry."""
+    """Return Tornado's wheel, from the cache or from the package registry."""
     folder = CACHE / f"tornado-{VERSION}"
     if not any(folder.glob("*.whl")):
         folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def wheel() -> Path:
 
 
 def lay_out(target: Path, version: str = VERSION) -> list[str]:
-    """Copy our package to ``target`` and put upstream's tests where they expect to be; the modules' names."""
+    """Copy our package to ``target`` and add Tornado's tests; return the names of the modules."""
     spec = importlib.util.find_spec("tornado")
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit("no tornado package is installed for this interpreter: run scripts/setup first")
@@ -103,7 +103,7 @@ def lay_out(target: Path, version: str = VERSION) -> list[str]:
 
 
 def lay_out_source(archive: Path, target: Path) -> None:
-    """Put the tests and the demos of a source package where they expect to be."""
+    """Copy the tests and the demos of a source package to where they expect to be."""
     root = archive.name.removesuffix(".tar.gz")
     with tarfile.open(archive) as content:
         content.extractall(target / "source", filter="data")
@@ -114,7 +114,7 @@ def lay_out_source(archive: Path, target: Path) -> None:
 
 
 def update_tests(tests: Path) -> None:
-    """Make the tests of an older release loadable: a syntax error or a refused key hides all verdicts."""
+    """Make the tests of an older release importable: a syntax error or refused key would hide all verdicts."""
     # "async" is a keyword since Python 3.7; old_python.py supplies the attribute.
     for path in tests.glob("*.py"):
         text = path.read_text()
@@ -128,7 +128,7 @@ def update_tests(tests: Path) -> None:
 
 
 def run(module: str, target: Path, seconds: float) -> Outcome:
-    """Run one module in a process of its own; a crash or a hang is a failure of the module."""
+    """Run one module in a separate process; a crash or a timeout is a failure of the module."""
     answer, log = target / f"{module}.json", target / f"{module}.log"
     environment = {"ASYNC_TEST_TIMEOUT": "15", **os.environ, "PYTHONPATH": str(target)}
     with log.open("wb") as output:
@@ -144,16 +144,16 @@ def run(module: str, target: Path, seconds: float) -> Outcome:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return Outcome(module, {f"(no end within {seconds:g} s)": "failed"}, log)
+            return Outcome(module, {f"(timeout after {seconds:g} s)": "failed"}, log)
     if not answer.exists():
-        return Outcome(module, {"(the process died)": "failed"}, log)
+        return Outcome(module, {"(the process crashed)": "failed"}, log)
     return Outcome(module, json.loads(answer.read_text()), log)
 
 
 def accepted(version: str, module: str) -> dict[str, str]:
-    """Return the tests of a module that are expected to fail, ``Class.test``, with the reason of each.
+    """Return the tests of a module that are expected to fail, ``Class.test``, with their reasons.
 
-    :raises SystemExit: if an entry has no reason, or none of the `GROUNDS` of this suite.
+    :raises SystemExit: if an entry has no reason, or its kind is not one of the `GROUNDS` of this suite.
     """
     path = HERE / "accepted" / version / f"{module}.json"
     table: dict[str, dict[str, str]] = json.loads(path.read_text()) if path.exists() else {}
@@ -171,7 +171,7 @@ def accepted(version: str, module: str) -> dict[str, str]:
 def report(outcome: Outcome, reasons: dict[str, str]) -> Counter[str]:
     """Print the unexpected verdicts of a module and return the count of each kind.
 
-    A listed test that passes, or that does not exist, counts as failed, so that the list stays true.
+    A listed test that passes or does not exist counts as failed, so that the list stays correct.
     """
     counts: Counter[str] = Counter()
     prefix = f"tornado.test.{outcome.module}."
@@ -193,12 +193,12 @@ def report(outcome: Outcome, reasons: dict[str, str]) -> Counter[str]:
 
 
 def summary(counts: Counter[str]) -> str:
-    """The counts in words."""
+    """Format the counts."""
     return ", ".join(f"{counts[name]} {name}" for name in ("passed", "failed", "accepted", "skipped"))
 
 
 def check_demos(parser: argparse.ArgumentParser, version: str, names: list[str]) -> int:
-    """Run the demos of an older release, in a process of their own; its exit status."""
+    """Run the demos of an older release in a separate process; return its exit status."""
     if version not in SOURCES:
         parser.error(f"--demos needs --version with one of {', '.join(SOURCES)}")
     command = [sys.executable, str(HERE / "demos.py"), "--version", version, *names]
@@ -206,13 +206,13 @@ def check_demos(parser: argparse.ArgumentParser, version: str, names: list[str])
 
 
 def main() -> int:
-    """Run what the command line names; 1 if anything failed that is not accepted."""
+    """Run what the command line names; return 1 if there are unexpected failures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("modules", nargs="*", help="names such as gen_test; none for all")
-    parser.add_argument("--timeout", type=float, default=240, help="seconds for a module")
-    parser.add_argument("--keep", action="store_true", help="keep the temporary copy even if all is well")
+    parser.add_argument("modules", nargs="*", help="names such as gen_test; all by default")
+    parser.add_argument("--timeout", type=float, default=240, help="timeout of a module in seconds")
+    parser.add_argument("--keep", action="store_true", help="keep the temporary copy even if nothing failed")
     parser.add_argument("--version", default=VERSION, choices=[VERSION, *SOURCES], help="whose suite")
     parser.add_argument("--demos", action="store_true", help="check the demos of an older release instead")
     asked = parser.parse_args()
@@ -221,7 +221,7 @@ def main() -> int:
     target = Path(tempfile.mkdtemp(prefix="upstream-tests-"))
     present = lay_out(target, asked.version)
     if unknown := set(asked.modules) - set(present):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(present)}")
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; expected {', '.join(present)}")
     total: Counter[str] = Counter()
     for module in asked.modules or [name for name in present if name not in LEFT_OUT]:
         reasons = accepted(asked.version, module)

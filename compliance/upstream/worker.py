@@ -1,4 +1,4 @@
-"""One module of upstream's tests in this process: ``worker.py tornado.test.gen_test verdicts.json``."""
+"""Runs one module of Tornado's tests in this process: ``worker.py tornado.test.gen_test verdicts.json``."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 
 import old_python
 
-#: Tests that expect the kernel to refuse a privileged port, which it does not do for root.
+#: Tests that expect the kernel to refuse a privileged port, which it allows root.
 NOT_AS_ROOT = {"tornado.test.tcpclient_test.TCPClientTest.test_source_port_fail"}
 
 
 class Verdicts(unittest.TextTestResult):
-    """Prints as unittest does, and remembers one word a test; a test whose subtest failed has failed."""
+    """Prints like unittest, and records one verdict per test; a failed subtest makes the test fail."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -62,13 +62,13 @@ def skip_for_root(suite: unittest.TestSuite) -> None:
 
 
 def end_of_alarm(_signal: int, _frame: object) -> None:
-    """Fail the test that set an alarm and did not finish in time, where SIGALRM would end all tests."""
+    """Fail the test whose alarm has expired; without a handler SIGALRM would end all tests."""
     raise TimeoutError("the test did not finish before its alarm")
 
 
 def main(module: str, answer: Path) -> None:
     """Run the module's tests and write the verdicts."""
-    # Upstream's own runner quiets this logger too; a few tests expect no output from it.
+    # Tornado's own runner silences this logger too; a few tests expect no output from it.
     logging.getLogger("tornado.access").setLevel(logging.CRITICAL)
     signal.signal(signal.SIGALRM, end_of_alarm)
     old_python.supply()
@@ -90,7 +90,7 @@ def main(module: str, answer: Path) -> None:
 
 
 if __name__ == "__main__":
-    # The tests parse the command line themselves in places.
+    # Some of the tests parse the command line.
     name, path = sys.argv[1:]
     del sys.argv[1:]
     main(name, Path(path))

@@ -19,7 +19,7 @@ def test_program_accepts_every_body():
         before = cpu_seconds(server.pid)
         for scenario in SCENARIOS.values():
             assert upload(server.port, scenario, SIZE) == 0.0
-        with pytest.raises(RuntimeError, match="answered 404"):
+        with pytest.raises(RuntimeError, match="responded with 404"):
             upload(server.port, type(SCENARIOS["whole"])("none", "", "/none"), 10)
         assert cpu_seconds(server.pid) > before
 

@@ -1,7 +1,7 @@
-"""An echo server with three faults, for a test that the judge sees them: ``python -m``.
+"""An echo server with three faults, for a test that the Autobahn check detects them; run with ``python -m``.
 
-Text is looked at when its message is complete, close frames may carry any code, and of a message in fragments
-the last byte gets lost.
+Text is only validated when the message is complete, close frames may have any code, and the last byte of a
+fragmented message is lost.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from tornado._wire.ws_message import IncomingMessage, invalid_text
 _begin, _value = IncomingMessage.begin_frame, IncomingMessage.value
 
 
-def _forget_about_text(self: IncomingMessage, first: int, length: int, key: bytes) -> None:
+def _skip_text_validation(self: IncomingMessage, first: int, length: int, key: bytes) -> None:
     _begin(self, first, length, key)
     if self._text is not None:
         self._tail = b"text"
         self._text = None
 
 
-def _value_at_last(self: IncomingMessage) -> str | bytes:
+def _validate_at_end(self: IncomingMessage) -> str | bytes:
     value = _value(self)
     assert isinstance(value, bytes)
     if self.fragments > 1:
@@ -40,22 +40,22 @@ def _end_frame(self: IncomingMessage) -> bool:
     return self._fin
 
 
-def _general_way(self: WSConnection, data: bytes, at: int, events: list[Event]) -> int:
-    """Have fragments begin and end one by one, as the faults are there."""
+def _slow_path(self: WSConnection, data: bytes, at: int, events: list[Event]) -> int:
+    """Process the fragments one by one, since the faults are in that path."""
     return at
 
 
-def _anything(code: int) -> bool:
+def _accept_any_code(code: int) -> bool:
     return True
 
 
 def main() -> None:
-    """Break ours, and serve."""
-    IncomingMessage.begin_frame = _forget_about_text  # type: ignore[method-assign]
+    """Install the faults, and serve."""
+    IncomingMessage.begin_frame = _skip_text_validation  # type: ignore[method-assign]
     IncomingMessage.end_frame = _end_frame  # type: ignore[method-assign]
-    IncomingMessage.value = _value_at_last  # type: ignore[method-assign]
-    WSConnection._take_short = _general_way  # type: ignore[method-assign]
-    ws_frames.is_close_code = _anything
+    IncomingMessage.value = _validate_at_end  # type: ignore[method-assign]
+    WSConnection._take_short = _slow_path  # type: ignore[method-assign]
+    ws_frames.is_close_code = _accept_any_code
     asyncio.run(echo_server.main())
 
 

@@ -1,7 +1,7 @@
-"""A strict server that has, for each kind of attack on framing, one fault that can be switched on.
+"""A strict server with one fault for each kind of attack on framing, which can be switched on.
 
-It serves to show that each case of the corpus that is about such a fault fails on a server with it, and
-passes on the same server without. One fault at a time: a second one might hide the first.
+It shows that each case of the corpus about such a fault fails on a server with the fault and passes on the
+same server without it. Only one fault is active at a time, since a second one might hide the first.
 """
 
 from __future__ import annotations
@@ -17,61 +17,61 @@ from compliance.http1.apps.echo import describe, needs
 
 
 class Fault(enum.Enum):
-    """What the server does wrong."""
+    """The fault of the server."""
 
     NONE = "nothing"
     # The head
-    LF_IN_VALUE = "takes LF for a part of a field's value"
-    CR_ENDS_FIELD = "takes CR for the end of a field line"
-    SPACE_BEFORE_COLON = "takes a name with white space behind it for the name"
-    UNDERSCORE = "takes an underscore in a name for a hyphen"
-    UNICODE_SPACE = "strips all that Unicode calls white space from names and values"
-    UNICODE_LINES = "ends field lines where Unicode ends lines"
-    NULL_IN_VALUE = "takes NUL for a part of a field's value"
+    LF_IN_VALUE = "accepts LF as part of a field value"
+    CR_ENDS_FIELD = "accepts CR as the end of a field line"
+    SPACE_BEFORE_COLON = "ignores whitespace after a field name"
+    UNDERSCORE = "treats an underscore in a name as a hyphen"
+    UNICODE_SPACE = "strips all Unicode whitespace from names and values"
+    UNICODE_LINES = "ends field lines at Unicode line boundaries"
+    NULL_IN_VALUE = "accepts NUL as part of a field value"
     # Which framing
-    LENGTH_WINS = "goes by the length where there is a coding, too"
-    CODING_WINS = "goes by the coding where there is a length, too, and goes on"
-    FIRST_LENGTH = "goes by the first of several lengths"
-    LAST_LENGTH = "goes by the last of several lengths"
-    FIRST_CODING = "goes by the first of several codings"
-    LAST_CODING = "goes by the last of several codings"
-    ANY_CODING = "looks for the word chunked anywhere in a coding"
-    UNKNOWN_CODING = "takes a coding that it does not know for none"
-    NO_BODY_OF_GET = "does not look for bodies of GET and OPTIONS"
-    NOMINATED = "forgets the fields that Connection names"
-    UNREAD = "answers early and does not read the body"
+    LENGTH_WINS = "uses Content-Length although there is a Transfer-Encoding"
+    CODING_WINS = "uses Transfer-Encoding although there is a Content-Length, and keeps the connection"
+    FIRST_LENGTH = "uses the first of several lengths"
+    LAST_LENGTH = "uses the last of several lengths"
+    FIRST_CODING = "uses the first of several codings"
+    LAST_CODING = "uses the last of several codings"
+    ANY_CODING = "searches for chunked anywhere in a coding"
+    UNKNOWN_CODING = "ignores unknown codings"
+    NO_BODY_OF_GET = "ignores the bodies of GET and OPTIONS"
+    NOMINATED = "ignores the fields that Connection names"
+    UNREAD = "responds early and does not read the body"
     # Sizes
-    PYTHON_INT = "reads numbers as int() does"
+    PYTHON_INT = "parses numbers with int()"
     WRAPS_32 = "keeps 32 bits of a chunk's size"
     WRAPS_64 = "keeps 64 bits of a chunk's size"
-    C_STRTOL = "reads a chunk's size up to the first octet that is no digit"
+    C_STRTOL = "parses a chunk size up to the first octet that is not a digit"
     # Lines of the chunked coding
-    LF_ENDS_SIZE = "takes LF for the end of a chunk's size line"
-    LF_IN_EXTENSION = "takes LF for a part of an extension"
-    CR_ENDS_SIZE = "takes CR for the end of a chunk's size line"
-    CR_AND_ANY_END_SIZE = "takes CR and one octet more for the end of a chunk's size line"
-    QUOTED_LINE_END = "takes CR LF in quotation marks for a part of an extension"
-    LF_ENDS_DATA = "takes LF for the end of a chunk's data"
-    CR_ENDS_DATA = "takes CR for the end of a chunk's data"
-    TWO_END_DATA = "takes any two octets for the end of a chunk's data"
-    NOTHING_ENDS_DATA = "asks for nothing behind a chunk's data"
-    SPILL = "skips what stands between a chunk's data and the next line end"
+    LF_ENDS_SIZE = "accepts LF as the end of a chunk size line"
+    LF_IN_EXTENSION = "accepts LF as part of an extension"
+    CR_ENDS_SIZE = "accepts CR as the end of a chunk size line"
+    CR_AND_ANY_END_SIZE = "accepts CR and any octet as the end of a chunk size line"
+    QUOTED_LINE_END = "accepts CR LF in quotation marks as part of an extension"
+    LF_ENDS_DATA = "accepts LF as the end of the chunk data"
+    CR_ENDS_DATA = "accepts CR as the end of the chunk data"
+    TWO_END_DATA = "accepts any two octets as the end of the chunk data"
+    NOTHING_ENDS_DATA = "requires nothing after the chunk data"
+    SPILL = "skips everything between the chunk data and the next line end"
     EMPTY_LINES = "skips empty lines between chunks"
-    LF_ENDS_TRAILER = "takes LF for the end of a trailer line"
-    MERGES_TRAILERS = "adds trailers to the head's fields"
-    LAST_TRAILER_WINS = "replaces the head's fields by trailers"
+    LF_ENDS_TRAILER = "accepts LF as the end of a trailer line"
+    MERGES_TRAILERS = "adds trailers to the header fields"
+    LAST_TRAILER_WINS = "replaces header fields by trailers"
 
 
 class Refused(Exception):
-    """The request is answered with 400."""
+    """The request gets a 400 response."""
 
 
 class Incomplete(Exception):
-    """More has to come first."""
+    """More data is needed."""
 
 
 _NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-#: What may stand around a name, and what a value consists of.
+#: Patterns of the permitted characters around a name, and in a value.
 _SPACES = {Fault.SPACE_BEFORE_COLON: rb"[ \t]*", Fault.UNICODE_SPACE: rb"\xa0*"}
 _VALUES = {Fault.LF_IN_VALUE: rb"[^\r\0]*", Fault.NULL_IN_VALUE: rb"[^\r\n]*"}
 _LINE_ENDS = {
@@ -93,7 +93,7 @@ _DATA_ENDS = {
 
 @dataclass
 class Request:
-    """What has been understood of one."""
+    """A parsed request."""
 
     method: str
     target: str
@@ -104,21 +104,21 @@ class Request:
     end: int = 0
 
     def values(self, name: str) -> list[str]:
-        """The values of a field."""
+        """Return the values of a field."""
         return [value for each, value in self.fields if each.lower() == name]
 
 
 class Reader:
-    """Takes the first request out of what has been received."""
+    """Parses the first request in the received data."""
 
     def __init__(self, data: bytes, fault: Fault) -> None:
         self._data, self._fault, self._position = data, fault, 0
 
     def read(self) -> Request:
-        """The request; its ``end`` is where the next one begins.
+        """Parse the request; its ``end`` is the start of the next one.
 
-        :raises Refused: if it is not one.
-        :raises Incomplete: if it may become one.
+        :raises Refused: if the request is malformed.
+        :raises Incomplete: if more data is needed.
         """
         request = self._head()
         if not (self._fault is Fault.NO_BODY_OF_GET and request.method in ("GET", "OPTIONS")):
@@ -274,18 +274,18 @@ def _answer(request: Request) -> bytes:
 
 
 class FaultyServer(asyncio.Protocol):
-    """One connection to the server."""
+    """A connection to the server."""
 
     def __init__(self, fault: Fault) -> None:
         self._fault, self._data = fault, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection is there."""
+        """Store the transport."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer what is complete."""
+        """Respond to complete requests."""
         self._data += data
         try:
             while self._data and not self._transport.is_closing():
@@ -310,7 +310,7 @@ class FaultyServer(asyncio.Protocol):
 
 @contextlib.asynccontextmanager
 async def serving_with(fault: Fault) -> AsyncIterator[tuple[str, int]]:
-    """The server with this fault; the value is its address."""
+    """Run the server with this fault, and yield its address."""
     server = await asyncio.get_running_loop().create_server(lambda: FaultyServer(fault), "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()

@@ -1,6 +1,6 @@
-"""A server that takes requests as naive programs do: everything passes that can be given a meaning at all.
+"""A lenient server, like naive implementations: it accepts everything that can be interpreted in any way.
 
-It serves to show that the corpus notices.
+It shows that the corpus detects leniency.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from compliance.http1.apps.echo import describe
 
 
 class Head:
-    """A request line split at white space, and fields split at colons; the last one of a name counts."""
+    """A request line split at whitespace, and fields split at colons; the last field with a name is used."""
 
     def __init__(self, line: str) -> None:
         words = line.split()
@@ -23,7 +23,7 @@ class Head:
         self.fields: dict[str, str] = {}
 
     def add(self, line: str) -> None:
-        """Take a field line."""
+        """Parse a field line."""
         name, _, value = line.partition(":")
         self.fields[name.strip().lower()] = value.strip()
 
@@ -71,7 +71,7 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @contextlib.asynccontextmanager
 async def talking(talk: Talk) -> AsyncIterator[tuple[str, int]]:
-    """A server that does with each connection as told, and closes it; the value is its address."""
+    """Run a server that calls `talk` for each connection and then closes it; yield its address."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -96,5 +96,5 @@ async def talking(talk: Talk) -> AsyncIterator[tuple[str, int]]:
 
 
 def serving_leniently() -> AbstractAsyncContextManager[tuple[str, int]]:
-    """The lenient server; the value is its address."""
+    """Run the lenient server, and yield its address."""
     return talking(_serve_or_refuse)

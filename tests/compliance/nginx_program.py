@@ -1,4 +1,4 @@
-"""The program of docs/guide/nginx.md, with a few handlers more that show what came through nginx."""
+"""The program of docs/guide/nginx.md, with additional handlers that show what nginx forwards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GUIDE = Path(__file__).resolve().parents[2] / "docs/guide/nginx/main.py"
 
 
 def guide() -> Any:
-    """The guide's program as a module."""
+    """Return the guide's program as a module."""
     spec = importlib.util.spec_from_file_location("guide_main", GUIDE)
     assert spec is not None
     assert spec.loader is not None
@@ -48,7 +48,7 @@ class Seen(RequestHandler):
 
 
 class Text(RequestHandler):
-    """Something worth compressing, with an entity tag."""
+    """A compressible response with an entity tag."""
 
     def get(self) -> None:
         self.set_header("Content-Type", "text/plain")
@@ -56,14 +56,14 @@ class Text(RequestHandler):
 
 
 class Reader(RequestHandler):
-    """Reads its body whole."""
+    """Reads a buffered body."""
 
     def post(self) -> None:
         self.write({"size": len(self.request.body)})
 
 
 class Upgrade(RequestHandler):
-    """Takes the connection over, as a WebSocket does, and sends back what it is sent."""
+    """Takes over the connection, as a WebSocket does, and echoes."""
 
     async def get(self) -> None:
         if self.request.headers.get("Upgrade") != "echo":
@@ -81,7 +81,7 @@ class Upgrade(RequestHandler):
 
 
 class Socket(WebSocketHandler):
-    """A room: each hears what anybody in it says, and where it is."""
+    """A chat room: each member receives all messages, with the port of the server."""
 
     present: ClassVar[dict[str, set[Socket]]] = {}
 
@@ -101,7 +101,7 @@ class Socket(WebSocketHandler):
 
 
 class Halves(RequestHandler):
-    """Sends one half, and the other when it is told to."""
+    """Sends one half of the response, and the other half on request."""
 
     go: asyncio.Event
 
@@ -119,7 +119,7 @@ class Halves(RequestHandler):
 
 @stream_request_body
 class Begun(RequestHandler):
-    """Answers when the first bytes of its body have arrived."""
+    """Responds when the first bytes of its body have arrived."""
 
     async def data_received(self, chunk: bytes) -> None:
         if not self._finished:
@@ -130,7 +130,7 @@ class Begun(RequestHandler):
 
 
 class Echo(tornado_app.Echo):
-    """Answers the corpus of ``compliance/http1``, and notes what nginx knows nothing of."""
+    """Serves the corpus of ``compliance/http1``, and records requests that nginx should have handled."""
 
     unmarked: ClassVar[list[str]] = []
     echoed = 0
@@ -142,7 +142,7 @@ class Echo(tornado_app.Echo):
 
 
 class Noted(RequestHandler):
-    """Tells what has been noted."""
+    """Returns the records."""
 
     def get(self) -> None:
         self.write({"echoed": Echo.echoed, "unmarked": Echo.unmarked})

@@ -1,6 +1,6 @@
 """Small versions of the attacks in ``compliance/abuse``, against a server in the test's own process.
 
-What counts here is what becomes of the attackers; their cost, and how long others wait meanwhile, is measured
+They check what happens to the attackers. The cost of the attacks and the delay of other clients are measured
 by ``scripts/compliance abuse``.
 """
 
@@ -24,16 +24,16 @@ from tests.support.server import serving
 from tornado import web
 
 pytestmark = pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="the attackers come from several addresses of 127.0.0.0/8"
+    not sys.platform.startswith("linux"), reason="attackers use several addresses of 127.0.0.0/8"
 )
 
-#: Long enough for any attack here to have been ended.
+#: Longer than the server needs to end any attack here.
 SECONDS = 20.0
 SHORT = 0.3
 
 
 class Counter(logging.Handler):
-    """Counts lines, whatever their level."""
+    """Counts log records of all levels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ def application() -> web.Application:
 
 
 async def attacked(name: str, scale: float, *, tls: Any = None, **options: Any) -> dict[str, Any]:
-    """Carry out an attack while a well-behaved client asks on; what became of the attackers."""
+    """Run an attack while a well-behaved client sends requests; return the attack's outcome."""
     async with serving(application(), tls=tls, decompress_request=True, **options) as server:
         attacking = asyncio.create_task(asyncio.to_thread(ATTACKS[name], server.port, SECONDS, scale))
         asked = 0
@@ -82,18 +82,18 @@ async def attacked(name: str, scale: float, *, tls: Any = None, **options: Any) 
         ("half_open", 0.02, {}),
     ],
 )
-async def test_who_holds_connections_is_ended(name: str, scale: float, options: Any) -> None:
+async def test_attack_that_holds_connections_is_ended(name: str, scale: float, options: Any) -> None:
     outcome = await attacked(name, scale, **options)
     assert outcome["opened"] > 10
     assert outcome["held"] == 0
 
 
-async def test_tls_without_a_hello(certificates: Any) -> None:
+async def test_tls_connection_without_client_hello_is_closed(certificates: Any) -> None:
     outcome = await attacked("silent", 0.02, tls=certificates, tls_handshake_timeout=SHORT)
     assert outcome["held"] == 0
 
 
-async def test_who_does_not_read_is_ended() -> None:
+async def test_client_that_does_not_read_is_disconnected() -> None:
     outcome = await attacked("slow_reader", 0.05, min_send_rate=500, rate_window=SHORT)
     assert outcome["opened"] == 4
     assert outcome["held"] == 0
@@ -116,7 +116,7 @@ async def test_who_does_not_read_is_ended() -> None:
         ("cookies_and_ranges", 0.1, {"200": 5, "416": 1}),
     ],
 )
-async def test_what_costs_much_is_refused_or_done(
+async def test_expensive_requests_are_refused_or_completed(
     name: str, scale: float, answers: dict[str, int], expect_log: Any
 ) -> None:
     with expect_log("tornado.general", "^(Invalid|400|Malformed|multipart)|.", required=False):
@@ -132,20 +132,20 @@ async def test_what_costs_much_is_refused_or_done(
         ("ws_fragments", 0.02, "public", {"1008": 2, "1000": 1}),
     ],
 )
-async def test_websockets_that_cost_much(
+async def test_expensive_websocket_messages(
     name: str, scale: float, protection: str, answers: dict[str, int]
 ) -> None:
     assert (await attacked(name, scale, protection=protection))["answers"] == answers
 
 
-async def test_an_echo_to_who_never_reads_stops() -> None:
+async def test_echo_to_client_that_never_reads_stops() -> None:
     async with serving(application()) as server:
         outcome = await asyncio.to_thread(ATTACKS["ws_never_reading"], server.port, 1.0, 1.0)
     assert outcome["sent"] < 30_000_000
 
 
 async def test_floods_of_pings_and_pongs() -> None:
-    """Whether those in doses are too many depends on how many of them one receive takes."""
+    """Whether the smaller batches exceed the limit depends on how many frames one receive returns."""
     answers = (await attacked("ws_pings", 0.02))["answers"]
     assert sum(answers.values()) == 4
     assert answers["1008"] >= 2
@@ -153,7 +153,7 @@ async def test_floods_of_pings_and_pongs() -> None:
 
 
 @pytest.mark.parametrize(("name", "scale"), [("resets", 0.02), ("pipelining", 0.02), ("leaving", 0.02)])
-async def test_the_others_are_served_meanwhile(name: str, scale: float) -> None:
+async def test_other_clients_are_served_during_an_attack(name: str, scale: float) -> None:
     assert (await attacked(name, scale, protection="public"))["sent"] > 0
 
 
@@ -166,9 +166,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("protection", ["", "public"])
 def test_out_of_descriptors(folder: Path, protection: str) -> None:
-    """In a process of its own, measured as the full attacks are."""
-    # Room for more than are accepted in one turn: else who was accepted first makes room for the last of them
-    # before it is read.
+    """In a separate process, measured like the full attacks."""
+    # More descriptors than connections accepted in one event loop iteration. Otherwise the first connection
+    # would be closed in favour of the last one before its request is read.
     scenario = Scenario("descriptors", "descriptors", 1.5, 1.5, descriptors=200)
     target = Target("ours", sys.executable, protection)
     result = measure.carry_out(scenario, target, folder, scale=0.5)
@@ -178,7 +178,7 @@ def test_out_of_descriptors(folder: Path, protection: str) -> None:
     line = report.line(scenario, target, result)
     assert "descriptors" in line
     assert result.probe["count"] > 0
-    if protection:  # room was made for it while the attacker held on
+    if protection:  # an idle connection was closed in favour of the probe
         assert result.probe["slowest"] < result.attacker["seconds"]
 
 
@@ -186,7 +186,7 @@ def test_out_of_descriptors(folder: Path, protection: str) -> None:
 
 
 def result(**figures: Any) -> Result:
-    """The figures of a harmless attack, but for these."""
+    """Return the figures of a harmless attack, with changes."""
     usual = {
         "slowest": 0.01,
         "cpu": 0.05,
@@ -228,7 +228,7 @@ def test_bounds_of_descriptors() -> None:
     figures = result(lines=21, cpu=0.5, slowest=10)
     (wait, share, lines) = report.faults([scenario], [target], {("title", "public"): figures})
     assert "waited 10000 ms" in wait
-    assert "50% of a processor" in share
+    assert "50% of a CPU" in share
     assert "21 lines" in lines
 
 
@@ -239,7 +239,7 @@ def test_bounds_of_descriptors() -> None:
         ({"slowest": 0.2}, None, "title, default: the probe waited 200 ms"),
         ({"held": 3}, None, "3 connections held"),
         ({"slowest": 0.09}, {"slowest": 0.05}, ""),
-        ({"slowest": 0.09}, {"slowest": 0.04}, "0.09 s of the probe's wait are worse than upstream's 0.04"),
+        ({"slowest": 0.09}, {"slowest": 0.04}, "0.09 s of the probe's delay are worse than upstream's 0.04"),
         ({"peak": 33e6}, {"peak": 30e6}, ""),
         (
             {"peak": 34.5e6, "sent": 10**6},
@@ -249,7 +249,7 @@ def test_bounds_of_descriptors() -> None:
         ({"cpu": 0.2, "slowest": 0.01}, {"cpu": 0.3}, "2000 times the attacker's CPU"),
     ],
 )
-def test_the_defaults_are_judged_too(
+def test_default_configuration_has_bounds(
     figures: dict[str, Any], upstream: dict[str, Any] | None, fault: str
 ) -> None:
     scenario, target = Scenario("a", "title", ends=True), Target("default", "")
@@ -262,7 +262,7 @@ def test_the_defaults_are_judged_too(
 
 
 @pytest.mark.parametrize("worse", [False, True])
-def test_an_exemption_is_a_bound_of_its_own(worse: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exemption_replaces_the_bound(worse: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     exemption = Exemption(0.5, "for once", worse)
     monkeypatch.setattr(report, "EXEMPTIONS", {("a", "probe"): exemption})
     scenario, targets = Scenario("a", "title"), [Target("default", ""), Target("public", "", "public")]
@@ -282,7 +282,7 @@ def test_attempts_are_shown() -> None:
     assert " [3]" in report.table([scenario], [target], {("title", "public"): figures})
 
 
-def test_the_manual_tells_what_the_defaults_are_allowed() -> None:
+def test_readme_lists_the_exemptions() -> None:
     text = " ".join(Path(report.__file__).with_name("README.md").read_text().split())
     titles = {scenario.name for scenario in SCENARIOS}
     for (name, figure), exemption in EXEMPTIONS.items():
@@ -290,5 +290,5 @@ def test_the_manual_tells_what_the_defaults_are_allowed() -> None:
         assert f"`{name}`, {figure}: {exemption.reason}" in text
 
 
-def test_every_scenario_has_its_attack() -> None:
+def test_every_scenario_has_an_attack() -> None:
     assert {scenario.name for scenario in SCENARIOS} == set(ATTACKS)

@@ -1,4 +1,4 @@
-"""docs/guide/deploying.md: each of its programs, units and scripts is taken out and used."""
+"""docs/guide/deploying.md: each of its programs, units and scripts is extracted and used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ import pytest
 from tests.support.program import PYTHON, ROOT, Program
 
 TEXT = (ROOT / "docs/guide/deploying.md").read_text()
-#: As systemd starts a program: the sockets are descriptors 3, 4, …; LISTEN_PID is the program's own number.
+#: systemd's socket activation: the sockets are descriptors 3, 4, …; LISTEN_PID is the process id of the
+#: program.
 ACTIVATE = """
 import fcntl, os, sys
 count = int(sys.argv[1])
@@ -38,7 +39,7 @@ os.execv(sys.executable, [sys.executable, *sys.argv[2 + count :]])
 
 
 def blocks() -> dict[str, str]:
-    """File name to content of each block that begins with the name in a comment."""
+    """Return the content of each code block that starts with a file name in a comment, by file name."""
     found = {}
     for block in re.findall(r"^ *```\w+\n(.*?)^ *```$", TEXT, re.DOTALL | re.MULTILINE):
         content = textwrap.dedent(block)
@@ -50,14 +51,14 @@ def blocks() -> dict[str, str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with all of the guide's files in it."""
+    """A folder with all files of the guide."""
     for name, content in blocks().items():
         (tmp_path / name).write_text(content)
     return tmp_path
 
 
 def ask(address: tuple[str, int], path: str = "/", context: ssl.SSLContext | None = None) -> tuple[int, str]:
-    """One request: the status and the text."""
+    """Send a request; return the status and the text."""
     if context is None:
         connection = http.client.HTTPConnection(*address, timeout=30)
     else:
@@ -69,7 +70,7 @@ def ask(address: tuple[str, int], path: str = "/", context: ssl.SSLContext | Non
 
 
 def rest(sock: socket.socket) -> bytes:
-    """Everything until the server closes."""
+    """Receive until the server closes the connection."""
     received = b""
     while data := sock.recv(65536):
         received += data
@@ -77,30 +78,19 @@ def rest(sock: socket.socket) -> bytes:
 
 
 def unit(folder: Path, name: str) -> configparser.ConfigParser:
-    """A systemd unit."""
+    """Parse a systemd unit."""
     parser = configparser.ConfigParser(strict=True, interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read(folder / name)
     return parser
 
 
-def test_these_are_the_files():
-    assert set(blocks()) == {
-        "app.py",
-        "app.service",
-        "app@.service",
-        "app.socket",
-        "descriptors.sh",
-        "forking.py",
-        "rolling.sh",
-        "tls.sh",
-        "try.sh",
-        "two.sh",
-    }
+def test_files_of_the_guide():
+    assert set(blocks()) == {"app.py", "app.service", "app.socket", "two.sh", "forking.py"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_program_serves_until_it_is_told_to_end(folder, number):
+def test_program_serves_until_signalled(folder, number):
     with Program(folder / "app.py") as program:
         assert ask(("127.0.0.1", program.port)) == (200, f"Hello from process {program.pid}\n")
         assert ask(("127.0.0.1", program.port), "/healthz") == (200, "ok\n")
@@ -109,7 +99,7 @@ def test_the_program_serves_until_it_is_told_to_end(folder, number):
         assert "Traceback" not in program.output()
 
 
-def test_a_port_that_is_taken_is_one_line(folder):
+def test_occupied_port_is_reported_in_one_line(folder):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         status, output = Program(folder / "app.py", [f"--port={port}"]).run_to_its_end()
@@ -134,7 +124,7 @@ def test_the_unit_for_each_port_believes_the_proxy(folder):
 
 @contextmanager
 def activated(folder: Path, *listeners: socket.socket) -> Iterator[subprocess.Popen[bytes]]:
-    """The program started as the units say, with these sockets handed over."""
+    """Start the program like the units do, with these sockets inherited."""
     command = unit(folder, "app.service")["Service"]["ExecStart"].split()
     assert command[0] == "/srv/app/.venv/bin/python"
     numbers = [str(listener.fileno()) for listener in listeners]
@@ -161,7 +151,7 @@ def test_inherited_sockets(folder, blocking):
     with socket.create_server((host, 0)) as first, socket.create_server((host, 0)) as second:
         for listener in (first, second):
             listener.setblocking(blocking)
-        # The connection is older than the process: it waited in the kernel.
+        # The connection is older than the process: it waits in the kernel's queue.
         with socket.create_connection(first.getsockname(), timeout=30) as early:
             early.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             with activated(folder, first, second) as process:
@@ -170,7 +160,7 @@ def test_inherited_sockets(folder, blocking):
                     assert ask(listener.getsockname()) == (200, f"Hello from process {process.pid}\n")
 
 
-def test_a_connection_that_arrives_during_a_restart_is_served_by_the_next_process(folder):
+def test_connection_during_restart_is_served_by_the_next_process(folder):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         with activated(folder, listener) as process:
             assert ask(listener.getsockname()) == (200, f"Hello from process {process.pid}\n")
@@ -180,7 +170,7 @@ def test_a_connection_that_arrives_during_a_restart_is_served_by_the_next_proces
                 assert rest(between).endswith(b" %d\n" % process.pid)
 
 
-def test_an_inherited_unix_socket(folder):
+def test_inherited_unix_socket(folder):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "app.sock"))
         listener.listen()
@@ -191,13 +181,13 @@ def test_an_inherited_unix_socket(folder):
             assert rest(client).endswith(b"ok\n")
 
 
-def test_the_units_say_what_the_text_says(folder):
+def test_units_match_the_text(folder):
     service = unit(folder, "app.service")["Service"]
     assert int(service["LimitNOFILE"]) == 65536
     assert int(service["TimeoutStopSec"]) > 10
     verify = shutil.which("systemd-analyze")
     if verify is None:
-        return  # a machine without systemd has no use for the units
+        return  # without systemd the units cannot be checked
     text = (folder / "app.service").read_text()
     text = text.replace("/srv/app/.venv/bin/python", PYTHON).replace("User=app\n", "")
     (folder / "app.service").write_text(text)
@@ -229,7 +219,7 @@ def test_two_processes_on_one_port(folder):
 
 
 def reserve_shared() -> socket.socket:
-    """As `reserve`, for programs that bind with SO_REUSEPORT."""
+    """Like `reserve`, for programs that bind with SO_REUSEPORT."""
     sock = socket.socket()
     for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
         sock.setsockopt(socket.SOL_SOCKET, option, 1)
@@ -238,21 +228,21 @@ def reserve_shared() -> socket.socket:
 
 
 def answering(address: tuple[str, int], count: int) -> set[str]:
-    """Ask until so many different processes have answered."""
+    """Send requests until `count` different processes have responded."""
     seen: set[str] = set()
     end = time.monotonic() + 30
     while len(seen) < count:
-        assert time.monotonic() < end, f"only these have answered: {seen}"
+        assert time.monotonic() < end, f"expected more processes, got {seen}"
         try:
             status, text = ask(address)
         except (ConnectionError, http.client.HTTPException):
-            continue  # not there yet
+            continue  # not listening yet
         assert status == 200
         seen.add(text)
     return seen
 
 
-def test_a_parent_that_forks_replaces_a_child_that_is_killed(folder):
+def test_killed_child_is_replaced(folder):
     arguments = ("--port={port}", "--processes=2", "--logging=error")
     with Program(folder / "forking.py", arguments) as program:
         address = ("127.0.0.1", program.port)
@@ -269,7 +259,7 @@ def test_a_parent_that_forks_replaces_a_child_that_is_killed(folder):
 
 
 def children(pid: int) -> list[int]:
-    """The children of a process."""
+    """Return the process ids of a process's children."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
@@ -284,7 +274,7 @@ def test_tls(folder, certificates):
         assert answer == (200, f"Hello from process {program.pid}\n")
 
 
-def test_out_of_descriptors_is_said_in_the_log_and_over_when_they_are_back(folder):
+def test_recovery_after_running_out_of_descriptors(folder):
     start = "import os,resource,sys; resource.setrlimit(resource.RLIMIT_NOFILE,(40,40));"
     start += "os.execv(sys.executable,[sys.executable,*sys.argv[1:]])"
     (folder / "limited.py").write_text(start)

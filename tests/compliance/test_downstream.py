@@ -1,4 +1,4 @@
-"""The runner of `compliance/downstream`, with outcomes given instead of suites run."""
+"""The runner of `compliance/downstream`, with given outcomes instead of test suites."""
 
 from __future__ import annotations
 

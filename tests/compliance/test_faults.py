@@ -1,4 +1,4 @@
-"""compliance/faults, as small as they tell anything; and that it would notice."""
+"""Small versions of the scenarios of compliance/faults, and tests that they detect defects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_system_calls_of_the_server_fail(loop_kind, tls):
     outcome = scenarios.calls(SMALL, loop=loop_kind, tls=files_of(tls))
     assert outcome.problems() == []
     assert outcome.faults > 10
-    # Each fault broke one connection, so almost each was felt by one request.
+    # Each fault broke one connection, so almost each failed one request.
     assert outcome.counts.failures > outcome.faults / 2
     assert "recv" in outcome.after["calls"]
     assert "accept" in outcome.after["calls"]
@@ -56,9 +56,9 @@ def test_silent_peers_that_ask_for_key_updates(loop_kind, certificates):
     assert outcome.problems() == []
 
 
-def test_processor_time_of_silent_peers_is_a_problem():
+def test_cpu_time_of_silent_peers_is_a_problem():
     outcome = Outcome("some", load.Counts(requests=9), 0, HELD, HELD, busy=0.5)
-    assert outcome.problems() == ["50.0% of a processor for silent peers, not 5%"]
+    assert outcome.problems() == ["50.0% of a CPU for silent peers, expected less than 5%"]
 
 
 def test_system_calls_of_the_client_fail(loop_kind):
@@ -74,7 +74,7 @@ def test_system_calls_of_the_client_fail(loop_kind):
     ("name", "held"),
     [("descriptors", 11), ("tasks", 2), ("connections", 1), ("objects", 26_000), ("rss", 40_000)],
 )
-def test_what_is_held_afterwards_is_a_leak(name, held):
+def test_remaining_resources_are_a_leak(name, held):
     assert leaks(HELD, HELD) == []
     assert leaks(HELD, {**HELD, name: held}) == [f"{name}: {HELD[name]} before, {held} after"]
 
@@ -82,26 +82,26 @@ def test_what_is_held_afterwards_is_a_leak(name, held):
 @pytest.mark.parametrize(
     ("counts", "faults", "output", "problem"),
     [
-        (load.Counts(requests=9, failures=3), 2, "", "3 requests failed by 2 faults"),
-        (load.Counts(requests=9, wrong=1), 2, "", "1 wrong answers"),
-        (load.Counts(), 0, "", "nothing was asked"),
-        (load.Counts(requests=9), 0, "well\nTask was destroyed", "the log says 'Task was destroyed'"),
+        (load.Counts(requests=9, failures=3), 2, "", "3 requests failed with 2 faults"),
+        (load.Counts(requests=9, wrong=1), 2, "", "1 wrong responses"),
+        (load.Counts(), 0, "", "no requests were sent"),
+        (load.Counts(requests=9), 0, "well\nTask was destroyed", "log: 'Task was destroyed'"),
         (
             load.Counts(requests=9),
             0,
             "Exception in callback BaseSelectorEventLoop._read_from_self()\nException in callback some()",
-            "the log says 'Exception in callback some()'",
+            "log: 'Exception in callback some()'",
         ),
     ],
 )
-def test_what_is_a_problem(counts, faults, output, problem):
+def test_problems(counts, faults, output, problem):
     outcome = Outcome("some", counts, faults, HELD, HELD, output)
     assert outcome.problems() == [problem]
     outcome.skipped = "no network"
     assert outcome.problems() == []
 
 
-def test_a_connection_that_stays_is_seen():
+def test_connection_that_stays_open_is_detected():
     with Server() as server:
         before = server.at_rest()
         with socket.create_connection(("127.0.0.1", server.port), timeout=30) as held:
@@ -116,13 +116,13 @@ def test_a_connection_that_stays_is_seen():
         assert leaks(before, server.at_rest()) == []
 
 
-def test_a_server_that_does_not_start_says_why():
+def test_server_that_does_not_start_shows_its_output():
     with pytest.raises(RuntimeError, match="no-such-file"), Server(["--certificate=no-such-file", "--key=k"]):
         pass
 
 
-class Pretender:
-    """Stands for a socket."""
+class FakeSocket:
+    """A substitute for a socket."""
 
     family = socket.AF_INET
     taken = b""
@@ -133,45 +133,45 @@ class Pretender:
 
 
 def failing(call, **options):
-    """A method under a `Faults` that always strikes, and those."""
+    """Return a method under a `Faults` with probability 1, and the `Faults`."""
     faults = Faults(1.0, [call], seed=1, **options)
     faults.enabled = True
-    return faults, faults._failing(call, Pretender.call)
+    return faults, faults._failing(call, FakeSocket.call)
 
 
 @pytest.mark.parametrize("call", ["recv", "send", "accept"])
-def test_faults_are_counted_apart_from_what_is_harmless(call):
+def test_faults_and_harmless_results_are_counted_separately(call):
     faults, method = failing(call)
     raised = []
     for _ in range(100):
         with pytest.raises(OSError, match="injected") as caught:
-            method(Pretender())
+            method(FakeSocket())
         raised.append(caught.value.errno)
     assert raised.count(errno.EAGAIN) == faults.harmless.total()
     assert faults.counts == {call: 100 - raised.count(errno.EAGAIN)}
     assert len(set(raised)) > 3
     faults.enabled = False
-    assert method(Pretender(), b"abc") == 3
+    assert method(FakeSocket(), b"abc") == 3
     assert faults.counts.total() + faults.harmless.total() == 100
 
 
-def test_accept_may_fail_for_want_of_something():
+def test_accept_fails_with_exhausted_resources():
     _, method = failing("accept", exhausted=True)
     with pytest.raises(OSError, match="injected") as caught:
-        method(Pretender())
+        method(FakeSocket())
     assert caught.value.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
-def test_unix_sockets_and_other_calls_are_left_alone():
+def test_unix_sockets_and_other_calls_are_not_affected():
     faults, method = failing("recv")
-    unix = Pretender()
+    unix = FakeSocket()
     unix.family = socket.AF_UNIX
     assert method(unix, b"abc") == 3
-    assert faults._failing("send", Pretender.call)(Pretender(), b"abc") == 3
+    assert faults._failing("send", FakeSocket.call)(FakeSocket(), b"abc") == 3
     assert faults.counts.total() == 0
 
 
-def test_errors_from_below_are_counted():
+def test_external_errors_are_counted():
     faults = Faults(0.0, [], seed=1)
     errors = [ConnectionResetError(errno.ECONNRESET, ""), BlockingIOError(), ssl.SSLWantReadError()]
 
@@ -180,5 +180,5 @@ def test_errors_from_below_are_counted():
 
     while errors:
         with pytest.raises(OSError):
-            faults._failing("recv", below)(Pretender())
+            faults._failing("recv", below)(FakeSocket())
     assert faults.counts == {"recv": 1}

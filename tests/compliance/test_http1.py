@@ -1,6 +1,6 @@
-"""Our server against the corpus in ``compliance/http1``, whole and byte by byte, plain and under TLS.
+"""Waterspout against the corpus in ``compliance/http1``, whole and octet by octet, plain and over TLS.
 
-And by each of the ways of serving that have code of their own between the octets and the handler.
+Also with each configuration that has its own code between the octets and the handler.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from tests.support.server import ExpectLog, serving
 from tornado import httputil
 from tornado.httpserver import HTTPServer
 
-#: The corpus refuses more requests a second than the access log takes.
-LEFT_OUT = ("tornado.general", "rejected with status 400 were not logged")
+#: The corpus refuses more requests per second than the access log records.
+LEFT_OUT = ("tornado.general", "refused with 400 are not in the access log")
 
 
 class WithStartRequest(HTTPServer):
-    """A server whose `start_request` is a program's own."""
+    """A server with an overridden `start_request`."""
 
     def start_request(
         self, server_conn: object, request_conn: httputil.HTTPConnection
     ) -> httputil.HTTPMessageDelegate:
-        """The same as ours."""
+        """Return the same delegate as the base class."""
         return super().start_request(server_conn, request_conn)
 
 
 @dataclass(frozen=True)
 class Way:
-    """A way of serving.
+    """A configuration of the server.
 
-    :ivar application: what makes the echoing program.
-    :ivar echoes_only: it has no other handlers.
-    :ivar trusting: what a request is for over which protocol is its proxy's to say.
+    :ivar application: makes the echo program.
+    :ivar echoes_only: whether it has no other handlers.
+    :ivar trusting: whether it takes the protocol of a request from the fields of a proxy.
     """
 
     application: Callable[[], Any] = make_application
@@ -51,11 +51,11 @@ class Way:
     trusting: bool = False
 
     def cases(self) -> list[Case]:
-        """The cases that it can be asked for."""
+        """Return the cases that apply to it."""
         return [
             case
             for case in corpus.load()
-            if not (self.echoes_only and asks_for_more(case))
+            if not (self.echoes_only and needs_other_handler(case))
             and not (self.trusting and case.title.startswith("targets/absolute-https-over-tcp"))
         ]
 
@@ -68,14 +68,14 @@ WAYS = {
 }
 
 
-def asks_for_more(case: Case) -> bool:
-    """Whether a case wants another handler than the echo."""
+def needs_other_handler(case: Case) -> bool:
+    """Whether a case needs another handler than the echo."""
     data = b"".join(part for part in case.parts if isinstance(part, bytes))
     return any(needs(word.decode("latin-1")) is not None for word in data.split(b" "))
 
 
-def answers_well(case: Case, result: Result) -> bool:
-    """Whether every answer before a closed connection says so, and has a length."""
+def refusals_are_complete(case: Case, result: Result) -> bool:
+    """Whether every response before a close has Connection: close and a length."""
     if case.half_close or not result.responses or not result.responses[-1].code >= 400:
         return True
     final = result.responses[-1]
@@ -84,7 +84,7 @@ def answers_well(case: Case, result: Result) -> bool:
 
 
 async def faults(way: Way, feed: Feed, tls: Any = None, every: int = 1) -> list[str]:
-    """What is wrong, a line a case; `every` so manyth case is sent."""
+    """Return a line for each failed case; only each `every`-th case is sent."""
     cases, options = way.cases()[::every], dict(way.options)
     async with serving(
         way.application(), tls=tls, server_class=way.server_class, max_body_size=MAX_BODY, **options
@@ -98,15 +98,15 @@ async def faults(way: Way, feed: Feed, tls: Any = None, every: int = 1) -> list[
         verdict = judge(case, results[case.title], strict=True)
         if verdict.word is not Word.PASSED:
             wrong.append(f"{case.title} (RFC {case.clause}): {verdict.reason or 'not seen'}")
-        elif not answers_well(case, results[case.title]):
+        elif not refusals_are_complete(case, results[case.title]):
             wrong.append(f"{case.title}: a refusal without Connection: close or without a length")
     return wrong
 
 
 @pytest.mark.deadline(300)
 @pytest.mark.parametrize("feed", list(Feed))
-async def test_the_corpus(tls: Any, feed: Feed, expect_log: ExpectLog) -> None:
-    # Each octet in a TLS record of its own costs as much as all the rest, and tells little more.
+async def test_corpus(tls: Any, feed: Feed, expect_log: ExpectLog) -> None:
+    # Sending each octet in its own TLS record takes as long as everything else, and finds little more.
     with expect_log(*LEFT_OUT, required=False):
         wrong = await faults(Way(), feed, tls, every=3 if tls and feed is Feed.BYTES else 1)
     assert not wrong, f"{len(wrong)} cases:\n" + "\n".join(wrong)
@@ -114,7 +114,7 @@ async def test_the_corpus(tls: Any, feed: Feed, expect_log: ExpectLog) -> None:
 
 @pytest.mark.deadline(300)
 @pytest.mark.parametrize("way", list(WAYS))
-async def test_the_corpus_by_other_ways(way: str, expect_log: ExpectLog) -> None:
+async def test_corpus_with_other_configurations(way: str, expect_log: ExpectLog) -> None:
     with expect_log(*LEFT_OUT, required=False):
         wrong = await faults(WAYS[way], Feed.WHOLE)
     assert not wrong, f"{len(wrong)} cases:\n" + "\n".join(wrong)

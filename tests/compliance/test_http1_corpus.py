@@ -1,4 +1,4 @@
-"""The corpus of ``compliance/http1``: it is what it says, and it notices what it is about."""
+"""The corpus of ``compliance/http1`` is consistent, and detects the faults that it tests for."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.compliance.lenient import serving_leniently
 # As data
 
 
-def test_the_corpus_is_large_and_its_titles_are_its_own() -> None:
+def test_corpus_is_large_and_titles_are_unique() -> None:
     titles = Counter(case.title for case in corpus.load())
     assert len(titles) >= 1100
     assert set(titles.values()) == {1}
     assert {case.group for case in corpus.load()} == set(corpus.GROUPS)
 
 
-def test_every_case_names_its_clause_and_its_outcomes() -> None:
+def test_every_case_has_a_clause_and_outcomes() -> None:
     for case in corpus.load():
         assert case.clause[:1].isdigit(), case.title
         assert case.outcomes, case.title
@@ -33,7 +33,7 @@ def test_every_case_names_its_clause_and_its_outcomes() -> None:
             assert all(outcome.end is End.CLOSED for outcome in case.outcomes), case.title
 
 
-def test_no_case_is_there_twice() -> None:
+def test_cases_are_unique() -> None:
     seen: dict[str, str] = {}
     for case in corpus.load():
         what = repr((case.parts, case.half_close, case.tls, case.outcomes))
@@ -41,7 +41,7 @@ def test_no_case_is_there_twice() -> None:
 
 
 def covers(allowed: Outcome, ours: Outcome) -> bool:
-    """Whether an outcome is among those that another one stands for."""
+    """Whether an outcome is one of those that another one includes."""
     return (
         allowed.end in (ours.end, End.EITHER)
         and len(allowed.answers) == len(ours.answers)
@@ -49,7 +49,7 @@ def covers(allowed: Outcome, ours: Outcome) -> bool:
     )
 
 
-def test_ours_is_one_of_the_allowed_outcomes_with_one_status_for_each_answer() -> None:
+def test_own_outcome_is_allowed_and_unambiguous() -> None:
     for case in corpus.load():
         assert any(covers(allowed, case.ours) for allowed in case.outcomes), case.title
         assert all(len(answer.codes) == 1 for answer in case.ours.answers), case.title
@@ -62,8 +62,8 @@ def test_cases_are_selected_by_words_in_their_titles() -> None:
 
 
 @pytest.mark.parametrize("mark", [b"\n", b"a=b\n", b"\r", b'a="\r\n'])
-def test_both_readings_are_well_formed(mark: bytes) -> None:
-    """Taken apart here by hand: at the mark, and at the first CR LF behind it."""
+def test_both_interpretations_are_well_formed(mark: bytes) -> None:
+    """Parse the request here at the mark, and at the first CR LF after it."""
     for reading in (second_if_late(mark, b'"'), second_if_early(mark)):
         body = reading.data.partition(b"\r\n\r\n")[2]
         start = body.index(mark) + len(mark)
@@ -84,7 +84,7 @@ def test_both_readings_are_well_formed(mark: bytes) -> None:
 # Against a lenient server
 
 
-async def test_a_lenient_server_fails_in_every_group_that_asks_for_strictness() -> None:
+async def test_lenient_server_fails_in_every_group_that_requires_strictness() -> None:
     cases = corpus.load()
     async with serving_leniently() as address:
         results = await run_corpus(cases, Target("ours", address, deadline=1.0), Feed.WHOLE)
@@ -118,7 +118,7 @@ async def test_a_lenient_server_fails_in_every_group_that_asks_for_strictness() 
     }
 
 
-async def test_what_a_lenient_server_gets_right_passes() -> None:
+async def test_lenient_server_passes_valid_cases() -> None:
     titles = [
         "request_line/plain",
         "content_length/body",
@@ -134,7 +134,7 @@ async def test_what_a_lenient_server_gets_right_passes() -> None:
 
 # Against servers with one fault
 
-#: Cases that a server must fail by this fault alone; there may be more of them.
+#: Cases that a server must fail because of this fault; others may fail, too.
 NOTICED: dict[Fault, set[str]] = {
     Fault.LF_IN_VALUE: {
         "line_ends/lf-before-length",
@@ -295,7 +295,7 @@ NOTICED: dict[Fault, set[str]] = {
         "trailers/forbidden-transfer-encoding",
     },
 }
-#: What is about limits, which the strict server has not.
+#: Cases about limits, which the strict server does not have.
 FLOODS = {"advisories/CVE-2026-82397-many-fields", "advisories/CVE-2023-39326-chunk-extension-flood"}
 
 
@@ -306,7 +306,7 @@ def passed(case: Case, results: object) -> bool:
 
 
 async def fails(fault: Fault, titles: set[str]) -> set[str]:
-    """Which of the cases a server with this fault fails."""
+    """Return the cases that a server with this fault fails."""
     cases = [case for case in corpus.load() if case.title in titles]
     assert len(cases) == len(titles), titles - {case.title for case in cases}
     async with serving_with(fault) as address:
@@ -314,16 +314,16 @@ async def fails(fault: Fault, titles: set[str]) -> set[str]:
     return {case.title for case in cases if not passed(case, results)}
 
 
-async def test_without_a_fault_all_of_them_pass() -> None:
+async def test_server_without_fault_passes() -> None:
     assert await fails(Fault.NONE, set().union(*NOTICED.values())) == set()
 
 
 @pytest.mark.parametrize("fault", list(NOTICED))
-async def test_a_fault_is_noticed(fault: Fault) -> None:
+async def test_fault_is_detected(fault: Fault) -> None:
     assert await fails(fault, NOTICED[fault]) == NOTICED[fault]
 
 
-def test_every_fault_is_tried_and_every_named_attack_noticed() -> None:
+def test_every_fault_and_every_known_attack_is_covered() -> None:
     assert set(NOTICED) == set(Fault) - {Fault.NONE}
     named = {case.title for case in corpus.load() if case.group in ("smuggling", "advisories")}
     assert named - set().union(*NOTICED.values()) == FLOODS

@@ -1,4 +1,4 @@
-"""The runner of ``compliance/http1``: it feeds as it says, and it sees what is wrong."""
+"""The runner of ``compliance/http1`` sends as specified, and detects wrong responses."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ALL_WELL = answer(body=body_for("/x")) + answer(body=body_for("/sentinel"))
 
 
 async def said(data: bytes, feed: Feed = Feed.WHOLE) -> Result:
-    """What the runner makes of a server that reads the request and the sentinel, and says this."""
+    """Return the result for a server that reads the request and the sentinel, and then sends `data`."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(SENTINEL)
@@ -61,7 +61,7 @@ async def said(data: bytes, feed: Feed = Feed.WHOLE) -> Result:
 
 
 @pytest.mark.parametrize("tls", ["plain", "tls"], indirect=True)
-async def test_octets_arrive_one_by_one(tls: Any) -> None:
+async def test_octets_are_sent_one_by_one(tls: Any) -> None:
     received: list[bytes] = []
 
     class Protocol(asyncio.Protocol):
@@ -82,7 +82,7 @@ async def test_octets_arrive_one_by_one(tls: Any) -> None:
     assert received == [*(bytes([octet]) for octet in get()), SENTINEL]
 
 
-def test_padding_and_floods_are_fed_in_larger_pieces() -> None:
+def test_padding_and_floods_are_sent_in_larger_pieces() -> None:
     data = b"ab" + b"x" * RUN + b"c" + b"y" * (RUN - 1)
     assert list(pieces(data)) == [b"a", b"b", b"x" * RUN, b"c", *[b"y"] * (RUN - 1)]
     flood = b"ab" * SINGLE
@@ -92,7 +92,7 @@ def test_padding_and_floods_are_fed_in_larger_pieces() -> None:
     assert len(fed[SINGLE]) == FLOOD
 
 
-async def test_the_rest_is_sent_when_an_answer_has_come() -> None:
+async def test_rest_is_sent_after_a_response() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -118,7 +118,7 @@ async def test_nothing_follows_a_half_closed_case() -> None:
         assert judge(case, await run_case(case, target, Feed.BYTES)).word is Word.PASSED
 
 
-async def test_a_case_is_sent_to_whom_it_concerns_over_what_it_concerns() -> None:
+async def test_cases_are_selected_by_server_and_transport() -> None:
     cases = [
         must("plain", "1", get(), echo(), tls=False),
         must("tls", "1", get(), echo(), tls=True),
@@ -133,7 +133,7 @@ async def test_a_case_is_sent_to_whom_it_concerns_over_what_it_concerns() -> Non
         assert list(await run_corpus(cases, Target("x", address), Feed.WHOLE)) == ["/plain"]
 
 
-async def test_a_deadline_names_the_cases_under_way() -> None:
+async def test_deadline_lists_unfinished_cases() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if (await reader.read(65536)).startswith(b"GET"):
             writer.write(ALL_WELL)
@@ -151,18 +151,18 @@ async def test_a_deadline_names_the_cases_under_way() -> None:
 # Results
 
 
-async def test_the_sentinels_answer_means_open() -> None:
+async def test_response_to_sentinel_means_open() -> None:
     result = await said(ALL_WELL)
     assert (result.end, [response.code for response in result.responses]) == (End.OPEN, [200])
 
 
-async def test_the_end_of_input_means_closed() -> None:
+async def test_end_of_input_means_closed() -> None:
     assert (await said(b"")).end is End.CLOSED
     result = await said(answer(400), Feed.BYTES)
     assert (result.end, [response.code for response in result.responses]) == (End.CLOSED, [400])
 
 
-async def test_silence_is_neither() -> None:
+async def test_silence_is_neither_open_nor_closed() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
@@ -173,7 +173,7 @@ async def test_silence_is_neither() -> None:
     assert judge(case, result).reason == "no response, then silence; allowed: 200, open | 400, closed"
 
 
-async def test_what_is_no_response_is_a_fault() -> None:
+async def test_malformed_response_is_a_fault() -> None:
     result = await said(b"Hello, world!\r\n\r\n")
     verdict = judge(must("x", "1", get(), echo()), result)
     assert verdict.word is Word.FAILED
@@ -214,7 +214,7 @@ def test_responses_that_cannot_be_framed(data: bytes) -> None:
         ResponseParser(lambda index: False).receive(data)
 
 
-def test_a_response_cut_short() -> None:
+def test_truncated_response() -> None:
     parser = ResponseParser(lambda index: False)
     assert parser.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel") == []
     with pytest.raises(Malformed, match="closed inside a response"):
@@ -236,14 +236,14 @@ ECHO = Response(200, (), body_for("/x", fields=[("X-A", "1"), ("x-a", "2")], bod
     [
         ({"target": "/x", "method": "GET", "version": "HTTP/1.1", "host": "a.example"}, None),
         ({"fields": {"x-a": ["1", "2"]}, "absent": ["x-b"], "body": b"hello"}, None),
-        ({"target": "/y"}, "saw target '/x', not '/y'"),
+        ({"target": "/y"}, "saw target '/x', expected '/y'"),
         ({"fields": {"x-a": ["1"]}}, "saw x-a: ['1', '2']"),
         ({"absent": ["x-a"]}, "saw a field x-a"),
-        ({"body": b"hellO"}, "saw a body of 5 bytes, not b'hellO'"),
-        ({"body": b""}, "saw a body of 5 bytes, not b''"),
+        ({"body": b"hellO"}, "saw a body of 5 bytes, expected b'hellO'"),
+        ({"body": b""}, "saw a body of 5 bytes, expected b''"),
     ],
 )
-def test_what_the_handler_saw_is_compared(expected: Any, reason: str | None) -> None:
+def test_echo_is_compared(expected: Any, reason: str | None) -> None:
     verdict = judge(must("x", "1", get(), echo(**expected)), result(ECHO))
     assert verdict.word is (Word.PASSED if reason is None else Word.FAILED)
     assert reason is None or reason in verdict.reason
@@ -262,12 +262,12 @@ def test_what_the_handler_saw_is_compared(expected: Any, reason: str | None) -> 
         (result(Response(405, (("allow", "GET"), ("te", "x")))), False),
     ],
 )
-def test_counts_statuses_fields_and_the_end_are_compared(found: Result, allowed: bool) -> None:
+def test_responses_and_end_are_compared(found: Result, allowed: bool) -> None:
     case = must("x", "1", get(), echo(target="/x"), either(code(405, lacks=("te",), allow=None)))
     assert judge(case, found).word is (Word.PASSED if allowed else Word.FAILED)
 
 
-def test_strictly_only_our_outcome_counts_with_or_without_100() -> None:
+def test_strict_allows_only_the_own_outcome_with_or_without_100() -> None:
     case = should("x", "1", get(), echo(), opened(code(100), seen()), refused(400))
     interim = Response(100, ())
     assert judge(case, result(ECHO), strict=True).word is Word.PASSED
@@ -282,7 +282,7 @@ def test_strictly_only_our_outcome_counts_with_or_without_100() -> None:
     assert judge(named, result(Response(400, ()))).word is Word.PASSED
 
 
-def test_an_echo_in_lines_shows_less() -> None:
+def test_echo_in_lines_shows_less() -> None:
     lines = b"method=GET\ntarget=/a=b\nversion=HTTP/1.1\nhost=\nlength=5\n"
     shown = result(Response(200, (), lines))
     assert judge(must("x", "1", get(), echo(target="/a=b", body=b"hello")), shown).word is Word.PASSED
@@ -293,7 +293,7 @@ def test_an_echo_in_lines_shows_less() -> None:
 # Tables
 
 
-def test_a_table_counts_by_group_and_lists_what_failed(monkeypatch: Any, tmp_path: Any) -> None:
+def test_table_counts_by_group_and_lists_failures(monkeypatch: Any, tmp_path: Any) -> None:
     cases = [case for case in corpus.load() if case.group == "methods"][:3]
     passed, failed = Verdict(Word.PASSED), Verdict(Word.FAILED, "400, closed; allowed: 200, open")
     first, second, third = (case.title for case in cases)
@@ -322,29 +322,29 @@ def test_a_table_counts_by_group_and_lists_what_failed(monkeypatch: Any, tmp_pat
 # Servers
 
 
-def test_our_program_is_a_server_like_the_others() -> None:
+def test_program_of_waterspout_runs_as_a_server() -> None:
     with servers.running(servers.SERVERS["ours"], deadline=20) as target:
         case = must("x", "1", sized(b"hello"), echo(body=b"hello", fields={"host": [HOST[6:]]}))
         assert judge(case, asyncio.run(run_case(case, target, Feed.BYTES))).word is Word.PASSED
     assert servers.SERVERS["ours"].describe().startswith("Waterspout 6.6.1")
 
 
-def test_the_command(monkeypatch: Any, capsys: Any) -> None:
+def test_command_line(monkeypatch: Any, capsys: Any) -> None:
     arguments = ["--only", "chunks/one", "host/missing", "limits/body-over", "--tls", "--feed", "bytes"]
     monkeypatch.setattr(sys, "argv", ["http1", *arguments])
     assert main() == 0
     assert capsys.readouterr().out.endswith(": 5 passed, 0 failed, 0 n/a\n")
 
 
-def test_a_server_that_does_not_start_says_why() -> None:
+def test_server_that_does_not_start_shows_its_output() -> None:
     broken = servers.Server("x", "Broken", "no_such_program.py", "ours")
     with pytest.raises(RuntimeError, match="(?s)Broken did not start.*no_such_program"):
         with servers.running(broken, deadline=1):
             pass
 
 
-def test_servers_are_named_in_a_list() -> None:
+def test_servers_are_selected_by_a_list() -> None:
     assert [server.name for server in servers.names("ours,nginx")] == ["ours", "nginx"]
     assert len(servers.names("all")) == len(servers.SERVERS)
-    with pytest.raises(SystemExit, match="no server is called apache"):
+    with pytest.raises(SystemExit, match="unknown server apache"):
         servers.names("apache")

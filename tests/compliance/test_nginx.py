@@ -1,4 +1,4 @@
-"""docs/guide/nginx.md as it stands: its configuration in a real nginx, its program behind it three times."""
+"""docs/guide/nginx.md: its configuration in a real nginx, with three upstream processes of its program."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GUIDE = ROOT / "docs/guide/nginx"
 CONFIGURATION = (GUIDE / "nginx.conf").read_text()
 PROGRAM = "tests/compliance/nginx_program.py"
 LIMIT = 10 * 1024 * 1024
-#: The groups of the corpus in which two readers of a request may disagree.
+#: The groups of the corpus in which two parsers of a request may disagree.
 FRAMING = (
     "line_ends",
     "content_length",
@@ -56,7 +56,7 @@ FORGED = {
 
 
 class Answer:
-    """A response, read whole."""
+    """A complete response."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
         self.status = response.status
@@ -68,7 +68,7 @@ class Answer:
 
 
 class Site:
-    """nginx and the processes behind it; a context manager."""
+    """nginx and its upstream processes; a context manager."""
 
     def __init__(self, folder: Path, certificates: Certificates, *, without: str = "", arguments=()) -> None:
         self.folder, self.certificates = folder, certificates
@@ -89,7 +89,7 @@ class Site:
                 (self.folder / name).mkdir()
             replacements = {
                 "listen 80;": f"listen 127.0.0.1:{self.redirecting_port};",
-                # And without TLS, as behind something that takes it off.
+                # A port without TLS, for requests from a proxy that terminates it.
                 "listen 443 ssl": f"listen 127.0.0.1:{self.port}; listen 127.0.0.1:{self.tls_port} ssl",
                 "/etc/ssl/example.com.pem": str(self.certificates.certificate_file),
                 "/etc/ssl/example.com.key": str(self.certificates.key_file),
@@ -108,7 +108,7 @@ class Site:
 
     @contextlib.contextmanager
     def connection(self, *, tls: bool = False, source: str = "127.0.0.1"):
-        """A client's connection to nginx."""
+        """Open a client connection to nginx."""
         if tls:
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
                 "localhost", self.tls_port, context=self.certificates.client_context, timeout=30
@@ -127,20 +127,20 @@ class Site:
             return fetch(connection, path, method=method, body=body, headers=headers)
 
     def raw(self, *, tls: bool) -> socket.socket:
-        """A client's connection as a socket."""
+        """Open a client connection as a socket."""
         sock = socket.create_connection(("127.0.0.1", self.tls_port if tls else self.port), timeout=30)
         if tls:
             return self.certificates.client_context.wrap_socket(sock, server_hostname="localhost")
         return sock
 
     def poll(self, stack: ExitStack, room: str) -> http.client.HTTPConnection:
-        """Begin a long poll."""
+        """Start a long poll."""
         connection = stack.enter_context(self.connection())
         connection.request("GET", f"/rooms/poll?room={room}")
         return connection
 
     def say(self, room: str, news: str) -> None:
-        """Tell a room something, once somebody is there to hear it."""
+        """Post news to a room, once there is a poll that receives it."""
         with self.connection() as connection:
             while not fetch(connection, f"/rooms/poll?room={room}&news={news}", method="POST").json()["told"]:
                 pass
@@ -153,66 +153,66 @@ def fetch(connection, path, *, method="GET", body=None, headers=None) -> Answer:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, certificates) -> Iterator[Site]:
-    """One that no test harms."""
+    """A site for tests that do not break it."""
     with Site(tmp_path_factory.mktemp("site"), certificates) as running:
         yield running
 
 
 @pytest.fixture
 def fragile(tmp_path, certificates) -> Iterator[Site]:
-    """One to break."""
+    """A site for tests that stop processes."""
     with Site(tmp_path, certificates) as running:
         yield running
 
 
-def test_nginx_takes_the_configuration_without_a_warning(site):
+def test_configuration_is_valid(site):
     said = site.nginx.check()
     assert "test is successful" in said
     assert "[warn]" not in said
 
 
-def test_requests_are_spread_over_all_processes(site):
+def test_requests_are_distributed_over_all_processes(site):
     with site.connection() as connection:
         served = Counter(fetch(connection, "/").json()["at"] for _ in range(30))
     assert sorted(served) == sorted(program.port for program in site.programs)
     assert min(served.values()) >= 5
 
 
-def test_connections_to_the_processes_are_kept(site):
+def test_upstream_connections_are_kept(site):
     with site.connection() as connection:
         seen = [fetch(connection, "/seen").json() for _ in range(30)]
-    # One worker of nginx has one connection to each process.
+    # Each nginx worker has one connection to each process.
     assert len({(one["at"], one["from"]) for one in seen}) <= 3
     assert {one["version"] for one in seen} == {"HTTP/1.1"}
     assert not any(name.lower() in ("connection", "upgrade") for one in seen for name, _ in one["fields"])
 
 
 @pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.9"])
-def test_the_client_is_known_and_cannot_pretend_to_be_another(site, source):
+def test_client_cannot_forge_its_address(site, source):
     for headers in ({}, FORGED):
         seen = site.fetch("/seen", headers=headers, source=source).json()
         assert (seen["ip"], seen["protocol"]) == (source, "http")
         assert seen["url"] == f"http://127.0.0.1:{site.port}/seen"
 
 
-def test_tls_at_nginx_is_seen_by_the_program(site):
+def test_program_sees_the_protocol_of_the_client(site):
     forged = {**FORGED, "X-Scheme": "http", "X-Forwarded-Proto": "http"}
     seen = site.fetch("/seen", headers=forged, tls=True).json()
     assert (seen["ip"], seen["protocol"]) == ("127.0.0.1", "https")
     assert seen["url"] == f"https://localhost:{site.tls_port}/seen"
 
 
-def test_a_further_proxy_is_named_to_the_program(tmp_path, certificates):
+def test_trusted_proxy_in_front_of_nginx(tmp_path, certificates):
     without = "proxy_set_header X-Real-Ip $remote_addr;"
     arguments = ["--trusted=127.0.0.1,192.0.2.1"]
     with Site(tmp_path, certificates, without=without, arguments=arguments) as site:
         for chain in ("203.0.113.7", "6.6.6.6, 203.0.113.7", "203.0.113.7, 192.0.2.1"):
-            # Still: the client itself must not be able to send this one, so the further proxy takes it out.
+            # Clients must not be able to set this field, so the other proxy removes it.
             seen = site.fetch("/seen", headers={"X-Forwarded-For": chain}).json()
             assert seen["ip"] == "203.0.113.7"
 
 
-def test_port_80_sends_to_the_other_one(site):
+def test_port_80_redirects_to_https(site):
     with contextlib.closing(
         http.client.HTTPConnection("127.0.0.1", site.redirecting_port, timeout=30)
     ) as one:
@@ -220,7 +220,7 @@ def test_port_80_sends_to_the_other_one(site):
     assert (answer.status, answer.headers["Location"]) == (308, "https://example.com/seen?x=%2F")
 
 
-def test_http2_in_front(site):
+def test_http2_client(site):
     curl = need("curl", "curl")
     command = [curl, "--silent", "--show-error", "--http2", "--cacert", str(site.certificates.ca_file)]
     command += ["--write-out", "\n%{http_version} %{http_code} %{num_connects}\n"]
@@ -232,7 +232,7 @@ def test_http2_in_front(site):
         assert (seen["protocol"], seen["version"], seen["url"]) == ("https", "HTTP/1.1", url)
 
 
-def test_nginx_compresses_and_conditional_requests_go_on_working(site):
+def test_conditional_requests_with_compression_by_nginx(site):
     plain = site.fetch("/text")
     packed = site.fetch("/text", headers={"Accept-Encoding": "gzip"})
     assert packed.headers["Content-Encoding"] == "gzip"
@@ -248,7 +248,7 @@ def test_nginx_compresses_and_conditional_requests_go_on_working(site):
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-def test_an_upload_of_the_greatest_size(site, tls):
+def test_upload_of_maximum_size(site, tls):
     body = os.urandom(LIMIT)
     collected = site.fetch("/whole", method="POST", body=body, tls=tls)
     assert (collected.status, collected.json()) == (200, {"size": LIMIT})
@@ -256,7 +256,7 @@ def test_an_upload_of_the_greatest_size(site, tls):
     assert streamed.json() == {"size": LIMIT, "sha256": hashlib.sha256(body).hexdigest()}
 
 
-def test_nginx_and_the_program_draw_the_line_at_the_same_size(site):
+def test_nginx_and_program_have_the_same_body_limit(site):
     assert re.findall(r"client_max_body_size (\d+)m;", CONFIGURATION) == [str(LIMIT >> 20)]
     head = f"Host: localhost\r\nContent-Length: {LIMIT + 1}\r\n\r\n".encode()
     for port in (site.port, site.programs[0].port):
@@ -270,11 +270,11 @@ def test_nginx_and_the_program_draw_the_line_at_the_same_size(site):
         assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
-def test_an_upload_reaches_the_program_while_it_is_sent(site):
+def test_upload_is_streamed_to_the_program(site):
     with site.raw(tls=False) as client:
         client.sendall(b"PUT /upload/begun HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
         client.sendall(b"5\r\nfirst\r\n")
-        # The program answers when it has the first bytes; the last ones have not been sent yet.
+        # The handler responds to the first bytes, before the last ones are sent.
         assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
@@ -282,12 +282,12 @@ def test_an_upload_reaches_the_program_while_it_is_sent(site):
 
 
 @pytest.mark.deadline(300)
-async def test_nginx_and_the_program_never_disagree_on_where_a_request_ends(site):
-    """The corpus of ``compliance/http1``, as far as it is about that.
+async def test_nginx_and_program_agree_on_the_end_of_requests(site):
+    """The framing cases of the corpus in ``compliance/http1``.
 
-    What reaches the program without the field that nginx sets has been smuggled past it; an answer that
-    nobody gets, or that the program did not give, is another client's. Not asked for is that nginx refuses
-    what it should: what it mends the program need not refuse.
+    A request that reaches the program without the field that nginx sets has been smuggled past nginx. A
+    missing or additional response belongs to another client. nginx may accept requests that it should refuse:
+    the program does not have to refuse requests that nginx has normalized.
     """
     cases = [case for case in corpus.load() if case.group in FRAMING and not waits_for_the_program(case)]
     target = Target("nginx", ("127.0.0.1", site.port), deadline=20.0, parallel=32)
@@ -298,12 +298,12 @@ async def test_nginx_and_the_program_never_disagree_on_where_a_request_ends(site
     received = sum(answer.echo() is not None for answer in answers)
     received += sum(
         result.end is End.OPEN for result in results.values()
-    )  # the answers to what follows a case
+    )  # the responses to the request after a case
     told = [noted(program) for program in site.programs]
     assert [one["unmarked"] for one in told] == [[], [], []]
     assert sum(one["echoed"] for one in told) == received
     assert min(one["echoed"] for one in told) > 50
-    # What goes past nginx is noted.
+    # Requests that bypass nginx are recorded.
     with contextlib.closing(site.programs[0].connect()) as connection:
         assert fetch(connection, "/x").status == 200
         assert fetch(connection, "/y", headers={"X-Real-Ip": "6.6.6.6"}).status == 200
@@ -311,14 +311,14 @@ async def test_nginx_and_the_program_never_disagree_on_where_a_request_ends(site
 
 
 def noted(program: Program) -> dict[str, Any]:
-    """What the program says that it has got."""
+    """Return the program's record of requests."""
     with contextlib.closing(program.connect()) as connection:
         told: dict[str, Any] = fetch(connection, "/noted").json()
         return told
 
 
 def waits_for_the_program(case: Case) -> bool:
-    """Whether the program is to answer before it has the body, which nginx collects first."""
+    """Whether the program must respond before it has the body, which nginx buffers first."""
     data = b"".join(part for part in case.parts if isinstance(part, bytes))
     return ANSWER in case.parts and b"Expect" not in data
 
@@ -326,7 +326,7 @@ def waits_for_the_program(case: Case) -> bool:
 # -- what stays open --
 
 
-def test_a_long_poll_is_held_open_while_others_are_served(site):
+def test_long_poll_does_not_block_other_requests(site):
     with ExitStack() as stack:
         waiting = [site.poll(stack, room) for room in ("one", "one", "two")]
         for _ in range(10):
@@ -334,12 +334,12 @@ def test_a_long_poll_is_held_open_while_others_are_served(site):
         site.say("two", "hello")
         assert Answer(waiting[2].getresponse()).json() == {"news": "hello"}
         told = 0
-        while told < 2:  # the polls may still be on their way to the process
+        while told < 2:  # the polls may not have reached the process yet
             told += site.fetch("/rooms/poll?room=one&news=both", method="POST").json()["told"]
         assert [Answer(one.getresponse()).json() for one in waiting[:2]] == [{"news": "both"}] * 2
 
 
-def test_what_is_flushed_arrives_at_once(site):
+def test_flushed_data_arrives_immediately(site):
     with site.raw(tls=False) as client:
         client.sendall(b"GET /rooms/halves?room=h HTTP/1.1\r\nHost: localhost\r\n\r\n")
         received = b""
@@ -351,7 +351,7 @@ def test_what_is_flushed_arrives_at_once(site):
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-def test_an_upgraded_connection_goes_through(site, tls):
+def test_upgraded_connection(site, tls):
     with site.raw(tls=tls) as client:
         client.sendall(
             b"GET /rooms/upgrade?room=u HTTP/1.1\r\nHost: localhost\r\n"
@@ -370,7 +370,7 @@ def test_an_upgraded_connection_goes_through(site, tls):
             assert echoed == message
 
 
-def test_a_refused_upgrade_is_an_ordinary_answer(site):
+def test_refused_upgrade_is_an_ordinary_response(site):
     headers = {"Connection": "Upgrade", "Upgrade": "something"}
     assert site.fetch("/rooms/upgrade?room=u", headers=headers).status == 426
 
@@ -378,7 +378,7 @@ def test_a_refused_upgrade_is_an_ordinary_answer(site):
 # -- files --
 
 
-def test_static_files_come_from_nginx(site):
+def test_nginx_serves_static_files(site):
     (site.folder / "static/site.css").write_text("body { color: green }")
     answer = site.fetch("/static/site.css")
     assert (answer.status, answer.body) == (200, b"body { color: green }")
@@ -390,7 +390,7 @@ def test_static_files_come_from_nginx(site):
     assert site.fetch("/static/missing.css").status == 404
 
 
-def test_the_program_decides_and_nginx_sends(site):
+def test_x_accel_redirect(site):
     (site.folder / "protected/report.txt").write_text("figures")
     answer = site.fetch("/files/report.txt?ticket=1")
     assert (answer.status, answer.body, answer.headers["Content-Type"]) == (200, b"figures", "text/plain")
@@ -404,18 +404,18 @@ def test_the_program_decides_and_nginx_sends(site):
 # -- processes that end, and a new configuration --
 
 
-def test_a_process_that_is_killed_is_not_missed(fragile):
+def test_killed_process_causes_no_errors(fragile):
     killed = fragile.programs[0]
     with fragile.connection() as connection:
         for _ in range(6):
-            assert fetch(connection, "/").status == 200  # each process has a kept connection now
+            assert fetch(connection, "/").status == 200  # now each process has a kept connection
         os.kill(killed.pid, signal.SIGKILL)
         answers = [fetch(connection, "/") for _ in range(20)]
     assert {answer.status for answer in answers} == {200}
     assert {answer.json()["at"] for answer in answers} == {program.port for program in fragile.programs[1:]}
 
 
-def test_a_process_is_replaced_without_a_failure(fragile):
+def test_process_is_replaced_without_errors(fragile):
     with (
         ExitStack() as stack,
         Program(PROGRAM, ("--port={port}", "--logging=error")) as replacement,
@@ -423,18 +423,18 @@ def test_a_process_is_replaced_without_a_failure(fragile):
         held = fragile.poll(stack, "room")
         fragile.nginx.reload({"127.0.0.1:8001": f"127.0.0.1:{replacement.port}"})
         served: set[int] = set()
-        while replacement.port not in served:  # the new configuration has been taken up
+        while replacement.port not in served:  # until the new configuration is active
             answer = fragile.fetch("/")
             assert answer.status == 200
             served.add(answer.json()["at"])
-        # The poll is with an old worker of nginx, and with the old process or with another one.
+        # The poll is handled by an old worker of nginx, and by the old process or another one.
         while not sum(told(program, "room") for program in fragile.programs):
             pass
         assert Answer(held.getresponse()).json() == {"news": "told"}
 
 
 def told(program: Program, room: str) -> int:
-    """Tell a room in one process, past nginx."""
+    """Post news to a room in one process, bypassing nginx."""
     connection = program.connect()
     try:
         told: int = fetch(connection, f"/rooms/poll?room={room}&news=told", method="POST").json()["told"]
@@ -443,7 +443,7 @@ def told(program: Program, room: str) -> int:
         connection.close()
 
 
-def test_a_process_that_is_told_to_stop_finishes_what_it_has_begun(fragile):
+def test_sigterm_finishes_pending_requests(fragile):
     program = fragile.programs[0]
     with (
         contextlib.closing(program.connect()) as waiting,
@@ -452,7 +452,7 @@ def test_a_process_that_is_told_to_stop_finishes_what_it_has_begun(fragile):
         for connection in (waiting, other):
             assert fetch(connection, "/healthz").json() == {"stopping": False}
         waiting.request("GET", "/rooms/poll?room=direct")
-        assert fetch(other, "/").status == 200  # sent after the poll, so it has been taken up, too
+        assert fetch(other, "/").status == 200  # sent after the poll, so the poll has arrived, too
         os.kill(program.pid, signal.SIGTERM)
         while fetch(other, "/healthz").status == 200:
             pass
@@ -464,7 +464,7 @@ def test_a_process_that_is_told_to_stop_finishes_what_it_has_begun(fragile):
     assert "Traceback" not in program.output()
 
 
-def test_a_page_of_ours_when_no_process_is_there(fragile):
+def test_error_page_without_processes(fragile):
     (fragile.folder / "errors/unavailable.html").write_text("<p>Back in a minute.")
     for program in fragile.programs:
         os.kill(program.pid, signal.SIGKILL)
@@ -474,7 +474,7 @@ def test_a_page_of_ours_when_no_process_is_there(fragile):
         assert (answer.status, answer.body) == (502, b"<p>Back in a minute.")
 
 
-def test_every_listing_in_the_guide_is_the_file(site):
+def test_listings_in_the_guide_match_the_files(site):
     text = (GUIDE.parent / "nginx.md").read_text()
     for name in ("nginx.conf", "main.py"):
         assert f"](nginx/{name})" in text

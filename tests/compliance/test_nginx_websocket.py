@@ -1,4 +1,4 @@
-"""WebSockets through the nginx of docs/guide/nginx.md, to its program."""
+"""WebSockets through the nginx of docs/guide/nginx.md."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tornado.websocket import websocket_connect
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, certificates) -> Iterator[Site]:
-    """One that no test harms."""
+    """A site for tests that do not break it."""
     with Site(tmp_path_factory.mktemp("site"), certificates) as running:
         yield running
 
 
 @contextlib.asynccontextmanager
 async def connected(site: Site, room: str, *, tls: bool = False, **options: Any):
-    """A member of a room, and what the program has said to him first."""
+    """Open a connection to a room, and read the first message."""
     origin = f"https://localhost:{site.tls_port}" if tls else f"http://127.0.0.1:{site.port}"
     options = {"headers": {"Origin": origin}, "ssl_options": site.certificates.client_context, **options}
     url = f"{origin.replace('http', 'ws', 1)}/rooms/socket?room={room}"
@@ -36,7 +36,7 @@ async def connected(site: Site, room: str, *, tls: bool = False, **options: Any)
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-async def test_messages_go_both_ways(site, tls):
+async def test_messages_in_both_directions(site, tls):
     async with connected(site, "both", tls=tls) as (connection, greeting):
         assert greeting["ip"] == "127.0.0.1"
         for message in ("", "hello", "x" * 1_000_000, b"\0\xff" * 1000):
@@ -44,14 +44,14 @@ async def test_messages_go_both_ways(site, tls):
             assert await connection.read_message() == message
 
 
-async def test_compression_is_agreed_on_past_nginx(site):
+async def test_compression_is_negotiated_through_nginx(site):
     async with connected(site, "deflate", compression_options={}) as (connection, _):
         assert connection.headers["Sec-WebSocket-Extensions"].startswith("permessage-deflate")
         await connection.write_message("again and " * 1000)
         assert await connection.read_message() == "again and " * 1000
 
 
-async def test_a_room_meets_in_one_process(site):
+async def test_members_of_a_room_share_a_process(site):
     ports = set()
     for room in map(str, range(12)):
         async with connected(site, room) as (one, first), connected(site, room) as (other, second):
@@ -62,14 +62,14 @@ async def test_a_room_meets_in_one_process(site):
     assert len(ports) > 1
 
 
-async def test_a_page_of_another_site_is_refused(site):
+async def test_other_origin_is_refused(site):
     with pytest.raises(HTTPClientError) as caught:
         async with connected(site, "evil", headers={"Origin": "https://evil.example"}):
             pass
     assert caught.value.code == 403
 
 
-async def test_a_process_that_is_told_to_stop_says_goodbye(tmp_path, certificates):
+async def test_sigterm_sends_close_frames(tmp_path, certificates):
     with Site(tmp_path, certificates) as site:
         async with connected(site, "room") as (connection, greeting):
             (program,) = [each for each in site.programs if each.port == greeting["at"]]
@@ -77,6 +77,6 @@ async def test_a_process_that_is_told_to_stop_says_goodbye(tmp_path, certificate
             assert await connection.read_message() is None
             assert connection.close_code == 1001
         assert program.wait() == 0
-        # A client that comes back finds the room in another process.
+        # After reconnecting, the client finds the room in another process.
         async with connected(site, "room") as (_, elsewhere):
             assert elsewhere["at"] != greeting["at"]

@@ -1,4 +1,4 @@
-"""REDbot has nothing to complain about in the responses of ``compliance/redbot/app.py``."""
+"""REDbot finds no faults in the responses of ``compliance/redbot/app.py``."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.support.server import serving
 
 
 @pytest.mark.deadline(checks.TIMEOUT)
-async def test_nothing_to_complain_about(tmp_path: Path) -> None:
+async def test_redbot_finds_no_faults(tmp_path: Path) -> None:
     if os.environ.get("CI"):
         checks.install()
     elif not checks.installed():
-        pytest.skip(f"REDbot {checks.VERSION} is absent; install it by scripts/compliance redbot")
+        pytest.skip(f"REDbot {checks.VERSION} is not installed; install it with scripts/compliance redbot")
     async with serving(make_application(tmp_path)) as server:
         found = await asyncio.to_thread(checks.faults, server.port)
     assert found == []
@@ -32,4 +32,4 @@ def test_a_fault_would_be_reported() -> None:
         ("warning", "", next(iter(checks.ACCEPTED))),
     ]
     assert checks.judge(check, 200, notes) == ["GET /page: bad: field-date: nonsense"]
-    assert checks.judge(check, None, []) == ["GET /page: status None, not 200"]
+    assert checks.judge(check, None, []) == ["GET /page: status None, expected 200"]

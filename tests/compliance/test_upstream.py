@@ -1,4 +1,4 @@
-"""The runner of upstream's own suites compares the verdicts with the lists of accepted failures."""
+"""The runner of Tornado's test suites compares the verdicts with the lists of accepted failures."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_demos_need_older_release(
 
 
 def check_demos(monkeypatch: pytest.MonkeyPatch, folder: Path, program: str) -> int:
-    """Run the checker's helloworld on a source package whose demo is ``program``; its exit status."""
+    """Run the check of helloworld on a source package whose demo is ``program``; return the exit status."""
     demo = folder / "tornado-4.5.3" / "demos" / "helloworld"
     demo.mkdir(parents=True)
     (demo / "helloworld.py").write_text(program)

@@ -1,4 +1,4 @@
-"""docs/reference/settings.md: its tables against the code."""
+"""docs/reference/settings.md: its tables match the code."""
 
 from __future__ import annotations
 
@@ -22,47 +22,47 @@ _READ = re.compile(
         | require_setting\("(\w+)" """,
     re.VERBOSE,
 )
-#: Values of a request, not of the class, and values that are not plain.
+#: Attributes of the request instead of the class, and attributes that are not plain values.
 _NO_ATTRIBUTES = {
     web.RequestHandler: {"path_args", "path_kwargs", "session", "ui"},
     web.StaticFileHandler: {"allowed_symlink_directory", "default_filename", "absolute_path", "modified"},
 }
 
-#: Settings of `tornado.auth` whose names the program or an attribute of a class gives.
+#: Settings of `tornado.auth` whose names come from the program or from a class attribute.
 BY_CONVENTION = {"facebook_api_key", "facebook_secret", "google_oauth"}
 
 
 def rows(text: str) -> list[list[str]]:
-    """The rows of all tables in a text whose first cell is a name."""
+    """Return the rows of all tables whose first cell is a name."""
     lines = [line for line in text.splitlines() if line.startswith("| `")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def names_in_code() -> set[str]:
-    """The names of settings that the package reads."""
+    """Return the names of the settings that the package reads."""
     found: set[str] = set()
     for path in (ROOT / "src/tornado").rglob("*.py"):
         found.update(next(filter(None, names)) for names in _READ.findall(path.read_text()))
     return found
 
 
-def test_every_setting_that_is_read_is_in_the_table_and_the_other_way_round() -> None:
+def test_table_and_code_have_the_same_settings() -> None:
     listed = [row[0].strip("`") for row in rows(SETTINGS)]
     assert len(listed) == len(set(listed))
     assert set(listed) == names_in_code() | BY_CONVENTION
 
 
-def test_misspellings_are_sought_among_all_of_them() -> None:
+def test_suggestions_for_misspellings_know_all_settings() -> None:
     listed = {row[0].strip("`") for row in rows(SETTINGS)}
     assert listed == _setting_names.APPLICATION
 
 
-def test_arguments_of_the_server_are_known() -> None:
+def test_table_of_server_arguments_is_complete() -> None:
     parameters = inspect.signature(HTTPServer.initialize).parameters
     assert set(parameters) - {"self", "request_callback", "unknown"} == _setting_names.SERVER
 
 
-def test_every_row_is_whole() -> None:
+def test_every_row_is_complete() -> None:
     for row in rows(SETTINGS):
         assert len(row) == 5, row
         assert row[1] in ("", "**W**"), row
@@ -72,13 +72,13 @@ def test_every_row_is_whole() -> None:
 
 
 def sections() -> dict[str, str]:
-    """The text about the attributes of each class."""
+    """Return the text about the attributes of each class."""
     found = re.findall(r"^### `(\w+)`.*?\n(.*?)(?=^### |\Z)", ATTRIBUTES, re.DOTALL | re.MULTILINE)
     return dict(found)
 
 
 def public_values(cls: Any) -> dict[str, Any]:
-    """The plain attributes that a class itself defines for programs to set."""
+    """Return the plain attributes that a class itself defines for programs to override."""
     return {
         name: value
         for name, value in vars(cls).items()

@@ -1,4 +1,4 @@
-"""Elastic's APM agent in a Tornado application: what it reports of requests, bodies and errors."""
+"""Elastic's APM agent in a Tornado application: its events for requests, bodies and errors."""
 
 import elasticapm
 from elasticapm.contrib.tornado import ElasticAPM
@@ -11,7 +11,7 @@ SENT = []
 
 
 class Recorder(Transport):
-    """A transport that keeps what it is given."""
+    """A transport that stores its events."""
 
     async_mode = False
 
@@ -19,7 +19,7 @@ class Recorder(Transport):
         SENT.append((event_type, data))
 
     def start_thread(self, pid=None):
-        """Do without the thread, which would send the events."""
+        """Do not start the thread that would send the events."""
 
 
 class Main(RequestHandler):

@@ -67,7 +67,7 @@ def test_worker_that_ends_is_replaced(server):
     ended = int(get(url))
     os.kill(ended, signal.SIGKILL)
     answers = set()
-    # A connection that the ended worker had accepted is reset; a hundred tries are far more than it had.
+    # A connection that the exited worker had accepted is reset; there are fewer than a hundred of them.
     for _ in range(100):
         try:
             answers.add(int(get(url)))

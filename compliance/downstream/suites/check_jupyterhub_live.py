@@ -1,7 +1,7 @@
-"""JupyterHub as its users run it: behind configurable-http-proxy, with single-user servers and kernels.
+"""JupyterHub in a real deployment: behind configurable-http-proxy, with single-user servers and kernels.
 
-The client is the standard library's and websocket-client, so that Tornado is on the server side only. Every
-request goes through the proxy.
+The client uses the standard library and websocket-client, so that Tornado is only on the server side. Every
+request passes through the proxy.
 """
 
 import http.cookiejar
@@ -20,7 +20,7 @@ import uuid
 import pytest
 import websocket
 
-#: Seconds until the hub, a server or a kernel must answer; all of it runs on busy machines.
+#: The timeout in seconds for the hub, a server or a kernel; the machine may be busy.
 DEADLINE = 240
 TOKEN = "a-token-of-the-test-service"
 CONFIGURATION = """

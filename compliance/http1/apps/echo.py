@@ -1,4 +1,4 @@
-"""What the echoing handlers answer: what they understood of a request, as JSON."""
+"""The response of the echo handlers: the request as they understood it, as JSON."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import os
 import ssl
 from collections.abc import Iterable
 
-#: What the handlers answer; other methods get 405.
+#: The methods of the handlers; others get 405.
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-#: The limit on a body that the servers of Tornado's API are given; the cases in ``limits`` know it.
+#: The body limit of the servers with Tornado's API; the cases in ``limits`` depend on it.
 MAX_BODY = 100_000
 
 
 def needs(target: str) -> tuple[int, bool] | None:
-    """What a target that asks for more than an echo is to be answered with; None for the others.
+    """Return the response for targets that ask for more than an echo; None for all others.
 
-    A status and False: that, without reading the request's body. 200 and True: the echo in two pieces, so
-    that its length is not known when the head is sent.
+    A status and False: respond with it, without reading the request body. 200 and True: send the echo in two
+    pieces, so that its length is not known when the head is sent.
     """
     if target == "/flushed":
         return 200, True
@@ -30,13 +30,13 @@ def needs(target: str) -> tuple[int, bool] | None:
 
 
 def certificate(name: str) -> str | None:
-    """The path of a file in the folder of the certificate, or None where TLS was not asked for."""
+    """Return the path of a file in the folder of the certificate, or None without TLS."""
     folder = os.environ.get("ECHO_TLS")
     return os.path.join(folder, name) if folder else None
 
 
 def ssl_context() -> ssl.SSLContext | None:
-    """A server's context where TLS was asked for."""
+    """Return a server context if TLS is enabled."""
     path = certificate("server.pem")
     if path is None:
         return None
@@ -48,7 +48,7 @@ def ssl_context() -> ssl.SSLContext | None:
 def describe(
     method: str, target: str, version: str, host: str | None, fields: Iterable[tuple[str, str]], body: bytes
 ) -> bytes:
-    """The answer's body; texts are Latin-1, one character an octet."""
+    """Return the body of the response; texts are Latin-1, one character per octet."""
     return json.dumps(
         {
             "method": method,

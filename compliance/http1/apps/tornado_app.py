@@ -1,4 +1,4 @@
-"""The echoing program on Tornado's API: ours and upstream's alike."""
+"""The echo program, for Waterspout and Tornado."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import tornado.httpserver
 import tornado.httputil
 import tornado.web
 
-try:  # as a program, beside this file; or as a part of the tests
+try:  # run as a program in this folder, or imported by the tests
     from echo import MAX_BODY, METHODS, describe, ssl_context
 except ImportError:
     from compliance.http1.apps.echo import MAX_BODY, METHODS, describe, ssl_context
 
 
 def understood(request: tornado.httputil.HTTPServerRequest) -> bytes:
-    """What a request is taken for."""
+    """Return the echo of a request."""
     return describe(
         request.method or "",
         request.uri or "",
@@ -32,10 +32,10 @@ def understood(request: tornado.httputil.HTTPServerRequest) -> bytes:
 
 
 class Handler(tornado.web.RequestHandler):
-    """Answers every known method alike."""
+    """Responds to every known method in the same way."""
 
     async def answer(self, *words: str) -> None:
-        """The answer, where `prepare` has not given it."""
+        """Respond, unless `prepare` has done so."""
 
     async def get(self, *words: str) -> None:
         """Answer."""
@@ -45,7 +45,7 @@ class Handler(tornado.web.RequestHandler):
 
 
 class Echo(tornado.web.RequestHandler):
-    """Says what was understood."""
+    """Responds with the request as understood."""
 
     def get(self) -> None:
         """The answer."""
@@ -56,7 +56,7 @@ class Echo(tornado.web.RequestHandler):
 
 
 class Flushed(Handler):
-    """Says the same in two pieces."""
+    """Responds with the same in two pieces."""
 
     async def answer(self, *words: str) -> None:
         """The answer."""
@@ -67,7 +67,7 @@ class Flushed(Handler):
 
 
 class Status(Handler):
-    """Answers with the status in its path, and nothing else."""
+    """Responds with the status in the path, and an empty body."""
 
     async def answer(self, *words: str) -> None:
         """The answer."""
@@ -75,7 +75,7 @@ class Status(Handler):
 
 
 class Forbidden(Handler):
-    """Answers before the method is called."""
+    """Responds before the method is called."""
 
     def prepare(self) -> None:
         """The answer."""
@@ -83,7 +83,7 @@ class Forbidden(Handler):
 
 
 class Moved(Handler):
-    """Sends elsewhere before the method is called."""
+    """Redirects before the method is called."""
 
     def prepare(self) -> None:
         """The answer."""
@@ -92,12 +92,12 @@ class Moved(Handler):
 
 @tornado.web.stream_request_body
 class Early(Forbidden):
-    """Answers before the body is read."""
+    """Responds before the body is read."""
 
 
 @tornado.web.stream_request_body
 class Taken(Handler):
-    """Answers at the first piece of the body, and reads no more of it."""
+    """Responds at the first piece of the body, and reads no more of it."""
 
     def data_received(self, chunk: bytes) -> None:
         """The answer."""
@@ -106,12 +106,12 @@ class Taken(Handler):
 
 
 class Late(Echo):
-    """Waits a short while for its body (a setting of ours)."""
+    """Waits for its body with a short timeout, an attribute that only Waterspout has."""
 
     body_timeout = 0.05
 
 
-#: What is asked of more than an echo.
+#: Targets that ask for more than an echo.
 ROUTES: list[Any] = [
     (r"/flushed", Flushed),
     (r"/status/(\d+)", Status),
@@ -122,12 +122,12 @@ ROUTES: list[Any] = [
     (r"/unread/late", Late),
     (r"/unread/static/(.*)", tornado.web.StaticFileHandler, {"path": str(Path(__file__).parent)}),
 ]
-#: Everything else but one.
+#: All other targets except one.
 ECHOED = r"(?!/unread/missing$).*"
 
 
 def make_application() -> tornado.web.Application:
-    """The application."""
+    """The same for echoes only, as a callable instead of an application."""
     return tornado.web.Application([*ROUTES, (ECHOED, Echo)])
 
 
@@ -144,12 +144,12 @@ def plain_application(request: tornado.httputil.HTTPServerRequest) -> None:
     assert connection is not None
     written = connection.write_headers(start_line, headers, b"" if request.method == "HEAD" else body)
     connection.finish()
-    # Nothing is to be done about a client that has gone.
+    # A client that has disconnected is not an error here.
     written.add_done_callback(lambda future: future.exception())
 
 
 async def main() -> None:
-    """Serve until the process is ended."""
+    """Serve until the process is terminated."""
     logging.basicConfig(level=logging.CRITICAL)
     server = tornado.httpserver.HTTPServer(
         make_application(), max_body_size=MAX_BODY, ssl_options=ssl_context()

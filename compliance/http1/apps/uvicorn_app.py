@@ -1,4 +1,4 @@
-"""The echoing program on uvicorn; the parser is named by ECHO_PARSER: ``httptools`` or ``h11``."""
+"""The echo program on uvicorn; ECHO_PARSER selects the parser: ``httptools`` or ``h11``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from echo import METHODS, certificate, describe, needs
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Say what was understood."""
+    """Respond with the request as understood."""
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close"})

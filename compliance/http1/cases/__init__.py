@@ -1,1 +1,1 @@
-"""The corpus as data, a module a subject."""
+"""The corpus as data, one module per subject."""

@@ -1,7 +1,7 @@
-"""What security advisories of Tornado were about, as far as it can be seen from outside.
+"""The subjects of Tornado's security advisories, as far as they are visible from outside.
 
-What they cost cannot; `tests/advisories` measures that. What is in the bodies here would be another message,
-or two, to who reads it as the vulnerable versions did.
+`tests/advisories` measures those about cost. The bodies here look like one or two further requests to a
+parser with the old defect.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CHUNKS = b"5\r\nhello\r\n0\r\n\r\n"
 SMUGGLED = get(target="/smuggled")
 
 CASES: list[Case] = [
-    # Lenient integers: int() takes signs, underscores, white space and the digits of other scripts.
+    # Lenient integers: int() accepts signs, underscores, whitespace and the digits of other scripts.
     *(
         must(
             f"GHSA-qppv-j76h-2rpx-length-{name}",
@@ -45,7 +45,7 @@ CASES: list[Case] = [
         )
         for name, size in {"plus": b"+5", "prefix": b"0x5", "underscore": b"0_5"}.items()
     ),
-    # Duplicate and unknown codings, both framings at once, white space of Unicode.
+    # Duplicate and unknown codings, both framings in one request, Unicode whitespace.
     should(
         "GHSA-753j-mpmx-qq6g-duplicate-coding",
         "9112 6.1",
@@ -93,7 +93,7 @@ CASES: list[Case] = [
         opened(seen(absent=["content-length"], body=b""), seen(target="/smuggled")),
         refused(400),
     ),
-    # A line end inside a value, by whatever name.
+    # Different line ends inside a value.
     must(
         "GHSA-w235-7p84-xx57-carriage-return-in-value",
         "9110 5.5",
@@ -108,7 +108,7 @@ CASES: list[Case] = [
         refused(400),
         echo(fields={"x-a": ["1 X-B: 2"]}),
     ),
-    # What may be sent without end.
+    # Parts without a limit in the grammar.
     should(
         "CVE-2026-82397-many-fields",
         "9110 5.4",

@@ -9,11 +9,11 @@ END = b"0\r\n\r\n"
 
 
 def size(line: bytes, data: bytes = b"hello\r\n") -> bytes:
-    """A request whose only chunk has this size line, its end included."""
+    """Return a request whose only chunk has this size line, including its line end."""
     return chunked(line + data + END)
 
 
-#: No chunk-size: what some languages' number parsers take all the same.
+#: Invalid chunk sizes that the number parsers of some languages accept.
 _BAD_SIZES = {
     "empty": b"",
     "plus": b"+5",
@@ -44,7 +44,7 @@ _BAD_SIZES = {
     "semicolon-first": b";5",
     "percent": b"%35",
 }
-#: Sizes that wrap in 32, 63 or 64 bits: refused, or waited for until the sending side is closed.
+#: Sizes that overflow 32, 63 or 64 bits: refused, or waited for until the sending side is closed.
 _HUGE = {
     "two-to-the-32-plus-5": b"100000005",
     "two-to-the-63": b"8000000000000000",
@@ -55,7 +55,7 @@ _HUGE = {
     "100-digits": b"F" * 100,
     "all-but-the-last-5": b"FFFFFFFFFFFFFFFB",
 }
-#: Extensions are to be ignored, whatever they say.
+#: Extensions must be ignored, regardless of their content.
 _EXTENSIONS = {
     "name": b"5;a",
     "value": b"5;a=b",
@@ -71,7 +71,7 @@ _EXTENSIONS = {
     "like-a-size": b"5;5",
     "token-characters": b"5;!#$%&'*+-.^_`|~=1",
 }
-#: Outside the extensions' grammar, yet inside the line.
+#: Invalid extensions without a line end.
 _LOOSE_EXTENSIONS = {
     "empty": b"5;",
     "two-semicolons": b"5;;a",
@@ -83,7 +83,7 @@ _LOOSE_EXTENSIONS = {
     "trailing-space": b"5;a ",
 }
 
-#: Inside an extension, where a line must not end.
+#: A line end inside an extension, where the line must not end.
 _LF = second_if_late(b"a\n")
 _QUOTED_LF = second_if_late(b'a="\n', b'"')
 _QUOTED_CRLF = second_if_late(b'a="\r\n', b'"')
@@ -166,7 +166,7 @@ CASES: list[Case] = [
     ),
     must("extension-of-the-last", "9112 7.1.1", chunked(b"5\r\nhello\r\n0;a=b\r\n\r\n"), echo(body=b"hello")),
     must("extension-of-200-octets", "9112 7.1.1", size(b"5;a=" + b"b" * 200 + b"\r\n"), echo(body=b"hello")),
-    # Line ends are CR LF; the leave of section 2.2 to take a single LF is for the head.
+    # Lines end with CR LF; the permission in section 2.2 to accept a single LF applies only to the head.
     should("lf-in-extension", "9112 7.1.1", _LF.data, refused(400)),
     should("lf-in-quoted-extension", "9112 7.1.1", _QUOTED_LF.data, refused(400)),
     should("crlf-in-quoted-extension", "9112 7.1.1", _QUOTED_CRLF.data, _QUOTED_CRLF.early, refused(400)),

@@ -1,4 +1,4 @@
-"""How long a connection lives, and offers to make something else of it (RFC 9112 section 9, RFC 9110 7.8)."""
+"""Persistence of connections, and Upgrade (RFC 9112 section 9, RFC 9110 section 7.8)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from compliance.http1.case import (
 
 
 def says_close(**expected: object) -> Answer:
-    """An echo that announces the end."""
+    """An echo with Connection: close."""
     return Answer(frozenset({200}), expected, {"connection": "close"})
 
 
@@ -61,7 +61,7 @@ _GOING_ON = {
     "nominating-host": ("Connection: host",),
     "nominating-unknown": ("Connection: x-missing",),
 }
-#: Offers the handler does not take up: they are ignored (RFC 9110 section 7.8).
+#: Upgrades that the handler does not support; they are ignored (RFC 9110 section 7.8).
 _OFFERS = {
     "websocket": ("Connection: Upgrade", "Upgrade: websocket"),
     "websocket-with-key": (
@@ -91,7 +91,7 @@ CASES: list[Case] = [
             "9110 7.8",
             get(*lines),
             echo(target="/x"),
-            # Who speaks the protocol of the offer may find fault with it.
+            # A server that supports the offered protocol may refuse the request.
             *((either(code(400, 403, 426)),) if name.startswith("websocket") else ()),
         )
         for name, lines in _OFFERS.items()
@@ -115,7 +115,8 @@ CASES: list[Case] = [
         sized(b"hello", "Connection: upgrade, http2-settings", "Upgrade: h2c", "HTTP2-Settings: "),
         echo(body=b"hello"),
     ),
-    # Who takes out what Connection names, as a proxy does, must not lose what the message depends on.
+    # A recipient that removes the fields named by Connection, like a proxy, must keep those that frame the
+    # message.
     must(
         "nominating-content-length",
         "9110 7.6.1",

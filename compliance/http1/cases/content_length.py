@@ -1,4 +1,4 @@
-"""Content-Length: digits, and one answer to how many (RFC 9110 section 8.6, RFC 9112 section 6.3)."""
+"""Content-Length: its syntax, and several values (RFC 9110 section 8.6, RFC 9112 section 6.3)."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ HOST = "Host: a.example"
 
 
 def length(*values: str | bytes, body: bytes = b"hello") -> bytes:
-    """A POST with a Content-Length line for each value, and a body."""
+    """Return a POST request with a Content-Length line for each value, and a body."""
     lines = [
         b"Content-Length:" + (each if isinstance(each, bytes) else each.encode("latin-1")) for each in values
     ]
     return post(*lines, body=body)
 
 
-#: RFC 9112 section 6.3, rule 5: an invalid value is an unrecoverable error, answered with 400 and closed.
+#: RFC 9112 section 6.3, rule 5: an invalid value is an unrecoverable error, which requires 400 and a close.
 _INVALID: dict[str, str | bytes] = {
     "plus": " +5",
     "minus": " -5",
@@ -76,7 +76,8 @@ _EMPTY_MEMBERS = {
     "with-empty-line-behind": (" 5", ""),
     "with-empty-line-before": ("", " 5"),
 }
-#: More than fits: refused by a limit (413), or waited for; the sending side is closed behind five octets.
+#: Too large values: refused because of a limit (413), or waited for; the sending side is closed after five
+#: octets.
 _HUGE = {
     "two-to-the-63": str(2**63),
     "two-to-the-64": str(2**64),
@@ -151,12 +152,13 @@ CASES: list[Case] = [
         )
         for name, value in _HUGE.items()
     ),
-    # Rule 5 excepts a list of equal values, and whose recipient parses a list ignores its empty members.
+    # Rule 5 makes an exception for a list of equal values; a recipient that parses a list ignores empty
+    # members.
     *(
         must(f"list-{name}", "9110 5.6.1.2", length(*values), refused(400), echo(body=b"hello"))
         for name, values in _EMPTY_MEMBERS.items()
     ),
-    # NUL is refused, or becomes a space; this one is then white space around the value.
+    # NUL is refused or replaced by a space, which is then whitespace around the value.
     *(
         must(f"invalid-{name}", "9110 5.5", length(value), refused(400), echo(body=b"hello"))
         for name, value in {"null": " 5\0", "null-before": " \x005"}.items()
@@ -186,7 +188,7 @@ CASES: list[Case] = [
         "folded", "9112 5.2", post("Content-Length:", " 5", body=b"hello"), refused(400), echo(body=b"hello")
     ),
     must("folded-second-digit", "9112 5.2", post("Content-Length: 5", " 0", body=b"hello"), refused(400)),
-    # Other names are other fields: what follows the head is a request, and none.
+    # Other names are other fields: the octets after the head are another request.
     must(
         "underscore-in-name",
         "9110 5.1",

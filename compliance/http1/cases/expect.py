@@ -27,12 +27,12 @@ SMUGGLED = get(target="/smuggled")
 
 
 def asking(value: str = "100-continue", *fields: str) -> bytes:
-    """The head of a POST that asks before its body of five octets."""
+    """Return the head of a POST request with this Expect field, before its body of five octets."""
     return post("Content-Length: 5", f"Expect: {value}", *fields)
 
 
 def maybe(outcome: Outcome) -> tuple[Outcome, ...]:
-    """The outcome, with and without a 100 before it."""
+    """Return the outcome with and without a 100 response before it."""
     return outcome, Outcome((CONTINUE, *outcome.answers), outcome.end)
 
 
@@ -169,7 +169,7 @@ CASES: list[Case] = [
         half_close=True,
         only=("ours", "tornado", "nginx"),
     ),
-    # A field of two lines is a list: what is in it is asked for, or not known.
+    # A field of two lines is a list, whose members may be unknown.
     should(
         "in-two-lines",
         "9110 5.3",
@@ -205,7 +205,7 @@ CASES: list[Case] = [
         post("Content-Length: 5", "Expect : 100-continue", body=b"hello"),
         refused(400),
     ),
-    # What comes behind a 100 is the body, whatever it looks like.
+    # The octets after a 100 response are the body, whatever they look like.
     must(
         "a-request-for-a-body",
         "9112 6.3",

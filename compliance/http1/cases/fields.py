@@ -1,10 +1,10 @@
-"""Field lines: names, values, white space, folding (RFC 9112 section 5, RFC 9110 section 5)."""
+"""Field lines: names, values, whitespace, folding (RFC 9112 section 5, RFC 9110 section 5)."""
 
 from __future__ import annotations
 
 from compliance.http1.case import Case, echo, get, must, refused, should
 
-#: The visible characters that no token has (RFC 9110 section 5.6.2), but for the colon.
+#: The visible characters that are not allowed in a token (RFC 9110 section 5.6.2), without the colon.
 _NO_TOKEN = '"(),/;<=>?@[\\]{}'
 _OTHERS = {
     "null": "\0",
@@ -16,7 +16,7 @@ _OTHERS = {
     "tab": "\t",
     "vertical-tab": "\v",
 }
-#: RFC 9110 section 5.5: a recipient MUST reject NUL, or replace it by a space.
+#: RFC 9110 section 5.5: a recipient MUST reject NUL or replace it by a space.
 _CONTROLS = {
     "start-of-heading": "\x01",
     "backspace": "\b",

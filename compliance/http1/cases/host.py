@@ -1,4 +1,4 @@
-"""The Host field: one, and a valid one (RFC 9112 section 3.2, RFC 9110 section 7.2)."""
+"""The Host field: exactly one, with a valid value (RFC 9112 section 3.2, RFC 9110 section 7.2)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from compliance.http1.case import Case, echo, head, last, must, refused, should
 
 
 def host(*values: str | bytes, version: str = "HTTP/1.1") -> bytes:
-    """A request with a Host line for each value, with another field around them."""
+    """Return a request with a Host line for each value, between two other fields."""
     lines = [b"Host:" + (value if isinstance(value, bytes) else value.encode("latin-1")) for value in values]
     return head(f"GET /x {version}", "X-A: 1", *lines, "X-B: 2")
 
@@ -30,7 +30,7 @@ _VALID = {
     "ipv6-upper-case": "[2001:DB8::A]",
     "ipv6-mapped": "[::ffff:192.0.2.1]",
 }
-#: In the grammar of reg-name and of IP-literal, and nothing that a name server answers for.
+#: Valid by the grammar of reg-name and IP-literal, but not a name in the DNS.
 _ODD = {
     "empty-port": "a.example:",
     "port-zero": "a.example:0",
@@ -42,7 +42,7 @@ _ODD = {
     "two-dots": "a..example",
     "numbers-like-an-address": "192.0.2.999",
 }
-#: RFC 9112 section 3.2: any invalid value MUST be answered with 400.
+#: RFC 9112 section 3.2: any invalid value MUST be refused with 400.
 _INVALID: dict[str, str | bytes] = {
     "space-inside": "a b",
     "tab-inside": "a\tb",

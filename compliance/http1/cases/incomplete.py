@@ -1,4 +1,6 @@
-"""The client closes its sending side: behind a request it is answered, inside one not (RFC 9112 9.6)."""
+"""A half-close by the client: after a request it gets a response, inside one it does not (RFC 9112 section
+9.6).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from compliance.http1.case import (
     sized,
 )
 
-#: Section 8: the server MAY answer an incomplete request before it closes.
+#: Section 8: the server MAY respond to an incomplete request before it closes.
 _UNSERVED: tuple[Outcome, ...] = (closed(), refused(400, 408))
 
 _CUT = {

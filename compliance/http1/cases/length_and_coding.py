@@ -1,9 +1,9 @@
-"""Content-Length and Transfer-Encoding in one request: what smuggling is made of (RFC 9112 section 6).
+"""Content-Length and Transfer-Encoding in one request, as in request smuggling (RFC 9112 section 6).
 
-Such a request is refused, or read by its Transfer-Encoding alone; in both cases the connection is closed
-after the answer, which is the MUST of section 6.1. Where chunked is not the final coding there is nothing to
-read by: 400 by rule 4 of section 6.3. Each form of the field stands once before and once behind the length,
-and once with a length that covers the chunked body and a request behind it, once with one that ends inside.
+Such a request is refused or read by its Transfer-Encoding alone; in both cases the connection is closed after
+the response, which is the MUST of section 6.1. If chunked is not the final coding, rule 4 of section 6.3
+requires 400. Each form of the field occurs before and after the length, and with a length that covers the
+chunked body and a request after it, and with one that ends inside the body.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from compliance.http1.case import (
 CHUNKED = b"5\r\nhello\r\n0\r\n\r\n"
 SMUGGLED = get(target="/smuggled")
 COVERED = f"Content-Length: {len(CHUNKED)}"
-#: What is sent behind the head, by whether the length covers it: the length, and the octets.
+#: The lengths and the octets after the head, by whether the length covers the body.
 _KINDS = {"covering": (len(CHUNKED + SMUGGLED), CHUNKED + SMUGGLED), "ending-inside": (3, CHUNKED)}
 
 _REFUSED_OR_LAST = (refused(400), last(body=b"hello"))
 _REFUSED = (refused(400), refused(501))
-#: The lines of a Transfer-Encoding that is read as chunked.
+#: Transfer-Encoding lines that mean chunked.
 _CHUNKED: dict[str, tuple[str, ...]] = {
     "chunked": ("Transfer-Encoding: chunked",),
     "upper-case": ("TRANSFER-ENCODING: CHUNKED",),
     "tab": ("Transfer-Encoding:\tchunked",),
     "no-space": ("Transfer-Encoding:chunked",),
     "space-behind": ("Transfer-Encoding: chunked ",),
-    # Replaced by a space, as section 2.2 allows, this is white space behind the value.
+    # Section 2.2 permits replacing this by a space, which is whitespace after the value.
     "carriage-return": ("Transfer-Encoding: chunked\r\x20",),
     "folded": ("Transfer-Encoding:", " chunked"),
 }
-#: Chunked is not the final coding, or the line is none.
+#: Chunked is not the final coding, or the line is malformed.
 _NOT_FINAL: dict[str, tuple[str, ...]] = {
     "identity": ("Transfer-Encoding: identity",),
     "chunked-identity": ("Transfer-Encoding: chunked, identity",),
@@ -56,7 +56,7 @@ _NOT_FINAL: dict[str, tuple[str, ...]] = {
     "no-break-space": ("Transfer-Encoding: \xa0chunked",),
     "quoted": ('Transfer-Encoding: "chunked"',),
 }
-#: Chunked is final, and what is said besides is not understood; as in `transfer_encoding`, no MUST.
+#: Chunked is final, but the rest is not understood; as in `transfer_encoding`, this is not a MUST.
 _NOT_UNDERSTOOD: dict[str, tuple[str, ...]] = {
     "twice": ("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"),
     "list": ("Transfer-Encoding: chunked, chunked",),
@@ -68,12 +68,12 @@ _SPACE_BEFORE_COLON: dict[str, tuple[str, ...]] = {
     "space-before-colon": ("Transfer-Encoding : chunked",),
     "tab-before-colon": ("Transfer-Encoding\t: chunked",),
 }
-#: NUL is refused, or becomes a space behind the value.
+#: NUL is refused, or becomes a space after the value.
 _NULL: dict[str, tuple[str, ...]] = {"null": ("Transfer-Encoding: chunked\0",)}
 
 
 def _both(lines: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
-    """The requests with these lines and a length: what tells one from the other, and the octets."""
+    """Yield the requests with these lines and a length, each with a name for the difference."""
     for kind, (length, body) in _KINDS.items():
         field = f"Content-Length: {length}"
         yield f"length-before-{kind}", post(field, *lines, body=body)
@@ -96,7 +96,9 @@ def _combinations() -> Iterator[Case]:
 
 
 def _hidden_by_carriage_return() -> Iterator[Case]:
-    """The coding is in another field's value once the CR is a space: the length alone counts."""
+    """If the CR is replaced by a space, the coding is part of another field's value, so only the length
+    applies.
+    """
     for which, data in _both(("X-A: 1\rTransfer-Encoding: chunked",)):
         length, body = _KINDS["covering" if which.endswith("covering") else "ending-inside"]
         by_length = echo(body=body) if length == len(body) else closed(seen(body=body[:length]), code(400))
@@ -142,7 +144,7 @@ CASES: list[Case] = [
         post("Connection: keep-alive", "Content-Length: 5", "Transfer-Encoding: chunked", body=CHUNKED),
         *_REFUSED_OR_LAST,
     ),
-    # Names that only look like the one: the length alone counts.
+    # Similar names are other fields, so only the length applies.
     must(
         "underscore-in-coding",
         "9110 5.1",

@@ -1,4 +1,4 @@
-"""The limits of Waterspout, each just kept and just passed (`tornado._wire.limits`, and one on bodies)."""
+"""The limits of Waterspout, each reached and exceeded by one (`tornado._wire.limits`, and one on bodies)."""
 
 from __future__ import annotations
 
@@ -33,44 +33,44 @@ END = b"0\r\n\r\n"
 
 
 def limit(name: str, clause: str, data: bytes | tuple[Part, ...], *outcomes: Outcome) -> Case:
-    """A case about Waterspout's own limits."""
+    """Return a case about a limit of Waterspout."""
     return must(name, clause, data, *outcomes, only=OURS)
 
 
 def request_line(size: int) -> bytes:
-    """A request whose line has this size, its end included, and whose head is larger than that."""
+    """Return a request whose request line has this size, including the line end."""
     return get(target="/" + "x" * (size - len("GET / HTTP/1.1\r\n")))
 
 
 def head_of(size: int) -> bytes:
-    """A request whose head has this size."""
+    """Return a request whose head has this size."""
     return get("X-A: " + "x" * (size - len(get("X-A: "))))
 
 
 def fields(count: int) -> bytes:
-    """A request with so many fields, Host among them."""
+    """Return a request with this number of fields, including Host."""
     return get(*[f"x{number}:" for number in range(count - 1)])
 
 
 def size_line(size: int) -> bytes:
-    """A chunk whose size line has this size, its end included."""
+    """Return a chunk whose size line has this size, including the line end."""
     return chunked(b"5;" + b"x" * (size - 4) + b"\r\nhello\r\n" + END)
 
 
 def extensions(size: int) -> bytes:
-    """A body of a few chunks of one octet whose extensions have this size together."""
+    """Return a body of a few chunks of one octet whose extensions have this total size."""
     each = 2048
     lines = [each] * (size // each) + [size % each]
     return chunked(b"".join(b"1;" + b"x" * (length - 1) + b"\r\na\r\n" for length in lines if length) + END)
 
 
 def trailers(size: int) -> bytes:
-    """A trailer section of this size, the empty line included."""
+    """Return a trailer section of this size, including the empty line."""
     return chunked(b"0\r\nX-T: " + b"x" * (size - len("X-T: \r\n\r\n")) + b"\r\n\r\n")
 
 
 def chunks(size: int) -> bytes:
-    """A chunked body of this size."""
+    """Return a chunked body of this size."""
     half = size // 2
     parts = (half, size - half)
     return chunked(b"".join(b"%x\r\n" % part + b"x" * part + b"\r\n" for part in parts) + END)

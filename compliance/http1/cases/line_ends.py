@@ -1,11 +1,11 @@
-"""What ends a line and what ends the head (RFC 9112 section 2.2)."""
+"""The ends of lines and of the head (RFC 9112 section 2.2)."""
 
 from __future__ import annotations
 
 from compliance.http1.case import Case, closed, echo, must, refused, should
 
 CASES: list[Case] = [
-    # A single LF may count as the end of the start line or of a field line.
+    # A recipient may accept a single LF as the end of the request line or of a field line.
     should(
         "lf-everywhere",
         "9112 2.2",
@@ -38,7 +38,7 @@ CASES: list[Case] = [
         echo(body=b"hello"),
         refused(400),
     ),
-    # RFC 9112 2.2: a CR that no LF follows makes the element invalid, or is replaced by a space.
+    # RFC 9112 section 2.2: a CR without LF makes the element invalid, or is replaced by a space.
     must("cr-everywhere", "9112 2.2", b"GET /x HTTP/1.1\rHost: a\r\r", refused(400)),
     must("cr-behind-request-line", "9112 2.2", b"GET /x HTTP/1.1\rHost: a\r\n\r\n", refused(400)),
     must("cr-behind-field", "9112 2.2", b"GET /x HTTP/1.1\r\nHost: a\rX-A: 1\r\n\r\n", refused(400)),
@@ -86,7 +86,7 @@ CASES: list[Case] = [
         refused(400),
         echo(target="/x"),
     ),
-    # What else some languages take for the end of a line is none.
+    # Characters that end a line in some programming languages do not end one here.
     *(
         should(
             f"{name}-is-no-line-end",
@@ -120,7 +120,7 @@ CASES: list[Case] = [
         "empty-lf-first", "9112 2.2", b"\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n", echo(target="/x"), refused(400)
     ),
     should("space-line-first", "9112 2.2", b" \r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n", refused(400)),
-    # White space between the request line and the first field: reject, or skip these lines.
+    # Whitespace between the request line and the first field: reject, or skip these lines.
     must(
         "space-before-first-field",
         "9112 2.2",

@@ -1,4 +1,4 @@
-"""Methods whose answers are framed in a way of their own, and unknown ones (RFC 9110 section 9)."""
+"""Methods with special framing of the response, and unknown methods (RFC 9110 section 9)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from compliance.http1.case import (
 
 
 def method(name: str, *fields: str, body: bytes = b"") -> bytes:
-    """A request of this method."""
+    """Return a request with this method."""
     return head(f"{name} /x HTTP/1.1", HOST, *fields) + body
 
 

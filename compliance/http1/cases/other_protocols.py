@@ -1,13 +1,13 @@
-"""Octets of other protocols: nobody is kept waiting for the end of what cannot become a request."""
+"""Octets of other protocols: the server must not wait for more data that cannot become a request."""
 
 from __future__ import annotations
 
 from compliance.http1.case import HOST, Case, closed, get, refused, should
 
-#: The beginning of a TLS 1.2 ClientHello.
+#: The start of a TLS 1.2 ClientHello.
 HELLO = bytes.fromhex("160301006c010000680303") + b"\x5a" * 32 + bytes.fromhex("0000020035010000")
 
-#: One octet says that no request follows.
+#: The first octet already shows that this is not a request.
 _FIRST = {"tls": b"\x16", "null": b"\0", "high": b"\x80", "brace": b"{", "colon": b":", "slash": b"/"}
 
 CASES: list[Case] = [

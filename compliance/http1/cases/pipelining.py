@@ -1,4 +1,4 @@
-"""Requests sent without waiting, and what becomes of those behind a fault (RFC 9112 section 9.3.2)."""
+"""Pipelined requests, and those after a malformed one (RFC 9112 section 9.3.2)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ HEAD = head("HEAD /x HTTP/1.1", "Host: a.example")
 
 
 def numbered(count: int) -> bytes:
-    """So many GET requests."""
+    """Return `count` GET requests."""
     return b"".join(get(target=f"/{number}") for number in range(count))
 
 
-#: Behind two good requests; nothing after it may be answered.
+#: Malformed requests after two valid ones; nothing after them may get a response.
 _FAULTS = {
     "request-line": b"nonsense\r\n\r\n",
     "version": b"GET /x HTTP/2.0\r\nHost: a\r\n\r\n",

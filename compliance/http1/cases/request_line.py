@@ -1,4 +1,4 @@
-"""The request line: method, target and version, and what stands between them (RFC 9112 section 3)."""
+"""The request line: method, target and version, and their separators (RFC 9112 section 3)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from compliance.http1.case import (
 
 
 def line(text: str | bytes) -> bytes:
-    """A request with this request line."""
+    """Return a request with this request line."""
     return head(text, HOST)
 
 
-#: Section 3 lets a recipient split the line at any white space and drop it at the ends; it advises to refuse.
+#: Section 3 permits splitting the line at any whitespace and stripping its ends; it advises to refuse.
 _SPACED = {
     "two-spaces-before-target": "GET  /x HTTP/1.1",
     "two-spaces-before-version": "GET /x  HTTP/1.1",
@@ -39,7 +39,7 @@ _SPACED = {
     "space-before-method": " GET /x HTTP/1.1",
     "tab-before-method": "\tGET /x HTTP/1.1",
 }
-#: No method is a token with one of these in it (RFC 9110 sections 5.6.2 and 9.1).
+#: A method is a token, which cannot contain these (RFC 9110 sections 5.6.2 and 9.1).
 _NO_TOKEN = {
     "parenthesis": "G(T",
     "slash": "G/T",
@@ -52,7 +52,7 @@ _NO_TOKEN = {
     "delete": "G\x7fT",
     "latin-1": "G\xcbT",
 }
-#: What is no HTTP-version, or none that HTTP/1 has (RFC 9112 section 2.3).
+#: Malformed HTTP versions, and versions that are not HTTP/1 (RFC 9112 section 2.3).
 _NO_VERSION: dict[str, str | bytes] = {
     "lower-case": "http/1.1",
     "mixed-case": "Http/1.1",
@@ -168,7 +168,7 @@ CASES: list[Case] = [
     should("version-3.0", "9110 15.6.6", line("GET /x HTTP/3.0"), refused(505), refused(400)),
     should("version-0.9", "9110 15.6.6", line("GET /x HTTP/0.9"), refused(505), refused(400)),
     should("version-9.9", "9110 15.6.6", line("GET /x HTTP/9.9"), refused(505), refused(400)),
-    # Processed as the highest minor version that the recipient conforms to.
+    # Processed as the highest minor version that the recipient supports.
     *(
         should(
             f"version-{version}",

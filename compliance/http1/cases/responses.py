@@ -1,4 +1,4 @@
-"""How responses are framed, and what they have to say (RFC 9112 section 6, RFC 9110 section 6.6.1)."""
+"""Framing and required fields of responses (RFC 9112 section 6, RFC 9110 section 6.6.1)."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from compliance.http1.case import (
     sized,
 )
 
-#: Of a response whose status says that there is no content (RFC 9110 section 8.6, RFC 9112 section 6.1).
+#: Fields that a response without content must not have (RFC 9110 section 8.6, RFC 9112 section 6.1).
 NO_FRAMING = ("content-length", "transfer-encoding")
 SECOND = get(target="/second")
-#: What nginx's configuration cannot do: a response of a length that is not known before.
+#: The servers that can send a response of unknown length; nginx's configuration cannot.
 FLUSHING = ("ours", "tornado", "uvicorn", "uvicorn-h11", "aiohttp")
 KEPT = "Connection: keep-alive"
 
 
 def request(target: str, *fields: str, method: str = "GET", version: str = "HTTP/1.1") -> bytes:
-    """A request without a body."""
+    """Return a request without a body."""
     return head(f"{method} {target} {version}", HOST, *fields)
 
 
@@ -54,7 +54,7 @@ CASES: list[Case] = [
         request("/status/304", method="HEAD") + SECOND,
         opened(NOT_MODIFIED, GOES_ON),
     ),
-    # Of a length that is not known when the head is sent.
+    # Responses whose length is unknown when the head is sent.
     must(
         "flushed",
         "9112 6.3",
@@ -86,7 +86,7 @@ CASES: list[Case] = [
         )
         for name, fields in {"": (), "-kept-alive": (KEPT,)}.items()
     ),
-    # An error in answer to HEAD has no body either, and may close; octets behind its head are no response.
+    # An error response to HEAD has no body either, and may close; octets after its head are not a response.
     must(
         "404-to-head",
         "9110 9.3.2",
@@ -102,7 +102,7 @@ CASES: list[Case] = [
         opened(code(417, bodiless=True)),
         opened(code(200, bodiless=True)),
     ),
-    # A server that has a clock dates what it answers, be it no more than a refusal.
+    # A server with a clock sends Date with every response, including refusals.
     *(
         must(f"date-of-{name}", "9110 6.6.1", data, outcome)
         for name, data, outcome in (

@@ -1,8 +1,8 @@
-"""What no server should wait for the end of, and what each must have room for.
+"""Input without an end, and sizes that every server must support.
 
-That there are limits is no RFC's MUST, only how they are answered. A quarter of a megabyte is taken to be
-over any server's limit on a line or a head; which of the statuses of RFC 9110 section 15.5 and RFC 6585
-section 5 is given is a matter of where the limit was met.
+RFCs do not require limits, they only define the responses. A quarter of a megabyte is assumed to exceed every
+server's limit on a line or a head. The status (RFC 9110 section 15.5 and RFC 6585 section 5) depends on the
+part that exceeds the limit.
 """
 
 from __future__ import annotations

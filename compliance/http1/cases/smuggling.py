@@ -1,9 +1,9 @@
-"""The ways of smuggling a request that have names.
+"""The known kinds of request smuggling.
 
-A name tells what the two servers, the one in front first, go by: the length (CL), the coding (TE), nothing
-(0); or where they end the line of a chunk's size: at what is no line end (TERM), or behind an extension with
-that in it (EXT). Each case is well-formed to a server that has the fault; ``tests/compliance/faulty.py`` has
-a server for each.
+A name tells how the two servers, the front one first, find the end of the request: by the length (CL), the
+coding (TE), or not at all (0). TERM and EXT are about the end of a chunk size line: the server ends it at
+octets that are not a line end (TERM), or accepts these in an extension (EXT). Each case is valid for a server
+that has the defect; ``tests/compliance/faulty.py`` has such a server for each.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from compliance.http1.readings import second_if_early, second_if_late
 
 CHUNKS = b"5\r\nhello\r\n0\r\n\r\n"
 SMUGGLED = get(target="/smuggled")
-#: Ends as a chunk, and is a request that takes what follows for its body.
+#: Ends like a chunk, and is a request that takes the following octets as its body.
 OPEN = head("POST /smuggled HTTP/1.1", "Host: a.example", "Content-Length: 7")
-#: What may be taken for the end of a size line, by what it is called here.
+#: Octets that may be taken for the end of a size line, by their names here.
 _MARKS = {"LF": b"\n", "CR": b"\r"}
 
 
@@ -44,7 +44,7 @@ def _terminators() -> list[Case]:
         ):
             if name == "LF":
                 cases.append(should(f"{title}-{name}", "9112 7.1.1", reading.data, refused(400)))
-            else:  # a CR may also be replaced by a space, and ends nothing then
+            else:  # a CR may also be replaced by a space, and then does not end the line
                 cases.append(must(f"{title}-{name}", "9112 2.2", reading.data, refused(400), reading.late))
     return cases
 
@@ -99,7 +99,7 @@ CASES: list[Case] = [
         framed("OPTIONS", "/x", SMUGGLED, chunked=True),
         echo(method="OPTIONS", body=SMUGGLED),
     ),
-    # The answer comes before the body: what comes then is the body, or nothing any more.
+    # The response comes before the body: the following octets are the body, or are not read.
     must(
         "0.CL",
         "9112 9.3",

@@ -1,4 +1,4 @@
-"""The forms of a request target and what they name (RFC 9112 section 3.2)."""
+"""The forms of a request target and their meaning (RFC 9112 section 3.2)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from compliance.http1.case import (
 
 
 def absolute(target: str, *fields: str, method: str = "GET") -> bytes:
-    """A request whose target is an absolute URI, with fields of its own."""
+    """Return a request whose target is an absolute URI, with these fields."""
     return head(f"{method} {target} HTTP/1.1", *(fields or (HOST,)))
 
 
-#: Section 3.2.2: the target's authority stands for whatever Host says.
+#: Section 3.2.2: the authority of the target replaces the value of Host.
 _ABSOLUTE: dict[str, tuple[str, str, str]] = {
     "same-host": ("http://a.example/x", "/x", "a.example"),
     "another-host": ("http://b.example/x", "/x", "b.example"),
@@ -38,7 +38,7 @@ _ABSOLUTE: dict[str, tuple[str, str, str]] = {
     "ipv6": ("http://[2001:db8::1]:80/x", "/x", "[2001:db8::1]:80"),
     "two-slashes-in-path": ("http://b.example//x", "//x", "b.example"),
 }
-#: RFC 9110 sections 4.2.1 (no host: MUST reject), 4.2.4 (user information), 3986 (grammar).
+#: RFC 9110 sections 4.2.1 (no host: MUST reject) and 4.2.4 (user information), RFC 3986 (grammar).
 _BAD_ABSOLUTE = {
     "user-information": "http://user@b.example/x",
     "user-and-password": "http://user:pass@b.example/x",
@@ -70,7 +70,7 @@ _PATHS = {
     "sub-delims": "/a!$&'()*+,;=:@-._~",
     "semicolon": "/x;a=b",
 }
-#: Not in the grammar of RFC 3986 and yet sent by browsers: kept as they are, or refused.
+#: Invalid by RFC 3986, but sent by browsers: kept as they are, or refused.
 _LOOSE = {
     "raw-latin-1": "/caf\xe9",
     "raw-utf-8": "/caf\xc3\xa9",
@@ -119,8 +119,8 @@ CASES: list[Case] = [
         echo(target="/x"),
         refused(400),
     ),
-    # Browsers send a percent sign as it was typed (URL Standard, sections 4.1 and 4.4): the target is
-    # passed on as it came, or refused.
+    # Browsers send a percent sign as it was typed (URL Standard, sections 4.1 and 4.4): the target is passed
+    # on unchanged, or refused.
     *(
         should(name, "3986 2.1", get(target=target), echo(target=target), refused(400))
         for name, target in {
@@ -135,8 +135,8 @@ CASES: list[Case] = [
     ),
     should("path-escaped-null", "3986 7.3", get(target="/a%00b"), echo(target="/a%00b"), refused(400)),
     should("path-empty-query", "3986 6.2.3", get(target="/x?"), echo(target="/x?"), echo(target="/x")),
-    # A recipient should refuse an invalid request line, or pass the target on as it came: ours takes "#" for
-    # a character of the path or the query, as Tornado does, and never cuts there.
+    # A recipient should refuse an invalid request line or pass the target on unchanged. Waterspout treats "#"
+    # as a character of the path or query, like Tornado, and never splits there.
     *(
         should(name, "9112 3.2", get(target=target), echo(target=target), refused(400))
         for name, target in {
@@ -155,7 +155,7 @@ CASES: list[Case] = [
             "9112 3.2.2",
             absolute(target),
             echo(target=path, host=host),
-            # The Host field is to be ignored: ours has the handler see the target's in its place.
+            # The Host field must be ignored: in Waterspout the handler sees the host of the target instead.
             ours=echo(target=path, host=host, fields={"host": [host]}),
         )
         for name, (target, path, host) in _ABSOLUTE.items()
@@ -176,7 +176,7 @@ CASES: list[Case] = [
         ours=refused(421),
         tls=False,
     ),
-    # The certificate is for another name; whoever does not look at that serves it.
+    # The certificate is for another name; a server that does not check that serves the request.
     should(
         "absolute-https-under-tls",
         "9112 3.2.2",
@@ -214,7 +214,7 @@ CASES: list[Case] = [
         echo(method="OPTIONS", target="*"),
         opened(code(204, 405)),
     ),
-    # It is the last proxy that must make an asterisk of it.
+    # The last proxy must convert this into an asterisk.
     should(
         "asterisk-options-absolute",
         "9112 3.2.4",

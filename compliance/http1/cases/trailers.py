@@ -1,4 +1,4 @@
-"""What may follow the last chunk (RFC 9112 section 7.1.2, RFC 9110 section 6.5)."""
+"""The trailer section (RFC 9112 section 7.1.2, RFC 9110 section 6.5)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from compliance.http1.case import Case, chunked, echo, get, must, opened, refuse
 
 
 def trailing(*lines: str | bytes, fields: tuple[str, ...] = ()) -> bytes:
-    """A chunked request with these trailer lines."""
+    """Return a chunked request with these trailer lines."""
     text = b"".join((each if isinstance(each, bytes) else each.encode("latin-1")) + b"\r\n" for each in lines)
     return chunked(b"5\r\nhello\r\n0\r\n" + text + b"\r\n", *fields)
 
@@ -24,7 +24,7 @@ _BAD = {
     "carriage-return-in-value": "X-T: 1\r2",
     "space-before-first": " X-T: 1",
 }
-#: RFC 9110 section 6.5.1: framing, routing, credentials and the like must not be taken from trailers.
+#: RFC 9110 section 6.5.1: fields for framing, routing, authentication etc. must not be accepted in trailers.
 _FORBIDDEN = {
     "content-length": "Content-Length: 50",
     "transfer-encoding": "Transfer-Encoding: gzip",
@@ -38,7 +38,7 @@ _FORBIDDEN = {
     "x-forwarded-for": "X-Forwarded-For: 192.0.2.1",
 }
 
-#: What the head says under the same name, and stays as it was.
+#: Values of the same fields in the head, which must not change.
 _KEPT: dict[str, dict[str, Any]] = {
     "host": {"fields": {"host": ["a.example"]}},
     "transfer-encoding": {"fields": {"transfer-encoding": ["chunked"]}},

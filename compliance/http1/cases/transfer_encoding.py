@@ -9,7 +9,7 @@ BODY = b"5\r\nhello\r\n0\r\n\r\n"
 
 
 def coded(*values: str | bytes, body: bytes = BODY) -> bytes:
-    """A POST with a Transfer-Encoding line for each value, and a chunked body."""
+    """Return a POST request with a Transfer-Encoding line for each value, and a chunked body."""
     lines = [
         b"Transfer-Encoding:" + (each if isinstance(each, bytes) else each.encode("latin-1"))
         for each in values
@@ -17,8 +17,8 @@ def coded(*values: str | bytes, body: bytes = BODY) -> bytes:
     return post(*lines, body=body)
 
 
-#: RFC 9112 section 6.3, rule 4: chunked is not the final coding: 400 and closed. Where no such coding is
-#: known, section 6.1 speaks of 501; the one refuses as well as the other.
+#: RFC 9112 section 6.3, rule 4: if chunked is not the final coding, respond with 400 and close. Section 6.1
+#: suggests 501 for an unknown coding; both refuse the request.
 _NOT_FINAL: dict[str, str] = {
     "gzip": " gzip",
     "identity": " identity",
@@ -75,12 +75,12 @@ CASES: list[Case] = [
         must(f"not-final-{name}", "9112 6.3", coded(value), refused(400), refused(501))
         for name, value in _NOT_FINAL.items()
     ),
-    # NUL is refused, or becomes a space; this one is then white space around the value.
+    # NUL is refused or replaced by a space, which is then whitespace around the value.
     *(
         must(f"not-final-{name}", "9110 5.5", coded(value), refused(400), refused(501), echo(body=b"hello"))
         for name, value in {"null": " chunked\0", "null-before": " \0chunked"}.items()
     ),
-    # Chunked is final, and what is under it is not understood: 501 should be the answer, 400 is Tornado's.
+    # Chunked is final, but another coding is not understood: the response should be 501; Tornado sends 400.
     should("gzip-then-chunked", "9112 6.1", coded(" gzip, chunked"), refused(400), refused(501)),
     should("deflate-then-chunked", "9112 6.1", coded(" deflate,chunked"), refused(400), refused(501)),
     should("unknown-then-chunked", "9112 6.1", coded(" foo, chunked"), refused(400), refused(501)),
@@ -95,16 +95,17 @@ CASES: list[Case] = [
         refused(501),
     ),
     must("two-lines-chunked-then-unknown", "9112 6.3", coded(" chunked", " x"), refused(400), refused(501)),
-    # A sender must not apply chunked twice; what a recipient makes of it is not said.
+    # A sender must not apply chunked twice; the RFC does not define how a recipient handles it.
     should("chunked-twice", "9112 6.1", coded(" chunked, chunked"), refused(400), refused(501)),
     should("two-lines-chunked", "9112 6.1", coded(" chunked", " chunked"), refused(400), refused(501)),
     should("chunked-gzip-chunked", "9112 6.1", coded(" chunked, gzip, chunked"), refused(400), refused(501)),
-    # Empty members of a list are to be skipped; parties who do not are known. Ours refuses, against the MUST.
+    # Empty list members must be skipped, but some recipients do not. Waterspout refuses them, against the
+    # MUST.
     should("comma-behind", "9110 5.6.1", coded(" chunked,"), refused(400), echo(body=b"hello")),
     should("comma-before", "9110 5.6.1", coded(" ,chunked"), refused(400), echo(body=b"hello")),
     should("empty-line-first", "9110 5.6.1", coded("", " chunked"), refused(400), echo(body=b"hello")),
     should("empty-line-last", "9110 5.6.1", coded(" chunked", ""), refused(400), echo(body=b"hello")),
-    # The chunked coding has no parameters: their presence should be treated as an error.
+    # The chunked coding has no parameters; their presence should be treated as an error.
     should("parameter", "9112 7.1", coded(" chunked;q=1"), refused(400), refused(501)),
     should("semicolon", "9112 7.1", coded(" chunked;"), refused(400), refused(501)),
     must("space-before-colon", "9112 5.1", post("Transfer-Encoding : chunked", body=BODY), refused(400)),
@@ -151,7 +152,7 @@ CASES: list[Case] = [
         post("Content-Encoding: chunked", "Content-Length: 5", body=b"hello"),
         echo(body=b"hello"),
     ),
-    # HTTP/1.0 has no transfer codings: the framing is faulty, and the connection closes in any case.
+    # HTTP/1.0 has no transfer codings: the framing is faulty, and the connection must close.
     must(
         "in-1.0",
         "9112 6.1",

@@ -1,7 +1,7 @@
-"""Bodies that nobody reads: an answer does not end a request (RFC 9112 sections 6.3 and 9.3).
+"""Bodies that the handler does not read (RFC 9112 sections 6.3 and 9.3).
 
-What has been announced is read or the connection closed, whether the handler cares or not; else the body is
-the next request. Every body here is one, and behind it comes another.
+The body is read or the connection is closed; otherwise the body would be parsed as the next request. Every
+body here is a request, and another request follows it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from compliance.http1.case import (
 
 SMUGGLED = get(target="/smuggled")
 SECOND = get(target="/second")
-#: The servers whose programs have more than the handlers that every one has.
+#: The servers whose programs have additional handlers.
 TORNADO = ("ours", "tornado")
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
-#: Handlers that take their bodies as they come: ours does not read what they have left.
+#: Handlers that stream their bodies: Waterspout does not read the remaining body.
 _STREAMED = ("early", "taken")
-#: Targets and what they answer; `_answer` knows the exception.
+#: Targets and their statuses; `_answer` handles the exception.
 _TARGETS = {
     "forbidden": ("/unread/forbidden", 403, ()),  # before the method is called
     "early": ("/unread/early", 403, ()),  # before the body is read, if it is
@@ -47,7 +47,7 @@ def _answer(name: str, status: int, method: str) -> Answer:
 
 
 def _maybe_continued(*outcomes: Outcome) -> tuple[Outcome, ...]:
-    """The outcomes, each with and without a 100 before it."""
+    """Return the outcomes, each with and without a 100 response before it."""
     return tuple(
         Outcome((*interim, *outcome.answers), outcome.end)
         for outcome in outcomes
@@ -56,7 +56,7 @@ def _maybe_continued(*outcomes: Outcome) -> tuple[Outcome, ...]:
 
 
 def _at_once() -> Iterator[Case]:
-    """The body and the next request come with the head."""
+    """The body and the next request arrive with the head."""
     for name, (target, status, only) in _TARGETS.items():
         for method in METHODS:
             answer = _answer(name, status, method)
@@ -77,7 +77,7 @@ def _at_once() -> Iterator[Case]:
 
 
 def _behind_the_answer() -> Iterator[Case]:
-    """The body comes when the answer is there already, before anything of it was read."""
+    """The body arrives after the response, before the server has read anything of it."""
     for coded in (False, True):
         which = "chunks" if coded else "length"
         data = framed("POST", "/unread/early", SMUGGLED, chunked=coded)
@@ -93,7 +93,7 @@ def _behind_the_answer() -> Iterator[Case]:
                 closed(answer),
                 ours=closed(answer),
             )
-        # A client that was told no before it sent its body may not send it, and ask for something else.
+        # A client whose expectation was refused may omit the body and send another request.
         asking = framed("POST", "/unread/early", SMUGGLED, "Expect: 100-continue", chunked=coded)
         start = asking.index(b"\r\n\r\n") + 4
         outcomes = closed(code(403)), closed(code(403), code(400)) if coded else opened(code(403))
@@ -108,7 +108,7 @@ def _behind_the_answer() -> Iterator[Case]:
 CASES: list[Case] = [
     *_at_once(),
     *_behind_the_answer(),
-    # The time for the body is over: what comes of it later is nothing. A 408 is not asked of anybody.
+    # After the timeout of the body, the rest of it is not read. A 408 response is optional.
     must(
         "too-late",
         "9110 15.5.9",
