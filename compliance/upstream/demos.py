@@ -231,7 +231,7 @@ async def webspider(demos: Path) -> None:
 
 
 async def twitter(demos: Path) -> None:
-    """A visitor is redirected to the login, and with a request token to Twitter, replaced by a local server."""
+    """A visitor is redirected to the login, and with a request token to Twitter, played by a local one."""
     folder = demos / "twitter"
     keys = "twitter_consumer_key = 'key'\ntwitter_consumer_secret = 'secret'\n"
     (folder / "secrets.cfg").write_text(keys)

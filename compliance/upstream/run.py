@@ -114,7 +114,7 @@ def lay_out_source(archive: Path, target: Path) -> None:
 
 
 def update_tests(tests: Path) -> None:
-    """Make the tests of an older release importable: a syntax error or refused key would hide all verdicts."""
+    """Make the tests of an older release importable: a syntax error or refused key hides all verdicts."""
     # "async" is a keyword since Python 3.7; old_python.py supplies the attribute.
     for path in tests.glob("*.py"):
         text = path.read_text()
