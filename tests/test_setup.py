@@ -16,7 +16,7 @@ PYTHON = """\
 echo "$2 $*" >>asked
 case $2 in venv) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;; esac
 """
-SLOW = "making .venv, which takes half a minute ...\n"
+SLOW = "creating .venv, which takes half a minute ...\n"
 
 
 class Checkout:

@@ -83,7 +83,7 @@ def rows(columns: Sequence[Column], cases: Sequence[Case]) -> Iterator[str]:
 
 def _short(reason: str) -> str:
     """Return what a server did, without the permitted outcomes."""
-    otherwise = ", understood otherwise " if "(saw " in reason else " "
+    otherwise = ", understood differently " if "(saw " in reason else " "
     return re.sub(r"; allowed.*?(?=\[fed|$)", otherwise, reason, count=1).strip()
 
 
@@ -105,7 +105,7 @@ def write(columns: Sequence[Column], cases: Sequence[Case], when: str) -> None:
     """Write the tables into README.md."""
     lines = [BEGIN, "", f"{len(cases)} cases, {when}.", "", *rows(columns, cases)]
     for column in columns:
-        lines += ["", f"### {column.title}", "", "<details><summary>what it does otherwise</summary>", ""]
+        lines += ["", f"### {column.title}", "", "<details><summary>differences</summary>", ""]
         lines += [*details(column, cases), "", "</details>"]
     lines += ["", END]
     text = README.read_text()

@@ -50,7 +50,7 @@ def test_failing_worker_is_reported(capfd: pytest.CaptureFixture[str]) -> None:
     unknown = Case("unknown", "", waiting.CASES["coroutine/call"].run)
     with (
         workers.working(PEERS["ours"], MICRO, {}, None) as worker,
-        pytest.raises(RuntimeError, match="ended"),
+        pytest.raises(RuntimeError, match="exited"),
     ):
         worker.seconds(unknown, 1)
     assert "KeyError: 'unknown'" in capfd.readouterr().err

@@ -82,4 +82,4 @@ def test_scripts_demo_lists_the_demos():
         [ROOT / "scripts/demo", "chess"], capture_output=True, text=True, timeout=30, check=False
     )
     assert done.returncode == 2
-    assert done.stderr == f"scripts/demo: there is no demo 'chess'; there are: {' '.join(DEMOS)}\n"
+    assert done.stderr == f"scripts/demo: unknown demo 'chess'; expected one of: {' '.join(DEMOS)}\n"

@@ -125,7 +125,7 @@ async def test_shutdown_finishes_running_jobs_and_refuses_waiting_ones(demo, gat
         with expect_log("tornado.general", "503 POST /hash .*the program closed before the job started"):
             closing = asyncio.create_task(workshop.close())
             assert (await waiting.response()).code == 503
-        with expect_log("tornado.general", r"503 POST /hash .*\(.*\): closing$"):
+        with expect_log("tornado.general", r"503 POST /hash .*\(.*\): the program is closing$"):
             assert (await post(server, "late")).code == 503
         assert not closing.done()
         gate.opened.set()

@@ -1,7 +1,7 @@
-"""Check the types that programs see: ``python -m tests.typing``.
+"""Check the public types: ``python -m tests.typing``.
 
 1. ``pyright --verifytypes``: each public name of the installed package has a complete type.
-2. mypy (strict) and pyright accept the programs in this folder and in the guide, and the demos.
+2. mypy (strict) and pyright accept the programs in this folder, those in the guide, and the demos.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from tests.support.program import ROOT
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 #: Folders whose modules import each other by their plain names, as programs do.
-SIBLINGS = ("demos/api", "demos/board", "demos/login", "guide/testing", "guide/deploying")
+SIBLINGS = ("demos/api", "demos/board", "demos/login", "guide/testing")
 PYRIGHT = {
     "typeCheckingMode": "standard",
     "pythonVersion": "3.11",
-    # Ignore the comments for mypy: only comments for pyright suppress its errors.
+    # Comments for mypy do not apply to pyright, so each checker has its own comments.
     "enableTypeIgnoreComments": False,
     "reportUnnecessaryTypeIgnoreComment": True,
     "reportMissingModuleSource": False,
@@ -33,19 +33,19 @@ PYRIGHT = {
 
 
 def run(*command: str | Path, cwd: Path, **variables: str) -> bool:
-    """Run a checker, with its output on the terminal; return whether it succeeded."""
+    """Run a checker; its output is shown on the terminal."""
     done = subprocess.run([*map(str, command)], cwd=cwd, env={**os.environ, **variables}, check=False)
     return done.returncode == 0
 
 
 def verify_types(folder: Path) -> bool:
-    """Install the package in a new environment, and check that its public names have complete types."""
+    """Install the package without its editable link to this checkout, and check its public names."""
     environment = folder / "environment"
     venv.create(environment, symlinks=True)
     python = environment / "bin/python"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", str(ROOT)]
     subprocess.run([*pip, "--disable-pip-version-check"], check=True)
-    # With --verifytypes, pyright searches for packages in the environment of the first python on the path.
+    # With --verifytypes, pyright asks the first python in PATH for the location of packages.
     done = subprocess.run(
         [BIN / "pyright", "--verifytypes", "tornado", "--ignoreexternal", "--outputjson"],
         cwd=folder,
@@ -64,7 +64,7 @@ def verify_types(folder: Path) -> bool:
 
 
 def lay_programs(folder: Path) -> None:
-    """Copy all programs to check into one folder, where no configuration of this project applies."""
+    """Copy all checked files into one folder to which the project's configuration does not apply."""
     for page in pages():
         for name, code in programs(page).items():
             path = folder / "guide" / page.stem / f"{name}.py"
