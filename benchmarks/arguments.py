@@ -12,14 +12,14 @@ from benchmarks.peers import ROOT
 def command_line(name: str, description: str | None, peers: Collection[str]) -> argparse.ArgumentParser:
     """Return a parser with the options that every benchmark has: the peers, and the folder of the results."""
     made = argparse.ArgumentParser(prog=f"scripts/bench {name}", description=description)
-    choose(made, "--only", peers)
+    add_choice(made, "--only", peers)
     made.add_argument(
         "--output", type=Path, default=ROOT / "benchmarks" / "results", help="folder of results"
     )
     return made
 
 
-def choose(made: argparse.ArgumentParser, option: str, known: Collection[str]) -> None:
+def add_choice(made: argparse.ArgumentParser, option: str, known: Collection[str]) -> None:
     """Add an option whose value is a comma-separated list of names from `known`; the default is all."""
     made.add_argument(
         option, type=_some_of(known), default=list(known), help=f"comma-separated list of {','.join(known)}"

@@ -59,19 +59,19 @@ def counting(pid: int, folder: Path) -> Iterator[Count]:
 def _perf(pid: int, count: Count) -> Iterator[None]:
     # perf reports through a pipe when counting has started. Without that the start of the block would be
     # missed.
-    told, tell = os.pipe()
+    reader, writer = os.pipe()
     heard, answer = os.pipe()
     command = ["perf", "stat", "-x,", "-e", "instructions:u", "-D", "-1", "-p", str(pid)]
-    command += ["--control", f"fd:{told},{answer}"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, pass_fds=(told, answer))
+    command += ["--control", f"fd:{reader},{answer}"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, pass_fds=(reader, answer))
     try:
-        os.write(tell, b"enable\n")
+        os.write(writer, b"enable\n")
         os.read(heard, 16)
         yield
     finally:
         process.send_signal(signal.SIGINT)
         _, report = process.communicate()
-        for descriptor in (told, tell, heard, answer):
+        for descriptor in (reader, writer, heard, answer):
             os.close(descriptor)
     found = re.search(r"^(\d+),", report, re.MULTILINE)
     if found is None:

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks import tables
-from benchmarks.arguments import choose
+from benchmarks.arguments import add_choice
 from benchmarks.instructions import counting, method, wrapper
 from benchmarks.peers import ROOT, Peer
 from benchmarks.worker import Case
@@ -43,18 +43,18 @@ class Worker:
 
     def seconds(self, case: Case, times: int) -> float:
         """Return the CPU seconds of one run."""
-        self._tell(f"{case.name} {times}")
-        return float(self._tell("go"))
+        self._command(f"{case.name} {times}")
+        return float(self._command("go"))
 
     def instructions(self, case: Case, folder: Path) -> float:
         """Return the instructions per repetition after warming up. `folder` is the one given to `wrapper`."""
         self.seconds(case, max(case.times // 10, 2))
-        self._tell(f"{case.name} {case.times}")
+        self._command(f"{case.name} {case.times}")
         with counting(self._process.pid, folder) as count:
-            self._tell("go")
+            self._command("go")
         return count.value / case.times
 
-    def _tell(self, line: str) -> str:
+    def _command(self, line: str) -> str:
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
@@ -143,7 +143,7 @@ def measured(comparison: Comparison, cases: Sequence[Case], asked: argparse.Name
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the measurement."""
-    choose(parser, "--metric", tuple(UNITS))
+    add_choice(parser, "--metric", tuple(UNITS))
     parser.add_argument("--case", default="", help="only cases whose name contains this text")
     parser.add_argument("--seconds", type=float, default=0.2, help="length of each CPU measurement")
     parser.add_argument("--repeat", type=int, default=7, help="CPU measurements, of which the lowest counts")
@@ -152,10 +152,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def how(asked: argparse.Namespace) -> str:
     """Describe the method in one paragraph."""
     return (
-        "Each column has one process, which contains both ends of a connection; all are "
-        f"pinned to one core. Instructions: user space, by {method() or 'not counted'}, after warming up. CPU: "
-        f"process time; the columns run in turn; the lowest of {asked.repeat} means over {asked.seconds:g} "
-        "s, each in a new process. Rely on instructions first; CPU time includes the kernel's work "
+        "Each column has one process, which contains both ends of a connection. All are pinned "
+        f"to one core. Instructions: user space, by {method() or 'not counted'}, after warming up. "
+        f"CPU: process time; the columns run in turn; the lowest of {asked.repeat} means over "
+        f"{asked.seconds:g} s, each in a new process. Rely on instructions first; CPU time includes the kernel's work "
         "and the noise of the machine."
     )
 

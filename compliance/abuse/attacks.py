@@ -53,7 +53,7 @@ def _trickle(herd: Herd, seconds: float, drop: bytes) -> Outcome:
     while herd.held and time.monotonic() < end:
         if drop:
             herd.add(drop)
-        herd.attend(1.0)
+        herd.run(1.0)
     outcome = herd.outcome()
     herd.close()
     return outcome
@@ -91,7 +91,7 @@ def headerless(port: int, seconds: float, scale: float) -> Outcome:
 def half_open(port: int, seconds: float, scale: float) -> Outcome:
     """Connections that are half-closed immediately and kept open otherwise."""
     herd = Herd(port, _counted(3000, scale), b"GET / HTTP/1.1\r\nHost: x\r\n", sources=60)
-    herd.attend(0.2)
+    herd.run(0.2)
     herd.each(lambda sock: sock.shutdown(socket.SHUT_WR))
     return _trickle(herd, seconds, b"")
 
@@ -106,8 +106,8 @@ def leaving(port: int, seconds: float, scale: float) -> Outcome:
         waiting = Herd(port, count, b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n", sources=60)
         end = time.monotonic() + seconds
         while time.monotonic() < end and not all(member.received for member in idle.members):
-            idle.attend(0.05)
-        waiting.attend(0.2)
+            idle.run(0.05)
+        waiting.run(0.2)
         for herd in (idle, waiting):
             opened += len(herd.members)
             sent += herd.sent
@@ -128,12 +128,12 @@ def slow_reader(port: int, seconds: float, scale: float) -> Outcome:
     request = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"
     herd = Herd(port, _counted(80, scale), request, reads=False, small=True)
     end = time.monotonic() + seconds
-    herd.attend(1.0)
+    herd.run(1.0)
     while time.monotonic() < end and herd.held:
         # Without reading, a closed connection only shows as an error when something is sent.
         herd.each(_look)
         time.sleep(0.5)
-        herd.attend(0)
+        herd.run(0)
     outcome = herd.outcome()
     herd.close()
     return outcome
@@ -198,7 +198,7 @@ def gzip_five(port: int, seconds: float, scale: float) -> Outcome:
     herd = Herd(port, 5, request)
     end = time.monotonic() + max(seconds, 20)
     while time.monotonic() < end and any(not each.received and not each.closed_at for each in herd.members):
-        herd.attend(0.1)
+        herd.run(0.1)
     outcome = herd.outcome()
     herd.close()
     return outcome

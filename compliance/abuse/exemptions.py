@@ -17,11 +17,11 @@ _LATER = "is closed, but only after the end of the attack: "
 class Exemption:
     """A separate bound for one figure of one attack on the defaults.
 
-    :ivar most: the maximum: seconds (``probe``, ``cpu``), bytes (``memory``) or connections (``held``).
+    :ivar maximum: seconds (``probe``, ``cpu``), bytes (``memory``) or connections (``held``).
     :ivar worse: whether the figure may also be worse than Tornado's.
     """
 
-    most: float
+    maximum: float
     reason: str
     worse: bool = False
 

@@ -57,7 +57,7 @@ class Herd:
             if number % 64 == 63:
                 # Do not connect faster than the server accepts: connections that find the listener's queue
                 # full are retried by the kernel seconds later.
-                self.attend(0.005)
+                self.run(0.005)
 
     def _add(self, source: int, first: bytes) -> None:
         sock = socket.socket()
@@ -75,13 +75,13 @@ class Herd:
             self._end(member)
             return
         self._open[sock.fileno()] = member
-        self._poll.register(sock, self._wanted(member))
+        self._poll.register(sock, self._poll_events(member))
 
-    def _wanted(self, member: Member) -> int:
+    def _poll_events(self, member: Member) -> int:
         wanted = select.POLLOUT if member.unsent else 0
         return wanted | (select.POLLIN if self._reads else 0)
 
-    def attend(self, seconds: float) -> None:
+    def run(self, seconds: float) -> None:
         """Send pending data and read received data for `seconds`."""
         end = time.monotonic() + seconds
         while True:
@@ -101,7 +101,7 @@ class Herd:
                 self.sent += count
                 member.unsent = member.unsent[count:]
                 if not member.unsent:
-                    self._poll.modify(member.sock, self._wanted(member))
+                    self._poll.modify(member.sock, self._poll_events(member))
             if event & (select.POLLIN | select.POLLHUP | select.POLLERR):
                 data = member.sock.recv(65536)
                 if data:
@@ -123,7 +123,7 @@ class Herd:
         """Queue more data on each open connection."""
         for member in self._open.values():
             member.unsent += data
-            self._poll.modify(member.sock, self._wanted(member))
+            self._poll.modify(member.sock, self._poll_events(member))
 
     def each(self, action: Callable[[socket.socket], None]) -> None:
         """Call a function with the socket of each open connection."""

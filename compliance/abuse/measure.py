@@ -83,13 +83,13 @@ def _line(process: subprocess.Popen[str]) -> str:
     return line
 
 
-def _tell(process: subprocess.Popen[str]) -> None:
+def _send_line(process: subprocess.Popen[str]) -> None:
     assert process.stdin is not None
     process.stdin.write("\n")
     process.stdin.flush()
 
 
-def _favour(*processes: subprocess.Popen[str]) -> None:
+def _set_real_time_priority(*processes: subprocess.Popen[str]) -> None:
     """Give these processes real-time priority, if permitted, so that the measured delays are those of the
     server and not of other processes.
     """
@@ -101,7 +101,7 @@ def _favour(*processes: subprocess.Popen[str]) -> None:
 
 
 def _figures(server: subprocess.Popen[str]) -> dict[str, Any]:
-    _tell(server)
+    _send_line(server)
     figures: dict[str, Any] = json.loads(_line(server))
     return figures
 
@@ -139,13 +139,13 @@ def carry_out(scenario: Scenario, target: Target, certificates: Path, scale: flo
                 ):
                     _line(probe)
                     _line(attacker)
-                    _favour(server, probe)
+                    _set_real_time_priority(server, probe)
                     _figures(server)
                     time.sleep(1.0)
                     before = _figures(server)
-                    _tell(attacker)
+                    _send_line(attacker)
                     attacked = json.loads(_line(attacker))
-                    _tell(probe)
+                    _send_line(probe)
                     return Result(attacked, _figures(server), json.loads(_line(probe)), before)
             except _Silence:
                 errors.seek(0)

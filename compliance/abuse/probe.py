@@ -14,7 +14,7 @@ import sys
 import time
 
 PAUSE = 0.02
-PATIENCE = 30.0
+TIMEOUT = 30.0
 
 
 class Probe:
@@ -34,9 +34,9 @@ class Probe:
     def _connection(self) -> http.client.HTTPConnection:
         if self._context is not None:
             return http.client.HTTPSConnection(
-                "127.0.0.1", self._port, timeout=PATIENCE, context=self._context
+                "127.0.0.1", self._port, timeout=TIMEOUT, context=self._context
             )
-        return http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
+        return http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT)
 
     def ask(self) -> None:
         """Send one request on each kind of connection."""

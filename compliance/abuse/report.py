@@ -17,7 +17,7 @@ CPU_NOISE = 0.1
 #: How much longer a probe of Waterspout may wait than one of Tornado, in seconds.
 PROBE_NOISE = 0.03
 #: The share by which any figure may exceed Tornado's: the time for the same work varies by that much.
-SWAY = 0.3
+MAX_VARIATION = 0.3
 #: The cost of a connection in the attacker's kernel in bytes: a socket with its buffer headers, and a file.
 CONNECTION = 4096
 #: Out of descriptors: the maximum share of a CPU, and the maximum number of log lines.
@@ -90,7 +90,7 @@ def _faults(scenario: Scenario, target: Target, result: Result, upstream: Result
     found: list[str] = []
     for figure, value, bound, text in _judged(scenario, result):
         exemption = EXEMPTIONS.get((scenario.name, figure)) if target.name == "default" else None
-        if value > (bound if exemption is None else exemption.most):
+        if value > (bound if exemption is None else exemption.maximum):
             found.append(text)
     if upstream is not None:
         found += _worse(scenario, result, upstream)
@@ -131,6 +131,6 @@ def _worse(scenario: Scenario, ours: Result, upstream: Result) -> list[str]:
     found = []
     for figure, our, their, noise, unit in compared:
         exemption = EXEMPTIONS.get((scenario.name, figure))
-        if our > their * (1 + SWAY) + noise and not (exemption is not None and exemption.worse):
+        if our > their * (1 + MAX_VARIATION) + noise and not (exemption is not None and exemption.worse):
             found.append(f"{our:.3g} {unit} are worse than upstream's {their:.3g}")
     return found

@@ -41,7 +41,7 @@ _BLOCK = 64 * 1024
 #: The number of control frames between two pauses.
 _DOSE = 500
 #: The time in seconds without progress after which an attack ends.
-_PATIENCE = 30.0
+_TIMEOUT = 30.0
 
 
 def frame(first: int, payload: bytes = b"") -> bytes:
@@ -88,14 +88,14 @@ class _Attacker:
                 return
         self._send(frame(_CLOSE, b"\x03\xe8"))
         while not self.ended:
-            if not select.select([self.sock], [], [], _PATIENCE)[0]:
+            if not select.select([self.sock], [], [], _TIMEOUT)[0]:
                 raise TimeoutError("the server did not close the connection")
             self._read()
 
     def _send(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest and not self.ended:
-            readable, writable, _ = select.select([self.sock], [self.sock], [], _PATIENCE)
+            readable, writable, _ = select.select([self.sock], [self.sock], [], _TIMEOUT)
             if readable:
                 self._read()
             elif writable:
@@ -128,7 +128,7 @@ class _Attacker:
 def _attacker(port: int, path: bytes, fields: bytes = b"") -> Iterator[_Attacker]:
     with socket.socket() as sock:
         sock.bind((FIRST_SOURCE, 0))
-        sock.settimeout(_PATIENCE)
+        sock.settimeout(_TIMEOUT)
         sock.connect(("127.0.0.1", port))
         yield _Attacker(sock, path, fields)
 
@@ -196,11 +196,11 @@ def _dosed(first: int, count: int) -> Iterator[bytes]:
 def ws_never_reading(port: int, seconds: float, scale: float) -> Outcome:
     """An echo of 50 MB to a client that never reads."""
     message = frame(_BINARY, bytes(_BLOCK))
-    sent, most = 0, _counted(800, scale)
+    sent, max_sent_messages = 0, _counted(800, scale)
     end = time.monotonic() + seconds
     with _attacker(port, b"/echo") as attacker:
         rest = memoryview(message)
-        while time.monotonic() < end and sent < most * len(message):
+        while time.monotonic() < end and sent < max_sent_messages * len(message):
             if not select.select([], [attacker.sock], [], 0.2)[1]:
                 continue
             try:

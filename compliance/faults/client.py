@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from compliance.faults.inject import Faults
-from compliance.faults.load import MIXED, PATIENCE, Counts
+from compliance.faults.load import MIXED, TIMEOUT, Counts
 from compliance.faults.server import holdings
 from tornado.httpclient import AsyncHTTPClient, HTTPError
 
@@ -25,8 +25,8 @@ async def fetch_in_turn(http: AsyncHTTPClient, base: str, requests: int, first: 
                 method="GET" if body is None else "POST",
                 body=body,
                 headers={"Content-Type": "application/octet-stream"},
-                connect_timeout=PATIENCE,
-                request_timeout=PATIENCE,
+                connect_timeout=TIMEOUT,
+                request_timeout=TIMEOUT,
             )
         except HTTPError as error:  # 599 without a response; other codes are never correct
             counts.failures += error.code == 599

@@ -31,7 +31,7 @@ MIXED: tuple[tuple[str, bytes | None, bytes], ...] = (
     ("/file", None, BIG),
 )
 #: The timeout of a request in seconds. Faults have an immediate effect; lost packets are sent again.
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 
 @dataclass
@@ -86,7 +86,7 @@ async def client(target: Target, requests: int, first: int, counts: Counts) -> N
         path, body, right = MIXED[number % len(MIXED)]
         counts.requests += 1
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 if connection is None:
                     connection = await target.connect()
                 answer = await exchange(*connection, path, body)

@@ -16,7 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 #: The time in seconds for a server to start, and to close all connections.
-PATIENCE = 30.0
+TIMEOUT = 30.0
 #: The permitted growth. Memory: the allocator keeps freed memory; thousands of faults would make a leak of a
 #: connection's objects or buffers many times larger.
 SLACK = {"descriptors": 0, "tasks": 0, "connections": 0, "objects": 300, "rss": 8 * 1024}
@@ -24,7 +24,7 @@ SLACK = {"descriptors": 0, "tasks": 0, "connections": 0, "objects": 300, "rss": 
 
 class _Control(http.client.HTTPConnection):
     def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=PATIENCE)
+        super().__init__("localhost", timeout=TIMEOUT)
         self._path = path
 
     def connect(self) -> None:
@@ -75,7 +75,7 @@ class Server:
     ) -> None:
         self._process.terminate()
         try:
-            self._process.wait(PATIENCE)
+            self._process.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -110,7 +110,7 @@ class Server:
 
     def at_rest(self) -> dict[str, Any]:
         """Return the resources of the server once it has no connections, or after a timeout."""
-        end, pause = time.monotonic() + PATIENCE, 0.002
+        end, pause = time.monotonic() + TIMEOUT, 0.002
         while True:
             state = self.state()
             if (not state["connections"] and state["tasks"] <= 2) or time.monotonic() > end:

@@ -84,7 +84,7 @@ class Exchange:
         except TimeoutError:
             self.result.end = None
 
-    def _moved(self) -> None:
+    def _note_progress(self) -> None:
         if not self._timeout.expired():
             self._timeout.reschedule(asyncio.get_running_loop().time() + self._target.deadline)
 
@@ -110,9 +110,9 @@ class Exchange:
         if self._case.half_close:
             await self._wire.half_close()
         else:
-            await self._hang_up()
+            await self._close_after_server()
 
-    async def _hang_up(self) -> None:
+    async def _close_after_server(self) -> None:
         """Under TLS, close the sending side once the server has closed its own and everything is sent.
 
         A server that has refused a body may wait for the client to close first, so that its response is not
@@ -131,7 +131,7 @@ class Exchange:
             if not await self._wire.send(piece):
                 return
             if number % 256 == 0:
-                self._moved()
+                self._note_progress()
             await asyncio.sleep(self._target.pause)
             await asyncio.sleep(0)
 
@@ -139,7 +139,7 @@ class Exchange:
         parser = ResponseParser(self._case.bodiless)
         try:
             while data := await self._wire.receive():
-                self._moved()
+                self._note_progress()
                 if await self._take(parser.receive(data)):
                     self.result.end = End.OPEN
                     return
@@ -159,7 +159,7 @@ class Exchange:
         async with self._news:
             self._news.notify_all()
         if responses:
-            await self._hang_up()
+            await self._close_after_server()
         return False
 
 

@@ -18,10 +18,10 @@ class Unavailable(HTTPError):
 
     def __init__(self, reason: object) -> None:
         super().__init__(503, "the database is not available: %s", reason)
-        self.why = reason
+        self.reason_text = reason
 
     def __str__(self) -> str:
-        return f"the database is not available: {self.why}"
+        return f"the database is not available: {self.reason_text}"
 
 
 class Done(NamedTuple):

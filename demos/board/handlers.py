@@ -86,7 +86,7 @@ class BoardHandler(tornado.web.RequestHandler):
             raise tornado.web.HTTPError(404)
         return int(text)
 
-    async def own(self, number: str) -> Message:
+    async def get_own_message(self, number: str) -> Message:
         """Return the message with this number if the current user wrote it.
 
         :raises tornado.web.HTTPError: 404, if the message does not exist; 403, if another user wrote it.
@@ -100,9 +100,15 @@ class BoardHandler(tornado.web.RequestHandler):
 
     def get_template_namespace(self) -> dict[str, Any]:
         names = super().get_template_namespace()
-        return {**names, "fields": FIELDS, "languages": LANGUAGES, "moment": self.moment, "errors": {}}
+        return {
+            **names,
+            "fields": FIELDS,
+            "languages": LANGUAGES,
+            "format_time": self.format_time,
+            "errors": {},
+        }
 
-    def moment(self, written: int) -> tuple[str, str, str]:
+    def format_time(self, written: int) -> tuple[str, str, str]:
         """Format a time in three ways: relative to now, in full, and as ISO 8601."""
         when = datetime.datetime.fromtimestamp(written, datetime.UTC)
         full = self.locale.format_date(when, full_format=True)
@@ -145,11 +151,11 @@ class ListHandler(BoardHandler):
         try:
             number = await self.board.add(self.author(), draft)
         except Unavailable:
-            self.keep(draft, "/")
+            self.show_unsaved(draft, "/")
         else:
             self.redirect(f"/#m{number}", status=303)
 
-    def keep(self, draft: Draft, action: str) -> None:
+    def show_unsaved(self, draft: Draft, action: str) -> None:
         """The database is not available: show the form again with its contents, so that it can be
         resubmitted.
         """
@@ -163,13 +169,13 @@ class EditHandler(ListHandler):
     """The form for editing a message of the current user."""
 
     async def get(self, number: str) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
-        message = await self.own(number)
+        message = await self.get_own_message(number)
         self.show_form(f"/messages/{number}", message.draft)
 
     async def post(self, number: str) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         draft, action = self.draft(), f"/messages/{number}"
         try:
-            message = await self.own(number)
+            message = await self.get_own_message(number)
             if errors := draft.errors(self.locale.translate):
                 self.set_status(400)
                 self.show_form(action, draft, errors=errors)
@@ -177,7 +183,7 @@ class EditHandler(ListHandler):
             if not await self.board.change(message.id, message.author, draft):
                 raise tornado.web.HTTPError(404)
         except Unavailable:
-            self.keep(draft, action)
+            self.show_unsaved(draft, action)
         else:
             self.redirect(f"/?before={message.id + 1}#m{message.id}", status=303)
 
@@ -186,7 +192,7 @@ class DeleteHandler(BoardHandler):
     """Deletes a message of the current user."""
 
     async def post(self, number: str) -> None:
-        message = await self.own(number)
+        message = await self.get_own_message(number)
         await self.board.remove(message.id, message.author)
         self.redirect("/", status=303)
 

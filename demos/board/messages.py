@@ -61,14 +61,14 @@ class Draft(NamedTuple):
             if len(text) > field.limit:
                 problem = translate("At most %(limit)d characters fit here; these are %(count)d.")
                 found[field.name] = problem % {"limit": field.limit, "count": len(text)}
-            elif field.required and not has_ink(text):
+            elif field.required and not is_visible(text):
                 found[field.name] = translate("Please fill in this field.")
             elif field.name == "email" and text and not EMAIL.fullmatch(text):
                 found[field.name] = translate("An e-mail address looks like ann@example.org.")
         return found
 
 
-def has_ink(text: str) -> bool:
+def is_visible(text: str) -> bool:
     """Whether any character of `text` is visible. Spaces and invisible characters do not count."""
     return any(unicodedata.category(each)[0] in "LNPSM" for each in text)
 

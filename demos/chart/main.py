@@ -26,7 +26,7 @@ define("interval", default=0.05, help="seconds between two samples", type=float)
 HERE = Path(__file__).parent
 NAMES = ("Amber", "Basalt", "Chalk")
 #: The number of samples kept for pages that connect or reconnect.
-KEPT = 1200
+MAX_SAMPLES = 1200
 Sample = dict[str, Any]
 
 
@@ -38,7 +38,7 @@ class Source:
     """
 
     def __init__(self) -> None:
-        self.samples: deque[Sample] = deque(maxlen=KEPT)
+        self.samples: deque[Sample] = deque(maxlen=MAX_SAMPLES)
         self.viewers: set[ViewerSocket] = set()
         self.number = _milliseconds()
         self.values = [random.uniform(35, 65) for _ in NAMES]

@@ -31,12 +31,12 @@ class Room:
 
     def __init__(self, size: int = 200) -> None:
         self.messages: deque[Message] = deque(maxlen=size)
-        self.spoken = tornado.locks.Condition()
+        self.changed = tornado.locks.Condition()
 
     def add(self, message: Message) -> None:
         """Append ``message`` and wake all waiting requests."""
         self.messages.append(message)
-        self.spoken.notify_all()
+        self.changed.notify_all()
 
     def since(self, last: str | None) -> list[Message]:
         """Return the messages after the one whose id is ``last``, or all messages if that id is unknown."""
@@ -92,7 +92,7 @@ class ListenHandler(ChatHandler):
     async def post(self) -> None:
         cursor = self.get_argument("cursor", None)
         while not (news := self.room.since(cursor)):
-            await self.room.spoken.wait()
+            await self.room.changed.wait()
         self.write({"messages": news})
 
 

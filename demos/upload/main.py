@@ -30,7 +30,7 @@ define("debug", default=False, help="reload on changes, show tracebacks", type=b
 
 HERE = Path(__file__).parent
 UNITS = ("bytes", "KB", "MB", "GB", "TB")
-LONGEST_NAME = 180
+MAX_NAME_BYTES = 180
 #: The id that the page's script generates for an upload, to ask for its progress.
 NUMBER = "[0-9a-f-]{1,40}"
 
@@ -45,10 +45,10 @@ def safe_name(filename: str) -> str:
     name = Path(plain.strip(" .") or "file")
     ending = name.suffix if len(name.suffix) <= 10 else ""
     # File systems limit names in bytes.
-    return name.name.removesuffix(ending).encode()[:LONGEST_NAME].decode(errors="ignore") + ending
+    return name.name.removesuffix(ending).encode()[:MAX_NAME_BYTES].decode(errors="ignore") + ending
 
 
-def in_words(size: int) -> str:
+def format_size(size: int) -> str:
     """Format a size for display, such as ``1.5 MB``."""
     amount, unit = float(size), UNITS[0]
     for unit in UNITS:
@@ -73,12 +73,12 @@ class Progress:
         self.received: dict[str, tuple[int, int | None]] = {}
         self.changed = tornado.locks.Condition()
 
-    def tell(self, upload: str, received: int, total: int | None) -> None:
+    def update(self, upload: str, received: int, total: int | None) -> None:
         """Record the progress of an upload."""
         self.received[upload] = received, total
         self.changed.notify_all()
 
-    def forget(self, upload: str) -> None:
+    def remove(self, upload: str) -> None:
         """Remove an upload that has ended, with or without success."""
         self.received.pop(upload, None)
         self.changed.notify_all()
@@ -92,13 +92,13 @@ class Page(tornado.web.RequestHandler):
 
     def show(self, error: str = "") -> None:
         """Render the whole page."""
-        self.render("index.html", files=self.stored(), error=error, limit=in_words(self.settings["limit"]))
+        self.render("index.html", files=self.stored(), error=error, limit=format_size(self.settings["limit"]))
 
     def stored(self) -> list[Stored]:
         """The uploaded files, the newest first."""
         found = [(path.stat(), path.name) for path in self.settings["files"].iterdir()]
         found.sort(key=lambda each: (-each[0].st_mtime_ns, each[1]))
-        return [Stored(name, in_words(stat.st_size), f"/files/{quote(name)}") for stat, name in found]
+        return [Stored(name, format_size(stat.st_size), f"/files/{quote(name)}") for stat, name in found]
 
     def by_script(self) -> bool:
         """Whether the request comes from the page's script, which expects JSON, rather than from the plain
@@ -120,7 +120,7 @@ class Upload(tornado.web.UploadHandler, Page):
 
     def upload_progress(self, received: int, total: int | None) -> None:
         if self.upload:
-            self.settings["progress"].tell(self.upload, received, total)
+            self.settings["progress"].update(self.upload, received, total)
 
     async def post(self) -> None:
         for uploaded in self.uploads.get("file", []):
@@ -144,15 +144,15 @@ class Upload(tornado.web.UploadHandler, Page):
                 number += 1
 
     def on_finish(self) -> None:
-        self.settings["progress"].forget(self.upload)
+        self.settings["progress"].remove(self.upload)
 
     def on_connection_close(self) -> None:
-        self.settings["progress"].forget(self.upload)  # the upload was aborted, so on_finish is not called
+        self.settings["progress"].remove(self.upload)  # the upload was aborted, so on_finish is not called
         super().on_connection_close()
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         if status_code == 413:
-            error = f"The upload is too large: the limit is {in_words(self.settings['limit'])}."
+            error = f"The upload is too large: the limit is {format_size(self.settings['limit'])}."
         elif status_code == 403:
             error = "This page has expired: please reload it and try again."
         else:
@@ -173,14 +173,14 @@ class ProgressEvents(tornado.web.RequestHandler):
         self.set_header("Cache-Control", "no-store")
         await self.flush()
         progress: Progress = self.settings["progress"]
-        told = None
+        last = None
         while not self.gone:
             state = progress.received.get(upload)
-            if state is None and told is not None:
+            if state is None and last is not None:
                 self.write("event: done\ndata: null\n\n")
                 return
-            if state != told:
-                told = state
+            if state != last:
+                last = state
                 self.write(f"data: {json.dumps(state)}\n\n")
                 await self.flush()
             await progress.changed.wait()

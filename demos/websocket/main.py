@@ -27,9 +27,9 @@ define("history", default="chat.sqlite", help="file that keeps the messages", ty
 
 HERE = Path(__file__).parent
 #: The maximum number of earlier messages sent to a page that connects.
-CATCH_UP = 200
-LONGEST_NAME = 30
-LONGEST_TEXT = 2000
+MAX_EARLIER_MESSAGES = 200
+MAX_NAME_LENGTH = 30
+MAX_TEXT_LENGTH = 2000
 Message = dict[str, Any]
 
 SCHEMA = """
@@ -69,9 +69,9 @@ class History:
         known = self.database.execute("SELECT number FROM message WHERE key = ?", (key,)).fetchone()
         found = self.database.execute(
             "SELECT key, at, name, text FROM message WHERE number > ? ORDER BY number DESC LIMIT ?",
-            (known["number"] if known else 0, CATCH_UP),
+            (known["number"] if known else 0, MAX_EARLIER_MESSAGES),
         ).fetchall()
-        return [dict(row) for row in reversed(found)], known is not None and len(found) < CATCH_UP
+        return [dict(row) for row in reversed(found)], known is not None and len(found) < MAX_EARLIER_MESSAGES
 
     def close(self) -> None:
         """Close the file."""
@@ -84,39 +84,39 @@ class Room:
     def __init__(self, history: History) -> None:
         self.history = history
         self.present: set[ChatSocket] = set()
-        self.is_about_to_tell = False
+        self.is_update_scheduled = False
 
     def enter(self, socket: ChatSocket) -> None:
         """Add a connection."""
         self.present.add(socket)
-        self.people_have_changed()
+        self.schedule_update()
 
     def leave(self, socket: ChatSocket) -> None:
         """Remove a connection."""
         self.present.discard(socket)
-        self.people_have_changed()
+        self.schedule_update()
 
-    def say(self, key: str, name: str, text: str) -> None:
+    def add_message(self, key: str, name: str, text: str) -> None:
         """Store a message and send it to every page."""
         message = self.history.add(key, name, text)
         if message is not None:
-            self.tell({"messages": [message]})
+            self.send_all({"messages": [message]})
 
-    def people_have_changed(self) -> None:
+    def schedule_update(self) -> None:
         """Schedule an update of the list of names. It is sent once even if a thousand pages connect within
         0.1 s.
         """
-        if not self.is_about_to_tell:
-            self.is_about_to_tell = True
-            asyncio.get_running_loop().call_later(0.1, self.tell_who_is_there)
+        if not self.is_update_scheduled:
+            self.is_update_scheduled = True
+            asyncio.get_running_loop().call_later(0.1, self.send_people)
 
-    def tell_who_is_there(self) -> None:
+    def send_people(self) -> None:
         """Send the names of the people present. A name with several windows appears once."""
-        self.is_about_to_tell = False
+        self.is_update_scheduled = False
         names = {socket.name for socket in self.present}
-        self.tell({"people": sorted(names, key=str.casefold)})
+        self.send_all({"people": sorted(names, key=str.casefold)})
 
-    def tell(self, news: dict[str, Any]) -> None:
+    def send_all(self, news: dict[str, Any]) -> None:
         """Send a message to every page, encoding it once.
 
         A page that reads its messages too slowly is closed by `broadcast`. It reconnects, as after any other
@@ -129,7 +129,7 @@ class PageHandler(web.RequestHandler):
     """The page. Its content comes over the WebSocket."""
 
     def get(self) -> None:
-        self.render("index.html", longest_name=LONGEST_NAME, longest_text=LONGEST_TEXT)
+        self.render("index.html", max_name_length=MAX_NAME_LENGTH, max_text_length=MAX_TEXT_LENGTH)
 
 
 class ChatSocket(WebSocketHandler):
@@ -145,13 +145,13 @@ class ChatSocket(WebSocketHandler):
     def prepare(self) -> None:
         """Refuse a request without a valid name, before the WebSocket handshake."""
         self.name = " ".join(self.get_query_argument("name", "").split())
-        if not 1 <= len(self.name) <= LONGEST_NAME:
-            raise web.HTTPError(400, "name must have 1 to %d characters", LONGEST_NAME)
+        if not 1 <= len(self.name) <= MAX_NAME_LENGTH:
+            raise web.HTTPError(400, "name must have 1 to %d characters", MAX_NAME_LENGTH)
 
     def open(self) -> None:
         # No message can arrive between these two calls, because there is no await between them.
-        messages, is_whole = self.room.history.since(self.get_query_argument("since", ""))
-        self.write_message({"messages": messages, "anew": not is_whole})
+        messages, is_complete = self.room.history.since(self.get_query_argument("since", ""))
+        self.write_message({"messages": messages, "reset": not is_complete})
         self.room.enter(self)
 
     def on_message(self, message: str | bytes) -> None:
@@ -161,15 +161,15 @@ class ChatSocket(WebSocketHandler):
         sends the message again with the same key.
         """
         try:
-            said = escape.json_decode(message)
-            key, text = uuid.UUID(said["key"]).hex, str(said["text"]).strip()
+            received = escape.json_decode(message)
+            key, text = uuid.UUID(received["key"]).hex, str(received["text"]).strip()
         except (ValueError, TypeError, LookupError, AttributeError):
             self.close(1008, "expected an object with 'key' and 'text'")
             return
-        if 1 <= len(text) <= LONGEST_TEXT:
-            self.room.say(key, self.name, text)
+        if 1 <= len(text) <= MAX_TEXT_LENGTH:
+            self.room.add_message(key, self.name, text)
         else:
-            self.close(1008, f"text must have 1 to {LONGEST_TEXT} characters")
+            self.close(1008, f"text must have 1 to {MAX_TEXT_LENGTH} characters")
 
     def on_close(self) -> None:
         self.room.leave(self)

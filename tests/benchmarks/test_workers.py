@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import certificates, workers
-from benchmarks.arguments import choose
+from benchmarks.arguments import add_choice
 from benchmarks.macro.stream import cases as stream_cases
 from benchmarks.micro.cases import waiting
 from benchmarks.peers import ROOT, UVLOOP, tornado_peers
@@ -84,7 +84,7 @@ def test_the_tables() -> None:
 
 def test_names_on_the_command_line() -> None:
     parser = argparse.ArgumentParser()
-    choose(parser, "--only", PEERS)
+    add_choice(parser, "--only", PEERS)
     assert parser.parse_args([]).only == list(PEERS)
     assert parser.parse_args(["--only", "ours,tornado"]).only == ["ours", "tornado"]
     with pytest.raises(SystemExit):

@@ -203,7 +203,7 @@ def test_names_are_safe(given, name):
     [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 KB"), (20_000_000, "20.0 MB"), (10**16, "10000.0 TB")],
 )
 def test_formatted_sizes(size, words):
-    assert load().in_words(size) == words
+    assert load().format_size(size) == words
 
 
 def test_temporary_files_are_removed_at_exit(tmp_path):

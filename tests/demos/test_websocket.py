@@ -31,7 +31,7 @@ class Person:
     def __init__(self, connection: WebSocketClientConnection, first: dict[str, Any]) -> None:
         self.connection = connection
         self.found = first["messages"]
-        self.anew = first["anew"]
+        self.reset = first["reset"]
 
     async def hears(self) -> dict[str, Any]:
         message = await self.connection.read_message()
@@ -89,18 +89,18 @@ class Guest:
 
 
 async def test_simultaneous_arrivals_cause_one_update(demo, clock, monkeypatch):
-    told: list[Any] = []
+    updates: list[Any] = []
     room = demo["Room"](None)
-    monkeypatch.setattr(room, "tell", told.append)
+    monkeypatch.setattr(room, "send_all", updates.append)
     guests = [Guest(f"{number:03}") for number in range(1000)]
     for guest in guests:
         room.enter(guest)
     await asyncio.sleep(1)
-    assert told == [{"people": [guest.name for guest in guests]}]
+    assert updates == [{"people": [guest.name for guest in guests]}]
     for guest in guests[1:]:
         room.leave(guest)
     await asyncio.sleep(1)
-    assert told[1:] == [{"people": ["000"]}]
+    assert updates[1:] == [{"people": ["000"]}]
 
 
 async def test_reconnect_receives_missed_messages(program):
@@ -109,14 +109,14 @@ async def test_reconnect_receives_missed_messages(program):
         for text in ("one", "two", "three"):
             await ann.says(text)
         heard = [(await ann.hears())["messages"][0] for _ in range(3)]
-        for since, missed, anew in (
+        for since, missed, reset in (
             (heard[0]["key"], heard[1:], False),
             (heard[2]["key"], [], False),
             ("", heard, True),
             ("nobody knows it", heard, True),
         ):
             async with entered(program, "Bob", since) as bob:
-                assert (bob.found, bob.anew) == (missed, anew)
+                assert (bob.found, bob.reset) == (missed, reset)
 
 
 async def test_reconnect_after_long_absence_receives_the_latest_messages(program):
@@ -125,10 +125,10 @@ async def test_reconnect_after_long_absence_receives_the_latest_messages(program
         for number in range(201):
             await ann.says(str(number))
         heard = [(await ann.hears())["messages"][0] for _ in range(201)]
-        for since, anew in ((heard[0]["key"], True), (heard[1]["key"], False)):
+        for since, reset in ((heard[0]["key"], True), (heard[1]["key"], False)):
             async with entered(program, "Bob", since) as bob:
-                assert bob.anew is anew
-                assert bob.found == heard[1 + (not anew) :]
+                assert bob.reset is reset
+                assert bob.found == heard[1 + (not reset) :]
 
 
 async def test_resent_message_with_same_key_is_delivered_once(program):

@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 
 from benchmarks import tables
-from benchmarks.arguments import choose, command_line
+from benchmarks.arguments import add_choice, command_line
 from benchmarks.macro.bodies.measure import cpu_seconds, forget_peak, peak_memory, upload
 from benchmarks.macro.bodies.scenarios import SCENARIOS, Scenario
 from benchmarks.macro.server.process import running
@@ -30,7 +30,7 @@ CHOICE = {name: _PEERS[name] for name in ("ours", "tornado")}
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
     parser = command_line("bodies", __doc__, CHOICE)
-    choose(parser, "--scenario", SCENARIOS)
+    add_choice(parser, "--scenario", SCENARIOS)
     parser.add_argument("--megabytes", type=int, default=100, help="size of the body")
     parser.add_argument("--repeat", type=int, default=5, help="uploads, of which the median counts")
     return parser.parse_args()
@@ -61,8 +61,8 @@ def markdown(results: Results, asked: argparse.Namespace) -> list[str]:
     """Return a table per metric, with servers as rows and scenarios as columns."""
     lines = tables.heading("Large request bodies", [CHOICE[name] for name in results])
     how = (
-        f"Bodies of {asked.megabytes} MB from one client over the loopback interface; one process per server, "
-        f"pinned to one core; the client is not pinned. CPU: the median of {asked.repeat} uploads. "
+        f"Bodies of {asked.megabytes} MB from one client over the loopback interface; one process per "
+        f"server, pinned to one core; the client is not pinned. CPU: the median of {asked.repeat} uploads. "
         "`cpu` depends on the machine; compare figures of the same run only."
     )
     lines += ["", how]

@@ -18,7 +18,7 @@ from benchmarks.macro.server.process import Server
 STEP = 1_000_000
 #: The number of bytes after which memory is compared with the bytes received. Before that, the memory of the
 #: process itself dominates.
-FROM = 10_000_000
+MIN_RECEIVED = 10_000_000
 TIMEOUT = 60.0
 
 
@@ -61,7 +61,7 @@ def upload(port: int, scenario: Scenario, size: int, after: int = 0, server: Ser
             if server is not None and sent - looked >= after:
                 looked = sent
                 _wait_until_taken(connection)
-                if sent >= FROM:
+                if sent >= MIN_RECEIVED:
                     worst = max(worst, (server.memory() - base) / sent)
         connection.sendall(scenario.tail())
         response = http.client.HTTPResponse(connection)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import certificates
-from benchmarks.arguments import choose, command_line
+from benchmarks.arguments import add_choice, command_line
 from benchmarks.instructions import method
 from benchmarks.macro.server import cpu, report
 from benchmarks.macro.server.instructions import counted
@@ -26,8 +26,8 @@ from benchmarks.peers import Peer
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
     parser = command_line("server", __doc__, PEERS)
-    choose(parser, "--scenario", SCENARIOS)
-    choose(parser, "--metric", ("instructions", "cpu"))
+    add_choice(parser, "--scenario", SCENARIOS)
+    add_choice(parser, "--metric", ("instructions", "cpu"))
     parser.add_argument("--seconds", type=float, default=4, help="length of each CPU measurement")
     parser.add_argument("--repeat", type=int, default=3, help="CPU measurements, of which the median counts")
     parser.add_argument("--idle", type=int, default=10_000, help="idle connections")

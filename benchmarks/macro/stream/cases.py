@@ -77,9 +77,9 @@ async def read_partial(link: Link, times: int) -> Run:
 
     yield
     writing = asyncio.ensure_future(write())
-    left = times * _MIB
-    while left:
-        left -= len(await far.read_bytes(65536, partial=True))
+    remaining = times * _MIB
+    while remaining:
+        remaining -= len(await far.read_bytes(65536, partial=True))
     await writing
     yield
     _close(near, far)
@@ -99,12 +99,12 @@ async def flood(partial: bool, times: int) -> Run:
     stream = IOStream(connection)
     target = bytearray(_MIB)
     yield
-    left = times * _MIB
-    while left:
+    remaining = times * _MIB
+    while remaining:
         if partial:
-            left -= len(await stream.read_bytes(65536, partial=True))
+            remaining -= len(await stream.read_bytes(65536, partial=True))
         else:
-            left -= await stream.read_into(target)
+            remaining -= await stream.read_into(target)
     yield
     stream.close()
     sender.wait()

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Iterator
 
 from benchmarks import tables
-from benchmarks.arguments import choose, command_line
+from benchmarks.arguments import add_choice, command_line
 from benchmarks.instructions import method
 from benchmarks.macro.server.process import running
 from benchmarks.macro.websocket import measure
@@ -37,8 +37,8 @@ SCENARIOS = {
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
     parser = command_line("websocket", __doc__, PEERS)
-    choose(parser, "--scenario", SCENARIOS)
-    choose(parser, "--metric", UNITS)
+    add_choice(parser, "--scenario", SCENARIOS)
+    add_choice(parser, "--metric", UNITS)
     parser.add_argument("--seconds", type=float, default=2, help="length of each CPU measurement of echoes")
     parser.add_argument("--repeat", type=int, default=3, help="CPU measurements, of which the median counts")
     parser.add_argument("--idle", type=int, default=10_000, help="idle connections")
@@ -101,11 +101,11 @@ def how(asked: argparse.Namespace) -> str:
     """Describe the method in one paragraph."""
     return (
         "One process per server, pinned to one core; the clients, plain sockets with prepared frames, "
-        f"on another. Instructions: by {method() or 'not counted'}, after warming up. CPU: user and system time "
-        f"of the server, the servers run in turn; the median of {asked.repeat}. Memory: growth (PSS) over "
-        f"{asked.idle:,} connections. broadcast() limits its time per event loop iteration: under callgrind "
-        "it needs several iterations and more instructions. Rely on instructions first, then on ratios within "
-        "one run."
+        f"on another. Instructions: by {method() or 'not counted'}, after warming up. CPU: user and "
+        f"system time of the server, the servers run in turn; the median of {asked.repeat}. Memory: growth "
+        f"(PSS) over {asked.idle:,} connections. broadcast() limits its time per event loop iteration: under "
+        "callgrind it needs several iterations and more instructions. Rely on instructions first, then on "
+        "ratios within one run."
     )
 
 

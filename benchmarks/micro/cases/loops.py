@@ -17,12 +17,12 @@ class _Countdown:
     """The number of calls that remain until the case ends."""
 
     def __init__(self, times: int) -> None:
-        self.left = times
+        self.remaining = times
         self.over = asyncio.Event()
 
     def call(self, argument: object = None) -> None:
-        self.left -= 1
-        if not self.left:
+        self.remaining -= 1
+        if not self.remaining:
             self.over.set()
 
 

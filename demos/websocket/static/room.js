@@ -49,9 +49,9 @@ function connect() {
 }
 
 /** Handle an update from the server. */
-function take({ messages: news = [], anew = false, people: names }) {
+function take({ messages: news = [], reset = false, people: names }) {
   const follows = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
-  if (anew) {
+  if (reset) {
     messages.replaceChildren();
   }
   for (const message of news) {
