@@ -155,8 +155,8 @@ def how(asked: argparse.Namespace) -> str:
         "Each column has one process, which contains both ends of a connection. All are pinned "
         f"to one core. Instructions: user space, by {method() or 'not counted'}, after warming up. "
         f"CPU: process time; the columns run in turn; the lowest of {asked.repeat} means over "
-        f"{asked.seconds:g} s, each in a new process. Rely on instructions first; CPU time includes the kernel's work "
-        "and the noise of the machine."
+        f"{asked.seconds:g} s, each in a new process. Rely on instructions first; CPU time "
+        "includes the kernel's work and the noise of the machine."
     )
 
 
