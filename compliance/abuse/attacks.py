@@ -145,7 +145,7 @@ def _look(sock: socket.socket) -> None:
         raise OSError
 
 
-# -- one connection, much work --
+# -- expensive requests --
 
 
 @contextmanager

@@ -39,7 +39,7 @@ class Streamed(web.RequestHandler):
     """A body in pieces, of unknown length."""
 
     async def get(self) -> None:
-        """Four pieces."""
+        """Send four pieces."""
         self.set_header("Content-Type", "text/plain; charset=UTF-8")
         for _ in range(4):
             self.write(TEXT)

@@ -32,11 +32,11 @@ MAX_SESSIONS = 20
 
 
 class NameTaken(Exception):
-    """There is a user of this name."""
+    """The user name is taken."""
 
 
 class RefreshRefused(Exception):
-    """The refresh token is unknown, used already, or its session is over."""
+    """The refresh token is unknown, was used before, or belongs to a session that has ended."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class User:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Grant:
-    """What a login or a refresh gives.
+    """The result of a login or a refresh.
 
     :ivar refresh_token: for the next refresh; it is stored nowhere but at the client.
     """
@@ -85,21 +85,21 @@ class Accounts:
         return User(number, name, password_hash, created)
 
     async def find(self, name: str) -> User | None:
-        """Return the user of a name, or None."""
+        """Return the user with this name, or None."""
         row = await self._storage.fetch_one(
             "SELECT id, name, password, created FROM users WHERE name = ?", name
         )
         return User(*row) if row else None
 
     async def get(self, number: int) -> User | None:
-        """Return the user of a number, or None."""
+        """Return the user with this id, or None."""
         row = await self._storage.fetch_one(
             "SELECT id, name, password, created FROM users WHERE id = ?", number
         )
         return User(*row) if row else None
 
     async def set_password(self, number: int, password_hash: str) -> None:
-        """Store another hash for a user."""
+        """Replace the stored password hash of a user."""
         await self._storage.execute("UPDATE users SET password = ? WHERE id = ?", password_hash, number)
 
 
@@ -122,7 +122,7 @@ class Sessions:
         self._ended: dict[str, float] = {}
 
     async def load(self) -> None:
-        """Read which sessions ended shortly before the program was started."""
+        """Load the sessions that ended shortly before the program started."""
         since = self._clock() - self._access_lifetime - MARGIN
         for session_id, ended in await self._storage.fetch(
             "SELECT id, ended FROM sessions WHERE ended > ? ORDER BY ended", since
@@ -152,7 +152,7 @@ class Sessions:
         return grant
 
     async def refresh(self, token: str) -> Grant:
-        """Exchange a refresh token for another one.
+        """Exchange a refresh token for a new one.
 
         :raises RefreshRefused: if it is not valid. If it was valid once, its session is over now.
         """

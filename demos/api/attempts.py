@@ -50,10 +50,10 @@ class AttemptLimit:
         return 0.0
 
     def give_back(self, key: Hashable) -> None:
-        """Take back one attempt that was counted, since it turned out to be legitimate."""
+        """Take back one attempt that was counted, because it was legitimate."""
         if key in self._recovered_at:
             self._recovered_at[key] -= self._interval
 
     def forget(self, key: Hashable) -> None:
-        """Allow the whole burst again, as after a successful login."""
+        """Allow the whole burst again, for example after a successful login."""
         self._recovered_at.pop(key, None)

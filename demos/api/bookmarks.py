@@ -1,4 +1,4 @@
-"""Bookmarks: what is valid, and how they are kept."""
+"""Bookmarks: validation and storage."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ SORT_COLUMNS = {"created": "created", "updated": "updated", "title": "title COLL
 
 
 class DuplicateURL(Exception):
-    """The user has a bookmark of this URL already."""
+    """The user already has a bookmark with this URL."""
 
 
 class TooManyBookmarks(Exception):
-    """The user has as many bookmarks as a user may have."""
+    """The user has the maximum number of bookmarks."""
 
 
 class VersionMismatch(Exception):
@@ -37,7 +37,7 @@ class VersionMismatch(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Draft:
-    """The part of a bookmark that the client decides."""
+    """The fields of a bookmark that the client sets."""
 
     url: str
     title: str
@@ -62,7 +62,7 @@ class Bookmark:
 
     @property
     def etag(self) -> str:
-        """The entity tag: another one after each change."""
+        """The entity tag, which changes with each change."""
         return f'"{self.id}-{self.version}"'
 
     def to_json(self) -> dict[str, object]:
@@ -81,7 +81,7 @@ class Bookmark:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Query:
-    """Which bookmarks a list shows.
+    """The filter and the order of a list of bookmarks.
 
     :ivar tag: only those with this tag.
     :ivar unread: only unread or only read ones.
@@ -98,12 +98,12 @@ class Query:
 
 
 def timestamp(seconds: int) -> str:
-    """Return a time in the form of RFC 3339."""
+    """Format a time as in RFC 3339."""
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def validate(values: Mapping[str, Any], base: Draft | None = None) -> tuple[Draft | None, dict[str, str]]:
-    """Return the draft that an object of a client makes, or what is wrong with each field.
+    """Validate an object from a client; return the draft, or the error of each field.
 
     :param base: the fields that the object may leave out, for a partial change.
     """
@@ -175,7 +175,7 @@ class Bookmarks:
         self._clock = clock
 
     async def list(self, owner: int, query: Query) -> tuple[list[Bookmark], int]:
-        """Return one page of a user's bookmarks, and how many there are on all pages."""
+        """Return one page of a user's bookmarks, and the number of bookmarks on all pages."""
         condition, values = "owner = ?", [owner]
         parameters: list[object] = list(values)
         if query.tag is not None:
@@ -230,7 +230,7 @@ class Bookmarks:
         return _bookmark(rows[0])
 
     async def change(self, owner: int, bookmark: Bookmark, draft: Draft) -> Bookmark:
-        """Store other values for a bookmark that was read before.
+        """Update a bookmark that was read before.
 
         :raises VersionMismatch: if it was changed or deleted in the meantime.
         :raises DuplicateURL: if another bookmark has the URL.

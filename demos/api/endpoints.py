@@ -45,15 +45,15 @@ class IndexResource(Resource):
 
 
 class AccountResource(Resource):
-    """A resource that deals with passwords and tokens."""
+    """The base class of the resources for passwords and tokens."""
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
         self.set_header("Cache-Control", "no-store")
 
     def client_network(self) -> Hashable:
-        """Return what stands for the client in rate limits: its address, or for IPv6 its network of 64 bits,
-        in which one client has as many addresses as it likes."""
+        """Return the key of the client for rate limits: its address, or for IPv6 its network of 64 bits,
+        in which a client can use any address."""
         address = self.request.remote_ip or ""
         try:
             parsed = ipaddress.ip_address(address)
@@ -64,7 +64,7 @@ class AccountResource(Resource):
         return address
 
     def refused(self, description: str) -> AuthenticationError:
-        """Return the error for credentials that are not valid (401)."""
+        """Return the error for invalid credentials (401)."""
         return AuthenticationError(description=description, realm=self.authentication_realm)
 
     def check_password(self, name: str, password: str) -> None:
@@ -76,7 +76,7 @@ class AccountResource(Resource):
             raise InvalidFields({name: f"must have {MIN_PASSWORD} to {MAX_PASSWORD} characters"})
 
     def write_grant(self, grant: Grant, status: int) -> None:
-        """Send a new pair of tokens, as RFC 6749 section 5.1 names its members."""
+        """Send a new pair of tokens, with the member names of RFC 6749 section 5.1."""
         tokens = self.services.tokens
         answer = {
             "access_token": tokens.issue(grant.user_id, grant.session_id),
@@ -108,7 +108,7 @@ class UsersResource(AccountResource):
 
 
 class MeResource(AccountResource):
-    """The user that is logged in."""
+    """The logged-in user."""
 
     @authenticated
     async def get(self) -> None:
@@ -120,11 +120,11 @@ class MeResource(AccountResource):
 
 
 class PasswordResource(AccountResource):
-    """The password of the user that is logged in."""
+    """The password of the logged-in user."""
 
     @authenticated
     async def put(self) -> None:
-        """Change the password and end all sessions, among them those of anyone else with the old one."""
+        """Change the password and end all sessions, including those that others opened with the old one."""
         old, new = self.strings("old_password", "new_password")
         self.check_password("new_password", new)
         services, user_id = self.services, self.identity.user_id
@@ -187,7 +187,7 @@ class CurrentSessionResource(AccountResource):
 
 
 class BookmarkBody(Resource):
-    """A resource that reads and sends bookmarks."""
+    """The base class of the resources for bookmarks."""
 
     def draft(self, base: Draft | None = None) -> Draft:
         """Return the bookmark in the body.
@@ -211,7 +211,7 @@ class BookmarksResource(BookmarkBody):
 
     @authenticated
     async def get(self) -> None:
-        """List one page. The field ``Link`` leads to the others (RFC 8288)."""
+        """Send one page. The field ``Link`` has links to the others (RFC 8288)."""
         query = self.query()
         found, total = await self.services.bookmarks.list(self.identity.user_id, query)
         self.set_header("Link", self.page_links(query, total))
@@ -233,12 +233,12 @@ class BookmarksResource(BookmarkBody):
         self.write_bookmark(bookmark, 201)
 
     def query(self) -> Query:
-        """Return which bookmarks the request asks for.
+        """Return the filter and the order that the request asks for.
 
         :raises HTTPError: 400, if an argument is unknown or not valid.
         """
         known = {"page", "per_page", "tag", "unread", "q", "sortby", "order"}
-        # A misspelt filter must not look like one that matches everything.
+        # A misspelt filter must not be ignored, which would match everything.
         for name in self.request.query_arguments:
             if name not in known:
                 message = f"Unknown argument {name[:40]!r}; expected {', '.join(sorted(known))}."
@@ -275,7 +275,7 @@ class BookmarksResource(BookmarkBody):
         return value
 
     def page_links(self, query: Query, total: int) -> str:
-        """Return the value of the field ``Link``: the first, previous, next and last page."""
+        """Return the value of the field ``Link``, for the first, previous, next and last page."""
         last = max(1, -(-total // query.per_page))
         pages: dict[str, int] = {"first": 1, "last": last}
         if query.page > 1:
@@ -298,7 +298,7 @@ class BookmarkResource(BookmarkBody):
 
     @authenticated
     async def get(self, number: str) -> None:
-        """Send the bookmark; 304 if the client has it in this version."""
+        """Send the bookmark, or 304 if the client has the current version."""
         self.write_bookmark(await self.find(number))
 
     @authenticated
@@ -308,7 +308,7 @@ class BookmarkResource(BookmarkBody):
 
     @authenticated
     async def patch(self, number: str) -> None:
-        """Replace the fields that the body has, and keep the others (as RFC 7396 merges objects)."""
+        """Replace the fields in the body and keep the others (a merge as in RFC 7396)."""
         await self.change(number, whole=False)
 
     @authenticated
@@ -322,7 +322,7 @@ class BookmarkResource(BookmarkBody):
         self.set_status(204)
 
     async def change(self, number: str, *, whole: bool) -> None:
-        """Store what the body says, and send the result.
+        """Store the bookmark in the body, and send the result.
 
         :param whole: whether fields that are not in the body get their defaults.
         """
@@ -337,7 +337,7 @@ class BookmarkResource(BookmarkBody):
         self.write_bookmark(changed)
 
     async def find(self, number: str) -> Bookmark:
-        """Return the bookmark, in the version that a change asks for.
+        """Return the bookmark, if its version matches ``If-Match``.
 
         :raises HTTPError: 404, if the user has no such bookmark, so that others do not learn of it; 412, if
             ``If-Match`` names another version.
@@ -357,12 +357,12 @@ class BookmarkResource(BookmarkBody):
 
 
 def duplicate() -> HTTPError:
-    """Return the error for a URL that there is already."""
+    """Return the error for a duplicate URL."""
     return HTTPError(409, "duplicate URL", public_message="There is a bookmark of this URL.")
 
 
 def outdated() -> HTTPError:
-    """Return the error for a change of something that has changed."""
+    """Return the error for a change of an outdated version."""
     message = "The bookmark was changed in the meantime; read it again."
     return HTTPError(412, "version mismatch", public_message=message)
 

@@ -48,7 +48,7 @@ define("debug", default=False, help="reload on changes", type=bool)
 
 
 async def make_services(storage: Storage, passwords: PasswordHasher) -> Services:
-    """Put the parts together, as the options say."""
+    """Create the shared parts for the options of the command line."""
     if options.access_lifetime < 1 or options.login_attempts < 1 or options.guest_attempts < 1:
         raise Error("--access-lifetime, --login-attempts and --guest-attempts must be at least 1")
     key = load_key(options.algorithm, Path(options.key)) if options.key else generate_key(options.algorithm)

@@ -56,7 +56,7 @@ class PasswordHasher:
         self._unknown = _format(cost, os.urandom(SALT_SIZE), os.urandom(HASH_SIZE))
 
     async def hash(self, password: str) -> str:
-        """Return what is stored for a password.
+        """Return the hash to store for a password.
 
         :raises Overloaded: if the queue is full.
         """
@@ -73,24 +73,24 @@ class PasswordHasher:
         return await self._run(lambda: _verify(password, known)) and stored is not None
 
     def is_outdated(self, stored: str) -> bool:
-        """Whether the hash was made with another cost than the present one."""
+        """Whether the hash was made with another cost than the current one."""
         return _parse(stored)[0] != self._cost
 
     def close(self) -> None:
-        """Drop what is waiting, and wait for what is running."""
+        """Cancel waiting computations, and wait for running ones."""
         self._executor.shutdown(cancel_futures=True)
 
     async def _run(self, compute: Callable[[], T]) -> T:
         if not self._capacity.acquire(blocking=False):
             raise Overloaded
         future: Future[T] = self._executor.submit(compute)
-        # Called when the thread has finished, and not when the handler that waits for it is cancelled.
+        # Called when the thread has finished, not when the waiting handler is cancelled.
         future.add_done_callback(lambda _: self._capacity.release())
         return await asyncio.wrap_future(future)
 
 
 def _scrypt(password: str, salt: bytes, cost: int) -> bytes:
-    # The same password is typed in different code points on different systems (RFC 8265 section 4.2).
+    # Different systems encode the same typed password with different code points (RFC 8265 section 4.2).
     data = unicodedata.normalize("NFC", password).encode()
     return hashlib.scrypt(data, salt=salt, n=2**cost, r=R, p=P, maxmem=MAX_MEMORY, dklen=HASH_SIZE)
 

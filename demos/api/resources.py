@@ -54,7 +54,7 @@ class TooManyAttempts(HTTPError):
 
 
 class InvalidFields(HTTPError):
-    """The body is JSON, and its content is not acceptable (422).
+    """The body is JSON with invalid content (422).
 
     :ivar fields: what is wrong with each field, by its name.
     """
@@ -79,7 +79,7 @@ class Resource(RequestHandler):
 
     @property
     def identity(self) -> Identity:
-        """What the access token proves, behind ``@authenticated``."""
+        """The claims of the access token, in methods with ``@authenticated``."""
         identity: Identity = self.current_user
         return identity
 
@@ -90,7 +90,7 @@ class Resource(RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
 
     def get_current_user(self) -> Identity | None:
-        """Return what the access token proves, or None."""
+        """Return the claims of the access token, or None."""
         token = self.get_bearer_token()
         if token is None:
             return None
@@ -101,7 +101,7 @@ class Resource(RequestHandler):
         return None if self.services.sessions.is_ended(identity.session_id) else identity
 
     def write_json(self, value: object, status: int = 200) -> None:
-        """Send a value of any kind; `write` takes objects only, for reasons that ended with old browsers."""
+        """Send a JSON value of any type; `write` only accepts objects, because of a flaw in old browsers."""
         self.set_status(status)
         self.set_header("Content-Type", JSON)
         self.write(json.dumps(value, ensure_ascii=False) + "\n")
@@ -117,7 +117,7 @@ class Resource(RequestHandler):
         return value
 
     def strings(self, *names: str) -> tuple[str, ...]:
-        """Return the members of the object in the body, all of which must be there and be texts.
+        """Return the members of the object in the body, which must all be present and be strings.
 
         :raises InvalidFields: otherwise.
         """
@@ -144,7 +144,7 @@ class Resource(RequestHandler):
 
 
 class UnknownResource(Resource):
-    """Every path without a resource."""
+    """The response to every path without a resource."""
 
     def prepare(self) -> None:
         raise HTTPError(404)

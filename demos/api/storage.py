@@ -51,7 +51,7 @@ SCHEMA = """
 
 
 class Storage:
-    """One connection to the database. In statements ``?`` stands for a value."""
+    """One connection to the database. In a statement, ``?`` is the placeholder for a value."""
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
@@ -59,7 +59,7 @@ class Storage:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
-        """Give the connection to the block alone; commit at its end, or roll back if it raises."""
+        """Give the block exclusive use of the connection; commit at its end, or roll back if it raises."""
         async with self._lock:
             try:
                 # Within the `try`: where this is cancelled, the connection's thread executes it all the same.
@@ -89,7 +89,7 @@ class Storage:
 
 @asynccontextmanager
 async def open_storage(path: str) -> AsyncIterator[Storage]:
-    """Open the database for the block, and create its tables where they are missing.
+    """Open the database for the block, and create missing tables.
 
     :param path: a file, which is created, or ``:memory:``.
     :raises sqlite3.Error: if the file cannot be opened.

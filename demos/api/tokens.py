@@ -1,4 +1,4 @@
-"""Access tokens: JSON Web Tokens (RFC 7519, RFC 9068), valid for minutes and checked without a database."""
+"""Access tokens: JSON Web Tokens (RFC 7519, RFC 9068), valid for minutes and verified without a database."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TokenError(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Identity:
-    """What an access token proves.
+    """The verified claims of an access token.
 
     :ivar user_id: the user's number.
     :ivar session_id: the session that the token was issued in.
@@ -88,9 +88,9 @@ class AccessTokens:
         return jwt.encode(claims, self._key.signing, self._key.algorithm, headers={"typ": TOKEN_TYPE})
 
     def verify(self, token: str) -> Identity:
-        """Return what a token proves.
+        """Verify a token and return its claims.
 
-        :raises TokenError: if it proves nothing.
+        :raises TokenError: if it is not valid.
         """
         if len(token) > MAX_LENGTH:
             raise TokenError(f"the token is longer than {MAX_LENGTH} characters")

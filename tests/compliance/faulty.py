@@ -28,7 +28,7 @@ class Fault(enum.Enum):
     UNICODE_SPACE = "strips all Unicode whitespace from names and values"
     UNICODE_LINES = "ends field lines at Unicode line boundaries"
     NULL_IN_VALUE = "accepts NUL as part of a field value"
-    # Which framing
+    # Framing
     LENGTH_WINS = "uses Content-Length although there is a Transfer-Encoding"
     CODING_WINS = "uses Transfer-Encoding although there is a Content-Length, and keeps the connection"
     FIRST_LENGTH = "uses the first of several lengths"
@@ -173,7 +173,7 @@ class Reader:
     def _strip(self, text: str) -> str:
         return text.strip(None if self._fault is Fault.UNICODE_SPACE else " \t")
 
-    # Which framing
+    # Framing
 
     def _is_chunked(self, request: Request) -> bool:
         lines, lengths = request.values("transfer-encoding"), request.values("content-length")

@@ -67,7 +67,7 @@ def test_system_calls_of_the_client_fail(loop_kind):
     assert outcome.faults > 10
 
 
-# -- whether it would notice --
+# -- detection of defects --
 
 
 @pytest.mark.parametrize(

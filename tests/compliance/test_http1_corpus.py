@@ -14,7 +14,7 @@ from compliance.http1.runner import Feed, Target, run_corpus
 from tests.compliance.faulty import Fault, serving_with
 from tests.compliance.lenient import serving_leniently
 
-# As data
+# The corpus itself
 
 
 def test_corpus_is_large_and_titles_are_unique() -> None:

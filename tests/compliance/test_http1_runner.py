@@ -57,7 +57,7 @@ async def said(data: bytes, feed: Feed = Feed.WHOLE) -> Result:
         return await run_case(must("x", "1", get(), echo()), Target("x", address), feed)
 
 
-# Feeding
+# Sending
 
 
 @pytest.mark.parametrize("tls", ["plain", "tls"], indirect=True)

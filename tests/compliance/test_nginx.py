@@ -278,7 +278,7 @@ def test_upload_is_streamed_to_the_program(site):
         assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
-# -- two readers of one request --
+# -- request smuggling --
 
 
 @pytest.mark.deadline(300)
@@ -323,7 +323,7 @@ def waits_for_the_program(case: Case) -> bool:
     return ANSWER in case.parts and b"Expect" not in data
 
 
-# -- what stays open --
+# -- long-lived responses and connections --
 
 
 def test_long_poll_does_not_block_other_requests(site):
@@ -401,7 +401,7 @@ def test_x_accel_redirect(site):
     assert site.fetch("/protected/report.txt").status == 404
 
 
-# -- processes that end, and a new configuration --
+# -- process restarts and reloads --
 
 
 def test_killed_process_causes_no_errors(fragile):

@@ -204,7 +204,7 @@ def test_cookies_are_http_only(board):
         assert "SameSite=Lax" in each
 
 
-# -- one's own --
+# -- own messages --
 
 
 def test_author_can_edit_and_delete(board):

@@ -132,7 +132,7 @@ def make_application() -> tornado.web.Application:
 
 
 def plain_application(request: tornado.httputil.HTTPServerRequest) -> None:
-    """The same, of echoes alone, as a callable in place of an application."""
+    """Respond to echo requests only, as a callable instead of an application."""
     start_line = tornado.httputil.ResponseStartLine("HTTP/1.1", 200, "OK")
     body = understood(request)
     headers = tornado.httputil.HTTPHeaders({"Date": tornado.httputil.format_timestamp(time.time())})
