@@ -10,7 +10,7 @@ pytestmark = pytest.mark.browser
 
 
 class Person:
-    """A visitor with a separate browser profile, who enters the room under a name."""
+    """A separate browser profile that enters the room under a name."""
 
     def __init__(self, browser, address: str, name: str) -> None:
         self.context = browser.new_context()
