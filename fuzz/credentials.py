@@ -1,6 +1,6 @@
 """Target: the bearer token in an Authorization field."""
 
-from tornado._wire.credentials import InvalidCredentials, bearer_token
+from tornado._wire.bearer import InvalidBearerCredentials, bearer_token
 
 
 def TestOneInput(data: bytes) -> None:
@@ -9,7 +9,7 @@ def TestOneInput(data: bytes) -> None:
     token, code = None, "invalid_token"
     try:
         token = bearer_token(field)
-    except InvalidCredentials as error:
+    except InvalidBearerCredentials as error:
         code = error.code
     assert code in ("invalid_request", "invalid_token")
     if token is not None:

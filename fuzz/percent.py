@@ -3,7 +3,7 @@
 from unittest import mock
 from urllib.parse import unquote_to_bytes
 
-from tornado import _percent_encoding as percent
+from tornado import _percent_decoding as percent
 
 
 def TestOneInput(data: bytes) -> None:

@@ -4,10 +4,10 @@ If a connection fails, the reasons are not compared. Compressed data may be corr
 UTF-8 at the same time, and the amount of data that has arrived determines which error is detected first.
 """
 
-from tornado._wire.ws_connection import Failed, WSConnection, WSSettings
+from tornado._wire.ws_connection import Failed, WSConnection, WSLimits
 from tornado._wire.ws_deflate import DeflateParameters
 
-LIMITS = WSSettings(max_message_size=500, max_fragments=8, max_control_frames=1000, inflate_step=64)
+LIMITS = WSLimits(max_message_size=500, max_fragments=8, max_control_frames=1000, inflate_step=64)
 AGREED = DeflateParameters(client_max_window_bits=9)
 
 

@@ -19,7 +19,7 @@ FUZZ = Path(__file__).parent.parent / "fuzz"
 TARGETS = sorted(path.stem for path in FUZZ.glob("*.py"))
 WIRE = FUZZ.parent / "src/tornado/_wire"
 #: Not in `WIRE`, because `tornado.escape` uses it too.
-PERCENT = WIRE.parent / "_percent_encoding.py"
+PERCENT = WIRE.parent / "_percent_decoding.py"
 #: Each module that parses external data, and the fuzz targets that exercise it.
 PARSERS = {
     "quality_values": {"accept", "codings"},
@@ -41,7 +41,7 @@ PARSERS = {
     "field_line_cache": {"heads"},
     "multipart": {"multipart"},
     "parameters": {"parameters"},
-    "_percent_encoding": {"percent", "urlencoded"},
+    "_percent_decoding": {"percent", "urlencoded"},
     "ranges": {"ranges"},
     "start_line": {"startline", "h1_client"},
     "ws_connection": {"websocket"},

@@ -33,7 +33,7 @@ def test_request_options_are_the_arguments_of_a_request():
 
 
 def test_handshake_options_are_the_other_arguments_of_a_request():
-    options = set(httpclient.HandshakeOptions.__annotations__)
+    options = set(httpclient.WebSocketHandshakeOptions.__annotations__)
     assert options == set(httpclient.HTTPRequestOptions.__annotations__) - {"connect_timeout"}
     assert options & parameters(websocket_connect, "url") == set()
 
@@ -44,12 +44,14 @@ def test_application_settings_are_those_that_are_known():
 
 def test_cookie_attributes_are_the_arguments_of_set_cookie():
     taken = parameters(web.RequestHandler.set_cookie, "name", "value")
-    assert {*web.CookieAttributes.__annotations__, "expires_days"} == taken
+    assert {*web.SignedCookieOptions.__annotations__, "expires_days"} == taken
     # A TypedDict for `**kwargs` must not contain names of other parameters.
-    assert web.CookieAttributes.__annotations__.keys().isdisjoint(
+    assert web.SignedCookieOptions.__annotations__.keys().isdisjoint(
         parameters(web.RequestHandler.set_signed_cookie)
     )
-    assert web.CookieFlags.__annotations__.keys().isdisjoint(parameters(web.RequestHandler.clear_cookie))
+    assert web.ClearCookieOptions.__annotations__.keys().isdisjoint(
+        parameters(web.RequestHandler.clear_cookie)
+    )
 
 
 def test_subprocess_options_are_the_arguments_of_popen():
@@ -64,7 +66,7 @@ def test_subprocess_options_are_the_arguments_of_popen():
         httpserver.HTTPServerOptions,
         process.SubprocessOptions,
         web.ApplicationSettings,
-        web.CookieAttributes,
+        web.SignedCookieOptions,
     ],
 )
 def test_annotations_can_be_evaluated_at_run_time(options):

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.support.modules import Import, imports, sources
-from tornado._reexports import _IMPORTS
+from tornado._implicit_reexports import _IMPORTS
 
 #: From left to right: a module imports from its own layer or from a layer to its left. A package stands for
 #: all of its files. Late imports count, and so do imports by dotted name.
@@ -16,10 +16,10 @@ LAYERS = {
         "tornado",
         "_accel",
         "_export",
-        "_percent_encoding",
-        "_reexports",
+        "_percent_decoding",
+        "_implicit_reexports",
         "_setting_names",
-        "_signatures",
+        "_signature_checks",
         "_log_rate_limit",
         "escape",
         "log",
@@ -29,7 +29,7 @@ LAYERS = {
     ],
     "wire": ["_wire"],
     "loop": [
-        "_fair_queue",
+        "_batched_queue",
         "_tornado4",
         "_tasks",
         "_waiters",
@@ -70,7 +70,7 @@ EXCEPTIONS = {
     "tornado.concurrent -> tornado._tornado4": "return_future and callback= are bound on first use",
     "tornado.gen -> tornado._tornado4": "the names of Tornado 4 are bound on first use",
     "tornado.ioloop -> tornado._tornado4.poll_ioloop": "PollIOLoop is bound on first use",
-    "tornado.util -> tornado._tornado4.finalizing": "is_finalizing is bound on first use",
+    "tornado.util -> tornado._tornado4.is_finalizing": "is_finalizing is bound on first use",
     "tornado._tornado4.twisted_resolver -> tornado.netutil": "a Resolver, as in platform.caresresolver",
     "tornado.log -> tornado.options": "enable_pretty_logging() without arguments uses the global options",
     "tornado.ioloop -> tornado.platform.asyncio": "IOLoop() is configurable; its default is a dotted name",

@@ -6,8 +6,8 @@ decides when to restart.
 
 In a program with several processes (`fork_processes <tornado.process.fork_processes>`), the parent restarts,
 so that the process ID of the program stays the same, and forks new children. Any child can request a restart
-with `ProcessGroup.ask`. All processes of the group see the request: each child finishes its work and exits;
-when all children have exited, the parent calls `execute`.
+with `ForkedProcesses.ask`. All processes of the group see the request: each child finishes its work and
+exits; when all children have exited, the parent calls `execute`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _MAX_REQUEST_SIZE = 65_536
 #: Called without arguments before a restart, and in a child before it exits.
 hooks: list[Callable[[], object]] = []
 #: The process group of this process, in a child of `fork_processes` and in its parent.
-group: ProcessGroup | None = None
+group: ForkedProcesses | None = None
 
 #: The approximate start time of this program, in nanoseconds as in `time.time_ns`.
 started = time.time_ns()
@@ -125,7 +125,7 @@ def _restore_directory() -> str | None:
     return here
 
 
-class ProcessGroup:
+class ForkedProcesses:
     """The processes of one program. Created before the fork; each process has a copy.
 
     :param children: a mapping whose keys are the IDs of the child processes that are still running. The
@@ -234,7 +234,7 @@ def _kill(pid: int, number: int) -> None:
 # -- the start of a restarted program --
 
 
-class StartupErrorHook:
+class StartupExceptHook:
     """An exception hook for the start of the program. If the start fails, the process does not exit: it keeps
     its listening sockets and waits for a correction.
     """
@@ -261,7 +261,7 @@ def _initialize() -> None:
         _directory = None  # the directory has been removed
     if _socket_inheritance.message is not None:
         _starting = True
-        sys.excepthook = StartupErrorHook()
+        sys.excepthook = StartupExceptHook()
         ioloop.new_loop_callbacks.append(_settle_later)
 
 

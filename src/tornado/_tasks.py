@@ -55,7 +55,7 @@ def run_eagerly(
     :raises SystemExit, KeyboardInterrupt: if the coroutine raises them. Tasks do not store these exceptions.
     """
     try:
-        starter: _Starter = loop.__dict__[_STARTER]
+        starter: _EagerStarter = loop.__dict__[_STARTER]
     except (KeyError, AttributeError):
         starter = _make_starter(loop)
     shadow = starter.attributes
@@ -108,7 +108,7 @@ def keep_reference(task: _AnyTask) -> _AnyTask:
     return task
 
 
-class _Starter:
+class _EagerStarter:
     """The state of `run_eagerly` for one loop, stored in the loop's ``__dict__`` so that it lives as long as
     the loop.
 
@@ -166,8 +166,8 @@ class _Starter:
         return own_step
 
 
-def _make_starter(loop: asyncio.AbstractEventLoop) -> _Starter:
-    made = _Starter(loop)
+def _make_starter(loop: asyncio.AbstractEventLoop) -> _EagerStarter:
+    made = _EagerStarter(loop)
     made.attributes[_STARTER] = made
     return made
 

@@ -14,8 +14,8 @@ from json import encoder as _json_encoder
 from typing import Any, overload
 from urllib.parse import quote, quote_plus, unquote
 
-from tornado._percent_encoding import unquote_bytes
-from tornado._reexports import reexport
+from tornado._implicit_reexports import reexport
+from tornado._percent_decoding import unquote_bytes
 from tornado.util import unicode_type as unicode_type
 
 __all__ = [

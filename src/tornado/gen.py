@@ -50,7 +50,7 @@ from tornado._awaitables import (
     multi_future,
 )
 from tornado._export import list_public
-from tornado._reexports import reexported
+from tornado._implicit_reexports import reexported
 from tornado._tasks import run_eagerly
 from tornado._tornado4.deprecation import ignored_loop
 from tornado.concurrent import (

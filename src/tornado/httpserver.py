@@ -33,10 +33,10 @@ from operator import itemgetter
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
-from tornado import _setting_names, _signatures, netutil
+from tornado import _setting_names, _signature_checks, netutil
 from tornado._export import list_public
+from tornado._implicit_reexports import reexported
 from tornado._log_rate_limit import LogRateLimit
-from tornado._reexports import reexported
 from tornado.http1connection import (
     HTTP1Connection,
     HTTP1ConnectionParameters,
@@ -430,10 +430,10 @@ def _check_callback(callback: Any, given: set[str]) -> None:
         store the value in its settings and pass it on.
     :raises TypeError: if `callback` cannot be called with a request.
     """
-    if not isinstance(callback, (HTTPServerConnectionDelegate, type)) and not _signatures.accepts(
+    if not isinstance(callback, (HTTPServerConnectionDelegate, type)) and not _signature_checks.accepts(
         callback, 1
     ):
-        protocol = _signatures.protocol_of(callback)
+        protocol = _signature_checks.protocol_of(callback)
         hint = "; wrap it: HTTPServer(tornado.wsgi.WSGIContainer(app))" if protocol == "WSGI" else ""
         kind = f"it seems to be written for {protocol}" if protocol else "it takes other arguments"
         raise TypeError(f"request_callback {callback!r:.100} cannot be called with a request: {kind}{hint}")

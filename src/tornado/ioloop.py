@@ -41,7 +41,7 @@ from typing import Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar, TypeVar
 
 from tornado._awaitables import BadYieldError, convert_yielded
 from tornado._export import list_public
-from tornado._reexports import reexported
+from tornado._implicit_reexports import reexported
 from tornado._tasks import done_future as _done_future  # noqa: F401 - used by other layers
 from tornado._tasks import run_eagerly as _run_eagerly  # noqa: F401
 from tornado._tornado4.deprecation import deprecated, ignored_loop

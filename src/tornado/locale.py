@@ -22,8 +22,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
+from tornado._implicit_reexports import reexport
 from tornado._language_names import LOCALE_NAMES
-from tornado._reexports import reexport
 from tornado.log import gen_log
 
 __all__ = [

@@ -20,7 +20,7 @@ import asyncio
 from types import TracebackType
 from typing import Any
 
-from tornado._reexports import reexport
+from tornado._implicit_reexports import reexport
 from tornado._waiters import Timeout, Waiters, call_unless_done, has_result
 from tornado.concurrent import Future
 

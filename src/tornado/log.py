@@ -19,7 +19,7 @@ import time
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from tornado._reexports import reexport
+from tornado._implicit_reexports import reexport
 from tornado.util import import_object
 
 if TYPE_CHECKING:
@@ -74,13 +74,13 @@ _LogRecord = logging.LogRecord
 _RECORDS_HAVE_TASK_NAME = sys.version_info >= (3, 12)
 
 
-class _PerThread(threading.local):
+class _ThreadFields(threading.local):
     """The fields that all records of one thread share. Not keyed by thread ID, because IDs are reused."""
 
     template: dict[str, Any] | None = None
 
 
-_per_thread = _PerThread()
+_per_thread = _ThreadFields()
 
 
 def log_access(level: int, message: str, *args: Any) -> None:

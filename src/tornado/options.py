@@ -30,7 +30,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO
 
-from tornado._reexports import reexport
+from tornado._implicit_reexports import reexport
 from tornado.log import define_logging_options
 from tornado.log import enable_pretty_logging as enable_pretty_logging  # Tornado 2 defined it in this module
 from tornado.util import exec_in

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
 from tornado import _restart
 from tornado._export import list_public
-from tornado._reexports import reexported
+from tornado._implicit_reexports import reexported
 from tornado._tornado4.deprecation import ignored_loop
 from tornado.concurrent import (
     Future,
@@ -100,7 +100,7 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
     max_restarts = _integer_argument("max_restarts", max_restarts, _DEFAULT_MAX_RESTARTS)
     gen_log.info("Starting %d processes", num_processes)
     running: dict[int, int] = {}
-    group = _restart.group = _restart.ProcessGroup(running)
+    group = _restart.group = _restart.ForkedProcesses(running)
     _hide_interrupt_tracebacks()
     try:
         for number in range(num_processes):
@@ -135,7 +135,7 @@ def _hide_interrupt_tracebacks() -> None:
     sys.excepthook = show
 
 
-def _supervise(running: dict[int, int], group: _restart.ProcessGroup, max_restarts: int) -> int:
+def _supervise(running: dict[int, int], group: _restart.ForkedProcesses, max_restarts: int) -> int:
     """Wait in the parent for the exit of children, and restart those that failed.
 
     :returns: in a restarted child, its number. In the parent it does not return.

@@ -30,8 +30,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from re import Pattern
 from typing import Any, Self, TypeAlias
 
-from tornado import _signatures, httputil
-from tornado._reexports import reexport
+from tornado import _signature_checks, httputil
+from tornado._implicit_reexports import reexport
 from tornado._wire import heads
 from tornado.escape import _unquote_to_bytes, url_escape, utf8
 from tornado.log import app_log, escape_controls
@@ -464,9 +464,9 @@ def _check_function(rule: Rule) -> None:
             names |= {"path_args", "path_kwargs"}
     elif type(matcher) not in (AnyMatches, HostMatches, DefaultHostMatches):
         return  # its arguments for the target are not known
-    if _signatures.accepts(target, 1, names):
+    if _signature_checks.accepts(target, 1, names):
         return
-    hint = _GATEWAY_HINTS.get(_signatures.protocol_of(target) or "", "")
+    hint = _GATEWAY_HINTS.get(_signature_checks.protocol_of(target) or "", "")
     call = ", ".join(["request", *(f"{name}=..." for name in sorted(names))])
     raise TypeError(f"the target of the route {rule!r:.200} cannot be called with ({call}){hint}")
 
@@ -478,7 +478,7 @@ _GATEWAY_HINTS = {
 }
 
 
-class _Rules(list[Rule]):
+class _VersionedRules(list[Rule]):
     """A list of rules that counts its changes."""
 
     __slots__ = ("version",)
@@ -492,7 +492,7 @@ class _Rules(list[Rule]):
 
 def _counts_change(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
-    def change(self: _Rules, *args: Any, **kwargs: Any) -> Any:
+    def change(self: _VersionedRules, *args: Any, **kwargs: Any) -> Any:
         self.version += 1
         return method(self, *args, **kwargs)
 
@@ -502,7 +502,7 @@ def _counts_change(method: Callable[..., Any]) -> Callable[..., Any]:
 for (
     _name
 ) in "append clear extend insert pop remove reverse sort __delitem__ __iadd__ __imul__ __setitem__".split():
-    setattr(_Rules, _name, _counts_change(getattr(list, _name)))
+    setattr(_VersionedRules, _name, _counts_change(getattr(list, _name)))
 
 
 class RuleRouter(Router):
@@ -513,10 +513,10 @@ class RuleRouter(Router):
 
     #: The rules, in the order in which they are tried. The list may be modified or replaced.
     rules: list[Rule]
-    _table: _Table | None = None
+    _table: _RuleIndex | None = None
 
     def __init__(self, rules: _RuleList | None = None) -> None:
-        self.rules = _Rules()
+        self.rules = _VersionedRules()
         if rules:
             self.add_rules(rules)
 
@@ -598,7 +598,7 @@ class RuleRouter(Router):
         if (
             table is None
             or table.rules is not rules
-            or type(rules) is not _Rules
+            or type(rules) is not _VersionedRules
             or table.version != rules.version
             or table.changes != _rule_changes[0]
         ):
@@ -609,10 +609,10 @@ class RuleRouter(Router):
         """Iterate over all rules that match, in order, with the arguments from their matchers."""
         return self._current_table().matches(request)
 
-    def _current_table(self) -> _Table:
+    def _current_table(self) -> _RuleIndex:
         table, rules = self._table, self.rules
         if table is None or not table.is_current(rules):
-            table = self._table = _Table(rules)
+            table = self._table = _RuleIndex(rules)
         return table
 
 
@@ -653,7 +653,7 @@ _PATH_MATCH = PathMatches.match
 _Entry: TypeAlias = tuple[int, Rule, Pattern[str] | None, bool]
 
 
-class _Table:
+class _RuleIndex:
     """An index of a list of rules.
 
     * `literals`: path -> the rules for exactly that path, and the other rules before the first of these that
@@ -666,7 +666,7 @@ class _Table:
 
     def __init__(self, rules: list[Rule]) -> None:
         self.rules = rules
-        self.version = rules.version if type(rules) is _Rules else None
+        self.version = rules.version if type(rules) is _VersionedRules else None
         self.changes = _rule_changes[0]
         self.snapshot = rules[:]
         self.others: list[_Entry] = []
@@ -696,7 +696,7 @@ class _Table:
         """Whether this table is up to date for a list."""
         if self.changes != _rule_changes[0]:
             return False
-        if type(rules) is _Rules:
+        if type(rules) is _VersionedRules:
             return self.rules is rules and self.version == rules.version
         # A plain list does not count its changes. The comparison is fast because it checks identity first.
         return self.version is None and self.snapshot == rules

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tornado import gen
-from tornado._reexports import reexport
+from tornado._implicit_reexports import reexport
 from tornado._tornado4.deprecation import ignored_loop
 from tornado._tornado4.legacy_arguments import takes_callback
 from tornado.concurrent import Future, future_add_done_callback

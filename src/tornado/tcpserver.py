@@ -33,8 +33,8 @@ from typing import Any
 
 from tornado import gen, process
 from tornado._connection_limits import ConnectionLimits, CountedStream, CountedTLSStream
+from tornado._implicit_reexports import reexport
 from tornado._log_rate_limit import LogRateLimit
-from tornado._reexports import reexport
 from tornado._tasks import keep_reference, run_eagerly
 from tornado._tornado4.deprecation import ignored_loop
 from tornado.concurrent import Future, future_add_done_callback

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from tornado._export import list_public
-from tornado._reexports import reexported
+from tornado._implicit_reexports import reexported
 
 if TYPE_CHECKING:
     import unittest
@@ -456,7 +456,7 @@ def doctests() -> unittest.TestSuite:
 
 def __getattr__(name: str) -> Any:
     if name == "is_finalizing":  # for programs written for Tornado 4
-        return import_object("tornado._tornado4.finalizing.is_finalizing")
+        return import_object("tornado._tornado4.is_finalizing.is_finalizing")
     return reexported(__name__, name)
 
 

@@ -19,10 +19,10 @@ from tornado._wire.ws_connection import (
     SharedMessage,
     State,
     WSConnection,
-    WSSettings,
+    WSLimits,
     truncated_reason,
 )
-from tornado._wire.ws_deflate import Deflate, DeflateParameters, DeflatePolicy
+from tornado._wire.ws_deflate import DeflateCodec, DeflateParameters, DeflatePolicy
 from tornado._wire.ws_errors import InvalidPayload, MessageTooLarge, PolicyViolation, ProtocolError
 from tornado._wire.ws_frames import close_payload, serialize_frame
 
@@ -196,7 +196,7 @@ def test_invalid_utf_8_is_detected_before_the_frame_is_complete():
 
 
 def test_max_message_size():
-    small = WSSettings(max_message_size=10)
+    small = WSLimits(max_message_size=10)
     assert receive(
         frame(0x81, b"x" * 10) + frame(0x02, b"x" * 5) + frame(0x80, b"x" * 5), settings=small
     ) == [
@@ -214,7 +214,7 @@ def test_max_message_size():
         assert failed.code == 1009
         assert "max_message_size" in str(failed.error)
         assert feed(server(settings=small), data, 1)[-1].code == 1009
-    large = WSSettings(max_message_size=1000)
+    large = WSLimits(max_message_size=1000)
     assert failure(frame(0x82, b"x" * 1001), MessageTooLarge, "1000 bytes", settings=large) == []
 
 
@@ -224,7 +224,7 @@ def test_too_large_message_is_rejected_at_its_header():
 
 
 def test_max_fragments():
-    few = WSSettings(max_fragments=3)
+    few = WSLimits(max_fragments=3)
     assert receive(frame(0x01) + frame(0x00) + frame(0x80), settings=few) == [""]
     assert failure(frame(0x01) + 3 * frame(0x00), PolicyViolation, "max_fragments", settings=few) == []
     # 32 bytes permit one more fragment.
@@ -245,7 +245,7 @@ def test_half_a_million_fragments_are_rejected_early(payload):
 
 
 def test_max_control_frames_applies_to_each_chunk():
-    few = WSSettings(max_control_frames=3)
+    few = WSLimits(max_control_frames=3)
     connection = server(settings=few)
     assert connection.receive_data(3 * frame(0x89, b"x")) == 3 * [Ping(b"x")]
     assert connection.receive_data(3 * frame(0x8A, b"x")) == 3 * [Pong(b"x")]
@@ -258,12 +258,12 @@ def test_max_control_frames_applies_to_each_chunk():
 @pytest.mark.parametrize("name", ["max_message_size", "max_fragments", "max_control_frames", "inflate_step"])
 def test_negative_settings_are_rejected(name):
     with pytest.raises(ValueError, match=name):
-        WSSettings(**{name: -1})
+        WSLimits(**{name: -1})
 
 
 def test_inflate_step_of_zero_is_rejected():
     with pytest.raises(ValueError, match="inflate_step"):
-        WSSettings(inflate_step=0)
+        WSLimits(inflate_step=0)
 
 
 # -- closing --
@@ -427,9 +427,9 @@ def test_invalid_utf_8_in_compressed_text_is_rejected():
 
 
 def test_max_message_size_applies_after_decompression():
-    small = WSSettings(max_message_size=1000)
+    small = WSLimits(max_message_size=1000)
     for size, step in ((1000, 1), (1000, 7), (1000, 5000)):
-        settings = WSSettings(max_message_size=1000, inflate_step=step)
+        settings = WSLimits(max_message_size=1000, inflate_step=step)
         assert receive(frame(0xC2, raw_deflate(bytes(size))), settings=settings, agreed=AGREED) == [
             bytes(size)
         ]
@@ -445,7 +445,7 @@ def test_inflation_ratio_is_limited_over_one_mebibyte():
     free = 1024 * 1024
     frames = frame(0xC2, raw_deflate(bytes(free))), frame(0xC2, raw_deflate(bytes(free + 1)))
     for ratio, refused in ((100, True), (10_000, False)):
-        limited = WSSettings(max_inflation_ratio=ratio)
+        limited = WSLimits(max_inflation_ratio=ratio)
         assert receive(frames[0], settings=limited, agreed=AGREED) == [bytes(free)]
         if refused:
             text = "more than 100 times its size (max_inflation_ratio)"
@@ -456,7 +456,7 @@ def test_inflation_ratio_is_limited_over_one_mebibyte():
 
 def test_inflation_ratio_ignores_data_that_has_not_arrived():
     packed = raw_deflate(bytes(2 * 1024 * 1024))
-    connection = server(WSSettings(max_inflation_ratio=100), AGREED)
+    connection = server(WSLimits(max_inflation_ratio=100), AGREED)
     events = feed(connection, frame(0xC2, packed + bytes(100_000))[: len(packed) + 8])
     assert [type(each) for each in events] == [Failed]
 
@@ -488,7 +488,7 @@ def test_tiny_compressed_messages_are_limited_per_call():
 
 
 def test_data_received_while_pending_is_processed_in_order():
-    connection = server(WSSettings(inflate_step=10), AGREED)
+    connection = server(WSLimits(inflate_step=10), AGREED)
     assert connection.receive_data(frame(0xC2, raw_deflate(bytes(50)))) == []
     assert connection.pending
     events = connection.receive_data(frame(0x81, b"x"))
@@ -535,7 +535,7 @@ def test_memory_of_idle_connection():
     assert sys.getsizeof(plain) <= 120
     assert sys.getsizeof(compressing) + sys.getsizeof(compressing._deflate) <= 220
     assert not hasattr(plain, "__dict__")
-    assert isinstance(compressing._deflate, Deflate)
+    assert isinstance(compressing._deflate, DeflateCodec)
     feed(plain, frame(0x01, b"a") + frame(0x80, b"b"), 1)
     assert plain._message is None
     assert plain._rest == b""

@@ -6,7 +6,7 @@ import pytest
 
 from tornado._wire.ws_deflate import (
     EXTENSION,
-    Deflate,
+    DeflateCodec,
     DeflateParameters,
     DeflatePolicy,
     Inflater,
@@ -185,7 +185,7 @@ def test_invalid_policy_is_rejected(name, values):
 
 
 def test_contexts_are_created_on_first_use_and_released():
-    deflate = Deflate(DeflateParameters(), PLAIN, True)
+    deflate = DeflateCodec(DeflateParameters(), PLAIN, True)
     assert (deflate._compressor, deflate._inflater) == (None, None)
     deflate.end_message()
     first, second = deflate.compress(b"hello" * 20), deflate.compress(b"hello" * 20)
@@ -202,7 +202,7 @@ def test_contexts_are_created_on_first_use_and_released():
 @pytest.mark.parametrize("is_server", [True, False])
 def test_each_side_uses_its_own_parameters(is_server):
     agreed = DeflateParameters(is_server, not is_server, 10 if is_server else 15, 15 if is_server else 10)
-    deflate = Deflate(agreed, PLAIN, is_server)
+    deflate = DeflateCodec(agreed, PLAIN, is_server)
     assert deflate.window_bits == 10
     data = bytes(range(256)) * 8
     sent = deflate.compress(data)

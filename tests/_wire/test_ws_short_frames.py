@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado._wire import ws_connection, ws_frames
-from tornado._wire.ws_connection import Failed, State, WSConnection, WSSettings
+from tornado._wire.ws_connection import Failed, State, WSConnection, WSLimits
 from tornado._wire.ws_deflate import PIECE, DeflateParameters, Inflater
 from tornado._wire.ws_frames import serialize_frame
 from tornado._wire.ws_short_frames import take_fragments, take_masked, take_plain
@@ -150,7 +150,7 @@ ANY_FRAME = st.tuples(
 ).map(lambda pair: [pair])
 STREAMS = st.lists(MESSAGES | ANY_FRAME, max_size=6).map(lambda units: list(itertools.chain(*units)))
 SETTINGS = st.builds(
-    WSSettings,
+    WSLimits,
     max_message_size=st.sampled_from([10, 124, 125, 300, 10_000]),
     max_fragments=st.sampled_from([0, 1, 2, 5, 1000]),
     max_control_frames=st.sampled_from([1, 1000]),
@@ -196,7 +196,7 @@ def test_fast_path_gives_the_same_events_for_compressed_messages(sizes, content,
 @pytest.mark.parametrize(("size", "most"), [(0, 100), (1, 103), (8, 133), (16, 200)])
 def test_first_excess_fragment_is_rejected(first, size, most):
     """The limit is a hundred fragments, plus one for every 32 bytes of the message."""
-    settings = WSSettings(max_fragments=100)
+    settings = WSLimits(max_fragments=100)
     payload = b"x" * size
     for cuts in ([], [700], [6 * most]):
         chunks = cut(wire(fragments(first, most * [payload])), cuts)
@@ -213,7 +213,7 @@ def test_first_excess_fragment_is_rejected(first, size, most):
 @pytest.mark.parametrize("size", [1, 4, 100])
 @pytest.mark.parametrize("key", [KEY, b""])
 def test_first_excess_byte_is_rejected(size, key):
-    settings, keys = WSSettings(max_message_size=100), None if key else lambda: KEY
+    settings, keys = WSLimits(max_message_size=100), None if key else lambda: KEY
     *before, last = 100 // size * [b"x" * size]
     for cuts in ([], [70]):
         for first, message in ((0x01, "x" * 100), (0x02, b"x" * 100)):

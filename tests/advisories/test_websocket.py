@@ -53,7 +53,7 @@ async def test_pong_floods_are_refused_by_the_client(first: int) -> None:
         connection = await websocket.websocket_connect(server.url)
         assert await connection.read_message() is None
         await connection.wait_closed()
-    last: Any = ws_connection.WSConnection(ws_connection.WSSettings(max_control_frames=10**6)).receive_data(
+    last: Any = ws_connection.WSConnection(ws_connection.WSLimits(max_control_frames=10**6)).receive_data(
         said[0]
     )[-1]
     assert isinstance(last, ws_connection.Close)
@@ -92,7 +92,7 @@ async def test_empty_fragments_are_counted(payload: bytes) -> None:
 
 @pytest.mark.parametrize("size", [0, 1])
 def test_empty_fragments_are_linear(size: int) -> None:
-    settings = ws_connection.WSSettings(max_fragments=10**9)
+    settings = ws_connection.WSLimits(max_fragments=10**9)
 
     def read(data: bytes) -> None:
         (message,) = ws_connection.WSConnection(settings).receive_data(data)
@@ -118,7 +118,7 @@ def test_inflating_messages_are_limited_during_decompression() -> None:
     """Of a message of 100 MB, only the limit of 1 MB and one step are in memory."""
     frame = bomb(100_000_000)
     connection = ws_connection.WSConnection(
-        ws_connection.WSSettings(max_message_size=1_000_000), None, DeflateParameters()
+        ws_connection.WSLimits(max_message_size=1_000_000), None, DeflateParameters()
     )
     tracemalloc.start()
     try:

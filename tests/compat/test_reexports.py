@@ -12,7 +12,7 @@ import pytest
 
 from tests.compat.upstream_names import MISSING, NAMES
 from tests.support.modules import load
-from tornado._reexports import _IMPORTS, reexported
+from tornado._implicit_reexports import _IMPORTS, reexported
 
 BUILT = [module for module in NAMES if module not in MISSING]
 

@@ -271,7 +271,7 @@ class TestBody:
     def test_form_of_fresh_request_is_read_on_demand(self) -> None:
         request = made(target="/?a=1", headers=HTTPHeaders({"Host": "x", **FORM}))
         request.body = b"a=2"
-        with mock.patch("tornado.httputil._body_form.parse_body_arguments") as parse:
+        with mock.patch("tornado.httputil._lazy_form.parse_body_arguments") as parse:
             request.note_form(fresh=True)
             assert not parse.called
         assert request.arguments == {"a": [b"1", b"2"]}

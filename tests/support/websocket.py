@@ -105,7 +105,7 @@ async def dial(
 
     :param first: messages sent in one piece with the handshake.
     """
-    core = ws_connection.WSConnection(ws_connection.WSSettings(max_message_size=2**26), lambda: os.urandom(4))
+    core = ws_connection.WSConnection(ws_connection.WSLimits(max_message_size=2**26), lambda: os.urandom(4))
     peer = await server.connect()
     wanted = ws_handshake.request_headers(KEY, policy=policy)
     lines = [*[f"{name}: {value}" for name, value in wanted], *fields]
@@ -122,7 +122,7 @@ async def dial(
     _, parameters = ws_handshake.check_response(101, headers, KEY, offered, policy)
     if parameters is not None and policy is not None:
         core = ws_connection.WSConnection(
-            ws_connection.WSSettings(max_message_size=2**26), lambda: os.urandom(4), parameters, policy
+            ws_connection.WSLimits(max_message_size=2**26), lambda: os.urandom(4), parameters, policy
         )
     return Client(peer, response, core)
 

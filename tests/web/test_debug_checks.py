@@ -244,7 +244,7 @@ async def test_measured_coroutine_that_is_closed_runs_its_finally_block(
         finally:
             seen.append("finally")
 
-    steps = _debug_checks.Steps(handler_of(get=get), "get")
+    steps = _debug_checks.StepTimer(handler_of(get=get), "get")
     running = _debug_checks._run(steps, get(None))
     running.send(None)
     running.close()

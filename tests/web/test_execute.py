@@ -539,7 +539,7 @@ async def test_malformed_form_that_is_not_accessed_is_ignored(field: str, body: 
 async def test_form_that_is_not_accessed_is_not_decoded(options: Any) -> None:
     handler = handler_of(post=lambda self: self.write(str(len(self.request.body))))
     async with serving(web.Application([("/", handler)]), **options) as server:
-        with mock.patch("tornado.httputil._body_form.parse_body_arguments") as parse:
+        with mock.patch("tornado.httputil._lazy_form.parse_body_arguments") as parse:
             assert (await server.fetch("/", FORM, method="POST", body=b"a=1")).body == b"3"
         assert not parse.called
 

@@ -8,12 +8,12 @@ import pytest
 
 from tests.support.clock import FakeClock
 from tornado.http1connection import _deadline_scheduler
-from tornado.websocket import _keepalive
+from tornado.websocket import _timers
 
 
 @pytest.fixture
 def by_the_clock(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """Apply the fixture `clock` to the keep-alive and to its timer, too."""
-    monkeypatch.setattr(_keepalive, "monotonic", clock)
+    monkeypatch.setattr(_timers, "monotonic", clock)
     monkeypatch.setattr(_deadline_scheduler, "time", SimpleNamespace(monotonic=clock))
     return clock

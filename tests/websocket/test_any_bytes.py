@@ -80,7 +80,7 @@ def check_splitting(data: bytes, cuts: list[int], by_client: bool, compressing: 
 
 def protocol_events(parts: Iterable[bytes], by_client: bool, compressing: bool) -> list[Any]:
     """Return the events of the sans-IO protocol, with the same settings as the server and the client."""
-    limits = ws_connection.WSSettings(max_message_size=LIMIT)
+    limits = ws_connection.WSLimits(max_message_size=LIMIT)
     core = ws_connection.WSConnection(
         limits, (lambda: b"mask") if by_client else None, AGREED if compressing else None
     )

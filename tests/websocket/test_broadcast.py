@@ -20,7 +20,7 @@ from tornado._wire import ws_connection, ws_shared_message
 from tornado._wire.ws_deflate import DeflatePolicy
 from tornado.ioloop import IOLoop
 from tornado.websocket import (
-    Broadcast,
+    BroadcastResult,
     WebSocketClosedError,
     WebSocketHandler,
     WebSocketProtocol13,
@@ -97,7 +97,7 @@ async def test_all_connections_get_the_message(
         done = broadcast(members, message, binary)
         assert [await client.event() for client in clients] == [expected] * 3
         assert (done.sent, done.closed, done.slow) == (3, [], [])
-        assert repr(done) == "<Broadcast sent=3 closed=0 slow=0>"
+        assert repr(done) == "<BroadcastResult sent=3 closed=0 slow=0>"
         assert await done is done
 
 
@@ -368,7 +368,7 @@ async def test_closed_error_of_async_write_message_is_ignored(loop_kind: str, tl
         await broadcast(members, "m", slow="wait")
 
 
-async def _await(sent: Broadcast) -> Broadcast:
+async def _await(sent: BroadcastResult) -> BroadcastResult:
     return await sent
 
 

@@ -21,7 +21,7 @@ from tornado.concurrent import dummy_executor
 from tornado.httpserver import HTTPServer
 from tornado.routing import AnyMatches, PathMatches, Rule, RuleRouter
 from tornado.web import Application, FallbackHandler, RequestHandler
-from tornado.wsgi import WSGIContainer, _request_body, _response
+from tornado.wsgi import WSGIContainer, _request_body, _response_bridge
 from tornado.wsgi._request_body import SpooledBody
 
 
@@ -380,8 +380,8 @@ async def test_slow_disk_pauses_reading_from_client(monkeypatch):
 
 async def test_client_that_does_not_read_releases_thread_after_timeout(monkeypatch):
     clock = FakeClock()
-    monkeypatch.setattr(_response, "monotonic", clock)
-    monkeypatch.setattr(_response, "_CHECK_INTERVAL", 0.001)
+    monkeypatch.setattr(_response_bridge, "monotonic", clock)
+    monkeypatch.setattr(_response_bridge, "_CHECK_INTERVAL", 0.001)
     closed = threading.Event()
 
     def application(environ, start_response):

@@ -15,7 +15,7 @@ from tests.support.server import raised
 from tests.wsgi.conftest import running
 from tornado.httputil import HTTPConnection
 from tornado.wsgi._invocation import Invocation
-from tornado.wsgi._response import Response
+from tornado.wsgi._response_bridge import ResponseBridge
 
 PLAIN = [("Content-Type", "text/plain")]
 ERROR = "Uncaught exception in a WSGI application"
@@ -330,7 +330,9 @@ async def test_system_exit_in_thread_ends_only_the_request(expect_log):
 
 async def test_system_exit_in_event_loop_ends_program(expect_log):
     connection = Mock(spec=HTTPConnection)
-    call = Invocation(raising_system_exit, {"REQUEST_METHOD": "GET"}, Response(connection, Mock()), "GET /")
+    call = Invocation(
+        raising_system_exit, {"REQUEST_METHOD": "GET"}, ResponseBridge(connection, Mock()), "GET /"
+    )
     with expect_log("tornado.application", ERROR), pytest.raises(SystemExit):
         call.run()
     assert connection.write_headers.call_args.args[0].code == 500
@@ -338,7 +340,7 @@ async def test_system_exit_in_event_loop_ends_program(expect_log):
 
 
 async def test_application_error_after_disconnect_is_logged(expect_log):
-    reply = Response(Mock(spec=HTTPConnection), Mock())
+    reply = ResponseBridge(Mock(spec=HTTPConnection), Mock())
     reply.disconnected = True
     call = Invocation(raising, {"REQUEST_METHOD": "GET"}, reply, "GET /")
     with expect_log("tornado.application", ERROR):

@@ -26,7 +26,7 @@ request:
     ``gen.engine`` and ``gen.Task``; ``gen.Callback``, ``gen.Wait`` and the other yield points.
 `asynchronous`, `unused_port`, `log_trap`
     ``web.asynchronous``, ``testing.get_unused_port`` and ``testing.LogTrapTestCase``.
-`finalizing`, `match_hostname`
+`is_finalizing`, `match_hostname`
     ``util.is_finalizing``; ``netutil.ssl_match_hostname`` and ``netutil.SSLCertificateError``.
 `poll_ioloop`, `waker`, `waker_interface`
     ``ioloop.PollIOLoop`` and its subclasses; ``platform.auto`` and ``platform.interface``.

@@ -8,7 +8,7 @@ from typing import Any
 
 from tornado._export import export
 from tornado._tornado4.deprecation import deprecated
-from tornado._tornado4.stack_contexts import Handling
+from tornado._tornado4.stack_contexts import UnwarnedExceptionStackContext
 
 __all__ = ["asynchronous"]
 
@@ -44,7 +44,7 @@ def asynchronous(method: Callable[..., Any]) -> Callable[..., Any]:
             return True
 
         auto_finish, self._auto_finish = self._auto_finish, False
-        with Handling(handle_error, handle_block=False):
+        with UnwarnedExceptionStackContext(handle_error, handle_block=False):
             result = method(self, *args, **kwargs)
         if result is not None:
             self._auto_finish = auto_finish

@@ -10,7 +10,7 @@ from typing import Any
 from tornado import gen
 from tornado._export import export
 from tornado._tornado4.deprecation import deprecated
-from tornado._tornado4.stack_contexts import Handling
+from tornado._tornado4.stack_contexts import UnwarnedExceptionStackContext
 from tornado._tornado4.yield_points import single_argument_callback
 from tornado.concurrent import Future
 from tornado.ioloop import IOLoop
@@ -75,7 +75,7 @@ def Task(func: Callable[..., Any], *args: Any, **kwargs: Any) -> asyncio.Future[
         if not future.done():
             future.set_result(value)
 
-    with Handling(handle_error):
+    with UnwarnedExceptionStackContext(handle_error):
         func(*args, callback=single_argument_callback(set_result), **kwargs)
     return future
 

@@ -70,7 +70,7 @@ def loop_first(new: Callable[_P, _T]) -> Callable[_P, _T]:
 
 
 @dataclasses.dataclass(frozen=True)
-class OptionOrder:
+class LegacyParameterOrder:
     """The order of a method's options, for methods whose order differs from Tornado 4.
 
     :ivar present: the names in the current order.
@@ -97,7 +97,7 @@ def documented_as(documented: Callable[_P, _T]) -> Callable[[Callable[..., _T]],
 
 
 def options_by_place(
-    method: str, place: tuple[Any, ...], order: OptionOrder, named: tuple[Any, ...]
+    method: str, place: tuple[Any, ...], order: LegacyParameterOrder, named: tuple[Any, ...]
 ) -> tuple[Any, ...]:
     """Combine the options that were passed by position with those passed by name.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tornado._export import export
 from tornado._tornado4.deprecation import deprecated
-from tornado._tornado4.stack_contexts import Handling, call, wrapped
+from tornado._tornado4.stack_contexts import UnwarnedExceptionStackContext, call, wrapped
 from tornado.concurrent import Future, ReturnValueIgnoredError
 from tornado.ioloop import IOLoop
 from tornado.util import ArgReplacer
@@ -45,7 +45,7 @@ def return_future(f: Callable[..., Any]) -> Callable[..., asyncio.Future[Any]]:
 
         callback, new_args, new_kwargs = replacer.replace(set_result, args, kwargs)
         returned = None
-        with Handling(functools.partial(_set_exception, future)):
+        with UnwarnedExceptionStackContext(functools.partial(_set_exception, future)):
             returned = f(*new_args, **new_kwargs)
         if returned is not None:
             raise ReturnValueIgnoredError(

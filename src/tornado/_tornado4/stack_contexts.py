@@ -2,8 +2,8 @@
 
 A context variable contains the chain of active context managers. asyncio copies it into every callback and
 task. This module enters the managers again around a callback of the `.IOLoop` (`call`), around each step of a
-generator-based coroutine (`_Steps`), and around a wrapped function (`wrap`). The first manager that a program
-creates installs the hooks in `tornado.ioloop` and `tornado.gen`.
+generator-based coroutine (`_ContextGenerator`), and around a wrapped function (`wrap`). The first manager
+that a program creates installs the hooks in `tornado.ioloop` and `tornado.gen`.
 """
 
 from __future__ import annotations
@@ -32,33 +32,33 @@ class StackContextInconsistentError(Exception):
     """A stack context was not exited in the context, or in the order, in which it was entered."""
 
 
-_Entered = tuple[tuple["_Manager", ...], "weakref.ref[Any] | None"]
+_Entered = tuple[tuple["_BaseStackContext", ...], "weakref.ref[Any] | None"]
 
 
-class _CurrentContext(threading.local):
+class _EnteredManagers(threading.local):
     """The managers entered on the stack of this thread, as opposed to the chain for future callbacks."""
 
     #: The chain, and a weak reference to the event loop that was running. If a loop is started inside the
     #: block of a manager, its callbacks are not inside the block: their exceptions do not leave the loop.
     entered: _Entered = ((), None)
 
-    def enter(self, chain: tuple[_Manager, ...]) -> _Entered:
+    def enter(self, chain: tuple[_BaseStackContext, ...]) -> _Entered:
         """Set the chain, and return the previous value of ``entered`` to be restored later."""
         loop = _get_running_loop()
         previous, self.entered = self.entered, (chain, None if loop is None else weakref.ref(loop))
         return previous
 
-    def is_inside(self, chain: tuple[_Manager, ...]) -> bool:
+    def is_inside(self, chain: tuple[_BaseStackContext, ...]) -> bool:
         """Whether exactly the managers of ``chain`` are entered here."""
         entered, loop = self.entered
         return entered is chain and (None if loop is None else loop()) is _get_running_loop()
 
 
-_current = _CurrentContext()
-_chain: ContextVar[tuple[_Manager, ...]] = ContextVar("tornado_stack_contexts", default=())
+_current = _EnteredManagers()
+_chain: ContextVar[tuple[_BaseStackContext, ...]] = ContextVar("tornado_stack_contexts", default=())
 
 
-class _Manager:
+class _BaseStackContext:
     """A context manager that applies to a block, and to every callback that the block starts."""
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class _Manager:
         self._active = False
 
 
-class StackContext(_Manager):
+class StackContext(_BaseStackContext):
     """Enters a context manager around a block, and around each callback that the block starts.
 
     In ``with StackContext(factory) as deactivate:``, calling ``deactivate()`` stops this for later callbacks.
@@ -120,7 +120,7 @@ class StackContext(_Manager):
         return self.context_factory()
 
 
-class ExceptionStackContext(_Manager):
+class ExceptionStackContext(_BaseStackContext):
     """Passes exceptions of a block, and of each callback that the block starts, to a function.
 
     :param exception_handler: a function to call with the type, value and traceback. If it returns true, the
@@ -137,14 +137,14 @@ class ExceptionStackContext(_Manager):
         return _ExceptionCatcher(self.exception_handler)
 
 
-class Handling(ExceptionStackContext):
+class UnwarnedExceptionStackContext(ExceptionStackContext):
     """An `ExceptionStackContext` for use in this package, without a deprecation warning.
 
     :param handle_block: whether exceptions of the block itself are also passed to the handler.
     """
 
     def __init__(self, exception_handler: ExceptionHandler, handle_block: bool = True) -> None:
-        _Manager.__init__(self)
+        _BaseStackContext.__init__(self)
         self.exception_handler = exception_handler
         self._handles_block = handle_block
 
@@ -171,7 +171,7 @@ class _ExceptionCatcher(AbstractContextManager[None]):
 class _Link(NamedTuple):
     """A manager in the active chain, in the linked form that Tornado 4 used."""
 
-    context: _Manager
+    context: _BaseStackContext
     #: The value of `_State.contexts` outside of the block of this manager.
     old_contexts: _Contexts
 
@@ -199,7 +199,7 @@ class _State:
 
     @contexts.setter
     def contexts(self, saved: _Contexts) -> None:
-        chain: list[_Manager] = []
+        chain: list[_BaseStackContext] = []
         link = saved[1]
         while link is not None:
             chain.append(link.context)
@@ -226,7 +226,7 @@ class NullContext:
         _chain.reset(self._token)
 
 
-def run_with_stack_context(context: _Manager, func: Callable[[], _T]) -> _T:
+def run_with_stack_context(context: _BaseStackContext, func: Callable[[], _T]) -> _T:
     """Call ``func`` inside ``context`` and return its result.
 
     A coroutine needs this function because it must not yield inside the ``with`` block of a stack context::
@@ -290,7 +290,7 @@ def call(callback: Callable[[], Any]) -> Any:
     return _run(chain, callback)
 
 
-def _run(chain: tuple[_Manager, ...], callback: Callable[[], Any]) -> Any:
+def _run(chain: tuple[_BaseStackContext, ...], callback: Callable[[], Any]) -> Any:
     previous = _current.enter(chain)
     try:
         with ExitStack() as stack:
@@ -305,7 +305,7 @@ def _run(chain: tuple[_Manager, ...], callback: Callable[[], Any]) -> Any:
 
 def add_handler(handler: Callable[..., bool | None]) -> None:
     """Pass the exceptions of callbacks that this context starts from now on to ``handler``."""
-    _chain.set((*_chain.get(), Handling(handler)))
+    _chain.set((*_chain.get(), UnwarnedExceptionStackContext(handler)))
 
 
 def _run_steps_in_contexts(runner: gen.Runner) -> None:
@@ -314,7 +314,7 @@ def _run_steps_in_contexts(runner: gen.Runner) -> None:
     if runner.ctx_run(_chain.get) is not _chain.get():
         runner.future = Future()
         runner.future.set_exception(_inconsistent_error())
-    runner.gen = _Steps(runner.gen)
+    runner.gen = _ContextGenerator(runner.gen)
 
 
 def _inconsistent_error() -> StackContextInconsistentError:
@@ -324,7 +324,7 @@ def _inconsistent_error() -> StackContextInconsistentError:
     )
 
 
-class _Steps(Generator[Any, Any, Any]):
+class _ContextGenerator(Generator[Any, Any, Any]):
     """A generator whose steps run inside the active managers. It must not yield inside a further manager."""
 
     def __init__(self, inner: Generator[Any, Any, Any]) -> None:

@@ -96,7 +96,7 @@ class TwistedIOLoop(AsyncIOLoop):
 
 
 @implementer(IReadDescriptor)
-class _SelectorReader:
+class _SelectorReadDescriptor:
     """The reader through which a reactor watches the file descriptor of a `ReactorEventLoop`'s selector."""
 
     def __init__(self, descriptor: int, ready: Callable[[], None]) -> None:
@@ -138,7 +138,7 @@ class ReactorEventLoop(asyncio.SelectorEventLoop):
         self._next_call: Any = None
         self._timer_call: Any = None
         self._timer_due: float | None = None
-        self._reader = _SelectorReader(descriptor(), self._iterate)
+        self._reader = _SelectorReadDescriptor(descriptor(), self._iterate)
         reactor.addReader(self._reader)
 
     def run_forever(self) -> None:

@@ -1,7 +1,7 @@
 """Yield points: ``gen.Callback``, ``gen.Wait``, ``gen.WaitAll``, and their base class ``gen.YieldPoint``.
 
-Each coroutine that yields one has its own set of keys, a `Keys` object. It is also the ``runner`` that is
-passed to the yield points. Callbacks store their results in it under a key; after each result, all waiting
+Each coroutine that yields one has its own set of keys, a `KeyRegistry` object. It is also the ``runner`` that
+is passed to the yield points. Callbacks store their results in it under a key; after each result, all waiting
 yield points are checked for readiness.
 """
 
@@ -45,10 +45,10 @@ def single_argument_callback(set_result: Callable[[Any], Any]) -> Callable[..., 
 class YieldPoint:
     """Base class of objects that a generator-based coroutine may yield in the style of Tornado 4."""
 
-    def start(self, runner: Keys) -> None:
+    def start(self, runner: KeyRegistry) -> None:
         """Start the operation; called when the coroutine has yielded this object.
 
-        :param runner: an object with the methods of `Keys`.
+        :param runner: an object with the methods of `KeyRegistry`.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define start()")
 
@@ -71,7 +71,7 @@ class Callback(YieldPoint):
         deprecated("gen.Callback", _ADVICE)
         self.key = key
 
-    def start(self, runner: Keys) -> None:
+    def start(self, runner: KeyRegistry) -> None:
         """Register the key."""
         self._runner = runner
         runner.register_callback(self.key)
@@ -92,7 +92,7 @@ class Wait(YieldPoint):
         deprecated("gen.Wait", _ADVICE)
         self.key = key
 
-    def start(self, runner: Keys) -> None:
+    def start(self, runner: KeyRegistry) -> None:
         """Store the runner."""
         self._runner = runner
 
@@ -115,7 +115,7 @@ class WaitAll(YieldPoint):
         deprecated("gen.WaitAll", _ADVICE)
         self.keys: list[Any] = list(keys)
 
-    def start(self, runner: Keys) -> None:
+    def start(self, runner: KeyRegistry) -> None:
         """Store the runner."""
         self._runner = runner
 
@@ -128,7 +128,7 @@ class WaitAll(YieldPoint):
         return [self._runner.pop_result(key) for key in self.keys]
 
 
-class Keys:
+class KeyRegistry:
     """The keys of one coroutine, and the yield points that wait for them."""
 
     def __init__(self, runner: gen.Runner) -> None:
@@ -137,7 +137,7 @@ class Keys:
         self._waiting: list[tuple[YieldPoint, asyncio.Future[Any]]] = []
         assert runner.gen is not None
         # Detects leaked callbacks when the generator ends.
-        runner.gen = _Watched(runner.gen, self._pending)
+        runner.gen = _LeakCheckedGenerator(runner.gen, self._pending)
         # From now on, exceptions of callbacks that the coroutine starts are raised in the coroutine.
         add_handler(runner.handle_exception)
 
@@ -197,7 +197,7 @@ class Keys:
             future.set_exception(error)
 
 
-class _Watched(Generator[Any, Any, Any]):
+class _LeakCheckedGenerator(Generator[Any, Any, Any]):
     """A generator that raises an error if it ends with pending keys."""
 
     def __init__(self, inner: Generator[Any, Any, Any], pending: set[Any]) -> None:
@@ -228,7 +228,7 @@ class _Watched(Generator[Any, Any, Any]):
             raise gen.LeakedCallbackError(f"finished without waiting for callbacks {list(self._pending)!r}")
 
 
-_keys: WeakKeyDictionary[gen.Runner, Keys] = WeakKeyDictionary()
+_keys: WeakKeyDictionary[gen.Runner, KeyRegistry] = WeakKeyDictionary()
 
 
 def start_points(runner: gen.Runner, yielded: Any) -> Any:
@@ -239,7 +239,7 @@ def start_points(runner: gen.Runner, yielded: Any) -> Any:
     if isinstance(yielded, YieldPoint):
         keys = _keys.get(runner)
         if keys is None:
-            keys = _keys[runner] = Keys(runner)
+            keys = _keys[runner] = KeyRegistry(runner)
         return keys.wait_for(yielded)
     if isinstance(yielded, dict):
         items = list(yielded.items())

@@ -117,7 +117,7 @@ _KINDS: Final = {
 _is_token = re.compile(rf"[{TCHAR}]++").fullmatch
 
 
-class _LineKinds(dict[str, int]):
+class _FieldKindCache(dict[str, int]):
     """A cache from names, as spelled, to kinds."""
 
     def __missing__(self, name: str) -> int:
@@ -132,7 +132,7 @@ class _LineKinds(dict[str, int]):
 
 
 #: ``kind_of[name]`` is the kind of a field.
-kind_of: Final = _LineKinds()
+kind_of: Final = _FieldKindCache()
 
 #: The cached lines, without their line ends.
 lines: Final[set[str]] = set()

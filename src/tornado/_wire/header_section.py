@@ -36,7 +36,7 @@ from tornado._wire.start_line import FIELD_CHAR, TCHAR, check_authority, shown
 __all__ = [
     "MIN_LINE_SIZE",
     "RequestFields",
-    "ResponseFields",
+    "ResponseFraming",
     "check_field_lines",
     "parse_request_fields",
     "parse_response_fields",
@@ -70,7 +70,7 @@ _LENGTH_LINE = re.compile(rf"^{_any_case('content-length')}:[^\n]*\n", re.MULTIL
 RequestFields = tuple[str, str, str | None, int | None, bool, bool, bool, bool, bool, bool]
 
 
-class ResponseFields(NamedTuple):
+class ResponseFraming(NamedTuple):
     """The values that a response's header section implies.
 
     The framing of the response also depends on its status and on the method of the request.
@@ -120,7 +120,7 @@ def parse_request_fields(block: bytes, version: str, limits: Limits = DEFAULT) -
     )
 
 
-def parse_response_fields(block: bytes, version: str, limits: Limits = DEFAULT) -> ResponseFields:
+def parse_response_fields(block: bytes, version: str, limits: Limits = DEFAULT) -> ResponseFraming:
     """Validate a response's header section and return the values that affect framing.
 
     :param block: the field lines and the empty line, and nothing more.
@@ -130,7 +130,7 @@ def parse_response_fields(block: bytes, version: str, limits: Limits = DEFAULT) 
     """
     lines, found = _read_block(block, limits)
     length, chunked = _read_framing(found, limits)
-    return ResponseFields(
+    return ResponseFraming(
         headers_block=lines if length is None else _with_one_length(lines, found, length),
         content_length=length,
         chunked=chunked,

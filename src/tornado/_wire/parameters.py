@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from tornado._percent_encoding import unquote_bytes
+from tornado._percent_decoding import unquote_bytes
 from tornado._wire.charsets import find_charset
 from tornado._wire.errors import HTTPInputError
 

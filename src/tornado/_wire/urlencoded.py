@@ -8,7 +8,7 @@ empty fields are ignored. The result equals that of ``urllib.parse.parse_qs(keep
 Latin-1, but values are bytes.
 
 The Python code runs once per field; the work that is proportional to the size is done in C
-(`tornado._percent_encoding`).
+(`tornado._percent_decoding`).
 
 For serialization, `text_pairs` expands Python values into pairs of text or bytes, and `format_urlencoded`
 encodes those pairs. Types without an obvious text form raise TypeError, because most servers would accept
@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from tornado._percent_encoding import unquote, unquote_bytes
+from tornado._percent_decoding import unquote, unquote_bytes
 from tornado._wire.errors import HTTPInputError
 
 __all__ = ["format_urlencoded", "parse_urlencoded", "text_pairs"]

@@ -18,7 +18,7 @@ data frames to the specialised loops again: complete messages, and runs of fragm
 one piece. It limits the length of each run, so that these loops need not check any limit. An incomplete
 header or control frame (`_rest`) and an incomplete message are buffered; an idle connection has neither.
 
-Each call decompresses a bounded number of bytes (`WSSettings.inflate_step`). Each step counts as `STEP_COST`
+Each call decompresses a bounded number of bytes (`WSLimits.inflate_step`). Each step counts as `STEP_COST`
 bytes in addition to its output, because a chunk may contain many tiny messages. A call that reaches the bound
 sets `pending`: call `receive_data(b"")` after other connections have been served, and pass no more data until
 `pending` is false.
@@ -51,7 +51,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from tornado._wire.ws_deflate import PIECE, Deflate, DeflateParameters, DeflatePolicy
+from tornado._wire.ws_deflate import PIECE, DeflateCodec, DeflateParameters, DeflatePolicy
 from tornado._wire.ws_errors import PolicyViolation, ProtocolError, WebSocketError
 from tornado._wire.ws_events import Close, Event, Failed, Ping, Pong
 from tornado._wire.ws_frames import (
@@ -76,20 +76,20 @@ __all__ = [
     "DEFAULT",
     "TRANSITIONS",
     "Close",
-    "WSConnection",
     "Event",
     "Failed",
     "Ping",
     "Pong",
-    "WSSettings",
     "SharedMessage",
     "State",
+    "WSConnection",
+    "WSLimits",
     "truncated_reason",
 ]
 
 #: The fixed cost of a decompression step, in bytes of output: it bounds the number of tiny messages per call.
 STEP_COST: Final = 512
-#: A message may have one fragment for each of this many bytes, in addition to `WSSettings.max_fragments`.
+#: A message may have one fragment for each of this many bytes, in addition to `WSLimits.max_fragments`.
 BYTES_PER_FRAGMENT: Final = 32
 
 _TEXT: Final = FIN | Opcode.TEXT.value
@@ -104,7 +104,7 @@ _NO_POLICY: Final = DeflatePolicy()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class WSSettings:
+class WSLimits:
     """Limits on the resources that a peer may use. Immutable; share one object among all connections.
 
     :raises ValueError: if a limit is negative, or `inflate_step` is 0.
@@ -130,7 +130,7 @@ class WSSettings:
 
 
 #: The default settings of a `WSConnection`.
-DEFAULT: Final = WSSettings()
+DEFAULT: Final = WSLimits()
 
 
 class State(enum.Enum):
@@ -206,7 +206,7 @@ class WSConnection:
 
     def __init__(
         self,
-        settings: WSSettings = DEFAULT,
+        settings: WSLimits = DEFAULT,
         keys: Callable[[], bytes] | None = None,
         parameters: DeflateParameters | None = None,
         policy: DeflatePolicy = _NO_POLICY,
@@ -216,7 +216,7 @@ class WSConnection:
         self.pending = False
         self._settings = settings
         self._keys = keys
-        self._deflate = None if parameters is None else Deflate(parameters, policy, keys is None)
+        self._deflate = None if parameters is None else DeflateCodec(parameters, policy, keys is None)
         self._rest = b""
         self._message: IncomingMessage | None = None
         # Whether the next byte starts a frame that the loops of `ws_short_frames` may decode.

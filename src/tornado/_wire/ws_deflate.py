@@ -7,10 +7,10 @@ first valid one (`accept_offer`). A client makes offers (`make_offers`) and chec
 (`check_extension_response`). A `DeflatePolicy` holds the settings of this side; the result is a
 `DeflateParameters`, a value that compares by content and that all connections with the same parameters share.
 
-A `Deflate` holds the state of one connection. It consists of a few references until data is compressed:
+A `DeflateCodec` holds the state of one connection. It consists of a few references until data is compressed:
 both contexts are created on first use. The compressor (about 256 KiB with zlib's defaults, 52 KiB with a
-window of 11 bits and memory level 4) may be released at any time (`Deflate.release`): the output of a new
-compressor does not refer to earlier data, and every decompressor accepts that. The decompressor (about
+window of 11 bits and memory level 4) may be released at any time (`DeflateCodec.release`): the output of a
+new compressor does not refer to earlier data, and every decompressor accepts that. The decompressor (about
 40 KiB) can be released only if the peer has agreed not to refer to earlier messages; it is then released at
 the end of each message.
 
@@ -47,7 +47,7 @@ from tornado._wire.ws_extensions import Extension, format_extension
 
 __all__ = [
     "EXTENSION",
-    "Deflate",
+    "DeflateCodec",
     "DeflateParameters",
     "DeflatePolicy",
     "Inflater",
@@ -290,7 +290,7 @@ class Inflater:
             self._stream = zlib.decompressobj(-self._window_bits)
 
 
-class Deflate:
+class DeflateCodec:
     """The compressor and the decompressor of one connection.
 
     :param is_server: whether this side is the server.

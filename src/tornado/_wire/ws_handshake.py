@@ -68,7 +68,7 @@ MAX_SUBPROTOCOLS: Final = 64
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
-class Fields(Protocol):
+class HeaderFields(Protocol):
     """A collection of header fields, such as `.HTTPHeaders`."""
 
     def get_list(self, name: str) -> list[str]:
@@ -118,7 +118,7 @@ def accept_value(key: str) -> str:
 # -- server --
 
 
-def check_request(method: str, version: str, headers: Fields) -> Offer:
+def check_request(method: str, version: str, headers: HeaderFields) -> Offer:
     """Check the request of a client's handshake (RFC 6455 section 4.2.1).
 
     :param version: the HTTP version, such as ``HTTP/1.1``.
@@ -178,7 +178,7 @@ def _check_key(key: str) -> None:
         raise HandshakeError(f"Sec-WebSocket-Key: expected 16 bytes in Base64, got {shown(key)}")
 
 
-def _read_subprotocols(headers: Fields) -> tuple[str, ...]:
+def _read_subprotocols(headers: HeaderFields) -> tuple[str, ...]:
     names = [
         name.strip(" \t") for line in headers.get_list("Sec-WebSocket-Protocol") for name in line.split(",")
     ]
@@ -193,12 +193,12 @@ def _read_subprotocols(headers: Fields) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _list_elements(headers: Fields, name: str) -> list[str]:
+def _list_elements(headers: HeaderFields, name: str) -> list[str]:
     """Return the elements of a list-based field, in lower case."""
     return [member.strip(" \t") for line in headers.get_list(name) for member in line.lower().split(",")]
 
 
-def _single_value(headers: Fields, name: str) -> str:
+def _single_value(headers: HeaderFields, name: str) -> str:
     """Return the value of a field that must occur exactly once."""
     values = headers.get_list(name)
     if len(values) != 1:
@@ -235,7 +235,7 @@ def request_headers(
 
 def check_response(
     code: int,
-    headers: Fields,
+    headers: HeaderFields,
     key: str,
     subprotocols: Sequence[str] = (),
     policy: DeflatePolicy | None = None,
@@ -264,7 +264,7 @@ def check_response(
     return chosen, _agreed_extension(headers, policy)
 
 
-def _agreed_extension(headers: Fields, policy: DeflatePolicy | None) -> DeflateParameters | None:
+def _agreed_extension(headers: HeaderFields, policy: DeflatePolicy | None) -> DeflateParameters | None:
     extensions = parse_extensions(headers.get_list("Sec-WebSocket-Extensions"))
     if not extensions:
         return None

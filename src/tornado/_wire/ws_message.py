@@ -18,7 +18,7 @@ there is a limit on the compression ratio, a message over 1 MiB that exceeds it 
 
 Limits
 ------
-See `tornado._wire.ws_connection.WSSettings`.
+See `tornado._wire.ws_connection.WSLimits`.
 """
 
 from __future__ import annotations

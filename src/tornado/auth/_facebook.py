@@ -7,8 +7,8 @@ import hmac
 from collections.abc import Iterable
 from typing import Any
 
-from tornado.auth._callbacks import login_step
 from tornado.auth._errors import AuthError
+from tornado.auth._legacy_callbacks import login_step
 from tornado.auth._oauth2 import OAuth2Mixin
 from tornado.auth._provider import request_token
 

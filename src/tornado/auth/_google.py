@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tornado.auth._callbacks import login_step
+from tornado.auth._legacy_callbacks import login_step
 from tornado.auth._oauth2 import OAuth2Mixin
 from tornado.auth._provider import request_token
 

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from tornado.auth import _oauth1_signature
-from tornado.auth._callbacks import login_step
 from tornado.auth._errors import AuthError
+from tornado.auth._legacy_callbacks import login_step
 from tornado.auth._provider import ProviderMixin, describe, with_query
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 from tornado.util import import_object

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tornado.auth._callbacks import login_step
+from tornado.auth._legacy_callbacks import login_step
 from tornado.auth._provider import ProviderMixin, post_form, with_query
 from tornado.escape import json_decode
 

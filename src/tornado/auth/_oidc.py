@@ -23,7 +23,7 @@ from typing import Any
 from tornado.auth._errors import AuthError
 from tornado.auth._oidc_provider import ALGORITHMS, OpenIDProvider
 from tornado.auth._provider import ProviderMixin, json_object, request_token, with_query
-from tornado.auth._redirects import is_local_path
+from tornado.auth._redirect_targets import is_local_path
 from tornado.httpclient import HTTPClientError
 
 #: Maximum time between the two steps of a login in days: ten minutes.

@@ -6,8 +6,8 @@ import urllib.parse
 from collections.abc import Sequence
 from typing import Any
 
-from tornado.auth._callbacks import login_step
 from tornado.auth._errors import AuthError
+from tornado.auth._legacy_callbacks import login_step
 from tornado.auth._provider import ProviderMixin, describe, post_form
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tornado.auth._callbacks import login_step
+from tornado.auth._legacy_callbacks import login_step
 from tornado.auth._oauth1 import OAuthMixin
 from tornado.auth._provider import post_form, with_query
 from tornado.escape import json_decode

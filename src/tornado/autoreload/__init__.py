@@ -45,7 +45,7 @@ from collections.abc import Callable
 
 from tornado import _restart, ioloop
 from tornado._export import export
-from tornado._reexports import reexport
+from tornado._implicit_reexports import reexport
 from tornado._tornado4.deprecation import ignored_loop
 from tornado.autoreload import _command, _files
 from tornado.autoreload._command import main, wait

@@ -146,7 +146,7 @@ def _missing_module(name: str, error: ImportError) -> str:
     return f"{name}.{wanted[1]}" if wanted is not None else name
 
 
-class _MissingPath(Exception):
+class _ProgramNotFoundError(Exception):
     """Raised if the file or module given on the command line does not exist."""
 
 
@@ -163,7 +163,7 @@ def _find_module(name: str) -> None:
 
     As with `runpy`, its parent packages are imported.
 
-    :raises _MissingPath: if the module does not exist. The files in which it may appear are watched.
+    :raises _ProgramNotFoundError: if the module does not exist. The files in which it may appear are watched.
     """
     try:
         spec = importlib.util.find_spec(name)
@@ -173,13 +173,15 @@ def _find_module(name: str) -> None:
         spec = None
     if spec is None:
         _files.expect_module(name)
-        raise _MissingPath(f"No module named {name!r}")
+        raise _ProgramNotFoundError(f"No module named {name!r}")
     if spec.submodule_search_locations is not None:
         main_module = f"{name}.__main__"
         spec = importlib.util.find_spec(main_module)
         if spec is None:
             _files.expect_module(main_module)
-            raise _MissingPath(f"No module named {main_module!r}: a package without one cannot be run")
+            raise _ProgramNotFoundError(
+                f"No module named {main_module!r}: a package without one cannot be run"
+            )
     if spec.origin:
         _files.add(spec.origin)
 
@@ -193,7 +195,7 @@ def _run_file(path: str) -> object:
 
     def program() -> None:
         if not os.path.exists(path):
-            raise _MissingPath(f"No such file: {path!r}")
+            raise _ProgramNotFoundError(f"No such file: {path!r}")
         runpy.run_path(path, run_name="__main__")
 
     return _run(path, program)
@@ -210,7 +212,7 @@ def _run(name: str, program: Callable[[], object]) -> int:
         status = _status_of(end)
         gen_log.log(logging.WARNING if status else logging.INFO, "%s exited with status %d", name, status)
         return status
-    except _MissingPath as absent:
+    except _ProgramNotFoundError as absent:
         gen_log.error("%s. It will be run as soon as it exists", absent)
         return 1
     except Exception as error:

@@ -17,11 +17,11 @@ import re
 import pycurl
 
 from tornado._export import export
-from tornado._reexports import reexport
+from tornado._implicit_reexports import reexport
+from tornado.curl_httpclient._callback_queue import CallbackQueue as _CurlStreamingBuffer
 from tornado.curl_httpclient._client import CurlAsyncHTTPClient
 from tornado.curl_httpclient._errors import CurlError
 from tornado.curl_httpclient._options import curl_log
-from tornado.curl_httpclient._streaming import StreamingBuffer as _CurlStreamingBuffer
 
 __all__ = ["CurlAsyncHTTPClient", "CurlError"]
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pycurl
 
+from tornado.curl_httpclient._callback_queue import CallbackQueue
 from tornado.curl_httpclient._errors import CurlError
-from tornado.curl_httpclient._streaming import StreamingBuffer
 from tornado.httputil import HTTPHeaders, HTTPInputError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Transfer:
         self._max_body_size = max_body_size
         self._is_final = is_final
         self._complete = complete
-        self._stream = StreamingBuffer(
+        self._stream = CallbackQueue(
             client,
             curl,
             streaming_callback,

@@ -14,7 +14,7 @@ of the connection.
 from __future__ import annotations
 
 from tornado._export import export
-from tornado._reexports import reexport
+from tornado._implicit_reexports import reexport
 from tornado.http1connection._exchange import HTTP1Connection, is_transfer_encoding_chunked
 from tornado.http1connection._parameters import (
     CR_OR_LF_RE,

@@ -14,7 +14,7 @@ import asyncio
 import time
 from typing import Protocol
 
-from tornado._fair_queue import FairQueue
+from tornado._batched_queue import BatchedQueue
 from tornado.log import app_log
 
 NEVER = float("inf")
@@ -37,7 +37,7 @@ class DeadlineScheduler:
     def __init__(self) -> None:
         self.connections: set[HasDeadline] = set()
         # Each item holds the scheduler: a bound method as the callback would make a reference cycle.
-        self._expiring: FairQueue[tuple[DeadlineScheduler, HasDeadline]] = FairQueue(_expire)
+        self._expiring: BatchedQueue[tuple[DeadlineScheduler, HasDeadline]] = BatchedQueue(_expire)
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._next_deadline = NEVER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tornado._fair_queue import FairQueue
+from tornado._batched_queue import BatchedQueue
 from tornado._log_rate_limit import LogRateLimit
 from tornado._wire.limits import Limits
 from tornado.concurrent import Future
@@ -84,7 +84,7 @@ class HTTP1ConnectionParameters:
         #: For access log lines about rejected requests, by status code.
         self.refusals: LogRateLimit = LogRateLimit(gen_log, burst=100)
         #: Writers that have used their share of this event loop iteration. Each iteration resumes some.
-        self._waiting_writers: FairQueue[Future[None]] = FairQueue(_set_done, at_once=0)
+        self._waiting_writers: BatchedQueue[Future[None]] = BatchedQueue(_set_done, at_once=0)
 
 
 def _set_done(future: Future[None]) -> None:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado import gen
 from tornado._export import export
-from tornado._reexports import reexported
+from tornado._implicit_reexports import reexported
 from tornado.httpclient._body import BodyNotReplayableError
 from tornado.httpclient._client import AsyncHTTPClient, HTTPClient
 from tornado.httpclient._command import main
@@ -37,7 +37,7 @@ from tornado.ioloop import IOLoop
 from tornado.util import import_object
 
 if TYPE_CHECKING:
-    from tornado.httpclient._options import FetchOptions, HandshakeOptions, HTTPRequestOptions
+    from tornado.httpclient._options import FetchOptions, HTTPRequestOptions, WebSocketHandshakeOptions
 
 __all__ = [
     "AsyncHTTPClient",
@@ -49,14 +49,14 @@ __all__ = [
     "HTTPRequest",
     "HTTPRequestOptions",
     "HTTPResponse",
-    "HandshakeOptions",
     "ResponseStream",
     "RetryPolicy",
     "TransferProgress",
+    "WebSocketHandshakeOptions",
     "main",
 ]
 
-_LATE = ("FetchOptions", "HTTPRequestOptions", "HandshakeOptions")
+_LATE = ("FetchOptions", "HTTPRequestOptions", "WebSocketHandshakeOptions")
 
 if not TYPE_CHECKING:  # a type checker would accept every name as an attribute of this module
 

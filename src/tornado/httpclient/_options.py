@@ -19,7 +19,7 @@ from tornado.httpclient._response import HTTPResponse
 from tornado.httpclient._retry import RetryPolicy
 
 
-class HandshakeOptions(TypedDict, total=False):
+class WebSocketHandshakeOptions(TypedDict, total=False):
     """Keyword arguments that `tornado.websocket.websocket_connect` passes on to `.HTTPRequest`.
 
     ``connect_timeout`` is not included, because `tornado.websocket.websocket_connect` has a parameter of that
@@ -69,7 +69,7 @@ class HandshakeOptions(TypedDict, total=False):
     progress_callback: Callable[[TransferProgress], Any] | None
 
 
-class HTTPRequestOptions(HandshakeOptions, total=False):
+class HTTPRequestOptions(WebSocketHandshakeOptions, total=False):
     """Keyword arguments of `.HTTPRequest`, without the URL.
 
     Methods such as `.AsyncHTTPClient.fetch` take them too. A function that passes such arguments on can
@@ -92,6 +92,6 @@ class FetchOptions(HTTPRequestOptions, total=False):
     callback: Callable[[HTTPResponse], object] | None
 
 
-__all__ = ["FetchOptions", "HandshakeOptions", "HTTPRequestOptions"]
+__all__ = ["FetchOptions", "HTTPRequestOptions", "WebSocketHandshakeOptions"]
 
 export(globals(), module="tornado.httpclient")

@@ -23,8 +23,8 @@ from tornado._wire.headers import HTTPHeaders
 from tornado._wire.start_line import check_authority
 from tornado._wire.urlencoded import parse_urlencoded
 from tornado.httputil import _forms
-from tornado.httputil._body_form import BodyForm
 from tornado.httputil._forms import HTTPFile, parse_query
+from tornado.httputil._lazy_form import LazyForm
 from tornado.httputil._url import split_host_and_port
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ class HTTPServerRequest:
     _head: RequestHead
     _start_time: float
     _finish_time: float | None = None
-    _form: BodyForm | None = None
-    _merged_form: BodyForm | None = None  # the form whose arguments are in the attributes
+    _form: LazyForm | None = None
+    _merged_form: LazyForm | None = None  # the form whose arguments are in the attributes
 
     def __init__(
         self,
@@ -234,7 +234,7 @@ class HTTPServerRequest:
         elif "arguments" in present or "body_arguments" in present or "files" in present:
             self._parse_body()
         else:
-            self._form = _body_form(self)
+            self._form = _lazy_form(self)
 
     def _has_initial_arguments(self) -> bool:
         """Whether the arguments are still those of the constructor, which were set before the body."""
@@ -251,7 +251,7 @@ class HTTPServerRequest:
         Called before an error page is generated, because it may read arguments of the query.
         """
         if self._form is None and self.body:
-            self._form = _body_form(self)
+            self._form = _lazy_form(self)
         if self._form is not None:
             self._form.tolerate()
 
@@ -272,7 +272,7 @@ class HTTPServerRequest:
         if form is None:
             if not self.body:
                 return
-            form = self._form = _body_form(self)
+            form = self._form = _lazy_form(self)
         elif form is self._merged_form:
             return
         form.read(_max_form_size(self.connection))
@@ -415,15 +415,15 @@ def _from_body(request: HTTPServerRequest, name: str) -> dict[str, list[Any]]:
     return found
 
 
-def _body_form(request: HTTPServerRequest) -> BodyForm:
+def _lazy_form(request: HTTPServerRequest) -> LazyForm:
     """Return the form in the body, without creating the headers mapping if it does not exist yet."""
     present = request.__dict__
     if "headers" not in present and "_head" in present:
         fields = _content_fields("\n" + request._head.headers_block)
         if len(fields) == 1 and len(fields[0][0]) == len("type"):
-            return BodyForm(request.body, fields[0][1].strip(" \t"), None)
+            return LazyForm(request.body, fields[0][1].strip(" \t"), None)
     headers = request.headers
-    return BodyForm(request.body, headers.get("Content-Type", ""), headers)
+    return LazyForm(request.body, headers.get("Content-Type", ""), headers)
 
 
 def _max_form_size(connection: object) -> int | None:

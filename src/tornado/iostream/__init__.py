@@ -33,7 +33,7 @@ from __future__ import annotations
 import typing
 
 from tornado._export import export
-from tornado._reexports import reexport
+from tornado._implicit_reexports import reexport
 from tornado.iostream._base import BaseIOStream
 from tornado.iostream._errors import _ERRNO_CONNRESET as _ERRNO_CONNRESET
 from tornado.iostream._errors import StreamBufferFullError, StreamClosedError, UnsatisfiableReadError

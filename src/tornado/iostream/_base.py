@@ -15,7 +15,7 @@ from typing import Any
 
 from tornado import ioloop
 from tornado._tornado4.deprecation import ignored_loop
-from tornado._tornado4.legacy_arguments import OptionOrder, documented_as, options_by_place
+from tornado._tornado4.legacy_arguments import LegacyParameterOrder, documented_as, options_by_place
 from tornado.iostream._core import LARGE_SHARE, fail
 from tornado.iostream._errors import (
     StreamBufferFullError,
@@ -52,8 +52,8 @@ _ReadCallback = Callable[[bytes], object]
 # callback, max_bytes=10)``. Python rejects such a call of a function that has the documented signature. A
 # wrapper that reordered the arguments took 2,000 of the 14,700 instructions of a read.
 
-_UNTIL = OptionOrder(("max_bytes", "callback"), ("callback", "max_bytes"))
-_BYTES = OptionOrder(
+_UNTIL = LegacyParameterOrder(("max_bytes", "callback"), ("callback", "max_bytes"))
+_BYTES = LegacyParameterOrder(
     ("partial", "callback", "streaming_callback"), ("callback", "streaming_callback", "partial")
 )
 

@@ -14,7 +14,7 @@ import contextvars
 import weakref
 from typing import Protocol
 
-from tornado._fair_queue import FairQueue
+from tornado._batched_queue import BatchedQueue
 
 
 class Disconnectable(Protocol):
@@ -34,7 +34,7 @@ class DisconnectQueue:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         # Each item carries `_waiting`: passing a bound method here would create a reference cycle.
-        self._batches: FairQueue[tuple[_Waiting, Disconnectable]] = FairQueue(_notify)
+        self._batches: BatchedQueue[tuple[_Waiting, Disconnectable]] = BatchedQueue(_notify)
         self._waiting: _Waiting = {}
         #: Errors fetched from descriptors that still have unread input.
         self._pending_errors: weakref.WeakKeyDictionary[Disconnectable, Exception] = (

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from tornado.iostream._disconnect_queue import DisconnectQueue
 from tornado.iostream._errors import is_connection_reset, without_frames
-from tornado.iostream._write_side import WriteChannel, WriteSide
+from tornado.iostream._write_side import WriteSide, WriteTransport
 from tornado.log import gen_log
 from tornado.netutil._error_context import placed
 
@@ -349,7 +349,7 @@ class PushMode(WriteSide):
             self._notify_connection_lost()
 
 
-class PushChannel(WriteChannel):
+class PushTransport(WriteTransport):
     """The push mode of one stream, for the protocol that owns the stream."""
 
     __slots__ = ()

@@ -381,7 +381,7 @@ class WriteSide(StreamCore):
             fail(future, self._closed_error("writing to"))
 
 
-class WriteChannel:
+class WriteTransport:
     """The write side of a stream without Futures, for the protocol that owns the stream.
 
     :param stream: the stream to write to.

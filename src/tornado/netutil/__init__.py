@@ -22,7 +22,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from tornado._export import export
-from tornado._reexports import reexported
+from tornado._implicit_reexports import reexported
 from tornado.netutil import _tls
 from tornado.netutil._accept import add_accept_handler
 from tornado.netutil._listen import bind_sockets, bind_unix_socket

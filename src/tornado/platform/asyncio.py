@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple
 
 from tornado._awaitables import convert_yielded
 from tornado._export import list_public
-from tornado._reexports import reexported
+from tornado._implicit_reexports import reexported
 from tornado.ioloop import IOLoop, _loop_of_thread, _Selectable
-from tornado.platform import _fork  # noqa: F401 - registers a handler for forks
+from tornado.platform import _after_fork  # noqa: F401 - registers a handler for forks
 from tornado.platform._selector_thread import (
     AddThreadSelectorEventLoop,
     SelectorThread,

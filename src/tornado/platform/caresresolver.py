@@ -24,7 +24,7 @@ from typing import Any
 
 import pycares
 
-from tornado._reexports import reexport
+from tornado._implicit_reexports import reexport
 from tornado._tornado4.legacy_arguments import takes_callback
 from tornado.concurrent import Future
 from tornado.ioloop import IOLoop

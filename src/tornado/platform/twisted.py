@@ -23,7 +23,7 @@ from twisted.internet.defer import Deferred
 
 from tornado._awaitables import convert_yielded
 from tornado._export import list_public
-from tornado._reexports import reexported
+from tornado._implicit_reexports import reexported
 from tornado._tornado4.deprecation import ignored_loop
 from tornado.ioloop import IOLoop
 from tornado.util import import_object

@@ -8,7 +8,7 @@ digest authentication, and HTTP and SOCKS5 proxies.
 from __future__ import annotations
 
 from tornado._export import export
-from tornado._reexports import reexport
+from tornado._implicit_reexports import reexport
 from tornado.httpclient import HTTPError
 from tornado.simple_httpclient._client import SimpleAsyncHTTPClient
 from tornado.simple_httpclient._errors import HTTPProxyError, HTTPStreamClosedError, HTTPTimeoutError

@@ -131,7 +131,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         max_idle = max_clients if max_idle_connections is None else max_idle_connections
         self.pool: ConnectionPool = ConnectionPool(self.io_loop, max_idle, idle_timeout)
         #: If there is a limit per host: the active and waiting requests of each host.
-        self._hosts: dict[str, _Host] = {}
+        self._hosts: dict[str, _HostRequests] = {}
         self.connector: Connector = Connector(max_buffer_size)
         #: Factories of the objects that take part in each fetch.
         self.extensions: list[ExtensionFactory] = default_factories(cookie_jar, retry, before_request)
@@ -219,7 +219,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
     def _start_fetch(self, fetch: Fetch, request: HTTPRequest, callback: _Callback) -> None:
         """Start a fetch from the queue, or make it wait for its host if that host's limit is reached."""
         if self.max_clients_per_host is not None:
-            host = self._hosts.setdefault(fetch.host, _Host())
+            host = self._hosts.setdefault(fetch.host, _HostRequests())
             if host.active >= self.max_clients_per_host:
                 host.waiting.append((fetch, request, callback))
                 return
@@ -323,7 +323,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.io_loop.add_callback(callback, response)
 
 
-class _Host:
+class _HostRequests:
     """The requests to one host, if there is a limit per host.
 
     :ivar active: the number of active requests.

@@ -41,7 +41,7 @@ from tornado._wire import h1
 from tornado._wire.errors import HTTPInputError, IncompleteMessage
 from tornado._wire.limits import Limits
 from tornado.iostream import IOStream
-from tornado.iostream._push_mode import PushChannel
+from tornado.iostream._push_mode import PushTransport
 from tornado.simple_httpclient._connection_key import ConnectionKey
 from tornado.simple_httpclient._upload import Upload
 
@@ -154,7 +154,7 @@ class ClientConnection:
         self._has_received = False
         self._is_eof = False
         stream.set_nodelay(True)
-        self._channel = PushChannel(stream)
+        self._channel = PushTransport(stream)
         self._channel.start(self)
 
     def __repr__(self) -> str:

@@ -68,7 +68,7 @@ from tornado.simple_httpclient._routes import Route, Routes
 from tornado.simple_httpclient._upload import BytesSource, ProducerSource, Upload
 from tornado.simple_httpclient._url import shown_url
 
-__all__ = ["Fetch", "FetchOwner", "Phase", "Upgrade"]
+__all__ = ["Fetch", "FetchOwner", "Phase", "UpgradeHandler"]
 
 #: Methods that may be sent again when it is not known whether the request was processed (RFC 9110 section
 #: 9.2.2).
@@ -130,7 +130,7 @@ class FetchOwner(Protocol):
         """Process the end of a fetch."""
 
 
-class Upgrade(Protocol):
+class UpgradeHandler(Protocol):
     """The user of a connection that switches to another protocol with a 101 response."""
 
     def connected(self, stream: IOStream) -> None:
@@ -203,7 +203,7 @@ class Fetch:
         client: FetchOwner,
         view: HTTPRequest,
         callback: Callable[[HTTPResponse], None],
-        upgrade: Upgrade | None = None,
+        upgrade: UpgradeHandler | None = None,
     ) -> None:
         self.client: FetchOwner = client
         self.phase: Phase = QUEUED
@@ -323,7 +323,7 @@ class Fetch:
         except Exception as error:
             self._end(error, is_transport=False)
             return
-        if isinstance(message, _Hooked):
+        if isinstance(message, _MessageAfterHook):
             self._prepare(route, message, self._dispatch)
         else:
             self._dispatch(route, message)
@@ -341,10 +341,10 @@ class Fetch:
 
     def _make_message(
         self, route: Route, target: str, userinfo: tuple[str, str] | None
-    ) -> _Message | _Hooked:
+    ) -> _Message | _MessageAfterHook:
         """Check the request and serialise it.
 
-        :returns: the message, or a `_Hooked` if a hook must be awaited first.
+        :returns: the message, or a `_MessageAfterHook` if a hook must be awaited first.
         """
         request = self._request
         decompress = self._decompress = bool(self._setting("decompress_response"))
@@ -368,7 +368,9 @@ class Fetch:
         for number, extension in enumerate(self._extensions, 1):
             waiting = extension.prepare(request, target, headers)
             if waiting is not None:
-                return _Hooked(waiting, self._hooked_message(waiting, number, route, target, headers))
+                return _MessageAfterHook(
+                    waiting, self._hooked_message(waiting, number, route, target, headers)
+                )
         return self._serialise(route, target, headers)
 
     async def _hooked_message(
@@ -409,7 +411,7 @@ class Fetch:
     def _prepare(
         self,
         route: Route,
-        hooked: _Hooked,
+        hooked: _MessageAfterHook,
         proceed: Callable[[Route, _Message], None],
     ) -> None:
         """Await the hooks in a Task, then call `proceed` with the message."""
@@ -554,7 +556,7 @@ class Fetch:
         if self._progress is not None:
             self._progress.receive_total = head.content_length
 
-    def _switch(self, upgrade: Upgrade, head: h1.ResponseHead) -> None:
+    def _switch(self, upgrade: UpgradeHandler, head: h1.ResponseHead) -> None:
         """Pass the connection to `upgrade` after a 101 response."""
         connection = self._connection
         assert connection is not None
@@ -712,7 +714,7 @@ class Fetch:
         except Exception as error:
             self._end(error, is_transport=False)
             return
-        if isinstance(message, _Hooked):
+        if isinstance(message, _MessageAfterHook):
             self._prepare(route, message, self._connect)
         else:
             self._connect(route, message)
@@ -929,7 +931,7 @@ class Fetch:
 _Message = tuple[tuple[bytes, ...], Upload | None, bool]
 
 
-class _Hooked(NamedTuple):
+class _MessageAfterHook(NamedTuple):
     """A message that can be serialized when a hook is done.
 
     :ivar waiting: the awaitable that the hook returned.

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from tornado import httputil
 
-__all__ = ["DEFAULT_PORTS", "Address", "Origin", "match_plain_url", "origin_of", "parse_url", "shown_url"]
+__all__ = ["DEFAULT_PORTS", "Origin", "ParsedURL", "match_plain_url", "origin_of", "parse_url", "shown_url"]
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNIX_SCHEMES = {"http+unix": "http", "https+unix": "https"}
@@ -47,7 +47,7 @@ class Origin(NamedTuple):
     unix_path: str | None = None
 
 
-class Address(NamedTuple):
+class ParsedURL(NamedTuple):
     """The parts of a URL.
 
     :ivar origin: the origin to connect to.
@@ -68,7 +68,7 @@ def origin_of(prefix: str) -> Origin:
     return parse_url(prefix).origin
 
 
-def parse_url(url: str) -> Address:
+def parse_url(url: str) -> ParsedURL:
     """Parse a URL.
 
     :raises ValueError: if the scheme is not supported, the host is missing, the port is out of range, or the
@@ -87,7 +87,7 @@ def parse_url(url: str) -> Address:
         if not path:
             raise ValueError(f"the URL {shown_url(url)!r} has no socket path: expected http+unix://%2Fpath/")
         scheme = _UNIX_SCHEMES[parts.scheme]
-        return Address(
+        return ParsedURL(
             Origin(scheme, "localhost", DEFAULT_PORTS[scheme], "localhost", path), target, userinfo
         )
     if parts.scheme not in DEFAULT_PORTS:
@@ -103,7 +103,7 @@ def parse_url(url: str) -> Address:
         host = host[1:-1]  # an IPv6 address; only URLs have the brackets
     if port is None:
         port = DEFAULT_PORTS[parts.scheme]
-    return Address(Origin(parts.scheme, host, port, authority), target, userinfo)
+    return ParsedURL(Origin(parts.scheme, host, port, authority), target, userinfo)
 
 
 def shown_url(url: str) -> str:

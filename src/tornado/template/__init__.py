@@ -65,7 +65,7 @@ in which each line names its template and line; a note on the exception does the
 from __future__ import annotations
 
 from tornado._export import export
-from tornado._reexports import reexport
+from tornado._implicit_reexports import reexport
 from tornado.template._errors import ParseError, TemplateNotFoundError
 from tornado.template._loader import BaseLoader, DictLoader, Loader
 from tornado.template._template import Template

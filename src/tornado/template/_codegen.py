@@ -39,7 +39,7 @@ _RAW = "_tt_tmp if _tt_type(_tt_tmp) is _tt_str else _tt_text(_tt_tmp)"
 _PARAMETERS = ", ".join(f"{name}={name}" for name in _LOCALS)
 
 
-class Place(NamedTuple):
+class CodeLocation(NamedTuple):
     """The template line from which a line of generated code was made."""
 
     template: str
@@ -55,8 +55,8 @@ class Code(NamedTuple):
     """
 
     source: str
-    places: list[Place]
-    via: list[tuple[Place, ...]]
+    places: list[CodeLocation]
+    via: list[tuple[CodeLocation, ...]]
     sources: dict[str, str]
 
 
@@ -114,11 +114,11 @@ class _Writer:
         self.load = load
         self.shadowed = shadowed
         self.lines: list[str] = []
-        self.places: list[Place] = []
+        self.places: list[CodeLocation] = []
         self.blocks: dict[str, Block] = {}
         self.file = File("", None)
-        self.via: tuple[Place, ...] = ()
-        self.via_by_line: list[tuple[Place, ...]] = []
+        self.via: tuple[CodeLocation, ...] = ()
+        self.via_by_line: list[tuple[CodeLocation, ...]] = []
         self.sources: dict[str, str] = {}
         self.indent = 0
         self.pending_texts: list[str] = []  # adjacent text nodes, which become one constant
@@ -138,7 +138,7 @@ class _Writer:
         self.lines += f"{'    ' * self.indent}{code}  # {self.origin(line)}".split("\n")
         first = len(self.places)
         count = len(self.lines) - first
-        self.places += [Place(self.file.name, line + n) for n in range(count)]
+        self.places += [CodeLocation(self.file.name, line + n) for n in range(count)]
         self.via_by_line += [self.via] * count
 
     def origin(self, line: int) -> str:
@@ -162,7 +162,7 @@ class _Writer:
     def including(self, file: File, line: int) -> Iterator[None]:
         """Set the current file to an included one for the block."""
         before, via = self.file, self.via
-        self.via = (*via, Place(before.name, line))
+        self.via = (*via, CodeLocation(before.name, line))
         self.file = file
         self.sources[file.name] = file.source
         yield

@@ -9,7 +9,7 @@ from typing import NamedTuple
 _MAX_PLACES = 20
 
 
-class SourcePlace(NamedTuple):
+class SourceLocation(NamedTuple):
     """A line of a template, with the source of the whole template."""
 
     template: str
@@ -23,8 +23,8 @@ def add_place(error: Exception, template: str, line: int, source: str) -> None:
     Tools that show errors get the source from here, because a template that does not compile has no frame in
     the traceback.
     """
-    places: list[SourcePlace] = error.__dict__.setdefault("_template_places", [])
-    place = SourcePlace(template, line, source)
+    places: list[SourceLocation] = error.__dict__.setdefault("_template_places", [])
+    place = SourceLocation(template, line, source)
     if len(places) < _MAX_PLACES and place not in places:
         places.append(place)
 
@@ -35,9 +35,9 @@ def note_once(error: BaseException, note: str) -> None:
         error.add_note(note)
 
 
-def places_of(error: BaseException) -> list[SourcePlace]:
+def places_of(error: BaseException) -> list[SourceLocation]:
     """Return the template lines that `add_place` has stored on an error, innermost first."""
-    places: list[SourcePlace] = getattr(error, "_template_places", [])
+    places: list[SourceLocation] = getattr(error, "_template_places", [])
     return places
 
 

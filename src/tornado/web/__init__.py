@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado import escape, gen, httputil, iostream, locale, template
 from tornado._export import export
-from tornado._reexports import reexported
+from tornado._implicit_reexports import reexported
 from tornado.escape import _unicode, utf8
 from tornado.log import access_log, app_log, gen_log
 from tornado.routing import (
@@ -76,7 +76,7 @@ from tornado.web._uimodules import TemplateModule, UIModule, _linkify, _UIModule
 if TYPE_CHECKING:
     from tornado._tornado4.asynchronous import asynchronous as asynchronous
     from tornado.web._application_settings import ApplicationSettings
-    from tornado.web._cookie_attributes import CookieAttributes, CookieFlags
+    from tornado.web._cookie_attributes import ClearCookieOptions, SignedCookieOptions
     from tornado.web._sessions.cookie import CookieSessionStore
     from tornado.web._sessions.memory import MemorySessionStore
     from tornado.web._sessions.redis import RedisSessionStore
@@ -111,10 +111,9 @@ __all__ = [
     "Application",
     "ApplicationSettings",
     "AuthenticationError",
+    "ClearCookieOptions",
     "ContentCodings",
     "ContentEncoding",
-    "CookieAttributes",
-    "CookieFlags",
     "CookieSessionStore",
     "ErrorHandler",
     "EventChannel",
@@ -137,6 +136,7 @@ __all__ = [
     "SessionStore",
     "SessionStoreError",
     "SessionTooLargeError",
+    "SignedCookieOptions",
     "StaticFileHandler",
     "TemplateModule",
     "UIModule",
@@ -158,8 +158,8 @@ __all__ = [
 #: Names that few programs use, and their modules, which are imported on first access.
 _LATE = {
     "ApplicationSettings": "tornado.web._application_settings",
-    "CookieAttributes": "tornado.web._cookie_attributes",
-    "CookieFlags": "tornado.web._cookie_attributes",
+    "SignedCookieOptions": "tornado.web._cookie_attributes",
+    "ClearCookieOptions": "tornado.web._cookie_attributes",
     "EventChannel": "tornado.web._sse_channel",
     "CookieSessionStore": "tornado.web._sessions.cookie",
     "EventSourceHandler": "tornado.web._sse_handler",

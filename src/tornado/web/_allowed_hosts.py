@@ -171,7 +171,7 @@ class MisdirectedHandler(ErrorHandler):
         """Discard the body."""
 
 
-class CheckedRouter(Router):
+class HostCheckingRouter(Router):
     """A router that checks the host of a request before it calls the application's `find_handler`.
 
     It is used for applications that override `start_request` or `find_handler`.

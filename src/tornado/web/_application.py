@@ -28,7 +28,7 @@ from tornado.routing import (
     Rule,
     RuleRouter,
     _RuleList,
-    _Rules,
+    _VersionedRules,
 )
 from tornado.web import (
     _body_errors,
@@ -40,8 +40,8 @@ from tornado.web import (
     _settings_checks,
     _static_precompressed,
 )
-from tornado.web._allowed_hosts import AllowedHosts, CheckedRouter, MisdirectedHandler
-from tornado.web._body_buffer import BodyBuffer
+from tornado.web._allowed_hosts import AllowedHosts, HostCheckingRouter, MisdirectedHandler
+from tornado.web._body_accumulator import BodyAccumulator
 from tornado.web._builtin_handlers import ErrorHandler, ServerOptionsHandler
 from tornado.web._handler import _EXECUTE, RequestHandler
 from tornado.web._security_headers import SecurityHeaders, headers_of
@@ -286,7 +286,7 @@ class Application(ReversibleRouter):
     ) -> httputil.HTTPMessageDelegate:
         """Return a delegate that calls `find_handler` when the head of the request has been received."""
         if self._hosts is not None:
-            return CheckedRouter(self, self._hosts).start_request(server_conn, request_conn)
+            return HostCheckingRouter(self, self._hosts).start_request(server_conn, request_conn)
         return super().start_request(server_conn, request_conn)
 
     def find_handler(self, request: httputil.HTTPServerRequest, **kwargs: Any) -> _HandlerDelegate:
@@ -455,7 +455,7 @@ class Application(ReversibleRouter):
         """
         router = type(self.wildcard_router)
         if (
-            type(rules) is not _Rules
+            type(rules) is not _VersionedRules
             or len(rules) != 1
             or rules[0].target is not self.wildcard_router
             or type(rules[0].matcher) is not AnyMatches
@@ -652,7 +652,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
             self._body = data
         else:
             head = self.request.__dict__.get("_head")
-            self._body_buffer = buffer = BodyBuffer(None if head is None else head.content_length)
+            self._body_buffer = buffer = BodyAccumulator(None if head is None else head.content_length)
             buffer.write(self._body)
             buffer.write(data)
             self._body = b""
@@ -675,7 +675,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         if self.stream_request_body and self.handler is not None:
             future = self.request._body_future
             if not future.done():
-                future.set_exception(_execute.ClientDisconnected())
+                future.set_exception(_execute.ClientDisconnectedError())
                 future.exception()
 
     def _start(self) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tornado._wire import challenges as _challenges
-from tornado._wire.credentials import InvalidCredentials, bearer_token
+from tornado._wire.bearer import InvalidBearerCredentials, bearer_token
 from tornado.web._errors import HTTPError
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def token_of(handler: RequestHandler) -> str | None:
         return None
     try:
         return bearer_token(field)
-    except InvalidCredentials as error:
+    except InvalidBearerCredentials as error:
         raise AuthenticationError(error.code, str(error), realm=handler.authentication_realm) from None
 
 
@@ -112,7 +112,7 @@ def uses_bearer_token(handler: RequestHandler) -> bool:
         return False
     try:
         return bearer_token(field) is not None
-    except InvalidCredentials:
+    except InvalidBearerCredentials:
         return False
 
 

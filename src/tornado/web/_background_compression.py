@@ -19,12 +19,12 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log
 from tornado.web._content_codings import MAX_AT_ONCE, Compressor
-from tornado.web._worker_threads import Workers
+from tornado.web._internal_threads import InternalThreads
 
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
-_workers = Workers("compression")
+_workers = InternalThreads("compression")
 #: Strong references to the tasks, because nothing else refers to a task that waits for a thread.
 _tasks: set[asyncio.Task[None]] = set()
 

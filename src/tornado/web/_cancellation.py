@@ -286,4 +286,4 @@ def _cancel_generator(task: asyncio.Task[Any]) -> bool:
     return True
 
 
-__all__ = ["CLIENT_CLOSED_REQUEST", "CancelReason", "Cancellation", "wrap", "is_enabled", "settings_of"]
+__all__ = ["CLIENT_CLOSED_REQUEST", "CancelReason", "Cancellation", "is_enabled", "settings_of", "wrap"]

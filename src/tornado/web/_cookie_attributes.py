@@ -12,7 +12,7 @@ from typing import TypedDict
 from tornado._export import export
 
 
-class CookieFlags(TypedDict, total=False):
+class ClearCookieOptions(TypedDict, total=False):
     """Keyword arguments of `.RequestHandler.clear_cookie` in addition to the path and the domain."""
 
     max_age: int | None
@@ -22,7 +22,7 @@ class CookieFlags(TypedDict, total=False):
     partitioned: bool
 
 
-class CookieAttributes(CookieFlags, total=False):
+class SignedCookieOptions(ClearCookieOptions, total=False):
     """Keyword arguments of `.RequestHandler.set_signed_cookie` that it passes to
     `~.RequestHandler.set_cookie`.
     """
@@ -32,6 +32,6 @@ class CookieAttributes(CookieFlags, total=False):
     path: str
 
 
-__all__ = ["CookieAttributes", "CookieFlags"]
+__all__ = ["ClearCookieOptions", "SignedCookieOptions"]
 
 export(globals(), module="tornado.web")

@@ -43,8 +43,8 @@ _LOOP_THREAD_ONLY = (
 _MEASURED = ("prepare", "data_received", "on_finish")
 _MEASURED_OF_WEBSOCKETS = ("open", "on_message", "on_ping", "on_pong", "on_close")
 _clock = monotonic
-_thread = threading.local()  # its attribute `steps` is the running `Steps` object
-_current: contextvars.ContextVar[Steps] = contextvars.ContextVar("tornado.web.steps")
+_thread = threading.local()  # its attribute `steps` is the running `StepTimer` object
+_current: contextvars.ContextVar[StepTimer] = contextvars.ContextVar("tornado.web.steps")
 
 
 def check(handler: RequestHandler) -> None:
@@ -58,7 +58,7 @@ def check(handler: RequestHandler) -> None:
         measured.extend(_MEASURED_OF_WEBSOCKETS)
     for name in measured:
         if getattr(handler, name, None) is not None:
-            _wrap(handler, name, functools.partial(_measure_call, Steps(handler, name)))
+            _wrap(handler, name, functools.partial(_measure_call, StepTimer(handler, name)))
 
 
 def _wrap(handler: RequestHandler, name: str, call: Callable[..., Any]) -> None:
@@ -97,7 +97,7 @@ def _check_thread(
     return method(*args, **kwargs)
 
 
-class Steps:
+class StepTimer:
     """The steps of one method of a handler. A ``with`` block is a step, or a part of one. A step that takes
     too long, not counting nested steps of other methods, is logged.
 
@@ -111,7 +111,7 @@ class Steps:
         self._name = name
         self._depth = 0
         self._began = 0.0
-        self._outer: Steps | None = None
+        self._outer: StepTimer | None = None
 
     def __enter__(self) -> None:
         if not self._depth:
@@ -142,7 +142,7 @@ class Steps:
             )
 
 
-def _measure_call(steps: Steps, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+def _measure_call(steps: StepTimer, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     token = _current.set(steps)
     try:
         with steps:
@@ -152,13 +152,13 @@ def _measure_call(steps: Steps, method: Callable[..., Any], /, *args: Any, **kwa
     return _run(steps, result) if inspect.iscoroutine(result) else result
 
 
-async def _run(steps: Steps, coroutine: Coroutine[Any, Any, Any]) -> Any:
+async def _run(steps: StepTimer, coroutine: Coroutine[Any, Any, Any]) -> Any:
     _current.set(steps)
     return await _step_by_step(steps, coroutine)
 
 
 @types.coroutine
-def _step_by_step(steps: Steps, coroutine: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
+def _step_by_step(steps: StepTimer, coroutine: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
     """Run a coroutine like ``await``, measuring each step."""
     step: Callable[[Any], Any] = coroutine.send
     value: Any = None
@@ -195,4 +195,4 @@ def _measure_generators() -> None:
     gen.Runner.run = run_measured  # type: ignore[method-assign]
 
 
-__all__ = ["BLOCKING_TIME", "Steps", "check"]
+__all__ = ["BLOCKING_TIME", "StepTimer", "check"]

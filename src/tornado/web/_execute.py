@@ -19,7 +19,7 @@ from tornado._wire.headers import InvalidHeader
 from tornado.concurrent import Future, future_set_result_unless_cancelled
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log
-from tornado.web import _response, _return_values, _xsrf
+from tornado.web import _response, _return_value_checks, _xsrf
 from tornado.web._errors import Finish, HTTPError, InvalidBodyError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ FINISH: Any = None
 Rest = Coroutine[Any, Any, None]
 
 
-class ClientDisconnected(StreamClosedError):
+class ClientDisconnectedError(StreamClosedError):
     """Raised while a body is streamed to a handler whose client has disconnected.
 
     It is a separate class because a program may raise the parent class for another stream; such an error
@@ -42,7 +42,7 @@ class ClientDisconnected(StreamClosedError):
     """
 
 
-class SyncOrAwaitable:
+class LazyCoroutine:
     """A substitute for the coroutine of an HTTP method that may be able to respond without one.
 
     Nothing runs until it is awaited or `start` calls `at_once`. It has the methods of a coroutine, so that
@@ -133,7 +133,7 @@ def start(
             result = verb(*path_args, **path_kwargs)
         if result is not None:
             if type(result) is not types.CoroutineType:
-                if isinstance(result, SyncOrAwaitable) and result.at_once():
+                if isinstance(result, LazyCoroutine) and result.at_once():
                     return None
                 result = _checked_awaitable(handler, result)
             return _from_method(handler, result)
@@ -163,7 +163,7 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
         if prepared is not None:
             value = await _checked_awaitable(handler, prepared, "prepare")
             if value is not None:
-                _return_values.check(handler, "prepare", prepared, value)
+                _return_value_checks.check(handler, "prepare", prepared, value)
         streams = handler._stream_request_body
         if streams and not handler._finished:
             handler._body_begins()
@@ -175,7 +175,7 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
             # The method runs after the whole body has been passed to data_received.
             try:
                 await handler.request._body_future  # type: ignore[attr-defined]
-            except ClientDisconnected:
+            except ClientDisconnectedError:
                 return
             ending = handler._body_ends()
             if ending is not None:
@@ -185,11 +185,11 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
         method = getattr(handler, handler.request.method.lower())
         result = method(*handler.path_args, **handler.path_kwargs)
         if result is not None:
-            if isinstance(result, SyncOrAwaitable) and result.at_once():
+            if isinstance(result, LazyCoroutine) and result.at_once():
                 return
             value = await _checked_awaitable(handler, result)
             if value is not None:
-                _return_values.check(handler, None, result, value)
+                _return_value_checks.check(handler, None, result, value)
         if handler._auto_finish and not handler._finished:
             _ = handler.finish()
     except (Exception, asyncio.CancelledError) as error:
@@ -203,7 +203,7 @@ async def _from_method(handler: RequestHandler, result: Any) -> None:
     try:
         value = await result
         if value is not None:
-            _return_values.check(handler, None, result, value)
+            _return_value_checks.check(handler, None, result, value)
         if handler._auto_finish and not handler._finished:
             if type(handler).finish is not FINISH:
                 _ = handler.finish()
@@ -214,7 +214,7 @@ async def _from_method(handler: RequestHandler, result: Any) -> None:
 
 
 def _awaitable(value: Any) -> Any:
-    if isinstance(value, SyncOrAwaitable):
+    if isinstance(value, LazyCoroutine):
         return value.once()
     return value if inspect.iscoroutine(value) else gen.convert_yielded(value)
 
@@ -227,14 +227,14 @@ def _checked_awaitable(handler: RequestHandler, value: Any, name: str | None = N
         body.
     """
     if isinstance(value, (str, bytes, dict)) or (isinstance(value, list) and not value):
-        raise TypeError(_return_values.problem(handler, name, value))
+        raise TypeError(_return_value_checks.problem(handler, name, value))
     generator: Any = value if type(value) is types.GeneratorType else None
     if generator is not None and not inspect.isawaitable(generator):
-        raise TypeError(_return_values.problem(handler, name, value))
+        raise TypeError(_return_value_checks.problem(handler, name, value))
     try:
         return _awaitable(value)
     except gen.BadYieldError:
-        raise TypeError(_return_values.problem(handler, name, value)) from None
+        raise TypeError(_return_value_checks.problem(handler, name, value)) from None
 
 
 def _release_body(handler: RequestHandler) -> None:
@@ -272,9 +272,9 @@ def handle_exception(handler: RequestHandler, error: BaseException) -> None:
         error = InvalidBodyError("%s", fault, status_code=fault.status_code)
         error.__cause__ = fault
     if type(error) is TypeError:
-        from tornado.web import _path_arguments  # late: few programs need it
+        from tornado.web import _path_argument_checks  # late: few programs need it
 
-        _path_arguments.explain(handler, error)
+        _path_argument_checks.explain(handler, error)
     exc_info = (type(error), error, error.__traceback__) if error is not sys.exc_info()[1] else sys.exc_info()
     try:
         handler.log_exception(*exc_info)

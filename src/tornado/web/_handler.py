@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from tornado.web._application import Application
     from tornado.web._argument_conversion import Converter, D, T
     from tornado.web._cancellation import Cancellation
-    from tornado.web._cookie_attributes import CookieAttributes, CookieFlags
+    from tornado.web._cookie_attributes import ClearCookieOptions, SignedCookieOptions
     from tornado.web._sessions.request_session import RequestSession
     from tornado.web._sessions.session import Session
 
@@ -820,7 +820,7 @@ class RequestHandler:
         _cookies.set_cookie(self, name, value, attributes, kwargs)
 
     def clear_cookie(
-        self, name: str, path: str = "/", domain: str | None = None, **kwargs: Unpack[CookieFlags]
+        self, name: str, path: str = "/", domain: str | None = None, **kwargs: Unpack[ClearCookieOptions]
     ) -> None:
         """Delete a cookie in the browser.
 
@@ -831,7 +831,7 @@ class RequestHandler:
         _cookies.clear_cookie(self, name, {"path": path, "domain": domain, **kwargs})
 
     def clear_all_cookies(
-        self, path: str = "/", domain: str | None = None, **kwargs: Unpack[CookieFlags]
+        self, path: str = "/", domain: str | None = None, **kwargs: Unpack[ClearCookieOptions]
     ) -> None:
         """Delete all cookies of the request in the browser; see `clear_cookie`."""
         _cookies.clear_all_cookies(self, {"path": path, "domain": domain, **kwargs})
@@ -842,7 +842,7 @@ class RequestHandler:
         value: str | bytes,
         expires_days: float | None = 30,
         version: int | None = None,
-        **kwargs: Unpack[CookieAttributes],
+        **kwargs: Unpack[SignedCookieOptions],
     ) -> None:
         """Set a cookie that the client can read but not forge. Requires the setting ``cookie_secret``.
 

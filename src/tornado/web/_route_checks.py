@@ -13,11 +13,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tornado import _signatures
+from tornado import _signature_checks
 from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.log import app_log
 from tornado.routing import PathMatches, Rule
-from tornado.web import _path_arguments
+from tornado.web import _path_argument_checks
 from tornado.web._builtin_handlers import FallbackHandler
 from tornado.web._handler import RequestHandler
 from tornado.web._static import StaticFileHandler
@@ -112,7 +112,7 @@ def _warn_of_mismatches(rules: Sequence[Rule], added: Iterable[Rule]) -> None:
             continue
         mismatched[id(rule)] = []
         for name, method in _methods(rule.target):
-            if _path_arguments.fits(rule.matcher, method):
+            if _path_argument_checks.fits(rule.matcher, method):
                 matching.add((rule.target, name))
             else:
                 mismatched[id(rule)].append(name)
@@ -126,7 +126,7 @@ def _warn_of_mismatches(rules: Sequence[Rule], added: Iterable[Rule]) -> None:
         for name in names:
             app_log.warning(
                 "%s: each such request fails with status 500",
-                _path_arguments.describe(rule.matcher, target, name),
+                _path_argument_checks.describe(rule.matcher, target, name),
             )
 
 
@@ -194,8 +194,8 @@ def _check_fallback(rule: Rule) -> None:
     fallback = _argument(rule, "fallback")
     if target.prepare is not FallbackHandler.prepare or not callable(fallback):
         return
-    if not _signatures.accepts(fallback, 1):
-        protocol = _signatures.protocol_of(fallback)
+    if not _signature_checks.accepts(fallback, 1):
+        protocol = _signature_checks.protocol_of(fallback)
         hint = "; wrap it: tornado.wsgi.WSGIContainer(app)" if protocol == "WSGI" else ""
         kind = f"it seems to be an application of {protocol}" if protocol else "its parameters differ"
         raise TypeError(

@@ -35,7 +35,7 @@ def as_text(data: Any) -> str | bytes:
     return data if isinstance(data, (str, bytes)) else json_encode(data)
 
 
-class Frame:
+class EncodedEvent:
     """Bytes of an event stream. Their encoding as a chunk of a chunked body is cached."""
 
     __slots__ = ("_chunk", "data", "id")
@@ -95,13 +95,13 @@ class EventChannel:
         self._drops_slow = slow == "drop"
         self._epoch = os.urandom(4).hex()
         #: The latest events; the last one has the number `_newest`.
-        self._events: deque[Frame] = deque()
+        self._events: deque[EncodedEvent] = deque()
         self._newest = 0
         self._numbers: dict[str, int] = {}
         #: The number of the last event sent to each subscriber.
         self._subscribers: dict[EventSourceHandler, int] = {}
         self._waiting: set[EventSourceHandler] = set()
-        self._joined: tuple[int, int, Frame] | None = None
+        self._joined: tuple[int, int, EncodedEvent] | None = None
         # The current pass over the subscribers, and the number of the newest event when it began.
         self._current_pass: Iterator[EventSourceHandler] | None = None
         self._current_pass_newest = 0
@@ -133,7 +133,7 @@ class EventChannel:
         if id == "":
             raise ValueError("the id of an event must not be empty, which would reset the last event id")
         name = check_id(id) if id is not None else f"{self._epoch}-{self._newest + 1}"
-        frame = Frame(serialize_event(as_text(data), event, name), name)
+        frame = EncodedEvent(serialize_event(as_text(data), event, name), name)
         if self._subscribers:
             loop = asyncio.get_running_loop()
             if self._newest - self._delivered >= self._capacity:
@@ -156,7 +156,7 @@ class EventChannel:
 
     # -- the history --
 
-    def _append(self, frame: Frame) -> None:
+    def _append(self, frame: EncodedEvent) -> None:
         events = self._events
         if len(events) == self._capacity:
             oldest = events.popleft()
@@ -166,7 +166,7 @@ class EventChannel:
         self._newest += 1
         self._numbers[frame.id] = self._newest
 
-    def _frame_since(self, number: int) -> Frame | None:
+    def _frame_since(self, number: int) -> EncodedEvent | None:
         """Return all events after the given number as one frame, or None if some of them were dropped."""
         newest = self._newest
         missing = newest - number
@@ -177,7 +177,7 @@ class EventChannel:
         joined = self._joined
         if joined is None or joined[0] != number or joined[1] != newest:
             frames = islice(self._events, len(self._events) - missing, None)
-            joined = self._joined = (number, newest, Frame(b"".join([frame.data for frame in frames])))
+            joined = self._joined = (number, newest, EncodedEvent(b"".join([frame.data for frame in frames])))
         return joined[2]
 
     # -- for the handlers --
@@ -272,4 +272,4 @@ def log_disconnected(handler: EventSourceHandler, reason: str) -> None:
     gen_log.info("Event stream of %s closed: %s", handler._request_summary(), reason)
 
 
-__all__ = ["EventChannel", "Frame", "as_text", "log_disconnected"]
+__all__ = ["EncodedEvent", "EventChannel", "as_text", "log_disconnected"]

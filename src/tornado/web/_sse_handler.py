@@ -25,11 +25,11 @@ from tornado.web._cancellation import CancelReason
 from tornado.web._client_disconnect import abandon, watch_of
 from tornado.web._errors import HTTPError
 from tornado.web._handler import RequestHandler
-from tornado.web._sse_channel import EventChannel, Frame, as_text, log_disconnected
+from tornado.web._sse_channel import EncodedEvent, EventChannel, as_text, log_disconnected
 from tornado.web._transforms import _Compression
 
 _WATCH = "_tornado_event_streams"
-_KEEP_ALIVE = Frame(serialize_comment())
+_KEEP_ALIVE = EncodedEvent(serialize_comment())
 #: The number of keep-alive intervals after which a client that accepts no data is disconnected. By default
 #: this is a minute, as with nginx's ``send_timeout``.
 _MAX_STALLED_INTERVALS = 4
@@ -325,7 +325,7 @@ class EventSourceHandler(RequestHandler):
         self.write(data)
         return self.flush()
 
-    def _send_frame(self, frame: Frame, now: float) -> None:
+    def _send_frame(self, frame: EncodedEvent, now: float) -> None:
         """Send bytes that are shared by several streams."""
         if self._watched:
             self._deadline = now + self.keep_alive

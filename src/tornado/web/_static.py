@@ -36,7 +36,7 @@ from tornado.iostream._file_segment import FileSegment, read_at, truncated
 from tornado.log import gen_log
 from tornado.web import _response, _static_fast_path, _static_precompressed, _static_versions, _transforms
 from tornado.web._errors import HTTPError
-from tornado.web._execute import Rest, SyncOrAwaitable
+from tornado.web._execute import LazyCoroutine, Rest
 from tornado.web._handler import RequestHandler
 from tornado.web._static_paths import (
     Directories,
@@ -54,7 +54,7 @@ _READ_SIZE = 64 * 1024
 _INVALID_RANGE = re.compile(r"\s*bytes\s*=\s*[0-9]+\s*(?:-\s*[0-9]+\s*)?", re.IGNORECASE | re.ASCII)
 
 
-class _Part(NamedTuple):
+class _FileRange(NamedTuple):
     """The bytes of a file to send.
 
     :ivar start: the position of the first byte, or None for the beginning of the file.
@@ -67,7 +67,7 @@ class _Part(NamedTuple):
     length: int
 
 
-class _GetResult(SyncOrAwaitable):
+class _LazyGet(LazyCoroutine):
     """The return value of `StaticFileHandler.get`: tries the fast path first."""
 
     __slots__ = ("_handler", "_include_body", "_path")
@@ -162,7 +162,7 @@ class StaticFileHandler(RequestHandler):
 
         :param include_body: False for HEAD.
         """
-        return _GetResult(self, path, include_body)
+        return _LazyGet(self, path, include_body)
 
     async def _serve(self, path: str, include_body: bool) -> None:
         """Serve a file on the slow path, which calls every method that a subclass may override."""
@@ -262,7 +262,7 @@ class StaticFileHandler(RequestHandler):
 
     # -- sending --
 
-    async def _send(self, path: str, part: _Part) -> None:
+    async def _send(self, path: str, part: _FileRange) -> None:
         """Send a part of a file: exactly the announced number of bytes, even if the file has grown."""
         file = self._file
         if file is None:
@@ -285,7 +285,7 @@ class StaticFileHandler(RequestHandler):
         cls = type(self)
         return cls.write is RequestHandler.write and cls.flush is RequestHandler.flush
 
-    async def _send_file(self, file: OpenFile, part: _Part) -> None:
+    async def _send_file(self, file: OpenFile, part: _FileRange) -> None:
         connection: Any = self.request.connection
         _ = self.flush()  # sends the head; if that fails, so does sending the file
         try:
@@ -314,7 +314,7 @@ class StaticFileHandler(RequestHandler):
             if close is not None:
                 close()
 
-    def _choose_part(self, size: int) -> _Part | None:
+    def _choose_part(self, size: int) -> _FileRange | None:
         """Return the part of a file of `size` bytes to send, and set the status and header fields for it.
 
         If the requested range is not satisfiable, set the status 416 and return None (RFC 9110 section 14).
@@ -342,13 +342,13 @@ class StaticFileHandler(RequestHandler):
             self.set_status(206)
             self.set_header("Content-Range", httputil._get_content_range(start, end, size))
         self.set_header("Content-Length", length)
-        return _Part(start, end, length)
+        return _FileRange(start, end, length)
 
-    def _whole(self, size: int) -> _Part:
+    def _whole(self, size: int) -> _FileRange:
         self.set_header("Content-Length", size)
-        return _Part(None, None, size)
+        return _FileRange(None, None, size)
 
-    def _not_satisfiable(self, size: int) -> _Part | None:
+    def _not_satisfiable(self, size: int) -> _FileRange | None:
         self.set_status(416)
         self.clear_header("Content-Encoding")
         self.set_header("Content-Type", "text/plain")
@@ -627,7 +627,7 @@ class StaticFileHandler(RequestHandler):
             raise ValueError("it is a symbolic link to a file outside the static directory")
 
 
-def _read(file: OpenFile, part: _Part) -> Generator[bytes, None, None]:
+def _read(file: OpenFile, part: _FileRange) -> Generator[bytes, None, None]:
     """Yield the bytes of a part in chunks."""
     position = part.start or 0
     end = position + part.length

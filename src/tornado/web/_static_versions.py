@@ -16,8 +16,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tornado.iostream._file_segment import read_at
+from tornado.web._internal_threads import InternalThreads
 from tornado.web._static_paths import Identity, OpenFile, identity
-from tornado.web._worker_threads import Workers
 
 if TYPE_CHECKING:
     from tornado.web._static import StaticFileHandler
@@ -30,7 +30,7 @@ _READ_SIZE = 256 * 1024
 _TICK = 50_000_000
 _COARSE_TICK = 2_000_000_000
 
-_workers = Workers("static-version")
+_workers = InternalThreads("static-version")
 _pending_hashes: dict[tuple[Any, Identity], asyncio.Future[str | None]] = {}
 
 

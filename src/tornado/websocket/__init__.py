@@ -26,12 +26,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tornado._export import export
-from tornado._reexports import reexported
+from tornado._implicit_reexports import reexported
 from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log, gen_log
 from tornado.util import import_object
-from tornado.websocket._broadcast import Broadcast, broadcast
+from tornado.websocket._broadcast import BroadcastResult, broadcast
 from tornado.websocket._deflate import (
     _DecompressTooLargeError,
     _PerMessageDeflateCompressor,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from tornado.websocket._connect import websocket_connect
 
 __all__ = [
-    "Broadcast",
+    "BroadcastResult",
     "WebSocketClientConnection",
     "WebSocketClosedError",
     "WebSocketError",

@@ -53,7 +53,7 @@ def broadcast(
     *,
     slow: Policy = "close",
     limit: int | None = None,
-) -> Broadcast:
+) -> BroadcastResult:
     """Send a message to many connections. This is many times faster than a call of
     `~.WebSocketHandler.write_message` for each of them.
 
@@ -80,7 +80,7 @@ def broadcast(
         and wait for the peer when the result is awaited. If a peer does not read at all, only
         ``websocket_ping_timeout`` or a timeout of the caller ends the wait.
     :param limit: the limit in bytes; None for the ``write_limit`` of each connection, by default 1 MiB.
-    :returns: the outcome; see `Broadcast`. It need not be awaited.
+    :returns: the outcome; see `BroadcastResult`. It need not be awaited.
     :raises TypeError: if the message has another type, or one of the `handlers` is not a connection. In this
         case nothing is sent.
     :raises ValueError: if `slow` or `limit` is invalid.
@@ -97,12 +97,12 @@ def broadcast(
         raise ValueError(f"limit must be None or a non-negative number of bytes, got {limit!r}")
     payload = json_encode(message) if isinstance(message, dict) else message
     shared = SharedMessage(_bytes_of(payload, binary), binary)
-    result = Broadcast(slow, limit)
+    result = BroadcastResult(slow, limit)
     result._send(list(handlers), shared, message, binary)
     return result
 
 
-class Broadcast:
+class BroadcastResult:
     """The outcome of `broadcast`. Awaiting it returns the object itself after the message has been sent to
     all connections and, with ``slow="wait"``, all peers have caught up.
 
@@ -129,12 +129,12 @@ class Broadcast:
         self._futures: list[Future[Any]] = []
 
     def __repr__(self) -> str:
-        return f"<Broadcast sent={self.sent} closed={len(self.closed)} slow={len(self.slow)}>"
+        return f"<BroadcastResult sent={self.sent} closed={len(self.closed)} slow={len(self.slow)}>"
 
-    def __await__(self) -> Generator[Any, None, Broadcast]:
+    def __await__(self) -> Generator[Any, None, BroadcastResult]:
         return self._wait().__await__()
 
-    async def _wait(self) -> Broadcast:
+    async def _wait(self) -> BroadcastResult:
         served = None if self._scheduler is None else self._scheduler.served()
         if served is not None:
             await served
@@ -255,4 +255,4 @@ def _write_done(handler: Receiver, future: Future[Any]) -> None:
         handler.log_exception(type(error), error, error.__traceback__)
 
 
-__all__ = ["Broadcast", "broadcast"]
+__all__ = ["BroadcastResult", "broadcast"]

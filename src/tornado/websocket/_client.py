@@ -35,8 +35,8 @@ from tornado.simple_httpclient._proxy import proxy_of
 from tornado.simple_httpclient._url import parse_url
 from tornado.websocket._client_handshake import ClientHandshake
 from tornado.websocket._errors import clear_frames, closed_error
+from tornado.websocket._inherited_names import InheritedNames
 from tornado.websocket._interface import WebSocketProtocol
-from tornado.websocket._legacy_names import LegacyNames
 from tornado.websocket._message_queue import Message, MessageQueue
 from tornado.websocket._parameters import MAX_MESSAGE_SIZE, WebSocketParams, params_of
 from tornado.websocket._protocol import WebSocketProtocol13
@@ -49,7 +49,7 @@ _PROTOCOL = "Sec-WebSocket-Protocol"
 _EXTENSIONS = "Sec-WebSocket-Extensions"
 
 
-class Connecting(asyncio.Future["WebSocketClientConnection"]):
+class ConnectFuture(asyncio.Future["WebSocketClientConnection"]):
     """A Future of a connection, and an asynchronous context manager that closes it: ``async with
     websocket_connect(url) as conn``.
     """
@@ -63,7 +63,7 @@ class Connecting(asyncio.Future["WebSocketClientConnection"]):
         await self.result().__aexit__(kind, error, place)
 
 
-class WebSocketClientConnection(LegacyNames):
+class WebSocketClientConnection(InheritedNames):
     """The client side of a WebSocket, created by `websocket_connect`.
 
     :param request: an `.HTTPRequest` with the URL of the WebSocket, which is copied. Programs also pass one
@@ -138,17 +138,17 @@ class WebSocketClientConnection(LegacyNames):
         self.parsed: SplitResult = urlsplit(self.request.url)
         #: None after the handshake succeeds: a Future whose result is this object would form a reference
         #: cycle.
-        self._connecting: Connecting | None = Connecting(loop=loop)
+        self._connecting: ConnectFuture | None = ConnectFuture(loop=loop)
         self._connecting.add_done_callback(self._on_connected)
         self._handshake = ClientHandshake(self.request, self._on_http_response, self, resolver)
         self._handshake.start()
 
     @property
-    def connect_future(self) -> Connecting:
+    def connect_future(self) -> ConnectFuture:
         """The Future that `websocket_connect` returns. Cancel it to abort the handshake."""
         future = self._connecting
         if future is None:
-            future = Connecting(loop=self.io_loop.asyncio_loop)
+            future = ConnectFuture(loop=self.io_loop.asyncio_loop)
             future.set_result(self)
         return future
 
@@ -465,4 +465,4 @@ def _coroutine_or_none(result: Any) -> Awaitable[None] | None:
     return result if asyncio.iscoroutine(result) else None
 
 
-__all__ = ["Connecting", "WebSocketClientConnection"]
+__all__ = ["ConnectFuture", "WebSocketClientConnection"]

@@ -15,7 +15,7 @@ from tornado.simple_httpclient._connector import Connector
 from tornado.simple_httpclient._deadlines import DeadlineScheduler
 from tornado.simple_httpclient._digest import Logins
 from tornado.simple_httpclient._extension import ExtensionFactory
-from tornado.simple_httpclient._fetch import Fetch, Upgrade
+from tornado.simple_httpclient._fetch import Fetch, UpgradeHandler
 from tornado.simple_httpclient._routes import Routes
 from tornado.tcpclient import TCPClient
 
@@ -48,7 +48,7 @@ class ClientHandshake:
         self,
         request: HTTPRequest,
         callback: Callable[[HTTPResponse], None],
-        upgrade: Upgrade,
+        upgrade: UpgradeHandler,
         resolver: Resolver | None,
     ) -> None:
         self.loop: Any = IOLoop.current().asyncio_loop

@@ -10,12 +10,12 @@ from tornado.concurrent import Future
 from tornado.httpclient import HTTPRequest
 from tornado.ioloop import IOLoop
 from tornado.netutil import Resolver
-from tornado.websocket._client import Connecting, WebSocketClientConnection
+from tornado.websocket._client import ConnectFuture, WebSocketClientConnection
 from tornado.websocket._message_queue import Message
 from tornado.websocket._parameters import MAX_MESSAGE_SIZE
 
 if TYPE_CHECKING:
-    from tornado.httpclient._options import HandshakeOptions
+    from tornado.httpclient._options import WebSocketHandshakeOptions
 
 
 def websocket_connect(
@@ -31,8 +31,8 @@ def websocket_connect(
     resolver: Resolver | None = None,
     *,
     io_loop: IOLoop | None = None,
-    **options: Unpack[HandshakeOptions],
-) -> Connecting:
+    **options: Unpack[WebSocketHandshakeOptions],
+) -> ConnectFuture:
     """Open a WebSocket to a server.
 
     Use it as an asynchronous context manager, which closes the connection at the end of the block::

@@ -66,4 +66,4 @@ def check_thread(loop: asyncio.AbstractEventLoop, what: str) -> None:
         )
 
 
-__all__ = ["WebSocketClosedError", "WebSocketError", "check_thread", "closed_error", "clear_frames"]
+__all__ = ["WebSocketClosedError", "WebSocketError", "check_thread", "clear_frames", "closed_error"]

@@ -35,7 +35,7 @@ class WebSocketParams:
     ping_timeout: float = 0
     policy: DeflatePolicy | None = None
     write_limit: int = WRITE_LIMIT
-    limits: ws_connection.WSSettings = ws_connection.DEFAULT
+    limits: ws_connection.WSLimits = ws_connection.DEFAULT
 
 
 def params_of(
@@ -94,7 +94,7 @@ def _shared(
         text = "websocket_ping_timeout (%s) cannot be longer than websocket_ping_interval: using %s"
         de_dupe_gen_log(logging.WARNING, text, timeout, interval)
         timeout = interval
-    limits = ws_connection.WSSettings(max_message_size=size, max_inflation_ratio=ratio)
+    limits = ws_connection.WSLimits(max_message_size=size, max_inflation_ratio=ratio)
     return WebSocketParams(interval, max(timeout, 0), policy, write_limit, limits)
 
 

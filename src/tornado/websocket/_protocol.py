@@ -50,7 +50,7 @@ from tornado.concurrent import Future
 from tornado.escape import to_unicode
 from tornado.http1connection._deadline_scheduler import NEVER
 from tornado.log import gen_log
-from tornado.websocket import _keepalive
+from tornado.websocket import _timers
 from tornado.websocket._errors import check_thread, closed_error
 from tornado.websocket._masking_keys import next_masking_key
 from tornado.websocket._message_receiver import CLOSED, MessageReceiver
@@ -134,10 +134,10 @@ class WebSocketProtocol13(MessageReceiver):
         #: The task of the owner's ``open`` while it runs.
         self._open_future: Future[Any] | None = None
         self._subprotocol: str | None = None
-        # These belong to `_keepalive`.
+        # These belong to `_timers`.
         self._deadline = NEVER
         self._pinged: tuple[int, int, int] | None = None
-        self._idle_compressor: _keepalive.IdleCompressor | None = None
+        self._idle_compressor: _timers.IdleCompressor | None = None
         self._message_bytes_out = self._wire_bytes_out = 0
 
     # -- starting --
@@ -217,7 +217,7 @@ class WebSocketProtocol13(MessageReceiver):
         self._backlog = []
         if self._on_drained is not None:
             self._on_drained = None
-        _keepalive.remove(self)
+        _timers.remove(self)
         self.stream._loop.call_soon(self._notify_closed)
 
     def _notify_closed(self) -> None:
@@ -379,13 +379,13 @@ class WebSocketProtocol13(MessageReceiver):
         """Send a ping, or close the connection if the last ping was not answered in time. Called by the
         timer.
         """
-        _keepalive.deadline_expired(self)
+        _timers.deadline_expired(self)
 
     _expired = periodic_ping
 
     def start_pinging(self) -> None:
         """Start to send pings if ``ping_interval`` is set."""
-        _keepalive.start(self)
+        _timers.start(self)
 
     def set_nodelay(self, x: bool) -> None:
         """Set TCP_NODELAY: whether small messages are sent immediately or delayed by Nagle's algorithm."""
@@ -453,7 +453,7 @@ class WebSocketProtocol13(MessageReceiver):
             self._answer_ping(payload)
 
     def _pong_received(self) -> None:
-        _keepalive.pong_received(self)
+        _timers.pong_received(self)
 
     def _compresses(self) -> bool:
         return self._core._deflate is not None
@@ -486,7 +486,7 @@ class WebSocketProtocol13(MessageReceiver):
         if self.client_terminated:
             self._finish()
         else:
-            _keepalive.close_within(self, CLOSE_TIMEOUT)
+            _timers.close_within(self, CLOSE_TIMEOUT)
 
     def _close_received(self, event: ws_connection.Close) -> None:
         """Process the peer's close frame: reply to it, or complete the closing handshake of this side."""
@@ -511,7 +511,7 @@ class WebSocketProtocol13(MessageReceiver):
     def _finish(self) -> None:
         """Close the stream after both close frames. A client waits for the server to close it."""
         if self.mask_outgoing:
-            _keepalive.close_within(self, CLOSE_TIMEOUT)
+            _timers.close_within(self, CLOSE_TIMEOUT)
         else:
             self._call_when_sent(self.stream.close)
 
@@ -556,11 +556,11 @@ class WebSocketProtocol13(MessageReceiver):
             then()
             return
         self._on_drained = then
-        _keepalive.close_within(self, CLOSE_TIMEOUT)
+        _timers.close_within(self, CLOSE_TIMEOUT)
 
     def _end_output(self) -> None:
         """Half-close the stream and wait for the peer to close it."""
-        _keepalive.close_within(self, CLOSE_TIMEOUT)
+        _timers.close_within(self, CLOSE_TIMEOUT)
         self.stream._end_output()
         self.stream._resume_reading()
 

@@ -24,7 +24,7 @@ from tornado.log import access_log, escape_controls, log_access
 from tornado.wsgi._environ import WSGIAppType, make_environ
 from tornado.wsgi._invocation import Invocation
 from tornado.wsgi._request_body import SpooledRequest
-from tornado.wsgi._response import Response
+from tornado.wsgi._response_bridge import ResponseBridge
 
 
 class WSGIContainer(HTTPServerConnectionDelegate):
@@ -111,8 +111,8 @@ class WSGIContainer(HTTPServerConnectionDelegate):
             await asyncio.wrap_future(job)
         self._log(invocation.status, request)
 
-    def _make_response(self, request: HTTPServerRequest) -> Response:
-        return Response(request.connection, asyncio.get_running_loop(), self.send_timeout)
+    def _make_response(self, request: HTTPServerRequest) -> ResponseBridge:
+        return ResponseBridge(request.connection, asyncio.get_running_loop(), self.send_timeout)
 
     def _refuse(self, request: HTTPServerRequest, error: Exception) -> None:
         """Respond with 500, because the request cannot be received."""

@@ -9,7 +9,7 @@ from tornado.iostream import StreamClosedError
 from tornado.log import app_log
 from tornado.wsgi._environ import WSGIAppType
 from tornado.wsgi._files import FileWrapper
-from tornado.wsgi._response import Response
+from tornado.wsgi._response_bridge import ResponseBridge
 from tornado.wsgi._response_head import BODILESS, ResponseHead
 
 #: The chunks in a list are joined up to this total size in bytes.
@@ -17,7 +17,7 @@ _MAX_JOINED = 64 * 1024
 
 
 class Invocation:
-    """One call of the application, which passes its response to a `Response`.
+    """One call of the application, which passes its response to a `ResponseBridge`.
 
     The head is sent with the first non-empty chunk, or at the end. Until then the application may replace it.
     If the application sets no Content-Length, a body in a list gets one, and other bodies are sent in the
@@ -29,7 +29,7 @@ class Invocation:
     """
 
     def __init__(
-        self, application: WSGIAppType, environ: dict[str, Any], response: Response, summary: str
+        self, application: WSGIAppType, environ: dict[str, Any], response: ResponseBridge, summary: str
     ) -> None:
         self.status = 500
         self._application = application

@@ -101,4 +101,4 @@ def mask_urls(text: str) -> str:
     return text
 
 
-__all__ = ["MASK", "mask_urls", "mask_literals"]
+__all__ = ["MASK", "mask_literals", "mask_urls"]

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tornado.escape import xhtml_escape
+from tornado.web._debug._assets import ICON, SCRIPT, STYLE
 from tornado.web._debug._request_tables import RequestTables, Route, Table
 from tornado.web._debug._source import SourceLine
-from tornado.web._debug._style import ICON, SCRIPT, STYLE
 from tornado.web._debug._traceback import Frame, OmittedFrames, RaisedException, Variable
 
 _RELATIONS = {

@@ -20,7 +20,7 @@ from tornado import web
 from tornado._wire import ws_connection
 from tornado._wire.ws_deflate import DeflatePolicy
 from tornado.web._client_disconnect import watch_of
-from tornado.websocket import _keepalive, websocket_connect
+from tornado.websocket import _timers, websocket_connect
 
 pytestmark = pytest.mark.usefixtures("by_the_clock")
 
@@ -168,7 +168,7 @@ async def test_connections_share_one_timer(clock: FakeClock, tls: Any) -> None:
             await dial(server)
         await turns()
         loop = asyncio.get_running_loop()
-        watch = watch_of(loop, _keepalive._WATCH)
+        watch = watch_of(loop, _timers._WATCH)
         assert len(watch.connections) == 3
         timers = [timer for timer in loop._scheduled if timer._callback == watch._fire]  # type: ignore[attr-defined]
         assert len([timer for timer in timers if not timer.cancelled()]) == 1
@@ -190,7 +190,7 @@ async def test_connection_lost_by_close_is_not_scheduled(
         monkeypatch.setattr(protocol.stream, "write_to_fd", reset)
         conn.close(1000)
         assert protocol.stream.closed()
-        assert protocol not in watch_of(asyncio.get_running_loop(), _keepalive._WATCH).connections
+        assert protocol not in watch_of(asyncio.get_running_loop(), _timers._WATCH).connections
 
 
 async def test_connection_lost_by_a_ping_is_not_scheduled(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +206,7 @@ async def test_connection_lost_by_a_ping_is_not_scheduled(tls: Any, monkeypatch:
         monkeypatch.setattr(protocol.stream, "write_to_fd", reset)
         protocol.periodic_ping()
         assert protocol.stream.closed()
-        assert watch_of(asyncio.get_running_loop(), _keepalive._WATCH).connections == set()
+        assert watch_of(asyncio.get_running_loop(), _timers._WATCH).connections == set()
         await handler.until(("close", None, None))
 
 
@@ -214,7 +214,7 @@ async def test_connection_without_pings_is_not_scheduled(tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls):
         await handler.until("open")
-        assert watch_of(asyncio.get_running_loop(), _keepalive._WATCH).connections == set()
+        assert watch_of(asyncio.get_running_loop(), _timers._WATCH).connections == set()
 
 
 @contextlib.asynccontextmanager
@@ -244,10 +244,10 @@ async def test_idle_compressor_is_released(clock: FakeClock, tls: Any, interval:
         await asyncio.sleep(40)
         handler.write_message("b")
         sent = clock.now
-        latest = sent + 2.2 * _keepalive.RELEASE_AFTER
+        latest = sent + 2.2 * _timers.RELEASE_AFTER
         while compressor_of(handler) is not None and clock.now < latest:
             await asyncio.sleep(1)
-        assert sent + _keepalive.RELEASE_AFTER <= clock.now < latest
+        assert sent + _timers.RELEASE_AFTER <= clock.now < latest
         handler.write_message("a" * 100)
         assert compressor_of(handler) is not None
         while (event := await client.event()) != "a" * 100:
@@ -270,7 +270,7 @@ async def test_check_of_compressor_does_not_delay_a_ping(clock: FakeClock, tls: 
 
 async def test_compressor_of_closed_connection_is_not_checked(tls: Any) -> None:
     async with compressing(tls, websocket_ping_interval=30) as (_, handler):
-        watch = watch_of(asyncio.get_running_loop(), _keepalive._WATCH)
+        watch = watch_of(asyncio.get_running_loop(), _timers._WATCH)
         protocol = handler.ws_connection
         assert watch.connections == {protocol, protocol._idle_compressor}
         protocol.stream.close()
@@ -282,7 +282,7 @@ async def test_start_pinging_without_an_interval_does_nothing(tls: Any) -> None:
         protocol = handler.ws_connection
         protocol.periodic_ping()
         assert protocol._pinged is None
-        assert protocol not in watch_of(asyncio.get_running_loop(), _keepalive._WATCH).connections
+        assert protocol not in watch_of(asyncio.get_running_loop(), _timers._WATCH).connections
 
 
 async def test_compressor_in_use_is_kept(clock: FakeClock, tls: Any) -> None:
@@ -296,7 +296,7 @@ async def test_compressor_in_use_is_kept(clock: FakeClock, tls: Any) -> None:
 
 async def test_start_pinging_twice(tls: Any) -> None:
     async with compressing(tls) as (_, handler):
-        watch = watch_of(asyncio.get_running_loop(), _keepalive._WATCH)
+        watch = watch_of(asyncio.get_running_loop(), _timers._WATCH)
         protocol = handler.ws_connection
         protocol.start_pinging()
         assert watch.connections == {protocol._idle_compressor}

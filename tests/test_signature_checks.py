@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from tornado import gen
-from tornado._signatures import accepts, method_accepts, protocol_of, shown
+from tornado._signature_checks import accepts, method_accepts, protocol_of, shown
 
 
 def plain(self: Any, a: Any, b: Any = None) -> None: ...

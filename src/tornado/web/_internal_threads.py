@@ -10,7 +10,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 
-class Workers:
+class InternalThreads:
     """A few threads, started on first use. A forked child starts new ones, as threads do not survive a fork.
 
     :param name: the prefix of the names of the threads.

@@ -7,14 +7,14 @@ import ctypes
 
 import pytest
 
-from tornado.web import _body_buffer
-from tornado.web._body_buffer import RESERVE_AFTER, BodyBuffer
+from tornado.web import _body_accumulator
+from tornado.web._body_accumulator import RESERVE_AFTER, BodyAccumulator
 
 PIECE = bytes(range(256)) * 256
 
 
-def filled(length: int | None, size: int) -> BodyBuffer:
-    buffer = BodyBuffer(length)
+def filled(length: int | None, size: int) -> BodyAccumulator:
+    buffer = BodyAccumulator(length)
     for at in range(0, size, len(PIECE)):
         buffer.write(PIECE[: size - at])
     return buffer
@@ -57,7 +57,7 @@ def test_without_ctypes(monkeypatch, fault):
 
 
 def test_on_other_systems_than_linux(monkeypatch):
-    monkeypatch.setattr(_body_buffer.sys, "platform", "win32")
+    monkeypatch.setattr(_body_accumulator.sys, "platform", "win32")
     monkeypatch.setattr(
         builtins, "__import__", lambda name, *rest: pytest.fail(f"{name} was imported"), raising=True
     )

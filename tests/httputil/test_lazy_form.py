@@ -1,11 +1,11 @@
-"""`BodyForm`: when a body is decoded, and how a malformed one is handled."""
+"""`LazyForm`: when a body is decoded, and how a malformed one is handled."""
 
 from __future__ import annotations
 
 import pytest
 
 from tornado.httputil import HTTPHeaders, HTTPInputError
-from tornado.httputil._body_form import BodyForm, FormState
+from tornado.httputil._lazy_form import FormState, LazyForm
 
 URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}
 MULTIPART = {"Content-Type": "multipart/form-data; boundary=x"}
@@ -13,16 +13,16 @@ MULTIPART = {"Content-Type": "multipart/form-data; boundary=x"}
 BAD_PART = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x\r\n\r\n--x--'
 
 
-def form_of(body: bytes, fields: dict[str, str]) -> BodyForm:
+def form_of(body: bytes, fields: dict[str, str]) -> LazyForm:
     headers = HTTPHeaders(fields)
-    return BodyForm(body, headers.get("Content-Type", ""), headers)
+    return LazyForm(body, headers.get("Content-Type", ""), headers)
 
 
-def good() -> BodyForm:
+def good() -> LazyForm:
     return form_of(b"a=1", URLENCODED)
 
 
-def bad() -> BodyForm:
+def bad() -> LazyForm:
     return form_of(BAD_PART, MULTIPART)
 
 

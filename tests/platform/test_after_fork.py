@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import loop_factory
 from tests.support.clock import FakeClock
 from tests.support.program import output_of
-from tornado.platform import _fork
+from tornado.platform import _after_fork
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
 
@@ -174,7 +174,7 @@ def test_child_gets_a_new_selector() -> None:
     ours, theirs = socket.socketpair()
     loop.add_reader(ours, loop.stop)
     shared = loop._selector  # type: ignore[attr-defined]
-    _fork._replace_selector(loop)
+    _after_fork._replace_selector(loop)
     assert loop._selector is not shared  # type: ignore[attr-defined]
     assert shared.get_map() is None
     theirs.send(b"x")
@@ -190,7 +190,7 @@ def test_child_gets_a_new_selector() -> None:
 def test_custom_selector_is_kept(clock: FakeClock) -> None:
     loop = clock.new_event_loop()
     before = loop._selector  # type: ignore[attr-defined]
-    _fork._replace_selector(loop)
+    _after_fork._replace_selector(loop)
     assert loop._selector is before  # type: ignore[attr-defined]
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()

@@ -26,11 +26,11 @@ from tornado._wire.errors import BodyTooLarge, HTTPInputError
 from tornado._wire.headers import HTTPHeaders
 from tornado.httputil._forms import HTTPFile, is_form, parse_body_arguments
 
-__all__ = ["BodyForm", "FormState"]
+__all__ = ["FormState", "LazyForm"]
 
 
 class FormState(enum.Enum):
-    """The state of a `BodyForm`; see the table in the module docstring."""
+    """The state of a `LazyForm`; see the table in the module docstring."""
 
     UNREAD = "unread"
     TOLERANT = "tolerant"
@@ -46,7 +46,7 @@ _TOLERATED = {
 }
 
 
-class BodyForm:
+class LazyForm:
     """The arguments and files in one body.
 
     :param body: the body as received.

@@ -1,4 +1,4 @@
-"""`StreamingBuffer`: calls the program's callbacks with the data that libcurl delivers."""
+"""`CallbackQueue`: calls the program's callbacks with the data that libcurl delivers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _State(enum.Enum):
     CLOSED = "closed"  #: nothing is called any more
 
 
-class StreamingBuffer:
+class CallbackQueue:
     """A queue of calls of the program's callbacks, which run from the event loop, in order, one at a time.
 
     libcurl delivers data from within its own functions, where it must not be called again. Calls are queued,

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tornado.web._worker_threads import Workers
+from tornado.web._internal_threads import InternalThreads
 
 
 def test_threads_are_started_once_and_named() -> None:
-    workers = Workers("mine", 1)
+    workers = InternalThreads("mine", 1)
     pool = workers.executor()
     assert workers.executor() is pool
     assert pool.submit(lambda: threading.current_thread().name).result() == "mine_0"
@@ -20,7 +20,7 @@ def test_threads_are_started_once_and_named() -> None:
 
 
 def test_new_threads_are_started_after_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
-    workers = Workers("mine")
+    workers = InternalThreads("mine")
     pool = workers.executor()
     monkeypatch.setattr(os, "getpid", lambda: -1)  # as in a child process
     other = workers.executor()
@@ -31,6 +31,6 @@ def test_new_threads_are_started_after_a_fork(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_each_object_has_its_own_executor() -> None:
-    one, other = Workers("one"), Workers("other")
+    one, other = InternalThreads("one"), InternalThreads("other")
     assert isinstance(one.executor(), ThreadPoolExecutor)
     assert one.executor() is not other.executor()

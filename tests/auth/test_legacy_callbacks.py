@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.server import serving
 from tornado.auth import AuthError, OAuthMixin
-from tornado.auth._callbacks import login_step
+from tornado.auth._legacy_callbacks import login_step
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 from tornado.web import Application, RequestHandler, asynchronous
 

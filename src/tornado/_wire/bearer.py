@@ -21,14 +21,14 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["InvalidCredentials", "bearer_token"]
+__all__ = ["InvalidBearerCredentials", "bearer_token"]
 
 _SCHEME = re.compile(r"[ \t]*+bearer(?![^ \t,])[ \t]*+", re.IGNORECASE)
 _B64TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]++=*+")
 _SEPARATOR = re.compile(r"[ \t,]")
 
 
-class InvalidCredentials(ValueError):
+class InvalidBearerCredentials(ValueError):
     """Raised for an Authorization field with the scheme ``Bearer`` that does not match the grammar.
 
     :ivar code: the error code of RFC 6750 section 3.1, ``invalid_request`` or ``invalid_token``.
@@ -42,7 +42,7 @@ class InvalidCredentials(ValueError):
 def bearer_token(field: str) -> str | None:
     """Return the token of an Authorization field, or None if the scheme is not ``Bearer``.
 
-    :raises InvalidCredentials: if the scheme is ``Bearer`` and not exactly one valid token follows. The
+    :raises InvalidBearerCredentials: if the scheme is ``Bearer`` and not exactly one valid token follows. The
         message does not contain the value that was sent.
 
     >>> bearer_token("bearer mF_9.B5f-4.1JqM")
@@ -53,9 +53,11 @@ def bearer_token(field: str) -> str | None:
         return None
     token = field[scheme.end() :].rstrip(" \t")
     if not token:
-        raise InvalidCredentials("invalid_request", "expected a token after the scheme Bearer")
+        raise InvalidBearerCredentials("invalid_request", "expected a token after the scheme Bearer")
     if _SEPARATOR.search(token):
-        raise InvalidCredentials("invalid_request", "expected only one token after the scheme Bearer")
+        raise InvalidBearerCredentials("invalid_request", "expected only one token after the scheme Bearer")
     if _B64TOKEN.fullmatch(token) is None:
-        raise InvalidCredentials("invalid_token", "the bearer token contains a character that is not allowed")
+        raise InvalidBearerCredentials(
+            "invalid_token", "the bearer token contains a character that is not allowed"
+        )
     return token

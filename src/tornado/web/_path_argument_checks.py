@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from tornado import _signatures
+from tornado import _signature_checks
 from tornado.routing import PathMatches, Rule
 from tornado.template._errors import note_once
 
@@ -26,8 +26,8 @@ def fits(matcher: Any, method: Any) -> bool:
     """Whether a method can be called with the groups of a pattern; True if this cannot be determined."""
     regex = matcher.regex
     if regex.groupindex:
-        return _signatures.method_accepts(method, 0, regex.groupindex)
-    return _signatures.method_accepts(method, regex.groups)
+        return _signature_checks.method_accepts(method, 0, regex.groupindex)
+    return _signature_checks.method_accepts(method, regex.groups)
 
 
 def describe(matcher: Any, target: type, name: str) -> str:
@@ -40,7 +40,7 @@ def describe(matcher: Any, target: type, name: str) -> str:
     else:
         groups = {0: "no group", 1: "one group"}.get(regex.groups, f"{regex.groups} groups")
     shown = regex.pattern.removesuffix("$")
-    parameters = _signatures.shown(getattr(target, name))
+    parameters = _signature_checks.shown(getattr(target, name))
     return (
         f"the pattern {shown!r} has {groups}, which does not fit the parameters of "
         f"{target.__qualname__}.{name}{parameters}"

@@ -30,7 +30,7 @@ _STOPPED_AFTER = 5.0
 _CHECK_INTERVAL = 1.0
 
 
-class Response:
+class ResponseBridge:
     """One response, from the application's thread to the connection.
 
     Create it in the event loop's thread. `put` and `abort` may be called from any thread, but not from

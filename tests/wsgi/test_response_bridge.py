@@ -1,4 +1,4 @@
-"""`Response`: order, waiting for the client, and event loops that have stopped."""
+"""`ResponseBridge`: order, waiting for the client, and event loops that have stopped."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from tests.support.clock import FakeClock
 from tornado.httputil import HTTPConnection
 from tornado.iostream import StreamClosedError
-from tornado.wsgi import _response
-from tornado.wsgi._response import WINDOW, Response
+from tornado.wsgi import _response_bridge
+from tornado.wsgi._response_bridge import WINDOW, ResponseBridge
 from tornado.wsgi._response_head import ResponseHead
 
 CHUNK = bytes(WINDOW // 2)
@@ -55,7 +55,7 @@ class Connection(HTTPConnection):
 
 async def test_a_thread_waits_for_a_slow_client():
     connection = Connection()
-    response = Response(connection, asyncio.get_running_loop())
+    response = ResponseBridge(connection, asyncio.get_running_loop())
     made = 0
 
     def produce():
@@ -82,7 +82,7 @@ async def test_a_thread_waits_for_a_slow_client():
 
 async def test_disconnect_raises_in_waiting_thread():
     connection = Connection()
-    response = Response(connection, asyncio.get_running_loop())
+    response = ResponseBridge(connection, asyncio.get_running_loop())
 
     def produce():
         with pytest.raises(StreamClosedError):
@@ -100,7 +100,7 @@ async def test_disconnect_raises_in_waiting_thread():
 
 async def test_put_in_event_loop_does_not_wait():
     connection = Connection()
-    response = Response(connection, asyncio.get_running_loop())
+    response = ResponseBridge(connection, asyncio.get_running_loop())
     response.put(ResponseHead("200 OK", []), b"", last=False)
     for _ in range(10):
         response.put(None, CHUNK, last=False)
@@ -112,7 +112,7 @@ async def test_put_in_event_loop_does_not_wait():
 
 async def test_chunks_of_one_iteration_are_joined():
     connection = Connection()
-    response = Response(connection, asyncio.get_running_loop())
+    response = ResponseBridge(connection, asyncio.get_running_loop())
 
     def produce():
         response.put(ResponseHead("200 OK", []), b"a", last=False)
@@ -134,7 +134,7 @@ async def test_error_in_write_aborts_response(expect_log):
             raise ValueError("cannot")
 
     connection = Broken()
-    response = Response(connection, asyncio.get_running_loop())
+    response = ResponseBridge(connection, asyncio.get_running_loop())
     with expect_log("tornado.application", "Cannot send the response of a WSGI application"):
         response.put(ResponseHead("200 OK", []), b"a", last=False)
     assert response.disconnected
@@ -148,7 +148,7 @@ async def test_closed_connection_is_noticed():
         def write(self, chunk):
             raise StreamClosedError()
 
-    response = Response(Closed(), asyncio.get_running_loop())
+    response = ResponseBridge(Closed(), asyncio.get_running_loop())
     response.put(ResponseHead("200 OK", []), b"a", last=False)
     assert response.disconnected
 
@@ -159,7 +159,7 @@ def response_with_stopped_loop():
     made = []
 
     async def make():
-        made.append(Response(Connection(), loop))
+        made.append(ResponseBridge(Connection(), loop))
         made[0]._loop_thread = -1  # as if this test ran in another thread
 
     loop.run_until_complete(make())
@@ -177,8 +177,8 @@ def test_put_raises_after_loop_was_closed():
 
 def test_put_raises_after_loop_was_stopped(monkeypatch):
     """Otherwise the interpreter could not exit, because it waits for the thread."""
-    monkeypatch.setattr(_response, "_STOPPED_AFTER", 0.0)
-    monkeypatch.setattr(_response, "_CHECK_INTERVAL", 0.0)
+    monkeypatch.setattr(_response_bridge, "_STOPPED_AFTER", 0.0)
+    monkeypatch.setattr(_response_bridge, "_CHECK_INTERVAL", 0.0)
     response, loop = response_with_stopped_loop()
     with pytest.raises(StreamClosedError):
         response.put(ResponseHead("200 OK", []), bytes(WINDOW + 1), last=False)
@@ -198,21 +198,21 @@ async def test_client_that_does_not_read_is_disconnected_after_timeout(monkeypat
         _pending_output = 10**6
 
     clock = FakeClock()
-    monkeypatch.setattr(_response, "monotonic", clock)
-    monkeypatch.setattr(_response, "_CHECK_INTERVAL", 0.001)
+    monkeypatch.setattr(_response_bridge, "monotonic", clock)
+    monkeypatch.setattr(_response_bridge, "_CHECK_INTERVAL", 0.001)
     connection = Connection()
     connection.stream = stream = Stream()
     closed = asyncio.Event()
     connection.close = closed.set
-    response = Response(connection, asyncio.get_running_loop(), 60.0)
+    response = ResponseBridge(connection, asyncio.get_running_loop(), 60.0)
     looked = threading.Semaphore(0)
-    place = Response._progress
+    place = ResponseBridge._progress
 
     def watched(self):
         looked.release()
         return place(self)
 
-    monkeypatch.setattr(Response, "_progress", watched)
+    monkeypatch.setattr(ResponseBridge, "_progress", watched)
 
     async def look(times):
         for _ in range(times):
@@ -244,10 +244,10 @@ async def test_client_that_does_not_read_is_disconnected_after_timeout(monkeypat
 
 async def test_response_without_timeout_waits_without_limit(monkeypatch):
     clock = FakeClock()
-    monkeypatch.setattr(_response, "monotonic", clock)
-    monkeypatch.setattr(_response, "_CHECK_INTERVAL", 0.001)
+    monkeypatch.setattr(_response_bridge, "monotonic", clock)
+    monkeypatch.setattr(_response_bridge, "_CHECK_INTERVAL", 0.001)
     connection = Connection()
-    response = Response(connection, asyncio.get_running_loop())
+    response = ResponseBridge(connection, asyncio.get_running_loop())
     job = asyncio.get_running_loop().run_in_executor(
         None, response.put, ResponseHead("200 OK", []), bytes(WINDOW + 1), False
     )

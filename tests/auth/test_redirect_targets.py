@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tornado.auth._redirects import is_local_path
+from tornado.auth._redirect_targets import is_local_path
 
 
 @pytest.mark.parametrize("target", ["/", "/a/b?c=d#e", "/a//b", "/%2f/x", "/ä"])

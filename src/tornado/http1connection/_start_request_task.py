@@ -7,8 +7,8 @@ transaction. A server whose `start_request` is unchanged calls delegates in the 
 which saves 10,000 instructions per request.
 
 The delegate's methods are still called synchronously. The Task only waits for the end of the request;
-`RequestTask.call` makes it the current task during a call, with the two functions that asyncio documents for
-other Task implementations (https://docs.python.org/3/library/asyncio-extending.html).
+`StartRequestTask.call` makes it the current task during a call, with the two functions that asyncio documents
+for other Task implementations (https://docs.python.org/3/library/asyncio-extending.html).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _enter_task: Callable[[Any, Any], None] | None = getattr(tasks, "_enter_task", N
 _leave_task: Callable[[Any, Any], None] | None = getattr(tasks, "_leave_task", None)
 
 
-class _WaitingTask(asyncio.Task[None]):
+class _QuietTask(asyncio.Task[None]):
     """A Task that logs no warning if it is destroyed while pending, as when the loop is closed before its
     connections.
     """
@@ -34,7 +34,7 @@ class _WaitingTask(asyncio.Task[None]):
         self._log_destroy_pending = False
 
 
-class RequestTask:
+class StartRequestTask:
     """A Task that lasts as long as one request.
 
     :param loop: the asyncio loop that is running.
@@ -45,7 +45,7 @@ class RequestTask:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._ended: asyncio.Future[None] = loop.create_future()
-        self._task = _WaitingTask(_wait_for(self._ended), loop=loop)
+        self._task = _QuietTask(_wait_for(self._ended), loop=loop)
 
     def call(self, function: Callable[..., _T], *args: Any) -> _T:
         """Call `function` with this Task as the current one.

@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.work import assert_linear
-from tornado import _percent_encoding as percent
-from tornado._percent_encoding import unquote, unquote_bytes
+from tornado import _percent_decoding as percent
+from tornado._percent_decoding import unquote, unquote_bytes
 
 escapes = st.sampled_from(
     ["%", "%4", "%41", "%C3%A9", "%%", "%3d", "%25", "=", "==", "\n", "\r\n", "a", "é", "+"]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.work import assert_linear
-from tornado._wire.credentials import InvalidCredentials, bearer_token
+from tornado._wire.bearer import InvalidBearerCredentials, bearer_token
 
 ALLOWED = string.ascii_letters + string.digits + "-._~+/"
 
@@ -51,7 +51,7 @@ def test_tokens(field: str, token: str | None) -> None:
     ],
 )
 def test_malformed_fields(field: str, code: str) -> None:
-    with pytest.raises(InvalidCredentials) as raised:
+    with pytest.raises(InvalidBearerCredentials) as raised:
         bearer_token(field)
     assert raised.value.code == code
     sent = field.removeprefix("Bearer").strip()
@@ -62,7 +62,7 @@ def test_malformed_fields(field: str, code: str) -> None:
 def test_any_text_has_one_of_three_results(text: str) -> None:
     try:
         token = bearer_token(f"Bearer {text}")
-    except InvalidCredentials:
+    except InvalidBearerCredentials:
         assert set(text) - set(ALLOWED) or not text.rstrip("=")
     else:
         assert token == text.strip(" \t")
@@ -77,5 +77,5 @@ def test_cost_is_linear() -> None:
 def _attempt(field: str) -> None:
     try:
         bearer_token(field)
-    except InvalidCredentials:
+    except InvalidBearerCredentials:
         pass

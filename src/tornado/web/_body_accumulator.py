@@ -16,7 +16,7 @@ from io import BytesIO
 RESERVE_AFTER = 4 * 1024 * 1024
 
 
-class BodyBuffer:
+class BodyAccumulator:
     """A buffer for a body, which avoids a second copy in memory.
 
     :param length: the value of Content-Length, or None.
