@@ -28,7 +28,7 @@ PARSERS = {
     "content_codings": {"codings"},
     "content_decoders": {"content_decoders"},
     "cookies": {"cookies"},
-    "credentials": {"credentials"},
+    "bearer": {"credentials"},
     "challenges": {"digest"},
     "dates": {"dates"},
     "digest": {"digest"},
