@@ -20,7 +20,7 @@ def need_watchfiles() -> None:
     try:
         import watchfiles  # noqa: F401
     except ImportError:
-        reason = "watchfiles is absent; pip install 'tornado[reload]'"
+        reason = "watchfiles is absent; pip install '.[reload]'"
         if os.environ.get("CI"):
             pytest.fail(f"this test may not be skipped here: {reason}", pytrace=False)
         pytest.skip(reason)

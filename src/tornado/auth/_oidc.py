@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tornado.auth._errors import AuthError
-from tornado.auth._oidc_provider import ALGORITHMS, OpenIDProvider
+from tornado.auth._oidc_provider import ALGORITHMS, OpenIDProvider, load_jwt
 from tornado.auth._provider import ProviderMixin, json_object, request_token, with_query
 from tornado.auth._redirect_targets import is_local_path
 from tornado.httpclient import HTTPClientError
@@ -286,8 +286,7 @@ class OpenIDConnectMixin(ProviderMixin):
 
     async def _verify(self, token: str, nonce: str | None, access_token: object) -> dict[str, Any]:
         """Verify an ID token as specified in Core section 3.1.3.7, and return its claims."""
-        import jwt
-
+        jwt = load_jwt()
         provider = self._provider()
         client_id = self.get_openid_connect_settings()["client_id"]
         try:

@@ -97,8 +97,7 @@ class OpenIDProvider:
         return fitting[0] if len(fitting) == 1 else None
 
     async def _fetch_keys(self, client: AsyncHTTPClient) -> None:
-        import jwt
-
+        jwt = load_jwt()
         metadata = await self.metadata(client)
         self._keys_time = self._clock()
         document = await self._fetch(client, metadata["jwks_uri"])
@@ -125,6 +124,18 @@ class OpenIDProvider:
         if len(response.body) > _MAX_DOCUMENT:
             raise AuthError(f"{self.issuer}: {url} is larger than {_MAX_DOCUMENT} bytes")
         return json_object(self.issuer, response.body)
+
+
+def load_jwt() -> Any:
+    """Import PyJWT.
+
+    :raises ImportError: if it is not installed.
+    """
+    try:
+        import jwt
+    except ImportError as error:
+        raise ImportError("OpenIDConnectMixin needs the package PyJWT (the extra 'auth')") from error
+    return jwt
 
 
 def require_secure(name: str, url: object) -> None:

@@ -7,7 +7,7 @@ including one that exits or fails::
     python -m tornado.autoreload [--until-success] -m package.module [arguments]
 
 **Watched files.** These are the files of all modules imported so far, and those passed to `watch`. They are
-checked every half second. If the package ``watchfiles`` is installed (``pip install 'tornado[reload]'``), the
+checked every half second. If the package ``watchfiles`` is installed (the extra ``reload``), the
 operating system reports changes immediately.
 
 **Restart.** Changed files are compiled first. A syntax error is shown in the terminal and on error pages

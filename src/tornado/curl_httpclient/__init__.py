@@ -1,4 +1,4 @@
-"""An HTTP client based on libcurl. It requires the package pycurl: ``pip install 'tornado[curl]'``.
+"""An HTTP client based on libcurl. It needs the package pycurl (the extra ``curl``).
 
 `CurlAsyncHTTPClient` has the interface of `tornado.httpclient.AsyncHTTPClient`. Use it if a program needs
 features of libcurl, such as other kinds of proxies, HTTP/2, GSS-API or options that ``prepare_curl_callback``
@@ -14,7 +14,11 @@ from __future__ import annotations
 
 import re
 
-import pycurl
+try:
+    import pycurl
+except ModuleNotFoundError as _error:
+    _message = "tornado.curl_httpclient needs the package pycurl (the extra 'curl')"
+    raise ModuleNotFoundError(_message, name=_error.name) from _error
 
 from tornado._export import export
 from tornado._implicit_reexports import reexport

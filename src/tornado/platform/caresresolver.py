@@ -1,6 +1,6 @@
 """DNS resolution with c-ares: queries over sockets of the event loop, without threads.
 
-It needs the package ``pycares``, 4.11 or newer (``pip install 'tornado[caresresolver]'``). To use it for a
+It needs the package ``pycares``, 4.11 or newer (the extra ``caresresolver``). To use it for a
 whole program, configure it by name::
 
     Resolver.configure("tornado.platform.caresresolver.CaresResolver")
@@ -22,7 +22,11 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-import pycares
+try:
+    import pycares
+except ModuleNotFoundError as _error:
+    _message = "tornado.platform.caresresolver needs the package pycares (the extra 'caresresolver')"
+    raise ModuleNotFoundError(_message, name=_error.name) from _error
 
 from tornado._implicit_reexports import reexport
 from tornado._tornado4.legacy_arguments import takes_callback
@@ -90,7 +94,7 @@ class CaresResolver(Resolver):
         self._use_loop(IOLoop.current())
         future: asyncio.Future[list[Any]] = Future()
         # With the standard library's codec, as in `socket.getaddrinfo`; pycares may use a different one.
-        with _names():
+        with _names(host):
             name = host if host.isascii() else host.encode("idna").decode("ascii")
         self._query(name, port, family, functools.partial(_settle, future, host))
         return [(node.family, _address_of(node)) for node in await future]

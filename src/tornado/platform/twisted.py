@@ -1,6 +1,6 @@
 """Integration with Twisted: coroutines can yield a Deferred, and both can share one event loop.
 
-It needs the package ``Twisted`` (``pip install 'tornado[twisted]'``). Once this module has been imported,
+It needs the package ``Twisted`` (the extra ``twisted``). Once this module has been imported,
 generator coroutines, `tornado.gen.convert_yielded` and the functions based on it (`tornado.gen.multi`,
 `tornado.gen.with_timeout`) accept a Deferred::
 

@@ -88,9 +88,7 @@ async def open_socks(proxy: ProxyServer, host: str, port: int) -> socket.socket:
         import python_socks
         import python_socks.async_.asyncio
     except ImportError:
-        raise RuntimeError(
-            "a socks5 proxy requires the package python-socks: pip install 'tornado[socks]'"
-        ) from None
+        raise RuntimeError("a socks5 proxy needs the package python-socks (the extra 'socks')") from None
     socks: Any = python_socks.async_.asyncio.Proxy(
         python_socks.ProxyType.SOCKS5, proxy.host, proxy.port, proxy.username, proxy.password, rdns=True
     )

@@ -199,6 +199,7 @@ def _zstd_by_package() -> Coding | None:
 
 #: By name, in order of preference. zstd achieves the same size as br in a third of the time.
 _CODINGS: dict[str, Callable[[], Coding | None]] = {"zstd": _zstd, "br": _br, "gzip": _gzip}
+_PACKAGES = {"zstd": "zstandard", "br": "brotli"}
 
 
 @cache
@@ -227,7 +228,7 @@ class ContentCodings:
     :param codings: the names in order of preference (``zstd``, ``br``, ``gzip``), or a dictionary from name
         to level. The default is all available codings. The weights sent by the client take precedence over
         this order (RFC 9110 section 12.5.3). ``br`` requires the package brotli, ``zstd`` Python 3.14 or the
-        package zstandard; ``pip install 'tornado[compress]'`` installs both.
+        package zstandard; the extra ``compress`` installs both.
     :param min_length: the minimum size in bytes. A smaller body is not compressed, unless it is sent in
         parts.
     :param content_types: the media types to compress. The default is ``text/*``, all types ending in
@@ -312,7 +313,8 @@ def _check_codings(codings: Mapping[str, int] | Sequence[str] | None) -> dict[st
         coding = find(name)
         if coding is None:
             raise ValueError(
-                f"compress_response: the coding {name!r} requires a package: pip install 'tornado[compress]'"
+                f"compress_response: the coding {name!r} needs the package {_PACKAGES[name]} (the extra "
+                "'compress')"
             )
         if level is None:
             level = coding.level

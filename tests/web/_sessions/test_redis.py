@@ -217,7 +217,7 @@ def test_wrong_timeout(timeout: float) -> None:
 
 def test_missing_package_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis.asyncio.retry", None)
-    with pytest.raises(ImportError, match=r"pip install 'tornado\[redis\]'"):
+    with pytest.raises(ImportError, match=r"needs the package redis \(the extra 'redis'\)"):
         RedisSessionStore("redis://")
 
 

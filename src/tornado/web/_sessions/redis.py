@@ -30,7 +30,7 @@ return 1
 
 
 class RedisSessionStore(SessionStore):
-    """A store in Redis or Valkey. It requires redis-py: ``pip install 'tornado[redis]'``. ::
+    """A store in Redis or Valkey. It needs the package redis (the extra ``redis``). ::
 
         Application(routes, session_store=RedisSessionStore("redis://localhost:6379/0"))
 
@@ -53,7 +53,7 @@ class RedisSessionStore(SessionStore):
             import redis.asyncio.retry
             import redis.backoff
         except ImportError as error:
-            raise ImportError("RedisSessionStore needs redis-py: pip install 'tornado[redis]'") from error
+            raise ImportError("RedisSessionStore needs the package redis (the extra 'redis')") from error
         if not timeout > 0:
             raise ValueError(f"timeout must be a positive number of seconds, got {timeout!r}")
         self.prefix = prefix
