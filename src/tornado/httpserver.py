@@ -423,6 +423,13 @@ def _explain_unknown(name: str) -> str:
     return text if similar is None else f"{text}; did you mean {similar!r}?"
 
 
+#: What to do with an application that is written for another interface.
+_GATEWAY_HINTS = {
+    "WSGI": "; wrap it: HTTPServer(tornado.wsgi.WSGIContainer(app))",
+    "ASGI": "; run it with an ASGI server",
+}
+
+
 def _check_callback(callback: Any, given: set[str]) -> None:
     """Check the request callback, and warn about application settings that are arguments of the server.
 
@@ -434,7 +441,7 @@ def _check_callback(callback: Any, given: set[str]) -> None:
         callback, 1
     ):
         protocol = _signature_checks.protocol_of(callback)
-        hint = "; wrap it: HTTPServer(tornado.wsgi.WSGIContainer(app))" if protocol == "WSGI" else ""
+        hint = _GATEWAY_HINTS.get(protocol or "", "")
         kind = f"it seems to be written for {protocol}" if protocol else "it takes other arguments"
         raise TypeError(f"request_callback {callback!r:.100} cannot be called with a request: {kind}{hint}")
     settings = getattr(callback, "settings", None)

@@ -327,7 +327,7 @@ class Configurable:
         """
         base = cls.configurable_base()
         chosen: type[Configurable] | None = import_object(impl) if isinstance(impl, str) else impl
-        if chosen is not None and not issubclass(chosen, cls):
+        if chosen is not None and not (isinstance(chosen, type) and issubclass(chosen, cls)):
             raise ValueError(f"cannot configure {chosen}: it is not a subclass of {cls}")
         base.__impl_class = chosen
         base.__impl_kwargs = kwargs

@@ -138,7 +138,8 @@ async def test_data_of_another_type_is_rejected_completely(
 
 async def test_write_buffer_limit(kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates, max_write_buffer_size=BIG) as (server, _):
-        with pytest.raises(StreamBufferFullError, match=f"{BIG} bytes, writing to an unnamed socket"):
+        wanted = rf"{BIG} bytes \(max_write_buffer_size\), writing to an unnamed socket"
+        with pytest.raises(StreamBufferFullError, match=wanted):
             server.write(bytes(BIG + 1))
         server.write(bytes(BIG))
         with pytest.raises(StreamBufferFullError):

@@ -8,6 +8,7 @@ import contextlib
 import contextvars
 import gzip
 import http.cookiejar
+import re
 import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -474,8 +475,10 @@ async def test_request_timeout():
     async with serving(None) as server:
         client = make()
         phase = r"^Timeout during request \(waiting for the response from http://127\.0\.0\.1:\d+\)$"
-        with pytest.raises(HTTPTimeoutError, match=phase):
+        with pytest.raises(HTTPTimeoutError) as caught:
             await client.fetch(server.url, request_timeout=0.05)
+        assert re.match(phase, str(caught.value))
+        assert caught.value.__notes__ == ["(request_timeout=0.05)"]
         assert not client.active
 
 

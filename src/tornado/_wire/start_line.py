@@ -197,7 +197,7 @@ def check_authority(text: str, what: str = "Host header") -> None:
         return
     match = _compiled(_AUTHORITY).fullmatch(text)
     if match is None:
-        raise HTTPInputError(f"Invalid {what}: {shown(text)}")
+        raise HTTPInputError(f"Invalid {what}: {shown(text)}: expected host or host:port")
     address, name, port = match.groups()
     if port is not None:
         if name == "" or (port and int(port) > 65535):

@@ -120,7 +120,7 @@ def text_pairs(
     >>> list(text_pairs({"a": [1, "x"], "b": True, "c": None}, "data"))
     [('a', '1'), ('a', 'x'), ('b', 'true')]
     """
-    if isinstance(fields, (str, bytes)):
+    if isinstance(fields, (str, bytes)) or not isinstance(fields, Iterable):
         raise TypeError(f"{what} must be a mapping or an iterable of pairs, not {type(fields).__name__}")
     for pair in fields.items() if isinstance(fields, Mapping) else fields:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:

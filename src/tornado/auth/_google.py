@@ -53,7 +53,10 @@ class GoogleOAuth2Mixin(OAuth2Mixin):
 
         :raises KeyError: if the application does not have the setting ``google_oauth``.
         """
-        client: dict[str, str] = self._handler().settings[self._OAUTH_SETTINGS_KEY]
+        handler, name = self._handler(), self._OAUTH_SETTINGS_KEY
+        if name not in handler.settings:
+            raise KeyError(f"You must define the {name!r} setting in your application to use Google login")
+        client: dict[str, str] = handler.settings[name]
         return client
 
     @login_step(2)

@@ -115,7 +115,10 @@ def parse_body_arguments(
     if kind != _URLENCODED and kind != _MULTIPART:
         return
     if headers is not None and "Content-Encoding" in headers:
-        raise HTTPInputError(f"Unsupported Content-Encoding of a form: {headers['Content-Encoding']!r}")
+        coding = headers["Content-Encoding"]
+        raise HTTPInputError(
+            f"Unsupported Content-Encoding of a form: {coding!r}; decompress_request=True accepts gzip"
+        )
     if config is None:
         config = default_config
     if kind == _MULTIPART:

@@ -67,7 +67,7 @@ def parse_request_start_line(line: str) -> RequestStartLine:
     """
     match = _ABNF.request_line.fullmatch(line)
     if match is None:
-        raise HTTPInputError("malformed HTTP request line: expected 'METHOD target HTTP/1.1'")
+        raise HTTPInputError(f"malformed HTTP request line {line!r:.100}: expected 'METHOD target HTTP/1.1'")
     method, target, version = match.groups()
     return RequestStartLine(method, target, _checked_version(version))
 
@@ -83,6 +83,6 @@ def parse_response_start_line(line: str) -> ResponseStartLine:
     """
     match = _ABNF.status_line.fullmatch(line)
     if match is None:
-        raise HTTPInputError("malformed HTTP status line: expected 'HTTP/1.1 code reason'")
+        raise HTTPInputError(f"malformed HTTP status line {line!r:.100}: expected 'HTTP/1.1 code reason'")
     version, code, reason = match.groups()
     return ResponseStartLine(_checked_version(version), int(code), reason)

@@ -231,7 +231,10 @@ class BaseIOStream(PushMode):
             )
             if callback is not None or streaming_callback is not None:
                 return _for_callback("read_bytes", self, num_bytes, partial, callback, streaming_callback)
-        size = operator.index(num_bytes)
+        try:
+            size = operator.index(num_bytes)
+        except TypeError:
+            raise TypeError(f"read_bytes: num_bytes must be an int, got {num_bytes!r:.100}") from None
         if size < 0:
             raise ValueError(f"read_bytes: num_bytes must not be negative, got {size}")
         if partial or not self.read_chunk_size < size <= self.max_buffer_size:
@@ -343,7 +346,7 @@ class BaseIOStream(PushMode):
             return True
         if pull.size() > self.max_buffer_size:
             full = StreamBufferFullError(
-                f"Reached maximum read buffer size of {self.max_buffer_size} bytes, "
+                f"Reached maximum read buffer size of {self.max_buffer_size} bytes (max_buffer_size), "
                 f"reading from {self._peer_name()}"
             )
             gen_log.error("%s", full)

@@ -113,7 +113,9 @@ class ReadUntilDelimiter(ReadRequest):
         position = buffer.find(delimiter, max(0, self.searched - len(delimiter) + 1) if self.searched else 0)
         size = len(buffer) if position < 0 else position + len(delimiter)
         if self.max_bytes is not None and size > self.max_bytes:
-            raise UnsatisfiableReadError(f"delimiter {delimiter!r} not found within {self.max_bytes} bytes")
+            raise UnsatisfiableReadError(
+                f"delimiter {delimiter!r} not found within {self.max_bytes} bytes (max_bytes)"
+            )
         self.searched = size
         return NOT_YET if position < 0 else size
 
@@ -174,7 +176,9 @@ class ReadUntilRegex(ReadRequest):
         if match is not None:
             size = match.end()
         if self.max_bytes is not None and size > self.max_bytes:
-            raise UnsatisfiableReadError(f"{self.pattern.pattern!r} not found within {self.max_bytes} bytes")
+            raise UnsatisfiableReadError(
+                f"{self.pattern.pattern!r} not found within {self.max_bytes} bytes (max_bytes)"
+            )
         return NOT_YET if match is None else size
 
 

@@ -164,7 +164,8 @@ class WriteSide(StreamCore):
         limit = self.max_write_buffer_size
         if limit is not None and (len(output) if output is not None else 0) + size > limit:
             raise StreamBufferFullError(
-                f"Reached maximum write buffer size of {limit} bytes, writing to {self._peer_name()}"
+                f"Reached maximum write buffer size of {limit} bytes (max_write_buffer_size), writing to "
+                f"{self._peer_name()}"
             )
         self._total_write_index += size
         if output is None and not self._suspended:

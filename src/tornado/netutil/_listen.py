@@ -209,7 +209,8 @@ def bind_unix_socket(file: str, mode: int = 0o600, backlog: int = DEFAULT_BACKLO
         sock = _create_unix_socket(file, abstract, mode, backlog)
     except OSError as error:
         reason = error.strerror or str(error)  # the error for a path that is too long has no errno
-        raise OSError(error.errno, f"cannot listen on the Unix socket {file!r}: {reason}") from error
+        number = error.errno or errno.ENAMETOOLONG
+        raise OSError(number, f"cannot listen on the Unix socket {file!r}: {reason}") from error
     _socket_inheritance.remember(sock, socket.AF_UNIX, file)
     return sock
 

@@ -13,14 +13,17 @@ class HTTPTimeoutError(HTTPClientError):
 
     :ivar url: the URL, without user information and query, or None if it is not known. It is also shown in
         tracebacks.
+    :param limits: the timeouts that applied, such as "request_timeout=20", also shown in tracebacks.
     """
 
-    def __init__(self, message: str, url: str | None = None) -> None:
+    def __init__(self, message: str, url: str | None = None, limits: str = "") -> None:
         super().__init__(NO_RESPONSE, message=message)
         self.url = url
         # A note, because programs compare some of these messages.
         if url is not None and url not in message:
             self.add_note(f"(fetching {url})")
+        if limits:
+            self.add_note(f"({limits})")
 
     def __str__(self) -> str:
         return self.message or "Timeout"

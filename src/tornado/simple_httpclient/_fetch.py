@@ -37,6 +37,7 @@ import asyncio
 import contextvars
 import copy
 import enum
+import ssl
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -302,12 +303,18 @@ class Fetch:
     def expired(self) -> None:
         """End the fetch with a timeout error."""
         if self.phase is QUEUED:
-            self._end(HTTPTimeoutError("Timeout in request queue", shown_url(self._request.url)))
+            message = "Timeout in request queue"
+            own = getattr(self._request, "queue_timeout", None) is not None
+            names = ("queue_timeout",) if own else ("connect_timeout", "request_timeout")
         else:
-            error = HTTPTimeoutError(
-                f"Timeout during request ({self._describe_phase()})", shown_url(self._request.url)
-            )
-            self._end(error)
+            message = f"Timeout during request ({self._describe_phase()})"
+            names = ("request_timeout",)
+        self._end(HTTPTimeoutError(message, shown_url(self._request.url), self._limits(*names)))
+
+    def _limits(self, *names: str) -> str:
+        """Return settings and their values in seconds, for messages."""
+        values = [(name, self._setting(name)) for name in names]
+        return ", ".join(f"{name}={value:g}" for name, value in values if value)
 
     # -- the request --
 
@@ -473,7 +480,8 @@ class Fetch:
             return
         if isinstance(error, TimeoutError) and error.errno is None:
             text = " ".join([str(error) or "Timeout while connecting", *getattr(error, "__notes__", ())])
-            timeout = HTTPTimeoutError(text, shown_url(self._request.url))
+            limits = self._limits("connect_timeout", "request_timeout")
+            timeout = HTTPTimeoutError(text, shown_url(self._request.url), limits)
             timeout.__cause__ = error
             error = timeout
         self._end(error)
@@ -648,7 +656,11 @@ class Fetch:
             buffer = BytesIO(chunks[0] if len(chunks) == 1 else b"".join(chunks))
         else:
             buffer.seek(0)
-        self._report(self._response(head.code, headers=head.headers, buffer=buffer, reason=head.reason))
+        response = self._response(head.code, headers=head.headers, buffer=buffer, reason=head.reason)
+        if head.code in REDIRECT_CODES and response.error is not None and self._setting("follow_redirects"):
+            if not self._setting("max_redirects"):
+                response.error.add_note("(more redirects than max_redirects)")
+        self._report(response)
 
     def _response(self, code: int, **details: Any) -> HTTPResponse:
         now, hop = self.client.loop.time(), self._hop_started_at
@@ -916,6 +928,8 @@ class Fetch:
             return self._closed_error(f"Connection closed: a callback of the request raised {error!r}", error)
         if isinstance(error, StreamClosedError) and self.phase is CONNECTING:
             error = error.real_error or HTTPStreamClosedError("Stream closed")
+        if isinstance(error, ssl.SSLCertVerificationError):
+            error.add_note("(ca_certs or ssl_options of the request select the trusted authorities)")
         if isinstance(error, OSError) and self.phase in (WAITING, READING) and error.strerror:
             place = self._describe_phase()
             if place not in error.strerror:

@@ -196,12 +196,19 @@ def _check_fallback(rule: Rule) -> None:
         return
     if not _signature_checks.accepts(fallback, 1):
         protocol = _signature_checks.protocol_of(fallback)
-        hint = "; wrap it: tornado.wsgi.WSGIContainer(app)" if protocol == "WSGI" else ""
+        hint = _GATEWAY_HINTS.get(protocol or "", "")
         kind = f"it seems to be an application of {protocol}" if protocol else "its parameters differ"
         raise TypeError(
             f"the fallback of the route {rule!r:.200} must be a function that accepts a request, but "
             f"{kind}{hint}"
         )
+
+
+#: What to do with an application that is written for another interface.
+_GATEWAY_HINTS = {
+    "WSGI": "; wrap it: tornado.wsgi.WSGIContainer(app)",
+    "ASGI": "; run it with an ASGI server",
+}
 
 
 def _argument(rule: Rule, name: str) -> Any:

@@ -76,7 +76,7 @@ def create_signed_value(
         fields = [utf8(field) for field in (str(key_version or 0), timestamp, name, encoded)]
         signed = b"2|" + b"".join([b"%d:%s|" % (len(field), field) for field in fields])
         return signed + _create_signature_v2(secret, signed)
-    raise ValueError(f"Unsupported version {version} of signed values")
+    raise ValueError(f"Unsupported version {version} of signed values: expected 1 or 2")
 
 
 def decode_signed_value(
@@ -230,7 +230,11 @@ def create_for(handler: RequestHandler, name: str, value: str | bytes, version: 
     key_version = None
     if isinstance(secret, dict):
         if handler.application.settings.get("key_version") is None:
-            raise Exception("key_version setting must be used for secret_key dicts")
+            versions = ", ".join(map(repr, secret))
+            raise Exception(
+                "key_version setting must be used for secret_key dicts: set it to one of the versions of "
+                f"cookie_secret ({versions})"
+            )
         key_version = handler.application.settings["key_version"]
     return create_signed_value(secret, name, value, version=version, key_version=key_version)
 

@@ -65,7 +65,10 @@ class UploadReceiver:
         try:
             if "Content-Encoding" in request.headers:
                 coding = request.headers["Content-Encoding"]
-                raise HTTPInputError(f"Unsupported Content-Encoding of a form: {coding!r}")
+                raise HTTPInputError(
+                    f"Unsupported Content-Encoding of a form: {coding!r}; "
+                    "decompress_request=True accepts gzip"
+                )
             return MultipartParser(
                 multipart_boundary(kind),
                 max_parts=handler.max_parts,

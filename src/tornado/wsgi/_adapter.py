@@ -22,6 +22,7 @@ from tornado.httputil import (
     ResponseStartLine,
     responses,
 )
+from tornado.log import gen_log
 
 # Characters that are allowed in a path besides letters, digits and "-._~" (RFC 3986 section 3.3).
 _PATH_SAFE = "/!$&'()*+,;=:@"
@@ -70,6 +71,8 @@ class WSGIAdapter:
             self._run(environ, connection)
             status, headers, body = connection.response()
         except HTTPInputError as error:
+            kind = "Unsatisfiable read, oversized" if isinstance(error, BodyTooLarge) else "Malformed HTTP"
+            gen_log.info("%s message from %s: %s", kind, connection.context, error)
             status, headers, body = _error_response(error)
         start_response(status, headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" or not body else [body]

@@ -85,7 +85,7 @@ class Invocation:
     # -- the body --
 
     def _send(self, body: Any) -> None:
-        if body is None or isinstance(body, (str, bytes)):
+        if isinstance(body, (str, bytes)) or not (hasattr(body, "__iter__") or hasattr(body, "__getitem__")):
             raise TypeError(
                 f"a WSGI application must return an iterable of bytes, such as [body], got {body!r:.100}"
             )
