@@ -12,5 +12,5 @@ def TestOneInput(data: bytes) -> None:
         expected = unquote_to_bytes(text)
         assert percent.unquote_bytes(text) == expected
         assert percent.unquote(text.decode("latin-1")) == expected
-        with mock.patch.object(percent, "_PIECE", 16), mock.patch.object(percent, "_FEW_ESCAPES", 0):
+        with mock.patch.object(percent, "_PIECE_SIZE", 16), mock.patch.object(percent, "_FEW_ESCAPES", 0):
             assert percent.unquote_bytes(text) == expected

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.references import found_by_collection, no_collection
+from tests.support.references import find_garbage, gc_disabled
 from tornado import concurrent
 from tornado.concurrent import (
     DummyExecutor,
@@ -248,6 +248,6 @@ def test_run_on_executor_leaves_no_cycle() -> None:
         def method(self: Any) -> None:
             pass
 
-    with no_collection():
+    with gc_disabled():
         make()
-        assert not found_by_collection()
+        assert not find_garbage()

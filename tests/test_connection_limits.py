@@ -25,7 +25,7 @@ from tornado.tcpserver import TCPServer
 @pytest.fixture(autouse=True)
 def fresh_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     """Log messages of earlier tests do not suppress any of this test."""
-    monkeypatch.setattr(tcpserver, "_reports", LogRateLimit(gen_log))
+    monkeypatch.setattr(tcpserver, "_log_limit", LogRateLimit(gen_log))
 
 
 class Echo(TCPServer):
@@ -135,7 +135,7 @@ def test_exempt_address_has_no_key() -> None:
         assert limits.key(six, ("2001:db8::1", 1, 0, 0)) is None
         assert limits.key(six, ("::ffff:192.0.2.1", 1, 0, 0)) is None
         assert limits.key(four, ("192.0.2.2", 1)) is not None
-    assert not limits.is_too_many(None)
+    assert not limits.is_address_full(None)
 
 
 async def test_unix_sockets_count_only_towards_the_total(tmp_path: Any, expect_log: ExpectLog) -> None:

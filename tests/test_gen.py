@@ -13,7 +13,7 @@ from concurrent import futures
 
 import pytest
 
-from tests.support.references import found_by_collection, no_collection
+from tests.support.references import find_garbage, gc_disabled
 from tornado import gen
 from tornado.ioloop import IOLoop
 
@@ -768,6 +768,6 @@ def test_nested_coroutine_leaves_no_cycle() -> None:
     async def main() -> None:
         assert isinstance(await call(), Large)
 
-    with no_collection():
+    with gc_disabled():
         asyncio.run(main())
-        assert not any(isinstance(each, Large) for each in found_by_collection())
+        assert not any(isinstance(each, Large) for each in find_garbage())

@@ -559,7 +559,7 @@ async def test_unix_sockets(loop_kind, tmp_path, place, xheaders):
 def fresh_reports(monkeypatch):
     """Reset the rate limits of log lines."""
     for module in (httpserver, tcpserver):
-        monkeypatch.setattr(module, "_reports", LogRateLimit(gen_log))
+        monkeypatch.setattr(module, "_log_limit", LogRateLimit(gen_log))
 
 
 def test_protection_argument_with_overridden_values():

@@ -1,4 +1,4 @@
-"""What each error message must contain: the wrong value, the accepted values, and the setting to change.
+"""Error messages: each names the faulty value, what is accepted, and the setting or argument at fault.
 
 Each row provokes one error, as a program or as a peer. One message, log line or response must contain all
 that the row lists: the value, a regular expression for the accepted values or for the reason, and the name of

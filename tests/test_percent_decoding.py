@@ -30,7 +30,7 @@ def test_same_as_the_standard_library(tail: str, piece: int, text: str) -> None:
     text += tail
     data = text.encode("latin-1")
     expected = urllib.parse.unquote_to_bytes(data)
-    with mock.patch.object(percent, "_PIECE", piece):
+    with mock.patch.object(percent, "_PIECE_SIZE", piece):
         assert unquote_bytes(data) == expected
         with mock.patch.object(percent, "_BYTES_PER_SPARSE_ESCAPE", 1):
             assert unquote_bytes(data) == expected

@@ -68,22 +68,22 @@ def test_hook_exception_is_logged_and_other_hooks_run(monkeypatch, expect_log):
 
 def test_request_is_visible_to_all_processes():
     group = _restart.ForkedProcesses({})
-    assert group.asked() is None
+    assert group.pending_request() is None
     assert not group.wait(0)
-    group.ask(2.5, {"files": {}})
-    group.ask(9, {})
+    group.request_restart(2.5, {"files": {}})
+    group.request_restart(9, {})
     for _ in range(2):
-        assert group.asked() == {"patience": 2.5, "words": {"files": {}}}
+        assert group.pending_request() == {"patience": 2.5, "words": {"files": {}}}
         assert group.wait(0)
     group.close()
-    assert group.asked() is None
-    group.ask(1, {})  # has no effect on a closed group
+    assert group.pending_request() is None
+    group.request_restart(1, {})  # has no effect on a closed group
 
 
 def test_truncated_request_has_default_values():
     group = _restart.ForkedProcesses({})
     group._sender.send(b'{"patience": ')
-    assert group.asked() == {"patience": 0.0, "words": {}}
+    assert group.pending_request() == {"patience": 0.0, "words": {}}
     group.close()
 
 
@@ -121,7 +121,7 @@ def test_startup_error_hook_waits_only_during_startup(monkeypatch):
     from tornado.autoreload import _command
 
     waited = []
-    monkeypatch.setattr(_command, "wait_after", waited.append)
+    monkeypatch.setattr(_command, "wait_for_correction", waited.append)
     shown = []
     monkeypatch.setattr(sys, "excepthook", lambda *error: shown.append(error[1]))
     hook = _restart.StartupExceptHook()

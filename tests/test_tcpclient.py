@@ -11,7 +11,7 @@ import ssl
 
 import pytest
 
-from tests.support.references import found_by_collection, no_collection
+from tests.support.references import find_garbage, gc_disabled
 from tests.support.tcp import listening
 from tornado.concurrent import Future
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
@@ -252,13 +252,13 @@ async def test_failure_leaves_no_reference_cycle(phase):
     client = {"look-up": TCPClient(UnknownNameResolver()), "connection": HangingClient(), "TLS": TCPClient()}[
         phase
     ]
-    with socket.create_server(("127.0.0.1", 0)) as listener, no_collection():
+    with socket.create_server(("127.0.0.1", 0)) as listener, gc_disabled():
         port = listener.getsockname()[1]
         with pytest.raises(OSError):
             await client.connect("127.0.0.1", port, ssl_options={}, timeout=0.02)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert not any(isinstance(each, (OSError, IOStream)) for each in found_by_collection())
+        assert not any(isinstance(each, (OSError, IOStream)) for each in find_garbage())
 
 
 async def test_connect_cancelled(clock):

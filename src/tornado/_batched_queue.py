@@ -33,7 +33,7 @@ class BatchedQueue(Generic[_Item]):
 
     :param process: the function that processes an item. Its exceptions are passed to the event loop's
         exception handler, or raised by `add` if the item is processed immediately.
-    :param at_once: the number of items that `add` processes immediately.
+    :param immediate: the number of items that `add` processes immediately.
     """
 
     __slots__ = (
@@ -46,9 +46,9 @@ class BatchedQueue(Generic[_Item]):
         "_process",
     )
 
-    def __init__(self, process: Callable[[_Item], object], at_once: int = _FIRST_BATCH) -> None:
+    def __init__(self, process: Callable[[_Item], object], immediate: int = _FIRST_BATCH) -> None:
         self._process = process
-        self._immediate = self._immediate_remaining = at_once
+        self._immediate = self._immediate_remaining = immediate
         self._items: deque[_Item] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._batch_started = 0.0

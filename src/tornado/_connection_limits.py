@@ -58,7 +58,7 @@ class ConnectionLimits:
             return None
         return None if key in self._exempt or address[0] in self._exempt else key
 
-    def is_too_many(self, key: str | int | None) -> bool:
+    def is_address_full(self, key: str | int | None) -> bool:
         """Whether the address with this key has reached its maximum number of connections."""
         return key is not None and self.each is not None and self._count_by_address.get(key, 0) >= self.each
 

@@ -20,7 +20,7 @@ __all__ = ["unquote", "unquote_bytes"]
 _FEW_ESCAPES = 8
 #: Maximum size of the pieces that are decoded one by one, in bytes; a piece and its intermediate values fit
 #: into the processor's cache.
-_PIECE = 32 * 1024
+_PIECE_SIZE = 32 * 1024
 
 #: With at most one valid escape per this number of bytes, a loop over the escapes is faster than doubling
 #: each "=".
@@ -32,7 +32,7 @@ _CHARACTERS = {chr(high) + chr(low): chr(int(bytes((high, low)), 16)) for high i
 _TO_QUOTED_PRINTABLE = bytes.maketrans(b"%", b"=")
 # Maps hexadecimal digits to 1, "%" to 2, everything else to 0.
 _CLASSES = bytes(1 if byte in _HEX else 2 * (byte == 0x25) for byte in range(256))
-_ONES = int.from_bytes(b"\x01" * (2 * _PIECE), "big")
+_ONES = int.from_bytes(b"\x01" * (2 * _PIECE_SIZE), "big")
 
 
 def unquote(text: str) -> bytes:
@@ -64,12 +64,12 @@ def unquote_bytes(data: bytes) -> bytes:
         return data
     if count <= _FEW_ESCAPES:
         return _unquote_few(data.decode("latin-1"))
-    if len(data) <= _PIECE:
+    if len(data) <= _PIECE_SIZE:
         return _unquote_piece(data)
     decoded = []
     begin = 0
     while begin < len(data):
-        end = begin + _PIECE
+        end = begin + _PIECE_SIZE
         cut = data.rfind(b"%", end - 2, end)  # do not split an escape
         if cut >= 0:
             end = cut

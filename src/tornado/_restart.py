@@ -6,8 +6,8 @@ decides when to restart.
 
 In a program with several processes (`fork_processes <tornado.process.fork_processes>`), the parent restarts,
 so that the process ID of the program stays the same, and forks new children. Any child can request a restart
-with `ForkedProcesses.ask`. All processes of the group see the request: each child finishes its work and
-exits; when all children have exited, the parent calls `execute`.
+with `ForkedProcesses.request_restart`. All processes of the group see the request: each child finishes its
+work and exits; when all children have exited, the parent calls `execute`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def execute(words: Mapping[str, Any]) -> None:
         os._exit(subprocess.Popen(arguments).wait())
     changed = _restore_directory()
     try:
-        with _socket_inheritance.handed_over(words):
+        with _socket_inheritance.pass_on_sockets(words):
             os.execv(arguments[0], arguments)
     except OSError as error:
         gen_log.error("cannot restart %s: %s; restart it manually", arguments[0], error)
@@ -139,13 +139,13 @@ class ForkedProcesses:
         self._receiver.setblocking(False)
         self._sender.setblocking(False)
 
-    def ask(self, grace_period: float, words: Mapping[str, Any]) -> None:
+    def request_restart(self, grace_period: float, words: Mapping[str, Any]) -> None:
         """Request a restart of all processes of the program.
 
         :param grace_period: time in seconds that each process may need to finish its work.
         :param words: values for `execute`.
         """
-        if self.asked() is None:
+        if self.pending_request() is None:
             try:
                 self._sender.send(
                     json.dumps({"patience": grace_period, "words": dict(words)}).encode() + b"\n"
@@ -153,7 +153,7 @@ class ForkedProcesses:
             except OSError:
                 pass  # there is already a request, or the parent has exited, so that a restart is impossible
 
-    def asked(self) -> dict[str, Any] | None:
+    def pending_request(self) -> dict[str, Any] | None:
         """Return the request for a restart, or None."""
         try:
             line = self._receiver.recv(_MAX_REQUEST_SIZE, socket.MSG_PEEK).partition(b"\n")[0]
@@ -183,7 +183,7 @@ class ForkedProcesses:
 
         It returns only if the restart fails.
         """
-        request = self.asked() or {"patience": 0.0, "words": {}}
+        request = self.pending_request() or {"patience": 0.0, "words": {}}
         terminate(self._children, "delays the restart", float(request["patience"]) + _GRACE_PERIOD)
         run_hooks()
         execute(request["words"])
@@ -250,7 +250,7 @@ class StartupExceptHook:
         if _starting and isinstance(error, Exception):
             from tornado.autoreload import _command
 
-            _command.wait_after(error)
+            _command.wait_for_correction(error)
 
 
 def _initialize() -> None:

@@ -115,7 +115,7 @@ Multi = multi
 _NullFuture = type(_null_future)
 
 #: Starts the yield points of Tornado 4; set on the first use of a yield point (`_tornado4.yield_points`).
-_start_points: Callable[[Runner, Any], Any] | None = None
+_start_yield_points: Callable[[Runner, Any], Any] | None = None
 #: Called with each new Runner; set when the first stack context is created (`_tornado4.stack_contexts`).
 _runner_started: Callable[[Runner], object] | None = None
 
@@ -393,7 +393,7 @@ class Runner:
         else:
             try:
                 # Yield points come first: converting a list starts its coroutines, and must happen only once.
-                points = None if _start_points is None else _start_points(self, yielded)
+                points = None if _start_yield_points is None else _start_yield_points(self, yielded)
                 future = convert_yielded(yielded if points is None else points)
             except Exception as error:  # BadYieldError, or any exception raised by a registered converter
                 future = _failed_future(error)

@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PUBLIC", "HTTPRequest", "HTTPServer", "HTTPServerOptions", "Protection"]
 
-_reports = LogRateLimit(gen_log)
+_log_limit = LogRateLimit(gen_log)
 _LISTEN_ARGUMENTS = frozenset({"port", "address", "family", "backlog", "flags", "reuse_port"})
 _first = itemgetter(0)
 # During a graceful shutdown, a connection counts as idle after this many seconds without a request. It is
@@ -245,7 +245,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
                 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().add_sockets(listening)
 
-    def _make_room(self) -> bool:
+    def _close_idle_connections(self) -> bool:
         """Close the connections that have been idle longest, to accept new ones.
 
         The search examines all connections. It closes up to one in 32 of them, which avoids a search for each
@@ -269,7 +269,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         for _, connection in oldest:
             connection.stream.close()
         if oldest and self._connection_limits is not None:
-            _reports.log(
+            _log_limit.log(
                 "room",
                 logging.WARNING,
                 "max_connections=%s reached, closed idle connections: %d",
@@ -295,7 +295,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         if self._disabled_keep_alive:
             self._disabled_keep_alive = self.conn_params.no_keep_alive = False
 
-    def _count_running(self) -> int:
+    def _count_active_connections(self) -> int:
         """Return how many connections are busy. A connection is busy while it serves a request and for half a
         second afterwards, because another request may be in transit.
         """
@@ -303,7 +303,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         idle = [_timeouts.idle_since(connection) for connection in self._connections]
         return sum(since is None or since > quiet_since for since in idle)
 
-    def _listens(self) -> None:
+    def _on_listening(self) -> None:
         callback = getattr(self.request_callback, "server_listens", None)
         if callback is not None:
             callback()
@@ -317,7 +317,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         while self._connections:
             connection = next(iter(self._connections))
             await connection.close()
-        for ended in [each._end_with_server() for each in self._upgraded_connections()]:
+        for ended in [each._close_with_server() for each in self._upgraded_connections()]:
             await ended
 
     def _upgraded_connections(self) -> list[Any]:
@@ -327,7 +327,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         """
         streams = getattr(IOLoop.current(), "_streams", ())
         consumers = [stream._consumer for stream in streams]
-        return [each for each in consumers if getattr(each, "_served_by", None) is self.conn_params]
+        return [each for each in consumers if getattr(each, "_server_params", None) is self.conn_params]
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         """Serve HTTP on an accepted stream."""
@@ -408,7 +408,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         return _HTTPRequestContext(stream, address, self.protocol, self.trusted_downstream)
 
 
-_server.OWN_START_REQUEST = HTTPServer.start_request
+_server.ORIGINAL_START_REQUEST = HTTPServer.start_request
 Protection.__module__ = __name__  # the module from which programs import it
 
 
@@ -574,7 +574,7 @@ class _CallableAdapter(HTTPMessageDelegate):
         assert self.request is not None
         self.request.body = b"".join(self._chunks)
         self._chunks = []
-        self.request.note_form(fresh=True)
+        self.request.save_form(fresh=True)
         self.request_callback(self.request)
 
     def on_connection_close(self) -> None:

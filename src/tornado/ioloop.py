@@ -58,7 +58,7 @@ _HasFileno = TypeVar("_HasFileno", bound="_Selectable")
 
 #: Calls callbacks inside their stack contexts; set when the first stack context is created
 #: (`_tornado4.stack_contexts`).
-_call_inside: Callable[[Callable[[], Any]], Any] | None = None
+_call_in_contexts: Callable[[Callable[[], Any]], Any] | None = None
 
 
 #: Called with each new loop that becomes the current loop of a thread, before the loop runs.
@@ -434,7 +434,9 @@ class IOLoop(Configurable):
         """Call ``callback(*args)``; wait in the background for an awaitable it returns. Log exceptions."""
         self._in_callback = True
         try:
-            returned = callback(*args) if _call_inside is None else _call_inside(_bind(callback, args))
+            returned = (
+                callback(*args) if _call_in_contexts is None else _call_in_contexts(_bind(callback, args))
+            )
             if returned is None:
                 return
             try:

@@ -144,7 +144,7 @@ def _supervise(running: dict[int, int], group: _restart.ForkedProcesses, max_res
     while running:
         pid, status = os.wait()
         number = running.pop(pid, None)
-        if group.asked() is not None:
+        if group.pending_request() is not None:
             group.replace()
             sys.exit(1)  # the restart has failed, and the error has been logged
         if number is None or not _log_exit(number, pid, status):

@@ -152,7 +152,7 @@ class _CallableDelegate(httputil.HTTPMessageDelegate):
 
     def finish(self) -> None:
         self.request.body = b"".join(self.pieces)
-        self.request.note_form()
+        self.request.save_form()
         self.function(self.request)
 
 

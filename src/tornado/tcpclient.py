@@ -25,8 +25,8 @@ from tornado.concurrent import Future, future_add_done_callback
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.netutil import Resolver, is_valid_ip
-from tornado.netutil._error_context import address_name as _format_addr
-from tornado.netutil._error_context import placed
+from tornado.netutil._error_context import add_error_context
+from tornado.netutil._error_context import format_address as _format_addr
 from tornado.netutil._port import check_port
 
 __all__ = ["TCPClient"]
@@ -47,9 +47,9 @@ def _format_peer(host: str, addr: Any) -> str:
 def _add_context(error: OSError, where: str) -> None:
     """Add the context to the message of an error; for a closed stream, to the error that closed it."""
     if isinstance(error, StreamClosedError) and error.real_error is not None:
-        error.args = StreamClosedError(placed(error.real_error, where)).args
+        error.args = StreamClosedError(add_error_context(error.real_error, where)).args
     elif not isinstance(error, TimeoutError):
-        placed(error, where)
+        add_error_context(error, where)
 
 
 def _cancel_or_result(future: Future[Any]) -> Any:

@@ -42,11 +42,11 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream
 from tornado.log import app_log, gen_log
 from tornado.netutil import add_accept_handler, bind_sockets, ssl_options_to_context
-from tornado.netutil._error_context import address_name
+from tornado.netutil._error_context import format_address
 
 __all__ = ["TCPServer"]
 
-_reports = LogRateLimit(gen_log)
+_log_limit = LogRateLimit(gen_log)
 # All servers that have been given listening sockets.
 _servers: weakref.WeakValueDictionary[int, TCPServer] = weakref.WeakValueDictionary()
 
@@ -125,9 +125,9 @@ class TCPServer:
         The arguments and the exceptions are those of `.bind_sockets`.
         """
         self.add_sockets(bind_sockets(port, address, family, backlog, flags, reuse_port))
-        self._listens()
+        self._on_listening()
 
-    def _listens(self) -> None:
+    def _on_listening(self) -> None:
         """Do nothing; subclasses override this to be notified when `listen` or `bind` has opened a port."""
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
@@ -162,7 +162,7 @@ class TCPServer:
         The arguments and the exceptions are those of `.bind_sockets`.
         """
         bound = bind_sockets(port, address, family, backlog, flags, reuse_port)
-        self._listens()
+        self._on_listening()
         if self._started:
             self.add_sockets(bound)
         else:
@@ -211,7 +211,7 @@ class TCPServer:
             if descriptor not in self._handlers and not self._stopped:
                 self._handlers[descriptor] = add_accept_handler(sock, self._handle_connection)
 
-    def _count_running(self) -> int:
+    def _count_active_connections(self) -> int:
         """Return how many connections are in use and should finish before a restart.
 
         Always 0 here, because that depends on the protocol.
@@ -245,7 +245,7 @@ class TCPServer:
                 self._watch_handler(result, stream)
         except BaseException as error:
             if not isinstance(error, (KeyboardInterrupt, SystemExit)):
-                app_log.error("Error in connection callback for %s", address_name(address), exc_info=True)
+                app_log.error("Error in connection callback for %s", format_address(address), exc_info=True)
             _close_connection(stream, connection)
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
@@ -286,9 +286,9 @@ class TCPServer:
     def _admit(self, limits: ConnectionLimits, connection: socket.socket, address: Any) -> IOStream | None:
         """Return the stream for an accepted connection; close it and return None if a limit is exceeded."""
         key = limits.key(connection, address)
-        if limits.is_too_many(key):
+        if limits.is_address_full(key):
             connection.close()
-            _reports.log(
+            _log_limit.log(
                 "address",
                 logging.WARNING,
                 "connection refused: %s has max_connections_per_address=%s already",
@@ -296,9 +296,9 @@ class TCPServer:
                 limits.each,
             )
             return None
-        if limits.is_full() and not self._make_room():
+        if limits.is_full() and not self._close_idle_connections():
             connection.close()
-            _reports.log(
+            _log_limit.log(
                 "total",
                 logging.WARNING,
                 "connection refused: the server has max_connections=%s already, none of them idle",
@@ -310,7 +310,7 @@ class TCPServer:
             limits.enter(stream, key)
         return stream  # type: ignore[no-any-return]
 
-    def _make_room(self) -> bool:
+    def _close_idle_connections(self) -> bool:
         """Close idle connections, because the limit has been reached.
 
         :returns: whether any connection was closed.

@@ -62,7 +62,7 @@ import sys, tornado.web, tornado.gen, tornado.httpserver, tornado.httpclient, to
 loaded = {name for name in sys.modules if name.startswith("tornado._tornado4.")}
 assert loaded == {"tornado._tornado4.legacy_arguments", "tornado._tornado4.deprecation"}, loaded
 from tornado import gen, ioloop
-assert ioloop._call_inside is None and gen._start_points is None
+assert ioloop._call_in_contexts is None and gen._start_yield_points is None
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 

@@ -18,7 +18,7 @@ def later(value, callback):
     IOLoop.current().add_callback(callback, value)
 
 
-async def turns(count: int = 5) -> None:
+async def run_loop_iterations(count: int = 5) -> None:
     for _ in range(count):
         await asyncio.sleep(0)
 
@@ -71,7 +71,7 @@ async def test_exception_after_task_result_is_logged(expect_log):
 
     assert await gen.Task(fail) == 1
     with expect_log("tornado.application", "Exception in callback"):
-        await turns()
+        await run_loop_iterations()
 
 
 async def test_yield_list_and_dict_of_tasks():
@@ -96,7 +96,7 @@ async def test_engine_returns_none_and_calls_callback():
 
     seen = []
     assert load(4, callback=seen.append) is None
-    await turns()
+    await run_loop_iterations()
     assert seen == [8]
     assert await gen.Task(load, 5) == 10
     assert load.__doc__ == "Load."
@@ -124,12 +124,12 @@ async def test_exception_of_engine_is_logged(expect_log):
         fail(True)
     fail(False)
     with expect_log("tornado.application", "Exception in callback"):
-        await turns()
+        await run_loop_iterations()
     seen = []
     for early in (True, False):
         with ExceptionStackContext(lambda kind, error, trace: seen.append(error.args) or True):
             fail(early)
-    await turns()
+    await run_loop_iterations()
     assert seen == [("early",), ("late",)]
 
 
@@ -144,7 +144,7 @@ async def test_engine_with_return_value_raises(expect_log):
         wrong(False)
     wrong(True)
     with expect_log("tornado.application", "Exception in callback"):
-        await turns()
+        await run_loop_iterations()
 
 
 # -- callback= of coroutines
@@ -171,7 +171,7 @@ async def test_coroutine_calls_callback():
     seen = []
     future = double(4, callback=seen.append)
     assert await future == 8
-    await turns()
+    await run_loop_iterations()
     assert seen == [8]
     assert await double(4, callback=None) == 8
     assert await gen.Task(double, 5) == 10
@@ -185,7 +185,7 @@ async def test_exception_of_coroutine_with_callback_is_logged(expect_log):
 
     fail(callback=print)
     with expect_log("tornado.application", "Exception in callback"):
-        await turns()
+        await run_loop_iterations()
 
 
 async def test_coroutine_with_callback_parameter_receives_it():
@@ -231,7 +231,7 @@ async def test_run_on_executor_calls_callback():
 
     seen = []
     assert await Worker().double(4, callback=seen.append) == 8
-    await turns()
+    await run_loop_iterations()
     assert seen == [8]
     assert await Worker().own(callback=5) == 5
 

@@ -13,7 +13,7 @@ from tornado.stack_context import ExceptionStackContext
 pytestmark = pytest.mark.filterwarnings("ignore:.*style of Tornado 4")
 
 
-async def turns(count: int = 4) -> None:
+async def run_loop_iterations(count: int = 4) -> None:
     for _ in range(count):
         await asyncio.sleep(0)
 
@@ -42,7 +42,7 @@ async def test_callback_of_caller_is_also_called(position):
     seen = []
     future = double(4, seen.append) if position == "positional" else double(4, callback=seen.append)
     assert await future == 8
-    await turns()
+    await run_loop_iterations()
     assert seen == [8]
 
 
@@ -73,11 +73,11 @@ async def test_exception_with_callback_is_logged(expect_log):
 
     fail(print)
     with expect_log("tornado.application", "Exception in callback"):
-        await turns()
+        await run_loop_iterations()
     seen = []
     with ExceptionStackContext(lambda kind, error, trace: seen.append(kind) or True):
         fail(print)
-    await turns()
+    await run_loop_iterations()
     assert seen == [IndexError]
 
 
@@ -90,7 +90,7 @@ async def test_an_exception_after_the_result_is_logged(expect_log):
 
     assert await fail() == 1
     with expect_log("tornado.application", "Exception in callback"):
-        await turns()
+        await run_loop_iterations()
 
 
 async def test_function_with_return_value_raises():
@@ -135,5 +135,5 @@ async def test_immediate_failure_is_raised_to_a_caller_with_a_callback():
     seen = []
     with pytest.raises(KeyError, match="at once"):
         fail(callback=seen.append)
-    await turns()
+    await run_loop_iterations()
     assert seen == []

@@ -37,7 +37,7 @@ class Track:
         return manager
 
 
-async def turns(count: int = 3) -> None:
+async def run_loop_iterations(count: int = 3) -> None:
     for _ in range(count):
         await asyncio.sleep(0)
 
@@ -47,7 +47,7 @@ async def test_callback_runs_inside_active_managers():
     with StackContext(track("a")), StackContext(track("b")):
         IOLoop.current().add_callback(lambda: seen.append(list(track.open)))
     assert track.open == []
-    await turns()
+    await run_loop_iterations()
     assert seen == [["a", "b"]]
     assert track.events == [*["enter a", "enter b", "leave b", "leave a"] * 2]
 
@@ -74,7 +74,7 @@ async def test_callback_started_outside_has_no_managers():
     with StackContext(track("a")):
         pass
     IOLoop.current().add_callback(lambda: seen.append(list(track.open)))
-    await turns()
+    await run_loop_iterations()
     assert seen == [[]]
 
 
@@ -93,7 +93,7 @@ async def test_innermost_handler_that_returns_true_handles_callback_exception():
 
     with ExceptionStackContext(handler("outer", True)), ExceptionStackContext(handler("inner", False)):
         IOLoop.current().add_callback(fail)
-    await turns()
+    await run_loop_iterations()
     assert seen == [
         ("inner", ValueError, "in the callback", True),
         ("outer", ValueError, "in the callback", True),
@@ -104,7 +104,7 @@ async def test_unhandled_exception_is_logged(expect_log):
     with ExceptionStackContext(lambda *_: False):
         IOLoop.current().add_callback(lambda: 1 / 0)
     with expect_log("tornado.application", "Exception in callback"):
-        await turns()
+        await run_loop_iterations()
 
 
 async def test_exception_in_block_is_passed_to_handler():
@@ -128,7 +128,7 @@ async def test_exception_of_coroutine_started_by_callback_is_handled():
 
     with ExceptionStackContext(lambda kind, error, trace: seen.append(str(error)) or True):
         IOLoop.current().add_callback(fail)
-    await turns(6)
+    await run_loop_iterations(6)
     assert seen == ["late"]
 
 
@@ -140,7 +140,7 @@ async def test_manager_receives_callback_exception():
 
     with StackContext(swallow):
         IOLoop.current().add_callback(lambda: 1 / 0)
-    await turns()
+    await run_loop_iterations()
 
 
 async def test_deactivated_manager_is_not_entered_again():
@@ -148,7 +148,7 @@ async def test_deactivated_manager_is_not_entered_again():
     with StackContext(track("a")) as deactivate:
         IOLoop.current().add_callback(lambda: seen.append(list(track.open)))
     deactivate()
-    await turns()
+    await run_loop_iterations()
     assert seen == [[]]
 
 
@@ -158,7 +158,7 @@ async def test_null_context_deactivates_managers():
         with NullContext():
             IOLoop.current().add_callback(lambda: seen.append(list(track.open)))
         IOLoop.current().add_callback(lambda: seen.append(list(track.open)))
-    await turns()
+    await run_loop_iterations()
     assert seen == [[], ["a"]]
 
 
@@ -187,7 +187,7 @@ async def test_function_wrapped_without_contexts_runs_without_callers_contexts()
     track = Track()
     with StackContext(track("a")):
         wrapped()
-    await turns()
+    await run_loop_iterations()
     assert seen == [[]]
 
 
@@ -207,7 +207,7 @@ async def test_coroutine_keeps_handlers_for_its_callbacks():
     with ExceptionStackContext(lambda kind, error, trace: seen.append(kind) or True):
         future = work()
     await future
-    await turns()
+    await run_loop_iterations()
     assert seen == [ZeroDivisionError]
 
 
@@ -376,7 +376,7 @@ async def test_state_is_saved_and_restored():
         IOLoop.current().add_callback(lambda: seen.append(list(track.open)))
     finally:
         stack_context._state.contexts = before
-    await turns()
+    await run_loop_iterations()
     assert seen == [["a"]]
     assert stack_context._state.contexts == ((), None)
 

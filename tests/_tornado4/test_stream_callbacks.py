@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from tests.support.streams import KINDS, closed, socket_pair, stream_pair, tls_stream, turns
+from tests.support.streams import KINDS, closed, run_loop_iterations, socket_pair, stream_pair, tls_stream
 from tornado import gen
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from tornado.stack_context import ExceptionStackContext
@@ -146,7 +146,7 @@ async def test_truncated_streaming_read_calls_only_close_callback(certificates):
         await client.write(b"01234")
         client.close()
         await closed(server)
-        await turns(5)
+        await run_loop_iterations(5)
         assert b"".join(parts) == b"01234"
         assert got.calls == []
 
@@ -157,7 +157,7 @@ async def test_failed_read_calls_only_close_callback(certificates):
         server.read_until(b"\n", got)
         client.close()
         await closed(server)
-        await turns()
+        await run_loop_iterations()
         assert got.calls == []
         with pytest.raises(StreamClosedError):
             server.read_until(b"\n", got)
@@ -179,7 +179,7 @@ async def test_failed_write_does_not_call_callback(certificates):
         got = Callback()
         server.write(b"x" * 10_000_000, got)
         server.close()
-        await turns()
+        await run_loop_iterations()
         assert got.calls == []
         with pytest.raises(StreamClosedError):
             server.write(b"x", got)
@@ -203,7 +203,7 @@ async def test_failed_connect_does_not_call_callback():
     stream, got = IOStream(socket.socket()), Callback()
     stream.connect(address, got)
     await closed(stream)
-    await turns()
+    await run_loop_iterations()
     assert got.calls == []
 
 
@@ -251,7 +251,7 @@ async def test_exception_in_streaming_callback_closes_stream(certificates, expec
         server.read_bytes(10, callback=got, streaming_callback=lambda data: 1 / 0)
         with expect_log("tornado.application", "Exception in callback"):
             await closed(server)
-            await turns()
+            await run_loop_iterations()
         assert isinstance(server.error, ZeroDivisionError)
         assert got.calls == []
 
@@ -263,7 +263,7 @@ async def test_exception_is_passed_to_handler_of_the_caller(certificates):
             server.read_until(b"\n", lambda data: 1 / 0)
         await client.write(b"one\n")
         await closed(server)
-        await turns()
+        await run_loop_iterations()
         assert seen == [ZeroDivisionError]
 
 
@@ -325,7 +325,7 @@ async def test_warnings(certificates):
     stream = IOStream(socket.socket())
     with contextlib.closing(stream), pytest.warns(DeprecationWarning, match=r"IOStream.connect\(callback="):
         stream.connect(("127.0.0.1", 9), got)
-    await turns()
+    await run_loop_iterations()
 
 
 @pytest.mark.parametrize(("method", "pattern"), [("read_until", b"\n"), ("read_until_regex", rb"\n")])

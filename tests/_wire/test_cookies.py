@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from tests.support.work import lines_run
 from tornado._wire.cookies import (
     InvalidCookie,
-    broken_promise,
     check_attribute,
     format_set_cookie,
     has_prefix,
     is_cookie_name,
     parse_cookie,
     quote_value,
+    rejection_reason,
     unquote_value,
 )
 
@@ -128,17 +128,20 @@ class TestSetCookie:
         }
         line = "__Host-a=b; Partitioned; Path=/; SameSite=NONE; Secure"
         assert format_set_cookie("__Host-a", "b", kept) == line
-        assert broken_promise("__Host-a", kept) is None
+        assert rejection_reason("__Host-a", kept) is None
         for without in ("secure", "path"):
-            broken = broken_promise("__Host-a", {k: v for k, v in kept.items() if k != without})
+            broken = rejection_reason("__Host-a", {k: v for k, v in kept.items() if k != without})
             assert f"requires {without}=" in (broken or "")
-        assert broken_promise("__Secure-a", {}) == "its prefix requires secure=True"
+        assert rejection_reason("__Secure-a", {}) == "its prefix requires secure=True"
         assert (
-            broken_promise("__Host-a", {**kept, "domain": "a.test"}) == "the prefix __Host- forbids a domain"
+            rejection_reason("__Host-a", {**kept, "domain": "a.test"})
+            == "the prefix __Host- forbids a domain"
         )
-        assert broken_promise("a", {"samesite": "none"}) == "samesite='None' requires secure=True"
-        assert broken_promise("a", {"samesite": "x"}) == "samesite must be 'Strict', 'Lax' or 'None', not 'x'"
-        assert broken_promise("a", {}) is None
+        assert rejection_reason("a", {"samesite": "none"}) == "samesite='None' requires secure=True"
+        assert (
+            rejection_reason("a", {"samesite": "x"}) == "samesite must be 'Strict', 'Lax' or 'None', not 'x'"
+        )
+        assert rejection_reason("a", {}) is None
         with pytest.raises(InvalidCookie, match="'a': partitioned=True requires secure=True"):
             format_set_cookie("a", "b", {"partitioned": True})
 

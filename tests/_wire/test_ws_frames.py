@@ -11,7 +11,7 @@ from tornado._wire.ws_frames import (
     is_close_code,
     read_close_payload,
     read_header,
-    rotated,
+    rotate_key,
     serialize_frame,
 )
 
@@ -68,7 +68,7 @@ def test_invalid_lengths_are_rejected(size):
 
 
 def test_rotated_key():
-    assert [rotated(b"abcd", offset) for offset in (0, 1, 3, 4, 6)] == [
+    assert [rotate_key(b"abcd", offset) for offset in (0, 1, 3, 4, 6)] == [
         b"abcd",
         b"bcda",
         b"dabc",

@@ -8,11 +8,11 @@ from tornado._wire.ws_errors import HandshakeError
 from tornado._wire.ws_handshake import (
     MAX_SUBPROTOCOLS,
     accept_value,
-    answer_headers,
     check_request,
     check_response,
     make_key,
     request_headers,
+    response_headers,
 )
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -54,7 +54,7 @@ def test_minimal_request():
     found = offer()
     assert (found.key, found.version, found.subprotocols, found.extensions) == (KEY, "13", (), ())
     assert found.deflate(DeflatePolicy()) is None
-    assert answer_headers(found) == [
+    assert response_headers(found) == [
         ("Upgrade", "websocket"),
         ("Connection", "Upgrade"),
         ("Sec-WebSocket-Accept", accept_value(KEY)),
@@ -75,12 +75,12 @@ def test_request_with_options():
     assert found.deflate(None) is None
     agreed, value = found.deflate(DeflatePolicy(client_max_window_bits=10))
     assert agreed == DeflateParameters(client_max_window_bits=10)
-    assert answer_headers(found, "superchat", value)[3:] == [
+    assert response_headers(found, "superchat", value)[3:] == [
         ("Sec-WebSocket-Protocol", "superchat"),
         ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits=10"),
     ]
     with pytest.raises(ValueError, match="'other'"):
-        answer_headers(found, "other")
+        response_headers(found, "other")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_client_and_server_agree():
     request = HTTPHeaders(request_headers(KEY, ["a", "b"], policy))
     found = check_request("GET", "HTTP/1.1", request)
     agreed, value = found.deflate(DeflatePolicy(server_no_context_takeover=True))
-    response = HTTPHeaders(answer_headers(found, "b", value))
+    response = HTTPHeaders(response_headers(found, "b", value))
     assert check_response(101, response, KEY, ["a", "b"], policy) == ("b", agreed)
     assert check_response(101, fields(RESPONSE), KEY) == (None, None)
     assert check_response(101, fields(RESPONSE), KEY, ["a"], policy) == (None, None)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tornado._wire import ws_connection, ws_frames
 from tornado._wire.ws_connection import Failed, State, WSConnection, WSLimits
-from tornado._wire.ws_deflate import PIECE, DeflateParameters, Inflater
+from tornado._wire.ws_deflate import MAX_STEP_INPUT, DeflateParameters, Inflater
 from tornado._wire.ws_frames import serialize_frame
 from tornado._wire.ws_short_frames import take_fragments, take_masked, take_plain
 
@@ -48,7 +48,7 @@ class General(WSConnection):
     __slots__ = ()
     _use_fast_path = property(lambda self: False, lambda self, value: None)
 
-    def _take_short(self, data, at, events):
+    def _take_short_frames(self, data, at, events):
         return at
 
 
@@ -231,12 +231,12 @@ def test_compressed_fragments_larger_than_one_decompression_step(monkeypatch):
         return inflate(inflater, data, size)
 
     monkeypatch.setattr(Inflater, "step", step)
-    content = random.Random(1).randbytes(3 * PIECE)
+    content = random.Random(1).randbytes(3 * MAX_STEP_INPUT)
     body = deflated(content)
     pieces = [body[at : at + 125] for at in range(0, len(body), 125)]
     found = outcome(WSConnection, [wire(fragments(0x42, pieces))], ws_connection.DEFAULT, None, AGREED)
     assert found == ([content], State.OPEN)
-    assert PIECE // 2 < max(at_once) <= PIECE
+    assert MAX_STEP_INPUT // 2 < max(at_once) <= MAX_STEP_INPUT
 
 
 # -- use of the fast path --

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import serving
-from tests.support.streams import turns
+from tests.support.streams import run_loop_iterations
 from tests.support.websocket import END, FIELDS, Recorder, dial, opened
 from tests.support.websocket_server import Visitor, scripted
 from tests.support.work import assert_linear
@@ -17,7 +17,7 @@ from tornado import web, websocket
 from tornado._wire import ws_connection
 from tornado._wire.ws_deflate import DeflateParameters
 from tornado._wire.ws_frames import serialize_frame
-from tornado.websocket._message_receiver import AHEAD
+from tornado.websocket._message_receiver import MAX_BACKLOG
 
 MASK = b"mask"
 
@@ -69,12 +69,12 @@ async def test_pong_floods_do_not_fill_memory_if_client_does_not_read() -> None:
         client.peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
         while not connection._full:
             client.raw(flood(0x89, b"x" * 125, 500))
-            await turns()
+            await run_loop_iterations()
         before = connection._wire_bytes_in
         for _ in range(100):
             client.raw(flood(0x89, b"x" * 125, 500))
-            await turns()
-        assert connection._wire_bytes_in - before < 2 * AHEAD
+            await run_loop_iterations()
+        assert connection._wire_bytes_in - before < 2 * MAX_BACKLOG
         assert connection.stream._pending_output < 2 * limit
         client.drop()
         await handler.until(("close", None, None))

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from tests.support.live import PATIENCE, Live
+from tests.support.live import TIMEOUT, LiveReloadProgram
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="sockets are inherited on Unix")
 
@@ -29,7 +29,7 @@ def need_watchfiles() -> None:
 class SlowRequest(threading.Thread):
     """A request that does not finish before `end` is called."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: LiveReloadProgram) -> None:
         super().__init__()
         self.live = live
         self.answer = ""
@@ -45,7 +45,7 @@ class SlowRequest(threading.Thread):
 
     def end(self) -> str:
         self.gate.close()
-        self.join(PATIENCE)
+        self.join(TIMEOUT)
         return self.answer
 
 
@@ -64,7 +64,7 @@ class SlowRequest(threading.Thread):
 def test_valid_change_then_errors_then_valid_change(tmp_path, arguments, options):
     if not options.get("polling", True):
         need_watchfiles()
-    with Live(tmp_path, *arguments, **options) as live:
+    with LiveReloadProgram(tmp_path, *arguments, **options) as live:
         several = options.get("processes", 1) > 1
         who = "parent" if several else "pid"
         assert live.wait_for_answer("good 1")[who] == live.process.pid
@@ -102,7 +102,7 @@ def test_valid_change_then_errors_then_valid_change(tmp_path, arguments, options
 
 def test_error_saved_during_draining_cancels_the_restart(tmp_path):
     """The restart has begun and is cancelled."""
-    with Live(tmp_path) as live:
+    with LiveReloadProgram(tmp_path) as live:
         live.wait_for_answer("good 1")
         slow = SlowRequest(live)
         live.save("TEXT = 'good 2'")
@@ -118,20 +118,20 @@ def test_error_saved_during_draining_cancels_the_restart(tmp_path):
 
 def test_interrupt_after_a_failed_start_exits_quietly(tmp_path):
     """The program reports that it waits, although logging is not set up, and exits without further output."""
-    with Live(tmp_path) as live:
+    with LiveReloadProgram(tmp_path) as live:
         live.wait_for_answer("good 1")
         live.end_probe()
         live.save("import no_such_module")
         place = live.wait_for_output("waiting for a change of the source\n")
         live.process.send_signal(signal.SIGINT)
-        assert live.process.wait(PATIENCE) == 1
+        assert live.process.wait(TIMEOUT) == 1
         live.wait_for_end()
         assert live.output()[place:] == ""
 
 
 @pytest.mark.parametrize("processes", [1, 3])
 def test_request_that_does_not_finish_is_closed_by_the_restart(tmp_path, processes):
-    with Live(tmp_path, processes=processes, drain_time=0.05) as live:
+    with LiveReloadProgram(tmp_path, processes=processes, drain_time=0.05) as live:
         live.wait_for_answer("good 1")
         slow = SlowRequest(live)
         live.save("TEXT = 'good 2'")
@@ -142,7 +142,7 @@ def test_request_that_does_not_finish_is_closed_by_the_restart(tmp_path, process
         assert live.errors == []
 
 
-def assert_error_page_shows_the_error(live: Live) -> None:
+def assert_error_page_shows_the_error(live: LiveReloadProgram) -> None:
     """Check that the error page shows the syntax error. Each process detects it, at different times."""
     for _ in range(1000):
         page = live.get("/failing", Accept="text/html")

@@ -54,7 +54,7 @@ def main() -> None:
     IncomingMessage.begin_frame = _skip_text_validation  # type: ignore[method-assign]
     IncomingMessage.end_frame = _end_frame  # type: ignore[method-assign]
     IncomingMessage.value = _validate_at_end  # type: ignore[method-assign]
-    WSConnection._take_short = _slow_path  # type: ignore[method-assign]
+    WSConnection._take_short_frames = _slow_path  # type: ignore[method-assign]
     ws_frames.is_close_code = _accept_any_code
     asyncio.run(echo_server.main())
 

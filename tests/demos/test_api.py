@@ -287,9 +287,9 @@ async def test_cancelled_transaction_leaves_the_connection_usable():
                 await connection.execute_fetchall(insert, (name,))
                 await asyncio.Event().wait()
 
-        for turns in range(12):  # cancelled at each step, and while waiting indefinitely
-            task = asyncio.ensure_future(add(f"ann{turns}"))
-            for _ in range(turns):
+        for run_loop_iterations in range(12):  # cancelled at each step, and while waiting indefinitely
+            task = asyncio.ensure_future(add(f"ann{run_loop_iterations}"))
+            for _ in range(run_loop_iterations):
                 await asyncio.sleep(0)
             task.cancel()
             await asyncio.wait([task])

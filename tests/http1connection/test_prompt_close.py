@@ -144,7 +144,7 @@ def eager(monkeypatch):
 async def paused(server):
     """Wait until the only connection of a server has paused reading."""
     [connection] = server.server._connections
-    while connection.stream._reader_on:
+    while connection.stream._has_reader:
         await asyncio.sleep(0)
 
 

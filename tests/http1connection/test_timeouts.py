@@ -27,7 +27,7 @@ def timed(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogC
     for module in (_server, _timeouts):
         monkeypatch.setattr(module, "monotonic", clock)
     monkeypatch.setattr(_deadline_scheduler, "time", SimpleNamespace(monotonic=clock))
-    monkeypatch.setattr(_timeouts, "_reports", LogRateLimit(gen_log))
+    monkeypatch.setattr(_timeouts, "_log_limit", LogRateLimit(gen_log))
     caplog.set_level(logging.INFO, "tornado.general")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.client_server import Visit, scripted
-from tests.support.streams import turns
+from tests.support.streams import run_loop_iterations
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.simple_httpclient import HTTPStreamClosedError, SimpleAsyncHTTPClient
 
@@ -129,7 +129,7 @@ async def test_slow_reader_pauses_the_connection(loop_kind: str) -> None:
         before = 0
         while before != (left := visit.writer.transport.get_write_buffer_size()):
             before = left
-            await turns(100)
+            await run_loop_iterations(100)
         assert left > size / 2
         assert "bytes to be read" in repr(response)
 

@@ -219,7 +219,7 @@ class TestBody:
     def test_saved_form_is_not_affected_by_later_changes(self) -> None:
         request = from_head(target="/?a=1", headers=HTTPHeaders(FORM))
         request.body = b"a=2"
-        request.note_form()
+        request.save_form()
         request.body = b""
         request.headers["Content-Type"] = "text/plain"
         assert request.arguments == {"a": [b"1", b"2"]}
@@ -229,7 +229,7 @@ class TestBody:
     def test_replaced_body_is_parsed_on_demand_and_added(self) -> None:
         request = from_head(headers=HTTPHeaders(FORM))
         request.body = b"a=2"
-        request.note_form()
+        request.save_form()
         request.body = b"a=3"
         request._parse_body()
         request._parse_body()
@@ -239,7 +239,7 @@ class TestBody:
         request = from_head(target="/?a=1", headers=HTTPHeaders(FORM))
         seen = request.arguments
         request.body = b"a=2"
-        request.note_form()
+        request.save_form()
         assert seen == {"a": [b"1", b"2"]}
 
     @pytest.mark.parametrize("on_the_class", [True, False])
@@ -255,7 +255,7 @@ class TestBody:
         if not on_the_class:
             request._parse_body = lambda: calls.append(request.body)
         request.body = b"a=2"
-        request.note_form()
+        request.save_form()
         assert calls == [b"a=2"]
         assert (request.body_arguments, request.files, request.arguments) == ({}, {}, {"a": [b"1"]})
         assert len(calls) == 1
@@ -263,7 +263,7 @@ class TestBody:
     def test_copied_request_has_form(self) -> None:
         request = from_head(target="/", headers=HTTPHeaders(FORM))
         request.body = b"a=2"
-        request.note_form()
+        request.save_form()
         other = copy.copy(request)
         assert request.arguments == other.arguments == {"a": [b"2"]}
         assert other.files == {}
@@ -272,7 +272,7 @@ class TestBody:
         request = made(target="/?a=1", headers=HTTPHeaders({"Host": "x", **FORM}))
         request.body = b"a=2"
         with mock.patch("tornado.httputil._lazy_form.parse_body_arguments") as parse:
-            request.note_form(fresh=True)
+            request.save_form(fresh=True)
             assert not parse.called
         assert request.arguments == {"a": [b"1", b"2"]}
 

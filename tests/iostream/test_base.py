@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.certificates import Certificates
-from tests.support.streams import closed, reset, stream_pair, turns
+from tests.support.streams import closed, reset, run_loop_iterations, stream_pair
 from tornado.iostream import (
     BaseIOStream,
     IOStream,
@@ -48,7 +48,7 @@ async def test_byte_by_byte(loop_kind: str, kind: str, certificates: Certificate
         read = server.read_until_regex(b"\r\n\r\n")
         for byte in b"head: value\r\n\r\n":
             await client.write(bytes([byte]))
-            await turns(2)
+            await run_loop_iterations(2)
         assert await read == b"head: value\r\n\r\n"
 
 
@@ -62,7 +62,7 @@ async def test_read_into(loop_kind: str, kind: str, certificates: Certificates, 
             assert await read == 5
             assert target == b"hello" + bytes(5)
         else:
-            await turns()
+            await run_loop_iterations()
             assert not read.done()
             await client.write(b"world!!")
             assert await read == 10
@@ -128,7 +128,7 @@ async def test_cancelled_large_read_keeps_received_bytes(
         cancelled = server.read_bytes(len(data))
         await client.write(data[:100_000])
         while server._read_buffer_size < 100_000:
-            await turns()
+            await run_loop_iterations()
         cancelled.cancel()
         whole = server.read_bytes(len(data))
         await client.write(data[100_000:])
@@ -158,7 +158,7 @@ async def test_disconnect_without_outstanding_read_runs_close_callback(
 ) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         close_event = asyncio.ensure_future(closed(server))
-        await turns()
+        await run_loop_iterations()
         client.close()
         await close_event
         assert server.error is None
@@ -187,7 +187,7 @@ async def test_close_callback_runs_despite_unread_bytes(
             await client.write(bytes(unread))
             while server._read_buffer_size < unread:
                 await asyncio.sleep(0)
-        await turns(20)
+        await run_loop_iterations(20)
         assert not notified
         client.close()
         await run_until_notified(notified)
@@ -204,7 +204,7 @@ async def test_watching_for_close_receives_at_most_a_chunk(
         server.set_close_callback(lambda: notified.append("closed"))
         await client.write(bytes(10_000))
         client.close()
-        await turns(100)
+        await run_loop_iterations(100)
         assert 1000 <= server._read_buffer_size < 2000
         assert not notified
         assert await server.read_bytes(9_500) == bytes(9_500)  # after that, the stream watches again
@@ -224,7 +224,7 @@ async def test_close_callback_runs_once_and_after_reads(kind: str, certificates:
         with pytest.raises(StreamClosedError):
             await server.read_bytes(1)
         server.close()
-        await turns()
+        await run_loop_iterations()
         assert order == ["read", "closed"]
 
 
@@ -284,10 +284,10 @@ async def test_cancelled_read_keeps_received_bytes(
     async with stream_pair(kind, certificates) as (server, client):
         server.read_until(b"\n").cancel()
         await client.write(b"abc")
-        await turns()
+        await run_loop_iterations()
         target = bytearray(5)
         into = server.read_into(target)
-        await turns()
+        await run_loop_iterations()
         into.cancel()
         assert await server.read_bytes(3) == b"abc"
 
@@ -364,12 +364,12 @@ async def test_regex_over_a_large_buffer_that_grows_slowly(
         await client.write(bytes(200_000))
         for _ in range(20):
             await client.write(b"x")
-            await turns()
+            await run_loop_iterations()
         await client.write(b"\n")
         assert len(await read) == 200_021
         read = server.read_until_regex(b"\n")
         await client.write(bytes(200_000))
-        await turns()
+        await run_loop_iterations()
         await client.write(b"\n")
         client.close()
         assert len(await read) == 200_001

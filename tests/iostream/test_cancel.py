@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.certificates import Certificates
-from tests.support.streams import closed, socket_pair, stream_pair, tls_stream, turns
+from tests.support.streams import closed, run_loop_iterations, socket_pair, stream_pair, tls_stream
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 BIG = 8 * 1024 * 1024
@@ -162,7 +162,7 @@ async def test_cancelled_start_tls_closes(
         handshake = stream.start_tls(server_side, context, None if server_side else "localhost")
         assert stream.closed()
         handshake.cancel()
-        await turns()
+        await run_loop_iterations()
         with pytest.raises(StreamClosedError):
             await peer.read_until(b"never")
         assert not stream._open_streams() - {peer}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.certificates import Certificates
-from tests.support.streams import Recorder, socket_pair, stream_pair, turns
+from tests.support.streams import Recorder, run_loop_iterations, socket_pair, stream_pair
 from tornado.ioloop import IOLoop
 from tornado.iostream import BaseIOStream, IOStream, PipeIOStream, StreamClosedError
 
@@ -40,7 +40,7 @@ async def test_close_callback_set_after_close_runs(certificates: Certificates) -
         server.close()
         server.set_close_callback(lambda: calls.append("late"))
         assert calls == []
-        await turns()
+        await run_loop_iterations()
         assert calls == ["late"]
 
 
@@ -61,7 +61,7 @@ async def test_dropped_stream_is_freed_immediately(loop_kind: str, certificates:
         reference = weakref.ref(stream)
         stream.close()
         del stream
-        await turns()
+        await run_loop_iterations()
         assert reference() is None
         other.close()
     finally:

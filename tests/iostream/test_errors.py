@@ -6,7 +6,7 @@ import ssl
 import pytest
 
 from tornado import iostream
-from tornado.iostream._errors import is_connection_reset, without_frames
+from tornado.iostream._errors import is_connection_reset, remove_frames
 
 
 def test_stream_closed_error() -> None:
@@ -51,5 +51,5 @@ def test_without_frames_removes_traceback_and_context() -> None:
             raise OSError(errno.EPIPE, "x")  # noqa: B904
     error = caught.value
     assert error.__context__ is not None
-    assert without_frames(error) is error
+    assert remove_frames(error) is error
     assert (error.__traceback__, error.__context__, error.errno) == (None, None, errno.EPIPE)

@@ -14,7 +14,7 @@ import pytest
 from tests.support.certificates import Certificates
 from tests.support.descriptors import open_below
 from tests.support.server import ExpectLog
-from tests.support.streams import Recorder, stream_pair, turns
+from tests.support.streams import Recorder, run_loop_iterations, stream_pair
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.iostream._core import FAIR_SHARE
 from tornado.iostream._file_segment import FileSegment, FileTruncatedError, read_at
@@ -146,7 +146,7 @@ async def test_closed_stream_closes_the_file(
     async with stream_pair("tls" if tls else "plain", certificates) as (server, client):
         sending = segment(path)
         future = server._send_file(sending)
-        await turns()
+        await run_loop_iterations()
         assert sending.fd >= 0
         (server if who == "server" else client).close()
         with pytest.raises(StreamClosedError):

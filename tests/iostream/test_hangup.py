@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.certificates import Certificates
 from tests.support.clock import FakeClock
-from tests.support.streams import Recorder, reset, socket_pair, stream_pair, turns
+from tests.support.streams import Recorder, reset, run_loop_iterations, socket_pair, stream_pair
 from tornado.iostream import IOStream, _hangup
 from tornado.iostream._hangup import INTERVAL, HangUpMonitor
 
@@ -44,8 +44,8 @@ async def test_reset_after_unread_input_closes_a_paused_stream(
         await client.write(AHEAD)
         await consumer.until(lambda: consumer.data)
         await client.write(AHEAD)
-        await turns(5)
-        assert not server._reader_on
+        await run_loop_iterations(5)
+        assert not server._has_reader
         reset(client)
         assert isinstance(await consumer.until_lost(), ConnectionResetError)
 
@@ -61,7 +61,7 @@ async def test_half_close_after_unread_input_is_reported_once(
         received = len(consumer.data)
         client.socket.shutdown(socket.SHUT_WR)
         await consumer.until(lambda: "eof pending" in consumer.events)
-        await turns(20)
+        await run_loop_iterations(20)
         assert consumer.events.count("eof pending") == 1
         assert not server.closed()
         server._watch_unread()
@@ -91,14 +91,14 @@ async def test_resumed_stream_is_not_watched(certificates: Certificates, check_e
         server._start_push(consumer)
         await client.write(AHEAD)
         await consumer.until(lambda: consumer.data)
-        await turns(5)
+        await run_loop_iterations(5)
         monitor = server._open_streams().hangup_monitor
         assert monitor is not None
         assert list(monitor._callbacks) == [server.socket.fileno()]
         consumer.on_data = None
         server._resume_reading()
         assert monitor._callbacks == {}
-        await turns(5)
+        await run_loop_iterations(5)
         assert monitor._timer is None
 
 
@@ -111,7 +111,7 @@ async def test_consumer_without_eof_pending_receives_its_input(
         await client.write(AHEAD)
         await consumer.until(lambda: consumer.data)
         reset(client)
-        await turns(20)
+        await run_loop_iterations(20)
         assert not server.closed()
         consumer.on_data = None
         server._resume_reading()
@@ -126,7 +126,7 @@ async def test_reset_with_a_full_pull_buffer_runs_the_close_callback(
         closed = asyncio.Event()
         server.set_close_callback(closed.set)
         await client.write(AHEAD)
-        while server._reader_on or not server._read_buffer_size:
+        while server._has_reader or not server._read_buffer_size:
             await asyncio.sleep(0)
         reset(client)
         await closed.wait()
@@ -143,7 +143,7 @@ async def test_socket_closed_by_the_program_is_detected(
         server._start_push(consumer)
         await client.write(AHEAD)
         await consumer.until(lambda: consumer.data)
-        await turns(5)
+        await run_loop_iterations(5)
         server.socket.close()
         assert isinstance(await consumer.until_lost(), OSError)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.certificates import Certificates
-from tests.support.streams import Recorder, reset, stream_pair, turns
+from tests.support.streams import Recorder, reset, run_loop_iterations, stream_pair
 from tornado.iostream import IOStream, SSLIOStream
 
 BIG = 8 * 1024 * 1024
@@ -173,7 +173,7 @@ async def test_pause_and_resume(loop_kind: str, kind: str, certificates: Certifi
         while len(consumer.data) < len(data):
             count = len(consumer.events) + 1
             await consumer.until(lambda: len(consumer.events) >= count)  # noqa: B023
-            await turns()
+            await run_loop_iterations()
             assert len(consumer.events) == count  # nothing is delivered while paused
             server._pause_reading()
             server._resume_reading()
@@ -196,13 +196,13 @@ async def test_write_side_stays_open_after_the_end_of_input(
         else:
             client.socket.shutdown(socket.SHUT_WR)
         await consumer.until(lambda: "eof" in consumer.events)
-        await turns()
+        await run_loop_iterations()
         assert consumer.events == [b"question", "eof"]
         assert not server.closed()
         server._pause_reading()
         server._resume_reading()
         assert server._send(b"answer")
-        await turns()
+        await run_loop_iterations()
         assert consumer.events == [b"question", "eof"]
         if kind == "plain":
             assert await client.read_bytes(6) == b"answer"
@@ -221,7 +221,7 @@ async def test_reset(loop_kind: str, certificates: Certificates) -> None:
         assert consumer.events == [("lost", server.error)]
         assert server._send(b"into the void")
         assert server._pending_output == 0
-        await turns()
+        await run_loop_iterations()
         assert ended == [True]
 
 
@@ -485,12 +485,12 @@ async def test_reset_stream_is_freed_without_the_garbage_collector(
             reset(client)
             while mode == "send" and not server.closed():
                 server._send(b"x")
-                await turns(1)
+                await run_loop_iterations(1)
             await close_event.wait()
             assert isinstance(server.error, OSError)
             stream_reference = weakref.ref(server)
         del server, client
-        await turns()
+        await run_loop_iterations()
         assert stream_reference() is None
     finally:
         gc.enable()
@@ -500,7 +500,7 @@ async def test_data_and_reset_in_one_event(loop_kind: str, kind: str, certificat
     async with stream_pair(kind, certificates, "tcp") as (server, client):
         consumer = Recorder()
         server._start_push(consumer)
-        await turns(3)
+        await run_loop_iterations(3)
         await client.write(b"last words")
         reset(client)
         # The ssl module reports a reset as the end of input.
@@ -512,7 +512,7 @@ async def test_data_before_a_reset_is_received(loop_kind: str, certificates: Cer
     async with stream_pair("plain", certificates, "tcp") as (server, client):
         consumer = Recorder()
         server._start_push(consumer)
-        await turns(3)
+        await run_loop_iterations(3)
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BIG)
         sent = client.socket.send(bytes(500_000))
         assert sent > 2 * server.read_chunk_size
@@ -527,11 +527,11 @@ async def test_reset_while_paused_is_reported_after_resuming(
     async with stream_pair("plain", certificates, "tcp") as (server, client):
         consumer = Recorder(lambda data: server._pause_reading())
         server._start_push(consumer)
-        await turns(3)
+        await run_loop_iterations(3)
         await client.write(b"last words")
         reset(client)
         await consumer.until(lambda: consumer.data)
-        await turns(10)
+        await run_loop_iterations(10)
         assert not server.closed()
         server._resume_reading()
         await consumer.until(lambda: len(consumer.events) > 1)

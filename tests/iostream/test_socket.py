@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.certificates import Certificates
-from tests.support.streams import closed, reset, socket_pair, stream_pair, turns
+from tests.support.streams import closed, reset, run_loop_iterations, socket_pair, stream_pair
 from tornado import netutil
 from tornado.iostream import IOStream, StreamClosedError
 
@@ -92,7 +92,7 @@ async def test_start_tls(loop_kind: str, certificates: Certificates) -> None:
         secure_server.close()
         with pytest.raises(StreamClosedError):
             await secure_client.read_bytes(1)
-        await turns()
+        await run_loop_iterations()
         assert ended == ["client"]
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from compliance.faults import key_updates
 from tests.support.certificates import Certificates
-from tests.support.streams import Recorder, reset, socket_pair, stream_pair, tls_stream, turns
+from tests.support.streams import Recorder, reset, run_loop_iterations, socket_pair, stream_pair, tls_stream
 from tornado import _log_rate_limit, netutil
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, _tls
 from tornado.iostream._base import _RECEIVE_COST
@@ -187,7 +187,7 @@ async def test_read_that_needs_to_write(loop_kind: str, certificates: Certificat
         swapped.recv_error = ssl.SSLWantWriteError()
         await client.write(b"abc")
         assert await server.read_bytes(3) == b"abc"
-        assert not server._writer_on
+        assert not server._has_writer
 
 
 async def test_write_that_needs_to_read(loop_kind: str, certificates: Certificates) -> None:
@@ -366,7 +366,7 @@ async def test_reset_after_wrapping_closes_the_stream(
     reset_by(theirs)
     stream = SSLIOStream(wrapped)
     handshake = stream.wait_for_handshake()
-    await turns(10)
+    await run_loop_iterations(10)
     assert stream.closed()
     with pytest.raises(OSError):
         await handshake
@@ -396,7 +396,7 @@ async def test_reset_before_or_after_wrapping_fails_start_tls(
     monkeypatch.setattr(netutil, "ssl_wrap_socket", wrapped)
     context = certificates.server_context if server_side else certificates.client_context
     handshake = IOStream(ours).start_tls(server_side, context, None if server_side else "localhost")
-    await turns(10)
+    await run_loop_iterations(10)
     assert handshake.done()
     with pytest.raises(OSError):
         await handshake
@@ -411,7 +411,7 @@ async def test_plain_socket_with_connected_true_fails_after_a_reset(
     context = ssl.create_default_context()
     context.check_hostname = False
     stream = SSLIOStream(ours, ssl_options=context, connected=True)
-    await turns(10)
+    await run_loop_iterations(10)
     assert stream.closed()
     with pytest.raises(OSError):
         await stream.wait_for_handshake()
@@ -458,20 +458,20 @@ async def test_reader_is_removed_while_a_read_waits_for_writing(
             server._start_push(consumer)
         else:
             read = server.read_bytes(3)
-        await turns(50)
+        await run_loop_iterations(50)
         assert unready.calls == 1
-        assert not server._reader_on
-        assert server._writer_on
+        assert not server._has_reader
+        assert server._has_writer
         unready.is_writable = True
         theirs: Any = client.socket
         while not consumer.data and (mode == "push" or not read.done()):
             try:
                 socket.socket.recv(theirs, 2**20)
             except BlockingIOError:
-                await turns(1)
+                await run_loop_iterations(1)
         assert (await read if mode == "pull" else consumer.data) == b"abc"
-        assert server._reader_on
-        assert not server._writer_on
+        assert server._has_reader
+        assert not server._has_writer
 
 
 async def test_reset_while_a_read_waits_for_writing_closes(
@@ -498,7 +498,7 @@ async def test_reader_is_removed_while_the_handshake_waits_for_writing(
     server.socket = unready  # type: ignore[assignment]
     unready.fill()
     theirs.sendall(b"x")
-    await turns(50)
+    await run_loop_iterations(50)
     assert unready.calls == 1
     handshake = server.wait_for_handshake()
     reset_by(theirs)
@@ -605,7 +605,7 @@ async def test_key_updates_during_a_blocked_send_keep_the_connection(
             server._start_push(consumer)
         else:
             read = server.read_bytes(8)
-        await turns(20)
+        await run_loop_iterations(20)
         assert not server.closed()
         assert await peer.read(len(large)) == large
         await writing
@@ -615,7 +615,7 @@ async def test_key_updates_during_a_blocked_send_keep_the_connection(
             assert await read == b"question"
         await server.write(b"answer")
         assert await peer.read(6) == b"answer"
-        assert not server._writer_on
+        assert not server._has_writer
 
 
 async def test_key_updates_are_read_between_sends_of_a_busy_writer(
@@ -669,7 +669,7 @@ async def test_closing_cancels_a_deferral(certificates: Certificates) -> None:
         _ = server.write(bytes(2_000_000))
         peer.update(2)
         read = server.read_bytes(5)
-        await turns(20)
+        await run_loop_iterations(20)
         deferral = server._deferral
         assert deferral is not None
         server.close()

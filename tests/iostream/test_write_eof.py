@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.certificates import Certificates
-from tests.support.streams import Recorder, reset, socket_pair, stream_pair, tls_stream, turns
+from tests.support.streams import Recorder, reset, run_loop_iterations, socket_pair, stream_pair, tls_stream
 from tornado.iostream import IOStream, StreamClosedError
 
 LARGE = bytes(range(256)) * 40_000
@@ -148,10 +148,10 @@ async def test_end_waits_until_the_socket_is_writable(loop_kind: str, certificat
     async with stream_pair("tls", certificates, "tcp") as (server, client):
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         while not client._output:
-            await turns(1)
+            await run_loop_iterations(1)
             client.write(bytes(16384))
         ended = client.write_eof()
-        await turns(20)
+        await run_loop_iterations(20)
         assert not ended.done()
         received = await server.read_until_close()
         assert len(received) % 16384 == 0
@@ -163,7 +163,7 @@ async def test_input_during_write_eof_is_complete(loop_kind: str, certificates: 
     for rounds in range(40):
         async with stream_pair("tls", certificates, "tcp") as (server, client):
             sent = server.write(LARGE[:300_000])
-            await turns(rounds % 8)
+            await run_loop_iterations(rounds % 8)
             first = await client.read_bytes(1 + rounds * 1000)
             ended = client.write_eof()
             rest = await client.read_bytes(300_000 - len(first))

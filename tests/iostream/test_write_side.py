@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.certificates import Certificates
-from tests.support.streams import closed, reset, stream_pair, turns
+from tests.support.streams import closed, reset, run_loop_iterations, stream_pair
 from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
 from tornado.iostream._core import FAIR_SHARE, LARGE_SHARE
 
@@ -35,7 +35,7 @@ async def test_writes_are_done_in_order(loop_kind: str, kind: str, certificates:
         got = await client.read_bytes(BIG + 100_001)
         assert got == bytes(BIG) + b"x" + b"y" * 100_000
         await server.write(b"")
-        await turns()
+        await run_loop_iterations()
         assert order == ["big", "small", "none", "end"]
         assert server._total_write_done_index == server._total_write_index == BIG + 100_001
 
@@ -56,7 +56,7 @@ async def test_future_for_all_but_a_rest(loop_kind: str, kind: str, certificates
             )
         await client.read_bytes(BIG)
         await server._written()
-        await turns()
+        await run_loop_iterations()
         assert list(pending_bytes) == [waiting - 1, BIG // 2, BIG // 4, 0]
         assert all(waits <= rest for rest, waits in pending_bytes.items())
         assert BIG // 8 < pending_bytes[BIG // 4] < pending_bytes[BIG // 2]  # resolved early
@@ -91,7 +91,7 @@ async def test_futures_with_different_rests_are_resolved_in_order(
             server._written(rest).add_done_callback(lambda _, name=name: order.append(name))  # type: ignore[misc]
         await client.read_bytes(BIG + 2000)
         await server._written()
-        await turns()
+        await run_loop_iterations()
         assert order == ["all", "half", "end"]
 
 

@@ -5,37 +5,39 @@ from __future__ import annotations
 import errno
 import ssl
 
-from tornado.netutil._error_context import address_name, placed
+from tornado.netutil._error_context import add_error_context, format_address
 
 
 def test_address_name():
-    assert address_name(("127.0.0.1", 80)) == "127.0.0.1:80"
-    assert address_name(("::1", 80, 0, 0)) == "[::1]:80"
-    assert address_name("/run/app.sock") == "/run/app.sock"
-    assert address_name(b"\0name") == address_name("\0name") == "@name"
-    assert address_name("") == "an unnamed socket"
-    assert address_name(None) == "None"
+    assert format_address(("127.0.0.1", 80)) == "127.0.0.1:80"
+    assert format_address(("::1", 80, 0, 0)) == "[::1]:80"
+    assert format_address("/run/app.sock") == "/run/app.sock"
+    assert format_address(b"\0name") == format_address("\0name") == "@name"
+    assert format_address("") == "an unnamed socket"
+    assert format_address(None) == "None"
 
 
 def test_context_is_appended_to_the_message():
-    error = placed(OSError(errno.ECONNREFUSED, "refused"), "connecting to 127.0.0.1:80")
+    error = add_error_context(OSError(errno.ECONNREFUSED, "refused"), "connecting to 127.0.0.1:80")
     assert isinstance(error, ConnectionRefusedError)
     assert str(error) == f"[Errno {errno.ECONNREFUSED}] refused (connecting to 127.0.0.1:80)"
 
 
 def test_later_context_replaces_the_earlier_one():
-    error = placed(OSError(errno.EPIPE, "broken"), "writing to 127.0.0.1:80")
-    assert placed(error, "writing to example.com").strerror == "broken (writing to example.com)"
+    error = add_error_context(OSError(errno.EPIPE, "broken"), "writing to 127.0.0.1:80")
+    assert add_error_context(error, "writing to example.com").strerror == "broken (writing to example.com)"
 
 
 def test_errors_without_a_number():
-    assert placed(OSError("broken"), "here").args == ("broken (here)",)
-    assert placed(OSError(), "here").args == ()
+    assert add_error_context(OSError("broken"), "here").args == ("broken (here)",)
+    assert add_error_context(OSError(), "here").args == ()
     error = ssl.SSLError(1, "[SSL] wrong version")
-    assert str(placed(error, "TLS handshake with a")) == "[SSL] wrong version (TLS handshake with a)"
+    assert (
+        str(add_error_context(error, "TLS handshake with a")) == "[SSL] wrong version (TLS handshake with a)"
+    )
 
 
 def test_other_errors_are_not_changed():
     error = ValueError("wrong")
-    assert placed(error, "here") is error
+    assert add_error_context(error, "here") is error
     assert str(error) == "wrong"

@@ -28,7 +28,7 @@ def nothing_inherited(monkeypatch):
 
 def restart(*sockets, **extra_state):
     """Simulate an ``exec``: descriptors that are passed on stay open, all other state is dropped."""
-    with _socket_inheritance.handed_over(extra_state):
+    with _socket_inheritance.pass_on_sockets(extra_state):
         value = os.environ[_socket_inheritance.VARIABLE]
         inheritable = {sock.fileno() for sock in sockets if os.get_inheritable(sock.fileno())}
     assert _socket_inheritance.VARIABLE not in os.environ

@@ -133,7 +133,7 @@ def test_sockets_are_kept_across_a_restart(listeners):
         if _socket_inheritance.message is None:
             program = sys.orig_argv[-1]
             first = inherited_sockets("web")
-            with _socket_inheritance.handed_over({}):
+            with _socket_inheritance.pass_on_sockets({}):
                 os.execv(sys.executable, [sys.executable, "-c", program])
         print(json.dumps([ports(inherited_sockets("web")), ports(inherited_sockets())]))
         """,

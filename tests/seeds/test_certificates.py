@@ -30,7 +30,7 @@ async def test_certificate_of_client(certificates, name, body):
     context = certificates.client_context_of(name) if name else certificates.client_context
 
     class Asking:
-        server_context = certificates.asking_context
+        server_context = certificates.client_cert_context
         client_context = context
 
     async with serving(Application([("/", handler_of(get=show))]), tls=Asking) as server:

@@ -42,7 +42,7 @@ class Certificates:
         return context
 
     @functools.cached_property
-    def asking_context(self) -> ssl.SSLContext:
+    def client_cert_context(self) -> ssl.SSLContext:
         """A server context that requests a client certificate of the same authority."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(self.ca_file))
         self._server.configure_cert(context)

@@ -17,14 +17,14 @@ from collections.abc import Callable
 from typing import Self
 
 #: Timeout of the server's blocking calls, in seconds, so that a faulty test ends.
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 
 class Peer:
     """The server's end of one connection."""
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
-        sock.settimeout(PATIENCE)
+        sock.settimeout(TIMEOUT)
         # A reset discards unsent data, so data must not wait for an acknowledgement.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.plain = sock
@@ -135,7 +135,7 @@ class FaultServer:
     def _run(self) -> None:
         while (script := self._scripts.get()) is not None:
             try:
-                self._listener.settimeout(PATIENCE)
+                self._listener.settimeout(TIMEOUT)
                 sock, _ = self._listener.accept()
                 self.connections += 1
                 self._play(script, sock)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 PROGRAM = """\
 import asyncio, logging, os, sys
@@ -72,7 +72,7 @@ else:
 """
 
 
-class Live:
+class LiveReloadProgram:
     """A context manager that runs a program with autoreload in `directory`, and edits it.
 
     :param arguments: arguments for the interpreter, before the name of the program.
@@ -109,13 +109,13 @@ class Live:
         self.errors: list[BaseException] = []
         self._over = self._ended = False
 
-    def __enter__(self) -> Live:
+    def __enter__(self) -> LiveReloadProgram:
         self._reservation = socket.socket()
         self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._reservation.bind(("127.0.0.1", 0))
         self.port = self._reservation.getsockname()[1]
         self.gate = socket.create_server(("127.0.0.1", 0))
-        self.gate.settimeout(PATIENCE)
+        self.gate.settimeout(TIMEOUT)
         program = PROGRAM.format(port=self.port, gate=self.gate.getsockname()[1], **self._variant)
         (self.directory / "app.py").write_text(program)
         self.save("TEXT = 'good 1'")
@@ -147,9 +147,9 @@ class Live:
             os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-        self.process.wait(PATIENCE)
+        self.process.wait(TIMEOUT)
         for thread in self._threads:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
         assert self.process.stdout is not None
         self.process.stdout.close()
         self._reservation.close()
@@ -164,7 +164,7 @@ class Live:
 
     def get(self, path: str, **headers: str) -> str:
         """Send one request on a new connection, and return the body of the response."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         try:
             connection.request("GET", path, headers=headers)
             return connection.getresponse().read().decode()
@@ -208,7 +208,7 @@ class Live:
 
     def _wait(self, condition: Callable[[], bool], complaint: str) -> None:
         with self._news:
-            self._news.wait_for(lambda: condition() or self._ended or self.errors, PATIENCE)
+            self._news.wait_for(lambda: condition() or self._ended or self.errors, TIMEOUT)
             if not condition():
                 raise AssertionError(f"{complaint}; errors: {self.errors}; the output:\n{self.output()}")
 

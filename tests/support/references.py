@@ -9,7 +9,7 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def no_collection() -> Iterator[None]:
+def gc_disabled() -> Iterator[None]:
     """Disable the garbage collector in the block."""
     gc.collect()
     gc.disable()
@@ -19,7 +19,7 @@ def no_collection() -> Iterator[None]:
         gc.enable()
 
 
-def found_by_collection() -> list[Any]:
+def find_garbage() -> list[Any]:
     """Return the objects that the garbage collector finds: reference cycles, and their references."""
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:

@@ -128,7 +128,7 @@ def reset(stream: IOStream) -> None:
     stream.close()
 
 
-def sends_of(monkeypatch: pytest.MonkeyPatch) -> list[tuple[IOStream, bytes]]:
+def record_sends(monkeypatch: pytest.MonkeyPatch) -> list[tuple[IOStream, bytes]]:
     """Return a list to which all data that streams send is added, as stream and bytes, before encryption."""
     made: list[tuple[IOStream, bytes]] = []
 
@@ -146,7 +146,7 @@ def sends_of(monkeypatch: pytest.MonkeyPatch) -> list[tuple[IOStream, bytes]]:
     return made
 
 
-async def turns(count: int = 3) -> None:
+async def run_loop_iterations(count: int = 3) -> None:
     """Run some event loop iterations, to process everything that is ready now."""
     for _ in range(count):
         await asyncio.sleep(0)

@@ -93,11 +93,11 @@ async def test_other_requests_are_served_during_compression() -> None:
 
 
 async def test_event_loop_runs_between_slices() -> None:
-    turns, counting = 0, True
+    run_loop_iterations, counting = 0, True
 
     def turn() -> None:
-        nonlocal turns
-        turns += 1
+        nonlocal run_loop_iterations
+        run_loop_iterations += 1
         if counting:
             asyncio.get_running_loop().call_soon(turn)
 
@@ -108,7 +108,7 @@ async def test_event_loop_runs_between_slices() -> None:
         asyncio.get_running_loop().call_soon(turn)
         body = await peer._chunks()
         counting = False
-    assert turns >= len(LARGE) // SLICE
+    assert run_loop_iterations >= len(LARGE) // SLICE
     assert decode("gzip", body) == LARGE
 
 

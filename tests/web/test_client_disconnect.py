@@ -15,13 +15,13 @@ from tornado._log_rate_limit import LogRateLimit
 from tornado.iostream import StreamClosedError
 from tornado.log import gen_log
 from tornado.web import _client_disconnect
-from tornado.web._client_disconnect import abandon, watch_of
+from tornado.web._client_disconnect import abandon, scheduler_of
 
 
 async def test_watch_of_returns_one_scheduler_for_each_name_and_loop() -> None:
     loop = asyncio.get_running_loop()
-    assert watch_of(loop, "_one") is watch_of(loop, "_one")
-    assert watch_of(loop, "_one") is not watch_of(loop, "_other")
+    assert scheduler_of(loop, "_one") is scheduler_of(loop, "_one")
+    assert scheduler_of(loop, "_one") is not scheduler_of(loop, "_other")
 
 
 async def test_abandoned_request_is_finished_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -53,7 +53,7 @@ async def test_disconnects_during_a_response_are_logged_at_info(
 ) -> None:
     """A single line is logged for all of them, at INFO; `log_exception` is called for each."""
     caplog.set_level(logging.INFO, "tornado.general")
-    monkeypatch.setattr(_client_disconnect, "_reports", LogRateLimit(gen_log))
+    monkeypatch.setattr(_client_disconnect, "_log_limit", LogRateLimit(gen_log))
     monkeypatch.setattr(_log_rate_limit, "time", SimpleNamespace(monotonic=lambda: 0.0))
     told: list[object] = []
     ended = asyncio.Event()

@@ -199,7 +199,7 @@ async def test_transforms_receive_all_bytes(root: Path, pieces: Any) -> None:
 
 @pytest.mark.parametrize("setting", [True, ["gzip"]])
 @pytest.mark.parametrize(
-    ("name", "fields", "by_kernel"),
+    ("name", "fields", "use_sendfile"),
     [
         ("large.bin", ("Accept-Encoding: gzip",), True),
         ("large.txt", (), True),
@@ -209,16 +209,16 @@ async def test_transforms_receive_all_bytes(root: Path, pieces: Any) -> None:
     ],
 )
 async def test_idle_transform_does_not_disable_sendfile(
-    root: Path, pieces: Any, setting: Any, name: str, fields: tuple[str, ...], by_kernel: bool
+    root: Path, pieces: Any, setting: Any, name: str, fields: tuple[str, ...], use_sendfile: bool
 ) -> None:
     (root / "large.txt").write_bytes(b"text " * 100_000)
     async with serving(application(root, compress_response=setting)) as server:
         response = await server.fetch("/s/" + name, *fields)
     assert response.get("vary") == "Accept-Encoding"
-    if by_kernel:
+    if use_sendfile:
         assert response.get("content-length") == str(len(response.body))
-    assert (response.get("content-encoding") is None) == by_kernel
-    assert len(pieces) == by_kernel
+    assert (response.get("content-encoding") is None) == use_sendfile
+    assert len(pieces) == use_sendfile
 
 
 @pytest.mark.parametrize("name", ["transform_first_chunk", "transform_chunk"])
@@ -245,11 +245,11 @@ async def test_compression_yields_to_the_event_loop(root: Path, monkeypatch: pyt
     (root / "large.bin").rename(root / "large.txt")
     async with serving(application(root, compress_response=True)) as server:
         peer = await server.connect()
-        with Turns(monkeypatch) as turns:
+        with Turns(monkeypatch) as run_loop_iterations:
             response = await peer.fetch("/s/large.txt", "Accept-Encoding: gzip")
     assert len(zlib.decompress(response.body, wbits=31)) == size
-    assert max(turns.read) <= 2 * FAIR_SHARE
-    assert len(turns.read) > 20
+    assert max(run_loop_iterations.read) <= 2 * FAIR_SHARE
+    assert len(run_loop_iterations.read) > 20
 
 
 # -- files that change, and disconnects --
@@ -370,9 +370,9 @@ async def test_large_download_does_not_delay_other_requests(
     async with serving(application(root, compress_response=setting)) as server:
         peer = await server.connect()
         reader = Reader(server, "/s/" + name)
-        with Turns(monkeypatch) as turns:
+        with Turns(monkeypatch) as run_loop_iterations:
             reader.start()
-            while not turns.read:
+            while not run_loop_iterations.read:
                 await asyncio.sleep(0)
             for number in range(200):
                 reader.slow = number < 100
@@ -381,7 +381,7 @@ async def test_large_download_does_not_delay_other_requests(
             reader.stopped = True
             await asyncio.get_running_loop().run_in_executor(None, reader.join)
     assert reader.received
-    assert max(turns.read) <= 2 * FAIR_SHARE
+    assert max(run_loop_iterations.read) <= 2 * FAIR_SHARE
 
 
 # -- files outside the root --

@@ -28,7 +28,7 @@ class Connection:
     def __init__(self, limit: int) -> None:
         self.limit = limit
 
-    def _take_over_limit(self) -> int:
+    def _disable_body_limit(self) -> int:
         return self.limit
 
     def set_close_callback(self, callback: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import Server, handler_of, raised, serving
-from tests.support.streams import turns
+from tests.support.streams import run_loop_iterations
 from tornado import web
 from tornado.iostream import StreamClosedError
 from tornado.web import _upload_receiver, _uploaded_file
@@ -107,7 +107,7 @@ async def test_byte_by_byte(tmp_path):
         peer.get("/", FORM, f"Content-Length: {len(body)}", method="POST")
         for at in range(len(body)):
             peer.send(body[at : at + 1])
-            await turns(2)
+            await run_loop_iterations(2)
         assert (await peer.response()).body == b'{"a": ["1"], "b": ["2"]}'
         assert handler.seen["bodies"] == {"f": [b"\r\n--frontie\r\r\n"]}
 
@@ -406,7 +406,7 @@ async def test_body_is_not_read_while_a_hook_is_running(tmp_path):
         peer.get("/", FORM, f"Content-Length: {len(form(file('f', 'x', b''))) + size}", method="POST")
         peer.send(file("f", "x", bytes(size)) + form())
         await arrived.wait()
-        await turns(100)
+        await run_loop_iterations(100)
         assert len(sizes) == 1
         assert sizes[0] <= 65536
         gate.set()
@@ -482,7 +482,7 @@ async def test_upload_progress_respects_the_interval(tmp_path, monkeypatch):
         for at in range(len(body)):
             now = at / 50
             peer.send(body[at : at + 1])
-            await turns(4)
+            await run_loop_iterations(4)
         await peer.response()
         assert told[0] == (1, len(body))
         assert told[-1] == (len(body), len(body))
@@ -599,7 +599,7 @@ async def test_disconnect_removes_files(tmp_path, monkeypatch, how, slow):
 
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.close()
-        await turns(20)
+        await run_loop_iterations(20)
         disk.gate.set()
         assert handler.seen == {}
 
@@ -621,7 +621,7 @@ async def test_chunk_after_disconnect_is_dropped(tmp_path):
         while not gate._waiters:
             await asyncio.sleep(0)
         sock.close()
-        await turns(20)
+        await run_loop_iterations(20)
         gate.set()
         await done.wait()
         assert handler.seen == {}

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.support.logs import LogWatch
 from tests.support.server import Server, serving
-from tests.support.streams import turns
+from tests.support.streams import run_loop_iterations
 from tests.support.websocket import END, RESET, Recorder, dial
 from tests.support.websocket_server import ScriptedServer, Visitor, scripted
 from tornado import web
@@ -115,7 +115,7 @@ class Echo(Recorder):
         return None
 
     async def answer_later(self, message: str | bytes) -> None:
-        await turns(1)
+        await run_loop_iterations(1)
         await self.write_message(message, isinstance(message, bytes))
 
 
@@ -155,7 +155,7 @@ async def server_responses(server: Server, data: bytes, cuts: list[int], compres
     with contextlib.suppress(OSError):  # the server has closed; not always ConnectionError
         for piece in pieces(data, cuts):
             client.raw(piece)
-            await turns()
+            await run_loop_iterations()
         client.peer.writer.write_eof()
     while (event := await client.event()) not in (END, RESET):
         found.append(ws_connection.Close(event.code, "") if isinstance(event, ws_connection.Close) else event)
@@ -209,7 +209,7 @@ def test_client_with_random_bytes(compressing: bool, log_watch: LogWatch) -> Non
         visitor.accept(*(["Sec-WebSocket-Extensions: permessage-deflate"] if compressing else []))
         for piece in given_bytes:
             visitor.send(piece)
-            await turns()
+            await run_loop_iterations()
         visitor.writer.write_eof()
         await visitor.gone()
 

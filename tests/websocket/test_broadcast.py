@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import ExpectLog, Server, raised, serving
-from tests.support.streams import sends_of, turns
+from tests.support.streams import record_sends, run_loop_iterations
 from tests.support.websocket import Client, Recorder, dial
 from tornado import web
 from tornado._wire import ws_connection, ws_shared_message
@@ -56,7 +56,7 @@ async def joined(
 @pytest.fixture
 def sends(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Return a list of all sends of streams, as pairs of stream and bytes, in order."""
-    return sends_of(monkeypatch)
+    return record_sends(monkeypatch)
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ async def test_client_connection_gets_the_message(loop_kind: str, tls: Any) -> N
         scheme = "wss" if tls else "ws"
         url = f"{scheme}://localhost:{server.port}/"
         async with websocket_connect(url, **options) as connection:
-            await turns()
+            await run_loop_iterations()
             done = broadcast([connection, members[0]], {"n": 1})
             assert done.sent == 2
             assert await clients[0].event() == '{"n": 1}'
@@ -176,7 +176,7 @@ async def test_other_thread_is_rejected(loop_kind: str, tls: Any, has_loop: bool
             broadcast(members, "m")
 
     async with joined(2, tls) as (members, clients, _):
-        await turns()
+        await run_loop_iterations()
         sends.clear()
         with pytest.raises(
             RuntimeError, match="in the thread and event loop of the connection: .* IOLoop.add_callback"
@@ -317,7 +317,7 @@ async def test_async_write_message_is_awaited(loop_kind: str, tls: Any) -> None:
     async with joined(1, tls, write_message=write_message) as (members, clients, _):
         broadcast(members, "1")
         waiting = asyncio.ensure_future(_await(broadcast(members, "2", slow="wait")))
-        await turns()
+        await run_loop_iterations()
         assert not waiting.done()
         gate.set()
         assert [await clients[0].event(), await clients[0].event()] == ["1", "2"]
@@ -336,7 +336,7 @@ async def test_async_write_message_is_not_garbage_collected(loop_kind: str, tls:
 
     async with joined(1, tls, write_message=write_message) as (members, clients, _):
         broadcast(members, "m")
-        await turns()
+        await run_loop_iterations()
         gc.collect()
         waiting[0]().set_result(None)
         assert await clients[0].event() == "m"
@@ -459,7 +459,7 @@ async def test_wait_ends_when_slow_peer_disconnects(loop_kind: str, tls: Any) ->
     async with joined(1, tls) as (members, clients, _):
         fill(members[0])
         waiting = asyncio.ensure_future(_await(broadcast(members, "m", slow="wait", limit=0)))
-        await turns()
+        await run_loop_iterations()
         assert not waiting.done()
         clients[0].drop()
         await waiting
@@ -526,7 +526,7 @@ async def test_many_connections_are_served_in_several_iterations_in_order(
         members[3].write_message("2")
         second = broadcast(members, "3")
         assert (first.sent, second.sent) == (4, 4)
-        others = [asyncio.ensure_future(turns(1)) for _ in range(2)]
+        others = [asyncio.ensure_future(run_loop_iterations(1)) for _ in range(2)]
         await first
         assert all(other.done() for other in others)
         assert [[await client.event() for _ in "13"] for client in clients[:3]] == [["1", "3"]] * 3
@@ -539,7 +539,7 @@ async def test_several_broadcasts_in_one_iteration_take_two_sends(
     loop_kind: str, tls: Any, sends: list[Any]
 ) -> None:
     async with joined(2, tls) as (members, clients, _):
-        await turns()
+        await run_loop_iterations()
         sends.clear()
         for number in range(100):
             broadcast(members, str(number))
@@ -552,7 +552,7 @@ async def test_several_broadcasts_in_one_iteration_take_two_sends(
 async def test_next_iteration_sends_immediately(loop_kind: str, tls: Any, sends: list[Any]) -> None:
     async with joined(1, tls) as (members, _, _):
         for _ in range(2):
-            await turns()
+            await run_loop_iterations()
             sends.clear()
             broadcast(members, "m")
             assert len(sends) == 1

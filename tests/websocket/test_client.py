@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.support.clock import FakeClock
-from tests.support.references import no_collection
+from tests.support.references import gc_disabled
 from tests.support.server import ExpectLog
-from tests.support.streams import turns
+from tests.support.streams import run_loop_iterations
 from tests.support.websocket_client import answering, request_for
 from tests.support.websocket_server import Visitor, scripted
 from tornado._wire import ws_connection, ws_handshake
@@ -112,7 +112,7 @@ async def test_async_message_callback_is_awaited(loop_kind: str, tls: Any) -> No
 
     async def slowly(message: Any) -> None:
         heard.append(("begin", message))
-        await turns(3)
+        await run_loop_iterations(3)
         heard.append(("end", message))
         if message is None:
             over.set()
@@ -130,13 +130,13 @@ async def test_async_message_callback_is_awaited(loop_kind: str, tls: Any) -> No
         over.clear()
         pending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def at_once(message: Any) -> Any:
+        def respond_now(message: Any) -> Any:
             heard.append(message)
             if message is None:
                 over.set()
             return pending
 
-        await websocket_connect(request_for(server, tls), on_message_callback=at_once)
+        await websocket_connect(request_for(server, tls), on_message_callback=respond_now)
         await over.wait()
         assert heard[-3:] == ["one", "two", None]
 
@@ -163,7 +163,7 @@ async def test_hooks_of_subclass(loop_kind: str, tls: Any) -> None:
 
     class Mine(WebSocketClientConnection):
         async def on_message(self, message: Any) -> None:
-            await turns(1)
+            await run_loop_iterations(1)
             heard.append(message)
 
         def on_ping(self, data: bytes) -> None:
@@ -221,7 +221,7 @@ async def test_reading_pauses_while_messages_are_not_read(loop_kind: str, tls: A
 
     async with scripted(flood, tls) as server:
         conn = await websocket_connect(server.url, **server.trust)
-        await turns(2000)
+        await run_loop_iterations(2000)
         protocol: Any = conn.protocol
         assert protocol._wire_bytes_in < 2**20
         assert len([message async for message in conn]) == 400
@@ -259,7 +259,7 @@ async def test_close_discards_messages_over_the_queue_limits(loop_kind: str, tls
 
     async with scripted(flood, tls) as server:
         conn = await websocket_connect(server.url, **server.trust)
-        await turns(10)
+        await run_loop_iterations(10)
         conn.close(1000)
         await conn.wait_closed()
         assert conn.close_code == 1000
@@ -299,9 +299,9 @@ async def test_cancelled_wait_closed(loop_kind: str, tls: Any) -> None:
     """Other waiting callers are not affected."""
     async with answering(tls) as (server, _), websocket_connect(request_for(server, tls)) as conn:
         first, second = (asyncio.ensure_future(conn.wait_closed()) for _ in range(2))
-        await turns()
+        await run_loop_iterations()
         first.cancel()
-        await turns()
+        await run_loop_iterations()
         conn.close()
         await second
         assert first.cancelled()
@@ -350,7 +350,7 @@ def test_unclosed_connection_warns() -> None:
         peers.append(peer)
         head = await asyncio.to_thread(peer.recv, 65536)
         (key,) = re.findall(rb"(?i)sec-websocket-key: (.*?)\r\n", head)
-        fields = ws_handshake.answer_headers(ws_handshake.Offer(key.decode(), "13", (), ()))
+        fields = ws_handshake.response_headers(ws_handshake.Offer(key.decode(), "13", (), ()))
         lines = [f"{name}: {value}" for name, value in fields]
         peer.sendall("\r\n".join(["HTTP/1.1 101 Go", *lines, "", ""]).encode())
         await connecting
@@ -384,7 +384,7 @@ async def test_idle_connection_has_no_task_and_no_timer(loop_kind: str, tls: Any
     async with answering(tls) as (server, _):
         before = asyncio.all_tasks()
         conns = [await websocket_connect(request_for(server, tls)) for _ in range(3)]
-        await turns(5)
+        await run_loop_iterations(5)
         assert asyncio.all_tasks() == before
         for conn in conns:
             conn.close()
@@ -400,7 +400,7 @@ async def test_closed_connection_is_freed_by_its_last_reference(
     options: dict[str, Any] = {"decompress_response": decompress_response}
     heard: list[Any] = []
     async with answering(tls) as (server, _):
-        with no_collection():
+        with gc_disabled():
             request = request_for(server, tls, **options)
             connecting = websocket_connect(
                 request, on_message_callback=heard.append if with_callback else None, compression_options={}
@@ -416,35 +416,35 @@ async def test_closed_connection_is_freed_by_its_last_reference(
             conn.close()
             await conn.wait_closed()
             del conn, connecting
-            await turns(5)
+            await run_loop_iterations(5)
             assert [reference() for reference in references] == [None] * 3
 
 
 @pytest.mark.parametrize("path", ["/page?code=403", "/page", "/page?code=302&to=/page"])
 async def test_rejected_connection_is_freed(loop_kind: str, tls: Any, path: str) -> None:
     async with answering(tls) as (server, _):
-        with no_collection():
+        with gc_disabled():
             conn = WebSocketClientConnection(request_for(server, tls, path, follow_redirects=True))
             reference, connecting = weakref.ref(conn), conn.connect_future
             del conn
             await asyncio.wait([connecting])
             assert connecting.exception() is not None
             del connecting
-            await turns(5)
+            await run_loop_iterations(5)
             assert reference() is None
 
 
 async def test_refused_connection_is_freed(loop_kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}/"
-    with no_collection():
+    with gc_disabled():
         conn = WebSocketClientConnection(HTTPRequest(url))
         reference, connecting = weakref.ref(conn), conn.connect_future
         del conn
         await asyncio.wait([connecting])
         assert isinstance(connecting.exception(), ConnectionRefusedError)
         del connecting
-        await turns(5)
+        await run_loop_iterations(5)
         assert reference() is None
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.support.clock import FakeClock
-from tests.support.references import found_by_collection, no_collection
+from tests.support.references import find_garbage, gc_disabled
 from tests.support.server import ExpectLog
-from tests.support.streams import turns
+from tests.support.streams import run_loop_iterations
 from tests.support.websocket_server import Visitor, scripted
 from tornado import websocket
 from tornado._wire import ws_connection
@@ -212,7 +212,7 @@ async def test_interim_responses(loop_kind: str, tls: Any) -> None:
 
     async with scripted(few, tls) as server:
         (await websocket_connect(server.url, **server.trust)).close()
-        await turns(5)
+        await run_loop_iterations(5)
     async with scripted(flood, tls) as server:
         with pytest.raises(HTTPStreamClosedError):
             await websocket_connect(server.url, **server.trust)
@@ -267,11 +267,11 @@ async def test_body_in_101_response_is_rejected(loop_kind: str, tls: Any, field:
 
 async def assert_no_reference_cycle(url: str, error: type[BaseException], **options: Any) -> None:
     """Fail to connect, and check that no reference cycle outlives the error."""
-    with no_collection():
+    with gc_disabled():
         with pytest.raises(error):
             await websocket_connect(url, **options)
-        await turns(20)
-        ours = [each for each in found_by_collection() if type(each).__module__.startswith("tornado")]
+        await run_loop_iterations(20)
+        ours = [each for each in find_garbage() if type(each).__module__.startswith("tornado")]
         assert ours == []
 
 
@@ -471,7 +471,7 @@ async def test_wait_closed_ends_after_cancellation(loop_kind: str, tls: Any) -> 
         await arrived.wait()
         conn.connect_future.cancel()
         await waiting
-        await turns(5)
+        await run_loop_iterations(5)
         assert await conn.read_message() is None
 
 
@@ -500,7 +500,7 @@ async def test_cancellation_while_response_is_processed(loop_kind: str, tls: Any
 async def test_immediate_cancellation() -> None:
     future = websocket_connect("ws://127.0.0.1:1/")
     future.cancel()
-    await turns(10)
+    await run_loop_iterations(10)
 
 
 async def test_close_timeouts(by_the_clock: FakeClock, tls: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import ExpectLog, Server
-from tests.support.streams import turns
+from tests.support.streams import run_loop_iterations
 from tests.support.websocket_client import address_of, answering, request_for
 from tornado import gen, netutil, websocket
 from tornado.httpclient import HTTPClientError, HTTPRequest, _RequestProxy
@@ -135,7 +135,7 @@ async def test_max_message_size(loop_kind: str, tls: Any) -> None:
         assert await conn.read_message() is None
         await handler.until("open")
         while not any(event[0] == "close" for event in handler.happened):
-            await turns()
+            await run_loop_iterations()
         assert handler.happened[-1][1] == 1009
 
 
@@ -262,7 +262,7 @@ async def test_certificates_are_verified(certificates: Any, expect_log: ExpectLo
 
 async def test_client_certificate(certificates: Any) -> None:
     asking = SimpleNamespace(
-        server_context=certificates.asking_context, client_context=certificates.client_context
+        server_context=certificates.client_cert_context, client_context=certificates.client_context
     )
     shown = []
     members = {"prepare": lambda self: shown.append(self.request.get_ssl_certificate())}

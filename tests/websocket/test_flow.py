@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import serving
-from tests.support.streams import turns
+from tests.support.streams import run_loop_iterations
 from tests.support.tools import need_module
 from tests.support.websocket import Recorder, opened
 from tests.support.websocket_client import request_for
@@ -112,7 +112,7 @@ async def test_drained_output_does_not_start_the_next_message_during_a_callback(
     async with opened(handler, tls=tls, websocket_write_limit=1000) as client:
         client.send("a", "b")
         assert len(await client.event()) == 8_000_000
-        await turns(10)
+        await run_loop_iterations(10)
         assert handler.happened == ["open", "begin a"]
         gates["a"].set()
         assert len(await client.event()) == 8_000_000
@@ -134,7 +134,7 @@ async def test_finished_callback_does_not_start_the_next_message_while_output_st
         client.stop_reading()
         client.send("a", "b")
         await handler.until("a")
-        await turns(20)
+        await run_loop_iterations(20)
         assert handler.happened == ["open", "a"]
         client.read_on()
         assert [len(await client.event()) for _ in "ab"] == [8_000_000] * 2
@@ -160,7 +160,7 @@ async def test_messages_stall_after_a_finished_callback(loop_kind: str, tls: Any
         gate.set()
         await handler.until("fills")
         client.send("last")
-        await turns(20)
+        await run_loop_iterations(20)
         assert "last" not in handler.latest.happened
         client.read_on()
         await handler.until("last")

@@ -10,9 +10,9 @@ from unittest import mock
 
 import pytest
 
-from tests.support.references import no_collection
+from tests.support.references import gc_disabled
 from tests.support.server import ExpectLog, Peer, Response, raised, serving
-from tests.support.streams import turns
+from tests.support.streams import run_loop_iterations
 from tests.support.websocket import END, FIELDS, Recorder, dial, opened
 from tornado import httputil, web
 from tornado._wire import ws_connection
@@ -297,7 +297,7 @@ async def test_get_may_be_overridden(loop_kind: str, tls: Any, kind: str) -> Non
         client.close(1000)
         assert await client.events() == [ws_connection.Close(1000, "")]
         await handler.until(("close", 1000, None))
-        await turns()
+        await run_loop_iterations()
     # As in Tornado, an awaiting method resumes when the connection is closed.
     assert ("after" in handler.happened) is (kind == "awaits")
 
@@ -311,7 +311,7 @@ async def test_open_connection_has_no_task(loop_kind: str, tls: Any) -> None:
         async with opened(handler, tls=tls) as client:
             client.send("message")
             await handler.until("message")
-            await turns(5)
+            await run_loop_iterations(5)
             running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
             assert running == []
 
@@ -370,7 +370,7 @@ async def test_disconnect_before_the_handshake(loop_kind: str, tls: Any) -> None
         assert handler.happened == ["preparing", "gone"]
         gate.set()
         await handler.until("prepared")
-        await turns(5)
+        await run_loop_iterations(5)
     assert ("close", None, None) not in handler.happened or "open" in handler.happened
 
 
@@ -379,7 +379,7 @@ async def test_on_close_is_called_once_after_on_connection_close(loop_kind: str,
     async with opened(handler, tls=tls) as client:
         client.send("message")
         assert await client.event() is END
-        await turns(5)
+        await run_loop_iterations(5)
     assert handler.happened == ["open", ("close", None, None)]
 
 
@@ -605,11 +605,11 @@ async def test_handlers_are_freed_with_their_connection(loop_kind: str, tls: Any
         def on_message(self, message: str | bytes) -> None:
             self.write_message(message)
 
-    with no_collection():
+    with gc_disabled():
         async with opened(Plain, tls=tls) as client:
             client.send("x")
             assert await client.event() == "x"
             client.close(1000)
             assert await client.events() == [ws_connection.Close(1000, "")]
-            await turns(5)
+            await run_loop_iterations(5)
         assert [reference() for reference in Plain.references] == [None, None, None]

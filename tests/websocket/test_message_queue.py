@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.support.streams import turns
+from tests.support.streams import run_loop_iterations
 from tornado.websocket._message_queue import MAX_MESSAGES, MAX_SIZE, MessageQueue
 
 
@@ -96,7 +96,7 @@ async def test_waiting_producer_may_be_cancelled() -> None:
     assert room is not None
     room.cancel()
     await messages.get()
-    await turns()
+    await run_loop_iterations()
 
 
 async def test_cancelled_readers_are_removed() -> None:

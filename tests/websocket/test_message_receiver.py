@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from tests.support.clock import FakeClock
-from tests.support.references import no_collection
+from tests.support.references import gc_disabled
 from tests.support.server import ExpectLog, raised, serving
-from tests.support.streams import sends_of, turns
+from tests.support.streams import record_sends, run_loop_iterations
 from tests.support.websocket import END, RESET, Client, Recorder, dial, masked, opened
 from tornado import web
 from tornado._wire import ws_connection
@@ -65,7 +65,7 @@ async def test_messages_wait_for_a_coroutine_in_order(loop_kind: str, tls: Any) 
         client.close(1000)
         for name in "abc":
             await handler.until(f"begin {name}")
-            await turns(10)
+            await run_loop_iterations(10)
             assert handler.happened[-1] == f"begin {name}"
             gates[name].set()
         assert await client.event() == ws_connection.Close(1000, "")
@@ -87,7 +87,7 @@ async def test_messages_wait_for_an_async_open_that_sends(loop_kind: str, tls: A
         client = await dial(server, first=("early",))
         client.send("late")
         assert await client.event() == "hello"
-        await turns(10)
+        await run_loop_iterations(10)
         assert handler.happened == ["open"]
         gate.set()
         await handler.until("late")
@@ -118,7 +118,7 @@ async def test_returned_future_is_awaited(loop_kind: str, tls: Any) -> None:
     async with opened(handler, tls=tls) as client:
         client.send("a", "b")
         await handler.until("a")
-        await turns(10)
+        await run_loop_iterations(10)
         assert handler.happened[-1] == "a"
         future.set_result(None)
         await handler.until("b")
@@ -140,7 +140,7 @@ async def test_replies_to_waiting_messages_leave_in_one_send(
     async with opened(handler, tls=tls) as client:
         client.send("first", *"abc")
         await handler.until("first")
-        sent = sends_of(monkeypatch)
+        sent = record_sends(monkeypatch)
         gate.set()
         assert [await client.event() for _ in range(3)] == list("abc")
     assert b"\x81\x01a\x81\x01b\x81\x01c" in [data for _, data in sent]
@@ -207,7 +207,7 @@ async def test_last_message_of_a_batch_may_block_the_next_batch(loop_kind: str, 
         client.stop_reading()
         client.send(*[b"x"] * (_message_receiver.BATCH - 1), b"last", b"next")
         await handler.until(b"last")
-        await turns(10)
+        await run_loop_iterations(10)
         assert b"next" not in handler.happened
         client.read_on()
         gate.set()
@@ -283,7 +283,7 @@ async def test_tiny_messages_count_with_a_fixed_cost(loop_kind: str, tls: Any) -
         await handler.until("x")
         connection = handler.latest.ws_connection
         await read_ahead(connection, len(frames))
-        just_enough = _message_receiver.AHEAD // _message_receiver.EVENT_COST
+        just_enough = _message_receiver.MAX_BACKLOG // _message_receiver.EVENT_COST
         one_receive = connection.stream.read_chunk_size // len(masked(FIN | Opcode.TEXT, b"x"))
         assert just_enough < len(connection._backlog) < just_enough + 2 * one_receive
         handler.gate.set()
@@ -313,7 +313,7 @@ async def test_reading_resumes_when_half_of_the_backlog_is_delivered(loop_kind: 
         while connection._wire_bytes_in == read:
             permits.release()
             await handler.until(begun + 1)
-            await turns(5)
+            await run_loop_iterations(5)
         assert 1 < begun <= waiting  # counting these and the first message
         for _ in range(count):
             permits.release()
@@ -335,7 +335,7 @@ async def test_reading_pauses_during_decompression(loop_kind: str, tls: Any) -> 
         client.send("1", "12", "x" * 5_000_000)
         for size in (1, 2):
             await handler.until(size)
-            await turns(10)
+            await run_loop_iterations(10)
             connection = handler.latest.ws_connection
             assert (connection._core.pending, connection.stream._paused) == (True, True)
             permits.release()
@@ -377,7 +377,7 @@ async def test_disconnect_during_a_callback_is_noticed_immediately(
         assert "end" not in handler.happened
         gate.set()
         await handler.until("end")
-        await turns()
+        await run_loop_iterations()
     assert handler.happened[-2:] == [GONE, "end"]
 
 
@@ -398,7 +398,7 @@ async def test_on_close_waits_for_open(loop_kind: str, tls: Any, going: str) -> 
         await handler.until("begin")
         GOING[going](client)
         await connections[0].wait_closed()
-        await turns()
+        await run_loop_iterations()
         assert handler.happened == ["begin"]
         gate.set()
         await handler.until(GONE)
@@ -420,7 +420,7 @@ async def test_open_without_other_references_is_not_garbage_collected(loop_kind:
     async with opened(handler, tls=tls) as client:
         await handler.until("begin")
         client.drop()
-        await turns(20)
+        await run_loop_iterations(20)
         gc.collect()
         gates[0]().set_result(None)
         await handler.until(GONE)
@@ -444,7 +444,7 @@ async def test_callback_that_returns_a_future_of_a_thread(loop_kind: str, tls: A
             client.send("message")
             await handler.until("begin")
             client.drop()
-            await turns()
+            await run_loop_iterations()
             gate.set()
             await handler.until(GONE)
     assert threads == [threading.main_thread()]
@@ -464,7 +464,7 @@ async def test_on_close_is_called_after_a_failed_open(
     async with opened(handler, tls=tls) as client:
         await handler.until("begin")
         client.drop()
-        await turns()
+        await run_loop_iterations()
         with expect_log("tornado.application", "Uncaught exception GET /"):
             gate.set()
             await handler.until(GONE)
@@ -487,7 +487,7 @@ async def test_exception_after_the_end_is_logged(loop_kind: str, tls: Any, expec
         await handler.until(GONE)
         with expect_log("tornado.application", "Uncaught exception GET /") as expected:
             gate.set()
-            await turns()
+            await run_loop_iterations()
     assert isinstance(raised(expected), ValueError)
 
 
@@ -497,7 +497,7 @@ async def test_end_of_input_is_processed_after_earlier_messages(loop_kind: str, 
         client.send("a", "b", "c")
         await handler.until("a")
         client.leave()
-        await turns(20)
+        await run_loop_iterations(20)
         assert handler.happened == ["open", "a"]
         handler.gate.set()
         await handler.until(GONE)
@@ -510,7 +510,7 @@ async def test_close_frame_is_answered_after_earlier_messages(loop_kind: str, tl
         client.send("a")
         await handler.until("a")
         client.close(4001, "bye")
-        await turns(20)
+        await run_loop_iterations(20)
         assert handler.happened == ["open", "a"]
         handler.gate.set()
         assert await client.events() == [ws_connection.Close(4001, "")]
@@ -560,7 +560,7 @@ async def test_read_ahead_after_close_is_bounded(loop_kind: str, tls: Any) -> No
         client.send("a")
         assert await client.event() == ws_connection.Close(1000, "")
         client.raw(masked(FIN | Opcode.BINARY, b"x" * 1000) * 5000)
-        await turns(100)
+        await run_loop_iterations(100)
         assert 0 < connection._wire_bytes_in < 600_000
         client.drop()
         gate.set()
@@ -585,7 +585,7 @@ async def test_messages_after_close_wait_for_a_callback(loop_kind: str, ending: 
         if ending == "close":
             client.close(1000)
         client.peer.writer.write_eof()
-        await turns(20)
+        await run_loop_iterations(20)
         assert handler.happened == ["open", "a"]
         gate.set()
         assert await client.event() is END
@@ -610,7 +610,7 @@ async def test_close_frame_of_peer_is_read_during_a_callback(by_the_clock: FakeC
         assert await client.event() is END
         await handler.until(("close", 1000, "bye"))
         gate.set()
-        await turns()
+        await run_loop_iterations()
 
 
 # -- contexts --
@@ -679,11 +679,11 @@ async def test_exception_of_task_leaves_no_reference_cycle(loop_kind: str, tls: 
             """Return without logging: a log record would keep the traceback."""
 
     async with serving(web.Application([("/", Failing)]), tls=tls) as server:
-        with no_collection():
+        with gc_disabled():
             client = await dial(server)
             client.send("a")
             assert await client.event() == ws_connection.Close(1011, "")
-            await turns(5)
+            await run_loop_iterations(5)
             assert [reference() for reference in references] == [None]
 
 
@@ -800,5 +800,5 @@ async def test_waiting_messages_are_not_delivered_after_the_end(loop_kind: str, 
         await handler.until(GONE)
         assert connection._backlog == []  # released although the callback still runs
         gate.set()
-        await turns(5)
+        await run_loop_iterations(5)
     assert handler.happened == ["open", "a", GONE]

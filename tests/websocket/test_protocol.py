@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.support.clock import FakeClock
-from tests.support.references import no_collection
+from tests.support.references import gc_disabled
 from tests.support.server import ExpectLog, raised, serving
-from tests.support.streams import sends_of, turns
+from tests.support.streams import record_sends, run_loop_iterations
 from tests.support.websocket import END, Echo, Recorder, dial, masked, opened
 from tornado import web
 from tornado._wire import ws_connection
@@ -40,7 +40,7 @@ async def test_input_byte_by_byte(loop_kind: str, tls: Any) -> None:
     async with opened(Echo, tls=tls) as client:
         for byte in masked(FIN | Opcode.TEXT, "grüße".encode()):
             client.raw(bytes([byte]))
-            await turns()
+            await run_loop_iterations()
         assert await client.event() == "grüße"
 
 
@@ -48,8 +48,8 @@ async def test_replies_to_one_chunk_leave_in_one_send(
     loop_kind: str, tls: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with opened(Recorder.new(on_message=Echo.on_message), tls=tls) as client:
-        await turns()
-        sent = sends_of(monkeypatch)
+        await run_loop_iterations()
+        sent = record_sends(monkeypatch)
         client.send(*"abc")
         assert [await client.event() for _ in range(3)] == list("abc")
     assert b"\x81\x01a\x81\x01b\x81\x01c" in [data for _, data in sent]
@@ -169,7 +169,7 @@ async def test_burst_of_writes_waits_until_half_of_the_limit(loop_kind: str, tls
         client.read_on()
         for _ in range(20):
             assert len(await client.event()) == size
-        await turns()
+        await run_loop_iterations()
     assert len(left) >= 5
     assert max(left) <= limit // 2
 
@@ -256,10 +256,10 @@ async def test_only_the_latest_ping_is_answered_while_a_pong_waits(loop_kind: st
         await handler.until(("ping", b"3"))
         assert [data for data, _ in written] == [b"0"]
         written[0][1].set_result(None)
-        await turns()
+        await run_loop_iterations()
         assert [data for data, _ in written] == [b"0", b"3"]
         written[1][1].set_result(None)
-        await turns()
+        await run_loop_iterations()
         assert len(written) == 2
 
 
@@ -358,7 +358,7 @@ async def test_on_close_is_called_once_outside_other_callbacks(loop_kind: str, t
     async with opened(handler, tls=tls) as client:
         client.send("a", "never")
         await handler.until(("close", None, None))
-        await turns()
+        await run_loop_iterations()
     assert handler.happened == ["open", "aborted", ("close", None, None)]
 
 
@@ -373,7 +373,7 @@ async def test_async_on_close_is_run(loop_kind: str, tls: Any, expect_log: Expec
         async with opened(handler, tls=tls) as client:
             client.close()
             await handler.until("closed")
-            await turns()
+            await run_loop_iterations()
     assert isinstance(raised(expected), ValueError)
 
 
@@ -393,7 +393,7 @@ async def test_async_on_close_is_not_garbage_collected(loop_kind: str, tls: Any)
         client.close()
         await handler.until("closing")
         del handler.latest
-        await turns(5)
+        await run_loop_iterations(5)
         gc.collect()
         waiting[0]().set_result(None)
         await handler.until("closed")
@@ -405,7 +405,7 @@ async def test_result_of_on_close_need_not_be_awaitable(loop_kind: str, tls: Any
     async with opened(handler, tls=tls) as client:
         client.close()
         await handler.until("closed")
-        await turns()
+        await run_loop_iterations()
 
 
 # -- timeouts --
@@ -458,7 +458,7 @@ async def test_reset_before_the_close_frame_is_sent_leaves_no_reference_cycle(
 
     settings = {"websocket_write_limit": 2**26}
     async with serving(web.Application([("/", Sending)], **settings), tls=tls) as server:
-        with no_collection():
+        with gc_disabled():
             client = await dial(server)
             client.stop_reading()
             client.raw(masked(FIN | Opcode.TEXT, b"") + b"\x83\x80abcd")

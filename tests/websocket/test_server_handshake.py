@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import ExpectLog, raised, serving
-from tests.support.streams import turns
+from tests.support.streams import run_loop_iterations
 from tests.support.websocket import END, FIELDS, KEY, Recorder, dial, opened
 from tornado import web
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
@@ -156,6 +156,6 @@ async def test_exception_after_the_101_closes_the_connection(
     with expect_log("tornado.application", "Uncaught exception GET /") as expected:
         async with opened(handler, tls=tls) as client:
             assert await client.event() is END
-            await turns()
+            await run_loop_iterations()
     assert isinstance(raised(expected), ValueError)
     assert handler.happened == []

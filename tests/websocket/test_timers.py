@@ -13,13 +13,13 @@ import pytest
 
 from tests.support.clock import FakeClock
 from tests.support.server import serving
-from tests.support.streams import turns
+from tests.support.streams import run_loop_iterations
 from tests.support.websocket import END, Recorder, dial, opened
 from tests.support.websocket_client import answering, request_for
 from tornado import web
 from tornado._wire import ws_connection
 from tornado._wire.ws_deflate import DeflatePolicy
-from tornado.web._client_disconnect import watch_of
+from tornado.web._client_disconnect import scheduler_of
 from tornado.websocket import _timers, websocket_connect
 
 pytestmark = pytest.mark.usefixtures("by_the_clock")
@@ -34,7 +34,7 @@ async def test_answered_pings_are_sent_at_the_interval(clock: FakeClock, tls: An
             assert await client.event() == ws_connection.Ping(b"")
             times.append(clock.now)
             client.peer.send(client.core.pong(b""))
-            await turns(5)
+            await run_loop_iterations(5)
         gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
         assert gaps == pytest.approx([30, 30, 30, 30], rel=0.15)
 
@@ -102,7 +102,7 @@ async def test_disconnect_during_a_callback_is_detected(clock: FakeClock, tls: A
             client.drop()
         await handler.until(("close", None, None))
         gate.set()
-        await turns()
+        await run_loop_iterations()
 
 
 async def test_peer_that_sends_more_than_is_read_ahead_is_not_late(clock: FakeClock, tls: Any) -> None:
@@ -151,7 +151,7 @@ async def test_peer_that_reads_slowly_is_not_late(clock: FakeClock, tls: Any) ->
         for _ in range(3):
             clock.advance(40)
             client.read_on()
-            await turns(20)
+            await run_loop_iterations(20)
             client.stop_reading()
             connection.periodic_ping()
             seen.append(connection.is_closing())
@@ -166,13 +166,13 @@ async def test_connections_share_one_timer(clock: FakeClock, tls: Any) -> None:
     ) as server:
         for _ in range(3):
             await dial(server)
-        await turns()
+        await run_loop_iterations()
         loop = asyncio.get_running_loop()
-        watch = watch_of(loop, _timers._WATCH)
+        watch = scheduler_of(loop, _timers._SCHEDULER)
         assert len(watch.connections) == 3
         timers = [timer for timer in loop._scheduled if timer._callback == watch._fire]  # type: ignore[attr-defined]
         assert len([timer for timer in timers if not timer.cancelled()]) == 1
-    await turns()
+    await run_loop_iterations()
     assert watch.connections == set()
 
 
@@ -190,7 +190,7 @@ async def test_connection_lost_by_close_is_not_scheduled(
         monkeypatch.setattr(protocol.stream, "write_to_fd", reset)
         conn.close(1000)
         assert protocol.stream.closed()
-        assert protocol not in watch_of(asyncio.get_running_loop(), _timers._WATCH).connections
+        assert protocol not in scheduler_of(asyncio.get_running_loop(), _timers._SCHEDULER).connections
 
 
 async def test_connection_lost_by_a_ping_is_not_scheduled(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +206,7 @@ async def test_connection_lost_by_a_ping_is_not_scheduled(tls: Any, monkeypatch:
         monkeypatch.setattr(protocol.stream, "write_to_fd", reset)
         protocol.periodic_ping()
         assert protocol.stream.closed()
-        assert watch_of(asyncio.get_running_loop(), _timers._WATCH).connections == set()
+        assert scheduler_of(asyncio.get_running_loop(), _timers._SCHEDULER).connections == set()
         await handler.until(("close", None, None))
 
 
@@ -214,7 +214,7 @@ async def test_connection_without_pings_is_not_scheduled(tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls):
         await handler.until("open")
-        assert watch_of(asyncio.get_running_loop(), _timers._WATCH).connections == set()
+        assert scheduler_of(asyncio.get_running_loop(), _timers._SCHEDULER).connections == set()
 
 
 @contextlib.asynccontextmanager
@@ -261,7 +261,7 @@ async def test_check_of_compressor_does_not_delay_a_ping(clock: FakeClock, tls: 
             assert await client.event() == ws_connection.Ping(b"")
             assert clock.now - begin == pytest.approx(150 * number, rel=0.1)
             client.peer.send(client.core.pong(b""))
-            await turns(5)
+            await run_loop_iterations(5)
         assert await client.event() == ws_connection.Ping(b"")
         begin = clock.now
         assert await client.event() == ws_connection.Close(1000, "ping timed out")
@@ -270,7 +270,7 @@ async def test_check_of_compressor_does_not_delay_a_ping(clock: FakeClock, tls: 
 
 async def test_compressor_of_closed_connection_is_not_checked(tls: Any) -> None:
     async with compressing(tls, websocket_ping_interval=30) as (_, handler):
-        watch = watch_of(asyncio.get_running_loop(), _timers._WATCH)
+        watch = scheduler_of(asyncio.get_running_loop(), _timers._SCHEDULER)
         protocol = handler.ws_connection
         assert watch.connections == {protocol, protocol._idle_compressor}
         protocol.stream.close()
@@ -282,7 +282,7 @@ async def test_start_pinging_without_an_interval_does_nothing(tls: Any) -> None:
         protocol = handler.ws_connection
         protocol.periodic_ping()
         assert protocol._pinged is None
-        assert protocol not in watch_of(asyncio.get_running_loop(), _timers._WATCH).connections
+        assert protocol not in scheduler_of(asyncio.get_running_loop(), _timers._SCHEDULER).connections
 
 
 async def test_compressor_in_use_is_kept(clock: FakeClock, tls: Any) -> None:
@@ -296,7 +296,7 @@ async def test_compressor_in_use_is_kept(clock: FakeClock, tls: Any) -> None:
 
 async def test_start_pinging_twice(tls: Any) -> None:
     async with compressing(tls) as (_, handler):
-        watch = watch_of(asyncio.get_running_loop(), _timers._WATCH)
+        watch = scheduler_of(asyncio.get_running_loop(), _timers._SCHEDULER)
         protocol = handler.ws_connection
         protocol.start_pinging()
         assert watch.connections == {protocol._idle_compressor}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.streams import turns
+from tests.support.streams import run_loop_iterations
 from tornado._wire import ws_connection
 from tornado._wire.ws_deflate import DeflateParameters, DeflatePolicy
 from tornado.iostream import IOStream, SSLIOStream
@@ -167,7 +167,7 @@ async def test_messages_over_another_transport(loop_kind: str, options: Any) -> 
     owner.carrier.give(owner.peer.close(4000, "done"))
     assert owner.peer.receive_data(owner.carrier.take()) == [ws_connection.Close(4000, "")]
     assert owner.carrier.closed()
-    await turns()
+    await run_loop_iterations()
     assert owner.end == (4000, "done")
 
 
@@ -184,18 +184,18 @@ async def test_flow_control_over_another_transport(loop_kind: str) -> None:
     came = 0
     while came < count:
         came += len(owner.peer.receive_data(owner.carrier.take()))
-        await turns()
+        await run_loop_iterations()
     assert not owner.carrier._paused
     owner.protocol.close(1000)
     owner.carrier.give(owner.peer.close(1000))
     assert not owner.carrier.closed()
     owner.carrier.take()
-    await turns()
+    await run_loop_iterations()
     assert owner.end == (1000, None)
 
 
 async def test_end_of_another_transport(loop_kind: str) -> None:
     owner = Owner()
     owner.carrier.close()
-    await turns()
+    await run_loop_iterations()
     assert owner.end == (None, None)

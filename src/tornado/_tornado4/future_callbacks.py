@@ -32,7 +32,7 @@ def start_for_callback(awaitable: Any, callback: Callable[[Any], Any]) -> asynci
     return future
 
 
-def tell_done(future: asyncio.Future[Any], callback: Callable[[], Any]) -> asyncio.Future[Any]:
+def call_when_done(future: asyncio.Future[Any], callback: Callable[[], Any]) -> asyncio.Future[Any]:
     """Call ``callback()`` when ``future`` has succeeded.
 
     :returns: ``future``. Its exception is marked as retrieved, so it is not logged.
@@ -81,7 +81,7 @@ def _accepts(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[s
     return True
 
 
-def report_response(
+def pass_response(
     future: asyncio.Future[Any], callback: Callable[[Any], Any], make_response: Callable[[BaseException], Any]
 ) -> None:
     """Call ``callback(response)`` when a fetch is done, whether it succeeded or failed.

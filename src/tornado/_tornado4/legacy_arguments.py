@@ -54,7 +54,7 @@ def _mark_coroutine(function: Any) -> None:
         function._is_coroutine = getattr(asyncio.coroutines, "_is_coroutine", None)
 
 
-def loop_first(new: Callable[_P, _T]) -> Callable[_P, _T]:
+def drop_io_loop(new: Callable[_P, _T]) -> Callable[_P, _T]:
     """Decorate a class's ``__new__`` to drop its first argument if that is the loop, as in Tornado 4."""
 
     @functools.wraps(new)
@@ -96,7 +96,7 @@ def documented_as(documented: Callable[_P, _T]) -> Callable[[Callable[..., _T]],
     return decorate
 
 
-def options_by_place(
+def merge_options(
     method: str, place: tuple[Any, ...], order: LegacyParameterOrder, named: tuple[Any, ...]
 ) -> tuple[Any, ...]:
     """Combine the options that were passed by position with those passed by name.

@@ -64,7 +64,7 @@ class _BaseStackContext:
     def __init__(self) -> None:
         self._active = True
         self._exit_state: tuple[Any, ...] | None = None
-        ioloop._call_inside = call
+        ioloop._call_in_contexts = call
         gen._runner_started = _run_steps_in_contexts
 
     def _open(self) -> AbstractContextManager[Any]:

@@ -58,7 +58,7 @@ def connect(stream: Any, address: Any, server_hostname: Any, callback: Any) -> A
     return tell(stream, stream.connect, stream.connect(address, server_hostname), callback)
 
 
-def shaken(stream: Any, callback: Any) -> Any:
+def wait_for_handshake(stream: Any, callback: Any) -> Any:
     """Call ``wait_for_handshake`` with a callback."""
     return tell(stream, stream.wait_for_handshake, stream.wait_for_handshake(), callback)
 

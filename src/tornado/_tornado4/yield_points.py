@@ -254,5 +254,5 @@ def start_points(runner: gen.Runner, yielded: Any) -> Any:
     return ready if isinstance(yielded, dict) else list(ready.values())
 
 
-gen._start_points = start_points
+gen._start_yield_points = start_points
 export(globals(), module="tornado.gen")

@@ -7,11 +7,11 @@ escapes that Python's ``http.cookies`` writes (``\073`` and ``\"``). The cost is
 field (CVE-2024-52804), which the limit on the head bounds.
 
 Serializing is strict: the name must be a token, and no part may contain a control character or a semicolon,
-which could turn a value into an attribute (CVE-2026-35536). `broken_promise` finds cookies that every current
-browser would silently reject: a name with the prefix ``__Secure-`` or ``__Host-`` without the attributes that
-the prefix requires, and ``SameSite=None`` without ``Secure``. ``Partitioned`` without ``Secure`` is an error.
-Values are quoted, and attributes ordered, exactly as in ``http.cookies``, so each can read the other's
-cookies.
+which could turn a value into an attribute (CVE-2026-35536). `rejection_reason` finds cookies that every
+current browser would silently reject: a name with the prefix ``__Secure-`` or ``__Host-`` without the
+attributes that the prefix requires, and ``SameSite=None`` without ``Secure``. ``Partitioned`` without
+``Secure`` is an error. Values are quoted, and attributes ordered, exactly as in ``http.cookies``, so each can
+read the other's cookies.
 
 A prefix constrains a cookie only in the browser that stores it. In a request it proves nothing, least of all
 over plain HTTP, and is parsed like any other name.
@@ -25,13 +25,13 @@ from collections.abc import Mapping
 
 __all__ = [
     "InvalidCookie",
-    "broken_promise",
     "check_attribute",
     "format_set_cookie",
     "has_prefix",
     "is_cookie_name",
     "parse_cookie",
     "quote_value",
+    "rejection_reason",
     "unquote_value",
 ]
 
@@ -208,12 +208,12 @@ def _keyword(key: str) -> str:
     return keyword
 
 
-def broken_promise(name: str, attributes: Attributes) -> str | None:
+def rejection_reason(name: str, attributes: Attributes) -> str | None:
     """Return why browsers would reject a cookie or ignore one of its attributes, or None if they would not.
 
     :param attributes: values by name in lower case; ``secure``, ``domain``, ``path`` and ``samesite`` matter.
 
-    >>> broken_promise("a", {"samesite": "None"})
+    >>> rejection_reason("a", {"samesite": "None"})
     "samesite='None' requires secure=True"
     """
     secure = attributes.get("secure")

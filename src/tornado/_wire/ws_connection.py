@@ -51,7 +51,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from tornado._wire.ws_deflate import PIECE, DeflateCodec, DeflateParameters, DeflatePolicy
+from tornado._wire.ws_deflate import MAX_STEP_INPUT, DeflateCodec, DeflateParameters, DeflatePolicy
 from tornado._wire.ws_errors import PolicyViolation, ProtocolError, WebSocketError
 from tornado._wire.ws_events import Close, Event, Failed, Ping, Pong
 from tornado._wire.ws_frames import (
@@ -290,7 +290,7 @@ class WSConnection:
                     self._finish_message(message, events)
                 continue
             if end - at > 1 and data[at] & 0x0F < _CLOSE and data[at + 1] & 0x7F < 126:
-                before, at = at, self._take_short(data, at, events)
+                before, at = at, self._take_short_frames(data, at, events)
                 if at > before:
                     continue
             header = read_header(data, at, self._keys is None, self._deflate is not None)
@@ -316,7 +316,7 @@ class WSConnection:
             if self.state not in _READING:
                 return at
 
-    def _take_short(self, data: bytes, at: int, events: list[Event]) -> int:
+    def _take_short_frames(self, data: bytes, at: int, events: list[Event]) -> int:
         """Decode short data frames in ``data[at:]``; return the position after them."""
         first, message, settings = data[at], self._message, self._settings
         masked = self._keys is None
@@ -332,7 +332,7 @@ class WSConnection:
             capacity = message.max_wire_size - message.wire_size
             max_fragments = self._max_fragments(message) - message.fragments
         # A payload is shorter than its frame, so a limit on the frames limits the payloads, too.
-        end = min(len(data), at + min(capacity, PIECE))
+        end = min(len(data), at + min(capacity, MAX_STEP_INPUT))
         at, payloads, final = take_fragments(data, at, end, masked, max_fragments)
         payload = b"".join(payloads)
         if message is None and final:

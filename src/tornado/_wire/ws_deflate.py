@@ -63,7 +63,7 @@ EXTENSION: Final = "permessage-deflate"
 TAIL: Final = b"\x00\x00\xff\xff"
 #: The maximum size of compressed data passed to zlib in one step, in bytes. zlib copies the part that a step
 #: does not consume.
-PIECE: Final = 64 * 1024
+MAX_STEP_INPUT: Final = 64 * 1024
 
 _SMALLEST_WINDOW: Final = 9  # the minimum of zlib for raw DEFLATE
 # Sections 7.1.2.1 and 7.1.2.2: a decimal integer from 8 to 15 without leading zeros.

@@ -46,7 +46,7 @@ __all__ = [
     "is_close_code",
     "read_close_payload",
     "read_header",
-    "rotated",
+    "rotate_key",
     "serialize_frame",
 ]
 
@@ -160,7 +160,7 @@ def _read_length(data: bytes, position: int, marker: int) -> tuple[int, int]:
     return length, position + 8
 
 
-def rotated(key: bytes, offset: int) -> bytes:
+def rotate_key(key: bytes, offset: int) -> bytes:
     """Return the masking key for the payload after its first ``offset`` bytes (RFC 6455 section 5.3)."""
     offset &= 3
     return key[offset:] + key[:offset] if offset else key

@@ -4,9 +4,9 @@ Theory of operation
 -------------------
 This module consists of pure functions on message heads that the HTTP reader has validated. A server checks
 the request with `check_request`, which returns the `Offer` of the client. The application chooses among the
-offered options, and `answer_headers` returns the header fields of the 101 response. A client adds the fields
-of `request_headers` to its request and checks the response with `check_response`. The caller supplies the 16
-random bytes of the key.
+offered options, and `response_headers` returns the header fields of the 101 response. A client adds the
+fields of `request_headers` to its request and checks the response with `check_response`. The caller supplies
+the 16 random bytes of the key.
 
 Rejected input
 --------------
@@ -53,11 +53,11 @@ __all__ = [
     "VERSIONS",
     "Offer",
     "accept_value",
-    "answer_headers",
     "check_request",
     "check_response",
     "make_key",
     "request_headers",
+    "response_headers",
 ]
 
 #: The supported versions of the protocol.
@@ -145,7 +145,7 @@ def check_request(method: str, version: str, headers: HeaderFields) -> Offer:
     )
 
 
-def answer_headers(
+def response_headers(
     offer: Offer, subprotocol: str | None = None, extensions: str | None = None
 ) -> list[tuple[str, str]]:
     """Return the header fields of a server's 101 response (RFC 6455 section 4.2.2, number 5).

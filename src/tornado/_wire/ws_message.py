@@ -28,9 +28,9 @@ import io
 import math
 from typing import Final
 
-from tornado._wire.ws_deflate import PIECE, TAIL, Inflater
+from tornado._wire.ws_deflate import MAX_STEP_INPUT, TAIL, Inflater
 from tornado._wire.ws_errors import InvalidPayload, MessageTooLarge
-from tornado._wire.ws_frames import FIN, rotated
+from tornado._wire.ws_frames import FIN, rotate_key
 from tornado.util import _websocket_mask
 
 __all__ = ["IncomingMessage", "invalid_text", "too_large"]
@@ -119,12 +119,12 @@ class IncomingMessage:
         """
         stop = at + self.remaining
         if self.inflater is not None:
-            stop = min(stop, at + PIECE)
+            stop = min(stop, at + MAX_STEP_INPUT)
         piece = data[at:stop]
         size = len(piece)
         if self._key:
             piece = _websocket_mask(self._key, piece)
-            self._key = rotated(self._key, size)
+            self._key = rotate_key(self._key, size)
         self.remaining -= size
         self._process(piece)
         return at + size
@@ -132,7 +132,7 @@ class IncomingMessage:
     def take_frames(self, payload: bytes, count: int, final: bool) -> None:
         """Consume complete frames that are within the limits, as if they were one frame.
 
-        :param payload: their joined payload, unmasked; at most `PIECE` bytes.
+        :param payload: their joined payload, unmasked; at most `MAX_STEP_INPUT` bytes.
         :param count: the number of frames.
         :param final: whether the last frame ends the message.
         :raises InvalidPayload: if a text is not valid UTF-8.

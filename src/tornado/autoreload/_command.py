@@ -95,18 +95,18 @@ def wait() -> None:
         changed += latest
         for path in files.check(latest):
             gen_log.error("%s is not valid Python\n%s", path, files.broken[path])
-        asked = group is not None and group.asked() is not None
+        asked = group is not None and group.pending_request() is not None
         if asked or (changed and not latest and not files.broken):
             break
         pause(_CHECK_PERIOD)
     state = {"files": files.stamps(changed)}
     if group is not None:
-        group.ask(_watcher.DRAIN_TIME, state)
+        group.request_restart(_watcher.DRAIN_TIME, state)
     restart(state)
     sys.exit(1)
 
 
-def wait_after(error: BaseException) -> None:
+def wait_for_correction(error: BaseException) -> None:
     """Wait until the cause of `error` has been corrected, then restart."""
     try:
         watch_error_sources(error)

@@ -121,13 +121,13 @@ class Watcher:
         """Handle a request by another process of the group to restart all of them."""
         self.loop.remove_handler(fd)
         if self._state is _State.WATCHING or self._state is _State.SETTLING:
-            request = (self._group and self._group.asked()) or {}
+            request = (self._group and self._group.pending_request()) or {}
             self._drain(float(request.get("patience", self.drain_time)))
 
     def _drain(self, seconds: float) -> None:
         self._state = _State.DRAINING
         if self._group is not None:
-            self._group.ask(seconds, self._restart_state())
+            self._group.request_restart(seconds, self._restart_state())
         self._deadline = time.monotonic() + seconds
         self._servers = tcpserver.servers()
         for server in self._servers:
@@ -135,7 +135,7 @@ class Watcher:
         self._wait_for_requests()
 
     def _wait_for_requests(self) -> None:
-        running = sum(server._count_running() for server in self._servers)
+        running = sum(server._count_active_connections() for server in self._servers)
         if running and time.monotonic() < self._deadline:
             self.loop.call_later(_DRAIN_STEP, self._wait_for_requests)
             return

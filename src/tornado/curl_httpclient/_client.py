@@ -212,4 +212,4 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
 
     def _queue_timed_out(self, fetch: Fetch) -> None:
         self._waiting[fetch] = None
-        fetch.fail(HTTPClientError(NO_RESPONSE, f"Timeout in request queue ({fetch.shown_url})"))
+        fetch.fail(HTTPClientError(NO_RESPONSE, f"Timeout in request queue ({fetch.url_without_secrets})"))

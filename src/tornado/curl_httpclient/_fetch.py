@@ -180,14 +180,14 @@ class Fetch:
                 fault = error
                 if limit.expired() and isinstance(error, TimeoutError):
                     fault = CurlError(
-                        pycurl.E_OPERATION_TIMEDOUT, f"Timeout in before_request ({self.shown_url})"
+                        pycurl.E_OPERATION_TIMEDOUT, f"Timeout in before_request ({self.url_without_secrets})"
                     )
                     fault.__cause__ = error
                 self._report(error=fault)
             except asyncio.CancelledError:  # this Task was cancelled, or a Future that the hook awaits
                 self._report(
                     error=HTTPClientError(
-                        NO_RESPONSE, f"cancelled (awaiting before_request, for {self.shown_url})"
+                        NO_RESPONSE, f"cancelled (awaiting before_request, for {self.url_without_secrets})"
                     )
                 )
                 raise
@@ -282,14 +282,14 @@ class Fetch:
         self._report(transfer, error)
 
     @property
-    def shown_url(self) -> str:
+    def url_without_secrets(self) -> str:
         """The URL of the current hop for messages, without user information and query."""
         url = self._request.url.partition("?")[0]
         scheme, mark, rest = url.partition("://")
         return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
     def _describe(self, message: str) -> str:
-        return f"{message or 'libcurl error'} ({self.shown_url})"
+        return f"{message or 'libcurl error'} ({self.url_without_secrets})"
 
     # -- redirects
 
@@ -317,7 +317,7 @@ class Fetch:
                 if not request.allow_downgrade:
                     raise HTTPClientError(
                         NO_RESPONSE,
-                        f"cannot follow the redirect from {self.shown_url} to http: "
+                        f"cannot follow the redirect from {self.url_without_secrets} to http: "
                         "set allow_downgrade=True to follow it",
                     )
         except Exception as error:

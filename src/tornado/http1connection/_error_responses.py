@@ -68,7 +68,7 @@ def reject(connection: HTTP1ServerConnection, error: HTTPInputError) -> None:
     if gen_log.isEnabledFor(logging.INFO):  # reading `connection.context` creates it
         kind = "Unsatisfiable read, oversized" if isinstance(error, _OVERSIZED) else "Malformed HTTP"
         text = kind + " message from %s: %s"
-        connection.params._reports.log(kind, logging.INFO, text, connection.context, error)
+        connection.params._log_limit.log(kind, logging.INFO, text, connection.context, error)
     if isinstance(error, BodyTooLarge) and _handler_responds(connection, connection._exchange):
         return
     respond_and_close(connection, error.status_code)
@@ -156,9 +156,14 @@ def _handler_responds(connection: HTTP1ServerConnection, exchange: HTTP1Connecti
 
     :returns: whether the handler has been called.
     """
-    if exchange is None or exchange._oversized is None or exchange._head_sent or connection.stream.closed():
+    if (
+        exchange is None
+        or exchange._on_body_too_large is None
+        or exchange._head_sent
+        or connection.stream.closed()
+    ):
         return False
-    respond, exchange._oversized = exchange._oversized, None
+    respond, exchange._on_body_too_large = exchange._on_body_too_large, None
     exchange._waiting = Future()  # never done, so no more of the body is read
     assert exchange._run_context is not None
     try:

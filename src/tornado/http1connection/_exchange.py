@@ -147,8 +147,10 @@ class HTTP1Connection(HTTPConnection):
     _close_callback: Callable[[], None] | None = None
     _max_body_size: int | None = None
     _body_timeout: float | None = None
-    _oversized: Callable[[], None] | None = None  # the handler's own response to a body over the limit
-    _ends_at_eof = False  # whether a half-close by the peer counts as a disconnect
+    _on_body_too_large: Callable[[], None] | None = (
+        None  # the handler's own response to a body over the limit
+    )
+    _half_close_disconnects = False  # whether a half-close by the peer counts as a disconnect
     _request_method = "GET"
     _task: asyncio.Task[Any] | None = None
     #: The Task in which the delegate is called; None if the server's `start_request` is not overridden.
@@ -193,7 +195,7 @@ class HTTP1Connection(HTTPConnection):
         if self._reader is not None:
             self._reader.max_body_size = max_body_size
 
-    def _take_over_limit(self) -> int:
+    def _disable_body_limit(self) -> int:
         """Disable the limit on this message's body, because the caller enforces it from now on.
 
         :returns: the limit in bytes.
@@ -392,7 +394,7 @@ class HTTP1Connection(HTTPConnection):
         self._close_callback = None
         driver.exchange_finished(self)
 
-    def _responded(self) -> Future[None]:
+    def _response_future(self) -> Future[None]:
         """Return the Future that `write_headers` would have returned for the response sent by `_respond`."""
         stream = self.stream
         if self._send_failed:
@@ -551,7 +553,7 @@ class HTTP1Connection(HTTPConnection):
         _timeouts.set_idle_deadline(driver)
         return self.stream._send_file(piece)
 
-    def _push_out(self, written: Future[None]) -> Future[None]:
+    def _send_now(self, written: Future[None]) -> Future[None]:
         """Send the output collected by the current callback immediately.
 
         :param written: the Future that the last write returned.

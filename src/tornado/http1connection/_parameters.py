@@ -80,11 +80,11 @@ class HTTP1ConnectionParameters:
         self._deadlines = DeadlineScheduler()
         #: For log lines about rejected messages. The burst lets the developer of a client see each of the
         #: first few errors.
-        self._reports = LogRateLimit(gen_log, burst=10)
+        self._log_limit = LogRateLimit(gen_log, burst=10)
         #: For access log lines about rejected requests, by status code.
         self.refusals: LogRateLimit = LogRateLimit(gen_log, burst=100)
         #: Writers that have used their share of this event loop iteration. Each iteration resumes some.
-        self._waiting_writers: BatchedQueue[Future[None]] = BatchedQueue(_set_done, at_once=0)
+        self._waiting_writers: BatchedQueue[Future[None]] = BatchedQueue(_set_done, immediate=0)
 
 
 def _set_done(future: Future[None]) -> None:

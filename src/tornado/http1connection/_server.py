@@ -57,7 +57,7 @@ _new_exchange = HTTP1Connection.__new__
 
 #: The original `.HTTPServer.start_request`, set by its module. The application is called directly as long as
 #: the server's class has this function.
-OWN_START_REQUEST: Any = None
+ORIGINAL_START_REQUEST: Any = None
 
 
 class HTTP1ServerConnection:
@@ -226,7 +226,7 @@ class HTTP1ServerConnection:
         """
         if exchange._read_done:
             exchange._notify_disconnect()
-        elif exchange._ends_at_eof or (received and exchange._waiting is None):
+        elif exchange._half_close_disconnects or (received and exchange._waiting is None):
             self._close_incomplete()
 
     def _close_incomplete(self) -> None:
@@ -399,7 +399,7 @@ class HTTP1ServerConnection:
         try:
             fast_delegate = self._fast_delegate
             result = NotImplemented
-            if fast_delegate is not None and type(fast_delegate).start_request is OWN_START_REQUEST:
+            if fast_delegate is not None and type(fast_delegate).start_request is ORIGINAL_START_REQUEST:
                 opener = (
                     fast_delegate._opener
                     if fast_delegate._opener_of is fast_delegate.request_callback
@@ -418,7 +418,7 @@ class HTTP1ServerConnection:
         """Return the method that starts a request; it uses a Task if `start_request` is overridden."""
         fast_delegate = self._fast_delegate
         if fast_delegate is None or (
-            type(fast_delegate).start_request is OWN_START_REQUEST
+            type(fast_delegate).start_request is ORIGINAL_START_REQUEST
             and "start_request" not in vars(fast_delegate)
         ):
             return self._open
@@ -483,7 +483,7 @@ class HTTP1ServerConnection:
         try:
             result: Any = NotImplemented
             fast_delegate = self._fast_delegate
-            if fast_delegate is not None and type(fast_delegate).start_request is OWN_START_REQUEST:
+            if fast_delegate is not None and type(fast_delegate).start_request is ORIGINAL_START_REQUEST:
                 opener = fast_delegate._find_opener()
                 if opener is not None:
                     result = context.run(opener, exchange, head)
@@ -509,7 +509,7 @@ class HTTP1ServerConnection:
             text = f"Content-Length {head.content_length} is over the limit of {limit} bytes (max_body_size)"
             raise BodyTooLarge(text)
         if head.expect_continue and not exchange._head_sent and not self._reader.buffered:
-            _ = exchange._push_out(exchange._transmit(_CONTINUE))
+            _ = exchange._send_now(exchange._transmit(_CONTINUE))
 
     def _body_limit(self, exchange: HTTP1Connection) -> int:
         limit = exchange._max_body_size
@@ -593,7 +593,7 @@ class HTTP1ServerConnection:
         if exchange._run_context is not None:
             self._release_exchange(exchange)
         rest = b""
-        if stream._lender is not None:
+        if stream._suspended_consumer is not None:
             if stream.reading():
                 gen_log.warning(
                     "Closing connection from %s: a handler still reads from its stream after the response",
@@ -631,7 +631,7 @@ class HTTP1ServerConnection:
             exchange.request_task.end()
         exchange._message = exchange._run_context = exchange._pieces = exchange._waiting = (
             exchange._reader
-        ) = exchange._oversized = None
+        ) = exchange._on_body_too_large = None
 
     def _detach_exchange(self, exchange: HTTP1Connection) -> None:
         """Disconnect an exchange, so that its writes fail from now on."""

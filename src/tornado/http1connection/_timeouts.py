@@ -39,14 +39,14 @@ if TYPE_CHECKING:
     from tornado.http1connection._server import HTTP1ServerConnection
     from tornado.iostream import IOStream
 
-_reports = LogRateLimit(gen_log)
+_log_limit = LogRateLimit(gen_log)
 # A ``struct linger`` with a timeout of zero, with which close() resets the connection.
 _RESET = struct.pack("ii" if os.name != "nt" else "hh", 1, 0)
 
 
 def _log_timeout(connection: HTTP1ServerConnection, kind: str, what: str, setting: str) -> None:
     if gen_log.isEnabledFor(logging.INFO):  # reading `connection.context` creates it
-        _reports.log(kind, logging.INFO, "Timeout %s %s: %s", what, connection.context, setting)
+        _log_limit.log(kind, logging.INFO, "Timeout %s %s: %s", what, connection.context, setting)
 
 
 def _log_body_timeout(connection: HTTP1ServerConnection) -> None:
@@ -159,7 +159,7 @@ def count_pipelined(connection: HTTP1ServerConnection, head: RequestHead) -> Req
         return head
     if gen_log.isEnabledFor(logging.INFO):
         text = "Closing connection from %s: more than max_pipelined_requests (%d) requests were pipelined"
-        _reports.log("pipelining", logging.INFO, text, connection.context, limit)
+        _log_limit.log("pipelining", logging.INFO, text, connection.context, limit)
     return head.closing()
 
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, Unpack, cast, overload
 
 from tornado._tornado4.deprecation import deprecated, ignored_loop
-from tornado._tornado4.legacy_arguments import loop_first, stack_contexts
+from tornado._tornado4.legacy_arguments import drop_io_loop, stack_contexts
 from tornado.concurrent import (
     Future,
     future_set_exception_unless_cancelled,
@@ -86,7 +86,7 @@ class AsyncHTTPClient(Configurable):
         """Return `tornado.simple_httpclient.SimpleAsyncHTTPClient`."""
         return cast("type[Configurable]", import_object("tornado.simple_httpclient.SimpleAsyncHTTPClient"))
 
-    @loop_first
+    @drop_io_loop
     def __new__(cls, force_instance: bool = False, **kwargs: Any) -> AsyncHTTPClient:
         if kwargs.pop("io_loop", None) is not None:
             ignored_loop("AsyncHTTPClient")
@@ -241,7 +241,7 @@ class AsyncHTTPClient(Configurable):
 
 
 #: The original `AsyncHTTPClient.fetch`, to detect whether a program has wrapped it.
-OWN_FETCH: Any = AsyncHTTPClient.fetch
+ORIGINAL_FETCH: Any = AsyncHTTPClient.fetch
 
 
 def _make_request(url: str, arguments: Mapping[str, Any]) -> HTTPRequest:
@@ -360,5 +360,5 @@ def _fetch_for_callback(
         return HTTPResponse(final_request, 599, error=error, request_time=time.time() - start)
 
     future = client.fetch(request, raise_error, **kwargs)
-    import_object("tornado._tornado4.future_callbacks.report_response")(future, callback, failed)
+    import_object("tornado._tornado4.future_callbacks.pass_response")(future, callback, failed)
     return future

@@ -23,7 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from tornado._wire.cookies import broken_promise
+from tornado._wire.cookies import rejection_reason
 from tornado.httputil import HTTPHeaders
 from tornado.netutil import is_valid_ip
 
@@ -111,7 +111,7 @@ def _is_acceptable(field: str, request: _Request) -> bool:
     name = pair.partition("=")[0].strip()
     # SameSite restricts requests from embedded documents, which this client does not make.
     attributes.pop("samesite", None)
-    return broken_promise(name, attributes) is None
+    return rejection_reason(name, attributes) is None
 
 
 class _Request:

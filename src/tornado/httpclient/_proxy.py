@@ -10,7 +10,7 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from tornado.httputil import encode_username_password
-from tornado.netutil._error_context import address_name
+from tornado.netutil._error_context import format_address
 
 __all__ = ["NoProxy", "ProxyServer", "ProxySettings"]
 
@@ -90,7 +90,7 @@ class ProxyServer:
         return f"{self.scheme}://{self}"
 
     def __str__(self) -> str:
-        return address_name((self.host, self.port))
+        return format_address((self.host, self.port))
 
 
 def _without_credentials(text: str) -> str:

@@ -213,7 +213,7 @@ class HTTPServerRequest:
         connection: Any = self.connection
         connection.finish()
 
-    def note_form(self, fresh: bool = False) -> None:
+    def save_form(self, fresh: bool = False) -> None:
         """Save the body's form, to be decoded when the program first reads an argument or a file.
 
         If the program overrides `_parse_body`, or has read arguments already, the form is decoded
@@ -289,7 +289,7 @@ class HTTPServerRequest:
         if "arguments" in present:
             _merge(form.arguments, present["arguments"])
 
-    def _forget_headers(self) -> None:
+    def _free_headers(self) -> None:
         """Free the mapping of the header fields, which is created again when it is read.
 
         It is kept if a field was changed, or if it cannot be created again because the request came through a

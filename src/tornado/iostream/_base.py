@@ -15,13 +15,13 @@ from typing import Any
 
 from tornado import ioloop
 from tornado._tornado4.deprecation import ignored_loop
-from tornado._tornado4.legacy_arguments import LegacyParameterOrder, documented_as, options_by_place
+from tornado._tornado4.legacy_arguments import LegacyParameterOrder, documented_as, merge_options
 from tornado.iostream._core import LARGE_SHARE, fail
 from tornado.iostream._errors import (
     StreamBufferFullError,
     UnsatisfiableReadError,
     is_connection_reset,
-    without_frames,
+    remove_frames,
 )
 from tornado.iostream._push_mode import PushMode
 from tornado.iostream._read_requests import (
@@ -37,7 +37,7 @@ from tornado.iostream._read_requests import (
     ReadUntilRegex,
 )
 from tornado.log import gen_log
-from tornado.netutil._error_context import placed
+from tornado.netutil._error_context import add_error_context
 from tornado.util import import_object
 
 #: The cost of one receive call, in bytes. It is added to the bytes received when they are compared with the
@@ -155,9 +155,7 @@ class BaseIOStream(PushMode):
         ):
             max_bytes = positional[0]
         elif positional or callback is not None:
-            max_bytes, callback = options_by_place(
-                "read_until_regex", positional, _UNTIL, (max_bytes, callback)
-            )
+            max_bytes, callback = merge_options("read_until_regex", positional, _UNTIL, (max_bytes, callback))
             if callback is not None:
                 return _for_callback("read", self, self.read_until_regex, regex, max_bytes, callback)
         try:
@@ -192,7 +190,7 @@ class BaseIOStream(PushMode):
         ):
             max_bytes = positional[0]
         elif positional or callback is not None:
-            max_bytes, callback = options_by_place("read_until", positional, _UNTIL, (max_bytes, callback))
+            max_bytes, callback = merge_options("read_until", positional, _UNTIL, (max_bytes, callback))
             if callback is not None:
                 return _for_callback("read", self, self.read_until, delimiter, max_bytes, callback)
         if type(delimiter) is not bytes:
@@ -226,7 +224,7 @@ class BaseIOStream(PushMode):
         ):
             partial = positional[0]
         elif positional or callback is not None or streaming_callback is not None:
-            partial, callback, streaming_callback = options_by_place(
+            partial, callback, streaming_callback = merge_options(
                 "read_bytes", positional, _BYTES, (partial, callback, streaming_callback)
             )
             if callback is not None or streaming_callback is not None:
@@ -339,7 +337,7 @@ class BaseIOStream(PushMode):
             gen_log.info(
                 "Unsatisfiable read, closing connection: %s (reading from %s)", error, self._peer_name()
             )
-            self.close(without_frames(error))
+            self.close(remove_frames(error))
             return True
         if size != NOT_YET:
             pull.finish(size)
@@ -428,10 +426,10 @@ class BaseIOStream(PushMode):
 
     def _receive_failed(self, error: Exception) -> None:
         """Close the stream, and re-raise `error` unless it is a connection reset."""
-        self.close(placed(error, f"reading from {self._peer_name()}"))
+        self.close(add_error_context(error, f"reading from {self._peer_name()}"))
         if not is_connection_reset(error):
             raise error
-        without_frames(error)
+        remove_frames(error)
 
     # -- events --
 
@@ -453,13 +451,13 @@ class BaseIOStream(PushMode):
                     self.close()
             else:  # no read is outstanding; the next one adds the reader again
                 self._drop_reader()
-                if self._close_callback is not None or self._lender is not None:
+                if self._close_callback is not None or self._suspended_consumer is not None:
                     self._watch_unread()
                 return
         except Exception as error:
             gen_log.warning("error on read: %s", error)
             self.close(error)
-            without_frames(error)
+            remove_frames(error)
         if not self._closed:
             if pull.is_reading():
                 self._wait_for_input()
@@ -479,7 +477,7 @@ class BaseIOStream(PushMode):
                     pass
             except Exception as fault:
                 gen_log.warning("error on read: %s", fault)
-                without_frames(fault)
+                remove_frames(fault)
             self.close(error)
 
     def _watches_for_close(self) -> bool:

@@ -83,10 +83,10 @@ class StreamCore:
         "_close_callback",
         "_closed",
         "_fd",
+        "_has_reader",
+        "_has_writer",
         "_loop",
-        "_reader_on",
         "_suspended",
-        "_writer_on",
         "error",
         "io_loop",
     )
@@ -104,8 +104,8 @@ class StreamCore:
         #: Whether reading and writing are impossible: not connected yet, during the handshake, or closed.
         self._suspended = False
         self._fd = -1
-        self._reader_on = False
-        self._writer_on = False
+        self._has_reader = False
+        self._has_writer = False
         self._close_callback: Callable[[], object] | None = None
 
     # -- the descriptor, defined by subclasses --
@@ -134,8 +134,8 @@ class StreamCore:
         raise NotImplementedError
 
     def _add_reader(self) -> None:
-        if not self._reader_on:
-            self._reader_on = True
+        if not self._has_reader:
+            self._has_reader = True
             once = _stops_watching_on_error(type(self._loop))  # type: ignore[arg-type]  # a class is hashable
             callback = self._on_readable_or_broken if once else self._on_readable
             self._loop.add_reader(self._register_fd(), callback)
@@ -144,14 +144,14 @@ class StreamCore:
                 hangup_monitor.unwatch(self._fd, self._on_hang_up)
 
     def _drop_reader(self) -> None:
-        if self._reader_on:
-            self._reader_on = False
+        if self._has_reader:
+            self._has_reader = False
             if not self._loop.is_closed():
                 self._loop.remove_reader(self._fd)
 
     def _watch_unread(self) -> None:
         """Call `_on_hang_up` if the peer disconnects while there is unread input and no reader."""
-        if self._reader_on or self._closed or not hasattr(select, "poll"):
+        if self._has_reader or self._closed or not hasattr(select, "poll"):
             return
         streams = self._open_streams()
         hangup_monitor = streams.hangup_monitor
@@ -167,14 +167,14 @@ class StreamCore:
         raise NotImplementedError
 
     def _add_writer(self) -> None:
-        if not self._writer_on:
+        if not self._has_writer:
             self._loop.add_writer(self._register_fd(), self._on_writable)
-            self._writer_on = True
+            self._has_writer = True
             self._open_streams().writing += 1
 
     def _drop_writer(self) -> None:
-        if self._writer_on:
-            self._writer_on = False
+        if self._has_writer:
+            self._has_writer = False
             self._open_streams().writing -= 1
             if not self._loop.is_closed():
                 self._loop.remove_writer(self._fd)
@@ -191,9 +191,9 @@ class StreamCore:
     def _unregister_fd(self) -> None:
         """Remove the descriptor from the event loop."""
         if self._fd >= 0:
-            if self._reader_on:
+            if self._has_reader:
                 self._drop_reader()
-            if self._writer_on:
+            if self._has_writer:
                 self._drop_writer()
             streams = self._open_streams()
             if streams.hangup_monitor is not None:

@@ -60,7 +60,7 @@ def is_connection_reset(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _ERRNO_CONNRESET
 
 
-def without_frames(error: _Error) -> _Error:
+def remove_frames(error: _Error) -> _Error:
     """Remove an error's traceback and context, and return the error, so that a stream can store it.
 
     The frames of the traceback refer to the stream. A stream that stored them would be part of a reference

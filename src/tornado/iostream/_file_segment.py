@@ -30,14 +30,14 @@ class FileSegment:
     :param size: size of the segment, in bytes. Data appended to the file later is not part of it.
     """
 
-    __slots__ = ("by_kernel", "fd", "size", "start")
+    __slots__ = ("fd", "size", "start", "use_sendfile")
 
     def __init__(self, fd: int, start: int, size: int) -> None:
         self.fd = fd
         self.start = start
         self.size = size
         #: Whether to try ``sendfile``; cleared when it has failed.
-        self.by_kernel = True
+        self.use_sendfile = True
         if size > READ_SIZE and hasattr(os, "posix_fadvise"):
             try:
                 os.posix_fadvise(fd, start, size, os.POSIX_FADV_SEQUENTIAL)

@@ -19,10 +19,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from tornado.iostream._disconnect_queue import DisconnectQueue
-from tornado.iostream._errors import is_connection_reset, without_frames
+from tornado.iostream._errors import is_connection_reset, remove_frames
 from tornado.iostream._write_side import WriteSide, WriteTransport
 from tornado.log import gen_log
-from tornado.netutil._error_context import placed
+from tornado.netutil._error_context import add_error_context
 
 #: Default size of one read from the descriptor, in bytes.
 CHUNK_SIZE = 64 * 1024
@@ -65,10 +65,10 @@ class StreamConsumer(Protocol):
 class PushMode(WriteSide):
     """The receiving side of a stream in push mode."""
 
-    __slots__ = ("_consumer", "_eof", "_lender", "_paused", "max_buffer_size", "read_chunk_size")
+    __slots__ = ("_consumer", "_eof", "_paused", "_suspended_consumer", "max_buffer_size", "read_chunk_size")
 
     #: The consumer that has suspended push mode, so that the program can read.
-    _lender: StreamConsumer | None
+    _suspended_consumer: StreamConsumer | None
     #: Maximum size of the read buffer, in bytes.
     max_buffer_size: int
     #: Maximum size of one read from the descriptor, in bytes.
@@ -85,7 +85,7 @@ class PushMode(WriteSide):
         # At least two chunks must fit into the read buffer.
         self.read_chunk_size = min(read_chunk_size or CHUNK_SIZE, max(1, self.max_buffer_size // 2))
         self._consumer: StreamConsumer | None = None
-        self._lender = None
+        self._suspended_consumer = None
         self._eof = False
         self._paused = False
 
@@ -108,10 +108,10 @@ class PushMode(WriteSide):
         return buf
 
     def _read_failed(self, error: Exception) -> None:
-        placed(error, f"reading from {self._peer_name()}")
+        add_error_context(error, f"reading from {self._peer_name()}")
         if not is_connection_reset(error):
             gen_log.warning("error on read: %s", error)
-        self._on_input_end(without_frames(error))
+        self._on_input_end(remove_frames(error))
 
     # -- switching modes --
 
@@ -151,15 +151,15 @@ class PushMode(WriteSide):
     def _stop_push(self) -> None:
         """Return to pull mode. No further method of the consumer is called."""
         self._consumer = None
-        if self._lender is not None:
-            self._lender = None
+        if self._suspended_consumer is not None:
+            self._suspended_consumer = None
 
     def _suspend_push(self, unread: bytes) -> None:
         """Let the program read, starting with `unread`, until `_resume_push`.
 
         The consumer is still notified when output has been sent and when the stream is closed.
         """
-        self._lender, self._consumer = self._consumer, None
+        self._suspended_consumer, self._consumer = self._consumer, None
         self._unread(unread)
 
     def _resume_push(self) -> bytes:
@@ -170,11 +170,11 @@ class PushMode(WriteSide):
             push mode was not suspended, or the stream is closed.
         :raises AssertionError: if a read is outstanding.
         """
-        lender = self._lender
+        lender = self._suspended_consumer
         if lender is None or self._closed:
             return b""
         waiting = self._take_read_buffer()
-        self._lender, self._consumer = None, lender
+        self._suspended_consumer, self._consumer = None, lender
         self._eof = self._paused = False
         if not self._suspended:
             self._wait_for_input()
@@ -204,20 +204,22 @@ class PushMode(WriteSide):
         receive returns the data, so this method must check for the reset.
         """
         self._on_readable()
-        if not self._reader_on:
+        if not self._has_reader:
             return
         error = self._connection_error()
         if error is None:
             return
         # Data that arrived before the reset can still be read. Because the error has been fetched from the
         # socket, that data is followed by an end of input, which must not be mistaken for an orderly close.
-        self._disconnect_queue().set_pending_error(self, placed(error, f"reading from {self._peer_name()}"))
+        self._disconnect_queue().set_pending_error(
+            self, add_error_context(error, f"reading from {self._peer_name()}")
+        )
         remaining = _MAX_FINAL_RECEIVES
-        while remaining and self._reader_on:
+        while remaining and self._has_reader:
             self._on_readable()
             remaining -= 1
         # A consumer that has paused receives the remaining data and the error when it resumes.
-        if self._reader_on and not self._closed:
+        if self._has_reader and not self._closed:
             self._on_input_end(error)
 
     def _connection_error(self) -> Exception | None:
@@ -263,7 +265,7 @@ class PushMode(WriteSide):
             error = gone
         if error is None:
             error = ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
-        return placed(without_frames(error), f"reading from {self._peer_name()}")
+        return add_error_context(remove_frames(error), f"reading from {self._peer_name()}")
 
     def _deliver(self, consumer: StreamConsumer, data: bytes) -> None:
         self._corked += 1
@@ -313,12 +315,12 @@ class PushMode(WriteSide):
 
     def _notify_output_drained(self) -> None:
         # A consumer that has suspended push mode may still be sending.
-        consumer = self._consumer or self._lender
+        consumer = self._consumer or self._suspended_consumer
         if consumer is not None:
             self._call_corked(consumer.output_drained)
 
     def _notify_output_waiting(self) -> None:
-        notify = getattr(self._consumer or self._lender, "output_waiting", None)
+        notify = getattr(self._consumer or self._suspended_consumer, "output_waiting", None)
         if notify is not None:
             notify()
 
@@ -332,10 +334,10 @@ class PushMode(WriteSide):
         raise error
 
     def _notify_connection_lost(self) -> None:
-        consumer, self._consumer = self._consumer or self._lender, None
+        consumer, self._consumer = self._consumer or self._suspended_consumer, None
         if consumer is None:
             return
-        self._lender = None
+        self._suspended_consumer = None
         try:
             consumer.connection_lost(self.error)
         except (KeyboardInterrupt, SystemExit):
@@ -345,7 +347,7 @@ class PushMode(WriteSide):
 
     def _after_close(self) -> None:
         super()._after_close()
-        if self._consumer is not None or self._lender is not None:
+        if self._consumer is not None or self._suspended_consumer is not None:
             self._notify_connection_lost()
 
 

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 from tornado import ioloop, netutil
 from tornado.iostream._base import BaseIOStream, _for_callback
 from tornado.iostream._core import fail
-from tornado.iostream._errors import StreamNotIdleError, without_frames
+from tornado.iostream._errors import StreamNotIdleError, remove_frames
 from tornado.iostream._file_segment import CANNOT_SEND, FileSegment, truncated
 from tornado.iostream._write_side import SendState
-from tornado.netutil._error_context import address_name, placed
+from tornado.netutil._error_context import add_error_context, format_address
 
 if TYPE_CHECKING:
     from tornado.iostream._tls import SSLIOStream
@@ -103,7 +103,7 @@ class IOStream(BaseIOStream):
     def _peer_name(self) -> str:
         if self._peer_address is None:
             self._look_up_peer()
-        return "an unknown peer" if self._peer_address is None else address_name(self._peer_address)
+        return "an unknown peer" if self._peer_address is None else format_address(self._peer_address)
 
     def get_fd_error(self) -> Exception | None:
         """Return the pending error of the socket, or None."""
@@ -269,7 +269,7 @@ class IOStream(BaseIOStream):
 
     def _transmit_file(self, piece: FileSegment, offset: int, size: int) -> int:
         if (
-            not piece.by_kernel
+            not piece.use_sendfile
             or not _HAS_SENDFILE
             or (type(m := self.write_to_fd) is not MethodType or m.__func__ is not _WRITE)
         ):
@@ -283,7 +283,7 @@ class IOStream(BaseIOStream):
         except OSError as error:
             if error.errno not in CANNOT_SEND:
                 raise
-            piece.by_kernel = False  # not supported for this file system or kind of socket
+            piece.use_sendfile = False  # not supported for this file system or kind of socket
             return super()._transmit_file(piece, offset, size)
         if not sent:
             raise truncated()
@@ -342,7 +342,7 @@ class IOStream(BaseIOStream):
         except OSError as error:
             if error.errno not in _IN_PROGRESS:
                 self._peer_address, self._connect_future = address, future
-                self._connect_failed(without_frames(error))
+                self._connect_failed(remove_frames(error))
                 return future
         self._peer_address, self._connect_future = address, future
         self._suspended = True
@@ -350,7 +350,7 @@ class IOStream(BaseIOStream):
         return future
 
     def _connect_failed(self, error: Exception) -> None:
-        self.close(placed(error, f"connecting to {self._peer_name()}"))
+        self.close(add_error_context(error, f"connecting to {self._peer_name()}"))
 
     def _on_writable(self) -> None:
         if self._connect_future is not None and self._suspended:
@@ -363,7 +363,7 @@ class IOStream(BaseIOStream):
         try:
             error = self.get_fd_error()
         except OSError as broken:  # the socket is unusable, for example closed by the program
-            error = without_frames(broken)
+            error = remove_frames(broken)
         if error is not None:
             self._connect_failed(error)
             return
@@ -485,7 +485,7 @@ class IOStream(BaseIOStream):
 
     def _fail_before_tls(self, error: Exception) -> asyncio.Future[SSLIOStream]:
         """Close the stream, because the connection ended before the handshake; return a failed Future."""
-        self.close(placed(without_frames(error), f"TLS handshake with {self._peer_name()}"))
+        self.close(add_error_context(remove_frames(error), f"TLS handshake with {self._peer_name()}"))
         future: asyncio.Future[Any] = self._loop.create_future()
         fail(future, self._closed_error("TLS handshake with"))
         return future

@@ -33,10 +33,10 @@ from tornado._log_rate_limit import LogRateLimit
 from tornado.ioloop import IOLoop
 from tornado.iostream._base import _for_callback
 from tornado.iostream._core import FAIR_SHARE, fail
-from tornado.iostream._errors import is_connection_reset, without_frames
+from tornado.iostream._errors import is_connection_reset, remove_frames
 from tornado.iostream._socket import IOStream
 from tornado.log import gen_log
-from tornado.netutil._error_context import placed
+from tornado.netutil._error_context import add_error_context
 
 #: Bytes passed to the TLS layer at a time: four records.
 _SEND_SIZE = 64 * 1024
@@ -168,7 +168,7 @@ class SSLIOStream(IOStream):
         :raises RuntimeError: if an earlier Future of this method is not done.
         """
         if callback is not None:
-            return _for_callback("shaken", self, callback)
+            return _for_callback("wait_for_handshake", self, callback)
         if self._handshake_future is not None and not self._handshake_future.done():
             raise RuntimeError("Already waiting for the handshake")
         future: asyncio.Future[SSLIOStream] = self._loop.create_future()
@@ -185,7 +185,7 @@ class SSLIOStream(IOStream):
         try:
             self._wrap()
         except (OSError, ValueError) as error:
-            self.close(placed(without_frames(error), f"TLS handshake with {self._peer_name()}"))
+            self.close(add_error_context(remove_frames(error), f"TLS handshake with {self._peer_name()}"))
             fail(future, self._closed_error("TLS handshake with"))
             return
         if future is not None and not future.done():
@@ -221,7 +221,7 @@ class SSLIOStream(IOStream):
         except OSError as error:
             if self.socket.fileno() >= 0:  # for example an invalid option: the caller still owns the socket
                 raise
-            self.close(placed(without_frames(error), f"TLS handshake with {self._peer_name()}"))
+            self.close(add_error_context(remove_frames(error), f"TLS handshake with {self._peer_name()}"))
             return
         # The client sends first. Even so it waits for the event loop, so that the caller can set callbacks.
         if self.socket.server_side:
@@ -256,7 +256,7 @@ class SSLIOStream(IOStream):
         if isinstance(error, (ssl.SSLError, ValueError)) and not is_connection_reset(error):
             log_limit = _handshake_log_limits.setdefault(self.socket.context, LogRateLimit(gen_log, burst=10))
             log_limit.log("", logging.WARNING, "SSL Error on %s %s: %s", self._fd_number(), peer, error)
-        self.close(placed(without_frames(error), f"TLS handshake with {peer}"))
+        self.close(add_error_context(remove_frames(error), f"TLS handshake with {peer}"))
 
     def _handshake_error(self) -> BaseException:
         return self.error or self._closed_error("TLS handshake with")
@@ -452,7 +452,7 @@ class SSLIOStream(IOStream):
             try:
                 self.socket.getpeername()
             except OSError as gone:  # OpenSSL has fetched the error, for example when it sent session tickets
-                return without_frames(gone)
+                return remove_frames(gone)
         return error
 
     def _receive_records(self) -> None:
@@ -534,7 +534,7 @@ class SSLIOStream(IOStream):
             saved = os.dup(descriptor)
             try:
                 # kqueue drops the registration of a descriptor that is replaced.
-                watched = self._reader_on
+                watched = self._has_reader
                 super()._drop_reader()
                 os.dup2(ours.fileno(), descriptor, inheritable=False)
                 try:

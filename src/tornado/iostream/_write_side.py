@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterable
 
 from tornado._tasks import done_future
 from tornado.iostream._core import FAIR_SHARE, LARGE_SHARE, StreamCore, fail
-from tornado.iostream._errors import StreamBufferFullError, is_connection_reset, without_frames
+from tornado.iostream._errors import StreamBufferFullError, is_connection_reset, remove_frames
 from tornado.iostream._file_segment import FileSegment
 from tornado.iostream._write_buffer import _StreamBuffer
 from tornado.log import gen_log
-from tornado.netutil._error_context import placed
+from tornado.netutil._error_context import add_error_context
 from tornado.util import import_object
 
 #: Collected pieces are joined if they have at most `_JOIN_LIMIT` bytes, or if there are more than
@@ -100,12 +100,12 @@ class WriteSide(StreamCore):
             return 0
 
     def _write_failed(self, error: Exception) -> None:
-        placed(error, f"writing to {self._peer_name()}")
+        add_error_context(error, f"writing to {self._peer_name()}")
         if not is_connection_reset(error):
             # Any exception but an OSError is a defect in `write_to_fd`: log its traceback.
             exc_info = None if isinstance(error, OSError) else error
             gen_log.warning("Write error on %s: %s", self._fd_number(), error, exc_info=exc_info)
-        self.close(without_frames(error))
+        self.close(remove_frames(error))
 
     def _wait_until_writable(self) -> None:
         """Call `_on_writable` when the descriptor accepts bytes again."""
@@ -152,7 +152,7 @@ class WriteSide(StreamCore):
         size = len(data)
         if size:
             self._write_data(data, size)
-        elif self._output and not self._writer_on and not self._suspended:
+        elif self._output and not self._has_writer and not self._suspended:
             self._flush()
         written = self._written()
         if callback is not None:
@@ -179,7 +179,7 @@ class WriteSide(StreamCore):
                 self._append_unsent(data, sent)
         elif not self._closed:
             self._write_buffer.append(data)
-            if not self._writer_on and not self._suspended:
+            if not self._has_writer and not self._suspended:
                 self._flush()
 
     def _written(self, rest: int = 0) -> asyncio.Future[None]:
@@ -296,7 +296,7 @@ class WriteSide(StreamCore):
         else:
             self._total_write_index += piece.size
             self._write_buffer.append_file(piece)
-            if not self._writer_on and not self._suspended:
+            if not self._has_writer and not self._suspended:
                 self._flush()
             if self._output is not None:
                 self._notify_output_waiting()

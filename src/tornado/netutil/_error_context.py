@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 _Error = TypeVar("_Error", bound=BaseException)
 
 
-def address_name(address: Any) -> str:
+def format_address(address: Any) -> str:
     """Format an address for messages: ``1.2.3.4:80``, ``[::1]:80``, a Unix socket's path, ``@abstract``."""
     if isinstance(address, tuple) and len(address) >= 2:
         host, port = address[:2]
@@ -22,7 +22,7 @@ def address_name(address: Any) -> str:
     return str(address)
 
 
-def placed(error: _Error, where: str) -> _Error:
+def add_error_context(error: _Error, where: str) -> _Error:
     """Append ``(where)`` to the message of an `OSError`, and return the error.
 
     Programs check the class, the number and the beginning of the message, and those stay the same. A second

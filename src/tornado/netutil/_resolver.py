@@ -14,7 +14,7 @@ from tornado._tornado4.deprecation import ignored_loop
 from tornado._tornado4.legacy_arguments import takes_callback
 from tornado.concurrent import dummy_executor
 from tornado.ioloop import IOLoop
-from tornado.netutil._error_context import placed
+from tornado.netutil._error_context import add_error_context
 from tornado.util import Configurable
 
 _Addresses = list[tuple[int, Any]]
@@ -54,7 +54,7 @@ def _is_valid_scoped_ipv6(ip: str) -> bool:
 
 
 @contextlib.contextmanager
-def _names(host: str) -> Iterator[None]:
+def _invalid_names_as_gaierror(host: str) -> Iterator[None]:
     """Add the host to errors, and convert the UnicodeError for an invalid host name, for example a label of
     more than 63 characters.
 
@@ -63,7 +63,7 @@ def _names(host: str) -> Iterator[None]:
     try:
         yield
     except socket.gaierror as error:
-        raise placed(error, f"looking up {host!r}")  # noqa: B904 - the same error
+        raise add_error_context(error, f"looking up {host!r}")  # noqa: B904 - the same error
     except UnicodeError as error:
         message = f"invalid host name: {error} (looking up {host!r})"
         raise socket.gaierror(socket.EAI_NONAME, message) from error
@@ -72,7 +72,7 @@ def _names(host: str) -> Iterator[None]:
 def _look_up(host: str, port: int, family: int = socket.AF_UNSPEC, flags: int = 0) -> _Addresses:
     """Resolve a name with the C library, in this thread."""
     # Without the socket type, getaddrinfo returns each address several times.
-    with _names(host):
+    with _invalid_names_as_gaierror(host):
         entries = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, flags)
     return [(entry_family, sockaddr) for entry_family, _type, _proto, _name, sockaddr in entries]
 
@@ -134,7 +134,7 @@ class DefaultLoopResolver(Resolver):
             return _look_up(host, port, family, socket.AI_NUMERICHOST)
         except socket.gaierror:
             pass  # a name, or an error that the full look-up will report
-        with _names(host):
+        with _invalid_names_as_gaierror(host):
             entries = await asyncio.get_running_loop().getaddrinfo(
                 host, port, family=family, type=socket.SOCK_STREAM
             )

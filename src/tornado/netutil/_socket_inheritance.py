@@ -1,7 +1,7 @@
 """Passes listening sockets to the next program when the process restarts itself, so no connection is refused.
 
 A program that is about to replace itself with ``exec`` lists its listening sockets in an environment variable
-and leaves their descriptors open (`handed_over`). In the new program, which runs in the same process,
+and leaves their descriptors open (`pass_on_sockets`). In the new program, which runs in the same process,
 `bind_sockets` and `bind_unix_socket` first call `claim`: a socket that was bound to the same address with the
 same options is reused, with the connections in its backlog.
 
@@ -100,7 +100,7 @@ def release() -> None:
 
 
 @contextmanager
-def handed_over(extra_state: Mapping[str, Any]) -> Iterator[None]:
+def pass_on_sockets(extra_state: Mapping[str, Any]) -> Iterator[None]:
     """Pass the listening sockets and `extra_state` to the program that an ``exec`` in the block starts.
 
     If the ``exec`` fails, leaving the block restores the previous state.

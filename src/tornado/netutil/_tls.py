@@ -36,7 +36,7 @@ def ssl_options_to_context(
     _check_option_names(ssl_options)
     context = ssl.SSLContext(ssl_options.get("ssl_version", _protocol(server_side)))
     if ssl_options.get("certfile") is not None:
-        with naming_files(certfile=ssl_options["certfile"], keyfile=ssl_options.get("keyfile")):
+        with add_file_names_to_errors(certfile=ssl_options["certfile"], keyfile=ssl_options.get("keyfile")):
             context.load_cert_chain(ssl_options["certfile"], ssl_options.get("keyfile"))
     elif ssl_options.get("keyfile") is not None:
         raise ValueError('ssl_options has the key "keyfile" but not "certfile": add the certificate file')
@@ -45,7 +45,7 @@ def ssl_options_to_context(
             context.check_hostname = False  # otherwise the next assignment raises ValueError
         context.verify_mode = ssl_options["cert_reqs"]
     if ssl_options.get("ca_certs") is not None:
-        with naming_files(ca_certs=ssl_options["ca_certs"]):
+        with add_file_names_to_errors(ca_certs=ssl_options["ca_certs"]):
             context.load_verify_locations(ssl_options["ca_certs"])
     elif server_side is False and context.verify_mode != ssl.CERT_NONE:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
@@ -56,7 +56,7 @@ def ssl_options_to_context(
 
 
 @contextlib.contextmanager
-def naming_files(**files: Any) -> Iterator[None]:
+def add_file_names_to_errors(**files: Any) -> Iterator[None]:
     """Add the option and the file name to an error in the block, because OpenSSL's messages contain neither.
 
     :param files: the options whose values are file names.

@@ -33,7 +33,7 @@ from tornado._tornado4.legacy_arguments import takes_callback
 from tornado.concurrent import Future
 from tornado.ioloop import IOLoop
 from tornado.netutil import Resolver
-from tornado.netutil._resolver import _look_up, _names
+from tornado.netutil._resolver import _invalid_names_as_gaierror, _look_up
 
 __all__ = ["CaresResolver"]
 
@@ -94,7 +94,7 @@ class CaresResolver(Resolver):
         self._use_loop(IOLoop.current())
         future: asyncio.Future[list[Any]] = Future()
         # With the standard library's codec, as in `socket.getaddrinfo`; pycares may use a different one.
-        with _names(host):
+        with _invalid_names_as_gaierror(host):
             name = host if host.isascii() else host.encode("idna").decode("ascii")
         self._query(name, port, family, functools.partial(_settle, future, host))
         return [(node.family, _address_of(node)) for node in await future]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado._wire.limits import DEFAULT, Limits
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse, RetryPolicy
-from tornado.httpclient._client import OWN_FETCH
+from tornado.httpclient._client import ORIGINAL_FETCH
 from tornado.httpclient._hooks import AfterResponse, BeforeRequest, call_after_response
 from tornado.log import gen_log
 from tornado.netutil import OverrideResolver, Resolver
@@ -33,7 +33,7 @@ from tornado.simple_httpclient._http_connection import _HTTPConnection
 from tornado.simple_httpclient._pool import ConnectionPool
 from tornado.simple_httpclient._proxy import proxy_settings
 from tornado.simple_httpclient._routes import Routes
-from tornado.simple_httpclient._url import shown_url
+from tornado.simple_httpclient._url import url_without_secrets
 from tornado.tcpclient import TCPClient
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             self._enqueue(object(), request, callback)
             return None
         fetch = Fetch(self, request, callback)
-        if kind.fetch is not OWN_FETCH:
+        if kind.fetch is not ORIGINAL_FETCH:
             fetch.follow_redirects_with(self.fetch)
         if not self.queue and len(self.active) < self.max_clients and self.max_clients_per_host is None:
             self.active[fetch] = request, callback
@@ -317,7 +317,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         response = HTTPResponse(
             request,
             NO_RESPONSE,
-            error=HTTPTimeoutError(text, shown_url(request.url)),
+            error=HTTPTimeoutError(text, url_without_secrets(request.url)),
             request_time=time.time() - request.start_time,
         )
         self.io_loop.add_callback(callback, response)

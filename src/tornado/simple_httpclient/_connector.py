@@ -13,7 +13,7 @@ from tornado import netutil
 from tornado.httpclient._proxy import ProxyServer
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.iostream._errors import StreamNotIdleError
-from tornado.netutil._error_context import address_name, placed
+from tornado.netutil._error_context import add_error_context, format_address
 from tornado.simple_httpclient._connection_key import ConnectionKey
 from tornado.simple_httpclient._errors import HTTPStreamClosedError
 from tornado.simple_httpclient._tunnel import open_socks, open_tunnel
@@ -53,9 +53,9 @@ class Connector:
         stream = await self._connect_proxy(key, key.proxy, timeout)
         if not key.is_tunnelled:
             return stream
-        peer = f"{address_name((key.host, key.port))} through the proxy {key.proxy}"
+        peer = f"{format_address((key.host, key.port))} through the proxy {key.proxy}"
         message = (
-            f"Timeout while the proxy {key.proxy} was connecting to {address_name((key.host, key.port))}"
+            f"Timeout while the proxy {key.proxy} was connecting to {format_address((key.host, key.port))}"
         )
         async with _closing_on_error(stream), _time_limit(deadline, message):
             await open_tunnel(stream, key.proxy, key.host, key.port)
@@ -74,7 +74,7 @@ class Connector:
                 phase = "looking up"
             elif isinstance(fault, ssl.SSLError):
                 phase = "TLS handshake with"
-            raise placed(fault, f"{phase} the proxy {proxy}") from fault.__cause__
+            raise add_error_context(fault, f"{phase} the proxy {proxy}") from fault.__cause__
 
     async def _connect_tcp(
         self, key: ConnectionKey, host: str, port: int, tls: ssl.SSLContext | None, timeout: float | None
@@ -106,13 +106,13 @@ class Connector:
             try:
                 await stream.connect(path)
             except StreamClosedError as error:
-                raise placed(error.real_error or error, f"connecting to {path}") from None
+                raise add_error_context(error.real_error or error, f"connecting to {path}") from None
         return await _secure(stream, key, path, deadline)
 
     async def _connect_socks(
         self, key: ConnectionKey, proxy: ProxyServer, deadline: float | None
     ) -> IOStream:
-        peer = address_name((key.host, key.port))
+        peer = format_address((key.host, key.port))
         async with _time_limit(deadline, f"Timeout while the proxy {proxy} was connecting to {peer}"):
             sock = await open_socks(proxy, key.host, key.port)
         try:
@@ -141,9 +141,9 @@ async def _secure(stream: IOStream, key: ConnectionKey, peer: str, deadline: flo
                 "body, and the proxy must send nothing after it"
             ) from error
         except StreamClosedError as error:
-            raise placed(error.real_error or error, f"TLS handshake with {peer}") from None
+            raise add_error_context(error.real_error or error, f"TLS handshake with {peer}") from None
         except OSError as error:
-            raise placed(error, f"TLS handshake with {peer}") from None
+            raise add_error_context(error, f"TLS handshake with {peer}") from None
     return secure
 
 

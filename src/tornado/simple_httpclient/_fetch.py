@@ -67,7 +67,7 @@ from tornado.simple_httpclient._redirect import REDIRECT_CODES, check_downgrade,
 from tornado.simple_httpclient._request_head import check_request, plain_head, request_fields, request_head
 from tornado.simple_httpclient._routes import Route, Routes
 from tornado.simple_httpclient._upload import BytesSource, ProducerSource, Upload
-from tornado.simple_httpclient._url import shown_url
+from tornado.simple_httpclient._url import url_without_secrets
 
 __all__ = ["Fetch", "FetchOwner", "Phase", "UpgradeHandler"]
 
@@ -259,7 +259,7 @@ class Fetch:
         self._following: asyncio.Future[HTTPResponse] | None = None
 
     def __repr__(self) -> str:
-        return f"<Fetch {self._request.method} {shown_url(self._request.url)} {self.phase.name}>"
+        return f"<Fetch {self._request.method} {url_without_secrets(self._request.url)} {self.phase.name}>"
 
     @property
     def host(self) -> str:
@@ -309,7 +309,7 @@ class Fetch:
         else:
             message = f"Timeout during request ({self._describe_phase()})"
             names = ("request_timeout",)
-        self._end(HTTPTimeoutError(message, shown_url(self._request.url), self._limits(*names)))
+        self._end(HTTPTimeoutError(message, url_without_secrets(self._request.url), self._limits(*names)))
 
     def _limits(self, *names: str) -> str:
         """Return settings and their values in seconds, for messages."""
@@ -481,7 +481,7 @@ class Fetch:
         if isinstance(error, TimeoutError) and error.errno is None:
             text = " ".join([str(error) or "Timeout while connecting", *getattr(error, "__notes__", ())])
             limits = self._limits("connect_timeout", "request_timeout")
-            timeout = HTTPTimeoutError(text, shown_url(self._request.url), limits)
+            timeout = HTTPTimeoutError(text, url_without_secrets(self._request.url), limits)
             timeout.__cause__ = error
             error = timeout
         self._end(error)
@@ -907,7 +907,7 @@ class Fetch:
             phase = "sending the request to"
         proxy = None if self._connection is None else self._connection.key.proxy
         through = "" if proxy is None else f" through the proxy {proxy}"
-        return f"{phase} {shown_url(self._request.url)}{through}"
+        return f"{phase} {url_without_secrets(self._request.url)}{through}"
 
     def _error_to_report(self, error: BaseException, is_transport: bool) -> BaseException:
         """Convert an internal error to the error to report, with the phase and the URL in its message."""
@@ -918,11 +918,13 @@ class Fetch:
             return self._closed_error(f"Connection closed: {fault}" if fault else "Connection closed", fault)
         if isinstance(error, HeadTooLarge):
             # Programs expect this error, because upstream reads the head with a limited `read_until`.
-            gen_log.info("Unsatisfiable read from %s: %s", shown_url(self._request.url), error)
+            gen_log.info("Unsatisfiable read from %s: %s", url_without_secrets(self._request.url), error)
             return UnsatisfiableReadError(str(error))
         if isinstance(error, HTTPInputError) and self.phase in (WAITING, READING):
             # Test suites expect "from None": upstream does not name the peer.
-            gen_log.info("Malformed HTTP message from %s: %s (%s)", None, error, shown_url(self._request.url))
+            gen_log.info(
+                "Malformed HTTP message from %s: %s (%s)", None, error, url_without_secrets(self._request.url)
+            )
             return self._closed_error(f"Connection closed: {error}", error.with_traceback(None))
         if isinstance(error, (asyncio.CancelledError, StopIteration)):
             return self._closed_error(f"Connection closed: a callback of the request raised {error!r}", error)

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from tornado.httpclient import HTTPRequest
 from tornado.httputil import HTTPHeaders
-from tornado.simple_httpclient._url import DEFAULT_PORTS, shown_url
+from tornado.simple_httpclient._url import DEFAULT_PORTS, url_without_secrets
 
 REDIRECT_CODES = frozenset((301, 302, 303, 307, 308))
 
@@ -50,7 +50,7 @@ def redirected_request(
     socket = _unix_socket(new.url)
     if socket is not None and socket != _unix_socket(request.url):
         # A server must not direct the client to other sockets of the client's machine.
-        raise ValueError(f"{shown_url(new.url)} is a Unix socket of this machine")
+        raise ValueError(f"{url_without_secrets(new.url)} is a Unix socket of this machine")
     new.headers = HTTPHeaders(request.headers)
     new.max_redirects = (effective.max_redirects or 1) - 1
     dropped = ["Host"]
@@ -80,9 +80,9 @@ def check_downgrade(effective: HTTPRequest, new: HTTPRequest) -> None:
     if not _has_scheme(effective.url, "https") or not _has_scheme(new.url, "http"):
         return
     if not getattr(effective, "allow_downgrade", None):
+        origin, target = url_without_secrets(effective.url), url_without_secrets(new.url)
         raise ValueError(
-            f"{shown_url(new.url)} is not protected by TLS, but {shown_url(effective.url)} is: set "
-            "allow_downgrade=True to follow it"
+            f"{target} is not protected by TLS, but {origin} is: set allow_downgrade=True to follow it"
         )
 
 

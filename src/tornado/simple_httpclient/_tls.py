@@ -8,7 +8,7 @@ import ssl
 from typing import Any
 
 from tornado import netutil
-from tornado.netutil._tls import naming_files
+from tornado.netutil._tls import add_file_names_to_errors
 
 
 def client_context(
@@ -34,13 +34,13 @@ def _make_context(
     client_key: str | None,
     modified: tuple[int | None, ...],
 ) -> ssl.SSLContext:
-    with naming_files(ca_certs=ca_certs):
+    with add_file_names_to_errors(ca_certs=ca_certs):
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca_certs)
     if not validate_cert:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if client_cert is not None:
-        with naming_files(client_cert=client_cert, client_key=client_key):
+        with add_file_names_to_errors(client_cert=client_cert, client_key=client_key):
             context.load_cert_chain(client_cert, client_key)
     return context
 

@@ -15,7 +15,7 @@ from tornado._wire.errors import HTTPInputError
 from tornado._wire.limits import DEFAULT
 from tornado.httpclient._proxy import ProxyServer
 from tornado.iostream import IOStream, StreamClosedError
-from tornado.netutil._error_context import address_name, placed
+from tornado.netutil._error_context import add_error_context, format_address
 from tornado.simple_httpclient._errors import HTTPProxyError, HTTPStreamClosedError
 
 __all__ = ["open_socks", "open_tunnel"]
@@ -38,7 +38,7 @@ async def open_tunnel(stream: IOStream, proxy: ProxyServer, host: str, port: int
     :raises HTTPStreamClosedError: if the proxy closes the connection or sends a malformed response.
     :raises OSError: if the connection is reset.
     """
-    target = address_name((host, port))
+    target = format_address((host, port))
     credentials = f"Proxy-Authorization: {proxy.authorization}\r\n" if proxy.authorization is not None else ""
     head = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{credentials}\r\n"
     try:
@@ -47,7 +47,9 @@ async def open_tunnel(stream: IOStream, proxy: ProxyServer, host: str, port: int
         response = await _read_response_head(stream)
     except StreamClosedError as error:
         if isinstance(error.real_error, OSError):
-            raise placed(error.real_error, f"waiting for the response from the proxy {proxy}") from None
+            raise add_error_context(
+                error.real_error, f"waiting for the response from the proxy {proxy}"
+            ) from None
         raise _closed(proxy, target) from error
     except HTTPInputError as error:
         raise _closed(proxy, target) from error
@@ -92,7 +94,7 @@ async def open_socks(proxy: ProxyServer, host: str, port: int) -> socket.socket:
     socks: Any = python_socks.async_.asyncio.Proxy(
         python_socks.ProxyType.SOCKS5, proxy.host, proxy.port, proxy.username, proxy.password, rdns=True
     )
-    target = address_name((host, port))
+    target = format_address((host, port))
     try:
         sock: socket.socket = await socks.connect(host, port, timeout=_NO_LIMIT)
     except python_socks.ProxyError as error:
@@ -101,7 +103,7 @@ async def open_socks(proxy: ProxyServer, host: str, port: int) -> socket.socket:
     except python_socks.ProxyConnectionError as error:
         cause = error.__cause__ or error.__context__
         if isinstance(cause, OSError):
-            raise placed(cause, f"connecting to the proxy {proxy}") from None
+            raise add_error_context(cause, f"connecting to the proxy {proxy}") from None
         raise
     except asyncio.IncompleteReadError as error:
         raise _closed(proxy, target) from error

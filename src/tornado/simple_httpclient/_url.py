@@ -15,7 +15,15 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from tornado import httputil
 
-__all__ = ["DEFAULT_PORTS", "Origin", "ParsedURL", "match_plain_url", "origin_of", "parse_url", "shown_url"]
+__all__ = [
+    "DEFAULT_PORTS",
+    "Origin",
+    "ParsedURL",
+    "match_plain_url",
+    "origin_of",
+    "parse_url",
+    "url_without_secrets",
+]
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNIX_SCHEMES = {"http+unix": "http", "https+unix": "https"}
@@ -77,7 +85,7 @@ def parse_url(url: str) -> ParsedURL:
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if _find_illegal(target) is not None:
-        raise ValueError(f"Illegal characters in request line: {target!r} in {shown_url(url)!r}")
+        raise ValueError(f"Illegal characters in request line: {target!r} in {url_without_secrets(url)!r}")
     userinfo = None
     if parts.username is not None:
         userinfo = unquote(parts.username), unquote(parts.password or "")
@@ -85,7 +93,9 @@ def parse_url(url: str) -> ParsedURL:
     if parts.scheme in _UNIX_SCHEMES:
         path = unquote(authority)
         if not path:
-            raise ValueError(f"the URL {shown_url(url)!r} has no socket path: expected http+unix://%2Fpath/")
+            raise ValueError(
+                f"the URL {url_without_secrets(url)!r} has no socket path: expected http+unix://%2Fpath/"
+            )
         scheme = _UNIX_SCHEMES[parts.scheme]
         return ParsedURL(
             Origin(scheme, "localhost", DEFAULT_PORTS[scheme], "localhost", path), target, userinfo
@@ -106,7 +116,7 @@ def parse_url(url: str) -> ParsedURL:
     return ParsedURL(Origin(parts.scheme, host, port, authority), target, userinfo)
 
 
-def shown_url(url: str) -> str:
+def url_without_secrets(url: str) -> str:
     """Return a URL for messages, without user information, query or fragment, which may contain secrets."""
     match = match_plain_url(url)
     if match is not None and "?" not in url and "#" not in url:

@@ -644,7 +644,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
             except (Exception, asyncio.CancelledError) as error:
                 _body_errors.fail(handler, error)
                 return None
-            return None if result is None else _body_errors.fed(handler, result)
+            return None if result is None else _body_errors.feed_data(handler, result)
         buffer = self._body_buffer
         if buffer is not None:
             buffer.write(data)
@@ -725,7 +725,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
             return None
         return prepared
 
-    def answer_error(self, error: Exception) -> None:
+    def send_error_response(self, error: Exception) -> None:
         """Create a handler that only sends the response for `error`."""
         application, handler_class = self.application, self.handler_class
         try:

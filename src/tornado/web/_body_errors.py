@@ -21,7 +21,7 @@ def limit(delegate: Any) -> None:
     connection = delegate.connection
     _body_limits.apply(delegate.handler_class, connection)
     if getattr(connection, "_max_body_size", None) is not None:
-        connection._oversized = lambda: respond(delegate)
+        connection._on_body_too_large = lambda: respond(delegate)
 
 
 def limit_own(handler: Any) -> None:
@@ -31,7 +31,7 @@ def limit_own(handler: Any) -> None:
         connection = handler.request.connection
         _body_limits.apply(handler, connection)
         if "max_body_size" in attributes and getattr(connection, "_max_body_size", None) is not None:
-            connection._oversized = lambda: fail(handler, too_large(handler, handler.request))
+            connection._on_body_too_large = lambda: fail(handler, too_large(handler, handler.request))
 
 
 def too_large(owner: Any, request: Any) -> HTTPError:
@@ -51,7 +51,7 @@ def respond(delegate: Any) -> None:
     if delegate.stream_request_body:
         fail(delegate.handler, error)
     else:
-        delegate.answer_error(error)
+        delegate.send_error_response(error)
 
 
 def fail(handler: Any, error: BaseException) -> None:
@@ -66,10 +66,10 @@ def fail(handler: Any, error: BaseException) -> None:
         handler._handle_request_exception(error)  # logs the exception
 
 
-async def fed(handler: Any, part: Awaitable[None]) -> None:
+async def feed_data(handler: Any, part: Awaitable[None]) -> None:
     """Await the result of ``data_received``; the body is not read in the meantime."""
     if handler._cancellation is not None and asyncio.iscoroutine(part):
-        part = handler._cancellation.run_beside(part)
+        part = handler._cancellation.run_additional(part)
     try:
         await (part if asyncio.iscoroutine(part) else convert_yielded(part))
     except (Exception, asyncio.CancelledError) as error:

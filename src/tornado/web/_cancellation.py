@@ -28,7 +28,7 @@ from tornado.http1connection._deadline_scheduler import NEVER
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log, gen_log
 from tornado.web import _response
-from tornado.web._client_disconnect import CLIENT_CLOSED_REQUEST, abandon, watch_of
+from tornado.web._client_disconnect import CLIENT_CLOSED_REQUEST, abandon, scheduler_of
 
 if TYPE_CHECKING:
     from tornado.web._application import Application
@@ -118,7 +118,7 @@ class Cancellation:
         assert task is not None
         self._tasks.append(task)
         connection: Any = self._handler.request.connection
-        watch = watch_of(task.get_loop(), _SCHEDULER_NAME)
+        watch = scheduler_of(task.get_loop(), _SCHEDULER_NAME)
         if self._cancels:
             self._listen(connection)
         if self._timeout:
@@ -136,7 +136,7 @@ class Cancellation:
             if self._cancels:
                 self._stop_listening(connection)
 
-    async def run_beside(self, part: Any) -> None:
+    async def run_additional(self, part: Any) -> None:
         """Run the coroutine of ``data_received``, and cancel it together with the handler."""
         task = asyncio.current_task()
         assert task is not None
@@ -157,7 +157,7 @@ class Cancellation:
         """Whether the handler has a running coroutine that can be cancelled."""
         return bool(self._tasks)
 
-    def call_first(self, callback: Callable[[], None]) -> None:
+    def call_before_cancel(self, callback: Callable[[], None]) -> None:
         """Register `callback` to be called when the client disconnects, before the handler is cancelled."""
         if self._cancels:
             self._inner = callback
@@ -169,7 +169,7 @@ class Cancellation:
         # The existing close callback is called first: on_connection_close, or one that the handler has set.
         if isinstance(connection, HTTP1Connection):
             self._inner = connection._close_callback
-            connection._ends_at_eof = True
+            connection._half_close_disconnects = True
         else:
             self._inner = self._handler.on_connection_close
         connection.set_close_callback(self._gone)
@@ -177,7 +177,7 @@ class Cancellation:
     def _stop_listening(self, connection: Any) -> None:
         """Restore the handler's close callback, as the handler may continue without a coroutine."""
         if isinstance(connection, HTTP1Connection):
-            connection._ends_at_eof = False
+            connection._half_close_disconnects = False
             if connection._close_callback == self._gone:
                 connection.set_close_callback(self._inner)
         self._inner = None

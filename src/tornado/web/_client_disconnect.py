@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 #: The status code with which nginx logs a client that closed its connection before the response.
 CLIENT_CLOSED_REQUEST = 499
 
-_reports = LogRateLimit(gen_log)
+_log_limit = LogRateLimit(gen_log)
 
 
-def watch_of(loop: asyncio.AbstractEventLoop, name: str) -> DeadlineScheduler:
+def scheduler_of(loop: asyncio.AbstractEventLoop, name: str) -> DeadlineScheduler:
     """Return the deadline scheduler of this `name` for a loop. It is stored in the loop's ``__dict__``, so
     that it is released with the loop.
     """
@@ -52,7 +52,7 @@ def report(handler: RequestHandler) -> None:
     together.
     """
     text = "Connection closed before the end of the response: %s"
-    _reports.log("gone", logging.INFO, text, handler._request_summary())
+    _log_limit.log("gone", logging.INFO, text, handler._request_summary())
 
 
 def abandon(handler: RequestHandler) -> None:
@@ -79,4 +79,4 @@ def abandon(handler: RequestHandler) -> None:
             close()
 
 
-__all__ = ["CLIENT_CLOSED_REQUEST", "abandon", "is_disconnect", "report", "watch_of"]
+__all__ = ["CLIENT_CLOSED_REQUEST", "abandon", "is_disconnect", "report", "scheduler_of"]

@@ -12,11 +12,11 @@ from tornado import httputil
 from tornado._wire.cookies import (
     ATTRIBUTES,
     InvalidCookie,
-    broken_promise,
     check_attribute,
     format_set_cookie,
     has_prefix,
     is_cookie_name,
+    rejection_reason,
 )
 from tornado.escape import native_str
 from tornado.log import gen_log
@@ -94,7 +94,7 @@ def set_cookie(
     if extra:
         _add_extra(given, extra, attributes)
     line = format_set_cookie(name, value, given)
-    problem = broken_promise(name, given)
+    problem = rejection_reason(name, given)
     if problem is not None:
         _log_dropped(name, problem)
     cookies = handler._new_cookie

@@ -45,14 +45,14 @@ class ClientDisconnectedError(StreamClosedError):
 class LazyCoroutine:
     """A substitute for the coroutine of an HTTP method that may be able to respond without one.
 
-    Nothing runs until it is awaited or `start` calls `at_once`. It has the methods of a coroutine, so that
-    `asyncio.create_task` and similar functions accept it.
+    Nothing runs until it is awaited or `start` calls `respond_now`. It has the methods of a coroutine, so
+    that `asyncio.create_task` and similar functions accept it.
     """
 
     __slots__ = ("_coroutine",)
     _coroutine: Rest
 
-    def at_once(self) -> bool:
+    def respond_now(self) -> bool:
         """Send the complete response synchronously.
 
         :returns: False if this is impossible without the coroutine.
@@ -133,7 +133,7 @@ def start(
             result = verb(*path_args, **path_kwargs)
         if result is not None:
             if type(result) is not types.CoroutineType:
-                if isinstance(result, LazyCoroutine) and result.at_once():
+                if isinstance(result, LazyCoroutine) and result.respond_now():
                     return None
                 result = _checked_awaitable(handler, result)
             return _from_method(handler, result)
@@ -154,7 +154,7 @@ def _check_unsafe(handler: RequestHandler) -> None:
     """Check a state-changing request before any code of the program runs."""
     request = handler.request
     if not handler._stream_request_body and isinstance(request, httputil.HTTPServerRequest) and request.body:
-        request.note_form()
+        request.save_form()
     _xsrf.check_request(handler)
 
 
@@ -166,7 +166,7 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
                 _return_value_checks.check(handler, "prepare", prepared, value)
         streams = handler._stream_request_body
         if streams and not handler._finished:
-            handler._body_begins()
+            handler._before_body()
         _release_body(handler)
         finished = handler._finished
         if finished:
@@ -177,7 +177,7 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
                 await handler.request._body_future  # type: ignore[attr-defined]
             except ClientDisconnectedError:
                 return
-            ending = handler._body_ends()
+            ending = handler._after_body()
             if ending is not None:
                 await ending
             if handler._finished:
@@ -185,7 +185,7 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
         method = getattr(handler, handler.request.method.lower())
         result = method(*handler.path_args, **handler.path_kwargs)
         if result is not None:
-            if isinstance(result, LazyCoroutine) and result.at_once():
+            if isinstance(result, LazyCoroutine) and result.respond_now():
                 return
             value = await _checked_awaitable(handler, result)
             if value is not None:

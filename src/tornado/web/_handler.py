@@ -146,8 +146,8 @@ class RequestHandler:
     _request_session: RequestSession | None = None
     _status_code = 200
     _reason = "OK"
-    _made_headers: httputil.HTTPHeaders | None = None
-    _sent_fields: tuple[bytes, bytes] | None = None  # the two halves of a head that the fast path sent
+    _response_headers: httputil.HTTPHeaders | None = None
+    _sent_header_blocks: tuple[bytes, bytes] | None = None  # the two halves of a head that the fast path sent
     _json = False
     _etag: str | None = None
     _length: int | None = None
@@ -254,7 +254,7 @@ class RequestHandler:
             f"{type(self).__name__} streams its request body but has no data_received()"
         )
 
-    def _body_begins(self) -> None:
+    def _before_body(self) -> None:
         """Handle the end of ``prepare`` in a handler that streams its body, before the body is read."""
         _body_errors.limit_own(self)
 
@@ -262,7 +262,7 @@ class RequestHandler:
         """Whether ``request.body`` contains the body that the client has sent."""
         return not self._stream_request_body
 
-    def _body_ends(self) -> Awaitable[None] | None:
+    def _after_body(self) -> Awaitable[None] | None:
         """Handle the end of a body that was passed to `data_received`, before the HTTP method is called."""
 
     def set_default_headers(self) -> None:
@@ -277,7 +277,7 @@ class RequestHandler:
             return
         self._status_code = 200
         self._reason = "OK"
-        self._made_headers = None
+        self._response_headers = None
         self._json = False
         self._etag = None
         self._length = None
@@ -285,14 +285,14 @@ class RequestHandler:
 
     @property
     def _headers(self) -> httputil.HTTPHeaders:
-        headers = self._made_headers
+        headers = self._response_headers
         if headers is None:
-            headers = self._made_headers = _response.make_headers(self)
+            headers = self._response_headers = _response.make_headers(self)
         return headers
 
     @_headers.setter
     def _headers(self, headers: httputil.HTTPHeaders) -> None:
-        self._made_headers = headers
+        self._response_headers = headers
 
     def set_status(self, status_code: int, reason: str | None = None) -> None:
         """Set the status of the response.
@@ -602,7 +602,7 @@ class RequestHandler:
 
     def _entity_tag(self) -> str | None:
         """Return the entity tag that has been set for the response so far."""
-        return self._etag if self._made_headers is None else self._made_headers.get("Etag")
+        return self._etag if self._response_headers is None else self._response_headers.get("Etag")
 
     def check_etag_header(self) -> bool:
         """Whether the client's If-None-Match contains the entity tag of the response. If so, `finish` sends
@@ -726,7 +726,7 @@ class RequestHandler:
         :param begun: whether a part of the head was sent, so that no error page can follow.
         """
         self._headers_written = begun
-        self._sent_fields = None
+        self._sent_header_blocks = None
         self._transforms = []
 
     def _send_minimal_error(self) -> bool:
@@ -739,7 +739,7 @@ class RequestHandler:
         app_log.error("Failed to send the error page for %s", self._request_summary(), exc_info=True)
         self._status_code, self._reason = 500, "Internal Server Error"
         self._headers_written = self._finished = True
-        self._made_headers = _error_page.send_minimal(self.request)
+        self._response_headers = _error_page.send_minimal(self.request)
         self._log()
         self.on_finish()
         return True

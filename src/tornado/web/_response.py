@@ -85,9 +85,9 @@ def default_block(json: bool) -> bytes:
 
 def make_headers(handler: RequestHandler) -> httputil.HTTPHeaders:
     """Create the headers of a handler when they are first accessed."""
-    if handler._sent_fields is not None:
+    if handler._sent_header_blocks is not None:
         # The access log or `on_finish` reads the headers of a response that the fast path sent.
-        block, tail = handler._sent_fields
+        block, tail = handler._sent_header_blocks
         return httputil.HTTPHeaders._from_block((block + tail[:-2]).decode("latin-1"))
     headers = default_headers()
     try:
@@ -145,7 +145,7 @@ def write(handler: RequestHandler, chunk: Any) -> None:
     if isinstance(chunk, dict):
         chunk = json_encode(chunk).encode()
         cls = type(handler)
-        if handler._made_headers is None and cls.set_header is cls._original_set_header:
+        if handler._response_headers is None and cls.set_header is cls._original_set_header:
             handler._json = True
         else:
             handler.set_header("Content-Type", JSON)
@@ -211,7 +211,7 @@ def finish(handler: RequestHandler) -> Future[None]:
     """Complete the response of a handler after its body has been written."""
     if finish_fast(handler):
         connection: Any = handler.request.connection
-        return connection._responded()  # type: ignore[no-any-return]
+        return connection._response_future()  # type: ignore[no-any-return]
     return finish_stepwise(handler)
 
 
@@ -222,7 +222,7 @@ def finish_fast(handler: RequestHandler, now: float | None = None) -> bool:
     :returns: False if the response is not simple, or if a step is overridden.
     """
     if (
-        handler._made_headers is not None
+        handler._response_headers is not None
         or handler._new_cookie is not None
         or handler._headers_written
         or handler._transforms
@@ -278,7 +278,7 @@ def finish_fast(handler: RequestHandler, now: float | None = None) -> bool:
     if application._security is not None:
         block += application._security.block(request.protocol)
     fields = tail.encode()
-    handler._sent_fields = block, fields
+    handler._sent_header_blocks = block, fields
     try:
         connection._respond(code, handler._reason, block, fields, body)
     except httputil.HTTPOutputError:
@@ -368,7 +368,7 @@ def complete_head(handler: RequestHandler) -> None:
         if buffer:
             raise RuntimeError(f"a {code} response has no body, but {len(buffer)} chunks were written")
         handler._clear_representation_headers()
-    elif handler._made_headers is None and _uses_default_set_header(handler):
+    elif handler._response_headers is None and _uses_default_set_header(handler):
         length = 0
         for part in handler._write_buffer:
             length += len(part)
@@ -403,7 +403,7 @@ def flush(handler: RequestHandler, finishing: bool) -> Future[None]:
     if queue is not None:
         future = queue.start() or future
     if not finishing:
-        push_out = getattr(connection, "_push_out", None)
+        push_out = getattr(connection, "_send_now", None)
         if push_out is not None:
             future = push_out(future)
     return future  # type: ignore[no-any-return]
@@ -413,7 +413,7 @@ def flush_for_callback(handler: RequestHandler, finishing: bool, callback: Calla
     """Flush, and call `callback` when it is done, in the style of Tornado 4."""
     deprecated("RequestHandler.flush(callback=...)", "await the Future that flush() returns")
     flushed = handler.flush(finishing)
-    import_object("tornado._tornado4.future_callbacks.tell_done")(flushed, callback)
+    import_object("tornado._tornado4.future_callbacks.call_when_done")(flushed, callback)
     return flushed
 
 
@@ -422,7 +422,7 @@ def _flush_head(handler: RequestHandler, connection: Any, chunk: bytes, finishin
     code = handler._status_code
     transforms = handler._transforms
     if (
-        handler._made_headers is None
+        handler._response_headers is None
         and not transforms
         and handler._new_cookie is None
         and (type(m := connection.write_headers) is MethodType and m.__func__ is _write_headers)
@@ -482,7 +482,7 @@ def set_etag_header(handler: RequestHandler) -> None:
         return
     if isinstance(etag, bytes):
         etag = etag.decode("latin-1")
-    if handler._made_headers is None and _uses_default_set_header(handler):
+    if handler._response_headers is None and _uses_default_set_header(handler):
         if _UNSENDABLE.search(etag):
             raise ValueError(
                 f"compute_etag() returned a tag with a control or non-Latin-1 character: {etag!r}"

@@ -22,13 +22,13 @@ from tornado.http1connection._deadline_scheduler import NEVER
 from tornado.iostream import StreamClosedError
 from tornado.web import _response
 from tornado.web._cancellation import CancelReason
-from tornado.web._client_disconnect import abandon, watch_of
+from tornado.web._client_disconnect import abandon, scheduler_of
 from tornado.web._errors import HTTPError
 from tornado.web._handler import RequestHandler
 from tornado.web._sse_channel import EncodedEvent, EventChannel, as_text, log_disconnected
 from tornado.web._transforms import _Compression
 
-_WATCH = "_tornado_event_streams"
+_SCHEDULER = "_tornado_event_streams"
 _KEEP_ALIVE = EncodedEvent(serialize_comment())
 #: The number of keep-alive intervals after which a client that accepts no data is disconnected. By default
 #: this is a minute, as with nginx's ``send_timeout``.
@@ -240,14 +240,14 @@ class EventSourceHandler(RequestHandler):
         self._streaming = True
         self._watch_for_disconnect()
         _ = self.flush()
-        self._made_headers = None  # saves memory while the stream is open
+        self._response_headers = None  # saves memory while the stream is open
         if self._is_over():
             abandon(self)
             return
         self._bypasses_handler = self._may_bypass_handler()
         if self.keep_alive:
             loop = asyncio.get_running_loop()
-            watch = watch_of(loop, _WATCH)
+            watch = scheduler_of(loop, _SCHEDULER)
             self._watched = True
             watch.add(self, loop)
             watch.set(self, monotonic(), self.keep_alive)
@@ -257,7 +257,7 @@ class EventSourceHandler(RequestHandler):
     def _watch_for_disconnect(self) -> None:
         cancellation = self._cancellation
         if cancellation is not None and cancellation.is_running:
-            cancellation.call_first(self._on_disconnect)
+            cancellation.call_before_cancel(self._on_disconnect)
         else:
             connection: Any = self.request.connection
             connection.set_close_callback(self._on_disconnect)
@@ -279,7 +279,7 @@ class EventSourceHandler(RequestHandler):
         if self._watched:
             self._watched = False
             self._deadline = NEVER
-            watch_of(asyncio.get_running_loop(), _WATCH).discard(self)
+            scheduler_of(asyncio.get_running_loop(), _SCHEDULER).discard(self)
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Future[None]:
         """End the stream, or send another response instead; see `RequestHandler.finish`.
@@ -387,7 +387,7 @@ class EventSourceHandler(RequestHandler):
                     f"the client has read nothing for {_MAX_STALLED_INTERVALS} keep_alive intervals"
                 )
         if self._watched:
-            watch_of(asyncio.get_running_loop(), _WATCH).set(self, now, self.keep_alive)
+            scheduler_of(asyncio.get_running_loop(), _SCHEDULER).set(self, now, self.keep_alive)
 
 
 def _is_coroutine_function(stream: Any) -> bool:

@@ -77,7 +77,7 @@ class _LazyGet(LazyCoroutine):
         self._path = path
         self._include_body = include_body
 
-    def at_once(self) -> bool:
+    def respond_now(self) -> bool:
         return _static_fast_path.respond(self._handler, self._path, self._include_body)
 
     def coroutine(self) -> Rest:

@@ -273,7 +273,7 @@ def respond(handler: StaticFileHandler, path: str, include_body: bool) -> bool:
 def _is_fresh(handler: StaticFileHandler) -> bool:
     """Whether the program has not set anything on the response, and will not continue it later."""
     return (
-        handler._made_headers is None
+        handler._response_headers is None
         and handler._new_cookie is None
         and not handler._headers_written
         and not handler._write_buffer
@@ -338,7 +338,7 @@ def _send(handler: StaticFileHandler, connection: Any, entry: _Entry, modified: 
     if security is not None:
         block += security.block(request.protocol)
     handler._headers_written = True
-    handler._sent_fields = block, tail
+    handler._sent_header_blocks = block, tail
     handler.path = entry.name
     handler.absolute_path = entry.absolute
     handler.modified = entry.modified_datetime

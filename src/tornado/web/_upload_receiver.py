@@ -48,7 +48,7 @@ class UploadReceiver:
         content_length = int(length) if length is not None and length.isdigit() else None
         # Bytes are counted after decompression, and the total size after decompression is unknown.
         self.total = None if "X-Consumed-Content-Encoding" in request.headers else content_length
-        take_over = getattr(request.connection, "_take_over_limit", None)
+        take_over = getattr(request.connection, "_disable_body_limit", None)
         # The limit is checked here instead of in the connection, so that the handler sends its error page.
         self._limit: int = DEFAULT.max_body_size if take_over is None else take_over()
         if content_length is not None and content_length > self._limit:
@@ -147,7 +147,7 @@ class UploadReceiver:
             if self._parser is None:
                 handler.request.body = b"".join(self._chunks)
                 self._chunks.clear()
-                handler.request.note_form()
+                handler.request.save_form()
             elif self.received:
                 self._parser.receive_eof()
                 yield from self._parts(self._parser)

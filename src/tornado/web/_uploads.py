@@ -129,8 +129,8 @@ class UploadHandler(RequestHandler):
             return None
         return self._receiver.data_received(chunk)
 
-    def _body_begins(self) -> None:
-        super()._body_begins()
+    def _before_body(self) -> None:
+        super()._before_body()
         verb = getattr(self, self.request.method.lower(), None)
         if getattr(verb, "__func__", None) is RequestHandler._unimplemented_method:
             raise HTTPError(405)  # without receiving the body
@@ -140,7 +140,7 @@ class UploadHandler(RequestHandler):
     def _body_is_collected(self) -> bool:
         return self._receiver is not None and self._receiver.collected
 
-    def _body_ends(self) -> Awaitable[None] | None:
+    def _after_body(self) -> Awaitable[None] | None:
         assert self._receiver is not None
         return self._receiver.end()
 

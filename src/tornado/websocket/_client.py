@@ -32,7 +32,7 @@ from tornado.netutil import Resolver
 from tornado.simple_httpclient import HTTPStreamClosedError
 from tornado.simple_httpclient._errors import NO_RESPONSE
 from tornado.simple_httpclient._proxy import proxy_of
-from tornado.simple_httpclient._url import parse_url, shown_url
+from tornado.simple_httpclient._url import parse_url, url_without_secrets
 from tornado.websocket._client_handshake import ClientHandshake
 from tornado.websocket._errors import clear_frames, closed_error
 from tornado.websocket._inherited_names import InheritedNames
@@ -427,7 +427,7 @@ class WebSocketClientConnection(InheritedNames):
             # A copy without the response: error and response would refer to each other, a reference cycle.
             error.response.error = HTTPClientError(error.code, error.message)
         if isinstance(error, HandshakeError):
-            error.add_note(f"(WebSocket handshake with {shown_url(self.request.url)})")
+            error.add_note(f"(WebSocket handshake with {url_without_secrets(self.request.url)})")
         if self._connecting is not None:
             future_set_exception_unless_cancelled(self._connecting, error)
         clear_frames(error)

@@ -3,8 +3,8 @@
 The owner's callbacks are called from the event loop's read callback. All output of a callback that is a plain
 function is sent together. If a callback returns an awaitable, it is run in a task, and later events wait in a
 backlog until the task has finished. Messages are thus processed in order, and a slow handler slows down its
-peer, because only a limited amount is read ahead (`AHEAD`). Some data is read ahead so that a disconnect, or
-the reply to a ping, is noticed while a handler is busy.
+peer, because only a limited amount is read ahead (`MAX_BACKLOG`). Some data is read ahead so that a
+disconnect, or the reply to a ping, is noticed while a handler is busy.
 
 Messages also wait while the peer has not read enough of the output that callbacks have sent
 (`MessageReceiver._stalled`). The connection thus stops serving a peer that sends and never reads. Output sent
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 #: may contain thousands.
 BATCH = 128
 #: The size of the backlog, in bytes or characters, at which reading pauses.
-AHEAD = 256 * 1024
+MAX_BACKLOG = 256 * 1024
 #: The size that each event adds to the backlog, in addition to the size of its message.
 EVENT_COST = 256
 
@@ -79,7 +79,7 @@ class MessageReceiver(WebSocketProtocol):
         self._core = CLOSED  # until the handshake is complete
         #: The events that wait; None if events can be delivered immediately.
         self._backlog: list[ws_connection.Event] | None = None
-        #: The approximate size of the backlog; see `AHEAD`.
+        #: The approximate size of the backlog; see `MAX_BACKLOG`.
         self._backlog_size = 0
         #: The task or Future of the running callback.
         self._callback_future: Future[Any] | None = None
@@ -97,7 +97,7 @@ class MessageReceiver(WebSocketProtocol):
         """Send the output collected while `_is_held` was set."""
         raise NotImplementedError
 
-    def _answer_ping(self, payload: bytes) -> None:
+    def _send_pong(self, payload: bytes) -> None:
         raise NotImplementedError
 
     def _pong_received(self) -> None:
@@ -157,7 +157,7 @@ class MessageReceiver(WebSocketProtocol):
                 self.close_code, self.close_reason = event.code, event.reason or None
             elif type(event) is ws_connection.Pong:
                 self._pong_received()
-        if self._backlog_size >= AHEAD:
+        if self._backlog_size >= MAX_BACKLOG:
             self.stream._pause_reading()
 
     def _recount_backlog(self, before: int) -> None:
@@ -167,7 +167,7 @@ class MessageReceiver(WebSocketProtocol):
 
     def _is_backlogged(self) -> bool:
         """Whether the backlog is large enough that reading may have paused."""
-        return self._backlog_size > AHEAD // 2
+        return self._backlog_size > MAX_BACKLOG // 2
 
     def _resume_unless_blocked(self) -> None:
         """Resume reading, unless it must stay paused."""
@@ -324,7 +324,7 @@ class MessageReceiver(WebSocketProtocol):
         # Programs override this method to see pings and pongs. Some call it with messages, which this class
         # never does.
         if opcode == Opcode.PING:
-            self._answer_ping(data)
+            self._send_pong(data)
             self._call(self.handler.on_ping, data)
         elif opcode == Opcode.PONG:
             self._pong_received()

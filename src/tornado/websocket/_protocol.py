@@ -433,7 +433,7 @@ class WebSocketProtocol13(MessageReceiver):
         check_thread(self.stream._loop, "ping()")
         _ = self._transmit(self._core.ping(data))
 
-    def _answer_ping(self, payload: bytes) -> None:
+    def _send_pong(self, payload: bytes) -> None:
         """Send a pong after the previous pong has been sent. If several pings arrive before that, only the
         last of them is answered (RFC 6455 section 5.5.3).
         """
@@ -450,7 +450,7 @@ class WebSocketProtocol13(MessageReceiver):
     def _pong_sent(self, written: Future[None]) -> None:
         payload, self._next_pong = self._next_pong, None
         if payload is not None and payload is not _NO_PONG:
-            self._answer_ping(payload)
+            self._send_pong(payload)
 
     def _pong_received(self) -> None:
         _timers.pong_received(self)
@@ -516,7 +516,7 @@ class WebSocketProtocol13(MessageReceiver):
             self._call_when_sent(self.stream.close)
 
     @property
-    def _served_by(self) -> object:
+    def _server_params(self) -> object:
         """The parameters of the HTTP server that has accepted this connection, which identify the server;
         None for a client.
         """
@@ -524,7 +524,7 @@ class WebSocketProtocol13(MessageReceiver):
             return None
         return getattr(self.handler.request.connection, "params", None)
 
-    def _end_with_server(self) -> Future[None]:
+    def _close_with_server(self) -> Future[None]:
         """Close with 1001, without waiting for a reply; the Future is done when the stream is closed."""
         closed = self.wait_closed()
         self.close(1001)

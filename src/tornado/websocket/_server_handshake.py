@@ -36,7 +36,7 @@ class ServerHandshake(LazyCoroutine):
     def __init__(self, handler: WebSocketHandler) -> None:
         self._handler = handler
 
-    def at_once(self) -> bool:
+    def respond_now(self) -> bool:
         """Open the connection or reject the handshake; False if a program's protocol must be awaited."""
         handler = self._handler
         offer = _read_offer_or_respond(handler)
@@ -56,7 +56,7 @@ class ServerHandshake(LazyCoroutine):
     async def _open_and_wait(self) -> None:
         handler = self._handler
         protocol: Any = handler.ws_connection
-        if protocol is None and self.at_once():
+        if protocol is None and self.respond_now():
             protocol = handler.ws_connection
             if protocol is not None:
                 await protocol.wait_closed()
@@ -123,7 +123,7 @@ def accept(handler: WebSocketHandler, protocol: WebSocketProtocol13, offer: ws_h
     agreed = offer.deflate(protocol.params.policy)
     parameters, extension = (None, None) if agreed is None else agreed
     subprotocol = handler.select_subprotocol(list(offer.subprotocols)) or None
-    fields = ws_handshake.answer_headers(offer, subprotocol, extension)
+    fields = ws_handshake.response_headers(offer, subprotocol, extension)
     handler.ws_connection = protocol
     handler._transforms = _EMPTY
     handler.clear_header("Content-Type")
@@ -150,7 +150,7 @@ def accept(handler: WebSocketHandler, protocol: WebSocketProtocol13, offer: ws_h
 
 def _release_request(handler: WebSocketHandler, connection: Any) -> None:
     """Release memory that only a response needs, because there may be many open connections."""
-    handler._made_headers = handler._new_cookie = None
+    handler._response_headers = handler._new_cookie = None
     handler._write_buffer = _EMPTY
     if not handler.path_args:
         del handler.path_args  # the class attribute is an empty default
@@ -159,7 +159,7 @@ def _release_request(handler: WebSocketHandler, connection: Any) -> None:
     request: Any = handler.request
     if isinstance(connection, HTTP1Connection):
         request.connection = connection._detached_connection()
-        request._forget_headers()
+        request._free_headers()
 
 
 __all__ = ["ServerHandshake", "accept", "read_offer"]

@@ -13,12 +13,12 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from tornado.http1connection._deadline_scheduler import NEVER
-from tornado.web._client_disconnect import watch_of
+from tornado.web._client_disconnect import scheduler_of
 
 if TYPE_CHECKING:
     from tornado.websocket._protocol import WebSocketProtocol13
 
-_WATCH = "_tornado_websockets"
+_SCHEDULER = "_tornado_websockets"
 #: The interval between two checks of a compressor, in seconds. If the connection has sent no message since
 #: the previous check, the compressor is released. With zlib's defaults this frees about 260 KB; a new
 #: compressor takes a tenth of a millisecond.
@@ -34,11 +34,11 @@ class IdleCompressor:
         self._deadline = NEVER
         self._protocol = protocol
         self._sent = 0
-        watch_of(protocol.stream._loop, _WATCH).add(self, protocol.stream._loop)
+        scheduler_of(protocol.stream._loop, _SCHEDULER).add(self, protocol.stream._loop)
         self._schedule_check()
 
     def _schedule_check(self) -> None:
-        watch_of(self._protocol.stream._loop, _WATCH).set(self, monotonic(), RELEASE_AFTER)
+        scheduler_of(self._protocol.stream._loop, _SCHEDULER).set(self, monotonic(), RELEASE_AFTER)
 
     def _expired(self) -> None:
         before, self._sent = self._sent, self._protocol._message_bytes_out
@@ -52,7 +52,7 @@ def _set_deadline(protocol: WebSocketProtocol13, seconds: float) -> None:
     if protocol.stream.closed():
         return
     loop = protocol.stream._loop
-    scheduler = watch_of(loop, _WATCH)
+    scheduler = scheduler_of(loop, _SCHEDULER)
     scheduler.add(protocol, loop)
     scheduler.set(protocol, monotonic(), seconds)
 
@@ -76,7 +76,7 @@ def close_within(protocol: WebSocketProtocol13, seconds: float) -> None:
 def remove(protocol: WebSocketProtocol13) -> None:
     """Remove a closed connection from the scheduler."""
     protocol._deadline = NEVER
-    scheduler = watch_of(protocol.stream._loop, _WATCH)
+    scheduler = scheduler_of(protocol.stream._loop, _SCHEDULER)
     scheduler.discard(protocol)
     if protocol._idle_compressor is not None:
         scheduler.discard(protocol._idle_compressor)

@@ -156,7 +156,7 @@ class _Connection(HTTPConnection):
     def set_body_timeout(self, timeout: float) -> None:
         """Ignore `timeout`: the WSGI server has its own timeouts."""
 
-    def _take_over_limit(self) -> int:
+    def _disable_body_limit(self) -> int:
         """Disable the limit on the request body, because the caller enforces it from now on.
 
         :returns: the limit in bytes.

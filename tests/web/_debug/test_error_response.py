@@ -344,7 +344,7 @@ async def test_literals_are_masked_in_plain_traceback(expect_log: ExpectLog) -> 
 async def test_traceback_is_not_sent_for_host_that_may_be_another_site(
     host: str, shown: bool, accept: str, expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_error_response, "_reports", LogRateLimit(app_log))
+    monkeypatch.setattr(_error_response, "_log_limit", LogRateLimit(app_log))
     words = "serve_traceback: not sending the traceback .*allowed_hosts"
     with expect_log("tornado.application", words, required=not shown):
         response = await page(expect_log, None, accept, f"Host: {host}")

@@ -25,7 +25,7 @@ from tornado.web._errors import HTTPError
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
-_reports = LogRateLimit(app_log)
+_log_limit = LogRateLimit(app_log)
 #: The maximum length of a page, or of a traceback as text, in characters.
 LIMIT = 2**20
 # The maximum length of the plain traceback within a page, in characters.
@@ -81,7 +81,7 @@ def is_shown_to(handler: RequestHandler) -> bool:
     host = handler.request.host_name.removesuffix(".")
     if host == "localhost" or host.endswith(".localhost") or is_valid_ip(host.strip("[]")):
         return True
-    _reports.log(
+    _log_limit.log(
         "host",
         logging.WARNING,
         "serve_traceback: not sending the traceback for the host %r, which could be another site's name for "
