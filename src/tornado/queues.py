@@ -72,9 +72,9 @@ class Queue(Generic[_T]):
         self._init()
         self._getters = Waiters()  # Futures
         self._putters = Waiters()  # pairs of an item and the Future of its put()
-        self._unfinished_tasks = 0
-        self._finished = Event()
-        self._finished.set()
+        self._pending_tasks = 0
+        self._idle = Event()
+        self._idle.set()
 
     @property
     def maxsize(self) -> int:
@@ -179,18 +179,18 @@ class Queue(Generic[_T]):
 
         :raises ValueError: if it is called more often than items were put into the queue.
         """
-        if self._unfinished_tasks <= 0:
+        if self._pending_tasks <= 0:
             raise ValueError("task_done() called too many times: call it once for each item taken")
-        self._unfinished_tasks -= 1
-        if not self._unfinished_tasks:
-            self._finished.set()
+        self._pending_tasks -= 1
+        if not self._pending_tasks:
+            self._idle.set()
 
     def join(self, timeout: Timeout = None) -> asyncio.Future[None]:
         """Wait until all items that were put into the queue have been processed.
 
         :raises TimeoutError: in the Future, if the timeout expires first.
         """
-        return self._finished.wait(timeout)
+        return self._idle.wait(timeout)
 
     def __aiter__(self) -> _QueueIterator[_T]:
         return _QueueIterator(self)
@@ -208,9 +208,9 @@ class Queue(Generic[_T]):
         self._queue.append(item)
 
     def _put_internal(self, item: _T) -> None:
-        if not self._unfinished_tasks:
-            self._finished.clear()
-        self._unfinished_tasks += 1
+        if not self._pending_tasks:
+            self._idle.clear()
+        self._pending_tasks += 1
         self._put(item)
 
     def _return_item(self, item: _T) -> None:
@@ -237,8 +237,8 @@ class Queue(Generic[_T]):
             parts.append(f"getters[{len(self._getters)}]")
         if self._putters:
             parts.append(f"putters[{len(self._putters)}]")
-        if self._unfinished_tasks:
-            parts.append(f"tasks={self._unfinished_tasks}")
+        if self._pending_tasks:
+            parts.append(f"tasks={self._pending_tasks}")
         return " ".join(parts)
 
 
