@@ -45,6 +45,9 @@ async def check_shop(run: Run) -> None:
     order = await run.server.fetch("/items/hat/order?count=3", method="PUT", body=b"")
     assert json.loads(order.body) == {"left": 7}
     assert (await run.server.fetch("/items/hat/order?count=8", method="PUT", body=b"")).code == 409
+    for count in (-5, 0, 1001, 2**40):
+        refused = await run.server.fetch(f"/items/hat/order?count={count}", method="PUT", body=b"")
+        assert refused.code == 400
     assert (await run.server.fetch("/items/cap/order", method="PUT", body=b"")).code == 404
     listed = json.loads((await run.server.fetch("/items")).body)
     assert listed == {"items": [{"name": "hat", "stock": 7}]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import AsyncIterator
 
 from tests.support.guides import Run
 from tests.support.server import serving
@@ -51,6 +52,25 @@ class Price(web.EventSourceHandler):
         await self.send_event({"EUR": 1.08}, event="price")
 
 
+class Texts(web.EventSourceHandler):
+    """A stream with texts that contain line breaks, and an end inside of an event."""
+
+    async def stream(self) -> None:
+        for text in ("one\ntwo", "", "drei \u20ac\n\nvier"):
+            await self.send_event(text)
+        self.write(b"data: incomplete\n")
+
+
 async def check_watch(run: Run) -> None:
-    async with serving(web.Application([("/", Price)])) as server:
+    async with serving(web.Application([("/", Price), ("/texts", Texts)])) as server:
         assert await run.program["first_price"](f"http://127.0.0.1:{server.port}/") == 1.08
+        body = (await server.fetch("/texts")).body
+    for size in (1, 2, 3, 7, len(body)):
+        events = run.program["events"](_chunks(body, size))
+        assert [data async for data in events] == ["one\ntwo", "", "drei \u20ac\n\nvier"]
+
+
+async def _chunks(body: bytes, size: int) -> AsyncIterator[bytes]:
+    """Yield the body in chunks of up to `size` bytes."""
+    for start in range(0, len(body), size):
+        yield body[start : start + size]
