@@ -22,7 +22,7 @@ from tornado import httputil
 from tornado.httpserver import HTTPServer
 
 #: The corpus refuses more requests per second than the access log records.
-LEFT_OUT = ("tornado.general", "refused with 400 are not in the access log")
+LEFT_OUT = ("tornado.general", "requests rejected with status 400 were not logged")
 
 
 class WithStartRequest(HTTPServer):

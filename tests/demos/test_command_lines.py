@@ -60,7 +60,7 @@ def test_occupied_port_is_reported_in_one_line(demo):
     [
         ("port=8888", r"unknown argument 'port=8888'; usage: main\.py \[--port=8888\].*"),
         ("--port=65536", "port 65536 is out of range: .*"),
-        ("--port=eighty", "Option 'port' takes a value of type int, not 'eighty': .*"),
+        ("--port=eighty", "Option 'port' takes a value of type int, got 'eighty': .*"),
     ],
 )
 def test_wrong_argument_is_reported_in_one_line(demo, argument, message):

@@ -144,7 +144,7 @@ def test_unreachable_site():
     [
         ("url", "unknown argument 'url'; usage: main.py [--url=http://localhost:8888/]"),
         ("--workers=0", "--workers and --limit must be at least 1"),
-        ("--limit=many", "Option 'limit' takes a value of type int, not 'many'"),
+        ("--limit=many", "Option 'limit' takes a value of type int, got 'many'"),
     ],
 )
 def test_wrong_argument_is_reported_in_one_line(argument, message):
