@@ -95,7 +95,8 @@ class AsyncTestCase(unittest.TestCase):
         reported in the same way.
         """
         contexts = stack_contexts()
-        with nullcontext() if contexts is None else contexts.UnwarnedExceptionStackContext(self._handle_exception):
+        handle = self._handle_exception
+        with nullcontext() if contexts is None else contexts.UnwarnedExceptionStackContext(handle):
             outcome = super().run(result)
         self._raise_failure()
         return outcome
