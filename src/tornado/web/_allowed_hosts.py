@@ -44,8 +44,8 @@ class AllowedHosts:
     """The host names of an application.
 
     :param entries: ``example.com`` for that host alone, ``.example.com`` to include all subdomains,
-        ``127.0.0.1``, ``[::1]``; ``*`` for every host. An entry with a port allows only that port; others
-        allow any port. International names may be written in Unicode.
+        ``127.0.0.1``, ``[::1]``; ``*`` for every host. An entry with a port allows only that port; an entry
+        without one allows any port. International names may be written in Unicode.
     :raises TypeError: if `entries` is not a list of str.
     :raises ValueError: if `entries` is empty, or an entry is not a host.
     """
@@ -91,7 +91,7 @@ class AllowedHosts:
         self._exact.add((name, port))
 
     def allow(self, request: httputil.HTTPServerRequest) -> bool:
-        """Whether a request is for one of these hosts."""
+        """Whether a request is for one of the allowed hosts."""
         if self._all:
             return True
         host = request.host
@@ -150,14 +150,14 @@ def _canonical(host: str) -> str | None:
 
 
 class _AllMethods(tuple[str, ...]):
-    """A set of methods that contains every name, including unknown ones."""
+    """A collection of HTTP methods that contains every name, including unknown ones."""
 
     def __contains__(self, method: object) -> bool:
         return True
 
 
 class MisdirectedHandler(ErrorHandler):
-    """Rejects a request for another host, for any HTTP method."""
+    """Rejects a request for a host that is not allowed, whatever its HTTP method."""
 
     SUPPORTED_METHODS = _AllMethods()
     _stream_request_body = True  # so that the response is sent before the body has been received
@@ -181,7 +181,7 @@ class HostCheckingRouter(Router):
         self._application, self._hosts = application, hosts
 
     def find_handler(self, request: httputil.HTTPServerRequest, **kwargs: Any) -> Any:
-        """Return the application's handler if the host is allowed, otherwise one that rejects the request."""
+        """Return the application's delegate if the host is allowed, otherwise one that rejects the request."""
         if self._hosts.allow(request):
             return self._application.find_handler(request, **kwargs)
         return self._application._misdirected(request)

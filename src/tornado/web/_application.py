@@ -118,14 +118,15 @@ class Application(ReversibleRouter):
     :raises ValueError: if the setting ``handler_timeout`` is not a number of seconds, or
         ``compress_response`` or ``static_precompressed`` contains an unknown coding.
 
-    Two of the settings limit waiting handlers: ``cancel_on_disconnect`` and ``handler_timeout``. Handler
+    Two of the settings cancel waiting handlers: ``cancel_on_disconnect`` and ``handler_timeout``. Handler
     classes may override them with attributes of the same names (`RequestHandler.cancel_on_disconnect`,
     `RequestHandler.handler_timeout`).
 
-    Two concern browsers. ``allowed_hosts`` is a list of the host names of this application, or `LOCAL_HOSTS`:
-    ``"example.com"``, or ``".example.com"`` to include its subdomains, each with a port if only that port is
-    accepted. Requests for other hosts are rejected with 421. ``security_headers`` is True, a
-    `SecurityHeaders` or a dictionary of its arguments.
+    Two settings protect browsers. ``allowed_hosts`` is a list of the host names of this application, or
+    `LOCAL_HOSTS`: ``"example.com"``, or ``".example.com"`` to include its subdomains, each with a port if
+    only that port is accepted. Requests for other hosts are rejected with 421. ``security_headers`` (True, a
+    `SecurityHeaders` or a dictionary of its arguments) adds header fields that restrict what browsers do with
+    the responses.
     """
 
     _static_handler_class = StaticFileHandler
@@ -150,7 +151,7 @@ class Application(ReversibleRouter):
         **settings: Any,
     ) -> None: ...
     # For a dictionary with values of several types: the parameters are positional-only so that type checkers
-    # do not match the values with them.
+    # do not match the values with the parameters.
     @overload
     def __init__(
         self,
@@ -261,8 +262,8 @@ class Application(ReversibleRouter):
     def add_handlers(self, host_pattern: str, host_handlers: _RuleList) -> None:
         """Add routes for requests whose host matches the regular expression `host_pattern`.
 
-        They are tried before the routes given to the constructor; several hosts are tried in the order in
-        which they were added.
+        These routes are tried before the routes given to the constructor. If this method is called several
+        times, the host patterns are tried in the order in which they were added.
         """
         router = _ApplicationRouter(self, host_handlers)
         rule = Rule(HostMatches(host_pattern), router)
@@ -290,7 +291,7 @@ class Application(ReversibleRouter):
         return super().start_request(server_conn, request_conn)
 
     def find_handler(self, request: httputil.HTTPServerRequest, **kwargs: Any) -> _HandlerDelegate:
-        """Return the delegate of the first matching route, or one that sends the error page."""
+        """Return the delegate of the first matching route, or a delegate that sends the error page."""
         if self._hosts is not None and not self._hosts.allow(request):
             return self._misdirected(request)
         route = self.default_router.find_handler(request)
@@ -373,7 +374,7 @@ class Application(ReversibleRouter):
     # -- the fast path, taken if no step is overridden --
 
     def _open_exchange(self, exchange: HTTP1Connection, head: Any) -> Any:
-        """Route a request and run its handler up to its first wait; see ``HTTP1ServerConnection._open``.
+        """Route a request and run its handler until it first waits; see ``HTTP1ServerConnection._open``.
 
         This is a single function because it runs for every request, and a call costs as much as several of
         its steps.
@@ -465,7 +466,7 @@ class Application(ReversibleRouter):
             or self._has_own_hooks()
         ):
             return False
-        if self._hosts is None:  # otherwise each request must reach the check of hosts
+        if self._hosts is None:  # otherwise the host of each request must be checked
             self._plain_rules, self._plain_version = rules, rules.version
         return True
 
@@ -638,7 +639,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
             handler = self.handler
             assert handler is not None
             if self.request._body_future.done():
-                return None  # it has failed, and the handler sends the error page
+                return None  # receiving the body has failed, and the handler sends the error page
             try:
                 result = handler.data_received(data)
             except (Exception, asyncio.CancelledError) as error:
@@ -691,8 +692,8 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
     def execute(self) -> Awaitable[None] | None:
         """Create the handler and run it.
 
-        :returns: None, or an awaitable. For a streaming handler it is done when ``prepare`` is over and the
-            body may be delivered, otherwise when the request is complete.
+        :returns: None, or an awaitable. For a streaming handler, the awaitable is done when ``prepare`` is
+            complete and the body may be delivered, otherwise when the request is complete.
         """
         application = self.application
         handler_class = self.handler_class
@@ -737,8 +738,8 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         handler._handle_request_exception(error)
 
     def _executed(self, task: asyncio.Task[Any]) -> None:
-        """Handle the end of a streaming handler's task. If it failed outside of the error handling, or before
-        its ``prepare`` was complete, the body must not continue to wait for it.
+        """Handle the end of a streaming handler's task. If the task failed outside of the error handling, or
+        before ``prepare`` was complete, the connection must not continue to wait for ``prepare``.
         """
         assert self.handler is not None
         prepared = cast("Future[None]", self.handler._prepared_future)
@@ -746,7 +747,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         if error is not None:
             connection = cast(Any, self.connection)
             if isinstance(error, Exception) and not prepared.done():
-                prepared.set_exception(error)  # the connection waits for it, logs it and closes
+                prepared.set_exception(error)  # the connection awaits this Future, logs the error and closes
                 return
             driver = getattr(connection, "_driver", None)
             if driver is not None:

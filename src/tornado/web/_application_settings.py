@@ -1,6 +1,6 @@
 """The settings of an application, as a type.
 
-It exists for type checkers. At run time this module is imported only by programs that use the class.
+This type exists for type checkers. At run time this module is imported only by programs that use the class.
 
 `Application` also accepts settings that only the program reads, and a `TypedDict` of Python 3.11 cannot have
 extra keys. Therefore the constructor is overloaded: one signature contains these settings, so that editors

@@ -26,8 +26,8 @@ Converter = type[T] | Callable[[str], T]
 #: The maximum number of characters of a number; the run time of int() grows with the square of the length.
 MAX_NUMBER_LENGTH = 1000
 #: The maximum number of digits before the point, or zeros after it, in a `decimal.Decimal` with an exponent.
-#: Without a limit, ten characters suffice for a number of gigabytes as soon as the program calls int(). The
-#: largest float has 309 digits.
+#: Without a limit, the twelve characters ``1e9999999999`` become a number of 4 GB when the program calls
+#: int(). The largest float has 309 digits.
 MAX_EXPONENT = 400
 _MAX_LOGGED = 40
 _MAX_DESCRIPTION = 500
@@ -73,7 +73,7 @@ def _function_of(name: str, converter: Any) -> tuple[Callable[[str], Any], str]:
         if isinstance(converter, enum.EnumType):
             values = ", ".join(str(member.value) for member in converter)  # type: ignore[var-annotated]
             return lambda text: _member(text, converter), f"one of {values[:_MAX_DESCRIPTION]}"
-        # A program that passes Decimal has imported its module, which is slow to import.
+        # If the program passes Decimal, its module is already imported. Importing it otherwise would be slow.
         decimal = sys.modules.get("decimal")
         if decimal is not None and converter is decimal.Decimal:
             return lambda text: _decimal(text, converter), "a decimal number"

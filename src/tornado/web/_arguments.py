@@ -45,7 +45,7 @@ def all_values(handler: RequestHandler, name: str, source: dict[str, list[bytes]
 def _without_controls(text: str) -> str:
     """Return `text` with control characters replaced by spaces.
 
-    A regular expression takes 90 ns for each control character; this takes 3 ns for each character.
+    A regular expression takes 90 ns for each control character; this function takes 3 ns for each character.
     """
     data = text.encode("utf-8", "surrogatepass").translate(_CONTROLS_TO_SPACES)
     return data.decode("utf-8", "surrogatepass")
@@ -54,7 +54,7 @@ def _without_controls(text: str) -> str:
 def last(
     handler: RequestHandler, name: str, default: Any, source: dict[str, list[bytes]], strip: bool
 ) -> Any:
-    """Return the last value of an argument, or the default; raise an error with 400 if both are missing."""
+    """Return the last value of an argument, or the default; raise a 400 error if there is neither."""
     found = source.get(name)
     if found:
         if len(found) > 1:
@@ -78,8 +78,8 @@ def last_converted(
 ) -> Any:
     """Return the last value of an argument, converted.
 
-    A default is returned as it is. It is also returned for an empty text that `converter` rejects, because
-    browsers send empty form fields as empty text.
+    The default is returned without conversion. It is also returned if the text is empty and `converter`
+    rejects it, because browsers send empty form fields as empty text.
     """
     from tornado.web._argument_conversion import convert  # imported late: few programs need it
 

@@ -37,8 +37,8 @@ class AuthenticationError(HTTPError):
         raise AuthenticationError("invalid_token", "The token has expired.")
 
     :param error: a code of RFC 6750 section 3.1: ``"invalid_token"``, ``"invalid_request"``,
-        ``"insufficient_scope"``, or one of another scheme. None, the default, sends no code; use it for a
-        request without credentials.
+        ``"insufficient_scope"``, or a code that another scheme defines. With None, the default, no code is
+        sent; use it for a request without credentials.
     :param description: a sentence for the developer of the client, in printable ASCII. It is sent as
         ``error_description`` in the challenge and as ``public_message`` in the error page. An error with a
         code or a description is logged.
@@ -86,7 +86,7 @@ class AuthenticationError(HTTPError):
 def token_of(handler: RequestHandler) -> str | None:
     """Return the bearer token of a request, or None if it has none.
 
-    :raises AuthenticationError: if the field is malformed.
+    :raises AuthenticationError: if the Authorization field is malformed.
     """
     headers: Mapping[str, str] = handler.request.headers
     field = headers.get("Authorization")

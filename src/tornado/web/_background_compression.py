@@ -30,7 +30,7 @@ _tasks: set[asyncio.Task[None]] = set()
 
 
 class CompressionQueue:
-    """A queue of uncompressed parts of one response: large ones, and small ones that follow them.
+    """A queue of uncompressed parts of one response: large parts, and small parts that follow them.
 
     :param connection: the exchange to write to.
     """
@@ -54,7 +54,7 @@ class CompressionQueue:
     def busy(self) -> bool:
         """Whether the task is running.
 
-        It is not if `start` was never called, because the head of the response could not be sent.
+        The task does not exist if `start` was never called, because the head could not be sent.
         """
         return self._task is not None
 
@@ -125,7 +125,7 @@ class CompressionQueue:
 
 
 def prepare(handler: RequestHandler, size: int) -> CompressionQueue | None:
-    """Return the queue for a part of `size` bytes, or None if it is compressed synchronously.
+    """Return the queue for a part of `size` bytes, or None if the part is compressed synchronously.
 
     This is called before the transforms of the handler are applied to the part. A queue is used if it still
     contains a previous part, or if this part is large. It is not used if other transforms follow the

@@ -2,9 +2,10 @@
 
 Most of the time needed to collect a body is spent in page faults, not in copying: the kernel allocates memory
 in pages of 4 KiB at the first access to each. Therefore, when a few megabytes of a body with Content-Length
-have arrived, space for the rest is reserved. This takes address space but no memory until it is written. On
-Linux, huge pages are requested, which replace about 500 page faults by one. Space is not reserved from the
-beginning, because clients that announce large bodies and send little could then occupy a huge page each.
+have arrived, space for the rest is reserved. Reserved space takes addresses, but no memory until it is
+written to. On Linux, huge pages are requested, each of which replaces about 500 page faults by one. Space is
+not reserved from the beginning, because clients that announce large bodies and send little could then occupy
+a huge page each.
 """
 
 from __future__ import annotations

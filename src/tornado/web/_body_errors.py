@@ -17,7 +17,7 @@ from tornado.web._errors import HTTPError
 
 
 def limit(delegate: Any) -> None:
-    """Set the limits of a handler's class on the connection, which calls `respond` if one is exceeded."""
+    """Set the limits of a handler's class on the connection, which calls `respond` if a limit is exceeded."""
     connection = delegate.connection
     _body_limits.apply(delegate.handler_class, connection)
     if getattr(connection, "_max_body_size", None) is not None:
@@ -25,7 +25,7 @@ def limit(delegate: Any) -> None:
 
 
 def limit_own(handler: Any) -> None:
-    """Set the limits that ``prepare`` of a handler with a streamed body has set on the instance."""
+    """Set on the connection the limits that ``prepare`` of a streaming handler has set on ``self``."""
     attributes = handler.__dict__
     if "max_body_size" in attributes or "max_form_size" in attributes or "body_timeout" in attributes:
         connection = handler.request.connection

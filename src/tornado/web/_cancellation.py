@@ -1,10 +1,11 @@
 """Cancellation of waiting handlers, when the client disconnects or a time limit is exceeded.
 
-Both are disabled by default; an application or a handler class enables them (``cancel_on_disconnect``,
-``handler_timeout``). They affect only handlers that suspend. A `Cancellation` wraps the coroutine that
-runs the rest of a request. It is notified when the client disconnects, and registers a deadline with the
-scheduler of the loop (one timer for all deadlines, see `tornado.http1connection._deadline_scheduler`). It
-cancels the task of the handler, so that `asyncio.CancelledError` is raised where the handler waits.
+Both kinds of cancellation are disabled by default; an application or a handler class enables them
+(``cancel_on_disconnect``, ``handler_timeout``). They affect only handlers that suspend. A `Cancellation`
+wraps the coroutine that runs the remaining steps of a request. It is notified when the client disconnects,
+and registers a deadline with the scheduler of the loop (one timer for all deadlines, see
+`tornado.http1connection._deadline_scheduler`). In either case it cancels the task of the handler, so that
+`asyncio.CancelledError` is raised where the handler waits.
 ``finally`` blocks run, and awaitables under `asyncio.shield` continue. A handler may catch the error and
 finish its response.
 
@@ -46,8 +47,8 @@ class CancelReason(enum.Enum):
     TIMEOUT = 2
 
 
-#: The exceptions that a cancelled handler may raise. A write to a disconnected client fails before the
-#: task is cancelled, or instead of it.
+#: The exceptions that a cancelled handler may raise. If a handler writes to a disconnected client, the write
+#: may fail before the task is cancelled.
 _CONSEQUENCES: dict[CancelReason, tuple[type[BaseException], ...]] = {
     CancelReason.GONE: (asyncio.CancelledError, StreamClosedError),
     CancelReason.TIMEOUT: (asyncio.CancelledError,),
@@ -127,7 +128,7 @@ class Cancellation:
         try:
             await rest
         except (asyncio.CancelledError, StreamClosedError) as error:
-            if not self.handles(error):  # it was not caused by this cancellation
+            if not self.handles(error):  # the error was not caused by this cancellation
                 raise
         finally:
             self._tasks.remove(task)

@@ -1,8 +1,8 @@
 """Handling of clients that disconnect before the response is complete: deadlines, the end of the request, and
 the log line.
 
-Shared by the cancellation of handlers (`_cancellation`), event streams (`_sse_handler`), and all handlers
-that write to a disconnected client.
+This module is used by the cancellation of handlers (`_cancellation`), by event streams (`_sse_handler`), and
+if any other handler writes to a disconnected client.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _log_limit = LogRateLimit(gen_log)
 
 
 def scheduler_of(loop: asyncio.AbstractEventLoop, name: str) -> DeadlineScheduler:
-    """Return the deadline scheduler of this `name` for a loop. It is stored in the loop's ``__dict__``, so
-    that it is released with the loop.
+    """Return the deadline scheduler called `name` of a loop. It is stored in the loop's ``__dict__``, so that
+    it is released with the loop.
     """
     attributes = loop.__dict__
     watch: DeadlineScheduler | None = attributes.get(name)
@@ -37,8 +37,8 @@ def scheduler_of(loop: asyncio.AbstractEventLoop, name: str) -> DeadlineSchedule
 
 
 def is_disconnect(handler: RequestHandler, error: BaseException | None) -> bool:
-    """Whether `error` means that the client of `handler` has disconnected: it reports a closed stream, and
-    the stream of the client is closed.
+    """Whether `error` means that the client of `handler` has disconnected: the error reports a closed
+    stream, and the stream of the client is closed.
     """
     if not isinstance(error, StreamClosedError):
         return False
@@ -56,8 +56,8 @@ def report(handler: RequestHandler) -> None:
 
 
 def abandon(handler: RequestHandler) -> None:
-    """End the request of a disconnected client: log it, with status 499 if none was sent, run the clean-up,
-    and close the connection.
+    """End the request of a disconnected client: log the request, with status 499 if no status was sent, call
+    ``on_finish``, and close the connection.
 
     A handler that is registered with senders of messages has a method ``_leave`` that unregisters it.
     """

@@ -3,11 +3,11 @@
 Each coding has two interfaces. `Coding.whole` compresses a complete body in one call. A body in parts is
 compressed by a `Compressor`, whose ``flush`` emits all data so far in a form that the client can decode. A
 compressor lives as long as the response, so its memory matters: about 90 KiB for gzip, 130 KiB for br and
-230 KiB for zstd. For this reason zstd uses smaller tables than its levels define: those take 800 KiB, and
-make the output only 5 % smaller.
+230 KiB for zstd. For this reason zstd uses smaller tables than its levels define: the standard tables take
+800 KiB, and make the output only 5 % smaller.
 
-The maximum level of each coding is the one at which a body of `MAX_AT_ONCE` bytes blocks the event loop for
-at most 20 ms on a current machine. For higher compression, compress the content once and store it.
+The maximum level of each coding is the highest at which compressing `MAX_AT_ONCE` bytes blocks the event loop
+for at most 20 ms on a current machine. For higher compression, compress the content once and store it.
 """
 
 from __future__ import annotations
@@ -197,7 +197,8 @@ def _zstd_by_package() -> Coding | None:
     return Coding("zstd", range(1, 13), 3, whole, Zstd)
 
 
-#: By name, in order of preference. zstd achieves the same size as br in a third of the time.
+#: Functions that return the codings, by name, in order of preference. zstd achieves the same size as br in a
+#: third of the time.
 _CODINGS: dict[str, Callable[[], Coding | None]] = {"zstd": _zstd, "br": _br, "gzip": _gzip}
 _PACKAGES = {"zstd": "zstandard", "br": "brotli"}
 
@@ -220,8 +221,8 @@ class ContentCodings:
         Application(routes, compress_response=["zstd", "gzip"])
         Application(routes, compress_response="zstd")
 
-    The other forms are convenient for settings read from a file: a dictionary of the arguments, a list of
-    codings, or the name of one. An empty value, including an empty dictionary, disables compression. With
+    The last three forms are convenient for settings read from a file: a dictionary of the arguments, a list
+    of codings, or the name of one. An empty value, including an empty dictionary, disables compression. With
     ``compress_response=True`` only gzip is used, by `GZipContentEncoding`, so that installing a package does
     not change the responses of an existing program.
 
@@ -229,11 +230,11 @@ class ContentCodings:
         to level. The default is all available codings. The weights sent by the client take precedence over
         this order (RFC 9110 section 12.5.3). ``br`` requires the package brotli, ``zstd`` Python 3.14 or the
         package zstandard; the extra ``compress`` installs both.
-    :param min_length: the minimum size in bytes. A smaller body is not compressed, unless it is sent in
-        parts.
+    :param min_length: the minimum size of a body in bytes. A smaller body is not compressed, unless it is
+        sent in parts.
     :param content_types: the media types to compress. The default is ``text/*``, all types ending in
-        ``+json`` or ``+xml``, and others that compress well. A list replaces all these; it may contain
-        ``text/*`` etc.
+        ``+json`` or ``+xml``, and others that compress well. A list replaces all of these types; it may
+        contain ranges such as ``text/*``.
     :raises ValueError: if a coding is unknown or not available, a level is out of range (``zstd`` 1 to 12,
         ``br`` 0 to 9, ``gzip`` 1 to 9), `min_length` is negative, or a str is passed instead of a list.
 

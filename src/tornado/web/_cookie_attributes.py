@@ -1,6 +1,6 @@
 """The attributes of cookies, as types.
 
-They exist for type checkers. At run time this module is imported only by programs that use one of the
+These types exist for type checkers. At run time this module is imported only by programs that use one of the
 classes.
 """
 

@@ -101,7 +101,7 @@ def set_cookie(
     if cookies is None:
         cookies = handler._new_cookie = {}
     else:
-        # Removed first, so that cookies are sent in the order in which they were last set.
+        # The old cookie is removed first, so that cookies are sent in the order in which they were last set.
         cookies.pop(name, None)
     cookies[name] = SetCookie(name, value, line)
 
@@ -173,7 +173,7 @@ def clear_cookie(handler: RequestHandler, name: str, attributes: dict[str, Any])
 def clear_all_cookies(handler: RequestHandler, attributes: dict[str, Any]) -> None:
     """Clear each cookie of the request.
 
-    A cookie whose prefix does not allow `attributes` is cleared with those that its prefix requires.
+    A cookie whose prefix does not allow `attributes` is cleared with the attributes that its prefix requires.
     """
     own = _uses_own_methods(handler)
     attributes_sent: str | None = None
@@ -194,8 +194,8 @@ def clear_all_cookies(handler: RequestHandler, attributes: dict[str, Any]) -> No
 def _uses_own_methods(handler: RequestHandler) -> bool:
     """Whether the methods for setting and clearing a cookie are not overridden by the class or the handler.
 
-    Then all cookies except the first are cleared by reusing its text: a head may contain 8,000 cookies, and
-    calling the methods takes 20 us for each.
+    If so, `clear_all_cookies` calls the methods for the first cookie only, and reuses its attributes for the
+    others: a head may contain 8,000 cookies, and calling the methods takes 20 us for each.
     """
     present = handler.__dict__
     kind = type(handler)

@@ -23,7 +23,7 @@ from tornado.log import app_log
 if TYPE_CHECKING:
     from tornado.web._handler import RequestHandler
 
-#: In seconds.
+#: The time in seconds for which a method may block the event loop without a warning.
 BLOCKING_TIME = 0.1
 
 _LOOP_THREAD_ONLY = (
@@ -98,8 +98,8 @@ def _check_thread(
 
 
 class StepTimer:
-    """The steps of one method of a handler. A ``with`` block is a step, or a part of one. A step that takes
-    too long, not counting nested steps of other methods, is logged.
+    """The steps of one method of a handler. Each ``with`` block is a step, or a part of a step. A step that
+    takes too long, not counting nested steps of other methods, is logged.
 
     :param name: the name of the method.
     """

@@ -30,7 +30,7 @@ def stream_request_body(cls: _Class) -> _Class:
     """Class decorator: pass the request body to ``data_received`` as it arrives, instead of collecting it.
 
     ``request.body`` and body arguments remain empty. ``prepare`` may be async and is complete before the
-    first part of the body is delivered; the HTTP method runs after the last. To accept larger bodies, call
+    first part of the body is delivered; the HTTP method runs after the last part. To accept larger bodies, call
     `.HTTP1Connection.set_max_body_size` on ``self.request.connection`` in ``prepare``.
 
     :raises TypeError: if `cls` is not a `RequestHandler` class.
@@ -129,9 +129,9 @@ def authenticated(
 ) -> Method | Callable[[Method], Method]:
     """Method decorator: require a logged-in user (`RequestHandler.current_user`).
 
-    Anonymous users are redirected to `RequestHandler.get_login_url`, with the requested URL as ``next``,
-    unless the login URL already has a query. A request that is not GET or HEAD is rejected with 403. ``next``
-    always refers to this host: for ``//example.com/a`` it is ``/example.com/a``.
+    Anonymous users are redirected to `RequestHandler.get_login_url`. The requested URL is added to it as the
+    argument ``next``, unless the login URL already has a query. ``next`` always refers to this host: for
+    ``//example.com/a`` it is ``/example.com/a``. A request that is not GET or HEAD is rejected with 403.
 
     With a `scheme`, here or in `RequestHandler.authentication_scheme`, the method is part of an API: requests
     without a user are rejected with 401 and ``WWW-Authenticate`` (`AuthenticationError`), for any HTTP
@@ -146,10 +146,10 @@ def authenticated(
             @authenticated(scopes=["orders:write"])
             def post(self): ...
 
-    `RequestHandler.get_current_user` may be a coroutine function here. Its result is awaited and stored in
-    `RequestHandler.current_user` before the method is called.
+    `RequestHandler.get_current_user` may be a coroutine function if this decorator is used. Its result is
+    awaited and stored in `RequestHandler.current_user` before the method is called.
 
-    :param scheme: the scheme of the challenge, such as ``"Bearer"``; by default that of the handler's class.
+    :param scheme: the scheme of the challenge, such as ``"Bearer"``; by default the one that the handler's class defines.
     :param realm: the name of the protected area; by default `RequestHandler.authentication_realm`.
     :param scopes: the scopes that the user must have (`RequestHandler.granted_scopes`), as a list, or as a
         str with spaces between them. If one is missing, the response is 403 with ``insufficient_scope`` (RFC

@@ -58,7 +58,7 @@ def _public_message(exc_info: Any) -> str | None:
 
 def prefers_json(handler: RequestHandler, exc_info: Any) -> bool:
     """Whether the client prefers JSON: its weight in ``Accept`` is greater than that of HTML (RFC 9110
-    section 12.5.1), or equal while only JSON is listed by name, as in ``application/json, */*``.
+    section 12.5.1), or the weights are equal and only JSON is listed by name: ``application/json, */*``.
 
     A public message is also sent as JSON if the body of the request was JSON.
     """

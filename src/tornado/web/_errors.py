@@ -16,11 +16,11 @@ class HTTPError(Exception):
 
         raise HTTPError(404, "no story %s", story_id, public_message="The story was deleted.")
 
-    :param int status_code: the status code. One that is not in `http.HTTPStatus` needs a `reason`.
+    :param int status_code: the status code. A code that is not in `http.HTTPStatus` needs a `reason`.
     :param str log_message: written to the log, not sent to the client; formatted with ``% args``.
-    :param str reason: (keyword only) the reason phrase that replaces the standard one. One that contains a
-        control character, a character outside Latin-1 or an angle bracket (the error page contains the
-        phrase) is replaced by "Unknown".
+    :param str reason: (keyword only) the reason phrase that replaces the standard one. A phrase that contains
+        a control character, a character outside Latin-1 or an angle bracket is replaced by "Unknown". (Angle
+        brackets are not accepted because the error page contains the phrase.)
     :param str public_message: (keyword only) text that the default error page shows to the client, as HTML
         or JSON (``{"error": {"status": 404, "message": …}}``); stored in an attribute of the same name.
     :raises TypeError: if the status code is not an integer.
@@ -107,7 +107,7 @@ class InvalidArgumentError(HTTPError):
 
     :param str arg_name: the name of the argument; stored in an attribute of the same name.
     :param str value: the beginning of the text received; it is logged but not sent to the client.
-    :param str wanted: the accepted values.
+    :param str wanted: a description of the accepted values.
 
     ``public_message`` names the argument and the accepted values; the default error page shows it.
     """

@@ -1,8 +1,8 @@
 """Execution of a request handler: checks, ``prepare``, the HTTP method, the end of the response, and errors.
 
 `start` runs the handler as far as possible without a coroutine. If no step of the handler is asynchronous,
-the request is complete when it returns. Otherwise it returns a coroutine for the remaining steps, which the
-caller runs in a task.
+the request is complete when `start` returns. Otherwise `start` returns a coroutine for the remaining steps,
+which the caller runs in a task.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ Rest = Coroutine[Any, Any, None]
 class ClientDisconnectedError(StreamClosedError):
     """Raised while a body is streamed to a handler whose client has disconnected.
 
-    It is a separate class because a program may raise the parent class for another stream; such an error
-    still gets a response.
+    It is a separate class because a program may raise the parent class for another stream; in that case, an
+    error page is sent.
     """
 
 
 class LazyCoroutine:
-    """A substitute for the coroutine of an HTTP method that may be able to respond without one.
+    """A substitute for the coroutine of an HTTP method that may be able to respond without a coroutine.
 
-    Nothing runs until it is awaited or `start` calls `respond_now`. It has the methods of a coroutine, so
-    that `asyncio.create_task` and similar functions accept it.
+    No code runs until this object is awaited or `start` calls `respond_now`. It has the methods of a
+    coroutine, so that `asyncio.create_task` and similar functions accept it.
     """
 
     __slots__ = ("_coroutine",)
@@ -64,7 +64,7 @@ class LazyCoroutine:
         raise NotImplementedError
 
     def once(self) -> Rest:
-        """Return the coroutine, always the same, so that a second `await` fails as for any coroutine."""
+        """Return the same coroutine on each call, so that a second `await` fails as for any coroutine."""
         try:
             return self._coroutine
         except AttributeError:
@@ -222,7 +222,7 @@ def _awaitable(value: Any) -> Any:
 def _checked_awaitable(handler: RequestHandler, value: Any, name: str | None = None) -> Any:
     """Return an awaitable for the return value of a method, or explain why it cannot be awaited.
 
-    :param name: the method's name; None for the one named after the request's HTTP method.
+    :param name: the method's name; None for the method named after the request's HTTP method.
     :raises TypeError: if the value is not an awaitable, for example because the method returned a response
         body.
     """
@@ -281,7 +281,7 @@ def handle_exception(handler: RequestHandler, error: BaseException) -> None:
     except Exception:
         app_log.error("Error in exception logger", exc_info=True)
     if handler._finished:
-        return  # it has been logged, and the response is complete
+        return  # the exception has been logged, and the response is complete
     _send_error(handler, error.status_code if isinstance(error, HTTPError) else 500, exc_info)
 
 

@@ -83,8 +83,8 @@ class RequestHandler:
     SUPPORTED_METHODS: tuple[str, ...] = ("GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS")
 
     #: The maximum size of a request body, in bytes. A larger body is rejected with 413; if the client sends
-    #: ``Expect: 100-continue``, before the body is sent. None: the limit of the server (``max_body_size``, by
-    #: default 100 MiB). With `stream_request_body`, ``prepare`` may set it on ``self`` for its request.
+    #: ``Expect: 100-continue``, before it sends the body. None: the limit of the server (``max_body_size``, by
+    #: default 100 MiB). With `stream_request_body`, ``prepare`` may set a limit for its request on ``self``.
     max_body_size: int | None = None
     #: The maximum size of a form whose arguments or files are read, in bytes. A larger form is rejected with
     #: 413. None: the limit of the server (``max_form_size``, by default no limit). Only `max_body_size`
@@ -92,8 +92,8 @@ class RequestHandler:
     max_form_size: int | None = None
     #: The maximum time for receiving the request body, in seconds, after which the connection is closed.
     #: None: the limit of the server (``body_timeout``, by default no limit). ``prepare`` may set it on
-    #: ``self``, like `max_body_size`. If the value of one of these attributes is not a number, the attribute
-    #: is ignored and an error is logged once, because older programs may use these names for other purposes.
+    #: ``self``, like `max_body_size`. If one of these three attributes is not a number, it is ignored and an
+    #: error is logged once, because older programs may use the names for other purposes.
     body_timeout: float | None = None
 
     #: Whether a waiting handler is cancelled when its client disconnects: first `on_connection_close` is
@@ -102,13 +102,13 @@ class RequestHandler:
     #: the application setting of the same name, which is False by default. The attribute is read when a
     #: request is first routed to the class.
     cancel_on_disconnect: bool | None = None
-    #: The time after which a waiting handler is cancelled in the same way and 503 is sent, in seconds. It
-    #: covers waiting in ``prepare``, in the HTTP method and for a streamed body. The log message names the
-    #: place where the handler waited. The timeout may be detected up to 10 % late. 0: no limit. None: the
-    #: value of the application setting of the same name, by default no limit. If the body is streamed, the
-    #: time starts when the head has been received, so the timeout of an `UploadHandler` includes the upload:
-    #: set a larger value, or 0, in such classes. An `EventSourceHandler` has no limit unless its class sets
-    #: one. Handlers that wait without a coroutine (`asynchronous`) are not limited.
+    #: The time, in seconds, after which `asyncio.CancelledError` is raised in a waiting handler and 503 is
+    #: sent. The limit covers waiting in ``prepare``, in the HTTP method and for a streamed body. The log
+    #: message names the place where the handler waited. The timeout may be detected up to 10 % late. 0: no
+    #: limit. None: the value of the application setting of the same name, by default no limit. If the body is
+    #: streamed, the time starts when the head has been received, so the timeout of an `UploadHandler` includes
+    #: the upload: set a larger value, or 0, in such classes. An `EventSourceHandler` has no limit unless its
+    #: class sets one. Handlers that wait without a coroutine (`asynchronous`) are not limited.
     handler_timeout: float | None = None
 
     #: Whether `get` also handles HEAD in a class without `head`: the response has the same status and header
@@ -166,7 +166,7 @@ class RequestHandler:
     def __init__(self, application: Application, request: httputil.HTTPServerRequest, **kwargs: Any) -> None:
         cls = type(self)
         if cls.__mro__[-2] is not RequestHandler:
-            super().__init__()  # there are other base classes after this one
+            super().__init__()  # a subclass may have further base classes
         self.application = application
         self.request = request
         # These are class attributes too, for objects created without __init__, but CPython 3.11 reads
@@ -232,11 +232,11 @@ class RequestHandler:
     def prepare(self) -> Awaitable[None] | None:
         """Called before the HTTP method of every request; may be ``async``.
 
-        If it finishes the response or raises, the HTTP method is not called.
+        If it finishes the response or raises an exception, the HTTP method is not called.
         """
 
     def on_finish(self) -> None:
-        """Called after the response has been finished, for logging and clean-up. It cannot send anything."""
+        """Called after the response has been finished, for logging and clean-up; no output can be sent."""
 
     def on_connection_close(self) -> None:
         """Called once if the client disconnects while an asynchronous handler runs.
@@ -248,7 +248,8 @@ class RequestHandler:
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Called with each part of the body as it arrives, in handlers decorated with `stream_request_body`.
 
-        :param chunk: the bytes of this part. If an awaitable is returned, no more are read until it is done.
+        :param chunk: the bytes of this part.
+        :returns: None, or an awaitable. The next part is not read until the awaitable is done.
         """
         raise NotImplementedError(
             f"{type(self).__name__} streams its request body but has no data_received()"
@@ -298,12 +299,12 @@ class RequestHandler:
         """Set the status of the response.
 
         :param status_code: the status code.
-        :param reason: the reason phrase; by default the standard one, or "Unknown". One that contains a
+        :param reason: the reason phrase; by default the standard one, or "Unknown". A phrase that contains a
             control character, a character outside Latin-1 or an angle bracket is replaced by "Unknown".
         :raises TypeError: if the status code is not an integer.
 
-        After `flush` the call has no effect, as with the methods for header fields and cookies; a warning is
-        logged.
+        After `flush`, this method and those that set header fields and cookies no longer affect the response;
+        a warning is logged.
         """
         if not isinstance(status_code, int):
             raise TypeError(f"status_code must be an int, got {status_code!r}")
@@ -315,12 +316,12 @@ class RequestHandler:
             self._reason = httputil.responses.get(status_code, "Unknown")
         else:
             reason = escape.native_str(reason)
-            # It may contain text from the client, and usually an error is being handled, which must not cause
-            # a second error.
+            # The phrase may contain text from the client, and is usually set while an error is handled.
+            # Raising an exception for an invalid phrase would cause a second error.
             self._reason = "Unknown" if _UNSAFE_REASON.search(reason) else reason
 
     def get_status(self) -> int:
-        """Return the status code that was sent; before that, the one set so far."""
+        """Return the status code that was sent or, if the head has not been sent, the code set so far."""
         return self._status_code
 
     def set_header(self, name: str, value: HeaderValue) -> None:
@@ -337,7 +338,7 @@ class RequestHandler:
     _original_set_header: ClassVar[Callable[..., None]] = set_header
 
     def add_header(self, name: str, value: HeaderValue) -> None:
-        """Add a value to a header field of the response that may have several; see `set_header`."""
+        """Add a value to a header field of the response that may have several values; see `set_header`."""
         if self._headers_written:
             _late_response_changes.ignore(self, f"add_header({name!r})")
         self._headers.add(name, self._convert_header_value(value))
@@ -385,7 +386,8 @@ class RequestHandler:
         :param type: converts the text to a value: int, float, bool, `decimal.Decimal`, `datetime.date`,
             `datetime.time`, `datetime.datetime`, an enumeration (by its values), or a function that raises a
             `ValueError` for invalid text. Numbers are plain ASCII without underscores, and finite. Browsers
-            send empty form fields as empty text; if `type` rejects it, the default is returned, if any.
+            send empty form fields as empty text; if `type` rejects an empty text, the default is returned, if
+            any.
         :raises MissingArgumentError: (400) if the argument is absent and there is no default.
         :raises InvalidArgumentError: (400) if the text cannot be converted to `type`.
         :raises HTTPError: (400) if the value is not UTF-8.
@@ -597,7 +599,7 @@ class RequestHandler:
         return _response.compute_etag(self)
 
     def set_etag_header(self) -> None:
-        """Set the Etag header field to the result of `compute_etag`; called by `finish` if it is not set."""
+        """Set the Etag header field to the result of `compute_etag`; `finish` calls this if Etag is not set."""
         _response.set_etag_header(self)
 
     def _entity_tag(self) -> str | None:
@@ -665,8 +667,8 @@ class RequestHandler:
             ``serve_traceback`` (part of ``debug=True``) the default page shows browsers the traceback with
             the request and the variables of each frame. A client that prefers JSON receives the traceback in
             the JSON error, other clients receive text. Values whose names suggest a secret are masked. Only
-            requests to localhost, an IP address or one of ``allowed_hosts`` receive tracebacks, others the
-            plain page.
+            requests to localhost, an IP address or one of ``allowed_hosts`` receive tracebacks, other requests
+            receive the default page.
 
         The default page is HTML, or JSON if the client's ``Accept`` prefers it. It includes the
         ``public_message`` of an exception (see `HTTPError`).
@@ -784,24 +786,25 @@ class RequestHandler:
     ) -> None:
         """Set a cookie (RFC 6265 section 4.1).
 
-        :param expires: when the browser deletes it: a timestamp, a time tuple or a datetime, in UTC.
-        :param expires_days: the same, in days from now; cannot be combined with `expires`.
-        :param max_age: the time after which the browser deletes it, in seconds.
-        :param httponly: whether it is hidden from scripts.
-        :param secure: whether it is sent over HTTPS only.
+        :param expires: when the browser deletes the cookie: a timestamp, a time tuple or a datetime, in UTC.
+        :param expires_days: the number of days after which the browser deletes the cookie; cannot be combined
+            with `expires`.
+        :param max_age: the time after which the browser deletes the cookie, in seconds.
+        :param httponly: whether the cookie is hidden from scripts.
+        :param secure: whether the cookie is sent over HTTPS only.
         :param samesite: ``"Strict"``, ``"Lax"``, or ``"None"``, which browsers accept with `secure` only.
         :param partitioned: whether a page that is embedded in another site has a separate cookie for that
             site ("CHIPS"); requires `secure`.
         :param kwargs: further attributes by their names in `http.cookies.Morsel` (an old spelling, deprecated
             in favour of the parameters above).
         :raises ValueError: if a value or attribute contains a control character, a value contains a space, or
-            an attribute a semicolon; if `partitioned` is set without `secure`.
-        :raises http.cookies.CookieError: if the name is not a valid cookie name. It is a `ValueError` too.
+            an attribute contains a semicolon; if `partitioned` is set without `secure`.
+        :raises http.cookies.CookieError: if the name is not a valid cookie name. This is a `ValueError` too.
 
         Cookies that browsers would silently drop are logged, once for each name: a name with the prefix
         ``__Secure-`` or ``__Host-`` (in any case) without `secure`; ``__Host-`` with a `domain` or with
-        a `path` other than ``/``; a `samesite` that is not one of the three, or is ``"None"`` without
-        `secure`.
+        a `path` other than ``/``; a `samesite` that is not one of the three values above, or is ``"None"``
+        without `secure`.
         """
         if self._headers_written:
             _late_response_changes.ignore(self, f"set_cookie({name!r})")
@@ -846,7 +849,8 @@ class RequestHandler:
     ) -> None:
         """Set a cookie that the client can read but not forge. Requires the setting ``cookie_secret``.
 
-        :param expires_days: how long the browser keeps it, in days (None: until the browser is closed).
+        :param expires_days: how long the browser keeps the cookie, in days (None: until the browser is
+            closed).
         :param version: the version of the signature format; by default the newest.
         :param kwargs: passed to `set_cookie`.
         """
@@ -891,18 +895,18 @@ class RequestHandler:
     def session(self) -> Session:
         """The data stored for this browser between requests, as a mapping (`Session`).
 
-        It is stored in a signed cookie or in the ``session_store`` of the application, and saved with the
-        response. A program may assign another object. ::
+        The session is stored in a signed cookie or in the ``session_store`` of the application, and saved
+        with the response. A program may assign another object to this attribute. ::
 
             self.session["cart"] = [*self.session.get("cart", ()), item]
 
         :raises SessionStoreError: (503) if the store cannot be used.
-        :raises RuntimeError: if it is not loaded, see `session_autoload`.
+        :raises RuntimeError: if the session is not loaded, see `session_autoload`.
         """
         return self._get_request_session().open(self._headers_written)
 
     async def get_session(self) -> Session:
-        """Return `session`, after loading it if it is not loaded yet."""
+        """Return `session`, loading it first if necessary."""
         if "session" not in self.__dict__:
             self.session = await self._get_request_session().load(self._headers_written)
         return self.session
@@ -927,7 +931,7 @@ class RequestHandler:
     def _finish_after(self, saving: Coroutine[Any, Any, None]) -> Future[None]:
         """Send the response, which is otherwise complete, after its session has been saved.
 
-        Until then the handler behaves as if the response had been sent: late changes do not affect it.
+        Until then the handler behaves as if the response had been sent: late changes have no effect.
         """
         complete = self._headers, self._write_buffer
         self._headers, self._write_buffer = self._headers.copy(), []
@@ -1010,7 +1014,7 @@ class RequestHandler:
     @property
     def current_user(self) -> Any:
         """The user of the request: the result of `get_current_user`, which is called once per request, or the
-        value assigned.
+        value that the program has assigned to this attribute.
 
         If the lookup is asynchronous, assign the user in `prepare`.
         """
@@ -1027,7 +1031,7 @@ class RequestHandler:
     def get_current_user(self) -> Any:
         """Override to return the logged-in user, for example from `session`, or None.
 
-        It may be a coroutine function if all methods that use the user are `authenticated`. Otherwise
+        The override may be a coroutine function if all methods that use the user are `authenticated`. Otherwise
         `current_user` would be a coroutine object, so `prepare` must assign the user.
         """
         return None
@@ -1056,8 +1060,8 @@ class RequestHandler:
 
     @property
     def locale(self) -> Locale:
-        """The language of the response: the result of `get_user_locale`, otherwise of `get_browser_locale`,
-        called once per request; or the value assigned.
+        """The language of the response: the result of `get_user_locale` or, if that is None, of
+        `get_browser_locale`, called once per request; or the value that the program has assigned.
         """
         try:
             return self._locale
@@ -1110,8 +1114,8 @@ class RequestHandler:
         return _rendering.make_loader(self.application.settings, template_path)
 
     def get_template_path(self) -> str | None:
-        """Return the directory of templates: the setting ``template_path``, or None for that of the calling
-        file.
+        """Return the directory of templates: the setting ``template_path``, or None to use the directory of
+        the calling file.
         """
         return self.application.settings.get("template_path")
 

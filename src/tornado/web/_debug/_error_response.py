@@ -105,7 +105,7 @@ def wants_page(request: Any) -> bool:
         if media_type in ("text/html", "application/xhtml+xml"):
             page = max(page, weight)
         elif _TEXTS.fullmatch(media_type) and not (page and weight <= page):
-            # With equal weights, the first one takes precedence.
+            # If the weights are equal, the media type that is listed first takes precedence.
             text = max(text, weight)
     return page > text
 

@@ -278,10 +278,10 @@ class _Renderer:
 
 
 def _last_of_program(raised: RaisedException) -> Frame | None:
-    """Return the frame most likely at fault: the last one of the program or of a template.
+    """Return the frame most likely at fault: the last frame of the program or of a template.
 
-    An exception raised in a task of a library may have no such frame. Its cause and its members are searched
-    next.
+    An exception raised in a task of a library may have no such frame. In that case, the exceptions chained to
+    it and the members of a group are searched.
     """
     for frame in reversed(raised.frames):
         if isinstance(frame, Frame) and frame.kind in ("program", "template"):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # The minimum length, in characters. A shorter value would be found in too many unrelated texts.
 _MIN_LENGTH = 4
-# The same for values that are not necessarily secret, such as cookies.
+# The minimum length of values that are not necessarily secret, such as cookies.
 _MIN_COOKIE_LENGTH = 8
 _COMMON_WORDS = frozenset({"true", "false", "null", "none", "undefined"})
 _MAX_VALUES = 200
@@ -62,7 +62,7 @@ class SecretValues:
             self.values[value] = None
 
     def walk(self, value: object, secret: bool = False, depth: int = 0) -> None:
-        """Add the secrets in a setting or in JSON.
+        """Add the secrets in the value of a setting or in decoded JSON.
 
         :param secret: whether the value itself has a secret name, so that all its items are secret.
         """

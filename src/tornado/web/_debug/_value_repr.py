@@ -24,7 +24,7 @@ from tornado.httputil import HTTPHeaders
 from tornado.web._debug._literal_masking import MASK
 from tornado.web._debug._redaction import Redactor
 
-# Time limits in seconds, for one repr and for all of a page.
+# Time limits in seconds, for one call of repr and for all such calls for a page.
 _SECONDS_PER_REPR = 0.1
 _SECONDS_PER_PAGE = 1.0
 _MAX_DEPTH = 4
@@ -32,7 +32,8 @@ _MAX_ITEMS = 50
 _MAX_BITS = 4096
 # The repr of an instance of a container subclass is not called if it has more items than this.
 _MAX_REPR_ITEMS = 100
-# The same for an instance of a subclass of str, bytes or bytearray, in characters or bytes.
+# The repr of an instance of a subclass of str, bytes or bytearray is not called if it is longer than this, in
+# characters or bytes.
 _MAX_TEXT_LENGTH = 2**16
 
 _Result = TypeVar("_Result")
@@ -54,7 +55,7 @@ _VIEWS = (type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))
 _WRAPPERS: dict[Any, Any] = {
     each.__repr__: each for each in (collections.UserDict, collections.UserList, collections.UserString)
 }
-# The first item of a pair is taken as the name of the second if it matches this.
+# The first item of a pair is treated as the name of the second if it matches this pattern.
 _NAME = re.compile(r"\w[\w.-]{0,99}")
 _PLAIN = (type(None), bool, float, complex, type(Ellipsis))
 
@@ -165,8 +166,8 @@ class ValueFormatter:
             output.add(self._call_repr(value))
 
     def _write_text(self, output: _SizeBudget, value: str | bytes | bytearray) -> None:
-        # Only the beginning is formatted. It is longer than the result, because masking can shorten it. The
-        # methods of the base class do not call code of a subclass.
+        # Only the beginning is formatted. It is longer than the displayed text, because masking can shorten
+        # it. The methods of the base class do not call code of a subclass.
         base: Any = next(each for each in _TEXTS if isinstance(value, each))
         output.add(self.secrets.mask(base.__repr__(base.__getitem__(value, slice(2**16)))))
 
