@@ -181,7 +181,7 @@ class HostCheckingRouter(Router):
         self._application, self._hosts = application, hosts
 
     def find_handler(self, request: httputil.HTTPServerRequest, **kwargs: Any) -> Any:
-        """Return the application's delegate if the host is allowed, otherwise one that rejects the request."""
+        """Return the application's delegate if the host is allowed, otherwise one that rejects requests."""
         if self._hosts.allow(request):
             return self._application.find_handler(request, **kwargs)
         return self._application._misdirected(request)

@@ -56,7 +56,7 @@ def respond(
 
 
 def _is_about_arguments(error: Exception) -> bool:
-    """Whether the route's arguments may have caused an error. Errors in ``set_default_headers`` are excluded."""
+    """Whether the route's arguments may have caused an error that ``set_default_headers`` did not raise."""
     return all(frame.f_code.co_name != "clear" for frame, _ in traceback.walk_tb(error.__traceback__))
 
 

@@ -30,8 +30,8 @@ def stream_request_body(cls: _Class) -> _Class:
     """Class decorator: pass the request body to ``data_received`` as it arrives, instead of collecting it.
 
     ``request.body`` and body arguments remain empty. ``prepare`` may be async and is complete before the
-    first part of the body is delivered; the HTTP method runs after the last part. To accept larger bodies, call
-    `.HTTP1Connection.set_max_body_size` on ``self.request.connection`` in ``prepare``.
+    first part of the body is delivered; the HTTP method runs after the last part. To accept larger bodies,
+    call `.HTTP1Connection.set_max_body_size` on ``self.request.connection`` in ``prepare``.
 
     :raises TypeError: if `cls` is not a `RequestHandler` class.
     """
@@ -149,7 +149,8 @@ def authenticated(
     `RequestHandler.get_current_user` may be a coroutine function if this decorator is used. Its result is
     awaited and stored in `RequestHandler.current_user` before the method is called.
 
-    :param scheme: the scheme of the challenge, such as ``"Bearer"``; by default the one that the handler's class defines.
+    :param scheme: the scheme of the challenge, such as ``"Bearer"``; by default
+        `RequestHandler.authentication_scheme`.
     :param realm: the name of the protected area; by default `RequestHandler.authentication_realm`.
     :param scopes: the scopes that the user must have (`RequestHandler.granted_scopes`), as a list, or as a
         str with spaces between them. If one is missing, the response is 403 with ``insufficient_scope`` (RFC

@@ -83,8 +83,9 @@ class RequestHandler:
     SUPPORTED_METHODS: tuple[str, ...] = ("GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS")
 
     #: The maximum size of a request body, in bytes. A larger body is rejected with 413; if the client sends
-    #: ``Expect: 100-continue``, before it sends the body. None: the limit of the server (``max_body_size``, by
-    #: default 100 MiB). With `stream_request_body`, ``prepare`` may set a limit for its request on ``self``.
+    #: ``Expect: 100-continue``, before it sends the body. None: the limit of the server (``max_body_size``,
+    #: by default 100 MiB). With `stream_request_body`, ``prepare`` may set a limit for its request on
+    #: ``self``.
     max_body_size: int | None = None
     #: The maximum size of a form whose arguments or files are read, in bytes. A larger form is rejected with
     #: 413. None: the limit of the server (``max_form_size``, by default no limit). Only `max_body_size`
@@ -106,9 +107,9 @@ class RequestHandler:
     #: sent. The limit covers waiting in ``prepare``, in the HTTP method and for a streamed body. The log
     #: message names the place where the handler waited. The timeout may be detected up to 10 % late. 0: no
     #: limit. None: the value of the application setting of the same name, by default no limit. If the body is
-    #: streamed, the time starts when the head has been received, so the timeout of an `UploadHandler` includes
-    #: the upload: set a larger value, or 0, in such classes. An `EventSourceHandler` has no limit unless its
-    #: class sets one. Handlers that wait without a coroutine (`asynchronous`) are not limited.
+    #: streamed, the time starts when the head has been received, so the timeout of an `UploadHandler`
+    #: includes the upload: set a larger value, or 0, in such classes. An `EventSourceHandler` has no limit
+    #: unless its class sets one. Handlers that wait without a coroutine (`asynchronous`) are not limited.
     handler_timeout: float | None = None
 
     #: Whether `get` also handles HEAD in a class without `head`: the response has the same status and header
@@ -599,7 +600,7 @@ class RequestHandler:
         return _response.compute_etag(self)
 
     def set_etag_header(self) -> None:
-        """Set the Etag header field to the result of `compute_etag`; `finish` calls this if Etag is not set."""
+        """Set the Etag header field to the result of `compute_etag`; called by `finish` if no Etag is set."""
         _response.set_etag_header(self)
 
     def _entity_tag(self) -> str | None:
@@ -667,8 +668,7 @@ class RequestHandler:
             ``serve_traceback`` (part of ``debug=True``) the default page shows browsers the traceback with
             the request and the variables of each frame. A client that prefers JSON receives the traceback in
             the JSON error, other clients receive text. Values whose names suggest a secret are masked. Only
-            requests to localhost, an IP address or one of ``allowed_hosts`` receive tracebacks, other requests
-            receive the default page.
+            responses to requests for localhost, an IP address or one of ``allowed_hosts`` contain tracebacks.
 
         The default page is HTML, or JSON if the client's ``Accept`` prefers it. It includes the
         ``public_message`` of an exception (see `HTTPError`).
@@ -1031,8 +1031,8 @@ class RequestHandler:
     def get_current_user(self) -> Any:
         """Override to return the logged-in user, for example from `session`, or None.
 
-        The override may be a coroutine function if all methods that use the user are `authenticated`. Otherwise
-        `current_user` would be a coroutine object, so `prepare` must assign the user.
+        The override may be a coroutine function if all methods that use the user are `authenticated`.
+        Otherwise `current_user` would be a coroutine object, so `prepare` must assign the user.
         """
         return None
 

@@ -6,13 +6,13 @@ range of a float. Python's ``json`` also accepts bodies that violate these rules
 later, or be interpreted differently by a filtering proxy and the program.
 
 The cost is linear in the size of the body, and close to that of ``json.loads``, which is implemented in C.
-`parse` calls no Python function for each name, and calls one for each number only if there are few. Instead
-it compares counts:
+`parse` calls no Python function for each name, and calls one for each number only if there are few numbers.
+Instead it compares counts:
 
 - *Unique names.* If the decoded objects have fewer members than the text has names, a name was repeated. The
   number of colons is an upper bound for the number of names; if strings contain colons, `_outline` yields the
   exact number.
-- *Depth.* It is determined together with the number of members, level by level.
+- *Depth.* The nesting depth is determined together with the number of members, level by level.
 - *Numbers outside the range of a float* have an exponent of at least three digits, or more than 208
   consecutive digits.
 
@@ -54,7 +54,7 @@ _NOT_OUTLINE = bytes(byte for byte in range(256) if byte not in b'[]{}":')
 _STEPS = bytes.maketrans(b"[]", b"\x01\xff")
 # For `_may_overflow`: maps all digits to "0".
 _DIGITS = bytes.maketrans(b"123456789E", b"000000000e")
-_MANY_DIGITS = b"0" * 209  # with an exponent of two digits, fewer cannot exceed 1.8e308
+_MANY_DIGITS = b"0" * 209  # with a two-digit exponent, fewer digits cannot exceed 1.8e308
 _INFINITE = frozenset([math.inf, -math.inf])
 #: For texts of at least this size, in bytes, a sample is used to estimate how often a character occurs.
 _SAMPLE_FROM = 4096
@@ -67,7 +67,7 @@ def read(handler: RequestHandler, default: Any, max_depth: int, max_size: int | 
 
     :param max_size: the maximum size of the body in bytes, or None for the server's ``max_json_size``.
     :raises InvalidBodyError: if the body is empty and there is no default, is not valid JSON, or is too
-        large.
+        large, or if its Content-Type is not JSON.
     """
     if not handler._body_is_collected():
         raise RuntimeError(
@@ -252,8 +252,7 @@ def _check_depth(body: bytes, limit: int) -> None:
 
 def _check_surrogates(value: Any) -> None:
     """Raise an error if a string contains a lone surrogate, which could not be encoded again."""
-    # In the dump, a surrogate begins with 0xED, and so do few other characters. Dumping is faster than
-    # encoding.
+    # In the dump, surrogates and a few other characters begin with 0xED. Dumping is faster than encoding.
     if b"\xed" not in marshal.dumps(value, 2):
         return
     try:
@@ -297,7 +296,7 @@ def _reject_constant(name: str) -> Any:
 
 _DECODER = json.JSONDecoder(parse_constant=_reject_constant)
 _FINITE_DECODER = json.JSONDecoder(parse_float=_parse_float, parse_constant=_reject_constant)
-# These also check each object.
+# These decoders also check each object.
 _UNIQUE_DECODER = json.JSONDecoder(
     object_pairs_hook=_make_object, parse_float=_parse_float, parse_constant=_reject_constant
 )

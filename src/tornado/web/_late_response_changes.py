@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def ignore(handler: RequestHandler, call: str) -> None:
-    """Log that `call`, a method of `handler`, came too late to have an effect.
+    """Log that a method of `handler` was called too late to have an effect.
 
     :param call: the name of the method, with or without arguments.
     """

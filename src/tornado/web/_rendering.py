@@ -20,8 +20,8 @@ _TEMPLATE_FOLDER = os.path.join(os.path.dirname(_WEB_FOLDER), "template")
 
 
 def namespace(handler: RequestHandler) -> dict[str, Any]:
-    """Return the names that are available in every template: handler, request, user, locale, URLs, UI
-    modules.
+    """Return the names that are available in every template: the handler, the request, the user, the locale,
+    the functions for URLs, and the UI modules.
     """
     names: dict[str, Any] = {
         "handler": handler,

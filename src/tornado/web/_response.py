@@ -2,8 +2,8 @@
 
 Until a handler's header fields are accessed, no mapping exists: the default fields are prepared as bytes,
 formatted once a second, and the entity tag, the length and the JSON content type are stored separately. The
-first access to ``handler._headers`` creates an `.HTTPHeaders` from all of these; from then on, it replaces
-them.
+first access to ``handler._headers`` creates an `.HTTPHeaders` from all of these; from then on, only this
+mapping is used.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tornado.web._handler import HeaderValue, RequestHandler
 
 try:
-    # For a body of a few bytes this takes half the time of hashlib.sha1; the digest is the same.
+    # For a body of a few bytes, this function takes half the time of hashlib.sha1; the digest is the same.
     from _sha1 import sha1  # type: ignore[import-not-found]
 except ImportError:
     from hashlib import sha1
@@ -175,8 +175,8 @@ class _LengthLines(dict[int, str]):
 
 
 class _SmallLengthLines(_LengthLines):
-    """A `_LengthLines` for bodies smaller than `_LARGE_BODY`. The look-up itself detects larger ones, so
-    small bodies need no comparison, which would take about a hundred instructions.
+    """A `_LengthLines` for bodies smaller than `_LARGE_BODY`. The look-up itself detects larger bodies, so
+    small ones need no comparison, which would take about a hundred instructions.
     """
 
     def __missing__(self, length: int) -> str:
@@ -203,7 +203,7 @@ def overridable_steps(cls: type[RequestHandler]) -> tuple[Any, ...]:
     )
 
 
-#: The `overridable_steps` of `RequestHandler`, set by its module.
+#: The `overridable_steps` of `RequestHandler`, set by the module of that class.
 DEFAULT_STEPS: tuple[Any, ...] = ()
 
 
@@ -274,7 +274,7 @@ def finish_fast(handler: RequestHandler, now: float | None = None) -> bool:
     handler._headers_written = True
     block = _json_block if handler._json else _html_block
     application = handler.application
-    # Read from the attribute of the instance, because programs also create and run handlers directly.
+    # The application of the instance is used, because programs also create and run handlers directly.
     if application._security is not None:
         block += application._security.block(request.protocol)
     fields = tail.encode()
@@ -293,7 +293,7 @@ def finish_fast(handler: RequestHandler, now: float | None = None) -> bool:
 
 
 def is_plain(connection: Any) -> bool:
-    """Whether a serialised response may be sent to `connection`, as none of the methods is overridden."""
+    """Whether a serialised response may be sent to `connection`, bypassing methods that are not overridden."""
     return (
         type(connection) is HTTP1Connection
         and HTTP1Connection.write_headers is _write_headers
@@ -352,8 +352,8 @@ def truncate(handler: RequestHandler) -> None:
 
 
 def complete_head(handler: RequestHandler) -> None:
-    """Set the fields that depend on the whole body: entity tag and length; send 304 if the client has the
-    tag.
+    """Set the fields that depend on the whole body: entity tag and length. If the client's If-None-Match
+    contains the entity tag, set the status 304.
     """
     code = handler._status_code
     if code == 200 and handler.request.method in ("GET", "HEAD"):

@@ -26,7 +26,7 @@ _FUTURES = (concurrent.futures.Future, type(gen.moment))
 def name_of(handler: RequestHandler, name: str | None) -> str:
     """Return ``Class.method()`` for messages.
 
-    :param name: the method's name; None for the one named after the request's HTTP method.
+    :param name: the method's name; None for the method named after the request's HTTP method.
     """
     return f"{type(handler).__name__}.{name or handler.request.method.lower()}()"
 
@@ -58,7 +58,7 @@ def check(handler: RequestHandler, name: str | None, awaited: Any, value: Any) -
     another object, such as ``return client.fetch(...)``, does not determine the type of the result. In this
     case only text and dicts are reported, which were probably intended as the body.
 
-    :param name: the method's name; None for the one named after the request's HTTP method.
+    :param name: the method's name; None for the method named after the request's HTTP method.
     :param awaited: the awaitable that the method returned; `value` is its result.
     :raises TypeError: with ``debug=True``.
     """

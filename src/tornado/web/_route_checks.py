@@ -144,7 +144,7 @@ def _is_checked(rule: Rule) -> bool:
         for cls in own_classes:
             code = getattr(vars(cls).get(name), "__code__", None)
             if code is not None and {"path_args", "path_kwargs"} & {*code.co_names}:
-                return False  # the method changes the arguments
+                return False  # prepare() or initialize() may change the arguments
     return True
 
 

@@ -15,9 +15,9 @@ that the server rejects because they cannot be parsed.
 
 Nonces
     If the policy contains ``{nonce}``, templates write ``<script nonce="{{ csp_nonce }}">`` and handlers use
-    `RequestHandler.csp_nonce`; scripts and styles of UI modules have it automatically. A new nonce is
-    generated for each response that uses it. Otherwise the source is removed from the policy, so that no
-    inline script or style runs in that response.
+    `RequestHandler.csp_nonce`; scripts and styles of UI modules have the nonce automatically. A new nonce is
+    generated for each response that uses one. In other responses, the source with the nonce is removed from
+    the policy, so that no inline script or style runs.
 
 All fields are formatted when the application is created.
 """
@@ -72,16 +72,16 @@ class SecurityHeaders:
         program.
     :param content_security_policy_report_only: a policy that browsers report but do not enforce.
     :param frame_ancestors: the pages that may frame this one: ``'self'``, ``'none'``, or sources as in the
-        policy, as text separated by spaces or as a list. It is added to the policy; the first two are also
-        sent as X-Frame-Options.
+        policy, as text separated by spaces or as a list. The value is added to the policy; ``'self'`` and
+        ``'none'`` are also sent as X-Frame-Options.
     :param referrer_policy: how much of the URL of a page is sent to other sites.
     :param opener_policy: whether windows of other sites may keep a reference to this one.
     :param resource_policy: the sites that may embed resources of this application; no field by default.
     :param permissions_policy: the browser features that pages may use, as in ``"camera=()"``.
     :param hsts_max_age: how long browsers use HTTPS only for this host, in seconds; sent over HTTPS only (as
-        reported by the server, or with ``xheaders`` by its proxy). 0 cancels it.
-    :param hsts_include_subdomains: whether this includes all subdomains.
-    :param hsts_preload: whether to consent to the preload lists of browsers; hard to revoke.
+        reported by the server, or with ``xheaders`` by its proxy). 0 revokes an earlier value.
+    :param hsts_include_subdomains: whether browsers use HTTPS only for all subdomains too.
+    :param hsts_preload: whether to consent to inclusion in the preload lists of browsers; hard to revoke.
     :param extra: further fields by name, which override the defaults. It must not contain fields that have
         their own arguments, nor those for framing, connection or cookies.
     :raises ValueError: if a value cannot be sent, or the arguments contradict each other.
@@ -123,7 +123,7 @@ class SecurityHeaders:
         plain.update(self.policies(None))
         hsts = _strict_transport(hsts_max_age, hsts_include_subdomains, hsts_preload)
         secure = plain if hsts is None else {**plain, "Strict-Transport-Security": hsts}
-        # For HTTP and for HTTPS.
+        # The fields for HTTP and those for HTTPS.
         self._fields = (plain, secure)
         self._blocks = tuple(HTTPHeaders(each)._serialize() for each in self._fields)
         self._cache: list[tuple[HTTPHeaders, HTTPHeaders] | None] = [None, None]
@@ -133,14 +133,14 @@ class SecurityHeaders:
         return self._blocks[protocol == "https"]
 
     def policies(self, nonce: str | None) -> dict[str, str]:
-        """Return the policies by field name; without a nonce, its source is removed."""
+        """Return the policies by field name. If `nonce` is None, its source is removed from them."""
         if nonce is None:
             return {name: _NONCE_SOURCE.sub("", text) for name, text in self._policies.items()}
         return {name: text.replace(_PLACEHOLDER, nonce) for name, text in self._policies.items()}
 
     def headers(self, base: HTTPHeaders, handler: RequestHandler) -> HTTPHeaders:
-        """Return the initial headers of a handler: those of `base`, which is a new object each second, and
-        the security headers.
+        """Return the initial headers of a handler: the fields of `base` and the security headers. The result
+        is cached until `base` is replaced, which happens once per second.
         """
         by_https = getattr(handler.request, "protocol", "http") == "https"
         cached = self._cache[by_https]
@@ -291,14 +291,14 @@ def nonce(handler: RequestHandler) -> str:
         made = base64.urlsafe_b64encode(os.urandom(16)).rstrip(b"=").decode()
         handler.__dict__["_csp_nonce"] = made
     if security is not None and in_policy and not handler._headers_written:
-        # Even if the nonce already exists, because an error page has new headers.
+        # The nonce is added even if it already exists, because an error page has new headers.
         security.add_nonce(handler._headers, made)
     return made
 
 
 class Nonce:
-    """The name ``csp_nonce`` in templates. The nonce is generated when it is rendered, so pages that do not
-    use it have none.
+    """The value of ``csp_nonce`` in templates. The nonce is generated when it is rendered, so a page that
+    does not use it has no nonce.
     """
 
     __slots__ = ("_handler",)

@@ -250,7 +250,7 @@ def read_for(
 
 
 def key_version_for(handler: RequestHandler, name: str, value: str | None) -> int | None:
-    """Return the version of the key that signed a cookie, or `value` if it is not None."""
+    """Return the version of the key that signed a cookie or, if `value` is not None, that signed `value`."""
     _secret(handler)
     if value is None:
         value = handler.get_cookie(name)

@@ -36,7 +36,7 @@ def as_text(data: Any) -> str | bytes:
 
 
 class EncodedEvent:
-    """Bytes of an event stream. Their encoding as a chunk of a chunked body is cached."""
+    """Bytes of an event stream. The chunk of a chunked body that contains them is cached."""
 
     __slots__ = ("_chunk", "data", "id")
 
@@ -137,7 +137,8 @@ class EventChannel:
         if self._subscribers:
             loop = asyncio.get_running_loop()
             if self._newest - self._delivered >= self._capacity:
-                self._deliver(None)  # before the oldest undelivered event is dropped from the history
+                # Otherwise the oldest undelivered event would be dropped from the history.
+                self._deliver(None)
             if not self._scheduled:
                 self._scheduled = True
                 loop.call_soon(self._deliver_batch)
@@ -250,7 +251,7 @@ class EventChannel:
             count = 0
             for handler in islice(current_pass, limit):
                 count += 1
-                if handler._finished:  # it has ended without a call of its finish() method
+                if handler._finished:  # the stream has ended without a call of finish()
                     self._detach(handler)
                     continue
                 try:

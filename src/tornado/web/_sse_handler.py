@@ -1,8 +1,8 @@
 """`EventSourceHandler`: streams of server-sent events (WHATWG HTML, section 9.2, "Server-sent events").
 
 If `stream` is not overridden, a stream has no task: it consists of a handler, its request and its connection.
-The close callback of the exchange notifies it that the client has disconnected, and one timer for all streams
-of an event loop (`tornado.http1connection._deadline_scheduler`) sends the keep-alive comments.
+The close callback of the exchange notifies the handler that the client has disconnected, and one timer for
+all streams of an event loop (`tornado.http1connection._deadline_scheduler`) sends the keep-alive comments.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ class EventSourceHandler(RequestHandler):
             def open(self):
                 self.subscribe(news)
 
-    `prepare` is called before both and `on_finish` after them, regardless of how the stream ends.
-    `on_connection_close` is called if the client has disconnected.
+    In both cases, `prepare` is called before the stream begins, and `on_finish` after the stream has ended
+    for whatever reason. `on_connection_close` is called if the client has disconnected.
 
     When a stream ends, a browser reconnects after a few seconds (`retry`) and sends the id of the last event
-    it received (`last_event_id`). To prevent that, respond with 204: ``raise web.HTTPError(204)`` in
-    `prepare` or `open`.
+    it received (`last_event_id`). To prevent the reconnection, respond with 204: ``raise web.HTTPError(204)``
+    in `prepare` or `open`.
 
-    For clients that send a body (``fetch()`` with POST): ``post = web.EventSourceHandler.get``.
+    To serve clients that send a body (``fetch()`` with POST), define ``post = web.EventSourceHandler.get``.
 
     Attributes that a class may set, in addition to those of every handler: `keep_alive`, `max_unsent`,
     `retry`, `compress_events`; see docs/reference/settings.md. The application's ``handler_timeout`` does not
@@ -79,8 +79,8 @@ class EventSourceHandler(RequestHandler):
     #: `send_event` closes the connection. This cannot happen if each `send_event` is awaited. An
     #: `EventChannel` acts according to its argument ``slow``.
     max_unsent: int = 1024 * 1024
-    #: The time in milliseconds that a browser waits before it reconnects. None leaves it to the browser
-    #: (about 3000).
+    #: The time in milliseconds that a browser waits before it reconnects. None: the browser's default (about
+    #: 3000).
     retry: int | None = None
     #: Whether the application's ``compress_response`` applies to this stream. Events are then compressed for
     #: each client separately, and each open stream has a compressor (about 270 kB with gzip).
@@ -88,7 +88,7 @@ class EventSourceHandler(RequestHandler):
 
     cancel_on_disconnect: bool | None = True
     handler_timeout: float | None = 0.0
-    head_from_get: bool | None = False  # a stream does not end
+    head_from_get: bool | None = False  # a HEAD request must not open a stream, which does not end
 
     _streaming = False
     _bypasses_handler = False
@@ -110,14 +110,14 @@ class EventSourceHandler(RequestHandler):
     """Called before the stream begins, with the groups of the route's pattern; may be ``async``.
 
     Override it to subscribe to channels, to set header fields, or to reject the request by raising
-    `HTTPError`. The head of the response is sent when it returns, or with the first event.
+    `HTTPError`. The head of the response is sent when this method returns, or with the first event.
     """
 
     stream: Callable[..., Awaitable[None]] = _stream
     """Called to send the events, with the groups of the route's pattern; must be a coroutine function.
 
-    The stream is finished when it returns. If it is not overridden, the stream stays open until `finish` is
-    called.
+    The stream is finished when this method returns. If the method is not overridden, the stream stays open
+    until `finish` is called.
     """
 
     # -- for the program --
@@ -151,8 +151,8 @@ class EventSourceHandler(RequestHandler):
             int is converted to text.
         :param retry: the new reconnection time in milliseconds; see the class attribute.
         :returns: a Future that is done when the bytes have been passed to the operating system. Await it if
-            events may be sent faster than the client reads (see `max_unsent`). If the stream has ended, its
-            exception is an `.iostream.StreamClosedError`.
+            events may be sent faster than the client reads (see `max_unsent`). If the stream has ended, the
+            exception of the Future is an `.iostream.StreamClosedError`.
         :raises ValueError: if `event` or `id` contains a line end, or `retry` is negative.
         :raises TypeError: if `event` is not a str, or `id` is neither a str nor an int.
         """
@@ -165,9 +165,9 @@ class EventSourceHandler(RequestHandler):
     def subscribe(self, channel: EventChannel, backlog: int = 0) -> None:
         """Send every event of a channel on this stream until it ends.
 
-        A client that reconnects is first sent the events it has missed. It remembers a single id, that of the
-        last event from any channel. So if a stream subscribes to several channels, the id is unknown to all
-        but one of them.
+        A client that reconnects is first sent the events it has missed. A browser stores only the id of the
+        last event, from whichever channel. So if a stream subscribes to several channels, the id is unknown
+        to all but one of them.
 
         If the client has already disconnected, nothing happens.
 
@@ -206,7 +206,7 @@ class EventSourceHandler(RequestHandler):
             streams = type(self).stream is not EventSourceHandler.stream
             running: Any = None
             if streams and not _is_coroutine_function(self.stream):
-                # Before the head is sent, so that a wrong return value leads to an error page.
+                # The head has not been sent yet, so a wrong return value leads to an error page.
                 running = _checked_awaitable(self, self.stream(*args, **kwargs))
             self._begin()
             if not streams or self._finished:
@@ -284,7 +284,7 @@ class EventSourceHandler(RequestHandler):
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Future[None]:
         """End the stream, or send another response instead; see `RequestHandler.finish`.
 
-        Events that were published on its channels are sent first.
+        Events that were published on the stream's channels are sent first.
         """
         if self._catch_up() and self._finished:  # disconnected, because it had missed too many events
             return _stream_closed_future()
@@ -326,7 +326,7 @@ class EventSourceHandler(RequestHandler):
         return self.flush()
 
     def _send_frame(self, frame: EncodedEvent, now: float) -> None:
-        """Send bytes that are shared by several streams."""
+        """Send a frame whose bytes several streams share."""
         if self._watched:
             self._deadline = now + self.keep_alive
         if not self._bypasses_handler:
@@ -340,7 +340,7 @@ class EventSourceHandler(RequestHandler):
     def _may_bypass_handler(self) -> bool:
         """Whether chunks may be passed directly to the stream, bypassing `write`, `flush` and the exchange.
 
-        This is the case if none of these is overridden.
+        This is the case if none of these methods is overridden.
         """
         connection = self.request.connection
         cls = type(self)
@@ -430,7 +430,7 @@ def _stream_closed_future() -> Future[None]:
 def _check_attributes(handler: EventSourceHandler) -> None:
     """Validate the attributes of a class before the response begins.
 
-    :raises ValueError: if one is invalid. The message names the class and the attribute.
+    :raises ValueError: if an attribute is invalid. The message names the class and the attribute.
     """
     keep_alive: Any = handler.keep_alive
     max_unsent: Any = handler.max_unsent

@@ -116,8 +116,8 @@ class StaticFileHandler(RequestHandler):
 
     #: Whether to send precompressed files: True for ``br``, ``zstd`` and ``gzip``, or a list of codings in
     #: order of preference. None: the setting ``static_precompressed`` of the application, which accepts the
-    #: same values. Precompressed files are not sent if a subclass overrides how files are found or read. A
-    #: precompressed file that is older than the original is not sent either.
+    #: same values. Precompressed files are not sent if a subclass overrides a method that finds or reads
+    #: files. A precompressed file that is older than the original is not sent either.
     precompressed: ClassVar[bool | Sequence[str] | None] = None
 
     _static_hashes: ClassVar[collections.OrderedDict[str, tuple[tuple[int, ...] | None, str | None]]] = (
@@ -219,7 +219,7 @@ class StaticFileHandler(RequestHandler):
             return None
         if not self._has_own("validate_absolute_path") or not isinstance(root, (str, os.PathLike)):
             try:
-                self._file = open_regular(path)  # the subclass has decided that it may be served
+                self._file = open_regular(path)  # the subclass has decided that the file may be served
             except (OSError, ValueError):
                 self._file = None
             return None
@@ -287,7 +287,7 @@ class StaticFileHandler(RequestHandler):
 
     async def _send_file(self, file: OpenFile, part: _FileRange) -> None:
         connection: Any = self.request.connection
-        _ = self.flush()  # sends the head; if that fails, so does sending the file
+        _ = self.flush()  # sends the head; if this fails, sending the file fails too
         try:
             await connection._write_file(FileSegment(file.take(), part.start or 0, part.length))
         except iostream.StreamClosedError:
@@ -368,11 +368,12 @@ class StaticFileHandler(RequestHandler):
     def compute_etag(self) -> str | None:
         """Return the version of the file as a strong entity tag.
 
-        While the file is being modified, a weak one is returned, made of its modification time and size.
+        While the file is being modified, a weak entity tag is returned, which consists of its modification
+        time and size.
         """
         assert self.absolute_path is not None
-        # The version is that of the open file. The path may refer to a newer file by now, or to the original
-        # of a precompressed one.
+        # The version of the open file is used. The path may now refer to a newer file, or it refers to the
+        # original although the open file is a precompressed one.
         if self._file_version is None and self._weak_etag is None:
             self._find_version_sync()
         if self._weak_etag is not None:
@@ -587,15 +588,15 @@ class StaticFileHandler(RequestHandler):
 
     @classmethod
     def _get_cached_version(cls, abspath: str, within: tuple[Any, Directories] | None = None) -> str | None:
-        """Return the version of a file, or None if it has none. It is cached until the file changes.
+        """Return the version of a file, or None if it has none. The version is cached until the file changes.
 
         :param within: the root and the directories to which links may point, if the path has not been
             validated yet.
         """
-        found = try_stat(abspath)  # None also if a subclass reads the content from elsewhere
+        found = try_stat(abspath)  # also None if a subclass reads the content from elsewhere
         state: tuple[int, ...] | None = None if found is None else identity(found)
         if state is not None and found is not None and cls._too_large(found):
-            state += (cls.MAX_VERSION_CONTENT_SIZE,)  # a class with a greater limit may cache a version of it
+            state += (cls.MAX_VERSION_CONTENT_SIZE,)  # with a greater limit, the file would have a version
         known = _static_versions.cached_version(cls, abspath, state)
         if known is not None:
             return known[0]

@@ -62,14 +62,14 @@ _STEPS = (
     "send_error",
 )
 _steps_of = attrgetter(*_STEPS)
-#: For each class, its methods for these steps, and whether they are all those of `StaticFileHandler`.
+#: For each class, its methods for these steps, and whether all of them are those of `StaticFileHandler`.
 _known_classes: dict[type, tuple[tuple[Any, ...], bool]] = {}
 _MAX_CLASSES = 1000
 #: The methods of `StaticFileHandler` when it was imported, unbound.
 _OWN: dict[str, Any] = {}
 _guess_type = mimetypes.guess_type
 
-#: By root, path and ``MAX_VERSION_CONTENT_SIZE`` of the class, on which the entity tag depends.
+#: The entries by root, path and ``MAX_VERSION_CONTENT_SIZE``; the entity tag depends on that limit.
 _entries: dict[tuple[str, str, int], _Entry] = {}
 _expires = (0, 0, b"")
 
@@ -211,7 +211,7 @@ def store(handler: StaticFileHandler, path: str, file: OpenFile, version: str | 
     default = None
     written = os.path.join(os.path.abspath(root), path)
     if written != file.path:
-        # The path of a directory with a default file. Other spellings of a path are not stored.
+        # The path may be that of a directory with a default file. Other spellings of a path are not stored.
         default = handler.default_filename
         if default is None or not written.endswith("/") or written + default != file.path:
             return
@@ -271,7 +271,7 @@ def respond(handler: StaticFileHandler, path: str, include_body: bool) -> bool:
 
 
 def _is_fresh(handler: StaticFileHandler) -> bool:
-    """Whether the program has not set anything on the response, and will not continue it later."""
+    """Whether the program has not changed the response, and the response is finished automatically."""
     return (
         handler._response_headers is None
         and handler._new_cookie is None

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 #: The maximum size, in bytes, of a file that is hashed without a thread, which takes half a millisecond.
 _MAX_SYNC_SIZE = 256 * 1024
 _READ_SIZE = 256 * 1024
-#: The time in nanoseconds after a change during which another may leave the modification time unchanged: a
-#: few ticks of the kernel's clock, or more for file systems that record whole seconds (FAT: two seconds).
+#: The time in nanoseconds after a change during which a second change may leave the modification time
+#: unchanged: a few ticks of the kernel's clock, or more for file systems that record whole seconds (FAT: two
+#: seconds).
 _TICK = 50_000_000
 _COARSE_TICK = 2_000_000_000
 
@@ -122,7 +123,7 @@ def version_of_file_sync(handler: type[StaticFileHandler], file: OpenFile) -> st
 def _without_hashing(
     handler: type[StaticFileHandler], file: OpenFile, state: Identity
 ) -> tuple[str | None] | None:
-    """Return the version of a large file, or the cached one, in a tuple because it may be None.
+    """Return the version of a large file, or the cached version, in a tuple because it may be None.
 
     :returns: None if the file must be hashed.
     """
@@ -143,7 +144,7 @@ def _hash(fd: int, state: Identity) -> str | None:
         hasher.update(part)
         done += len(part)
         if identity(os.fstat(fd)) != state:
-            return None  # it is being modified, and the parts read may belong to different states
+            return None  # the file is being modified, and the parts read may belong to different states
     return hasher.hexdigest()
 
 

@@ -83,8 +83,8 @@ class TemplateModule(UIModule):
     """``{% module Template("part.html") %}``: a template as a module.
 
     Unlike with ``{% include %}``, only the given arguments are available in the template. It may call
-    ``set_resources`` with ``css_files``, ``embedded_javascript`` and so on for the page. All uses of one file
-    must have the same resources.
+    ``set_resources`` with ``css_files``, ``embedded_javascript`` and so on for the page. A template that is
+    used several times must pass the same resources each time.
     """
 
     def __init__(self, handler: RequestHandler) -> None:
@@ -145,7 +145,8 @@ def _flatten(parts: list[Any]) -> list[str]:
 class UnknownModuleError(AttributeError, KeyError):
     """A template uses a UI module that the application does not have.
 
-    It is an AttributeError and a KeyError, because a template may use either syntax.
+    It is an AttributeError and a KeyError, because a template may access a module as an attribute or as an
+    item of ``modules``.
 
     :param name: the name of the module.
     :param known: the names of the application's modules.
@@ -199,7 +200,8 @@ def _module_renderer(handler: RequestHandler, name: str, cls: type[UIModule]) ->
 class UI:
     """The attribute ``ui`` of handlers: the application's UI methods, bound to the handler, and its modules.
 
-    Created on first access and stored in the handler's ``__dict__``, where it replaces this descriptor.
+    The dictionary is created on first access and stored in the handler's ``__dict__``, where it replaces this
+    descriptor.
     """
 
     def __get__(self, handler: RequestHandler | None, owner: type | None = None) -> Any:

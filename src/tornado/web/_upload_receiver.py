@@ -1,8 +1,8 @@
 """The receiver of an `UploadHandler`'s request body: a form part by part, any other body as a whole.
 
 Each chunk of the body is processed by a generator, which yields awaitables: the result of a hook of the
-program, or a Future for a write to disk. If it yields none, the chunk is processed completely in the read
-callback. Otherwise, reading is paused until the whole chunk has been processed.
+program, or a Future for a write to disk. If it yields no awaitable, the chunk is processed completely in the
+read callback. Otherwise, reading is paused until the whole chunk has been processed.
 
 An error, whether caused by the client or raised by a hook, is raised in the handler's task, which is waiting
 for the end of the body, and leads to an error response. The rest of the body is discarded.

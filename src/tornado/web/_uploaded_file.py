@@ -112,7 +112,7 @@ class UploadedFile:
     # -- for the program --
 
     def keep(self) -> str | None:
-        """Keep the file at the end of the request. The program must close and remove it.
+        """Keep the file after the end of the request. The program must then close and remove it.
 
         :returns: the path of the file, or None if it is only in memory.
         """
@@ -192,7 +192,7 @@ class UploadedFile:
         :returns: None, or an awaitable that must be done before the next call.
         """
         if self._request_ended or self._complete:
-            return None  # too late: nothing will read it
+            return None  # nothing will read a chunk that is written after the end
         if self._error is not None:
             raise self._error
         self._unwritten.append(chunk)
@@ -254,7 +254,7 @@ class UploadedFile:
         """Do the same as `_remove`, synchronously, if the end of the request cannot be awaited."""
         temporary = self._close()
         if temporary is not None and self._job is None:
-            temporary.remove()  # otherwise the finalizer of this object removes it after the job
+            temporary.remove()  # otherwise the finalizer of this object removes the file after the job
 
     def _close(self) -> _TemporaryFile | None:
         """Close the file at the end of the request.

@@ -1,4 +1,4 @@
-"""Warnings about mistakes in a program, logged once for each handler class, with the place in the program."""
+"""Warnings about mistakes in a program, logged once for each handler class with the line that caused them."""
 
 from __future__ import annotations
 

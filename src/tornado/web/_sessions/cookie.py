@@ -10,7 +10,7 @@ from tornado.web._sessions.store import SessionRecord, SessionStore, SessionTooL
 from tornado.web._signed_values import create_signed_value, decode_signed_value
 
 # RFC 6265 section 6.1: browsers accept cookies of at least 4,096 bytes, including the attributes. A token of
-# this size leaves about 300 bytes for them.
+# this size leaves about 300 bytes for the attributes.
 _MAX_TOKEN = 3800
 #: The maximum age of a signature in days. The time limits of a session are shorter and are checked
 #: separately.
@@ -48,7 +48,7 @@ class CookieSessionStore(SessionStore):
         return secret
 
     def _name(self) -> str:
-        """Return the name included in the signature, so that other signed cookies are not accepted."""
+        """Return the name included in the signature. It differs from those of other signed cookies."""
         return f"tornado.{self._settings.get('session_cookie_name') or 'session'}"
 
     def load(self, token: str) -> SessionRecord | None:

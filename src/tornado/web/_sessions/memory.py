@@ -24,7 +24,7 @@ class MemorySessionStore(SessionStore):
             raise ValueError(f"max_sessions must be at least 1, got {max_sessions!r}")
         self.max_sessions = max_sessions
         self.max_size = max_size
-        #: The sessions and the times they expire, by key. The most recently used one is the last.
+        #: The sessions and the times at which they expire, by key. The most recently used one is the last.
         self._entries: OrderedDict[str, tuple[SessionRecord, float]] = OrderedDict()
 
     def __len__(self) -> int:

@@ -2,7 +2,8 @@
 
 A session is a hash with one field for each value and two for its times. Only the fields that a request has
 changed are written, so concurrent requests of a session do not undo each other's changes. Each write is one
-script, which Redis runs atomically. It checks that the session still exists and sets its expiry time.
+script, which Redis runs atomically. The script checks that the session still exists, and sets the expiry
+time of the session.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`Session`: the values kept for a browser, as a mapping.
 
-Changes are detected by comparing the JSON text of each value with the one that was loaded, so changes within
+Changes are detected by comparing the JSON text of each value with the text that was loaded, so changes within
 a list or a dictionary are detected as well. Only values that differ are saved (see `.SessionStore.update`).
 """
 

@@ -120,8 +120,8 @@ class SessionStore(abc.ABC):
         :param removed: the names of removed values. If both collections are empty, only the time of the last
             use has changed.
         :param seconds: the time in seconds after which the session may be deleted.
-        :returns: the token, or None if the session has ended since it was loaded. It must not be stored again
-            in this case, because another request may have logged the user out.
+        :returns: the token, or None if the session has ended since it was loaded. In this case the session
+            must not be stored again, because another request may have logged the user out.
         :raises SessionTooLargeError: see `check_size`.
         """
 
