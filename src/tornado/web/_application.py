@@ -110,8 +110,8 @@ class Application(ReversibleRouter):
     :param default_host: the host used for routing if the host of the request matches no route and the request
         was received directly, without ``X-Real-Ip``.
     :param transforms: `OutputTransform` classes. By default `GZipContentEncoding` if ``compress_response`` is
-        true, and `ContentEncoding` if it is a `ContentCodings`, a dictionary of its arguments, a list of
-        codings or the name of one.
+        true, and `ContentEncoding` if that setting is a `ContentCodings`, a dictionary of its arguments, a
+        list of codings or the name of a coding.
     :param settings: all other arguments; docs/reference/settings.md lists them.
     :raises TypeError: if `handlers` is not a list of routes; the message contains the faulty entry and the
         correct form. Likewise for settings whose values have the wrong type.

@@ -22,13 +22,13 @@ from typing import Any, Protocol
 #: The maximum number of bytes that are compressed in one call in the event loop thread.
 MAX_AT_ONCE = 256 * 1024
 
-#: RFC 9659 section 3 permits a zstd window of 8 MiB; a smaller one needs less memory on both sides.
+#: RFC 9659 section 3 permits a zstd window of 8 MiB; a smaller window needs less memory on both sides.
 _ZSTD_STREAM = {"window_log": 18, "hash_log": 15, "chain_log": 14}
 #: The base 2 logarithm of br's window: 512 KiB, twice as fast as 4 MiB with outputs of the same size.
 _BR_WINDOW = 19
 
-#: The media types compressed by default, in addition to ``text/*``. They include those of
-#: `.GZipContentEncoding`.
+#: The media types compressed by default, in addition to ``text/*``. They include the media
+#: types of `.GZipContentEncoding`.
 _TYPES = frozenset(
     """
     application/javascript application/json application/manifest+json application/wasm

@@ -1,7 +1,7 @@
 """The default error page, as HTML or JSON.
 
 Log messages are internal to the program and are not shown. The ``public_message`` of an exception is shown:
-errors of arguments and JSON bodies have one, and programs may pass one to `HTTPError`.
+errors of arguments and JSON bodies have such a message, and programs may pass one to `HTTPError`.
 """
 
 from __future__ import annotations

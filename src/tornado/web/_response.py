@@ -293,7 +293,7 @@ def finish_fast(handler: RequestHandler, now: float | None = None) -> bool:
 
 
 def is_plain(connection: Any) -> bool:
-    """Whether a serialised response may be sent to `connection`, bypassing methods that are not overridden."""
+    """Whether a serialised response may be sent to `connection`: no method that it bypasses is overridden."""
     return (
         type(connection) is HTTP1Connection
         and HTTP1Connection.write_headers is _write_headers

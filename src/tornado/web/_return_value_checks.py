@@ -2,7 +2,7 @@
 
 The response consists of the handler's output. Returning the body instead is a common mistake, because other
 frameworks work that way; the client then receives an empty 200. Tornado silently ignores the return value of
-an ``async def``. Here it raises a `TypeError` with ``debug=True``, and otherwise logs a warning, so that
+an ``async def``. Here, a `TypeError` is raised with ``debug=True``; otherwise a warning is logged, so that
 programs which unintentionally return values continue to work.
 """
 

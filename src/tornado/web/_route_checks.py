@@ -1,7 +1,7 @@
 """Checks of an application's routes when they are added.
 
-A route that can never work raises an error. A route that Tornado accepts, but that never matches or whose
-requests all fail, logs a warning.
+An error is raised for a route that can never work. A warning is logged for a route that Tornado accepts, but
+that never matches or whose requests all fail.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def check_list(rules: list[Rule], begin: int) -> None:
 def _warn_of_duplicates(rules: list[Rule], added: list[Rule]) -> None:
     """Log a warning for each route that can never match because an earlier one has the same pattern.
 
-    If both have the same handler and arguments, as in Flower and Bokeh, there is no difference, and the
-    message is logged at INFO.
+    If both routes have the same handler and arguments, as in Flower and Bokeh, there is no difference, and
+    the message is logged at INFO.
     """
     new = {id(rule) for rule in added}
     first: dict[Any, Rule] = {}

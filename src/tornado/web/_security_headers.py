@@ -71,11 +71,11 @@ class SecurityHeaders:
         response. By default, or if it is empty, no policy is sent, because the right one depends on the
         program.
     :param content_security_policy_report_only: a policy that browsers report but do not enforce.
-    :param frame_ancestors: the pages that may frame this one: ``'self'``, ``'none'``, or sources as in the
-        policy, as text separated by spaces or as a list. The value is added to the policy; ``'self'`` and
-        ``'none'`` are also sent as X-Frame-Options.
+    :param frame_ancestors: the pages that may embed these pages in a frame: ``'self'``, ``'none'``, or
+        sources as in the policy, as text separated by spaces or as a list. The value is added to the policy;
+        ``'self'`` and ``'none'`` are also sent as X-Frame-Options.
     :param referrer_policy: how much of the URL of a page is sent to other sites.
-    :param opener_policy: whether windows of other sites may keep a reference to this one.
+    :param opener_policy: whether windows of other sites may keep a reference to a window of this site.
     :param resource_policy: the sites that may embed resources of this application; no field by default.
     :param permissions_policy: the browser features that pages may use, as in ``"camera=()"``.
     :param hsts_max_age: how long browsers use HTTPS only for this host, in seconds; sent over HTTPS only (as

@@ -3,8 +3,8 @@
 The slow path (`StaticFileHandler._serve`) stores an `_Entry` for each file: its path, its identity and its
 header fields as bytes. The next request opens the file, checks that its identity has not changed and that it
 is still below the root, and sends the stored fields and the content. If the file is large or a range is
-requested, the slow path continues with the open file. The content is not cached, because that would save only
-the read, two percent of the cost of a request.
+requested, the slow path continues with the open file. The content is not cached, because a cache would save
+only the read, which is two percent of the cost of a request.
 
 The fast path is taken only if none of the methods that it bypasses is overridden or patched, on the class of
 the handler, the connection and the stream. This is checked for each request.

@@ -3,7 +3,7 @@
 A symbolic link may change between the check of a path and the opening of the file. Therefore the file is
 opened first, and then the kernel is queried for the real path of the open file, which contains no links. The
 open file is the one that is served. ``O_NOFOLLOW`` is not sufficient: links within a root are permitted, and
-it affects only the last component of a path.
+the flag affects only the last component of a path.
 """
 
 from __future__ import annotations

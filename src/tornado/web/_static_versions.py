@@ -80,7 +80,7 @@ def cache_version(
 ) -> None:
     """Cache a version, unless the file may change without a change of its identity.
 
-    :param always: whether to cache the version even then.
+    :param always: whether to cache the version in any case.
     """
     hashes = handler._static_hashes
     with handler._lock:

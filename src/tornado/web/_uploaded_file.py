@@ -1,8 +1,8 @@
 """`UploadedFile`: the content of one part of a form, in memory if it is small and otherwise on disk.
 
 The event loop thread never writes to disk. Chunks are collected, and a thread of the loop's executor writes
-all of them at once. At most one thread works for each file. The size of the collected chunks is bounded by
-back-pressure on the client.
+all of them at once. At most one thread at a time writes to a file. The size of the collected chunks is
+bounded by back-pressure on the client.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class UploadedFile:
     :ivar filename: the file name sent by the client. It must not be used as a path without a check.
     :ivar content_type: the media type sent by the client, or ``application/unknown``.
     :ivar headers: all header fields of the part, as `.HTTPHeaders`.
-    :ivar size: the number of bytes received so far; finally the size of the file.
+    :ivar size: the number of bytes received so far; when the part is complete, the size of the file.
     :ivar path: the path of the content on disk, or None if it is only in memory.
     """
 
