@@ -59,7 +59,7 @@ class BodyAccumulator:
 
 
 def _request_huge_pages(reserved: BytesIO) -> None:
-    """Request huge pages for a buffer. Without them, filling the buffer only takes longer."""
+    """Request huge pages for a buffer. If this fails, filling the buffer takes longer."""
     if not sys.platform.startswith("linux"):
         return
     try:

@@ -50,7 +50,7 @@ class ServerOptionsHandler(RequestHandler):
     """
 
     def options(self) -> None:
-        """Send 204, with the methods that every handler may define."""
+        """Send 204, with the methods that every handler may define in the field Allow."""
         self.set_status(204)
         self.set_header("Allow", ", ".join(RequestHandler.SUPPORTED_METHODS))
 

@@ -107,7 +107,7 @@ def set_cookie(
 
 
 def _log_dropped(name: str, problem: str) -> None:
-    """Log, once for each name, that browsers drop a cookie. It is sent anyway, for other clients."""
+    """Log, once for each name, that browsers drop a cookie. The cookie is sent for other clients."""
     if name in _LOGGED_NAMES or len(_LOGGED_NAMES) >= _MAX_LOGGED_NAMES:
         return
     _LOGGED_NAMES.add(name)

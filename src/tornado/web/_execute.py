@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _VERBS = {verb.upper(): verb for verb in ("get", "head", "post", "delete", "patch", "put", "options")}
 
-#: `RequestHandler.finish`, set by its module; the fast path is not used if a subclass overrides it.
+#: `RequestHandler.finish`, set by the module of that class. If a subclass overrides the method, the fast path
+#: is not used.
 FINISH: Any = None
 
 Rest = Coroutine[Any, Any, None]

@@ -78,9 +78,9 @@ class SecurityHeaders:
     :param opener_policy: whether windows of other sites may keep a reference to a window of this site.
     :param resource_policy: the sites that may embed resources of this application; no field by default.
     :param permissions_policy: the browser features that pages may use, as in ``"camera=()"``.
-    :param hsts_max_age: how long browsers use HTTPS only for this host, in seconds; sent over HTTPS only (as
-        reported by the server, or with ``xheaders`` by its proxy). 0 revokes an earlier value.
-    :param hsts_include_subdomains: whether browsers use HTTPS only for all subdomains too.
+    :param hsts_max_age: how long browsers access this host only by HTTPS, in seconds. The field is sent over
+        HTTPS only (as reported by the server, or with ``xheaders`` by its proxy). 0 revokes an earlier value.
+    :param hsts_include_subdomains: whether `hsts_max_age` applies to all subdomains too.
     :param hsts_preload: whether to consent to inclusion in the preload lists of browsers; hard to revoke.
     :param extra: further fields by name, which override the defaults. It must not contain fields that have
         their own arguments, nor those for framing, connection or cookies.

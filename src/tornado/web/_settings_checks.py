@@ -1,6 +1,6 @@
 """Checks of the settings when an application is created.
 
-A value that can never work raises an error that names the setting. A program may store its own
+An error that names the setting is raised for a value that can never work. A program may store its own
 settings under any name, so an unknown name is reported only if it is probably a misspelling of a known one.
 """
 
@@ -28,7 +28,7 @@ _MIN_SECRET = 16
 def check(settings: dict[str, Any], transforms: Any, own_delegates: bool) -> None:
     """Check that settings have valid types.
 
-    :param transforms: the argument of that name, or None.
+    :param transforms: the argument ``transforms`` of the application, or None.
     :param own_delegates: whether the application overrides the creation of delegates, so that handlers may be
         of any type.
     :raises TypeError: if a value has the wrong type; the message names the setting and the accepted type.
@@ -59,12 +59,12 @@ def check(settings: dict[str, Any], transforms: Any, own_delegates: bool) -> Non
 
 
 def loads_sessions(application: Application) -> bool:
-    """Whether sessions come from an asynchronous store, as far as the settings show.
+    """Whether the setting ``session_store`` is an asynchronous store.
 
-    A value of ``session_store`` that is not a store may be a setting of the program. It is an error only if a
-    handler uses the session.
+    A value that is not a store may be a setting of the program. It is an error only if a handler uses the
+    session.
 
-    :raises ValueError: if it is a store and another session setting is invalid.
+    :raises ValueError: if the value is a store and another session setting is invalid.
     """
     store = application.settings.get("session_store")
     if store is None:

@@ -83,7 +83,7 @@ class EventChannel:
     :raises ValueError: if `history` is negative, or `slow` is neither ``"wait"`` nor ``"drop"``.
     """
 
-    __module__ = "tornado.web"  # its public module
+    __module__ = "tornado.web"  # the module that exports this class
 
     def __init__(self, history: int = 100, slow: str = "wait") -> None:
         if history < 0:
@@ -214,7 +214,7 @@ class EventChannel:
         handler._send_frame(frame, now)
 
     def _catch_up(self, handler: EventSourceHandler, now: float) -> None:
-        """Do the same as `_send_missed`, even if the subscriber is waiting until its output has been sent."""
+        """Send a subscriber all missed events even if it waits until earlier output has been sent."""
         self._waiting.discard(handler)
         self._send_missed(handler, now)
 

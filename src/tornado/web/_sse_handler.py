@@ -70,7 +70,7 @@ class EventSourceHandler(RequestHandler):
     apply to streams.
     """
 
-    __module__ = "tornado.web"  # its public module
+    __module__ = "tornado.web"  # the module that exports this class
 
     #: The time without output, in seconds, after which a comment is sent; 0 disables it. Comments prevent
     #: proxies from closing the connection, commonly after 30 or 60 seconds, and reveal lost connections.

@@ -202,7 +202,7 @@ class StaticFileHandler(RequestHandler):
                 file.close()
 
     def _has_own(self, *names: str) -> bool:
-        """Whether none of these methods is overridden or replaced."""
+        """Whether none of the methods called `names` is overridden or replaced."""
         for name in names:
             method = getattr(self, name)
             if (method.__func__ if type(method) is MethodType else method) is not _OWN[name]:
@@ -641,7 +641,7 @@ def _read(file: OpenFile, part: _FileRange) -> Generator[bytes, None, None]:
 
 
 if sys.version_info >= (3, 12):
-    # For programs that call inspect.iscoroutinefunction() before they wrap a method.
+    # This is for programs that call inspect.iscoroutinefunction() before they wrap a method.
     inspect.markcoroutinefunction(StaticFileHandler.get)
 
 # The methods as defined here, to detect that a subclass or a patch has replaced one.

@@ -114,8 +114,8 @@ class _Entry:
     def __init__(
         self, handler: StaticFileHandler, path: str, file: OpenFile, version: str, default: str | None
     ) -> None:
-        # The root is not resolved: if a link in it, or the working directory, changes, the opened file is no
-        # longer below `real_root`.
+        # The root is not resolved in `path`: if a link in it, or the working directory, changes, the opened
+        # file is no longer below `real_root`.
         self.path = os.path.join(handler.root, path) + (default or "")
         self.real_root = os.path.join(os.path.realpath(handler.root), "")
         self.absolute = file.path
@@ -294,7 +294,7 @@ def _has_idle_transforms(handler: StaticFileHandler, entry: _Entry, modified: bo
 
 
 def _type_source(extension: str) -> tuple[Any, Any, Any]:
-    """Return the entries of `mimetypes` for an extension, which a program may change at any time."""
+    """Return the entries of `mimetypes` for an extension; a program may change them at any time."""
     return (
         mimetypes.types_map.get(extension),
         mimetypes.encodings_map.get(extension),

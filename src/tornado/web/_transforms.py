@@ -133,7 +133,7 @@ class _Compression(OutputTransform):
         return self._name is None or not self._compressible_type(content_type)
 
     def _set_confirmed_etag(self, headers: httputil.HTTPHeaders) -> None:
-        """Set the Etag of the representation that the client has: weak if it has the compressed one."""
+        """Set the Etag of a 304 response: weak if the client has the compressed representation."""
         etag = headers.get("Etag")
         if etag is not None and "W/" + etag in self.request.headers.get("If-None-Match", ""):
             headers["Etag"] = "W/" + etag

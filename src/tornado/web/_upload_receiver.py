@@ -1,4 +1,4 @@
-"""The receiver of an `UploadHandler`'s request body: a form part by part, any other body as a whole.
+"""The receiver of an `UploadHandler` body: it parses a form as it arrives, and collects any other body.
 
 Each chunk of the body is processed by a generator, which yields awaitables: the result of a hook of the
 program, or a Future for a write to disk. If it yields no awaitable, the chunk is processed completely in the

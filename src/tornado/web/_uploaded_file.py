@@ -43,7 +43,7 @@ class UploadedFile:
     :ivar path: the path of the content on disk, or None if it is only in memory.
     """
 
-    __module__ = "tornado.web"  # its public module
+    __module__ = "tornado.web"  # the module that exports this class
 
     def __init__(self, part: Part, directory: str | None = None, spool_size: int = 64 * 1024) -> None:
         self.name: str = part.name
@@ -278,7 +278,7 @@ async def remove_all(files: list[UploadedFile]) -> None:
     if jobs:
         await asyncio.wait(jobs)
     if temporaries:
-        # In a thread, because freeing the blocks of a large file takes time.
+        # Files are removed in a thread, because freeing the blocks of a large file takes time.
         await IOLoop.current().run_in_executor(None, _remove_each, temporaries)
 
 

@@ -55,7 +55,7 @@ class UploadHandler(RequestHandler):
     `progress_interval`; see docs/reference/settings.md.
     """
 
-    __module__ = "tornado.web"  # its public module
+    __module__ = "tornado.web"  # the module that exports this class
 
     _stream_request_body = True
 

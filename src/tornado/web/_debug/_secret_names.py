@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 
-# Matched anywhere in a name.
+# Parts of secret names. They are matched anywhere in a name.
 _NAME_PARTS = re.compile(
     "passw(?:or)?d|passphrase|secret|token|cookie|authori[sz]ation|session|credential|[xc]srf|signature|private",
     re.IGNORECASE,
 )
-# Matched as a whole word of a name ("api_key", "apiKey", but not "monkey").
+# Whole words of secret names ("api_key", "apiKey", but not "monkey").
 _WORDS = frozenset({"key", "keys", "apikey", "pwd", "pass", "auth", "jwt", "bearer", "otp", "pin", "sid"})
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 # Names that describe a secret but do not contain it, such as "secret_name" or "token_url".
 _NOT_SECRET = re.compile(r"xsrf_cookie_.*|.*[_-](?:url|name|backend|algorithm|path)", re.IGNORECASE)
-# Common names of loop variables: secret as the name of a setting or field, but not of a variable.
+# Common names of loop variables. They suggest a secret as names of settings or fields only.
 _LOOP_VARIABLES = frozenset({"key", "keys"})
 _MAX_LENGTH = 200
 

@@ -42,7 +42,7 @@ _LIBRARIES = tuple(
     }
 )
 _PACKAGE_DIRECTORIES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-# Names that every handler adds to the namespace of a template. Only those that the program passes are shown.
+# Names that every handler adds to the namespace of a template. The debug page shows only the other names.
 _HANDLER_NAMES = frozenset(
     "handler request current_user locale _ pgettext static_url xsrf_form_html reverse_url modules".split()
 )

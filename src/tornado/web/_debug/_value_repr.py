@@ -61,11 +61,11 @@ _PLAIN = (type(None), bool, float, complex, type(Ellipsis))
 
 
 class _FullError(Exception):
-    """The maximum length is reached."""
+    """Raised when the maximum length of the output is reached."""
 
 
 class _SlowError(BaseException):
-    """A repr has exceeded its time limit. A BaseException, so ``except Exception`` does not catch it."""
+    """Raised if a repr exceeds its time limit. A BaseException, so ``except Exception`` does not catch it."""
 
 
 class _SizeBudget:

@@ -26,7 +26,7 @@ class CookieSessionStore(SessionStore):
     the whole session. If that is not acceptable, use a store on the server.
     """
 
-    __module__ = "tornado.web"  # its public module
+    __module__ = "tornado.web"  # the module that exports this class
 
     max_size = _MAX_TOKEN
 

@@ -17,7 +17,7 @@ class MemorySessionStore(SessionStore):
     :param max_size: the maximum size of a session in bytes.
     """
 
-    __module__ = "tornado.web"  # its public module
+    __module__ = "tornado.web"  # the module that exports this class
 
     def __init__(self, max_sessions: int = 10_000, max_size: int = 65536) -> None:
         if max_sessions < 1:

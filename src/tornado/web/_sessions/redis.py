@@ -45,7 +45,7 @@ class RedisSessionStore(SessionStore):
     :param max_size: the maximum size of a session in bytes.
     """
 
-    __module__ = "tornado.web"  # its public module
+    __module__ = "tornado.web"  # the module that exports this class
 
     def __init__(
         self, server: Any, *, prefix: str = "session:", timeout: float = 2.0, max_size: int = 65536

@@ -68,7 +68,7 @@ class Session(MutableMapping[str, Any]):
                 self.redirect("/")
     """
 
-    __module__ = "tornado.web"  # its public module
+    __module__ = "tornado.web"  # the module that exports this class
 
     __slots__ = (
         "_created",

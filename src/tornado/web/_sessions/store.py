@@ -33,7 +33,7 @@ class SessionStoreError(HTTPError):
     :param str log_message: the log message: what failed and what to do about it; formatted with ``% args``.
     """
 
-    __module__ = "tornado.web"  # its public module
+    __module__ = "tornado.web"  # the module that exports this class
 
     def __init__(self, log_message: str, *args: object) -> None:
         super().__init__(503, log_message, *args)
@@ -42,7 +42,7 @@ class SessionStoreError(HTTPError):
 class SessionTooLargeError(ValueError):
     """A session exceeds the number of values or the size that its store accepts; see the message."""
 
-    __module__ = "tornado.web"  # its public module
+    __module__ = "tornado.web"  # the module that exports this class
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class SessionRecord:
     :ivar used: the time when the session was last saved, in seconds since the epoch.
     """
 
-    __module__ = "tornado.web"  # its public module
+    __module__ = "tornado.web"  # the module that exports this class
 
     values: Mapping[str, str]
     created: float
@@ -70,7 +70,7 @@ class SessionStore(abc.ABC):
     :ivar max_size: the maximum size of a session in bytes: the sum of its names and JSON texts.
     """
 
-    __module__ = "tornado.web"  # its public module
+    __module__ = "tornado.web"  # the module that exports this class
 
     max_size = 65536
 
