@@ -1,10 +1,10 @@
 """The setting ``allowed_hosts``: the host names for which an application accepts requests.
 
-It prevents two attacks. The first is DNS rebinding: an attacker's web page sends requests to a server in the
-visitor's local network. The page uses a host name of its own site, which now resolves to the server's
-address, so the browser treats the server as the same origin and the page can read the responses. The second
-is Host header injection: a program that builds a URL from the Host field, such as a link in a password-reset
-mail, can be made to link to a host of the attacker's choice. ::
+The setting prevents two attacks. The first is DNS rebinding: an attacker's web page sends requests to a
+server in the visitor's local network. The page uses a host name of its own site, which now resolves to the
+server's address, so the browser treats the server as the same origin and the page can read the responses. The
+second is Host header injection: a program that builds a URL from the Host field, such as a link in a
+password-reset mail, can be made to link to a host of the attacker's choice. ::
 
     Application(routes, allowed_hosts=["example.com", ".example.org"])
     Application(routes, allowed_hosts=LOCAL_HOSTS)

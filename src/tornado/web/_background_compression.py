@@ -127,9 +127,9 @@ class CompressionQueue:
 def prepare(handler: RequestHandler, size: int) -> CompressionQueue | None:
     """Return the queue for a part of `size` bytes, or None if the part is compressed synchronously.
 
-    This is called before the transforms of the handler are applied to the part. A queue is used if it still
-    contains a previous part, or if this part is large. It is not used if other transforms follow the
-    compression, because they need its output.
+    The function is called before the transforms of the handler are applied to the part. A queue is used if it
+    still contains a previous part, or if this part is large. It is not used if other transforms follow the
+    compression, because they need the compressed output.
     """
     transform: Any = handler._transforms[-1]
     queue: CompressionQueue | None = getattr(transform, "_queue", _NOT_COMPRESSING)

@@ -95,7 +95,7 @@ class RedirectHandler(RequestHandler):
 def _origins(url: str) -> set[tuple[str, str]]:
     """Return scheme and authority of `url` as parsed by browsers, and as parsed strictly by RFC 3986.
 
-    Scheme and authority are empty if the URL is relative to that of the page.
+    Scheme and authority are empty if the URL is relative to the URL of the page.
     """
     url = url.strip(_STRIPPED)
     return {_origin(url.translate(_DROPPED)), _origin(url)}

@@ -1,7 +1,7 @@
 """Cancellation of waiting handlers, when the client disconnects or a time limit is exceeded.
 
 Both kinds of cancellation are disabled by default; an application or a handler class enables them
-(``cancel_on_disconnect``, ``handler_timeout``). They affect only handlers that suspend. A `Cancellation`
+(``cancel_on_disconnect``, ``handler_timeout``). Only handlers that suspend can be cancelled. A `Cancellation`
 wraps the coroutine that runs the remaining steps of a request. It is notified when the client disconnects,
 and registers a deadline with the scheduler of the loop (one timer for all deadlines, see
 `tornado.http1connection._deadline_scheduler`). In either case it cancels the task of the handler, so that

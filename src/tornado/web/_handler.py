@@ -490,7 +490,7 @@ class RequestHandler:
         """Return the value of a JSON body.
 
         The body is parsed strictly (RFC 7493): ``application/json`` or ``…+json``, UTF-8, no duplicate names
-        in an object, no NaN. It is parsed once; further calls return the same object.
+        in an object, no NaN. The body is parsed once; further calls return the same object.
 
         :param default: returned if the body is empty.
         :param max_depth: how deeply arrays and objects may be nested.
@@ -560,7 +560,7 @@ class RequestHandler:
         return _response.finish(self)
 
     def detach(self) -> IOStream:
-        """Take over the connection's stream, for another protocol. This handler then sends no response.
+        """Take over the connection's stream, for another protocol. The handler then sends no response.
 
         :returns: the stream, with all unread bytes in its buffer.
         """

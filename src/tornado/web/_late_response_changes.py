@@ -1,8 +1,8 @@
 """Warnings for changes to a response whose head has been sent; such changes have no effect.
 
-Tornado ignores them silently, and reports the later status code in the access log. Here the status code
-remains the one that was sent to the client. Header fields do change in the handler, because programs read
-them back.
+Tornado ignores such changes silently, and writes the later status code to the access log. Here, the status
+code remains the one that was sent to the client. Header fields do change in the handler, because programs
+read them back.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def _warn_of_empty_secrets(secret: Any) -> None:
 def warn_of_short_secrets(secret: Any) -> None:
     """Log a warning for a short ``cookie_secret``, without showing it. None means no secret.
 
-    This is called when a server starts to listen, because tests of programs often use short secrets.
+    The function is called when a server starts to listen, because tests of programs often use short secrets.
     """
     for name, key in _named_secrets(secret):
         if 0 < len(key) < _MIN_SECRET:

@@ -82,7 +82,7 @@ class _xsrf_form_html(UIModule):
 class TemplateModule(UIModule):
     """``{% module Template("part.html") %}``: a template as a module.
 
-    Unlike with ``{% include %}``, only the given arguments are available in the template. It may call
+    Unlike with ``{% include %}``, only the given arguments are available in the template. A template may call
     ``set_resources`` with ``css_files``, ``embedded_javascript`` and so on for the page. A template that is
     used several times must pass the same resources each time.
     """

@@ -251,7 +251,7 @@ class UploadedFile:
         await remove_all([self])
 
     def _remove_now(self) -> None:
-        """Do the same as `_remove`, synchronously, if the end of the request cannot be awaited."""
+        """Close and remove the file synchronously, if the end of the request cannot be awaited."""
         temporary = self._close()
         if temporary is not None and self._job is None:
             temporary.remove()  # otherwise the finalizer of this object removes the file after the job

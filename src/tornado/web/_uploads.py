@@ -65,7 +65,7 @@ class UploadHandler(RequestHandler):
     #: The maximum size of the header fields of a part, in bytes. If it is exceeded, the response is 400.
     max_part_header_size: int = 10 * 1024
     #: The maximum total size of the values of all fields, and of a body that is not multipart/form-data, in
-    #: bytes. They are kept in memory. If it is exceeded, the response is 413.
+    #: bytes. These values are kept in memory. If it is exceeded, the response is 413.
     max_fields_size: int = 1024 * 1024
     #: The maximum size of a file in bytes; None means that only `max_body_size` applies. If it is exceeded,
     #: the response is 413.

@@ -232,7 +232,7 @@ class _Gatherer:
     def template_span(self, step: TracebackType, source: GeneratedSource, name: str, line: int) -> Span:
         """Return the span to mark in a template.
 
-        This is the failing expression of the generated code if it occurs exactly once in the line of the
+        The span is the failing expression of the generated code if it occurs exactly once in the line of the
         template, otherwise the whole line.
         """
         generated = source.get_source().split("\n")

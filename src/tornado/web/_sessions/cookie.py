@@ -48,7 +48,7 @@ class CookieSessionStore(SessionStore):
         return secret
 
     def _name(self) -> str:
-        """Return the name included in the signature. It differs from those of other signed cookies."""
+        """Return the name included in the signature. It differs from the names of other signed cookies."""
         return f"tornado.{self._settings.get('session_cookie_name') or 'session'}"
 
     def load(self, token: str) -> SessionRecord | None:

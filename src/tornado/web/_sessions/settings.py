@@ -22,7 +22,7 @@ _ATTRIBUTES = {"path": "/", "httponly": True, "samesite": "Lax"}
 class SessionSettings:
     """The validated session settings of an application.
 
-    :param settings: the settings of the application. Those whose names begin with ``session_`` are used.
+    :param settings: the settings of the application. Only those with the prefix ``session_`` are used.
     :raises TypeError: if a setting has the wrong type. The message names the setting.
     :raises ValueError: if a setting has an invalid value. The message names the setting.
 
