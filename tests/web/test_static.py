@@ -434,8 +434,8 @@ def test_version_of_path_outside_the_root_raises_403(root: Any, path: str) -> No
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("sub", "it is not a regular file"),
-        ("fifo", "it is not a regular file"),
+        ("sub", "it is not a file"),
+        ("fifo", "it is not a file"),
         ("link.txt", "it is a symbolic link to a file outside the static directory"),
         ("none.txt", "No such file"),
         ("letters.txt\0", "null byte"),

@@ -617,7 +617,7 @@ class StaticFileHandler(RequestHandler):
         cls, abspath: str, found: os.stat_result, within: tuple[Any, Directories] | None
     ) -> None:
         if not stat.S_ISREG(found.st_mode):
-            raise ValueError("it is not a regular file")
+            raise ValueError("it is not a file")
         if cls._too_large(found):
             raise ValueError(
                 f"it is larger than MAX_VERSION_CONTENT_SIZE ({cls.MAX_VERSION_CONTENT_SIZE} bytes)"
