@@ -2,8 +2,8 @@
 
 Most programs use this module only through ``request.connection``. `HTTP1ServerConnection` reads the requests
 of one client connection, one after the other. `HTTP1Connection` is one exchange, a request and its response,
-on the server or on the client side. The message syntax is in ``tornado._wire.h1``; this package adds streams,
-timeouts, back-pressure and delegates (`tornado.httputil.HTTPServerConnectionDelegate`,
+on the server or on the client side. ``tornado._wire.h1`` implements the message syntax; this package adds
+streams, timeouts, back-pressure and delegates (`tornado.httputil.HTTPServerConnectionDelegate`,
 `tornado.httputil.HTTPMessageDelegate`).
 
 A server's exchange ends when the request has been read completely and the response has been finished. Writes
@@ -27,7 +27,7 @@ from tornado.http1connection._parameters import (
 from tornado.http1connection._server import HTTP1ServerConnection
 from tornado.log import app_log, gen_log
 
-#: The maximum number of interim (1xx) responses that a client accepts before the final one.
+#: The maximum number of interim (1xx) responses that a client accepts before the final response.
 _MAX_1XX_RESPONSES = 10
 
 __all__ = [

@@ -130,7 +130,7 @@ class ResponseReader:
             self.exchange._end_of_body()
 
     def resumed(self, exchange: HTTP1Connection) -> None:
-        """Continue after the delegate's awaitable is done."""
+        """Continue reading after the delegate's awaitable is done."""
         if self.done.done() or exchange._read_done:
             return
         self._pump()
@@ -150,7 +150,8 @@ class ResponseReader:
     def failed(self, exchange: HTTP1Connection, error: BaseException) -> None:
         """End the exchange because the input is not valid HTTP, or because the delegate raised `error`."""
         if isinstance(error, HeadTooLarge):
-            # Programs expect this error, because upstream reads the head with a limited `read_until`.
+            # Programs expect an UnsatisfiableReadError, because upstream reads the head with a `read_until`
+            # that has a size limit.
             gen_log.info("Unsatisfiable read from %s: %s", self.context, error)
             self._end(False, closed_by=UnsatisfiableReadError(str(error)))
             return
@@ -159,7 +160,7 @@ class ResponseReader:
             # one.
             level = logging.DEBUG if isinstance(error, IncompleteMessage) else logging.INFO
             gen_log.log(level, "Malformed HTTP message from %s: %s", self.context, error)
-            # The frames of the traceback refer to the exchange. Without it, there is no reference cycle.
+            # The frames of the traceback refer to the exchange and would form a reference cycle.
             exchange._fault = error.with_traceback(None)
             self._end(False)
             return

@@ -1,11 +1,12 @@
 """One timer for the deadlines of all connections of a server.
 
-A connection stores its own deadline as a number. The timer is set for the earliest deadline that has been
-set. When it fires, one pass over the connections finds those whose deadline has passed, and the earliest
-deadline of the others. Postponing a deadline, as each request of a kept-alive connection does, costs only an
-assignment and a comparison. The interval between passes is at least a tenth of the shortest timeout, or one
-second if that is less; a deadline may be detected that much later. If many deadlines pass at the same time,
-as after an attack, the connections are closed in batches.
+A connection stores its own deadline as a number. The timer is set for the earliest of these deadlines. It is
+not changed when a connection postpones its deadline. When the timer fires, one pass over the connections
+finds those whose deadline has passed, and the earliest deadline of the others. Postponing a deadline, as each
+request of a kept-alive connection does, therefore costs only an assignment and a comparison. The interval
+between passes is at least a tenth of the shortest timeout, or one second if that is less, so an expired
+deadline may be detected that much later. If many deadlines expire at the same time, as after an attack, the
+connections are closed in batches.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class DeadlineScheduler:
 
     def __init__(self) -> None:
         self.connections: set[HasDeadline] = set()
-        # Each item holds the scheduler: a bound method as the callback would make a reference cycle.
+        # Each item contains the scheduler: a bound method as the callback would create a reference cycle.
         self._expiring: BatchedQueue[tuple[DeadlineScheduler, HasDeadline]] = BatchedQueue(_expire)
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -68,8 +69,8 @@ class DeadlineScheduler:
     def set_at(self, connection: HasDeadline, now: float, deadline: float, period: float) -> None:
         """Set the deadline of `connection` to `deadline`.
 
-        :param period: the full timeout in seconds, which determines the precision. Less than that may remain
-            until `deadline`.
+        :param period: the full timeout in seconds, which determines the precision. A part of the timeout may
+            already have passed.
         """
         connection._deadline = deadline
         if period * 0.1 < self._min_interval:
@@ -111,7 +112,7 @@ class DeadlineScheduler:
 def _expire(item: tuple[DeadlineScheduler, HasDeadline]) -> None:
     """Call `_expired` of a connection, unless it has been closed or its deadline has been postponed."""
     scheduler, connection = item
-    # The calls for other connections can have caused either.
+    # The `_expired` calls of other connections may have closed this one or postponed its deadline.
     if connection not in scheduler.connections:
         return
     now, deadline = time.monotonic(), connection._deadline

@@ -28,11 +28,11 @@ _RATIO_FREE = 1024 * 1024
 class GzipMessageDelegate(HTTPMessageDelegate):
     """A message delegate that decompresses the body and passes it to another delegate.
 
-    The limit on the body size applies to the decompressed size too. A larger body raises `.HTTPInputError`
-    (400, not 413, because the body as sent is within the limit). If ``max_inflation_ratio`` is set, a body
-    raises the same error when it exceeds 1 MiB and that many times its compressed size.
+    The limit on the body size applies to the decompressed size too. A larger body causes an `.HTTPInputError`
+    (400, not 413, because the body as sent is within the limit). If ``max_inflation_ratio`` is set, the same
+    error is raised for a body that exceeds both 1 MiB and ``max_inflation_ratio`` times its compressed size.
 
-    :param delegate: the delegate that gets the decompressed body.
+    :param delegate: the delegate that receives the decompressed body.
     :param exchange: the exchange whose limits apply.
     """
 

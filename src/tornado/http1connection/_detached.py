@@ -60,7 +60,7 @@ class DetachedConnection:
         """
         future: Future[None] = Future()
         future.set_exception(StreamClosedError())
-        future.exception()  # marks it as retrieved, because few callers look at it
+        future.exception()  # marks the error as retrieved, because few callers check this Future
         return future
 
     write = write_headers

@@ -44,9 +44,9 @@ def check_head(connection: HTTP1ServerConnection, head: h1.RequestHead) -> None:
 
     RFC 9110 section 7.4 requires that a request for an ``https`` target is rejected if it arrives without
     TLS, unless a trusted gateway sent it. A gateway is trusted if ``xheaders`` or ``protocol="https"`` is
-    set. An application that forwards requests would otherwise take the target for ``http``. The reverse, an
-    ``http`` target over TLS, is accepted: no rule forbids it, RFC 8164 permits it, and every client of a
-    forward proxy that is reached over TLS sends it.
+    set. An application that forwards requests would otherwise treat the target as ``http``. The reverse, an
+    ``http`` target over TLS, is accepted: no rule forbids it, RFC 8164 permits it, and clients send such
+    targets to a forward proxy over TLS.
 
     :raises ExpectationFailed: if the Expect field has another value than ``100-continue``.
     :raises MisdirectedRequest: if the target is ``https`` and the connection does not use TLS.
@@ -119,7 +119,7 @@ def _log(log: Callable[..., object], request: HTTPServerRequest, code: int) -> N
 
 def _refused_request(source: Any, head: h1.RequestHead | None, reader: h1.Reader) -> HTTPServerRequest:
     """Return a request object for the access log, made from the head or the start of a malformed head."""
-    # The constructor would raise for an invalid head, so it gets valid arguments.
+    # The constructor raises an exception for an invalid head, so it is called with valid placeholders.
     request = HTTPServerRequest(start_line=RequestStartLine("GET", "/", "HTTP/1.0"), connection=source)
     if head is None:
         request.method, request.uri = _first_line(reader.peek(_MAX_LOGGED_HEAD))
@@ -152,7 +152,7 @@ def _error_response(code: int, is_head: bool) -> bytes:
 
 
 def _handler_responds(connection: HTTP1ServerConnection, exchange: HTTP1Connection | None) -> bool:
-    """Let the handler respond to a body that is too large, if it can.
+    """Call the handler's function that responds to a body that is too large, if a response is still possible.
 
     :returns: whether the handler has been called.
     """

@@ -45,7 +45,7 @@ from tornado.log import app_log
 #: callback.
 COLLECT_LIMIT = 65536
 #: The maximum and minimum number of bytes that one exchange may write in one event loop iteration, and the
-#: number that the connections of a server share within these bounds.
+#: total number of bytes that is divided among the connections of a server, within these bounds.
 FAIR_SHARE = 256 * 1024
 _MIN_SHARE = 64 * 1024
 _TOTAL_SHARE = 4 * 1024 * 1024
@@ -112,7 +112,8 @@ class HTTP1Connection(HTTPConnection):
 
     stream: IOStream
     is_client: bool = False
-    # Looked up when read: a server creates an exchange for each request, and few programs read these.
+    # These attributes are looked up when they are read: a server creates an exchange for each request, and
+    # few programs read them.
     context: Any = _ConnectionAttribute("context")
     params: HTTP1ConnectionParameters = _ConnectionAttribute("params")  # type: ignore[assignment]
     #: The server's limits in bytes; None for no limit. A handler may assign its own.
@@ -266,7 +267,8 @@ class HTTP1Connection(HTTPConnection):
         connection_header = None
         if code != 101 and "Connection" in headers:
             connection_header = headers["Connection"]
-            # Written last and possibly with another value, because the connection may have to close.
+            # The Connection field is written last, possibly with another value, because the connection may
+            # have to close.
             headers = headers.copy()
             del headers["Connection"]
             block = _serialize(headers)
@@ -298,8 +300,8 @@ class HTTP1Connection(HTTPConnection):
         is_head = head.method == "HEAD"
         if head.method == "CONNECT" and 200 <= code < 300:
             return self._open_tunnel(code, reason, block, chunk, connection_header)
-        # First of all, because this raises an exception if the status line is invalid. As nothing has been
-        # changed yet, the caller can then send another head.
+        # The status line is created first, because this raises an exception if it is invalid. Nothing has
+        # been changed yet, so the caller can then send another head.
         line = h1.status_line("HTTP/1.1", code, reason)
         if self._bodiless:  # the previous head was an interim response
             self._left, self._bodiless = None, 0
@@ -332,8 +334,8 @@ class HTTP1Connection(HTTPConnection):
         """Prepare for a response without a body (1xx or 204; RFC 9110 sections 15.2 and 15.3.5).
 
         :returns: the header fields without Content-Length and Transfer-Encoding, which such a response must
-            not have (RFC 9110 section 8.6, RFC 9112 section 6.1). A client that relied on them would take the
-            next response for a body.
+            not have (RFC 9110 section 8.6, RFC 9112 section 6.1). A client that relied on them would read the
+            next response as a body.
         """
         self._bodiless = code
         if code == 101:
@@ -342,7 +344,7 @@ class HTTP1Connection(HTTPConnection):
         return _framing_fields.sub(b"", block)
 
     def _connection_field(self, connection_header: str | None) -> bytes:
-        """Return the Connection field line; empty if the protocol version implies the same."""
+        """Return the Connection field line; empty if it equals the default of the protocol version."""
         assert self._head is not None
         version_11 = self._head.version == "HTTP/1.1"
         if connection_header is not None:
@@ -494,10 +496,10 @@ class HTTP1Connection(HTTPConnection):
         return chunk
 
     def _discard(self, chunk: bytes) -> bytes:
-        """Discard a part of a body that the client would take for the beginning of the next response.
+        """Discard a part of a body that the client would read as the beginning of the next response.
 
-        Upstream sends it. Here, a program that writes a body after a 204 keeps working, and a warning is
-        logged.
+        Upstream sends such a body. Here a warning is logged, and a program that writes a body after a 204
+        continues to work.
         """
         self._left = 0
         app_log.warning(
@@ -513,7 +515,7 @@ class HTTP1Connection(HTTPConnection):
             return self._failed_write()  # type: ignore[unreachable]  # after detach()
         write: Any = stream.write
         if type(write) is not MethodType or write.__func__ is not _STREAM_WRITE:
-            return stream.write(data)  # overridden, so all output must pass through it
+            return stream.write(data)  # a program overrides this method to process all output
         if stream.closed():
             return self._failed_write()
         if not stream._send(data):
@@ -536,10 +538,10 @@ class HTTP1Connection(HTTPConnection):
         """Send a segment of a file as a part of the body, which must have a Content-Length.
 
         The segment is closed when it has been sent or cannot be sent. The connection is closed if the peer
-        receives nothing for as long as a connection may be idle.
+        receives nothing for the time that a connection may be idle (``idle_connection_timeout``).
 
         :raises .HTTPOutputError: if the body becomes longer than its Content-Length.
-        :returns: a Future that is done when all of it has been passed to the operating system.
+        :returns: a Future that is done when the whole segment has been passed to the operating system.
         """
         driver: Any = self._driver
         if driver is None or self.stream is None or self.stream.closed():
@@ -686,7 +688,7 @@ class HTTP1Connection(HTTPConnection):
             try:
                 self._deliver(message.finish)
             except Exception:
-                self._read_done = False  # then the delegate's on_connection_close() is called
+                self._read_done = False  # so that the delegate's on_connection_close() is called
                 raise
         if self._driver is not None:
             self._driver.body_read(self)
@@ -698,7 +700,8 @@ class HTTP1Connection(HTTPConnection):
         """
         callback, self._close_callback = self._close_callback, None
         message, self._message = self._message, None
-        # A copy, because a handler may be running in the context: it may be the one that closed the stream.
+        # A copy, because a context cannot be entered twice, and the handler that runs in this context may
+        # have closed the stream.
         context = contextvars.copy_context() if self._run_context is None else self._run_context.copy()
         calls = [] if callback is None else [callback]
         if message is not None and not self._read_done:

@@ -78,8 +78,8 @@ class LingeringClose:
         now = monotonic()
         self.deadline = now + _MAX_SECONDS
         connection.params._deadlines.set(connection, now, _MAX_PAUSE)
-        # Not with TLS while a body is being received: after sending close_notify, the ssl module expects the
-        # peer's close_notify and treats other data as an error.
+        # A TLS stream is not half-closed while a body is being received: after sending close_notify, the ssl
+        # module expects the peer's close_notify and treats other data as an error.
         if not self._body_remaining or not isinstance(stream, SSLIOStream):
             stream._end_output()
         stream._resume_reading()

@@ -30,11 +30,11 @@ class HTTP1ConnectionParameters:
     :param chunk_size: the maximum number of bytes in one call of a delegate's ``data_received`` (default
         64 KiB).
     :param max_header_size: the maximum size of the start line and the header section together, in bytes
-        (default 64 KiB). Larger ones are rejected with 431.
+        (default 64 KiB). Larger heads are rejected with 431.
     :param header_timeout: how long a server's connection may wait for its next request (default 3600), or a
         client's connection for the head of a response (default: no limit), in seconds.
     :param max_body_size: the maximum size of a message body, in bytes (default: the stream's
-        ``max_buffer_size``). Larger ones are rejected with 413. A delegate may change the limit for one
+        ``max_buffer_size``). Larger bodies are rejected with 413. A delegate may change the limit for one
         message with `HTTP1Connection.set_max_body_size`.
     :param body_timeout: how long receiving a body may take, in seconds (default: no limit).
     :param decompress: decode ``Content-Encoding: gzip`` of incoming bodies.
@@ -78,12 +78,12 @@ class HTTP1ConnectionParameters:
         self._rate_window = protection.rate_window
         self._max_pipelined = protection.max_pipelined_requests
         self._deadlines = DeadlineScheduler()
-        #: For log lines about rejected messages. The burst lets the developer of a client see each of the
-        #: first few errors.
+        #: The rate limit of log lines about rejected messages. The burst allows each of the first few errors
+        #: to be logged, for the developer of a client.
         self._log_limit = LogRateLimit(gen_log, burst=10)
-        #: For access log lines about rejected requests, by status code.
+        #: The rate limit of access log lines about rejected requests, by status code.
         self.refusals: LogRateLimit = LogRateLimit(gen_log, burst=100)
-        #: Writers that have used their share of this event loop iteration. Each iteration resumes some.
+        #: Writers that have used their share of this event loop iteration. Some are resumed in each iteration.
         self._waiting_writers: BatchedQueue[Future[None]] = BatchedQueue(_set_done, immediate=0)
 
 

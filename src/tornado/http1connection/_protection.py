@@ -1,7 +1,7 @@
 """Limits that protect a server from slow, malicious or excessive clients.
 
-`Protection` has a field for each limit. A server takes one of two predefined sets by name, and arguments that
-override single values::
+`Protection` has a field for each limit. The server's argument ``protection`` selects one of two predefined
+sets by name; further arguments override single values::
 
     HTTPServer(application)                                          # "default"
     HTTPServer(application, protection="public")
@@ -77,7 +77,8 @@ class Protection:
     #: that have been idle longest to be closed. If none is idle, the new connection is refused. The limit is
     #: never more than three quarters of the file descriptors that the process may open.
     max_connections: int | None = None
-    #: The maximum number of connections from one IPv4 address or one IPv6 /64 network. Others are refused.
+    #: The maximum number of connections from one IPv4 address or one IPv6 /64 network. Further connections
+    #: are refused.
     max_connections_per_address: int | None = None
     #: The maximum number of successive requests on one connection that each arrive before the previous
     #: response was sent. The count restarts when no request is waiting. When the limit is reached, the next
@@ -113,7 +114,7 @@ class Protection:
         """Return a set of limits, with single values replaced.
 
         A positive `idle_connection_timeout` also limits `header_timeout` and `tls_handshake_timeout` unless
-        they are given: a connection that may be silent for five seconds should not get a minute for a head.
+        they are given: if a connection may be idle for only five seconds, a head should not take a minute.
 
         :param protection: a `Protection` or the name of one; None means ``"default"``.
         :param given: values that replace those of the set; None keeps the value of the set.

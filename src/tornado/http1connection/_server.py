@@ -254,7 +254,7 @@ class HTTP1ServerConnection:
         self.params._deadlines.discard(self)
         try:
             self._end_exchange(_State.CLOSED)
-        finally:  # `close` waits for this, so it must happen even after a KeyboardInterrupt
+        finally:  # `close` waits for this call, so it is necessary even after a KeyboardInterrupt
             self._notify_closed()
 
     def _end_exchange(self, state: _State) -> None:
@@ -368,7 +368,7 @@ class HTTP1ServerConnection:
         self._maybe_resume_reading()
 
     def _maybe_resume_reading(self) -> None:
-        """Resume reading unless there is still a reason for the pause."""
+        """Resume reading, unless it must stay paused."""
         if self._state is not _SERVING or self._waits_for_output or self._scheduled:
             return
         exchange = self._exchange
@@ -382,7 +382,7 @@ class HTTP1ServerConnection:
         exchange.stream = self.stream
         exchange._driver = exchange._origin = self
         exchange._head = head
-        # The class has these attributes too, but reading them from the instance is faster.
+        # The class defines defaults for these attributes, but reading them from the instance is faster.
         exchange.no_keep_alive = self.params.no_keep_alive
         exchange._close_after = False
         exchange._close_callback = exchange._run_context = None
@@ -541,7 +541,7 @@ class HTTP1ServerConnection:
         if self._transfer_rate is not None and exchange._read_done:
             # The response is finished as well, so the deadline is already that of the next request.
             _timeouts.clear_body_deadline(self, self._transfer_rate)
-        waiting: object = exchange._waiting  # pumping may have changed it
+        waiting: object = exchange._waiting  # `_pump` may have changed it
         if waiting is not None:
             if self._reader.buffered > READ_AHEAD:
                 self.stream._pause_reading()
@@ -677,8 +677,8 @@ class HTTP1ServerConnection:
     def failed(self, exchange: HTTP1Connection, error: BaseException) -> None:
         """Process an error in the request or an exception in the program.
 
-        :param error: the exception. The client gets the status code of an `.HTTPInputError`. Any other
-            exception is logged, and the client gets 500 if no response has begun.
+        :param error: the exception. An `.HTTPInputError` contains the status code of the response. Any other
+            exception is logged, and the response has status 500. No response is sent if one has begun.
         """
         under_way = self._exchange is exchange
         if isinstance(error, HTTPInputError) and under_way:

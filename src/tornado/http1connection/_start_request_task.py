@@ -70,7 +70,7 @@ class StartRequestTask:
                 _enter_task(loop, outer)
 
     def end(self) -> None:
-        """Let the Task end, because the request is complete."""
+        """End the Task, because the request is complete."""
         if not self._ended.done() and not self._loop.is_closed():
             self._ended.set_result(None)
 

@@ -1,7 +1,7 @@
 """The limits that end a server's connection: deadlines, minimum rates, and the number of pipelined requests.
 
-A connection has one deadline (see `tornado.http1connection._deadline_scheduler`). Which setting it follows
-depends on what the connection is doing:
+A connection has one deadline (see `tornado.http1connection._deadline_scheduler`). The setting that determines
+the deadline depends on what the connection is doing:
 
 ====================================  ==================================================================
 situation                             setting
@@ -15,8 +15,8 @@ output                                ``idle_connection_timeout`` without progre
 ====================================  ==================================================================
 
 While a minimum rate is measured, a `TransferRate` holds the deadlines of the body (including
-``body_timeout``) and of the output. A head that has begun keeps its own deadline. The connection's deadline
-is the earliest of them. Each log line names the setting.
+``body_timeout``) and of the output. A partially received head has its own deadline. The connection's deadline
+is the earliest of these. Each log line about a timeout names the setting.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def idle_since(connection: HTTP1ServerConnection) -> float | None:
 def expired(connection: HTTP1ServerConnection) -> None:
     """Close the connection, or set a new deadline if no limit is exceeded."""
     now = monotonic()
-    serving = connection._state is State.SERVING  # not closing after its last response
+    serving = connection._state is State.SERVING  # False while closing after the last response
     if serving and connection._handshake_deadline and _handshake_deadline_passed(connection, now):
         return
     transfer_rate = connection._transfer_rate
@@ -212,7 +212,7 @@ def _close(stream: IOStream) -> None:
 
 
 def _handshake_deadline_passed(connection: HTTP1ServerConnection, now: float) -> bool:
-    """Handle the first deadline of a TLS connection, which is that of its handshake.
+    """Handle the first deadline of a TLS connection, which is the deadline of its handshake.
 
     :returns: True if the handshake is complete and the first request may still arrive; then the idle deadline
         has been set.

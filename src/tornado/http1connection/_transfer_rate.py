@@ -1,7 +1,7 @@
 """Minimum transfer rates: whether a peer sends its request body and receives the response fast enough.
 
 A rate is checked over successive windows: in each of them, a minimum number of bytes must be transferred. A
-fast start therefore does not compensate for a long pause later, and bytes only need to be counted. A window
+fast start therefore does not compensate for a long pause later, and it is sufficient to count bytes. A window
 is extended by the time during which the program itself had paused reading.
 
 For a response, the bytes that the peer has acknowledged count, not those that the kernel has accepted. The

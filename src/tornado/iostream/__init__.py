@@ -22,8 +22,8 @@ Reads and writes return Futures::
         return response
 
 Operations on a closed stream raise `StreamClosedError`, whichever side closed it. A read that finds no match
-within ``max_bytes`` closes the stream with an `UnsatisfiableReadError`. A buffer that exceeds its limit
-raises `StreamBufferFullError`.
+within ``max_bytes`` closes the stream with an `UnsatisfiableReadError`. An operation that would make a buffer
+exceed its maximum size raises `StreamBufferFullError`.
 
 A stream belongs to the event loop that was current when it was created. Streams are not thread-safe.
 """

@@ -1,8 +1,8 @@
 """`BaseIOStream`: pull mode, in which the program requests each read, over any file descriptor.
 
 The call that starts a read first tries the buffer, then the descriptor. The read waits for the event loop
-only if neither holds enough data. However fast a peer sends, a stream receives at most `LARGE_SHARE` bytes
-per event loop iteration.
+only if both together do not hold enough data. However fast a peer sends, a stream receives at most
+`LARGE_SHARE` bytes per event loop iteration.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ from tornado.log import gen_log
 from tornado.netutil._error_context import add_error_context
 from tornado.util import import_object
 
-#: The cost of one receive call, in bytes. It is added to the bytes received when they are compared with the
-#: share of a stream (docs/design/0004).
+#: The cost of one receive call, expressed in bytes. It is added to the number of bytes received, and the sum
+#: is limited to the stream's share of an event loop iteration (docs/design/0004).
 _RECEIVE_COST = 16 * 1024
 
 _ReadCallback = Callable[[bytes], object]
@@ -49,8 +49,8 @@ _ReadCallback = Callable[[bytes], object]
 
 # The documented signatures of the methods whose second argument was a callback in Tornado 4. A program may
 # pass that callback by position together with the current second argument by name, as in ``read_until(b"\n",
-# callback, max_bytes=10)``. Python rejects such a call of a function that has the documented signature. A
-# wrapper that reordered the arguments took 2,000 of the 14,700 instructions of a read.
+# callback, max_bytes=10)``. Python rejects such a call of a function that has the documented signature, so
+# each method reorders its arguments itself: a wrapper took 2,000 of the 14,700 instructions of a read.
 
 _UNTIL = LegacyParameterOrder(("max_bytes", "callback"), ("callback", "max_bytes"))
 _BYTES = LegacyParameterOrder(
@@ -449,7 +449,7 @@ class BaseIOStream(PushMode):
             elif self._watches_for_close():
                 if self._read_once(pull) == 0:
                     self.close()
-            else:  # no read is outstanding; the next one adds the reader again
+            else:  # no read is outstanding; the next read adds the reader again
                 self._drop_reader()
                 if self._close_callback is not None or self._suspended_consumer is not None:
                     self._watch_unread()
@@ -471,8 +471,8 @@ class BaseIOStream(PushMode):
             error = self._require_connection_error()
             pull = self._pull_state()
             try:
-                # Data that has arrived can still be read after the close. The kernel's buffer limits its
-                # size.
+                # Receive all data that has arrived, because it can still be read after the close. The size of
+                # the kernel's buffer limits the amount.
                 while pull.size() < self.max_buffer_size and self._read_once(pull):
                     pass
             except Exception as fault:

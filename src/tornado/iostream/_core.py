@@ -1,8 +1,8 @@
 """The parts common to all streams: the descriptor, its registration with the event loop, and closing.
 
-`StreamCore` neither reads nor writes. `_write_side`, `_push_mode` and `_base` add that, each as a subclass of
-the previous one. Streams use only asyncio's ``add_reader`` and ``add_writer``, so they run on asyncio's loops
-and on uvloop.
+`StreamCore` neither reads nor writes. The classes in `_write_side`, `_push_mode` and `_base` add writing,
+push mode and pull mode; each is a subclass of the previous one. Streams use only asyncio's ``add_reader`` and
+``add_writer``, so they run on asyncio's loops and on uvloop.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tornado.iostream._errors import StreamClosedError
 from tornado.iostream._hangup import HangUpMonitor
 from tornado.log import app_log
 
-#: Bytes transferred for one peer per event loop iteration. This takes about 50 us, or as long as one disk
-#: read.
+#: Maximum number of bytes transferred for one peer per event loop iteration. Transferring them takes about
+#: 50 us, or one disk read.
 FAIR_SHARE = 256 * 1024
-#: The same for data that is only copied, while few streams have data. This takes less than 1 ms; see
-#: docs/design/0004.
+#: Maximum number of bytes received for one peer per event loop iteration if they are only copied, and if few
+#: streams have data. Copying them takes less than 1 ms; see docs/design/0004.
 LARGE_SHARE = 4 * 1024 * 1024
 
 ExcInfo: TypeAlias = (
@@ -36,10 +36,10 @@ ExcInfo: TypeAlias = (
 
 
 def fail(future: asyncio.Future[Any] | None, error: BaseException) -> None:
-    """Set an error on a future, unless it is None or done. It is not logged if it is never retrieved."""
+    """Set an error on a future, unless the future is None or done. An unretrieved error is not logged."""
     if future is not None and not future.done():
         future.set_exception(error)
-        future.exception()  # mark as retrieved: an abandoned read is not worth a log record
+        future.exception()  # mark the error as retrieved: an abandoned read is not worth a log record
 
 
 @functools.cache
@@ -55,8 +55,8 @@ def _stops_watching_on_error(loop_class: type) -> bool:
 def watching_loop(io_loop: ioloop.IOLoop) -> asyncio.AbstractEventLoop:
     """Return the asyncio loop that watches descriptors for an IOLoop.
 
-    If the loop itself has no ``add_reader`` (the default loop on Windows), this is a loop that uses a
-    selector thread.
+    If the IOLoop's own loop has no ``add_reader`` (the default loop on Windows), return a loop that watches
+    descriptors in a selector thread.
     """
     loop: Any = io_loop
     watching: asyncio.AbstractEventLoop = getattr(loop, "selector_loop", None) or loop.asyncio_loop
@@ -119,7 +119,7 @@ class StreamCore:
         raise NotImplementedError
 
     def get_fd_error(self) -> Exception | None:
-        """Return the descriptor's pending error, or None. Not all kinds of descriptor report one."""
+        """Return the descriptor's pending error, or None. Some kinds of descriptor never have one."""
         return None
 
     # -- the event loop --
@@ -276,7 +276,7 @@ class StreamCore:
     def _close_early(self) -> bool:
         """Call `_before_close`.
 
-        :returns: whether the stream has already been closed, by a failed write.
+        :returns: whether a failed write in `_before_close` has already closed the stream.
         """
         self._before_close()
         return self._closed

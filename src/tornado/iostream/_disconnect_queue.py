@@ -3,8 +3,8 @@
 When a program with thousands of connections dies, or a network fails, all of its connections end at the same
 time, and one event loop iteration reports them all. Detecting a disconnect takes 5 microseconds. Handling it
 takes 17 more, most of them in the kernel to close the socket, plus the time of the program's own callbacks.
-So a disconnect is detected immediately, and its descriptor removed from the loop, which would otherwise
-report it in every iteration; it is handled later, in batches.
+So a disconnect is detected immediately, and the descriptor is removed from the event loop, which would
+otherwise report the disconnect in every iteration. The disconnect is handled later, in a batch.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class DisconnectQueue:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        # Each item carries `_waiting`: passing a bound method here would create a reference cycle.
+        # Each item contains `_waiting`: a bound method as the callback would create a reference cycle.
         self._batches: BatchedQueue[tuple[_Waiting, Disconnectable]] = BatchedQueue(_notify)
         self._waiting: _Waiting = {}
-        #: Errors fetched from descriptors that still have unread input.
+        #: Errors that were fetched from descriptors while these still had unread input.
         self._pending_errors: weakref.WeakKeyDictionary[Disconnectable, Exception] = (
             weakref.WeakKeyDictionary()
         )

@@ -25,9 +25,9 @@ _Error = TypeVar("_Error", bound=BaseException)
 
 
 class StreamClosedError(OSError):
-    """Raised by reads and writes on a closed stream, and set on those that were outstanding when it closed.
+    """Raised by a read or write if the stream is closed or if it closes before the operation is done.
 
-    Its message names the error that closed the stream or, after an orderly close, the operation and the peer.
+    The message names the error that closed the stream or, after an orderly close, the operation and the peer.
 
     :param real_error: the error that closed the stream, None after an orderly close. Also an attribute.
     """
@@ -64,8 +64,8 @@ def remove_frames(error: _Error) -> _Error:
     """Remove an error's traceback and context, and return the error, so that a stream can store it.
 
     The frames of the traceback refer to the stream. A stream that stored them would be part of a reference
-    cycle, and each reset connection would wait for the garbage collector. All of the frames are the stream's
-    own methods, so no useful information is lost.
+    cycle, and after each connection reset only the garbage collector could free it. All of the frames belong
+    to the stream's own methods, so no useful information is lost.
     """
     error.__context__ = None
     return error.with_traceback(None)

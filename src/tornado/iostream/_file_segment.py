@@ -36,14 +36,14 @@ class FileSegment:
         self.fd = fd
         self.start = start
         self.size = size
-        #: Whether to try ``sendfile``; cleared when it has failed.
+        #: Whether to try ``sendfile``; False after it has failed.
         self.use_sendfile = True
         if size > READ_SIZE and hasattr(os, "posix_fadvise"):
             try:
                 os.posix_fadvise(fd, start, size, os.POSIX_FADV_SEQUENTIAL)
                 os.posix_fadvise(fd, start, min(size, _READ_AHEAD), os.POSIX_FADV_WILLNEED)
             except OSError:
-                pass  # only an optimization
+                pass  # reading ahead is only an optimization
 
     def __len__(self) -> int:
         return self.size

@@ -1,15 +1,15 @@
 """Detection of disconnects on sockets that are not being read.
 
-While a consumer has paused reading, its socket holds unread data. A reader on it would be called in every
-iteration of the event loop, so it has no reader, and nothing else reports a reset. Once a second ``poll()``
-checks all such sockets, without asking for input: errors and hang-ups are always reported, and Linux
-reports a half-close (``POLLRDHUP``) as well. Most pauses are shorter than a second, so adding and removing a
-socket must not cost a system call.
+While a consumer has paused reading, its socket holds unread data. A reader would be called in every event
+loop iteration, so the socket has no reader, and the event loop does not report a reset. Therefore ``poll()``
+checks all such sockets once a second. Its event mask does not include input: errors and hang-ups are always
+reported, and on Linux a half-close (``POLLRDHUP``) as well. Most pauses are shorter than a second, so adding
+and removing a socket must not cost a system call.
 
-Alternatives that were considered: to continue reading would need memory for everything that the peer sends.
+Alternatives that were considered: continuing to read would need memory for everything that the peer sends.
 Rejecting a peer that sends too much data ahead breaks clients that pipeline a large upload after a request. A
-second epoll instance, watched by the event loop, would detect a reset sooner, but costs four system calls per
-pause and a descriptor, and systems other than Linux would need different code.
+second epoll instance, watched by the event loop, would detect a reset sooner, but would need a descriptor and
+four system calls per pause, and systems other than Linux would need different code.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class HangUpMonitor:
             self._timer = self._loop.call_later(INTERVAL, self._check)
 
     def unwatch(self, descriptor: int, callback: HangUpCallback) -> None:
-        """Stop watching `descriptor`, if it is watched for `callback`."""
+        """Stop watching `descriptor`, if `callback` is its current callback."""
         if self._callbacks.get(descriptor) == callback:
             del self._callbacks[descriptor]
             self._poll.unregister(descriptor)

@@ -47,7 +47,7 @@ class PipeIOStream(BaseIOStream):
         max_write_buffer_size: int | None = None,
     ) -> None: ...
     def __init__(self, fd: int, *args: Any, **kwargs: Any) -> None:
-        if args and isinstance(args[0], IOLoop):  # Tornado 4's second argument
+        if args and isinstance(args[0], IOLoop):  # the second argument in Tornado 4
             args, kwargs = args[1:], {**kwargs, "io_loop": args[0]}
         self.fd = fd
         os.set_blocking(fd, False)

@@ -2,8 +2,8 @@
 
 Between the socket and the consumer there is no Future, no Task and no copy. The stream corks its output
 around each call of a consumer method, so everything that the consumer sends during the call is written with
-one send. Each readable event receives one chunk (TLS: chunks until it would block, or until `FAIR_SHARE` is
-reached), so no peer can monopolize the event loop.
+one send. On each readable event the stream receives one chunk (over TLS: chunks until a receive would block
+or `FAIR_SHARE` is reached), so no peer can monopolize the event loop.
 
 An exception raised by the consumer closes the stream and is logged. After the end of input nothing more is
 read, but the write side stays open until the stream is closed or a send fails. Simultaneous disconnects are
@@ -28,7 +28,7 @@ from tornado.netutil._error_context import add_error_context
 CHUNK_SIZE = 64 * 1024
 #: Default maximum size of the read buffer, in bytes.
 MAX_BUFFER_SIZE = 100 * 1024 * 1024
-#: Maximum number of chunks received from a broken connection: together more than the kernel's buffer holds.
+#: Maximum number of chunks received from a broken connection. Together they exceed the kernel's buffer.
 _MAX_FINAL_RECEIVES = 256
 
 
@@ -58,8 +58,8 @@ class StreamConsumer(Protocol):
     #
     # Optional: ``eof_pending() -> None``. Called when the peer has closed its sending side while reading was
     # paused, so that unread input precedes the end. A consumer with this method does not need that input once
-    # the connection is broken: a reset then closes the stream, paused or not. A consumer without it receives
-    # the remaining input when it resumes, and then the end of input.
+    # the connection is broken: a reset then closes the stream even while reading is paused. A consumer
+    # without this method receives the remaining input, and then the end of input, when it resumes reading.
 
 
 class PushMode(WriteSide):
@@ -218,7 +218,7 @@ class PushMode(WriteSide):
         while remaining and self._has_reader:
             self._on_readable()
             remaining -= 1
-        # A consumer that has paused receives the remaining data and the error when it resumes.
+        # A consumer that has paused reading receives the remaining data and the error when it resumes.
         if self._has_reader and not self._closed:
             self._on_input_end(error)
 
@@ -309,12 +309,12 @@ class PushMode(WriteSide):
         if error is not None:
             self.close(error)
             return
-        if consumer is None or not self._eof or self._closed:  # no longer relevant
+        if consumer is None or not self._eof or self._closed:  # the state has changed since
             return
         self._call_corked(consumer.eof_received)
 
     def _notify_output_drained(self) -> None:
-        # A consumer that has suspended push mode may still be sending.
+        # A consumer that has suspended push mode may still be sending, so it is notified, too.
         consumer = self._consumer or self._suspended_consumer
         if consumer is not None:
             self._call_corked(consumer.output_drained)
@@ -342,7 +342,7 @@ class PushMode(WriteSide):
             consumer.connection_lost(self.error)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as error:  # asyncio.CancelledError is not an Exception
+        except BaseException as error:  # asyncio.CancelledError is not a subclass of Exception
             self._log_uncaught(consumer, error)
 
     def _after_close(self) -> None:
@@ -352,7 +352,7 @@ class PushMode(WriteSide):
 
 
 class PushTransport(WriteTransport):
-    """The push mode of one stream, for the protocol that owns the stream."""
+    """The interface to push mode for the protocol that owns a stream."""
 
     __slots__ = ()
 
@@ -361,8 +361,8 @@ class PushTransport(WriteTransport):
     def start(self, consumer: StreamConsumer) -> None:
         """Pass all input to `consumer`. Bytes that are already buffered are delivered before this returns.
 
-        The event loop calls a reader in the `contextvars.Context` in which it was added. Here that is an
-        empty one, so a connection that serves one task after another does not keep the first task's context.
+        The event loop calls a reader in the `contextvars.Context` in which it was added. Here that context is
+        empty, so a connection that several tasks use in turn does not keep the context of the first task.
         """
         self.stream._start_push_in_empty_context(consumer)
 

@@ -2,8 +2,8 @@
 
 Each kind of read is a small class with two main methods: `find` returns how many bytes of the buffer satisfy
 the read, and `take` converts them to the result. Bytes that have been searched for a delimiter are not
-searched again, except for the last few, in which one may begin. A regular expression can only be matched from
-the start of the buffer; see `ReadUntilRegex`.
+searched again, except for the last few, in which a delimiter may begin. A regular expression can only be
+matched from the start of the buffer; see `ReadUntilRegex`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tornado.iostream._errors import UnsatisfiableReadError
 
 #: Returned by `find` when the buffer does not satisfy the read yet.
 NOT_YET = -1
-#: Up to this many buffered bytes, each arrival causes a search for a regular expression; see
+#: While at most this many bytes are buffered, a regular expression is searched for whenever data arrives; see
 #: `ReadUntilRegex`.
 EAGER_SIZE = 64 * 1024
 #: Above `EAGER_SIZE`, the next search is delayed by this many times the duration of the last one.
@@ -26,7 +26,7 @@ SEARCH_PAUSE_FACTOR = 20
 #: A read into a caller's buffer receives directly into it while at least this many bytes are missing.
 _DIRECT_SIZE = 4096
 #: A result of at most `_MAX_PREALLOCATED` bytes is allocated at its full size before data arrives. A larger
-#: one is allocated when ``1 / _PREALLOCATION_DIVISOR`` of it has arrived.
+#: result is allocated when ``1 / _PREALLOCATION_DIVISOR`` of its bytes have arrived.
 _MAX_PREALLOCATED = 1024 * 1024
 _PREALLOCATION_DIVISOR = 4
 #: Up to this many bytes, two copies are cheaper than one copy through a `memoryview`.
@@ -47,7 +47,7 @@ class ReadRequest:
         """Return how many bytes at the front of `buffer` satisfy this read, or `NOT_YET`.
 
         :param no_more_data: whether no more data is available now. If more is available, a costly search may
-            be postponed until that has been received.
+            be postponed until that data has been received.
         :raises UnsatisfiableReadError: if further bytes cannot satisfy the read.
         """
         raise NotImplementedError
@@ -131,7 +131,7 @@ class ReadUntilRegex(ReadRequest):
     A regular expression can only be matched from the start of the buffer, so a search on every arrival would
     take quadratic time. While more data is available immediately, the buffer is searched only when it has
     doubled. Otherwise it is searched on each arrival, up to `EAGER_SIZE`. Above that size a peer that sends
-    single bytes would cause a search of the whole buffer for each of them: the search is postponed until the
+    single bytes would cause a search of the whole buffer for each byte, so the search is postponed until the
     buffer has grown by an eighth, or until `SEARCH_PAUSE_FACTOR` times the duration of the last search has
     passed.
     """
@@ -261,7 +261,7 @@ class ReadLargeCount(ReadCount):
         self.allocated = False
 
     def find(self, buffer: bytearray, no_more_data: bool) -> int:
-        if no_more_data and not self.taken_size:  # nothing has arrived: hold no memory while waiting
+        if no_more_data and not self.taken_size:  # nothing has arrived: allocate no memory while waiting
             self.allocated, self.result_buffer = False, None
         return super().find(buffer, no_more_data)
 
@@ -271,7 +271,7 @@ class ReadLargeCount(ReadCount):
             if size > _MAX_PREALLOCATED and taken_size < size // _PREALLOCATION_DIVISOR:
                 return None
             self.allocated = True
-            self.result_buffer = io.BytesIO(bytes(size))  # not a copy
+            self.result_buffer = io.BytesIO(bytes(size))  # does not copy the bytes object
             if result_buffer is not None:
                 self.result_buffer.write(result_buffer.getbuffer())
             result_buffer = self.result_buffer
@@ -346,7 +346,7 @@ class ReadIntoFuture(asyncio.Future[int]):
     buffer, and overwrite received bytes before they are returned to the read buffer.
     """
 
-    pull: ReadState  # set by the creator, because an __init__ would double the cost of its creation
+    pull: ReadState  # set by the creator, because an __init__ would double the cost of creating the Future
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancel the read; see `asyncio.Future.cancel`."""

@@ -71,11 +71,11 @@ class IOStream(BaseIOStream):
         max_write_buffer_size: int | None = None,
     ) -> None: ...
     def __init__(self, socket: socket_module.socket, *args: Any, **kwargs: Any) -> None:
-        if args and isinstance(args[0], ioloop.IOLoop):  # Tornado 4's second argument
+        if args and isinstance(args[0], ioloop.IOLoop):  # the second argument in Tornado 4
             args, kwargs = args[1:], {**kwargs, "io_loop": args[0]}
         self.socket = socket
         self._connect_future: asyncio.Future[Any] | None = None
-        #: The address passed to `connect` or returned by accept(); for other sockets set when first needed.
+        #: The address passed to `connect` or returned by accept(); for other sockets, looked up when needed.
         self._peer_address: Any = None
         try:
             socket.setblocking(False)
@@ -255,7 +255,7 @@ class IOStream(BaseIOStream):
             return None
 
     def _short_receive_means_empty(self) -> bool:
-        # A socket class of the program may buffer data that it has received.
+        # A socket class that the program defines may buffer data that it has received.
         is_plain = type(self.socket) is socket_module.socket
         return is_plain and (type(m := self.read_from_fd) is MethodType and m.__func__ is _READ)
 
@@ -464,7 +464,7 @@ class IOStream(BaseIOStream):
         handshake: asyncio.Future[Any] = stream.wait_for_handshake()
 
         def close_if_cancelled(handshake: asyncio.Future[Any]) -> None:
-            if handshake.cancelled():  # for example by a timeout: nothing else can close the stream
+            if handshake.cancelled():  # for example by a timeout; the caller has no reference to the stream
                 stream.close()
 
         handshake.add_done_callback(close_if_cancelled)

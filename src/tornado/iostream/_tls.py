@@ -3,7 +3,7 @@
 TLS differs from a plain socket in three ways. Reads and writes wait for the handshake. A read may have to
 wait until the socket is writable, and a write until it is readable, because of handshake messages. And
 decrypted bytes may be buffered in the TLS object, where the event loop does not see them: code that stops
-receiving before the socket would block must schedule its continuation.
+receiving before the socket would block must schedule another receive itself.
 
 A TLS send that would block must be repeated with the same bytes. They remain at the front of the write
 buffer, and each attempt offers at least as many of them as the previous one.
@@ -63,12 +63,13 @@ class SSLIOStream(IOStream):
         at `.ssl_options_to_context`.
     :param connected: whether the socket is known to be connected. A plain socket whose peer has reset the
         connection looks like an unconnected one, so code that wraps an established connection passes True:
-        the handshake is then always started, and fails if the peer has disconnected. With None the state of
-        the socket decides.
+        the handshake is then always started, and fails if the peer has disconnected. With None, the stream
+        checks whether the socket is connected.
 
     The other arguments are those of `BaseIOStream`. The handshake starts automatically. Await
-    `wait_for_handshake` to know its result; reads and writes started earlier wait for it. The methods
-    ``getpeercert()``, ``selected_alpn_protocol()`` and others are available on ``stream.socket``.
+    `wait_for_handshake` to get its result. Reads and writes may be started before the handshake is done; they
+    wait for it. The methods ``getpeercert()``, ``selected_alpn_protocol()`` and others are available on
+    ``stream.socket``.
     """
 
     __slots__ = (
@@ -89,7 +90,7 @@ class SSLIOStream(IOStream):
     #: The timer that ends the deferral of input that may be a KeyUpdate. This and the next attribute are not
     #: slots, because they are rarely set.
     _deferral: asyncio.TimerHandle | None = None
-    #: False after a deferral was ended by its timer: this peer sends short records and does not read.
+    #: False after the timer has ended a deferral: this peer seems to send short records without reading.
     _defers_key_updates = True
 
     @overload
@@ -223,7 +224,7 @@ class SSLIOStream(IOStream):
                 raise
             self.close(add_error_context(remove_frames(error), f"TLS handshake with {self._peer_name()}"))
             return
-        # The client sends first. Even so it waits for the event loop, so that the caller can set callbacks.
+        # The client sends first, but only in the next event loop iteration, so the caller can set callbacks.
         if self.socket.server_side:
             self._add_reader()
         else:
@@ -393,7 +394,7 @@ class SSLIOStream(IOStream):
             self._add_writer()
 
     def _wait_for_input(self) -> None:
-        if self._read_needs_write:  # the writer is on, and resumes the read
+        if self._read_needs_write:  # a writer is registered, and will resume the read
             return
         self._add_reader()
         if self.socket.pending():
@@ -456,7 +457,7 @@ class SSLIOStream(IOStream):
         return error
 
     def _receive_records(self) -> None:
-        """Receive for the consumer until it would block or `FAIR_SHARE` is reached."""
+        """Receive for the consumer until the socket would block or `FAIR_SHARE` bytes have been received."""
         if self._paused or self._eof:
             self._stop_reading_paused()
             return
@@ -519,9 +520,9 @@ class SSLIOStream(IOStream):
     def _close_notify(self) -> bytes:
         """Return the encrypted ``close_notify`` alert, which ends this side of the TLS connection.
 
-        ``unwrap()`` sends the alert and immediately reads the peer's. If the peer has sent anything else,
-        OpenSSL treats that as an error and ends the connection. So during the call the descriptor is replaced
-        by one end of a socket pair: there is no input, and the output is returned.
+        ``unwrap()`` sends the alert and immediately reads the peer's alert. If the peer has sent other data,
+        OpenSSL treats that as an error and ends the connection. So during the call, one end of a socket pair
+        replaces the descriptor: it has no input, and the alert is read from the other end.
         """
         if os.name == "nt":  # a socket's descriptor cannot be replaced
             self._unwrap()

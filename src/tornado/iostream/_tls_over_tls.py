@@ -1,8 +1,8 @@
 """TLS over TLS: `.IOStream.start_tls` on a TLS stream, as for an HTTPS server reached through an HTTPS proxy.
 
 `ssl.SSLSocket` needs a file descriptor and cannot wrap another `ssl.SSLSocket`. `TLSOverTLSSocket` can: it
-connects an `ssl.SSLObject` to the outer TLS socket by two memory buffers. It has the methods of a TLS socket
-that `.SSLIOStream` uses, and raises the same errors when it would block.
+connects an `ssl.SSLObject` to the outer TLS socket through two memory buffers. It has the methods of a TLS
+socket that `.SSLIOStream` uses, and raises the same errors when an operation would block.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class TLSOverTLSSocket:
                 continue
             except ssl.SSLError:
                 if parts:
-                    break  # the next call raises it again
+                    break  # the next call raises the error again
                 raise
             if not part:
                 break

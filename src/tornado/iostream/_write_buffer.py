@@ -15,8 +15,8 @@ from tornado.iostream._file_segment import FileSegment
 class _StreamBuffer:
     """A queue of bytes: `append` adds at the end, `peek` reads the front, `advance` removes from the front.
 
-    Objects above the threshold are not copied, so the caller must not change a mutable one until it has been
-    sent.
+    Objects of more than `_large_buf_threshold` bytes are not copied, so the caller must not change a mutable
+    object until it has been sent.
     """
 
     __slots__ = ("_buffers", "_large_buf_threshold", "_offset", "_size")

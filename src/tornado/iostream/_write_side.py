@@ -94,7 +94,7 @@ class WriteSide(StreamCore):
     def _transmit(self, data: bytes | bytearray | memoryview) -> int:
         """Write bytes to the descriptor; return the number written, 0 if it would block."""
         try:
-            with memoryview(data) as view:  # released, because an error's traceback would keep it
+            with memoryview(data) as view:  # released here: an error's traceback would keep the view alive
                 return self.write_to_fd(view) or 0
         except BlockingIOError:
             return 0
@@ -192,8 +192,8 @@ class WriteSide(StreamCore):
         else:
             if self._write_futures is None:
                 self._write_futures = deque()
-            # With `rest`, the index may be lower than that of an earlier Future. Both are then resolved
-            # together.
+            # With `rest`, the index may be lower than the index of an earlier Future. Both Futures are then
+            # resolved together.
             self._write_futures.append((self._total_write_index - rest, future))
         return future
 
@@ -383,7 +383,7 @@ class WriteSide(StreamCore):
 
 
 class WriteTransport:
-    """The write side of a stream without Futures, for the protocol that owns the stream.
+    """The interface to a stream's write side, without Futures, for the protocol that owns the stream.
 
     :param stream: the stream to write to.
     """
@@ -394,7 +394,7 @@ class WriteTransport:
         self.stream = stream
 
     def send(self, data: bytes) -> None:
-        """Write. A failure closes the stream."""
+        """Write `data`. An error closes the stream."""
         self.stream._send(data)
 
     def send_pieces(self, pieces: Iterable[bytes]) -> None:

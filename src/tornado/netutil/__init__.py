@@ -2,8 +2,8 @@
 
 Listening
     `bind_sockets` and `bind_unix_socket` create non-blocking listening sockets; `inherited_sockets` returns
-    those that systemd has opened. `add_accept_handler` accepts the connections that arrive on a listening
-    socket.
+    the listening sockets that systemd has opened. `add_accept_handler` accepts the connections that arrive on
+    a listening socket.
 
 Resolving
     `Resolver` is the configurable interface; `DefaultLoopResolver` (the default), `DefaultExecutorResolver`,
@@ -12,7 +12,7 @@ Resolving
 
 TLS
     `ssl_options_to_context` converts Tornado's dictionary of options to an `ssl.SSLContext`;
-    `ssl_wrap_socket` wraps a socket with either. ``ssl_match_hostname`` and ``SSLCertificateError`` of
+    `ssl_wrap_socket` accepts both and wraps a socket. ``ssl_match_hostname`` and ``SSLCertificateError`` of
     Tornado 4 are available as well.
 """
 

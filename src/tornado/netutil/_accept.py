@@ -91,7 +91,7 @@ class _Acceptor:
         accept = self._sock.accept
         callback = self._callback
         for _ in range(_BATCH):
-            if self._removed:  # by the callback
+            if self._removed:  # the previous call of the callback removed the handler
                 return
             try:
                 connection, address = accept()

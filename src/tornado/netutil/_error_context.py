@@ -25,9 +25,9 @@ def format_address(address: Any) -> str:
 def add_error_context(error: _Error, where: str) -> _Error:
     """Append ``(where)`` to the message of an `OSError`, and return the error.
 
-    Programs check the class, the number and the beginning of the message, and those stay the same. A second
-    call replaces the context that the first has added, because later callers know more, for example the host
-    name. Errors of other classes are not changed.
+    The class, the error number and the beginning of the message are not changed, because programs check them.
+    A second call replaces the context that the first call has added, because later callers know more, for
+    example the host name. Errors of other classes are not changed.
 
     :param where: the phase and the peer, such as "reading from 1.2.3.4:80".
     """

@@ -30,7 +30,7 @@ def bind_sockets(
 ) -> list[socket.socket]:
     """Listen on ``port`` on all addresses of ``address``.
 
-    :param port: a TCP port; with 0 the kernel chooses a free one, the same for all returned sockets.
+    :param port: a TCP port; with 0 the kernel chooses a free port, the same for all returned sockets.
     :param address: an IP address or a host name. For a name, one socket is created for each of its addresses.
         ``None`` or an empty string means all interfaces.
     :param family: `socket.AF_INET` or `socket.AF_INET6` to use only one address family.
@@ -114,7 +114,7 @@ def _bind_all(
 
 
 def _can_be_skipped(error: OSError, address: str | None, family: socket.AddressFamily) -> bool:
-    """Whether to ignore an address that cannot be bound, and use only the other ones.
+    """Whether to ignore an address that cannot be bound, and listen only on the other addresses.
 
     A host, for example a container, may have IPv6 addresses in its hosts file without IPv6 support in its
     kernel or on its loopback interface.
@@ -125,7 +125,7 @@ def _can_be_skipped(error: OSError, address: str | None, family: socket.AddressF
 
 
 def _bind_one(family: socket.AddressFamily, sockaddr: Any, backlog: int, reuse_port: bool) -> socket.socket:
-    """Return a listening socket: one that the program had before its restart, or a new one."""
+    """Return the listening socket that the program had before it restarted itself, or a new socket."""
     sock = _socket_inheritance.claim(family, sockaddr, reuse_port)
     if sock is not None:
         sock.listen(backlog)
@@ -159,7 +159,7 @@ def _create_listening_socket(
         if reuse_port:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6 and hasattr(socket, "IPPROTO_IPV6"):
-            # Some kernels let IPv6 sockets accept IPv4 by default. The IPv4 socket could not be bound then.
+            # By default, IPv6 sockets also accept IPv4 on some kernels; then the IPv4 socket cannot be bound.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(sockaddr)
         sock.listen(backlog)

@@ -23,7 +23,7 @@ _MAX_ADDRESS_LENGTH = 45 + 1 + 16
 
 
 def is_valid_ip(ip: str) -> bool:
-    """Whether ``ip`` is a literal IPv4 or IPv6 address; the latter may have a zone of this machine.
+    """Whether ``ip`` is a literal IPv4 or IPv6 address. An IPv6 address may have a zone of this machine.
 
     A literal IPv4 address is four decimal numbers without leading zeros (RFC 3986 section 3.2.2). The C
     library also accepts ``127.1``, ``0x7f.1`` and ``017700000001``. These are rejected, because they would
@@ -32,7 +32,8 @@ def is_valid_ip(ip: str) -> bool:
     >>> is_valid_ip("127.0.0.1"), is_valid_ip("::1"), is_valid_ip("localhost"), is_valid_ip("127.1")
     (True, True, False, False)
     """
-    # Proxies forward text from clients, so this must be fast for any input. Python's IDNA codec is slow.
+    # Proxies forward text from clients, so this must be fast for any input. getaddrinfo() can be slow,
+    # because it uses Python's IDNA codec.
     if len(ip) > _MAX_ADDRESS_LENGTH or not ip.isascii():
         return False
     if "%" in ip:
@@ -78,7 +79,9 @@ def _look_up(host: str, port: int, family: int = socket.AF_UNSPEC, flags: int = 
 
 
 class Resolver(Configurable):
-    """The interface of resolvers, which convert host names to addresses. Most do not block the event loop.
+    """The interface of resolvers, which convert host names to addresses.
+
+    Most resolvers do not block the event loop.
 
     ``Resolver()`` creates an instance of the configured class, by default `DefaultLoopResolver`.
     ``Resolver.configure("tornado.netutil.ThreadedResolver", num_threads=4)`` selects another class for the
@@ -187,7 +190,7 @@ class ExecutorResolver(Resolver):
 
 
 class BlockingResolver(ExecutorResolver):
-    """Blocks the whole `.IOLoop` while it resolves. Kept for old programs; prefer the default."""
+    """Blocks the whole `.IOLoop` while it resolves. Kept for old programs; prefer the default resolver."""
 
     def initialize(self) -> None:  # type: ignore[override]
         """Use the calling thread. The constructor has no arguments."""
@@ -219,12 +222,12 @@ class ThreadedResolver(ExecutorResolver):
 
 
 class OverrideResolver(Resolver):
-    """Maps hosts and ports with a table, like ``/etc/hosts``, and passes the result to another resolver.
+    """Replaces hosts and ports according to a table, like ``/etc/hosts``, and calls another resolver.
 
     :param resolver: the `Resolver` that resolves the replaced names.
     :param mapping: the keys are host names, ``(host, port)`` or ``(host, port, family)``. The value for a
         host name is a host name or address; for the other keys it is a ``(host, port)`` pair. The most
-        specific key is used::
+        specific matching key is used::
 
             OverrideResolver(Resolver(), {
                 "example.com": "127.0.1.1",

@@ -5,9 +5,9 @@ and leaves their descriptors open (`pass_on_sockets`). In the new program, which
 `bind_sockets` and `bind_unix_socket` first call `claim`: a socket that was bound to the same address with the
 same options is reused, with the connections in its backlog.
 
-Unclaimed sockets are kept for a while, in case they are claimed later, or the start fails and is repeated.
-Then `release` closes them. An inherited socket that prevents a bind to another address on the same port is
-closed immediately (`close_conflicting`).
+Unclaimed sockets stay open for a while, because the program may claim them later, or its start may fail and
+be repeated. After that, `release` closes them. An inherited socket that prevents a bind to another address on
+the same port is closed immediately (`close_conflicting`).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ message: dict[str, Any] | None = None
 
 
 def remember(sock: socket.socket, family: int, address: Any, reuse_port: bool = False) -> None:
-    """Register a listening socket. A restart passes it on if it is still open.
+    """Register a listening socket. At a restart it is passed on to the next program if it is still open.
 
     :param address: the requested address, which the next program is expected to request as well.
     """
@@ -147,7 +147,7 @@ def _port_or_path(address: Any) -> Any:
 def take_over() -> None:
     """Read the state that the previous program in this process has passed on; called on import.
 
-    The variable is removed and the descriptors are made non-inheritable, so child processes get neither.
+    The variable is removed and the descriptors are made non-inheritable, so child processes receive neither.
     """
     global message
     text = os.environ.pop(VARIABLE, None)

@@ -32,7 +32,7 @@ def inherited_sockets(name: str | None = None) -> list[socket.socket]:
 
         server.add_sockets(inherited_sockets() or bind_sockets(8888))
 
-    Child processes get neither the variables nor the descriptors. When the program restarts itself
+    Child processes inherit neither the variables nor the descriptors. When the program restarts itself
     (`tornado.autoreload`), this function returns the sockets again.
     """
     _read_environment()

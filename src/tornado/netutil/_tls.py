@@ -121,8 +121,9 @@ def ssl_wrap_socket(
 def _close_wrapped(error: OSError) -> None:
     """Close the TLS socket of a wrap_socket() call that failed.
 
-    CPython moves the descriptor to a new object. If the connection has been reset, it drops that object
-    without closing it, which causes a ResourceWarning. Only the frames of the error refer to the object.
+    CPython moves the descriptor to a new object. If the connection has been reset, CPython drops that object
+    without closing it, which causes a ResourceWarning. Only the frames in the error's traceback still refer
+    to the object.
     """
     for frame, _ in traceback.walk_tb(error.__traceback__):
         wrapped = frame.f_locals.get("self")
