@@ -83,7 +83,7 @@ class HTTP1ConnectionParameters:
         self._log_limit = LogRateLimit(gen_log, burst=10)
         #: The rate limit of access log lines about rejected requests, by status code.
         self.refusals: LogRateLimit = LogRateLimit(gen_log, burst=100)
-        #: Writers that have used their share of this event loop iteration. Some are resumed in each iteration.
+        #: Writers that have used their share of an event loop iteration. Each iteration resumes some of them.
         self._waiting_writers: BatchedQueue[Future[None]] = BatchedQueue(_set_done, immediate=0)
 
 

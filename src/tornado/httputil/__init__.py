@@ -6,9 +6,9 @@ without `tornado.web`. `HTTPServerConnectionDelegate.start_request` is called fo
 `HTTPMessageDelegate`, whose methods are called with the parts of the request. The response is written to an
 `HTTPConnection`.
 
-Parsing is strict: input that HTTP does not allow, or that exceeds a limit, raises `HTTPInputError`. A server
-responds to it with status 400, or with `HTTPInputError.status_code` of a subclass. Sending an invalid message
-raises `HTTPOutputError`.
+Parsing is strict: input that HTTP does not allow, or that exceeds a limit, raises `HTTPInputError`. The
+attribute ``status_code`` of the error is the status of the server's response: 400, unless a subclass defines
+another one. Sending an invalid message raises `HTTPOutputError`.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def encode_username_password(username: str | bytes, password: str | bytes) -> by
 
 
 def _parse_header(line: str) -> tuple[str, dict[str, str]]:
-    """Split a header field value into the value and its parameters, without those that have no ``=``.
+    """Split the text of a header field into the value and its parameters; omit parameters without ``=``.
 
     See `parse_parameters`.
     """

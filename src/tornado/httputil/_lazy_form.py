@@ -1,8 +1,9 @@
 """The form in the body of a request, decoded when the program first reads an argument.
 
 Decoding takes time proportional to the size of the body, and most handlers of large bodies never read
-arguments. The body and its Content-Type are saved before `prepare()`, which is when Tornado decodes them. A
-program that replaces ``request.body`` or a header field therefore still gets the arguments that were sent.
+arguments. The body and its Content-Type are saved before the call of `prepare()`, when Tornado decodes them.
+A program that later replaces ``request.body`` or a header field therefore still reads the arguments that the
+client sent.
 
 ============  =================================================  ============
 state         event                                              next state

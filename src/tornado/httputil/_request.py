@@ -154,7 +154,7 @@ class HTTPServerRequest:
         self.connection = connection
         self._head = head
         self._start_time = time.time()
-        # These are read in every request, and a copy costs a tenth of a lazy attribute.
+        # These attributes are read in every request; copying a value costs a tenth of a lazy attribute.
         self.method = head.method
         self.uri = uri = head.target
         self.version = head.version
@@ -178,9 +178,9 @@ class HTTPServerRequest:
         return f"{self.protocol}://{self.host}{path}"
 
     def get_ssl_certificate(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
-        """Return the client's TLS certificate, or None if it sent none.
+        """Return the client's TLS certificate, or None if the client sent no certificate.
 
-        The server's ``ssl_options`` must request it: ``ssl_context.verify_mode = ssl.CERT_REQUIRED``.
+        The server's ``ssl_options`` must request one: ``ssl_context.verify_mode = ssl.CERT_REQUIRED``.
 
         :param binary_form: whether to return DER-encoded bytes instead of the dict of
             ``ssl.SSLSocket.getpeercert``.
@@ -201,13 +201,13 @@ class HTTPServerRequest:
         return self.version == "HTTP/1.1"
 
     def write(self, chunk: bytes) -> None:
-        """Send a part of a serialized response. Deprecated: see ``connection.write``."""
+        """Send a part of a serialized response. Deprecated: use ``connection.write``."""
         _deprecated("write()", "use request.connection.write_headers() and write()")
         connection: Any = self.connection
         _ = connection.write(chunk)
 
     def finish(self) -> None:
-        """End the response. Deprecated: see ``connection.finish``."""
+        """End the response. Deprecated: use ``connection.finish``."""
         _deprecated("finish()", "use request.connection.finish()")
         self._finish_time = time.time()
         connection: Any = self.connection
@@ -248,7 +248,7 @@ class HTTPServerRequest:
     def tolerate_bad_form(self) -> None:
         """Treat a malformed body as one without arguments from now on.
 
-        Called before an error page is generated, because it may read arguments of the query.
+        Called before an error page is generated, because code that generates it may read query arguments.
         """
         if self._form is None and self.body:
             self._form = _lazy_form(self)
@@ -256,7 +256,7 @@ class HTTPServerRequest:
             self._form.tolerate()
 
     def _parse_body(self) -> None:
-        """Decode the arguments and files in the body now, once for each value of `body`.
+        """Decode the arguments and files in the body immediately, once for each value of `body`.
 
         :raises HTTPInputError: if the body is a malformed form, or one that exceeds a limit.
         """
@@ -292,8 +292,8 @@ class HTTPServerRequest:
     def _free_headers(self) -> None:
         """Free the mapping of the header fields, which is created again when it is read.
 
-        It is kept if a field was changed, or if it cannot be created again because the request came through a
-        message delegate.
+        The mapping is kept if a field was changed, or if it cannot be created again because the request was
+        received through a message delegate.
         """
         head = self.__dict__.get("_head")
         if head is not None and self.headers._fields() == head.headers._fields():

@@ -27,7 +27,7 @@ class ResponseStartLine(NamedTuple):
     version: str
     #: The status code.
     code: int
-    #: The reason phrase. If a line has none, it is None after parsing; use an empty string when sending.
+    #: The reason phrase; None if the parsed line has none. To send a line without one, use an empty string.
     reason: str
 
 

@@ -54,7 +54,7 @@ def broadcast(
     slow: Policy = "close",
     limit: int | None = None,
 ) -> BroadcastResult:
-    """Send a message to many connections. This is many times faster than a call of
+    """Send a message to many connections. This is many times faster than calling
     `~.WebSocketHandler.write_message` for each of them.
 
     A chat server keeps its connections in a set::
@@ -71,8 +71,9 @@ def broadcast(
     With ``limit=0`` and ``"skip"``, a message is sent only to peers that have received all earlier ones. Use
     this for messages of which only the latest matters, such as a position.
 
-    :param handlers: `.WebSocketHandler` objects or connections opened by `.websocket_connect`, all of the
-        running event loop. The collection is copied, so it may change while the message is sent.
+    :param handlers: `.WebSocketHandler` objects or connections opened by `.websocket_connect`. All must
+        belong to the running event loop. The collection is copied, so it may change while the message is
+        sent.
     :param message: text, or its UTF-8 encoding as bytes; a dict is sent as JSON.
     :param binary: whether to send a binary message, which peers receive as bytes. Any bytes are valid then.
     :param slow: ``"close"``: close the connection with code 1013 ("try again later"), so that the peer knows
@@ -196,7 +197,7 @@ class BroadcastResult:
         return scheduler
 
     def _is_slow(self, connection: WebSocketProtocol13) -> bool:
-        """Whether the output that waits for the peer exceeds the limit. Corked output does not count."""
+        """Whether the output that waits for the peer, not including corked output, exceeds the limit."""
         stream = connection.stream
         if stream is None or stream._output is None:
             return False

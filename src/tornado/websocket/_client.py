@@ -66,8 +66,8 @@ class ConnectFuture(asyncio.Future["WebSocketClientConnection"]):
 class WebSocketClientConnection(InheritedNames):
     """The client side of a WebSocket, created by `websocket_connect`.
 
-    :param request: an `.HTTPRequest` with the URL of the WebSocket, which is copied. Programs also pass one
-        wrapped in a ``_RequestProxy``.
+    :param request: an `.HTTPRequest` with the URL of the WebSocket. The request is copied. Some programs pass
+        an HTTPRequest that is wrapped in a ``_RequestProxy``.
 
     The other arguments are those of `websocket_connect`. `connect_future` is a Future of the open
     connection::
@@ -288,8 +288,8 @@ class WebSocketClientConnection(InheritedNames):
         return self.on_connection_close()
 
     def on_connection_close(self) -> Any:
-        """Called when the connection is closed: `read_message` and ``on_message_callback`` get None after the
-        last message.
+        """Called when the connection is closed. After the last message, `read_message` returns None, and
+        ``on_message_callback`` is called with None.
 
         Also called when the connection is closed during the handshake, which then fails.
         """
@@ -380,7 +380,7 @@ class WebSocketClientConnection(InheritedNames):
 
         :raises HandshakeError: if the response does not match the request.
         """
-        self.headers = headers  # `code` stays None, by which programs recognise an open WebSocket
+        self.headers = headers  # `code` stays None: programs use it to recognise an open WebSocket
         self._agreed = ws_handshake.check_response(
             101, headers, self.key, self._subprotocols, self.params.policy
         )
@@ -388,7 +388,7 @@ class WebSocketClientConnection(InheritedNames):
     def switched(self, stream: IOStream) -> None:
         """Take over the stream after the handshake; see `Upgrade`."""
         subprotocol, parameters = self._agreed
-        # Release what only the handshake needs. Programs inspect `request` later, so it stays.
+        # Release the objects that only the handshake needs. Programs inspect `request` later, so it is kept.
         del self._agreed, self._handshake
         stream.set_close_callback(None)
         if subprotocol is not None:
@@ -408,7 +408,8 @@ class WebSocketClientConnection(InheritedNames):
     def _program_resumed(self) -> Future[None]:
         """Return a Future that is done after the code that awaits the connection has resumed.
 
-        Messages are delivered after that, so the program knows the connection when the first one arrives.
+        Messages are delivered after that, so the program has the connection object when the first message is
+        delivered.
         """
         loop = self.io_loop.asyncio_loop
         future: Future[None] = loop.create_future()
@@ -424,7 +425,7 @@ class WebSocketClientConnection(InheritedNames):
         if error is None:
             error = HandshakeError(f"expected status code 101 (Switching Protocols), got {response.code}")
         elif isinstance(error, HTTPClientError) and error.response is not None:
-            # A copy without the response: error and response would refer to each other, a reference cycle.
+            # A copy of the error without the response, which would form a reference cycle with the error.
             error.response.error = HTTPClientError(error.code, error.message)
         if isinstance(error, HandshakeError):
             error.add_note(f"(WebSocket handshake with {url_without_secrets(self.request.url)})")

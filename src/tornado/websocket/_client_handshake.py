@@ -35,7 +35,7 @@ class ClientHandshake:
         `.AsyncHTTPClient.fetch_impl`.
     :param callback: a function called with the response if the handshake fails.
     :param upgrade: the object that takes over the stream if the handshake succeeds.
-    :param resolver: the resolver for host names; None for one of the configured class.
+    :param resolver: the resolver for host names; None for a resolver of the configured class.
     """
 
     max_body_size: int | None = MAX_PAGE

@@ -60,8 +60,8 @@ def websocket_connect(
         closed. It is first called after the code that awaits the connection has resumed. It may be ``async``:
         no more data is read until it has finished.
     :param compression_options: a dictionary, possibly empty, to offer compression (permessage-deflate,
-        RFC 7692); see `.WebSocketHandler.get_compression_options` for its keys, which determine the offer.
-        None to offer no compression.
+        RFC 7692). Its keys, which determine the offer, are described at
+        `.WebSocketHandler.get_compression_options`. None to offer no compression.
     :param ping_interval: the interval between pings, in seconds; None for no pings. Pings detect a server
         that has disappeared without closing the connection.
     :param ping_timeout: the timeout for the reply to a ping, in seconds; None for `ping_interval`.

@@ -1,8 +1,8 @@
 """The options of message compression, and Tornado's classes for compressing messages.
 
 `policy_of` converts the dictionary that `get_compression_options` returns into the immutable value that the
-protocol uses for the negotiation. Connections do not use the two classes; they are for programs that compress
-frames themselves.
+protocol uses for the negotiation. The two classes are for programs that compress frames themselves;
+connections do not use them.
 """
 
 from __future__ import annotations

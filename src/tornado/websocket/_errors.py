@@ -37,9 +37,9 @@ def closed_error(owner: Any) -> WebSocketClosedError:
 def clear_frames(error: BaseException) -> None:
     """Clear the local variables of this package in the tracebacks of an error, its causes and its contexts.
 
-    The variables include the object that holds the error, which would form a reference cycle that exists
+    The variables include the object that stores the error. They would form a reference cycle, which exists
     until the next garbage collection. Frames outside this package are not cleared: such a frame may belong to
-    a suspended coroutine that has caught the same error, and clearing would end it.
+    a suspended coroutine that has caught the same error, and clearing the frame would end the coroutine.
     """
     seen: set[int] = set()  # ids, because a program's exception class may be unhashable
     current: BaseException | None = error

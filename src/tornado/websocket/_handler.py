@@ -35,9 +35,10 @@ class WebSocketHandler(RequestHandler):
             def on_close(self):
                 print("closed", self.close_code, self.close_reason)
 
-    A route for a WebSocketHandler looks like any other; the groups of its pattern are passed to `open`. Until
-    the handshake, the request is an ordinary one: ``prepare`` is called, and may set headers and cookies of
-    the response or reject the request. An overridden `get` may call ``await super().get(*args, **kwargs)``.
+    A route for a WebSocketHandler looks like any other; the groups of its pattern are passed to `open`.
+    Before the handshake, the request is handled like any other: ``prepare`` is called, and may set header
+    fields and cookies of the response or reject the request. An overridden `get` may call
+    ``await super().get(*args, **kwargs)``.
     After the handshake, ``self.request`` can still be read, but `write`, `finish`, `set_header` and similar
     methods raise RuntimeError.
 
@@ -80,8 +81,8 @@ class WebSocketHandler(RequestHandler):
     open: Callable[..., Awaitable[None] | None] = _open
     """Called with the groups of the route's pattern when the connection is open; may be ``async``.
 
-    Messages can be sent from now on. Messages are delivered, and `on_close` is called, only after this method
-    has finished: it must not wait for an effect of `on_close`.
+    This method may already send messages. The peer's messages are delivered, and `on_close` is called, only
+    after this method has finished, so it must not wait for anything that `on_close` does.
     """
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
@@ -95,7 +96,7 @@ class WebSocketHandler(RequestHandler):
         """Called once when an open connection is closed by either side; may be ``async``. See `close_code`.
 
         This method is called as soon as the peer has disconnected, even while a coroutine of another callback
-        is running. Only `open` has always ended by then, possibly with an exception.
+        is running. Only `open` always ends before this call, with or without an exception.
         """
 
     def on_ping(self, data: bytes) -> Awaitable[None] | None:
@@ -107,7 +108,7 @@ class WebSocketHandler(RequestHandler):
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         """Choose among the subprotocols that the client offers, in its order of preference.
 
-        :returns: one of them, or None. After None, a client that requires a subprotocol closes the
+        :returns: one of them, or None. If the result is None, a client that requires a subprotocol closes the
             connection.
         """
         return None
@@ -140,7 +141,7 @@ class WebSocketHandler(RequestHandler):
             ``server_no_context_takeover`` and ``client_no_context_takeover`` (whether each message is
             compressed separately), and ``threshold`` (the minimum size of a message to compress, in bytes).
 
-        After a compressed message, a connection holds about 260 KB of memory with zlib's defaults, or 52 KB
+        After a compressed message, a connection uses about 260 KB of memory with zlib's defaults, or 52 KB
         with a window of 11 bits and memory level 4. The memory is released when no message has been sent for
         one to two minutes.
         """
@@ -179,8 +180,8 @@ class WebSocketHandler(RequestHandler):
         @property
         def write_limit(self) -> int:
             """The high-water mark of the output that waits to be sent, in bytes. Above it, the Futures of
-            `write_message` are not done until at most half of the limit remains. If callbacks have sent the
-            output, the delivery of the peer's messages waits, too.
+            `write_message` are not done until at most half of the limit remains. If the output was sent by
+            callbacks, no messages of the peer are delivered during that time either.
             """
             limit: int = self.settings.get("websocket_write_limit", WRITE_LIMIT)
             return limit
@@ -227,7 +228,7 @@ class WebSocketHandler(RequestHandler):
         """Start the closing handshake. The peer has five seconds to reply; after that, `on_close` is called.
 
         :param code: the close code (RFC 6455 section 7.4), such as 1000 for a normal closure; 3000 to 4999
-            are available to applications. 1005, 1006 and 1015, which stand for a missing code, are treated as
+            are available to applications. 1005, 1006 and 1015, which represent a missing code, are treated as
             None.
         :param reason: a description for logs, cut to 123 bytes.
         :raises ValueError: if the code must not be sent.
@@ -278,7 +279,7 @@ class WebSocketHandler(RequestHandler):
 
     @property
     def _max_inflation_ratio(self) -> float | None:
-        """The limit of the HTTP server for bodies, which also applies to messages; None for other servers."""
+        """The ``max_inflation_ratio`` of the server, which also applies to messages; None for no limit."""
         server = getattr(self.request.connection, "params", None)
         protection = getattr(server, "protection", None)
         return None if protection is None else protection.max_inflation_ratio

@@ -15,9 +15,9 @@ SWEEP_AT = 16
 
 
 class MessageQueue:
-    """A queue of messages with limits on their number and size, which applies back-pressure to the producer.
+    """A queue that applies back-pressure to the producer: the number and size of its messages are limited.
 
-    An empty queue accepts a message of any size. A connection therefore holds at most `MAX_SIZE` or one
+    An empty queue accepts a message of any size. A connection therefore stores at most `MAX_SIZE` or one
     message, whichever is larger, plus the messages of one read from the socket.
     """
 

@@ -7,9 +7,9 @@ peer, because only a limited amount is read ahead (`MAX_BACKLOG`). Some data is 
 disconnect, or the reply to a ping, is noticed while a handler is busy.
 
 Messages also wait while the peer has not read enough of the output that callbacks have sent
-(`MessageReceiver._stalled`). The connection thus stops serving a peer that sends and never reads. Output sent
-outside the callbacks does not count; the sender can await it. If it did count, two programs that send to each
-other while they read would both stop reading, and neither could continue.
+(`MessageReceiver._stalled`). The connection thus stops serving a peer that sends and never reads. Output that
+is sent outside the callbacks does not count, because the sender can await it. If it counted, two programs
+that send to each other while they read would both stop reading, and neither could continue.
 
 Reading also pauses while more data has arrived than one call may decompress.
 """
@@ -35,8 +35,8 @@ from tornado.websocket._interface import WebSocketProtocol
 if TYPE_CHECKING:
     from tornado.websocket._transport import Transport
 
-#: The number of events of one connection that are handled before others are served. One read from the socket
-#: may contain thousands.
+#: The number of events of one connection that are handled before other connections are served. One read from
+#: the socket may contain thousands of events.
 BATCH = 128
 #: The size of the backlog, in bytes or characters, at which reading pauses.
 MAX_BACKLOG = 256 * 1024
@@ -77,7 +77,7 @@ class MessageReceiver(WebSocketProtocol):
         self.close_code: int | None = None
         self.close_reason: str | None = None
         self._core = CLOSED  # until the handshake is complete
-        #: The events that wait; None if events can be delivered immediately.
+        #: The events that wait for delivery; None if events can be delivered immediately.
         self._backlog: list[ws_connection.Event] | None = None
         #: The approximate size of the backlog; see `MAX_BACKLOG`.
         self._backlog_size = 0
@@ -85,7 +85,8 @@ class MessageReceiver(WebSocketProtocol):
         self._callback_future: Future[Any] | None = None
         #: Whether events are being delivered now, so that all output belongs to a callback.
         self._delivering = False
-        #: Whether more than ``write_limit`` waits to be sent, including output of callbacks.
+        #: Whether delivery is paused, because callbacks have sent output while more than ``write_limit``
+        #: bytes wait to be sent.
         self._stalled = False
         #: Whether the broadcast scheduler holds the output of this connection.
         self._is_held = False
@@ -147,7 +148,7 @@ class MessageReceiver(WebSocketProtocol):
     def _count_backlog(self, events: list[ws_connection.Event]) -> None:
         """Count events that were added to the backlog; pause reading if it is full.
 
-        Close codes and pongs take effect now, while the events themselves wait for their delivery.
+        Close codes and pongs are processed immediately, although the events themselves wait for delivery.
         """
         for event in events:
             self._backlog_size += EVENT_COST
@@ -175,14 +176,14 @@ class MessageReceiver(WebSocketProtocol):
             self.stream._resume_reading()
 
     def _pause_decompression(self) -> None:
-        """Pause after one call reached the decompression limit, until other connections have been served."""
+        """Pause until other connections have been served: one call has reached the decompression limit."""
         self.stream._pause_reading()
         if self._backlog is None:
             self._backlog = []
             self.stream._loop.call_soon(self._continue_delivery)
 
     def _continue_delivery(self) -> None:
-        """Continue after other connections have been served, unless a callback or the output blocks."""
+        """Continue after other connections have been served, unless a callback or the output is blocked."""
         backlog = self._backlog
         if backlog is None or self._callback_future is not None or self._stalled:
             return
@@ -275,7 +276,7 @@ class MessageReceiver(WebSocketProtocol):
         """Process an exception raised by a callback; return whether the connection continues.
 
         It continues after a `WebSocketClosedError` if either side has closed the connection: the callback has
-        replied to a message that arrived before that.
+        replied to a message that arrived before the connection was closed.
         """
         if (self.server_terminated or self.client_terminated) and isinstance(error, WebSocketClosedError):
             return self._core is not CLOSED
@@ -321,8 +322,8 @@ class MessageReceiver(WebSocketProtocol):
 
     def _handle_message(self, opcode: int, data: bytes) -> None:
         """Process a ping or a pong, or a message passed by a program."""
-        # Programs override this method to see pings and pongs. Some call it with messages, which this class
-        # never does.
+        # Programs override this method to see pings and pongs. Some programs call it with messages; this
+        # class calls it only for pings and pongs.
         if opcode == Opcode.PING:
             self._send_pong(data)
             self._call(self.handler.on_ping, data)

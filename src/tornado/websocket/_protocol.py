@@ -5,9 +5,9 @@ data; the sans-IO protocol (`tornado._wire.ws_connection`), which decodes that d
 owner, a `.WebSocketHandler` or a `.WebSocketClientConnection`, whose callbacks are called with the events
 (see `_message_receiver`).
 
-``write_limit`` is the high-water mark of the output. While more than that waits to be sent, the Futures of
-`write_message` are not done. If callbacks have sent some of it, the delivery of messages waits, too. Both
-continue when at most half of the limit remains.
+``write_limit`` is the high-water mark of the output. While more bytes than that wait to be sent, the Futures
+of `write_message` are not done. If callbacks have sent some of the output, messages are not delivered either.
+Writers and delivery continue when at most half of the limit remains.
 
 A connection ends in one of the following ways. `on_ws_connection_close` of the owner is called once, in a
 separate iteration of the event loop:
@@ -24,13 +24,13 @@ a callback raises an exception        a close frame (1011) is sent, without wait
 a callback is cancelled (`_abort`)    the stream is closed immediately, without a close frame
 ====================================  ====================================================================
 
-Each of these waits is limited to `CLOSE_TIMEOUT` seconds. The owner is notified after ``open`` has finished,
-however long that takes.
+Each wait in this table is limited to `CLOSE_TIMEOUT` seconds. The owner is notified after ``open`` has
+finished, however long that takes.
 
 The end of the input without a close frame means a lost connection (1006). The peer may have closed only its
-sending side and still read, which HTTP permits and RFC 6455 does not. It cannot be distinguished from a peer
-that has died, and ``on_close`` must be called to stop the callbacks that serve it. Their later messages raise
-`WebSocketClosedError`.
+sending side and still read, which HTTP permits and RFC 6455 does not. Such a peer cannot be distinguished
+from one that has died, and ``on_close`` must be called to stop the callbacks that serve the connection. If
+these send further messages, `WebSocketClosedError` is raised.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ INTERNAL_ERROR = 1011
 #: The size of the output collected in one callback, in bytes, at which it is sent.
 COLLECT_LIMIT = 64 * 1024
 
-#: Close codes that stand for a missing code (RFC 6455 section 7.4.1). Programs forward codes from other
-#: connections, so `close` must accept these.
+#: Close codes that represent a missing code (RFC 6455 section 7.4.1). Programs forward codes from other
+#: connections, so `close` must accept these codes.
 _NO_CODE = (1005, 1006, 1015)
 #: The close reason for a message over the limit: Tornado's text, which clients recognise.
 _TOO_BIG = "message too big"
@@ -115,10 +115,10 @@ class WebSocketProtocol13(MessageReceiver):
     close_code: int | None
     close_reason: str | None
 
-    # Few connections need these at a time, so they are stored in __dict__, not in slots.
+    # Few connections need the following attributes at a time, so they are stored in __dict__, not in slots.
     #: The function to call when all output has been sent.
     _on_drained: Callable[[], None] | None = None
-    #: While a pong waits to be sent: the payload of the next one, or `_NO_PONG`.
+    #: While a pong waits to be sent: the payload of the next pong, or `_NO_PONG`.
     _next_pong: bytes | None = None
     _closed_waiter: Future[None] | None = None
     #: The Futures returned by `write_message` that are not done.
@@ -129,7 +129,7 @@ class WebSocketProtocol13(MessageReceiver):
         self.mask_outgoing: bool = mask_outgoing
         self.params: WebSocketParams = params
         self._done: Future[None]
-        #: Whether more than ``write_limit`` waits to be sent.
+        #: Whether more than ``write_limit`` bytes wait to be sent.
         self._full = False
         #: The task of the owner's ``open`` while it runs.
         self._open_future: Future[Any] | None = None
@@ -328,7 +328,7 @@ class WebSocketProtocol13(MessageReceiver):
         return future
 
     def _apply_write_limit(self) -> bool:
-        """Return whether more than ``write_limit`` waits to be sent. If so, and it is output of a callback,
+        """Return whether more than ``write_limit`` bytes wait to be sent. If so, and a callback is sending,
         stop delivering messages until at most half of the limit remains.
         """
         stream, limit = self.stream, self.params.write_limit
@@ -350,7 +350,8 @@ class WebSocketProtocol13(MessageReceiver):
             return self._delivering
         if isinstance(blocked, asyncio.Task):
             return asyncio.current_task(self.stream._loop) is blocked
-        # The callback has returned a Future. In a client, it is that of a full message queue.
+        # The callback has returned a Future. In a client, this is the Future of a full message queue, and no
+        # callback is running.
         return not self.mask_outgoing
 
     def _wait_for_drain(self) -> None:
@@ -525,7 +526,9 @@ class WebSocketProtocol13(MessageReceiver):
         return getattr(self.handler.request.connection, "params", None)
 
     def _close_with_server(self) -> Future[None]:
-        """Close with 1001, without waiting for a reply; the Future is done when the stream is closed."""
+        """Close the connection with 1001 without waiting for a reply; return a Future that is done when the
+        stream is closed.
+        """
         closed = self.wait_closed()
         self.close(1001)
         self._call_when_sent(self.stream.close)

@@ -37,7 +37,10 @@ class ServerHandshake(LazyCoroutine):
         self._handler = handler
 
     def respond_now(self) -> bool:
-        """Open the connection or reject the handshake; False if a program's protocol must be awaited."""
+        """Open the connection or reject the handshake.
+
+        :returns: False if ``accept_connection`` of a program's own protocol class must be awaited instead.
+        """
         handler = self._handler
         offer = _read_offer_or_respond(handler)
         if offer is not None and _is_origin_allowed(handler):
@@ -106,7 +109,7 @@ def _is_origin_allowed(handler: WebSocketHandler) -> bool:
 
 
 def _create_protocol(handler: WebSocketHandler) -> Any:
-    """Return the protocol that the handler creates. If it supports none for the request, respond with 426."""
+    """Return the protocol that the handler creates. If the result is None, respond with 426."""
     protocol = handler.get_websocket_protocol()
     if protocol is None:
         handler.set_status(426)

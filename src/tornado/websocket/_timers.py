@@ -3,7 +3,7 @@ compressors.
 
 All connections of an event loop share one timer (see `tornado.http1connection._deadline_scheduler`). A
 connection has one deadline: the close timeout if it is closing, otherwise the next ping or the timeout of the
-last one. A connection with compression has a second deadline, the next check of its compressor
+last ping. A connection with compression has a second deadline, the next check of its compressor
 (`IdleCompressor`), which is independent of pings. A connection without deadlines is not in the scheduler.
 """
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _SCHEDULER = "_tornado_websockets"
 #: The interval between two checks of a compressor, in seconds. If the connection has sent no message since
-#: the previous check, the compressor is released. With zlib's defaults this frees about 260 KB; a new
-#: compressor takes a tenth of a millisecond.
+#: the previous check, the compressor is released. With zlib's defaults this frees about 260 KB; creating a
+#: new compressor takes a tenth of a millisecond.
 RELEASE_AFTER = 60.0
 
 
@@ -110,8 +110,8 @@ def _wait_for_pong(protocol: WebSocketProtocol13, timeout: float) -> None:
     """Close the connection if no pong has arrived in time, unless the peer is known to be alive.
 
     The peer is alive if data was received since the ping, or if output that waited was sent. If the backlog
-    of messages may have paused reading, a pong may be unread. Another ping is then sent: it can still cause a
-    reset, which is noticed while reading is paused.
+    of messages may have paused reading, a pong may be unread. In this case another ping is sent: if the peer
+    has gone, the ping can cause a reset, which is detected even while reading is paused.
     """
     pinged, now = protocol._pinged, _progress(protocol)
     assert pinged is not None

@@ -8,15 +8,15 @@
     ])
     application.listen(8888)
 
-As a route's target, or as the argument of `.HTTPServer`, it receives request bodies as they arrive. A small
-body is kept in memory, a large one in a temporary file. As the ``fallback`` of a `.FallbackHandler`, it gets
-the body from memory, like other handlers.
+As a route's target, or as the argument of `.HTTPServer`, a `WSGIContainer` receives request bodies as they
+arrive. A small body is stored in memory, a large one in a temporary file. As the ``fallback`` of a
+`.FallbackHandler`, it receives the complete body in memory, like other handlers.
 
 With ``threads`` (or an executor), the application does not block the event loop, and up to that number of
 requests run at the same time. A thread waits while its client reads slowly. An application with many endless
 responses therefore needs a thread for each of them; request handlers are better for such responses. Without
-threads, the application runs in the event loop's thread and blocks the event loop, one request at a time, as
-in Tornado. In both cases, each part of the response is sent as soon as the application yields it.
+threads, the application runs in the event loop's thread, as in Tornado: it blocks the event loop and handles
+one request at a time. In both cases, each part of the response is sent as soon as the application yields it.
 
 `WSGIAdapter` and `WSGIApplication` do the reverse, in the style of Tornado 4: they run an `.Application` on a
 WSGI server.

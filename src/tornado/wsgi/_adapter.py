@@ -45,15 +45,15 @@ class WSGIAdapter:
     Each request runs in its own event loop, in the thread of the call. The complete response is collected
     before it is sent. Coroutines work; tasks that they start are cancelled at the end of the request.
     WebSockets, ``detach`` and streamed responses do not work. If the thread is already running an event loop,
-    handlers must not wait for anything.
+    a handler that has to wait causes a RuntimeError.
 
     Deprecated: the application's own server has more features and is faster.
 
     :param application: an `.Application`, or another `.HTTPServerConnectionDelegate`.
     """
 
-    #: The maximum size of a request body in bytes (413), for handlers that do not set their own limit. May be
-    #: set on the adapter or on a subclass.
+    #: The maximum size of a request body in bytes, for handlers that do not set their own limit. Larger
+    #: bodies are rejected with 413. May be set on the adapter or on a subclass.
     max_body_size = 100 * 1024 * 1024
 
     def __init__(self, application: HTTPServerConnectionDelegate) -> None:

@@ -20,8 +20,8 @@ class WSGIApplication(Application):
         application = WSGIApplication([(r"/", MainHandler)])
         wsgiref.simple_server.make_server("", 8888, application).serve_forever()
 
-    It takes the arguments of `.Application`. Requests run in the same way as with `WSGIAdapter`, with the
-    same limitations.
+    The arguments are those of `.Application`. Requests run in the same way and with the same limitations as
+    with `WSGIAdapter`.
 
     Deprecated: serve an `.Application` with its own server, or wrap it in a `WSGIAdapter`.
     """
@@ -39,7 +39,7 @@ class WSGIApplication(Application):
 
 
 class _Adapter(WSGIAdapter):
-    """The adapter of a `WSGIApplication`, which issues the deprecation warning itself."""
+    """The adapter of a `WSGIApplication`. It issues no deprecation warning, because the application does."""
 
     def __init__(self, application: Application) -> None:
         self.application = application

@@ -37,14 +37,14 @@ class WSGIContainer(HTTPServerConnectionDelegate):
     It may be the application of an `.HTTPServer`, the target of a route, or the ``fallback`` of a
     `.FallbackHandler`. The size of request bodies is limited by the server's ``max_body_size``.
 
-    :param wsgi_application: a callable that takes ``environ`` and ``start_response`` (PEP 3333).
+    :param wsgi_application: a callable that accepts ``environ`` and ``start_response`` (PEP 3333).
     :param executor: the executor in which the application runs, usually a
         `~concurrent.futures.ThreadPoolExecutor`. The caller must shut it down. Without `executor` and
         `threads`, the application runs in the event loop's thread (`.dummy_executor`): it need not be
         thread-safe, handles one request at a time, and blocks the event loop.
     :param threads: the maximum number of requests that run at the same time, in the container's own threads.
-        More requests wait. The threads start when they are needed, and end when `close` is called or the
-        container is garbage-collected.
+        Further requests wait for a free thread. The threads start when they are needed, and end when `close`
+        is called or the container is garbage-collected.
     :raises TypeError: if the application is not callable.
     :raises ValueError: if both `executor` and `threads` are given, or `threads` is less than 1.
     """
@@ -80,8 +80,8 @@ class WSGIContainer(HTTPServerConnectionDelegate):
     def close(self) -> None:
         """Wait for current requests, then end the container's own threads.
 
-        Call it after the event loop has stopped, or in an executor, because a current response may need the
-        event loop. Later requests are answered with 500.
+        Call this method after the event loop has stopped, or in an executor, because sending a response may
+        need the event loop. The response to later requests has status 500.
         """
         if self._own_executor is not None:
             self._own_executor.shutdown()
@@ -106,7 +106,7 @@ class WSGIContainer(HTTPServerConnectionDelegate):
             release()
             invocation.fail(error)
         else:
-            # Not in this task, which may be cancelled before the application is done.
+            # This task does not call release(), because it may be cancelled before the application is done.
             job.add_done_callback(lambda done: release())
             await asyncio.wrap_future(job)
         self._log(invocation.status, request)

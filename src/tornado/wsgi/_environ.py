@@ -3,9 +3,9 @@
 Two header fields must never map to the same variable: otherwise a client could bypass a proxy that checks or
 removes a field under one spelling by sending the other. Dashes and underscores map to the same character, so
 a field with an underscore in its name is omitted, as in nginx and Apache. ``Proxy`` is omitted because
-programs that the application starts would use it as the address of a proxy (CVE-2016-5385).
-``Transfer-Encoding`` is omitted because the body has been decoded: the length is that of the body as the
-application reads it (RFC 3875 section 4.1.2).
+programs that the application starts would use the variable ``HTTP_PROXY`` as the address of a proxy
+(CVE-2016-5385). ``Transfer-Encoding`` is omitted because the body has been decoded: ``CONTENT_LENGTH`` is the
+length of the body as the application reads it (RFC 3875 section 4.1.2).
 """
 
 from __future__ import annotations

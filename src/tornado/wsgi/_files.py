@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-#: The minimum block size in bytes, because each block is passed from a thread to the event loop.
+#: The minimum block size in bytes. Passing each block from a thread to the event loop has a fixed cost.
 _BLOCK = 64 * 1024
 
 

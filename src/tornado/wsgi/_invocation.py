@@ -20,8 +20,8 @@ class Invocation:
     """One call of the application, which passes its response to a `ResponseBridge`.
 
     The head is sent with the first non-empty chunk, or at the end. Until then the application may replace it.
-    If the application sets no Content-Length, a body in a list gets one, and other bodies are sent in the
-    chunked coding.
+    If the application sets no Content-Length, this class adds it for a body in a list or tuple. Other bodies
+    are sent in the chunked coding.
 
     :param response: the response to write.
     :param summary: a description of the request for the log.
@@ -101,7 +101,7 @@ class Invocation:
         self._end()
 
     def _send_file(self, body: FileWrapper) -> None:
-        """Send a file, but not more of it than the Content-Length."""
+        """Send a file, up to the number of bytes in Content-Length."""
         for chunk in body:
             remaining = (
                 self._head.length if self._head is not None and not self._head_sent else self._remaining

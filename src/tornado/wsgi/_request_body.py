@@ -127,7 +127,7 @@ class SpooledRequest(HTTPServerRequest):
     """A request whose body is in a `SpooledBody`.
 
     ``body``, ``arguments``, ``body_arguments`` and ``files`` are created only when a program reads them. WSGI
-    applications do not.
+    applications never read them.
 
     :param limit: see `SpooledBody`.
     """

@@ -5,8 +5,8 @@ iteration, and several chunks are joined. A thread with more than `WINDOW` bytes
 the client has read some of it, which limits the memory used by one response. Because a client that does not
 read blocks a thread, its connection is closed after a time limit.
 
-If the application runs in the event loop's thread (``dummy_executor``), everything is written immediately and
-nothing waits.
+If the application runs in the event loop's thread (``dummy_executor``), each part is written immediately, and
+the application never waits.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tornado.iostream import StreamClosedError
 from tornado.log import app_log, gen_log
 from tornado.wsgi._response_head import ResponseHead
 
-#: The maximum number of unsent bytes with which the application may continue.
+#: The number of unsent bytes above which the application must wait.
 WINDOW = 64 * 1024
 #: The time in seconds after which an event loop that is not running is considered stopped. Without this
 #: check, a thread would wait for it forever, and the interpreter could not exit.
@@ -135,13 +135,13 @@ class ResponseBridge:
         try:
             self._loop.call_soon_threadsafe(self._close)
         except RuntimeError:
-            pass  # the loop is closed and with it the connection
+            pass  # the loop is closed, and so is the connection
 
     def _check_loop(self, since: float | None = None) -> None:
         """Raise `StreamClosedError` if the event loop has stopped.
 
-        :param since: the time since which the thread waits (`monotonic`, in seconds); by default, the time of
-            the pending call in the loop.
+        :param since: the time since which the thread waits (`monotonic`, in seconds); by default, the time at
+            which the pending call in the loop was scheduled.
         """
         loop = self._loop
         since = self._scheduled_at if since is None else since
@@ -208,7 +208,7 @@ class ResponseBridge:
 
 
 def _abort_response(connection: Any) -> None:
-    """End an incomplete response so that the client does not take it for a complete one: pending output is
+    """End an incomplete response so that the client does not mistake it for a complete one: pending output is
     sent, then the connection is closed without the last chunk (RFC 9112 section 8).
     """
     if isinstance(connection, HTTP1Connection):

@@ -107,7 +107,7 @@ def _check_latin(name: str, value: str) -> None:
 def _is_redundant(name: str, value: str) -> bool:
     """Whether a hop-by-hop field can be omitted, because the server does the same without it.
 
-    :raises ValueError: if a hop-by-hop field has another meaning.
+    :raises ValueError: if a hop-by-hop field would have any other effect.
     """
     if name == "keep-alive":
         return True
