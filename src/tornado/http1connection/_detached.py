@@ -56,7 +56,7 @@ class DetachedConnection:
     def write_headers(self, *args: object, **kwargs: object) -> Future[None]:
         """Fail, because the stream has another owner.
 
-        :returns: a Future that holds a `.StreamClosedError`.
+        :returns: a Future that has failed with `.StreamClosedError`.
         """
         future: Future[None] = Future()
         future.set_exception(StreamClosedError())

@@ -117,7 +117,7 @@ class Protection:
         they are given: if a connection may be idle for only five seconds, a head should not take a minute.
 
         :param protection: a `Protection` or the name of one; None means ``"default"``.
-        :param given: values that replace those of the set; None keeps the value of the set.
+        :param given: values that replace single limits of the set; None leaves a limit unchanged.
         :raises ValueError: if the name is unknown.
         :raises TypeError: if `protection` is neither a name nor a `Protection`.
         """

@@ -539,7 +539,7 @@ class HTTP1ServerConnection:
             self.failed(exchange, error)
             return
         if self._transfer_rate is not None and exchange._read_done:
-            # The response is finished as well, so the deadline is already that of the next request.
+            # The response is finished, too, so the connection already has the deadline of the next request.
             _timeouts.clear_body_deadline(self, self._transfer_rate)
         waiting: object = exchange._waiting  # `_pump` may have changed it
         if waiting is not None:

@@ -135,7 +135,7 @@ def _set_transfer_deadline(
 
 
 def _set_deadline(connection: HTTP1ServerConnection, now: float, deadline: float, period: float) -> None:
-    """Set the connection's deadline to `deadline`, or to that of an incomplete head if it is earlier."""
+    """Set the connection's deadline to `deadline`, or to the deadline of an incomplete head if earlier."""
     params = connection.params
     if connection._state is State.SERVING and 0 < connection._head_deadline < deadline:
         deadline, period = connection._head_deadline, params._head_timeout
@@ -202,7 +202,7 @@ def expired(connection: HTTP1ServerConnection) -> None:
 
 
 def _close(stream: IOStream) -> None:
-    """Close the stream and drop unsent output, of which the kernel would otherwise keep megabytes."""
+    """Close the stream and drop unsent output, which could otherwise use megabytes of kernel memory."""
     if stream._pending_output and stream.socket.family in (socket.AF_INET, socket.AF_INET6):
         try:
             stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

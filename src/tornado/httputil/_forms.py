@@ -108,7 +108,7 @@ def parse_body_arguments(
     :param arguments: name -> values; values are bytes.
     :param files: name -> files.
     :param headers: if given, a form with a Content-Encoding field is rejected.
-    :param config: limits; None for those of `set_parse_body_config`.
+    :param config: the limits; None for the limits set by `set_parse_body_config`.
     :raises HTTPInputError: if the form is malformed or exceeds a limit.
     """
     kind = content_type.partition(";")[0].strip().lower()
@@ -168,7 +168,7 @@ def parse_multipart_form_data(
     A part with a non-empty filename is a file.
 
     :param boundary: the boundary as in the Content-Type field, with or without quotes.
-    :param config: limits; None for those of `set_parse_body_config`.
+    :param config: the limits; None for the limits set by `set_parse_body_config`.
     :raises HTTPInputError: if the body is malformed or exceeds a limit.
     """
     # Imported late, because programs without uploads do not need it.

@@ -267,7 +267,7 @@ class HTTPServerRequest:
             self._read_form()
 
     def _read_form(self) -> None:
-        """Decode the saved form, or the one in `body`, and add its content to the attributes, once."""
+        """Decode the saved form, or the form in `body`, and add its content to the attributes, only once."""
         form = self._form
         if form is None:
             if not self.body:

@@ -1,7 +1,7 @@
 """Streams: non-blocking reading and writing on sockets and pipes.
 
 `BaseIOStream`
-    the methods that all streams have: `~BaseIOStream.read_until` and the other reads,
+    the methods that all streams have: `~BaseIOStream.read_until` and the other read methods,
     `~BaseIOStream.write`, `~BaseIOStream.close`. Subclass it to support another kind of file descriptor.
 `IOStream`
     a stream over a socket that is already connected, or that `~IOStream.connect` connects.

@@ -180,7 +180,7 @@ class StreamCore:
                 self._loop.remove_writer(self._fd)
 
     def _register_fd(self) -> int:
-        """Return the descriptor to register. It is stored, so that it can be removed from the event loop even
+        """Return the descriptor to register, and store it, so that it can be removed from the event loop even
         if the program has closed the socket.
         """
         if self._fd < 0:

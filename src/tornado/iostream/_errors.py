@@ -6,7 +6,7 @@ import errno
 import ssl
 from typing import TypeVar
 
-#: Error numbers that mean that the connection has ended. They are normal, so they are not logged.
+#: Error numbers that mean that the connection has ended. Such errors are normal, so they are not logged.
 _ERRNO_CONNRESET: tuple[int, ...] = tuple(
     getattr(errno, name)
     for name in (

@@ -54,7 +54,7 @@ class StreamConsumer(Protocol):
         """Handle the end of back-pressure: all buffered output has been sent."""
 
     # Optional: ``output_waiting() -> None``. Called when output had to be buffered because the descriptor did
-    # not accept all of it. It is called from within the method that writes, and must neither write nor close.
+    # not accept all of it. The caller is the method that writes, so this method must neither write nor close.
     #
     # Optional: ``eof_pending() -> None``. Called when the peer has closed its sending side while reading was
     # paused, so that unread input precedes the end. A consumer with this method does not need that input once
@@ -165,9 +165,9 @@ class PushMode(WriteSide):
     def _resume_push(self) -> bytes:
         """Undo `_suspend_push`: pass all further input to the consumer again.
 
-        :returns: the bytes that the program has not read, which precede all further input. They are not
-            passed to ``data_received``, because the consumer may be in the middle of other work. Empty if
-            push mode was not suspended, or the stream is closed.
+        :returns: the bytes that the program has not read, which precede all further input. This method does
+            not pass them to ``data_received``, because the consumer may be in the middle of other work. The
+            result is empty if push mode was not suspended, or the stream is closed.
         :raises AssertionError: if a read is outstanding.
         """
         lender = self._suspended_consumer

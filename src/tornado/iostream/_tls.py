@@ -44,7 +44,7 @@ _SEND_SIZE = 64 * 1024
 _SEND_SHARE = 1024 * 1024
 #: Maximum payload of a record, in bytes. A receive that returns less has most likely emptied the socket.
 _RECORD_SIZE = 16 * 1024
-#: The header of a TLS 1.3 record with a KeyUpdate message. The record holds a message of 5 bytes, the content
+#: The header of a TLS 1.3 record with a KeyUpdate message. The record has a message of 5 bytes, the content
 #: type (1 byte) and a tag of 16 bytes. Application data of the same length has the same header.
 _KEY_UPDATE_HEADER = b"\x17\x03\x03\x00\x16"
 #: Maximum time in seconds for which input that may be a KeyUpdate waits for a blocked send.

@@ -21,7 +21,7 @@ _BATCH = DEFAULT_BACKLOG
 _BACK_OFF = 1.0
 
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-# accept(2) reports pending errors of the new connection. They do not concern the listening socket.
+# accept(2) reports pending errors of the new connection. These errors do not concern the listening socket.
 _CONNECTION_ERRORS = frozenset(
     getattr(errno, name)
     for name in (

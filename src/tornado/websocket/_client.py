@@ -328,8 +328,9 @@ class WebSocketClientConnection(InheritedNames):
     # -- the handshake --
 
     def _handshake_request(self, request: HTTPRequest) -> HTTPRequest:
-        """Return the request of the handshake, derived from the program's request or from that of a redirect.
+        """Return the request of the handshake.
 
+        :param request: the program's request, or the request that follows a redirect.
         :raises ValueError: if the request has a method other than GET, a body, or an invalid proxy or URL.
         """
         if request.method != "GET" or request.body is not None or request.body_producer is not None:

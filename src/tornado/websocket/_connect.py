@@ -78,10 +78,10 @@ def websocket_connect(
         `connect_timeout` or `options` are passed together with an HTTPRequest.
     :raises WebSocketError: (in the Future) if the response of the server is invalid. The message names the
         header field.
-    :raises HTTPClientError: (in the Future) if the server responds with an error or a redirect. The attribute
-        ``response`` holds that response. Timeouts (`.HTTPTimeoutError`), connections closed before the
-        response (`.HTTPStreamClosedError`) and errors of proxies (`.HTTPProxyError`) are subclasses with code
-        599, whose messages name the phase.
+    :raises HTTPClientError: (in the Future) if the server responds with an error or a redirect, which is the
+        attribute ``response``. The subclasses for timeouts (`.HTTPTimeoutError`), connections closed before
+        the response (`.HTTPStreamClosedError`) and errors of proxies (`.HTTPProxyError`) have the code 599;
+        their messages name the phase.
     :raises OSError: (in the Future) if the connection fails.
     """
     if io_loop is not None:

@@ -10,7 +10,7 @@ Message = str | bytes
 MAX_MESSAGES = 64
 #: The total size of the messages, in characters or bytes, at which the queue is full and reading pauses.
 MAX_SIZE = 256 * 1024
-#: The number of waiting readers at which cancelled ones are first removed.
+#: The number of waiting readers at which cancelled readers are first removed.
 SWEEP_AT = 16
 
 
@@ -30,8 +30,8 @@ class MessageQueue:
         self._size = 0
         #: The Futures of callers that wait for a message; empty while there are messages.
         self._readers: list[asyncio.Future[Message | None]] = []
-        #: The number of readers at which cancelled ones are removed: a program may call `get` and cancel the
-        #: Future in a loop.
+        #: The number of readers at which cancelled readers are removed, because a program may call `get` and
+        #: cancel the Future in a loop.
         self._sweep_at = SWEEP_AT
         #: The Future of a waiting producer, done when the queue has capacity again.
         self._capacity: asyncio.Future[None] | None = None

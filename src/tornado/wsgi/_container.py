@@ -70,7 +70,7 @@ class WSGIContainer(HTTPServerConnectionDelegate):
         self._own_executor: Executor | None = None
         if threads is not None:
             if executor is not None:
-                raise ValueError("WSGIContainer takes an executor or a number of threads, not both")
+                raise ValueError("WSGIContainer accepts either an executor or a number of threads, not both")
             if threads < 1:
                 raise ValueError(f"threads must be at least 1, got {threads}")
             # The pool starts threads on demand, so the server may fork before the first request.

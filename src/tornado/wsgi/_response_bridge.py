@@ -1,7 +1,7 @@
 """Passing a response from the application's thread to the event loop that sends it.
 
-The thread passes a head, chunks and the end of the response. They are written in the next event loop
-iteration, and several chunks are joined. A thread with more than `WINDOW` bytes of unsent output waits until
+The thread passes a head, chunks and the end of the response to the event loop, which joins the chunks and
+writes all parts in its next iteration. A thread with more than `WINDOW` bytes of unsent output waits until
 the client has read some of it, which limits the memory used by one response. Because a client that does not
 read blocks a thread, its connection is closed after a time limit.
 
