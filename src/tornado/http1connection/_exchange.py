@@ -1,8 +1,8 @@
 """One exchange: a request and its response, on the server or on the client side.
 
-A handler uses it as ``request.connection``. The output half frames the body: by its length, in chunks, or by
-closing the connection. The input half passes body events from the reader to the delegate, and waits when the
-delegate returns an awaitable.
+A handler uses the exchange as ``request.connection``. The output half frames the body: by its length, in
+chunks, or by closing the connection. The input half passes body events from the reader to the delegate, and
+waits when the delegate returns an awaitable.
 
 The driver of an exchange feeds the reader, and handles errors and the end of the exchange. On the server side
 it is the `HTTP1ServerConnection`, on the client side a `ResponseReader`.
@@ -696,7 +696,8 @@ class HTTP1Connection(HTTPConnection):
     def _notify_disconnect(self) -> None:
         """Call the close callback and, if the message is incomplete, ``on_connection_close`` of the delegate.
 
-        Each is called only once. Called after a half-close by the peer and when the stream is closed.
+        Each of them is called only once. This method is called after a half-close by the peer, and when the
+        stream is closed.
         """
         callback, self._close_callback = self._close_callback, None
         message, self._message = self._message, None

@@ -78,8 +78,8 @@ class HTTP1ConnectionParameters:
         self._rate_window = protection.rate_window
         self._max_pipelined = protection.max_pipelined_requests
         self._deadlines = DeadlineScheduler()
-        #: The rate limit of log lines about rejected messages. The burst allows each of the first few errors
-        #: to be logged, for the developer of a client.
+        #: The rate limit of log lines about rejected messages. The first errors are logged individually, to
+        #: help the developer of a client.
         self._log_limit = LogRateLimit(gen_log, burst=10)
         #: The rate limit of access log lines about rejected requests, by status code.
         self.refusals: LogRateLimit = LogRateLimit(gen_log, burst=100)

@@ -55,8 +55,8 @@ _SERVING = _State.SERVING
 _HEAD = h1.State.HEAD
 _new_exchange = HTTP1Connection.__new__
 
-#: The original `.HTTPServer.start_request`, set by its module. The application is called directly as long as
-#: the server's class has this function.
+#: The original `.HTTPServer.start_request`, set by the module of that class. The application is called
+#: directly unless this method is overridden or patched.
 ORIGINAL_START_REQUEST: Any = None
 
 
@@ -585,7 +585,7 @@ class HTTP1ServerConnection:
         self._exchange = None
         exchange._driver = None
         stream = self.stream
-        stream._close_callback = None  # the handler may have set one
+        stream._close_callback = None  # the handler may have set a close callback
         if not exchange._read_done:
             # The response was sent before the body was received, so do not wait for the rest of the body.
             exchange._close_after = True

@@ -237,7 +237,7 @@ class HTTPServerRequest:
             self._form = _lazy_form(self)
 
     def _has_initial_arguments(self) -> bool:
-        """Whether the arguments are still those of the constructor, which were set before the body."""
+        """Whether the arguments are still those that the constructor created, before the body arrived."""
         present = self.__dict__
         return (
             "_head" not in present

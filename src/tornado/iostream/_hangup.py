@@ -58,8 +58,8 @@ class HangUpMonitor:
             self._poll.unregister(descriptor)
 
     def _check(self) -> None:
-        # The timer ends when no socket is watched. `unwatch` does not cancel it, because each pause would
-        # then need a new timer.
+        # The timer ends when no socket is watched. `unwatch` does not cancel the timer, because each pause
+        # would then need a new one.
         self._timer = self._loop.call_later(INTERVAL, self._check) if self._callbacks else None
         for descriptor, events in self._poll.poll(0):
             callback = self._callbacks.get(descriptor)

@@ -116,7 +116,7 @@ class PushMode(WriteSide):
     # -- switching modes --
 
     def _start_push(self, consumer: StreamConsumer) -> None:
-        """Pass all input to `consumer`. The bytes in the pull buffer are delivered before this returns.
+        """Pass all input to `consumer`. The bytes in the pull buffer are delivered before this method returns.
 
         If the stream is already closed, ``connection_lost`` is called in the next event loop iteration.
         """
@@ -359,7 +359,7 @@ class PushTransport(WriteTransport):
     stream: PushMode
 
     def start(self, consumer: StreamConsumer) -> None:
-        """Pass all input to `consumer`. Bytes that are already buffered are delivered before this returns.
+        """Pass all input to `consumer`. Bytes that are already buffered are delivered immediately.
 
         The event loop calls a reader in the `contextvars.Context` in which it was added. Here that context is
         empty, so a connection that several tasks use in turn does not keep the context of the first task.

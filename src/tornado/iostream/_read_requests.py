@@ -21,7 +21,7 @@ NOT_YET = -1
 #: While at most this many bytes are buffered, a regular expression is searched for whenever data arrives; see
 #: `ReadUntilRegex`.
 EAGER_SIZE = 64 * 1024
-#: Above `EAGER_SIZE`, the next search is delayed by this many times the duration of the last one.
+#: Above `EAGER_SIZE`, the next search is delayed by this many times the duration of the last search.
 SEARCH_PAUSE_FACTOR = 20
 #: A read into a caller's buffer receives directly into it while at least this many bytes are missing.
 _DIRECT_SIZE = 4096
@@ -185,7 +185,7 @@ class ReadUntilRegex(ReadRequest):
 class AccumulatingRead(ReadRequest):
     """A read that does not search its data: received bytes are appended directly to the result.
 
-    In the read buffer they would need a copy at the end, and would be in memory twice during that copy.
+    Bytes in the read buffer would have to be copied at the end, and would be in memory twice during the copy.
     """
 
     __slots__ = ("result_buffer", "taken_size")
@@ -249,9 +249,9 @@ class ReadCount(AccumulatingRead):
 class ReadLargeCount(ReadCount):
     """A read of more bytes than one receive returns. They are received directly into the result.
 
-    The result is allocated at its full size: a growing one would be moved in memory repeatedly, and the
+    The result is allocated at its full size: a growing buffer would be moved in memory repeatedly, and the
     system would map and unmap pages each time. A result of more than `_MAX_PREALLOCATED` bytes is allocated
-    only when a part of it has arrived, because a peer may announce more than it sends.
+    only when a part of it has arrived, because a peer may announce more data than it sends.
     """
 
     __slots__ = ("allocated",)

@@ -320,7 +320,7 @@ class SSLIOStream(IOStream):
         if isinstance(error, (ssl.SSLWantReadError, BlockingIOError)):
             return None
         if isinstance(error, ssl.SSLWantWriteError):
-            # TLS has to send a response first, for example to a key update. Input cannot be read before that.
+            # OpenSSL must send a response first, for example to a key update. It reads no input before that.
             self._read_when_writable()
             return None
         if isinstance(error, ssl.SSLError) and is_connection_reset(error):

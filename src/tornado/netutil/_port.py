@@ -8,7 +8,7 @@ MAX_PORT = 65535
 def check_port(port: object) -> None:
     """Check that a port is in the range of TCP ports (RFC 9293 section 3.1: 16 bits).
 
-    Some system functions reduce a port that is too high modulo 65,536, and silently use another port.
+    Some system functions accept a port that is too high, and silently use its remainder modulo 65,536.
 
     :param port: a number, or a string of digits. The name of a service is not checked.
     :raises ValueError: if the port is out of range.

@@ -47,7 +47,7 @@ def is_valid_ip(ip: str) -> bool:
 
 
 def _is_valid_scoped_ipv6(ip: str) -> bool:
-    """Whether this is an IPv6 address with a zone (RFC 4007 section 11) that exists on this machine."""
+    """Whether ``ip`` is an IPv6 address with a zone (RFC 4007 section 11) that exists on this machine."""
     try:
         return bool(socket.getaddrinfo(ip, 0, socket.AF_INET6, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST))
     except (OSError, ValueError):

@@ -192,7 +192,7 @@ def listening_socket(descriptor: int) -> socket.socket | None:
         os.set_inheritable(descriptor, False)
         sock = socket.socket(fileno=descriptor)
     except OSError:
-        return None  # closed, or not a socket
+        return None  # the descriptor is closed, or is not a socket
     try:
         if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             return sock

@@ -1,4 +1,4 @@
-"""TLS contexts, created from Tornado's option dictionaries, and wrapping sockets with them."""
+"""Creates TLS contexts from Tornado's option dictionaries, and wraps sockets for TLS."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`WebSocketClientConnection`: a WebSocket opened by a client.
 
-The handshake is an HTTP request, which `_client_handshake` performs. After it, `_protocol` owns the stream.
+The handshake is an HTTP request, which `_client_handshake` performs. Then `_protocol` owns the stream.
 An open connection needs neither a task nor a timer.
 """
 
@@ -41,7 +41,7 @@ from tornado.websocket._message_queue import Message, MessageQueue
 from tornado.websocket._parameters import MAX_MESSAGE_SIZE, WebSocketParams, params_of
 from tornado.websocket._protocol import WebSocketProtocol13
 
-#: The scheme of the handshake for each scheme of a URL. Programs use all four.
+#: The scheme of the handshake request for each scheme of a WebSocket URL. Programs use all four schemes.
 _SCHEMES = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
 #: The defaults of the HTTP client, except that redirects are not followed unless requested.
 _DEFAULTS = {**HTTPRequest._DEFAULTS, "follow_redirects": False}

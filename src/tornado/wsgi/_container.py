@@ -53,8 +53,8 @@ class WSGIContainer(HTTPServerConnectionDelegate):
     #: temporary file (in `tempfile.gettempdir`). May be set on the container or on a subclass.
     max_body_in_memory = 1024 * 1024
     #: How long a thread waits for a client that does not read the response, in seconds (nginx's default is 60
-    #: as well). Then the connection and the application's iterable are closed, and the thread is released.
-    #: None removes the limit; then such clients can block all threads.
+    #: as well). After that, the connection and the application's iterable are closed, and the thread is
+    #: released. None removes the limit, which allows such clients to block all threads.
     send_timeout: float | None = 60.0
 
     def __init__(
