@@ -116,7 +116,7 @@ class PushMode(WriteSide):
     # -- switching modes --
 
     def _start_push(self, consumer: StreamConsumer) -> None:
-        """Pass all input to `consumer`. The bytes in the pull buffer are delivered before this method returns.
+        """Pass all input to `consumer`. The bytes in the pull buffer are delivered immediately.
 
         If the stream is already closed, ``connection_lost`` is called in the next event loop iteration.
         """
