@@ -116,7 +116,7 @@ class HTTP1Connection(HTTPConnection):
     # few programs read them.
     context: Any = _ConnectionAttribute("context")
     params: HTTP1ConnectionParameters = _ConnectionAttribute("params")  # type: ignore[assignment]
-    #: The server's limits in bytes; None for no limit. A handler may assign its own.
+    #: The server's limits in bytes; None for no limit. A handler may assign other values.
     max_form_size: int | None = _ConnectionAttribute("params.protection.max_form_size")  # type: ignore[assignment]
     max_json_size: int | None = _ConnectionAttribute("params.protection.max_json_size")  # type: ignore[assignment]
     #: Whether the connection closes after this exchange. Programs may set it.
@@ -300,7 +300,7 @@ class HTTP1Connection(HTTPConnection):
         is_head = head.method == "HEAD"
         if head.method == "CONNECT" and 200 <= code < 300:
             return self._open_tunnel(code, reason, block, chunk, connection_header)
-        # The status line is created first, because this raises an exception if it is invalid. Nothing has
+        # The status line is created first, because an invalid status line raises an exception. Nothing has
         # been changed yet, so the caller can then send another head.
         line = h1.status_line("HTTP/1.1", code, reason)
         if self._bodiless:  # the previous head was an interim response

@@ -171,8 +171,8 @@ class HTTPServerRequest:
     def full_url(self) -> str:
         """Return the requested URL, which consists of protocol, host and `uri`.
 
-        The targets of ``OPTIONS *`` and of CONNECT are the host itself, so their URLs have no path (RFC 9112
-        section 3.3).
+        The targets of ``OPTIONS *`` and of CONNECT refer to the host itself, so their URLs have no path (RFC
+        9112 section 3.3).
         """
         path = "" if self.uri == "*" or self.method == "CONNECT" else self.uri
         return f"{self.protocol}://{self.host}{path}"

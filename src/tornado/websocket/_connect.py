@@ -60,7 +60,7 @@ def websocket_connect(
         closed. It is first called after the code that awaits the connection has resumed. It may be ``async``:
         no more data is read until it has finished.
     :param compression_options: a dictionary, possibly empty, to offer compression (permessage-deflate,
-        RFC 7692). Its keys, which determine the offer, are described at
+        RFC 7692). The keys of the dictionary, which determine the offer, are described at
         `.WebSocketHandler.get_compression_options`. None to offer no compression.
     :param ping_interval: the interval between pings, in seconds; None for no pings. Pings detect a server
         that has disappeared without closing the connection.

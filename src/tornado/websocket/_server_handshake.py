@@ -141,7 +141,7 @@ def accept(handler: WebSocketHandler, protocol: WebSocketProtocol13, offer: ws_h
         handler._upgraded = True
         handler.on_finish()
     except BaseException:
-        # The client has received the 101 response, but the connection would never be served.
+        # The client has received the 101 response, but the connection would never be served: close it.
         handler._upgraded = False
         handler.detach().close()
         raise
