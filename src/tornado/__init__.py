@@ -48,7 +48,8 @@ if TYPE_CHECKING:
 
 #: Version of the Tornado API that this package implements.
 version: str = "6.6.1"
-#: The same as a tuple. The fourth number is 0 for a release, negative before one and positive after one.
+#: The API version as a tuple. The fourth number is 0 for a release, negative before one and positive after
+#: one.
 version_info: tuple[int, int, int, int] = (6, 6, 1, 0)
 #: Version of Waterspout and of its distribution; it begins with the API version.
 waterspout_version: str = "6.6.1+waterspout.0.1"
@@ -89,7 +90,7 @@ __all__ = [
 
 _submodules = frozenset(__all__) | {"curl_httpclient", "stack_context"}
 
-if not TYPE_CHECKING:  # with it, a type checker would accept any attribute as a submodule
+if not TYPE_CHECKING:  # a type checker that saw `__getattr__` would accept any attribute as a submodule
 
     def __getattr__(name: str) -> ModuleType:
         if name in _submodules:

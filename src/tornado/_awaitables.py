@@ -1,4 +1,4 @@
-"""Conversion of yielded values to Futures: of a single value, or of several values to one Future.
+"""Convert the values that coroutines yield to Futures; a list or dict of values becomes one Future.
 
 The public names belong to `tornado.gen`. They are defined here because `tornado.ioloop` needs them too and
 must not import `tornado.gen`. Waiting for several children costs one callback per unfinished child, and one
@@ -67,7 +67,8 @@ class _AlwaysDone:
         asyncio.get_event_loop().call_soon(callback, self, context=context)
 
 
-#: Waiting for it lets the event loop run all other ready callbacks once before the coroutine continues::
+#: Waiting for `moment` lets the event loop run all other ready callbacks once before the coroutine
+#: continues::
 #:
 #:     for number, row in enumerate(rows):
 #:         handle(row)
@@ -117,7 +118,7 @@ def multi(  # type: ignore[overload-overlap]  # a mapping is an iterable, too
 def multi(  # type: ignore[overload-overlap]
     children: Iterable[Awaitable[_T]], quiet_exceptions: QuietExceptions = ()
 ) -> asyncio.Future[list[_T]]: ...
-# Nested lists and dicts, and any other type that the program has registered with `convert_yielded`.
+# This overload accepts nested lists and dicts, and other types that are registered with `convert_yielded`.
 @overload
 def multi(  # type: ignore[overload-overlap]
     children: Mapping[_K, object], quiet_exceptions: QuietExceptions = ()
@@ -173,14 +174,14 @@ def _set_outcome(
     outcome: asyncio.Future[Any], waited: list[Any], keys: list[Any] | None, quiet: QuietExceptions
 ) -> None:
     if outcome.done():
-        return  # cancelled by its reader; asyncio reports the children's exceptions as never retrieved
+        return  # the caller cancelled the wait; asyncio logs the children's exceptions as never retrieved
     # `exception()` raises nothing, unlike `result()`, so no traceback refers to this frame.
     failed = [child for child in dict.fromkeys(waited) if child.cancelled() or child.exception() is not None]
     for child in failed[1:]:
         if not child.cancelled() and not isinstance(child.exception(), quiet):
             app_log.error("Multiple exceptions in yield list", exc_info=child.exception())
     if failed and failed[0].cancelled():
-        # As in `asyncio.gather`, the outcome is not a cancellation, because the wait itself was not
+        # As in `asyncio.gather`, the outcome has an exception and is not cancelled, because only a child was
         # cancelled.
         outcome.set_exception(asyncio.CancelledError())
     elif failed:

@@ -4,7 +4,7 @@ Thousands of connections may end in the same instant, when a client process exit
 The cost per connection is not known in advance: from 20 microseconds to over a millisecond if a handler fails
 and logs an error. The first few items are therefore processed immediately, and the rest in batches, which
 grow while event loop iterations stay short and shrink otherwise. Tasks that a batch wakes run in the same
-iteration as the next batch, so the measured time includes them.
+iteration as the next batch, so the measured time includes theirs.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class BatchedQueue(Generic[_Item]):
     """A queue whose items are processed in order, without blocking the event loop.
 
     The count of immediately processed items is reset only after a batch, because a reset in each event loop
-    iteration would cost time even when the queue is idle. If items arrive one by one, every fifth therefore
-    waits for the next iteration.
+    iteration would cost time even when the queue is idle. If items arrive one by one, every fifth item
+    therefore waits for the next iteration.
 
     :param process: the function that processes an item. Its exceptions are passed to the event loop's
         exception handler, or raised by `add` if the item is processed immediately.

@@ -1,8 +1,10 @@
-"""Limits on the number of a server's connections, in total and per address, and the streams they count.
+"""Limits on the number of a server's connections, in total and per address, and the classes of counted
+streams.
 
 The address is that of the socket. An address that a proxy forwards in header fields arrives too late to be
-checked here. IPv6 addresses with the same first 64 bits count as one address, because each customer of a
-provider receives at least such a prefix. Unix sockets have no address, so only the total applies to them.
+checked here. IPv6 addresses with the same first 64 bits count as one address, because internet
+providers assign at least a prefix of this length to each customer. Unix sockets have no address, so only the
+total applies to them.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from typing import Any
 
 from tornado._export import list_public
 
-#: Module -> source -> names. Names under "" are modules. A dotted module name provides its first part, as
-#: ``import email.utils`` does.
+#: Module -> source -> names. The names listed under the source "" are modules. A dotted name such as
+#: ``email.utils`` defines only its first part, ``email``, as ``import email.utils`` does.
 _IMPORTS: dict[str, dict[str, str]] = {
     "tornado.auth": {
         "": "base64 binascii hashlib hmac re time urllib.parse uuid",

@@ -1,6 +1,6 @@
 """A rate limit for log lines that peers can cause, so that an attack cannot fill the disk.
 
-When lines have been suppressed, the next line of the same kind states how many.
+When lines have been suppressed, the next line of the same kind states how many there were.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def leave() -> None:
 
 
 def flush() -> None:
-    """Flush standard output and standard error, which would otherwise be lost."""
+    """Flush standard output and standard error, because their buffers would otherwise be lost."""
     for file in (sys.stdout, sys.stderr):
         try:
             file.flush()
@@ -106,7 +106,7 @@ def flush() -> None:
 
 def _cancel_timers() -> None:
     if hasattr(signal, "setitimer"):
-        # Interval timers survive exec. The signal would kill the new program before it installs a handler.
+        # Interval timers survive exec. Their signal would kill the new program before it installs a handler.
         signal.setitimer(signal.ITIMER_REAL, 0, 0)
 
 
@@ -181,7 +181,7 @@ class ForkedProcesses:
     def replace(self) -> None:
         """Wait in the parent until all children have exited, then restart the program.
 
-        It returns only if the restart fails.
+        This method returns only if the restart fails.
         """
         request = self.pending_request() or {"patience": 0.0, "words": {}}
         terminate(self._children, "delays the restart", float(request["patience"]) + _GRACE_PERIOD)
@@ -193,8 +193,8 @@ def terminate(children: Iterable[int], reason: str, grace_period: float = 0.0) -
     """Terminate child processes with SIGTERM, and with SIGKILL if they do not exit in time.
 
     :param children: the process IDs.
-    :param reason: the reason, for the log; it follows the words "child (pid N)".
-    :param grace_period: time in seconds that the children have to exit before SIGTERM. Ctrl-C shortens it;
+    :param reason: the reason that is logged; it follows the words "child (pid N)".
+    :param grace_period: time in seconds that the children have to exit before SIGTERM. Ctrl-C ends it early;
         the KeyboardInterrupt is raised when the children have exited.
     """
     remaining = set(children)
@@ -236,7 +236,7 @@ def _kill(pid: int, number: int) -> None:
 
 class StartupExceptHook:
     """An exception hook for the start of the program. If the start fails, the process does not exit: it keeps
-    its listening sockets and waits for a correction.
+    its listening sockets and waits until a source file changes.
     """
 
     def __init__(self) -> None:

@@ -36,11 +36,11 @@ SERVER_ONLY = frozenset(
     """.split()
 )
 
-#: All arguments of `tornado.httpserver.HTTPServer`. Programs also use the names added here for settings of
-#: their own, such as ``max_connections`` for a database.
+#: All arguments of `tornado.httpserver.HTTPServer`. The names that are not in `SERVER_ONLY` are also common
+#: names of a program's own settings, such as ``max_connections`` for a database.
 SERVER = SERVER_ONLY | {"chunk_size", "io_loop", "max_connections", "protection", "protocol", "rate_window"}
 
-# Shorter names resemble too many ordinary words, such as `gzip` and `zip`.
+# Shorter names resemble too many other words: `gzip`, for example, resembles "zip".
 _MIN_LENGTH = 5
 # Names of at least this length may have two letters missing or added.
 _LONG = 9

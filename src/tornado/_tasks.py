@@ -1,14 +1,14 @@
 """Eagerly started Tasks, references to background Tasks, and a shared completed Future.
 
-`asyncio.create_task` runs the first line of a coroutine only in the next event loop iteration. A server pays
-for that in each request whose handler is an ``async def`` function, although most handlers never wait.
+`asyncio.create_task` runs the first line of a coroutine only in the next event loop iteration. This delay
+slows down each request whose handler is an ``async def`` function, although most handlers never wait.
 `run_eagerly` creates a real Task and runs its first step before it returns:
 
 * Python 3.12 and later support this directly (``eager_start``).
 * On Python 3.11 a new C Task passes its first step to ``loop.call_soon``. While the constructor runs, an
   attribute in the loop's ``__dict__`` shadows this method and captures the step, which then runs immediately.
-  Any other callback that arrives during this time (a finalizer may run at any allocation) is passed on to the
-  loop.
+  Any other callback that is scheduled during this time (a finalizer may run at any allocation) is passed on
+  to the loop.
 
 In both cases the Task's own code runs the step, so `asyncio.current_task`, `asyncio.timeout`, task groups and
 cancellation work from the first line of the coroutine. `run_eagerly` falls back to ``create_task`` if the

@@ -68,7 +68,8 @@ def has_result(future: asyncio.Future[Any]) -> bool:
     """Whether a Future holds a result, rather than an exception or a cancellation.
 
     A task that is cancelled while it waits uses this to find out whether it has just been served. If so, it
-    must give back the result, because its code will never receive it.
+    must return the item or release the lock that it was given, because its code will never receive the
+    result.
     """
     return future.done() and not future.cancelled() and future.exception() is None
 

@@ -203,7 +203,7 @@ def json_encode(value: Any) -> str:
 def json_decode(value: str | bytes) -> Any:
     """Decode a JSON document.
 
-    :raises json.JSONDecodeError: (a ValueError) if the text is not valid JSON.
+    :raises json.JSONDecodeError: if the text is not valid JSON. It is a subclass of ValueError.
     """
     return json.loads(value)
 
@@ -298,7 +298,7 @@ def _form_decode(text: bytes) -> bytes:
 _LINK_START = re.compile(r":/|\bwww\.")
 _LINK_RUN = re.compile(r"(?:[^\s&()]++|&amp;|&quot;)*+")
 _LINK_GROUP = re.compile(r"\((?:[^\s&()]++|&amp;|&quot;)*+\)")
-# A URL does not end with punctuation, except with a pair of parentheses.
+# A URL does not end with punctuation, except with a closing parenthesis that belongs to a pair.
 _LINK_TRAILERS = frozenset("!\"#$%&'*+,.:;<=>?@[]^`{|}~")
 _SHORT_LINK = 30  # approximate length of a shortened link, in characters
 
@@ -347,7 +347,7 @@ def linkify(
 
 
 def _find_protocol(source: str, colon: int, floor: int) -> str:
-    """Return the protocol name that ends at a colon and begins at or after `floor`; may be empty."""
+    """Return the protocol name that ends at a colon and begins at or after `floor`. The name may be empty."""
     begin = colon
     while begin > floor and (
         source[begin - 1] == "-" or source[begin - 1] == "_" or source[begin - 1].isalnum()

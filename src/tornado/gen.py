@@ -186,7 +186,7 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
             result = stop.value
         except (Exception, CancelledError) as error:
             if "callback" in kwargs and type(error) is TypeError:
-                # Tornado 4 accepted this argument for every coroutine and did not pass it to the function.
+                # Tornado 4 accepted `callback` for every coroutine and did not pass it to the function.
                 call = import_object("tornado._tornado4.future_callbacks.call_with_callback")
                 # `wrapper` itself is not passed: its closure would then refer to itself, a reference cycle.
                 started: asyncio.Future[Any] | None = call(func, coroutine(func), args, kwargs)
@@ -327,8 +327,8 @@ class Runner:
         return IOLoop.current()
 
     def _begin(self) -> None:
-        # Runs in the coroutine's context, because converting an awaitable starts a Task, which copies the
-        # current context.
+        # This runs in the coroutine's context, because converting an awaitable starts a Task, which copies
+        # the current context.
         if self.handle_yield(self.future):
             self.run()
 
@@ -352,15 +352,15 @@ class Runner:
         error: BaseException | None = None
         value = None
         try:
-            # Not `exception()`: `result()` restores the original traceback, which otherwise grows with each
-            # waiter.
+            # `exception()` is not used here: only `result()` restores the original traceback, which otherwise
+            # grows with each waiter.
             value = awaited.result()
         except (Exception, CancelledError) as raised:
             error = raised
         del awaited
         try:
-            # Outside the `except` block above: otherwise `error` would become the context of the generator's
-            # exception.
+            # The call is outside the `except` block above: otherwise `error` would become the context of the
+            # generator's exception.
             self.future = gen.send(value) if error is None else gen.throw(error)
         except (StopIteration, Return) as stop:
             self._end()(stop.value)
@@ -386,13 +386,15 @@ class Runner:
     def handle_yield(self, yielded: Any) -> bool:
         """Wait for a value that the generator has yielded.
 
-        :returns: True if it is done, so that `run` can continue; False if the Runner will be called back.
+        :returns: True if the value is done, so that `run` can continue; False if the Runner will be called
+        back.
         """
         if isinstance(yielded, asyncio.Future):
             future: Any = yielded
         else:
             try:
-                # Yield points come first: converting a list starts its coroutines, and must happen only once.
+                # Yield points are checked first: converting a list starts its coroutines, and must happen
+                # only once.
                 points = None if _start_yield_points is None else _start_yield_points(self, yielded)
                 future = convert_yielded(yielded if points is None else points)
             except Exception as error:  # BadYieldError, or any exception raised by a registered converter
@@ -453,7 +455,8 @@ def maybe_future(x: _T) -> asyncio.Future[_T]: ...
 def maybe_future(x: Any) -> Any:
     """Return ``x`` itself if it is a Future, otherwise a completed Future with the result ``x``.
 
-    This is for results that may or may not be Futures. Native coroutines can use `inspect.isawaitable`.
+    Use it for the result of a function that may return either a Future or a plain value. Native coroutines
+    can use `inspect.isawaitable`.
     """
     if is_future(x):
         return x
@@ -504,7 +507,7 @@ def with_timeout(
     message: str | Callable[[], str] | None = None,
     io_loop: IOLoop | None = None,
 ) -> asyncio.Future[dict[_K, _T]]: ...
-# Any other type that the program has registered with `convert_yielded`.
+# This overload accepts any other type that the program has registered with `convert_yielded`.
 @overload
 def with_timeout(
     timeout: float | datetime.timedelta,
@@ -575,8 +578,8 @@ class WaitIterator(Generic[_T]):
     :param kwargs: the Futures by name, instead of ``args``.
     :raises ValueError: if both positional and keyword arguments are given.
 
-    ``async for`` iterates over the results. `current_index` is the number or name of the argument that gave
-    the last result, and `current_future` is its Future::
+    ``async for`` iterates over the results. `current_index` is the number or name of the argument whose
+    result was returned last, and `current_future` is its Future::
 
         waiting = gen.WaitIterator(near=fetch(a), far=fetch(b))
         while not waiting.done():
@@ -611,7 +614,8 @@ class WaitIterator(Generic[_T]):
         for future, names in tuple(self._unfinished.items()):
             for _ in names:
                 if isinstance(future, futures.Future):
-                    # It runs callbacks in the executor's thread, which must not touch objects of the loop.
+                    # This Future runs its callbacks in the executor's thread, which must not touch objects of
+                    # the loop.
                     IOLoop.current().add_future(future, self._child_done)
                 elif future.done():
                     self._finished.append(future)
@@ -626,7 +630,7 @@ class WaitIterator(Generic[_T]):
         return True
 
     def next(self) -> asyncio.Future[_T]:
-        """Return a Future of the next result. It must be done before the next call."""
+        """Return a Future of the next result. This Future must be done before the next call."""
         self._running = running = _new_future(Future)
         if self._finished:
             self._return_result(self._finished.popleft())
@@ -639,7 +643,8 @@ class WaitIterator(Generic[_T]):
             self._return_result(child)
 
     def _return_result(self, child: Any) -> None:
-        # Cleared here, because a result from an executor's Future arrives only in the next loop iteration.
+        # `_running` is cleared here, because a result from an executor's Future arrives only in the next loop
+        # iteration.
         running, self._running = self._running, None
         assert running is not None
         self.current_future = child

@@ -99,9 +99,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     :param max_buffer_size: the maximum number of bytes buffered for one connection.
     :param protection: the default values of the following arguments and of ``max_header_size``,
         ``idle_connection_timeout`` and ``body_timeout``: ``"default"``, ``"public"`` or a `Protection`, whose
-        documentation explains the limits. ``"public"`` is for servers that are reachable from the internet
-        without a proxy. Arguments override single values of the set, and None keeps the value of the set. To
-        remove a limit, derive a set: ``dataclasses.replace(PUBLIC, min_send_rate=None)``.
+        documentation explains the limits. ``"public"`` is meant for servers that are reachable from the
+        internet without a proxy. Arguments override individual values of the set; an argument that is None
+        does not. To remove a limit, derive a set: ``dataclasses.replace(PUBLIC, min_send_rate=None)``.
     :param header_timeout: the maximum time from the first byte of a request's head to the last, in seconds.
     :param tls_handshake_timeout: the maximum time from accepting a connection to the end of the TLS
         handshake, in seconds.
@@ -121,12 +121,15 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     :param max_json_size: the maximum size of a body that `.RequestHandler.get_json_body` decodes, in bytes
         (413).
     :raises ValueError: if `protection` is unknown or a limit is not positive.
+
+    The numbers in parentheses are the status codes, or the WebSocket close code, that the client receives if
+    the limit is exceeded.
     """
 
     _opener: Any = None
     _opener_of: Any = None
     _disabled_keep_alive = False
-    _next_search = 0.0  # of time.monotonic()
+    _next_search = 0.0  # a time of time.monotonic()
 
     if TYPE_CHECKING:
 
@@ -241,7 +244,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         listening = list(sockets)
         for listener in listening:
             if listener.family in (socket.AF_INET, socket.AF_INET6):
-                # Accepted sockets inherit it on Linux and the BSDs, which saves a system call per connection.
+                # Accepted sockets inherit the option on Linux and the BSDs, which saves a system call per
+                # connection.
                 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().add_sockets(listening)
 
@@ -279,7 +283,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         return bool(oldest)
 
     def _start_draining(self) -> None:
-        """Also close each connection after its current or next response."""
+        """Stop accepting, and close each connection after its current or next response."""
         super()._start_draining()
         params = self.conn_params
         if not params.no_keep_alive:
@@ -347,7 +351,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         return _ProxyAdapter(message, request_conn) if self.xheaders else message
 
     def on_close(self, server_conn: object) -> None:
-        """Called when a connection has ended; calls ``on_close`` of the application if it is a delegate."""
+        """Call ``on_close`` of the application, if it is a delegate, after a connection has ended."""
         callback = self.request_callback
         if isinstance(callback, HTTPServerConnectionDelegate):
             callback.on_close(server_conn)
@@ -389,7 +393,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             return None
         self._opener_of = self.request_callback
         callback = self.request_callback
-        # Looked up on the class: an object that delegates attribute access may wrap start_request.
+        # The function is looked up on the class, because an object that delegates attribute access may wrap
+        # start_request.
         function = getattr(type(callback), "_open_exchange", None)
         opener = None if function is None or self.conn_params.decompress else function.__get__(callback)
         self._opener = self._open_with_xheaders if opener is not None and self.xheaders else opener

@@ -9,8 +9,9 @@ first requested. Both APIs can be mixed freely. New programs need little of this
 
     asyncio.run(main())
 
-For programs written for Tornado it provides `IOLoop.current`, `IOLoop.run_sync`, `IOLoop.add_callback` from
-any thread, handlers for file descriptors, timers based on wall-clock time, and `PeriodicCallback`.
+For programs written for Tornado this module provides `IOLoop.current`, `IOLoop.run_sync`,
+`IOLoop.add_callback` from any thread, handlers for file descriptors, timers based on wall-clock time, and
+`PeriodicCallback`.
 
 If a callback raises an exception, the exception is logged to ``tornado.application`` and the loop continues.
 If a callback returns an awaitable, the awaitable runs to its end, and its exception is logged in the same
@@ -163,7 +164,7 @@ class IOLoop(Configurable):
 
     @staticmethod
     def instance() -> IOLoop:
-        """Return the current loop. The older name of `current`."""
+        """Return the current loop. This is the older name of `current`."""
         return IOLoop.current()
 
     @staticmethod
@@ -173,12 +174,12 @@ class IOLoop(Configurable):
         return IOLoop.current(instance=False) is not None
 
     def install(self) -> None:
-        """Make this loop the current one. The older name of `make_current`."""
+        """Make this loop the current one. This is the older name of `make_current`."""
         self.make_current()
 
     @staticmethod
     def clear_instance() -> None:
-        """Clear the current loop. The older name of `clear_current`."""
+        """Clear the current loop. This is the older name of `clear_current`."""
         IOLoop.clear_current()
 
     def make_current(self) -> None:
@@ -245,7 +246,7 @@ class IOLoop(Configurable):
     def run_sync(
         self, func: Callable[[], Awaitable[_T] | None], timeout: float | None = None
     ) -> _T | None: ...
-    # Any other type that `tornado.gen.convert_yielded` accepts.
+    # This overload accepts any other type that `tornado.gen.convert_yielded` converts.
     @overload
     def run_sync(self, func: Callable[[], object], timeout: float | None = None) -> Any: ...
     def run_sync(self, func: Callable[[], Any], timeout: float | None = None) -> Any:
@@ -336,7 +337,7 @@ class IOLoop(Configurable):
 
         :param deadline: a time on the clock of `time`, in seconds, or a `datetime.timedelta` from now.
         :returns: a handle for `remove_timeout`.
-        :raises TypeError: if ``deadline`` is neither.
+        :raises TypeError: if ``deadline`` is neither a number nor a timedelta.
         """
         if isinstance(deadline, datetime.timedelta):
             return self.call_at(self.time() + deadline.total_seconds(), callback, *args, **kwargs)
@@ -418,7 +419,8 @@ class IOLoop(Configurable):
         future: asyncio.Future[_T] | concurrent.futures.Future[_T],
         callback: Callable[..., object],
     ) -> None:
-        """Call ``callback(future)`` in this loop when ``future`` is done, even in another thread.
+        """Call ``callback(future)`` in this loop when ``future`` is done, even if another thread completes
+        it.
 
         The callback must retrieve the Future's result or exception.
         """
@@ -463,7 +465,7 @@ class IOLoop(Configurable):
         app_log.error("Exception in callback %r", callback, exc_info=True)
 
     def _discard_future_result(self, future: asyncio.Future[Any]) -> None:
-        # Raises the Future's exception, so that it is logged like that of any other callback.
+        # This raises the Future's exception, so that it is logged like an exception of any other callback.
         future.result()
 
     # ---- Threads
@@ -499,7 +501,7 @@ def _loop_of_thread() -> asyncio.AbstractEventLoop | None:
             return asyncio.get_event_loop()
         return None
     with warnings.catch_warnings():
-        # Python 3.12 and 3.13 warn when asyncio creates it.
+        # Python 3.12 and 3.13 warn when asyncio creates a loop.
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             return asyncio.get_event_loop()
@@ -566,17 +568,18 @@ class _SyncRun:
 class PeriodicCallback:
     """A timer that calls a function periodically.
 
-    :param callback: called without arguments; if it returns an awaitable, the next call waits until that is
-        done.
+    :param callback: called without arguments; if it returns an awaitable, the next call waits until the
+        awaitable is done.
     :param callback_time: the period, in milliseconds or as a `datetime.timedelta`.
     :param jitter: the random variation of each period, as a fraction of it: with 0.1 each period lasts 95 to
-        105 % of ``callback_time``. This keeps programs that start together from running in lockstep.
+        105 % of ``callback_time``. The variation prevents programs that start together from running in
+        lockstep.
     :raises ValueError: if the period is not positive.
     :raises TypeError: if the period is neither a number nor a timedelta.
 
     Calls occur at multiples of the period after `start` and never overlap: if one takes longer than the
-    period, the times in between are skipped, even if the timer is stopped and started again during the call.
-    Exceptions are logged and do not stop the timer.
+    period, the times that pass during the call are skipped, even if the timer is stopped and started again
+    during the call. Exceptions are logged and do not stop the timer.
     """
 
     def __init__(
@@ -612,11 +615,11 @@ class PeriodicCallback:
     def start(self) -> None:
         """Start the timer on the current IOLoop. The first call happens after one period.
 
-        If a call from before a `stop` is still in progress on that loop, the first call waits until that has
-        ended.
+        If a call that began before `stop` is still in progress on that loop, the first call waits until it
+        has ended.
         """
         self.stop()
-        # Looked up here because the object may have been created in a different thread.
+        # The loop is looked up here because the object may have been created in a different thread.
         loop: IOLoop = IOLoop.current()
         self.io_loop: IOLoop = loop
         self._next_timeout = loop.time()

@@ -161,7 +161,7 @@ def load_gettext_translations(directory: str, domain: str) -> None:
 class Locale:
     """A locale. Use `tornado.locale.get` to obtain one.
 
-    :param code: the code, such as ``en_US``.
+    :param code: the locale code, such as ``en_US``.
     :ivar name: the name of the language in the language itself.
     :ivar rtl: whether the language is written from right to left.
     """
@@ -254,7 +254,7 @@ class Locale:
             date = date.replace(tzinfo=datetime.UTC)
         now = datetime.datetime.now(datetime.UTC)
         if date > now:
-            # Up to a minute in the future is clock skew. A date beyond that is formatted in full.
+            # A date up to a minute in the future is due to clock skew. A later date is formatted in full.
             if relative and (date - now).seconds < 60 and (date - now).days == 0:
                 date = now
             else:

@@ -1,17 +1,17 @@
 """Locks, semaphores, events and conditions for coroutines of one event loop.
 
-They resemble those of `asyncio`. The differences: methods that wait return Futures, so generator coroutines
-can yield them, and they accept a timeout. A timeout is a `datetime.timedelta` from now, or a deadline as a
-time of `IOLoop.time <tornado.ioloop.IOLoop.time>`, in seconds. With a deadline in the past, such as 0, the
-wait times out in the next event loop iteration. None means no timeout.
+They resemble those of `asyncio`, with two differences: methods that wait return Futures, so generator
+coroutines can yield them, and these methods accept a timeout. A timeout is a `datetime.timedelta` from now,
+or a deadline as a time of `IOLoop.time <tornado.ioloop.IOLoop.time>`, in seconds. With a deadline in the
+past, such as 0, the wait times out in the next event loop iteration. None means no timeout.
 
-These classes are not thread-safe: use them in the event loop's thread. Waiters are served in the order of
-arrival, and waiters that have timed out or been cancelled do not accumulate in memory or slow down the
-others.
+These classes are not thread-safe: use them in the event loop's thread. Waiters are served in the order in
+which they began to wait, and waiters that have timed out or been cancelled do not accumulate in memory or
+slow down the others.
 
 Use ``async with`` in tasks that may be cancelled. If a task is cancelled in the same event loop iteration in
-which its ``await lock.acquire()`` succeeds, it never learns that it holds the lock, so the lock remains
-locked; ``async with`` releases it.
+which its ``await lock.acquire()`` succeeds, the task does not know that it has acquired the lock, so the
+lock remains locked; ``async with`` releases it.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Condition(_TimeoutGarbageCollector):
         return waiter
 
     def notify(self, n: int = 1) -> None:
-        """Wake up to ``n`` waiters, in the order of their arrival."""
+        """Wake up to ``n`` waiters, those that have waited longest first."""
         waiters = self._waiters
         while n > 0 and waiters:
             waiter = waiters.popleft()

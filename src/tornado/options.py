@@ -32,7 +32,7 @@ from typing import Any, TextIO
 
 from tornado._implicit_reexports import reexport
 from tornado.log import define_logging_options
-from tornado.log import enable_pretty_logging as enable_pretty_logging  # Tornado 2 defined it in this module
+from tornado.log import enable_pretty_logging as enable_pretty_logging  # Tornado 2 defined this function here
 from tornado.util import exec_in
 
 __all__ = [
@@ -52,7 +52,9 @@ class Error(Exception):
 
 
 class _BadValueError(Error, ValueError):
-    """A value of the wrong type. Also a ValueError, which programs catch because upstream raises it."""
+    """A value of the wrong type. It is also a ValueError, because upstream raises that and programs catch
+    it.
+    """
 
 
 class _Option:
@@ -244,14 +246,14 @@ class OptionParser:
         return option
 
     def _suggestion(self, name: str) -> str:
-        """Return the suggestion to append to a message about an unknown name; may be empty."""
+        """Return the suggestion to append to a message about an unknown name. It may be empty."""
         matches = difflib.get_close_matches(_normalize(str(name)), self._options, n=3)
         return f" (did you mean {' or '.join('--' + key for key in matches)}?)" if matches else ""
 
     def __getattr__(self, name: str) -> Any:
         """Return the value of an option."""
         if name.startswith("__"):
-            # Python looks up such names when it copies or inspects an object.
+            # Python looks up names such as ``__deepcopy__`` when it copies or inspects an object.
             raise AttributeError(name)
         return self._find(name).value()
 

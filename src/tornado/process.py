@@ -65,7 +65,7 @@ def task_id() -> int | None:
 def fork_processes(num_processes: int | None, max_restarts: int | None = None) -> int:
     """Fork this process into several children and supervise them.
 
-    :param num_processes: the number of children. If it is ``None``, 0 or negative: one per processor.
+    :param num_processes: the number of children. ``None``, 0 or a negative number means one per processor.
     :param max_restarts: how often failed children may be restarted in total; 100 by default. A child fails if
         it is killed or exits with a status other than 0.
     :returns: in each child, its number, counted from 0. A restarted child keeps its number.
@@ -226,8 +226,8 @@ class Subprocess:
         ``stdout`` and ``stderr`` may be `Subprocess.STREAM`: the attribute with the same name is then a
         `.PipeIOStream`.
 
-    Attributes: ``proc`` (the Popen), ``pid``, ``returncode`` (``None`` until the exit has been detected),
-    ``io_loop``, ``stdin``, ``stdout``, ``stderr``. ::
+    The attributes are ``proc`` (the Popen), ``pid``, ``returncode`` (``None`` until the exit has been
+    detected), ``io_loop``, ``stdin``, ``stdout``, ``stderr``. ::
 
         child = Subprocess(["sort"], stdin=Subprocess.STREAM, stdout=Subprocess.STREAM)
         await child.stdin.write(b"b\\na\\n")
@@ -292,7 +292,7 @@ class Subprocess:
         self.pid: int = self.proc.pid
         self.returncode: int | None = None
         self._exit_callback: Callable[[int], Any] | None = None
-        #: Called with the return code, one for each pending `wait_for_exit`.
+        #: One function for each pending `wait_for_exit`, which is called with the return code.
         self._exit_waiters: list[Callable[[int], None]] = []
         self._pidfd = -1
 
@@ -314,7 +314,8 @@ class Subprocess:
             self._watch()
 
     def wait_for_exit(self, raise_error: bool = True) -> Future[int]:
-        """Return a Future of the return code. May be called repeatedly, and together with an exit callback.
+        """Return a Future of the return code. It can be called repeatedly, and together with an exit
+        callback.
 
         :param raise_error: whether a return code other than 0 raises `CalledProcessError`.
         """
@@ -332,7 +333,9 @@ class Subprocess:
 
     @classmethod
     def initialize(cls, io_loop: IOLoop | None = None) -> None:
-        """Do nothing. Kept for compatibility: neither preparation nor a signal handler is needed."""
+        """Do nothing. The method exists for compatibility: neither preparation nor a signal handler is
+        needed.
+        """
         if io_loop is not None:
             ignored_loop("Subprocess.initialize")
 

@@ -1,7 +1,7 @@
 """Queues for coroutines of one event loop, in which a fast producer waits for a slow consumer.
 
-They resemble `asyncio.Queue`. The differences: methods that wait return Futures, so generator coroutines can
-yield them, and they accept a timeout, as in `tornado.locks`::
+They resemble `asyncio.Queue`, with two differences: methods that wait return Futures, so generator coroutines
+can yield them, and these methods accept a timeout, as in `tornado.locks`::
 
     queue = queues.Queue(maxsize=2)
 
@@ -103,7 +103,8 @@ class Queue(Generic[_T]):
         """
         inserted: asyncio.Future[None] = Future()
         # put_nowait() is not called if it is certain to fail, because an exception costs more than the rest
-        # of this method. An override in a subclass may have other conditions, so it is always called.
+        # of this method. An override in a subclass is always called, because it may
+        # succeed when the queue is full.
         if self._getters or not self.full() or type(self).put_nowait is not Queue.put_nowait:
             try:
                 self.put_nowait(item)

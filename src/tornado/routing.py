@@ -117,7 +117,7 @@ class _RoutingDelegate(httputil.HTTPMessageDelegate):
 
     def finish(self) -> None:
         assert self.delegate is not None
-        # A delegate may return an awaitable, as those of tornado.web do.
+        # A delegate may return an awaitable, as the delegates of tornado.web do.
         return self.delegate.finish()
 
     def on_connection_close(self) -> None:
@@ -359,7 +359,7 @@ class Rule:
         self.target_kwargs: dict[str, Any] = target_kwargs or {}
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # Not `in self.__dict__`: accessing it makes later attribute reads of the object slower.
+        # hasattr() is used because accessing `__dict__` makes later attribute reads of the object slower.
         if name == "matcher" and hasattr(self, "matcher"):
             _rule_changes[0] += 1
         super().__setattr__(name, value)
@@ -463,7 +463,7 @@ def _check_function(rule: Rule) -> None:
         if matcher.regex.groups:
             names |= {"path_args", "path_kwargs"}
     elif type(matcher) not in (AnyMatches, HostMatches, DefaultHostMatches):
-        return  # its arguments for the target are not known
+        return  # the arguments that this matcher passes to the target are not known
     if _signature_checks.accepts(target, 1, names):
         return
     hint = _GATEWAY_HINTS.get(_signature_checks.protocol_of(target) or "", "")
@@ -693,7 +693,7 @@ class _RuleIndex:
         heads.add_fixed_targets(literals)
 
     def is_current(self, rules: list[Rule]) -> bool:
-        """Whether this table is up to date for a list."""
+        """Whether this index is up to date for a list of rules."""
         if self.changes != _rule_changes[0]:
             return False
         if type(rules) is _VersionedRules:
@@ -717,7 +717,7 @@ class _RuleIndex:
                 if found is None:
                     continue
                 if one_group and (text := found[1]) is not None:
-                    # The same as `_arguments`, inlined.
+                    # This is `_arguments`, inlined.
                     decoded = _unquote_to_bytes(text) if "%" in text else text.encode()
                     return rule, {"path_args": [decoded], "path_kwargs": {}}
                 return rule, _arguments(regex, found)
@@ -750,7 +750,7 @@ class _RuleIndex:
 
 
 def _match_entry(entry: _Entry, request: httputil.HTTPServerRequest, path: str) -> dict[str, Any] | None:
-    """Match an entry; return the arguments, or None if it does not match."""
+    """Match a request against an entry; return the arguments, or None if the request does not match."""
     _, rule, regex, _ = entry
     if regex is None:
         return rule.matcher.match(request)
@@ -810,7 +810,7 @@ def _literal_prefix(regex: Pattern[str]) -> tuple[str, bool]:
 
 
 def _literal_suffix(regex: Pattern[str]) -> str:
-    """Return literal text with which every match of a pattern ends; not necessarily the longest."""
+    """Return literal text with which every match of a pattern ends; a longer suffix may exist."""
     pattern = regex.pattern
     if not _is_plain(regex) or not pattern.endswith("$"):
         return ""

@@ -13,7 +13,7 @@ callbacks of the `.IOLoop`, functions passed as ``callback=`` arguments, and fun
     with StackContext(log_errors):
         http_client.fetch(url, callback=on_response)      # logs an exception raised by on_response()
 
-Everything here is deprecated. For a value that belongs to a chain of callbacks, use a
+Everything here is deprecated. To pass a value along a chain of callbacks, use a
 `contextvars.ContextVar`, which asyncio passes on automatically. An exception in a coroutine is raised where
 the coroutine is awaited.
 
@@ -22,9 +22,9 @@ coroutine (`tornado.gen.coroutine`). In such a coroutine, a ``yield`` inside the
 context raises `StackContextInconsistentError`; use `run_with_stack_context` to start an operation inside a
 context and wait for it outside.
 
-This implementation differs from Tornado 4 in two ways. The chain of contexts is stored in a context variable,
-so it is passed on wherever `contextvars` are. And the context managers are not entered again around the
-steps of an ``async def`` coroutine or around callbacks scheduled on the asyncio loop directly.
+This implementation differs from Tornado 4 in two ways. First, the chain of contexts is stored in a context
+variable, so it is passed on wherever `contextvars` are. Second, the context managers are not entered again
+around the steps of an ``async def`` coroutine or around callbacks scheduled on the asyncio loop directly.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def _format_peer(host: str, addr: Any) -> str:
 
 
 def _add_context(error: OSError, where: str) -> None:
-    """Add the context to the message of an error; for a closed stream, to the error that closed it."""
+    """Add ``where`` to the message of an error; for a StreamClosedError, to that of its ``real_error``."""
     if isinstance(error, StreamClosedError) and error.real_error is not None:
         error.args = StreamClosedError(add_error_context(error.real_error, where)).args
     elif not isinstance(error, TimeoutError):
@@ -64,8 +64,8 @@ class _Connector:
     The address family of the resolver's first address is the preferred one, and its first address is tried
     immediately. After each delay another attempt starts, alternating between the two families (section 5), so
     an address that does not respond does not delay the others. When an attempt fails, the next address of its
-    family is tried immediately, and the first failure also starts the other family. The first connection that
-    succeeds is used; all others are closed.
+    family is tried immediately, and the first failure also starts the attempts of the other family. The first
+    connection that succeeds is used; all others are closed.
 
     :param addrinfo: the result of a `.Resolver`.
     :param connect: ``connect(family, address)`` starts an attempt and returns its stream and a future.
@@ -121,7 +121,7 @@ class _Connector:
         return self.future
 
     def on_timeout(self) -> None:
-        """Start the other family, after the preferred one has had its head start."""
+        """Start the attempts of the other family, after the head start of the preferred one."""
         if not self.future.done() and not self._other_started:
             self._try_next(1)
             self._schedule_next()
@@ -253,8 +253,8 @@ class TCPClient:
         :raises TimeoutError: if the timeout expires. The message contains the phase and the addresses; a note
             contains their host name.
         :raises OSError: if the name has no address, if no address accepts a connection
-            (`.StreamClosedError`, whose ``real_error`` is the operating system's), or if the local address
-            cannot be used. The message contains the address and the phase that failed.
+            (`.StreamClosedError`, whose ``real_error`` is the error of the operating system), or if the local
+            address cannot be used. The message contains the address and the phase that failed.
 
         If a host has addresses of both families, they are tried concurrently. The family of the resolver's
         first address has a head start.

@@ -47,7 +47,7 @@ from tornado.netutil._error_context import format_address
 __all__ = ["TCPServer"]
 
 _log_limit = LogRateLimit(gen_log)
-# All servers that have been given listening sockets.
+# All servers to which listening sockets have been added.
 _servers: weakref.WeakValueDictionary[int, TCPServer] = weakref.WeakValueDictionary()
 
 
@@ -64,14 +64,14 @@ class TCPServer:
         change on disk, the next connection uses the new ones.
     :param max_buffer_size: maximum size of a stream's read buffer, in bytes; by default that of `.IOStream`.
     :param read_chunk_size: maximum size of one read of a stream, in bytes; by default that of `.IOStream`.
-    :param max_connections: maximum number of open connections. Further ones are refused, unless the server
-        can close others (`.HTTPServer` closes idle ones). The limit is at most three quarters of the
-        descriptors that the process may open.
+    :param max_connections: maximum number of open connections. Further connections are refused, unless the
+        server can close others (`.HTTPServer` closes idle ones). The limit is at most three quarters of the
+        number of descriptors that the process may open.
     :param max_connections_per_address: maximum number of open connections from one IPv4 address or one IPv6
-        /64 network. Further ones are refused. Not used for Unix sockets.
+        /64 network. Further connections are refused. The limit does not apply to Unix sockets.
     :raises KeyError: for a dictionary without ``certfile``.
     :raises ValueError: for a ``certfile`` or ``keyfile`` that does not exist, and for unknown options.
-    :raises OSError: (`ssl.SSLError`) for files that are not valid.
+    :raises OSError: for files that are not valid; the exception is an `ssl.SSLError`.
 
     There are three ways to start a server:
 
@@ -120,7 +120,7 @@ class TCPServer:
         flags: int | None = None,
         reuse_port: bool = False,
     ) -> None:
-        """Listen on ``port`` and start to accept connections. May be called again for further ports.
+        """Listen on ``port`` and start to accept connections. It can be called again for other ports.
 
         The arguments and the exceptions are those of `.bind_sockets`.
         """
@@ -214,7 +214,7 @@ class TCPServer:
     def _count_active_connections(self) -> int:
         """Return how many connections are in use and should finish before a restart.
 
-        Always 0 here, because that depends on the protocol.
+        The base class returns 0, because the number depends on the protocol.
         """
         return 0
 
@@ -225,8 +225,8 @@ class TCPServer:
         :param address: the peer's address as returned by `socket.socket.accept`: ``(host, port, ...)`` for
             TCP, usually an empty string for Unix sockets.
 
-        If it raises an exception or returns an object that is not awaitable, an error is logged and the
-        stream is closed.
+        If the method raises an exception or returns an object that is not awaitable, an error is logged and
+        the stream is closed.
         """
         raise NotImplementedError("a subclass of TCPServer must define handle_stream(stream, address)")
 
@@ -332,7 +332,7 @@ class TCPServer:
             wrapped,
             max_buffer_size=self.max_buffer_size,
             read_chunk_size=self.read_chunk_size,
-            connected=True,  # although the peer may have disconnected since
+            connected=True,  # the peer may have disconnected in the meantime
         )
 
     def _context(self) -> ssl.SSLContext:

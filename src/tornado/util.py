@@ -224,7 +224,7 @@ def raise_exc_info(
     try:
         raise error.with_traceback(exc_info[2])
     finally:
-        # The traceback refers to this frame: without this, a reference cycle would remain after the call.
+        # The traceback refers to this frame, so without `del` a reference cycle would remain after the call.
         del error, exc_info
 
 
@@ -281,7 +281,7 @@ class Configurable:
     arguments passed to `configure` apply only to calls of the interface.
     """
 
-    # Set on the interface (the configurable base), never on this class.
+    # This attribute is set on the interface (the configurable base), never on this class.
     __impl_class: type[Configurable] | None = None
     __impl_kwargs: dict[str, Any] | None = None
 
@@ -297,7 +297,7 @@ class Configurable:
                 # The implementation is itself an interface with several implementations.
                 return chosen(*args, **kwargs)  # type: ignore[no-any-return]
         instance: Self = super().__new__(chosen)
-        # Not __init__, which Python would call again when __new__ returns an instance of the class.
+        # `initialize` is used because Python would call __init__ again when __new__ returns an instance.
         instance.initialize(*args, **kwargs)
         return instance
 
@@ -314,7 +314,8 @@ class Configurable:
     def _initialize(self) -> None:
         """Initialize the instance. Implementations override this instead of ``__init__``."""
 
-    # An attribute, not a method, so that type checkers accept any signature in implementations.
+    # `initialize` is an attribute, not a method, so that type checkers accept any signature in
+    # implementations.
     initialize: Callable[..., None] = _initialize
 
     @classmethod
@@ -355,7 +356,8 @@ class Configurable:
 
 
 class ArgReplacer:
-    """Finds and replaces one argument of calls, whether it is positional or a keyword. Useful in decorators.
+    """Finds and replaces one argument of calls, whether it is positional or a keyword. It is useful in
+    decorators.
 
     :param func: the function that is called.
     :param name: the name of the argument.
@@ -402,7 +404,7 @@ def _argument_names(func: Callable[..., Any]) -> list[str]:
     try:
         return list(inspect.getfullargspec(func).args)
     except TypeError:
-        # inspect cannot read the signature of a Cython function, but it has a code object.
+        # inspect cannot read the signature of a Cython function, but such a function has a code object.
         code: Any = getattr(func, "func_code", None) or getattr(func, "__code__", None)
         if code is None:
             raise

@@ -9,18 +9,17 @@ request:
 * Methods that took ``callback=`` accept it again, as their last parameter. A callable at the position that
   the parameter had in Tornado 4 is also accepted as the callback.
 * ``io_loop=`` arguments are accepted and ignored; the current loop is used.
-* `tornado.ioloop` and `tornado.gen` have hooks. The first stack context of a program sets
-``_call_in_contexts``
-  and ``_runner_started``; the first yield point sets ``_start_yield_points``.
+* `tornado.ioloop` and `tornado.gen` have hooks. The first stack context of a program sets the hooks
+  ``_call_in_contexts`` and ``_runner_started``; the first yield point sets ``_start_yield_points``.
 * `tornado.httpclient` and `tornado.testing` call ``legacy_arguments.stack_contexts()`` to find out whether
   the program uses stack contexts.
 
 `deprecation`, `legacy_arguments`
-    warnings; ``callback=`` of coroutines; a loop as the first argument.
+    deprecation warnings; support for ``callback=`` arguments and for a loop as the first argument.
 `stack_contexts`
     the implementation of `tornado.stack_context`.
 `future_callbacks`, `stream_callbacks`
-    passing results to callbacks.
+    functions that pass results to callbacks.
 `return_future`
     ``concurrent.return_future``.
 `gen_engine`, `yield_points`

@@ -14,7 +14,7 @@ __all__ = ["asynchronous"]
 
 
 def asynchronous(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a handler's method, so the response is not finished when the method returns.
+    """Decorate a handler's method so that the response is not finished when the method returns.
 
     The handler must call ``finish()``, ``render()``, ``redirect()`` or another method that finishes the
     response, for example in a callback::
@@ -30,8 +30,8 @@ def asynchronous(method: Callable[..., Any]) -> Callable[..., Any]:
 
     An exception raised by a callback that the method started is handled like one raised by the method: it is
     logged, and the response is an error page unless headers have been sent. If the method returns an
-    awaitable, as one decorated with `gen.coroutine <tornado.gen.coroutine>` does, the response is finished
-    when the awaitable completes, as without this decorator.
+    awaitable, as a method decorated with `gen.coroutine <tornado.gen.coroutine>` does, the response is
+    finished when the awaitable completes, as without this decorator.
 
     Deprecated: an ``async def`` method needs no decorator.
     """

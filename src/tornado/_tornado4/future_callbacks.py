@@ -17,7 +17,7 @@ from tornado.ioloop import IOLoop
 def pass_result(future: asyncio.Future[Any], callback: Callable[[Any], Any]) -> None:
     """Call ``callback(result)`` when ``future`` is done.
 
-    An exception of ``future`` is handled like one raised by a callback of the loop.
+    An exception of ``future`` is handled like an exception that a callback of the loop raises.
     """
     IOLoop.current().add_future(future, lambda done: callback(done.result()))
 

@@ -1,4 +1,4 @@
-"""Support for arguments that existed in Tornado 4, and a test for the use of stack contexts."""
+"""Support for arguments that existed in Tornado 4, and a function that detects the use of stack contexts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def drop_io_loop(new: Callable[_P, _T]) -> Callable[_P, _T]:
 
     @functools.wraps(new)
     def wrapper(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        # A loop as the only argument is kept: today it is force_instance, and Jupyter Server passes it.
+        # A loop as the only argument is kept: today the first parameter is force_instance, and Jupyter Server
+        # passes it.
         only_argument = len(args) == 1 and "force_instance" not in kwargs
         if args and not only_argument and hasattr(args[0], "add_callback"):
             ignored_loop(cls.__name__)

@@ -18,7 +18,7 @@ _MAX_RECORDS = 100_000
 class LogTrapTestCase(unittest.TestCase):
     """A test case that buffers the records of the root logger, and discards them if the test passes.
 
-    Deprecated: ``python -m tornado.testing --buffer`` and pytest do this for all tests.
+    Deprecated: ``python -m tornado.testing --buffer`` and pytest buffer the log of all tests.
     """
 
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:

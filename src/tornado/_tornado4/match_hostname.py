@@ -23,7 +23,7 @@ def ssl_match_hostname(cert: Mapping[str, Any], hostname: str) -> None:
     :param hostname: a name or an IP address.
     :raises ssl.SSLCertVerificationError: if the certificate is not valid for `hostname`; the message lists
         the names in it.
-    :raises ValueError: if the certificate is empty: the peer sent none, or it was not verified.
+    :raises ValueError: if the certificate is empty, because the peer sent none or it was not verified.
 
     Deprecated: a context with ``check_hostname`` does this during the handshake.
     """
@@ -54,6 +54,6 @@ def _parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address |
 
 
 def _matches(pattern: list[str], labels: list[str]) -> bool:
-    if pattern[0] == "*" and len(pattern) > 2:  # not *.com, and only a whole label
+    if pattern[0] == "*" and len(pattern) > 2:  # "*" must be a whole label, and "*.com" is not allowed
         return len(labels) == len(pattern) and labels[0] != "" and labels[1:] == pattern[1:]
     return labels == pattern

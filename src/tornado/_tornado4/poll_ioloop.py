@@ -1,7 +1,7 @@
-"""``ioloop.PollIOLoop`` and its subclasses: an IOLoop on a poller that the program provides.
+"""``ioloop.PollIOLoop`` and its subclasses: IOLoops that use a poller provided by the program.
 
 In Tornado 4, the loop called ``poll()`` of an object such as `select.epoll`. Here the asyncio loop uses a
-selector, and `PollerSelector` adapts a poller to that interface. Timers use the asyncio clock, or the
+selector, and `PollerSelector` adapts a poller to the selector interface. Timers use the asyncio clock, or the
 ``time_func`` of the program: a poller that advances a simulated time then controls the timers too.
 """
 
@@ -126,7 +126,7 @@ class PollerSelector(selectors.SelectSelector):
         for fd, events in polled:
             key = keys.get(fd)
             if key is None:
-                continue  # unregistered after the poll
+                continue  # the descriptor was unregistered after the poll
             # Report an error as both readable and writable; the next read or write then fails with it.
             mask = selectors.EVENT_READ if events & ~IOLoop.WRITE else 0
             mask |= selectors.EVENT_WRITE if events & ~IOLoop.READ else 0

@@ -22,8 +22,8 @@ _NOTHING: Any = object()
 def return_future(f: Callable[..., Any]) -> Callable[..., asyncio.Future[Any]]:
     """Decorate a function that passes its result to a ``callback`` argument, so that it returns a Future.
 
-    If the caller passes a callback, it is also called with the result. An exception of the function, or of a
-    callback that it started, becomes the exception of the Future.
+    If the caller passes a callback, the callback is also called with the result. An exception of the
+    function, or of a callback that it started, becomes the exception of the Future.
 
     :param f: a function that calls its ``callback`` argument with the result, or without arguments if the
         result is None. It must return None.

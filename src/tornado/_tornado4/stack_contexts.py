@@ -39,7 +39,8 @@ class _EnteredManagers(threading.local):
     """The managers entered on the stack of this thread, as opposed to the chain for future callbacks."""
 
     #: The chain, and a weak reference to the event loop that was running. If a loop is started inside the
-    #: block of a manager, its callbacks are not inside the block: their exceptions do not leave the loop.
+    #: block of a manager, the loop's callbacks are not inside the block: their exceptions do not leave the
+    #: loop.
     entered: _Entered = ((), None)
 
     def enter(self, chain: tuple[_BaseStackContext, ...]) -> _Entered:
@@ -106,7 +107,8 @@ class _BaseStackContext:
 class StackContext(_BaseStackContext):
     """Enters a context manager around a block, and around each callback that the block starts.
 
-    In ``with StackContext(factory) as deactivate:``, calling ``deactivate()`` stops this for later callbacks.
+    In ``with StackContext(factory) as deactivate:``, calling ``deactivate()`` stops this for callbacks that
+    run later.
 
     :param context_factory: a function without parameters that returns a new context manager on each call.
     """
@@ -249,7 +251,7 @@ def wrap(fn: Callable[..., Any] | None) -> Callable[..., Any] | None:
 
 
 def wrapped(fn: Any) -> Any:
-    """Return the same as `wrap`, without a deprecation warning; for use in this package."""
+    """Return the same function as `wrap`, without a deprecation warning; for use in this package."""
     if fn is None or getattr(fn, "_stack_wrapped", False):
         return fn
     chain = _chain.get()
@@ -335,7 +337,7 @@ class _ContextGenerator(Generator[Any, Any, Any]):
 
     def throw(self, *error: Any) -> Any:
         argument = [error[0]]
-        del error  # its traceback refers to this frame
+        del error  # the traceback of `error` refers to this frame
         return self._step(self._inner.throw, argument)
 
     def close(self) -> None:

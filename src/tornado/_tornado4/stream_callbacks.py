@@ -29,7 +29,7 @@ def read(
     if callable(option):
         option, callback = callback, option
     _warn(start)
-    # Returns None like Tornado 4, because handlers return this value.
+    # This function returns None as in Tornado 4, because handlers return its result.
     _deliver(stream, start(first, option), callback)
 
 
@@ -107,7 +107,7 @@ def _deliver(stream: Any, future: asyncio.Future[Any], callback: Callable[[Any],
         if isinstance(future, asyncio.Task):
             result = future.result()  # raises an exception of the streaming callback
         elif future.exception() is not None:
-            return  # the close callback reports it
+            return  # the close callback reports the error
         else:
             result = future.result()
         if result is not _TRUNCATED:

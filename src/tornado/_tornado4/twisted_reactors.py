@@ -37,8 +37,9 @@ class TornadoReactor(AsyncioSelectorReactor):
 
     :param io_loop: the loop; the current one if None.
 
-    Both ``reactor.run()`` and the loop's ``start()`` run the two together. This reactor is not installed as
-    Twisted's global one: pass it to the code that needs it, or call `tornado.platform.twisted.install`.
+    ``reactor.run()`` and the loop's ``start()`` each run the reactor and the loop together. This reactor is
+    not installed as Twisted's global one: pass it to the code that needs it, or call
+    `tornado.platform.twisted.install`.
 
     Deprecated: `tornado.platform.twisted.install` makes Twisted's own asyncio reactor the global one.
     """
@@ -52,7 +53,7 @@ class TornadoReactor(AsyncioSelectorReactor):
 
     def stop(self) -> None:
         """Fire the shutdown events and end the loop."""
-        # Not AsyncioSelectorReactor.stop(), which leaves a pending delayed call.
+        # AsyncioSelectorReactor.stop() is skipped, because it leaves a pending delayed call.
         super(AsyncioSelectorReactor, self).stop()
         self._io_loop.add_callback(self.runUntilCurrent)
 

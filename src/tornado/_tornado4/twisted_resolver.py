@@ -22,7 +22,7 @@ __all__ = ["TwistedResolver"]
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 #: Record types (RFC 1035 section 3.2.2, RFC 3596 section 2.1).
 _TYPES = {1: socket.AF_INET, 28: socket.AF_INET6}
-#: A name that cannot be encoded (UnicodeError) has no address.
+#: The exceptions that mean that a name has no address. UnicodeError means that it cannot be encoded.
 _FAILURES = (DomainError, DNSQueryTimeoutError, DNSServerError, ResolverError, UnicodeError)
 
 
@@ -50,7 +50,7 @@ class TwistedResolver(Resolver):
     async def resolve(self, host: str, port: int, family: int = socket.AF_UNSPEC) -> list[tuple[int, Any]]:
         """Resolve ``host``, as `.Resolver.resolve` does. A literal address needs no lookup.
 
-        :raises OSError: (`socket.gaierror`) if it has no address of this family.
+        :raises OSError: if the name has no address of this family; the exception is a `socket.gaierror`.
         """
         if is_valid_ip(host):
             addresses = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)

@@ -19,7 +19,7 @@ def set_close_exec(fd: int) -> None:
     """Set a file descriptor to be closed in programs that this process executes.
 
     :param fd: a file descriptor; on Windows, the handle of a socket (``socket.fileno()``).
-    :raises OSError: if it is not open, or on Windows if it is not a handle.
+    :raises OSError: if the descriptor is not open, or on Windows if ``fd`` is not a handle.
 
     Deprecated: this is the default for file descriptors created by Python.
     """

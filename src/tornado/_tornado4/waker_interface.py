@@ -20,7 +20,7 @@ class Waker:
         raise NotImplementedError
 
     def wake(self) -> None:
-        """Make `fileno` readable. May be called from any thread."""
+        """Make `fileno` readable. This method may be called from any thread."""
         raise NotImplementedError
 
     def consume(self) -> None:
@@ -28,5 +28,5 @@ class Waker:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Close both file descriptors. Must not be called more than once."""
+        """Close both file descriptors. This method must not be called more than once."""
         raise NotImplementedError

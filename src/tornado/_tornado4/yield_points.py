@@ -1,8 +1,8 @@
 """Yield points: ``gen.Callback``, ``gen.Wait``, ``gen.WaitAll``, and their base class ``gen.YieldPoint``.
 
-Each coroutine that yields one has its own set of keys, a `KeyRegistry` object. It is also the ``runner`` that
-is passed to the yield points. Callbacks store their results in it under a key; after each result, all waiting
-yield points are checked for readiness.
+Each coroutine that yields one has its own set of keys, a `KeyRegistry` object. This object is also the
+``runner`` that is passed to the yield points. Callbacks store their results in the registry under a key;
+after each result, all waiting yield points are checked for readiness.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ class Arguments(NamedTuple):
 
 
 def single_argument_callback(set_result: Callable[[Any], Any]) -> Callable[..., Any]:
-    """Return a callback that passes its argument to ``set_result``, or None, or `Arguments` for several."""
+    """Return a callback that passes its argument to ``set_result``.
+
+    Without an argument it passes None, and with several arguments it passes `Arguments`.
+    """
 
     def callback(*args: Any, **kwargs: Any) -> None:
         if kwargs or len(args) > 1:
@@ -104,7 +107,7 @@ class Wait(YieldPoint):
         return self._runner.is_ready(self.key)
 
     def get_result(self) -> Any:
-        """Return the argument of the callback, or None, or `Arguments` for several."""
+        """Return the argument of the callback: None if there was none, `Arguments` if there were several."""
         return self._runner.pop_result(self.key)
 
 
@@ -136,7 +139,7 @@ class KeyRegistry:
         self._results: dict[Any, Any] = {}
         self._waiting: list[tuple[YieldPoint, asyncio.Future[Any]]] = []
         assert runner.gen is not None
-        # Detects leaked callbacks when the generator ends.
+        # This generator detects leaked callbacks when the coroutine ends.
         runner.gen = _LeakCheckedGenerator(runner.gen, self._pending)
         # From now on, exceptions of callbacks that the coroutine starts are raised in the coroutine.
         add_handler(runner.handle_exception)
@@ -144,7 +147,7 @@ class KeyRegistry:
     def register_callback(self, key: Any) -> None:
         """Mark a key as pending.
 
-        :raises KeyReuseError: if it is already pending.
+        :raises KeyReuseError: if the key is already pending.
         """
         if key in self._pending:
             raise gen.KeyReuseError(f"key {key!r} is already pending")
@@ -218,7 +221,7 @@ class _LeakCheckedGenerator(Generator[Any, Any, Any]):
             self._check()
             raise
         finally:
-            del error  # its traceback refers to this frame
+            del error  # the traceback of `error` refers to this frame
 
     def close(self) -> None:
         self._inner.close()

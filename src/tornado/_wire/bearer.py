@@ -42,7 +42,7 @@ class InvalidBearerCredentials(ValueError):
 def bearer_token(field: str) -> str | None:
     """Return the token of an Authorization field, or None if the scheme is not ``Bearer``.
 
-    :raises InvalidBearerCredentials: if the scheme is ``Bearer`` and not exactly one valid token follows. The
+    :raises InvalidBearerCredentials: if the scheme is ``Bearer`` but is not followed by one valid token. The
         message does not contain the value that was sent.
 
     >>> bearer_token("bearer mF_9.B5f-4.1JqM")

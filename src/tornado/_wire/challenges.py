@@ -18,8 +18,8 @@ challenges should have a field line for each, because clients parse these more r
 
 Limits
 ------
-The limit on the head bounds the size of the fields. At most `MAX_CHALLENGES` challenges are parsed, each with
-at most `MAX_PARAMS` parameters.
+The size of the fields is bounded by the limit on the size of a message head. At most `MAX_CHALLENGES`
+challenges are parsed, each with at most `MAX_PARAMS` parameters.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Challenge:
 def parse_challenges(fields: Iterable[str]) -> list[Challenge]:
     """Return the challenges of a message in order.
 
-    :param fields: the values of all its field lines.
+    :param fields: the values of all field lines of WWW-Authenticate or Proxy-Authenticate.
 
     >>> parse_challenges(['Basic realm="a, b", Digest nonce=c, qop="auth"'])[1].params["qop"]
     'auth'

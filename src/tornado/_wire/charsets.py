@@ -35,7 +35,7 @@ CHARSETS = frozenset(
     + [f"windows-{page}" for page in range(1250, 1259)]
 )
 
-# Further labels of the Encoding Standard that servers send. UTF-16 without a byte order mark is
+# Other labels of the Encoding Standard that servers send. UTF-16 without a byte order mark is
 # little-endian.
 _ALIASES = {
     "ascii": "us-ascii",

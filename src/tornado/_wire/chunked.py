@@ -12,15 +12,15 @@ match and one slice; only incomplete chunks go through the phases one by one. Th
 incomplete line resumes where the previous search stopped, so the cost is linear however the input is split.
 
 Every line must end in CRLF, including trailer lines: section 2.2 permits a bare LF in the head of a message,
-but not in the coding. A chunk size consists of hexadecimal digits only: no sign, prefix, underscore or
-whitespace. Chunk extensions are ignored (section 7.1.1) unless they contain a control character. Trailer
+but not in the chunked coding. A chunk size consists of hexadecimal digits only: no sign, prefix, underscore
+or whitespace. Chunk extensions are ignored (section 7.1.1) unless they contain a control character. Trailer
 fields are validated like header fields and kept separate from them.
 
 Limits
 ------
-The length of a line (`Limits.max_chunk_line`); the digits of a chunk size (`max_chunk_size_digits`); the
-total size of a message's extensions, apart from one byte for each sixteen bytes of content
-(`max_chunk_extensions`, a budget as in Go's net/http); the size and the number of trailer fields
+The following are limited: the length of a line (`Limits.max_chunk_line`); the number of digits of a chunk
+size (`max_chunk_size_digits`); the total size of a message's extensions (`max_chunk_extensions`, plus one
+byte for each sixteen bytes of content, as in Go's net/http); the size and the number of trailer fields
 (`max_trailer_size`, `max_trailer_count`); and the size of the content, which is checked at the size line of
 each chunk.
 """
@@ -71,7 +71,7 @@ class Phase(enum.IntEnum):
     DATA = 1  #: the data of a chunk
     DATA_END = 2  #: the line end after the data of a chunk
     TRAILERS = 3  #: the trailer section, after the size line of the last chunk
-    FINISHED = 4  #: nothing more: the empty line that ends the body has been read
+    FINISHED = 4  #: nothing, because the empty line that ends the body has been read
 
 
 #: The phases that may follow each phase.
@@ -98,7 +98,7 @@ class ChunkedDecoder:
 
     :ivar phase: the part that is read next; FINISHED once the body and its trailer section are complete.
     :ivar received: the size of the chunks decoded or announced so far, in bytes.
-    :ivar trailers_block: the trailer section as Latin-1 text; empty without one.
+    :ivar trailers_block: the trailer section as Latin-1 text; empty if the body has none.
     """
 
     __slots__ = ("_extensions", "_limits", "_remaining", "_scanned", "phase", "received", "trailers_block")

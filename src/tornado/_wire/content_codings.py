@@ -4,7 +4,8 @@ Theory of operation
 -------------------
 `parse_accept_encoding` parses a field in one scan, into weights in thousandths by coding. Members that do not
 match the grammar are ignored, and the first of several members for one coding wins. `choose_coding` returns
-the available coding with the greatest weight, and of several with equal weight the server's preferred one.
+the available coding with the greatest weight. Of several with the same weight, it returns the one that the
+server prefers.
 Clients send the same few values again and again, so choices are cached, except for values too long to be
 common.
 
@@ -48,7 +49,7 @@ def choose_coding(accept_encoding: str | None, available: Sequence[str]) -> str 
         any coding is acceptable, but the client may not support any.
     :param available: names in lower case in the server's order of preference; a tuple is fastest.
     :returns: one of `available`, or None to send the content without a coding. A server may do so even if the
-        client does not accept that (`identity_refused`), rather than respond with 406 or 415.
+        client does not accept such content (`identity_refused`), rather than respond with 406 or 415.
 
     >>> choose_coding("gzip, deflate, br, zstd", ("zstd", "br", "gzip"))
     'zstd'

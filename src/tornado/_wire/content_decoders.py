@@ -8,7 +8,7 @@ return to the event loop at any point. Several codings form a chain, in which ea
 the previous stage, one step at a time. `ContentDecoder.receive_eof` detects a body that ends early.
 
 =======  ==========================  ======================================================================
-coding   decoder                     bound of a step
+coding   decoder                     maximum output of a step
 =======  ==========================  ======================================================================
 gzip     `zlib`                      `STEP` bytes
 deflate  `zlib`                      `STEP` bytes
@@ -26,7 +26,7 @@ that ends early; more codings than `MAX_CODINGS`; more output than the caller al
 accepted with any coding, because servers declare codings on responses without content.
 
 ``deflate`` is the zlib format (RFC 1950). Some servers send the raw format (RFC 1951) instead, as older
-versions of one browser did. It is recognised because its first two bytes are not a zlib header.
+versions of one browser did. The raw format is recognised because its first two bytes are not a zlib header.
 
 Limits
 ------
@@ -290,7 +290,7 @@ def parse_codings(field: str) -> tuple[str, ...] | None:
     """Return the codings of a Content-Encoding field in the order in which they were applied.
 
     :returns: the codings, empty if the content is not encoded; or None if one of them is not supported here.
-        In that case the content must be passed on unchanged, together with the field.
+        If it is None, the content must be passed on unchanged, together with the field.
     :raises HTTPInputError: if there are more than `MAX_CODINGS`.
 
     >>> parse_codings("x-gzip, identity"), parse_codings("aes128gcm")
@@ -327,7 +327,7 @@ class ContentDecoder:
     __slots__ = ("_begun", "_codings", "_input", "_sizes", "_stages", "max_size")
 
     def __init__(self, codings: tuple[str, ...], max_size: int | None = None) -> None:
-        #: The limit. It may be changed while the body arrives.
+        #: The maximum output of each stage in bytes, or None. It may be changed while the body arrives.
         self.max_size = max_size
         self._codings = codings[::-1]
         self._stages: list[Any] = []

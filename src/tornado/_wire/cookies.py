@@ -4,7 +4,7 @@ draft-ietf-httpbis-rfc6265bis, "6265bis" below).
 Parsing is lenient, because browsers store and send any cookie that a server has set: the field is split at
 semicolons, and a pair without a name has an empty name. A value in double quotes is unquoted, with the
 escapes that Python's ``http.cookies`` writes (``\073`` and ``\"``). The cost is linear in the size of the
-field (CVE-2024-52804), which the limit on the head bounds.
+field (CVE-2024-52804), which cannot exceed the limit on the size of the head.
 
 Serializing is strict: the name must be a token, and no part may contain a control character or a semicolon,
 which could turn a value into an attribute (CVE-2026-35536). `rejection_reason` finds cookies that every
@@ -13,8 +13,8 @@ attributes that the prefix requires, and ``SameSite=None`` without ``Secure``. `
 ``Secure`` is an error. Values are quoted, and attributes ordered, exactly as in ``http.cookies``, so each can
 read the other's cookies.
 
-A prefix constrains a cookie only in the browser that stores it. In a request it proves nothing, least of all
-over plain HTTP, and is parsed like any other name.
+A prefix constrains a cookie only in the browser that stores it. In a request, a prefix does not prove that
+the cookie met these requirements, especially over plain HTTP; such a name is parsed like any other name.
 """
 
 from __future__ import annotations
@@ -162,8 +162,8 @@ def format_set_cookie(name: str, value: str, attributes: Attributes | None = Non
     :param name: a token, in which colons are permitted.
     :param value: any Latin-1 text, quoted if necessary.
     :param attributes: values by name, in any case (``max_age`` means ``max-age``), written in alphabetical
-        order. ``Secure``, ``HttpOnly`` and ``Partitioned`` are written if true, the others unless None or
-        empty.
+        order. ``Secure``, ``HttpOnly`` and ``Partitioned`` are written if true, the other attributes unless
+        they are None or empty.
     :raises InvalidCookie: a `ValueError` and an ``http.cookies.CookieError``, for an invalid name, an unknown
         attribute, a control character or a semicolon in an attribute, a SameSite that is not a str, and
         Partitioned without Secure.
@@ -238,7 +238,7 @@ def rejection_reason(name: str, attributes: Attributes) -> str | None:
 
 
 def check_attribute(key: str, content: str) -> None:
-    """Reject an attribute value that could be parsed as anything else.
+    """Reject an attribute value that a browser could parse as more than one attribute.
 
     :raises InvalidCookie: if it contains a control character or a semicolon (RFC 6265 section 4.1.1), or a
         character outside Latin-1.

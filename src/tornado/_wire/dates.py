@@ -6,8 +6,8 @@ Days are computed arithmetically, independent of the machine's locale and time z
 expression for each of the three formats, so parsing takes linear time. Any other text yields None, because a
 recipient ignores a date that it cannot parse (section 13.1.3).
 
-The name of the day is not compared with the date. A two-digit year is taken from the hundred years around
-``now``; without ``now``, years from 69 mean 19xx as in POSIX.
+The name of the day is not compared with the date. A two-digit year is taken from the hundred years that end
+50 years after ``now``; without ``now``, years from 69 mean 19xx as in POSIX.
 """
 
 from __future__ import annotations

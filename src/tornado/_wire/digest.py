@@ -2,7 +2,7 @@
 
 Theory of operation
 -------------------
-`DigestAuth` holds one user name and password for one origin or one proxy. It receives the challenges of 401
+`DigestAuth` stores one user name and password for one origin or one proxy. It receives the challenges of 401
 (or 407) responses, and then computes the value of Authorization (or Proxy-Authorization) for each request,
 with an increasing nonce count, so further requests do not need another challenge. `Authentication-Info` may
 contain the next nonce.
@@ -18,8 +18,8 @@ without a ``qop`` parameter the rules of RFC 2069 apply. A challenge with anothe
 nonce, or with only unknown ``qop`` values is ignored.
 
 Names and passwords are normalised to NFC and encoded in UTF-8, regardless of ``charset``. The client nonce is
-an argument, because this layer has no source of randomness. It is the same for all requests after one
-challenge, which makes the session variants unambiguous; the nonce count makes the credentials distinct.
+an argument, because this layer has no source of randomness. All requests after one challenge use the same
+client nonce, which makes the session variants unambiguous; the nonce count makes the credentials distinct.
 """
 
 from __future__ import annotations
@@ -180,7 +180,8 @@ class DigestAuth:
         return True
 
     def receive_success(self, authentication_info: str | None = None) -> None:
-        """Process a response that accepted the credentials: one other than 401 and 407.
+        """Process a response with a status other than 401 and 407, which means that the server accepted the
+        credentials.
 
         :param authentication_info: the field Authentication-Info or Proxy-Authentication-Info, or None. Its
             ``nextnonce`` is used from the next request on.
@@ -282,7 +283,7 @@ def _octets(text: str) -> bytes:
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
-        return text.encode()  # not received, but set by a program
+        return text.encode()  # the text was not received, but set by a program
 
 
 def _escape(text: str) -> str:

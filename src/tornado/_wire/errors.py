@@ -38,7 +38,7 @@ class RequestTargetTooLong(HTTPInputError):
 
 
 class HeadTooLarge(HTTPInputError):
-    """The head exceeds a limit on its size or on the number of its fields: 431 (RFC 6585 section 5)."""
+    """The head is too large or has too many fields: 431 (RFC 6585 section 5)."""
 
     status_code = 431
 
@@ -52,7 +52,7 @@ class BodyTooLarge(HTTPInputError):
 class ExpectationFailed(HTTPInputError):
     """Expect contains something other than ``100-continue``: 417 (RFC 9110 section 10.1.1).
 
-    Raised by a server. The reader only sets `RequestHead.expect_unknown`.
+    It is raised by the server, because the reader only sets `RequestHead.expect_unknown`.
     """
 
     status_code = 417
@@ -61,7 +61,7 @@ class ExpectationFailed(HTTPInputError):
 class MisdirectedRequest(HTTPInputError):
     """The connection cannot serve the target, such as https without TLS: 421 (RFC 9110 section 7.4).
 
-    Raised by a server. The reader accepts such a target, because it does not know the connection.
+    It is raised by the server. The reader accepts such a target, because it does not know the connection.
     """
 
     status_code = 421

@@ -9,15 +9,16 @@ host. It never contains a cookie, a token, an address, a request number or a pat
 
 A cached line is valid and does not affect how an HTTP/1.1 message is read. ``Connection: keep-alive`` is such
 a line in HTTP/1.1 (RFC 9112 section 9.3) but not in HTTP/1.0, whose heads are parsed without the cache. Lines
-of Host are in a separate table, with their authority, because a request has exactly one.
+of Host are stored in a separate table, together with the authority that they contain, because a request has
+exactly one.
 
 `kind_of` maps the name of a field, as spelled, to its meaning for the parser. It caches names, which are not
 secret.
 
 Limits
 ------
-`MAX_LINES` lines and `MAX_HOSTS` lines of Host of at most `MAX_LINE_SIZE` characters each; `MAX_NAMES` names
-of at most `MAX_NAME_SIZE` characters. A full table is emptied.
+The cache contains at most `MAX_LINES` lines and `MAX_HOSTS` lines of Host, each of at most `MAX_LINE_SIZE`
+characters, and `MAX_NAMES` names of at most `MAX_NAME_SIZE` characters. A full table is emptied.
 """
 
 from __future__ import annotations
@@ -92,15 +93,15 @@ REPEATING: Final = frozenset(
 MUTE: Final = 0
 #: A field that does not affect parsing and whose lines are cached: see `REPEATING`.
 STEADY: Final = 1
-#: Host.
+#: The field Host.
 HOST: Final = 2
-#: Content-Length.
+#: The field Content-Length.
 LENGTH: Final = 3
-#: If-None-Match.
+#: The field If-None-Match.
 CONDITION: Final = 4
-#: Connection.
+#: The field Connection.
 CONNECTION: Final = 5
-#: Content-Type, whose lines are cached unless they contain a boundary.
+#: The field Content-Type, whose lines are cached unless they contain a boundary.
 TYPE: Final = 6
 #: Any other field that affects how the message is read, or a name that is not a token.
 DECISIVE: Final = 7

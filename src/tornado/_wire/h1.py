@@ -1,10 +1,10 @@
-"""HTTP/1.0 and HTTP/1.1: bytes in, message heads and bodies out (RFC 9112).
+"""Parser of HTTP/1.0 and HTTP/1.1: converts bytes to message heads and bodies (RFC 9112).
 
 Theory of operation
 -------------------
 A `Reader` parses one direction of one connection, message by message. `Reader.receive_data` takes the bytes
-read from the socket; `Reader.next_event` returns the next parsed part of them: a head, then body data, then
-the end of the message. The http layer calls `Reader.start_next` when it has finished with a message, so a
+read from the socket; `Reader.next_event` returns the next part of the message: the head, then body data, then
+the end. The http layer calls `Reader.start_next` when it has finished with a message, so a
 pipelined request stays in the buffer, unparsed.
 
 Buffering: only data that has arrived and has not been consumed is buffered. Data that arrives while the
@@ -13,15 +13,16 @@ which grows and shrinks at its ends in constant time. The search for the end of 
 where the previous search stopped. Each byte is therefore examined a constant number of times, however the
 input is split.
 
-The modules that parse the parts say which input they reject, and why: `start_line`, `header_section` and
-`chunked`. Nothing is read after an error: two parties that disagree about the end of a message cannot agree
-about the beginning of the next one.
+The modules that parse the parts of a message, `start_line`, `header_section` and `chunked`, state which input
+they reject, and why. Nothing is read after an error: two parties that disagree about the end of a message
+cannot agree about the beginning of the next one.
 
 Limits
 ------
-`Limits.max_head_size` (431) and, within it, `Limits.max_request_line` (414); the empty lines before a
-request; the 1xx responses before a final response; `Reader.max_body_size` (413), which may change while a
-message is being read. The modules that parse the parts list the other limits.
+The following are limited: the size of the head (`Limits.max_head_size`, status 431) and of the request line
+within it (`Limits.max_request_line`, 414); the number of empty lines before a request and of 1xx responses
+before a final response; and the size of the body (`Reader.max_body_size`, 413), whose limit may change while
+a message is being read. The modules that parse the parts list the other limits.
 
 States
 ------
@@ -97,15 +98,15 @@ class Role(enum.Enum):
 
 
 class State(enum.IntEnum):
-    """What a `Reader` reads next; see the table in the module docstring."""
+    """The part of a message that a `Reader` reads next; see the table in the module docstring."""
 
     HEAD = 0  #: a start line and its fields
     BODY_LENGTH = 1  #: a body of known length
     BODY_CHUNKED = 2  #: a body in the chunked transfer coding
     BODY_UNTIL_CLOSE = 3  #: a body that ends with the connection
     DONE = 4  #: nothing until `Reader.start_next`, because the message is complete
-    CLOSED = 5  #: nothing more, because the input ended between messages
-    ERROR = 6  #: nothing more, because the input was rejected
+    CLOSED = 5  #: nothing, because the input ended between messages
+    ERROR = 6  #: nothing, because the input was rejected
 
 
 _AFTER_BODY = frozenset({State.DONE, State.ERROR})
@@ -121,7 +122,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.ERROR: frozenset({State.ERROR}),
 }
 
-# Module globals, because looking up an enum member costs more than the rest of a step.
+# These are module globals, because looking up an enum member costs more than the rest of a step.
 _HEAD, _DONE, _CLOSED, _ERROR = State.HEAD, State.DONE, State.CLOSED, State.ERROR
 _BODY_LENGTH, _BODY_CHUNKED, _BODY_UNTIL_CLOSE = State.BODY_LENGTH, State.BODY_CHUNKED, State.BODY_UNTIL_CLOSE
 
@@ -129,7 +130,7 @@ _BODY_LENGTH, _BODY_CHUNKED, _BODY_UNTIL_CLOSE = State.BODY_LENGTH, State.BODY_C
 class EndOfMessage:
     """The end of a body.
 
-    :ivar trailers_block: the trailer section as Latin-1 text; empty without one. It is kept separate
+    :ivar trailers_block: the trailer section as Latin-1 text; empty if there is none. It is kept separate
         from the header section (RFC 9110 section 6.5) and is not used yet.
     """
 
@@ -152,7 +153,7 @@ class Reader:
 
     :param role: `Role.SERVER` to read requests, `Role.CLIENT` to read responses.
     :param limits: bounds on sizes and counts.
-    :ivar state: what is read next.
+    :ivar state: the part of a message that is read next.
     :ivar max_body_size: the maximum size of the current message's body, in bytes. `start_next` resets it to
         `Limits.max_body_size`. It is compared with Content-Length when the head is parsed, and with the bytes
         received and still expected at each event after that.
@@ -182,7 +183,7 @@ class Reader:
         self.max_body_size = limits.max_body_size
         self._buffer: bytes | bytearray = b""
         self._position = 0  # index of the first unread byte; 0 while the buffer is empty
-        self._scanned = 0  # bytes after it in which the head cannot end
+        self._scanned = 0  # bytes after `_position` in which the head cannot end
         self._skipped = 0  # empty lines before this request, or 1xx responses before this response
         self._received = 0  # bytes of this body already returned
         self._remaining = 0  # bytes of this body still expected (BODY_LENGTH)
@@ -198,7 +199,7 @@ class Reader:
         return len(self._buffer) - self._position
 
     def receive_data(self, data: bytes) -> None:
-        """Take data read from the socket. In CLOSED and in ERROR it is discarded.
+        """Buffer data read from the socket. In the states CLOSED and ERROR, discard the data.
 
         :param data: kept without a copy, so it must not change later.
         """
@@ -219,7 +220,7 @@ class Reader:
             self._position = 0
 
     def receive_request(self, data: bytes) -> RequestHead | None:
-        """Take data, and return the head if ``data`` is exactly one request without a body, as most are.
+        """Buffer data, or return the head if ``data`` is exactly one request without a body, as most are.
 
         This is the fast path of `receive_data` followed by `next_event`. Nothing of such a request is left to
         read, so the next one may follow without `start_next`. Any other data is only buffered, and the result
@@ -238,7 +239,7 @@ class Reader:
         return None
 
     def receive_eof(self) -> None:
-        """Record the end of input. The next `next_event` reports what it means for the current message."""
+        """Record the end of input. The next call of `next_event` ends the message or raises an error."""
         self._eof = True
 
     def next_event(self) -> Event | None:
@@ -246,8 +247,8 @@ class Reader:
 
         :returns: a head; body data; `EndOfMessage`, which does not follow a head with ``has_body`` False; or
             None if more data is needed or `state` does not allow reading.
-        :raises HTTPInputError: or a subclass if the input is rejected, including `IncompleteMessage` if it
-            ends within a message. The reader stays in ERROR.
+        :raises HTTPInputError: if the input is rejected. It may be a subclass, such as `IncompleteMessage` if
+            the input ends within a message. The reader stays in ERROR.
         """
         try:
             return _STEPS[self.state](self)
@@ -320,7 +321,7 @@ class Reader:
             alone = type(buffer) is bytes and len(block) == len(buffer) and block[0] != _P
             usual = None if alone or size > self._usual_size else read_usual_head(block, limits)
             request = usual or parse_request_head(block, limits)
-            self._consume(end)  # not before: a rejected head stays in the buffer for `peek`
+            self._consume(end)  # only now, because a rejected head stays in the buffer for `peek`
             self.state = _DONE
             if request.has_body:
                 self._begin_body(request)
@@ -481,9 +482,9 @@ def _usual_size(limits: Limits) -> int:
 def _find_head_end(buffer: bytes | bytearray, start: int) -> int:
     """Return the index after the first empty line at or after ``start``, or 0 if it has not arrived.
 
-    Its line end, and the preceding one, may be a bare LF (RFC 9112 section 2.2). The search uses growing
-    windows: in a buffer full of pipelined requests that all end in CRLF, an unbounded search for LF LF would
-    scan the whole buffer for each request.
+    The line end of the empty line, and the preceding one, may be a bare LF (RFC 9112 section 2.2). The search
+    uses growing windows: in a buffer full of pipelined requests that all end in CRLF, an unbounded search for
+    LF LF would scan the whole buffer for each request.
     """
     window = 2048
     while True:

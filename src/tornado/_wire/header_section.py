@@ -7,15 +7,16 @@ message is read: where its body ends, whether the connection persists, which hos
 created for any other field; `HTTPHeaders` does that on demand, from text that is valid by then. Only if the
 first expression does not match is the section examined line by line, to find the fault for the error message.
 
-This is the specification, which accepts any valid section. Most requests take the fast path,
+This module is the specification, which accepts any valid section. Most requests take the fast path,
 `tornado._wire.heads.read_usual_head`.
 
 Rejected input
 --------------
-CR without LF, NUL and other control characters, whitespace before the colon, a name that is not a token, and
-a folded line: each has made two recipients see different fields (RFC 9112 sections 2.2, 5.1 and 5.2). Also a
-Content-Length that does not consist of digits, or several that differ; a Transfer-Encoding other than exactly
-``chunked``; and both fields in one message, which may be request smuggling (section 6.3). A line may end in a
+The following input is rejected, because two recipients may read different fields from it (RFC 9112 sections
+2.2, 5.1 and 5.2): CR without LF, NUL and other control characters, whitespace before the colon, a name that
+is not a token, and a folded line. Also rejected are a Content-Length that does not consist of digits, several
+that differ, a Transfer-Encoding other than exactly ``chunked``, and a message with both Content-Length and
+Transfer-Encoding, which may be request smuggling (section 6.3). A line may end in a
 bare LF, as section 2.2 permits.
 
 Limits
@@ -58,15 +59,16 @@ def _any_case(name: str) -> str:
 
 
 _DECISIVE = ("host", "connection", "content-length", "transfer-encoding", "expect", "upgrade")
-# For text with "\n" prepended: a pattern that begins with a literal character is searched fastest.
+# The pattern is for text with "\n" prepended: a pattern that begins with a literal character is searched
+# fastest.
 _find_decisive = re.compile(rf"\n({'|'.join(_any_case(name) for name in _DECISIVE)}):([^\r\n]*+)").findall
 _LENGTH_LINE = re.compile(rf"^{_any_case('content-length')}:[^\n]*\n", re.MULTILINE)
 
 
 #: The values that a request's header section and version imply. `RequestHead` documents them under the same
 #: names: version, headers_block, host (here always the value of Host), content_length, chunked, has_body,
-#: keep_alive, upgrade, expect_continue, expect_unknown. A plain tuple, because unpacking a named one, which
-#: happens for each request, costs twice as much.
+#: keep_alive, upgrade, expect_continue, expect_unknown. This is a plain tuple, because unpacking a named one,
+#: which happens for each request, costs twice as much.
 RequestFields = tuple[str, str, str | None, int | None, bool, bool, bool, bool, bool, bool]
 
 
@@ -96,7 +98,7 @@ def parse_request_fields(block: bytes, version: str, limits: Limits = DEFAULT) -
     :param block: the field lines and the empty line, and nothing more.
     :param version: ``HTTP/1.0`` or ``HTTP/1.1``.
     :param limits: bounds on the fields.
-    :raises HTTPInputError: or a subclass with a more specific status; see the module docstring.
+    :raises HTTPInputError: for invalid fields; see the module docstring. Subclasses have a specific status.
     """
     lines, found = _read_block(block, limits)
     is_11 = version == "HTTP/1.1"
@@ -126,7 +128,7 @@ def parse_response_fields(block: bytes, version: str, limits: Limits = DEFAULT) 
     :param block: the field lines and the empty line, and nothing more.
     :param version: ``HTTP/1.0`` or ``HTTP/1.1``.
     :param limits: bounds on the fields.
-    :raises HTTPInputError: or a subclass; see the module docstring.
+    :raises HTTPInputError: for invalid fields; see the module docstring.
     """
     lines, found = _read_block(block, limits)
     length, chunked = _read_framing(found, limits)
@@ -165,7 +167,7 @@ def _with_one_length(lines: str, found: _Found, length: int) -> str:
 def check_field_lines(lines: str) -> None:
     """Check that text consists of complete field lines (RFC 9112 section 5).
 
-    :raises HTTPInputError: names the first malformed line.
+    :raises HTTPInputError: if a line is malformed; the message contains the first such line.
     """
     if _FIELD_LINES.fullmatch(lines) is not None:
         return
@@ -225,7 +227,7 @@ def _read_framing(found: _Found, limits: Limits) -> tuple[int | None, bool]:
         return None, True
     # Section 6.3, rule 4: the end of the body cannot be determined if chunked is not last, repeated or
     # misspelt. For an unknown coding, section 6.1 recommends 501 rather than 400. Tornado responds with 400,
-    # as we do.
+    # and so does this implementation.
     raise HTTPInputError(
         f"Unsupported Transfer-Encoding {shown(coding)[1:-1]}: only a single chunked is supported"
     )

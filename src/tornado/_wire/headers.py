@@ -2,7 +2,7 @@
 
 Theory of operation
 -------------------
-A mapping holds one dict from normalised names (``Content-Type``) to values: a string, or a list of strings
+A mapping contains one dict from normalised names (``Content-Type``) to values: a string, or a list of strings
 for a repeated field. Few messages repeat a field, so most lookups cost one dict access for the name and one
 for the value. Repeated values are joined on access rather than on arrival, so reading n fields costs O(n)
 however they repeat (CVE-2025-67725).
@@ -71,7 +71,7 @@ _SMALL_LETTERS = bytes(0x20 * (0x61 <= octet <= 0x7A) for octet in range(256))
 def _normalise_long(name: str) -> str:
     """Return the result of `_normalise` without creating an object for each word.
 
-    A name may consist of thousands of hyphens. Long names are not cached, so each such field costs as much.
+    A name may consist of thousands of hyphens. Long names are not cached, so every use of one has this cost.
     """
     text = b"-" + name.lower().encode("ascii")
     after_hyphen = int.from_bytes(text.translate(_HYPHENS), "big") >> 8
@@ -96,7 +96,7 @@ class _Names(dict[str, str]):
 
 
 class _ValidNames(_Names):
-    """The same cache for names to be set: a name that is not a token raises `InvalidHeader`."""
+    """The cache for names of fields to be set. A name that is not a token raises `InvalidHeader`."""
 
     def __missing__(self, name: str) -> str:
         normal = _normalise(name)
@@ -194,7 +194,7 @@ class HTTPHeaders(MutableMapping[str, str]):
     # Slots for speed; the __dict__ is created on first use, by programs that set further attributes.
     __slots__ = ("__dict__", "__weakref__", "_block", "_dict", "_many")
 
-    _dict: _Fields | None  # None: not built from `_block` yet
+    _dict: _Fields | None  # None if it has not been built from `_block` yet
     _block: str | None
     _many: bool  # whether a value may be a list or a number
 
@@ -351,7 +351,8 @@ class HTTPHeaders(MutableMapping[str, str]):
         try:
             self.add(name, value.strip(" \t"), _chars_are_bytes=_chars_are_bytes)
         except InvalidHeader as error:
-            # The line comes from the peer, so the program is not at fault: not an InvalidHeader.
+            # The line was received from the peer, so this is not an InvalidHeader, which is a program's
+            # error.
             raise HTTPInputError(str(error)) from error
 
     @classmethod

@@ -25,9 +25,9 @@ Every byte of a head has been validated, now or when it was cached, before the h
 
 Limits
 ------
-The caller bounds the size of the head (`tornado._wire.h1.Reader` does); `tornado._wire.header_section` lists
-the other limits. The caches hold at most `MAX_HEADS` heads, `MAX_BLOCKS` blocks followed by a cookie, as many
-others, and `MAX_FIXED_TARGETS` targets. A full cache is emptied.
+The caller, `tornado._wire.h1.Reader`, bounds the size of the head; `tornado._wire.header_section` lists the
+other limits. The caches contain at most `MAX_HEADS` heads, `MAX_BLOCKS` blocks that a cookie follows,
+`MAX_BLOCKS` other blocks, and `MAX_FIXED_TARGETS` targets. A full cache is emptied.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ __all__ = [
     "read_usual_head",
 ]
 
-#: The maximum size of a head that is cached as a whole, in bytes: that of a program's request, not a
-#: browser's.
+#: The maximum size of a head that is cached as a whole, in bytes. Requests of programs are usually smaller,
+#: those of browsers larger.
 SMALL: Final = 256
 #: The maximum number of fields in such a head: the shortest line is a name of one character, a colon and
 #: CRLF.
@@ -94,7 +94,7 @@ MAX_FIXED_TARGETS: Final = 4096
 
 
 class RequestHead:
-    """The head of a request. It may be shared, so it must not be changed. Compared by identity.
+    """The head of a request. It may be shared, so it must not be changed. Heads are compared by identity.
 
     :ivar method: the method as sent, including its case.
     :ivar target: the target to route: path and query, ``*``, or the authority for CONNECT; Latin-1 text.
@@ -109,12 +109,12 @@ class RequestHead:
     :ivar keep_alive: whether the client permits another request on this connection.
     :ivar upgrade: whether the client offers to switch protocols.
     :ivar expect_continue: whether the client waits for ``100 Continue`` before it sends the body.
-    :ivar expect_unknown: whether Expect contains anything else, to be answered with 417.
+    :ivar expect_unknown: whether Expect contains anything else, which requires a 417 response.
     :ivar path: `target` up to the first ``?``.
     :ivar query: `target` after the first ``?``.
     :ivar conditional: whether there is an If-None-Match field.
     :ivar plain: whether the request has no body, no unknown expectation and no target in absolute-form, so
-        the attributes about these need not be read.
+        the attributes that describe these need not be read.
     """
 
     __slots__ = (
@@ -240,21 +240,22 @@ class ResponseHead:
 _heads: dict[bytes, RequestHead] = {}
 # Field lines with the empty line -> the authority of Host, the lines as text, and the number of fields.
 _blocks: dict[bytes, tuple[str, str, int]] = {}
-# The same for the field lines before a Cookie line at the end. They need a separate table because they do
-# not include the empty line: without a cookie after them, they may be the beginning of a head that is
-# incomplete.
+# The same mapping for field lines that precede a Cookie line at the end of a head. They need a separate table
+# because they do not include the empty line: without a cookie after them, they may be the beginning of an
+# incomplete head.
 _blocks_before_cookies: dict[bytes, tuple[str, str, int]] = {}
 #: The paths of routes without groups. `tornado.routing` adds them.
 fixed_targets: Final[set[str]] = set()
 
-#: Return the cached head for a complete head, or None. Only for limits that permit heads of `SMALL` bytes.
+#: Return the cached `RequestHead` for the bytes of a complete head, or None. Call it only if the limits
+#: permit heads of `SMALL` bytes.
 known_head: Final = _heads.get
 
 
 def add_fixed_targets(paths: Iterable[str]) -> None:
     """Allow heads with these targets to be cached.
 
-    :param paths: paths that the program defines, never ones received from a client.
+    :param paths: paths that the program defines, never paths received from a client.
     """
     for path in paths:
         if len(fixed_targets) >= MAX_FIXED_TARGETS:
@@ -276,7 +277,8 @@ def read_usual_head(data: bytes, limits: Limits) -> RequestHead | None:
 
     This is one function because a function call costs as much as several of its steps.
 
-    :param limits: bounds the number of fields, by at least `SMALL_FIELDS`, and the digits of Content-Length.
+    :param limits: bounds the number of fields and the digits of Content-Length. The maximum number of fields
+        must be at least `SMALL_FIELDS`.
     :returns: the result of `parse_request_head`, or None if the head is not a common one or ``data`` is not
         exactly one head.
     """
@@ -382,7 +384,7 @@ def read_usual_head(data: bytes, limits: Limits) -> RequestHead | None:
         if size <= SMALL and not cookie and not head.query and target in fixed_targets:
             _keep(_heads, MAX_HEADS, data, head)
     elif size <= MAX_BLOCK_SIZE and keep_alive and len(unknown) == (2 if cookie else 1):
-        # All lines are cached ones, except Host and the cookie.
+        # All lines except Host and the cookie are in the cache.
         table, kept = (_blocks_before_cookies, lines_kept.decode("latin-1")) if cookie else (_blocks, fields)
         _keep(table, MAX_BLOCKS, lines_kept, (authority, kept, len(lines) - 3))
     return head
@@ -420,7 +422,7 @@ def parse_request_head(block: bytes, limits: Limits = DEFAULT) -> RequestHead:
     :param block: the bytes from the start of the request line to the end of the first empty line.
     :param limits: bounds the number of fields and the digits of Content-Length. The caller bounds the size of
         the block.
-    :raises HTTPInputError: or a subclass, whose ``status_code`` is the status to respond with.
+    :raises HTTPInputError: if the head is malformed; its ``status_code`` is the status to respond with.
 
     >>> parse_request_head(b"GET /a?b HTTP/1.1\\r\\nHost: example.com\\r\\n\\r\\n").target
     '/a?b'
@@ -459,7 +461,7 @@ def parse_response_head(
     :param block: as for `parse_request_head`.
     :param limits: as for `parse_request_head`.
     :param request_method: the method of the request that the response answers; None means GET.
-    :raises HTTPInputError: or a subclass if the head is malformed.
+    :raises HTTPInputError: if the head is malformed.
 
     >>> parse_response_head(b"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\n").content_length
     5
@@ -470,7 +472,8 @@ def parse_response_head(
     length, chunked = fields.content_length, fields.chunked
     interim = code < 200
     if (interim or code == 204) and (chunked or length):
-        # RFC 9112 section 6.3 says to ignore them, but a server that sends these fields may also send a body.
+        # RFC 9112 section 6.3 says to ignore Content-Length and Transfer-Encoding here, but a server that
+        # sends these fields may also send a body.
         raise HTTPInputError(f"Response with code {code} should not have body")
     # RFC 9112 section 6.3, rules 1 and 2; RFC 9110 section 15.4.5.
     bodiless = interim or code in (204, 304) or request_method == "HEAD"

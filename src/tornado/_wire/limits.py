@@ -1,13 +1,13 @@
 """Limits on every size and count in an HTTP/1 message.
 
-The defaults, and the precedent of each:
+The table lists the defaults and the precedent of each:
 
 =======================  =========  ==========================================================================
 limit                    default    precedent
 =======================  =========  ==========================================================================
 `max_head_size`          64 KiB     Tornado's ``max_header_size``; nginx 4 x 8 KiB, Apache 100 x 8 KiB
-`max_request_line`       64 KiB     RFC 9112 section 3 asks for 8,000 bytes at least; the head bounds it here
-`max_header_count`       1,000      Apache 100, Node.js 2,000, h2o 100; large proxies add some 30
+`max_request_line`       64 KiB     RFC 9112 section 3 recommends at least 8,000; `max_head_size` bounds it
+too `max_header_count`       1,000      Apache 100, Node.js 2,000, h2o 100; large proxies add some 30
 `max_chunk_line`         4 KiB      Go 4 KiB, h11 and hyper 16 KiB; real extensions are a few bytes
 `max_chunk_extensions`   16 KiB     Go and hyper, against floods of tiny chunks (CVE-2023-39326)
 `max_trailer_size`       16 KiB     hyper's limit on the data after the last chunk
@@ -34,29 +34,30 @@ class Limits:
     :raises ValueError: if a limit is negative.
     """
 
-    #: The start line and the header section together, including line ends.
+    #: The maximum size of the start line and the header section together, including line ends.
     max_head_size: int = 64 * 1024
-    #: The request line or status line alone; 414 is the response to a longer request line.
+    #: The maximum size of the request line or status line; 414 is the response to a longer request line.
     max_request_line: int = 64 * 1024
-    #: Header fields in one head.
+    #: The maximum number of header fields in one head.
     max_header_count: int = 1000
-    #: One chunk-size line with its extensions.
+    #: The maximum size of one chunk-size line with its extensions.
     max_chunk_line: int = 4 * 1024
-    #: All chunk extensions of one message together, beyond one byte for each sixteen bytes of content.
+    #: The maximum size of all chunk extensions of one message, plus one byte for each sixteen bytes of
+    #: content.
     max_chunk_extensions: int = 16 * 1024
-    #: All trailer fields of one message together.
+    #: The maximum size of all trailer fields of one message together.
     max_trailer_size: int = 16 * 1024
-    #: Trailer fields in one message.
+    #: The maximum number of trailer fields in one message.
     max_trailer_count: int = 100
-    #: The size of the body after the transfer coding is decoded.
+    #: The maximum size of the body after the transfer coding is decoded.
     max_body_size: int = 100 * 1024 * 1024
-    #: Digits of a Content-Length.
+    #: The maximum number of digits of a Content-Length.
     max_length_digits: int = 19
-    #: Hexadecimal digits of a chunk size.
+    #: The maximum number of hexadecimal digits of a chunk size.
     max_chunk_size_digits: int = 16
-    #: Interim (1xx) responses before a final one.
+    #: The maximum number of interim (1xx) responses before a final one.
     max_1xx: int = 10
-    #: Empty lines before a request line.
+    #: The maximum number of empty lines before a request line.
     max_leading_lines: int = 4
 
     def __post_init__(self) -> None:

@@ -17,7 +17,7 @@ The following input is rejected with `HTTPInputError`: a part without a header s
 not UTF-8, a delimiter inside a header section, too many lines that begin with the boundary but are not
 delimiters, a body without its closing delimiter. A delimiter begins with CRLF; a bare LF is content. Data
 before the first delimiter and after the closing delimiter is ignored, as RFC 2046 section 5.1.1 requires; the
-size of the former is limited.
+size of the data before the first delimiter is limited.
 
 Limits
 ------
@@ -26,7 +26,7 @@ limit                 default  precedent
 ====================  =======  ====================================================================
 boundary              70       RFC 2046 section 5.1.1; 200 here, because some clients exceed that limit
 ``max_parts``         100      Tornado's ``ParseMultipartConfig``
-``max_header_size``   10 KiB   the same; also limits the preamble
+``max_header_size``   10 KiB   Tornado's ``ParseMultipartConfig``; also limits the preamble
 `MAX_LOOKALIKES`      10,000   none: clients use random boundaries, so such lines do not occur
 `MAX_HEADER_COUNT`    64       browsers send 2, mail-like clients about 5
 `MAX_PARAMETERS`      64       of a Content-Disposition; RFC 2231 splits long names into pieces
@@ -82,7 +82,7 @@ _AFTER_BOUNDARY_PREFIX = re.compile(rb"-|[ \t]{0,%d}+\r?" % MAX_PADDING)
 
 
 class State(enum.Enum):
-    """What a `MultipartParser` reads next."""
+    """The part of the body that a `MultipartParser` reads next."""
 
     PREAMBLE = "preamble"
     HEADER = "header"

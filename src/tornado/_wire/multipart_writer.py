@@ -4,8 +4,8 @@ algorithm").
 Theory of operation
 -------------------
 A body is a sequence of parts. For each part, the caller sends `part_head`, the content in any number of
-pieces, and `PART_END`. After the last part it sends `closing_delimiter`. The sizes of these are known in
-advance, so the length of the body is known if the length of each content is known.
+pieces, and `PART_END`. After the last part it sends `closing_delimiter`. The sizes of heads and delimiters
+are known in advance, so the length of the body is known if the length of each content is known.
 
 Names are escaped as in browsers: line breaks in field names are normalised to CRLF, then CR, LF and the
 double quote are replaced by ``%0D``, ``%0A`` and ``%22``. All other characters are sent as UTF-8. RFC 7578

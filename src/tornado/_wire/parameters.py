@@ -51,9 +51,10 @@ def split_parameters(text: str, max_count: int | None = None) -> Iterator[str]:
     """Split ``text`` at the semicolons outside quoted strings, and yield the stripped parts.
 
     :param max_count: the maximum number of parts.
-    :raises HTTPInputError: if there are more parts.
+    :raises HTTPInputError: if there are more than ``max_count`` parts.
     """
-    # The same text without escaped quotes, which do not close a quoted string (RFC 9110 section 5.6.4). An
+    # `unescaped` is the text without escaped quotes, which do not close a quoted string (RFC 9110 section
+    # 5.6.4). An
     # opening quote follows "=" or whitespace, so it cannot be part of an escape.
     unescaped = text.replace("\\\\", "..").replace('\\"', "..") if "\\" in text else text
     position, count = 0, 0
@@ -81,12 +82,13 @@ def parse_parameters(
 ) -> tuple[str, dict[str, str | None]]:
     """Return the value before the first semicolon, and the parameters by name in lower case.
 
-    The last of several parameters with one name wins, and an extended one (``name*=``) precedes a plain one.
+    The last of several parameters with one name wins, and an extended parameter (``name*=``) takes precedence
+    over a plain one.
 
     :param max_count: the maximum number of parameters.
     :param bare: whether to include parameters without a value, as None.
     :param only: the names to include; other parameters are skipped without being decoded.
-    :raises HTTPInputError: if there are more parameters.
+    :raises HTTPInputError: if there are more than ``max_count`` parameters.
 
     >>> parse_parameters('attachment; filename="a b.txt"; size=3')
     ('attachment', {'filename': 'a b.txt', 'size': '3'})

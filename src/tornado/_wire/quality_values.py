@@ -9,7 +9,8 @@ Weights are in thousandths.
 
 Limits
 ------
-The limit on the head bounds the length of a field. Only the first `MAX_MEMBERS` members are parsed.
+The length of a field is bounded by the limit on the size of a message head. Only the first `MAX_MEMBERS`
+members are parsed.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ __all__ = ["MAX_MEMBERS", "MEDIA_RANGE", "TOKEN", "weights"]
 
 MAX_MEMBERS = 64
 
-# Possessive throughout: the parameters before and after a weight look alike, and backtracking from one group
-# into the other would take quadratic time.
+# All quantifiers are possessive: the parameters before and after a weight look alike, and backtracking from
+# one group into the other would take quadratic time.
 _token = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 # weight = OWS ";" OWS "q=" qvalue
 _weight = r"(?:[ \t]*;[ \t]*[qQ]=(?P<q>0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?"
@@ -34,7 +35,7 @@ TOKEN = rf"(?P<name>{_token}){_weight}"
 #: A media range with its weight. Parameters may precede the weight. They may also follow it, which was
 #: allowed before RFC 9110.
 MEDIA_RANGE = rf"(?P<name>{_token}/{_token}){_parameters}{_weight}{_parameters}"
-# Compiled on first use rather than at import.
+# The patterns are compiled on first use rather than at import.
 _compiled = functools.cache(functools.partial(re.compile, flags=re.ASCII))
 
 

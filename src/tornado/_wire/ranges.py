@@ -25,8 +25,8 @@ def _position(digits: str) -> int:
 def parse_range(field: str) -> tuple[int | None, int | None] | None:
     """Return the range in a Range field as (start, end) for slicing, ``content[start:end]``.
 
-    A start of None means the beginning and an end of None the end; a negative start counts from the end. The
-    range ``-0`` is ``(None, 0)``, which no representation satisfies.
+    A start of None means the beginning, and an end of None means the end; a negative start counts from the
+    end. The range ``-0`` is ``(None, 0)``, which no representation satisfies.
 
     :returns: the range, or None if the field must be ignored.
 

@@ -17,8 +17,8 @@ that is not a non-negative integer. The reader would interpret each as another f
 contain all three line ends; the reader receives them as LF, because the format cannot express the difference.
 
 `Parser` rejects only input that exceeds a limit, because the standard requires readers to ignore unknown
-input. The limits are on a line (`MAX_LINE`) and on the data of an event (`MAX_EVENT`); the standard does not
-define any. Invalid UTF-8 is replaced by U+FFFD.
+input. The sizes of a line (`MAX_LINE`) and of the data of an event (`MAX_EVENT`) are limited; the standard
+does not define limits. Invalid UTF-8 is replaced by U+FFFD.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ __all__ = [
     "serialize_event",
 ]
 
-#: The default limit on a line in bytes. It is that of a WebSocket message (10 MiB), because the data of an
-#: event is usually one line.
+#: The default maximum size of a line, in bytes. It equals the limit of a WebSocket message, because the data
+#: of an event is usually one line.
 MAX_LINE: Final = 10 * 1024 * 1024
-#: The default limit on the data of one event in bytes.
+#: The default maximum size of the data of one event, in bytes.
 MAX_EVENT: Final = 10 * 1024 * 1024
 
 _line_end = re.compile(rb"\r\n|\r|\n")
@@ -177,8 +177,8 @@ class Parser:
     def receive_data(self, data: bytes) -> None:
         """Process the next bytes of the stream.
 
-        :raises EventTooLarge: if a line or an event exceeds its limit. The parser must not be used after
-            that.
+        :raises EventTooLarge: if a line or an event exceeds its limit. The parser must not be used
+            afterwards.
         """
         if self._skip_lf and data:
             self._skip_lf = False

@@ -64,13 +64,13 @@ match_origin_form = re.compile(_ORIGIN_FORM).fullmatch
 
 # RFC 9112 section 3: request-line = method SP request-target SP HTTP-version
 _REQUEST_LINE = re.compile(rf"([{TCHAR}]++) ([^\x00-\x20\x7f]++) (HTTP/[0-9]\.[0-9])")
-# RFC 9112 section 3.2.2. Only the schemes that HTTP defines, because targets of other schemes have no meaning
-# here.
+# RFC 9112 section 3.2.2. The pattern matches only the schemes that HTTP defines, because targets with other
+# schemes have no meaning here.
 _ABSOLUTE_FORM = r"([Hh][Tt][Tt][Pp][Ss]?)://([^/?#]*+)([^#]*+)"
 
 # RFC 9110 section 7.2: Host = uri-host [ ":" port ]; RFC 3986 section 3.2.2: host = IP-literal / IPv4address
 # / reg-name. A comma is rejected although it is a sub-delim, because a proxy may join two Host lines with
-# one.
+# a comma.
 _AUTHORITY = (
     r"(?:\[([0-9A-Fa-f:.]++)\]"
     r"|\[[Vv][0-9A-Fa-f]++\.[A-Za-z0-9\-._~!$&'()*+;=:]++\]"
@@ -78,7 +78,7 @@ _AUTHORITY = (
     r"(?::([0-9]{0,5}+))?"
 )
 
-# The form of most authorities; a match needs no further check.
+# This pattern matches most authorities. A match needs no further check.
 _PLAIN_AUTHORITY = re.compile(r"[A-Za-z0-9.\-]++(?::[0-9]{1,4}+)?")
 
 # RFC 9112 section 4: status-line = HTTP-version SP status-code SP [ reason-phrase ]. Many servers omit the
@@ -179,7 +179,8 @@ def _known_version(version: str) -> str:
     if version in _SUPPORTED:
         return version
     if version.startswith("HTTP/1."):
-        # RFC 9110 section 2.5: process it as the highest minor version that the recipient conforms to.
+        # RFC 9110 section 2.5: process the message as the highest minor version that the recipient conforms
+        # to.
         return "HTTP/1.1"
     raise VersionNotSupported(
         f"Unexpected HTTP version {shown(version)}: only HTTP/1.0 and 1.1 are supported"
@@ -234,8 +235,8 @@ def status_line(version: str, code: int, reason: str) -> bytes:
     :param version: such as ``"HTTP/1.1"``.
     :param code: the status code, three digits.
     :param reason: the reason phrase; Latin-1 without control characters, possibly empty.
-    :raises HTTPOutputError: if an argument is invalid (CVE-2025-67724: a reason phrase must not end the
-        line).
+    :raises HTTPOutputError: if an argument is invalid. A reason phrase that contains a line end is such an
+        argument (CVE-2025-67724).
 
     >>> status_line("HTTP/1.1", 200, "OK")
     b'HTTP/1.1 200 OK\\r\\n'

@@ -1,4 +1,4 @@
-"""The WebSocket protocol: bytes in, events out, and the frames to send (RFC 6455, RFC 7692).
+"""The WebSocket protocol: converts received bytes to events, and messages to frames (RFC 6455, RFC 7692).
 
 Theory of operation
 -------------------
@@ -9,7 +9,7 @@ bytes read from the socket and returns the events that they complete, in order. 
 `Ping` with `pong`, and to a `Close` or a `Failed` with `close`, and applies its own timeouts.
 
 A violation by the peer is reported as the last event of a call, not as an exception. The caller can therefore
-process the events before it, and send its replies to them, before it sends the close frame.
+process the preceding events, and send its replies to them, before it sends the close frame.
 
 Nearly all traffic consists of short messages that arrive complete, in one frame each. A specialised loop
 decodes them (`ws_short_frames`), and most input needs nothing else. All other input takes the slow path
@@ -25,8 +25,9 @@ sets `pending`: call `receive_data(b"")` after other connections have been serve
 
 Rejected input
 --------------
-See also `ws_frames`, `ws_message` and `ws_deflate`. This module rejects a continuation frame outside a
-message and a new message inside another (section 5.4), and too many fragments or control frames.
+`ws_frames`, `ws_message` and `ws_deflate` list the input that they reject. This module rejects a continuation
+frame outside a message and a new message inside another (section 5.4), and too many fragments or control
+frames.
 
 Nothing is read after a close frame or an error (sections 5.5.1 and 7.1.7).
 
@@ -35,7 +36,7 @@ Limits
 ======================  ==========  ==========================================================================
 setting                 default     precedent
 ======================  ==========  ==========================================================================
-`max_message_size`      10 MiB      Tornado's ``websocket_max_message_size``; after decompression
+`max_message_size`      10 MiB      Tornado's ``websocket_max_message_size``; size after decompression
 `max_fragments`         4,096       none; plus one for every 32 bytes; Autobahn sends fragments of 64 bytes
 `max_control_frames`    1,024       none; counted per call; 64 KiB can hold 10,922 control frames
 `max_inflation_ratio`   none        for messages over 1 MiB; deflate reaches 1,032, text 5 to 20
@@ -105,7 +106,7 @@ _NO_POLICY: Final = DeflatePolicy()
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WSLimits:
-    """Limits on the resources that a peer may use. Immutable; share one object among all connections.
+    """Limits on the resources that a peer may use. The object is immutable: share it among all connections.
 
     :raises ValueError: if a limit is negative, or `inflate_step` is 0.
     """
@@ -142,7 +143,7 @@ class State(enum.Enum):
     FAILED = "failed"  #: the peer has violated the protocol, and this side has not sent a close frame
     CLOSED = "closed"  #: nothing more is read or sent
 
-    # Enum.__hash__ is a Python function, but each call of `receive_data` looks up the state in a set.
+    # Enum.__hash__ is a slow Python function, and each call of `receive_data` looks up the state in a set.
     __hash__ = object.__hash__
 
 
@@ -188,7 +189,8 @@ class WSConnection:
     :ivar state: the state of the connection.
     :ivar sendable: whether `message` may be called.
     :ivar plain: whether `message` may be called and its frames are neither masked nor compressed.
-    :ivar pending: whether some of the data passed is still unprocessed: call ``receive_data(b"")`` soon.
+    :ivar pending: whether some of the data passed is still unprocessed. If so, call ``receive_data(b"")``
+    soon.
     """
 
     __slots__ = (
@@ -228,7 +230,7 @@ class WSConnection:
     def receive_data(self, data: bytes) -> list[Event]:
         """Process the next bytes received from the peer.
 
-        :returns: the events that they complete, in order.
+        :returns: the events that these bytes complete, in order.
         """
         events: list[Event] = []
         try:
@@ -247,7 +249,7 @@ class WSConnection:
     def receive_eof(self) -> None:
         """Process the end of the input. Without a close frame the connection ends abnormally (1006).
 
-        After a close frame or an error this changes nothing: `close` can still be called.
+        After a close frame or an error, the method has no effect, and `close` can still be called.
         """
         if self.state in _READING:
             self._set_state(State.CLOSED)
@@ -400,7 +402,8 @@ class WSConnection:
 
     def _fail(self, error: WebSocketError, events: list[Event]) -> None:
         self._set_state(_ON_FAULT[self.state])
-        # The frames in the traceback refer to `events`, and `events` to the error: a reference cycle.
+        # The frames in the traceback refer to `events`, which contains the error. This would be a reference
+        # cycle.
         error.__context__ = None
         events.append(Failed(error.close_code, error.with_traceback(None)))
 

@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 The negotiation consists of pure functions. A server checks the offers of a client in order and accepts the
 first valid one (`accept_offer`). A client makes offers (`make_offers`) and checks the response of the server
-(`check_extension_response`). A `DeflatePolicy` holds the settings of this side; the result is a
+(`check_extension_response`). A `DeflatePolicy` contains the settings of this side. The result is a
 `DeflateParameters`, a value that compares by content and that all connections with the same parameters share.
 
 A `DeflateCodec` holds the state of one connection. It consists of a few references until data is compressed:
@@ -25,8 +25,8 @@ parameter that the client required. Data after a final block of DEFLATE, other t
 7.2.3.5, is rejected: no known program sends it, and each such block would cost a new context. After a final
 block, the next message must not refer to earlier ones.
 
-zlib cannot compress with a window of 8 bits (256 bytes). If the peer permits no larger one, messages are sent
-uncompressed, which section 6 allows.
+zlib cannot compress with a window of 8 bits (256 bytes). If the peer does not permit a larger window,
+messages are sent uncompressed, which section 6 allows.
 
 Limits
 ------
@@ -77,7 +77,7 @@ _CLIENT_BITS = "client_max_window_bits"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DeflatePolicy:
-    """The compression settings of this side. Immutable; share one object among all connections.
+    """The compression settings of this side. The object is immutable: share it among all connections.
 
     :raises ValueError: if a number is outside the range of zlib or RFC 7692.
     """
@@ -276,7 +276,7 @@ class Inflater:
         except zlib.error as error:
             raise ProtocolError(f"cannot decompress a message: {error}") from None
         if stream.eof:
-            # Sections 7.2.3.4 and 7.2.3.5: a byte of padding may stand between a final block and `TAIL`.
+            # Sections 7.2.3.4 and 7.2.3.5: a byte of padding may occur between a final block and `TAIL`.
             self.more = False
             if len(stream.unused_data) > 1 + len(TAIL) or stream.unused_data.strip(b"\0\xff"):
                 raise ProtocolError("cannot decompress a message: data after the final block")

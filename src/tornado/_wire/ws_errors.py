@@ -3,7 +3,7 @@
 The base class is `WebSocketError`, public as `tornado.websocket.WebSocketError`. Four subclasses mean that
 the peer has violated the protocol or a limit; their ``close_code`` is the code of the close frame that this
 side sends (RFC 6455 section 7.4.1). `HandshakeError` is raised before the connection is open; it has the
-status code of the response instead.
+status code of the HTTP response instead of a close code.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ class WebSocketError(Exception):
 
 
 class ProtocolError(WebSocketError):
-    """A frame or a sequence of frames violates RFC 6455 or RFC 7692: 1002."""
+    """A frame or a sequence of frames violates RFC 6455 or RFC 7692: close code 1002."""
 
 
 class InvalidPayload(WebSocketError):
-    """A text message or a close reason is not valid UTF-8 (RFC 6455 section 8.1): 1007."""
+    """A text message or a close reason is not valid UTF-8 (RFC 6455 section 8.1): close code 1007."""
 
     close_code = 1007
 
 
 class PolicyViolation(WebSocketError):
-    """The number of frames exceeds a limit: 1008."""
+    """The number of frames exceeds a limit: close code 1008."""
 
     close_code = 1008
 
 
 class MessageTooLarge(WebSocketError):
-    """A message exceeds the limit on its size or on its compression ratio: 1009."""
+    """A message exceeds the limit on its size or on its compression ratio: close code 1009."""
 
     close_code = 1009
 

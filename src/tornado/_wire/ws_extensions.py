@@ -8,8 +8,8 @@ sides could disagree about the set of extensions.
 
 Limits
 ------
-`MAX_EXTENSIONS` extensions with `MAX_PARAMETERS` parameters each; browsers send one extension with one
-parameter. The limit on the size of the head applies to the length of the field.
+At most `MAX_EXTENSIONS` extensions with `MAX_PARAMETERS` parameters each are accepted; browsers send one
+extension with one parameter. The length of the field is bounded by the limit on the size of the head.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Extension(NamedTuple):
     """One extension, offered or accepted.
 
     :ivar name: the name in lower case.
-    :ivar parameters: pairs of a name in lower case and a value, None for a parameter without one; in order,
-        including repeated names.
+    :ivar parameters: pairs of a name in lower case and a value, or None for a parameter without a value. They
+        are in the order of the field, including repeated names.
     """
 
     name: str

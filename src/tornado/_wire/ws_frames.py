@@ -5,19 +5,19 @@ Theory of operation
 This module consists of pure functions. `read_header` parses the header of a frame. It makes all checks that
 do not need the payload; it checks the first two bytes before the rest of the header has arrived.
 `serialize_frame` serializes a frame. Nearly all frames sent by servers are unmasked and have at most 125
-bytes of payload; tables hold the headers of such frames, so that serialization is one concatenation.
+bytes of payload; tables contain the headers of such frames, so that serialization is one concatenation.
 
 Masking uses operations implemented in C: on one large integer for a short payload, with four translation
 tables of 256 bytes for a long one (`tornado.util._websocket_mask`; the threshold was measured).
 
 Rejected input
 --------------
-Each of these fails the connection with 1002: a reserved bit that no negotiated extension defines, or an
-unassigned opcode (section 5.2); a control frame that is fragmented or longer than 125 bytes (section 5.5); a
-payload length that is not encoded in the fewest bytes or has its most significant bit set, because
-implementations could disagree about its value (section 5.2); a masked frame from a server or an unmasked
-frame from a client (section 5.1); a close frame with a payload of one byte or with an invalid close code
-(sections 5.5.1 and 7.4).
+Each of the following fails the connection with close code 1002: a reserved bit that no negotiated extension
+defines, or an unassigned opcode (section 5.2); a control frame that is fragmented or longer than 125 bytes
+(section 5.5); a payload length that is not encoded in the fewest bytes or has its most significant bit set,
+because implementations could disagree about its value (section 5.2); a masked frame from a server or an
+unmasked frame from a client (section 5.1); a close frame with a payload of one byte or with an invalid close
+code (sections 5.5.1 and 7.4).
 
 Limits
 ------
@@ -71,7 +71,7 @@ class Opcode(enum.IntEnum):
     PONG = 10
 
 
-# Plain integers: access to an enum member takes as long as parsing the header of a short frame.
+# These are plain integers, because access to an enum member takes as long as parsing a short frame's header.
 _OPCODES = frozenset(int(opcode) for opcode in Opcode)
 
 #: The headers of unmasked text frames, indexed by payload length (0 to 125 bytes).

@@ -13,17 +13,17 @@ Rejected input
 A server rejects a request that is not a GET in HTTP/1.1, that lacks ``Upgrade: websocket`` or ``Connection:
 Upgrade``, or that has no key of 16 bytes. These requirements of section 4.2.1 prevent HTML forms, and HTTP
 requests sent by scripts, from opening a WebSocket. Two keys or two versions are rejected as ambiguous. The
-response to an unsupported version has status 426 and lists the supported ones (section 4.4). Besides version
-13 these are 7 and 8, which are drafts with the same framing.
+response to an unsupported version has status 426 and lists the supported versions (section 4.4): 13, and the
+drafts 7 and 8, which have the same framing.
 
 A client accepts only a 101 response whose ``Sec-WebSocket-Accept`` matches its key, and only options that it
-has offered (section 4.1). Otherwise it could mistake a server or a cache that does not implement the protocol
-for one that does.
+has offered (section 4.1). Otherwise a server or a cache that does not implement the protocol could appear to
+accept the handshake.
 
 Limits
 ------
-At most `MAX_SUBPROTOCOLS` offered names; see `ws_extensions` for extensions. The limit on the size of the
-head applies to the length of the fields.
+A client may offer at most `MAX_SUBPROTOCOLS` subprotocols; `ws_extensions` limits the extensions. The length
+of the fields is bounded by the limit on the size of the head.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ __all__ = [
 VERSIONS: Final = ("13", "8", "7")
 #: The maximum number of subprotocols that a client may offer; real clients offer one to five.
 MAX_SUBPROTOCOLS: Final = 64
-# Section 1.3.
+# The GUID defined in section 1.3.
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -122,7 +122,7 @@ def check_request(method: str, version: str, headers: HeaderFields) -> Offer:
     """Check the request of a client's handshake (RFC 6455 section 4.2.1).
 
     :param version: the HTTP version, such as ``HTTP/1.1``.
-    :raises HandshakeError: if the request is not a valid handshake; it has the status code of the response.
+    :raises HandshakeError: if the request is not a valid handshake; the error has the response's status code.
     """
     if method != "GET" or version == "HTTP/1.0":
         raise HandshakeError(f"WebSocket handshake requires GET and HTTP/1.1, got {shown(method)}, {version}")
@@ -243,7 +243,7 @@ def check_response(
     """Check the response of a server (RFC 6455 section 4.1, after "Once the client's opening handshake").
 
     :param code: the status code.
-    :param key: the key of the request; `subprotocols` and `policy` are those of the request, too.
+    :param key: the key that was passed to `request_headers`, as were `subprotocols` and `policy`.
     :returns: the subprotocol that the server chose, None for none, and the compression parameters, None for
         no compression.
     :raises HandshakeError: if the response is invalid, so that the connection must not be used.

@@ -13,7 +13,8 @@ Rejected input
 --------------
 A text that is not valid UTF-8 is rejected at the first invalid byte (1007). A message over the limit on its
 size is rejected at the header of the frame that exceeds the limit, or during decompression (1009). Compressed
-data of more than twice the limit is rejected, too: it may decompress to nothing, but takes time (1009). If
+data of more than twice the limit is rejected, too, because its decompression takes time even if the output is
+empty (1009). If
 there is a limit on the compression ratio, a message over 1 MiB that exceeds it is rejected (1009).
 
 Limits
@@ -37,7 +38,7 @@ __all__ = ["IncomingMessage", "invalid_text", "too_large"]
 
 #: The decompressed size of a message, in bytes, up to which its compression ratio is not limited.
 UNLIMITED_RATIO_SIZE: Final = 1024 * 1024
-#: Compressed bytes of a message accepted beyond twice the limit on its size, for the headers of small blocks.
+#: The number of compressed bytes accepted beyond twice the size limit, for the headers of small blocks.
 _COMPRESSED_SLACK: Final = 1024
 
 
@@ -52,8 +53,8 @@ class IncomingMessage:
     :ivar fragments: the number of frames so far.
     :ivar in_frame: whether a frame has started and has not ended.
     :ivar max_wire_size: the maximum of `wire_size`.
-    :ivar remaining: the part of the current frame's payload that has not arrived, in bytes.
-    :ivar wire_size: the announced payload of all frames so far, in bytes.
+    :ivar remaining: the size of the part of the current frame's payload that has not arrived, in bytes.
+    :ivar wire_size: the announced payload size of all frames so far, in bytes.
     """
 
     __slots__ = (

@@ -8,7 +8,7 @@ so that every receiver can decompress it. Frames of clients are never shared, be
 
 Limits
 ------
-One frame for each combination of window size, compression level and memory level in use.
+A message caches one frame for each combination of window size, compression level and memory level in use.
 """
 
 from __future__ import annotations

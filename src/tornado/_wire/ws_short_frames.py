@@ -7,8 +7,8 @@ integer arithmetic. It stops before the first frame that is of another kind, lon
 or invalid. The caller (`ws_connection.WSConnection`) processes that frame, so the only error detected here is
 a text that is not valid UTF-8.
 
-A frame costs a quarter of a microsecond, a fifth of its cost on the slow path. This matters for short
-messages, and for an attacker that sends half a million fragments of one byte.
+A frame takes a quarter of a microsecond, a fifth of the time on the slow path. The difference matters for
+short messages, and if an attacker sends half a million fragments of one byte.
 
 Limits
 ------

@@ -1,7 +1,7 @@
-"""Restarts a program when its source changes, for development.
+"""Restart a program when its source changes, for development.
 
-``Application(debug=True)`` and ``autoreload=True`` enable it by calling `start`. To use it for any program,
-including one that exits or fails::
+``Application(debug=True)`` and ``autoreload=True`` enable autoreload by calling `start`. To use it for any
+program, including one that exits or fails, run::
 
     python -m tornado.autoreload [--until-success] program.py [arguments]
     python -m tornado.autoreload [--until-success] -m package.module [arguments]
@@ -25,22 +25,22 @@ receive the close code 1001.
 **Failed start.** If the program fails to start, for example because an import raises an exception, the error
 is shown and the next change restarts the program. Connections are not refused in the meantime. This requires
 that the program has started successfully once, and that it imports `tornado` before the failing code.
-``python -m tornado.autoreload`` requires neither. If the program file or module does not exist, it is run as
-soon as it appears.
+With ``python -m tornado.autoreload`` neither condition is necessary. If the program file or module does not
+exist, it is run as soon as it appears.
 
 **Several processes** (`fork_processes <tornado.process.fork_processes>`). Each child process watches the
 files. When one of them detects a valid change, all children finish their requests and exit. The parent, whose
 process id stays the same, restarts and forks them again. Bind the sockets before the fork, so that the parent
-holds them. The application may also be created before the fork.
+can pass them on. The application may also be created before the fork.
 
 Autoreload is not intended for production: watching files costs time, and an update of several files is not
-atomic. On Windows the new program is another process, and sockets are bound again.
+atomic. On Windows the new program runs in another process and must bind its sockets again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import signal  # Tornado's module has this name
+import signal  # programs may expect this name, which Tornado's module has
 from collections.abc import Callable
 
 from tornado import _restart, ioloop
@@ -68,7 +68,7 @@ def start(check_time: float = 500, io_loop: IOLoop | None = None, *, drain_time:
 
     :param check_time: time between two checks of the files, in milliseconds.
     :param drain_time: maximum time that a restart waits for running requests, in seconds.
-    :raises ValueError: if either is out of range.
+    :raises ValueError: if `check_time` or `drain_time` is out of range.
     """
     if io_loop is not None or isinstance(check_time, IOLoop):
         ignored_loop("autoreload.start")

@@ -51,7 +51,8 @@ _INTERRUPTED = 130
 def main() -> None:
     """Run the program given on the command line, and restart it after each change of its source.
 
-    With ``--until-success`` it exits when the program exits with status 0. ``--help`` shows all options.
+    With ``--until-success``, this function exits when the program exits with status 0. ``--help`` shows all
+    options.
     """
     arguments = sys.argv[1:]
     if arguments[:1] in (["--help"], ["-h"]):
@@ -82,8 +83,8 @@ def main() -> None:
 def wait() -> None:
     """Wait until a watched file changes, then restart. This function does not return.
 
-    A program that has finished its work, such as a test run, calls it to be run again after each change. If a
-    changed file has a syntax error, it continues to wait.
+    A program that has finished its work, such as a test run, calls `wait` to be run again after each change.
+    If a changed file has a syntax error, the function continues to wait.
     """
     # The program may have imported the old version of a file that changed while the program was starting.
     files = Files(_files.parse_stamps(_restart.inherited("files")), since=_restart.started)
@@ -110,7 +111,7 @@ def wait_for_correction(error: BaseException) -> None:
     """Wait until the cause of `error` has been corrected, then restart."""
     try:
         watch_error_sources(error)
-        if sys.stderr is not None:  # not a log line: the error was shown here, and logging may not be set up
+        if sys.stderr is not None:  # the error was written here too, and logging may not be configured
             sys.stderr.write("waiting for a change of the source\n")
         _restart.flush()
         wait()
@@ -161,7 +162,7 @@ def _run_module(name: str) -> object:
 def _find_module(name: str) -> None:
     """Find a module, or the ``__main__`` module of a package, and watch its file.
 
-    As with `runpy`, its parent packages are imported.
+    As with `runpy`, the parent packages of the module are imported.
 
     :raises _ProgramNotFoundError: if the module does not exist. The files in which it may appear are watched.
     """
@@ -189,8 +190,8 @@ def _find_module(name: str) -> None:
 def _run_file(path: str) -> object:
     _files.expect(path)
     if not sys.flags.safe_path:
-        # The interpreter does the same for a program file. The current directory, which it has added because
-        # this module was run with -m, moves to the second place.
+        # The interpreter does the same for a program file. The current directory, which the interpreter has
+        # added because this module was run with -m, becomes the second entry.
         sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
 
     def program() -> None:
@@ -233,7 +234,7 @@ def _status_of(end: SystemExit) -> int:
 
 
 def _remove_runner_frames(error: BaseException) -> BaseException:
-    """Remove the frames before the program's own from the traceback of an error, and return the error."""
+    """Remove the frames that precede those of the program from an error's traceback, and return the error."""
     tb = error.__traceback__
     while tb is not None and tb.tb_frame.f_globals.get("__name__") in _RUNNER_MODULES:
         tb = tb.tb_next

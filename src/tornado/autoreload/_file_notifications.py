@@ -1,8 +1,8 @@
 """Notifications of changed files from the operating system, with the package ``watchfiles``.
 
 A notification triggers the same check of all files as polling. Directories are watched rather than files,
-because editors replace a file with a new one. When a directory is added, all files are checked, so that
-earlier changes in it are detected.
+because many editors save a file by replacing it with a new one. When a directory is added, all files are
+checked, so that earlier changes in it are detected.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import Any
 
 from tornado.log import gen_log
 
-# In milliseconds: the interval at which the thread checks for new directories and whether to stop; and the
-# arguments ``step`` and ``debounce`` of ``watchfiles``, which determine how long changes are collected.
+# Times in milliseconds: the interval at which the thread checks for new directories and for a request to
+# stop; and the arguments ``step`` and ``debounce`` of ``watchfiles``, which determine how long changes are
+# collected.
 _CHECK_INTERVAL = 1000
 _STEP = 10
 _DEBOUNCE = 50
@@ -34,9 +35,10 @@ def directories(files: Iterable[str]) -> list[str]:
 class FileNotifications:
     """A thread that calls a callback when one of the watched files may have changed.
 
-    :param files: a function that returns the current names of the files. Called in the thread.
+    :param files: a function that returns the current names of the files. It is called in the thread.
     :param callback: a function called in the thread when a file may have changed.
-    :param should_run: a function that returns whether to continue. Called in the thread, once per second.
+    :param should_run: a function that returns whether to continue. It is called in the thread once per
+    second.
     :raises ImportError: if ``watchfiles`` is not installed.
     """
 
@@ -50,7 +52,8 @@ class FileNotifications:
 
         log = logging.getLogger("watchfiles")
         if log.level == logging.NOTSET:
-            # It logs each change in a directory. A log file in that directory would cause an endless loop.
+            # watchfiles logs each change in a directory. A log file in that directory would cause an endless
+            # loop.
             log.setLevel(logging.WARNING)
         self._watch: Callable[..., Iterable[Any]] = watchfiles.watch
         self._files = files
@@ -96,7 +99,7 @@ class FileNotifications:
             raise_interrupt=False,
             recursive=False,
         )
-        self._callback()  # for changes made before the watch began
+        self._callback()  # detects changes made before the watch began
         for change in changes:
             if not self._should_run():
                 return
@@ -108,7 +111,7 @@ class FileNotifications:
 
 
 def _may_concern(change: Iterable[tuple[object, str]], files: Iterable[str]) -> bool:
-    """Whether a change may concern a watched file.
+    """Whether a change may affect a watched file.
 
     Only the last components of the paths are compared, because the operating system may resolve symbolic
     links in directory names.

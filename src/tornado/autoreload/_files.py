@@ -48,7 +48,7 @@ def source_files() -> list[str]:
         path = module.__dict__.get("__file__") if isinstance(module, types.ModuleType) else None
         if isinstance(path, str):
             source = path[:-1] if path.endswith((".pyc", ".pyo")) else path
-            # A relative path is the program that `runpy` runs. `extra` has its absolute path.
+            # A relative path belongs to the program that `runpy` runs. `extra` contains the absolute path.
             files.add(source if os.path.isabs(source) else os.path.abspath(source))
     return sorted(files)
 
@@ -70,7 +70,7 @@ def error_in(path: str) -> str | None:
         with open(path, "rb") as file:
             source = file.read()
     except OSError:
-        return None  # removed; if it is created again, its modification time differs
+        return None  # the file was removed; if it is created again, its modification time differs
     try:
         compile(source, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -103,7 +103,7 @@ class Files:
         for path in source_files():
             stamp = get_stamp(path)
             if stamp is None:
-                continue  # not a file, or just being replaced
+                continue  # the path is not a file, or the file is being replaced
             before = self._seen.get(path)
             self._seen[path] = stamp
             appeared = before is None and (
@@ -116,10 +116,10 @@ class Files:
     def check(self, changed: list[str]) -> list[str]:
         """Compile the changed files, and update `broken`.
 
-        :returns: those of the files that have an error.
+        :returns: the changed files that have an error.
         """
         for path in [path for path in self.broken if get_stamp(path) is None]:
-            del self.broken[path]  # it was removed
+            del self.broken[path]  # the file was removed
         invalid = []
         for path in changed:
             error = error_in(path)

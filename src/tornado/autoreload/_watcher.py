@@ -1,4 +1,4 @@
-"""Detects changed files and restarts the program without losing a request.
+"""Detect changed files, and restart the program without losing a request.
 
 States of a watcher::
 
@@ -24,10 +24,11 @@ from tornado.log import gen_log
 
 #: Default maximum time that a restart waits for running requests, in seconds.
 DRAIN_TIME = 3.0
-# Seconds without a further change before the restart, or `check_time` if that is shorter.
+# Seconds without another change before the restart. `check_time` is used instead if it is shorter.
 _SETTLE_TIME = 0.1
 _DRAIN_STEP = 0.01
-# Milliseconds between checks with notifications from the operating system. Some file systems send none.
+# Milliseconds between checks if the operating system reports changes. Some file systems send no
+# notifications.
 _FALLBACK_CHECK_TIME = 2000
 
 
@@ -53,14 +54,15 @@ class Watcher:
         self._changed: dict[str, None] = {}
         self._state = _State.WATCHING
         self._deadline = 0.0
-        # References to the servers while they drain: there may be no others when accepting has stopped.
+        # References to the servers while they drain. After a server stops accepting, there may be no other
+        # reference to it.
         self._servers: list[tcpserver.TCPServer] = []
         self._notifications: FileNotifications | None = None
         self._group = _restart.group
         self.check_files()
 
     def start(self) -> None:
-        """Start to watch. Must be called in the event loop, because it may start a thread."""
+        """Start to watch. Call this method in the event loop, because it may start a thread."""
         group = self._group
         if group is not None:
             self.loop.add_handler(group.fileno(), self._on_restart_request, IOLoop.READ)
@@ -88,7 +90,7 @@ class Watcher:
     # -- watching --
 
     def check_files(self) -> None:
-        """Check the files, and restart the program if there were valid changes and no more are arriving."""
+        """Check the files, and restart the program after valid changes if no other file has changed since."""
         if self._state is _State.FINISHED or self._state is _State.DRAINING:
             return
         changed = self.files.find_changes()
@@ -118,7 +120,7 @@ class Watcher:
     # -- restarting --
 
     def _on_restart_request(self, fd: Any, events: int) -> None:
-        """Handle a request by another process of the group to restart all of them."""
+        """Handle a request by another process of the group to restart all processes."""
         self.loop.remove_handler(fd)
         if self._state is _State.WATCHING or self._state is _State.SETTLING:
             request = (self._group and self._group.pending_request()) or {}

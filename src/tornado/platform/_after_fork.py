@@ -7,8 +7,8 @@ cannot register the same descriptor again.
 * A loop that was idle may be used in the child, for example if a program creates its loop and then forks into
   the background or into several servers. A loop of asyncio receives a new selector. This is impossible for a
   loop of uvloop, which works in only one of the processes: fork before creating it.
-* A loop that was running during the fork keeps running in the parent, but can never run in the child. It is
-  removed there, so that `IOLoop.current` and `asyncio.run` create a new one.
+* A loop that was running during the fork keeps running in the parent, but can never run in the child. In the
+  child it is removed, so that `IOLoop.current` and `asyncio.run` create a new one.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _remove_loop(loop: asyncio.AbstractEventLoop) -> None:
 def _replace_selector(loop: Any) -> None:
     shared = loop._selector
     if type(shared).__module__ != selectors.__name__:
-        return  # a selector class of the program, which may need unknown arguments
+        return  # the selector's class belongs to the program and may require arguments
     own = loop._selector = type(shared)()
     for key in shared.get_map().values():
         own.register(key.fileobj, key.events, key.data)

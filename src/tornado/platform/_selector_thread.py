@@ -5,15 +5,16 @@ asyncio's default loop on Windows, the proactor, has no ``add_reader``. `Selecto
 Theory of operation
 -------------------
 The thread never accesses the tables of watched descriptors. It receives a snapshot of the descriptors through
-a queue, waits until one is ready, passes the ready ones to the loop with ``call_soon_threadsafe``, and waits
-for the next snapshot, which the loop sends after it has called the handlers. Handlers are therefore called in
-the loop's thread, and a descriptor that remains ready is reported once per iteration. If the tables change
-while the thread waits, the loop wakes it through a socket pair. The cost of each iteration is proportional to
-the number of descriptors, as with `select.select`.
+a queue, waits until one is ready, passes the ready descriptors to the loop with ``call_soon_threadsafe``, and
+waits for the next snapshot, which the loop sends after it has called the handlers. Handlers are therefore
+called in the loop's thread, and a descriptor that remains ready is reported once per iteration. If the tables
+change while the thread waits, the loop wakes it through a socket pair. The cost of each iteration is
+proportional to the number of descriptors, as with `select.select`.
 
 The thread starts with the first descriptor and ends with `SelectorThread.close`, which an IOLoop or
-`AddThreadSelectorEventLoop` calls when it is closed. `asyncio.run` closes neither, but it closes all
-asynchronous generators of its loop, so a generator that stops the thread is kept open in the loop. If the
+`AddThreadSelectorEventLoop` calls when it is closed. `asyncio.run` calls neither, but it closes all
+asynchronous generators of its loop, so the loop has a suspended generator that stops the thread when it is
+closed. If the
 loop is never closed, the thread ends with the program; it is a daemon thread, so it does not keep the program
 running.
 """
@@ -71,13 +72,13 @@ class SelectorThread:
         self._writers: dict[int, Callable[[], Any]] = {}
         self._snapshots: queue.SimpleQueue[_Snapshot | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, daemon=True, name="tornado selector")
-        self._waiting = False  # whether the thread has a snapshot for which it has not yet reported a result
+        self._waiting = False  # whether the thread has not yet reported a result for its snapshot
         self._woken = False
         self._closed = False
         self._waker_r, self._waker_w = socket.socketpair()
         self._waker_r.setblocking(False)
         self._waker_w.setblocking(False)
-        # The loop itself refers to the generator only weakly.
+        # This attribute keeps the generator alive: the loop itself refers to it only weakly.
         self._thread_manager: AsyncGenerator[None, None] | None = None
         self._thread_manager_task: asyncio.Task[None] | None = None
         _selector_loops.add(self)
@@ -188,7 +189,7 @@ class SelectorThread:
         if self._closed:
             return
         manager = self._thread_manager = self._manage()
-        # The loop registers a generator when it is advanced inside the loop.
+        # The loop registers an asynchronous generator when the generator is first advanced inside the loop.
         self._begin = _advance(manager)
         self._thread_manager_task = self._real_loop.create_task(self._begin)
         self._thread_manager_task.add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -220,7 +221,9 @@ class SelectorThread:
 
 
 def _wait(snapshot: _Snapshot, waker: int) -> tuple[list[int], list[int]]:
-    """Wait until a descriptor of ``snapshot`` or the waker is ready. Return readable and writable ones."""
+    """Wait until a descriptor of ``snapshot`` or the waker is ready. Return the readable and the writable
+    ones.
+    """
     readers, writers = snapshot
     wanted = dict.fromkeys(readers, selectors.EVENT_READ)
     for number in writers:
@@ -232,8 +235,8 @@ def _wait(snapshot: _Snapshot, waker: int) -> tuple[list[int], list[int]]:
                 selector.register(number, events)
             found = [(key.fd, events) for key, events in selector.select()]
         except (OSError, ValueError):
-            # A watched descriptor was closed. All are reported as ready, so that the owner of the closed one
-            # gets the error.
+            # A watched descriptor was closed. All descriptors are reported as ready, so that the handler of
+            # the closed one encounters the error.
             found = list(wanted.items())
     readable = [number for number, events in found if events & selectors.EVENT_READ and number != waker]
     writable = [number for number, events in found if events & selectors.EVENT_WRITE]

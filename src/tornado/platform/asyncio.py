@@ -1,4 +1,4 @@
-"""The IOLoop that runs on asyncio, and conversions between the Futures of both.
+"""The IOLoop that runs on asyncio, and conversions between the Futures of Tornado and asyncio.
 
 No installation is needed: `IOLoop.current() <tornado.ioloop.IOLoop.current>` finds or creates the IOLoop of
 the running asyncio loop, which may be asyncio's or uvloop's. On Windows, where the default asyncio loop
@@ -54,7 +54,7 @@ class BaseAsyncIOLoop(IOLoop):
         :raises RuntimeError: if the asyncio loop already has an IOLoop.
         """
         self.asyncio_loop = asyncio_loop
-        #: The loop that watches file descriptors: ``asyncio_loop``, or a wrapper if that cannot watch them.
+        #: The loop that watches file descriptors: ``asyncio_loop``, or a wrapper if it cannot watch them.
         self.selector_loop: asyncio.AbstractEventLoop = asyncio_loop
         #: The object given to `add_handler` and its handler, by file descriptor.
         self.handlers: dict[int, tuple[int | _Selectable, Callable[..., None]]] = {}
@@ -182,8 +182,8 @@ class BaseAsyncIOLoop(IOLoop):
     def add_callback(self, callback: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs) -> None:
         """Call a function in the next iteration, from any thread; see `IOLoop.add_callback`."""
         loop = self.asyncio_loop
-        # Inside a callback or task of the loop, it need not be woken. Running in the loop's thread is not
-        # sufficient: a signal handler does so while the loop sleeps.
+        # Inside a callback or task of the loop, the loop need not be woken. It is not sufficient that this
+        # runs in the loop's thread: a signal handler runs in that thread while the loop sleeps.
         awake = _get_running_loop() is loop and (self._in_callback or current_task(loop) is not None)
         call_soon = loop.call_soon if awake else loop.call_soon_threadsafe
         if kwargs:
@@ -191,7 +191,8 @@ class BaseAsyncIOLoop(IOLoop):
         try:
             call_soon(self._run_callback, callback, *args)
         except RuntimeError:
-            # When work in another thread ends, the loop may already be closed. The callback is dropped then.
+            # When work in another thread ends, the loop may already be closed. If so, the callback is
+            # dropped.
             if not loop.is_closed():
                 raise
 
@@ -249,7 +250,7 @@ class AsyncIOLoop(BaseAsyncIOLoop):
         """Create the asyncio loop.
 
         :param kwargs: the arguments of `IOLoop.initialize`, and ``asyncio_loop`` to use that loop instead of
-            a new one. It is closed together with the IOLoop in any case.
+            a new one. The asyncio loop is closed together with the IOLoop in either case.
         """
         #: Whether this loop is the thread's asyncio loop, and the loop that was set before it.
         self.is_current: bool = False
@@ -282,7 +283,7 @@ class AsyncIOLoop(BaseAsyncIOLoop):
 
 
 def to_tornado_future(asyncio_future: asyncio.Future[_T]) -> asyncio.Future[_T]:
-    """Return the Future unchanged, because both kinds are the same. Kept for compatibility."""
+    """Return the Future unchanged, because both kinds are the same. For compatibility only."""
     return asyncio_future
 
 
@@ -294,7 +295,7 @@ def to_asyncio_future(tornado_future: asyncio.Future[_T]) -> asyncio.Future[_T]:
 
 def _make_any_thread_policy() -> type:
     with warnings.catch_warnings():
-        # Python 3.14 warns whenever a policy is accessed. This class warns when it is used.
+        # Python 3.14 warns whenever a policy is accessed, but this class should warn only when it is used.
         warnings.simplefilter("ignore", DeprecationWarning)
         on_windows = sys.platform == "win32" and hasattr(asyncio, "WindowsSelectorEventLoopPolicy")
         base: Any = getattr(
@@ -304,8 +305,8 @@ def _make_any_thread_policy() -> type:
     class AnyThreadEventLoopPolicy(base):  # type: ignore[misc, unused-ignore]
         """An event loop policy that creates a loop in every thread on the first request.
 
-        asyncio's own policy does so only in the main thread. Deprecated, like all policies: start a loop
-        where it is needed with `asyncio.run`.
+        asyncio's own policy creates a loop only in the main thread. Deprecated, like all policies: start a
+        loop where it is needed with `asyncio.run`.
         """
 
         __module__ = __name__

@@ -1,4 +1,4 @@
-"""DNS resolution with c-ares: queries over sockets of the event loop, without threads.
+"""DNS resolution with c-ares, which sends queries over sockets of the event loop, without threads.
 
 It needs the package ``pycares``, 4.11 or newer (the extra ``caresresolver``). To use it for a
 whole program, configure it by name::
@@ -9,9 +9,9 @@ c-ares reads ``/etc/hosts`` and ``/etc/resolv.conf`` and sends queries to the na
 support the other sources of the C library (mDNS, LDAP and others in ``nsswitch.conf``): if they are needed,
 use the default resolver.
 
-Theory of operation: c-ares opens its sockets and reports through a callback which of them to watch, and for
-which events. The loop notifies c-ares when a socket is ready and, with a single timer, when the next deadline
-has been reached.
+Theory of operation: c-ares opens its sockets and calls a callback with each socket to watch and the
+events to watch for. The loop notifies c-ares when a socket is ready and, with a single timer, when the next
+deadline has been reached.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class CaresResolver(Resolver):
     channel: Any
     #: The sockets to watch for c-ares, with their events as in `.IOLoop`.
     fds: dict[int, int]
-    #: The loop that watches the sockets: that of the last call of `resolve`, or None before the first call.
+    #: The loop that watches the sockets: the loop in which `resolve` was last called, or None.
     io_loop: IOLoop | None
 
     def initialize(self, **options: Any) -> None:
@@ -93,7 +93,8 @@ class CaresResolver(Resolver):
             pass  # not a literal address
         self._use_loop(IOLoop.current())
         future: asyncio.Future[list[Any]] = Future()
-        # With the standard library's codec, as in `socket.getaddrinfo`; pycares may use a different one.
+        # The name is encoded with the standard library's codec, as in `socket.getaddrinfo`; pycares may use a
+        # different one.
         with _invalid_names_as_gaierror(host):
             name = host if host.isascii() else host.encode("idna").decode("ascii")
         self._query(name, port, family, functools.partial(_settle, future, host))
@@ -104,7 +105,8 @@ class CaresResolver(Resolver):
         channel, self.channel = self.channel, None
         if channel is None:
             return
-        # Cancelled here, in the loop's thread, because pycares closes a channel in a separate thread.
+        # Queries are cancelled here, in the loop's thread, because pycares closes a channel in another
+        # thread.
         channel.cancel()
         self._remove_handlers()
         self._set_timer()
@@ -130,7 +132,7 @@ class CaresResolver(Resolver):
             self._pending -= 1
             callback(None if found is None else found.nodes, error)
 
-        # Passed by keyword, because pycares 5 has changed the order of the parameters.
+        # The arguments are passed by keyword, because pycares 5 has changed the order of the parameters.
         self.channel.getaddrinfo(name, port, family=family, type=socket.SOCK_STREAM, callback=on_result)
         self._pending += 1
         self._set_timer()
@@ -155,7 +157,7 @@ class CaresResolver(Resolver):
     def _remove_handlers(self) -> None:
         sockets, self.fds = self.fds, {}
         for fd in sockets:
-            assert self.io_loop is not None  # set before any query, and only queries open sockets
+            assert self.io_loop is not None  # it is set before any query, and only queries open sockets
             self.io_loop.remove_handler(fd)
 
     def _handle_events(self, fd: int, events: int) -> None:
@@ -187,7 +189,7 @@ class CaresResolver(Resolver):
 
 def _settle(future: asyncio.Future[list[Any]], host: str, nodes: list[Any] | None, error: int | None) -> None:
     if future.done():
-        return  # cancelled by its reader
+        return  # the caller has cancelled the Future
     if nodes is not None:
         future.set_result(nodes)
         return

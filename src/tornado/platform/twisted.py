@@ -1,4 +1,4 @@
-"""Integration with Twisted: coroutines can yield a Deferred, and both can share one event loop.
+"""Integration with Twisted: coroutines can yield a Deferred, and Twisted can use the loop of asyncio.
 
 It needs the package ``Twisted`` (the extra ``twisted``). Once this module has been imported,
 generator coroutines, `tornado.gen.convert_yielded` and the functions based on it (`tornado.gen.multi`,

@@ -17,7 +17,7 @@ Expressions
 
 Statements
     ``{% if condition %} … {% elif condition %} … {% else %} … {% end %}``
-        Branches. This and the next three statements have the same meaning as in Python.
+        Branches. ``if``, ``for``, ``while`` and ``try`` have the same meaning as in Python.
     ``{% for item in items %} … {% end %}``, ``{% while condition %} … {% end %}``
         Loops. They may contain ``{% break %}``, ``{% continue %}`` and ``{% else %}``.
     ``{% try %} … {% except Error %} … {% else %} … {% finally %} … {% end %}``
@@ -32,7 +32,7 @@ Files
     ``{% block name %} … {% end %}``
         A part that other templates can replace. A template may use each name once.
     ``{% include "name" %}``
-        Inserts the content of another file. It can use the local names of this template.
+        Inserts the content of another file. The file can use the local names of this template.
     ``{% module Name(arguments) %}``
         Inserts the output of a `.UIModule`.
 
@@ -59,7 +59,7 @@ loader, and Python's builtins. **A template is a program**: use only templates t
 
 A template that is not well-formed raises `ParseError`, and an error in its Python code raises `SyntaxError`,
 both with the line in the template. If rendering raises an exception, the traceback shows the generated code,
-in which each line names its template and line; a note on the exception does the same.
+in which each line ends with the name and line of the template; a note on the exception contains them too.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Generate the source of a Python function from the nodes of a template.
 
-The function appends text to a list and returns the joined text as bytes. A template becomes one function,
-which contains the code of the files that it extends and includes. Each line ends with a comment that names
-its source::
+The generated function appends text to a list and returns the joined text as bytes. A template becomes one
+function, which contains the code of the files that it extends and includes. Each line ends with a comment
+that names its source::
 
     _tt_append(_tt_escape(_tt_tmp))  # row.html:2 (via table.html:7)
 
@@ -50,7 +50,7 @@ class Code(NamedTuple):
     """Generated source code, and the template line for each of its lines.
 
     :ivar places: for each line, the template line that it was generated from.
-    :ivar via: for each line, the places of the tags that include the template, outermost first.
+    :ivar via: for each line, the locations of the tags that include the template, outermost first.
     :ivar sources: the sources of all templates in the code, by name.
     """
 
@@ -83,7 +83,7 @@ def ancestry(file: File, load: Load | None) -> list[File]:
 
 
 def _load_template(load: Load | None, name: str, file: File, line: int) -> _HasFile:
-    """Load another template. If this fails, add the place of the referring tag to the error."""
+    """Load another template. If loading fails, add the location of the referring tag to the error."""
     if load is None:
         raise ParseError(f"a template without a loader cannot extend or include {name!r}", file.name, line)
     try:
@@ -181,7 +181,7 @@ class _Writer:
     # --- blocks ---
 
     def collect_blocks(self, body: list[Node], file: File) -> None:
-        """Register the named blocks of a file. Those of a file that extends it replace them later."""
+        """Register the named blocks of a file. The blocks of a file that extends it replace them later."""
         for node in body:
             if isinstance(node, Include):
                 included = _load_template(self.load, node.name, file, node.line).file
@@ -208,7 +208,7 @@ class _Writer:
         self.pending_texts.append(node.value)
 
     def expression(self, node: Expression) -> None:
-        # A separate assignment, so that code with unbalanced brackets is a syntax error.
+        # The value is assigned in a separate statement, so that unbalanced brackets are a syntax error.
         self.emit(f"_tt_tmp = {node.code}", node.line)
         function = None if node.raw else self.file.autoescape
         if function is None:
@@ -222,7 +222,8 @@ class _Writer:
         self.emit(node.code, node.line)
 
     def extends(self, node: Extends) -> None:
-        # `ancestry` handles the one at the top level of a file, and the body of such a file is not written.
+        # `ancestry` handles an extends tag at the top level of a file, and the body of such a file is not
+        # written. This tag is at another level.
         message = "{% extends %} is not allowed in a block or in an included file"
         raise ParseError(message, self.file.name, node.line)
 

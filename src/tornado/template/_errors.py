@@ -20,8 +20,8 @@ class SourceLocation(NamedTuple):
 def add_place(error: Exception, template: str, line: int, source: str) -> None:
     """Store a template line that an error refers to, for `places_of`. The innermost line is added first.
 
-    Tools that show errors get the source from here, because a template that does not compile has no frame in
-    the traceback.
+    Tools that show errors read the source from the error, because a template that does not compile has no
+    frame in the traceback.
     """
     places: list[SourceLocation] = error.__dict__.setdefault("_template_places", [])
     place = SourceLocation(template, line, source)
@@ -30,7 +30,7 @@ def add_place(error: Exception, template: str, line: int, source: str) -> None:
 
 
 def note_once(error: BaseException, note: str) -> None:
-    """Add a note to an error unless it is already present; a program may raise the same object repeatedly."""
+    """Add a note to an error unless it has this note: a program may raise the same object repeatedly."""
     if note not in getattr(error, "__notes__", ()):
         error.add_note(note)
 
@@ -62,9 +62,10 @@ class ParseError(Exception):
 
 
 class TemplateNotFoundError(FileNotFoundError, KeyError):
-    """A loader did not find a template. The message names the template and where the loader looked for it.
+    """A loader did not find a template. The message contains its name and the place searched.
 
-    It is both a FileNotFoundError and a KeyError, which programs catch because upstream's loaders raise them.
+    It is both a FileNotFoundError and a KeyError, because upstream's loaders raise these and programs catch
+    them.
     """
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Template loaders: for a directory, for a dictionary, and a base class for others."""
+"""Template loaders for directories and dictionaries, and their base class."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ class BaseLoader:
         self.namespace: dict[str, Any] = namespace or {}
         self.autoescape: str | None = autoescape
         self.whitespace: str | None = whitespace
-        # Held while a template is created. Reentrant, because this loads the templates that it refers to.
+        # The lock is held while a template is created. It is reentrant, because creating a template loads the
+        # templates that it refers to.
         self.lock: threading.RLock = threading.RLock()
         self._loading: list[str] = []
 
@@ -59,7 +60,7 @@ class BaseLoader:
         """Load a template, or return it from the cache; see `resolve_path` for the arguments.
 
         :raises TemplateNotFoundError: if the template does not exist.
-        :raises ParseError: if it is not well-formed, or includes or extends itself.
+        :raises ParseError: if the template is not well-formed, or includes or extends itself.
         """
         name = self.resolve_path(name, parent_path=parent_path)
         with self.lock:
@@ -84,8 +85,8 @@ class BaseLoader:
 class Loader(BaseLoader):
     """Loads templates from files in a directory.
 
-    An absolute name may be outside of the directory: programs use such names, as Panel does for its index
-    page. Do not construct one from data in a request.
+    An absolute name may be outside of the directory: programs such as Panel use such names. Never construct a
+    template's name from data in a request.
 
     :param root_directory: the directory. Symbolic links in it may point outside; relative names may not.
     :param kwargs: the arguments of `BaseLoader`.
@@ -129,7 +130,9 @@ class DictLoader(BaseLoader):
         self.dict = dict
 
     def resolve_path(self, name: str, parent_path: str | None = None) -> str:
-        """Return the full name. Names in a template are relative to its own name, up to the last slash."""
+        """Return the full name. Names in a template are relative to the part of its name up to the last
+        slash.
+        """
         if not parent_path or parent_path.startswith(("<", "/")) or name.startswith("/"):
             return name
         return posixpath.normpath(posixpath.join(posixpath.dirname(parent_path), name))

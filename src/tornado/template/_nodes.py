@@ -10,7 +10,7 @@ class File:
     """One source file. Its nodes may be used in the code of several templates."""
 
     name: str
-    #: The expression for the escaping function, or None. Set by ``{% autoescape %}`` anywhere in the file.
+    #: The expression for the escaping function, or None. ``{% autoescape %}`` anywhere in the file sets it.
     autoescape: str | None
     body: list[Node] = field(default_factory=list)
     #: The source text, shown with errors.

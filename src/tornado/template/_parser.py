@@ -64,7 +64,7 @@ class _Parser:
         return ParseError(message, self.file.name, line)
 
     def body(self, context: _Context) -> list[Node]:
-        """Parse up to the end of a block, or of the source."""
+        """Parse up to the end of the current block, or up to the end of the source outside of blocks."""
         found: list[Node] = []
         for kind, text, line in self.tokens:
             if kind is TokenKind.TEXT:
@@ -90,7 +90,7 @@ class _Parser:
         return text if "<pre>" in text else filter_whitespace(self.whitespace, text)
 
     def tag(self, operator: str, rest: str, text: str, line: int, context: _Context) -> Node | None:
-        """Return the node for a tag; None for a tag that has none, such as ``{% whitespace %}``."""
+        """Return the node for a tag; None for a tag without a node, such as ``{% whitespace %}``."""
         if operator in _BRANCHES:
             return self.branch(operator, text, line, context)
         if operator in ("break", "continue"):
@@ -170,7 +170,7 @@ class _Parser:
 
 
 def _hint(operator: str) -> str:
-    """Return a suggestion for an unknown operator: a similar one, or ``{% end %}``; may be empty."""
+    """Return a suggestion for an unknown operator: a similar one, ``{% end %}``, or an empty string."""
     import difflib  # imported here because it is needed only for errors
 
     if operator.startswith("end"):

@@ -37,8 +37,8 @@ def text_of(value: Any) -> str | bytes:
 def escape_value(value: Any) -> str:
     """Convert a value to output, escaped with the standard `xhtml_escape`.
 
-    Most values are short and contain nothing to escape, so this is checked first. Integers never need
-    escaping.
+    Most values are short and contain no character to escape, so the function checks this case first. Integers
+    never need escaping.
     """
     if type(value) is not str:
         if type(value) is int:
@@ -88,7 +88,7 @@ NAMES: dict[str, Any] = {
     "_tt_join": join,
     "_tt_str": str,
     "_tt_type": type,
-    # Not used by the generated code, but by templates written for upstream.
+    # The generated code does not use these names, but templates written for upstream do.
     "_tt_utf8": utf8,
     "_tt_string_types": (str, bytes),
 }

@@ -1,4 +1,4 @@
-"""The class of templates: compiles the source to a function, and calls it to render a page."""
+"""The class `Template`, which compiles its source to a function and calls the function to render a page."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def _to_template_error(error: SyntaxError, code: _codegen.Code) -> SyntaxError:
     generated = code.source.split("\n")[lineno - 1]
     lines = code.sources.get(place[0], "").split("\n")
     text = lines[place[1] - 1] if 0 < place[1] <= len(lines) else generated.strip()
-    # The part that was copied from the template is in both lines; only its columns can be mapped.
+    # Both the generated line and the template line contain the code of the tag. Only its columns can be
+    # mapped.
     copied = generated.rpartition("  # ")[0].strip().removeprefix("_tt_tmp = ").removesuffix(":")
     offset = end = None
     if error.offset and copied and text.count(copied) == 1:
@@ -139,7 +140,7 @@ class Template:
         autoescape: str | _Unset | None = _UNSET,
         whitespace: str | None = None,
     ) -> None:
-        # Imported here and in `_compile`, so a program without templates starts faster.
+        # These modules are imported here and in `_compile`, so a program without templates starts faster.
         from tornado.template._nodes import File
         from tornado.template._parser import parse
 
@@ -203,7 +204,8 @@ class Template:
             return compile(code.source, self._filename, "exec", dont_inherit=True)
         except SyntaxError as error:
             template_error = _to_template_error(error, code)
-        # Raised here to avoid the original error, which refers to the generated code, as its context.
+        # The error is raised outside of the `except` block. Otherwise its context would be the original
+        # error, which refers to the generated code.
         raise template_error
 
     def generate(self, /, **kwargs: Any) -> bytes:
@@ -215,13 +217,13 @@ class Template:
             names["_tt_escape"] = functools.partial(_runtime.escape_with, function=function)
         exec_in(self.compiled, names)
         try:
-            # pop() prevents a reference cycle of the function and its globals.
+            # pop() prevents a reference cycle between the function and its globals.
             page: bytes = names.pop("_tt_execute")()
         except BaseException as error:
             if isinstance(error, Exception):
                 _add_place_note(error, names, self._names["__loader__"])
-            # linecache identifies sources by file name, and may have cached that of another template with the
-            # same name.
+            # linecache identifies sources by file name, and may have cached the source of another template
+            # with the same name.
             linecache.cache.pop(self._filename, None)
             raise
         return page

@@ -14,7 +14,7 @@ def _keep(text: str) -> str:
 
 
 def _single(text: str) -> str:
-    # Not \s*\n\s*, which takes quadratic time for a long run of blanks without a line break.
+    # The pattern \s*\n\s* would take quadratic time for a long run of blanks without a line break.
     return _WHITESPACE.sub(_collapse_run, _BLANKS.sub(" ", text))
 
 

@@ -1,4 +1,4 @@
-"""Tests of asynchronous code, for `unittest` and for pytest.
+"""Support for tests of asynchronous code with `unittest` and pytest.
 
 For `unittest` and other runners of its test cases:
 
@@ -24,11 +24,11 @@ For `unittest` and other runners of its test cases:
 For pytest, the plugin `tornado.testing.pytest` runs tests and fixtures that are ``async def``. It is loaded
 only if a program requests it.
 
-For all of them:
+For `unittest`, pytest and other runners:
 
 * `serving`: serves an application during an ``async with`` block.
 * `bind_unused_port`: returns a listening socket on an unused port.
-* `ExpectLog`: requires a log record, and hides it.
+* `ExpectLog`: checks that a log record is written, and hides it.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ __all__ = [
 ]
 
 
-if not TYPE_CHECKING:  # with it, a type checker would accept any name as an attribute of the module
+if not TYPE_CHECKING:  # a type checker that saw `__getattr__` would accept any name
 
     def __getattr__(name: str) -> Any:
         # The Tornado 4 API, imported on first use.

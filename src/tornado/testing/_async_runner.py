@@ -1,4 +1,4 @@
-"""Run an asynchronous test in an event loop, with its fixtures in the same task."""
+"""Run an asynchronous test and its fixtures in the same task of an event loop."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class AsyncRunner:
 
         :param timeout: the maximum time, in seconds; None for no limit.
         :returns: the result of the coroutine.
-        :raises TimeoutError: if the timeout expires; its cause has a traceback to the line that was waiting.
+        :raises TimeoutError: if the timeout expires. The traceback of its cause contains the waiting line.
         :raises RuntimeError: if an event loop is running, as it is in an asynchronous test.
         """
         __tracebackhide__ = True
@@ -59,8 +59,8 @@ class AsyncRunner:
         while True:
             coroutine, outcome = await self._jobs.get()
             # Every exception is passed to the caller of run(), including pytest's skip and KeyboardInterrupt.
-            # It is the result of the future, not its exception, because run_until_complete() would hang on a
-            # future with a KeyboardInterrupt.
+            # The exception is stored as the result of the future, not as its exception, because
+            # run_until_complete() would hang on a future with a KeyboardInterrupt.
             try:
                 outcome.set_result((await coroutine, None))
             except BaseException as error:

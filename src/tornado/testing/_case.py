@@ -84,7 +84,7 @@ class AsyncTestCase(unittest.TestCase):
         self._raise_failure()
 
     def get_new_ioloop(self) -> IOLoop:
-        """Create the loop for a test, which is closed after it. May be overridden."""
+        """Create the loop for a test, which is closed after the test. A subclass may override this method."""
         loop: IOLoop = IOLoop(make_current=False)
         return loop
 
@@ -102,10 +102,10 @@ class AsyncTestCase(unittest.TestCase):
         return outcome
 
     async def asyncSetUp(self) -> None:
-        """Prepare a test; runs in its loop, after `setUp`, if ``run_coroutines`` is true."""
+        """Prepare a test. Called in its loop, after `setUp`, if ``run_coroutines`` is true."""
 
     async def asyncTearDown(self) -> None:
-        """Clean up after a test; runs in its loop, before `tearDown`, if ``run_coroutines`` is true."""
+        """Clean up after a test. Called in its loop, before `tearDown`, if ``run_coroutines`` is true."""
 
     def _callSetUp(self) -> None:
         super()._callSetUp()  # type: ignore[misc]
@@ -133,7 +133,7 @@ class AsyncTestCase(unittest.TestCase):
         if value is None:
             return
         if inspect.iscoroutine(value):
-            value.close()  # prevents the warning that it was never awaited
+            value.close()  # prevents the warning that the coroutine was never awaited
         if inspect.iscoroutine(value) or isinstance(value, Generator):
             raise TypeError(
                 "Generator and coroutine test methods should be decorated with tornado.testing.gen_test "
@@ -144,7 +144,7 @@ class AsyncTestCase(unittest.TestCase):
     def _handle_exception(
         self, typ: type[BaseException], value: BaseException, tb: TracebackType | None
     ) -> bool:
-        """Store an exception, to be raised at the end of the current `wait`, or of the test."""
+        """Store an exception, which is raised when the current `wait` or the test ends."""
         if self._failure is None:
             self._failure = value.with_traceback(tb)
         else:

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def main(**kwargs: Any) -> None:
-    """Run the tests of the main module, or those named on the command line, and exit.
+    """Run the tests of the main module, or the tests named on the command line, and exit.
 
     Add ``if __name__ == "__main__": tornado.testing.main()`` to a test module with a function ``all()`` that
     returns a test suite, or run ``python -m tornado.testing package.tests.test_module``. The command line may

@@ -1,4 +1,4 @@
-"""Log records that a test expects."""
+"""A context manager that checks that a log record is written."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from tornado.log import app_log
 
 
 class ExpectLog(logging.Filter):
-    """A context manager that expects a log record in its block, and hides it.
+    """A context manager that checks that a log record is written in its block, and hides the record.
 
     :param logger: the logger or its name; ``""`` for the root logger. It must be the logger that is called,
         because a filter does not receive the records of child loggers.
     :param regex: a regular expression that must match at the start of the message.
     :param required: whether to raise an error at the end of the block if no such record was logged.
-    :param level: the `logging` level that the record must have; it is enabled on the logger. Without it, a
-        record of any level is accepted; this is deprecated for records at level INFO or below.
-    :ivar matched: whether there was such a record.
+    :param level: the `logging` level that the record must have; it is enabled on the logger. If it is None, a
+        record of any level is accepted, but a record at level INFO or below causes a deprecation warning.
+    :ivar matched: whether an expected record was logged.
     :ivar logged_stack: whether any record, expected or not, had a traceback.
     """
 
@@ -42,7 +42,7 @@ class ExpectLog(logging.Filter):
         self.orig_level: int | None = None
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to show a record: false for the expected one."""
+        """Whether to show a record: False for an expected record."""
         self.logged_stack = self.logged_stack or bool(record.exc_info)
         message = record.getMessage()
         if not self.regex.match(message):

@@ -53,7 +53,7 @@ def _native_start(method: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return await method(*args, **kwargs)
         except asyncio.CancelledError as cancellation:
-            waiting.append(cancellation)  # its traceback contains the line that was waiting
+            waiting.append(cancellation)  # the traceback of `cancellation` contains the line that was waiting
             raise
 
     return start

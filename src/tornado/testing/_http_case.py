@@ -37,7 +37,8 @@ class AsyncHTTPTestCase(AsyncTestCase):
         self.http_server.stop()
         self.io_loop.run_sync(self.http_server.close_all_connections, timeout=get_async_test_timeout())
         self.http_client.close()
-        # Test runners keep all test cases until the end of the run; release the application earlier.
+        # Test runners keep references to all test cases until the end of the run. Release the application
+        # now.
         del self.http_server, self._app
         super().tearDown()
 

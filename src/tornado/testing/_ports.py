@@ -1,4 +1,4 @@
-"""Unused ports."""
+"""Listening sockets on unused ports."""
 
 from __future__ import annotations
 

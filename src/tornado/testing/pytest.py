@@ -1,4 +1,4 @@
-"""A pytest plugin for tests and fixtures that are ``async def``, with a server for the application.
+"""A pytest plugin for tests and fixtures that are ``async def``. One fixture serves the application.
 
 It is not loaded automatically; request it in ``conftest.py``::
 
@@ -8,15 +8,15 @@ It is not loaded automatically; request it in ``conftest.py``::
     def tornado_app():
         return make_app()
 
-Then in a test::
+A test can then use the fixture `tornado_server`::
 
     async def test_front_page(tornado_server):
         response = await tornado_server.fetch("/")
         assert response.body == b"Hello, world"
 
-All names that it adds start with ``tornado``: the mark `tornado`, and the fixtures `tornado_app`,
-`tornado_server`, `tornado_stage` and `tornado_loop_factory`. It ignores tests that are marked for another
-plugin (``asyncio``, ``anyio``, ``trio``, or ``gen_test`` of pytest-tornado) or use anyio's fixture
+All names that the plugin adds start with ``tornado``: the mark `tornado`, and the fixtures `tornado_app`,
+`tornado_server`, `tornado_stage` and `tornado_loop_factory`. The plugin ignores tests that are marked for
+another plugin (``asyncio``, ``anyio``, ``trio``, or ``gen_test`` of pytest-tornado) or use anyio's fixture
 ``anyio_backend``, and fixtures that only such tests use.
 """
 
@@ -92,7 +92,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Insert the runner as the first fixture, so that it is closed after all others."""
+    """Insert the runner as the first fixture, so that it is closed after all other fixtures."""
     if _runs_test(item):
         item.fixturenames.insert(0, "tornado_stage")  # type: ignore[attr-defined]
 
@@ -173,7 +173,7 @@ def _as_generator(runner: AsyncRunner, fixture: Any) -> Callable[..., Generator[
         async def advance() -> Any:
             return await anext(values, _EXHAUSTED)
 
-        # Yield as often as the fixture does. If this is not exactly once, pytest reports an error.
+        # Yield as often as the fixture does. If it does not yield exactly once, pytest reports an error.
         while (value := runner.run(advance())) is not _EXHAUSTED:
             yield value
 
