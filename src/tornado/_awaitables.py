@@ -87,7 +87,7 @@ def convert_yielded(yielded: Any) -> Any:
     """Return the Future that a coroutine waits for when it yields ``yielded``.
 
     :param yielded: a Future, which is returned unchanged; a list or dict, which is passed to `multi`;
-        ``None``, which stands for `moment`; or a native coroutine or other awaitable, which is started as a
+        ``None``, which means `moment`; or a native coroutine or other awaitable, which is started as a
         Task of the current loop. A strong reference to the Task is kept until it is done.
     :raises BadYieldError: if ``yielded`` is a value of any other type.
 

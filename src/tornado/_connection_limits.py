@@ -1,8 +1,8 @@
 """Limits on the number of a server's connections, in total and per address, and the classes of counted
 streams.
 
-The address is that of the socket. An address that a proxy forwards in header fields arrives too late to be
-checked here. IPv6 addresses with the same first 64 bits count as one address, because internet
+The address of the socket's peer is used. An address that a proxy forwards in header fields is received too
+late to be checked here. IPv6 addresses with the same first 64 bits count as one address, because internet
 providers assign at least a prefix of this length to each customer. Unix sockets have no address, so only the
 total applies to them.
 """

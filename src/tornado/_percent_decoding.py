@@ -6,7 +6,7 @@ Text with few escapes is decoded by a loop. Text with many is converted to quote
 6.7), for which the standard library has a decoder in C, ``binascii.a2b_qp``: it decodes 9 MB of ``%41`` in
 40 ms, the loop in 1.3 s. If some escapes are invalid, or the text contains characters with a special meaning
 in quoted-printable, the valid escapes are located first, by arithmetic on integers that have one byte for
-each byte of the text. This takes 4 ns per byte; decoding takes up to 15 ns per byte more. The cost is linear
+each byte of the text. Locating takes 4 ns per byte, and decoding up to 15 ns per byte. The cost is linear
 in the size of the text, and memory use is a small multiple of that size.
 """
 

@@ -59,7 +59,7 @@ def run_eagerly(
     except (KeyError, AttributeError):
         starter = _make_starter(loop)
     shadow = starter.attributes
-    # Not get_running_loop(): on Python 3.11 its system call costs as much as all the other checks together.
+    # get_running_loop() is not called: on Python 3.11 its system call takes as long as all other checks.
     if starter.is_plain:
         unsupported = shadow["_task_factory"] is not None or shadow["_thread_id"] is None
     else:
@@ -133,7 +133,8 @@ class _EagerStarter:
             and _is_method_of(kind, "is_running", asyncio.BaseEventLoop)
             and {"_task_factory", "_thread_id"} <= self.attributes.keys()
         )
-        # Captured first steps. Only one Task is created at a time, but a finalizer may create another one.
+        # The captured first steps of Tasks. Only one Task is created at a time, but a finalizer may create
+        # another one.
         self.steps: list[tuple[Any, Context | None]] = []
         self.capture = self._capture
         self._call_soon = loop.call_soon

@@ -1,8 +1,8 @@
 """A FIFO queue of Futures, used by the locks and queues.
 
 The Futures at the head are served first. A Future may be done before it is served, because its timeout
-expired or its reader cancelled it. Its position in the queue is not known, so it remains there until it
-reaches the head or the queue is swept. A sweep happens when the queue has doubled in length since the last
+expired or its reader cancelled it. Its position in the queue is not known, so it remains in the queue until
+it reaches the head or the queue is swept. A sweep happens when the queue has doubled in length since the last
 sweep, or when half of its entries are known to be done. The cost of sweeping is therefore constant per added
 entry, and the queue is never longer than about twice the number of Futures that are still waiting.
 """
@@ -65,7 +65,7 @@ def _future(entry: Any) -> asyncio.Future[Any]:
 
 
 def has_result(future: asyncio.Future[Any]) -> bool:
-    """Whether a Future holds a result, rather than an exception or a cancellation.
+    """Whether a Future has a result, rather than an exception or a cancellation.
 
     A task that is cancelled while it waits uses this to find out whether it has just been served. If so, it
     must return the item or release the lock that it was given, because its code will never receive the

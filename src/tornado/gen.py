@@ -210,7 +210,7 @@ def is_coroutine_function(func: Any) -> bool:
     return getattr(func, "__tornado_coroutine__", False) is True
 
 
-# The concrete type comes first: for a generator, isinstance() then skips the slower abstract base class.
+# The concrete type is first: for a generator, isinstance() then skips the slower abstract base class.
 _GENERATORS = (GeneratorType, Generator)
 
 # Reference cycles: a traceback refers to the frames between the `except` clause and the `raise`, and a frame
@@ -536,7 +536,7 @@ def with_timeout(
     :returns: a Future with the outcome of ``future``, or with a `TimeoutError`.
 
     At the deadline only the wait ends: ``future`` is not cancelled, because other code may wait for it too.
-    To cancel it as well, use `asyncio.timeout` in a native coroutine.
+    To cancel ``future`` too, use `asyncio.timeout` in a native coroutine.
     """
     if io_loop is not None or isinstance(quiet_exceptions, IOLoop):
         ignored_loop("with_timeout")
@@ -601,7 +601,7 @@ class WaitIterator(Generic[_T]):
                 "WaitIterator accepts Futures as positional arguments or as keyword arguments, not both"
             )
         named: Any = kwargs.items() if kwargs else enumerate(args)
-        # The same Future may be given more than once, under several names.
+        # The same Future may be passed more than once, under several names.
         self._unfinished: dict[Any, list[int | str]] = {}
         for name, each in named:
             self._unfinished.setdefault(_to_future(each), []).append(name)

@@ -111,8 +111,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     :param max_header_count: the maximum number of header fields of a request (431).
     :param max_connections: the maximum number of open connections. Idle ones are closed to accept new ones.
     :param max_connections_per_address: the maximum number of open connections from one address. With
-        `xheaders`, the addresses are those of proxies: ``"public"`` then sets no such limit, and a limit
-        given here does not apply to the addresses in `trusted_downstream`.
+        `xheaders`, the addresses are those of proxies: ``"public"`` then sets no such limit, and this
+        limit does not apply to the addresses in `trusted_downstream`.
     :param max_pipelined_requests: the maximum number of successive requests on one connection that each
         arrive before the previous response was sent.
     :param max_inflation_ratio: the maximum ratio of the decompressed to the compressed size of a request body
@@ -327,7 +327,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     def _upgraded_connections(self) -> list[Any]:
         """Return this server's connections that were upgraded to another protocol.
 
-        They are found by a search over all streams, because a list of them would cost memory per connection.
+        They are found by a search over all streams, because a list would need memory for each connection.
         """
         streams = getattr(IOLoop.current(), "_streams", ())
         consumers = [stream._consumer for stream in streams]
@@ -438,7 +438,8 @@ _GATEWAY_HINTS = {
 def _check_callback(callback: Any, given: set[str]) -> None:
     """Check the request callback, and warn about application settings that are arguments of the server.
 
-    :param given: the server's arguments that have a value. They do not cause a warning, because a program may
+    :param given: the server's arguments that have a value. Settings with these names do not cause a warning,
+        because a program may
         store the value in its settings and pass it on.
     :raises TypeError: if `callback` cannot be called with a request.
     """

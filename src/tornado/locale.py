@@ -325,7 +325,7 @@ class Locale:
         return self._format(template, local)
 
     def list(self, parts: Sequence[str]) -> str:
-        """Format a list: "A, B and C". An empty list gives an empty string."""
+        """Format a list: "A, B and C". For an empty list, return an empty string."""
         if not parts:
             return ""
         if len(parts) == 1:
@@ -340,7 +340,7 @@ class Locale:
 
 
 class CSVLocale(Locale):
-    """A locale whose translations come from a CSV file.
+    """A locale whose translations are loaded from a CSV file.
 
     :param translations: plural indicator (``singular``, ``plural`` or ``unknown``) -> message -> translation.
     """
@@ -369,7 +369,7 @@ class CSVLocale(Locale):
 
 
 class GettextLocale(Locale):
-    """A locale whose translations come from a gettext catalogue.
+    """A locale whose translations are loaded from a gettext catalogue.
 
     :param translations: the catalogue.
     """
@@ -399,7 +399,8 @@ class GettextLocale(Locale):
             return message if CONTEXT_SEPARATOR in result else result
         assert count is not None, "a plural message needs a count"
         result = self.ngettext(separated, context + CONTEXT_SEPARATOR + plural_message, count)
-        if CONTEXT_SEPARATOR in result:  # not in the catalogue, so gettext returned its argument
+        if CONTEXT_SEPARATOR in result:  # the message is not in the catalogue, so gettext returned its
+        argument
             return self.ngettext(message, plural_message, count)
         return result
 

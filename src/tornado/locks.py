@@ -183,7 +183,7 @@ class _Acquirable:
         self.__enter__()
 
     async def __aenter__(self) -> None:
-        """Acquire at the start of an ``async with`` block."""
+        """Acquire the object at the start of an ``async with`` block."""
         acquired = self.acquire()
         try:
             await acquired
@@ -195,7 +195,7 @@ class _Acquirable:
     async def __aexit__(
         self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
     ) -> None:
-        """Release at the end of the block."""
+        """Release the object at the end of the block."""
         self.release()
 
 
@@ -279,7 +279,7 @@ class BoundedSemaphore(Semaphore):
 
 
 class Lock(_Acquirable):
-    """A lock that one coroutine can hold at a time::
+    """A lock that only one coroutine can acquire at a time::
 
         lock = locks.Lock()
 
@@ -287,7 +287,7 @@ class Lock(_Acquirable):
             async with lock:
                 await write(await read())
 
-    It is not re-entrant: a coroutine that already holds the lock and acquires it again waits forever. A
+    It is not re-entrant: a coroutine that has acquired the lock and acquires it again waits forever. A
     generator coroutine uses ``with (yield lock.acquire()):``.
     """
 

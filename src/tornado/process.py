@@ -1,7 +1,7 @@
 """Multiple processes: forked copies of one server, and child processes that run other programs.
 
-`fork_processes` forks the running program, restarts children that fail, and gives each a number (`task_id`).
-`Subprocess` is `subprocess.Popen` with streams for the pipes and a callback for the exit.
+`fork_processes` forks the running program, restarts children that fail, and assigns a number to each
+(`task_id`). `Subprocess` is `subprocess.Popen` with streams for the pipes and a callback for the exit.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tornado.util import import_object
 
 __all__ = ["CalledProcessError", "Subprocess", "SubprocessOptions", "cpu_count", "fork_processes", "task_id"]
 
-#: Default number of restarts of failed children before `fork_processes` gives up.
+#: Default number of restarts of failed children before `fork_processes` raises an error.
 _DEFAULT_MAX_RESTARTS = 100
 
 _PIPES = ("stdin", "stdout", "stderr")
@@ -348,7 +348,7 @@ class Subprocess:
     def _watch(self) -> None:
         """Detect the exit with a pidfd if the kernel supports it, otherwise with a waiting thread."""
         for child in list(Subprocess._watched):
-            if watching_loop(child.io_loop).is_closed():  # its callbacks can no longer run
+            if watching_loop(child.io_loop).is_closed():  # callbacks of this loop can no longer run
                 child._unwatch()
         try:
             descriptor = os.pidfd_open(self.pid)

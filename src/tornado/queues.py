@@ -53,7 +53,7 @@ class Queue(Generic[_T]):
     """A first in, first out queue.
 
     :param maxsize: the number of items at which `put` waits; 0 for no limit. It need not be an integer: a
-        queue with a maxsize of 1.3 is full when it holds two items.
+        queue with a maxsize of 1.3 is full when it contains two items.
     :raises TypeError: if ``maxsize`` is None.
     :raises ValueError: if ``maxsize`` is negative.
 
@@ -102,8 +102,8 @@ class Queue(Generic[_T]):
         :raises TimeoutError: in the Future, if the timeout expires first; the item is not put into the queue.
         """
         inserted: asyncio.Future[None] = Future()
-        # put_nowait() is not called if it is certain to fail, because an exception costs more than the rest
-        # of this method. An override in a subclass is always called, because it may
+        # put_nowait() is not called if it is certain to fail, because an exception takes more time than the
+        # rest of this method. An override in a subclass is always called, because it may
         # succeed when the queue is full.
         if self._getters or not self.full() or type(self).put_nowait is not Queue.put_nowait:
             try:

@@ -16,8 +16,8 @@ A `ReversibleRouter` can also construct the path of a rule from its name.
 Lookup
     Rules for literal paths are found in a dictionary, and patterns by the literal text at their beginning and
     end, so the cost hardly depends on the number of rules. All other matchers are called one by one. The
-    first matching rule in the list wins, whatever its kind. The list of rules may be modified or replaced at
-    any time; the change takes effect with the next request.
+    first matching rule in the list is used, regardless of its kind. The list of rules may be modified or
+    replaced at any time; the change takes effect with the next request.
 
 This file exceeds the usual length because it is one public module whose classes inherit from one another.
 """
@@ -204,7 +204,7 @@ class HostMatches(Matcher):
 
 
 class DefaultHostMatches(Matcher):
-    """Matches every request that did not come through a proxy, if the application's ``default_host`` matches.
+    """Matches every request not forwarded by a proxy, if the application's ``default_host`` matches.
 
     :param application: an object with the attribute ``default_host``.
     :param host_pattern: a compiled regular expression for the default host.

@@ -93,7 +93,7 @@ class _Connector:
 
     @staticmethod
     def split(addrinfo: list[_AddressInfo]) -> tuple[list[_AddressInfo], list[_AddressInfo]]:
-        """Split the addresses into those of the first one's family and the others, preserving the order."""
+        """Split the addresses into those with the same family as the first and all others, in order."""
         preferred = addrinfo[0][0] if addrinfo else None
         groups: tuple[list[_AddressInfo], list[_AddressInfo]] = ([], [])
         for entry in addrinfo:
@@ -270,7 +270,7 @@ class TCPClient:
                 addresses = await gen.with_timeout(deadline, lookup, OSError, message=message)
         except OSError as error:
             _add_context(error, f"looking up {host!r}")
-            del lookup  # it refers to the error, whose traceback refers to this frame
+            del lookup  # prevents a cycle: it refers to the error, whose traceback refers to this frame
             raise
 
         def attempt(family: Any, address: Any) -> tuple[IOStream, Future[IOStream]]:

@@ -133,7 +133,7 @@ class TCPServer:
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Accept connections on these listening sockets, which `stop` closes.
 
-        The sockets come from `.bind_sockets`, `.bind_unix_socket` or `.inherited_sockets` (systemd), or
+        The sockets are results of `.bind_sockets`, `.bind_unix_socket` or `.inherited_sockets` (systemd), or
         were created with ``socket.socket(fileno=...)``. They are made non-blocking.
         """
         _servers[id(self)] = self

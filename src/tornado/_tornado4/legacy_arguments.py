@@ -83,7 +83,7 @@ class LegacyParameterOrder:
 
 
 def documented_as(documented: Callable[_P, _T]) -> Callable[[Callable[..., _T]], Callable[_P, _T]]:
-    """Decorate a method that accepts undocumented arguments: give it the signature of ``documented``.
+    """Decorate a method that accepts undocumented arguments so that it has the signature of ``documented``.
 
     The method itself is returned, so a call has no overhead.
     """
@@ -102,7 +102,8 @@ def merge_options(
 ) -> tuple[Any, ...]:
     """Combine the options that were passed by position with those passed by name.
 
-    If the first positional argument is callable, it is the callback, and the order is that of Tornado 4.
+    If the first positional argument is callable, it is the callback, and the arguments are in Tornado 4's
+    order.
 
     :param method: the name of the method, for error messages.
     :param place: the positional arguments, in either order.

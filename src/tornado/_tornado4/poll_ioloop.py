@@ -29,7 +29,7 @@ _ADVICE = "use IOLoop(), which selects the best selector for the platform"
 
 
 class Poller(Protocol):
-    """The interface of a poller, which is that of `select.epoll` with the events of `.IOLoop`."""
+    """The interface of a poller: the methods of `select.epoll`, with the events of `.IOLoop`."""
 
     def register(self, fd: int, events: int) -> Any:
         """Start watching a file descriptor."""

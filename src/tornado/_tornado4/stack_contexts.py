@@ -327,7 +327,7 @@ def _inconsistent_error() -> StackContextInconsistentError:
 
 
 class _ContextGenerator(Generator[Any, Any, Any]):
-    """A generator whose steps run inside the active managers. It must not yield inside a further manager."""
+    """A generator whose steps run inside the active managers. It must not yield inside another manager."""
 
     def __init__(self, inner: Generator[Any, Any, Any]) -> None:
         self._inner = inner

@@ -6,7 +6,7 @@ Theory of operation
 joined into one piece, with the position where it stopped. The decoder buffers no data: its state is the phase
 and the number of bytes that the current chunk still lacks.
 
-Runs of chunks of up to 15 bytes come from attackers and from programs that write character by character. One
+Runs of chunks of up to 15 bytes are sent by attackers and by programs that write character by character. One
 regular expression recognises a run, and one list comprehension splits it. Any other complete chunk costs one
 match and one slice; only incomplete chunks go through the phases one by one. The search for the end of an
 incomplete line resumes where the previous search stopped, so the cost is linear however the input is split.

@@ -12,7 +12,7 @@ common.
 Limits
 ------
 `tornado._wire.quality_values` bounds the number of members; fewer than twenty codings are registered. The
-cache holds 256 choices for values of up to `MAX_REMEMBERED` characters.
+cache contains up to 256 choices for values of up to `MAX_REMEMBERED` characters.
 """
 
 from __future__ import annotations

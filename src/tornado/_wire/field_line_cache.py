@@ -3,9 +3,9 @@
 Theory of operation
 -------------------
 Successive requests of a client share most field lines but seldom all of them: the cookie changes, or a proxy
-adds a request number and an address. The cache therefore holds single lines, and only lines of fields whose
-values repeat and identify neither a user nor a request (`REPEATING`): the user agent, its preferences, the
-host. It never contains a cookie, a token, an address, a request number or a path.
+adds a request number and an address. The cache therefore contains single lines, and only lines of fields
+whose values repeat and identify neither a user nor a request (`REPEATING`): the user agent, its preferences,
+the host. It never contains a cookie, a token, an address, a request number or a path.
 
 A cached line is valid and does not affect how an HTTP/1.1 message is read. ``Connection: keep-alive`` is such
 a line in HTTP/1.1 (RFC 9112 section 9.3) but not in HTTP/1.0, whose heads are parsed without the cache. Lines

@@ -222,9 +222,9 @@ class Reader:
     def receive_request(self, data: bytes) -> RequestHead | None:
         """Buffer data, or return the head if ``data`` is exactly one request without a body, as most are.
 
-        This is the fast path of `receive_data` followed by `next_event`. Nothing of such a request is left to
-        read, so the next one may follow without `start_next`. Any other data is only buffered, and the result
-        is None.
+        This is the fast path of `receive_data` followed by `next_event`. No part of such a request remains to
+        be read, so the next one may follow without `start_next`. Any other data is only buffered, and the
+        result is None.
         """
         size = len(data)
         # POST, PUT and PATCH have a body, usually in the same segment.

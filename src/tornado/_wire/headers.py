@@ -191,7 +191,7 @@ class HTTPHeaders(MutableMapping[str, str]):
         5.5).
     """
 
-    # Slots for speed; the __dict__ is created on first use, by programs that set further attributes.
+    # Slots are faster. A __dict__ is created only for a program that sets other attributes.
     __slots__ = ("__dict__", "__weakref__", "_block", "_dict", "_many")
 
     _dict: _Fields | None  # None if it has not been built from `_block` yet

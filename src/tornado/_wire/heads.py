@@ -83,8 +83,8 @@ __all__ = [
 #: The maximum size of a head that is cached as a whole, in bytes. Requests of programs are usually smaller,
 #: those of browsers larger.
 SMALL: Final = 256
-#: The maximum number of fields in such a head: the shortest line is a name of one character, a colon and
-#: CRLF.
+#: The maximum number of fields in a head of `SMALL` bytes: the shortest line is a name of one character, a
+#: colon and CRLF.
 SMALL_FIELDS: Final = SMALL // 4
 #: The maximum size of a head whose field lines are cached as a block, in bytes, including a cookie.
 MAX_BLOCK_SIZE: Final = 2048

@@ -6,8 +6,8 @@ The table lists the defaults and the precedent of each:
 limit                    default    precedent
 =======================  =========  ==========================================================================
 `max_head_size`          64 KiB     Tornado's ``max_header_size``; nginx 4 x 8 KiB, Apache 100 x 8 KiB
-`max_request_line`       64 KiB     RFC 9112 section 3 recommends at least 8,000; `max_head_size` bounds it
-too `max_header_count`       1,000      Apache 100, Node.js 2,000, h2o 100; large proxies add some 30
+`max_request_line`       64 KiB     RFC 9112 section 3 recommends at least 8,000; at most `max_head_size`
+`max_header_count`       1,000      Apache 100, Node.js 2,000, h2o 100; large proxies add some 30
 `max_chunk_line`         4 KiB      Go 4 KiB, h11 and hyper 16 KiB; real extensions are a few bytes
 `max_chunk_extensions`   16 KiB     Go and hyper, against floods of tiny chunks (CVE-2023-39326)
 `max_trailer_size`       16 KiB     hyper's limit on the data after the last chunk

@@ -29,7 +29,7 @@ boundary              70       RFC 2046 section 5.1.1; 200 here, because some cl
 ``max_header_size``   10 KiB   Tornado's ``ParseMultipartConfig``; also limits the preamble
 `MAX_LOOKALIKES`      10,000   none: clients use random boundaries, so such lines do not occur
 `MAX_HEADER_COUNT`    64       browsers send 2, mail-like clients about 5
-`MAX_PARAMETERS`      64       of a Content-Disposition; RFC 2231 splits long names into pieces
+`MAX_PARAMETERS`      64       parameters of a Content-Disposition; RFC 2231 splits long names into pieces
 ====================  =======  ====================================================================
 
 States

@@ -54,8 +54,7 @@ def split_parameters(text: str, max_count: int | None = None) -> Iterator[str]:
     :raises HTTPInputError: if there are more than ``max_count`` parts.
     """
     # `unescaped` is the text without escaped quotes, which do not close a quoted string (RFC 9110 section
-    # 5.6.4). An
-    # opening quote follows "=" or whitespace, so it cannot be part of an escape.
+    # 5.6.4). An opening quote follows "=" or whitespace, so it cannot be part of an escape.
     unescaped = text.replace("\\\\", "..").replace('\\"', "..") if "\\" in text else text
     position, count = 0, 0
     while position <= len(text):

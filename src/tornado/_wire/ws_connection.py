@@ -170,7 +170,7 @@ _SENDING = frozenset({State.OPEN, State.CLOSED_BY_PEER, State.FAILED})
 
 
 def truncated_reason(reason: str) -> str:
-    """Return `reason`, cut to the `MAX_REASON` bytes of UTF-8 that a close frame can carry."""
+    """Return `reason`, truncated to the `MAX_REASON` bytes of UTF-8 that a close frame can contain."""
     return reason.encode("utf-8", "replace")[:MAX_REASON].decode("utf-8", "ignore")
 
 

@@ -7,12 +7,12 @@ first valid one (`accept_offer`). A client makes offers (`make_offers`) and chec
 (`check_extension_response`). A `DeflatePolicy` contains the settings of this side. The result is a
 `DeflateParameters`, a value that compares by content and that all connections with the same parameters share.
 
-A `DeflateCodec` holds the state of one connection. It consists of a few references until data is compressed:
-both contexts are created on first use. The compressor (about 256 KiB with zlib's defaults, 52 KiB with a
-window of 11 bits and memory level 4) may be released at any time (`DeflateCodec.release`): the output of a
-new compressor does not refer to earlier data, and every decompressor accepts that. The decompressor (about
-40 KiB) can be released only if the peer has agreed not to refer to earlier messages; it is then released at
-the end of each message.
+A `DeflateCodec` contains the state of one connection. It consists of a few references until data is
+compressed: both contexts are created on first use. The compressor (about 256 KiB with zlib's defaults, 52 KiB
+with a window of 11 bits and memory level 4) may be released at any time (`DeflateCodec.release`): the output
+of a new compressor does not refer to earlier data, and every decompressor accepts that. The decompressor
+(about 40 KiB) can be released only if the peer has agreed not to refer to earlier messages; it is then
+released at the end of each message.
 
 The caller sets the size of each decompression step, so a small input with a large output neither exhausts
 memory nor blocks the event loop. The caller also keeps the input that has not been consumed.

@@ -1,6 +1,6 @@
 """The events that `tornado._wire.ws_connection.WSConnection` returns.
 
-A message is returned as a plain `str` or `bytes`, because it is the most frequent event and needs no further
+A message is returned as a plain `str` or `bytes`, because it is the most frequent event and needs no other
 object. The other events are immutable values that compare by content. They are not validated here.
 """
 

@@ -167,7 +167,7 @@ def rotate_key(key: bytes, offset: int) -> bytes:
 
 
 def is_close_code(code: int) -> bool:
-    """Whether a close frame may carry this code (RFC 6455 section 7.4)."""
+    """Whether a close frame may contain this code (RFC 6455 section 7.4)."""
     return code in _REGISTERED or 3000 <= code <= 4999
 
 

@@ -212,7 +212,7 @@ def _single_value(headers: HeaderFields, name: str) -> str:
 def request_headers(
     key: str, subprotocols: Sequence[str] = (), policy: DeflatePolicy | None = None
 ) -> list[tuple[str, str]]:
-    """Return the header fields that a client's handshake adds to those of any request (RFC 6455 section 4.1).
+    """Return the header fields that a client adds to the request of its handshake (RFC 6455 section 4.1).
 
     :param key: the key from `make_key`.
     :param policy: the compression policy; None to offer no compression.

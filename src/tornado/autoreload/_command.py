@@ -70,7 +70,7 @@ def main() -> None:
     sys.argv = arguments
     status = _run_module(arguments[0]) if as_module else _run_file(arguments[0])
     if process.task_id() is not None and not status:
-        sys.exit(0)  # a child of fork_processes has finished; its parent runs this code as well
+        sys.exit(0)  # a child of fork_processes has finished; the parent also runs this code
     if until_success and not status:
         return
     try:

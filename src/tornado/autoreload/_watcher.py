@@ -3,7 +3,7 @@
 States of a watcher::
 
     WATCHING  files are checked; changed files are compiled
-    SETTLING  a valid change was detected; the next check shows whether further files change
+    SETTLING  a valid change was detected; the next check shows whether other files have changed
     DRAINING  no connections are accepted (new ones wait in the backlog); running requests finish
     FINISHED  the program was replaced, or the restart failed
 

@@ -160,7 +160,7 @@ class SelectorThread:
             return
         self._woken = False
         try:
-            # A forked child shares the other end, so the number of bytes may differ from those sent here.
+            # A forked child shares the sockets and may send or receive bytes, so any number may be available.
             self._waker_r.recv(1024)
         except BlockingIOError:
             pass

@@ -62,7 +62,7 @@ class Include(Node):
 
 @dataclass(slots=True)
 class Branch(Node):
-    """``{% else %}`` or another tag that starts a further branch of a `Control`."""
+    """``{% else %}`` or another tag that starts another branch of a `Control`."""
 
     code: str
 

@@ -22,7 +22,7 @@ from tornado.template._nodes import (
 from tornado.template._tokenizer import Token, TokenKind, tokenize
 from tornado.template._whitespace import MODES, filter_whitespace
 
-#: Tags that start a further branch of a block, and the blocks that may contain them.
+#: Tags that start another branch of a block, and the blocks that may contain them.
 _BRANCHES = {
     "else": ("if", "for", "while", "try"),
     "elif": ("if",),

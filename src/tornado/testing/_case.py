@@ -55,7 +55,8 @@ class AsyncTestCase(unittest.TestCase):
 
     #: Whether to run test methods that are coroutines, as if decorated with `gen_test`, and to call
     #: `asyncSetUp` and `asyncTearDown`, each with a timeout of `get_async_test_timeout` seconds. False by
-    #: default, because in Tornado such a test is an error, and a program may have methods with these names.
+    #: default, because in Tornado such a test is an error, and a program may have methods called
+    #: `asyncSetUp` and `asyncTearDown`.
     run_coroutines: bool = False
 
     def __init__(self, methodName: str = "runTest") -> None:
