@@ -48,8 +48,7 @@ if TYPE_CHECKING:
 
 #: Version of the Tornado API that this package implements.
 version: str = "6.6.1"
-#: The API version as a tuple. The fourth number is 0 for a release, negative before one and positive after
-#: one.
+#: The API version as a tuple. The fourth number is 0 in a release, negative before it and positive after it.
 version_info: tuple[int, int, int, int] = (6, 6, 1, 0)
 #: Version of Waterspout and of its distribution; it begins with the API version.
 waterspout_version: str = "6.6.1+waterspout.0.1"

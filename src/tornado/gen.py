@@ -386,8 +386,7 @@ class Runner:
     def handle_yield(self, yielded: Any) -> bool:
         """Wait for a value that the generator has yielded.
 
-        :returns: True if the value is done, so that `run` can continue; False if the Runner will be called
-        back.
+        :returns: True if the value is done, so that `run` can continue; False if the Runner must wait for it.
         """
         if isinstance(yielded, asyncio.Future):
             future: Any = yielded

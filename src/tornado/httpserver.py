@@ -439,8 +439,7 @@ def _check_callback(callback: Any, given: set[str]) -> None:
     """Check the request callback, and warn about application settings that are arguments of the server.
 
     :param given: the server's arguments that have a value. Settings with these names do not cause a warning,
-        because a program may
-        store the value in its settings and pass it on.
+        because a program may store the value in its settings and pass it on.
     :raises TypeError: if `callback` cannot be called with a request.
     """
     if not isinstance(callback, (HTTPServerConnectionDelegate, type)) and not _signature_checks.accepts(

@@ -419,8 +419,7 @@ class IOLoop(Configurable):
         future: asyncio.Future[_T] | concurrent.futures.Future[_T],
         callback: Callable[..., object],
     ) -> None:
-        """Call ``callback(future)`` in this loop when ``future`` is done, even if another thread completes
-        it.
+        """Call ``callback(future)`` in this loop when ``future`` is done, in whichever thread it completes.
 
         The callback must retrieve the Future's result or exception.
         """

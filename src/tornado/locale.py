@@ -399,8 +399,7 @@ class GettextLocale(Locale):
             return message if CONTEXT_SEPARATOR in result else result
         assert count is not None, "a plural message needs a count"
         result = self.ngettext(separated, context + CONTEXT_SEPARATOR + plural_message, count)
-        if CONTEXT_SEPARATOR in result:  # the message is not in the catalogue, so gettext returned its
-        argument
+        if CONTEXT_SEPARATOR in result:  # the catalogue lacks the message: gettext returned it
             return self.ngettext(message, plural_message, count)
         return result
 

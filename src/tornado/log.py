@@ -75,8 +75,9 @@ _RECORDS_HAVE_TASK_NAME = sys.version_info >= (3, 12)
 
 
 class _ThreadFields(threading.local):
-    """The fields that all records of one thread share. A dict keyed by thread ID would fail: IDs are
-    reused.
+    """The fields that all records of one thread share.
+
+    A dict with thread IDs as keys would not be correct, because IDs are reused.
     """
 
     template: dict[str, Any] | None = None

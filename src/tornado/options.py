@@ -52,9 +52,7 @@ class Error(Exception):
 
 
 class _BadValueError(Error, ValueError):
-    """A value of the wrong type. It is also a ValueError, because upstream raises that and programs catch
-    it.
-    """
+    """A value of the wrong type. It is also a ValueError, which upstream raises and programs catch."""
 
 
 class _Option:

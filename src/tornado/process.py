@@ -314,8 +314,7 @@ class Subprocess:
             self._watch()
 
     def wait_for_exit(self, raise_error: bool = True) -> Future[int]:
-        """Return a Future of the return code. It can be called repeatedly, and together with an exit
-        callback.
+        """Return a Future of the return code. Several calls, and also an exit callback, are allowed.
 
         :param raise_error: whether a return code other than 0 raises `CalledProcessError`.
         """
@@ -333,9 +332,7 @@ class Subprocess:
 
     @classmethod
     def initialize(cls, io_loop: IOLoop | None = None) -> None:
-        """Do nothing. The method exists for compatibility: neither preparation nor a signal handler is
-        needed.
-        """
+        """Do nothing. The method exists for compatibility: no preparation or signal handler is needed."""
         if io_loop is not None:
             ignored_loop("Subprocess.initialize")
 

@@ -103,8 +103,8 @@ class Queue(Generic[_T]):
         """
         inserted: asyncio.Future[None] = Future()
         # put_nowait() is not called if it is certain to fail, because an exception takes more time than the
-        # rest of this method. An override in a subclass is always called, because it may
-        # succeed when the queue is full.
+        # rest of this method. An override in a subclass is always called, because it may succeed when the
+        # queue is full.
         if self._getters or not self.full() or type(self).put_nowait is not Queue.put_nowait:
             try:
                 self.put_nowait(item)

@@ -13,8 +13,8 @@ callbacks of the `.IOLoop`, functions passed as ``callback=`` arguments, and fun
     with StackContext(log_errors):
         http_client.fetch(url, callback=on_response)      # logs an exception raised by on_response()
 
-Everything here is deprecated. To pass a value along a chain of callbacks, use a
-`contextvars.ContextVar`, which asyncio passes on automatically. An exception in a coroutine is raised where
+Everything here is deprecated. To pass a value along a chain of callbacks, use
+a `contextvars.ContextVar`, which asyncio passes on automatically. An exception in a coroutine is raised where
 the coroutine is awaited.
 
 The context managers are entered again around each callback, and around each step of a generator-based

@@ -102,8 +102,7 @@ def merge_options(
 ) -> tuple[Any, ...]:
     """Combine the options that were passed by position with those passed by name.
 
-    If the first positional argument is callable, it is the callback, and the arguments are in Tornado 4's
-    order.
+    If the first positional argument is callable, it is the callback, and the order is that of Tornado 4.
 
     :param method: the name of the method, for error messages.
     :param place: the positional arguments, in either order.

@@ -206,8 +206,8 @@ class Parser:
             )
 
     def _process_line(self, line: bytes) -> None:
-        self._check_line(len(line))  # the BOM is included, so the result does not depend on how the input is
-        split if not self._begun:
+        self._check_line(len(line))  # with the BOM, so the result does not depend on how the input is split
+        if not self._begun:
             # "The UTF-8 decode algorithm strips one leading UTF-8 Byte Order Mark (BOM), if any."
             self._begun = True
             line = line.removeprefix(_BOM)

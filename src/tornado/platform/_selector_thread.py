@@ -14,9 +14,8 @@ proportional to the number of descriptors, as with `select.select`.
 The thread starts with the first descriptor and ends with `SelectorThread.close`, which an IOLoop or
 `AddThreadSelectorEventLoop` calls when it is closed. `asyncio.run` calls neither, but it closes all
 asynchronous generators of its loop, so the loop has a suspended generator that stops the thread when it is
-closed. If the
-loop is never closed, the thread ends with the program; it is a daemon thread, so it does not keep the program
-running.
+closed. If the loop is never closed, the thread ends with the program; it is a daemon thread, so it does not
+keep the program running.
 """
 
 from __future__ import annotations
@@ -221,9 +220,7 @@ class SelectorThread:
 
 
 def _wait(snapshot: _Snapshot, waker: int) -> tuple[list[int], list[int]]:
-    """Wait until a descriptor of ``snapshot`` or the waker is ready. Return the readable and the writable
-    ones.
-    """
+    """Wait until a descriptor of ``snapshot`` or the waker is ready. Return the readable and writable ones."""
     readers, writers = snapshot
     wanted = dict.fromkeys(readers, selectors.EVENT_READ)
     for number in writers:
