@@ -1,6 +1,6 @@
 """Convert the values that coroutines yield to Futures; a list or dict of values becomes one Future.
 
-The public names belong to `tornado.gen`. They are defined here because `tornado.ioloop` needs them too and
+The public names belong to `tornado.gen`. They are defined here because `tornado.ioloop` also needs them and
 must not import `tornado.gen`. Waiting for several children costs one callback per unfinished child, and one
 check of each child at the end.
 """

@@ -170,7 +170,7 @@ class ForkedProcesses:
         return self._receiver.fileno()
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most the given time, in seconds, for a request. Return whether there is one."""
+        """Wait at most the given time, in seconds, for a request. Return whether a request exists."""
         return bool(select.select([self._receiver], [], [], seconds)[0])
 
     def close(self) -> None:

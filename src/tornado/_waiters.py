@@ -53,7 +53,7 @@ class Waiters(deque[Any]):
         self._sweep_at = max(_MIN_SWEEP_LENGTH, 2 * len(waiting))
 
     def count_finished(self) -> None:
-        """Count one more entry that is done but still in the queue. Call it after its Future is done."""
+        """Count one more entry that is done but still in the queue. Call this after its Future is done."""
         self._finished_count += 1
         if 2 * self._finished_count >= len(self):
             self.sweep()

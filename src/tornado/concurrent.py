@@ -1,6 +1,6 @@
 """Futures and the functions that settle and connect them.
 
-`Future` is `asyncio.Future`; this module defines no separate class. It provides functions that carry results
+`Future` is `asyncio.Future`; this module defines no separate class. It provides functions that pass results
 between asyncio's Futures, the Futures of `concurrent.futures`, and threads:
 
 * `run_on_executor` turns a blocking method into one that returns a Future,
@@ -70,7 +70,7 @@ def is_future(x: Any) -> bool:
 class DummyExecutor(futures.Executor):
     """An executor without threads: ``submit`` calls the function before it returns.
 
-    It is useful in tests, and for a function that expects an executor but is cheap enough to run in place.
+    It is useful in tests, and for calls that require an executor but are fast enough for the current thread.
     """
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> futures.Future[_T]:

@@ -68,8 +68,8 @@ __all__ = ["PUBLIC", "HTTPRequest", "HTTPServer", "HTTPServerOptions", "Protecti
 _log_limit = LogRateLimit(gen_log)
 _LISTEN_ARGUMENTS = frozenset({"port", "address", "family", "backlog", "flags", "reuse_port"})
 _first = itemgetter(0)
-# During a graceful shutdown, a connection counts as idle after this many seconds without a request. It is
-# then unlikely that another request is in transit.
+# During a graceful shutdown, a connection counts as idle after this many seconds without a request. After
+# that time it is unlikely that another request is in transit.
 _SETTLE_TIME = 0.5
 # After a search that found too few idle connections, no other search is made for this many seconds.
 _SEARCH_PAUSE = 0.1
@@ -109,7 +109,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     :param min_send_rate: the minimum rate at which a client must receive a response, in bytes per second.
     :param rate_window: the time over which both rates are measured, in seconds.
     :param max_header_count: the maximum number of header fields of a request (431).
-    :param max_connections: the maximum number of open connections. Idle ones are closed to accept new ones.
+    :param max_connections: the maximum number of open connections. At the limit, idle connections are closed
+        to accept new ones.
     :param max_connections_per_address: the maximum number of open connections from one address. With
         `xheaders`, the addresses are those of proxies: ``"public"`` then sets no such limit, and this
         limit does not apply to the addresses in `trusted_downstream`.
@@ -232,7 +233,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
     @classmethod
     def configurable_default(cls) -> type[Configurable]:
-        """Return the class that is used unless another one is configured."""
+        """Return the class that is used unless another class is configured."""
         return HTTPServer
 
     @property
@@ -250,7 +251,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         super().add_sockets(listening)
 
     def _close_idle_connections(self) -> bool:
-        """Close the connections that have been idle longest, to accept new ones.
+        """Close the connections that have been idle longest, so that new connections can be accepted.
 
         The search examines all connections. It closes up to one in 32 of them, which avoids a search for each
         new connection. If it finds fewer idle connections, new connections are refused for a short time

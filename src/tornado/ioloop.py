@@ -93,7 +93,7 @@ class IOLoop(Configurable):
     #: An error on the descriptor. Handlers receive READ or WRITE instead, the only events of asyncio.
     ERROR = 0x018
 
-    #: The IOLoop of each asyncio loop. Closed loops are removed when the next one is registered.
+    #: The IOLoop of each asyncio loop. Closed loops are removed when the next loop is registered.
     _ioloop_for_asyncio: ClassVar[dict[asyncio.AbstractEventLoop, IOLoop]] = {}
 
     #: The underlying asyncio loop.
@@ -146,7 +146,7 @@ class IOLoop(Configurable):
 
     @staticmethod
     def current(instance: bool = True) -> IOLoop | None:
-        """Return the IOLoop of the running asyncio loop or, without one, of the thread's asyncio loop.
+        """Return the IOLoop of the running asyncio loop or, if none is running, of the thread's asyncio loop.
 
         :param instance: whether to create a missing IOLoop and, if necessary, its asyncio loop.
         :returns: the IOLoop, or None if it does not exist and ``instance`` is false.
@@ -494,7 +494,7 @@ class IOLoop(Configurable):
 
 
 def _loop_of_thread() -> asyncio.AbstractEventLoop | None:
-    """Return this thread's asyncio loop. Before Python 3.14 asyncio creates one in the main thread."""
+    """Return this thread's asyncio loop. Before Python 3.14 asyncio creates a loop in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         with contextlib.suppress(RuntimeError):
             return asyncio.get_event_loop()
@@ -576,7 +576,7 @@ class PeriodicCallback:
     :raises ValueError: if the period is not positive.
     :raises TypeError: if the period is neither a number nor a timedelta.
 
-    Calls occur at multiples of the period after `start` and never overlap: if one takes longer than the
+    Calls occur at multiples of the period after `start` and never overlap: if a call takes longer than the
     period, the times that pass during the call are skipped, even if the timer is stopped and started again
     during the call. Exceptions are logged and do not stop the timer.
     """
@@ -679,8 +679,8 @@ class PeriodicCallback:
         if self.jitter:
             period *= 1 + self.jitter * (random.random() - 0.5)
         late = current_time - self._next_timeout
-        # If a timer fires early or the clock was set back, `late` is negative. This still advances by one
-        # period, so that no time is scheduled twice.
+        # If a timer fires early or the clock was set back, `late` is negative. The timer still advances by
+        # one period, so that no time is scheduled twice.
         steps = math.floor(late / period) + 1 if late >= 0 else 1
         self._next_timeout += steps * period
 

@@ -241,8 +241,8 @@ class Locale:
     ) -> str:
         """Format a date: "2 minutes ago", "yesterday at 3:10 pm" or "July 10, 1980 at 9:14 am".
 
-        :param date: a timestamp in seconds, or a datetime. A naive datetime is in UTC; an aware one is
-            formatted in its own time zone.
+        :param date: a timestamp in seconds, or a datetime. A naive datetime is in UTC; an aware datetime
+            is formatted in its own time zone.
         :param gmt_offset: the offset from local time to UTC, in minutes; positive if local time is behind.
         :param relative: whether dates of the last 24 hours are formatted as seconds, minutes or hours ago.
         :param shorter: whether to omit the time of day.

@@ -332,7 +332,7 @@ def _file_handler(options: Any) -> logging.Handler:
 def define_logging_options(options: OptionParser | None = None) -> None:
     """Define the options that `enable_pretty_logging` reads, and have it called after the options are parsed.
 
-    :param options: an `.OptionParser`, by default the global one, in which they are already defined.
+    :param options: an `.OptionParser`, by default the global parser, in which they are already defined.
     """
     parser = _default_options() if options is None else options
     define = parser.define

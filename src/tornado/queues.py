@@ -138,7 +138,7 @@ class Queue(Generic[_T]):
             self._put_internal(item)
 
     def get(self, timeout: Timeout = None) -> asyncio.Future[_T]:
-        """Take an item from the queue, waiting until there is one.
+        """Take an item from the queue, waiting until the queue contains an item.
 
         :param timeout: the time to wait as a `datetime.timedelta`, or the deadline as a time of `IOLoop.time
             <tornado.ioloop.IOLoop.time>`, in seconds; 0 to fail if the queue is empty, None for no timeout.

@@ -546,7 +546,7 @@ class RuleRouter(Router):
     def find_handler(
         self, request: httputil.HTTPServerRequest, **kwargs: Any
     ) -> httputil.HTTPMessageDelegate | None:
-        """Return the delegate of the first matching rule whose target provides one."""
+        """Return the delegate of the first matching rule whose target provides a delegate."""
         for rule, params in self._matches(request):
             if rule.target_kwargs:
                 params["target_kwargs"] = rule.target_kwargs

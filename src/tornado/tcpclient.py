@@ -45,7 +45,7 @@ def _format_peer(host: str, addr: Any) -> str:
 
 
 def _add_context(error: OSError, where: str) -> None:
-    """Add ``where`` to the message of an error; for a StreamClosedError, to that of its ``real_error``."""
+    """Add ``where`` to the messages of an error and of its ``real_error``, unless it is a TimeoutError."""
     if isinstance(error, StreamClosedError) and error.real_error is not None:
         error.args = StreamClosedError(add_error_context(error.real_error, where)).args
     elif not isinstance(error, TimeoutError):
@@ -61,7 +61,7 @@ def _cancel_or_result(future: Future[Any]) -> Any:
 class _Connector:
     """Tries the addresses of a host until one accepts a connection ("Happy Eyeballs", RFC 8305).
 
-    The address family of the resolver's first address is the preferred one, and its first address is tried
+    The address family of the resolver's first address is the preferred family, and this address is tried
     immediately. After each delay another attempt starts, alternating between the two families (section 5), so
     an address that does not respond does not delay the others. When an attempt fails, the next address of its
     family is tried immediately, and the first failure also starts the attempts of the other family. The first
@@ -83,7 +83,7 @@ class _Connector:
         self.last_error: BaseException | None = None
         self.last_address: Any = None
         self._in_progress: dict[IOStream, Any] = {}
-        #: Addresses that have not been tried, of the preferred family (0) and the other one (1).
+        #: Addresses that have not been tried, of the preferred family (0) and of the other family (1).
         self._untried = [deque(family) for family in self.split(addrinfo)]
         self._other_started = False
         self._next_family = 0  # the family of the next attempt
@@ -341,7 +341,7 @@ class TCPClient:
         source_ip: str | None = None,
         source_port: int | None = None,
     ) -> tuple[IOStream, Future[IOStream]]:
-        """Start to connect one socket.
+        """Create a socket and start to connect it.
 
         :raises OSError: if the socket cannot be created or bound.
         """

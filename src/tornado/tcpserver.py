@@ -61,7 +61,7 @@ class TCPServer:
 
     :param ssl_options: enables TLS: a dictionary for `.ssl_options_to_context` (``certfile`` and, unless the
         same file contains it, ``keyfile``), or an `ssl.SSLContext`. If certificate files of a dictionary
-        change on disk, the next connection uses the new ones.
+        change on disk, the next connection uses the new files.
     :param max_buffer_size: maximum size of a stream's read buffer, in bytes; by default that of `.IOStream`.
     :param read_chunk_size: maximum size of one read of a stream, in bytes; by default that of `.IOStream`.
     :param max_connections: maximum number of open connections. Further connections are refused, unless the
@@ -76,7 +76,8 @@ class TCPServer:
     There are three ways to start a server:
 
     1. `listen`, in a single process, before or while the event loop runs;
-    2. `add_sockets`, for sockets from `.bind_sockets` (created before `.fork_processes`) or inherited ones;
+    2. `add_sockets`, for inherited sockets, or for sockets from `.bind_sockets` created before
+       `.fork_processes`;
     3. `bind` and `start`, the oldest way: `start` can fork.
     """
 

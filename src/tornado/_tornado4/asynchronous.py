@@ -28,8 +28,8 @@ def asynchronous(method: Callable[..., Any]) -> Callable[..., Any]:
                 self.write(response.body)
                 self.finish()
 
-    An exception raised by a callback that the method started is handled like one raised by the method: it is
-    logged, and the response is an error page unless headers have been sent. If the method returns an
+    An exception raised by a callback that the method started is handled like an exception of the method: it
+    is logged, and the response is an error page unless headers have been sent. If the method returns an
     awaitable, as a method decorated with `gen.coroutine <tornado.gen.coroutine>` does, the response is
     finished when the awaitable completes, as without this decorator.
 

@@ -15,7 +15,7 @@ def _make_is_finalizing(is_shutting_down: Callable[[], bool]) -> Callable[[], bo
     def is_finalizing() -> bool:
         """Whether the interpreter is shutting down.
 
-        Deprecated: `sys.is_finalizing` does the same.
+        Deprecated: call `sys.is_finalizing` instead.
         """
         # Finalizers may call this after module globals, including `sys`, have been cleared.
         if is_shutting_down():

@@ -25,7 +25,7 @@ def ssl_match_hostname(cert: Mapping[str, Any], hostname: str) -> None:
         the names in it.
     :raises ValueError: if the certificate is empty, because the peer sent none or it was not verified.
 
-    Deprecated: a context with ``check_hostname`` does this during the handshake.
+    Deprecated: an `ssl.SSLContext` with ``check_hostname`` checks the name during the handshake.
     """
     deprecated("netutil.ssl_match_hostname", "set check_hostname on the SSLContext")
     if not cert:

@@ -168,7 +168,7 @@ class PollIOLoop(AsyncIOLoop):
     Usually a subclass passes both arguments to ``super().initialize``.
 
     :param impl: a poller with the methods of `select.epoll` (`Poller`), or a selector from `selectors`; by
-        default the best selector for the platform. It is closed with the loop.
+        default the best selector for the platform. It is closed when the loop is closed.
     :param time_func: a function that returns the time in seconds, for `.IOLoop.time` and for timers. By
         default `.IOLoop.time` uses `time.time`, and timers use the monotonic clock.
 

@@ -35,13 +35,13 @@ __all__ = ["TornadoReactor", "TwistedIOLoop", "_TestReactor"]
 class TornadoReactor(AsyncioSelectorReactor):
     """A Twisted reactor on an `.IOLoop`.
 
-    :param io_loop: the loop; the current one if None.
+    :param io_loop: the loop; the current loop if None.
 
     ``reactor.run()`` and the loop's ``start()`` each run the reactor and the loop together. This reactor is
-    not installed as Twisted's global one: pass it to the code that needs it, or call
+    not installed as Twisted's global reactor: pass it to the code that needs it, or call
     `tornado.platform.twisted.install`.
 
-    Deprecated: `tornado.platform.twisted.install` makes Twisted's own asyncio reactor the global one.
+    Deprecated: `tornado.platform.twisted.install` makes Twisted's own asyncio reactor the global reactor.
     """
 
     def __init__(self, io_loop: IOLoop | None = None) -> None:
@@ -74,7 +74,7 @@ class _TestReactor(TornadoReactor):
 class TwistedIOLoop(AsyncIOLoop):
     """An `.IOLoop` on a Twisted reactor.
 
-    :param reactor: the reactor; Twisted's global one if None.
+    :param reactor: the reactor; Twisted's global reactor if None.
 
     ``start()`` runs the reactor, and ``reactor.run()`` also runs this loop. In callbacks of both,
     `IOLoop.current` returns this loop.

@@ -1,7 +1,7 @@
 """Yield points: ``gen.Callback``, ``gen.Wait``, ``gen.WaitAll``, and their base class ``gen.YieldPoint``.
 
-Each coroutine that yields one has its own set of keys, a `KeyRegistry` object. This object is also the
-``runner`` that is passed to the yield points. Callbacks store their results in the registry under a key;
+Each coroutine that yields a yield point has its own set of keys, a `KeyRegistry` object. This object is also
+the ``runner`` that is passed to the yield points. Callbacks store their results in the registry under a key;
 after each result, all waiting yield points are checked for readiness.
 """
 

@@ -150,7 +150,9 @@ class ChunkedDecoder:
             raise BodyTooLarge(f"chunked body too large: over the limit of {max_size} bytes (max_body_size)")
 
     def _whole_chunks(self, buffer: Buffer, position: int, max_size: int, parts: list[Buffer]) -> int:
-        """Decode the complete chunks without extensions at ``position``; the phases decode the rest."""
+        """Decode the complete chunks without extensions at ``position``; the phases decode all other
+        input.
+        """
         longest_size_line = self._limits.max_chunk_size_digits + 2
         while (match := _match_size(buffer, position)) is not None:
             start = match.end()

@@ -348,7 +348,7 @@ class ContentDecoder:
     def next_chunk(self) -> bytes | None:
         """Decode one step.
 
-        :returns: decoded bytes, which are empty if this step had no output but another one may have; None if
+        :returns: decoded bytes, which are empty if this step had no output but the next may have; None if
             more input is needed.
         :raises HTTPInputError: if the data is corrupt or the output exceeds ``max_size``.
         """
@@ -371,7 +371,7 @@ class ContentDecoder:
                     raise HTTPInputError(f"invalid {name} data in the body: {error}") from error
 
     def _step(self, index: int) -> bytes | None:
-        """Run one stage once, after the previous stages if it needs input."""
+        """Run one stage once. If it needs input, first run the previous stages."""
         stage = self._stages[index]
         data: bytes | None = b""
         if stage.needs_input:

@@ -238,7 +238,7 @@ def rejection_reason(name: str, attributes: Attributes) -> str | None:
 
 
 def check_attribute(key: str, content: str) -> None:
-    """Reject an attribute value that a browser could parse as more than one attribute.
+    """Reject an attribute value that contains characters that must not be sent.
 
     :raises InvalidCookie: if it contains a control character or a semicolon (RFC 6265 section 4.1.1), or a
         character outside Latin-1.

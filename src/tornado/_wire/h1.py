@@ -4,8 +4,8 @@ Theory of operation
 -------------------
 A `Reader` parses one direction of one connection, message by message. `Reader.receive_data` takes the bytes
 read from the socket; `Reader.next_event` returns the next part of the message: the head, then body data, then
-the end. The http layer calls `Reader.start_next` when it has finished with a message, so a
-pipelined request stays in the buffer, unparsed.
+the end. The http layer calls `Reader.start_next` after it has processed a message, so a pipelined
+request stays in the buffer, unparsed.
 
 Buffering: only data that has arrived and has not been consumed is buffered. Data that arrives while the
 buffer is empty is kept without a copy. Data that arrives after unconsumed data is appended to a bytearray,
@@ -223,7 +223,7 @@ class Reader:
         """Buffer data, or return the head if ``data`` is exactly one request without a body, as most are.
 
         This is the fast path of `receive_data` followed by `next_event`. No part of such a request remains to
-        be read, so the next one may follow without `start_next`. Any other data is only buffered, and the
+        be read, so the next request may follow without `start_next`. Any other data is only buffered, and the
         result is None.
         """
         size = len(data)
@@ -239,7 +239,7 @@ class Reader:
         return None
 
     def receive_eof(self) -> None:
-        """Record the end of input. The next call of `next_event` ends the message or raises an error."""
+        """Record the end of input, which the next call of `next_event` processes."""
         self._eof = True
 
     def next_event(self) -> Event | None:

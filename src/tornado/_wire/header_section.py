@@ -4,8 +4,9 @@ Theory of operation
 -------------------
 One regular expression validates the whole section, and a second one finds the few fields that decide how the
 message is read: where its body ends, whether the connection persists, which host it is for. No object is
-created for any other field; `HTTPHeaders` does that on demand, from text that is valid by then. Only if the
-first expression does not match is the section examined line by line, to find the fault for the error message.
+created for any other field; `HTTPHeaders` creates such objects when they are needed, from text that has been
+validated. Only if the first expression does not match is the section examined line by line, to find the fault
+for the error message.
 
 This module is the specification, which accepts any valid section. Most requests take the fast path,
 `tornado._wire.heads.read_usual_head`.
@@ -16,8 +17,8 @@ The following input is rejected, because two recipients may read different field
 2.2, 5.1 and 5.2): CR without LF, NUL and other control characters, whitespace before the colon, a name that
 is not a token, and a folded line. Also rejected are a Content-Length that does not consist of digits, several
 that differ, a Transfer-Encoding other than exactly ``chunked``, and a message with both Content-Length and
-Transfer-Encoding, which may be request smuggling (section 6.3). A line may end in a
-bare LF, as section 2.2 permits.
+Transfer-Encoding, which may be request smuggling (section 6.3). A line may end in a bare LF, as section 2.2
+permits.
 
 Limits
 ------
@@ -98,7 +99,7 @@ def parse_request_fields(block: bytes, version: str, limits: Limits = DEFAULT) -
     :param block: the field lines and the empty line, and nothing more.
     :param version: ``HTTP/1.0`` or ``HTTP/1.1``.
     :param limits: bounds on the fields.
-    :raises HTTPInputError: for invalid fields; see the module docstring. Subclasses have a specific status.
+    :raises HTTPInputError: for invalid fields; see the module docstring. It may be a subclass.
     """
     lines, found = _read_block(block, limits)
     is_11 = version == "HTTP/1.1"

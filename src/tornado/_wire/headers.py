@@ -176,8 +176,8 @@ class HTTPHeaders(MutableMapping[str, str]):
     """A case-insensitive mapping from the names of header fields to their values.
 
     As a mapping it joins the values of a repeated field with commas; `get_list` and `get_all` return them
-    separately, which ``Set-Cookie`` requires. Setting an item replaces all values of a name; `add` appends
-    one. Iteration yields names in ``Http-Header-Case``.
+    separately, which ``Set-Cookie`` requires. Setting an item replaces all values of a name; `add` appends a
+    value. Iteration yields names in ``Http-Header-Case``.
 
     >>> headers = HTTPHeaders({"vary": "Cookie"})
     >>> headers.add("VARY", "Accept")
@@ -244,7 +244,7 @@ class HTTPHeaders(MutableMapping[str, str]):
         return ",".join(value) if type(value) is list else value  # type: ignore[return-value]
 
     def __setitem__(self, name: str, value: str) -> None:
-        """Replace all values of ``name`` with one.
+        """Replace all values of ``name`` with ``value``.
 
         :raises HTTPInputError: if the name is not a token or the value contains a control character.
         """

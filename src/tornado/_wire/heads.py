@@ -173,7 +173,7 @@ class RequestHead:
 
 
 class ResponseHead:
-    """The head of a response to a request of a certain method. It must not be changed.
+    """The head of a response. It depends on the method of the request, and must not be changed.
 
     :ivar version: ``HTTP/1.0`` or ``HTTP/1.1``.
     :ivar code: the status code, 100 to 999.

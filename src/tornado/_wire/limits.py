@@ -42,8 +42,8 @@ class Limits:
     max_header_count: int = 1000
     #: The maximum size of one chunk-size line with its extensions.
     max_chunk_line: int = 4 * 1024
-    #: The maximum size of all chunk extensions of one message, plus one byte for each sixteen bytes of
-    #: content.
+    #: The maximum size of all chunk extensions of one message, in addition to one byte for each sixteen bytes
+    #: of content.
     max_chunk_extensions: int = 16 * 1024
     #: The maximum size of all trailer fields of one message together.
     max_trailer_size: int = 16 * 1024

@@ -252,7 +252,7 @@ class MultipartParser:
                     "but are not delimiters (RFC 2046 section 5.1.1)"
                 )
             begin = buffer.find(delimiter, after)
-        # An incomplete delimiter can only begin within the last bytes. It has only one CR, at its beginning.
+        # An incomplete delimiter can only begin within the last bytes. Its only CR is its first byte.
         begin = buffer.rfind(b"\r", max(self._scanned, len(buffer) - len(delimiter) + 1))
         possible = begin >= 0 and delimiter.startswith(buffer[begin:])
         self._scanned = begin if possible else len(buffer)

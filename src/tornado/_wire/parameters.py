@@ -131,7 +131,7 @@ def _resolve(extended: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def _decode(pieces: list[tuple[bool, str]]) -> str:
-    """Join pieces, each with a flag for percent-encoding; the first one may begin with the charset."""
+    """Join pieces, each with a flag for percent-encoding; the first piece may begin with the charset."""
     charset = "utf-8"
     encoded, content = pieces[0]
     if encoded and content.count("'") >= 2:

@@ -44,7 +44,7 @@ def parse_urlencoded(data: str | bytes, max_fields: int | None = None) -> dict[s
     :param data: the query or body as received; a str represents its Latin-1 bytes.
     :param max_fields: the maximum number of fields, including empty ones; None for no limit.
     :raises HTTPInputError: if there are more than ``max_fields`` fields, or ``data`` contains a character
-    outside Latin-1.
+        outside Latin-1.
 
     >>> parse_urlencoded("a=1&b=x+y&a=%C3%A9&c")
     {'a': [b'1', b'\\xc3\\xa9'], 'b': [b'x y'], 'c': [b'']}

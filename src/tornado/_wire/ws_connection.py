@@ -180,7 +180,7 @@ def truncated_reason(reason: str) -> str:
 class WSConnection:
     """The protocol state of one WebSocket after its opening handshake.
 
-    :param settings: the limits; share one object among connections.
+    :param settings: the limits; several connections can share one object.
     :param keys: for a client, a function that returns a new masking key of four random bytes for each frame
         (section 5.3); None for a server.
     :param parameters: the compression parameters agreed on in the handshake; None for no compression.
@@ -190,7 +190,7 @@ class WSConnection:
     :ivar sendable: whether `message` may be called.
     :ivar plain: whether `message` may be called and its frames are neither masked nor compressed.
     :ivar pending: whether some of the data passed is still unprocessed. If so, call ``receive_data(b"")``
-    soon.
+        soon.
     """
 
     __slots__ = (
@@ -402,8 +402,7 @@ class WSConnection:
 
     def _fail(self, error: WebSocketError, events: list[Event]) -> None:
         self._set_state(_ON_FAULT[self.state])
-        # The frames in the traceback refer to `events`, which contains the error. This would be a reference
-        # cycle.
+        # The frames in the traceback refer to `events`, which contains the error: a reference cycle.
         error.__context__ = None
         events.append(Failed(error.close_code, error.with_traceback(None)))
 
@@ -444,7 +443,7 @@ class WSConnection:
         """Return the frame for a message to many connections, which is encoded and compressed only once.
 
         A shared message is compressed separately from all others. The compressor of this connection is
-        released: its next message must not refer to data from before the shared one.
+        released: its next message must not refer to data that precedes the shared message.
 
         :raises ValueError: as `message` does.
         """
@@ -479,7 +478,7 @@ class WSConnection:
 
         :param code: the close code; None sends none, or 1000 if there is a reason.
         :param reason: a description for logs; at most 123 bytes of UTF-8, see `truncated_reason`.
-        :returns: the frame, or empty bytes if this side has already sent one.
+        :returns: the frame, or empty bytes if this side has already sent a close frame.
         :raises ValueError: if the code must not be sent, or the reason is too long.
         """
         payload = close_payload(code, reason)

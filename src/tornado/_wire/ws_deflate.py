@@ -23,7 +23,7 @@ A server ignores an offer with an unknown, repeated or invalid parameter, as sec
 fails the connection if the response has such a parameter, accepts more than the client offered, or lacks a
 parameter that the client required. Data after a final block of DEFLATE, other than the padding of section
 7.2.3.5, is rejected: no known program sends it, and each such block would cost a new context. After a final
-block, the next message must not refer to earlier ones.
+block, the next message must not refer to earlier messages.
 
 zlib cannot compress with a window of 8 bits (256 bytes). If the peer does not permit a larger window,
 messages are sent uncompressed, which section 6 allows.
@@ -189,7 +189,7 @@ def _accept(offered: dict[str, int | None], policy: DeflatePolicy) -> tuple[Defl
 
 
 def make_offers(policy: DeflatePolicy) -> str:
-    """Return the offers of a client, the preferred one first.
+    """Return the offers of a client, with the preferred offer first.
 
     Some servers accept only offers with ``client_no_context_takeover``; the second offer is for them. The
     first must not contain it, because it would bind the client regardless of the response (section 7.1.1.2).
@@ -317,7 +317,7 @@ class DeflateCodec:
         return agreed.server_no_context_takeover if self._is_server else agreed.client_no_context_takeover
 
     def should_compress(self, size: int) -> bool:
-        """Whether to compress a message of ``size`` bytes. An empty one is never compressed."""
+        """Whether to compress a message of ``size`` bytes. An empty message is never compressed."""
         return size >= max(self.policy.threshold, 1) and self.window_bits >= _SMALLEST_WINDOW
 
     def compress(self, payload: bytes) -> bytes:

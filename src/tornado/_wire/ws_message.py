@@ -14,8 +14,8 @@ Rejected input
 A text that is not valid UTF-8 is rejected at the first invalid byte (1007). A message over the limit on its
 size is rejected at the header of the frame that exceeds the limit, or during decompression (1009). Compressed
 data of more than twice the limit is rejected, too, because its decompression takes time even if the output is
-empty (1009). If
-there is a limit on the compression ratio, a message over 1 MiB that exceeds it is rejected (1009).
+empty (1009). If there is a limit on the compression ratio, a message over 1 MiB that exceeds it is rejected
+(1009).
 
 Limits
 ------

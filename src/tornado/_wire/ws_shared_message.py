@@ -3,8 +3,9 @@
 Theory of operation
 -------------------
 The uncompressed, unmasked frame is created immediately. A compressed frame is created when the first
-connection with its parameters needs it, and is then cached. It is compressed separately from other messages,
-so that every receiver can decompress it. Frames of clients are never shared, because each has its own mask.
+connection with its parameters needs it, and is then cached. The message is compressed separately from other
+messages, so that every receiver can decompress it. Frames of clients are never shared, because each has its
+own mask.
 
 Limits
 ------

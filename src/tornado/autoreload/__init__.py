@@ -55,7 +55,7 @@ from tornado.log import gen_log
 
 __all__ = ["add_reload_hook", "main", "problems", "start", "wait", "watch"]
 
-# The watchers by loop. When one is added, the watchers of closed loops are removed.
+# The watchers by loop. When a watcher is added, the watchers of closed loops are removed.
 _watchers: dict[IOLoop, Watcher] = {}
 # The arguments of a start() that was called before there was a loop.
 _pending_start: list[tuple[float, float]] = []
@@ -86,7 +86,7 @@ def start(check_time: float = 500, io_loop: IOLoop | None = None, *, drain_time:
 
 
 def _has_loop() -> bool:
-    """Whether the process has an event loop. `asyncio.get_event_loop` would create one."""
+    """Whether the process has an event loop. `asyncio.get_event_loop` would create a loop."""
     if asyncio._get_running_loop() is not None:
         return True
     return any(not loop.is_closed() for loop in list(IOLoop._ioloop_for_asyncio))

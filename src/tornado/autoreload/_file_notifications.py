@@ -38,7 +38,7 @@ class FileNotifications:
     :param files: a function that returns the current names of the files. It is called in the thread.
     :param callback: a function called in the thread when a file may have changed.
     :param should_run: a function that returns whether to continue. It is called in the thread once per
-    second.
+        second.
     :raises ImportError: if ``watchfiles`` is not installed.
     """
 

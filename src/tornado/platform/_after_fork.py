@@ -5,10 +5,10 @@ descriptor that one process registers with an epoll instance are also reported t
 cannot register the same descriptor again.
 
 * A loop that was idle may be used in the child, for example if a program creates its loop and then forks into
-  the background or into several servers. A loop of asyncio receives a new selector. This is impossible for a
-  loop of uvloop, which works in only one of the processes: fork before creating it.
+  the background or into several servers. In the child, a loop of asyncio receives a new selector. This is
+  impossible for a loop of uvloop, which works in only one of the processes: fork before creating it.
 * A loop that was running during the fork keeps running in the parent, but can never run in the child. In the
-  child it is removed, so that `IOLoop.current` and `asyncio.run` create a new one.
+  child it is removed, so that `IOLoop.current` and `asyncio.run` create a new loop.
 """
 
 from __future__ import annotations

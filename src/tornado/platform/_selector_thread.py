@@ -166,7 +166,7 @@ class SelectorThread:
         try:
             for table, ready in ((self._readers, readable), (self._writers, writable)):
                 for number in ready:
-                    # An earlier handler may have removed this one.
+                    # A handler called earlier may have removed this handler.
                     handler = table.get(number)
                     if handler is not None:
                         self._call(handler)
@@ -220,7 +220,7 @@ class SelectorThread:
 
 
 def _wait(snapshot: _Snapshot, waker: int) -> tuple[list[int], list[int]]:
-    """Wait until a descriptor of ``snapshot`` or the waker is ready. Return the readable and writable ones."""
+    """Wait until a descriptor of ``snapshot`` or the waker is ready. Return readable and writable ones."""
     readers, writers = snapshot
     wanted = dict.fromkeys(readers, selectors.EVENT_READ)
     for number in writers:
@@ -254,7 +254,7 @@ class AddThreadSelectorEventLoop(asyncio.AbstractEventLoop):
     :param real_loop: the loop to wrap. All other attributes and methods are those of the real loop.
     """
 
-    #: The names that belong to this class. All others belong to the real loop.
+    #: The names of this class's own attributes. All other attributes are those of the real loop.
     MY_ATTRIBUTES: ClassVar[set[str]] = {
         f"{verb}_{direction}" for verb in ("add", "remove") for direction in ("reader", "writer")
     } | {"close", "_real_loop", "_selector"}

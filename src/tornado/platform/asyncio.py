@@ -243,7 +243,7 @@ class AsyncIOLoop(BaseAsyncIOLoop):
     """An IOLoop with a new asyncio loop, created by ``IOLoop()``.
 
     The constructor makes the new loop the thread's asyncio loop, unless ``make_current=False``. `close`
-    closes the asyncio loop and restores the thread's previous one.
+    closes the asyncio loop and restores the thread's previous loop.
     """
 
     def initialize(self, **kwargs: Any) -> None:  # type: ignore[override]
@@ -252,7 +252,7 @@ class AsyncIOLoop(BaseAsyncIOLoop):
         :param kwargs: the arguments of `IOLoop.initialize`, and ``asyncio_loop`` to use that loop instead of
             a new one. The asyncio loop is closed together with the IOLoop in either case.
         """
-        #: Whether this loop is the thread's asyncio loop, and the loop that was set before it.
+        #: Whether this loop is the thread's asyncio loop, and the previous asyncio loop of the thread.
         self.is_current: bool = False
         self.old_asyncio: asyncio.AbstractEventLoop | None = None
         given = kwargs.pop("asyncio_loop", None)

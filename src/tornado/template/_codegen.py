@@ -133,8 +133,8 @@ class _Writer:
             text, self.pending_texts = "".join(self.pending_texts), []
             if text:
                 self.emit(f"_tt_append({text!r})", self.pending_line)
-        # The code of a tag may span several lines. The comment is added to the last one, because the others
-        # may end inside a string.
+        # The code of a tag may span several lines. The comment is added to the last line, because the other
+        # lines may end inside a string.
         self.lines += f"{'    ' * self.indent}{code}  # {self.origin(line)}".split("\n")
         first = len(self.places)
         count = len(self.lines) - first

@@ -62,7 +62,7 @@ class ParseError(Exception):
 
 
 class TemplateNotFoundError(FileNotFoundError, KeyError):
-    """A loader did not find a template. The message contains its name and the place searched.
+    """A loader did not find a template. The message contains its name and its expected place.
 
     It is both a FileNotFoundError and a KeyError, because upstream's loaders raise these and programs catch
     them.

@@ -13,7 +13,7 @@ from tornado.template._errors import ParseError, TemplateNotFoundError
 from tornado.template._runtime import STANDARD_ESCAPE
 from tornado.template._template import Template
 
-# Maximum number of file names in a directory that are compared with a missing one.
+# Maximum number of file names in a directory that are compared with the name of a missing file.
 _MAX_COMPARED = 500
 
 

@@ -38,7 +38,7 @@ def _assigns(code: CodeType, name: str) -> bool:
 
 
 def _to_template_error(error: SyntaxError, code: _codegen.Code) -> SyntaxError:
-    """Convert an error in generated code to one that refers to the line of the template."""
+    """Convert an error in generated code to an error that refers to the line of the template."""
     lineno = error.lineno or 0
     place = GeneratedSource(code).locate(lineno)
     if place is None:
@@ -121,7 +121,7 @@ class Template:
 
     :param template_string: the source, as text or UTF-8 bytes.
     :param name: the name shown in messages. Names of other templates in the source are relative to it.
-    :param loader: the loader for the templates that this one extends or includes.
+    :param loader: the loader for the templates that this template extends or includes.
     :param compress_whitespace: the former spelling of ``whitespace="single"`` (True) or ``"all"`` (False).
     :param autoescape: the name of the function that escapes expressions, None for no escaping. By default
         the setting of the loader, or ``xhtml_escape``.

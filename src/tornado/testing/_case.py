@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 def setup_with_context_manager(testcase: unittest.TestCase, cm: AbstractContextManager[_T]) -> _T:
     """Enter a context manager, usually in ``setUp``, and exit it after the test.
 
-    `unittest.TestCase.enterContext` does the same.
+    This function is equivalent to `unittest.TestCase.enterContext`.
 
     :returns: the result of entering ``cm``.
     """
@@ -68,7 +68,7 @@ class AsyncTestCase(unittest.TestCase):
         self._callback_errors: list[BaseException] = []
 
     def setUp(self) -> None:
-        """Create the loop, and make it the current one."""
+        """Create the loop, and make it the current loop."""
         super().setUp()
         #: The loop of this test.
         self.io_loop: IOLoop = self.get_new_ioloop()
