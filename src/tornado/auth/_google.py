@@ -49,7 +49,7 @@ class GoogleOAuth2Mixin(OAuth2Mixin):
     def get_google_oauth_settings(self) -> dict[str, str]:
         """Return the client identifier (``key``) and the client secret (``secret``).
 
-        Override this method to store them elsewhere.
+        Override this method if they are stored elsewhere.
 
         :raises KeyError: if the application does not have the setting ``google_oauth``.
         """

@@ -25,11 +25,12 @@ class OAuthMixin(ProviderMixin):
 
     A subclass for a provider sets these class attributes:
 
-    * ``_OAUTH_REQUEST_TOKEN_URL``, ``_OAUTH_AUTHORIZE_URL``, ``_OAUTH_ACCESS_TOKEN_URL``: its endpoints.
+    * ``_OAUTH_REQUEST_TOKEN_URL``, ``_OAUTH_AUTHORIZE_URL``, ``_OAUTH_ACCESS_TOKEN_URL``: the provider's
+      endpoints.
     * ``_OAUTH_VERSION``: ``"1.0"`` or ``"1.0a"`` (the default).
     * ``_OAUTH_NO_CALLBACKS``: True if the provider does not accept a callback URL in the request.
 
-    It also overrides `_oauth_get_user_future` and `_oauth_consumer_token`.
+    The subclass also overrides `_oauth_get_user_future` and `_oauth_consumer_token`.
     """
 
     _OAUTH_REQUEST_TOKEN_URL: str

@@ -28,7 +28,7 @@ from tornado.httpclient import HTTPClientError
 
 #: Maximum time between the two steps of a login in days: ten minutes.
 _LOGIN_AGE = 10 / (24 * 60)
-#: Maximum number of concurrent logins of one browser, in several tabs. Each has a cookie.
+#: Maximum number of concurrent logins of one browser, in several tabs. A cookie is set for each login.
 _SLOTS = 4
 #: Maximum difference between the provider's clock and ours in seconds.
 _LEEWAY = 60
@@ -333,7 +333,7 @@ def _login(claims: dict[str, Any], tokens: Mapping[str, Any], next_url: str = "/
 def _cookie_name(state: str) -> str:
     """Return the name of a login's cookie, which is one of `_SLOTS` names.
 
-    The number of names is limited, because any site can start logins by redirecting a browser here. It must
+    The number of names is limited, because any site can start logins by redirecting a browser here, and must
     not be able to fill the browser with cookies.
     """
     return f"_openid_connect_{sum(state.encode()) % _SLOTS}"
@@ -347,7 +347,7 @@ def _challenge(verifier: str) -> str:
 def _basic(client_id: str, client_secret: str) -> str:
     """Return the Authorization field of a client.
 
-    Each part is form-encoded first (RFC 6749 section 2.3.1).
+    The identifier and the secret are form-encoded first (RFC 6749 section 2.3.1).
     """
     pair = f"{urllib.parse.quote_plus(client_id)}:{urllib.parse.quote_plus(client_secret)}"
     return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
@@ -356,7 +356,7 @@ def _basic(client_id: str, client_secret: str) -> str:
 def _token_hash(token: str, algorithm: str) -> str:
     """Return ``at_hash`` of an access token (Core section 3.1.3.6).
 
-    It is the first half of a digest, whose size is that of the signature algorithm.
+    It is the first half of the token's digest. The algorithm's name ends with the size of the digest.
     """
     size = algorithm[-3:]
     digest = hashlib.new(f"sha{size}" if size.isdigit() else "sha512", token.encode()).digest()

@@ -1,8 +1,8 @@
 """`OpenIDProvider`: the metadata and keys of an OpenID provider, fetched and cached.
 
 The metadata (OpenID Connect Discovery 1.0) is fetched again after an hour. The keys are fetched again when a
-token refers to an unknown key, because providers rotate keys. This is done at most once per minute, because
-otherwise every token with an invented key name would cause a request.
+token refers to an unknown key, because providers rotate keys. The keys are fetched at most once per minute,
+because otherwise every token with an invented key name would cause a request.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class OpenIDProvider:
 def load_jwt() -> Any:
     """Import PyJWT.
 
-    :raises ImportError: if it is not installed.
+    :raises ImportError: if PyJWT is not installed.
     """
     try:
         import jwt

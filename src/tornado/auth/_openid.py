@@ -16,7 +16,7 @@ _SELECT = f"{_OPENID}/identifier_select"
 _EXCHANGE = "http://openid.net/srv/ax/1.0"
 _OAUTH = "http://specs.openid.net/extensions/oauth/1.0"
 
-#: For each attribute name that `authenticate_redirect` accepts: its parts, and the provider's URI for each.
+#: Maps each attribute name that `authenticate_redirect` accepts to its parts, and each part to its URI.
 _ATTRIBUTES = {
     "name": {
         "fullname": "http://axschema.org/namePerson",
@@ -107,7 +107,7 @@ class OpenIdMixin(ProviderMixin):
 
     def _on_authentication_verified(self, response: HTTPResponse) -> dict[str, Any]:
         """Return the user's attributes, if the provider's `response` confirms the callback."""
-        # Key-value form, with one pair per line (section 4.1.1).
+        # The response is in key-value form, with one pair per line (section 4.1.1).
         if b"is_valid:true" not in (line.strip() for line in response.body.split(b"\n")):
             raise AuthError("OpenID: the provider did not confirm the login")
         attributes = self._attributes()
@@ -131,8 +131,9 @@ class OpenIdMixin(ProviderMixin):
     def _attributes(self) -> dict[str, str]:
         """Return the attributes in the callback, by the names of the parts in `_ATTRIBUTES`.
 
-        A provider may use any alias for the extension and for each attribute, so they are found by their
-        URIs. Attributes that are not listed in ``openid.signed`` are omitted (section 10.1).
+        A provider may use any alias for the extension and for each attribute, so the extension and the
+        attributes are found by their URIs. Attributes that are not listed in ``openid.signed`` are omitted
+        (section 10.1).
         """
         handler = self._handler()
         arguments = handler.request.arguments

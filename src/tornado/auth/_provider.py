@@ -92,7 +92,7 @@ def json_object(provider: str, body: bytes) -> dict[str, Any]:
 def describe(error: HTTPClientError) -> str:
     """Return a description of an error response that contains no credentials.
 
-    By RFC 6749 section 5.2, ``error`` and ``error_description`` are readable text.
+    It includes only ``error`` and ``error_description``, which RFC 6749 section 5.2 defines as readable text.
     """
     text = f"HTTP status {error.code}"
     try:

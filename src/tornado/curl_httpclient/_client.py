@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class _DefaultSize(int):
-    """A default limit, which must be distinguished from the same number set by the program."""
+    """The type of the default limit, to distinguish it from an equal limit that the program has set."""
 
 
 _DEFAULT_MAX_BODY_SIZE = _DefaultSize(100 * 1024 * 1024)

@@ -218,7 +218,7 @@ class Fetch:
         self._set_up(curl, request, transfer.buffer, transfer.headers)
         is_first = not self._hops and self._attempts == 1 and self._client.before_request is None
         if not is_first and request.request_timeout:
-            # The timeout applies to the whole fetch, not to each hop.
+            # libcurl's timeout is per transfer, but the request_timeout applies to the whole fetch.
             curl.setopt(pycurl.TIMEOUT_MS, max(1, int(self._remaining(request.request_timeout) * 1000)))
         source = request.body_source
         if source is not None:
@@ -382,7 +382,7 @@ class Fetch:
         if curl is None:
             return {}
         times: dict[str, float] = {name: curl.getinfo(info) for name, info in _TIMES.items()}
-        # The duration of earlier hops, which libcurl does not know.
+        # The duration of earlier hops, which libcurl's times do not include.
         before = self._hop_started - self._started
         times["redirect"] += before
         times["total"] += before

@@ -40,7 +40,7 @@ _TLS_OPTIONS: Final = {
     "ca_certs": pycurl.CAINFO,
     "ciphers": pycurl.SSL_CIPHER_LIST,
 }
-# No limit. 0 would mean libcurl's default of 300 seconds.
+# The value for no limit, because 0 would mean libcurl's default of 300 seconds.
 _FOREVER_MS: Final = 2**31 - 1
 _FORBIDDEN_IN_URL = re.compile(r"[\x00-\x20\x7f]")
 
@@ -49,7 +49,7 @@ def new_handle() -> pycurl.Curl:
     """Return a handle with the options that are the same for all requests."""
     curl = pycurl.Curl()
     curl.setopt(pycurl.NOSIGNAL, 1)
-    # HTTP only, because a program may let libcurl follow redirects, which could lead to file: URLs.
+    # Only HTTP is allowed, because a program may let libcurl follow redirects, possibly to file: URLs.
     curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
     curl.setopt(pycurl.REDIR_PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
     if hasattr(pycurl, "SUPPRESS_CONNECT_HEADERS"):
@@ -238,7 +238,7 @@ def _set_default_proxy(curl: pycurl.Curl, url: str, rules: ProxyRules) -> None:
 
 
 def _set_tls_options(curl: pycurl.Curl, options: dict[str, Any]) -> None:
-    """Set the TLS options from a dictionary such as `.ssl_options_to_context` takes."""
+    """Set the TLS options from a dictionary in the form that `.ssl_options_to_context` accepts."""
     unknown = sorted(set(options) - set(_TLS_OPTIONS) - {"cert_reqs"})
     if unknown:
         raise ValueError(
@@ -275,7 +275,7 @@ def _set_tls(curl: pycurl.Curl, request: HTTPRequest) -> None:
 def _system_authorities() -> str | None:
     """Return the file of the system's certificate authorities, or None if libcurl finds its own.
 
-    The libcurl in pycurl's wheels uses the path of the distribution on which it was built.
+    The libcurl in pycurl's wheels looks for this file where the distribution on which it was built stores it.
     """
     found = pycurl.Curl()
     try:

@@ -45,8 +45,8 @@ class Transfer:
     :param header_callback: called with the lines of the header section.
     :param max_body_size: the maximum size of the body in bytes, after decompression; None for no limit.
     :param context: the context in which the callbacks run.
-    :param is_final: called with a status code and header fields; returns whether this is the response for the
-        program, and not one that is followed by another hop.
+    :param is_final: called with a status code and header fields; returns whether this response is for the
+        program, so no further hop follows.
     :param complete: called once, when the transfer has ended in libcurl and the program's callbacks are done.
     """
 

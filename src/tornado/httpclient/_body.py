@@ -34,7 +34,7 @@ __all__ = [
 #: Number of bytes to read from a file at a time.
 CHUNK_SIZE = 128 * 1024
 
-#: Sends a chunk. If it returns an awaitable, the next chunk may be written when that is done.
+#: Sends a chunk. If it returns an awaitable, the next chunk must not be written before the awaitable is done.
 Write = Callable[[bytes], Awaitable[None] | None]
 
 

@@ -73,7 +73,7 @@ class AsyncHTTPClient(Configurable):
     """
 
     _instance_cache: dict[type[Any], AsyncHTTPClient] | None
-    #: The arguments that the instance was made with.
+    #: The arguments that the instance was created with.
     _arguments: Mapping[str, Any] = MappingProxyType({})
 
     @classmethod
@@ -296,7 +296,7 @@ class HTTPClient:
     """
 
     def __init__(self, async_client_class: type[AsyncHTTPClient] | None = None, **kwargs: Any) -> None:
-        self._closed = True  # until the client has been created
+        self._closed = True  # close() must do nothing if the client cannot be created
         self._io_loop = IOLoop(make_current=False)
         factory = AsyncHTTPClient if async_client_class is None else async_client_class
 

@@ -1,10 +1,11 @@
 """Adapters that let a standard-library cookie jar work with the client's requests and responses.
 
 `http.cookiejar` stores, expires and matches cookies; the jar's policy decides which cookies it accepts. This
-module presents requests and responses in the form that the jar expects. Before that, it removes cookies that
-RFC 6265bis section 5.7 rejects but the standard library accepts: a ``Secure`` cookie received over plain
-HTTP, a name with the prefix ``__Secure-`` or ``__Host-`` whose attributes do not match, and a parent domain
-of an IP address. A cookie without a ``Domain`` attribute is sent only to the host that set it.
+module presents requests and responses in the form that the jar expects. It first removes cookies that
+RFC 6265bis section 5.7 rejects but the standard library accepts: ``Secure`` cookies received over plain HTTP,
+cookies whose name begins with ``__Secure-`` or ``__Host-`` but whose attributes do not match that prefix, and
+cookies for a parent domain of an IP address. A cookie without a ``Domain`` attribute is sent only to the host
+that set it.
 
 `http.cookiejar.DefaultCookiePolicy` has no list of public suffixes. It rejects cookies for a whole top-level
 domain and, with ``strict_domain=True``, cookies for domains such as ``co.uk``, but not cookies for
@@ -14,7 +15,7 @@ for each of them, or a policy that knows these suffixes.
 Limits
 ------
 `MAX_SET_COOKIE` characters per Set-Cookie field, `MAX_FIELDS` Set-Cookie fields per response, `MAX_COOKIES`
-cookies per jar; cookies that exceed a limit are ignored. RFC 6265bis section 6.1 asks for at least 4096
+cookies per jar; cookies that exceed a limit are ignored. RFC 6265bis section 6.1 recommends at least 4096
 octets per cookie and 3000 cookies.
 """
 
@@ -61,7 +62,7 @@ def cookie_field(jar: CookieJar, url: str) -> str | None:
 
 def _empty_jar(jar: CookieJar) -> CookieJar:
     """Return an empty jar with the policy of ``jar``."""
-    from http.cookiejar import CookieJar  # a slow import, but a program with a jar has already done it
+    from http.cookiejar import CookieJar  # slow, but a program that uses a jar has already imported it
 
     return CookieJar(jar._policy)  # type: ignore[attr-defined]
 
@@ -123,7 +124,7 @@ class _Request:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self.host = parts.netloc.rpartition("@")[2]
-        # The jar would treat a user name as a part of the host.
+        # Without user information, which the jar would treat as part of the host.
         self._url = urlunsplit((parts.scheme, self.host, parts.path, parts.query, ""))
         self.type = parts.scheme
         self.origin_req_host = parts.hostname or ""

@@ -72,7 +72,7 @@ class WebSocketHandshakeOptions(TypedDict, total=False):
 class HTTPRequestOptions(WebSocketHandshakeOptions, total=False):
     """Keyword arguments of `.HTTPRequest`, without the URL.
 
-    Methods such as `.AsyncHTTPClient.fetch` take them too. A function that passes such arguments on can
+    Methods such as `.AsyncHTTPClient.fetch` accept them too. A function that passes such arguments on can
     annotate them with this class::
 
         async def fetch_json(url: str, **options: Unpack[HTTPRequestOptions]) -> object:

@@ -347,7 +347,7 @@ class HTTPRequest:
         headers = httputil.HTTPHeaders(self._headers or ())
         for name, (sent, given) in (self._added_fields or {}).items():
             if headers.get(name) != sent:
-                continue  # the program has changed it since then
+                continue  # the program has changed this field since the earlier fetch
             if given is None:
                 del headers[name]
             else:

@@ -81,7 +81,7 @@ class HTTPResponse:
         self.code = code
         self.reason: str = reason or http.client.responses.get(code, "Unknown")
         self.headers: httputil.HTTPHeaders = httputil.HTTPHeaders() if headers is None else headers
-        # The body is in one of these; the other one is created on first access.
+        # The body is stored in one of these attributes; the other attribute is set when it is first read.
         self._body: bytes | None = None
         self._buffer: BytesIO | None = None
         if isinstance(buffer, bytes):
@@ -92,7 +92,7 @@ class HTTPResponse:
         self.request_time = request_time
         self.start_time = start_time
         self.time_info: dict[str, float] = time_info or {}
-        # fetch(raise_error=False) does not raise this kind of error.
+        # fetch(raise_error=False) does not raise errors that only report the status code.
         self._error_is_response_code = error is None and not 200 <= code < 300
         if self._error_is_response_code:
             error = HTTPClientError(code, message=self.reason, response=self)

@@ -53,7 +53,7 @@ class ResponseStream:
         self._has_head = False
         self._chunks: deque[bytes] = deque()
         self._size = 0
-        #: Done when the program can read a chunk or the end; None while nothing waits for it.
+        #: Done when a chunk or the end of the body can be read; None while the program is not waiting.
         self._data_waiter: asyncio.Future[None] | None = None
         #: Done when the connection may deliver more; None while the buffer has space.
         self._drain_waiter: asyncio.Future[None] | None = None
@@ -117,7 +117,7 @@ class ResponseStream:
     # -- callbacks for the client --
 
     def _line_received(self, line: str) -> Any:
-        """Parse a line of the head. After redirects there may be several heads; the last one applies."""
+        """Parse a line of the head. Each redirect has a head too; the head received last applies."""
         if line.startswith("HTTP/"):
             _, _, rest = line.rstrip("\r\n").partition(" ")
             code, _, self.reason = rest.partition(" ")
@@ -169,7 +169,7 @@ class ResponseStream:
         return chunk
 
     def _take_head(self, response: HTTPResponse) -> None:
-        """Take the head from a complete response. The implementation did not call ``header_callback``."""
+        """Copy the head from a complete response, because ``header_callback`` was not called."""
         self._check_error(response)
         self.code, self.reason, self.headers = response.code, response.reason, response.headers
         self._has_head = True

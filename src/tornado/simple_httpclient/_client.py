@@ -109,7 +109,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         )
         shared = SharedLookups(self.resolver, ttl=dns_cache_ttl) if may_share(self.resolver) else None
         self.tcp_client: TCPClient = TCPClient(shared or self.resolver)
-        # Limits: the number of concurrent requests, and the size of one response.
+        # Limits on the number of concurrent requests and on the size of one response.
         self.max_clients = max_clients
         self.max_body_size: int | None = max_body_size
         self.max_header_size: int | None = max_header_size
@@ -130,7 +130,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.max_clients_per_host = max_clients_per_host
         max_idle = max_clients if max_idle_connections is None else max_idle_connections
         self.pool: ConnectionPool = ConnectionPool(self.io_loop, max_idle, idle_timeout)
-        #: If there is a limit per host: the active and waiting requests of each host.
+        #: The active and waiting requests of each host; empty without ``max_clients_per_host``.
         self._hosts: dict[str, _HostRequests] = {}
         self.connector: Connector = Connector(max_buffer_size)
         #: Factories of the objects that take part in each fetch.
@@ -217,7 +217,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             self._handle_request(request, functools.partial(self._release_fetch, key), callback)
 
     def _start_fetch(self, fetch: Fetch, request: HTTPRequest, callback: _Callback) -> None:
-        """Start a fetch from the queue, or make it wait for its host if that host's limit is reached."""
+        """Start a fetch from the queue, or let it wait if the limit of its host is reached."""
         if self.max_clients_per_host is not None:
             host = self._hosts.setdefault(fetch.host, _HostRequests())
             if host.active >= self.max_clients_per_host:
@@ -259,7 +259,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         """Remove a request that has ended while it was queued."""
         self.waiting.pop(fetch, None)
         # Only entries at the head of the queue are removed here, because removal from the middle takes linear
-        # time. _process_queue skips the others.
+        # time. _process_queue skips ended requests that are still in the queue.
         while self.queue and self.queue[0][0] not in self.waiting:
             self.queue.popleft()
 

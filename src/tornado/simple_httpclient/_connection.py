@@ -88,7 +88,7 @@ class ExchangeReceiver(Protocol):
         """Process the head of the final response."""
 
     def body_received(self, data: bytes) -> None:
-        """Process a part of the body, which is never empty. `ClientConnection.pause` delays the next ones."""
+        """Process a part of the body, which is never empty. `ClientConnection.pause` delays further parts."""
 
     def response_complete(self, reusable: bool) -> None:
         """Process the end of the response and of the exchange. If `reusable`, the connection is IDLE."""
@@ -232,8 +232,8 @@ class ClientConnection:
         if not isinstance(sock, socket.socket):
             return False  # a program's own socket type, which may not support MSG_PEEK
         try:
-            # socket.socket.recv, because ssl.SSLSocket.recv rejects flags. Data below TLS may be a session
-            # ticket or the end of the connection; either way the connection counts as closed.
+            # socket.socket.recv, because ssl.SSLSocket.recv rejects flags. Undecrypted TLS data may be a
+            # session ticket or the end of the connection; the connection is treated as closed in both cases.
             socket.socket.recv(sock, 1, socket.MSG_PEEK)
         except BlockingIOError:
             return True
@@ -265,7 +265,7 @@ class ClientConnection:
     def data_received(self, data: bytes) -> None:
         """Process received data."""
         if self._receiver is None:
-            # Data that arrives after the response, or before any request, belongs to no known request.
+            # Data that arrives after the response, or before any request, is not a response to a request.
             self._close_idle()
             return
         self._has_received = True
@@ -405,7 +405,8 @@ def _is_truncated(sock: object) -> bool:
     """Whether the input of a TLS socket, which was read to its end, ended without a close_notify."""
     if not isinstance(sock, ssl.SSLSocket):
         return False
-    # By default SSLSocket hides the difference. With this attribute off, another read raises the error.
+    # By default, SSLSocket reports a truncated stream as a normal end. If this attribute is false, another
+    # read raises an error instead.
     tls: Any = sock
     tls.suppress_ragged_eofs = False
     try:

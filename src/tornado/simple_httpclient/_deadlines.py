@@ -3,7 +3,8 @@
 Each request stores its deadline as a number. The timer is set for the earliest deadline. When it fires, one
 scan over the requests finds those that have expired and the next deadline. A request that completes in time
 therefore costs two set operations and a comparison, and no timer. The interval between scans is at least a
-tenth of the shortest timeout, or one second if that is less; a deadline may be detected that much later.
+tenth of the shortest timeout, or one second if that is less. The expiry of a deadline may therefore be
+detected late by up to this interval.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class DeadlineScheduler:
         else:
             self._step = _LONGEST_STEP
         for timed in due:
-            # It may have ended while earlier callbacks ran.
+            # The request may have ended while `expired` of another request ran.
             if timed in self._watched and timed.deadline <= now:
                 self._watched.discard(timed)
                 timed.expired()

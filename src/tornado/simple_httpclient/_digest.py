@@ -21,7 +21,7 @@ _Login = tuple[str, str, str]
 
 
 class Logins:
-    """A client's cache of digest credentials, which lets further requests avoid another challenge."""
+    """A client's cache of digest credentials, so that later requests do not need another challenge."""
 
     def __init__(self) -> None:
         self._cache: dict[_Login, DigestAuth] = {}

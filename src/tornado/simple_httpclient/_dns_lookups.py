@@ -19,7 +19,7 @@ _Key = tuple[str, int, socket.AddressFamily]
 
 
 def may_share(resolver: Resolver) -> bool:
-    """Whether results may be shared. Those of a program's own Resolver may differ each time."""
+    """Whether results may be shared. A program's own Resolver may return different results each time."""
     if type(resolver) is OverrideResolver:
         return may_share(resolver.resolver)
     return type(resolver).__module__.partition(".")[0] == "tornado"

@@ -9,9 +9,9 @@ NO_RESPONSE = 599
 
 
 class HTTPTimeoutError(HTTPClientError):
-    """Raised when a request times out. The message names the phase it was in. The ``code`` is 599.
+    """Raised when a request times out. The message names the phase of the request. The ``code`` is 599.
 
-    :ivar url: the URL, without user information and query, or None if it is not known. It is also shown in
+    :ivar url: the URL, without user information and query, or None if it is not known; also shown in
         tracebacks.
     :param limits: the timeouts that applied, such as "request_timeout=20", also shown in tracebacks.
     """
@@ -19,7 +19,7 @@ class HTTPTimeoutError(HTTPClientError):
     def __init__(self, message: str, url: str | None = None, limits: str = "") -> None:
         super().__init__(NO_RESPONSE, message=message)
         self.url = url
-        # A note, because programs compare some of these messages.
+        # The URL is added as a note, because programs compare some of these messages.
         if url is not None and url not in message:
             self.add_note(f"(fetching {url})")
         if limits:

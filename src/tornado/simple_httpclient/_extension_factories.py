@@ -47,7 +47,7 @@ class HookExtension:
 def default_factories(
     cookie_jar: Any, retry: Any, before_request: BeforeRequest | None
 ) -> list[ExtensionFactory]:
-    """Return the factories of the extensions that a client uses for requests without such arguments."""
+    """Return the factories of the extensions that the client's settings require."""
     factories: list[ExtensionFactory] = []
     if cookie_jar is not None:
         factories.append(lambda request: CookieExtension(cookie_jar) if request.cookies is None else None)

@@ -2,8 +2,8 @@
 
 A fetch consists of one or more hops. Redirects, digest challenges and retries add hops. Each hop takes a
 connection from the pool, or opens one with the connector, and carries out one exchange on it. If the server
-has closed a connection from the pool, the hop is repeated on a new connection. On a connection from the pool,
-all of this is synchronous: no Task, no timer.
+has closed a connection from the pool, the hop is repeated on a new connection. A hop on a connection from the
+pool runs synchronously, without a Task or a timer.
 
 Phases
 ------
@@ -17,18 +17,18 @@ CONNECTING   the connection is open                                  WAITING
 WAITING      head of the response                                    READING
 WAITING      the connection from the pool was already closed         CONNECTING or PREPARING
 READING      end of a response that requires another hop             as after QUEUED
-READING      the same, and the next hop has a delay                  DELAYED
+READING      end of a response, and the next hop has a delay         DELAYED
 READING      end of the response                                     DONE
 READING      end of a redirect, and the client's `fetch` is wrapped  FOLLOWING
-FOLLOWING    the response of that `fetch`                            DONE
+FOLLOWING    the response of the wrapped `fetch`                     DONE
 DELAYED      the delay is over                                       as after QUEUED
 any          error, timeout, cancellation                            DONE
 ===========  ======================================================  =====================
 
 The file exceeds the usual length because `Fetch` is one state machine, whose phases share their clean-up.
 
-Every transition to DONE ends in `Fetch._finish`. After that the fetch has no connection, Task or deadline,
-and is not among the client's active requests.
+Every transition to DONE is made by `Fetch._finish`. After the transition, the fetch has no connection, Task
+or deadline, and is not among the client's active requests.
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ class Fetch:
         self._defaults = defaults
         if len(defaults) > _DEFAULT_COUNT:
             request = _with_defaults(request, defaults)
-        #: The request of the current hop. Settings that every client has a default for may be None here.
+        #: The request of the current hop. If a setting is None, the client's default applies.
         self._request = request
         self._context: contextvars.Context | None = None
         if (
@@ -239,7 +239,8 @@ class Fetch:
         self._timer: asyncio.TimerHandle | None = None
         #: The head of the first hop, for `HTTPRequest.headers`.
         self._sent_head = b""
-        #: When the fetch was created, left the queue, began the hop, got a connection, received a head.
+        #: The times at which the fetch was created, the fetch left the queue, the current hop began, its
+        #: connection was available, and its response's head was received.
         self._created_at = self._started_at = self._hop_started_at = client.loop.time()
         self._connected_at = self._responded_at = 0.0
         self._wall_time = 0.0
@@ -251,11 +252,11 @@ class Fetch:
         self._buffer: BytesIO | None = None
         self._body: ResponseBody | None = None
         self._follow_up: HTTPRequest | None = None
-        #: The client's `fetch` if it must follow redirects, else None.
+        #: The client's `fetch` if redirects must be followed by calling it, else None.
         self._redirect_fetch: Callable[..., Awaitable[HTTPResponse]] | None = None
         #: Whether `_redirect_fetch` must send the follow-up request.
         self._delegates_redirect = False
-        #: In FOLLOWING, the Future of that `fetch`.
+        #: The result of `_redirect_fetch` in the phase FOLLOWING, else None.
         self._following: asyncio.Future[HTTPResponse] | None = None
 
     def __repr__(self) -> str:
@@ -284,7 +285,7 @@ class Fetch:
         """Follow redirects with calls of `fetch`, in the context of this call.
 
         Upstream always does this. A program or a monitoring agent that has wrapped `.AsyncHTTPClient.fetch`
-        expects a call for each hop: Instana's agent reports a span for each.
+        expects a call for each hop: Instana's agent reports a span for each call.
         """
         self._redirect_fetch = fetch
         if self._context is None:
@@ -312,7 +313,7 @@ class Fetch:
         self._end(HTTPTimeoutError(message, url_without_secrets(self._request.url), self._limits(*names)))
 
     def _limits(self, *names: str) -> str:
-        """Return settings and their values in seconds, for messages."""
+        """Return the timeout settings that are set, with their values in seconds, for messages."""
         values = [(name, self._setting(name)) for name in names]
         return ", ".join(f"{name}={value:g}" for name, value in values if value)
 
@@ -452,7 +453,7 @@ class Fetch:
         """Return the remaining seconds of the hop's ``request_timeout``; None for no limit."""
         timeout: float | None = self._setting("request_timeout")
         if timeout and self._retried:
-            # Time has passed before the server closed the connection from the pool.
+            # The first attempt, on a connection from the pool, has used some of the time.
             timeout = max(0.001, self._hop_started_at + timeout - self.client.loop.time())
         return timeout
 
@@ -715,7 +716,7 @@ class Fetch:
         request = self._request
         if request.method not in _IDEMPOTENT or request.body_producer is not None:
             return False
-        # Only with a body in memory: data that a source has read may be lost or have changed.
+        # A body from a source is not sent again: data that was read may be lost or have changed.
         return request.body is None or isinstance(request.body, bytes)
 
     def _resend(self) -> None:
@@ -812,7 +813,7 @@ class Fetch:
         """Follow a redirect with the client's `fetch`, and report its outcome as that of this fetch."""
         self.phase = FOLLOWING
         self._follow_up = None
-        self.client.fetch_ended(self)  # that `fetch` counts as an active request itself
+        self.client.fetch_ended(self)  # the new fetch is an active request of its own
         request.original_request = self._original  # type: ignore[attr-defined]
         assert self._context is not None
         assert self._redirect_fetch is not None
@@ -832,7 +833,7 @@ class Fetch:
         if error is not None:
             self._end(error, is_transport=False)
             return
-        self._record_sent_head()  # the head of the first hop, in place of the last one's
+        self._record_sent_head()  # the redirected fetch has recorded the head of its own request
         self._report(future.result())
 
     def _delay_elapsed(self) -> None:
@@ -865,7 +866,7 @@ class Fetch:
             following.cancel()
 
     def _end(self, error: BaseException | None, is_transport: bool = True) -> None:
-        """End the fetch with `error`, or without a report if that is None.
+        """End the fetch with `error`, or without calling the callback if `error` is None.
 
         :param is_transport: False for an error of the program's callbacks or settings, which is never
             retried.
@@ -883,7 +884,7 @@ class Fetch:
         if reported is None or callback is None:
             return
         response = self._response(NO_RESPONSE, error=reported)
-        # Called in the next event loop iteration, because fetch_impl() may not have returned yet.
+        # The callback runs in the next event loop iteration, because fetch_impl() may not have returned yet.
         if not self.client.loop.is_closed():
             self.client.loop.call_soon(_call, callback, response)
 
@@ -893,7 +894,7 @@ class Fetch:
             _call(callback, response)
 
     def _finish(self) -> Callable[[HTTPResponse], None] | None:
-        """Move to DONE and return the callback. Dropping the references avoids a reference cycle."""
+        """Set the phase to DONE and return the callback. Clearing the attributes breaks reference cycles."""
         callback, self._callback = self._callback, None
         self.phase = DONE
         self._body = self._upgrade = None
@@ -921,7 +922,7 @@ class Fetch:
             gen_log.info("Unsatisfiable read from %s: %s", url_without_secrets(self._request.url), error)
             return UnsatisfiableReadError(str(error))
         if isinstance(error, HTTPInputError) and self.phase in (WAITING, READING):
-            # Test suites expect "from None": upstream does not name the peer.
+            # Test suites expect "from None" in this message, because upstream does not name the peer.
             gen_log.info(
                 "Malformed HTTP message from %s: %s (%s)", None, error, url_without_secrets(self._request.url)
             )
@@ -964,7 +965,7 @@ class _MessageAfterHook(NamedTuple):
             self.waiting.close()
 
 
-#: Number of settings that every client has a default for.
+#: Number of settings for which every client has a default.
 _DEFAULT_COUNT = len(HTTPRequest._DEFAULTS)
 
 

@@ -303,7 +303,8 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
             return
         error = self.stream.error
         if not isinstance(error, Exception):
-            # None: the peer closed the connection. CancelledError: a callback was cancelled, not the fetch.
+            # The error is None if the peer closed the connection, and a CancelledError if a callback was
+            # cancelled. The fetch itself was not cancelled.
             fault = getattr(getattr(self, "connection", None), "_fault", None)
             error = HTTPStreamClosedError(f"Connection closed: {fault}" if fault else "Connection closed")
             error.__cause__ = fault
@@ -399,7 +400,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
     ) -> bool:
         """Report an error as the outcome of the request; return whether the error has been handled."""
         if self.final_callback is None:
-            # The outcome has been reported already, so it is not an error if the stream closes now.
+            # The outcome has been reported already, so the closing of the stream is not an error.
             return isinstance(value, StreamClosedError)
         self._remove_timeout()
         if isinstance(value, StreamClosedError):
@@ -413,7 +414,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
     def _add_phase(self, error: BaseException | None) -> None:
         """Add the phase of the request and the server's address to the message of a connection error.
 
-        Errors that were raised while connecting already include them.
+        The message of an error that was raised while connecting already includes the phase and the address.
         """
         if not hasattr(self, "stream") or not isinstance(error, (OSError, HTTPClientError)):
             return

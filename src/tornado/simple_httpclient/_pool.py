@@ -1,8 +1,8 @@
 """`ConnectionPool`: idle connections, kept for reuse.
 
-The most recently used connection is taken first, so the others can expire. All idle connections are kept in
-one queue, in the order in which they became idle. The head of the queue expires next, and is closed first
-when the pool is full, so one timer is enough.
+The most recently used connection is reused first, so connections that are not needed expire. All idle
+connections are kept in one queue, in the order in which they became idle. The connection at the head of the
+queue expires next, so one timer is enough. It is also the first to be closed when the pool is full.
 
 The event loop watches idle connections: a connection that the server closes is removed from the pool
 immediately. A connection does not refer to the pool, so the idle connections of an unreferenced client are
@@ -26,7 +26,7 @@ from tornado.simple_httpclient._connection_key import ConnectionKey
 
 __all__ = ["FRESH", "ConnectionPool"]
 
-#: Maximum idle time in seconds of a connection for a request that must not be sent twice.
+#: Maximum idle time in seconds of a connection that is used for a request that must not be sent twice.
 FRESH = 1.0
 
 
@@ -89,7 +89,7 @@ class ConnectionPool:
         return None
 
     def put(self, connection: ClientConnection) -> None:
-        """Add an idle connection, or close it if the pool keeps none. A full pool closes its oldest one."""
+        """Add an idle connection, or close it if the pool is closed. A full pool closes the oldest one."""
         if self._closed or self.max_idle <= 0 or self._loop.is_closed():
             connection.close()
             return
@@ -126,12 +126,12 @@ class ConnectionPool:
         self._idle.clear()
         self._by_key.clear()
         if self._loop.is_running():
-            # The loop is a copy of one that still runs in the parent, with the same epoll registrations.
-            # Closing a connection would change those, so the connections are kept open.
+            # The loop is a copy of a loop that still runs in the parent, and both use the same epoll object.
+            # Closing a connection would change the parent's registrations, so the connections stay open.
             _inherited.extend(connections)
             return
         for connection in connections:
-            # Closed with an error, because otherwise TLS would send close_notify to the parent's server.
+            # An error is passed, because otherwise TLS would send close_notify on the parent's connection.
             connection.close(OSError("the connection belongs to the parent process"))
 
     def _clear(self) -> None:
@@ -156,7 +156,7 @@ class ConnectionPool:
             del self._by_key[connection.key]
 
     def expire(self) -> None:
-        """Close the connections whose idle timeout has expired, and set the timer for the next one."""
+        """Close the connections whose idle timeout has expired, and set the timer for the next expiry."""
         self._timer = None
         now = self._loop.time() + _TOLERANCE
         while self._idle:

@@ -49,7 +49,7 @@ def redirected_request(
         new.url += mark + fragment
     socket = _unix_socket(new.url)
     if socket is not None and socket != _unix_socket(request.url):
-        # A server must not direct the client to other sockets of the client's machine.
+        # A server must not be able to direct the client to other sockets of the client's machine.
         raise ValueError(f"{url_without_secrets(new.url)} is a Unix socket of this machine")
     new.headers = HTTPHeaders(request.headers)
     new.max_redirects = (effective.max_redirects or 1) - 1
@@ -120,7 +120,7 @@ def _encode_location(value: str) -> str:
         return value
     try:
         octets = value.encode("latin-1")
-    except UnicodeEncodeError:  # not received, but set by a program
+    except UnicodeEncodeError:  # the field was not received but set by a program
         octets = value.encode()
     try:
         text = octets.decode()
@@ -140,7 +140,7 @@ def _resolve_location(base: str, location: str) -> str:
     scheme, separator, rest = base.partition("+unix://")
     if not separator:
         return urljoin(base, location)
-    # urljoin() does not support this scheme. The server considers itself to be http://localhost.
+    # urljoin() does not support this scheme. The server's URL for itself is http://localhost.
     socket, slash, path = rest.partition("/")
     inside = f"{scheme}://localhost/"
     joined = urljoin(f"{inside[:-1]}{slash}{path}", location)

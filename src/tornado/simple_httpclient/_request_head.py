@@ -116,7 +116,7 @@ def request_head(
     :raises .HTTPOutputError: if the fields announce a body but the request has none.
     """
     if not route.absolute and "Proxy-Authorization" in headers:
-        # RFC 9110 section 11.7.2: it is for the proxy only, which receives it with CONNECT.
+        # RFC 9110 section 11.7.2: the field is for the proxy only, which receives it with CONNECT.
         del headers["Proxy-Authorization"]
     if route.connection is not None and "Connection" not in headers:
         headers["Connection"] = route.connection

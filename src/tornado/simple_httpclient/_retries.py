@@ -66,7 +66,7 @@ class RetryExtension:
 def _is_connection_failure(error: BaseException) -> bool:
     """Whether the error is a connection failure, and not caused by the program or a malformed response."""
     if isinstance(error, HTTPTimeoutError):
-        return isinstance(error.__cause__, TimeoutError)  # while connecting
+        return isinstance(error.__cause__, TimeoutError)  # set only if the timeout expired while connecting
     if isinstance(error, HTTPStreamClosedError):
         return isinstance(error.__cause__, (type(None), OSError, IncompleteMessage))
     return isinstance(error, OSError) and not isinstance(error, ssl.CertificateError)

@@ -49,7 +49,7 @@ def _modified(file: str | None) -> int | None:
     try:
         return None if file is None else os.stat(file).st_mtime_ns
     except OSError:
-        return None  # opening the file will raise the error
+        return None  # the error is raised when the file is opened
 
 
 def context_of(ssl_options: dict[str, Any]) -> ssl.SSLContext:

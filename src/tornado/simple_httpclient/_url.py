@@ -1,7 +1,8 @@
 """URL parsing for the client: the origin to connect to, and the target for the request line.
 
-Nearly every URL is plain: ``http`` or ``https`` in lower case, a host name without user information, a path.
-One regular expression matches these. All other URLs are parsed by `urllib.parse.urlsplit`.
+Nearly every URL is plain: it consists of ``http`` or ``https`` in lower case, a host name without user
+information, and a path. One regular expression matches plain URLs. All other URLs are parsed by
+`urllib.parse.urlsplit`.
 
 The URL of a server that listens on a Unix socket is ``http+unix://%2Frun%2Fapp.sock/path``: the host is the
 percent-encoded path of the socket (``https+unix`` for TLS).
@@ -28,8 +29,8 @@ __all__ = [
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNIX_SCHEMES = {"http+unix": "http", "https+unix": "https"}
 
-#: Matches a plain URL. Its groups are the scheme with the authority, and the target, which may be empty. The
-#: fragment is in neither.
+#: Matches a plain URL. Its groups are the scheme with the authority, and the target, which may be empty.
+#: Neither group includes the fragment.
 match_plain_url = re.compile(
     r"(https?://[A-Za-z0-9.\-]++(?::[0-9]{1,5}+)?+)((?:/[^\x00-\x20\x7f#]*+)?+)(?:#.*)?+", re.DOTALL
 ).fullmatch
