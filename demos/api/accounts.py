@@ -1,8 +1,8 @@
 """Users and their sessions.
 
-A login opens a session. The session's refresh token is a random value that is good for one use: refreshing
-replaces it. A token that comes a second time was stolen, by the first user of it or by the second, so the
-whole session ends (RFC 9700 section 4.14.2).
+A login opens a session. The session's refresh token is a random value that can be used once: each refresh
+replaces it. If a token is received a second time, it was stolen, and either use may be the thief's. The whole
+session is therefore ended (RFC 9700 section 4.14.2).
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from collections.abc import Callable
 from storage import Storage
 
 USERNAME = re.compile(r"[a-z][a-z0-9._-]{2,31}")
-#: Characters of a password.
+#: The minimum and maximum number of characters of a password.
 MIN_PASSWORD, MAX_PASSWORD = 8, 256
-#: Seconds after which a session ends and the user logs in again: 30 days.
+#: Seconds after which a session ends and the user must log in again: 30 days.
 SESSION_LIFETIME = 30 * 86400
-#: Uses of refresh tokens in a session. Each leaves a row, by which a second use is recognised.
+#: The maximum number of refreshes in a session. Each used token is stored, so that a second use is detected.
 MAX_REFRESHES = 10_000
-#: Seconds for which an ended session is kept in memory after its last access token has expired: more than
-#: any leeway.
+#: Seconds for which an ended session is kept in memory after its last access token has expired. This must be
+#: more than the leeway for clock differences.
 MARGIN = 60
-#: Open sessions of a user. Another login ends the oldest.
+#: The maximum number of open sessions of a user. A further login ends the oldest session.
 MAX_SESSIONS = 20
 
 
@@ -41,7 +41,7 @@ class RefreshRefused(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class User:
-    """A user, as stored."""
+    """A stored user."""
 
     id: int
     name: str
@@ -53,7 +53,7 @@ class User:
 class Grant:
     """The result of a login or a refresh.
 
-    :ivar refresh_token: for the next refresh; it is stored nowhere but at the client.
+    :ivar refresh_token: the token for the next refresh. The server stores only a digest of the token.
     """
 
     user_id: int
@@ -71,7 +71,7 @@ class Accounts:
     async def add(self, name: str, password_hash: str) -> User:
         """Create a user.
 
-        :raises NameTaken: if there is one of this name.
+        :raises NameTaken: if a user with this name exists.
         """
         try:
             ((number, created),) = await self._storage.execute(
@@ -107,9 +107,9 @@ class Sessions:
     """The sessions in the database.
 
     Access tokens are checked without the database, so the sessions that ended within the lifetime of an
-    access token are also kept in memory. Their number is bounded by the rate of logins.
+    access token are also kept in memory. The rate limit for logins bounds the number of these sessions.
 
-    :param access_lifetime: seconds that an access token is valid.
+    :param access_lifetime: the seconds for which an access token is valid.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Sessions:
         self._storage = storage
         self._access_lifetime = access_lifetime
         self._clock = clock
-        # In the order of their ends; a session ends once.
+        # The time at which each session ended, by its id, in order of these times.
         self._ended: dict[str, float] = {}
 
     async def load(self) -> None:
@@ -154,12 +154,12 @@ class Sessions:
     async def refresh(self, token: str) -> Grant:
         """Exchange a refresh token for a new one.
 
-        :raises RefreshRefused: if it is not valid. If it was valid once, its session is over now.
+        :raises RefreshRefused: if the token is not valid. If it was used before, its session is ended.
         """
         now = int(self._clock())
         digest = _digest(token)
         async with self._storage.transaction() as connection:
-            # The token is looked up by its digest: what the time of the look-up tells is of no use.
+            # The token is looked up by its digest, so the duration of the lookup reveals nothing useful.
             found = await connection.execute_fetchall(
                 "SELECT user, session, used, expires, ended, refreshes"
                 " FROM refresh_tokens JOIN sessions ON session = id WHERE digest = ?",
@@ -195,7 +195,7 @@ class Sessions:
         )
 
     async def end_all(self, user_id: int) -> None:
-        """End all sessions of a user, as after a change of the password."""
+        """End all sessions of a user, for example after a change of the password."""
         ended = await self._storage.execute(
             "UPDATE sessions SET ended = ? WHERE user = ? AND ended IS NULL RETURNING id",
             int(self._clock()),

@@ -8,15 +8,16 @@ from collections.abc import Callable, Hashable
 
 
 class AttemptLimit:
-    """Allows a burst of attempts for each key, and then one at a time as the burst recovers.
+    """Allows a burst of attempts for each key, and then single attempts as the burst recovers.
 
-    Each key costs one number, the time at which its whole burst is available again. When the table is full,
-    the key that was used least recently is forgotten: the memory is bounded, and no newcomer is locked out.
+    The table stores one number for each key: the time at which the whole burst is available again. When the
+    table is full, the key that was used least recently is removed. The memory is therefore bounded, and new
+    keys are never refused.
 
-    :param burst: attempts that are allowed at once.
-    :param period: seconds in which a whole burst recovers.
-    :param max_keys: entries of the table.
-    :param clock: gives seconds; only differences count.
+    :param burst: the number of attempts that are allowed at once.
+    :param period: the time in seconds in which a whole burst recovers.
+    :param max_keys: the maximum number of keys in the table.
+    :param clock: returns the current time in seconds; only differences are used.
     """
 
     def __init__(
@@ -36,11 +37,11 @@ class AttemptLimit:
         return len(self._recovered_at)
 
     def take(self, key: Hashable) -> float:
-        """Count an attempt and return 0, or return the seconds to wait before one is allowed."""
+        """Count an attempt and return 0, or return the seconds after which an attempt is allowed."""
         now = self._clock()
         recovered_at = max(now, self._recovered_at.get(key, now)) + self._interval
         wait = recovered_at - now - self._period
-        # Rounding must not refuse the last attempt of a burst.
+        # A rounding error must not cause the last attempt of a burst to be refused.
         if wait > self._interval / 1000:
             return wait
         self._recovered_at[key] = recovered_at
@@ -50,7 +51,7 @@ class AttemptLimit:
         return 0.0
 
     def give_back(self, key: Hashable) -> None:
-        """Take back one attempt that was counted, because it was legitimate."""
+        """Undo the counting of one attempt that was legitimate."""
         if key in self._recovered_at:
             self._recovered_at[key] -= self._interval
 

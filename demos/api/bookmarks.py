@@ -16,10 +16,10 @@ from storage import Row, Storage
 
 MAX_URL, MAX_TITLE = 2000, 300
 MAX_TAGS, TAG = 20, re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-#: Bookmarks of a user.
+#: The maximum number of bookmarks of a user.
 MAX_BOOKMARKS = 10_000
 
-#: The columns by which a list can be sorted, by the names of the API.
+#: The columns by which a list can be sorted; the keys are the names in the API.
 SORT_COLUMNS = {"created": "created", "updated": "updated", "title": "title COLLATE NOCASE", "url": "url"}
 
 
@@ -47,7 +47,7 @@ class Draft:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Bookmark:
-    """A bookmark, as stored."""
+    """A stored bookmark."""
 
     id: int
     draft: Draft
@@ -62,11 +62,11 @@ class Bookmark:
 
     @property
     def etag(self) -> str:
-        """The entity tag, which changes with each change."""
+        """The entity tag, which is different after each change of the bookmark."""
         return f'"{self.id}-{self.version}"'
 
     def to_json(self) -> dict[str, object]:
-        """Return the representation of the API."""
+        """Return the bookmark's representation in the API."""
         return {
             "id": self.id,
             "href": self.path,
@@ -83,9 +83,9 @@ class Bookmark:
 class Query:
     """The filter and the order of a list of bookmarks.
 
-    :ivar tag: only those with this tag.
-    :ivar unread: only unread or only read ones.
-    :ivar text: only those with this text in their title or URL.
+    :ivar tag: the tag of the bookmarks to list; None for all.
+    :ivar unread: True for unread bookmarks, False for read ones, None for all.
+    :ivar text: a text that the title or the URL must contain; None for all.
     """
 
     page: int = 1
@@ -103,9 +103,9 @@ def timestamp(seconds: int) -> str:
 
 
 def validate(values: Mapping[str, Any], base: Draft | None = None) -> tuple[Draft | None, dict[str, str]]:
-    """Validate an object from a client; return the draft, or the error of each field.
+    """Validate an object from a client; return the draft, or None and the error of each invalid field.
 
-    :param base: the fields that the object may leave out, for a partial change.
+    :param base: the values of the fields that the object omits, for a partial change.
     """
     fields = {} if base is None else dataclasses.asdict(base)
     errors = {name: "is not a field of a bookmark" for name in values if name not in CHECKS}
@@ -156,7 +156,7 @@ def _check_unread(value: object) -> bool:
     return value
 
 
-#: The check of each field, and whether a whole bookmark needs the field.
+#: For each field, the function that checks it, and whether a whole bookmark must have it.
 CHECKS: dict[str, tuple[Callable[[object], object], bool]] = {
     "url": (_check_url, True),
     "title": (_check_title, True),
@@ -211,8 +211,8 @@ class Bookmarks:
     async def add(self, owner: int, draft: Draft) -> Bookmark:
         """Store a new bookmark.
 
-        :raises DuplicateURL: if the user has one of this URL.
-        :raises TooManyBookmarks: if the user has `MAX_BOOKMARKS`.
+        :raises DuplicateURL: if the user has a bookmark with this URL.
+        :raises TooManyBookmarks: if the user has `MAX_BOOKMARKS` bookmarks.
         """
         now = int(self._clock())
         try:
@@ -232,7 +232,7 @@ class Bookmarks:
     async def change(self, owner: int, bookmark: Bookmark, draft: Draft) -> Bookmark:
         """Update a bookmark that was read before.
 
-        :raises VersionMismatch: if it was changed or deleted in the meantime.
+        :raises VersionMismatch: if it was changed or deleted after it was read.
         :raises DuplicateURL: if another bookmark has the URL.
         """
         try:
@@ -252,7 +252,7 @@ class Bookmarks:
     async def remove(self, owner: int, bookmark: Bookmark) -> None:
         """Delete a bookmark that was read before.
 
-        :raises VersionMismatch: if it was changed or deleted in the meantime.
+        :raises VersionMismatch: if it was changed or deleted after it was read.
         """
         if not await self._storage.execute(
             "DELETE FROM bookmarks WHERE id = ? AND owner = ? AND version = ? RETURNING id",

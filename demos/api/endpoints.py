@@ -24,7 +24,7 @@ from resources import InvalidFields, Resource, TooManyAttempts
 from tornado.web import AuthenticationError, HTTPError, authenticated
 
 MAX_PAGE, MAX_PER_PAGE = 100_000, 100
-#: A number of the database: SQLite's are 63 bits long.
+#: The largest id in the database: SQLite's integers are signed and have 64 bits.
 MAX_NUMBER = 2**63 - 1
 
 
@@ -52,8 +52,10 @@ class AccountResource(Resource):
         self.set_header("Cache-Control", "no-store")
 
     def client_network(self) -> Hashable:
-        """Return the key of the client for rate limits: its address, or for IPv6 its network of 64 bits,
-        in which a client can use any address."""
+        """Return the key of the client for rate limits: its IPv4 address or its IPv6 network.
+
+        The network has a prefix of 64 bits, because a client can use any address in such a network.
+        """
         address = self.request.remote_ip or ""
         try:
             parsed = ipaddress.ip_address(address)
@@ -148,11 +150,11 @@ class SessionsResource(AccountResource):
         name, password = self.strings("username", "password")
         services, network = self.services, self.client_network()
         key = (name[:100], network)
-        # Counted before the check, so that attempts at the same time count, too.
+        # The attempt is counted before the password is checked, so that concurrent attempts are limited too.
         if wait := services.logins.take(key) or services.guests.take(network):
             raise TooManyAttempts(wait)
         user = await services.accounts.find(name)
-        # A longer one would cost more time. No user has it.
+        # Hashing a longer password would take more time, and no user has such a password.
         stored = user.password if user and len(password) <= MAX_PASSWORD else None
         if not await services.passwords.verify(password[:MAX_PASSWORD], stored) or user is None:
             raise self.refused("Wrong username or password.")
@@ -192,8 +194,8 @@ class BookmarkBody(Resource):
     def draft(self, base: Draft | None = None) -> Draft:
         """Return the bookmark in the body.
 
-        :param base: what the body changes, if it need not be a whole bookmark.
-        :raises InvalidFields: if it is not valid.
+        :param base: the bookmark that the body changes; None if the body must be a whole bookmark.
+        :raises InvalidFields: if the body is not valid.
         """
         draft, errors = validate(self.json_object(), base)
         if draft is None:
@@ -233,12 +235,12 @@ class BookmarksResource(BookmarkBody):
         self.write_bookmark(bookmark, 201)
 
     def query(self) -> Query:
-        """Return the filter and the order that the request asks for.
+        """Return the filter and the order from the arguments of the request.
 
         :raises HTTPError: 400, if an argument is unknown or not valid.
         """
         known = {"page", "per_page", "tag", "unread", "q", "sortby", "order"}
-        # A misspelt filter must not be ignored, which would match everything.
+        # If a misspelt filter were ignored, the request would match all bookmarks.
         for name in self.request.query_arguments:
             if name not in known:
                 message = f"Unknown argument {name[:40]!r}; expected {', '.join(sorted(known))}."
@@ -254,9 +256,9 @@ class BookmarksResource(BookmarkBody):
         )
 
     def number(self, name: str, default: int, maximum: int) -> int:
-        """Return an argument from 1 to `maximum`.
+        """Return an argument that must be a number from 1 to `maximum`.
 
-        :raises HTTPError: 400, if it is not.
+        :raises HTTPError: 400, if the argument is not in this range.
         """
         value = self.get_query_argument(name, default, type=int)
         if not 1 <= value <= maximum:
@@ -264,9 +266,9 @@ class BookmarksResource(BookmarkBody):
         return value
 
     def choice(self, name: str, *choices: str) -> str:
-        """Return an argument that is one of `choices`, the first of which is the default.
+        """Return an argument that must be one of `choices`, the first of which is the default.
 
-        :raises HTTPError: 400, if it is not.
+        :raises HTTPError: 400, if the argument has another value.
         """
         value = self.get_query_argument(name, choices[0])
         if value not in choices:
@@ -308,7 +310,7 @@ class BookmarkResource(BookmarkBody):
 
     @authenticated
     async def patch(self, number: str) -> None:
-        """Replace the fields in the body and keep the others (a merge as in RFC 7396)."""
+        """Replace the fields that the body contains; the other fields do not change (RFC 7396)."""
         await self.change(number, whole=False)
 
     @authenticated
@@ -339,7 +341,7 @@ class BookmarkResource(BookmarkBody):
     async def find(self, number: str) -> Bookmark:
         """Return the bookmark, if its version matches ``If-Match``.
 
-        :raises HTTPError: 404, if the user has no such bookmark, so that others do not learn of it; 412, if
+        :raises HTTPError: 404, if the user has no such bookmark, even if it exists for another user; 412, if
             ``If-Match`` names another version.
         """
         value = int(number)
@@ -349,7 +351,7 @@ class BookmarkResource(BookmarkBody):
         if bookmark is None:
             raise HTTPError(404)
         wanted = self.request.headers.get("If-Match")
-        # Strong comparison: a weak tag matches nothing (RFC 9110 section 13.1.1).
+        # The comparison is strong: a weak tag never matches (RFC 9110 section 13.1.1).
         if wanted is not None and wanted.strip() != "*":
             if bookmark.etag not in [each.strip() for each in wanted.split(",")]:
                 raise outdated()

@@ -73,7 +73,7 @@ def make_app(services: Services, debug: bool = False) -> tornado.web.Application
         default_handler_class=UnknownResource,
         head_from_get=True,
         debug=debug,
-        # Errors are JSON for clients in either case.
+        # Error responses are JSON in debug mode too.
         serve_traceback=False,
     )
 

@@ -18,7 +18,7 @@ from tornado.web import HTTPError
 R, P = 8, 5
 SALT_SIZE = 16
 HASH_SIZE = 32
-#: Bytes that one computation may use: 128 * N * r with the largest N, and some more.
+#: The maximum memory of one computation in bytes: slightly more than 128 * N * r with the largest N.
 MAX_MEMORY = 160 * 1024 * 1024
 #: The range of the cost, which is log2(N): 2**14 takes 16 MiB and about 0.2 s.
 MIN_COST, MAX_COST = 10, 17
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class Overloaded(HTTPError):
-    """More passwords are waiting to be hashed than the queue holds. In a handler it becomes a 503."""
+    """Raised when the queue of password computations is full. In a handler it causes a 503 response."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -38,12 +38,12 @@ class Overloaded(HTTPError):
 class PasswordHasher:
     """Hashes and verifies passwords without blocking the event loop.
 
-    Each computation is slow on purpose, so that a stolen database does not give the passwords away. The
-    number of threads bounds the CPU time and the memory that logins take; the queue bounds the waiting time.
+    Each computation is slow on purpose, so that the passwords in a stolen database are hard to guess. The
+    number of threads bounds the CPU time and the memory that logins use; the queue bounds the waiting time.
 
-    :param cost: log2 of scrypt's N. Hashes made with another cost stay valid.
-    :param threads: computations at a time.
-    :param queue: computations that may be running or waiting.
+    :param cost: log2 of scrypt's N. Hashes that were made with another cost remain valid.
+    :param threads: the maximum number of concurrent computations.
+    :param queue: the maximum number of computations that are running or waiting.
     """
 
     def __init__(self, cost: int = 14, threads: int = 2, queue: int = 32) -> None:
@@ -52,7 +52,7 @@ class PasswordHasher:
         self._cost = cost
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="scrypt")
         self._capacity = threading.BoundedSemaphore(queue)
-        # Has the form of a hash and belongs to no password.
+        # A hash that no password matches, used for unknown users.
         self._unknown = _format(cost, os.urandom(SALT_SIZE), os.urandom(HASH_SIZE))
 
     async def hash(self, password: str) -> str:
@@ -65,8 +65,8 @@ class PasswordHasher:
     async def verify(self, password: str, stored: str | None) -> bool:
         """Whether the password is the stored one.
 
-        :param stored: what `hash` returned, or None for an unknown user: the answer is False then, after the
-            same computation, so that the time does not tell which names exist.
+        :param stored: the value that `hash` returned, or None for an unknown user. For None, the result is
+            False after an equal computation, so that the duration does not reveal which names exist.
         :raises Overloaded: if the queue is full.
         """
         known = self._unknown if stored is None else stored
@@ -84,7 +84,7 @@ class PasswordHasher:
         if not self._capacity.acquire(blocking=False):
             raise Overloaded
         future: Future[T] = self._executor.submit(compute)
-        # Called when the thread has finished, not when the waiting handler is cancelled.
+        # The callback runs when the thread has finished, even if the waiting handler was cancelled earlier.
         future.add_done_callback(lambda _: self._capacity.release())
         return await asyncio.wrap_future(future)
 

@@ -16,7 +16,7 @@ from tokens import AccessTokens, Identity, TokenError
 
 from tornado.web import HTTPError, InvalidBodyError, RequestHandler
 
-#: Bytes of a request body.
+#: The maximum size of a request body in bytes.
 MAX_BODY = 64 * 1024
 #: Seconds after which a client may try again when the server is too busy.
 BUSY_DELAY = 2
@@ -43,9 +43,9 @@ class Services:
 
 
 class TooManyAttempts(HTTPError):
-    """The client has to wait before another attempt (429).
+    """The client must wait before another attempt (429).
 
-    :ivar retry_after: seconds.
+    :ivar retry_after: the time to wait in seconds.
     """
 
     def __init__(self, retry_after: float) -> None:
@@ -65,7 +65,7 @@ class InvalidFields(HTTPError):
 
 
 class Resource(RequestHandler):
-    """A resource of the API. An error is ``{"error": "text"}``, with ``fields`` for a 422."""
+    """A resource of the API. An error is ``{"error": "text"}``, with ``fields`` if the status is 422."""
 
     max_body_size = MAX_BODY
     authentication_scheme = "Bearer"
@@ -119,7 +119,7 @@ class Resource(RequestHandler):
     def strings(self, *names: str) -> tuple[str, ...]:
         """Return the members of the object in the body, which must all be present and be strings.
 
-        :raises InvalidFields: otherwise.
+        :raises InvalidFields: if a member is missing, unknown or not a string.
         """
         value = self.json_object()
         errors = {name: "is not known here" for name in list(value)[:UNSEEN_NAMES] if name not in names}

@@ -59,10 +59,10 @@ class Storage:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
-        """Give the block exclusive use of the connection; commit at its end, or roll back if it raises."""
+        """Reserve the connection for the block; commit at the end of the block, or roll back if it raises."""
         async with self._lock:
             try:
-                # Within the `try`: where this is cancelled, the connection's thread executes it all the same.
+                # Within the `try`, because the thread executes this statement even if the call is cancelled.
                 async with self._connection.execute("BEGIN IMMEDIATE"):
                     pass
                 yield self._connection

@@ -13,13 +13,13 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-#: The type of an access token, so that no other token of this issuer passes for one (RFC 9068 section 2.1).
+#: The type of an access token, so that other tokens of this issuer are not accepted (RFC 9068 section 2.1).
 TOKEN_TYPE = "at+jwt"
-#: The claims without which a token is refused.
+#: The claims that every token must have.
 REQUIRED = ("iss", "aud", "exp", "nbf", "iat", "sub", "sid", "jti")
-#: Seconds that the clocks of several servers may differ.
+#: The maximum difference between the clocks of several servers in seconds.
 LEEWAY = 10
-#: Characters of a token that is looked at.
+#: The maximum length of a token in characters. Longer tokens are rejected without being parsed.
 MAX_LENGTH = 4096
 MIN_SECRET = 32
 MIN_RSA_BITS = 2048
@@ -55,12 +55,12 @@ class Key:
 class AccessTokens:
     """Issues and verifies access tokens.
 
-    The key decides which algorithm is accepted; the ``alg`` of a token's header never does (RFC 8725 section
+    The key determines which algorithm is accepted, and not the ``alg`` in a token's header (RFC 8725 section
     3.1).
 
     :param issuer: ``iss`` of the tokens.
-    :param audience: ``aud`` of them: the API that they are for.
-    :param lifetime: seconds until a token expires.
+    :param audience: ``aud`` of the tokens, which identifies the API.
+    :param lifetime: the time in seconds until a token expires.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ def generate_key(algorithm: str) -> Key:
 def load_key(algorithm: str, path: Path) -> Key:
     """Read the key from a file: a private key in PEM, or for HS256 a secret of 32 bytes or more.
 
-    :raises ValueError: if the file holds no key for this algorithm, or one that is too short.
+    :raises ValueError: if the file does not contain a key for this algorithm, or the key is too short.
     :raises OSError: if the file cannot be read.
     """
     data = path.read_bytes()

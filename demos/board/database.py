@@ -14,7 +14,7 @@ Row = tuple[Any, ...]
 
 
 class Unavailable(HTTPError):
-    """The database does not respond, or not in time. In a handler it causes a 503 response and a log line."""
+    """The database did not respond in time. In a handler it causes a 503 response and a log line."""
 
     def __init__(self, reason: object) -> None:
         super().__init__(503, "the database is not available: %s", reason)

@@ -37,8 +37,8 @@ class NotYours(tornado.web.HTTPError):
 class BoardHandler(tornado.web.RequestHandler):
     """The base class of all pages."""
 
-    # Far more than all fields together may hold: a field that is too long is shown again with an error, not
-    # refused.
+    # Far more than the maximum length of all fields, so that a form with a field that is too long is shown
+    # again with an error message, and not rejected.
     max_body_size = 1024 * 1024
 
     @property

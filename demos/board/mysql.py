@@ -38,7 +38,7 @@ class MySQL(Database):
 
     @asynccontextmanager
     async def cursor(self) -> AsyncIterator[Any]:
-        """Lend a cursor on a connection of the pool to the block."""
+        """Provide a cursor on a connection of the pool for the block."""
         try:
             async with (
                 asyncio.timeout(self.timeout),

@@ -49,7 +49,7 @@ class SQLite(Database):
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[aiosqlite.Connection]:
-        """Lend an idle connection to the block."""
+        """Reserve an idle connection for the block."""
         try:
             async with asyncio.timeout(self.timeout):
                 connection = await self.idle.get()

@@ -31,7 +31,7 @@ Sample = dict[str, Any]
 
 
 class Source:
-    """Takes samples, keeps the latest ones, and sends each to the connected pages.
+    """Takes samples, stores the latest ones, and sends each sample to the connected pages.
 
     Samples are numbered in sequence. The first number is derived from the clock, so that numbers keep growing
     when the program is restarted.

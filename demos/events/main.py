@@ -64,7 +64,7 @@ class PageHandler(MarketHandler):
 
 
 class PricesHandler(MarketHandler, web.EventSourceHandler):
-    """The event stream. A browser that reconnects first gets the events that it missed."""
+    """The event stream. A browser that reconnects first receives the events that it missed."""
 
     retry = 200
 

@@ -63,7 +63,7 @@ class Workshop:
     async def do(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function in one of the threads, and return its result.
 
-        :raises HTTPError: 503, if too many jobs are waiting, or the workshop closes before this one starts.
+        :raises HTTPError: 503, if too many jobs are waiting, or the workshop closes before this job starts.
         """
         if self.closing:
             raise web.HTTPError(503, "the program is closing")

@@ -28,17 +28,17 @@ define("connections", default=8, help="concurrent requests", type=int)
 define("timeout", default=20.0, help="seconds for each request", type=float)
 define("internal", default=False, help="check the links within the site only", type=bool)
 
-#: Bytes of a page that are searched for links.
+#: The number of bytes at the beginning of a page that are searched for links.
 MAX_PAGE = 1024 * 1024
 BAR_WIDTH = 30
-#: Pages of the site for ``--serve``; each links to its neighbours.
+#: The number of pages of the site for ``--serve``. Each page links to its neighbours.
 PAGES = 50
 #: The exit status after Ctrl-C: 128 and the number of SIGINT.
 INTERRUPTED = 130
 
 
 class PageHandler(web.RequestHandler):
-    """The pages of the site for ``--serve``. The links of the last page lead nowhere."""
+    """The pages of the site for ``--serve``. The links on the last page are broken."""
 
     def get(self, number: str) -> None:
         """Write a page."""
@@ -65,7 +65,7 @@ class LinkParser(HTMLParser):
         self.links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take the target of an element."""
+        """Store the target of an element."""
         target = dict(attrs).get("href" if tag in ("a", "link", "area") else "src")
         if target:
             self.links.append(target)
@@ -122,7 +122,7 @@ class LinkChecker:
             self._queue.put_nowait(url)
 
     async def run(self) -> None:
-        """Check until all links have been checked."""
+        """Check links until all have been checked."""
         async with asyncio.TaskGroup() as group:
             workers = [group.create_task(self._work()) for _ in range(options.connections)]
             await self._queue.join()

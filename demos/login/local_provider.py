@@ -37,7 +37,7 @@ class ProviderFailed(Exception):
 async def running_provider() -> AsyncIterator[str]:
     """Run the provider for the block, on a port that the kernel chooses; the value is its issuer URL.
 
-    :raises ProviderFailed: if it is not installed or does not start.
+    :raises ProviderFailed: if the provider is not installed or does not start.
     """
     if importlib.util.find_spec(PACKAGE) is None:
         raise ProviderFailed(
@@ -60,7 +60,7 @@ async def running_provider() -> AsyncIterator[str]:
             issuer = None
         if issuer is None:
             raise ProviderFailed("the local provider did not start:\n" + "".join(lines))
-        # Read on: the provider would block as soon as the pipe is full.
+        # The output must still be read, because the provider would block as soon as the pipe is full.
         reading = asyncio.create_task(_drain(process.stderr))
         try:
             yield issuer

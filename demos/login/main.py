@@ -41,7 +41,7 @@ HERE = Path(__file__).parent
 def make_store(name: str) -> tornado.web.SessionStore:
     """Return the session store that ``--sessions`` names.
 
-    :raises Error: for an unknown one.
+    :raises Error: for an unknown store.
     """
     if name == "memory":
         return tornado.web.MemorySessionStore()
@@ -90,8 +90,8 @@ async def main() -> None:
     async with contextlib.AsyncExitStack() as stack:
         store = make_store(options.sessions)
         stack.push_async_callback(store.close)
-        # Opened before the provider is started: a port in use is reported immediately, and early requests
-        # wait.
+        # The port is opened before the provider is started, so that a port in use is reported immediately.
+        # Requests that arrive before the provider has started wait.
         sockets = bind_sockets(options.port)
         for each in sockets:
             stack.callback(each.close)

@@ -41,7 +41,7 @@ class PageHandler(RequestHandler):
     """The base of all pages."""
 
     def set_default_headers(self) -> None:
-        # Each page shows the user. After signing out, "back" must not bring it from a cache.
+        # Each page shows the user. After signing out, "back" must not show a cached page.
         self.set_header("Cache-Control", "no-store")
 
     def get_current_user(self) -> dict[str, Any] | None:
@@ -56,7 +56,7 @@ class PageHandler(RequestHandler):
         error = kwargs.get("exc_info", (None, None))[1]
         title, text = error.page if isinstance(error, LoginFailed) else ERRORS.get(status_code, OTHER)
         if status_code >= 500:
-            self.current_user = None  # the session may be what failed
+            self.current_user = None  # the error may come from the session store
         status, again = f"{status_code} {HTTPStatus(status_code).phrase}", isinstance(error, LoginFailed)
         self.render("error.html", status=status, title=title, text=text, again=again)
 

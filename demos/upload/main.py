@@ -31,7 +31,7 @@ define("debug", default=False, help="reload on changes, show tracebacks", type=b
 HERE = Path(__file__).parent
 UNITS = ("bytes", "KB", "MB", "GB", "TB")
 MAX_NAME_BYTES = 180
-#: The id that the page's script generates for an upload, to ask for its progress.
+#: The id that the page's script generates for an upload and uses to request its progress.
 NUMBER = "[0-9a-f-]{1,40}"
 
 

@@ -119,8 +119,8 @@ class Room:
     def send_all(self, news: dict[str, Any]) -> None:
         """Send a message to every page, encoding it once.
 
-        A page that reads its messages too slowly is closed by `broadcast`. It reconnects, as after any other
-        lost connection, and asks for the messages that it missed.
+        `broadcast` closes the connection of a page that reads its messages too slowly. The page reconnects, as
+        after any other lost connection, and requests the messages that it missed.
         """
         broadcast(self.present, news)
 
