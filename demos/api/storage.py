@@ -94,7 +94,7 @@ async def open_storage(path: str) -> AsyncIterator[Storage]:
     :param path: a file, which is created, or ``:memory:``.
     :raises sqlite3.Error: if the file cannot be opened.
     """
-    # A file that cannot be opened is reported here, before aiosqlite has started its thread.
+    # If the file cannot be opened, the error is raised here, before aiosqlite has started its thread.
     await asyncio.to_thread(lambda: sqlite3.connect(path).close())
     connection = await aiosqlite.connect(path, isolation_level=None)
     try:

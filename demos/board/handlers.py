@@ -47,7 +47,7 @@ class BoardHandler(tornado.web.RequestHandler):
         return board
 
     def set_default_headers(self) -> None:
-        # A page depends on its reader: it marks their messages and is in their language.
+        # A page depends on the user: it is in the user's language, and their messages can be edited.
         self.set_header("Cache-Control", "private, no-cache")
         self.set_header("Vary", "Cookie, Accept-Language")
 
@@ -137,7 +137,7 @@ class ListHandler(BoardHandler):
         before, after = self.page_number("before"), self.page_number("after")
         page = await (self.board.newest(before) if after is None else self.board.just_after(after))
         if after is not None and len(page.messages) < self.board.page_size:
-            # Fewer messages than fit on the first page.
+            # There are fewer messages than fit on a page, so show the first page.
             self.redirect("/")
             return
         self.render("index.html", page=page, action="/", draft=Draft())

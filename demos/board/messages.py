@@ -113,8 +113,8 @@ class Board:
         """Return a page of the newest messages; with `before`, of those that are older than this message
         number.
         """
-        # A page is addressed by a message number, not by an offset: the cost does not grow with the depth of
-        # the page, and new messages do not shift it.
+        # A page is addressed by a message number instead of an offset, so that later pages do not cost more,
+        # and new messages do not change which messages a page contains.
         found = await self._select("WHERE id < ? ORDER BY id DESC", before or 2**63 - 1)
         return Page(found[: self.page_size], before is not None, len(found) > self.page_size)
 

@@ -67,7 +67,7 @@ class MySQL(Database):
             await self.execute(TABLE)
 
     async def close(self) -> None:
-        # clear() sends COM_QUIT; the server logs connections that end without it.
+        # clear() sends COM_QUIT; the server logs an error for each connection that ends without COM_QUIT.
         await self.pool.clear()
         self.pool.close()
         await self.pool.wait_closed()

@@ -42,7 +42,7 @@ class SQLite(Database):
         # seconds for another writer to finish.
         connection = await aiosqlite.connect(path, timeout=self.timeout, isolation_level=None)
         self.connections.append(connection)
-        # In this mode readers do not wait for writers. The file stores the mode.
+        # In this mode, readers do not wait for writers. The mode is stored in the file.
         async with connection.execute("PRAGMA journal_mode = WAL"):
             pass
         self.idle.put_nowait(connection)

@@ -50,8 +50,8 @@ class Source:
         values = [round(value, 2) for value in self.values]
         sample = {"number": self.number, "at": _milliseconds(), "values": values}
         self.samples.append(sample)
-        # A page that has not received the earlier samples yet does not get this one. Nothing accumulates in
-        # the server, and the chart continues with a newer sample.
+        # A page that has not received the earlier samples yet does not receive this sample. Nothing
+        # accumulates in the server, and the chart continues with a newer sample.
         news = {"samples": [sample], "viewers": len(self.viewers)}
         broadcast(self.viewers, news, slow="skip", limit=0)
 

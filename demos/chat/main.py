@@ -86,7 +86,7 @@ class SpeakHandler(ChatHandler):
 class ListenHandler(ChatHandler):
     """Responds as soon as there are messages newer than the one in ``cursor``."""
 
-    # Without this the handler of a closed page would wait until the next message.
+    # Without this setting, the handler of a closed page would wait until the next message.
     cancel_on_disconnect = True
 
     async def post(self) -> None:

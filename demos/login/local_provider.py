@@ -25,7 +25,7 @@ USERS = (
 PACKAGE = "oidc_provider_mock"
 #: How long the provider may take to start, in seconds.
 START_TIMEOUT = 60.0
-#: The maximum number of lines of its output that an error shows.
+#: The maximum number of lines of the provider's output in an error message.
 MAX_LINES = 20
 
 

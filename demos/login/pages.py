@@ -89,8 +89,8 @@ class LoginHandler(PageHandler, OpenIDConnectMixin):
 
     async def begin(self) -> None:
         """Redirect the user to the provider."""
-        # The host is one of the setting allowed_hosts. The mixin replaces a `next` that leads to another
-        # site.
+        # The host was checked against the setting allowed_hosts. The mixin replaces a `next` that leads to
+        # another site.
         redirect_uri = f"{self.request.protocol}://{self.request.host}/login"
         try:
             await self.authorize_redirect(redirect_uri, next_url=self.get_query_argument("next", "/profile"))

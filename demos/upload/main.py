@@ -227,7 +227,8 @@ async def main() -> None:
         raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--folder=…]; see --help")
     stop = asyncio.Event()
     with contextlib.suppress(NotImplementedError):  # Windows
-        # Installed before the port is open, so that SIGTERM always removes the temporary directory.
+        # The handler is installed before the port is open, so that SIGTERM always removes the temporary
+        # directory.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     with tempfile.TemporaryDirectory(prefix="uploads-") as temporary:
         folder = Path(options.folder or temporary)

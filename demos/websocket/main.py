@@ -119,8 +119,8 @@ class Room:
     def send_all(self, news: dict[str, Any]) -> None:
         """Send a message to every page, encoding it once.
 
-        `broadcast` closes the connection of a page that reads its messages too slowly. The page reconnects, as
-        after any other lost connection, and requests the messages that it missed.
+        `broadcast` closes the connection of a page that reads its messages too slowly. The page reconnects,
+        as after any other lost connection, and requests the messages that it missed.
         """
         broadcast(self.present, news)
 

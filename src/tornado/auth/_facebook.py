@@ -60,14 +60,14 @@ class FacebookGraphMixin(OAuth2Mixin):
             Facebook returns no profile.
         :raises AuthError: if Facebook rejects the code.
         """
-        # Facebook's endpoint takes the arguments in the query.
+        # Facebook's endpoint expects the arguments in the query.
         url = self._oauth_request_token_url(redirect_uri, client_id, client_secret, code)
         tokens = await request_token("Facebook", self.get_auth_http_client(), url)
         access_token = tokens.get("access_token")
         if not isinstance(access_token, str):
             raise AuthError("Facebook: the token response has no access_token")
         wanted = _USER_FIELDS.union(extra_fields or ())
-        # The proof shows that the token is sent by the program to which it was issued.
+        # The proof shows that the token is used by the program to which it was issued.
         proof = hmac.new(client_secret.encode(), access_token.encode(), hashlib.sha256).hexdigest()
         profile = await self.facebook_request(
             "/me", access_token, appsecret_proof=proof, fields=",".join(sorted(wanted))

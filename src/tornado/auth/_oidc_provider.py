@@ -57,7 +57,7 @@ class OpenIDProvider:
             require_secure("issuer", self.issuer)
             url = self.issuer.rstrip("/") + "/.well-known/openid-configuration"
             found = await self._fetch(client, url)
-            # Discovery section 4.3: otherwise one provider could impersonate another.
+            # Discovery section 4.3 requires this check. Without it, one provider could impersonate another.
             if found.get("issuer") != self.issuer:
                 raise AuthError(
                     f"{self.issuer}: the provider's metadata has the issuer {found.get('issuer')!r}: "

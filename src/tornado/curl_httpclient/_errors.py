@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tornado.httpclient import HTTPClientError
 
-#: The status code that stands for a missing response.
+#: The status code of an error that ends a fetch without a response.
 NO_RESPONSE = 599
 
 

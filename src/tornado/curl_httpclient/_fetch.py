@@ -193,7 +193,7 @@ class Fetch:
                 raise
 
         self._preparing = self._loop.create_task(begin(), context=self._context.copy())
-        if isinstance(result, Coroutine):  # it is never started if the fetch is cancelled now
+        if isinstance(result, Coroutine):  # the coroutine is never started if the fetch is cancelled now
             self._preparing.add_done_callback(lambda _task: result.close())
 
     def _remaining(self, limit: float) -> float:

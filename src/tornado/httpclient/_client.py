@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 # attribute of the loop so that the loop and its clients are freed together.
 _CACHE_ATTRIBUTE = "_http_clients"
 #: Arguments of our implementations that upstream does not have. If a shared client exists, upstream ignores
-#: all arguments, and programs rely on that. Ignoring one of these is not safe: a proxy would be bypassed.
+#: all arguments, and programs rely on that. Ignoring the arguments in this list is not safe: for example, a
+#: ``proxy`` would be bypassed.
 _OWN_ARGUMENTS = frozenset(
     """
     after_response before_request continue_timeout cookie_jar dns_cache_ttl idle_timeout max_clients_per_host
@@ -166,7 +167,7 @@ class AsyncHTTPClient(Configurable):
                 f"fetch() accepts {', '.join(sorted(kwargs))} only together with a URL: "
                 "set them on the HTTPRequest"
             )
-        # A copy, because the implementation may change it.
+        # A copy, because the implementation may change the headers.
         request.headers = request._original_headers()
         future = FetchFuture()
 
@@ -257,7 +258,7 @@ def _reraise_with_suggestion(
     """Raise ``error``, with the name of the closest parameter if it reports an unknown keyword argument."""
     for name in arguments:
         if f"unexpected keyword argument {name!r}" in str(error):
-            import difflib  # imported here, because a correct program does not need it
+            import difflib  # imported here, because only programs with a misspelt argument need it
 
             near = difflib.get_close_matches(name, inspect.signature(function).parameters, 1)
             if near:
@@ -333,7 +334,7 @@ class HTTPClient:
     def _run(self, function: Callable[[], Any]) -> Any:
         if asyncio._get_running_loop() is None:
             return self._io_loop.run_sync(function)
-        # A thread can run only one loop at a time, so this client's loop runs in another thread.
+        # This thread already runs a loop, and can run only one, so this client's loop runs in another thread.
         with concurrent.futures.ThreadPoolExecutor(1) as thread:
             return thread.submit(contextvars.copy_context().run, self._io_loop.run_sync, function).result()
 

@@ -131,4 +131,4 @@ def _filename(file: Any) -> str | None:
     path = file if isinstance(file, os.PathLike) else getattr(file, "name", None)
     if isinstance(path, (str, os.PathLike)):
         return os.path.basename(os.fspath(path)) or None
-    return None  # the name of a file that was opened by descriptor is the descriptor's number
+    return None  # for a file that was opened by descriptor, ``name`` is the descriptor's number

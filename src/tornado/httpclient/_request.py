@@ -128,7 +128,7 @@ class HTTPRequest:
         "validate_cert": True,
     }
 
-    # Most requests pass few of these arguments. Defaults on the class cost nothing per request; `__init__`
+    # Most programs pass few of these arguments. Defaults on the class cost nothing per request; `__init__`
     # sets only the attributes whose arguments were passed.
     auth_username: str | None = None
     auth_password: str | None = None
@@ -225,7 +225,7 @@ class HTTPRequest:
         self._headers = headers
         #: When the request was created, in seconds since the epoch.
         self.start_time: float = time.time()
-        # Testing a group of arguments in one condition costs a third of assigning each of them.
+        # Testing a group of arguments in one condition takes a third of the time of assigning each argument.
         if body is not None:
             self.body = body
         if (

@@ -55,7 +55,7 @@ class ResponseStream:
         self._size = 0
         #: Done when a chunk or the end of the body can be read; None while the program is not waiting.
         self._data_waiter: asyncio.Future[None] | None = None
-        #: Done when the connection may deliver more; None while the buffer has space.
+        #: Done when the connection may deliver more data; None while the buffer has space.
         self._drain_waiter: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
@@ -143,7 +143,7 @@ class ResponseStream:
 
     def _fetch_done(self, fetching: Future[HTTPResponse]) -> None:
         if not fetching.cancelled():
-            fetching.exception()  # mark it as retrieved; iterating raises it
+            fetching.exception()  # mark the exception as retrieved, because iterating raises it
         self._notify()
 
     # -- synchronization of the program and the client --

@@ -115,7 +115,7 @@ class ResponseBody:
     def _pause_done(self, future: asyncio.Future[Any]) -> None:
         if self._pause_future is not future:
             if not future.cancelled():
-                future.exception()  # mark it as retrieved
+                future.exception()  # mark the exception as retrieved
             return
         self._pause_future = None
         if self._check_result(future):

@@ -397,7 +397,7 @@ class Fetch:
         request, body = self._request, self._request.body
         head, headers, length, reusable = request_head(request, route, target, fields)
         if self._upgrade is not None:
-            request.headers = headers  # programs read the sent fields from the request
+            request.headers = headers  # programs read the sent fields of a handshake from the request
         if request.progress_callback is not None:
             self._progress = Progress(request.progress_callback, self._context, length)
         source: Any
@@ -444,7 +444,7 @@ class Fetch:
         self.phase = CONNECTING
         client = self.client
         limits = [limit for limit in (self._setting("connect_timeout"), self._remaining_time()) if limit]
-        client.deadlines.discard(self)  # the connector has its own timeout
+        client.deadlines.discard(self)  # while connecting, the connector's timeout applies instead
         task = client.loop.create_task(self._open(route, message, min(limits) if limits else None))
         self._connecting = task
         task.add_done_callback(self._connect_done)
@@ -472,7 +472,7 @@ class Fetch:
         if self._connecting is task:
             self._connecting = None
         if task.cancelled():
-            # Cancelled from outside, for example when the event loop ends.
+            # The Task was not cancelled by this object, but for example because the event loop ends.
             if self.phase is CONNECTING or self.phase is PREPARING:
                 self._end(HTTPStreamClosedError(f"cancelled ({self._describe_phase()})"), is_transport=False)
             return
@@ -700,7 +700,7 @@ class Fetch:
             and isinstance(error, (ConnectionEndedError, OSError))
             and self._is_repeatable()
         ):
-            # The server closed the idle connection just before this request arrived.
+            # The server probably closed the idle connection before it received this request.
             self._retried = True
             self._connection = None
             self._resend()

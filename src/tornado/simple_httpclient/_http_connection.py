@@ -41,7 +41,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
 
     _SUPPORTED_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 
-    #: The `HTTP1Connection` and the stream; set when they exist.
+    #: The `HTTP1Connection` and its stream; these attributes are set once the connection is open.
     connection: HTTP1Connection
     stream: IOStream
 

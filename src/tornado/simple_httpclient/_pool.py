@@ -50,7 +50,7 @@ class ConnectionPool:
         self._closed = False
         self._remove_callback = functools.partial(_remove, weakref.ref(self))
         _pools.add(self)
-        # The arguments must not refer to the pool, which could not be collected then.
+        # The arguments must not refer to the pool, because the pool could then not be garbage-collected.
         weakref.finalize(self, _close_all, self._idle, loop)
 
     def __len__(self) -> int:
