@@ -16,7 +16,7 @@ def runners() -> dict[str, str]:
 
 
 def main() -> None:
-    """Run the benchmark that the first argument names; without a name, the one of the server."""
+    """Run the benchmark that the first argument names; without an argument, the server benchmark."""
     known = runners()
     name = "server"
     if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):

@@ -43,7 +43,7 @@ class Count:
 def counting(pid: int, folder: Path) -> Iterator[Count]:
     """Count the instructions of a process during the block.
 
-    :param folder: the one that was given to `wrapper`.
+    :param folder: the folder that was passed to `wrapper`.
     """
     count = Count()
     if method() == "perf":
@@ -57,8 +57,8 @@ def counting(pid: int, folder: Path) -> Iterator[Count]:
 
 @contextmanager
 def _perf(pid: int, count: Count) -> Iterator[None]:
-    # perf reports through a pipe when counting has started. Without that the start of the block would be
-    # missed.
+    # perf reports through a pipe when counting has started. The block waits for that report; otherwise its
+    # start would not be counted.
     reader, writer = os.pipe()
     heard, answer = os.pipe()
     command = ["perf", "stat", "-x,", "-e", "instructions:u", "-D", "-1", "-p", str(pid)]

@@ -47,7 +47,8 @@ class Worker:
         return float(self._command("go"))
 
     def instructions(self, case: Case, folder: Path) -> float:
-        """Return the instructions per repetition after warming up. `folder` is the one given to `wrapper`."""
+        """Return the instructions per repetition after warming up. `folder` is the folder that was passed to
+        `wrapper`."""
         self.seconds(case, max(case.times // 10, 2))
         self._command(f"{case.name} {case.times}")
         with counting(self._process.pid, folder) as count:

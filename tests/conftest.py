@@ -127,7 +127,8 @@ def tls(request: pytest.FixtureRequest) -> Certificates | None:
 
 @pytest.fixture
 def small_shares(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limit a stream's writes per event loop iteration to the share that it has with many other streams."""
+    """Limit a stream's writes per event loop iteration to the share that a stream has if many others write,
+    too."""
     monkeypatch.setattr(_write_side, "LARGE_SHARE", FAIR_SHARE)
 
 

@@ -448,7 +448,7 @@ async def test_finished_coroutine_leaves_no_cycle(waits, fails):
         try:
             await work(witness)
         except ValueError as error:
-            error.__traceback__ = None  # it refers to this frame
+            error.__traceback__ = None  # the exception refers to this frame
         return weakref.ref(witness)
 
     reference = await drive()
@@ -553,7 +553,7 @@ async def test_runner_handle_exception():
     assert await future == "got by hand"
     assert runner.finished
     assert not runner.handle_exception(ValueError, error, None)
-    runner.run()  # has no effect after the end
+    runner.run()  # has no effect after the Runner has finished
 
 
 async def test_runner_created_directly():

@@ -737,7 +737,7 @@ def test_server_arguments_in_application_settings_cause_warning(expect_log):
     ) as expected:
         HTTPServer(application)
     assert len(expected.records) == 2
-    HTTPServer(application, max_body_size=7, xheaders=True)  # no warning if they are passed on
+    HTTPServer(application, max_body_size=7, xheaders=True)  # no warning if the arguments are passed on
 
 
 async def test_sockets_from_an_iterator_are_listened_on():

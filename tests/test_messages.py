@@ -130,7 +130,7 @@ async def served_value(value: Any) -> None:
 
 
 class Everything(web.RequestHandler):
-    """Reads the body as the path says."""
+    """A handler that reads the body in the way that the path names."""
 
     def get(self, kind: str) -> None:
         self.write("ok")
@@ -190,7 +190,7 @@ def fetching(
 def request(
     url: str = "http://localhost/", client: type[Any] = SimpleAsyncHTTPClient, **arguments: Any
 ) -> Callable[[], Any]:
-    """Fetch what is wrong before anything is sent."""
+    """Fetch with arguments that cause an error before anything is sent."""
 
     async def provoke() -> None:
         fetcher = client(force_instance=True)
@@ -207,7 +207,7 @@ def calling(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable
 
 
 async def cut_off(visit: Any) -> None:
-    """Read the request, send half a response and close."""
+    """Read the request, send half a response, and close the connection."""
     await visit.request()
     visit.send("HTTP/1.1 200 OK\r\nContent-")
 
@@ -255,7 +255,7 @@ def texts_of(row: Row, clock: FakeClock | None, caplog: pytest.LogCaptureFixture
 
 
 def missing_facts(row: Row, texts: list[str]) -> str:
-    """Return what the best of the messages does not say; empty if it says everything."""
+    """Return the facts that are missing from the best of the messages; empty if it contains all of them."""
     best = ["no message"]
     for text in texts:
         found = []
@@ -271,21 +271,21 @@ def missing_facts(row: Row, texts: list[str]) -> str:
 
 
 async def streamed_json() -> None:
-    """Have a handler read JSON from a body that it streams."""
+    """Call a handler that reads JSON from a body that it streams."""
     handler = handler_of(post=lambda self: self.get_json_body(), data_received=lambda self, chunk: None)
     async with serving(web.Application([("/", web.stream_request_body(handler))])) as server:
         await server.fetch("/", JSON, method="POST", body=b"{}")
 
 
 async def hosted_traceback() -> None:
-    """Have a handler fail for a host that may belong to another site."""
+    """Raise an exception in a handler, for a host that may belong to another site."""
     handler = handler_of(get=lambda self: 1 / 0)
     async with serving(web.Application([("/", handler)], serve_traceback=True)) as server:
         await server.fetch("/", "Host: site.example")
 
 
 async def unread_response() -> None:
-    """Have a client not read its response."""
+    """Send a request and do not read the response."""
 
     async def get(handler: web.RequestHandler) -> None:
         handler.write(bytes(30_000_000))
@@ -546,7 +546,7 @@ SERVER = [
     Row(calling(_APP.listen, 0, max_bodysize=5), "'max_bodysize'", "did you mean", "max_body_size"),
 ]
 
-# What a handler's method is called with; then what the message must say, and the method or argument.
+# The call of a handler's method; then the facts that the message must contain, and the method or argument.
 HANDLER = [
     Row(in_handler(lambda h: h.set_header("X-A", [1])), "[1]", "str, bytes, int or datetime", "header value"),
     Row(in_handler(lambda h: h.set_header("X-A", "a\nb")), "'a\\nb'", "control character", "header value"),
@@ -926,7 +926,7 @@ REFUSALS = [
     ),
 ]
 
-# Clients that are too slow or too many; the clock moves.
+# Clients that are too slow, and too many clients; the tests advance the clock.
 _OPEN = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
 TIMEOUTS = [
     Row(peer("GET / HTTP/1.1\r\n", header_timeout=7), "7 s", "head", "header_timeout"),
@@ -1969,7 +1969,7 @@ FETCH = [
 
 
 class Login(web.RequestHandler, auth.OpenIDConnectMixin, auth.OAuthMixin):
-    """Logs users in at providers that do not exist."""
+    """A handler that logs users in at providers that do not exist."""
 
     _OAUTH_NO_CALLBACKS = True
 
@@ -2045,7 +2045,7 @@ UPSTREAM = [
         "",
         "",
     ),
-    # the limit; the peer must not learn more than the close code says
+    # the limit; the peer must not learn more than the close code
     Row(frames(masked(0x82, bytes(20)), websocket_max_message_size=9), "message too big", "1009", ""),
     # the timeout, which the caller has just passed
     Row(with_loop(lambda loop: gen.with_timeout(datetime.timedelta(0), asyncio.Future())), "Timeout", "", ""),

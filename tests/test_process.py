@@ -173,7 +173,7 @@ def children() -> list[int]:
 
 
 async def test_many_concurrent_children(loop_kind):
-    """They are not confused, and no zombie, descriptor or thread remains."""
+    """The children are not confused with each other, and no zombie, descriptor or thread remains."""
     await Subprocess(["true"]).wait_for_exit()  # opens resources that stay open
     open_before, threads_before, children_before = descriptors(), threading.active_count(), children()
     running = [
@@ -196,7 +196,7 @@ async def test_many_concurrent_children(loop_kind):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGUSR1])
 async def test_each_signal_is_reported(number, loop_kind):
     child = Subprocess(["sh", "-c", "ulimit -c 0; kill -STOP $$; exec sleep 60"])
-    await asyncio.to_thread(os.waitid, os.P_PID, child.pid, os.WSTOPPED)  # wait until it is stopped
+    await asyncio.to_thread(os.waitid, os.P_PID, child.pid, os.WSTOPPED)  # wait until the child is stopped
     ended = child.wait_for_exit()
     os.kill(child.pid, number)
     os.kill(child.pid, signal.SIGCONT)
@@ -206,7 +206,7 @@ async def test_each_signal_is_reported(number, loop_kind):
 
 
 async def test_child_inherits_only_its_pipes():
-    """It does not inherit sockets, streams, or the pipes of other children."""
+    """A child does not inherit sockets, streams, or the pipes of other children."""
     if not os.path.exists("/proc/self/fd"):
         pytest.skip("this system does not list open descriptors")
     first = Subprocess(["cat"], stdin=Subprocess.STREAM, stdout=Subprocess.STREAM)
@@ -217,7 +217,7 @@ async def test_child_inherits_only_its_pipes():
         pipes = {"stdin": Subprocess.STREAM, "stdout": Subprocess.STREAM, "stderr": Subprocess.STREAM}
         others = {int(number) for number in os.listdir("/proc/self/fd")}
         others = {number for number in others if os.path.exists(f"/proc/self/fd/{number}")}
-        others = {number for number in others if os.get_inheritable(number)}  # inherited from the test runner
+        others = {number for number in others if os.get_inheritable(number)}  # from the test runner
         for more, expected in (({}, set()), ({"close_fds": False}, others)):
             second = Subprocess(command, **pipes, **more)
             second.stdin.close()
@@ -231,7 +231,8 @@ async def test_child_inherits_only_its_pipes():
 
 
 def test_child_that_outlives_its_loop():
-    """It leaves nothing behind for the next loop, in which it can be waited for."""
+    """A child of a closed loop is not watched any more, leaves no descriptor open, and can still be waited
+    for."""
 
     async def start() -> Subprocess:
         child = Subprocess(["cat"], stdin=subprocess.PIPE)

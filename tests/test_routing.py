@@ -339,7 +339,7 @@ def test_index_agrees_with_calling_every_matcher(patterns, paths, compiled):
 def test_change_of_rules_takes_effect_with_next_request(change, expected, kept):
     router = RuleRouter([("/a", Target("old"))])
     if not kept:
-        router.rules = list(router.rules)  # a plain list, which does not count its changes
+        router.rules = list(router.rules)  # a plain list, whose changes are not counted
     assert target_name(router, "/a") == "old"
     change(router.rules, Rule(PathMatches("/a"), Target("new")))
     assert target_name(router, "/a") == expected

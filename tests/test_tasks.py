@@ -94,7 +94,7 @@ async def test_system_exit_is_raised_to_the_caller(loop_kind: str, expect_log: A
         gc.collect()
         return "left"
 
-    # As for any Task that ends in this way without a reference to it.
+    # asyncio logs the same for any Task that ends in this way without a reference to it.
     with expect_log("asyncio", "Task exception was never retrieved"):
         assert await in_callback(call) == "left"
 
@@ -317,7 +317,7 @@ def test_loop_that_is_not_running() -> None:
 
 @captures_only
 def test_create_task_wrapped_by_agent_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    # New Relic copies its current transaction to the new Task there.
+    # New Relic replaces this function to copy its current transaction to the new Task.
     made: list[str] = []
     cls = asyncio.BaseEventLoop
     monkeypatch.setattr(cls, "create_task", Wrapper(cls.create_task, lambda: made.append("made")))

@@ -21,7 +21,7 @@ from tornado.tcpserver import TCPServer
 
 
 class Greeter(TCPServer):
-    """Sends each client the address from which it has connected."""
+    """A server that sends each client the address from which it has connected."""
 
     async def handle_stream(self, stream, address):
         try:

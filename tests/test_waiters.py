@@ -1,4 +1,4 @@
-"""Queues of waiters, some of which leave before they are served."""
+"""Queues of waiters, some of which are cancelled before they are woken."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Exemptions of the default configuration from the bounds of ``protection="public"``, with reasons.
 
-The defaults must not break programs written for Tornado or affect slow but honest clients. The cost of that
-under attack is listed here. All other figures must be within the bounds of "public" and not worse than
-Tornado's.
+The defaults must not break programs written for Tornado or affect slow but honest clients. The additional
+cost that this causes under attack is listed here. All other figures must be within the bounds of "public" and
+not worse than Tornado's.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Exemption:
     worse: bool = False
 
 
-#: By the name of the attack and of the figure.
+#: The exemptions by attack and figure.
 EXEMPTIONS: dict[tuple[str, str], Exemption] = {
     ("slow_head", "held"): Exemption(inf, _LATER + "`header_timeout` is 60 s"),
     ("headerless", "held"): Exemption(inf, _LATER + "`header_timeout` is 60 s"),

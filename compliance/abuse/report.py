@@ -20,7 +20,7 @@ PROBE_NOISE = 0.03
 MAX_VARIATION = 0.3
 #: The cost of a connection in the attacker's kernel in bytes: a socket with its buffer headers, and a file.
 CONNECTION = 4096
-#: Out of descriptors: the maximum share of a CPU, and the maximum number of log lines.
+#: If the server has no descriptors left: the maximum share of a CPU, and the maximum number of log lines.
 CPU_SHARE = 0.05
 LINES = 20
 

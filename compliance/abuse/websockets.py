@@ -162,7 +162,7 @@ def ws_inflating(port: int, seconds: float, scale: float) -> Outcome:
 
 
 def ws_fragments(port: int, seconds: float, scale: float) -> Outcome:
-    """Half a million fragments: empty ones, ones of one byte, and the latter in messages of 4,000."""
+    """Half a million fragments: empty, of one byte, and of one byte in messages of 4,000 fragments."""
     count = _counted(500_000, scale)
     begin = [frame(_FRAGMENT)]
     message = frame(_FRAGMENT, b"x") + frame(_CONTINUATION, b"x") * 3998 + frame(_LAST, b"x")

@@ -34,7 +34,7 @@ def main() -> None:
     judge = {"server": judge_server, "client": judge_client}[direction]
     try:
         results = asyncio.run(judge(*arguments))
-    except FailureError as failure:  # it has all results
+    except FailureError as failure:  # the exception contains all results
         results = failure.results
     verdicts = [
         [each.case_id, each.behavior.value, each.behavior_close.value, f"{each.result} {each.result_close}"]

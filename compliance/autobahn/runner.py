@@ -1,4 +1,4 @@
-"""Run `judge.py` and a program under test in a process each."""
+"""Run `judge.py` and a program under test, each in its own process."""
 
 from __future__ import annotations
 

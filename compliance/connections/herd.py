@@ -242,7 +242,7 @@ class Herd:
             self._expire(now - TIMEOUT)
 
     def _expire(self, since: float) -> None:
-        """Fail the connections that have waited since then."""
+        """Fail the connections that have waited for data since the time `since`."""
         for member in list(self._members.values()):
             if member.expected and member.sent_at < since:
                 self._fail(member, f"no response within {TIMEOUT:.0f} seconds")

@@ -1,4 +1,4 @@
-"""Run a server and its clients in a process each: open, hold and close the connections."""
+"""Run a server and its clients, each in its own process: open, hold and close the connections."""
 
 from __future__ import annotations
 

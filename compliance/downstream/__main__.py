@@ -24,7 +24,7 @@ from compliance.downstream.program import Program, load
 
 ROOT = Path(__file__).parents[2]
 UPSTREAM = "tornado==6.6.1"
-#: How many differing tests run again one by one; more than that run again together.
+#: The maximum number of differing tests that run again one by one; if there are more, they run together.
 ONE_BY_ONE = 25
 
 
@@ -39,7 +39,7 @@ def build_wheels(folder: Path) -> tuple[Path, Path]:
         subprocess.run([*pip, "download", "--quiet", "--no-deps", UPSTREAM, "-d", theirs], check=True)
     shutil.rmtree(ours, ignore_errors=True)
     with tempfile.TemporaryDirectory() as copy:
-        # Setuptools builds inside the tree it is given, and takes what an earlier build has left there.
+        # Setuptools builds inside the source tree, and includes files that an earlier build has left there.
         for name in ("pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(ROOT / name, copy)
         shutil.copytree(ROOT / "src/tornado", Path(copy, "src/tornado"))

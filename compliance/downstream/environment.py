@@ -54,7 +54,8 @@ class Environment:
         shutil.rmtree(self.home)
         self.home.mkdir()
         run(sys.executable, "-m", "venv", "--without-pip", self.home / "venv")
-        # Also for the isolated builds of old source distributions, which need what setuptools 82 took away.
+        # The limit also applies to isolated builds of old source distributions, which need modules that
+        # setuptools 82 removed.
         (self.home / "constraints.txt").write_text("setuptools<81\n")
         pinned = f"{self.program.name}=={self.program.version}"
         if self.program.no_dependencies:
@@ -72,7 +73,7 @@ class Environment:
         mark.write_text(entry)
 
     def install(self, wheel: Path) -> None:
-        """Put one implementation of Tornado in the other's place.
+        """Install one implementation of Tornado in place of the other.
 
         :param wheel: the implementation's wheel.
         """
@@ -125,7 +126,7 @@ class Environment:
             except subprocess.TimeoutExpired:
                 ending = f"pytest was ended after {timeout:.0f} seconds"
             finally:
-                # Also what the tests have left running.
+                # Also end processes that the tests have left running.
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
@@ -154,7 +155,7 @@ class Environment:
         return self._tests()
 
     def _pip(self, command: str, *arguments: str | Path) -> None:
-        """Run pip on the environment, or uv, which installs many times faster, where that is installed."""
+        """Run pip on the environment, or uv if it is installed, which is many times faster."""
         constraints = str(self.home / "constraints.txt")
         variables = {
             "PIP_CONSTRAINT": constraints,

@@ -1,4 +1,4 @@
-"""The entries of ``programs/*.json``: which distribution, which of its tests, and what they need."""
+"""The entries of ``programs/*.json``: a distribution, its tests to run, and their requirements."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Program:
     :ivar name: the distribution.
     :ivar version: its version.
     :ivar title: its name in the table and for ``--only``, where one distribution is run in several parts.
-    :ivar requires: what its tests need besides, pinned.
+    :ivar requires: further requirements of its tests, pinned.
     :ivar no_dependencies: whether to ignore the distribution's own requirements, such as an older Tornado.
-    :ivar suite: a file in ``suites/``, for a distribution that carries no tests, instead of ``tests``.
+    :ivar suite: a file in ``suites/``, used instead of ``tests`` for a distribution that includes no tests.
     :ivar tests: pytest's arguments. Paths are relative to the source distribution or, with ``source`` false,
         to an empty directory.
     :ivar source: whether to unpack the source distribution and run the tests there.

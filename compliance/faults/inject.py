@@ -90,7 +90,7 @@ class Faults:
         if not self._chosen(call):
             return
         number = self._random.choice(self._errors[call])
-        if number == errno.EAGAIN and not harmless:  # TLS may have buffered data, and would wait forever
+        if number == errno.EAGAIN and not harmless:  # the program would wait forever for data buffered by TLS
             return
         if number == errno.EAGAIN:
             self.harmless[f"{call} EAGAIN"] += 1

@@ -22,7 +22,7 @@ from tornado.log import enable_pretty_logging
 from tornado.netutil import bind_sockets, bind_unix_socket
 from tornado.web import Application, RequestHandler, StaticFileHandler, stream_request_body
 
-#: The body of /big and /file, and in pieces of /stream.
+#: The body of /big and /file; /stream sends it in pieces.
 BIG = bytes(range(256)) * 4096
 PIECES = 16
 
@@ -64,7 +64,7 @@ class Big(RequestHandler):
 
 
 class Stream(RequestHandler):
-    """The same in pieces, waiting for each flush."""
+    """The body of `Big` in pieces, with a flush awaited after each."""
 
     async def get(self) -> None:
         size = len(BIG) // PIECES

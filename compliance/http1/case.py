@@ -51,7 +51,7 @@ class Answer:
         ``host``, ``body`` (bytes), ``fields`` (lower-case name -> values in order), ``absent`` (names that
         must be absent).
     :ivar says: fields that the response must have; a value is compared in lower case, None allows any value.
-    :ivar bodiless: it responds to a HEAD request, so no body follows regardless of its length.
+    :ivar bodiless: whether it responds to a HEAD request, so that no body follows regardless of its length.
     :ivar lacks: lower-case names of fields that it must not have.
     """
 

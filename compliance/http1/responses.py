@@ -42,7 +42,7 @@ class Response:
 
 
 def _echoed_lines(body: bytes) -> dict[str, Any] | None:
-    """Parse the same in lines of ``key=value``, from a server that cannot escape for JSON."""
+    """Parse the echo in lines of ``key=value``, from a server that cannot escape values for JSON."""
     lines = [line.partition("=") for line in body.decode("latin-1").splitlines()]
     found: dict[str, Any] = {key: value for key, equals, value in lines if equals}
     if "method" not in found:

@@ -116,7 +116,7 @@ class Exchange:
         """Under TLS, close the sending side once the server has closed its own and everything is sent.
 
         A server that has refused a body may wait for the client to close first, so that its response is not
-        lost; without that it would only close after a delay.
+        lost; otherwise the server would only close after a delay.
         """
         last = self.result.responses[-1:]
         if self._sent and self._target.context is not None and last:

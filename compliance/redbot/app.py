@@ -13,7 +13,7 @@ class Page(web.RequestHandler):
     """A page, compressed if the client accepts that."""
 
     def get(self) -> None:
-        """The page."""
+        """Send the page."""
         self.write(f"<!DOCTYPE html><title>Page</title><p>{TEXT}")
 
     head = get
@@ -71,7 +71,7 @@ class Cookie(web.RequestHandler):
     """Three kinds of cookies."""
 
     def get(self) -> None:
-        """Set them."""
+        """Set the cookies."""
         self.set_cookie("a", "b")
         self.set_cookie("c", "d e".replace(" ", ";"), expires_days=30, httponly=True, samesite="Lax")
         self.set_cookie("__Host-f", "g", secure=True, samesite="None")

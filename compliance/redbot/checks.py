@@ -80,7 +80,7 @@ def installed() -> bool:
 
 
 def install() -> None:
-    """Make it."""
+    """Create the environment of REDbot."""
     if not installed():
         print(f"installing REDbot {VERSION}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(FOLDER)], check=True)

@@ -54,7 +54,7 @@ async def started(program: Path, *arguments: str) -> AsyncIterator[int]:
 
 @contextlib.asynccontextmanager
 async def serving(port: int, folder: Path, *arguments: str) -> AsyncIterator[None]:
-    """Run Python with these arguments; the body starts once the port accepts connections."""
+    """Run Python with these arguments; the block starts once the port accepts connections."""
     command = [sys.executable, "-W", "ignore", *arguments]
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, env={**os.environ, "PYTHONUNBUFFERED": "1"}, stderr=subprocess.PIPE
@@ -79,7 +79,7 @@ async def serving(port: int, folder: Path, *arguments: str) -> AsyncIterator[Non
 
 
 async def fetch(url: str, **options: object) -> HTTPResponse:
-    """Return a response of any status, a redirect included."""
+    """Return the response, whatever its status; redirects are not followed."""
     request = HTTPRequest(url, follow_redirects=False, **options)  # type: ignore[arg-type]
     return await AsyncHTTPClient().fetch(request, raise_error=False)
 
@@ -113,7 +113,7 @@ def replace(program: Path, old: str, new: str) -> None:
 
 @contextlib.asynccontextmanager
 async def local_site(pages: dict[str, str]) -> AsyncIterator[str]:
-    """Serve pages in this process; the body gets their base address, without a slash at its end."""
+    """Serve pages in this process; yield their base address, without a slash at its end."""
 
     class Page(RequestHandler):
         def get(self, path: str) -> None:
@@ -216,7 +216,7 @@ async def file_upload(demos: Path) -> None:
 
 
 async def webspider(demos: Path) -> None:
-    """The spider fetches each page below its start once, and none outside."""
+    """The spider fetches each page below its start page once, and no other page."""
     link = '<a href="{}">page</a>'.format
     pages = {
         "site/": link("one") + link("two#part"),
@@ -231,7 +231,8 @@ async def webspider(demos: Path) -> None:
 
 
 async def twitter(demos: Path) -> None:
-    """A visitor is redirected to the login, and with a request token to Twitter, played by a local one."""
+    """A visitor is redirected to the login, and with a request token to Twitter, for which a local server
+    substitutes."""
     folder = demos / "twitter"
     keys = "twitter_consumer_key = 'key'\ntwitter_consumer_secret = 'secret'\n"
     (folder / "secrets.cfg").write_text(keys)

@@ -43,7 +43,7 @@ HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "waterspout"
 #: The program that runs the tests of one module and writes the verdicts.
 WORKER = HERE / "worker.py"
-#: Not run: it compares the API with a list, and additions fail it.
+#: Modules that are not run: this one compares the API with a list, so that each addition makes it fail.
 LEFT_OUT = {"api_test"}
 #: The permitted kinds of reasons. A test of an older release may contradict the behaviour of 6.6.1, a modern
 #: Python, or an RFC; a test of 6.6.1 itself may contradict an RFC or a documented design decision.
@@ -103,7 +103,7 @@ def lay_out(target: Path, version: str = VERSION) -> list[str]:
 
 
 def lay_out_source(archive: Path, target: Path) -> None:
-    """Copy the tests and the demos of a source package to where they expect to be."""
+    """Copy the tests and the demos of a source package to the folders in which they expect to be."""
     root = archive.name.removesuffix(".tar.gz")
     with tarfile.open(archive) as content:
         content.extractall(target / "source", filter="data")

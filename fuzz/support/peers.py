@@ -205,7 +205,7 @@ class _Collector:
 
 
 def read_llhttp(data: bytes, role: Role) -> Reading:
-    """Read with llhttp, which cannot be told about the end of input."""
+    """Read with llhttp; httptools has no function that reports the end of input to it."""
     collector = _Collector(role)
     made = httptools.HttpRequestParser if role is Role.SERVER else httptools.HttpResponseParser
     collector.parser = made(collector)

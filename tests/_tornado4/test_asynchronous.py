@@ -27,7 +27,7 @@ async def test_response_is_finished_by_finish():
         class Handler(web.RequestHandler):
             @web.asynchronous
             def get(self):
-                """Respond later."""
+                """Respond in a callback."""
                 IOLoop.current().add_callback(self.on_time)
 
             def on_time(self):

@@ -224,7 +224,7 @@ def test_time_func_controls_periodic_callbacks() -> None:
 
     def note() -> None:
         times.append(made.time())
-        made.simulated.now += 15  # longer than the period
+        made.simulated.now += 15  # the callback takes longer than the period
         if len(times) == 3:
             made.stop()
 

@@ -60,7 +60,7 @@ async def test_read_calls_callback(kind, certificates, method, arguments, partia
             # The order of Tornado 4: callback, streaming_callback, partial.
             returned = getattr(server, method)(*arguments, got, *([None, True] if partial else []))
         assert returned is None
-        assert got.calls == []  # never before the call returns
+        assert got.calls == []  # callbacks never run before the call returns
         assert await got.result() == (expected,)
 
 

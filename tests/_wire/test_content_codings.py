@@ -22,7 +22,7 @@ ALL = ("zstd", "br", "gzip")
     ("field", "weights"),
     [
         ("gzip", {"gzip": 1000}),
-        ("GZip, X-GZIP;q=0.5", {"gzip": 1000}),  # one coding twice: the first member counts
+        ("GZip, X-GZIP;q=0.5", {"gzip": 1000}),  # if a coding occurs twice, the first member applies
         ("x-compress", {"compress": 1000}),
         ("a;q=0, b;q=0., c;q=0.1, d;q=0.12, e;q=0.123, f;q=1, g;q=1., h;q=1.000",
          {"a": 0, "b": 0, "c": 100, "d": 120, "e": 123, "f": 1000, "g": 1000, "h": 1000}),

@@ -266,7 +266,7 @@ def test_three_forms_of_user_names() -> None:
     plain = 'Digest realm="r", nonce="n"'
     user = "J\u00e4s\u00f8n \u4e2d"
     assert 'username="a \\"b\\" \\\\c"' in challenged(plain, 'a "b" \\c').authorize("GET", "/")
-    # Octets of UTF-8, because field values are serialized in Latin-1.
+    # The name consists of the octets of UTF-8, because field values are serialized in Latin-1.
     assert f'username="{user.encode().decode("latin-1")}"' in challenged(plain, user).authorize("GET", "/")
     extended = challenged(plain + ", charset=utf-8", user).authorize("GET", "/")
     assert "username*=UTF-8''J%C3%A4s%C3%B8n%20%E4%B8%AD, " in extended
@@ -285,7 +285,7 @@ def test_non_ascii_realm_is_hashed_as_received() -> None:
     ha1 = hashlib.md5("user:r\u00e9alm:password".encode()).hexdigest()
     ha2 = hashlib.md5(b"GET:/").hexdigest()
     assert params["response"] == hashlib.md5(f"{ha1}:n:{ha2}".encode()).hexdigest()
-    # Text that cannot come from a header field, only from a program.
+    # This text cannot occur in a header field; only a program can pass it.
     assert challenged('Digest realm="\u4e2d", nonce="n"').authorize("GET", "/")
 
 
@@ -320,7 +320,7 @@ def test_real_servers(server: tuple[str, int], path: str) -> None:
     assert status == 401
     auth = DigestAuth(USER, PASSWORD)
     assert auth.receive_challenge(challenges, "0123456789abcdef", answered=False)
-    for _ in range(3):  # the count increases, the nonce is the same
+    for _ in range(3):  # the nonce count increases, the nonce is the same
         status, challenges, body, info = get(port, path, auth.authorize("GET", path))
         assert status == 200, challenges
         assert body.startswith(b"the content of ")

@@ -1,4 +1,5 @@
-"""The reader of HTTP/1 messages: however the input is split, and up to the first error."""
+"""The reader of HTTP/1 messages: the result does not depend on how the input is split; no data is read after
+an error."""
 
 import tracemalloc
 

@@ -251,7 +251,7 @@ BROWSER = [
 def test_usual_head_is_parsed_as_by_the_specification(data):
     expected = attributes(parse_request_head(data))
     add_fixed_targets(["/", "/a"])
-    for _ in range(4):  # nothing cached, lines cached, the block cached, the whole head cached
+    for _ in range(4):  # empty caches, then cached lines, then the cached block, then the cached head
         assert attributes(read_usual_head(data, DEFAULT)) == expected
 
 

@@ -1,4 +1,4 @@
-"""multipart/form-data: in one piece, byte by byte, split anywhere, malicious."""
+"""multipart/form-data: bodies in one piece, byte by byte and in random pieces, and malicious bodies."""
 
 from __future__ import annotations
 
@@ -316,7 +316,7 @@ def test_lines_that_resemble_delimiters_are_limited(
     unit: bytes, feed: Callable[[bytes], Parts], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(multipart, "MAX_LOOKALIKES", 7)
-    # The limit is on the body, not on each part.
+    # The limit applies to the whole body, not to each part.
     first, second = unit * 3, unit * 4
     accepted = form(head() + first, head() + second)
     assert feed(accepted) == [("a", None, None, first), ("a", None, None, second)]

@@ -154,7 +154,7 @@ def test_inherited_sockets(folder, blocking):
     with socket.create_server((host, 0)) as first, socket.create_server((host, 0)) as second:
         for listener in (first, second):
             listener.setblocking(blocking)
-        # The connection is older than the process: it waits in the kernel's queue.
+        # The connection was made before the process started, and waits in the kernel's queue.
         with socket.create_connection(first.getsockname(), timeout=30) as early:
             early.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             with activated(folder, first, second) as process:

@@ -1,6 +1,6 @@
-"""Waterspout against the corpus in ``compliance/http1``, whole and octet by octet, plain and over TLS.
+"""The corpus of ``compliance/http1`` against Waterspout, whole and octet by octet, plain and over TLS.
 
-Also with each configuration that has its own code between the octets and the handler.
+It is also sent to each configuration of the server that has its own code between the octets and the handler.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class WithStartRequest(HTTPServer):
 class Way:
     """A configuration of the server.
 
-    :ivar application: makes the echo program.
+    :ivar application: a function that creates the echo program.
     :ivar echoes_only: whether it has no other handlers.
-    :ivar trusting: whether it takes the protocol of a request from the fields of a proxy.
+    :ivar trusting: whether it reads the protocol of a request from the header fields of a proxy.
     """
 
     application: Callable[[], Any] = make_application

@@ -75,7 +75,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 class Client:
     """A client of the API, with the tokens of one session.
 
-    :param registered: whether the user is made first.
+    :param registered: whether the user is registered first.
     """
 
     def __init__(self, api: Program, name: str = "", registered: bool = True) -> None:
@@ -287,7 +287,7 @@ async def test_cancelled_transaction_leaves_the_connection_usable():
                 await connection.execute_fetchall(insert, (name,))
                 await asyncio.Event().wait()
 
-        for run_loop_iterations in range(12):  # cancelled at each step, and while waiting indefinitely
+        for run_loop_iterations in range(12):  # cancel the request at each step, and while it waits
             task = asyncio.ensure_future(add(f"ann{run_loop_iterations}"))
             for _ in range(run_loop_iterations):
                 await asyncio.sleep(0)
@@ -397,7 +397,7 @@ def test_restart_keeps_sessions_and_logouts(tmp_path):
 def test_login_attempts_are_limited():
     arguments = ("--database=:memory:", "--password-cost=10", "--login-attempts=3", "--guest-attempts=7")
     with running(*arguments) as api:
-        ann, bob = Client(api), Client(api)  # two registrations count; successful logins do not
+        ann, bob = Client(api), Client(api)  # registrations count; successful logins do not
         for _ in range(3):
             assert_error(Client(api, ann.name, registered=False).login("wrong horse"), 401)
         refused = Client(api, ann.name, registered=False).login()

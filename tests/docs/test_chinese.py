@@ -1,4 +1,4 @@
-"""README.zh.md and docs/guide/zh have the programs, the headings and the names of the English documents."""
+"""README.zh.md and docs/guide/zh contain the same programs, headings and names as the English documents."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_each_section_has_the_names_of_the_english_one(page: Path) -> None:
 @pytest.mark.parametrize("page", CHAPTERS, ids=lambda path: path.stem)
 def test_links_lead_to_the_chinese_chapter_if_there_is_one(page: Path) -> None:
     if page.stem == "README":
-        return  # It links both versions of each chapter.
+        return  # The page links both versions of each chapter.
     targets = _LINK.findall(page.read_text(encoding="utf-8"))
     translated = {f"../{each.name}" for each in CHAPTERS}
     assert [each for each in targets if each.partition("#")[0] in translated] == []

@@ -1,4 +1,4 @@
-"""docs/guide/client.md: each of its programs is taken out and run."""
+"""docs/guide/client.md: each of its programs is extracted and run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Check = Callable[[dict[str, Any], Path], Awaitable[None]]
 
 
 class Handler(web.RequestHandler):
-    """Tells what was asked for."""
+    """Responds with a description of the request."""
 
     def get(self) -> None:
         self.write({"uri": self.request.uri})

@@ -1,6 +1,7 @@
-"""docs/guide: each program of a chapter is run, by its own `main` or by `serve.py`, and requested.
+"""docs/guide: each program of a chapter is run, by its own `main` or by `serve.py`, and receives requests.
 
-The checks of a chapter are the functions of the module of its name in `tests.docs.chapters`. Pages that
+The functions that check a chapter are in `tests.docs.chapters`, in the module that has the chapter's name.
+Pages that
 another module tests (client.md, network.md and others) are not repeated here.
 """
 

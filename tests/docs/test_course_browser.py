@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-#: Runs a program of the guide on another port than its own.
+#: Runs a program of the guide on a port other than the one in its code.
 LAUNCH = f"""
 import runpy, sys
 from tornado.tcpserver import TCPServer
@@ -54,7 +54,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[[str], Page]]:
-    """Open pages; each must be free of errors in its scripts."""
+    """A function that opens a page; the scripts of all pages must run without errors."""
     errors: list[str] = []
     with ExitStack() as stack:
 

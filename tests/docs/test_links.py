@@ -24,7 +24,7 @@ def documents() -> list[Path]:
 
 
 def anchors(page: Path) -> set[str]:
-    """Return the fragments by which the headings of `page` can be linked to, as GitHub makes them."""
+    """Return the fragments by which the headings of `page` can be linked to, as GitHub creates them."""
     text = _CODE.sub(
         lambda match: match.group().strip("`") if "\n" not in match.group() else "",
         page.read_text(encoding="utf-8"),

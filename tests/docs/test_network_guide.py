@@ -1,4 +1,4 @@
-"""docs/guide/network.md: each of its programs is taken out and run."""
+"""docs/guide/network.md: each of its programs is extracted and run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Check = Callable[[dict[str, Any], Any, Path], Awaitable[None]]
 
 @contextlib.asynccontextmanager
 async def shouting() -> AsyncIterator[int]:
-    """The first server of the guide."""
+    """Run the first server of the guide, and yield its port."""
     program = module("server")
     sockets = bind_sockets(0, "127.0.0.1")
     running = asyncio.create_task(program["main"](sockets))
@@ -44,7 +44,7 @@ async def shouting() -> AsyncIterator[int]:
 
 @contextlib.asynccontextmanager
 async def group(script: Path, *arguments: str) -> AsyncIterator[bytes]:
-    """A program that forks, and the first line it prints; all its processes are ended."""
+    """Run a program that forks, and yield the first line that it prints; all its processes are ended."""
     parent = Subprocess([PYTHON, str(script), *arguments], stdout=Subprocess.STREAM, start_new_session=True)
     try:
         yield await parent.stdout.read_until(b"\n")
@@ -65,7 +65,7 @@ def both_ends() -> Iterator[tuple[IOStream, IOStream]]:
 
 
 async def server(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """Lines come back; one that is too long ends the connection."""
+    """Lines are returned in upper case; a line that is too long ends the connection."""
     async with shouting() as port:
         stream = await TCPClient().connect("127.0.0.1", port)
         await stream.write(b"one\ntwo\n")
@@ -75,7 +75,7 @@ async def server(program: dict[str, Any], certificates: Any, folder: Path) -> No
 
 
 async def secure(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """Both sides; and a client that never shakes hands delays no other client."""
+    """Server and client work; a client that never starts the handshake does not delay other clients."""
     greeter = program["server"](str(certificates.certificate_file), str(certificates.key_file))
     with listening(greeter) as port, socket.create_connection(("127.0.0.1", port)):
         answer = await program["greeting"]("localhost", port, str(certificates.ca_file))
@@ -83,7 +83,7 @@ async def secure(program: dict[str, Any], certificates: Any, folder: Path) -> No
 
 
 async def forked(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """A child answers; the group ends together."""
+    """A child process responds, and all processes end together."""
     script = folder / "forked.py"
     script.write_text(PROGRAMS["forked"])
     async with group(script, "0") as line:
@@ -92,7 +92,7 @@ async def forked(program: dict[str, Any], certificates: Any, folder: Path) -> No
 
 
 async def client(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """An answer; and errors that begin and end as the guide says."""
+    """The client receives a response, and errors begin and end as described in the guide."""
     async with shouting() as port:
         assert await program["shout"]("localhost", port, "hello") == "HELLO\n"
     refused = await program["shout"]("127.0.0.1", port, "hello")
@@ -104,7 +104,7 @@ async def client(program: dict[str, Any], certificates: Any, folder: Path) -> No
 
 
 async def frames(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """Frames, an empty and a hostile one; heads; copying until the end."""
+    """Read frames (normal, empty and too long) and a head, and copy a stream until it closes."""
     with both_ends() as (one, other):
         await one.write(b"\0\0\0\3abc" + b"\0\0\0\0" + b"a: b\r\n\r\n" + b"\xff\xff\xff\xff")
         assert await program["read_frame"](other) == b"abc"
@@ -124,7 +124,7 @@ async def frames(program: dict[str, Any], certificates: Any, folder: Path) -> No
 
 
 async def timeouts(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """In time, and too late; and a read that is cancelled loses nothing."""
+    """A response in time is returned, a late one closes the stream; a cancelled read loses no data."""
     with both_ends() as (one, other):
         answered = other.write(b"fine\n")
         assert await program["ask"](one, b"how are you?\n") == b"fine\n"
@@ -141,7 +141,7 @@ async def timeouts(program: dict[str, Any], certificates: Any, folder: Path) -> 
 
 
 async def room(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """Members receive a line; a slow or disconnected one is removed."""
+    """Members receive a line; slow and disconnected members are removed."""
     hall = program["Room"]()
     with listening(hall) as port:
         stream, slow = [await TCPClient().connect("127.0.0.1", port) for _ in range(2)]
@@ -159,7 +159,7 @@ async def room(program: dict[str, Any], certificates: Any, folder: Path) -> None
 
 
 async def digest(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """A server that answers at the end of its input."""
+    """The server responds after the end of its input."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"%d" % len(await reader.read()))
@@ -173,7 +173,7 @@ async def digest(program: dict[str, Any], certificates: Any, folder: Path) -> No
 async def unix(program: dict[str, Any], certificates: Any, folder: Path) -> None:
     path = str(folder / "socket")
     assert await program["greeting"](path) == b"hello\n"
-    assert await program["greeting"](path) == b"hello\n"  # in place of what the first one left
+    assert await program["greeting"](path) == b"hello\n"  # the socket file of the first server is replaced
     assert await program["greeting"](f"\0{path}") == b"hello\n"
 
 
@@ -184,7 +184,7 @@ async def names(program: dict[str, Any], certificates: Any, folder: Path) -> Non
 
 
 async def children(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """More than both pipes hold."""
+    """Sort more data than fits into the buffers of both pipes."""
     lines = [b"%06d\n" % number for number in range(50000)]
     assert await program["sort"](b"".join(reversed(lines))) == b"".join(lines)
 

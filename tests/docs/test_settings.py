@@ -22,7 +22,8 @@ _READ = re.compile(
         | require_setting\("(\w+)" """,
     re.VERBOSE,
 )
-#: Attributes of the request instead of the class, and attributes that are not plain values.
+#: Table rows for attributes of the request instead of the class, and for attributes that are not plain
+#: values.
 _NO_ATTRIBUTES = {
     web.RequestHandler: {"path_args", "path_kwargs", "session", "ui"},
     web.StaticFileHandler: {"allowed_symlink_directory", "default_filename", "absolute_path", "modified"},

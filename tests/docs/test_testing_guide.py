@@ -1,4 +1,4 @@
-"""docs/guide/testing.md: its files are written into a folder and run by what they are for."""
+"""docs/guide/testing.md: its files are written into a folder and run by pytest and unittest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def python(folder: Path, *arguments: str) -> str:
-    """What a command prints that succeeds, its log included."""
+    """Run Python; check that it succeeds, and return its output, including the log."""
     done = subprocess.run(
         [sys.executable, "-W", "error", *arguments],
         cwd=folder,

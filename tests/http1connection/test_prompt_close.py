@@ -56,7 +56,7 @@ def half_close(client: socket.socket) -> None:
         client.shutdown(socket.SHUT_WR)
         return
     client.setblocking(False)
-    with pytest.raises(ssl.SSLWantReadError):  # it would wait for the server's close_notify
+    with pytest.raises(ssl.SSLWantReadError):  # unwrap() would wait for the server's close_notify
         client.unwrap()
     client.setblocking(True)
 
@@ -173,7 +173,7 @@ async def test_reset_after_pipelined_requests_closes_connection(loop_kind, tls, 
 
 async def test_half_close_after_pipelined_requests_is_reported_to_each_handler(loop_kind, eager):
     poll = LongPoll()
-    count = 4000  # all of it must fit into the kernel's buffer for the end of input to arrive
+    count = 4000  # the input must fit into the kernel's buffer, so that the end of input can arrive
     async with serving(poll.application) as server:
         peer = await server.connect()
         peer.send(REQUEST * count)

@@ -505,7 +505,7 @@ async def test_pipelining_count_restarts_when_no_request_waits(clock: FakeClock)
             peer.send(GET * 2)
             for _ in range(2):
                 assert (await peer.response()).get("connection") is None
-        for _ in range(20):  # also if one of them has a body
+        for _ in range(20):  # also if one of the requests has a body
             peer.send(GET + "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab")
             for _ in range(2):
                 assert (await peer.response()).get("connection") is None

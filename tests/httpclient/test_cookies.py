@@ -78,7 +78,7 @@ def test_secure_cookies_stay_on_secure_connections():
     jar = stored("a=b; Secure", url=https)
     assert cookie_field(jar, https) == "a=b"
     assert cookie_field(jar, URL) is None
-    # RFC 6265bis section 5.7: a plain connection must not overwrite it.
+    # RFC 6265bis section 5.7: a response without TLS must not overwrite a Secure cookie.
     assert len(stored("a=b; Secure")) == 0
     assert len(stored("a=b; secure=", url="http://localhost:8888/")) == 1
     assert len(stored("a=b; Secure", url="http://127.0.0.1:8888/")) == 1

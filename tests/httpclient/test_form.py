@@ -39,7 +39,7 @@ async def test_fields_and_files(tmp_path):
         }
         source = MultipartSource({"a": [1, "\u00e9"], "b": b"\xff"}, files, "bbb")
         assert source.content_type == "multipart/form-data; boundary=bbb"
-        assert source.length is None  # of the list
+        assert source.length is None  # because the content of a file is a list
         assert source.replayable
         expected = [
             ("a", None, None, b"1"),
@@ -75,7 +75,7 @@ async def test_large_contents_are_not_joined(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"x" * 1_000_000)
     chunks = await sent(MultipartSource({"a": 1}, {"f": path}, "bbb"))
-    assert len(chunks) == 9  # eight reads of 128 KiB, the first with its head, and the closing delimiter
+    assert len(chunks) == 9  # the part's head and eight reads of 128 KiB, then the closing delimiter
     assert max(map(len, chunks)) < 132_000
 
 

@@ -1,4 +1,4 @@
-"""HTTPRequest, and the view of it that implementations get."""
+"""HTTPRequest, and the view of it that is passed to implementations."""
 
 from __future__ import annotations
 

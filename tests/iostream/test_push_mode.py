@@ -535,5 +535,5 @@ async def test_reset_while_paused_is_reported_after_resuming(
         assert not server.closed()
         server._resume_reading()
         await consumer.until(lambda: len(consumer.events) > 1)
-        # The error was fetched with the data, or is reported now.
+        # The error was received together with the data, or is reported now.
         assert consumer.events[1:] == ["eof"] or server.closed()

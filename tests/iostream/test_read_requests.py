@@ -169,7 +169,7 @@ def test_large_read_is_received_into_its_result() -> None:
     request, buffer = ReadLargeCount(10), bytearray(b"abc")
     assert request.find(buffer, True) == NOT_YET
     assert not receive(request, b"defg")
-    buffer += b"h"  # received into the buffer instead
+    buffer += b"h"  # the data is received into the buffer instead
     assert request.find(buffer, True) == NOT_YET
     assert receive(request, b"ij")
     assert request.result_buffer is not None

@@ -138,7 +138,7 @@ async def test_missing_server_hostname_fails(certificates: Certificates) -> None
 async def test_closing_sends_close_notify(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("tls", certificates) as (server, client):
         server.close()
-        client.socket.suppress_ragged_eofs = False  # so that an end without close_notify is an error
+        client.socket.suppress_ragged_eofs = False  # so that an end of input without close_notify is an error
         client.socket.setblocking(True)
         assert client.socket.recv(1) == b""
 
@@ -228,7 +228,7 @@ async def test_many_short_records_do_not_monopolize_the_loop(
         assert len(await server.read_bytes(2000)) == 2000
         assert max_receives <= 2 * (
             LARGE_SHARE // _RECEIVE_COST + 1
-        )  # the call that starts the read, and one loop event
+        )  # one in the call that starts the read, and one in an event of the loop
         assert iterations >= 2
 
 
@@ -263,7 +263,7 @@ async def test_close_notify_and_tcp_end_both_end_the_input(
     """A close_notify ends the input although TCP stays open; so does the end of TCP without close_notify."""
     async with stream_pair("tls", certificates) as (server, client):
         client.write(b"last words")
-        with pytest.raises(ssl.SSLWantReadError):  # it waits for the server's close_notify
+        with pytest.raises(ssl.SSLWantReadError):  # unwrap() waits for the server's close_notify
             client.socket.unwrap()
         assert await server.read_until_close() == b"last words"
     async with stream_pair("tls", certificates) as (server, client):

@@ -67,7 +67,7 @@ async def test_input_in_transit_is_not_lost(loop_kind: str, contexts: Any) -> No
     """OpenSSL would treat that input as an error after the close_notify was sent."""
     async with stream_pair(*contexts, "tcp") as (server, client):
         sent = server.write(LARGE)
-        first = await client.read_bytes(5)  # leaves bytes inside TLS and in the kernel
+        first = await client.read_bytes(5)  # leaves bytes in the TLS object and in the kernel
         await client.write_eof()
         server.write(b"end")
         assert first + await client.read_bytes(len(LARGE) - 5) == LARGE
@@ -93,7 +93,7 @@ async def test_earlier_writes_are_sent_before_the_end(loop_kind: str, contexts: 
         client.write(LARGE)
         ended = client.write_eof()
         assert not ended.done()
-        ended.cancel()  # does not stop the half-close
+        ended.cancel()  # this error does not prevent the half-close
         again = client.write_eof()
         assert await server.read_until_close() == LARGE
         await again

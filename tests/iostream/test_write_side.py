@@ -59,7 +59,7 @@ async def test_future_for_all_but_a_rest(loop_kind: str, kind: str, certificates
         await run_loop_iterations()
         assert list(pending_bytes) == [waiting - 1, BIG // 2, BIG // 4, 0]
         assert all(waits <= rest for rest, waits in pending_bytes.items())
-        assert BIG // 8 < pending_bytes[BIG // 4] < pending_bytes[BIG // 2]  # resolved early
+        assert BIG // 8 < pending_bytes[BIG // 4] < pending_bytes[BIG // 2]  # this Future was resolved early
 
 
 @pytest.mark.parametrize("others", [0, 3, 40])
@@ -168,7 +168,7 @@ async def test_writing_to_a_disconnected_peer_fails(loop_kind: str, certificates
         # Set when a socket is accepted, because the kernel does not report the address after a reset.
         server._peer_address = ("192.0.2.1", 80)
         reset(client)
-        with pytest.raises(StreamClosedError) as caught:  # raised by the first or the second write
+        with pytest.raises(StreamClosedError) as caught:  # the first or the second write raises this error
             for _ in range(2):
                 await server.write(b"x")
         assert isinstance(caught.value.real_error, ConnectionError)

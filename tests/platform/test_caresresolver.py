@@ -223,7 +223,7 @@ async def test_invalid_options() -> None:
 
 
 async def test_configured_by_name(loop_kind: str) -> None:
-    """A TCPClient resolves its server's name with it."""
+    """After `Resolver.configure`, a TCPClient resolves its server's name with c-ares."""
     saved = Resolver._save_configuration()
     async with name_server() as server:
         server.addresses["host.test"] = ["127.0.0.1"]

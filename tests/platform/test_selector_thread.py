@@ -135,7 +135,7 @@ async def test_callback_exception_is_logged(pair: Pair, expect_log: Any) -> None
 
 @pytest.mark.usefixtures("selector_class")
 async def test_descriptor_closed_while_it_is_watched(pair: Pair) -> None:
-    """Its callback is called, so that it can detect the error."""
+    """The callback of the descriptor is called, so that it can detect the error."""
     read, write = os.pipe()
     thread = SelectorThread(asyncio.get_running_loop())
     found = asyncio.Event()
@@ -279,7 +279,7 @@ def test_selector_thread_created_before_the_loop_runs(loop_kind: str, pair: Pair
 
 
 async def test_many_descriptors(loop_kind: str) -> None:
-    """Each is reported, although others are added and removed at the same time."""
+    """Each readable descriptor is reported, although others are added and removed at the same time."""
     thread = SelectorThread(asyncio.get_running_loop())
     pairs = [socket.socketpair() for _ in range(100)]
     left = set(range(100))

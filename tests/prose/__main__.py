@@ -163,9 +163,9 @@ def _paragraphs(text: str, name: str) -> Iterator[Passage]:
 
 
 def check(found: list[Passage], rules: list[Rule], permitted: list[Permitted]) -> list[str]:
-    """Return a line for each phrase that a rule is about, and for each exception without use.
+    """Return a line for each phrase that a rule is about, and for each exception that is not needed.
 
-    :param found: passages of all files that `permitted` names.
+    :param found: passages; they include those of all files that `permitted` names.
     """
     problems = []
     used = set()

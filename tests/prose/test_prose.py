@@ -11,7 +11,7 @@ from tests.prose.__main__ import Passage, Permitted, Rule, check, load, passages
 
 RULES, PERMITTED = load()
 
-#: A sentence for each rule, and one beside it that the rule accepts.
+#: For each rule: its name, text that it finds, and similar text that it accepts.
 EXAMPLES = [
     ("people", "The peer who sent it.", "Users who deploy it."),
     ("people", "Nobody reads it.", "It is never read."),

@@ -32,7 +32,7 @@ def family(request) -> Iterator[tuple[Program, list[int]]]:
         reason = "needs /proc/PID/task/TID/children"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     with Program(PROGRAMS / request.param, ["{port}"]) as program:
-        # A response comes from one of them; the other may not have started yet.
+        # A response shows that one child has started; the other may not have started yet.
         Visitor(program).get()
         while len(found := children(program.pid)) < 2:
             Visitor(program).get()
@@ -40,7 +40,7 @@ def family(request) -> Iterator[tuple[Program, list[int]]]:
             yield program, found
         finally:
             found = children(program.pid)
-            os.kill(program.pid, signal.SIGKILL)  # first, because it would replace children that exit
+            os.kill(program.pid, signal.SIGKILL)  # first, because it would replace its children
             for pid in found:
                 os.kill(pid, signal.SIGKILL)
 

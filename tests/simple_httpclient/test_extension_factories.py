@@ -249,7 +249,7 @@ async def test_digest(where, loop_kind):
         else:
             arguments |= {"auth_username": "ann", "auth_password": "secret"}
         assert (await client.fetch(f"{origin}/a?b=c", **arguments)).body == b"welcome"
-        # The challenge is known from now on.
+        # The client knows the challenge from now on.
         response = await client.fetch(f"{origin}/d", method="POST", body=b"text", **arguments)
         assert response.body == b"text"
     assert log == ["", "Digest", "Digest"]

@@ -363,7 +363,7 @@ async def test_data_after_the_response(extra, tls, loop_kind):
 
 
 def stalling(received: bytes) -> VisitScript:
-    """Read a request, send a part of the response, and then nothing more."""
+    """Read a request, send a part of the response, and then send nothing more."""
 
     async def script(visit: Visit) -> None:
         await visit.request()

@@ -583,9 +583,9 @@ async def test_ten_thousand_fetches_from_a_server_that_closes_idle_connections(l
             visit.send(OK)
             fate = chance.random()
             if fate < 0.05:
-                return  # in order, immediately
+                return  # close cleanly and immediately
             if fate < 0.1:
-                await asyncio.sleep(0)  # a little later: the server may close while a request is in transit
+                await asyncio.sleep(0)  # a request may be in transit by then
                 visit.reset()
                 return
 

@@ -66,7 +66,7 @@ async def test_fetches_with_credentials(kind, by_tls, loop_kind, certificates, t
             assert response.body == str(200_000 % 90 + 10).encode()
             assert all("proxy-authorization" not in request.headers for request in server.requests)
             if by_tls or kind == "microsocks":
-                assert server.connections == 1  # one tunnel for all
+                assert server.connections == 1  # one tunnel for all requests
             client.close()
 
 

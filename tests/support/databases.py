@@ -340,7 +340,7 @@ class PostgreSQL(DatabaseServer):
         end, pause = time.monotonic() + DEADLINE, 0.01
         while "database system is ready to accept connections" not in self.output():
             try:
-                # A pause that ends early when the server does.
+                # A pause that ends early if the server exits.
                 status = self._process.wait(pause)
             except subprocess.TimeoutExpired:
                 assert time.monotonic() < end, f"PostgreSQL does not start:\n{self.output()}"

@@ -56,7 +56,7 @@ def files(page: Path) -> dict[str, str]:
 
 
 class Run:
-    """A program of the guide under test, with what its test needs.
+    """A program of the guide under test, with the objects that its test needs.
 
     :ivar program: the global names of the program.
     :ivar folder: the current directory, which has all files of the page.
@@ -130,7 +130,7 @@ def folder_of(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     for path, text in files(page).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
-    # Loaders are kept by the template path, which is relative in many programs.
+    # Loaders are cached by template path, which is relative in many programs, so the cache must be cleared.
     monkeypatch.setattr(RequestHandler, "_template_loaders", {})
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)

@@ -112,7 +112,7 @@ async def squid(folder: Path, user: str, password: str) -> AsyncIterator[int]:
     program = need("squid", "squid")
     reservation = reserve()
     port = reservation.getsockname()[1]
-    # squid switches to another user, which cannot read the folder of a test.
+    # squid switches to another user account, which cannot read the folder of a test.
     public = tempfile.TemporaryDirectory()
     os.chmod(public.name, 0o755)
     helper = Path(public.name) / "authenticate"

@@ -11,7 +11,7 @@ from tornado.tcpserver import TCPServer
 
 @contextlib.contextmanager
 def listening(server: TCPServer) -> Iterator[int]:
-    """Run the server on an unused port during the block; the value is the port."""
+    """Run the server on an unused port during the block, and yield the port."""
     sockets = bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)
     try:

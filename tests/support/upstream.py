@@ -16,7 +16,7 @@ VERSION = "6.6.1"
 
 
 def python() -> Path:
-    """Return its interpreter. If it is not installed, skip the test, or install it if ``CI`` is set."""
+    """Return the interpreter; if there is none, skip the test, or install it if ``CI`` is set."""
     peer = PEERS["tornado"]
     assert peer.requirements[0] == f"tornado=={VERSION}"
     if not (peer.folder / "complete").exists() and not os.environ.get("CI"):

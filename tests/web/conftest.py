@@ -21,5 +21,5 @@ def fresh_caches() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_blocking_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep a slow machine from being reported as a handler that blocks the event loop."""
+    """Disable the warnings about handlers that block the event loop, which a slow machine may cause."""
     monkeypatch.setattr(_debug_checks, "BLOCKING_TIME", float("inf"))

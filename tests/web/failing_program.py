@@ -34,7 +34,7 @@ class Lookup(web.RequestHandler):
 
 
 class Page(web.RequestHandler):
-    """A handler with an exception in a template that is included by an included one."""
+    """A handler with an exception in a template that another included template includes."""
 
     def get(self) -> None:
         """Raise an exception in a template."""

@@ -572,7 +572,7 @@ async def test_unknown_expectations_are_rejected(body: Any) -> None:
 async def test_hooks_set_on_the_application_object(
     hook: str, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are set and removed during a connection that has used the fast path."""
+    """The hooks are set and removed during a connection that has used the fast path."""
     calls: list[str] = []
     settings: dict[str, Any] = {"log_function": lambda handler: None}
     application = web.Application([("/", handler_of(get=write_x, post=write_x))], **settings)

@@ -115,11 +115,11 @@ async def test_scheme_of_one_method() -> None:
     class Mixed(web.RequestHandler):
         @authenticated
         def get(self) -> None:
-            """Shown as a page."""
+            """Respond to browsers."""
 
         @authenticated(scheme="Basic", realm='the "stock"')
         def post(self) -> None:
-            """Called by programs."""
+            """Respond to programs."""
 
     page = await ask(Mixed, login_url="/login")
     assert (page.code, page.get("location")) == (302, "/login?next=%2F")

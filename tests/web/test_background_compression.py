@@ -56,7 +56,7 @@ async def test_size_of_a_large_body() -> None:
             response = await server.fetch("/", accept("gzip"))
             assert decode("gzip", response.body) == LARGE[:size]
             seen.append(response.get("content-length") is not None)
-            # HEAD has the same fields.
+            # The response to HEAD has the same fields.
             head = await server.fetch("/", accept("gzip"), method="HEAD")
             assert head.get("content-length") == response.get("content-length")
             assert head.get("content-encoding") == "gzip"

@@ -156,7 +156,7 @@ async def test_disconnect_while_prepare_waits() -> None:
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("awaits", ["future", "moment", "task"])
 async def test_generator_coroutine_is_cancelled_on_disconnect(nested: bool, awaits: str) -> None:
-    """Its generator is closed too."""
+    """The generator of the coroutine is closed, too."""
     diary = Diary()
 
     @gen.coroutine
@@ -277,7 +277,7 @@ async def test_exception_in_on_connection_close_does_not_prevent_cancellation(ex
 
 
 async def test_disconnect_while_the_response_is_sent() -> None:
-    """Its status remains the one that was sent."""
+    """The status of the cancelled request remains the status that was sent."""
     diary = Diary()
 
     async def wait(self: Any) -> None:
@@ -518,7 +518,7 @@ async def test_timeout_truncates_a_response_in_progress(expect_log: ExpectLog) -
 
 
 async def test_timeout_does_not_apply_after_the_response() -> None:
-    """The rest of the method is not part of the request."""
+    """After the response is finished, the rest of the method may take any time."""
     done = asyncio.Event()
 
     async def get(self: Any) -> None:

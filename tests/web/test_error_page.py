@@ -103,7 +103,7 @@ async def test_every_error_is_html_for_other_clients(path: str, expected: Any, e
 #: Value of Accept -> whether the error page is JSON.
 ACCEPTED = {
     "application/json": True,
-    "application/json, text/plain, */*": True,  # axios
+    "application/json, text/plain, */*": True,  # sent by axios
     "application/vnd.api+json": True,
     "application/json, text/html;q=0.9": True,
     "Application/JSON": True,

@@ -148,7 +148,7 @@ async def test_a_hook_overridden_on_a_subclass_is_called(
 async def test_a_hook_patched_at_run_time_is_called(
     hook: Any, method: Any, monkeypatch: pytest.MonkeyPatch, expect_log: ExpectLog
 ) -> None:
-    """During a connection, after requests on the fast path; the patch is then removed."""
+    """The hook is patched during a connection, after requests on the fast path; the patch is then removed."""
     calls: list[Any] = []
     routes = [("/", reading_user_and_argument(Base)), ("/stream", Streaming)]
     async with serving(web.Application(routes, **SETTINGS)) as server:
@@ -375,7 +375,7 @@ async def test_returned_object_that_is_not_awaitable_is_an_error(where: Any, exp
 
 @pytest.mark.parametrize("prepare", [False, True])
 async def test_a_coroutine_may_return_what_finish_returns(prepare: bool) -> None:
-    """As jupyterlab_server's WorkspacesHandler does."""
+    """jupyterlab_server's WorkspacesHandler does this."""
 
     async def finish(self: Any) -> Any:
         return self.finish("done")
@@ -545,7 +545,7 @@ async def test_form_that_is_not_accessed_is_not_decoded(options: Any) -> None:
 
 
 async def test_handler_with_a_mock_request() -> None:
-    """Tests of programs create one with the attributes that their handlers use."""
+    """Tests of programs create a mock request with the attributes that their handlers use."""
     request: Any = SimpleNamespace(
         method="POST",
         uri="/",

@@ -106,7 +106,7 @@ def test_misspelt_setting_is_reported(slip: str, meant: str, expect_log: ExpectL
 
 
 def test_settings_of_a_program_are_not_reported() -> None:
-    """Names of settings in Jupyter Server, Flower, JupyterHub and other programs."""
+    """The names are those of settings in Jupyter Server, Flower, JupyterHub and other programs."""
     names = """
         allow_origin allow_origin_pat allow_credentials allow_remote_access allow_password_change
         allow_unauthenticated_access authenticate_prometheus authorizer base_url config config_dir
@@ -122,7 +122,7 @@ def test_settings_of_a_program_are_not_reported() -> None:
         max_connections protocol
     """
     web.Application(**dict.fromkeys(names.split(), "x"))
-    web.Application(static_paths=["a"], template_paths=("b",))  # plural names of lists
+    web.Application(static_paths=["a"], template_paths=("b",))  # plurals, for lists
     web.Application(login_url="/in", login_urls="both are meant")
 
 

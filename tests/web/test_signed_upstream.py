@@ -1,4 +1,4 @@
-"""Signed values are interchangeable with Tornado 6.6.1: recorded ones, and live ones."""
+"""Signed values are interchangeable with Tornado 6.6.1: recorded values, and values signed in the test."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def test_old_signatures_are_rejected(version: Any, expect_log: ExpectLog) -> Non
 
 
 def test_digits_cannot_be_moved_between_value_and_time_of_version_1(expect_log: ExpectLog) -> None:
-    # The signed text does not separate them.
+    # The signed text does not separate the value from the time.
     signature = create(value=b"\xd7\x6d\xf8", version=1).rpartition(b"|")[2]
     assert create(value=b"\xd7\x6d\xf8", version=1).startswith(b"1234|17")
     with expect_log("tornado.general", "Cookie timestamp in future"):

@@ -198,7 +198,7 @@ async def test_slow_client_receives_missed_events_later() -> None:
         for number in range(count, count + 3):
             channel.publish(f"{number} short")
             assert (await collected(quick, 1))[0] == f"{number} short"
-        assert server.handlers[0]._unsent() <= unsent  # no further output is buffered for it
+        assert server.handlers[0]._unsent() <= unsent  # no further output is buffered
         slow.peer.writer.transport.resume_reading()
         got = await collected(slow, count + 3)
         assert [int(data.partition(" ")[0]) for data in got] == list(range(count + 3))

@@ -59,7 +59,7 @@ async def open_stream(server: Any, path: str = "/", *fields: str, **options: Any
 
 
 class Ends:
-    """A recorder of the ends of handlers."""
+    """A recorder of how handlers end."""
 
     def __init__(self) -> None:
         self.entries: list[str] = []

@@ -118,14 +118,14 @@ async def test_content_types(root: Any, name: str, expected: Any) -> None:
         ("%2e%2e/secret.txt", 403),
         ("..%2fsecret.txt", 403),
         ("..%2F..%2F..%2F..%2F..%2F..%2Fetc%2Fpasswd", 403),
-        ("../static-2/secret.txt", 403),  # its path begins with that of the root
+        ("../static-2/secret.txt", 403),  # the directory's path begins with the root's
         ("/etc/passwd", 403),
         ("%2fetc%2fpasswd", 403),
         ("..", 403),
         ("link.txt", 403),
         ("link/secret.txt", 403),
         ("link", 403),
-        ("broken", 403),  # does not reveal whether a file outside exists
+        ("broken", 403),  # the same, whether or not the target exists
         ("link/none.txt", 403),
         ("fifo", 403),
         ("sub", 403),
@@ -320,7 +320,7 @@ async def test_304_by_etag(root: Any) -> None:
     ],
 )
 async def test_304_by_modification_time(root: Any, date: Any, code: Any) -> None:
-    # With half a second, because HTTP dates have whole seconds.
+    # The time of the file includes half a second, which HTTP dates cannot express.
     os.utime(root / "letters.txt", (0, 1609556645.5))
     response = await fetch(root, "letters.txt", f"If-Modified-Since: {date}")
     assert (response.code, response.get("last-modified")) == (code, "Sat, 02 Jan 2021 03:04:05 GMT")

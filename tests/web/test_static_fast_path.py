@@ -151,7 +151,7 @@ async def test_changed_file_is_sent_with_new_content(root: Path, paths: list[str
 
 async def test_recently_changed_file_is_not_cached(root: Path, paths: list[str]) -> None:
     (root / "a.css").write_bytes(b"new")
-    second = int(time.time()) + 1  # a whole second, as on a file system without fractions
+    second = int(time.time()) + 1  # a whole second, as on a file system without fractions of seconds
     os.utime(root / "a.css", (second, second))
     async with serving(application(root)) as server:
         for _ in range(3):
@@ -549,7 +549,7 @@ async def test_sync_or_awaitable_has_the_methods_of_a_coroutine() -> None:
         own.throw(error)
     assert seen == ["value", error]
     own = Own()
-    own.close()  # it was never started, and there is no warning
+    own.close()  # no warning that it was never awaited
     with pytest.raises(RuntimeError):
         await own
 

@@ -49,7 +49,7 @@ class Turns:
     """A counter of the bytes of files that are read or sent in each event loop iteration."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        #: The numbers of bytes of the iterations in which there were any.
+        #: The number of bytes in each iteration that read or sent any.
         self.read: list[int] = []
         self._on = False
         self._now = 0

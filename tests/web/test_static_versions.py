@@ -131,7 +131,7 @@ class Changing:
 async def test_file_being_modified_has_a_weak_etag(
     root: Path, monkeypatch: pytest.MonkeyPatch, own_tag: bool
 ) -> None:
-    """With a strong one, If-Range could combine parts of different states."""
+    """With a strong entity tag, If-Range could combine parts of different states."""
 
     class Calling(web.StaticFileHandler):
         def compute_etag(self) -> str | None:

@@ -227,7 +227,7 @@ async def test_token_is_checked_before_prepare(expect_log: ExpectLog) -> None:
 
 TRUSTED = "https://trusted.example.com"
 SITES = [
-    # fields, status
+    # header fields of the request -> status of the response
     ([], 200),
     (["Sec-Fetch-Site: same-origin"], 200),
     (["Sec-Fetch-Site: none"], 200),

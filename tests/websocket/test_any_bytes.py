@@ -152,7 +152,7 @@ async def server_responses(server: Server, data: bytes, cuts: list[int], compres
     """Send the bytes and the end of the input; return the events of the response, without close reasons."""
     client = await dial(server, policy=POLICY if compressing else None)
     found = []
-    with contextlib.suppress(OSError):  # the server has closed; not always ConnectionError
+    with contextlib.suppress(OSError):  # the server has closed the connection; not always ConnectionError
         for piece in pieces(data, cuts):
             client.raw(piece)
             await run_loop_iterations()

@@ -567,7 +567,7 @@ async def test_reply_releases_held_connection(
     async with joined(3, tls, on_message=on_message) as (members, clients, _):
         monkeypatch.setattr(
             _broadcast_scheduler.BroadcastScheduler, "_run_batch", lambda self: None
-        )  # other connections are never released
+        )  # the scheduler never releases the connections
         broadcast(members, "all")
         clients[2].send("mine")
         assert [await clients[2].event(), await clients[2].event()] == ["all", "mine"]

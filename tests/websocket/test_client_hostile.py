@@ -431,7 +431,7 @@ async def test_connection_refused() -> None:
 
 @pytest.mark.parametrize("phase", ["connect", "answer"])
 async def test_cancellation_closes_the_socket(phase: str) -> None:
-    """During the TLS handshake, and during the wait for the response."""
+    """The attempt is cancelled during the TLS handshake, and while it waits for the response."""
     arrived, gone = asyncio.Event(), asyncio.Event()
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -135,7 +135,7 @@ async def test_invalid_proxy_arguments(options: dict[str, Any], fault: str) -> N
 
 
 async def test_tinyproxy(loop_kind: str, tls: Any, tmp_path: Path) -> None:
-    """With a correct and a wrong password."""
+    """tinyproxy accepts the correct password and rejects a wrong one."""
     async with serving(web.Application([("/", Echo)]), tls=tls) as server:
         async with tinyproxy(tmp_path, "BasicAuth me secret") as port:
             url, options = address_of(server, tls)

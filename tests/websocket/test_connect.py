@@ -147,7 +147,7 @@ async def test_compression_options_out_of_range() -> None:
 
 
 async def test_request_of_program_is_not_changed(loop_kind: str, tls: Any) -> None:
-    """Its headers, credentials and user agent are sent."""
+    """The headers, credentials and user agent of the request are sent."""
     async with answering(tls) as (server, handler):
         request = request_for(
             server, tls, headers={"X-Mine": "1"}, auth_username="me", auth_password="x", user_agent="me/1"
@@ -221,7 +221,7 @@ async def test_tornado_4_arguments(loop_kind: str, tls: Any) -> None:
 
 
 def test_connect_outside_a_running_loop() -> None:
-    """As with ``AsyncTestCase.stop`` and ``wait``."""
+    """A generator coroutine can yield the Futures of the connection."""
 
     async def main() -> None:
         async with answering() as (server, _):
@@ -331,7 +331,7 @@ async def test_redirect_to_other_host_drops_credentials(loop_kind: str, tls: Any
 
 
 async def test_rejected_redirects(certificates: Any) -> None:
-    """From TLS to plain TCP, to another scheme, and in a loop."""
+    """Redirects from TLS to plain TCP, to another scheme, and in a loop are rejected."""
     for to, told in (("ws://127.0.0.1:1/", "not protected by TLS"), ("ftp://x/", "must begin with ws://")):
         async with answering(certificates) as (server, _):
             path = f"/page?code=302&to={to}"

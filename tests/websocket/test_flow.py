@@ -43,7 +43,8 @@ class LateEcho(WebSocketHandler):
 
 
 class Push(WebSocketHandler):
-    """A handler that sends all its data without being asked, and counts the messages that come back."""
+    """A handler that sends all its data without being asked, and counts the messages that the client
+    returns."""
 
     async def open(self) -> None:
         self.came = 0

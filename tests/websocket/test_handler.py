@@ -94,7 +94,7 @@ async def test_methods_of_closed_connection_raise(loop_kind: str, tls: Any) -> N
         for call in (lambda: closed.write_message("x"), lambda: closed.ping(b"")):
             with pytest.raises(WebSocketClosedError):
                 call()
-        closed.close()  # does nothing
+        closed.close()  # has no effect
         with pytest.raises(AssertionError):
             closed.set_nodelay(True)
         with pytest.raises(AssertionError):

@@ -75,7 +75,7 @@ async def test_end() -> None:
 
 
 async def test_excess_is_discarded() -> None:
-    """The producer then never waits."""
+    """After `discard_excess`, `put` never returns a Future to wait for."""
     messages = queue()
     for number in range(MAX_MESSAGES):
         room = messages.put(str(number))

@@ -314,7 +314,7 @@ async def test_reading_resumes_when_half_of_the_backlog_is_delivered(loop_kind: 
             permits.release()
             await handler.until(begun + 1)
             await run_loop_iterations(5)
-        assert 1 < begun <= waiting  # counting these and the first message
+        assert 1 < begun <= waiting  # these messages and the first one
         for _ in range(count):
             permits.release()
         client.close(1000)
@@ -519,7 +519,8 @@ async def test_close_frame_is_answered_after_earlier_messages(loop_kind: str, tl
 
 @pytest.mark.parametrize("in_one_piece", [False, True])
 async def test_close_code_is_kept_if_a_reset_follows(loop_kind: str, in_one_piece: bool) -> None:
-    """Only on a plain connection: Python's TLS treats a reset as an end of input, which is processed in
+    """The test uses a plain connection only: Python's TLS treats a reset as an end of input, which is
+    processed in
     order.
     """
     handler = Slow.new()

@@ -96,7 +96,7 @@ async def test_compress_response_does_not_apply_to_the_101(loop_kind: str, tls: 
 
 
 async def test_server_with_decompress_request(loop_kind: str, tls: Any) -> None:
-    """The requests are then created by a delegate in front of the application."""
+    """With ``decompress_request``, a delegate in front of the application creates the requests."""
     handler = Recorder.new()
     async with serving(web.Application([("/", handler)]), tls=tls, decompress_request=True) as server:
         client = await dial(server)

@@ -90,7 +90,7 @@ async def test_pong_behind_a_busy_callback_is_not_late(clock: FakeClock, tls: An
 
 @pytest.mark.parametrize("answers", [False, True])
 async def test_disconnect_during_a_callback_is_detected(clock: FakeClock, tls: Any, answers: bool) -> None:
-    """By a reset, or by a missing pong."""
+    """The disconnect is detected by a reset, or by a missing pong."""
     gate = asyncio.Event()
     handler = Recorder.new(on_message=lambda self, message: gate.wait())
     async with opened(handler, tls=tls, websocket_ping_interval=30, websocket_ping_timeout=10) as client:
@@ -106,7 +106,8 @@ async def test_disconnect_during_a_callback_is_detected(clock: FakeClock, tls: A
 
 
 async def test_peer_that_sends_more_than_is_read_ahead_is_not_late(clock: FakeClock, tls: Any) -> None:
-    """Its pongs follow the unread messages. After these have been delivered, pongs are required again."""
+    """The pongs of such a peer follow the unread messages. After these have been delivered, pongs are
+    required again."""
     gate = asyncio.Event()
 
     async def on_message(self: Any, message: bytes) -> None:
@@ -235,7 +236,8 @@ def compressor_of(handler: Any) -> Any:
 
 @pytest.mark.parametrize("interval", [None, 1, 45, 3600])
 async def test_idle_compressor_is_released(clock: FakeClock, tls: Any, interval: float | None) -> None:
-    """It is released at the first check after a minute without a message. Checks are a minute apart,
+    """The compressor is released at the first check after a minute without a message. Checks are a minute
+    apart,
     independent of pings.
     """
     settings = {"websocket_ping_interval": interval, "websocket_ping_timeout": 0}

@@ -18,7 +18,7 @@ from tornado.websocket._transport import Transport
 
 
 class Carrier:
-    """A transport without a descriptor: output waits until the test takes it.
+    """A transport without a descriptor: output is stored until the test calls `take`.
 
     It has only the attributes of `Transport`, so that any other access raises AttributeError.
     """

@@ -124,7 +124,7 @@ def test_a_static_method_as_in_tornado_4():
         ("/\xe9", "/\xe9"),  # a byte that was not escaped
         ("/\u20ac", "/\xe2\x82\xac"),  # not Latin-1, so created by a program
         ("/\udcff", "/\xed\xb3\xbf"),
-        ("*", ""),  # PEP 3333: it is empty or begins with a slash
+        ("*", ""),  # PEP 3333: PATH_INFO is empty or begins with a slash
         ("example.com:443", ""),
     ],
 )

@@ -45,7 +45,8 @@ def forget_peak(pid: int) -> None:
 def upload(port: int, scenario: Scenario, size: int, after: int = 0, server: Server | None = None) -> float:
     """Send a body and read the response.
 
-    :param after: with `server`: measure its memory each time after it has received this number of bytes.
+    :param after: if `server` is given, the server's memory is measured each time it has received this number
+        of bytes.
     :returns: the maximum growth of the server's memory, divided by the number of bytes received at that time.
     """
     worst = 0.0

@@ -14,7 +14,7 @@ from benchmarks.macro.chart.svg import draw
 from benchmarks.macro.server.peers import PEERS
 
 ROOT = Path(__file__).parents[3]
-#: Requests in the chart, by their scenarios.
+#: The scenarios in the chart, each with the description of its requests.
 LABELS = {
     "root": "GET / (13 bytes)",
     "item": "GET /item/42?q=abc (JSON)",

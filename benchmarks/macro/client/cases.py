@@ -40,7 +40,7 @@ async def new_connections(times: int) -> Run:
 
 
 async def download(times: int) -> Run:
-    """A response of 100 MB, read whole."""
+    """A response of 100 MB, read as a whole."""
     async with client(URL) as found:
         await found.get("/")
         yield

@@ -54,7 +54,7 @@ async def read_bytes(link: Link, size: int, times: int) -> Run:
 
 
 async def read_into(link: Link, size: int, times: int) -> Run:
-    """The same, read into a buffer of the reader."""
+    """Messages of a known size, read into a buffer that the reader provides."""
     near, far = await link()
     data, target = bytes(size), bytearray(size)
     yield

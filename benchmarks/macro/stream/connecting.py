@@ -69,7 +69,7 @@ async def _connect(address: tuple[str, int], context: ssl.SSLContext | None) -> 
 
 
 async def client(times: int) -> AsyncGenerator[None, None]:
-    """The same with TCPClient, which resolves the host name."""
+    """Like `serve`, but the client is a TCPClient, which resolves the host name."""
     server = EchoServer()
     listener = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)[0]
     server.add_socket(listener)

@@ -15,7 +15,7 @@ _LONG = datetime.timedelta(seconds=60)
 
 
 async def lock_free(times: int) -> Run:
-    """``async with``."""
+    """A free lock, acquired and released by ``async with``."""
     lock = locks.Lock()
     yield
     for _ in range(times):
@@ -24,7 +24,7 @@ async def lock_free(times: int) -> Run:
 
 
 async def lock_acquire(times: int) -> Run:
-    """A free lock, by its methods."""
+    """A free lock, acquired and released by its methods."""
     lock = locks.Lock()
     yield
     for _ in range(times):
@@ -46,7 +46,7 @@ async def lock_contended(times: int) -> Run:
 
 
 async def semaphore_waiting(times: int) -> Run:
-    """Acquired while its value is zero, then released."""
+    """A semaphore that is acquired while its value is zero, and then released."""
     semaphore = locks.Semaphore(0)
     yield
     for _ in range(times):
@@ -56,7 +56,7 @@ async def semaphore_waiting(times: int) -> Run:
 
 
 async def semaphore_timeout(times: int) -> Run:
-    """The same with a timeout that does not expire."""
+    """Like `semaphore_waiting`, with a timeout that does not expire."""
     semaphore = locks.Semaphore(0)
     yield
     for _ in range(times):
@@ -75,7 +75,7 @@ async def semaphore_free(times: int) -> Run:
 
 
 async def condition_notify(times: int) -> Run:
-    """One waiting task, which is notified."""
+    """A condition with one waiting task, which is notified."""
     condition = locks.Condition()
     yield
     for _ in range(times):
@@ -85,7 +85,7 @@ async def condition_notify(times: int) -> Run:
 
 
 async def condition_all(times: int) -> Run:
-    """Ten waiting tasks."""
+    """A condition with ten waiting tasks, which are notified together."""
     condition = locks.Condition()
     yield
     for _ in range(times):
@@ -96,7 +96,7 @@ async def condition_all(times: int) -> Run:
 
 
 async def condition_timeout(times: int) -> Run:
-    """With a timeout that does not expire."""
+    """A condition on which a task waits with a timeout that does not expire."""
     condition = locks.Condition()
     yield
     for _ in range(times):
@@ -106,7 +106,7 @@ async def condition_timeout(times: int) -> Run:
 
 
 async def event_set(times: int) -> Run:
-    """Awaited after it was set."""
+    """An event that is awaited after it was set."""
     event = locks.Event()
     event.set()
     yield
@@ -115,7 +115,7 @@ async def event_set(times: int) -> Run:
 
 
 async def event_wait(times: int) -> Run:
-    """Awaited, set, cleared."""
+    """An event that is awaited, set and cleared."""
     event = locks.Event()
     yield
     for _ in range(times):
@@ -126,7 +126,7 @@ async def event_wait(times: int) -> Run:
 
 
 async def event_timeout(times: int) -> Run:
-    """With a timeout that does not expire."""
+    """An event that is awaited with a timeout that does not expire."""
     event = locks.Event()
     yield
     for _ in range(times):

@@ -27,7 +27,7 @@ class _Countdown:
 
 
 async def add_callback(times: int) -> Run:
-    """From the thread of the loop."""
+    """A callback that is added from the thread of the loop."""
     loop, countdown = IOLoop.current(), _Countdown(times)
     yield
     for _ in range(times):
@@ -36,7 +36,7 @@ async def add_callback(times: int) -> Run:
 
 
 async def add_callback_argument(times: int) -> Run:
-    """With an argument."""
+    """A callback with an argument, added from the thread of the loop."""
     loop, countdown = IOLoop.current(), _Countdown(times)
     yield
     for _ in range(times):
@@ -45,7 +45,7 @@ async def add_callback_argument(times: int) -> Run:
 
 
 async def add_callback_coroutine(times: int) -> Run:
-    """A native coroutine, which runs to its end."""
+    """A native coroutine that is added as a callback and runs to its end."""
     loop, countdown = IOLoop.current(), _Countdown(times)
 
     async def work() -> None:
@@ -59,7 +59,7 @@ async def add_callback_coroutine(times: int) -> Run:
 
 
 async def from_thread(times: int) -> Run:
-    """From another thread."""
+    """A callback that is added from another thread."""
     loop, countdown = IOLoop.current(), _Countdown(times)
 
     def work() -> None:
@@ -82,7 +82,7 @@ async def call_later(times: int) -> Run:
 
 
 async def add_timeout(times: int) -> Run:
-    """The same with a timedelta."""
+    """A timer that is set with a timedelta and cancelled before it expires."""
     loop, minute = IOLoop.current(), datetime.timedelta(seconds=60)
     yield
     for _ in range(times):

@@ -49,7 +49,7 @@ async def get_waits(times: int) -> Run:
 
 
 async def get_timeout(times: int) -> Run:
-    """The same with a timeout that does not expire."""
+    """Like `get_waits`, with a timeout that does not expire."""
     queue: queues.Queue[int] = queues.Queue()
     yield
     for number in range(times):

@@ -19,7 +19,7 @@ def _append(name, outcome):
 
 
 def pytest_runtest_logreport(report):
-    """Record a test: its call decides, unless its set-up or tear-down fails or it is skipped earlier."""
+    """Record the outcome of a test's call, or of its set-up or tear-down if that fails or skips the test."""
     if FILE and (report.when == "call" or not report.passed):
         _append(report.nodeid, report.outcome)
 

@@ -11,13 +11,13 @@ from echo import METHODS, describe, needs, ssl_context
 
 
 async def answer(request: web.Request) -> web.StreamResponse:
-    """Respond with the request as understood, or with the response that the target asks for."""
+    """Respond with the request as understood, or with the response that the target requests."""
     status, flushed = needs(request.path) or (200, False)
     if status != 200:
         return web.Response(status=status)
     body = await request.read()
     fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers]
-    # As sent, except for the absolute form, of which a handler sees only path and query.
+    # The target as sent, except for the absolute form, of which a handler sees only path and query.
     target = request.raw_path if request.raw_path[:1] in ("/", "*") else str(request.rel_url)
     version = f"HTTP/{request.version.major}.{request.version.minor}"
     host = request.host if "Host" in request.headers else None

@@ -15,7 +15,7 @@ MAX_BODY = 100_000
 
 
 def needs(target: str) -> tuple[int, bool] | None:
-    """Return the response for targets that ask for more than an echo; None for all others.
+    """Return the response for targets that request more than an echo; None for all others.
 
     A status and False: respond with it, without reading the request body. 200 and True: send the echo in two
     pieces, so that its length is not known when the head is sent.

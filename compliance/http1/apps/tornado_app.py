@@ -38,7 +38,7 @@ class Handler(tornado.web.RequestHandler):
         """Respond, unless `prepare` has done so."""
 
     async def get(self, *words: str) -> None:
-        """Answer."""
+        """Call `answer`, which the subclasses override."""
         await self.answer(*words)
 
     head = post = put = patch = delete = options = get
@@ -48,7 +48,7 @@ class Echo(tornado.web.RequestHandler):
     """Responds with the request as understood."""
 
     def get(self) -> None:
-        """The answer."""
+        """Send the echo."""
         self.set_header("Content-Type", "application/json")
         self.write(understood(self.request))
 
@@ -56,10 +56,10 @@ class Echo(tornado.web.RequestHandler):
 
 
 class Flushed(Handler):
-    """Responds with the same in two pieces."""
+    """Responds with the echo in two pieces."""
 
     async def answer(self, *words: str) -> None:
-        """The answer."""
+        """Send the echo."""
         text = understood(self.request)
         self.write(text[:5])
         await self.flush()
@@ -70,7 +70,7 @@ class Status(Handler):
     """Responds with the status in the path, and an empty body."""
 
     async def answer(self, *words: str) -> None:
-        """The answer."""
+        """Set the status."""
         self.set_status(int(words[0]))
 
 
@@ -78,7 +78,7 @@ class Forbidden(Handler):
     """Responds before the method is called."""
 
     def prepare(self) -> None:
-        """The answer."""
+        """Raise the error."""
         raise tornado.web.HTTPError(403)
 
 
@@ -86,7 +86,7 @@ class Moved(Handler):
     """Redirects before the method is called."""
 
     def prepare(self) -> None:
-        """The answer."""
+        """Send the redirect."""
         self.redirect("/x")
 
 
@@ -97,10 +97,10 @@ class Early(Forbidden):
 
 @tornado.web.stream_request_body
 class Taken(Handler):
-    """Responds at the first piece of the body, and reads no more of it."""
+    """Responds when the first piece of the body arrives, and ignores the rest."""
 
     def data_received(self, chunk: bytes) -> None:
-        """The answer."""
+        """Send the error, once."""
         if not self._finished:
             self.send_error(403)
 
@@ -111,7 +111,7 @@ class Late(Echo):
     body_timeout = 0.05
 
 
-#: Targets that ask for more than an echo.
+#: Targets that request more than an echo.
 ROUTES: list[Any] = [
     (r"/flushed", Flushed),
     (r"/status/(\d+)", Status),
@@ -122,12 +122,12 @@ ROUTES: list[Any] = [
     (r"/unread/late", Late),
     (r"/unread/static/(.*)", tornado.web.StaticFileHandler, {"path": str(Path(__file__).parent)}),
 ]
-#: All other targets except one.
+#: All other targets except /unread/missing, which has no route.
 ECHOED = r"(?!/unread/missing$).*"
 
 
 def make_application() -> tornado.web.Application:
-    """The same for echoes only, as a callable instead of an application."""
+    """Return the application for all targets."""
     return tornado.web.Application([*ROUTES, (ECHOED, Echo)])
 
 

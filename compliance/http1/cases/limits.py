@@ -1,4 +1,5 @@
-"""The limits of Waterspout, each reached and exceeded by one (`tornado._wire.limits`, and one on bodies)."""
+"""The limits of Waterspout: each limit of `tornado._wire.limits`, and the maximum body size, reached and
+exceeded by one."""
 
 from __future__ import annotations
 

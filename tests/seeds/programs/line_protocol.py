@@ -1,4 +1,4 @@
-"""IOLoop和IOStream: 异步网络库，也可以用来实现其他协议. This program implements one."""
+"""IOLoop和IOStream: 异步网络库，也可以用来实现其他协议. This program implements such a protocol."""
 
 from tornado import gen
 from tornado.ioloop import IOLoop, PeriodicCallback

@@ -1,4 +1,4 @@
-"""Queue: 为协同程序实现了一个异步生产者/消费者模式. The notes name it; this program shows it."""
+"""Queue: 为协同程序实现了一个异步生产者/消费者模式. The notes name this pattern; this program shows it."""
 
 from tornado import gen
 from tornado.ioloop import IOLoop

@@ -817,7 +817,8 @@ async def test_concurrent_request_does_not_restore_an_ended_session(make_store: 
             visitor = Visitor(server)
             await visitor.fetch("/?a=1")
             await asyncio.gather(visitor.copy().fetch("/meet/x"), visitor.copy().fetch("/meet/logout"))
-            # In either order: after the logout, the change is not saved; before it, the session is deleted.
+            # The order does not matter: a change after the logout is not saved; a change before it is deleted
+            # with the session.
             assert values(await visitor.fetch("/")) == {}
 
 

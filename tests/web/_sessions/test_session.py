@@ -99,7 +99,7 @@ def test_value_that_contains_itself(policy: SessionSettings) -> None:
     with pytest.raises(TypeError, match="cannot be stored"):
         session["b"] = deep
     while isinstance(deep, list):
-        deep = deep.pop()  # freed level by level
+        deep = deep.pop()  # free the values level by level
 
 
 @pytest.mark.parametrize("name", [1, None, b"a", ("a",)])

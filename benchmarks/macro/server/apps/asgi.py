@@ -20,7 +20,7 @@ def serve(application: Any) -> None:
         lifespan="off",
         log_level="info" if settings.LOG else "critical",
         access_log=settings.LOG,
-        # Under valgrind a round may take longer than the default of five seconds.
+        # Under valgrind a round may take longer than five seconds, the default timeout of idle connections.
         timeout_keep_alive=600,
         ssl_certfile=settings.CERTIFICATE,
         ssl_keyfile=settings.KEY,

@@ -1,4 +1,4 @@
-"""uvicorn without a framework: the part of the ASGI frameworks' figures that is uvicorn's."""
+"""uvicorn without a framework: shows how much of the ASGI frameworks' figures is the cost of uvicorn."""
 
 from __future__ import annotations
 
