@@ -47,8 +47,7 @@ class Worker:
         return float(self._command("go"))
 
     def instructions(self, case: Case, folder: Path) -> float:
-        """Return the instructions per repetition after warming up. `folder` is the folder that was passed to
-        `wrapper`."""
+        """Return the instructions per repetition after warming up; `folder` was passed to `wrapper`."""
         self.seconds(case, max(case.times // 10, 2))
         self._command(f"{case.name} {case.times}")
         with counting(self._process.pid, folder) as count:
@@ -147,7 +146,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_choice(parser, "--metric", tuple(UNITS))
     parser.add_argument("--case", default="", help="only cases whose name contains this text")
     parser.add_argument("--seconds", type=float, default=0.2, help="length of each CPU measurement")
-    parser.add_argument("--repeat", type=int, default=7, help="CPU measurements, of which the lowest counts")
+    parser.add_argument("--repeat", type=int, default=7, help="CPU measurements; the lowest is reported")
 
 
 def how(asked: argparse.Namespace) -> str:

@@ -264,5 +264,5 @@ def test_linkify_shortens(url, shown):
     "unit", ["a-", "http:", "www.", "www.(", "http:/(", "http://!", ":/", "&quot;", "(", "www.a!(", "é"]
 )
 def test_linkify_is_linear(unit):
-    """With quadratic cost, these would take minutes."""
+    """With quadratic cost, these calls would take minutes."""
     linkify(unit * 100_000)

@@ -29,7 +29,7 @@ def test_all_has_no_duplicate_or_missing_names(name):
     if not hasattr(module, "__path__") and not hasattr(module, "__all__"):
         return  # a module without __all__ exports the names that it defines
     if name in ("tornado", "tornado.platform"):
-        return  # these contain only modules
+        return  # these packages contain only modules
     assert len(set(module.__all__)) == len(module.__all__), "duplicate name in __all__"
     missing = [each for each in module.__all__ if not hasattr(module, each)]
     assert missing == []

@@ -727,7 +727,7 @@ def update(periodic: PeriodicCallback, *times: float) -> list[float]:
 def test_update_next() -> None:
     periodic = PeriodicCallback(print, 10_000)
     periodic._next_timeout = 1000
-    # On time, exactly due, and late by fractions and multiples of the period.
+    # The calls occur exactly when they are due, or late by a fraction or by multiples of the period.
     assert update(periodic, 1000, 1011, 1020, 1049.9, 1050) == [1010, 1020, 1030, 1050, 1060]
 
 

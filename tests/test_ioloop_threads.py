@@ -52,7 +52,8 @@ def ticking(handler: Callable[[], Any], first: float, interval: float = 0.0) -> 
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        # Not the previous handler: one more signal may be pending, and the default handler would be an error.
+        # Do not restore the previous handler: a signal may be pending, and the default handler ends the
+        # process.
         signal.signal(signal.SIGALRM, lambda number, frame: None)
 
 

@@ -140,7 +140,7 @@ async def test_exit_callback_set_after_exit():
 
 
 async def test_without_pidfd(loop_kind, monkeypatch):
-    """Without a pidfd, as on older kernels and other systems, a thread waits."""
+    """Without a pidfd, as on older kernels and other systems, a thread waits for the child."""
     monkeypatch.delattr(os, "pidfd_open", raising=False)
     assert await Subprocess(["sh", "-c", "exit 5"]).wait_for_exit(raise_error=False) == 5
 
@@ -231,8 +231,7 @@ async def test_child_inherits_only_its_pipes():
 
 
 def test_child_that_outlives_its_loop():
-    """A child of a closed loop is not watched any more, leaves no descriptor open, and can still be waited
-    for."""
+    """The child is not watched any more, leaves no descriptor open, and can still be waited for."""
 
     async def start() -> Subprocess:
         child = Subprocess(["cat"], stdin=subprocess.PIPE)

@@ -37,7 +37,7 @@ GROUPS = (
 
 @functools.cache
 def load() -> tuple[Case, ...]:
-    """All cases."""
+    """Return all cases."""
     cases: list[Case] = []
     for group in GROUPS:
         module = importlib.import_module(f"compliance.http1.cases.{group}")

@@ -67,7 +67,8 @@ def test_examples_of_rfc_7616(fields: list[str], response: str) -> None:
 
 
 def test_example_of_rfc_7616_with_user_hash_and_charset() -> None:
-    # Section 3.9.2, with the values of erratum 4897, because those of the RFC are not SHA-512/256.
+    # Section 3.9.2, with the values of erratum 4897, because the values in the RFC are not SHA-512/256
+    # hashes.
     auth = DigestAuth("J\u00e4s\u00f8n Doe", "Secret, or not?")
     challenge = (
         'Digest realm="api@example.org", qop="auth", algorithm=SHA-512-256, '
@@ -94,7 +95,7 @@ def test_example_of_rfc_2617() -> None:
 
 
 def test_example_of_rfc_2069() -> None:
-    # With the value of the RFC's erratum 749.
+    # The expected response is that of erratum 749 to the RFC.
     auth = DigestAuth("Mufasa", "CircleOfLife")
     challenge = (
         'Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", '
@@ -271,7 +272,7 @@ def test_three_forms_of_user_names() -> None:
     extended = challenged(plain + ", charset=utf-8", user).authorize("GET", "/")
     assert "username*=UTF-8''J%C3%A4s%C3%B8n%20%E4%B8%AD, " in extended
     assert 'username="ascii"' in challenged(plain + ", charset=utf-8", "ascii").authorize("GET", "/")
-    # Decomposed characters are the same name.
+    # Names in decomposed and composed characters are equal.
     assert challenged(plain, "a\u0308").authorize("GET", "/") == challenged(plain, "\u00e4").authorize(
         "GET", "/"
     )

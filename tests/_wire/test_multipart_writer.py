@@ -28,7 +28,7 @@ def test_a_field_and_a_file() -> None:
     )
 
 
-# As Chromium, Firefox and Safari have sent these names since 2021 (web-platform-tests, FormData).
+# This is how Chromium, Firefox and Safari have sent these names since 2021 (web-platform-tests, FormData).
 @pytest.mark.parametrize(
     ("name", "escaped_name", "escaped_filename"),
     [

@@ -49,7 +49,7 @@ class Slashful(web.RequestHandler):
 
     @web.addslash
     def get(self) -> None:
-        """Not reached here."""
+        """Do nothing: the request is redirected before."""
 
 
 class Slashless(web.RequestHandler):
@@ -57,7 +57,7 @@ class Slashless(web.RequestHandler):
 
     @web.removeslash
     def get(self) -> None:
-        """Not reached here."""
+        """Do nothing: the request is redirected before."""
 
 
 @pytest.mark.parametrize("path", EVIL)

@@ -441,7 +441,7 @@ async def test_new_key_is_fetched_and_unknown_keys_cost_one_request_per_minute()
             await provider.key(client, "second", "ES256")
         clock.now += 3601  # type: ignore[misc]
         assert await provider.key(client, "first", "RS256")
-        assert liar.key_requests == 3, "keys that were withdrawn are not used for ever"
+        assert liar.key_requests == 3, "keys that were withdrawn are used for a limited time"
     client.close()
 
 

@@ -65,7 +65,7 @@ def test_module_restarts_as_a_module(tmp_path):
 
 @pytest.mark.parametrize("how", [["program.py"], ["-m", "program"]])
 def test_wrapped_program_is_run_again_until_it_succeeds(tmp_path, how):
-    """Its first run modifies its own source and then fails."""
+    """The first run of the program modifies its source file and then fails."""
     (tmp_path / "program.py").write_text(
         textwrap.dedent(
             """

@@ -166,7 +166,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("protection", ["", "public"])
 def test_out_of_descriptors(folder: Path, protection: str) -> None:
-    """In a separate process, measured like the full attacks."""
+    """The server runs in a separate process, and is measured as in the full attacks."""
     # More descriptors than connections accepted in one event loop iteration. Otherwise the first connection
     # would be closed in favour of the last one before its request is read.
     scenario = Scenario("descriptors", "descriptors", 1.5, 1.5, descriptors=200)

@@ -190,7 +190,7 @@ def test_units_match_the_text(folder):
     assert int(service["TimeoutStopSec"]) > 10
     verify = shutil.which("systemd-analyze")
     if verify is None:
-        return  # without systemd the units cannot be checked
+        return  # the units cannot be checked without systemd
     text = (folder / "app.service").read_text()
     text = text.replace("/srv/app/.venv/bin/python", PYTHON).replace("User=app\n", "")
     (folder / "app.service").write_text(text)

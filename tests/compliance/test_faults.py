@@ -26,7 +26,7 @@ def test_system_calls_of_the_server_fail(loop_kind, tls):
     outcome = scenarios.calls(SMALL, loop=loop_kind, tls=files_of(tls))
     assert outcome.problems() == []
     assert outcome.faults > 10
-    # Each fault broke one connection, so almost each failed one request.
+    # Each fault broke one connection, so almost every fault made one request fail.
     assert outcome.counts.failures > outcome.faults / 2
     assert "recv" in outcome.after["calls"]
     assert "accept" in outcome.after["calls"]

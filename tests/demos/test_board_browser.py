@@ -100,7 +100,7 @@ def test_hostile_text_is_shown_as_text(enter, board):
         assert ann.sees() == expected
     assert board.rows() == [tuple(each.values()) for each in reversed(expected)]
     assert ann.page.locator("script, img, b, [onerror], [onfocus]").count() == 0
-    # The same for other visitors, in other languages, and in the form.
+    # Visitors with another language see the same texts, and so does the form for editing.
     assert enter(locale="zh-CN").sees() == expected
     for link in range(len(HOSTILE)):
         ann.page.get_by_role("link", name="Edit").nth(link).click()

@@ -172,7 +172,7 @@ def load():
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     source = (ROOT / "demos/upload/main.py").read_text()
-    # Without the options, which can be defined only once per process.
+    # Remove the definitions of options, because an option can be defined only once per process.
     exec(compile(re.sub(r"(?m)^define\(.*$", "", source), "main.py", "exec"), module.__dict__)
     return module
 

@@ -60,7 +60,7 @@ async def fetching(program: dict[str, Any], folder: Path) -> None:
 
 async def script(program: dict[str, Any], folder: Path) -> None:
     async with serving(web.Application([("/.*", Handler)])) as server:
-        # In a thread, because the server needs the event loop.
+        # `read` blocks, so it runs in a thread: the server needs the event loop.
         assert (
             await asyncio.to_thread(program["read"], f"http://127.0.0.1:{server.port}/x") == '{"uri": "/x"}'
         )

@@ -1,8 +1,7 @@
 """docs/guide: each program of a chapter is run, by its own `main` or by `serve.py`, and receives requests.
 
 The functions that check a chapter are in `tests.docs.chapters`, in the module that has the chapter's name.
-Pages that
-another module tests (client.md, network.md and others) are not repeated here.
+Pages that another module tests (client.md, network.md and others) are not repeated here.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ async def test_timer_is_cancelled_with_last_connection(clock: FakeClock) -> None
 
 
 async def test_scheduler_is_not_in_a_reference_cycle(clock: FakeClock) -> None:
-    """It is freed without the garbage collector, because it is not part of a reference cycle."""
+    """The scheduler is freed without the garbage collector."""
     scheduler = DeadlineScheduler()
     (one,) = watched(scheduler, clock, 1)
     scheduler.set(one, clock.now, 10)

@@ -63,7 +63,7 @@ async def test_writers_are_resumed_in_batches(
     assert all(answer.body == bytes(100 * PIECES) for answer in answers)
     per_iteration = [resumed.count(iteration) for iteration in sorted(set(resumed))]
     assert sum(per_iteration) == CLIENTS * PIECES
-    # With fast iterations the batches grow. With slow ones, the first batches are still large.
+    # If iterations are fast, the batches grow. If they are slow, the first batches are still large.
     assert max(per_iteration[5:]) <= max_resumed
     assert (max(per_iteration) > 8) == (max_resumed > 8)
 

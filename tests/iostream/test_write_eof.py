@@ -93,7 +93,7 @@ async def test_earlier_writes_are_sent_before_the_end(loop_kind: str, contexts: 
         client.write(LARGE)
         ended = client.write_eof()
         assert not ended.done()
-        ended.cancel()  # this error does not prevent the half-close
+        ended.cancel()  # the cancellation does not stop the half-close
         again = client.write_eof()
         assert await server.read_until_close() == LARGE
         await again

@@ -116,7 +116,8 @@ def test_inherited_socket_makes_way_for_another_address():
         try:
             sockets = bind_sockets(port, family=socket.AF_INET)
         except OSError:
-            # Another process may use the port on another address of the machine, but not all of twenty ports.
+            # A process may use the port on another address, but it is unlikely that all twenty ports are in
+            # use.
             assert attempt < 19
             continue
         break

@@ -213,7 +213,7 @@ def test_failed_construction_leaves_no_thread() -> None:
 
 
 def test_asyncio_loop_can_be_used_after_thread_creation_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With too many threads or descriptors, creating the IOLoop can be repeated later."""
+    """If an IOLoop cannot be created for lack of threads or descriptors, it can be created later."""
     given = loop_without_readers("asyncio")
 
     def fail(loop: asyncio.AbstractEventLoop) -> None:

@@ -544,7 +544,7 @@ async def test_requests_do_not_see_each_others_context(loop_kind: str) -> None:
     async def first(url: str) -> weakref.ref[Token]:
         token = Token()
         who.set(token)
-        # Without timeouts, because asyncio keeps cancelled timers, and with them the context.
+        # The request has no timeouts, because asyncio keeps cancelled timers, which refer to the context.
         await client.fetch(url, connect_timeout=0, request_timeout=0)
         return weakref.ref(token)
 

@@ -225,7 +225,7 @@ async def test_yielding():
     assert "the fixture value is async def and cannot be set up while a test is running" in output
     assert "the test test_yielding contains 'yield', which only fixtures may do" in output
     assert "never awaited" not in output
-    assert "_async_runner.py" not in output  # its frames are hidden
+    assert "_async_runner.py" not in output  # the frames of that file are hidden
 
 
 def test_unrequested_plugin_has_no_effect(tmp_path):

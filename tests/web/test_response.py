@@ -90,7 +90,7 @@ SEEN: dict[str, Any] = {
 
 @pytest.mark.parametrize("get", SEEN.values(), ids=SEEN.keys())
 async def test_log_function_and_on_finish_see_the_headers_sent(get: Any) -> None:
-    # Access logs read the size from these fields, and OpenTelemetry reads its metrics.
+    # Access logs and the metrics of OpenTelemetry use these fields.
     seen: list[dict[str, str]] = []
 
     def look(handler: Any) -> None:

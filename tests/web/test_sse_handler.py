@@ -394,7 +394,7 @@ async def test_handler_timeout_does_not_apply() -> None:
 
 @pytest.mark.parametrize("cancel", [True, False])
 async def test_subscribe_after_disconnect_has_no_effect(cancel: bool) -> None:
-    """This applies with suppressed cancellation and without cancellation."""
+    """`subscribe` has no effect if the cancellation was suppressed, and if cancellation is disabled."""
     ends = Ends()
     channel = web.EventChannel()
     started, go_on = asyncio.Event(), asyncio.Event()

@@ -231,7 +231,7 @@ async def test_endless_body_is_rejected(loop_kind: str, tls: Any) -> None:
 
 
 async def test_failed_connection_is_closed(loop_kind: str, tls: Any) -> None:
-    """All methods that wait complete."""
+    """`wait_closed` and `read_message` complete."""
 
     async def script(visitor: Visitor) -> None:
         visitor.send(visitor.head("Content-Length: 0", status="404 No"))

@@ -520,8 +520,7 @@ async def test_close_frame_is_answered_after_earlier_messages(loop_kind: str, tl
 @pytest.mark.parametrize("in_one_piece", [False, True])
 async def test_close_code_is_kept_if_a_reset_follows(loop_kind: str, in_one_piece: bool) -> None:
     """The test uses a plain connection only: Python's TLS treats a reset as an end of input, which is
-    processed in
-    order.
+    processed in order.
     """
     handler = Slow.new()
     async with opened(handler) as client:

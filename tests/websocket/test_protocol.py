@@ -165,7 +165,7 @@ async def test_burst_of_writes_waits_until_half_of_the_limit(loop_kind: str, tls
             written = handler.latest.write_message(b"x" * size, binary=True)
             if not written.done():
                 written.add_done_callback(lambda _: left.append(stream._pending_output))
-                assert len(stream._write_futures) == 1  # one Future for all of them
+                assert len(stream._write_futures) == 1  # one Future for all writes
         client.read_on()
         for _ in range(20):
             assert len(await client.event()) == size

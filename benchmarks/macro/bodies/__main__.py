@@ -32,7 +32,7 @@ def arguments() -> argparse.Namespace:
     parser = command_line("bodies", __doc__, CHOICE)
     add_choice(parser, "--scenario", SCENARIOS)
     parser.add_argument("--megabytes", type=int, default=100, help="size of the body")
-    parser.add_argument("--repeat", type=int, default=5, help="uploads, of which the median counts")
+    parser.add_argument("--repeat", type=int, default=5, help="number of uploads; the median is reported")
     return parser.parse_args()
 
 

@@ -29,7 +29,7 @@ def arguments() -> argparse.Namespace:
     add_choice(parser, "--scenario", SCENARIOS)
     add_choice(parser, "--metric", ("instructions", "cpu"))
     parser.add_argument("--seconds", type=float, default=4, help="length of each CPU measurement")
-    parser.add_argument("--repeat", type=int, default=3, help="CPU measurements, of which the median counts")
+    parser.add_argument("--repeat", type=int, default=3, help="CPU measurements; the median is reported")
     parser.add_argument("--idle", type=int, default=10_000, help="idle connections")
     return parser.parse_args()
 

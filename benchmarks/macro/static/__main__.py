@@ -45,7 +45,7 @@ def arguments() -> argparse.Namespace:
     parser = command_line("static", __doc__, CHOICE)
     parser.add_argument("--megabytes", type=int, default=100, help="size of the large file")
     parser.add_argument("--seconds", type=float, default=2, help="length of each CPU measurement")
-    parser.add_argument("--repeat", type=int, default=5, help="downloads, of which the median counts")
+    parser.add_argument("--repeat", type=int, default=5, help="number of downloads; the median is reported")
     return parser.parse_args()
 
 

@@ -29,7 +29,7 @@ def _through(make: Callable[[], queues.Queue[Any]]) -> Callable[[int], Run]:
 
 
 async def nowait(times: int) -> Run:
-    """With the methods that never wait."""
+    """An item is put and removed by the methods that never wait."""
     queue: queues.Queue[int] = queues.Queue()
     yield
     for number in range(times):
@@ -39,7 +39,7 @@ async def nowait(times: int) -> Run:
 
 
 async def get_waits(times: int) -> Run:
-    """`get` before the item is put."""
+    """`get` is called before the item is put."""
     queue: queues.Queue[int] = queues.Queue()
     yield
     for number in range(times):

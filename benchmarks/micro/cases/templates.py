@@ -31,7 +31,7 @@ def tornado() -> Callable[[], object]:
 
 
 def jinja2() -> Callable[[], object]:
-    """The same with Jinja2. It produces text, which is encoded as for a response."""
+    """Return a function that renders the table with Jinja2, and encodes the text as for a response."""
     import jinja2 as engine
 
     template = engine.Environment(autoescape=True).from_string(JINJA2)

@@ -1,5 +1,4 @@
-"""The limits of Waterspout: each limit of `tornado._wire.limits`, and the maximum body size, reached and
-exceeded by one."""
+"""The limits of `tornado._wire.limits` and on bodies, in Waterspout: each is reached, and exceeded by one."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
 """The known kinds of request smuggling.
 
 The name of a case shows how the two servers, the front one first, find the end of the request: by the length
-(CL), the
-coding (TE), or not at all (0). TERM and EXT are about the end of a chunk size line: the server ends it at
-octets that are not a line end (TERM), or accepts these in an extension (EXT). Each case is valid for a server
-that has the defect; ``tests/compliance/faulty.py`` has such a server for each.
+(CL), the coding (TE), or not at all (0). TERM and EXT are about the end of a chunk size line: the server ends
+it at octets that are not a line end (TERM), or accepts these in an extension (EXT). Each case is valid for a
+server that has the defect; ``tests/compliance/faulty.py`` has such a server for each.
 """
 
 from __future__ import annotations
