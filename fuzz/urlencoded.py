@@ -8,7 +8,8 @@ from tornado._wire.urlencoded import parse_urlencoded
 
 
 def TestOneInput(data: bytes) -> None:
-    """Check that bytes and text, and the paths for small and large forms, agree, and that the limit holds."""
+    """Check that bytes and text give the same result, as do the paths for small and large forms, and check
+    the limit."""
     fields = parse_urlencoded(data)
     assert parse_urlencoded(data.decode("latin-1")) == fields
     with mock.patch.object(urlencoded, "_LARGE", 1):

@@ -86,7 +86,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Also exclude, after each file, the objects that its imports and caches keep."""
+    """Also exclude, after each file, the objects that its imports and caches refer to."""
     if nextitem is None or nextitem.path != item.path:
         gc.collect()
         gc.freeze()
@@ -117,7 +117,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 def tls(request: pytest.FixtureRequest) -> Certificates | None:
     """Run the test without TLS (the value is None) and with TLS (the value is ``certificates``).
 
-    Together with ``loop_kind``, this gives the four variants of every test of a stream or a server.
+    Together with ``loop_kind``, this results in the four variants of every test of a stream or a server.
     """
     if request.param == "plain":
         return None

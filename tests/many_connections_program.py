@@ -56,7 +56,8 @@ class Mallinfo2(ctypes.Structure):
 def allocated_bytes() -> int:
     """Return the number of bytes allocated from the C library, or 0 if it does not report it.
 
-    The resident set size is unsuitable: the memory that the allocator keeps varies by megabytes.
+    The resident set size is unsuitable: the amount of freed memory that the allocator does not return varies
+    by megabytes.
     """
     count = getattr(ctypes.CDLL(None), "mallinfo2", None)
     if count is None:

@@ -15,7 +15,7 @@ MANY = 500
 
 
 class Worker:
-    """Records what it does in which loop iteration. Each item takes `cost` seconds."""
+    """Records in which loop iteration each item is processed. Each item takes `cost` seconds."""
 
     def __init__(self, clock: FakeClock, cost: float = 0.0) -> None:
         self.done: list[int] = []
@@ -74,7 +74,7 @@ async def test_expensive_items_are_processed_one_by_one(clock: FakeClock) -> Non
 
 
 async def test_time_of_woken_tasks_counts(clock: FakeClock) -> None:
-    """Closing a connection is cheap, but the handler that waits for it may take long."""
+    """Closing a connection is cheap, but the handler that waits for the close may run for long."""
     worker = Worker(clock)
     loop = asyncio.get_running_loop()
     act = worker.act

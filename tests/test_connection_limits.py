@@ -29,7 +29,7 @@ def fresh_reports(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Echo(TCPServer):
-    """A server that echoes lines and keeps its streams."""
+    """A server that echoes lines, and stores its streams."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

@@ -598,7 +598,7 @@ def test_connections_per_address_behind_proxy_are_limited_only_if_set():
 async def test_number_of_header_fields_is_limited(serve, count, code):
     async with serve(ECHO, max_header_count=10) as server:
         peer = await server.connect()
-        for _ in range(2):  # the second head comes from the cache of parsed heads
+        for _ in range(2):  # the second head is read from the cache of parsed heads
             response = await peer.fetch("/", *(f"A{number}: b" for number in range(count)))
             assert response.code == code
             if code != 200:

@@ -9,8 +9,8 @@ import pytest
 from tests.support.modules import Import, imports, sources
 from tornado._implicit_reexports import _IMPORTS
 
-#: From left to right: a module imports from its own layer or from a layer to its left. A package stands for
-#: all of its files. Late imports count, and so do imports by dotted name.
+#: From left to right: a module imports from its own layer or from a layer to its left. A package represents
+#: all of its files. Late imports and imports by dotted name are included.
 LAYERS = {
     "words": [
         "tornado",

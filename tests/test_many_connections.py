@@ -71,7 +71,7 @@ def server(loop_kind: str) -> Iterator[Server]:
 
 @pytest.fixture
 def capacity() -> Iterator[int]:
-    """The number of connections that this process can hold, after its limit has been raised."""
+    """The number of connections that this process can have open, after its limit has been raised."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield sys.maxsize if hard == resource.RLIM_INFINITY else hard - RESERVED_DESCRIPTORS

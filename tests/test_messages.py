@@ -73,10 +73,11 @@ DIRECTORY: list[Path] = []
 class Row(NamedTuple):
     """One error.
 
-    :ivar provoke: raises it, logs it, or returns the text that a peer receives; may be a coroutine function.
+    :ivar provoke: a function, maybe a coroutine function, that raises the error, logs it, or returns the text
+        that a peer receives.
     :ivar value: the wrong value, or a part of it, as the message contains it.
     :ivar accepted: a regular expression for the accepted values, or for the reason.
-    :ivar name: the setting, argument or method to change; empty if the reason says what to do.
+    :ivar name: the setting, argument or method to change; empty if the reason shows what to change.
     """
 
     provoke: Callable[..., Any]
@@ -445,7 +446,7 @@ def wsgi_application(environ: Any, start_response: Any) -> Any: ...
 async def asgi_application(scope: Any, receive: Any, send: Any) -> None: ...
 
 
-# Setting and value; then what the message must say.
+# Setting and value; then the facts that the message must contain.
 _STORE = web.MemorySessionStore()
 SETTINGS: list[tuple[dict[str, Any], str, str]] = [
     ({"default_handler_class": 5}, "5", "RequestHandler class"),
@@ -501,7 +502,7 @@ APPLICATION = [
     Row(calling(web.Application, [], **setting), *row, list(setting)[-1]) for setting, *row in SETTINGS
 ]
 
-# Argument and value of HTTPServer; then what the message must say.
+# Argument and value of HTTPServer; then the facts that the message must contain.
 _APP = web.Application()
 SERVER_ARGUMENTS: list[tuple[dict[str, Any], str, str]] = [
     ({"max_body_size": "1M"}, "'1M'", "number of bytes"),
@@ -665,7 +666,7 @@ HANDLER = [
     Row(calling(served_value, "page"), "str", "None.*write", "get"),
 ]
 
-# Routes; then what the message must say.
+# Routes; then the facts that the message must contain.
 ROUTES: list[tuple[Any, str, str, str]] = [
     ("abc", "'abc'", r"list of tuples, as in .*\[\(", "routes"),
     (["abc"], "'abc'", r"\(pattern, target\)", "route"),
@@ -741,7 +742,7 @@ TEMPLATES = [
 
 # -- peers of a server --
 
-# A request that the server or a handler refuses; then what the log or the response must say.
+# A request that the server or a handler refuses; then the facts that the log or the response must contain.
 _LONG = "X-A: " + "a" * 70000
 REQUESTS = [
     Row(peer("hello\r\n\r\n"), "hello", "METHOD target HTTP/1.1", "127.0.0.1"),
@@ -1019,7 +1020,7 @@ UPLOADS = [
     Row(calling(upload, _FILE, upload_directory="/no/such"), "/no/such", "directory", "upload_directory"),
 ]
 
-# Sessions; then what the message must say.
+# Uses of sessions; then the facts that the message must contain.
 _WITH_SESSION: dict[str, Any] = {"cookie_secret": _SECRET}
 SESSIONS = [
     Row(
@@ -1809,7 +1810,7 @@ def certificates() -> Certificates:
 async def producer(write: Any) -> None: ...
 
 
-# An argument of a request; then what the message must say.
+# An argument of a request; then the facts that the message must contain.
 REQUEST_ARGUMENTS: list[tuple[dict[str, Any], str, str]] = [
     ({"method": "POST", "body": "a", "json": 1}, "body", "one body"),
     ({"method": "POST", "body": {"a": "b"}}, "mapping", "json= or data="),

@@ -135,7 +135,7 @@ class Herd:
 
     @property
     def held(self) -> int:
-        """Return the number of connections that are still open, as far as known."""
+        """Return the number of connections that the server has not closed, as far as known."""
         return len(self._open)
 
     def close(self) -> None:

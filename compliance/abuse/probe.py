@@ -1,7 +1,7 @@
 """A well-behaved client during an attack: ``python -m compliance.abuse.probe PORT [CA]``.
 
-It requests ``/`` every 20 ms, alternating between a kept connection and a new one, until it receives a line.
-Then it prints the time of its slowest response.
+It requests ``/`` every 20 ms, alternating between a persistent connection and a new one, until it receives a
+line. Then it prints the time of its slowest response.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class Probe:
         """Send one request on each kind of connection."""
         for connection in (self._kept, self._connection()):
             begin = time.monotonic()
-            # A kept connection may be closed at any time before a response starts; every client then retries
+            # A persistent connection may be closed at any time before a response starts; every client then
+            # retries
             # (RFC 9112 section 9.3.1).
             if not self._answered(connection) and not (
                 connection is self._kept and self._answered(connection)

@@ -30,7 +30,7 @@ class Outcome:
     """The results of a plan.
 
     :ivar opened: the number of connections that were open at the same time.
-    :ivar held: the number of those that were still open after all messages.
+    :ivar held: the number of connections that were still open after all messages.
     :ivar errors: the number of errors by description.
     :ivar latencies: the seconds from each message to its echo, sorted.
     :ivar seconds: the time at the start, with all connections open, after all messages, and with all
@@ -112,10 +112,10 @@ class Process:
 
 
 def check_limit(plan: Plan, ours: bool) -> None:
-    """Check that a process may have enough file descriptors.
+    """Check that the limit on file descriptors is high enough for a process.
 
     :param ours: whether the server is ours, so that one process holds all connections.
-    :raises ValueError: if it may not.
+    :raises ValueError: if the limit is too low.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = (plan.connections if ours else min(plan.connections, SHARE)) + SPARE

@@ -2,10 +2,10 @@
 
     python -m compliance.downstream [--only NAME] [--folder DIRECTORY] [--table] [--list]
 
-Each program gets a virtual environment with the pinned versions of ``programs/*.json`` and with upstream. Its
-tests come from its source distribution, or from the installed package. Then Waterspout, built from this
-checkout, takes upstream's place in that environment, and the same tests run again. A test that passed on
-upstream and failed on Waterspout runs again alone on both. Results are stored in ``results/`` and
+For each program, a virtual environment is created with the versions pinned in ``programs/*.json`` and with
+upstream. The tests are those of its source distribution, or of the installed package. Then Waterspout, built
+from this checkout, replaces upstream in that environment, and the same tests run again. A test that passed on
+upstream and failed on Waterspout is run again separately on both. Results are stored in ``results/`` and
 tabulated in ``RESULTS.md``. The exit status is 1 if a test passes on upstream only.
 """
 
@@ -49,7 +49,7 @@ def build_wheels(folder: Path) -> tuple[Path, Path]:
 
 
 def rerun(environment: Environment, tests: list[str], label: str) -> dict[str, str]:
-    """Run tests again, each alone unless there are many."""
+    """Run tests again, each in a separate run unless there are many."""
     options = environment.program.options()
     timeout = environment.program.timeout
     if len(tests) > ONE_BY_ONE:

@@ -28,7 +28,7 @@ def run(*command: str | Path, **options: object) -> None:
 
 
 class Environment:
-    """A directory with a virtual environment, the tests and their logs. It is kept and used again.
+    """A directory with a virtual environment, the tests and their logs, which later runs reuse.
 
     :param program: the program.
     :param folder: the directory that holds the directories of all programs.

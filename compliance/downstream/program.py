@@ -13,7 +13,7 @@ WITH_VALUE = {"-W", "-m", "-k", "-p", "-o", "-c", "-r", "-n", "--ignore", "--imp
 
 @dataclass
 class Service:
-    """A server that runs beside the tests, such as Redis.
+    """A server that runs during the tests, such as Redis.
 
     :ivar command: its shell command, run in an empty directory.
     :ivar port: the local TCP port on which it accepts connections once it is ready.
@@ -38,9 +38,9 @@ class Program:
     :ivar source: whether to unpack the source distribution and run the tests there.
     :ivar setup: shell commands run once in the tests' directory, with the environment's programs in PATH.
     :ivar environment: further environment variables; ``{home}`` is the program's working directory.
-    :ivar needs: commands that must be installed; without one the program is not run.
-    :ivar services: servers that run while the tests do.
-    :ivar timeout: seconds that the suite may take.
+    :ivar needs: commands that must be installed; if one is missing, the program is not run.
+    :ivar services: servers that run during the tests.
+    :ivar timeout: the maximum duration of the suite in seconds.
     :ivar deselect: tests that are not run, each with the reason.
     :ivar accepted: tests that may fail on Waterspout only, each with the reason.
     """

@@ -27,12 +27,12 @@ class Result:
 
     :ivar title: the program's title.
     :ivar version: its version.
-    :ivar upstream: how many tests passed, failed and were skipped on upstream.
+    :ivar upstream: the numbers of tests that passed, failed and were skipped on upstream.
     :ivar ours: the same numbers on Waterspout.
     :ivar lost: tests that pass on upstream and fail on Waterspout.
     :ivar accepted: tests that may fail on Waterspout only, each with the reason.
     :ivar gained: tests that fail on upstream and pass on Waterspout.
-    :ivar unsteady: tests whose two outcomes differed in the whole suite, but not when each was run alone.
+    :ivar unsteady: tests whose outcomes on the two differed in the whole suite, but not in separate runs.
     :ivar deselected: tests that were not run, each with the reason.
     """
 

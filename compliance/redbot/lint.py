@@ -43,7 +43,7 @@ def examine(checks: list[list[Any]]) -> list[Any]:
 
 
 def told(resource: Any) -> list[Any]:
-    """Return the status, and the notes on the response and on those to REDbot's further requests."""
+    """Return the status, and the notes on the response and on the responses to REDbot's further requests."""
     notes = []
     responses = [("", resource)] + [(f"{check.check_name}: ", check) for check in resource.subreqs.values()]
     for which, fetched in responses:

@@ -32,7 +32,7 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application, HTTPError, RequestHandler
 from tornado.websocket import websocket_connect
 
-#: Seconds that a demo may take to open its port.
+#: The maximum time in seconds until a demo opens its port.
 START = 20
 
 
@@ -151,7 +151,7 @@ async def chat(demos: Path) -> None:
         poll = asyncio.ensure_future(
             fetch(f"{base}/a/message/updates", method="POST", headers=headers, body=urlencode(fields))
         )
-        while not poll.done():  # the first message may come before the poll does
+        while not poll.done():  # the first message may arrive before the poll
             posted = await fetch(
                 f"{base}/a/message/new", method="POST", headers=headers, body=urlencode(fields)
             )

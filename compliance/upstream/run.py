@@ -171,7 +171,7 @@ def accepted(version: str, module: str) -> dict[str, str]:
 def report(outcome: Outcome, reasons: dict[str, str]) -> Counter[str]:
     """Print the unexpected verdicts of a module and return the count of each kind.
 
-    A listed test that passes or does not exist counts as failed, so that the list stays correct.
+    A listed test that passes or does not exist is reported as failed, so that the list stays correct.
     """
     counts: Counter[str] = Counter()
     prefix = f"tornado.test.{outcome.module}."

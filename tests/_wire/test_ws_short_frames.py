@@ -24,8 +24,8 @@ def frame(first, payload=b"", key=KEY):
 
 
 def fragments(first, payloads):
-    """Return the frames of a message with these fragments, as arguments of `frame`; None stands for a ping
-    between the fragments.
+    """Return the frames of a message with these fragments, as arguments of `frame`; None is replaced by a
+    ping between the fragments.
     """
     last = max(i for i, payload in enumerate(payloads) if payload is not None)
     pairs = []

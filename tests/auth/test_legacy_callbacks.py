@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*style of Tornado 4")
 
 
 class Steps:
-    """A mixin with one login method, which took the callback as its second argument."""
+    """A mixin with one login method, whose second argument was the callback."""
 
     @login_step(1)
     async def request(self, path: str, token: str | None = None, **args: Any) -> Any:

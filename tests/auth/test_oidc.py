@@ -61,7 +61,7 @@ class Logout(web.RequestHandler, OpenIDConnectMixin):
 
 
 class Browser:
-    """A client that keeps cookies and does not follow redirects."""
+    """A client that stores cookies and does not follow redirects."""
 
     def __init__(self) -> None:
         self.client = AsyncHTTPClient(force_instance=True)

@@ -178,7 +178,7 @@ def test_watchfiles_does_not_log_changes(monkeypatch):
     monkeypatch.setattr(log, "level", logging.NOTSET)
     FileNotifications(list, print)
     assert log.level == logging.WARNING
-    log.setLevel(logging.DEBUG)  # a level that the program has set is kept
+    log.setLevel(logging.DEBUG)  # a level that the program has set does not change
     FileNotifications(list, print)
     assert log.level == logging.DEBUG
 

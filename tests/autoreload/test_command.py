@@ -111,7 +111,7 @@ def test_syntax_error_is_shown_and_its_correction_awaited(tmp_path):
 
 
 def test_wrapped_program_may_change_its_directory(tmp_path):
-    """The program was given by a relative path."""
+    """The command line contains a relative path of the program."""
     (tmp_path / "program.py").write_text(
         textwrap.dedent(
             """

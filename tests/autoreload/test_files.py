@@ -32,9 +32,9 @@ def test_change_is_detected(tmp_path):
     files = Files()
     assert files.find_changes() == []
     assert files.find_changes() == []
-    touch(tmp_path / "settings.txt", "2", 900)  # an older time also counts as a change
+    touch(tmp_path / "settings.txt", "2", 900)  # an older time is also a change
     assert files.find_changes() == [path]
-    touch(tmp_path / "settings.txt", "longer", 900)  # another size also counts as a change
+    touch(tmp_path / "settings.txt", "longer", 900)  # another size is also a change
     assert files.find_changes() == [path]
     assert files.find_changes() == []
     assert files.stamps([path, "other"]) == {path: (900 * 10**9, 6)}

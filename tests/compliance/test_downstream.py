@@ -1,4 +1,4 @@
-"""The runner of `compliance/downstream`, with given outcomes instead of test suites."""
+"""The runner of `compliance/downstream`, with predefined outcomes instead of test suites."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ UPSTREAM, OURS = Path("upstream.whl"), Path("ours.whl")
 
 
 class Outcomes:
-    """An environment whose tests have given outcomes on each side, in the whole suite and alone."""
+    """An environment whose tests have predefined outcomes on each side, in the whole suite and in separate
+    runs."""
 
     def __init__(self, whole: dict[str, tuple[str, str]], alone: dict[str, tuple[str, str]]) -> None:
         self.whole = whole

@@ -408,7 +408,7 @@ def test_killed_process_causes_no_errors(fragile):
     killed = fragile.programs[0]
     with fragile.connection() as connection:
         for _ in range(6):
-            assert fetch(connection, "/").status == 200  # now each process has a kept connection
+            assert fetch(connection, "/").status == 200  # now nginx has an idle connection to each process
         os.kill(killed.pid, signal.SIGKILL)
         answers = [fetch(connection, "/") for _ in range(20)]
     assert {answer.status for answer in answers} == {200}

@@ -589,7 +589,7 @@ def test_pages_link_to_each_other(ann):
     assert '</v1/bookmarks?per_page=3&order=asc&page=3>; rel="last"' in last
     back = follow(ann, "/v1/bookmarks?per_page=3&order=asc&page=3", "prev")
     assert [page.body for page in back] == [page.body for page in reversed(pages)]
-    # A page number beyond the last page gives an empty page with a link back.
+    # A page with a number beyond the last is empty, and has a link to the last page.
     beyond = ann.call("GET", "/v1/bookmarks?per_page=3&page=99")
     assert beyond.json == []
     assert '?per_page=3&page=3>; rel="prev"' in beyond.headers["Link"]
@@ -687,7 +687,7 @@ def test_table_of_attempts_is_bounded():
     assert limit.take("d") == 0
     assert len(limit) == 3
     assert limit.take("c") > 0
-    assert limit.take("a") == 0  # the least recently used entry was dropped
+    assert limit.take("a") == 0  # the least recently used entry was removed
 
 
 async def test_password_hashes_are_verified():

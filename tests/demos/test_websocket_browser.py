@@ -35,7 +35,7 @@ class Person:
         """Wait until exactly these messages are on the page, in this order, and all are confirmed."""
         from playwright.sync_api import expect
 
-        # A page reconnects after up to half a second, or up to four if the server takes longer.
+        # A page reconnects after up to half a second, or after up to four seconds if a connection fails.
         expect(self.page.locator("#messages p")).to_have_text(list(texts), timeout=30_000)
         expect(self.page.locator("#unsent li")).to_have_count(0)
 

@@ -155,7 +155,7 @@ def test_wrong_argument_is_reported_in_one_line(argument, message):
 
 
 async def test_interrupted_crawl_is_reported_as_incomplete(monkeypatch):
-    """The report contains the results so far and says that they are incomplete."""
+    """The report contains the results so far, and a note that they are incomplete."""
     asked, over = asyncio.Event(), asyncio.Event()
 
     class HeldHandler(web.RequestHandler):

@@ -29,7 +29,7 @@ _NO_ATTRIBUTES = {
     web.StaticFileHandler: {"allowed_symlink_directory", "default_filename", "absolute_path", "modified"},
 }
 
-#: Settings of `tornado.auth` whose names come from the program or from a class attribute.
+#: Settings of `tornado.auth` whose names are defined by the program or by a class attribute.
 BY_CONVENTION = {"facebook_api_key", "facebook_secret", "google_oauth"}
 
 

@@ -238,7 +238,7 @@ async def test_point_10_ambiguous_request_is_rejected(
 async def test_target_is_served_as_sent(
     target: str, path: str, query: str, group: str, arguments: dict[str, list[str]]
 ) -> None:
-    """Invalid percent-encodings and "#" are kept, valid ones are decoded, on the fast and the slow path."""
+    """Invalid percent-encodings and "#" are not changed, valid encodings are decoded, on both paths."""
 
     class EchoTarget(web.RequestHandler):
         def get(self, group: str) -> None:

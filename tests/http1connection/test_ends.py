@@ -37,7 +37,8 @@ FAULTS = pytest.mark.parametrize("fault", [ValueError, asyncio.CancelledError, U
 
 
 def callback_raising(fault: type[BaseException]) -> Callable[..., Any]:
-    """Return a callback that raises `fault`; CancelledError comes from ``result()`` of a cancelled Future."""
+    """Return a callback that raises `fault`; CancelledError is raised by ``result()`` of a cancelled
+    Future."""
 
     def callback(*args: Any) -> None:
         if fault is not asyncio.CancelledError:

@@ -35,7 +35,7 @@ class Long(web.RequestHandler):
 async def test_writers_are_resumed_in_batches(
     monkeypatch: pytest.MonkeyPatch, seconds: float, max_resumed: int
 ) -> None:
-    """An iteration resumes as many writers as keep it short, but at least one."""
+    """An iteration resumes at least one writer, and more only until its time is used up."""
     monkeypatch.setattr(_exchange, "FAIR_SHARE", 50)
     monkeypatch.setattr(_exchange, "_MIN_SHARE", 50)
     clock = itertools.count(0.0, seconds)

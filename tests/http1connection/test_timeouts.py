@@ -83,7 +83,7 @@ class OnceSync(web.RequestHandler):
 
 
 class Large(web.RequestHandler):
-    """Sends more than the kernel's buffers hold."""
+    """Sends more data than fits in the kernel's buffers."""
 
     async def get(self) -> None:
         for _ in range(400):

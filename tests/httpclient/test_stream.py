@@ -113,7 +113,7 @@ async def test_leaving_early_closes_the_connection(loop_kind: str) -> None:
 
 
 async def test_slow_reader_pauses_the_connection(loop_kind: str) -> None:
-    """The server can send only as much as the read-ahead buffer and the kernel's buffers hold."""
+    """The server can send only as much data as fits in the read-ahead buffer and the kernel's buffers."""
     size = 64 * 1024 * 1024
     sending = asyncio.Event()
 

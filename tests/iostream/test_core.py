@@ -101,7 +101,7 @@ def test_closing_a_stream_after_its_loop() -> None:
 
 
 class SocketDroppingStream(BaseIOStream):
-    """A stream class of a program that drops its socket when it is closed."""
+    """A stream class of a program that deletes its reference to the socket when it is closed."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock: Any = sock

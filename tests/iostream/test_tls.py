@@ -132,7 +132,7 @@ async def test_missing_server_hostname_fails(certificates: Certificates) -> None
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = SSLIOStream(socket.socket(), ssl_options=certificates.client_context)
         with pytest.raises(ValueError, match="hostname"):
-            await client.connect(listener.getsockname())  # the context verifies a name, but none is given
+            await client.connect(listener.getsockname())  # the context verifies a name, but none is passed
 
 
 async def test_closing_sends_close_notify(loop_kind: str, certificates: Certificates) -> None:

@@ -68,7 +68,7 @@ def test_ambiguous_addresses_are_not_valid(text):
 
 @pytest.mark.parametrize("unit", ["\u00e9.", "4.", "::", "fe80::1%", "4.4.4.4,"])
 def test_long_input_needs_no_look_up(unit, monkeypatch):
-    """Python's IDNA codec takes 8 microseconds per character, and would block the event loop."""
+    """Python's IDNA codec needs 8 microseconds per character, and would block the event loop."""
 
     def asked(*_):
         raise AssertionError("getaddrinfo was called")

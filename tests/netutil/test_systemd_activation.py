@@ -126,7 +126,7 @@ def test_other_descriptors_are_ignored(listeners):
 
 
 def test_sockets_are_kept_across_a_restart(listeners):
-    """The program replaces itself, as autoreload does. Its sockets keep their ports and names."""
+    """The program replaces itself, as autoreload does. The ports and names of its sockets do not change."""
     seen, _ = run(
         """
         from tornado.netutil import _socket_inheritance

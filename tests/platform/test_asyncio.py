@@ -360,7 +360,7 @@ def open_descriptors() -> int:
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="this system does not list open descriptors")
 def test_many_loops_leave_no_resources(loop_kind: str) -> None:
-    """The loops are closed by the IOLoop or by asyncio, or dropped with pending work."""
+    """The loops are closed by the IOLoop or by asyncio, or garbage-collected with pending work."""
 
     async def main() -> None:
         loop = IOLoop.current()

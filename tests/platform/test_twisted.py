@@ -120,7 +120,7 @@ def test_reactor_runs_the_loop(kind: str) -> None:
 
 
 def test_loop_runs_the_reactor() -> None:
-    """Twisted's sockets and timers work with a running loop alone."""
+    """Twisted's sockets and timers work while only the loop is running."""
     out = output_of("""
         from tornado.ioloop import IOLoop
         from tornado.gen import convert_yielded

@@ -71,7 +71,7 @@ class Run:
 
     @property
     def visitor(self) -> Visitor:
-        """A client that keeps cookies, for a program that is served."""
+        """A client that stores cookies, for a program that is served."""
         assert self._visitor is not None
         return self._visitor
 

@@ -45,7 +45,7 @@ def verify_types(folder: Path) -> bool:
     python = environment / "bin/python"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", str(ROOT)]
     subprocess.run([*pip, "--disable-pip-version-check"], check=True)
-    # With --verifytypes, pyright asks the first python in PATH for the location of packages.
+    # With --verifytypes, pyright uses the package locations of the first python in PATH.
     done = subprocess.run(
         [BIN / "pyright", "--verifytypes", "tornado", "--ignoreexternal", "--outputjson"],
         cwd=folder,

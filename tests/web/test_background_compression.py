@@ -40,7 +40,7 @@ async def test_large_body(name: str, loop_kind: str, tls: Any) -> None:
     app = application(lambda self: self.write(LARGE[: 3 * SLICE + 1]))
     async with serving(app, tls=tls) as server:
         peer = await server.connect()
-        for _ in range(2):  # the connection is kept
+        for _ in range(2):  # the connection stays open
             response = await peer.fetch("/", accept(name))
             assert decode(name, response.body) == LARGE[: 3 * SLICE + 1]
             assert response.get("content-encoding") == name

@@ -238,7 +238,7 @@ async def test_reading() -> None:
     assert seen["c"] in ("2", "3")
 
 
-# -- cookies that browsers drop --
+# -- cookies that browsers reject --
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from tests.support.program import Program
 
 SIZE = 2**30
 PIECE = bytes(range(256)) * 4096
-#: The permitted growth of memory, in bytes: buffers of sockets and disk, and memory kept by the allocator.
+#: The permitted growth of memory, in bytes: buffers of sockets and disk, and freed memory that the allocator
+#: does not return.
 GROWTH = 16 * 2**20
 
 

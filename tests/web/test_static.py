@@ -574,7 +574,7 @@ async def test_file_that_shrinks_while_it_is_sent(root: Any, expect_log: ExpectL
         with expect_log("tornado.application", "Uncaught exception"):
             with expect_log("tornado.general", "Cannot send error|Failed to flush"):
                 peer.get("/static/letters.txt")
-                # No further bytes follow that could be taken for content.
+                # No further bytes follow that a client could interpret as content.
                 assert (await peer.rest()).endswith(b"\r\n\r\nabc")
 
 

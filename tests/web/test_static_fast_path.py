@@ -39,7 +39,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def paths(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list in which each request records the path it took."""
+    """Return a list in which each request records whether it used the fast or the slow path."""
     taken: list[str] = []
     respond = _static_fast_path.respond
 

@@ -250,7 +250,7 @@ async def test_writing_waits_for_the_server(loop_kind: str, tls: Any) -> None:
 
 
 async def test_close_discards_messages_over_the_queue_limits(loop_kind: str, tls: Any) -> None:
-    """The server's close frame follows more messages than the queue holds."""
+    """The server's close frame follows more messages than fit in the queue."""
 
     async def flood(visitor: Visitor) -> None:
         visitor.accept(then=b"\x81\x01x" * (MAX_MESSAGES * 2))
@@ -338,7 +338,7 @@ def test_repr_of_uninitialized_test_double() -> None:
 
 
 def test_unclosed_connection_warns() -> None:
-    """The warning comes after the event loop is closed, because the loop holds a reference to the
+    """The warning is issued after the event loop is closed, because the loop holds a reference to the
     connection.
     """
     listener = socket.create_server(("127.0.0.1", 0))

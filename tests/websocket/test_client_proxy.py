@@ -103,7 +103,7 @@ async def test_invalid_proxy_response(loop_kind: str, answer: bytes) -> None:
 
 
 async def test_proxy_sends_data_after_its_response(loop_kind: str) -> None:
-    """Bytes before the TLS handshake are rejected, because they do not come from the server."""
+    """Bytes before the TLS handshake are rejected, because they were not sent by the server."""
     async with proxying(b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 101 OK\r\n\r\n") as proxy:
         with pytest.raises(
             HTTPStreamClosedError, match="through the proxy 127.0.0.1:.* the proxy must send nothing"

@@ -18,7 +18,7 @@ from tornado.websocket import WebSocketHandler, websocket_connect
 websockets = need_module("websockets", "test")
 from websockets.asyncio.client import connect  # noqa: E402 - it may be missing
 
-#: Far more data than all socket buffers between the two sides hold.
+#: Far more data than fits in all socket buffers between the two sides.
 COUNT, SIZE = 400, 65536
 LIMITS = (65536, 1024 * 1024)
 GONE = ("close", None, None)
@@ -43,8 +43,7 @@ class LateEcho(WebSocketHandler):
 
 
 class Push(WebSocketHandler):
-    """A handler that sends all its data without being asked, and counts the messages that the client
-    returns."""
+    """A handler that sends all its data when it opens, and counts the messages that the client returns."""
 
     async def open(self) -> None:
         self.came = 0

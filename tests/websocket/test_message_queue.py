@@ -100,8 +100,8 @@ async def test_waiting_producer_may_be_cancelled() -> None:
 
 
 async def test_cancelled_readers_are_removed() -> None:
-    """Neither the readers of a program that polls nor readers replaced one by one accumulate; the others
-    keep their order.
+    """Neither the readers of a program that polls nor readers replaced one by one accumulate; the order of
+    the others does not change.
     """
     messages = queue()
     first = messages.get()

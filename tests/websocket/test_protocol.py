@@ -152,8 +152,8 @@ async def test_writes_wait_above_the_write_limit(loop_kind: str, tls: Any) -> No
 
 @pytest.mark.usefixtures("small_shares")
 async def test_burst_of_writes_waits_until_half_of_the_limit(loop_kind: str, tls: Any) -> None:
-    """Output sent after the limit was reached counts, too. Otherwise a program that awaits each message
-    could send without bounds.
+    """Output includes messages sent above the limit; otherwise a program that awaits each could send without
+    bounds.
     """
     limit, size, left = 2_000_000, 1_000_000, []
     handler = Recorder.new()

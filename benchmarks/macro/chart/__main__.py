@@ -1,7 +1,7 @@
 """Draw the README's chart: ``scripts/bench chart``.
 
-The figures come from ``benchmarks/results/server.json``, which ``scripts/bench server`` writes, so all
-bars belong to one run.
+The figures come from ``benchmarks/results/server.json``, which ``scripts/bench server`` writes, so all bars
+show the same run.
 """
 
 from __future__ import annotations

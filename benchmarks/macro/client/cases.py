@@ -28,7 +28,7 @@ async def _get_many(times: int, close: bool) -> Run:
 
 
 async def keep_alive(times: int) -> Run:
-    """GET responses of 13 bytes on kept connections, 10 concurrently."""
+    """GET responses of 13 bytes on persistent connections, 10 concurrently."""
     async for _ in _get_many(times, False):
         yield
 

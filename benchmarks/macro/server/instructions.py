@@ -44,7 +44,7 @@ class Counted:
     def _by_callgrind(self, scenario: Scenario, context: ssl.SSLContext | None) -> float:
         requests = scenario.requests(self._server.port)
         each = max(ROUNDS // scenario.depth, 1)
-        # Some parts contain a garbage collection, so take the median of the parts.
+        # Some parts contain a garbage collection, so the median of the parts is used.
         figures = []
         with connections(self._server.port, CONNECTIONS, context) as opened:
             rounds(opened, requests, WARM_UP_ROUNDS, scenario.depth, self._server.pid)

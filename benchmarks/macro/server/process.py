@@ -79,7 +79,7 @@ def running(
                 raise RuntimeError(f"{peer.title} did not start:\n{errors.read().decode(errors='replace')}")
             yield Server(process.pid, port)
         finally:
-            # SIGTERM first: valgrind leaves its pipes behind when it is killed.
+            # SIGTERM is sent first, because valgrind does not remove its pipes when it is killed.
             process.terminate()
             try:
                 process.wait(10)

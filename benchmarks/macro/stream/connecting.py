@@ -1,4 +1,4 @@
-"""Opening and closing connections, with streams alone and with TCPServer and TCPClient."""
+"""Opening and closing connections, with plain streams and with TCPServer and TCPClient."""
 
 from __future__ import annotations
 

@@ -78,7 +78,8 @@ def _figures(scenario: str, peers: list[str], asked: argparse.Namespace) -> Iter
 def _taking_turns(
     metric: str, scenario: str, peers: list[str], asked: argparse.Namespace
 ) -> Iterator[tuple[str, str, float]]:
-    """Yield figures that depend on time. The peers run in turn, so that slow phases of the machine affect all
+    """Yield figures that depend on time. The peers are measured in turn, so that slow phases of the machine
+    affect all
     of them.
     """
     each: dict[str, list[float]] = {name: [] for name in peers}

@@ -1,7 +1,8 @@
 """A pytest plugin that appends each test's outcome to a file as it becomes known.
 
-It is loaded into the environment of the program under test: it runs on whatever pytest that program pins, and
-imports only the standard library beside pytest. Outcomes written before a time-out or a crash are kept.
+It is loaded into the environment of the program under test: it runs with the version of pytest that the
+program pins, and imports only pytest and the standard library. Outcomes written before a timeout or a crash
+are therefore not lost.
 """
 
 import json

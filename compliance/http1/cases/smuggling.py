@@ -29,9 +29,9 @@ from compliance.http1.readings import second_if_early, second_if_late
 
 CHUNKS = b"5\r\nhello\r\n0\r\n\r\n"
 SMUGGLED = get(target="/smuggled")
-#: Ends like a chunk, and is a request that takes the following octets as its body.
+#: Octets that end like a chunk, and are a request whose body is the following octets.
 OPEN = head("POST /smuggled HTTP/1.1", "Host: a.example", "Content-Length: 7")
-#: Octets that may be taken for the end of a size line, by their names here.
+#: Octets that a server may mistake for the end of a size line, by their names in the cases.
 _MARKS = {"LF": b"\n", "CR": b"\r"}
 
 

@@ -70,7 +70,7 @@ _PATHS = {
     "sub-delims": "/a!$&'()*+,;=:@-._~",
     "semicolon": "/x;a=b",
 }
-#: Invalid by RFC 3986, but sent by browsers: kept as they are, or refused.
+#: Invalid by RFC 3986, but sent by browsers: passed on unchanged, or refused.
 _LOOSE = {
     "raw-latin-1": "/caf\xe9",
     "raw-utf-8": "/caf\xc3\xa9",
