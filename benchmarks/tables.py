@@ -37,7 +37,7 @@ def heading(title: str, peers: Iterable[Peer]) -> list[str]:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return the lines of a table. The first column holds names, the others figures."""
+    """Return the lines of a table. The first column contains names, the other columns figures."""
     lines = ["| " + " | ".join(columns) + " |", "|---|" + "---:|" * (len(columns) - 1)]
     return lines + ["| " + " | ".join(row) + " |" for row in rows]
 

@@ -1,4 +1,4 @@
-"""Values that can be waited for, and waiting for several of them."""
+"""Values that can be awaited, and awaiting several of them together."""
 
 from __future__ import annotations
 

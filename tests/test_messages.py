@@ -1,8 +1,8 @@
 """Error messages: each names the faulty value, what is accepted, and the setting or argument at fault.
 
-Each row provokes one error, as a program or as a peer. One message, log line or response must contain all
-that the row lists: the value, a regular expression for the accepted values or for the reason, and the name of
-what to change.
+Each row causes one error, as a program or as a peer. One message, log line or response must contain all that
+the row lists: the value, a regular expression for the accepted values or for the reason, and the name of what
+to change.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Row(NamedTuple):
     name: str
 
 
-# -- what provokes the errors --
+# -- functions that cause the errors --
 
 
 def in_handler(
@@ -146,7 +146,7 @@ class Everything(web.RequestHandler):
 
 
 def peer(data: str | bytes, *routes: Any, settings: Any = None, **options: Any) -> Callable[[], Any]:
-    """Send bytes to a server; the text is the response."""
+    """Send bytes to a server, and return the response."""
 
     async def provoke() -> bytes:
         application = web.Application([*routes, ("/([a-z]*)", Everything)], **(settings or {}))
@@ -437,7 +437,7 @@ async def tunnelled() -> None:
 
 
 class Sample(web.RequestHandler):
-    """Serves as a value of the wrong kind, or of the right one."""
+    """A value of a wrong or of the right type, depending on the setting."""
 
 
 def wsgi_application(environ: Any, start_response: Any) -> Any: ...
@@ -1141,7 +1141,7 @@ def socket_server(call: Callable[[Any], Any], **members: Any) -> Callable[[], An
 def handshake(
     *fields: str, start: str = "GET / HTTP/1.1", members: Any = None, **settings: Any
 ) -> Callable[[], Any]:
-    """Send a handshake; the text is the response."""
+    """Send a handshake, and return the response."""
 
     async def provoke() -> bytes:
         async with serving(web.Application([("/", Recorder.new(**(members or {})))], **settings)) as server:
@@ -1154,7 +1154,7 @@ def handshake(
 
 
 def frames(data: bytes, *fields: str, **settings: Any) -> Callable[[], Any]:
-    """Send frames; the text is the server's close frame."""
+    """Send frames, and return the server's close frame."""
 
     async def provoke() -> str:
         async with serving(web.Application([("/", Recorder.new())], **settings)) as server:
@@ -1367,7 +1367,7 @@ WEBSOCKETS = [
 def gateway(
     body: Any = (b"a",), status: Any = "200 OK", headers: Any = (), start: int = 1
 ) -> Callable[[], Any]:
-    """Serve a WSGI application that responds like this."""
+    """Serve a WSGI application that responds in this way."""
 
     def application(environ: Any, start_response: Any) -> Any:
         for _ in range(start):

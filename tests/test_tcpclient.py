@@ -289,7 +289,7 @@ class ReportingServer(TCPServer):
 @pytest.mark.parametrize("timeout", [None, 20])
 @pytest.mark.parametrize("tls", [False, True])
 async def test_cancelled_in_the_iteration_of_its_success(tls, timeout, loop_kind, certificates, monkeypatch):
-    """The caller does not receive the stream, so it is closed."""
+    """The caller does not receive the stream, so the stream is closed."""
     server = ReportingServer(ssl_options=certificates.server_context if tls else None)
     (sock,) = bind_sockets(0, "127.0.0.1")
     server.add_socket(sock)

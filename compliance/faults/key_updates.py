@@ -1,7 +1,7 @@
 """Peers that request TLS 1.3 key updates repeatedly and never read (RFC 8446 section 4.6.3).
 
 The server responds to each KeyUpdate(update_requested) with a KeyUpdate. Python's ``ssl`` has no function for
-requesting one, so OpenSSL's is called through ctypes, in the library that ``ssl`` itself uses.
+requesting one, so the function of OpenSSL is called through ctypes, in the library that ``ssl`` itself uses.
 """
 
 from __future__ import annotations

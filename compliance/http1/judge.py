@@ -54,7 +54,7 @@ def judge(case: Case, result: Result, *, strict: bool = False) -> Verdict:
 
 
 def _chosen(case: Case) -> list[Outcome]:
-    """Return our outcome, with and without a 100 response: that depends on how much data had arrived."""
+    """Return our outcome, with and without a 100 response: which one depends on how much data had arrived."""
     ours = _without_100(case.ours)
     return [case.ours, *(each for each in case.outcomes if _without_100(each) == ours)]
 

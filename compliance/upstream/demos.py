@@ -140,7 +140,7 @@ async def helloworld(demos: Path) -> None:
 
 
 async def chat(demos: Path) -> None:
-    """A long poll gets the message that another request posts."""
+    """A long poll receives the message that another request posts."""
     async with started(demos / "chat/chatdemo.py", "--debug=false") as port:
         base = f"http://127.0.0.1:{port}"
         page = await fetch(f"{base}/")
@@ -182,7 +182,7 @@ async def tcpecho(demos: Path) -> None:
 
 
 async def facebook(demos: Path) -> None:
-    """A visitor is sent to the login, and from there to Facebook."""
+    """A visitor is redirected to the login, and from there to Facebook."""
     keys = ["--facebook_api_key=key", "--facebook_secret=secret"]
     async with started(demos / "facebook/facebook.py", *keys) as port:
         base = f"http://127.0.0.1:{port}"

@@ -101,7 +101,7 @@ def test_valid_change_then_errors_then_valid_change(tmp_path, arguments, options
 
 
 def test_error_saved_during_draining_cancels_the_restart(tmp_path):
-    """The restart has begun and is cancelled."""
+    """A restart that has begun is cancelled."""
     with LiveReloadProgram(tmp_path) as live:
         live.wait_for_answer("good 1")
         slow = SlowRequest(live)

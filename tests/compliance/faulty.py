@@ -1,7 +1,7 @@
 """A strict server with one fault for each kind of attack on framing, which can be switched on.
 
-It shows that each case of the corpus about such a fault fails on a server with the fault and passes on the
-same server without it. Only one fault is active at a time, since a second one might hide the first.
+It shows that each case of the corpus about such a fault fails on a server with the fault, and passes on the
+server without the fault. Only one fault is active at a time, since a second one might hide the first.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def test_cases_are_unique() -> None:
 
 
 def covers(allowed: Outcome, ours: Outcome) -> bool:
-    """Whether an outcome is one of those that another one includes."""
+    """Whether an outcome is included in another one."""
     return (
         allowed.end in (ours.end, End.EITHER)
         and len(allowed.answers) == len(ours.answers)

@@ -286,7 +286,8 @@ async def test_nginx_and_program_agree_on_the_end_of_requests(site):
     """The framing cases of the corpus in ``compliance/http1``.
 
     A request that reaches the program without the field that nginx sets has been smuggled past nginx. A
-    missing or additional response belongs to another client. nginx may accept requests that it should refuse:
+    missing or additional response could be sent to another client. nginx may accept requests that it should
+    refuse:
     the program does not have to refuse requests that nginx has normalized.
     """
     cases = [case for case in corpus.load() if case.group in FRAMING and not waits_for_the_program(case)]

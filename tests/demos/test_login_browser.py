@@ -139,7 +139,7 @@ def test_back_after_sign_out_does_not_show_the_private_page(enter):
     assert ann.title == "Ann Example"
     ann.signs_out()
     ann.page.go_back()
-    ann.page.wait_for_url("**/oauth2/authorize?**")  # the profile requires a login again
+    ann.page.wait_for_url("**/oauth2/authorize?**")  # the profile page requires a login again
     assert "ann@example.org" not in ann.page.content()
 
 
@@ -210,7 +210,7 @@ def test_tampered_state_is_refused(enter):
 
 
 def test_callback_of_another_browser_is_refused(enter):
-    """Otherwise Eve could sign Ann in as Eve and read Ann's input (login CSRF)."""
+    """If it were accepted, Eve could sign Ann in as Eve and read Ann's input (login CSRF)."""
     eve, ann = enter(), enter()
     path = callback(eve, "bob")
     assert ann.open(path) == 403

@@ -188,7 +188,7 @@ async def test_half_close_after_pipelined_requests_is_reported_to_each_handler(l
             await poll.started.wait()
             poll.news.clear()
         poll.news.set()
-        assert (await peer.rest()).count(b"news") == count  # each request is answered
+        assert (await peer.rest()).count(b"news") == count  # each request gets a response
 
 
 async def test_reset_after_pipelined_requests_cancels_handler(loop_kind, tls, eager):

@@ -381,7 +381,7 @@ async def test_read_from_fd_is_honoured(
 
 
 async def test_memory_of_an_idle_stream(certificates: Certificates) -> None:
-    """Stream, socket object and registration with asyncio's loop together; kernel memory is not counted."""
+    """The stream, the socket object and the registration with asyncio's loop are measured together."""
     consumer, pairs = Recorder(), [socket.socketpair() for _ in range(300)]
     streams = []
 

@@ -71,7 +71,7 @@ def test_foreign_address_is_named():
 
 
 def test_ephemeral_port_taken_in_the_other_family(opened, monkeypatch):
-    """If the port from one family is in use in the other one, a port that is free in both is searched."""
+    """If the port from one family is in use in the other, another port is chosen that is free in both."""
     from tornado.netutil import _listen
 
     real, failures = _listen._bind_one, [1]
@@ -206,7 +206,7 @@ def test_invalid_port_is_named() -> None:
     ],
 )
 def test_running_out_of_descriptors_names_the_address(bind, place, monkeypatch):
-    """Every error in creating a socket gets the address, also one that precedes the bind."""
+    """Every error in creating a socket contains the address, even if it occurs before the bind."""
 
     def exhausted(*_):
         raise OSError(errno.EMFILE, "Too many open files")

@@ -1,4 +1,4 @@
-"""Listening sockets that are passed on in a restart. Here the test process has the role of both programs."""
+"""Listening sockets that are passed on in a restart. In these tests, one process is both programs."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def program(text: str, kind: str) -> list[str]:
 
 
 def test_idle_loop_works_in_parent_and_children() -> None:
-    """All processes watch the same descriptor; none receives events or errors of another's registration."""
+    """All processes watch the same descriptor; the registration in one does not affect the others."""
     out = program(
         """
 loop = AsyncIOLoop(asyncio_loop=new_event_loop(), make_current=False)

@@ -246,7 +246,7 @@ def test_wrapped_loop_has_readers(pair: Pair) -> None:
 
 
 def test_loop_with_replaced_close(pair: Pair) -> None:
-    """pyzmq replaces `close` in this way, to end the thread with a loop that does not refer to it."""
+    """pyzmq replaces `close` in this way, so that the thread ends with a loop that has no reference to it."""
     real = asyncio.new_event_loop()
     with_readers = AddThreadSelectorEventLoop(real)  # type: ignore[abstract]
     close = real.close
@@ -265,7 +265,7 @@ def test_loop_with_replaced_close(pair: Pair) -> None:
 
 
 def test_selector_thread_created_before_the_loop_runs(loop_kind: str, pair: Pair) -> None:
-    """ipykernel creates and uses it outside the loop, which then runs, stops and runs again."""
+    """ipykernel creates and uses the thread outside the loop, which then runs, stops and runs again."""
     loop = loop_factory(loop_kind)()
     thread = SelectorThread(loop)
     thread.add_reader(pair[0], loop.stop)

@@ -82,7 +82,7 @@ class Run:
 
     @contextlib.asynccontextmanager
     async def served(self, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-        """Run the program's `main`; or the first chapter's `serve.py`, for a program with an `application`.
+        """Run the program's `main`, or, for a program with an `application`, the first chapter's `serve.py`.
 
         The server listens on a port that the kernel chose, in place of the program's.
         """

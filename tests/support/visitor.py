@@ -8,7 +8,7 @@ from tests.support.server import Response, Server
 
 
 class Visitor:
-    """A browser reduced to its cookies, which are stored by name, without expiry and path.
+    """A client that stores cookies by name, without their expiry and path.
 
     :ivar cookies: the values by name, as they are sent.
     """

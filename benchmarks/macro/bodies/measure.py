@@ -74,9 +74,7 @@ def upload(port: int, scenario: Scenario, size: int, after: int = 0, server: Ser
 
 
 def _wait_until_taken(connection: socket.socket) -> None:
-    """Wait until the peer's kernel has received all data. The part that the peer has not read fits in the
-    socket buffer.
-    """
+    """Wait until the peer's kernel has received all data; unread data is then in the socket buffer."""
     queued = array.array("i", [1])
     deadline = time.monotonic() + TIMEOUT
     while queued[0] and time.monotonic() < deadline:

@@ -78,9 +78,9 @@ def _figures(scenario: str, peers: list[str], asked: argparse.Namespace) -> Iter
 def _taking_turns(
     metric: str, scenario: str, peers: list[str], asked: argparse.Namespace
 ) -> Iterator[tuple[str, str, float]]:
-    """Yield figures that depend on time. The peers are measured in turn, so that slow phases of the machine
-    affect all
-    of them.
+    """Yield figures that depend on time.
+
+    The peers are measured in turn, so that slow phases of the machine affect all of them.
     """
     each: dict[str, list[float]] = {name: [] for name in peers}
     for _ in range(asked.repeat):

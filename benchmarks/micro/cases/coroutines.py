@@ -112,7 +112,7 @@ async def wait_iterator(times: int) -> Run:
 
 
 async def with_timeout(times: int) -> Run:
-    """A Future that completes before the timeout."""
+    """A Future that completes before the timeout of `with_timeout`."""
     yield
     for _ in range(times):
         await gen.with_timeout(_LONG, _soon())

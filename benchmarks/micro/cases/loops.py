@@ -99,7 +99,7 @@ async def timers(times: int) -> Run:
 
 
 async def add_future(times: int) -> Run:
-    """A Future that is done later."""
+    """A Future that completes after the call of `add_future`."""
     loop, countdown = IOLoop.current(), _Countdown(times)
     futures: list[asyncio.Future[None]] = [asyncio.Future() for _ in range(times)]
     yield
@@ -110,7 +110,7 @@ async def add_future(times: int) -> Run:
 
 
 async def periodic(times: int) -> Run:
-    """One call of each of many PeriodicCallbacks, which then stops."""
+    """Many PeriodicCallbacks, each of which is stopped after its first call."""
     countdown = _Countdown(times)
 
     def make() -> PeriodicCallback:
@@ -129,7 +129,7 @@ async def periodic(times: int) -> Run:
 
 
 async def executor(times: int) -> Run:
-    """A function in the executor's thread, one at a time."""
+    """Functions that run in the executor's thread, one after the other."""
     loop = IOLoop.current()
     yield
     for _ in range(times):

@@ -188,7 +188,7 @@ CASES: list[Case] = [
         "folded", "9112 5.2", post("Content-Length:", " 5", body=b"hello"), refused(400), echo(body=b"hello")
     ),
     must("folded-second-digit", "9112 5.2", post("Content-Length: 5", " 0", body=b"hello"), refused(400)),
-    # Other names are other fields: the octets after the head are another request.
+    # Fields with similar names have no effect, so the octets after the head are another request.
     must(
         "underscore-in-name",
         "9110 5.1",

@@ -144,7 +144,7 @@ CASES: list[Case] = [
         post("Connection: keep-alive", "Content-Length: 5", "Transfer-Encoding: chunked", body=CHUNKED),
         *_REFUSED_OR_LAST,
     ),
-    # Similar names are other fields, so only the length applies.
+    # Fields with similar names have no effect, so only the length applies.
     must(
         "underscore-in-coding",
         "9110 5.1",

@@ -1,4 +1,4 @@
-"""Pipelined requests, and those after a malformed one (RFC 9112 section 9.3.2)."""
+"""Pipelined requests, and requests after a malformed one (RFC 9112 section 9.3.2)."""
 
 from __future__ import annotations
 

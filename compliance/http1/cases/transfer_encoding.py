@@ -138,7 +138,7 @@ CASES: list[Case] = [
         refused(400),
         echo(body=b"", absent=["transfer-encoding"]),
     ),
-    # Other names are other fields.
+    # Fields with similar names have no effect.
     must(
         "underscore-in-name",
         "9110 5.1",

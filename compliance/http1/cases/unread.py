@@ -27,7 +27,7 @@ SECOND = get(target="/second")
 #: The servers whose programs have additional handlers.
 TORNADO = ("ours", "tornado")
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
-#: Handlers that stream their bodies: Waterspout does not read the remaining body.
+#: Handlers that stream their bodies; Waterspout does not read the rest of such a body.
 _STREAMED = ("early", "taken")
 #: Targets, their statuses, and the servers that have them; `_answer` handles the one status that depends on
 #: the method.
