@@ -120,7 +120,7 @@ class Comparison:
                         self._note(peer, case, "cpu", worker.seconds(case, times) / times * 1e6)
 
     def _note(self, peer: Peer, case: Case, metric: str, value: float) -> None:
-        """Keep the lowest of the values."""
+        """Store the value if it is the lowest so far."""
         found = self.results.setdefault(case.name, {}).setdefault(peer.name, {})
         found[metric] = value = min(value, found.get(metric, value))
         print(f"{peer.title:24} {case.name:28} {metric:13} {value:14,.1f}", flush=True)

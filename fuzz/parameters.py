@@ -6,7 +6,8 @@ from tornado._wire.parameters import parse_parameters, split_parameters
 
 def TestOneInput(data: bytes) -> None:
     """Check that parsing never fails, that parts are contained in the text, and that their number is
-    limited."""
+    limited.
+    """
     for text in (data.decode("latin-1"), data.decode("utf-8", "replace")):
         parts = list(split_parameters(text))
         assert sum(map(len, parts)) + len(parts) - 1 <= len(text)

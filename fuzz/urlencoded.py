@@ -9,7 +9,8 @@ from tornado._wire.urlencoded import parse_urlencoded
 
 def TestOneInput(data: bytes) -> None:
     """Check that bytes and text give the same result, as do the paths for small and large forms, and check
-    the limit."""
+    the limit.
+    """
     fields = parse_urlencoded(data)
     assert parse_urlencoded(data.decode("latin-1")) == fields
     with mock.patch.object(urlencoded, "_LARGE", 1):

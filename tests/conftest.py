@@ -128,7 +128,8 @@ def tls(request: pytest.FixtureRequest) -> Certificates | None:
 @pytest.fixture
 def small_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limit a stream's writes per event loop iteration to the share that a stream has if many others write,
-    too."""
+    too.
+    """
     monkeypatch.setattr(_write_side, "LARGE_SHARE", FAIR_SHARE)
 
 

@@ -268,7 +268,8 @@ async def test_exit_callback_exception_is_logged(expect_log):
 
 def test_forked_children_restarted_after_signals_and_exit_codes():
     """Children that exit normally are not restarted, and restarted children have the same numbers as
-    before."""
+    before.
+    """
     done = run("""
         import tempfile
         marks = tempfile.mkdtemp()
@@ -369,7 +370,8 @@ async def test_several_waiters_for_one_exit(loop_kind):
 @pytest.mark.parametrize("stubborn", [False, True])
 def test_too_many_restarts_terminate_the_other_children(stubborn):
     """Children that ignore SIGTERM are killed, because they would occupy the port that the next start
-    needs."""
+    needs.
+    """
     done = run(f"""
         import socket
         from tornado import _restart

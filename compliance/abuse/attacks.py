@@ -49,7 +49,8 @@ def _counted(number: float, scale: float) -> int:
 
 def _trickle(herd: Herd, seconds: float, drop: bytes) -> Outcome:
     """Send `drop` once per second on each connection, until all connections are closed or the time has
-    passed."""
+    passed.
+    """
     end = time.monotonic() + seconds
     while herd.held and time.monotonic() < end:
         if drop:

@@ -232,7 +232,8 @@ async def webspider(demos: Path) -> None:
 
 async def twitter(demos: Path) -> None:
     """A visitor is redirected to the login, and then with a request token to a local substitute for
-    Twitter."""
+    Twitter.
+    """
     folder = demos / "twitter"
     keys = "twitter_consumer_key = 'key'\ntwitter_consumer_secret = 'secret'\n"
     (folder / "secrets.cfg").write_text(keys)

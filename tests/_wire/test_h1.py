@@ -1,5 +1,6 @@
 """The reader of HTTP/1 messages: the result does not depend on how the input is split; no data is read after
-an error."""
+an error.
+"""
 
 import tracemalloc
 

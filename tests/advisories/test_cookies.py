@@ -98,7 +98,8 @@ def test_release_3_2_1_name_and_value_of_signed_cookie(version: int, expect_log:
 
 def test_release_3_2_1_value_and_time_of_signed_cookie(expect_log: ExpectLog) -> None:
     """Version 1 has no separator between the value and the time, so digits could be moved from one to the
-    other."""
+    other.
+    """
     signed = web.create_signed_value(SECRET, "a", b"\xd7m\xf8", version=1, clock=lambda: 1_700_000_000)
     value, time, signature = signed.split(b"|")
     assert value == b"1234"

@@ -148,7 +148,8 @@ class CountingCallback(threading.Semaphore):
 
 def test_changes_of_unwatched_files_are_ignored(tmp_path, expect_log):
     """One such file is the program's log file: watchfiles logs each change, which would change the log file
-    again."""
+    again.
+    """
     need_watchfiles()
     notified = CountingCallback()
     notifications = FileNotifications(lambda: [str(tmp_path / "a.py")], notified)

@@ -20,7 +20,8 @@ UPSTREAM, OURS = Path("upstream.whl"), Path("ours.whl")
 
 class Outcomes:
     """An environment whose tests have predefined outcomes on each side, in the whole suite and in separate
-    runs."""
+    runs.
+    """
 
     def __init__(self, whole: dict[str, tuple[str, str]], alone: dict[str, tuple[str, str]]) -> None:
         self.whole = whole

@@ -14,7 +14,7 @@ each_database = pytest.mark.parametrize("database", ["sqlite", "mariadb"])
 
 @pytest.fixture
 def database() -> str:
-    """The database, for tests that are not run on each of them."""
+    """The database, for tests that are not run on each kind of database."""
     return "sqlite"
 
 

@@ -38,7 +38,8 @@ FAULTS = pytest.mark.parametrize("fault", [ValueError, asyncio.CancelledError, U
 
 def callback_raising(fault: type[BaseException]) -> Callable[..., Any]:
     """Return a callback that raises `fault`; CancelledError is raised by ``result()`` of a cancelled
-    Future."""
+    Future.
+    """
 
     def callback(*args: Any) -> None:
         if fault is not asyncio.CancelledError:

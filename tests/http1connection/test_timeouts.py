@@ -536,7 +536,8 @@ async def test_pipelining_client_that_does_not_read_times_out(clock: FakeClock) 
 
 async def test_default_header_and_idle_timeouts(clock: FakeClock) -> None:
     """By default, a head must arrive within a minute of its first byte, and a connection may be idle for an
-    hour."""
+    hour.
+    """
     async with serving(application()) as server:
         peer = await server.connect()
         peer.send("GET / HTTP/1.1\r\n")

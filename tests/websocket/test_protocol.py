@@ -112,7 +112,8 @@ async def test_replies_to_peer_that_never_reads_are_bounded(loop_kind: str, tls:
 
 @pytest.mark.usefixtures("small_shares")
 async def test_writes_wait_above_the_write_limit(loop_kind: str, tls: Any) -> None:
-    """All waiting Futures are done when at most half of the limit waits. Messages are still delivered,
+    """All waiting Futures are done when the pending output is at most half of the limit. Messages are still
+    delivered,
     because no callback has sent the output.
     """
     limit, size = 4_000_000, 10_000_000

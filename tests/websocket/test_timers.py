@@ -107,7 +107,8 @@ async def test_disconnect_during_a_callback_is_detected(clock: FakeClock, tls: A
 
 async def test_peer_that_sends_more_than_is_read_ahead_is_not_late(clock: FakeClock, tls: Any) -> None:
     """The pongs of such a peer follow the unread messages. After these have been delivered, pongs are
-    required again."""
+    required again.
+    """
     gate = asyncio.Event()
 
     async def on_message(self: Any, message: bytes) -> None:

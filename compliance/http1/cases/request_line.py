@@ -168,7 +168,7 @@ CASES: list[Case] = [
     should("version-3.0", "9110 15.6.6", line("GET /x HTTP/3.0"), refused(505), refused(400)),
     should("version-0.9", "9110 15.6.6", line("GET /x HTTP/0.9"), refused(505), refused(400)),
     should("version-9.9", "9110 15.6.6", line("GET /x HTTP/9.9"), refused(505), refused(400)),
-    # Processed as the highest minor version that the recipient supports.
+    # The request is processed as the highest minor version that the recipient supports.
     *(
         should(
             f"version-{version}",
