@@ -29,7 +29,7 @@ class Peer:
 
     @property
     def folder(self) -> Path:
-        """The virtual environment; peers with the same first requirement share one."""
+        """The virtual environment; peers with the same first requirement share an environment."""
         return ROOT / ".venvs" / re.sub(r"\[.*\]|==", "-", self.requirements[0])
 
     def python(self) -> Path:

@@ -43,8 +43,7 @@ class Probe:
         for connection in (self._kept, self._connection()):
             begin = time.monotonic()
             # A persistent connection may be closed at any time before a response starts; every client then
-            # retries
-            # (RFC 9112 section 9.3.1).
+            # retries (RFC 9112 section 9.3.1).
             if not self._answered(connection) and not (
                 connection is self._kept and self._answered(connection)
             ):

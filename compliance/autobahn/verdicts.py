@@ -1,4 +1,4 @@
-"""The verdicts of kosoku, the selection of those that are faults, and the table of README.md."""
+"""The verdicts of kosoku, the selection of verdicts that are faults, and the table of README.md."""
 
 from __future__ import annotations
 

@@ -170,7 +170,8 @@ class Environment:
             run(*tool, *arguments, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **variables})
 
     def _variables(self) -> dict[str, str]:
-        """Return the environment variables of the tests, without those of the environment that runs this."""
+        """Return the environment variables of the tests, without the variables of the environment that runs
+        this program."""
         path = f"{self.python.parent}{os.pathsep}{os.environ['PATH']}"
         given = {name: value.format(home=self.home) for name, value in self.program.environment.items()}
         return {**os.environ, "PATH": path, "VIRTUAL_ENV": str(self.home / "venv"), **given}

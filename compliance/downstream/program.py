@@ -74,7 +74,7 @@ class Program:
         return "".join(each if each.isalnum() or each in "-_." else "-" for each in self.title.lower())
 
     def options(self) -> list[str]:
-        """Return those of pytest's arguments that are not paths, for another selection of tests."""
+        """Return the arguments of pytest that are not paths, for another selection of tests."""
         found: list[str] = []
         arguments = iter(self.tests)
         for argument in arguments:

@@ -125,7 +125,8 @@ def calls(
 
 
 def _settle(outcome: Outcome, server: Server, counts: load.Counts, measured: bool) -> None:
-    """Record the state after a round. The first round fills caches; the second one is compared with it."""
+    """Record the state after a round. The first round fills caches; `leaks` compares the states after
+    both."""
     state = server.at_rest()
     if not measured:
         outcome.before = state

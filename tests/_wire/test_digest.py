@@ -321,7 +321,7 @@ def test_real_servers(server: tuple[str, int], path: str) -> None:
     assert status == 401
     auth = DigestAuth(USER, PASSWORD)
     assert auth.receive_challenge(challenges, "0123456789abcdef", answered=False)
-    for _ in range(3):  # the nonce count increases, the nonce is the same
+    for _ in range(3):  # the nonce count increases, the nonce does not change
         status, challenges, body, info = get(port, path, auth.authorize("GET", path))
         assert status == 200, challenges
         assert body.startswith(b"the content of ")

@@ -63,7 +63,7 @@ REQUESTS = {
 @pytest.mark.parametrize("name", REQUESTS)
 def test_requests(name):
     data, expected = REQUESTS[name]
-    for _ in range(2):  # the second time with filled caches
+    for _ in range(2):  # the second iteration uses filled caches
         for rest in (b"", b"G", b"GET / HTTP/1.1\r\nHos"):
             outcome = read_all_ways(data + rest)
             assert outcome.error is None, outcome.text
@@ -313,7 +313,7 @@ def test_head_size_is_limited():
         outcome = read_all_ways(fits[:-4] + end, limits=limits)
         assert outcome.error is HeadTooLarge
         assert outcome.text == "message head longer than 60 bytes (max_header_size)"
-    # Neither a pipelined request nor the empty lines before this one count.
+    # The limit includes neither a pipelined request nor the empty lines before this request.
     assert len(read_all_ways(b"\r\n" + fits + fits, limits=limits).messages) == 2
 
 

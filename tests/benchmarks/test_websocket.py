@@ -39,7 +39,7 @@ def test_program_serves_every_scenario():
         ):
             with clients(server.port, "/none", 1):
                 pass
-        # So few connections may fit into memory that the allocator releases at the same time.
+        # So few connections may need less memory than the allocator releases at the same time.
         assert abs(measure.idle_memory(server, "/idle", 20)) < 100_000
 
 

@@ -137,7 +137,7 @@ async def test_viewer_that_does_not_read_misses_samples(demo):
 
 
 async def until(viewer: WebSocketClientConnection, number: int) -> list[int]:
-    """Return the numbers of the samples up to this one."""
+    """Return the numbers of the samples up to the sample with this number."""
     found: list[int] = []
     while number not in found:
         found += numbers((await read(viewer))["samples"])

@@ -43,7 +43,7 @@ class Certificates:
 
     @functools.cached_property
     def client_cert_context(self) -> ssl.SSLContext:
-        """A server context that requests a client certificate of the same authority."""
+        """A server context that requests a client certificate signed by the authority."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(self.ca_file))
         self._server.configure_cert(context)
         context.verify_mode = ssl.CERT_OPTIONAL

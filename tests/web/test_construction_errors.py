@@ -167,7 +167,7 @@ async def test_note_for_a_nested_router(expect_log: ExpectLog) -> None:
 async def test_placeholder_handler_that_fails_too(
     expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The placeholder fails too: the server responds, and the second failure is logged."""
+    """If the placeholder handler fails, too, the server responds, and the second failure is logged."""
 
     def fail(self: Any) -> None:
         raise ZeroDivisionError

@@ -216,7 +216,7 @@ async def test_last_message_of_a_batch_may_block_the_next_batch(loop_kind: str, 
 
 
 async def test_large_compressed_message_takes_several_loop_iterations(loop_kind: str, tls: Any) -> None:
-    """The messages before and after it arrive in the same piece."""
+    """The messages before and after the large message arrive in the same piece."""
     with Turns() as loop:
         handler = Recorder.new(
             get_compression_options=lambda self: {},

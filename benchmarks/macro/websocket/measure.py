@@ -31,7 +31,7 @@ _ROUNDS = 10
 #: The number of counted parts; the median excludes parts with a garbage collection.
 _PARTS = 5
 #: The number of broadcasts that fill the kernel's buffers for a client that does not read (about 4 MB), and
-#: of those measured then.
+#: the number of broadcasts that are measured afterwards.
 _FILLING, _LARGE_BROADCASTS = 260, 40
 
 

@@ -192,7 +192,7 @@ def test_included_template_is_preceded_by_including_lines() -> None:
         "rows": "[namespace(name='x')]",
         "other": "1",
     }
-    # The note with the same information is for logs only.
+    # The exception's note with the same information is only for logs.
     assert raised.notes == []
 
 
