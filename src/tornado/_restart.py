@@ -30,8 +30,8 @@ from tornado.netutil import _socket_inheritance
 
 #: Time in seconds after the first loop is created during which a restarted program counts as starting.
 SETTLING = 5.0
-# Time in seconds that is added to the requested time before children receive SIGTERM, and the time between
-# SIGTERM and SIGKILL.
+# Time in seconds that children have to exit after the requested time has passed, before they receive SIGTERM;
+# also the time between SIGTERM and SIGKILL.
 _GRACE_PERIOD = 5.0
 _POLL_INTERVAL = 0.01
 _MAX_REQUEST_SIZE = 65_536

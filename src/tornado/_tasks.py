@@ -39,7 +39,7 @@ _STARTER = "_tornado_starter"
 _DONE = "_tornado_done_future"
 _HAS_EAGER_START = sys.version_info >= (3, 12)
 _step_type: type | None = None
-# The running task of each loop. Python 3.14 stores it elsewhere, but there this mapping is not used.
+# The running task of each loop. Python 3.14 stores it elsewhere; this mapping is not used in that version.
 _current_tasks: dict[Any, Any] = getattr(tasks, "_current_tasks", {})
 
 

@@ -240,7 +240,7 @@ def future_add_done_callback(future: _AnyFuture[_T], callback: Callable[..., Non
 if not TYPE_CHECKING:  # a type checker would otherwise accept every name as one of this module
 
     def __getattr__(name: str) -> Any:
-        # The API of Tornado 4, imported on first use.
+        # `return_future` belongs to the Tornado 4 API and is imported on first use.
         if name == "return_future":
             return import_object("tornado._tornado4.return_future.return_future")
         if name == "TracebackFuture":

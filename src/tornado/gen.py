@@ -668,7 +668,7 @@ class WaitIterator(Generic[_T]):
 if not TYPE_CHECKING:  # a type checker would otherwise accept every name as one of this module
 
     def __getattr__(name: str) -> Any:
-        # The API of Tornado 4, imported on first use.
+        # These names belong to the Tornado 4 API and are imported on first use.
         if name in ("Task", "engine"):
             return getattr(import_object("tornado._tornado4.gen_engine"), name)
         if name in ("Arguments", "Callback", "Wait", "WaitAll", "YieldPoint"):

@@ -194,7 +194,7 @@ class IOLoop(Configurable):
         IOLoop._clear_current()
 
     def _make_current(self) -> None:
-        """Set the thread's asyncio loop. Implemented by subclasses."""
+        """Set the thread's asyncio loop. Subclasses implement this method."""
 
     @staticmethod
     def _clear_current() -> None:
@@ -203,7 +203,7 @@ class IOLoop(Configurable):
             current._clear_current_hook()
 
     def _clear_current_hook(self) -> None:
-        """Undo `_make_current`. Implemented by subclasses."""
+        """Undo `_make_current`. Subclasses implement this method."""
 
     # ---- Life cycle
 

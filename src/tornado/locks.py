@@ -92,7 +92,7 @@ class Event:
 
     def __init__(self) -> None:
         self._value = False
-        # An insertion-ordered set, because waiters may be removed from any position.
+        # The dict is used as an insertion-ordered set, because waiters may be removed from any position.
         self._waiters: dict[asyncio.Future[None], None] = {}
 
     def __repr__(self) -> str:

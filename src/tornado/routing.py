@@ -717,7 +717,7 @@ class _RuleIndex:
                 if found is None:
                     continue
                 if one_group and (text := found[1]) is not None:
-                    # This is `_arguments`, inlined.
+                    # This is the code of `_arguments`, inlined.
                     decoded = _unquote_to_bytes(text) if "%" in text else text.encode()
                     return rule, {"path_args": [decoded], "path_kwargs": {}}
                 return rule, _arguments(regex, found)

@@ -50,7 +50,7 @@ class _EnteredManagers(threading.local):
         return previous
 
     def is_inside(self, chain: tuple[_BaseStackContext, ...]) -> bool:
-        """Whether exactly the managers of ``chain`` are entered here."""
+        """Whether exactly the managers of ``chain`` are entered on the stack of this thread."""
         entered, loop = self.entered
         return entered is chain and (None if loop is None else loop()) is _get_running_loop()
 

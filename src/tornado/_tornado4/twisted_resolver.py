@@ -41,7 +41,7 @@ class TwistedResolver(Resolver):
     """
 
     def initialize(self) -> None:
-        """Initialize the resolver; called by the constructor."""
+        """Initialize the resolver. The constructor calls this method."""
         deprecated("TwistedResolver", "use the default Resolver, or CaresResolver")
         self._loop: IOLoop | None = None
         self._client: DNSClient | None = None

@@ -13,8 +13,8 @@ credentials.
 
 Setting a field raises `InvalidHeader` if the name is not a token or the value contains a control character,
 including CR, LF and NUL, so `HTTPHeaders._serialize` needs no checks (CVE-2025-67724). `InvalidHeader` is an
-`HTTPInputError` and a `ValueError`, because usually the program is at fault. Parsing a line received from a
-peer raises a plain `HTTPInputError`.
+`HTTPInputError`, and also a `ValueError` because usually the program has made the mistake. Parsing a line
+received from a peer raises a plain `HTTPInputError`.
 
 Limits
 ------

@@ -17,9 +17,9 @@ other than ``close`` and ``keep-alive``. `parse_request_head` then parses or rej
 In successive requests of a client, often no field changes, or only the cookie, which browsers send last. If
 every field line of a head of up to `MAX_BLOCK_SIZE` bytes is in the cache, the lines are also cached as one
 block. A Cookie line at the end is not part of the block and is validated each time. The whole head is cached
-only if it has at most `SMALL` bytes, as the requests of programs (health checks, services) do, has no cookie,
-and its target is one of `fixed_targets`: the path of a route without groups, and no query. Such a target is
-defined by the program, whereas any other may contain a user's name or a credential.
+only if it has at most `SMALL` bytes (as requests of health checks and services do) and no cookie, and if its
+target is one of `fixed_targets`: the path of a route without groups, and no query. Such a target is defined
+by the program, whereas any other target may contain a user's name or a credential.
 
 Every byte of a head has been validated, now or when it was cached, before the head is returned.
 

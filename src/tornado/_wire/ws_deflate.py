@@ -192,7 +192,8 @@ def make_offers(policy: DeflatePolicy) -> str:
     """Return the offers of a client, with the preferred offer first.
 
     Some servers accept only offers with ``client_no_context_takeover``; the second offer is for them. The
-    first must not contain it, because it would bind the client regardless of the response (section 7.1.1.2).
+    first offer must not contain this parameter, because the parameter would bind the client regardless of the
+    response (section 7.1.1.2).
     """
     required: list[tuple[str, str | None]] = []
     if policy.server_no_context_takeover:

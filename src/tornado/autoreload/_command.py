@@ -122,7 +122,8 @@ def wait_for_correction(error: BaseException) -> None:
 def watch_error_sources(error: BaseException) -> None:
     """Watch the files in the traceback of an exception, and the files in which a missing module may appear.
 
-    A module whose import failed is not in ``sys.modules``, but is likely to be corrected.
+    A module whose import failed is not in ``sys.modules`` and would otherwise not be watched, although it is
+    likely to be corrected.
     """
     seen: set[int] = set()
     current: BaseException | None = error

@@ -337,7 +337,8 @@ if TYPE_CHECKING:
 else:  # a type checker would otherwise accept every name as one of this module
 
     def __getattr__(name: str) -> Any:
-        # Created on first use, because Python 3.14 and later warn when its base class is accessed.
+        # The class is created on first use, because Python 3.14 and later warn when its base class is
+        # accessed.
         if name == "AnyThreadEventLoopPolicy":
             made = globals()[name] = _make_any_thread_policy()
             return made

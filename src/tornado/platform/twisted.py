@@ -55,7 +55,7 @@ def _from_deferred(deferred: Deferred[Any]) -> asyncio.Future[Any]:
     return future
 
 
-#: The API of Tornado 4, imported on first use.
+#: Names of the Tornado 4 API, which are imported on first use.
 _CLASSIC = {
     "TornadoReactor": "tornado._tornado4.twisted_reactors",
     "TwistedIOLoop": "tornado._tornado4.twisted_reactors",

@@ -223,7 +223,7 @@ class _Writer:
 
     def extends(self, node: Extends) -> None:
         # `ancestry` handles an extends tag at the top level of a file, and the body of such a file is not
-        # written. This tag is at another level.
+        # written. This method is called for a tag at another level.
         message = "{% extends %} is not allowed in a block or in an included file"
         raise ParseError(message, self.file.name, node.line)
 
