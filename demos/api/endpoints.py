@@ -117,7 +117,7 @@ class MeResource(AccountResource):
         """Describe the user."""
         user = await self.services.accounts.get(self.identity.user_id)
         if user is None:
-            raise self.refused("The user of this token is gone.")
+            raise self.refused("The user of this token no longer exists.")
         self.write_json({"id": user.id, "username": user.name})
 
 

@@ -28,8 +28,13 @@ from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
 define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
-define("database", default="api.sqlite", help="file of the database; :memory: for none", type=str)
-define("algorithm", default="EdDSA", help=f"signs the access tokens: {', '.join(ALGORITHMS)}", type=str)
+define("database", default="api.sqlite", help="file of the database, or :memory:", type=str)
+define(
+    "algorithm",
+    default="EdDSA",
+    help=f"signature algorithm of the access tokens: {', '.join(ALGORITHMS)}",
+    type=str,
+)
 define(
     "key",
     default="",

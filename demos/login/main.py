@@ -24,8 +24,8 @@ from tornado.options import Error, define, options
 
 define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
 define("issuer", default="", help="URL of an OpenID provider; by default the demo starts one", type=str)
-define("client_id", default="login-demo", help="of this program at the provider", type=str)
-define("client_secret", default="", help="of this program at the provider, if it has one", type=str)
+define("client_id", default="login-demo", help="identifier of this program at the provider", type=str)
+define("client_secret", default="", help="secret of this program at the provider, if any", type=str)
 define("hosts", default="", help="host names of the program besides localhost", multiple=True)
 define(
     "sessions",
@@ -33,7 +33,7 @@ define(
     help="keeps sessions: memory, cookie or redis://host:port/0",
     type=str,
 )
-define("secret", default="", help="key that signs the cookies; by default a new one at each start", type=str)
+define("secret", default="", help="key that signs the cookies; by default a new key at each start", type=str)
 
 HERE = Path(__file__).parent
 

@@ -89,7 +89,7 @@ def request_fields(
         given, headers = headers, httputil.HTTPHeaders({"Host": route.origin.authority})
         for name, value in given.get_all():
             # White space around a value is not part of the value (RFC 9110 section 5.5), and add() rejects
-            # it. Jupyter Server sends "Authorization: token " to a gateway without a token.
+            # such white space. Jupyter Server sends "Authorization: token " to a gateway without a token.
             headers.add(name, value.strip(" \t"))
     _add_credentials(headers, request, userinfo)
     if request.user_agent:
