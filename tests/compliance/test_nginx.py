@@ -12,8 +12,10 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -414,6 +416,39 @@ def test_killed_process_causes_no_errors(fragile):
         answers = [fetch(connection, "/") for _ in range(20)]
     assert {answer.status for answer in answers} == {200}
     assert {answer.json()["at"] for answer in answers} == {program.port for program in fragile.programs[1:]}
+
+
+def test_rolling_restart_causes_no_errors(fragile):
+    """As in rolling.sh of docs/guide/deploying.md: each process is restarted while clients send requests.
+
+    The requests are idempotent. nginx does not repeat a POST that it has sent over a kept connection which the
+    process closes at that moment.
+    """
+    (fragile.folder / "errors/unavailable.html").write_text("<p>Back in a minute.")
+    statuses: Counter[int] = Counter()
+    stopped, served_while_down = threading.Event(), threading.Semaphore(0)
+
+    def send_requests() -> None:
+        while not stopped.is_set():
+            with fragile.connection() as connection:
+                statuses[fetch(connection, "/").status] += 1
+            served_while_down.release()
+
+    with ThreadPoolExecutor(4) as clients:
+        sending = [clients.submit(send_requests) for _ in range(4)]
+        try:
+            for program in fragile.programs:
+                program.stop()
+                while served_while_down.acquire(blocking=False):
+                    pass
+                for _ in range(20):  # requests that meet the stopped process
+                    assert served_while_down.acquire(timeout=30)
+                program.restart()
+        finally:
+            stopped.set()
+        for each in sending:
+            each.result()
+    assert set(statuses) == {200}, statuses
 
 
 def test_process_is_replaced_without_errors(fragile):
