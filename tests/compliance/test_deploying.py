@@ -88,8 +88,8 @@ def unit(folder: Path, name: str) -> configparser.ConfigParser:
 def test_files_of_the_guide():
     programs = {"app.py", "forking.py"}
     units = {"app.service", "app@.service", "app.socket"}
-    commands = {"descriptors.sh", "rolling.sh", "tls.sh", "try.sh", "two.sh"}
-    assert set(blocks()) == programs | units | commands
+    scripts = {"try.sh", "rolling.sh", "two.sh", "group.sh", "tls.sh", "descriptors.sh"}
+    assert set(blocks()) == programs | units | scripts
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -259,6 +259,26 @@ def test_killed_child_is_replaced(folder):
         for child in children(program.pid):
             os.kill(child, signal.SIGTERM)
         assert program.wait() == 0
+
+
+def test_signal_to_the_process_group_ends_all_processes(folder):
+    (folder / "group.py").write_text("import os,sys;os.setsid();os.execv(sys.executable,[sys.executable,*sys.argv[1:]])")
+    arguments = (str(folder / "forking.py"), "--port={port}", "--processes=2", "--logging=error")
+    with Program(folder / "group.py", arguments) as program:
+        address = ("127.0.0.1", program.port)
+        answering(address, 2)
+        environment = {**os.environ, "PID": str(program.pid)}
+        subprocess.run(["/bin/sh", "group.sh"], cwd=folder, env=environment, check=True, timeout=30)
+        program.wait()
+        end = time.monotonic() + 30
+        while True:  # the children finish after the parent
+            try:
+                ask(address)
+            except ConnectionRefusedError:
+                break
+            except (ConnectionError, http.client.HTTPException):
+                pass
+            assert time.monotonic() < end, "a child still accepts connections"
 
 
 def children(pid: int) -> list[int]:
