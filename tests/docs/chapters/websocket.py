@@ -34,6 +34,8 @@ class Echo(websocket.WebSocketHandler):
 async def check_chat(run: Run) -> None:
     """A message reaches its room and no other."""
     assert b'data-room="tea"' in (await run.server.fetch("/room/tea")).body
+    assert 'data-room="茶"'.encode() in (await run.server.fetch("/room/%E8%8C%B6")).body
+    assert (await run.server.fetch("/room/a%2Fb")).code == 404
     url = f"ws://127.0.0.1:{run.server.port}/chat"
 
     async def next_message(conn: Any) -> Any:
@@ -65,6 +67,20 @@ async def check_private(run: Run) -> None:
     with pytest.raises(httpclient.HTTPClientError) as caught:
         await websocket.websocket_connect(url)
     assert caught.value.code == 401
+    await run.visitor.fetch("/login", form, method="POST", body=b"user=ada")
+    cookies = "; ".join(f"{name}={value}" for name, value in run.visitor.cookies.items())
+    async with websocket.websocket_connect(url, headers={"Cookie": cookies}) as conn:
+        message = await conn.read_message()
+        assert isinstance(message, str)
+        assert json.loads(message) == {"hello": "ada"}
+
+
+async def check_members(run: Run) -> None:
+    form = "Content-Type: application/x-www-form-urlencoded"
+    url = f"ws://127.0.0.1:{run.server.port}/feed"
+    with pytest.raises(httpclient.HTTPClientError) as caught:
+        await websocket.websocket_connect(url)
+    assert caught.value.code == 302
     await run.visitor.fetch("/login", form, method="POST", body=b"user=ada")
     cookies = "; ".join(f"{name}={value}" for name, value in run.visitor.cookies.items())
     async with websocket.websocket_connect(url, headers={"Cookie": cookies}) as conn:
