@@ -262,7 +262,9 @@ def test_killed_child_is_replaced(folder):
 
 
 def test_signal_to_the_process_group_ends_all_processes(folder):
-    (folder / "group.py").write_text("import os,sys;os.setsid();os.execv(sys.executable,[sys.executable,*sys.argv[1:]])")
+    (folder / "group.py").write_text(
+        "import os,sys;os.setsid();os.execv(sys.executable,[sys.executable,*sys.argv[1:]])"
+    )
     arguments = (str(folder / "forking.py"), "--port={port}", "--processes=2", "--logging=error")
     with Program(folder / "group.py", arguments) as program:
         address = ("127.0.0.1", program.port)

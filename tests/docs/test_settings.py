@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 import re
 from typing import Any
@@ -11,11 +12,12 @@ import pytest
 
 from tests.support.program import ROOT
 from tornado import _setting_names, web, wsgi
+from tornado.http1connection._protection import DEFAULT, PUBLIC
 from tornado.httpserver import HTTPServer
 
 TEXT = (ROOT / "docs/reference/settings.md").read_text()
 _PARTS = TEXT.split("\n## ")
-SETTINGS, ATTRIBUTES = _PARTS[1], _PARTS[2]
+SETTINGS, ATTRIBUTES, ARGUMENTS = _PARTS[1:]
 
 _READ = re.compile(
     r"""settings(?:\.get\(|\.setdefault\(|\[)\s*"(\w+)" | "(\w+)"\s(?:not\s)?in\s\S*settings\b
@@ -61,6 +63,16 @@ def test_suggestions_for_misspellings_know_all_settings() -> None:
 def test_table_of_server_arguments_is_complete() -> None:
     parameters = inspect.signature(HTTPServer.initialize).parameters
     assert set(parameters) - {"self", "request_callback", "unknown"} == _setting_names.SERVER
+
+
+def test_server_arguments_and_their_defaults() -> None:
+    listed = {row[0].strip("`"): row for row in rows(ARGUMENTS)}
+    assert set(listed) == _setting_names.SERVER
+    for field in dataclasses.fields(DEFAULT):
+        default, public = (
+            f"{getattr(limits, field.name)}".removesuffix(".0") for limits in (DEFAULT, PUBLIC)
+        )
+        assert listed[field.name][3:5] == [default, "" if public == default else public]
 
 
 def test_every_row_is_complete() -> None:

@@ -10,18 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import pytest
-
 from tests.support.guides import Run
 
 FORM = "Content-Type: application/x-www-form-urlencoded"
 MULTIPART = "Content-Type: multipart/form-data; boundary=b"
-
-
-def prepare(name: str, monkeypatch: pytest.MonkeyPatch, request: Any) -> None:
-    """Make the folders of the programs."""
-    for folder in ("photos", "incoming"):
-        Path(folder).mkdir()
 
 
 def multipart(*parts: tuple[str, str | None, str, bytes]) -> bytes:
