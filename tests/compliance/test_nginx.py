@@ -421,8 +421,8 @@ def test_killed_process_causes_no_errors(fragile):
 def test_rolling_restart_causes_no_errors(fragile):
     """As in rolling.sh of docs/guide/deploying.md: each process is restarted while clients send requests.
 
-    The requests are idempotent. nginx does not repeat a POST that it has sent over a kept connection which the
-    process closes at that moment.
+    The requests are idempotent. nginx does not repeat a POST that it has sent over a kept connection
+    which the process closes at that moment.
     """
     (fragile.folder / "errors/unavailable.html").write_text("<p>Back in a minute.")
     statuses: Counter[int] = Counter()
