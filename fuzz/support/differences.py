@@ -17,7 +17,7 @@ class Deviation:
     :ivar pattern: matches the input in the head or the body of one message.
     :ivar plain: a replacement that all parsers accept.
     :ivar reason: why our reader accepts the input.
-    :ivar in_body: whether the input is in the coding of a body and not in the head.
+    :ivar in_body: whether `pattern` applies to the body, including its chunk framing, not the head.
     """
 
     name: str

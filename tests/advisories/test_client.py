@@ -89,7 +89,7 @@ BOMB = gzip.compress(bytes(50_000_000), 9)
 
 @pytest.mark.parametrize("streaming", [False, True])
 async def test_cve_2026_49855_limit_applies_to_decompressed_response(streaming: bool) -> None:
-    """50 MB in 50 kB are rejected during decompression and never in memory as a whole."""
+    """A body of 50 kB that expands to 50 MB is rejected during decompression, not held in memory."""
 
     def get(self: Any) -> None:
         self.set_header("Content-Encoding", "gzip")

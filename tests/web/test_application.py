@@ -530,7 +530,7 @@ async def test_start_request_of_an_application_wrapper_is_called() -> None:
     assert around.started == 1
 
 
-# -- requests about the server, unknown expectations --
+# -- OPTIONS * and unsupported Expect values --
 
 
 async def test_options_of_the_whole_server() -> None:

@@ -58,7 +58,7 @@ class Receiver(web.UploadHandler):
 
 @asynccontextmanager
 async def receiving(folder: Path, base: type = Receiver, **members: Any) -> AsyncIterator[tuple[Server, Any]]:
-    """Run a server with one handler that writes files to `folder`, and wait until the folder is empty."""
+    """Run a server with one handler that writes files to `folder`; at the end, wait until it is empty."""
     options = {key[1:]: members.pop(key) for key in list(members) if key.startswith("_") and key[1] != "_"}
     settings = members.pop("settings", {})
     handler = handler_of(base, upload_directory=str(folder), **members)

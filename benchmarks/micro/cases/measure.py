@@ -9,7 +9,7 @@ from collections.abc import Callable
 def fastest(function: Callable[[], object], times: int, rounds: int = 15) -> None:
     """Print the CPU microseconds of one call: the lowest of `rounds` means over `times` calls.
 
-    The lowest, since other processes of the machine only add to it.
+    The lowest mean is used, because other processes can only increase the time.
     """
     best = float("inf")
     for _ in range(rounds):

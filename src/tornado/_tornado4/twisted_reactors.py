@@ -60,7 +60,7 @@ class TornadoReactor(AsyncioSelectorReactor):
     def _started_by_loop(self) -> None:
         """Fire the startup event if the loop was started instead of `run`."""
         if not self.running:
-            with contextlib.suppress(ReactorAlreadyRunning):  # run() waits for a trigger before startup
+            with contextlib.suppress(ReactorAlreadyRunning):  # run() is waiting for a startup trigger
                 self.startRunning(installSignalHandlers=False)
 
 

@@ -95,7 +95,7 @@ def respond_and_close(connection: HTTP1ServerConnection, code: int) -> None:
 
 
 class _RejectedConnection:
-    """The ``connection`` of a rejected request in the access log; it has only a context."""
+    """Stands in for the connection when a rejected request is logged; it has only a context."""
 
     def __init__(self, context: Any) -> None:
         self.context = context

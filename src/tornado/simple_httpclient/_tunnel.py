@@ -60,7 +60,7 @@ async def open_tunnel(stream: IOStream, proxy: ProxyServer, host: str, port: int
 
 
 async def _read_response_head(stream: IOStream) -> h1.ResponseHead:
-    """Read the proxy's response and return the head of the final one."""
+    """Read the proxy's responses, skip those with a 1xx status, and return the head of the final one."""
     for _ in range(DEFAULT.max_1xx + 1):
         block = await stream.read_until_regex(_HEAD_END, max_bytes=_MAX_HEAD)
         response = h1.parse_response_head(block, DEFAULT, "CONNECT")

@@ -118,8 +118,8 @@ class Upload:
     def proceed(self) -> None:
         """Send the body, because the server sent ``100 Continue`` or the wait has timed out.
 
-        RFC 9110 section 10.1.1: a client must not wait for an indefinite period, since the server or a proxy
-        may not understand the expectation.
+        RFC 9110 section 10.1.1: a client should not wait indefinitely, since an HTTP/1.0 intermediary cannot
+        forward ``100 Continue``.
         """
         if self._timer is not None:
             self.stop_waiting()

@@ -50,7 +50,7 @@ class ServerOptionsHandler(RequestHandler):
     """
 
     def options(self) -> None:
-        """Send 204, with the methods that every handler may define in the field Allow."""
+        """Send 204 with an Allow field that lists the methods a handler may define."""
         self.set_status(204)
         self.set_header("Allow", ", ".join(RequestHandler.SUPPORTED_METHODS))
 

@@ -32,7 +32,7 @@ def check(settings: dict[str, Any], transforms: Any, own_delegates: bool) -> Non
     :param own_delegates: whether the application overrides the creation of delegates, so that handlers may be
         of any type.
     :raises TypeError: if a value has the wrong type; the message names the setting and the accepted type.
-    :raises ValueError: likewise, for ``template_whitespace``.
+    :raises ValueError: if ``template_whitespace`` is not a known mode.
     """
     default = settings.get("default_handler_class")
     if default and not own_delegates and not _is_handler(default):

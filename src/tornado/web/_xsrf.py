@@ -147,7 +147,7 @@ def decode_token(text: str) -> tuple[int | None, bytes | None, float | None]:
             if len(raw_mask) != _MASK_BYTES:
                 return None, None, None
             return 2, _websocket_mask(raw_mask, binascii.a2b_hex(masked)), int(timestamp)
-        # Version 1 is the unmasked token, in hexadecimal; very old ones are text.
+        # A version 1 value is the unmasked token in hexadecimal; very old cookies contain it as plain text.
         try:
             raw = binascii.a2b_hex(value)
         except (binascii.Error, TypeError):

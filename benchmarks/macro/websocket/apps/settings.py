@@ -1,4 +1,4 @@
-"""Configuration of a measured server, and the paths that all of them serve.
+"""Configuration of the measured servers, and the paths that each of them serves.
 
 ``/echo`` sends messages back. Connections to ``/feed`` receive broadcasts: a message to ``/loop`` triggers
 one with a send call for each connection, a message to ``/broadcast`` one with the library's broadcast
