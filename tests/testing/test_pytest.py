@@ -134,10 +134,10 @@ class TestBare(AsyncTestCase):
     async def test_case(self):
         await asyncio.sleep(0)
 
-def test_plain(tornado_stage):
+def test_plain(tornado_runner):
     async def three():
         return 3
-    assert tornado_stage.run(three()) == 3
+    assert tornado_runner.run(three()) == 3
 """,
     )
     expected = dict.fromkeys(
@@ -192,8 +192,8 @@ async def failing():
 async def test_failing(failing):
     pass
 
-async def test_nested_run(tornado_stage):
-    tornado_stage.run(asyncio.sleep(0))
+async def test_nested_run(tornado_runner):
+    tornado_runner.run(asyncio.sleep(0))
 
 async def test_getting(request):
     request.getfixturevalue("value")
@@ -221,7 +221,7 @@ async def test_yielding():
     assert "more than one 'yield'" in output
     assert "did not yield a value" in output
     assert "in the fixture" in output
-    assert "tornado_stage.run() cannot be called while an event loop is running: await" in output
+    assert "tornado_runner.run() cannot be called while an event loop is running: await" in output
     assert "the fixture value is async def and cannot be set up while a test is running" in output
     assert "the test test_yielding contains 'yield', which only fixtures may do" in output
     assert "never awaited" not in output
@@ -277,7 +277,7 @@ def pytest_configure(config):
 def pytest_pyfunc_call(pyfuncitem):
     if pyfuncitem.get_closest_marker("gen_test"):
         names = pyfuncitem.funcargs
-        assert "tornado_stage" not in names
+        assert "tornado_runner" not in names
         asyncio.run(pyfuncitem.obj(**{name: names[name] for name in ("app", "http_client")}))
         return True
 """
@@ -295,7 +295,7 @@ def test_plugin_works_with_pytest_tornado(tmp_path, order):
 async def test_theirs(app, http_client):
     assert (app, http_client) == ("another app", "another http_client")
 
-async def test_ours(app, tornado_stage):
+async def test_ours(app, tornado_runner):
     assert app == "another app"
 """,
         conftest=f"pytest_plugins = {order}\n",

@@ -36,7 +36,7 @@ class AsyncRunner:
         if asyncio._get_running_loop() is not None:
             coroutine.close()
             raise RuntimeError(
-                "tornado_stage.run() cannot be called while an event loop is running: await the coroutine"
+                "tornado_runner.run() cannot be called while an event loop is running: await the coroutine"
             )
         if self._task is None or self._task.done():
             self._task = self._loop.create_task(self._run_jobs())

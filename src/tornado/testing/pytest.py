@@ -15,7 +15,7 @@ A test can then use the fixture `tornado_server`::
         assert response.body == b"Hello, world"
 
 All names that the plugin adds start with ``tornado``: the mark `tornado`, and the fixtures `tornado_app`,
-`tornado_server`, `tornado_stage` and `tornado_loop_factory`. The plugin ignores tests that are marked for
+`tornado_server`, `tornado_runner` and `tornado_loop_factory`. The plugin ignores tests that are marked for
 another plugin (``asyncio``, ``anyio``, ``trio``, or ``gen_test`` of pytest-tornado) or use anyio's fixture
 ``anyio_backend``, and fixtures that only such tests use.
 """
@@ -73,10 +73,10 @@ def tornado_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 @pytest.fixture
-def tornado_stage(
+def tornado_runner(
     tornado_loop_factory: Callable[[], asyncio.AbstractEventLoop] | None,
 ) -> Iterator[AsyncRunner]:
-    """Return the runner of a test: a synchronous fixture can call ``tornado_stage.run(coroutine)``."""
+    """Return the runner of a test: a synchronous fixture can call ``tornado_runner.run(coroutine)``."""
     runner = AsyncRunner(tornado_loop_factory)
     yield runner
     runner.close()
@@ -94,7 +94,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Insert the runner as the first fixture, so that it is closed after all other fixtures."""
     if _runs_test(item):
-        item.fixturenames.insert(0, "tornado_stage")  # type: ignore[attr-defined]
+        item.fixturenames.insert(0, "tornado_runner")  # type: ignore[attr-defined]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -106,7 +106,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]
     test, timeout = pyfuncitem.obj, _timeout(pyfuncitem)
     if inspect.isasyncgenfunction(test):
         pytest.fail(f"the test {pyfuncitem.name} contains 'yield', which only fixtures may do", pytrace=False)
-    runner: Any = pyfuncitem.funcargs["tornado_stage"]
+    runner: Any = pyfuncitem.funcargs["tornado_runner"]
 
     def run(**arguments: Any) -> Any:
         __tracebackhide__ = True
@@ -126,7 +126,7 @@ def pytest_fixture_setup(
     """Run an asynchronous fixture on the runner of the test that uses it."""
     __tracebackhide__ = True
     function = fixturedef.func
-    if not _is_asynchronous(function) or "tornado_stage" not in request.fixturenames:
+    if not _is_asynchronous(function) or "tornado_runner" not in request.fixturenames:
         return (yield)
     if fixturedef.scope != "function":
         pytest.fail(
@@ -140,7 +140,7 @@ def pytest_fixture_setup(
             "request it as an argument of the test, or with the mark usefixtures",
             pytrace=False,
         )
-    runner = request.getfixturevalue("tornado_stage")
+    runner = request.getfixturevalue("tornado_runner")
     bound: Any = function
     if inspect.ismethod(function) and request.instance is not None:
         bound = function.__func__.__get__(request.instance)  # pytest has bound it to another instance
