@@ -139,7 +139,7 @@ class Herd:
         self._wait_for_all()
 
     def hold(self, plan: Plan, start: float) -> None:
-        """Send all messages at their times, and wait for the last echo.
+        """Send all messages at their scheduled times, and wait for the last echo.
 
         :param start: the start time, in seconds of `time.monotonic`; the same for all clients.
         """

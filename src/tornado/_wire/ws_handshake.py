@@ -14,7 +14,7 @@ A server rejects a request that is not a GET in HTTP/1.1, that lacks ``Upgrade: 
 Upgrade``, or that has no key of 16 bytes. These requirements of section 4.2.1 prevent HTML forms, and HTTP
 requests sent by scripts, from opening a WebSocket. Two keys or two versions are rejected as ambiguous. The
 response to an unsupported version has status 426 and lists the supported versions (section 4.4): 13, and the
-drafts 7 and 8, which have the same framing.
+draft versions 7 and 8, which use the same framing.
 
 A client accepts only a 101 response whose ``Sec-WebSocket-Accept`` matches its key, and only options that it
 has offered (section 4.1). Otherwise a server or a cache that does not implement the protocol could appear to

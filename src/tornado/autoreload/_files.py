@@ -84,8 +84,8 @@ class Files:
 
     :param seen: stamps by path, from the previous program in this process. They detect files that changed
         while this program was starting.
-    :param since: a time in nanoseconds. A file without a known stamp that was modified later counts as
-        changed.
+    :param since: a time in nanoseconds. A file that has no known stamp and was modified after this time
+        counts as changed.
     """
 
     def __init__(self, seen: Mapping[str, Stamp] | None = None, since: int | None = None) -> None:

@@ -109,7 +109,7 @@ def deadline_expired(protocol: WebSocketProtocol13) -> None:
 def _wait_for_pong(protocol: WebSocketProtocol13, timeout: float) -> None:
     """Close the connection if no pong has arrived in time, unless the peer is known to be alive.
 
-    The peer is alive if data was received since the ping, or if output that waited was sent. If the backlog
+    The peer is alive if data was received since the ping, or if pending output was sent. If the backlog
     of messages may have paused reading, a pong may be unread. In this case another ping is sent: if the peer
     has gone, the ping can cause a reset, which is detected even while reading is paused.
     """
