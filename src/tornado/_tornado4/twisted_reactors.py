@@ -1,4 +1,4 @@
-"""``platform.twisted``: `TornadoReactor`, a reactor on an IOLoop, and `TwistedIOLoop`, an IOLoop on a reactor.
+"""``platform.twisted``: `TornadoReactor`, a reactor on an IOLoop; `TwistedIOLoop`, an IOLoop on a reactor.
 
 Most of this module uses Twisted's asyncio reactor and asyncio's loop, which do not support an IOLoop on
 another reactor, such as the default one of ``from twisted.internet import reactor``. `ReactorEventLoop` is an

@@ -79,9 +79,9 @@ def websocket_connect(
     :raises WebSocketError: (in the Future) if the response of the server is invalid. The message names the
         header field.
     :raises HTTPClientError: (in the Future) if the server responds with an error or a redirect. The attribute
-        ``response`` of the exception is that response. The subclasses for timeouts (`.HTTPTimeoutError`), connections closed before
-        the response (`.HTTPStreamClosedError`) and errors of proxies (`.HTTPProxyError`) have the code 599;
-        their messages name the phase.
+        ``response`` of the exception is that response. The subclasses for timeouts (`.HTTPTimeoutError`),
+        connections closed before the response (`.HTTPStreamClosedError`) and errors of proxies
+        (`.HTTPProxyError`) have the code 599; their messages name the phase.
     :raises OSError: (in the Future) if the connection fails.
     """
     if io_loop is not None:
