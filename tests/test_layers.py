@@ -29,7 +29,7 @@ LAYERS = {
     ],
     "wire": ["_wire"],
     "loop": [
-        "_batched_queue",
+        "_time_sliced_queue",
         "_tornado4",
         "_tasks",
         "_waiters",

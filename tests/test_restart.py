@@ -67,7 +67,7 @@ def test_hook_exception_is_logged_and_other_hooks_run(monkeypatch, expect_log):
 
 
 def test_request_is_visible_to_all_processes():
-    group = _restart.ForkedProcesses({})
+    group = _restart.ProgramProcesses({})
     assert group.pending_request() is None
     assert not group.wait(0)
     group.request_restart(2.5, {"files": {}})
@@ -81,7 +81,7 @@ def test_request_is_visible_to_all_processes():
 
 
 def test_truncated_request_has_default_values():
-    group = _restart.ForkedProcesses({})
+    group = _restart.ProgramProcesses({})
     group._sender.send(b'{"patience": ')
     assert group.pending_request() == {"patience": 0.0, "words": {}}
     group.close()
@@ -106,7 +106,7 @@ def test_children_that_delay_the_restart_are_terminated(monkeypatch, executed, e
     assert os.read(ready, 1) + os.read(ready, 1) == b".."
     os.close(ready)
     os.close(tell)
-    group = _restart.ForkedProcesses(children)
+    group = _restart.ProgramProcesses(children)
     with expect_log("tornado.general", "delays the restart: signal") as log:
         group.replace()
     group.close()

@@ -6,7 +6,7 @@ decides when to restart.
 
 In a program with several processes (`fork_processes <tornado.process.fork_processes>`), the parent restarts,
 so that the process ID of the program stays the same, and forks new children. Any child can request a restart
-with `ForkedProcesses.request_restart`. All processes of the group see the request: each child finishes its
+with `ProgramProcesses.request_restart`. All processes of the group see the request: each child finishes its
 work and exits; when all children have exited, the parent calls `execute`.
 """
 
@@ -39,7 +39,7 @@ _MAX_REQUEST_SIZE = 65_536
 #: Called without arguments before a restart, and in a child before it exits.
 hooks: list[Callable[[], object]] = []
 #: The process group of this process, in a child of `fork_processes` and in its parent.
-group: ForkedProcesses | None = None
+group: ProgramProcesses | None = None
 
 #: The approximate start time of this program, in nanoseconds as in `time.time_ns`.
 started = time.time_ns()
@@ -125,7 +125,7 @@ def _restore_directory() -> str | None:
     return here
 
 
-class ForkedProcesses:
+class ProgramProcesses:
     """The processes of one program. Created before the fork; each process has a copy.
 
     :param children: a mapping whose keys are the IDs of the child processes that are still running. The

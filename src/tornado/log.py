@@ -74,7 +74,7 @@ _LogRecord = logging.LogRecord
 _RECORDS_HAVE_TASK_NAME = sys.version_info >= (3, 12)
 
 
-class _ThreadFields(threading.local):
+class _SharedRecordFields(threading.local):
     """The fields that all records of one thread share.
 
     A dict with thread IDs as keys would not be correct, because IDs are reused.
@@ -83,7 +83,7 @@ class _ThreadFields(threading.local):
     template: dict[str, Any] | None = None
 
 
-_per_thread = _ThreadFields()
+_per_thread = _SharedRecordFields()
 
 
 def log_access(level: int, message: str, *args: Any) -> None:

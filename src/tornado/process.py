@@ -100,7 +100,7 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
     max_restarts = _integer_argument("max_restarts", max_restarts, _DEFAULT_MAX_RESTARTS)
     gen_log.info("Starting %d processes", num_processes)
     running: dict[int, int] = {}
-    group = _restart.group = _restart.ForkedProcesses(running)
+    group = _restart.group = _restart.ProgramProcesses(running)
     _hide_interrupt_tracebacks()
     try:
         for number in range(num_processes):
@@ -135,7 +135,7 @@ def _hide_interrupt_tracebacks() -> None:
     sys.excepthook = show
 
 
-def _supervise(running: dict[int, int], group: _restart.ForkedProcesses, max_restarts: int) -> int:
+def _supervise(running: dict[int, int], group: _restart.ProgramProcesses, max_restarts: int) -> int:
     """Wait in the parent for the exit of children, and restart those that failed.
 
     :returns: in a restarted child, its number. In the parent it does not return.

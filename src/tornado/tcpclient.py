@@ -27,7 +27,7 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.netutil import Resolver, is_valid_ip
 from tornado.netutil._error_context import add_error_context
 from tornado.netutil._error_context import format_address as _format_addr
-from tornado.netutil._port import check_port
+from tornado.netutil._port_numbers import check_port
 
 __all__ = ["TCPClient"]
 

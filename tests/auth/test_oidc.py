@@ -19,7 +19,7 @@ import pytest
 
 from tests.support.server import serving
 from tornado import web
-from tornado.auth import AuthError, OpenIDConnectMixin, OpenIDLogin
+from tornado.auth import AuthError, OpenIDConnectMixin, OpenIDLoginResult
 from tornado.auth._oidc_provider import OpenIDProvider, require_secure
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 
@@ -50,7 +50,7 @@ class Login(web.RequestHandler, OpenIDConnectMixin):
 
 class UserInfo(web.RequestHandler, OpenIDConnectMixin):
     async def get(self) -> None:
-        login: OpenIDLogin = self.settings["logins"][-1]
+        login: OpenIDLoginResult = self.settings["logins"][-1]
         refreshed = await self.refresh_tokens(login.refresh_token or "", login.claims["sub"])
         self.write({"info": await self.get_userinfo(refreshed)})
 
@@ -471,5 +471,5 @@ async def test_error_names_missing_settings(expect_log: Any) -> None:
 
 
 def test_repr_shows_no_token() -> None:
-    login = OpenIDLogin({"sub": "alice"}, "/", "an ID token", "an access token", "a refresh token")
+    login = OpenIDLoginResult({"sub": "alice"}, "/", "an ID token", "an access token", "a refresh token")
     assert "token" not in repr(login).replace("_token", "")

@@ -84,7 +84,7 @@ async def test_arguments_out_of_range(arguments):
 async def test_problems(monkeypatch, tmp_path):
     autoreload.start()
     [watcher] = autoreload._watchers.values()
-    watcher.files = _files.Files()
+    watcher.files = _files.SourceFiles()
     assert autoreload.problems() == []
     watcher.files.broken["a.py"] = "what is wrong"
     assert autoreload.problems() == ["what is wrong"]
@@ -102,7 +102,7 @@ def test_relative_path_is_resolved_immediately(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "conf.ini").write_text("1")
     autoreload.watch("conf.ini")
-    files = _files.Files()
+    files = _files.SourceFiles()
     files.find_changes()
     monkeypatch.chdir("/")
     (tmp_path / "conf.ini").write_text("another")

@@ -9,7 +9,7 @@ import types
 import pytest
 
 from tornado.autoreload import _files
-from tornado.autoreload._files import Files
+from tornado.autoreload._files import SourceFiles
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def touch(path, text, time):
 def test_change_is_detected(tmp_path):
     path = touch(tmp_path / "settings.txt", "1", 1_000)
     _files.extra.add(str(tmp_path / "missing"))
-    files = Files()
+    files = SourceFiles()
     assert files.find_changes() == []
     assert files.find_changes() == []
     touch(tmp_path / "settings.txt", "2", 900)  # an older time is also a change
@@ -44,11 +44,11 @@ def test_stamps_of_the_previous_program(tmp_path):
     """The file changed between the last check of the previous program and the first check of this one."""
     path = touch(tmp_path / "a.txt", "1", 1_000)
     same = touch(tmp_path / "b.txt", "1", 1_000)
-    stamps = Files()
+    stamps = SourceFiles()
     stamps.find_changes()
     passed = _files.parse_stamps({each: list(stamp) for each, stamp in stamps.stamps([path, same]).items()})
     touch(tmp_path / "a.txt", "2", 2_000)
-    assert Files(passed).find_changes() == [path]
+    assert SourceFiles(passed).find_changes() == [path]
     assert _files.parse_stamps(None) == {}
     assert _files.parse_stamps({"a": 1}) == {}
 
@@ -56,7 +56,7 @@ def test_stamps_of_the_previous_program(tmp_path):
 def test_files_modified_since_a_time(tmp_path):
     touch(tmp_path / "old.txt", "1", 1_000)
     path = touch(tmp_path / "new.txt", "1", 3_000)
-    files = Files(since=2_000 * 10**9)
+    files = SourceFiles(since=2_000 * 10**9)
     assert files.find_changes() == [path]
     assert files.find_changes() == []
 
@@ -64,7 +64,7 @@ def test_files_modified_since_a_time(tmp_path):
 def test_file_with_a_syntax_error(tmp_path):
     path = touch(tmp_path / "program.py", "x = = 1", 1_000)
     text = touch(tmp_path / "text.txt", "x = = 1", 1_000)
-    files = Files()
+    files = SourceFiles()
     assert files.check([path, text, str(tmp_path / "gone.py")]) == [path]
     assert "invalid syntax" in files.broken[path]
     assert f'File "{path}", line 1' in files.broken[path]
@@ -76,14 +76,14 @@ def test_file_with_a_syntax_error(tmp_path):
 @pytest.mark.parametrize("source", ["x = 1\0", "# coding: nothing\n", "(" * 1000, "'\\N{no such}'"])
 def test_other_errors_in_files(tmp_path, source):
     path = touch(tmp_path / "program.py", source, 1_000)
-    files = Files()
+    files = SourceFiles()
     files.check([path])
     assert path in files.broken[path]
 
 
 def test_error_of_a_removed_file_is_dropped(tmp_path):
     path = touch(tmp_path / "program.py", "x = = 1", 1_000)
-    files = Files()
+    files = SourceFiles()
     files.check([path])
     os.remove(path)
     files.check([])
@@ -106,7 +106,7 @@ def test_appearance_of_an_expected_file_is_a_change(tmp_path):
     path, there = str(tmp_path / "missing.py"), touch(tmp_path / "there.py", "", 500)
     _files.expect(path)
     _files.expect(there)
-    files = Files()
+    files = SourceFiles()
     assert files.find_changes() == []
     touch(tmp_path / "missing.py", "", 500)
     assert files.find_changes() == [path]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import serving
-from tornado import _batched_queue, web
+from tornado import _time_sliced_queue, web
 from tornado.http1connection import _exchange
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine
 
@@ -39,7 +39,7 @@ async def test_writers_are_resumed_in_batches(
     monkeypatch.setattr(_exchange, "FAIR_SHARE", 50)
     monkeypatch.setattr(_exchange, "_MIN_SHARE", 50)
     clock = itertools.count(0.0, seconds)
-    monkeypatch.setattr(_batched_queue, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(_time_sliced_queue, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     iterations: list[int] = [0]
     resumed: list[int] = []
     settings: dict[str, Any] = {

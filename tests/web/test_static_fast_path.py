@@ -20,7 +20,7 @@ from tests.support.descriptors import open_below
 from tests.support.server import ExpectLog, Server, serving
 from tornado import gen, web
 from tornado.web import _static_fast_path, _static_versions
-from tornado.web._execute import LazyCoroutine
+from tornado.web._execute import FastPathAwaitable
 
 OLD = (0, 1_600_000_000)
 CONTENT = b"body { color: red }"
@@ -521,7 +521,7 @@ async def test_return_value_of_get_is_awaitable(root: Path, how: str, loop_kind:
 async def test_sync_or_awaitable_has_the_methods_of_a_coroutine() -> None:
     seen: list[Any] = []
 
-    class Own(LazyCoroutine):
+    class Own(FastPathAwaitable):
         __slots__ = ()
 
         async def coroutine(self) -> None:

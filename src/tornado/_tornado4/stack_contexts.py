@@ -2,7 +2,7 @@
 
 A context variable contains the chain of active context managers. asyncio copies it into every callback and
 task. This module enters the managers again around a callback of the `.IOLoop` (`call`), around each step of a
-generator-based coroutine (`_ContextGenerator`), and around a wrapped function (`wrap`). The first manager
+generator-based coroutine (`_GeneratorInContexts`), and around a wrapped function (`wrap`). The first manager
 that a program creates installs the hooks in `tornado.ioloop` and `tornado.gen`.
 """
 
@@ -316,7 +316,7 @@ def _run_steps_in_contexts(runner: gen.Runner) -> None:
     if runner.ctx_run(_chain.get) is not _chain.get():
         runner.future = Future()
         runner.future.set_exception(_inconsistent_error())
-    runner.gen = _ContextGenerator(runner.gen)
+    runner.gen = _GeneratorInContexts(runner.gen)
 
 
 def _inconsistent_error() -> StackContextInconsistentError:
@@ -326,7 +326,7 @@ def _inconsistent_error() -> StackContextInconsistentError:
     )
 
 
-class _ContextGenerator(Generator[Any, Any, Any]):
+class _GeneratorInContexts(Generator[Any, Any, Any]):
     """A generator whose steps run inside the active managers. It must not yield inside another manager."""
 
     def __init__(self, inner: Generator[Any, Any, Any]) -> None:

@@ -118,7 +118,7 @@ _KINDS: Final = {
 _is_token = re.compile(rf"[{TCHAR}]++").fullmatch
 
 
-class _FieldKindCache(dict[str, int]):
+class _FieldKindByName(dict[str, int]):
     """A cache from names, as spelled, to kinds."""
 
     def __missing__(self, name: str) -> int:
@@ -133,7 +133,7 @@ class _FieldKindCache(dict[str, int]):
 
 
 #: ``kind_of[name]`` is the kind of a field.
-kind_of: Final = _FieldKindCache()
+kind_of: Final = _FieldKindByName()
 
 #: The cached lines, without their line ends.
 lines: Final[set[str]] = set()

@@ -20,7 +20,7 @@ from tornado.auth._facebook import FacebookGraphMixin
 from tornado.auth._google import GoogleOAuth2Mixin
 from tornado.auth._oauth1 import OAuthMixin
 from tornado.auth._oauth2 import OAuth2Mixin
-from tornado.auth._oidc import OpenIDConnectMixin, OpenIDLogin
+from tornado.auth._oidc import OpenIDConnectMixin, OpenIDLoginResult
 from tornado.auth._openid import OpenIdMixin
 from tornado.auth._twitter import TwitterMixin
 
@@ -31,7 +31,7 @@ __all__ = [
     "OAuth2Mixin",
     "OAuthMixin",
     "OpenIDConnectMixin",
-    "OpenIDLogin",
+    "OpenIDLoginResult",
     "OpenIdMixin",
     "TwitterMixin",
 ]

@@ -40,7 +40,7 @@ _providers: dict[str, OpenIDProvider] = {}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class OpenIDLogin:
+class OpenIDLoginResult:
     """The result of a completed login.
 
     :ivar claims: the verified claims of the ID token: ``sub``, the user's permanent identifier at the
@@ -151,7 +151,7 @@ class OpenIDConnectMixin(ProviderMixin):
         }
         handler.redirect(with_query(metadata["authorization_endpoint"], arguments))
 
-    async def get_authenticated_user(self) -> OpenIDLogin:
+    async def get_authenticated_user(self) -> OpenIDLoginResult:
         """Complete the login in the handler of the redirect URI.
 
         :raises AuthError: if the callback does not match a login that was started in this browser, the user
@@ -182,10 +182,10 @@ class OpenIDConnectMixin(ProviderMixin):
         )
         return await self._login(tokens, pending["nonce"], pending["next"])
 
-    async def refresh_tokens(self, refresh_token: str, subject: str) -> OpenIDLogin:
+    async def refresh_tokens(self, refresh_token: str, subject: str) -> OpenIDLoginResult:
         """Exchange a refresh token for new tokens (Core section 12).
 
-        :param refresh_token: the refresh token of an earlier `OpenIDLogin`.
+        :param refresh_token: the refresh token of an earlier `OpenIDLoginResult`.
         :param subject: ``claims["sub"]`` of that login: a new ID token must be for the same user.
         :returns: the new tokens; ``claims`` contains only ``sub`` if the provider sends no new ID token.
         :raises AuthError: if the provider rejects the token.
@@ -199,7 +199,7 @@ class OpenIDConnectMixin(ProviderMixin):
             raise AuthError(f"{self._provider().issuer}: the refreshed ID token belongs to another user")
         return login
 
-    async def get_userinfo(self, login: OpenIDLogin) -> dict[str, Any]:
+    async def get_userinfo(self, login: OpenIDLoginResult) -> dict[str, Any]:
         """Fetch the claims of the provider's UserInfo endpoint (Core section 5.3).
 
         :raises AuthError: if there is no such endpoint, it rejects the access token, or its response is for
@@ -225,7 +225,7 @@ class OpenIDConnectMixin(ProviderMixin):
     async def logout_redirect(self, id_token: str = "", post_logout_redirect_uri: str | None = None) -> None:
         """Redirect the user to the provider to end the session there too (RP-Initiated Logout 1.0).
 
-        :param id_token: the ID token of the `OpenIDLogin`. Without it, some providers ask the user to
+        :param id_token: the ID token of the `OpenIDLoginResult`. Without it, some providers ask the user to
             confirm.
         :param post_logout_redirect_uri: the URL to which the provider redirects the user afterwards; it must
             be registered with the provider.
@@ -277,7 +277,7 @@ class OpenIDConnectMixin(ProviderMixin):
                 fields["client_secret"] = secret
         return await request_token(provider.issuer, client, metadata["token_endpoint"], fields, headers)
 
-    async def _login(self, tokens: dict[str, Any], nonce: str | None, next_url: str) -> OpenIDLogin:
+    async def _login(self, tokens: dict[str, Any], nonce: str | None, next_url: str) -> OpenIDLoginResult:
         token = tokens.get("id_token")
         if not isinstance(token, str):
             raise AuthError(f"{self._provider().issuer}: the token response has no id_token")
@@ -318,9 +318,9 @@ class OpenIDConnectMixin(ProviderMixin):
         return claims
 
 
-def _login(claims: dict[str, Any], tokens: Mapping[str, Any], next_url: str = "/") -> OpenIDLogin:
+def _login(claims: dict[str, Any], tokens: Mapping[str, Any], next_url: str = "/") -> OpenIDLoginResult:
     expires = tokens.get("expires_in")
-    return OpenIDLogin(
+    return OpenIDLoginResult(
         claims,
         next_url,
         tokens.get("id_token", ""),

@@ -15,7 +15,7 @@ from types import TracebackType
 
 from tornado import _restart, process
 from tornado.autoreload import _files, _watcher
-from tornado.autoreload._files import Files
+from tornado.autoreload._files import SourceFiles
 from tornado.autoreload._watcher import restart
 from tornado.log import gen_log
 
@@ -87,7 +87,7 @@ def wait() -> None:
     If a changed file has a syntax error, the function continues to wait.
     """
     # The program may have imported the old version of a file that changed while the program was starting.
-    files = Files(_files.parse_stamps(_restart.inherited("files")), since=_restart.started)
+    files = SourceFiles(_files.parse_stamps(_restart.inherited("files")), since=_restart.started)
     group = _restart.group
     pause = time.sleep if group is None else group.wait
     changed: list[str] = []

@@ -79,7 +79,7 @@ def error_in(path: str) -> str | None:
     return None
 
 
-class Files:
+class SourceFiles:
     """The last known stamp of each file, and the files that have an error.
 
     :param seen: stamps by path, from the previous program in this process. They detect files that changed
@@ -136,7 +136,7 @@ class Files:
 
 
 def parse_stamps(value: object) -> dict[str, Stamp]:
-    """Parse the stamps that the previous program has passed on as JSON; see `Files.stamps`.
+    """Parse the stamps that the previous program has passed on as JSON; see `SourceFiles.stamps`.
 
     :returns: an empty dictionary if `value` is not valid.
     """

@@ -18,7 +18,7 @@ from typing import Any
 
 from tornado import _restart, process, tcpserver
 from tornado.autoreload._file_notifications import FileNotifications
-from tornado.autoreload._files import Files, parse_stamps, source_files
+from tornado.autoreload._files import SourceFiles, parse_stamps, source_files
 from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.log import gen_log
 
@@ -50,7 +50,7 @@ class Watcher:
         self.loop = loop
         self.check_time = check_time
         self.drain_time = drain_time
-        self.files = Files(parse_stamps(_restart.inherited("files")))
+        self.files = SourceFiles(parse_stamps(_restart.inherited("files")))
         self._changed: dict[str, None] = {}
         self._state = _State.WATCHING
         self._deadline = 0.0

@@ -13,7 +13,7 @@ import pycurl
 from tornado.curl_httpclient._errors import NO_RESPONSE
 from tornado.curl_httpclient._fetch import Fetch
 from tornado.curl_httpclient._multi import Multi
-from tornado.curl_httpclient._options import ProxyRules, apply_request, new_handle, set_fields
+from tornado.curl_httpclient._options import DefaultProxySettings, apply_request, new_handle, set_fields
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse, RetryPolicy
 from tornado.httpclient._cookies import cookie_field
 from tornado.httpclient._hooks import AfterResponse, BeforeRequest, call_after_response
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from http.cookiejar import CookieJar
 
 
-class _DefaultSize(int):
+class _DefaultLimit(int):
     """The type of the default limit, to distinguish it from an equal limit that the program has set."""
 
 
-_DEFAULT_MAX_BODY_SIZE = _DefaultSize(100 * 1024 * 1024)
+_DEFAULT_MAX_BODY_SIZE = _DefaultLimit(100 * 1024 * 1024)
 
 
 class CurlAsyncHTTPClient(AsyncHTTPClient):
@@ -96,7 +96,7 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
             )
         self._continue_timeout = continue_timeout
         proxies = None if proxy is None else ProxySettings.parse(proxy, no_proxy)
-        self._proxy_rules = ProxyRules(proxies, no_proxy, trust_env)
+        self._proxy_rules = DefaultProxySettings(proxies, no_proxy, trust_env)
         self._multi = Multi()
         self._active: set[Fetch] = set()
         #: Queued fetches in order, including some that have ended.

@@ -21,7 +21,7 @@ from tornado.escape import native_str
 from tornado.httpclient import HTTPRequest
 from tornado.httpclient._proxy import ProxySettings
 
-__all__ = ["ProxyRules", "apply_request", "curl_log", "new_handle", "set_fields"]
+__all__ = ["DefaultProxySettings", "apply_request", "curl_log", "new_handle", "set_fields"]
 
 #: libcurl's own messages, at level DEBUG.
 curl_log = logging.getLogger("tornado.curl_httpclient")
@@ -73,7 +73,7 @@ def _log(kind: int, message: Any) -> None:
         curl_log.debug("%s%s", prefix, line)
 
 
-class ProxyRules(NamedTuple):
+class DefaultProxySettings(NamedTuple):
     """The proxy settings for requests that do not set ``proxy_host``.
 
     :ivar proxies: the client's proxy settings, or None.
@@ -86,7 +86,11 @@ class ProxyRules(NamedTuple):
     trust_env: bool = True
 
 
-def apply_request(curl: pycurl.Curl, request: HTTPRequest, rules: ProxyRules = ProxyRules()) -> None:  # noqa: B008 - immutable
+def apply_request(
+    curl: pycurl.Curl,
+    request: HTTPRequest,
+    rules: DefaultProxySettings = DefaultProxySettings(),  # noqa: B008 - immutable
+) -> None:
     """Set all options except those for the body and the callbacks.
 
     :param curl: the handle.
@@ -199,7 +203,7 @@ def _set_auth(curl: pycurl.Curl, request: HTTPRequest, username: str | None, pas
     curl.setopt(pycurl.PASSWORD, _normal("auth_password", password or ""))
 
 
-def _set_proxy(curl: pycurl.Curl, request: HTTPRequest, rules: ProxyRules) -> None:
+def _set_proxy(curl: pycurl.Curl, request: HTTPRequest, rules: DefaultProxySettings) -> None:
     """Set the proxy of the request."""
     if not request.proxy_host and not request.proxy_port:
         _set_default_proxy(curl, request.url, rules)
@@ -218,7 +222,7 @@ def _set_proxy(curl: pycurl.Curl, request: HTTPRequest, rules: ProxyRules) -> No
         curl.setopt(pycurl.PROXYPASSWORD, _normal("proxy_password", request.proxy_password or ""))
 
 
-def _set_default_proxy(curl: pycurl.Curl, url: str, rules: ProxyRules) -> None:
+def _set_default_proxy(curl: pycurl.Curl, url: str, rules: DefaultProxySettings) -> None:
     """Set the proxy of a request without ``proxy_host``. By default libcurl uses the environment."""
     if rules.proxies is None:
         if not rules.trust_env:

@@ -15,7 +15,7 @@ import asyncio
 import time
 from typing import Protocol
 
-from tornado._batched_queue import BatchedQueue
+from tornado._time_sliced_queue import TimeSlicedQueue
 from tornado.log import app_log
 
 NEVER = float("inf")
@@ -38,7 +38,7 @@ class DeadlineScheduler:
     def __init__(self) -> None:
         self.connections: set[HasDeadline] = set()
         # Each item contains the scheduler: a bound method as the callback would create a reference cycle.
-        self._expiring: BatchedQueue[tuple[DeadlineScheduler, HasDeadline]] = BatchedQueue(_expire)
+        self._expiring: TimeSlicedQueue[tuple[DeadlineScheduler, HasDeadline]] = TimeSlicedQueue(_expire)
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._next_deadline = NEVER

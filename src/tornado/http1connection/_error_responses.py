@@ -89,12 +89,12 @@ def respond_and_close(connection: HTTP1ServerConnection, code: int) -> None:
     if not begun:
         log = getattr(delegate, "log_refusal", None)
         if log is not None and _is_admitted(connection.params.refusals, code):
-            _log(log, _refused_request(_RejectedConnection(context), head, reader), code)
+            _log(log, _refused_request(_ConnectionForLog(context), head, reader), code)
         _ = stream.write(_error_response(code, head is not None and head.method == "HEAD"))
     _lingering_close.close(connection, True, body_remaining)
 
 
-class _RejectedConnection:
+class _ConnectionForLog:
     """Stands in for the connection when a rejected request is logged; it has only a context."""
 
     def __init__(self, context: Any) -> None:

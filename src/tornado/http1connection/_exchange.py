@@ -28,7 +28,7 @@ from tornado.http1connection import _timeouts
 from tornado.http1connection._client import ResponseReader
 from tornado.http1connection._detached import DetachedConnection
 from tornado.http1connection._parameters import DIGITS, HTTP1ConnectionParameters
-from tornado.http1connection._start_request_task import StartRequestTask
+from tornado.http1connection._request_task import RequestTask
 from tornado.httputil import (
     HTTPConnection,
     HTTPHeaders,
@@ -155,7 +155,7 @@ class HTTP1Connection(HTTPConnection):
     _request_method = "GET"
     _task: asyncio.Task[Any] | None = None
     #: The Task in which the delegate is called; None if the server's `start_request` is not overridden.
-    request_task: StartRequestTask | None = None
+    request_task: RequestTask | None = None
 
     def __init__(
         self,
@@ -587,11 +587,11 @@ class HTTP1Connection(HTTPConnection):
 
     # -- input --
 
-    def begin_task(self) -> StartRequestTask:
+    def begin_task(self) -> RequestTask:
         """Create the Task of this request, which ends when the connection releases the exchange."""
         if self._run_context is None:
             self._run_context = contextvars.copy_context()
-        task = self.request_task = StartRequestTask(self.stream.io_loop.asyncio_loop)
+        task = self.request_task = RequestTask(self.stream.io_loop.asyncio_loop)
         return task
 
     def read_response(self, delegate: HTTPMessageDelegate) -> Awaitable[bool]:

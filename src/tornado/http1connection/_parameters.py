@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tornado._batched_queue import BatchedQueue
 from tornado._log_rate_limit import LogRateLimit
+from tornado._time_sliced_queue import TimeSlicedQueue
 from tornado._wire.limits import Limits
 from tornado.concurrent import Future
 from tornado.http1connection._deadline_scheduler import NEVER, DeadlineScheduler
@@ -84,7 +84,7 @@ class HTTP1ConnectionParameters:
         #: The rate limit of access log lines about rejected requests, by status code.
         self.refusals: LogRateLimit = LogRateLimit(gen_log, burst=100)
         #: Writers that have used their share of an event loop iteration. Each iteration resumes some of them.
-        self._waiting_writers: BatchedQueue[Future[None]] = BatchedQueue(_set_done, immediate=0)
+        self._waiting_writers: TimeSlicedQueue[Future[None]] = TimeSlicedQueue(_set_done, immediate=0)
 
 
 def _set_done(future: Future[None]) -> None:

@@ -425,7 +425,7 @@ class HTTP1ServerConnection:
         return self._open_in_task
 
     def _open_in_task(self, exchange: HTTP1Connection, head: h1.RequestHead) -> Any:
-        """Call `_open` with a Task as the current task; see `StartRequestTask`."""
+        """Call `_open` with a Task as the current task; see `RequestTask`."""
         return exchange.begin_task().call(self._open, exchange, head)
 
     def _open(self, exchange: HTTP1Connection, head: h1.RequestHead) -> Any:

@@ -14,7 +14,7 @@ import contextvars
 import weakref
 from typing import Protocol
 
-from tornado._batched_queue import BatchedQueue
+from tornado._time_sliced_queue import TimeSlicedQueue
 
 
 class Disconnectable(Protocol):
@@ -34,7 +34,7 @@ class DisconnectQueue:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         # Each item contains `_waiting`: a bound method as the callback would create a reference cycle.
-        self._batches: BatchedQueue[tuple[_Waiting, Disconnectable]] = BatchedQueue(_notify)
+        self._batches: TimeSlicedQueue[tuple[_Waiting, Disconnectable]] = TimeSlicedQueue(_notify)
         self._waiting: _Waiting = {}
         #: Errors that were fetched from descriptors while these still had unread input.
         self._pending_errors: weakref.WeakKeyDictionary[Disconnectable, Exception] = (

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from tornado.netutil import _socket_inheritance
-from tornado.netutil._port import check_port
+from tornado.netutil._port_numbers import check_port
 
 #: Maximum number of connections that wait in the kernel for `accept`.
 DEFAULT_BACKLOG = 128

@@ -23,7 +23,7 @@ from tornado.simple_httpclient._connection import ClientConnection
 from tornado.simple_httpclient._connection_key import ConnectionKey
 from tornado.simple_httpclient._connector import Connector
 from tornado.simple_httpclient._deadlines import DeadlineScheduler
-from tornado.simple_httpclient._digest import Logins
+from tornado.simple_httpclient._digest import CredentialsCache
 from tornado.simple_httpclient._dns_lookups import SharedLookups, may_share
 from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPTimeoutError
 from tornado.simple_httpclient._extension import ExtensionFactory
@@ -136,7 +136,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         #: Factories of the objects that take part in each fetch.
         self.extensions: list[ExtensionFactory] = default_factories(cookie_jar, retry, before_request)
         #: The digest credentials, with the last challenge of each server.
-        self.logins: Logins = Logins()
+        self.logins: CredentialsCache = CredentialsCache()
         self._after_response = after_response
         settings = proxy_settings(proxy, no_proxy, os.environ if trust_env else None)
         self.routes: Routes = Routes(self.tcp_client, settings)

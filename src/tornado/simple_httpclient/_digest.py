@@ -12,7 +12,7 @@ from tornado.httpclient import HTTPRequest
 from tornado.simple_httpclient._extension import FollowUp
 from tornado.simple_httpclient._url import parse_url
 
-__all__ = ["DigestExtension", "Logins"]
+__all__ = ["DigestExtension", "CredentialsCache"]
 
 #: Maximum number of credentials to cache.
 _MAX_CACHED = 128
@@ -20,7 +20,7 @@ _MAX_CACHED = 128
 _Login = tuple[str, str, str]
 
 
-class Logins:
+class CredentialsCache:
     """A client's cache of digest credentials, so that later requests do not need another challenge."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class DigestExtension:
     :param logins: the client's credentials.
     """
 
-    def __init__(self, logins: Logins) -> None:
+    def __init__(self, logins: CredentialsCache) -> None:
         self._logins = logins
         self._auth: DigestAuth | None = None
         self._has_credentials = False

@@ -10,7 +10,7 @@ from tornado._wire.h1 import ResponseHead
 from tornado.httpclient import HTTPRequest
 from tornado.httpclient._hooks import BeforeRequest
 from tornado.simple_httpclient._cookies import CookieExtension
-from tornado.simple_httpclient._digest import DigestExtension, Logins
+from tornado.simple_httpclient._digest import CredentialsCache, DigestExtension
 from tornado.simple_httpclient._extension import Extension, ExtensionFactory, FollowUp
 from tornado.simple_httpclient._retries import RetryExtension
 
@@ -65,7 +65,7 @@ def has_own_extensions(request: HTTPRequest) -> bool:
 
 
 def make_extensions(
-    request: HTTPRequest, factories: Iterable[ExtensionFactory], logins: Logins
+    request: HTTPRequest, factories: Iterable[ExtensionFactory], logins: CredentialsCache
 ) -> list[Extension]:
     """Return the extensions of one fetch: authentication first, and the program's hooks last."""
     made: list[Extension] = []

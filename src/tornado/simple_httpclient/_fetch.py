@@ -58,7 +58,7 @@ from tornado.simple_httpclient._body import ResponseBody
 from tornado.simple_httpclient._connection import SENDING, ClientConnection, ConnectionEndedError
 from tornado.simple_httpclient._connection_key import ConnectionKey
 from tornado.simple_httpclient._deadlines import NEVER, DeadlineScheduler
-from tornado.simple_httpclient._digest import Logins
+from tornado.simple_httpclient._digest import CredentialsCache
 from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPStreamClosedError, HTTPTimeoutError
 from tornado.simple_httpclient._extension import MAX_FOLLOW_UPS, Extension, ExtensionFactory, FollowUp
 from tornado.simple_httpclient._extension_factories import has_own_extensions, make_extensions
@@ -108,7 +108,7 @@ class FetchOwner(Protocol):
     max_body_size: int | None
     max_buffer_size: int
     continue_timeout: float
-    logins: Logins
+    logins: CredentialsCache
 
     @property
     def extensions(self) -> Sequence[ExtensionFactory]:

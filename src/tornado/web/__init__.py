@@ -76,7 +76,7 @@ from tornado.web._uimodules import TemplateModule, UIModule, _linkify, _UIModule
 if TYPE_CHECKING:
     from tornado._tornado4.asynchronous import asynchronous as asynchronous
     from tornado.web._application_settings import ApplicationSettings
-    from tornado.web._cookie_attributes import ClearCookieOptions, SignedCookieOptions
+    from tornado.web._cookie_options import ClearCookieOptions, SignedCookieOptions
     from tornado.web._sessions.cookie import CookieSessionStore
     from tornado.web._sessions.memory import MemorySessionStore
     from tornado.web._sessions.redis import RedisSessionStore
@@ -158,8 +158,8 @@ __all__ = [
 #: Names that few programs use, and their modules, which are imported on first access.
 _LATE = {
     "ApplicationSettings": "tornado.web._application_settings",
-    "SignedCookieOptions": "tornado.web._cookie_attributes",
-    "ClearCookieOptions": "tornado.web._cookie_attributes",
+    "SignedCookieOptions": "tornado.web._cookie_options",
+    "ClearCookieOptions": "tornado.web._cookie_options",
     "EventChannel": "tornado.web._sse_channel",
     "CookieSessionStore": "tornado.web._sessions.cookie",
     "EventSourceHandler": "tornado.web._sse_handler",

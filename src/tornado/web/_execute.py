@@ -43,7 +43,7 @@ class ClientDisconnectedError(StreamClosedError):
     """
 
 
-class LazyCoroutine:
+class FastPathAwaitable:
     """A substitute for the coroutine of an HTTP method that may be able to respond without a coroutine.
 
     No code runs until this object is awaited or `start` calls `respond_now`. It has the methods of a
@@ -134,7 +134,7 @@ def start(
             result = verb(*path_args, **path_kwargs)
         if result is not None:
             if type(result) is not types.CoroutineType:
-                if isinstance(result, LazyCoroutine) and result.respond_now():
+                if isinstance(result, FastPathAwaitable) and result.respond_now():
                     return None
                 result = _checked_awaitable(handler, result)
             return _from_method(handler, result)
@@ -186,7 +186,7 @@ async def _from_prepare(handler: RequestHandler, prepared: Any) -> None:
         method = getattr(handler, handler.request.method.lower())
         result = method(*handler.path_args, **handler.path_kwargs)
         if result is not None:
-            if isinstance(result, LazyCoroutine) and result.respond_now():
+            if isinstance(result, FastPathAwaitable) and result.respond_now():
                 return
             value = await _checked_awaitable(handler, result)
             if value is not None:
@@ -215,7 +215,7 @@ async def _from_method(handler: RequestHandler, result: Any) -> None:
 
 
 def _awaitable(value: Any) -> Any:
-    if isinstance(value, LazyCoroutine):
+    if isinstance(value, FastPathAwaitable):
         return value.once()
     return value if inspect.iscoroutine(value) else gen.convert_yielded(value)
 

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from tornado.web._application import Application
     from tornado.web._argument_conversion import Converter, D, T
     from tornado.web._cancellation import Cancellation
-    from tornado.web._cookie_attributes import ClearCookieOptions, SignedCookieOptions
+    from tornado.web._cookie_options import ClearCookieOptions, SignedCookieOptions
     from tornado.web._sessions.request_session import RequestSession
     from tornado.web._sessions.session import Session
 

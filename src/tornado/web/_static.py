@@ -36,7 +36,7 @@ from tornado.iostream._file_segment import FileSegment, read_at, truncated
 from tornado.log import gen_log
 from tornado.web import _response, _static_fast_path, _static_precompressed, _static_versions, _transforms
 from tornado.web._errors import HTTPError
-from tornado.web._execute import LazyCoroutine, Rest
+from tornado.web._execute import FastPathAwaitable, Rest
 from tornado.web._handler import RequestHandler
 from tornado.web._static_paths import (
     Directories,
@@ -67,7 +67,7 @@ class _FileRange(NamedTuple):
     length: int
 
 
-class _LazyGet(LazyCoroutine):
+class _FastPathGet(FastPathAwaitable):
     """The return value of `StaticFileHandler.get`: tries the fast path first."""
 
     __slots__ = ("_handler", "_include_body", "_path")
@@ -162,7 +162,7 @@ class StaticFileHandler(RequestHandler):
 
         :param include_body: False for HEAD.
         """
-        return _LazyGet(self, path, include_body)
+        return _FastPathGet(self, path, include_body)
 
     async def _serve(self, path: str, include_body: bool) -> None:
         """Serve a file on the slow path, which calls every method that a subclass may override."""

@@ -35,7 +35,7 @@ from tornado.simple_httpclient._proxy import proxy_of
 from tornado.simple_httpclient._url import parse_url, url_without_secrets
 from tornado.websocket._client_handshake import ClientHandshake
 from tornado.websocket._errors import clear_frames, closed_error
-from tornado.websocket._inherited_names import InheritedNames
+from tornado.websocket._http_connection_compat import HTTPConnectionCompat
 from tornado.websocket._interface import WebSocketProtocol
 from tornado.websocket._message_queue import Message, MessageQueue
 from tornado.websocket._parameters import MAX_MESSAGE_SIZE, WebSocketParams, params_of
@@ -63,7 +63,7 @@ class ConnectFuture(asyncio.Future["WebSocketClientConnection"]):
         await self.result().__aexit__(kind, error, place)
 
 
-class WebSocketClientConnection(InheritedNames):
+class WebSocketClientConnection(HTTPConnectionCompat):
     """The client side of a WebSocket, created by `websocket_connect`.
 
     :param request: an `.HTTPRequest` with the URL of the WebSocket. The request is copied. Some programs pass

@@ -13,7 +13,7 @@ from tornado.simple_httpclient._connection import ClientConnection
 from tornado.simple_httpclient._connection_key import ConnectionKey
 from tornado.simple_httpclient._connector import Connector
 from tornado.simple_httpclient._deadlines import DeadlineScheduler
-from tornado.simple_httpclient._digest import Logins
+from tornado.simple_httpclient._digest import CredentialsCache
 from tornado.simple_httpclient._extension import ExtensionFactory
 from tornado.simple_httpclient._fetch import Fetch, UpgradeHandler
 from tornado.simple_httpclient._routes import Routes
@@ -55,7 +55,7 @@ class ClientHandshake:
         self.tcp_client = TCPClient(resolver=resolver)
         self.routes = Routes(self.tcp_client, tunnels=True)
         self.deadlines = DeadlineScheduler(self.loop)
-        self.logins = Logins()
+        self.logins = CredentialsCache()
         self._connector = Connector(MAX_PAGE)
         self._fetch: Fetch | None = Fetch(self, request, callback, upgrade)
 

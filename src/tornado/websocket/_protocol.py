@@ -137,7 +137,7 @@ class WebSocketProtocol13(MessageReceiver):
         # These belong to `_timers`.
         self._deadline = NEVER
         self._pinged: tuple[int, int, int] | None = None
-        self._idle_compressor: _timers.IdleCompressor | None = None
+        self._idle_compressor: _timers.IdleCompressorRelease | None = None
         self._message_bytes_out = self._wire_bytes_out = 0
 
     # -- starting --

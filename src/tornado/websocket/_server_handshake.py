@@ -12,7 +12,7 @@ from tornado._wire.ws_errors import HandshakeError
 from tornado.http1connection import HTTP1Connection
 from tornado.log import gen_log
 from tornado.web._errors import HTTPError
-from tornado.web._execute import LazyCoroutine, Rest
+from tornado.web._execute import FastPathAwaitable, Rest
 from tornado.web._xsrf import check_origin
 from tornado.websocket._protocol import WebSocketProtocol13
 
@@ -24,7 +24,7 @@ _ACCEPT = WebSocketProtocol13.accept_connection
 _EMPTY: list[Any] = []
 
 
-class ServerHandshake(LazyCoroutine):
+class ServerHandshake(FastPathAwaitable):
     """The result of `WebSocketHandler.get`.
 
     If a program awaits it, it completes when the connection is closed, as in Tornado. The framework does not

@@ -4,7 +4,8 @@ compressors.
 All connections of an event loop share one timer (see `tornado.http1connection._deadline_scheduler`). A
 connection has one deadline: the close timeout if it is closing, otherwise the next ping or the timeout of the
 last ping. A connection with compression has a second deadline, the next check of its compressor
-(`IdleCompressor`), which is independent of pings. A connection without deadlines is not in the scheduler.
+(`IdleCompressorRelease`), which is independent of pings. A connection without deadlines is not in the
+scheduler.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _SCHEDULER = "_tornado_websockets"
 RELEASE_AFTER = 60.0
 
 
-class IdleCompressor:
+class IdleCompressorRelease:
     """The periodic check that releases an idle compressor, for connections that negotiated compression."""
 
     __slots__ = ("_deadline", "_protocol", "_sent")
@@ -65,7 +66,7 @@ def start(protocol: WebSocketProtocol13) -> None:
     if interval:
         _set_deadline(protocol, interval)
     if protocol._idle_compressor is None and protocol._compresses():
-        protocol._idle_compressor = IdleCompressor(protocol)
+        protocol._idle_compressor = IdleCompressorRelease(protocol)
 
 
 def close_within(protocol: WebSocketProtocol13, seconds: float) -> None:
@@ -141,7 +142,7 @@ def _ping(protocol: WebSocketProtocol13, timeout: float) -> None:
 
 __all__ = [
     "RELEASE_AFTER",
-    "IdleCompressor",
+    "IdleCompressorRelease",
     "close_within",
     "deadline_expired",
     "pong_received",

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from tests.support.clock import FakeClock
-from tornado import _batched_queue
-from tornado._batched_queue import BatchedQueue
+from tornado import _time_sliced_queue
+from tornado._time_sliced_queue import TimeSlicedQueue
 
 MANY = 500
 
@@ -22,7 +22,7 @@ class Worker:
         self.sizes: list[int] = []
         self.fault: ValueError | None = None
         self._clock, self._cost = clock, cost
-        self.batches = BatchedQueue(self.act)
+        self.batches = TimeSlicedQueue(self.act)
 
     def act(self, item: int) -> None:
         self._clock.advance(self._cost)
@@ -41,7 +41,7 @@ class Worker:
 
 @pytest.fixture(autouse=True)
 def fake_time(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_batched_queue, "time", SimpleNamespace(monotonic=clock))
+    monkeypatch.setattr(_time_sliced_queue, "time", SimpleNamespace(monotonic=clock))
 
 
 def add(worker: Worker, count: int) -> None:
@@ -83,7 +83,7 @@ async def test_time_of_woken_tasks_counts(clock: FakeClock) -> None:
         act(item)
         loop.call_soon(clock.advance, 0.003)
 
-    worker.batches = BatchedQueue(wake)
+    worker.batches = TimeSlicedQueue(wake)
     add(worker, MANY)
     await worker.until_done()
     assert set(worker.sizes[4:]) == {1}

@@ -24,7 +24,7 @@ _FIRST_BATCH, _MAX_BATCH = 4, 64
 _MAX_ITERATION = 0.002
 
 
-class BatchedQueue(Generic[_Item]):
+class TimeSlicedQueue(Generic[_Item]):
     """A queue whose items are processed in order, without blocking the event loop.
 
     The count of immediately processed items is reset only after a batch, because a reset in each event loop

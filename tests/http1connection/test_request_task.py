@@ -11,7 +11,7 @@ import pytest
 from tests.support.agents import Wrapper
 from tests.support.server import ExpectLog, serving
 from tornado import web
-from tornado.http1connection._start_request_task import StartRequestTask
+from tornado.http1connection._request_task import RequestTask
 from tornado.httpserver import HTTPServer
 
 
@@ -201,7 +201,7 @@ async def test_plain_server_calls_handler_without_task() -> None:
 
 
 async def test_call_within_another_task_restores_it() -> None:
-    outer, owner = asyncio.current_task(), StartRequestTask(asyncio.get_running_loop())
+    outer, owner = asyncio.current_task(), RequestTask(asyncio.get_running_loop())
     inner = owner.call(asyncio.current_task)
     assert inner is not outer
     assert asyncio.current_task() is outer
@@ -224,8 +224,8 @@ async def test_call_within_another_task_restores_it() -> None:
 def test_loop_closed_during_request_logs_nothing() -> None:
     loop = asyncio.new_event_loop()
 
-    async def begin() -> StartRequestTask:
-        return StartRequestTask(loop)
+    async def begin() -> RequestTask:
+        return RequestTask(loop)
 
     owner = loop.run_until_complete(begin())
     loop.close()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tornado.http1connection import HTTP1Connection
 
 
-class InheritedNames:
+class HTTPConnectionCompat:
     """The base class of `.WebSocketClientConnection` that provides these names."""
 
     _handshake: ClientHandshake | None = None

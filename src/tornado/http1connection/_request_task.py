@@ -7,7 +7,7 @@ transaction. A server whose `start_request` is unchanged calls delegates in the 
 which saves 10,000 instructions per request.
 
 The delegate's methods are still called synchronously. The Task only waits for the end of the request;
-`StartRequestTask.call` makes it the current task during a call, with the two functions that asyncio documents
+`RequestTask.call` makes it the current task during a call, with the two functions that asyncio documents
 for other Task implementations (https://docs.python.org/3/library/asyncio-extending.html).
 """
 
@@ -34,7 +34,7 @@ class _QuietTask(asyncio.Task[None]):
         self._log_destroy_pending = False
 
 
-class StartRequestTask:
+class RequestTask:
     """A Task that lasts as long as one request.
 
     :param loop: the asyncio loop that is running.
