@@ -33,7 +33,7 @@ async def test_response_is_finished_by_finish():
             def on_time(self):
                 self.finish("later")
 
-    assert Handler.get.__doc__ == "Respond later."
+    assert Handler.get.__doc__ == "Respond in a callback."
     response = await ask(Handler)
     assert (response.code, response.body) == (200, b"later")
 
