@@ -449,8 +449,8 @@ class Application(ReversibleRouter):
         return False
 
     def _is_plain(self, rules: Any) -> bool:
-        """Whether all hosts share one list of routes, and both routers search it like `.RuleRouter`; cached
-        until the rules for hosts change.
+        """Whether all hosts share one list of routes, and `default_router` and `wildcard_router` search it as
+        `.RuleRouter` does. The result is cached until the rules for hosts change.
 
         The routers are of the same class, so a check of the methods of one covers the other.
         """
