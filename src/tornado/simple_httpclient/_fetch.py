@@ -148,7 +148,7 @@ class UpgradeHandler(Protocol):
         """Check a 101 response. An exception ends the fetch."""
 
     def switched(self, stream: IOStream) -> None:
-        """Take over `stream`, which is in pull mode, for the new protocol. The fetch ends without its callback."""
+        """Take over `stream`, which is in pull mode. The fetch ends without calling its callback."""
 
 
 class Fetch:
