@@ -24,7 +24,7 @@ class Peer:
     #: Requirements for pip; empty for the environment of this checkout.
     requirements: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
-    #: Scenarios that do not apply to it.
+    #: Names of scenarios that do not apply to the program.
     without: tuple[str, ...] = ()
 
     @property
@@ -33,7 +33,7 @@ class Peer:
         return ROOT / ".venvs" / re.sub(r"\[.*\]|==", "-", self.requirements[0])
 
     def python(self) -> Path:
-        """The interpreter. Its environment is created on first use."""
+        """The interpreter of the peer's virtual environment, which is created on first use."""
         if not self.requirements:
             return Path(sys.executable)
         python = self.folder / "bin" / "python"
@@ -59,7 +59,7 @@ def tornado_peers(app: Path) -> dict[str, Peer]:
 
 
 def version(peer: Peer) -> str:
-    """Return the installed versions of its packages."""
+    """Return the installed versions of the peer's packages."""
     names = [item.partition("=")[0].partition("[")[0] for item in peer.requirements] or ["tornado"]
     program = "import sys, importlib.metadata as m; print(*(n + ' ' + m.version(n) for n in sys.argv[1:]))"
     done = subprocess.run([peer.python(), "-c", program, *names], capture_output=True, text=True, check=True)

@@ -26,7 +26,8 @@ class Case:
     #: The title of one repetition in the tables.
     title: str
     run: Callable[[int], AsyncGenerator[None, None]]
-    #: The number of repetitions for counting instructions. For CPU time it is chosen at run time.
+    #: The number of repetitions for counting instructions. For CPU time, the number of repetitions is chosen
+    #: at run time.
     times: int = 200
 
 

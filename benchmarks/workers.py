@@ -81,7 +81,7 @@ def working(peer: Peer, module: str, environment: dict[str, str], folder: Path |
 
 
 class Comparison:
-    """One run over cases and peers.
+    """One run of all cases on all peers.
 
     :param module: the dotted name of the module with the cases.
     :param environment: environment variables of the workers.

@@ -4,7 +4,7 @@ from tornado._wire.quality_values import MAX_MEMBERS, MEDIA_RANGE, TOKEN, weight
 
 
 def TestOneInput(data: bytes) -> None:
-    """Check the order of the members, and that serializing and parsing them again returns the same."""
+    """Check the order of the members, and that the serialized members are parsed as the same members."""
     field = data.decode("latin-1")
     for grammar in (TOKEN, MEDIA_RANGE):
         found = list(weights(field, grammar))

@@ -1,4 +1,4 @@
-"""Target: percent-encoded bytes. The result must be that of the standard library."""
+"""Target: percent-encoded bytes. The result must equal the result of the standard library."""
 
 from unittest import mock
 from urllib.parse import unquote_to_bytes

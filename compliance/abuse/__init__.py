@@ -1,1 +1,1 @@
-"""Attacks on a server, and their effect on a well-behaved client; see README.md."""
+"""Attack a server, and measure the effect on a well-behaved client; see README.md."""

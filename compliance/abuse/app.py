@@ -105,7 +105,7 @@ class Echo(Take):
 
 
 class Figures(logging.Handler):
-    """Counts resource usage, and for how long the event loop was blocked."""
+    """Counts resource usage, and measures for how long the event loop was blocked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ def _status(name: str) -> int:
 
 
 def settings() -> dict[str, Any]:
-    """Return the server's settings; only Waterspout gets a protection."""
+    """Return the server's settings; only Waterspout has the setting `protection`."""
     options: dict[str, Any] = {"decompress_request": True}
     protection = os.environ.get("ABUSE_PROTECTION", "")
     if protection:

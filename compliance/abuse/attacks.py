@@ -66,13 +66,13 @@ def _trickle(herd: Herd, seconds: float, drop: bytes) -> Outcome:
 
 @attack
 def slow_head(port: int, seconds: float, scale: float) -> Outcome:
-    """A byte of the head per second."""
+    """Connections that send one byte of a request head per second."""
     return _trickle(Herd(port, _counted(300, scale), b"GET / HTTP/1.1\r\nHost: x\r\nX-A: "), seconds, b"a")
 
 
 @attack
 def slow_body(port: int, seconds: float, scale: float) -> Outcome:
-    """A byte of the body per second."""
+    """Connections that send one byte of a request body per second."""
     head = _HEAD % b"/body" + b"Content-Length: 1000000\r\n\r\n"
     return _trickle(Herd(port, _counted(300, scale), head), seconds, b"a")
 
@@ -100,7 +100,7 @@ def half_open(port: int, seconds: float, scale: float) -> Outcome:
 
 @attack
 def leaving(port: int, seconds: float, scale: float) -> Outcome:
-    """Clients that disconnect together, half of them idle and half waiting for a response; five times."""
+    """Five times, clients that disconnect together: half of them are idle, half wait for a response."""
     count = _counted(1500, scale)
     opened = sent = 0
     for _ in range(5):
@@ -120,7 +120,7 @@ def leaving(port: int, seconds: float, scale: float) -> Outcome:
 
 @attack
 def descriptors(port: int, seconds: float, scale: float) -> Outcome:
-    """More connections than the server has descriptors, from several addresses, kept open."""
+    """Keep more connections open than the server has file descriptors, from several addresses."""
     return _trickle(Herd(port, _counted(600, scale), sources=8), seconds, b"")
 
 
@@ -227,7 +227,7 @@ def _multipart(blocks: list[bytes]) -> bytes:
 
 @attack
 def multipart_headers(port: int, seconds: float, scale: float) -> Outcome:
-    """Forms of 99 parts with headers of 10 KiB each that are slow to parse: one request for each kind."""
+    """Forms of 99 parts, each with slow-to-parse headers of 10 KiB: one request for each kind of header."""
     size = 10_000
     nasty = [
         _DISPOSITION + b'; filename="' + b'\\"' * (size // 2) + b'"',
@@ -285,7 +285,7 @@ def unread_form(port: int, seconds: float, scale: float) -> Outcome:
 
 @attack
 def read_forms(port: int, seconds: float, scale: float) -> Outcome:
-    """Slow-to-decode forms of 1 MiB, the limit of "public", of several kinds; and a larger one."""
+    """Several kinds of slow-to-decode forms of 1 MiB, the limit of "public", and a larger form."""
     units = [b"%41", b"%", b"%z", b"=%", b"%41=", b"+", b"\n%41", b"%%41"]
     bodies = [b"a=" + _repeated(unit, _MIB - 16, scale) for unit in units]
     near_misses = _repeated(b"\r\n--" + _BOUNDARY[:-1] + b"y", _MIB - 200, scale)
@@ -297,7 +297,7 @@ def read_forms(port: int, seconds: float, scale: float) -> Outcome:
 
 @attack
 def json_bodies(port: int, seconds: float, scale: float) -> Outcome:
-    """Slow-to-decode JSON of 128 KiB, the limit of "public", of several kinds."""
+    """Several kinds of slow-to-decode JSON of 128 KiB, the limit of "public"."""
     deep = b"[" * 50 + b"]" * 50 + b","
     units = [
         b"[],",
@@ -356,7 +356,7 @@ def resets(port: int, seconds: float, scale: float) -> Outcome:
 
 @attack
 def pipelining(port: int, seconds: float, scale: float) -> Outcome:
-    """As many requests on one connection as the server accepts, without reading the responses."""
+    """Send as many requests on one connection as the server accepts, without reading the responses."""
     request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     block, sent = request * 1000, 0
     end = time.monotonic() + seconds

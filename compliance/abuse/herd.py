@@ -14,7 +14,7 @@ _ON_ITS_WAY = (errno.EINPROGRESS, errno.EAGAIN, errno.EWOULDBLOCK)
 
 
 class Member:
-    """A connection: its unsent data, the received data, and the time of its end."""
+    """A connection, with its unsent data, its received data, and the time at which it was closed."""
 
     __slots__ = ("closed_at", "received", "sock", "unsent")
 

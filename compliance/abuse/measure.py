@@ -1,4 +1,4 @@
-"""One attack on one server: the cost for the attacker and for the server, and the delay of the probe."""
+"""Run one attack on one server, and measure what it costs both sides and how much it delays the probe."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Target:
 class Scenario:
     """An attack and the configuration of the server.
 
-    :ivar seconds: by target, how long the attack lasts unless the server ends it; "public" needs some time to
-        do so.
+    :ivar seconds: by target, how long the attack lasts unless the server ends it; with "public", the server
+    needs some time to close the connections.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Scenario:
     public_seconds: float = 5.0
     tls: bool = False
     descriptors: int = 0
-    #: Whether "public" must close all connections of the attack.
+    #: Whether the server must close all connections of the attack with "public".
     ends: bool = False
     #: The maximum time of the probe's slowest response in seconds.
     slowest: float = 0.1
@@ -56,7 +56,7 @@ class Result:
     probe: dict[str, Any]
     #: The server's figures for one second without an attack.
     before: dict[str, Any]
-    #: The number of attempts; earlier ones exceeded a bound.
+    #: The number of attempts. An attempt is repeated if a figure exceeds its bound.
     attempts: int = 1
 
     @property
@@ -90,7 +90,7 @@ def _send_line(process: subprocess.Popen[str]) -> None:
 
 
 def _set_real_time_priority(*processes: subprocess.Popen[str]) -> None:
-    """Give these processes real-time priority, if permitted, so that the measured delays are those of the
+    """Set real-time priority for these processes, if permitted, so that the measured delays are those of the
     server and not of other processes.
     """
     for process in processes:

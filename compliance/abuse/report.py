@@ -1,4 +1,4 @@
-"""The figures as text, and the check of their bounds."""
+"""Format the figures as text, and check their bounds."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ FACTOR = 100
 #: Costs of the server below these are noise, for which no ratio is computed.
 MEMORY_NOISE = 4 * 1024 * 1024
 CPU_NOISE = 0.1
-#: How much longer a probe of Waterspout may wait than one of Tornado, in seconds.
+#: The time in seconds by which the probe may wait longer for Waterspout than for Tornado.
 PROBE_NOISE = 0.03
-#: The share by which any figure may exceed Tornado's: the time for the same work varies by that much.
+#: The share by which any figure may exceed Tornado's: the time for the same work varies by this share.
 MAX_VARIATION = 0.3
 #: The cost of a connection in the attacker's kernel in bytes: a socket with its buffer headers, and a file.
 CONNECTION = 4096
-#: If the server has no descriptors left: the maximum share of a CPU, and the maximum number of log lines.
+#: The maximum share of a CPU and the maximum number of log lines while the server has no file descriptors
+#: left.
 CPU_SHARE = 0.05
 LINES = 20
 
@@ -122,7 +123,7 @@ def _judged(scenario: Scenario, result: Result) -> list[tuple[str, float, float,
 
 
 def _worse(scenario: Scenario, ours: Result, upstream: Result) -> list[str]:
-    """Return the figures in which the defaults are significantly worse than Tornado."""
+    """Return the figures that are significantly worse with the defaults than with Tornado."""
     compared = (
         ("probe", ours.probe["slowest"], upstream.probe["slowest"], PROBE_NOISE, "s of the probe's delay"),
         ("cpu", ours.cpu, upstream.cpu, CPU_NOISE, "s of CPU time"),

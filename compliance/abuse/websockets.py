@@ -119,7 +119,7 @@ class _Attacker:
 
     @property
     def code(self) -> str:
-        """Return the close code of the server, or "reset" without a close frame."""
+        """Return the close code of the server, or "reset" if it sent no close frame."""
         at = self.received.rfind(b"\x88")
         return str(int.from_bytes(self.received[at + 2 : at + 4], "big")) if at >= 0 else "reset"
 
@@ -194,7 +194,7 @@ def _dosed(first: int, count: int) -> Iterator[bytes]:
 
 
 def ws_never_reading(port: int, seconds: float, scale: float) -> Outcome:
-    """An echo of 50 MB to a client that never reads."""
+    """Send 50 MB to the echo handler, and never read the echoes."""
     message = frame(_BINARY, bytes(_BLOCK))
     sent, max_sent_messages = 0, _counted(800, scale)
     end = time.monotonic() + seconds

@@ -16,16 +16,16 @@ AGENT = "echo"
 
 
 async def ask(url: str) -> str | bytes | None:
-    """Return the first message of a server; None if it closes without one."""
+    """Return the first message of a server; None if the server closes without sending a message."""
     connection = await websocket_connect(url)
     return await connection.read_message()
 
 
 async def echo(url: str) -> None:
-    """Return each message to the server until it closes."""
+    """Return each message to the server until the server closes the connection."""
     connection = await websocket_connect(url, compression_options={}, max_message_size=LARGEST)
     while (message := await connection.read_message()) is not None:
-        # Some cases send more messages after their close frame.
+        # In some cases the server sends more messages after its close frame.
         with contextlib.suppress(WebSocketClosedError):
             await connection.write_message(message, isinstance(message, bytes))
 

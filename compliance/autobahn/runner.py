@@ -16,7 +16,8 @@ from compliance.autobahn.verdicts import Verdict
 
 HERE = Path(__file__).parent
 KOSOKU = Peer("kosoku", "kosoku", HERE / "judge.py", ("kosoku==0.1.0",))
-#: The programs under test by their names on the command line; each runs the same two files.
+#: The programs under test by their names on the command line. Each of them runs `echo_server.py` and
+#: `echo_client.py`.
 PROGRAMS = {
     "ours": Peer("ours", "Waterspout", HERE),
     "upstream": Peer("upstream", "Tornado 6.6.1", HERE, TORNADO),
@@ -68,7 +69,7 @@ def command_of(name: str, direction: str) -> list[str]:
 
 
 class _Process:
-    """A process and its standard error."""
+    """A running process, whose standard error is recorded."""
 
     def __init__(self, command: list[str], errors: IO[bytes]) -> None:
         self._errors = errors

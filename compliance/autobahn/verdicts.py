@@ -1,4 +1,4 @@
-"""The verdicts of kosoku, the selection of verdicts that are faults, and the table of README.md."""
+"""Select the verdicts of kosoku that are faults, and format all verdicts as the table in README.md."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: The cases on the protocol itself, and the cases on compression.
+#: Patterns for the cases that test the protocol itself, and for those that test compression.
 PROTOCOL, COMPRESSION = ("1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.*", "10.*"), ("12.*", "13.*")
 #: The number of cases in each group: missing verdicts are a fault, too.
 COUNTS = {PROTOCOL: 301, COMPRESSION: 216}
@@ -20,7 +20,7 @@ _WORDS = ("OK", "INFORMATIONAL", "NON-STRICT", "UNIMPLEMENTED", "FAILED")
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on one case: on the messages, on the closing handshake, and the reasons."""
+    """The verdicts on the messages and on the closing handshake of one case, with the reasons."""
 
     case: str
     behaviour: str
@@ -29,7 +29,7 @@ class Verdict:
 
     @property
     def label(self) -> str:
-        """The worse of the two verdicts, as a column of the table."""
+        """The worse of the two verdicts, as the name of its column in the table."""
         if self.close not in _GOOD:
             return "FAILED"
         return self.behaviour if self.behaviour in _WORDS else "FAILED"

@@ -1,7 +1,8 @@
 """A client process: ``client.py URL CONNECTIONS PERIOD ROUNDS FIRST STEP``.
 
-It opens the connections FIRST, FIRST + STEP and so on, and prints how many are open. It reads the start time
-of all clients, sends all messages, and prints how many connections are still open. After the next line of
+It opens the connections FIRST, FIRST + STEP and so on, and prints how many are open. Then it reads the start
+time, which is the same for all clients, sends all messages, and prints how many connections are still open.
+After the next line of
 input, it closes them and prints its report as JSON.
 """
 

@@ -1,6 +1,7 @@
 """Many WebSocket connections in one client, which does not use the package under test.
 
-It implements as much of RFC 6455 as an echo needs. Each received byte is compared with the expected one.
+The client implements as much of RFC 6455 as an echo needs. Each received byte is compared with the expected
+one.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from urllib.parse import urlsplit
 
 #: The timeout for the handshake, for an echo, and for closing a connection, in seconds.
 TIMEOUT = 60.0
-#: The number of concurrent handshakes. If the listen queue overflows, connections are delayed by seconds.
+#: The number of concurrent handshakes. With more, the listen queue could overflow, which delays connections
+#: by seconds.
 MAX_PENDING = 64
-#: The number of connections for each source address; Linux has 28,000 ports for each.
+#: The number of connections for each source address; Linux has 28,000 ephemeral ports per address.
 PER_SOURCE = 5_000
 #: The size of a message, in bytes.
 SIZE = 32
@@ -99,12 +101,12 @@ class Member:
 
     @property
     def key(self) -> bytes:
-        """The key of the handshake."""
+        """The ``Sec-WebSocket-Key`` that this client sends in its handshake."""
         return base64.b64encode(self.number.to_bytes(16, "big"))
 
     @property
     def accept(self) -> bytes:
-        """The expected ``Sec-WebSocket-Accept``."""
+        """The value of ``Sec-WebSocket-Accept`` that the server must send."""
         return base64.b64encode(hashlib.sha1(self.key + _MAGIC).digest())
 
 
@@ -208,7 +210,7 @@ class Herd:
         self._send(member, frame(_TEXT, text, member.number * 2_654_435_761 % 2**32))
 
     def _await(self, member: Member, expected: bytes) -> None:
-        """Expect data on a connection that expects none."""
+        """Set the data that a connection expects next; it must not expect any yet."""
         self._pending += 1
         member.expected = expected
         member.sent_at = time.monotonic()
@@ -224,7 +226,7 @@ class Herd:
             self._fail(member, "sending: the server does not read")
 
     def _poll(self, seconds: float) -> None:
-        """Process received data; wait for it for up to `seconds`."""
+        """Wait up to `seconds` for data from the server, and process the received data."""
         for key, _ in self._selector.select(max(seconds, 0)):
             member: Member = key.data
             try:
@@ -242,7 +244,7 @@ class Herd:
             self._expire(now - TIMEOUT)
 
     def _expire(self, since: float) -> None:
-        """Fail the connections that have waited for data since the time `since`."""
+        """Close each connection that has waited since `since` or longer, and count a timeout."""
         for member in list(self._members.values()):
             if member.expected and member.sent_at < since:
                 self._fail(member, f"no response within {TIMEOUT:.0f} seconds")

@@ -35,7 +35,7 @@ class Outcome:
     :ivar latencies: the seconds from each message to its echo, sorted.
     :ivar seconds: the time at the start, with all connections open, after all messages, and with all
         connections closed.
-    :ivar states: the state of the server at the same times; empty if the server is not ours.
+    :ivar states: the state of the server at the same times; empty if `url` names another server.
     """
 
     plan: Plan
@@ -179,8 +179,8 @@ def _record(outcome: Outcome, server: Process | None) -> None:
 
 
 def _wait_for_on_close(states: list[dict[str, float]], server: Process) -> None:
-    """Wait until the server has called all `on_close` methods, which may be after the client has closed the
-    connections.
+    """Wait until the server has called all `on_close` methods, which may happen after the client has closed
+    the connections.
     """
     end = time.monotonic() + TIMEOUT
     while states[-1]["closed"] < states[-1]["opened"] and time.monotonic() < end:

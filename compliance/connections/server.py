@@ -1,7 +1,7 @@
 """The server under test: an echo server in one process.
 
-It prints its port. For each line of standard input, it prints its state as a line of JSON. It ends at the
-end of its input.
+It prints its port. For each line of standard input, it prints its state as a line of JSON. It exits when
+standard input ends.
 """
 
 from __future__ import annotations

@@ -29,9 +29,9 @@ ONE_BY_ONE = 25
 
 
 def build_wheels(folder: Path) -> tuple[Path, Path]:
-    """Fetch upstream's wheel and build Waterspout's.
+    """Download upstream's wheel and build the wheel of Waterspout.
 
-    :returns: both, upstream's first.
+    :returns: the wheel of upstream and the wheel of Waterspout.
     """
     pip = [sys.executable, "-m", "pip"]
     theirs, ours = folder / "upstream", folder / "waterspout"
@@ -61,7 +61,7 @@ def rerun(environment: Environment, tests: list[str], label: str) -> dict[str, s
 
 
 def compare(program: Program, folder: Path, upstream: Path, ours: Path) -> results.Result:
-    """Run one program's tests on both."""
+    """Run one program's tests on upstream and on Waterspout."""
     environment = Environment(program, folder)
     environment.prepare(upstream)
     arguments = [*program.tests, *(f"--deselect={test}" for test in program.deselect)]

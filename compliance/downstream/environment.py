@@ -73,7 +73,7 @@ class Environment:
         mark.write_text(entry)
 
     def install(self, wheel: Path) -> None:
-        """Install one implementation of Tornado in place of the other.
+        """Install upstream or Waterspout, replacing the other implementation.
 
         :param wheel: the implementation's wheel.
         """
@@ -212,7 +212,7 @@ class Environment:
 def _wait_for(port: int) -> None:
     """Wait until something accepts connections on a local port.
 
-    :raises TimeoutError: if nothing does within `SERVICE_TIMEOUT`.
+    :raises TimeoutError: if no connection is accepted within `SERVICE_TIMEOUT`.
     """
     deadline = time.monotonic() + SERVICE_TIMEOUT
     while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""The outcomes of each program, one JSON file each in ``results/``, and the table of them, ``RESULTS.md``."""
+"""Store the outcomes of each program in a JSON file in ``results/``, and tabulate them in ``RESULTS.md``."""
 
 from __future__ import annotations
 

@@ -37,8 +37,7 @@ class Faults:
     :param probability: probability of a fault per call, from 0 to 1.
     :param calls: any of ``recv``, ``send``, ``accept``.
     :param seed: the same seed gives the same faults for the same sequence of calls.
-    :param exhausted: accept fails for lack of descriptors or memory, instead of with a connection that was
-        reset.
+    :param exhausted: accept fails because of a lack of descriptors or memory, instead of a reset connection.
     """
 
     def __init__(self, probability: float, calls: Sequence[str], seed: int, exhausted: bool = False) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 #: SSL_KEY_UPDATE_REQUESTED of OpenSSL.
 _REQUESTED = 1
-#: The offset of the SSL* in a PySSLSocket: after the header of every object, and a reference to the socket.
+#: The offset of the SSL* in a PySSLSocket: it follows the object header and a reference to the socket.
 _OFFSET = ctypes.sizeof(ctypes.c_ssize_t) + 2 * ctypes.sizeof(ctypes.c_void_p)
 
 

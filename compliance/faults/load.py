@@ -30,7 +30,8 @@ MIXED: tuple[tuple[str, bytes | None, bytes], ...] = (
     ("/upload", _UPLOAD, _DIGEST),
     ("/file", None, BIG),
 )
-#: The timeout of a request in seconds. Faults have an immediate effect; lost packets are sent again.
+#: The timeout of a request in seconds. Faults have an immediate effect; lost packets are sent again within
+#: this time.
 TIMEOUT = 60.0
 
 

@@ -17,7 +17,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 #: The time in seconds for a server to start, and to close all connections.
 TIMEOUT = 30.0
-#: The permitted growth. That of memory is large, because the allocator does not return all freed memory;
+#: The permitted growth. The limit for memory is large, because the allocator does not return all freed
+#: memory;
 #: thousands of faults would make a leak of a connection's objects or buffers many times larger.
 SLACK = {"descriptors": 0, "tasks": 0, "connections": 0, "objects": 300, "rss": 8 * 1024}
 
@@ -120,7 +121,7 @@ class Server:
 
 
 def leaks(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Describe the growth of resources that exceeds the permitted one."""
+    """Describe each resource whose growth exceeds the permitted growth."""
     return [
         f"{name}: {before[name]} before, {after[name]} after"
         for name, slack in SLACK.items()

@@ -14,7 +14,7 @@ _HOST = b"HTTP/1.1\r\nHost: localhost\r\n"
 
 @dataclass(frozen=True)
 class Point:
-    """The point of a reset: the data sent before, and the number of bytes read."""
+    """A point at which a client resets its connection: the data sent, and the bytes read before."""
 
     name: str
     sent: bytes = b""

@@ -42,14 +42,14 @@ class Outcome:
 
     name: str
     counts: load.Counts = field(default_factory=load.Counts)
-    #: The number of faults, each of which may fail one request.
+    #: The number of faults; each of them may cause one request to fail.
     faults: int = 0
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
     output: str = ""
     #: The share of a CPU that peers without traffic cost.
     busy: float = 0.0
-    #: The reason for not running it.
+    #: The reason why the scenario was not run; empty if it was run.
     skipped: str = ""
 
     def problems(self) -> list[str]:
@@ -125,8 +125,7 @@ def calls(
 
 
 def _settle(outcome: Outcome, server: Server, counts: load.Counts, measured: bool) -> None:
-    """Record the state after a round. The first round fills caches; `leaks` compares the states after
-    both."""
+    """Record the state after a round. The first round fills caches; `leaks` compares both states."""
     state = server.at_rest()
     if not measured:
         outcome.before = state
@@ -156,7 +155,7 @@ def fiu(size: Size, *, loop: str = "asyncio", probability: float = 0.05) -> Outc
             subprocess.run([control, "-f", prefix, *commands, str(server.pid)], check=True, timeout=30)
 
         # asyncio's pipe for waking the loop from a thread must not fail. The only work done in a thread is
-        # the first access to the file, so it happens before.
+        # the first access to the file, so the file is requested once before the faults are enabled.
         asyncio.run(load.run(_target(server, None), 1, len(load.MIXED)))
         for measured in (False, True):
             switch("enable_random", f",probability={probability}")
@@ -168,7 +167,7 @@ def fiu(size: Size, *, loop: str = "asyncio", probability: float = 0.05) -> Outc
 
 
 def vanishing(size: Size, *, loop: str = "asyncio", tls: Tls | None = None) -> Outcome:
-    """Clients reset their connections at every point, while other clients are served."""
+    """Clients reset their connections at every point of a request, while other clients are served."""
     outcome = Outcome(f"resets ({loop}{', TLS' if tls else ''})")
     with Server(_options(loop, tls)) as server:
         target = _target(server, tls)
@@ -211,8 +210,8 @@ def early(size: Size, *, loop: str = "asyncio", tls: Tls | None = None) -> Outco
 
 
 def updating(size: Size, *, loop: str = "asyncio", tls: Tls, count: int = 20) -> Outcome:
-    """Some TLS 1.3 peers request key updates until the server's send buffers are full, and never read. From
-    then on they must not cost CPU time.
+    """Some TLS 1.3 peers request key updates until the server's send buffers are full, and never read. After
+    that, these peers must not use any CPU time in the server.
     """
     outcome = Outcome(f"key updates, nothing read ({loop}, TLS)")
     if key_updates.library() is None:

@@ -22,7 +22,7 @@ from tornado.log import enable_pretty_logging
 from tornado.netutil import bind_sockets, bind_unix_socket
 from tornado.web import Application, RequestHandler, StaticFileHandler, stream_request_body
 
-#: The body of /big and /file; /stream sends it in pieces.
+#: The body of /big and /file; /stream sends the same body in pieces.
 BIG = bytes(range(256)) * 4096
 PIECES = 16
 

@@ -26,7 +26,7 @@ HOST: Final = "Host: a.example"
 
 
 class End(enum.Enum):
-    """The state of the connection after the responses."""
+    """Whether the connection stays open after the responses."""
 
     OPEN = "open"  #: a further request on it gets a response
     CLOSED = "closed"  #: the server closed it, without a response to anything after the case
@@ -147,43 +147,43 @@ def _parts(data: bytes | tuple[Part, ...]) -> tuple[Part, ...]:
 
 
 def seen(lacks: tuple[str, ...] = (), **expected: Any) -> Answer:
-    """The handler was called and understood the request as `expected`; see `Answer`."""
+    """The handler was called, and understood the request as `expected` describes; see `Answer`."""
     return Answer(frozenset({200}), expected, lacks=lacks)
 
 
 def code(*codes: int, bodiless: bool = False, lacks: tuple[str, ...] = (), **says: str | None) -> Answer:
-    """A response with one of these statuses and these fields (``_`` stands for ``-``)."""
+    """A response with one of these statuses and with these fields (``_`` is replaced by ``-``)."""
     fields = {name.replace("_", "-"): value for name, value in says.items()}
     return Answer(frozenset(codes), says=fields, bodiless=bodiless, lacks=lacks)
 
 
 def opened(*answers: Answer) -> Outcome:
-    """These responses, and the connection stays open."""
+    """The server sends these responses, and the connection stays open."""
     return Outcome(answers, End.OPEN)
 
 
 def closed(*answers: Answer) -> Outcome:
-    """These responses, no others, and the connection is closed."""
+    """The server sends exactly these responses and closes the connection."""
     return Outcome(answers, End.CLOSED)
 
 
 def either(*answers: Answer) -> Outcome:
-    """These responses; the connection may stay open or be closed."""
+    """The server sends these responses; the connection may stay open or be closed."""
     return Outcome(answers, End.EITHER)
 
 
 def echo(**expected: Any) -> Outcome:
-    """One request, understood as `expected`, and the connection stays open."""
+    """The server understands one request as `expected`, and the connection stays open."""
     return opened(seen(**expected))
 
 
 def last(**expected: Any) -> Outcome:
-    """One request, understood as `expected`, and then the connection is closed."""
+    """The server understands one request as `expected`, and then closes the connection."""
     return closed(seen(**expected))
 
 
 def refused(*codes: int) -> Outcome:
-    """One response with one of these statuses, and the connection is closed."""
+    """The server sends one response with one of these statuses, and closes the connection."""
     return closed(code(*codes))
 
 

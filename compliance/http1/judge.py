@@ -19,7 +19,7 @@ class Word(enum.Enum):
 
     PASSED = "passed"
     FAILED = "failed"
-    UNSEEN = "n/a"  #: the echo does not show the property, or the case is not for this server
+    UNSEEN = "n/a"  #: the echo lacks the tested property, or the case does not apply to the server
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def judge(case: Case, result: Result, *, strict: bool = False) -> Verdict:
 
 
 def _chosen(case: Case) -> list[Outcome]:
-    """Return our outcome, with and without a 100 response: which one depends on how much data had arrived."""
+    """Return Waterspout's outcome, with and without a 100 response, which depends on arrival times."""
     ours = _without_100(case.ours)
     return [case.ours, *(each for each in case.outcomes if _without_100(each) == ours)]
 
@@ -64,7 +64,7 @@ def _without_100(outcome: Outcome) -> Outcome:
 
 
 def _detail(case: Case, result: Result) -> str:
-    """Return how the handler misunderstood the request, if everything else is as expected."""
+    """Return how the handler misunderstood the request, if the result is otherwise as expected."""
     for outcome in case.outcomes:
         try:
             reason = _mismatch(outcome, result)

@@ -54,13 +54,13 @@ class Server:
         return f"{self.title} {found.get(main) or found.get(main + '[standard]') or ''}".strip()
 
     def missing(self) -> str | None:
-        """Return why it cannot run here, or None."""
+        """Return why the server cannot run on this machine, or None."""
         if not self.peer and shutil.which("nginx") is None:
             return "nginx is not installed; on Debian: apt-get install nginx-light"
         return None
 
     def command(self, port: int, folder: Path, tls: Path | None) -> list[str]:
-        """Return the command that starts it."""
+        """Return the command that starts the server."""
         if self.peer:
             return [str(PEERS[self.peer].python()), str(APPS / self.app)]
         configuration = folder / "nginx.conf"
@@ -91,7 +91,7 @@ def running(
 
     :param deadline: timeout of a case in seconds.
     :param tls: a folder with ``server.pem`` and ``server.key``, and a context that trusts them.
-    :raises RuntimeError: if it does not start.
+    :raises RuntimeError: if the server does not start.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -21,9 +21,7 @@ Verdicts = Mapping[Feed, Mapping[str, Verdict]]
 
 @dataclass(frozen=True)
 class Column:
-    """The verdicts on one server.
-
-    :ivar title: its name and version.
+    """The verdicts on one server. :ivar title: its name and version.
     :ivar verdicts: by way of feeding and title of the case.
     """
 
@@ -36,7 +34,7 @@ class Column:
         return next((word for word in (Word.FAILED, Word.UNSEEN) if word in words), Word.PASSED)
 
     def reason(self, case: Case) -> str:
-        """Return why it failed a case, and with which way of feeding if only with one."""
+        """Return why the server failed a case, and the way of feeding if it failed with only one of them."""
         found = {feed: each[case.title] for feed, each in self.verdicts.items() if case.title in each}
         failed = [feed for feed, verdict in found.items() if verdict.word is Word.FAILED]
         text = found[failed[0]].reason
@@ -82,13 +80,13 @@ def rows(columns: Sequence[Column], cases: Sequence[Case]) -> Iterator[str]:
 
 
 def _short(reason: str) -> str:
-    """Return what a server did, without the permitted outcomes."""
+    """Describe the behaviour of a server, without the permitted outcomes."""
     otherwise = ", understood differently " if "(saw " in reason else " "
     return re.sub(r"; allowed.*?(?=\[fed|$)", otherwise, reason, count=1).strip()
 
 
 def details(column: Column, cases: Sequence[Case]) -> Iterator[str]:
-    """Return a line for each different behaviour within a group, with the cases in which it occurs."""
+    """Return a line for each distinct behaviour within a group, with the cases that show this behaviour."""
     found: dict[tuple[str, bool, str], list[str]] = {}
     for case in cases:
         if column.word(case) is Word.FAILED:

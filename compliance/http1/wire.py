@@ -28,7 +28,7 @@ def pieces(data: bytes) -> Iterator[bytes]:
 
 
 class Wire:
-    """A connection. A lost connection reads as closed, and writes to it are discarded."""
+    """A connection. After its loss, reads return the end of the input, and writes are discarded."""
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
         self._socket = sock

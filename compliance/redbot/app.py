@@ -10,7 +10,7 @@ TEXT = "All kinds of responses, said again and again. " * 200
 
 
 class Page(web.RequestHandler):
-    """A page, compressed if the client accepts that."""
+    """A page that is compressed if the client accepts a content coding."""
 
     def get(self) -> None:
         """Send the page."""
@@ -20,7 +20,7 @@ class Page(web.RequestHandler):
 
 
 class Typed(web.RequestHandler):
-    """JSON, plain text and bytes, with caching directives."""
+    """Responds with JSON, plain text or bytes, with caching directives."""
 
     def get(self, kind: str) -> None:
         """Send the type of content that the path names."""
@@ -36,7 +36,7 @@ class Typed(web.RequestHandler):
 
 
 class Streamed(web.RequestHandler):
-    """A body in pieces, of unknown length."""
+    """Responds with a body in pieces, whose length is not known in advance."""
 
     async def get(self) -> None:
         """Send four pieces."""

@@ -116,7 +116,7 @@ def faults(port: int) -> list[str]:
 
 
 def judge(check: Check, status: int | None, notes: list[tuple[str, str, str]]) -> list[str]:
-    """Return the notes on one response that are faults, and a wrong status."""
+    """Return the faults of one response: a wrong status, and notes that are not accepted."""
     found = [] if status == check.status else [f"{check}: status {status}, expected {check.status}"]
     for level, subject, summary in notes:
         if level in FAULTS and not any(words in summary for words in ACCEPTED):

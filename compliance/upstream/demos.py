@@ -161,7 +161,8 @@ async def chat(demos: Path) -> None:
 
 
 async def websocket(demos: Path) -> None:
-    """Both clients receive a message of one of them as HTML, and the next page shows it."""
+    """Both clients receive the message of one client as HTML, and a page requested later contains the
+    message."""
     async with started(demos / "websocket/chatdemo.py") as port:
         url = f"ws://127.0.0.1:{port}/chatsocket"
         first, second = await websocket_connect(url), await websocket_connect(url)
@@ -290,8 +291,8 @@ async def benchmark(demos: Path) -> None:
 async def s3server(demos: Path) -> None:
     """Buckets are created, listed and removed; objects are read and removed.
 
-    Storing an object needs Python 2: the demo writes the request body to a text file. Names that Python 3
-    lacks are supplied.
+    Storing an object needs Python 2: the demo writes the request body to a text file. The program supplies
+    names that Python 3 lacks.
     """
     folder, port = demos / "s3server", free_port()
     store = folder / "store"

@@ -103,7 +103,7 @@ def lay_out(target: Path, version: str = VERSION) -> list[str]:
 
 
 def lay_out_source(archive: Path, target: Path) -> None:
-    """Copy the tests and the demos of a source package to the folders in which they expect to be."""
+    """Copy the tests and the demos of a source package to the folders that they expect."""
     root = archive.name.removesuffix(".tar.gz")
     with tarfile.open(archive) as content:
         content.extractall(target / "source", filter="data")
@@ -114,7 +114,7 @@ def lay_out_source(archive: Path, target: Path) -> None:
 
 
 def update_tests(tests: Path) -> None:
-    """Make the tests of an older release importable: a syntax error or refused key hides all verdicts."""
+    """Change the tests of an older release that modern Python cannot import, or whose key OpenSSL refuses."""
     # "async" is a keyword since Python 3.7; old_python.py supplies the attribute.
     for path in tests.glob("*.py"):
         text = path.read_text()
@@ -206,7 +206,7 @@ def check_demos(parser: argparse.ArgumentParser, version: str, names: list[str])
 
 
 def main() -> int:
-    """Run what the command line names; return 1 if there are unexpected failures."""
+    """Run the modules that the command line names; return 1 if there are unexpected failures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 import old_python
 
-#: Tests that expect the kernel to refuse a privileged port, which it allows root.
+#: Tests that expect the kernel to refuse a privileged port, which root may open.
 NOT_AS_ROOT = {"tornado.test.tcpclient_test.TCPClientTest.test_source_port_fail"}
 
 

@@ -76,8 +76,9 @@ class Difference(AssertionError):
 def compare(data: bytes, role: Role) -> Reading:
     """Compare the messages that our reader returns for `data` with those of h11 and llhttp.
 
-    Each message that our reader accepts must be accepted by at least one of them, and all that accept it must
-    return the same message. If a message differs, intended deviations are replaced before it is compared
+    Each message that our reader accepts must be accepted by at least one of them, and all parsers that accept
+    it must return the same message. If a message differs, intended deviations are replaced before it is
+    compared
     again.
 
     :returns: the result of our reader.

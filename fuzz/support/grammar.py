@@ -1,6 +1,7 @@
 """Generator of requests and responses that are valid or nearly valid, based on `Choices`.
 
-Random bytes are almost never a valid request line. The generated messages begin with one, and contain a few
+Random bytes are almost never a valid request line. The generated messages begin with a mostly valid start
+line, and contain a few
 deviations in places where parsers have disagreed.
 """
 

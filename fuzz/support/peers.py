@@ -37,7 +37,7 @@ class Message:
 class Reading:
     """The complete messages in an input.
 
-    :ivar refused: the error after the last message; empty without one.
+    :ivar refused: the error after the last message; empty without an error.
     :ivar heads: the positions in the input where the heads of the messages end; set only by `read_ours`.
     :ivar ends: the positions in the input where the messages end; set only by `read_ours`.
     """

@@ -1,4 +1,4 @@
-"""The cost of one upload in the server."""
+"""Measure the CPU time and memory that one upload costs the server."""
 
 from __future__ import annotations
 

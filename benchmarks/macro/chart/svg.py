@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
-#: Pixels: width of the drawing, of the column of names, height of a bar and space between groups.
+#: Sizes in pixels: the width of the drawing and of the column of names, the height of a bar, and the space
+#: between groups.
 WIDTH, NAMES, BAR, GAP = 800, 220, 18, 22
 _FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"
-#: The first series is ours and stands out; the others share a neutral colour.
+#: The first colour is for Waterspout's bars, the second one for the bars of all other servers.
 _OURS, _OTHERS, _TEXT = "#0969da", "#8c959f", "#6e7781"
 
 

@@ -18,7 +18,7 @@ class Client(Protocol):
         """Fetch a path and return the size of the body; `close` requests a separate connection."""
 
     async def stream(self, path: str) -> int:
-        """Fetch a path chunk by chunk without keeping the chunks, and return the size of the body."""
+        """Fetch a path chunk by chunk, discard the chunks, and return the size of the body."""
 
     async def post(self, path: str, body: bytes) -> int:
         """Send a body and return the size of the response body."""

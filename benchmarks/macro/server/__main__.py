@@ -35,7 +35,7 @@ def arguments() -> argparse.Namespace:
 
 
 class Bench:
-    """One run over the chosen servers and scenarios."""
+    """One run of the benchmark with the chosen servers and scenarios."""
 
     def __init__(self, asked: argparse.Namespace, certificates: Path) -> None:
         self.asked = asked

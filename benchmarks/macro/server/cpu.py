@@ -93,7 +93,8 @@ def per_accept(server: Server, scenario: Scenario) -> float:
     return (server.cpu_seconds() - before) / ACCEPTED * 1e6
 
 
-# Sequentially: connections that arrive together share event loop iterations and look cheaper.
+# The connections are opened sequentially: if they arrived together, they would share event loop iterations
+# and seem cheaper.
 def _open_and_ask(port: int, request: bytes, count: int, at_once: int = 1) -> None:
     for _ in range(count // at_once):
         opened = [Connection(port) for _ in range(at_once)]

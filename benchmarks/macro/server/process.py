@@ -41,7 +41,7 @@ class Server:
 
 
 def free_port() -> int:
-    """Return a port chosen by the kernel. No other program of the benchmark requests one in the meantime."""
+    """Return a port chosen by the kernel. The benchmark requests no other port before this one is used."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -199,7 +199,7 @@ async def echo_heads(link: Link, times: int) -> Run:
 
 
 async def read_lines(link: Link, times: int) -> Run:
-    """Lines that arrive together, read one by one."""
+    """Lines that arrive together and are read one by one."""
     near, far = await link()
     yield
     while times > 0:

@@ -28,7 +28,7 @@ class EchoServer(TCPServer):
 
 
 async def accept(times: int) -> AsyncGenerator[None, None]:
-    """Connect, accept, close both ends."""
+    """Connect to a listening socket, accept the connection, and close both ends."""
     listener = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)[0]
     accepted: asyncio.Queue[socket.socket] = asyncio.Queue()
     stop = add_accept_handler(listener, lambda connection, address: accepted.put_nowait(connection))

@@ -1,6 +1,7 @@
 """The clients: blocking sockets that send prepared frames and count the received bytes.
 
-This costs less than the work of any of the servers. The server's frames are not masked, so their size is
+The clients therefore need less CPU time than any of the servers. The server's frames are not masked, so their
+size is
 known.
 """
 
@@ -84,7 +85,7 @@ def clients(port: int, path: str, count: int, answer: int = 0) -> Iterator[list[
 
 
 def echoes(opened: list[Client], request: bytes, seconds: float) -> int:
-    """Keep one message in flight on each connection for `seconds`; return the number of echoes."""
+    """Send a message on each connection after each echo, for `seconds`; return the number of echoes."""
     by_number = {client.fileno(): client.socket for client in opened}
     size, count = len(request) - 4, 0
     with select.epoll() as poll:

@@ -24,7 +24,7 @@ _LARGE_TIMES = 256
 _LARGE = masked(b"%d" % _LARGE_TIMES)
 _UNIT = 64
 _DONE = len("done")
-#: The number of broadcasts for one figure, for CPU time and delays, and under callgrind.
+#: The number of broadcasts per figure: for CPU time and delays, and under callgrind.
 _BROADCASTS, _COUNTED_BROADCASTS = 100, 3
 #: The number of rounds of echoes under callgrind.
 _ROUNDS = 10

@@ -115,7 +115,7 @@ async def event_set(times: int) -> Run:
 
 
 async def event_wait(times: int) -> Run:
-    """An event that is awaited, set and cleared."""
+    """An event that is set after the call of `wait`, and cleared when `wait` has returned."""
     event = locks.Event()
     yield
     for _ in range(times):

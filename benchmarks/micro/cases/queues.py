@@ -16,7 +16,7 @@ _LONG = datetime.timedelta(seconds=60)
 
 
 def _through(make: Callable[[], queues.Queue[Any]]) -> Callable[[int], Run]:
-    """Return a case that puts and gets without waiting."""
+    """Return a case that puts items into a queue and gets them, without waiting."""
 
     async def run(times: int) -> Run:
         queue = make()

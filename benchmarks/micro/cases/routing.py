@@ -1,4 +1,4 @@
-"""Finding the last of many routes; prints CPU microseconds per routed request.
+"""Measure how long it takes to find the last of many routes, and print CPU microseconds per routed request.
 
 Arguments: ``literal`` or ``pattern``, and the number of routes.
 """
@@ -28,7 +28,7 @@ if __name__ == "__main__":
         context = None
 
     def route() -> object:
-        """A new request each time, since results may be cached on it."""
+        """Route a new request, because the result may be cached on the request object."""
         request = HTTPServerRequest(start_line=line, headers=headers, connection=Connection())  # type: ignore[arg-type]
         return application.wildcard_router.find_handler(request)
 

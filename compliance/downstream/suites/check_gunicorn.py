@@ -67,7 +67,8 @@ def test_worker_that_ends_is_replaced(server):
     ended = int(get(url))
     os.kill(ended, signal.SIGKILL)
     answers = set()
-    # A connection that the exited worker had accepted is reset; there are fewer than a hundred of them.
+    # A connection that the exited worker had accepted is reset; fewer than a hundred connections are
+    # affected.
     for _ in range(100):
         try:
             answers.add(int(get(url)))

@@ -8,7 +8,7 @@ import os
 import ssl
 from collections.abc import Iterable
 
-#: The methods of the handlers; others get 405.
+#: The methods of the handlers; all others cause a 405 response.
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 #: The body limit of the servers with Tornado's API; the cases in ``limits`` depend on it.
 MAX_BODY = 100_000

@@ -106,7 +106,7 @@ class Taken(Handler):
 
 
 class Late(Echo):
-    """Waits for its body with a short timeout, an attribute that only Waterspout has."""
+    """Waits for its body with a short timeout, set by an attribute that only Waterspout supports."""
 
     body_timeout = 0.05
 

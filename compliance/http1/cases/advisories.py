@@ -1,6 +1,7 @@
 """The subjects of Tornado's security advisories, as far as they are visible from outside.
 
-`tests/advisories` measures those about cost. The bodies here look like one or two further requests to a
+`tests/advisories` covers the advisories about CPU time and memory. The bodies here look like one or two
+further requests to a
 parser with the old defect.
 """
 
@@ -45,7 +46,7 @@ CASES: list[Case] = [
         )
         for name, size in {"plus": b"+5", "prefix": b"0x5", "underscore": b"0_5"}.items()
     ),
-    # Duplicate and unknown codings, both framings in one request, Unicode whitespace.
+    # These requests have duplicate or unknown codings, both framings, or Unicode whitespace.
     should(
         "GHSA-753j-mpmx-qq6g-duplicate-coding",
         "9112 6.1",
@@ -93,7 +94,7 @@ CASES: list[Case] = [
         opened(seen(absent=["content-length"], body=b""), seen(target="/smuggled")),
         refused(400),
     ),
-    # Different line ends inside a value.
+    # These values contain different line ends.
     must(
         "GHSA-w235-7p84-xx57-carriage-return-in-value",
         "9110 5.5",
@@ -108,7 +109,7 @@ CASES: list[Case] = [
         refused(400),
         echo(fields={"x-a": ["1 X-B: 2"]}),
     ),
-    # Parts without a limit in the grammar.
+    # The grammar does not limit the size of these parts.
     should(
         "CVE-2026-82397-many-fields",
         "9110 5.4",

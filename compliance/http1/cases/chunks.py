@@ -44,7 +44,8 @@ _BAD_SIZES = {
     "semicolon-first": b";5",
     "percent": b"%35",
 }
-#: Sizes that overflow 32, 63 or 64 bits: refused, or waited for until the sending side is closed.
+#: Sizes that overflow 32, 63 or 64 bits: the request is refused, or the server waits for the data until the
+#: sending side is closed.
 _HUGE = {
     "two-to-the-32-plus-5": b"100000005",
     "two-to-the-63": b"8000000000000000",

@@ -115,8 +115,8 @@ CASES: list[Case] = [
         sized(b"hello", "Connection: upgrade, http2-settings", "Upgrade: h2c", "HTTP2-Settings: "),
         echo(body=b"hello"),
     ),
-    # A recipient that removes the fields named by Connection, like a proxy, must not remove those that frame
-    # the message.
+    # A recipient that removes the fields named by Connection, like a proxy, must not remove the fields that
+    # frame the message.
     must(
         "nominating-content-length",
         "9110 7.6.1",

@@ -76,8 +76,8 @@ _EMPTY_MEMBERS = {
     "with-empty-line-behind": (" 5", ""),
     "with-empty-line-before": ("", " 5"),
 }
-#: Too large values: refused because of a limit (413), or waited for; the sending side is closed after five
-#: octets.
+#: Too large values: the request is refused because of a limit (413), or the server waits for the body, of
+#: which it receives five octets.
 _HUGE = {
     "two-to-the-63": str(2**63),
     "two-to-the-64": str(2**64),

@@ -1,4 +1,4 @@
-"""A half-close by the client: after a request it gets a response, inside one it does not (RFC 9112 section
+"""A half-close by the client: a complete request is answered, an incomplete one is not (RFC 9112 section
 9.6).
 """
 

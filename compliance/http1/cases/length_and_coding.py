@@ -29,7 +29,7 @@ from compliance.http1.case import (
 CHUNKED = b"5\r\nhello\r\n0\r\n\r\n"
 SMUGGLED = get(target="/smuggled")
 COVERED = f"Content-Length: {len(CHUNKED)}"
-#: The lengths and the octets after the head, by whether the length covers the body.
+#: The Content-Length and the octets after the head: the length covers the body, or ends inside it.
 _KINDS = {"covering": (len(CHUNKED + SMUGGLED), CHUNKED + SMUGGLED), "ending-inside": (3, CHUNKED)}
 
 _REFUSED_OR_LAST = (refused(400), last(body=b"hello"))
@@ -41,7 +41,7 @@ _CHUNKED: dict[str, tuple[str, ...]] = {
     "tab": ("Transfer-Encoding:\tchunked",),
     "no-space": ("Transfer-Encoding:chunked",),
     "space-behind": ("Transfer-Encoding: chunked ",),
-    # Section 2.2 permits replacing this by a space, which is whitespace after the value.
+    # Section 2.2 permits replacing a single CR by a space, which is whitespace after the value.
     "carriage-return": ("Transfer-Encoding: chunked\r\x20",),
     "folded": ("Transfer-Encoding:", " chunked"),
 }
@@ -56,7 +56,7 @@ _NOT_FINAL: dict[str, tuple[str, ...]] = {
     "no-break-space": ("Transfer-Encoding: \xa0chunked",),
     "quoted": ('Transfer-Encoding: "chunked"',),
 }
-#: Chunked is final, but the rest is not understood; as in `transfer_encoding`, this is not a MUST.
+#: Chunked is the final coding, but the others are unknown. As in `transfer_encoding`, no MUST applies.
 _NOT_UNDERSTOOD: dict[str, tuple[str, ...]] = {
     "twice": ("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"),
     "list": ("Transfer-Encoding: chunked, chunked",),
@@ -73,7 +73,7 @@ _NULL: dict[str, tuple[str, ...]] = {"null": ("Transfer-Encoding: chunked\0",)}
 
 
 def _both(lines: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
-    """Yield the requests with these lines and a length, each with a name for the difference."""
+    """Yield requests with these lines and a Content-Length, each with a suffix for its case's name."""
     for kind, (length, body) in _KINDS.items():
         field = f"Content-Length: {length}"
         yield f"length-before-{kind}", post(field, *lines, body=body)

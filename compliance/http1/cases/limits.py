@@ -1,4 +1,4 @@
-"""The limits of `tornado._wire.limits` and on bodies, in Waterspout: each is reached, and exceeded by one."""
+"""Waterspout's limits in `tornado._wire.limits` and its body limits: each is reached, and exceeded by one."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ def line(text: str | bytes) -> bytes:
     return head(text, HOST)
 
 
-#: Section 3 permits splitting the line at any whitespace and stripping its ends; it advises to refuse.
+#: Section 3 permits splitting the line at any whitespace and stripping its ends; the safer choice is to
+#: refuse the request.
 _SPACED = {
     "two-spaces-before-target": "GET  /x HTTP/1.1",
     "two-spaces-before-version": "GET /x  HTTP/1.1",

@@ -86,7 +86,8 @@ CASES: list[Case] = [
         )
         for name, fields in {"": (), "-kept-alive": (KEPT,)}.items()
     ),
-    # An error response to HEAD has no body either, and may close; octets after its head are not a response.
+    # An error response to HEAD has no body either, and the connection may be closed after it. Octets after
+    # its head would be parsed as the next response.
     must(
         "404-to-head",
         "9110 9.3.2",

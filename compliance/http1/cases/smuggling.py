@@ -29,7 +29,7 @@ from compliance.http1.readings import second_if_early, second_if_late
 
 CHUNKS = b"5\r\nhello\r\n0\r\n\r\n"
 SMUGGLED = get(target="/smuggled")
-#: Octets that end like a chunk, and are a request whose body is the following octets.
+#: Octets that end like a chunk. They are also a request whose body consists of the following octets.
 OPEN = head("POST /smuggled HTTP/1.1", "Host: a.example", "Content-Length: 7")
 #: Octets that a server may mistake for the end of a size line, by their names in the cases.
 _MARKS = {"LF": b"\n", "CR": b"\r"}

@@ -135,8 +135,9 @@ CASES: list[Case] = [
     ),
     should("path-escaped-null", "3986 7.3", get(target="/a%00b"), echo(target="/a%00b"), refused(400)),
     should("path-empty-query", "3986 6.2.3", get(target="/x?"), echo(target="/x?"), echo(target="/x")),
-    # A recipient should refuse an invalid request line or pass the target on unchanged. Waterspout treats "#"
-    # as a character of the path or query, like Tornado, and never splits there.
+    # A recipient should refuse a request line with an invalid target, or pass the target on unchanged.
+    # Waterspout treats "#"
+    # as a character of the path or query, like Tornado, and never splits the target at this character.
     *(
         should(name, "9112 3.2", get(target=target), echo(target=target), refused(400))
         for name, target in {
@@ -176,7 +177,7 @@ CASES: list[Case] = [
         ours=refused(421),
         tls=False,
     ),
-    # The certificate is for another name; a server that does not check that serves the request.
+    # The certificate is for another name; a server that does not compare the names serves the request.
     should(
         "absolute-https-under-tls",
         "9112 3.2.2",
@@ -214,7 +215,7 @@ CASES: list[Case] = [
         echo(method="OPTIONS", target="*"),
         opened(code(204, 405)),
     ),
-    # The last proxy must convert this into an asterisk.
+    # The last proxy must convert a target without a path into an asterisk.
     should(
         "asterisk-options-absolute",
         "9112 3.2.4",

@@ -18,7 +18,7 @@ def coded(*values: str | bytes, body: bytes = BODY) -> bytes:
 
 
 #: RFC 9112 section 6.3, rule 4: if chunked is not the final coding, respond with 400 and close. Section 6.1
-#: suggests 501 for an unknown coding; both refuse the request.
+#: suggests 501 for an unknown coding; the request is refused with both.
 _NOT_FINAL: dict[str, str] = {
     "gzip": " gzip",
     "identity": " identity",
@@ -99,8 +99,8 @@ CASES: list[Case] = [
     should("chunked-twice", "9112 6.1", coded(" chunked, chunked"), refused(400), refused(501)),
     should("two-lines-chunked", "9112 6.1", coded(" chunked", " chunked"), refused(400), refused(501)),
     should("chunked-gzip-chunked", "9112 6.1", coded(" chunked, gzip, chunked"), refused(400), refused(501)),
-    # Empty list members must be skipped, but some recipients do not. Waterspout refuses them, against the
-    # MUST.
+    # Empty list members must be skipped, but some recipients do not. Waterspout refuses such a list, although
+    # this violates the MUST.
     should("comma-behind", "9110 5.6.1", coded(" chunked,"), refused(400), echo(body=b"hello")),
     should("comma-before", "9110 5.6.1", coded(" ,chunked"), refused(400), echo(body=b"hello")),
     should("empty-line-first", "9110 5.6.1", coded("", " chunked"), refused(400), echo(body=b"hello")),

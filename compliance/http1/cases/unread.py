@@ -24,7 +24,7 @@ from compliance.http1.case import (
 
 SMUGGLED = get(target="/smuggled")
 SECOND = get(target="/second")
-#: The servers whose programs have additional handlers.
+#: The servers whose programs have the handlers that these cases need.
 TORNADO = ("ours", "tornado")
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 #: Handlers that stream their bodies; Waterspout does not read the rest of such a body.

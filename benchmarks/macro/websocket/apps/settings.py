@@ -1,8 +1,9 @@
 """Configuration of the measured servers, and the paths that each of them serves.
 
-``/echo`` sends messages back. Connections to ``/feed`` receive broadcasts: a message to ``/loop`` triggers
-one with a send call for each connection, a message to ``/broadcast`` one with the library's broadcast
-function, if it has one. The sender of the message then receives "done". ``/idle`` and ``/deflate`` do
+``/echo`` sends messages back. Connections to ``/feed`` receive broadcasts: a message to ``/loop`` triggers a
+broadcast with one send call per connection, a message to ``/broadcast`` a broadcast with the library's own
+function, if the library has one. The sender of the message then receives "done". ``/idle`` and ``/deflate``
+do
 nothing; the latter negotiates compression.
 """
 

@@ -60,7 +60,7 @@ async def handle(connection: ServerConnection) -> None:
 
 
 async def main() -> None:
-    # Clients that do not offer compression get none.
+    # Compression is only used if the client offers it.
     extensions = [ServerPerMessageDeflateFactory()]
     async with serve(
         handle,
