@@ -1,7 +1,7 @@
 """Target: requests, compared with h11 and llhttp.
 
-Our reader must not accept a request that both reject, and must parse it as they do. An input whose first byte
-is even is the message itself; otherwise it selects a message from the grammar.
+Our reader must not accept a request that both reject, and must parse every request as they do. An input whose
+first byte is even is the message itself; otherwise it selects a message from the grammar.
 """
 
 from fuzz.support.choices import Choices

@@ -2,8 +2,7 @@
 
 It opens the connections FIRST, FIRST + STEP and so on, and prints how many are open. Then it reads the start
 time, which is the same for all clients, sends all messages, and prints how many connections are still open.
-After the next line of
-input, it closes them and prints its report as JSON.
+After the next line of input, it closes them and prints its report as JSON.
 """
 
 from __future__ import annotations

@@ -56,8 +56,8 @@ class Target:
 
 @dataclass(frozen=True)
 class Plan:
-    """The schedule of the messages: each connection sends one every `period` seconds, `rounds` times; the
-    messages of all connections are spread evenly.
+    """The schedule of the messages: each connection sends a message every `period` seconds, `rounds` times;
+    the messages of all connections are spread evenly.
 
     :ivar connections: the number of connections of all clients.
     :ivar period: the interval in seconds; 0 to send the messages without pauses.

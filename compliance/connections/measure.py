@@ -21,7 +21,7 @@ from compliance.connections.herd import TIMEOUT, Plan
 ROOT = Path(__file__).resolve().parents[2]
 #: The number of connections in a client process.
 SHARE = 4_000
-#: The number of file descriptors of a process that are not connections.
+#: The number of file descriptors that a process needs in addition to its connections.
 SPARE = 50
 
 

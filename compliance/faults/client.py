@@ -28,7 +28,7 @@ async def fetch_in_turn(http: AsyncHTTPClient, base: str, requests: int, first: 
                 connect_timeout=TIMEOUT,
                 request_timeout=TIMEOUT,
             )
-        except HTTPError as error:  # 599 without a response; other codes are never correct
+        except HTTPError as error:  # 599 means that there was no response; other codes are never correct
             counts.failures += error.code == 599
             counts.wrong += error.code != 599
         except OSError:

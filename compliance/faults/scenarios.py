@@ -47,7 +47,7 @@ class Outcome:
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
     output: str = ""
-    #: The share of a CPU that peers without traffic cost.
+    #: The share of a CPU that the server uses while its peers are silent.
     busy: float = 0.0
     #: The reason why the scenario was not run; empty if it was run.
     skipped: str = ""
@@ -292,9 +292,7 @@ def loss(size: Size, *, probability: float = 0.05) -> Outcome:
 
 
 def cut(size: Size) -> Outcome:
-    """The network is cut under the clients. The server receives nothing more, and its timeouts close the
-    connections.
-    """
+    """The network is cut while clients are active. The server then closes connections after its timeouts."""
     outcome = Outcome("network cut in request bodies and idle connections")
     network, reason = _network()
     if network is None:

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-#: The Host field of all cases that do not test it.
+#: The Host field of all cases that do not test this field.
 HOST: Final = "Host: a.example"
 
 
@@ -34,7 +34,7 @@ class End(enum.Enum):
 
 
 class Wait(enum.Enum):
-    """A mark among the parts of a case: the rest is sent after one more response."""
+    """A mark among the parts of a case: the parts after it are sent after one more response."""
 
     ANSWER = "answer"
 

@@ -2,9 +2,8 @@
 
 A case that shows that a server accepts a wrong line end must be a valid request for such a server. Otherwise
 the server refuses the request for another reason, and seems to pass. Here one parser ends a chunk size line
-early, at a
-mark inside its extension; the other ends it late, at CR LF. One of them reads a single request, the other one
-finds a second request after it, for ``/smuggled``.
+early, at a mark inside its extension; the other ends it late, at CR LF. One of them reads a single request,
+the other one finds a second request after it, for ``/smuggled``.
 """
 
 from __future__ import annotations

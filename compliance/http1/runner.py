@@ -33,8 +33,8 @@ class Feed(enum.Enum):
 class Target:
     """A running server.
 
-    :ivar name: as in `Case.only`.
-    :ivar context: for TLS; None for plain HTTP.
+    :ivar name: the name that `Case.only` uses.
+    :ivar context: the TLS context; None for plain HTTP.
     :ivar pause: seconds between two octets that are sent one by one. With 0 the event loop runs two
         iterations between them, which is exact for a server in the same loop.
     :ivar deadline: seconds without any data in either direction after which a case ends.

@@ -32,7 +32,7 @@ _NGINX_TLS = "ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/
 class Server:
     """A server and its command.
 
-    :ivar name: as on the command line and in `Case.only`.
+    :ivar name: its name on the command line and in `Case.only`.
     :ivar peer: the peer in ``benchmarks/macro/server/peers.py`` whose virtual environment it uses; empty for
         nginx.
     """

@@ -21,8 +21,10 @@ Verdicts = Mapping[Feed, Mapping[str, Verdict]]
 
 @dataclass(frozen=True)
 class Column:
-    """The verdicts on one server. :ivar title: its name and version.
-    :ivar verdicts: by way of feeding and title of the case.
+    """The verdicts on one server.
+
+    :ivar title: its name and version.
+    :ivar verdicts: the verdicts by way of feeding, and by the title of the case.
     """
 
     title: str

@@ -68,7 +68,7 @@ class Error(web.RequestHandler):
 
 
 class Cookie(web.RequestHandler):
-    """Three kinds of cookies."""
+    """A page that sets three kinds of cookies."""
 
     def get(self) -> None:
         """Set the cookies."""

@@ -104,7 +104,7 @@ async def finished(command: list[str], folder: Path) -> str:
 
 
 def replace(program: Path, old: str, new: str) -> None:
-    """Change an address that a demo has as a constant, in the copy of this run."""
+    """Replace an address that is a constant in a demo; only the copy of this run is changed."""
     text = program.read_text()
     if old not in text:
         raise LookupError(f"{program} does not contain {old!r}")
@@ -161,8 +161,7 @@ async def chat(demos: Path) -> None:
 
 
 async def websocket(demos: Path) -> None:
-    """Both clients receive the message of one client as HTML, and a page requested later contains the
-    message."""
+    """Both clients receive one client's message as HTML, and a page requested later contains it."""
     async with started(demos / "websocket/chatdemo.py") as port:
         url = f"ws://127.0.0.1:{port}/chatsocket"
         first, second = await websocket_connect(url), await websocket_connect(url)
@@ -254,7 +253,7 @@ async def twitter(demos: Path) -> None:
 
 
 async def benchmark(demos: Path) -> None:
-    """The benchmarks run to completion; chunk_benchmark if pycurl is installed."""
+    """The benchmarks run to completion; chunk_benchmark is only run if pycurl is installed."""
     folder = demos / "benchmark"
     python = [sys.executable, "-W", "ignore"]
     contexts = (

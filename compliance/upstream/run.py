@@ -27,7 +27,8 @@ from pathlib import Path
 
 #: The release that Waterspout implements.
 VERSION = "6.6.1"
-#: Older releases whose style is supported, as source packages: the path in the registry, and the digest.
+#: The source packages of older releases whose API is supported, each with its path in the package registry
+#: and its digest.
 SOURCES = {
     "4.5.3": (
         "e3/7b/e29ab3d51c8df66922fea216e2bddfcb6430fb29620e5165b16a216e0d3c",
@@ -169,7 +170,7 @@ def accepted(version: str, module: str) -> dict[str, str]:
 
 
 def report(outcome: Outcome, reasons: dict[str, str]) -> Counter[str]:
-    """Print the unexpected verdicts of a module and return the count of each kind.
+    """Print the unexpected verdicts of a module and return the count of each kind of verdict.
 
     A listed test that passes or does not exist is reported as failed, so that the list stays correct.
     """

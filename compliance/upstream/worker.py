@@ -19,7 +19,7 @@ NOT_AS_ROOT = {"tornado.test.tcpclient_test.TCPClientTest.test_source_port_fail"
 
 
 class Verdicts(unittest.TextTestResult):
-    """Prints like unittest, and records one verdict per test; a failed subtest makes the test fail."""
+    """Prints results like unittest, and records a verdict per test; a failed subtest makes the test fail."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)

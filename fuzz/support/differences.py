@@ -78,8 +78,7 @@ def compare(data: bytes, role: Role) -> Reading:
 
     Each message that our reader accepts must be accepted by at least one of them, and all parsers that accept
     it must return the same message. If a message differs, intended deviations are replaced before it is
-    compared
-    again.
+    compared again.
 
     :returns: the result of our reader.
     :raises Difference: if a message differs.

@@ -1,8 +1,7 @@
 """Generator of requests and responses that are valid or nearly valid, based on `Choices`.
 
 Random bytes are almost never a valid request line. The generated messages begin with a mostly valid start
-line, and contain a few
-deviations in places where parsers have disagreed.
+line, and contain a few deviations in places where parsers have disagreed.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from benchmarks.arguments import command_line
 from benchmarks.macro.client.cases import CASES
 from benchmarks.peers import ROOT, TORNADO, Peer
 
-#: pycurl comes first: the virtual environment is named after the first requirement, and other benchmarks have
-#: one without pycurl.
+#: pycurl comes first: the virtual environment is named after the first requirement, and other benchmarks use
+#: an environment without pycurl.
 _TORNADO_CURL = ("pycurl==7.49.0", *TORNADO)
 
 HOW = (

@@ -1,4 +1,4 @@
-"""The measured clients, wrapped in one interface. ``BENCH_CLIENT`` selects one."""
+"""The measured clients, with a common interface. ``BENCH_CLIENT`` selects one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP server and its peers: instructions, CPU time, memory.
+"""Measure the instructions, CPU time and memory of the HTTP server and of its peers.
 
 ``python -m benchmarks.macro.server --help`` shows the options.
 """

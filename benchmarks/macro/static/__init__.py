@@ -1,4 +1,4 @@
-"""Static files: small files, a large file, and the delay of other requests during a large download.
+"""Measure small and large static files, and the delay of other requests during a large download.
 
 ``python -m benchmarks.macro.static --help`` shows the options.
 """

@@ -1,4 +1,4 @@
-"""A large download: its cost in the server, and the delay of other requests."""
+"""Measure what a large download costs the server, and how long it delays other requests."""
 
 from __future__ import annotations
 

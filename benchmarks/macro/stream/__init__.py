@@ -1,4 +1,4 @@
-"""Streams in pull mode: bulk data, lines, small messages, connections.
+"""Measure streams in pull mode with bulk data, lines, small messages and short connections.
 
 ``python -m benchmarks.macro.stream --help`` shows the options.
 """

@@ -1,3 +1,3 @@
-"""WebSockets: echo, broadcast and the memory of idle connections, compared with other libraries."""
+"""Measure WebSocket echoes, broadcasts and idle connections, and compare them with other libraries."""
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The clients: blocking sockets that send prepared frames and count the received bytes.
 
 The clients therefore need less CPU time than any of the servers. The server's frames are not masked, so their
-size is
-known.
+size is known.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class Client(Connection):
             raise RuntimeError(f"the server responded with {head!r}")
 
     def fileno(self) -> int:
-        """The descriptor."""
+        """The file descriptor of the socket."""
         return self._socket.fileno()
 
     def receive(self) -> bytes:

@@ -1,4 +1,4 @@
-"""``import tornado.web`` in a fresh interpreter, from compiled files; prints CPU microseconds."""
+"""Run ``import tornado.web`` in a fresh interpreter, from compiled files; print CPU microseconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table of 1,000 rows and 10 columns, each cell escaped; prints CPU microseconds per rendering.
+"""Render a table of 1,000 rows and 10 columns of escaped cells; print CPU microseconds per rendering.
 
 The engine is the argument: ``tornado`` (the package installed under that name) or ``jinja2``.
 """

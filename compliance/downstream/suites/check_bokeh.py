@@ -1,4 +1,4 @@
-"""Bokeh's server: pages, static files, and documents that change over its WebSocket."""
+"""Test Bokeh's server: pages, static files, and documents that change over its WebSocket."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Dask's distributed scheduler: its comms over TCP, TLS and WebSocket, and its HTTP servers."""
+"""Test the comms of Dask's distributed scheduler over TCP, TLS and WebSocket, and its HTTP servers."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Elastic's APM agent in a Tornado application: its events for requests, bodies and errors."""
+"""Test Elastic's APM agent in a Tornado application: its events for requests, bodies and errors."""
 
 import elasticapm
 from elasticapm.contrib.tornado import ElasticAPM

@@ -1,4 +1,4 @@
-"""Gunicorn's Tornado worker: an Application behind its arbiter, restarted and stopped by its signals."""
+"""Test Gunicorn's Tornado worker, which the arbiter starts, and restarts and stops by signals."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""JupyterHub in a real deployment: behind configurable-http-proxy, with single-user servers and kernels.
+"""Test JupyterHub in a real deployment: behind configurable-http-proxy, with single-user servers and kernels.
 
 The client uses the standard library and websocket-client, so that Tornado is only on the server side. Every
 request passes through the proxy.

@@ -1,4 +1,4 @@
-"""sockjs-tornado: the raw WebSocket, the framed WebSocket and XHR polling transports."""
+"""Test the raw WebSocket, framed WebSocket and XHR polling transports of sockjs-tornado."""
 
 import json
 

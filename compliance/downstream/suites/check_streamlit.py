@@ -1,4 +1,4 @@
-"""Streamlit: its health check, its page and a script that runs over its WebSocket."""
+"""Test Streamlit: its health check, its page and a script that runs over its WebSocket."""
 
 import asyncio
 import signal

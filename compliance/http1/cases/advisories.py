@@ -1,8 +1,7 @@
 """The subjects of Tornado's security advisories, as far as they are visible from outside.
 
 `tests/advisories` covers the advisories about CPU time and memory. The bodies here look like one or two
-further requests to a
-parser with the old defect.
+further requests to a parser with the old defect.
 """
 
 from __future__ import annotations

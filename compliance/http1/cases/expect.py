@@ -27,7 +27,7 @@ SMUGGLED = get(target="/smuggled")
 
 
 def asking(value: str = "100-continue", *fields: str) -> bytes:
-    """Return the head of a POST request with this Expect field, before its body of five octets."""
+    """Return the head of a POST request with this Expect field, for a body of five octets."""
     return post("Content-Length: 5", f"Expect: {value}", *fields)
 
 

@@ -99,7 +99,7 @@ CASES: list[Case] = [
         framed("OPTIONS", "/x", SMUGGLED, chunked=True),
         echo(method="OPTIONS", body=SMUGGLED),
     ),
-    # The response comes before the body: the following octets are the body, or are not read.
+    # The response is sent before the body is received: the following octets are the body, or are not read.
     must(
         "0.CL",
         "9112 9.3",

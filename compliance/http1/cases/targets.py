@@ -136,8 +136,8 @@ CASES: list[Case] = [
     should("path-escaped-null", "3986 7.3", get(target="/a%00b"), echo(target="/a%00b"), refused(400)),
     should("path-empty-query", "3986 6.2.3", get(target="/x?"), echo(target="/x?"), echo(target="/x")),
     # A recipient should refuse a request line with an invalid target, or pass the target on unchanged.
-    # Waterspout treats "#"
-    # as a character of the path or query, like Tornado, and never splits the target at this character.
+    # Waterspout treats "#" as a character of the path or query, like Tornado, and never splits the target at
+    # this character.
     *(
         should(name, "9112 3.2", get(target=target), echo(target=target), refused(400))
         for name, target in {

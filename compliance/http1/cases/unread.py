@@ -29,14 +29,14 @@ TORNADO = ("ours", "tornado")
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 #: Handlers that stream their bodies; Waterspout does not read the rest of such a body.
 _STREAMED = ("early", "taken")
-#: Targets, their statuses, and the servers that have them; `_answer` handles the one status that depends on
-#: the method.
+#: Targets, with the status and the moment of the response, and the servers that have them; `_answer` handles
+#: the one status that depends on the method.
 _TARGETS = {
     "forbidden": ("/unread/forbidden", 403, ()),  # before the method is called
-    "early": ("/unread/early", 403, ()),  # before the body is read, if it is
+    "early": ("/unread/early", 403, ()),  # before the body is read
     "taken": ("/unread/taken", 403, TORNADO),  # when the first piece of the body arrives
     "moved": ("/unread/moved", 302, TORNADO),
-    "missing": ("/unread/missing", 404, TORNADO),  # no route
+    "missing": ("/unread/missing", 404, TORNADO),  # the path has no route
     "static": ("/unread/static/echo.py", 200, TORNADO),
 }
 

@@ -3,8 +3,7 @@
 ``/echo`` sends messages back. Connections to ``/feed`` receive broadcasts: a message to ``/loop`` triggers a
 broadcast with one send call per connection, a message to ``/broadcast`` a broadcast with the library's own
 function, if the library has one. The sender of the message then receives "done". ``/idle`` and ``/deflate``
-do
-nothing; the latter negotiates compression.
+do nothing; the latter negotiates compression.
 """
 
 from __future__ import annotations
