@@ -115,7 +115,7 @@ def lay_out_source(archive: Path, target: Path) -> None:
 
 
 def update_tests(tests: Path) -> None:
-    """Change the tests of an older release that modern Python cannot import, or whose key OpenSSL refuses."""
+    """Replace what modern Python and OpenSSL refuse in the tests of an older release."""
     # "async" is a keyword since Python 3.7; old_python.py supplies the attribute.
     for path in tests.glob("*.py"):
         text = path.read_text()

@@ -1,6 +1,4 @@
-"""A half-close by the client: a complete request is answered, an incomplete one is not (RFC 9112 section
-9.6).
-"""
+"""A half-close by the client, after a complete request or inside a request (RFC 9112 section 9.6)."""
 
 from __future__ import annotations
 
