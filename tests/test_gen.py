@@ -35,7 +35,7 @@ def turn(value=None):
 
 
 async def test_coroutine_without_wait_returns_completed_future(monkeypatch):
-    monkeypatch.setattr(gen, "Runner", None)  # creating a Runner would fail
+    monkeypatch.setattr(gen, "Runner", None)  # to make the creation of a Runner fail
     assert plain(1).result() == 1
 
     @gen.coroutine

@@ -225,7 +225,7 @@ def response(*fields: str, status: str = "200 OK", body: str = "") -> bytes:
 
 @pytest.fixture(autouse=True)
 def every_line_is_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """Log from INFO on, without the rate limit."""
+    """Log records of level INFO and above, without the rate limit."""
     monkeypatch.setattr(LogRateLimit, "admit", lambda self, kind: 0)
     for name in ("general", "application"):
         caplog.set_level(logging.INFO, f"tornado.{name}")
@@ -286,7 +286,7 @@ async def hosted_traceback() -> None:
 
 
 async def unread_response() -> None:
-    """Send a request and do not read the response."""
+    """Send a request without reading the response."""
 
     async def get(handler: web.RequestHandler) -> None:
         handler.write(bytes(30_000_000))
@@ -348,7 +348,7 @@ async def unaccepted_connection() -> None:
 
 
 class Unresolved(netutil.Resolver):
-    """Never finds an address."""
+    """A resolver whose lookups never finish."""
 
     def initialize(self) -> None: ...
 
@@ -403,7 +403,7 @@ async def tcp_connect(host: str, port: int) -> None:
 
 
 def log_context() -> None:
-    """Expect a log line that is not written."""
+    """Expect a log line, and write none."""
     with testing.ExpectLog("tornado.general", "b"):
         pass
 
@@ -424,7 +424,7 @@ async def streamed() -> None:
 
 
 async def tunnelled() -> None:
-    """Fetch through a proxy that refuses."""
+    """Fetch through a proxy that refuses the request."""
     client = SimpleAsyncHTTPClient(force_instance=True)
     async with scripted(response("Content-Length: 0", status="502 Bad Gateway")) as proxy:
         try:
@@ -1466,7 +1466,7 @@ def with_stream(call: Callable[[Any, Any], Any], **arguments: Any) -> Callable[[
 
 
 class Silent(tcpserver.TCPServer):
-    """Fails with each connection."""
+    """A server whose handler raises an exception for each connection."""
 
     async def handle_stream(self, stream: Any, address: Any) -> None:
         raise ValueError("wrong")

@@ -51,7 +51,7 @@ def test_cost_is_linear(unit: bytes) -> None:
 
 
 def test_equals_signs_are_not_doubled_for_few_escapes() -> None:
-    """Doubling them took half of the time for a form of 9 MB that consists of "=%"."""
+    """Doubling the equals signs took half of the decoding time of a 9 MB form that consists of "=%"."""
     for data, expected in (
         (b"=%" * 10_000, b"=%" * 10_000),
         (b"=%" * 10_000 + b"%41", b"=%" * 10_000 + b"A"),

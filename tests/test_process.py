@@ -231,7 +231,7 @@ async def test_child_inherits_only_its_pipes():
 
 
 def test_child_that_outlives_its_loop():
-    """The child is not watched any more, leaves no descriptor open, and can still be waited for."""
+    """After its loop is closed, the child is not watched; no descriptor is open, and `wait` still works."""
 
     async def start() -> Subprocess:
         child = Subprocess(["cat"], stdin=subprocess.PIPE)

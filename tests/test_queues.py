@@ -300,7 +300,7 @@ async def test_new_waiter_removes_finished_ones(clock):
 
 
 async def test_subclass_with_custom_full():
-    """Its `full` method may allow fewer or more items than ``maxsize``."""
+    """The `full` method of a subclass may allow fewer or more items than ``maxsize``."""
 
     class Light(queues.Queue):
         limit = 1

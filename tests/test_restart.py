@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has
 
 @pytest.fixture
 def executed(monkeypatch):
-    """Record command lines instead of executing them, each with the data that it would inherit."""
+    """Record each command line and the variable that its program would inherit, instead of executing it."""
     commands = []
     monkeypatch.setattr(
         os,

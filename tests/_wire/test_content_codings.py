@@ -140,7 +140,7 @@ def test_arbitrary_text(field: str, available: list[str]) -> None:
     chosen = choose_coding(field, available)
     assert chosen is None or chosen in available
     if chosen is not None:
-        # The field accepts the coding, and no other available coding has a greater weight.
+        # The field accepts the chosen coding, and no other available coding has a greater weight.
         weights = parse_accept_encoding(field)
         weight = {name: weights.get(name, weights.get("*", 0)) for name in available}
         assert weight[chosen] == max(weight.values()) > 0

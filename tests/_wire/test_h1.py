@@ -338,7 +338,7 @@ def test_cached_head_does_not_bypass_stricter_limits():
 
 @pytest.mark.parametrize("rest", [b"", b"\n" + b"A: b\r\n" * 20, b"\n" + b"A: b\r\n" * 20 + b"\r\n"])
 def test_data_that_cannot_begin_a_request_is_malformed_not_too_long(rest):
-    """The first byte is sufficient, however the data arrives."""
+    """The first byte is sufficient to reject the data, in whatever pieces the data arrives."""
     outcome = read_all_ways(b"\x16\x03" + b"a" * 100 + rest, limits=Limits(max_head_size=60))
     assert (outcome.error, outcome.text) == (
         HTTPInputError,

@@ -71,7 +71,7 @@ async def test_field_with_underscore_is_ignored(name: str, wsgi_program: bool) -
 async def test_field_with_underscore_does_not_affect_real_one(
     name: str, wsgi_program: bool, forged_first: bool
 ) -> None:
-    """Only the proxy's field is used."""
+    """The server uses only the field that the proxy sets, not the forged one."""
     told, forged = FIELDS[name]
     application = wsgi.WSGIContainer(program) if wsgi_program else answer
     for spelling in underscored(name):

@@ -49,7 +49,7 @@ class Slashful(web.RequestHandler):
 
     @web.addslash
     def get(self) -> None:
-        """Do nothing: the request is redirected before."""
+        """Do nothing: the decorator has redirected each request without the slash."""
 
 
 class Slashless(web.RequestHandler):
@@ -57,7 +57,7 @@ class Slashless(web.RequestHandler):
 
     @web.removeslash
     def get(self) -> None:
-        """Do nothing: the request is redirected before."""
+        """Do nothing: the decorator has redirected each request with the slash."""
 
 
 @pytest.mark.parametrize("path", EVIL)

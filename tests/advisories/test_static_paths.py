@@ -105,7 +105,7 @@ async def test_traversal_by_symlink_of_the_default_file(root: Path, expect_log: 
 
 
 class _LikeWindows:
-    """The module `os` as on Windows, where a colon in a path has a meaning."""
+    """A substitute for the module `os` on Windows, where a colon in a path has a special meaning."""
 
     name = "nt"
 

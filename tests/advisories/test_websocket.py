@@ -115,7 +115,7 @@ def bomb(size: int) -> bytes:
 
 
 def test_inflating_messages_are_limited_during_decompression() -> None:
-    """Of a message of 100 MB, only the limit of 1 MB and one step are in memory."""
+    """A message of 100 MB is rejected when 1 MB, the limit, and one more step have been decompressed."""
     frame = bomb(100_000_000)
     connection = ws_connection.WSConnection(
         ws_connection.WSLimits(max_message_size=1_000_000), None, DeflateParameters()

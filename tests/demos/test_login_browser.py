@@ -53,7 +53,7 @@ class Person:
 
     @property
     def path(self) -> str:
-        """The path of the current page; with the host if it is on another site."""
+        """The path of the current page, preceded by the host if the page is on another site."""
         url: str = self.page.url
         return url.removeprefix(self.demo.url("")) if url.startswith(self.demo.url("")) else url
 
@@ -91,13 +91,13 @@ class Person:
         return None
 
     def plant(self, session: str) -> None:
-        """Set the session cookie from outside."""
+        """Set the session cookie to a value that the demo did not send to this browser."""
         self.context.add_cookies([{"name": "session", "value": session, "url": self.demo.url()}])
 
 
 @pytest.fixture
 def enter(browser, demo) -> Iterator[Callable[..., Person]]:
-    """A function that opens the demo for a visitor; afterwards nothing unexpected must have happened."""
+    """A function that opens the demo for a visitor; at the end, no visitor may have `troubles`."""
     people: list[Person] = []
 
     def enter(**settings) -> Person:
@@ -210,7 +210,7 @@ def test_tampered_state_is_refused(enter):
 
 
 def test_callback_of_another_browser_is_refused(enter):
-    """If it were accepted, Eve could sign Ann in as Eve and read Ann's input (login CSRF)."""
+    """If the callback were accepted, Eve could sign Ann in as Eve and read Ann's input (login CSRF)."""
     eve, ann = enter(), enter()
     path = callback(eve, "bob")
     assert ann.open(path) == 403

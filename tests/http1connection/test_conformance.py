@@ -219,7 +219,7 @@ async def test_point_9_half_closed_client_gets_response(application: Any) -> Non
 async def test_point_10_ambiguous_request_is_rejected(
     data: str, code: int, application: Any, tls: Any
 ) -> None:
-    """A request that is pipelined after it is not processed."""
+    """A second request that is pipelined after the ambiguous one is not processed."""
     async with serving(application, tls=tls) as server:
         (answer,) = await exchange(server, data.encode("latin-1") + NEXT)
     assert (answer.code, answer.get("connection")) == (code, "close")
@@ -255,7 +255,7 @@ async def test_target_is_served_as_sent(
 
 
 async def test_higher_minor_version_is_served_as_1_1(application: Any) -> None:
-    """The connection is kept alive, as in HTTP/1.1 (RFC 9110 section 2.5)."""
+    """After a request of a higher minor version, the connection is kept alive (RFC 9110 section 2.5)."""
     async with serving(application) as server:
         peer = await server.connect()
         for version in ("1.2", "1.9"):

@@ -1,4 +1,4 @@
-"""The replacement of an exchange whose stream was detached."""
+"""`DetachedConnection`: the object that replaces an exchange after a handler has detached its stream."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tornado.iostream import StreamClosedError
 
 
 async def detach_exchange(**options: Any) -> DetachedConnection:
-    """Return the replacement of an exchange that a handler has detached."""
+    """Serve a handler that detaches its stream; return the object that then replaces the exchange."""
     found: list[Any] = []
 
     class Handler(web.RequestHandler):

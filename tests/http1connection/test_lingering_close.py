@@ -130,7 +130,7 @@ async def test_input_is_limited_while_response_is_pending(monkeypatch, framing, 
 @pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_end_of_rejected_chunked_body_closes_connection(monkeypatch, tls, size, apart, streamed):
-    """The connection is closed before the lingering timeout."""
+    """The last chunk ends the lingering close, so the connection is closed before the timeout."""
     monkeypatch.setattr(_lingering_close, "_MAX_PAUSE", 1000.0)
     monkeypatch.setattr(_lingering_close, "_MAX_SECONDS", 1000.0)
 

@@ -83,7 +83,7 @@ async def test_arguments():
 async def test_own_arguments_are_not_ignored_if_a_shared_client_exists():
     AsyncHTTPClient.configure("tornado.simple_httpclient.SimpleAsyncHTTPClient")
     client = AsyncHTTPClient(max_clients=5, retry=None)
-    assert AsyncHTTPClient(max_clients=6, defaults={"user_agent": "x"}, retry=None) is client  # like upstream
+    assert AsyncHTTPClient(max_clients=6, defaults={"user_agent": "x"}, retry=None) is client  # as in Tornado
     with pytest.raises(RuntimeError, match=r"\(no_proxy=..., proxy=...\).*force_instance=True"):
         AsyncHTTPClient(max_clients=5, proxy="http://proxy.test", no_proxy="a.test")
     other = AsyncHTTPClient(force_instance=True, proxy="http://proxy.test")

@@ -207,7 +207,7 @@ async def test_watching_for_close_receives_at_most_a_chunk(
         await run_loop_iterations(100)
         assert 1000 <= server._read_buffer_size < 2000
         assert not notified
-        assert await server.read_bytes(9_500) == bytes(9_500)  # then it watches for a disconnect again
+        assert await server.read_bytes(9_500) == bytes(9_500)  # enables the check again
         await run_until_notified(notified)
         assert await server.read_until_close() == bytes(500)
 

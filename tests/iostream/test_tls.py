@@ -158,7 +158,7 @@ async def test_data_buffered_in_the_tls_object_is_read(loop_kind: str, certifica
 
 
 class OppositeDirectionTLS:
-    """A TLS socket that once waits for the opposite direction, as with renegotiation and key updates."""
+    """A TLS socket whose read once needs to send, or whose write once needs to receive (renegotiation)."""
 
     def __init__(self, inner: ssl.SSLSocket) -> None:
         self.inner = inner

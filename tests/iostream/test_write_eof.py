@@ -64,7 +64,7 @@ async def check_server_responds(contexts: Any) -> None:
 
 
 async def test_input_in_transit_is_not_lost(loop_kind: str, contexts: Any) -> None:
-    """OpenSSL would treat that input as an error after the close_notify was sent."""
+    """OpenSSL would report an error for input that arrives after the close_notify was sent."""
     async with stream_pair(*contexts, "tcp") as (server, client):
         sent = server.write(LARGE)
         first = await client.read_bytes(5)  # leaves bytes in the TLS object and in the kernel
@@ -144,7 +144,7 @@ async def test_write_eof_before_the_handshake(loop_kind: str, certificates: Cert
 
 
 async def test_end_waits_until_the_socket_is_writable(loop_kind: str, certificates: Certificates) -> None:
-    """The TLS alert is sent when the kernel accepts it."""
+    """The close_notify alert is sent as soon as the kernel's buffer has space for it."""
     async with stream_pair("tls", certificates, "tcp") as (server, client):
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         while not client._output:

@@ -125,7 +125,7 @@ async def test_appending_directly_to_the_write_buffer(
 async def test_data_of_another_type_is_rejected_completely(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
-    """The value is neither sent nor counted, so the Futures of later writes are resolved in time."""
+    """The rejected value does not count as pending output, which would delay the Futures of later writes."""
     async with stream_pair(kind, certificates) as (server, client):
         for wrong in ("text", 5, None, memoryview(b"abcdef")[::2]):
             with pytest.raises(TypeError):

@@ -312,7 +312,7 @@ async def current_ioloop() -> IOLoop:
 
 @pytest.mark.parametrize("use_uvloop", [False, True])
 def test_under_anyio(use_uvloop: bool) -> None:
-    """anyio's task groups, cancel scopes, threads and portals, around and inside waits on an IOLoop."""
+    """anyio's task groups, cancel scopes, threads and portals work with coroutines that wait on an IOLoop."""
     anyio = need_module("anyio", "test")
     if use_uvloop:
         pytest.importorskip("uvloop")

@@ -78,7 +78,7 @@ async def test_addresses_of_both_families(loop_kind: str) -> None:
 async def test_resolving_one_family(
     family: socket.AddressFamily, kind: int, expected: tuple[Any, ...]
 ) -> None:
-    """No query is sent for the other family."""
+    """If one address family is requested, no query for the other family is sent."""
     async with serving() as (server, resolver):
         server.addresses["host.test"] = ["192.0.2.7", "2001:db8::7"]
         assert await resolver.resolve("host.test", 443, family) == [(family, expected)]
@@ -143,7 +143,7 @@ async def test_invalid_names(name: str) -> None:
 
 
 async def test_query_is_repeated_after_a_lost_packet(loop_kind: str) -> None:
-    """The repetition needs the timer, because no socket becomes ready."""
+    """Only the resolver's timer can cause the second query, because no socket becomes ready."""
     async with serving(timeout=0.05) as (server, resolver):
         server.addresses["host.test"] = ["192.0.2.7"]
         server.silent["host.test"] = 1

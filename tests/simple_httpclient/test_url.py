@@ -9,7 +9,7 @@ from tornado.simple_httpclient._url import parse_url
 
 @pytest.mark.parametrize("host", ["a b", "a\x00b", "a\x0bb", "a\x7fb", "a\u2028b", "a:80 HTTP/1.1", "a\xa0b"])
 def test_host_with_illegal_characters(host):
-    # A proxy receives the host in the request line, so that no lookup rejects the host first.
+    # A request through a proxy contains the host in its request line, and no lookup would reject the host.
     with pytest.raises(ValueError, match="Illegal characters in host"):
         parse_url(f"http://user:password@{host}/x")
 

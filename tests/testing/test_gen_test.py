@@ -1,4 +1,4 @@
-"""Coroutines as test methods: tracebacks of failures and timeouts contain the line."""
+"""Coroutines as test methods: tracebacks of failures and timeouts contain the line that failed or waited."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ async def test_body_timeout_closes_the_connection():
     ],
 )
 async def test_invalid_value_is_reported_once_and_ignored(expect_log, name, value):
-    """An existing program may use the name for another purpose."""
+    """The request succeeds, because an existing program may use the attribute for another purpose."""
     async with serving(application(**{name: value})) as server:
         with expect_log("tornado.application", rf"Handler\.{name} is ignored"):
             assert (await server.fetch("/", method="POST", body=bytes(10))).body == b"10"

@@ -32,7 +32,7 @@ async def test_abandoned_request_is_finished_and_logged_once(caplog: pytest.LogC
         self._auto_finish = False
         self.write("never sent")
         abandon(self)
-        abandon(self)  # only _leave() is called again
+        abandon(self)  # calls only _leave()
 
     handler = handler_of(
         get=get, on_finish=lambda self: calls.append("on_finish"), _leave=lambda self: calls.append("_leave")
@@ -51,7 +51,7 @@ async def test_abandoned_request_is_finished_and_logged_once(caplog: pytest.LogC
 async def test_disconnects_during_a_response_are_logged_at_info(
     flushed: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A single line is logged for all of them, at INFO; `log_exception` is called for each."""
+    """One line at INFO is logged for all disconnects; `log_exception` is called for each of them."""
     caplog.set_level(logging.INFO, "tornado.general")
     monkeypatch.setattr(_client_disconnect, "_log_limit", LogRateLimit(gen_log))
     monkeypatch.setattr(_log_rate_limit, "time", SimpleNamespace(monotonic=lambda: 0.0))

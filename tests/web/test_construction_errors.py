@@ -153,7 +153,7 @@ async def test_no_second_response_after_flush_in_initialize(expect_log: ExpectLo
 
 
 async def test_note_for_a_nested_router(expect_log: ExpectLog) -> None:
-    """The note does not contain the route."""
+    """For a route of a nested router, the note in the log record does not contain the route."""
     application = web.Application()
     application.wildcard_router.rules.append(
         Rule(PathMatches("/.*"), RuleRouter([Rule(PathMatches("/x"), web.Application([("/x", Page)]))]))

@@ -12,7 +12,7 @@ from tornado import web
 
 
 def passing(method: Any) -> Any:
-    """A decorator of the program, whose arguments to the method are unknown."""
+    """A decorator of the program: the arguments that it passes to the method cannot be known."""
 
     @functools.wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:

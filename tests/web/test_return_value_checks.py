@@ -183,7 +183,7 @@ async def test_futures_and_none_may_be_returned(kind: str, place: str, harmless:
 
 
 async def test_result_of_a_future_that_a_plain_method_returns_may_be_anything() -> None:
-    """An example is ``return client.fetch(...)``: the method does not determine the value."""
+    """A method with ``return client.fetch(...)`` does not determine the result of the Future."""
 
     def get(self: Any) -> Any:
         self.write("done")

@@ -250,7 +250,7 @@ async def test_disconnect_of_slow_client() -> None:
 async def test_exception_while_sending_affects_one_client(
     expect_log: ExpectLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other clients receive the event."""
+    """If sending to one client raises an exception, the other clients still receive the event."""
     channel = web.EventChannel()
     async with broadcasting(channel) as server:
         clients = [await open_stream(server) for _ in range(2)]

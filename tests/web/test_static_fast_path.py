@@ -206,7 +206,7 @@ async def test_file_replaced_by_a_link(root: Path, expect_log: ExpectLog) -> Non
 
 
 async def test_directory_moved_outside_and_replaced_by_a_link(root: Path, expect_log: ExpectLog) -> None:
-    """The file and its times are the same; only its real path differs."""
+    """The file and its times are unchanged; only the real path of the file is now outside the root."""
     async with serving(application(root)) as server:
         for _ in range(2):
             assert (await get(server, "/s/sub/index.html")).code == 200

@@ -80,7 +80,7 @@ async def test_read_message_with_a_callback(loop_kind: str, tls: Any) -> None:
 
 
 async def test_message_callback(loop_kind: str, tls: Any) -> None:
-    """The callback gets None at the end, and no message before the program has the connection."""
+    """The callback is called only after `websocket_connect` has returned; its last argument is None."""
     heard = []
     over = asyncio.Event()
 
@@ -211,7 +211,7 @@ async def test_callbacks_run_in_context_of_the_call(loop_kind: str, tls: Any) ->
 
 
 async def test_reading_pauses_while_messages_are_not_read(loop_kind: str, tls: Any) -> None:
-    """Messages that are not read stay on the server."""
+    """Messages that the client does not read remain in the buffers of the server."""
     message = b"\x82\x7e\xff\xff" + b"x" * 65_535
 
     async def flood(visitor: Visitor) -> None:
@@ -449,7 +449,7 @@ async def test_refused_connection_is_freed(loop_kind: str) -> None:
 
 
 async def test_connect_future_is_available_later(loop_kind: str, tls: Any) -> None:
-    """The property returns the same Future until it is done."""
+    """The property returns the same Future until that Future is done."""
     async with answering(tls) as (server, _):
         conn = WebSocketClientConnection(request_for(server, tls))
         assert conn.connect_future is conn.connect_future

@@ -359,7 +359,7 @@ CALLING = {"on_message": Opcode.TEXT, "on_ping": Opcode.PING, "on_pong": Opcode.
 async def test_disconnect_during_a_callback_is_noticed_immediately(
     loop_kind: str, tls: Any, method: str, going: str
 ) -> None:
-    """Pings are not needed for that. The `WebSocketClosedError` of the callback is not logged."""
+    """The disconnect is detected without pings. The `WebSocketClosedError` of the callback is not logged."""
     gate = asyncio.Event()
 
     async def callback(self: Any, *args: Any) -> None:

@@ -153,8 +153,8 @@ async def test_writes_wait_above_the_write_limit(loop_kind: str, tls: Any) -> No
 
 @pytest.mark.usefixtures("small_shares")
 async def test_burst_of_writes_waits_until_half_of_the_limit(loop_kind: str, tls: Any) -> None:
-    """Output includes messages sent above the limit; otherwise a program that awaits each could send without
-    bounds.
+    """Messages sent above the limit are part of the pending output. Otherwise the output of a program that
+    awaits each write would not be bounded.
     """
     limit, size, left = 2_000_000, 1_000_000, []
     handler = Recorder.new()
@@ -176,7 +176,7 @@ async def test_burst_of_writes_waits_until_half_of_the_limit(loop_kind: str, tls
 
 
 async def test_collected_output_is_flushed_before_it_counts(loop_kind: str, tls: Any) -> None:
-    """A callback may send more than the limit if the peer reads it."""
+    """A callback may send more data than the limit if the peer reads the data."""
 
     def on_message(self: Any, message: str) -> None:
         self.note([self.write_message("x" * 600).done() for _ in range(5)])
@@ -189,7 +189,7 @@ async def test_collected_output_is_flushed_before_it_counts(loop_kind: str, tls:
 
 
 async def test_write_limit_is_inclusive(loop_kind: str, tls: Any) -> None:
-    """Writes wait only above the limit."""
+    """Writes wait only while the pending output exceeds the limit."""
     handler = Recorder.new()
     async with opened(handler, tls=tls) as client:
         await handler.until("open")
@@ -401,7 +401,7 @@ async def test_async_on_close_is_not_garbage_collected(loop_kind: str, tls: Any)
 
 
 async def test_result_of_on_close_need_not_be_awaitable(loop_kind: str, tls: Any) -> None:
-    """The result is ignored, so it is not an error."""
+    """The result of the callback is ignored, so returning it is not an error."""
     handler = Recorder.new(on_close=lambda self: self.note("closed") or True)
     async with opened(handler, tls=tls) as client:
         client.close()

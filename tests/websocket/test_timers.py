@@ -106,8 +106,8 @@ async def test_disconnect_during_a_callback_is_detected(clock: FakeClock, tls: A
 
 
 async def test_peer_that_sends_more_than_is_read_ahead_is_not_late(clock: FakeClock, tls: Any) -> None:
-    """The pongs of such a peer follow the unread messages. After these have been delivered, pongs are
-    required again.
+    """The peer's pongs arrive after the unread messages, so a pong is not late until these messages have been
+    delivered.
     """
     gate = asyncio.Event()
 

@@ -11,7 +11,7 @@ JSON = "Content-Type: application/json"
 
 
 async def send(run: Run, method: str, path: str, body: Any = None, *fields: str) -> Any:
-    """Send JSON; the result is the status and the value in the body."""
+    """Send a JSON request; return the status and the JSON value of the response."""
     data = b"" if body is None else json.dumps(body).encode()
     response = await run.server.fetch(path, JSON, *fields, method=method, body=data)
     return response.code, json.loads(response.body) if response.body else None
@@ -60,7 +60,7 @@ async def check_orders(run: Run) -> None:
 
 
 async def check_scopes(run: Run) -> None:
-    """The rows of the table."""
+    """Valid tokens are accepted; each other request causes the error in the chapter's table."""
     anonymous = await run.server.fetch("/orders")
     assert (anonymous.code, anonymous.get("www-authenticate")) == (401, 'Bearer realm="orders"')
     assert (await run.server.fetch("/orders", "Authorization: Bearer r-5f2c")).code == 200

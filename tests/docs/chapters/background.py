@@ -51,7 +51,7 @@ async def check_periodic(run: Run) -> None:
 
 
 async def check_workers(run: Run) -> None:
-    """Each job once, three at a time."""
+    """The program runs each job once, and at most three jobs at a time."""
     busy = highest = 0
 
     async def work(job: int) -> int:
@@ -90,7 +90,7 @@ async def check_cancel(run: Run) -> None:
 
 
 async def check_threads(run: Run) -> None:
-    """The thread's numbers, and the end by a signal."""
+    """The program receives the numbers from its thread, and ends on a signal."""
     before = signal.getsignal(signal.SIGTERM)
     running = asyncio.create_task(run.program["measurements"]())
     try:

@@ -12,7 +12,7 @@ from tornado import web
 
 
 async def check_prices(run: Run) -> None:
-    """Each event reaches a stream; a client that reconnects gets what it missed."""
+    """Each event is sent to an open stream; a client that reconnects receives the events that it missed."""
     assert b"EventSource" in (await run.server.fetch("/")).body
 
     async def put(price: float) -> str:
@@ -46,14 +46,14 @@ async def check_log(run: Run) -> None:
 
 
 class Price(web.EventSourceHandler):
-    """A stream with one price."""
+    """A handler whose stream consists of one price."""
 
     async def stream(self) -> None:
         await self.send_event({"EUR": 1.08}, event="price")
 
 
 class Texts(web.EventSourceHandler):
-    """A stream with texts that contain line breaks, and an end inside of an event."""
+    """A handler whose texts contain line breaks, and whose stream ends within an event."""
 
     async def stream(self) -> None:
         for text in ("one\ntwo", "", "drei \u20ac\n\nvier"):

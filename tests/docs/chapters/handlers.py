@@ -13,7 +13,7 @@ async def check_hello(run: Run) -> None:
 
 
 async def check_serve(run: Run) -> None:
-    """It serves every other program here."""
+    """The program defines `serve`, which the checks of the other programs call."""
     assert callable(run.program["serve"])
 
 

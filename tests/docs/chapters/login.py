@@ -60,7 +60,7 @@ async def check_sessions(run: Run) -> None:
 
 
 async def check_redis_sessions(run: Run) -> None:
-    """A cart, a stream, and a handler that loads the session itself."""
+    """Use the session in a cart, in a stream, and in a handler that loads the session explicitly."""
     visitor = run.visitor
     for item in ("hat", "umbrella"):
         assert (await post(visitor, "/cart", item=item)).code == 303
@@ -122,14 +122,14 @@ class Metadata(web.RequestHandler):
 
 
 async def check_openid(run: Run) -> None:
-    """The way to the provider; and back from it, without a login."""
+    """The handler redirects to the provider, and rejects a callback whose login was not started here."""
     provider = web.Application([("/.well-known/openid-configuration", Metadata)], issuer="")
     async with serving(provider) as server:
         issuer = f"http://127.0.0.1:{server.port}"
         provider.settings["issuer"] = issuer
         run.program["application"].settings["openid_connect"]["issuer"] = issuer
         there = await run.visitor.fetch("/login?next=/orders")
-    logging.getLogger("tornado.access").setLevel(logging.CRITICAL)  # `serving` has reset it
+    logging.getLogger("tornado.access").setLevel(logging.CRITICAL)  # `serving` has reset the level
     target = urlsplit(there.get("location"))
     assert (there.code, f"{target.scheme}://{target.netloc}{target.path}") == (302, f"{issuer}/authorize")
     fields: dict[str, Any] = parse_qs(target.query)

@@ -11,7 +11,7 @@ from tornado import locale
 
 
 def prepare(name: str, monkeypatch: pytest.MonkeyPatch, request: Any) -> None:
-    """Forget the translations afterwards."""
+    """Restore the loaded translations, which are global, after the test."""
     for attribute in ("_default_locale", "_translations", "_supported_locales", "_use_gettext"):
         monkeypatch.setattr(locale, attribute, getattr(locale, attribute))
     monkeypatch.setattr(locale.Locale, "_cache", {}, raising=False)

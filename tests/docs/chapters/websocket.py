@@ -32,7 +32,7 @@ class Echo(websocket.WebSocketHandler):
 
 
 async def check_chat(run: Run) -> None:
-    """A message reaches its room and no other."""
+    """A message is sent to the members of its room, and to no other room."""
     assert b'data-room="tea"' in (await run.server.fetch("/room/tea")).body
     assert 'data-room="茶"'.encode() in (await run.server.fetch("/room/%E8%8C%B6")).body
     assert (await run.server.fetch("/room/a%2Fb")).code == 404
@@ -97,7 +97,7 @@ async def check_rows(run: Run) -> None:
 
 
 async def check_origins(run: Run) -> None:
-    """Allowed origins, and another."""
+    """Connections from allowed origins are accepted, and one from another origin is refused."""
     url = f"ws://127.0.0.1:{run.server.port}/"
     for origin in ("https://example.com", "http://www.example.com:8000"):
         async with websocket.websocket_connect(url, headers={"Origin": origin}) as conn:
@@ -109,7 +109,7 @@ async def check_origins(run: Run) -> None:
 
 
 async def check_options(run: Run) -> None:
-    """The subprotocol, the windows, the limit."""
+    """Check the negotiated subprotocol, the compression windows and the message size limit."""
     url = f"ws://127.0.0.1:{run.server.port}/feed"
     async with websocket.websocket_connect(
         url, subprotocols=["v1.feed", "v2.feed"], compression_options={}
@@ -128,7 +128,7 @@ async def check_options(run: Run) -> None:
 
 
 async def check_client(run: Run) -> None:
-    """Print messages until "bye"."""
+    """The client prints messages until "bye" is received."""
     printed: list[tuple[Any, ...]] = []
     run.program["print"] = lambda *words: printed.append(words)
     async with serving(web.Application([("/", Echo)])) as server:
@@ -137,7 +137,7 @@ async def check_client(run: Run) -> None:
 
 
 async def check_access(run: Run) -> None:
-    """Success, and each of the errors."""
+    """The client returns the replies, or a different message for each error."""
     certificates = run.fixture("certificates")
     main, trust = run.program["main"], str(certificates.ca_file)
     page = type("Page", (web.RequestHandler,), {"get": lambda self: self.write("hello")})

@@ -1,7 +1,7 @@
 """协同程序和并发: 基于回调的异步处理程序, 改为协程, 生成一个列表或词典Futures的写法.
 
-Changes to the note: added imports, do_something_with_response(), routes and a server; the URLs come from the
-command line.
+Differences from the program in the notes: added imports, do_something_with_response(), routes and a server;
+the URLs come from the command line.
 """
 
 import os

@@ -1,4 +1,7 @@
-"""cookies用来标识当前用户. Changes to the note: added imports and a server for the handler."""
+"""cookies用来标识当前用户.
+
+Differences from the program in the notes: added imports and a server for the handler.
+"""
 
 import sys
 

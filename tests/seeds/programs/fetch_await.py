@@ -1,6 +1,6 @@
 """简单httpclient测试.
 
-Changes to the note: tornado.ioloop is imported; the URL comes from the command line.
+Differences from the program in the notes: tornado.ioloop is imported; the URL comes from the command line.
 """
 
 import sys

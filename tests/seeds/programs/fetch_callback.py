@@ -1,7 +1,7 @@
 """AsyncHTTPClient 使用示例: 基于回调.
 
-Changes to the note: print is a function; the loop is started, and is stopped after the last response; the
-URLs come from the command line.
+Differences from the program in the notes: print is a function; the loop is started, and is stopped after the
+last response; the URLs come from the command line.
 """
 
 import sys

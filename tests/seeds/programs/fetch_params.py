@@ -1,7 +1,7 @@
 """HTTP服务端和客户端.
 
-Changes to the note: IOLoop is imported from tornado.ioloop; main() is a coroutine without parameters, which
-fetches the prepared request; all names are defined.
+Differences from the program in the notes: IOLoop is imported from tornado.ioloop; main() is a coroutine
+without parameters, which fetches the prepared request; all names are defined.
 """
 
 import sys

@@ -1,4 +1,7 @@
-"""简单示例. Changes to the note: the port comes from the command line instead of 8888."""
+"""简单示例.
+
+Differences from the program in the notes: the port comes from the command line instead of 8888.
+"""
 
 import sys
 

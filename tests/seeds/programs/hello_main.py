@@ -1,6 +1,7 @@
 """运行和部署: 定义一个main函数，启动服务器.
 
-Changes to the note: added make_app(); the port comes from the command line instead of 8888.
+Differences from the program in the notes: added make_app(); the port comes from the command line instead of
+8888.
 """
 
 import sys

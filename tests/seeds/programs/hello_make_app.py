@@ -1,4 +1,7 @@
-"""开始: 同步. Changes to the note: the port comes from the command line instead of 8888."""
+"""开始: 同步.
+
+Differences from the program in the notes: the port comes from the command line instead of 8888.
+"""
 
 import sys
 

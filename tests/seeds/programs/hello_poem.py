@@ -1,7 +1,7 @@
 """The first greeting.
 
-Changes to the note: the routes are a list of tuples (the note passes a pattern and a class); added imports;
-the port comes from the command line instead of 8080.
+Differences from the program in the notes: the routes are a list of tuples (the note passes a pattern and a
+class); added imports; the port comes from the command line instead of 8080.
 """
 
 import sys

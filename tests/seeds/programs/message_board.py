@@ -1,9 +1,9 @@
 """留言板: one message, in MySQL.
 
-Changes to the note: tornado.ioloop is imported; values are bound to parameters, because a quote in a message
-would end the SQL string; UPDATE has a WHERE clause, without which it changes every row; the character set is
-utf8mb4, because utf8 does not support emoji; added the template; the port and the database come from the
-command line, and the program can be started in any directory.
+Differences from the program in the notes: tornado.ioloop is imported; values are bound to parameters, because
+a quote in a message would end the SQL string; UPDATE has a WHERE clause, without which it changes every row;
+the character set is utf8mb4, because utf8 does not support emoji; added the template; the port and the
+database come from the command line, and the program can be started in any directory.
 """
 
 import os

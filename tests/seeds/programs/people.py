@@ -1,7 +1,7 @@
 """url配置.
 
-Changes to the note: the patterns are raw strings; tornado.ioloop is imported; the port comes from the command
-line instead of 8888.
+Differences from the program in the notes: the patterns are raw strings; tornado.ioloop is imported; the port
+comes from the command line instead of 8888.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """options: define, parse_command_line, parse_config_file.
 
-Changes to the note: tornado.ioloop is imported. The line that is commented out in the note is executed if a
-file is passed.
+Differences from the program in the notes: tornado.ioloop is imported. The line that is commented out in the
+note is executed if a file is passed.
 """
 
 import tornado.ioloop

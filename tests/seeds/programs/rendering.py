@@ -1,8 +1,9 @@
 """tornado.template模板渲染.
 
-Changes to the note: the route is a tuple; the commas are ASCII; os is imported; each way of rendering has a
-separate route, because a response is finished only once; a template in a string is generated and written,
-because render() takes the name of a file; the port comes from the command line instead of 8080.
+Differences from the program in the notes: the route is a tuple; the commas are ASCII; os is imported; each
+way of rendering has a separate route, because a response is finished only once; a template in a string is
+generated and written, because render() takes the name of a file; the port comes from the command line instead
+of 8080.
 """
 
 import os

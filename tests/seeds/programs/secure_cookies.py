@@ -1,7 +1,7 @@
 """认证和安全: set_secure_cookie和get_secure_cookie, 需要在创建应用的时候指定一个名为cookie_secret的密钥.
 
-Changes to the note: added a handler that uses them; the port comes from the command line. set_secure_cookie
-and get_secure_cookie are the older names of set_signed_cookie and get_signed_cookie.
+Differences from the program in the notes: added a handler that uses them; the port comes from the command
+line. set_secure_cookie and get_secure_cookie are the older names of set_signed_cookie and get_signed_cookie.
 """
 
 import sys

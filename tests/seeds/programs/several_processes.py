@@ -1,7 +1,7 @@
 """HTTPServer 简单的多进程.
 
-Changes to the note: added an app; two processes instead of one per processor; the port comes from the command
-line.
+Differences from the program in the notes: added an app; two processes instead of one per processor; the port
+comes from the command line.
 """
 
 import sys

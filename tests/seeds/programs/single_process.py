@@ -1,4 +1,7 @@
-"""HTTPServer 简单的单进程. Changes to the note: added an app; the port comes from the command line."""
+"""HTTPServer 简单的单进程.
+
+Differences from the program in the notes: added an app; the port comes from the command line.
+"""
 
 import os
 import sys

@@ -1,7 +1,7 @@
 """HTTPServer 高级多进程.
 
-Changes to the note: added an app and imports; two processes instead of one per processor; the port comes from
-the command line.
+Differences from the program in the notes: added an app and imports; two processes instead of one per
+processor; the port comes from the command line.
 """
 
 import sys

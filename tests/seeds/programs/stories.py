@@ -1,6 +1,6 @@
 """web application的结构: URLSpec, initialize, reverse_url.
 
-Changes to the note: added a db, imports and a server.
+Differences from the program in the notes: added a db, imports and a server.
 """
 
 import sys

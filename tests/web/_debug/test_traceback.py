@@ -54,7 +54,7 @@ def test_library_frames_show_only_their_line() -> None:
     assert {frame.kind for frame in frames(raised)[:2]} == {"program"}
     library = [frame for frame in frames(raised) if frame.kind == "library"]
     assert library[0].file == "json/__init__.py"
-    # Only the line is shown, except for the last frame.
+    # For a frame of a library, only its line is shown, unless the frame is the last one.
     assert len(library[0].lines) == 1
     assert not library[0].variables
     assert library[-1].variables

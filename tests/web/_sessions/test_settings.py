@@ -69,7 +69,9 @@ def test_invalid_settings_with_a_store_are_reported_at_start(settings: Any, mess
 async def test_invalid_settings_are_reported_when_a_session_is_used(
     settings: Any, message: str, expect_log: ExpectLog
 ) -> None:
-    """Without ``session_store``, the program may use these names itself, so an error is raised only then."""
+    """Without ``session_store``, a program may use these setting names for its own purposes, so an error is
+    raised only when it uses a session.
+    """
 
     class Handler(web.RequestHandler):
         def get(self) -> None:
