@@ -1,4 +1,4 @@
-"""Queues of waiters, some of which are cancelled before they are woken."""
+"""Queues of waiters: waiters that are cancelled before they are woken are skipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Credentials: bearer tokens in Authorization fields."""
+"""Parsing bearer tokens in Authorization fields."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ from tornado._wire.challenges import (
             ],
         ),
         (["Bearer , realm=a"], [Challenge("bearer", {"realm": "a"})]),
-        # Syntax errors: challenges before them, and in other fields, are returned.
+        # Challenges before a syntax error, and those in other fields, are returned.
         (["Basic realm=a, @", "Bearer"], [Challenge("bearer", {})]),
         (['Basic realm="a, Bearer x=y'], []),
         (["Bearer x=y, Basic realm="], [Challenge("bearer", {"x": "y"}), Challenge("basic", {}, "realm=")]),

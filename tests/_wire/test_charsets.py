@@ -1,4 +1,4 @@
-"""Decoding a body according to its byte order mark or its label."""
+"""Decoding a body in the character set of its byte order mark or its Content-Type field."""
 
 from __future__ import annotations
 

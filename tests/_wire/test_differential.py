@@ -44,7 +44,7 @@ DECISIONS = st.lists(st.one_of(*[st.just(0)] * 5, st.integers(0, 255)), max_size
 def test_reader_accepts_nothing_that_both_others_reject(
     role: Role, decisions: bytes, differences: Any
 ) -> None:
-    """Our reader parses accepted messages as the others do, and raises only its own errors."""
+    """Our reader parses each accepted message as h11 and llhttp do, and raises only its documented errors."""
     differences.compare(message(role, decisions), role)
 
 
@@ -89,7 +89,7 @@ def test_each_listed_deviation_is_needed(differences: Any, monkeypatch: pytest.M
     for deviation in list(differences.DEVIATIONS):
         data = DEVIATION_EXAMPLES[deviation.name]
         if deviation.name.startswith("empty lines"):
-            data = data.replace(b"GET", b"PRI")  # llhttp accepts the lines, but not this method
+            data = data.replace(b"GET", b"PRI")  # llhttp accepts such lines, but not this method
         differences.compare(data, Role.SERVER)
         with monkeypatch.context() as patch:
             patch.setattr(
@@ -100,7 +100,7 @@ def test_each_listed_deviation_is_needed(differences: Any, monkeypatch: pytest.M
 
 
 def test_introduced_leniency_is_detected(differences: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader that is too lenient is reported."""
+    """If our reader is made to accept an invalid length, the comparison reports a difference."""
     data = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello"
     assert differences.compare(data, Role.SERVER).messages == []
     monkeypatch.setattr(header_section, "_DIGITS", header_section.re.compile(r"[+]?[0-9]++"))

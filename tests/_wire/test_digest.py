@@ -217,7 +217,7 @@ def test_stale_nonce_is_replaced() -> None:
 
 
 def test_rejected_nonce_that_was_accepted_before_is_stale() -> None:
-    """Some servers do not send ``stale``."""
+    """Some servers send a challenge with a new nonce, but without ``stale``."""
     auth = challenged("Digest realm=a, nonce=b")
     auth.receive_success()
     assert auth.receive_challenge(["Digest realm=a, nonce=d"], "c", answered=True)

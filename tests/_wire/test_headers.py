@@ -401,7 +401,7 @@ VALUES = st.text([chr(code) for code in (9, *range(32, 127), *range(128, 256))],
 class TestAnyFields:
     @given(st.lists(st.tuples(NAMES, VALUES), max_size=12))
     def test_round_trip_of_added_values(self, pairs: list[tuple[str, str]]) -> None:
-        """The fields are parsed line by line, or from a validated block."""
+        """Added values are unchanged after serialization and parsing, line by line or as a block."""
         headers = HTTPHeaders()
         for name, value in pairs:
             headers.add(name, value)

@@ -333,7 +333,7 @@ def cached_text():
     "secret", ["8c7f", "7d3f8a1c", "198.51.100.23", "c2VjcmV0", "0a1b2c", "99887766", "b=c"]
 )
 def test_data_about_a_user_is_not_cached(secret):
-    """The data is a cookie, a token, an address, a request ID, a referring page or a query."""
+    """No cache stores a cookie, a token, an address, a request ID, a referring page or a query."""
     add_fixed_targets(["/a"])
     data = usual(*BROWSER)
     assert secret.encode() in data

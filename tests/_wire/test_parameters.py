@@ -163,7 +163,7 @@ def quoted(text: str) -> str:
 
 @given(NAMES, st.dictionaries(NAMES, st.text()))
 def test_quoted_values_are_unquoted(value: str, parameters: dict[str, str]) -> None:
-    """The values may contain any characters, including semicolons, quotes and backslashes."""
+    """Quoted values are parsed unchanged, even if they contain semicolons, quotes and backslashes."""
     line = "; ".join([value, *(f"{name}={quoted(text)}" for name, text in parameters.items())])
     assert parse_parameters(line) == (value, parameters)
 

@@ -1,4 +1,4 @@
-"""Fields whose members have weights."""
+"""Parsing fields whose members have weights, such as Accept."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def test_at_the_limits():
 
 
 def test_the_cost_of_a_long_line_in_small_pieces_is_linear():
-    """A quadratic parser would copy half a terabyte here."""
+    """For this input, a parser with quadratic cost would copy half a terabyte."""
     parser = Parser()
     for _ in range(1_000_000):
         parser.receive_data(b"x")

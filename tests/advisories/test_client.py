@@ -54,7 +54,7 @@ async def redirected(host: str, code: int = 302, **options: Any) -> list[set[str
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("host", ["127.0.0.1", "other.test"])
 async def test_cve_2026_49853_credentials_are_not_sent_to_other_origin(host: str, code: int) -> None:
-    """A server on another port is another origin, too."""
+    """A redirect to another host, or to another port of the same host, leads to another origin."""
     assert await redirected(host, code, headers=SECRETS) == [
         secrets(httputil.HTTPHeaders(SECRETS)) - {"Proxy-Authorization"},  # not sent without a proxy
         set(),

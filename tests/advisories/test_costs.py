@@ -166,7 +166,7 @@ async def test_cve_2026_31958_a_server_answers_400(expect_log: ExpectLog) -> Non
     [b"x" * 10_000, multipart(1)[:-7], b"--b\r\n\r\n" * 50 + b"--b--", b"--b\r\nA\r\n\r\n" * 50 + b"--b--"],
 )
 async def test_cve_2025_47287_malformed_body_causes_one_log_line(body: bytes, expect_log: ExpectLog) -> None:
-    """There is a single line for all errors, and the client cannot influence its length."""
+    """All errors of one body are logged in a single line, whose length the client cannot influence."""
     handler = handler_of(post=lambda self: self.write(self.get_argument("a")))
     with expect_log("tornado", "") as expected:
         response = await ask(handler, f"Content-Type: {MULTIPART}", method="POST", body=body)
@@ -240,7 +240,7 @@ async def test_cve_2026_115927_one_byte_chunks_reach_a_handler_joined() -> None:
 
     @web.stream_request_body
     class Streaming(web.RequestHandler):
-        """Counts the calls and bytes."""
+        """Records the size of each chunk, and responds with the total."""
 
         def data_received(self, chunk: bytes) -> None:
             pieces.append(len(chunk))

@@ -61,7 +61,7 @@ async def test_pong_floods_are_refused_by_the_client(first: int) -> None:
 
 
 async def test_pong_floods_do_not_fill_memory_if_client_does_not_read() -> None:
-    """The pongs fill all buffers up to the client; then the server pauses reading."""
+    """The client does not read, so the pongs fill all buffers; then the server pauses reading."""
     handler, limit = Recorder.new(), 100_000
     async with opened(handler, websocket_write_limit=limit) as client:
         await handler.until("open")

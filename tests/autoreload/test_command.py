@@ -89,7 +89,7 @@ def test_wrapped_program_is_run_again_until_it_succeeds(tmp_path, how):
 
 
 def test_syntax_error_is_shown_and_its_correction_awaited(tmp_path):
-    """The error is in a module that the program imports. Because it fails, it is not in ``sys.modules``."""
+    """The imported module with the error is not in ``sys.modules``, but its file must be watched."""
     (tmp_path / "part.py").write_text("x = = 1\n")
     (tmp_path / "program.py").write_text(
         textwrap.dedent(
@@ -162,7 +162,7 @@ def test_files_in_a_traceback_are_watched(monkeypatch, tmp_path, expect_log):
 
 
 def test_exit_status(expect_log, capsys):
-    """A failure status is logged. Text instead of a status is printed, as by the interpreter."""
+    """A status other than 0 is logged. Text in place of a status is printed, as the interpreter does."""
     assert _command._run("program", lambda: None) == 0
     assert _command._run("program", lambda: sys.exit()) == 0
     for code, status in ((3, 3), ("no database", 1)):

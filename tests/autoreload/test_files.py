@@ -102,7 +102,7 @@ def test_files_of_modules(monkeypatch, tmp_path):
 
 
 def test_appearance_of_an_expected_file_is_a_change(tmp_path):
-    """The modification time of a new file does not matter. A file that already existed is not a change."""
+    """A new file is a change, whatever its modification time. A file that already existed is not a change."""
     path, there = str(tmp_path / "missing.py"), touch(tmp_path / "there.py", "", 500)
     _files.expect(path)
     _files.expect(there)

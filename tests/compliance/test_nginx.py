@@ -58,7 +58,7 @@ FORGED = {
 
 
 class Answer:
-    """A complete response."""
+    """A complete response, as the client receives it."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
         self.status = response.status
@@ -337,7 +337,7 @@ def test_long_poll_does_not_block_other_requests(site):
         site.say("two", "hello")
         assert Answer(waiting[2].getresponse()).json() == {"news": "hello"}
         told = 0
-        while told < 2:  # the polls may not have reached the process yet
+        while told < 2:  # the process may not have received the polls yet
             told += site.fetch("/rooms/poll?room=one&news=both", method="POST").json()["told"]
         assert [Answer(one.getresponse()).json() for one in waiting[:2]] == [{"news": "both"}] * 2
 

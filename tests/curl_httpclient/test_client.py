@@ -639,7 +639,7 @@ async def test_last_response_is_delivered():
     async with scripted(lambda request: busy) as server, Client(retry=AT_ONCE) as client:
         got = await client.fetch(server.url, raise_error=False)
         assert (got.code, got.body, len(server.requests)) == (503, b"busy", 3)
-        # The delay is longer than the request's timeout.
+        # The delay before the retry is longer than the request's timeout.
         slow = RetryPolicy(base_delay=0, max_retry_after=1000)
         busy = response(b"busy", "503 Service Unavailable", "Retry-After: 100")
         got = await client.fetch(server.url, raise_error=False, retry=slow)

@@ -75,7 +75,7 @@ async def server(program: dict[str, Any], certificates: Any, folder: Path) -> No
 
 
 async def secure(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """Server and client work; a client that never starts the handshake does not delay other clients."""
+    """The client receives a greeting, although another client never starts its handshake."""
     greeter = program["server"](str(certificates.certificate_file), str(certificates.key_file))
     with listening(greeter) as port, socket.create_connection(("127.0.0.1", port)):
         answer = await program["greeting"]("localhost", port, str(certificates.ca_file))
@@ -92,7 +92,7 @@ async def forked(program: dict[str, Any], certificates: Any, folder: Path) -> No
 
 
 async def client(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """The client receives a response, and errors begin and end as described in the guide."""
+    """The client receives a response, and its error messages name the phase and the address."""
     async with shouting() as port:
         assert await program["shout"]("localhost", port, "hello") == "HELLO\n"
     refused = await program["shout"]("127.0.0.1", port, "hello")
@@ -208,7 +208,7 @@ CHECKS: dict[str, Check] = {
 
 
 def module(name: str) -> dict[str, Any]:
-    """A program of the guide, imported."""
+    """Execute a program of the guide, as an import would, and return its global names."""
     namespace: dict[str, Any] = {"__name__": name}
     exec(compile(PROGRAMS[name], f"{name}.py", "exec"), namespace)
     return namespace

@@ -20,7 +20,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
 class RecordingDelegate(HTTPMessageDelegate):
-    """A delegate that records its calls, and raises an exception in the methods that the test names."""
+    """A delegate that records its calls, and raises an exception in the methods that the test specifies."""
 
     def __init__(self, **raises: BaseException) -> None:
         self.events: list[Any] = []

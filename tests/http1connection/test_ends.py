@@ -415,7 +415,7 @@ async def test_direct_writes_to_the_stream_do_not_stop_pipelining(tls: Any) -> N
 
 
 def test_interrupted_close_callback_still_ends_connection() -> None:
-    """The server forgets the connection: a program may run the loop again after a KeyboardInterrupt."""
+    """The server removes the connection, because a program may run the loop again after KeyboardInterrupt."""
     requested: list[HTTPServerRequest] = []
 
     def interrupt() -> None:

@@ -1,4 +1,4 @@
-"""`TransferRate`: the windows of both rates."""
+"""`TransferRate`: the time windows in which the rates of input and output are measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AsyncHTTPClient's cache, defaults and errors, with an implementation without a network; HTTPClient."""
+"""`HTTPClient`, and the cache, defaults and errors of `AsyncHTTPClient`, tested without a network."""
 
 from __future__ import annotations
 

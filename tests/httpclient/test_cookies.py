@@ -1,4 +1,4 @@
-"""A standard-library cookie jar with our requests and responses."""
+"""Cookie jars of the standard library, used with our requests and responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms in request bodies: which bodies are forms, and the limits."""
+"""Forms in request bodies: which bodies are forms, and the limits on forms."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ async def test_start_tls_after_a_reset_unregisters_the_stream(
 async def test_socket_lost_in_wrapping_closes_the_stream(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The connection is reset between the check and the wrapping of the socket."""
+    """The peer resets the connection after its state has been checked and before the socket is wrapped."""
 
     def lose(sock: socket.socket, *_: Any, **__: Any) -> None:
         socket.socket(fileno=sock.detach()).close()

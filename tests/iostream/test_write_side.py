@@ -83,7 +83,7 @@ async def test_writers_share_an_iteration(
 async def test_futures_with_different_rests_are_resolved_in_order(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
-    """Futures are resolved in order, so "half" is resolved later than necessary."""
+    """Futures are resolved in order, so the Future of "half" is resolved later than its data is sent."""
     async with stream_pair(kind, certificates) as (server, client):
         order: list[str] = []
         for name, size, rest in (("all", BIG, 0), ("half", 1000, BIG // 2), ("end", 1000, 0)):

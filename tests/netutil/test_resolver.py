@@ -62,7 +62,7 @@ def test_address_with_a_zone_of_this_machine():
     ],
 )
 def test_ambiguous_addresses_are_not_valid(text):
-    """Text that the C library or Python interprets as an address other than the one that it appears to be."""
+    """The C library or Python interprets each of these texts as a different address than a reader would."""
     assert not is_valid_ip(text)
 
 

@@ -56,7 +56,7 @@ def test_port_is_inherited_with_its_waiting_connections():
     with socket.create_connection(address) as client:
         restart(*sockets, greeting="hello")
         assert _socket_inheritance.message["greeting"] == "hello"
-        [again] = bind_sockets(0, "127.0.0.1")  # returns the port that the kernel chose before
+        [again] = bind_sockets(0, "127.0.0.1")  # port 0 means the inherited port
         assert again.getsockname() == address
         assert not os.get_inheritable(again.fileno())
         accepted, _ = again.accept()
@@ -108,7 +108,7 @@ def test_abstract_name_is_inherited():
 
 
 def test_inherited_socket_makes_way_for_another_address():
-    """The inherited socket is closed, because it would prevent the bind."""
+    """The inherited socket is closed, because it would prevent a bind of its port on another address."""
     for attempt in range(20):
         [sock] = bind_sockets(0, "127.0.0.1")
         port = sock.getsockname()[1]

@@ -169,7 +169,7 @@ with warnings.catch_warnings():
 
 
 def test_child_gets_a_new_selector() -> None:
-    """Registrations are kept, and the shared selector is closed."""
+    """The child keeps the registrations of its loop, and closes the selector that the parent also uses."""
     loop = loop_factory("asyncio")()
     ours, theirs = socket.socketpair()
     loop.add_reader(ours, loop.stop)

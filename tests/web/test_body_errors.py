@@ -1,4 +1,4 @@
-"""Errors in request bodies: the handler sends its own error page, and the request is logged."""
+"""Errors in request bodies: the handler sends its own error page, and the access log has the request."""
 
 from __future__ import annotations
 

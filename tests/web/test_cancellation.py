@@ -156,7 +156,7 @@ async def test_disconnect_while_prepare_waits() -> None:
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("awaits", ["future", "moment", "task"])
 async def test_generator_coroutine_is_cancelled_on_disconnect(nested: bool, awaits: str) -> None:
-    """The generator of the coroutine is closed, too."""
+    """If the handler is a generator coroutine, its generator is closed."""
     diary = Diary()
 
     @gen.coroutine
@@ -277,7 +277,7 @@ async def test_exception_in_on_connection_close_does_not_prevent_cancellation(ex
 
 
 async def test_disconnect_while_the_response_is_sent() -> None:
-    """The status of the cancelled request remains the status that was sent."""
+    """When `on_finish` is called for the cancelled request, the status is still the one that was sent."""
     diary = Diary()
 
     async def wait(self: Any) -> None:
@@ -375,7 +375,7 @@ async def test_overridden_execute_is_cancelled() -> None:
 
 
 async def test_cancellation_by_other_code_returns_500() -> None:
-    """The response is 500, as without the setting."""
+    """If the program cancels the handler's task, the response is 500, as without ``cancel_on_disconnect``."""
     tasks: list[Any] = []
 
     async def get(self: Any) -> None:
@@ -415,7 +415,7 @@ async def test_close_all_connections_cancels_the_handler() -> None:
 
 
 async def test_callback_is_called_within_100_ms(loop_kind: str, tls: Any) -> None:
-    """Within 100 ms, while nothing is read or written; the only measurement of time in this file."""
+    """`on_connection_close` is called within 100 ms. No other test in this file measures time."""
     started, gone = asyncio.Event(), asyncio.Event()
 
     async def get(self: Any) -> None:

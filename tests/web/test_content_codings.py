@@ -72,7 +72,7 @@ def test_gzip_header_has_no_time_and_file_name() -> None:
 
 
 def test_zstd_window_is_accepted_by_browsers() -> None:
-    """RFC 9659: the window is at most 8 MiB, here at every level."""
+    """RFC 9659 limits the window to 8 MiB; each compression level must comply."""
     require_coding("zstd")
     import zstandard
 

@@ -161,7 +161,7 @@ async def test_next_refers_to_this_host(target: str, wanted: str) -> None:
     ],
 )
 def test_next_of_a_target_with_control_characters_refers_to_this_host(uri: str) -> None:
-    """The server rejects such a target, but a program may set it."""
+    """The server rejects such a request target, but a program may set `request.uri` itself."""
     line = RequestStartLine("GET", "/", "HTTP/1.1")
     request = HTTPServerRequest(
         start_line=line, headers=HTTPHeaders({"Host": "localhost"}), connection=mock.Mock()

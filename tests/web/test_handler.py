@@ -1,4 +1,4 @@
-"""Request handlers: reading a request, producing a response."""
+"""Request handlers: how they read a request and produce a response."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ async def test_message_recommends_a_correction(value: Any, advice: str, expect_l
 async def test_plain_method_that_returns_a_value_is_an_error(
     place: str, value: Any, advice: str, expect_log: ExpectLog
 ) -> None:
-    """Upstream responds with 500 too."""
+    """Tornado also responds with 500 to these return values."""
     with expect_log("tornado.application", "Uncaught exception") as expected:
         assert (await ask(handler_with(place, lambda self: value))).code == 500
     assert f"Handler.{place.partition(' ')[0]}() should return None, {advice}" in str(raised(expected))

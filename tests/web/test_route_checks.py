@@ -50,7 +50,7 @@ async def asgi_application(scope: Any, receive: Any, send: Any) -> None: ...
 
 
 class WSGIApplication:
-    """Like the application objects of Flask and Django."""
+    """A WSGI application as an object, like those of Flask and Django."""
 
     def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
         return []

@@ -188,7 +188,7 @@ async def test_event_sent_in_open(asynchronous: bool) -> None:
 @pytest.mark.parametrize("code", [204, 403, 302])
 @pytest.mark.parametrize("where", ["prepare", "open", "async open"])
 async def test_rejected_stream(where: str, code: int) -> None:
-    """With 204, a browser does not reconnect."""
+    """After a response with the status 204, a browser does not reconnect."""
     channel = web.EventChannel()
 
     def refuse(self: Any) -> None:

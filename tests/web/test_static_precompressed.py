@@ -142,7 +142,7 @@ async def test_range_not_satisfiable(root: Path) -> None:
 async def test_variant_being_modified_has_its_own_weak_etag(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The entity tag differs from that of the original."""
+    """The entity tag of a precompressed file differs from that of the original file."""
     monkeypatch.setattr(_static_versions, "_hash", lambda fd, state: None)
     tag = (await fetch(root, "br")).get("etag")
     assert tag.startswith('W/"')

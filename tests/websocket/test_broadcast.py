@@ -164,7 +164,7 @@ async def test_byte_counters(loop_kind: str, tls: Any) -> None:
 
 @pytest.mark.parametrize("has_loop", [False, True])
 async def test_other_thread_is_rejected(loop_kind: str, tls: Any, has_loop: bool, sends: list[Any]) -> None:
-    """The thread may run another event loop or none: streams are not thread-safe. Nothing is sent."""
+    """A broadcast from another thread, with or without an event loop, is rejected before anything is sent."""
 
     async def in_a_loop() -> None:
         broadcast(members, "m")

@@ -80,7 +80,7 @@ async def test_read_message_with_a_callback(loop_kind: str, tls: Any) -> None:
 
 
 async def test_message_callback(loop_kind: str, tls: Any) -> None:
-    """The callback is called only after `websocket_connect` has returned; its last argument is None."""
+    """The callback is called only after `websocket_connect` has returned; the last call is with None."""
     heard = []
     over = asyncio.Event()
 

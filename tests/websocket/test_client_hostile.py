@@ -308,7 +308,7 @@ async def test_failed_handshake_leaves_no_reference_cycle(loop_kind: str, tls: A
 async def test_failed_tls_handshake_leaves_no_reference_cycle(
     loop_kind: str, certificates: Any, expect_log: ExpectLog
 ) -> None:
-    """The certificate is not trusted, or the server does not respond."""
+    """No cycle remains if the certificate is not trusted, or if the server does not respond."""
 
     async def script(visitor: Visitor) -> None:
         await visitor.gone()
@@ -322,7 +322,7 @@ async def test_failed_tls_handshake_leaves_no_reference_cycle(
 
 
 async def test_failed_connection_attempt_leaves_no_reference_cycle(loop_kind: str) -> None:
-    """The failure occurs in name resolution, at the socket, or before both."""
+    """No cycle remains if name resolution or the socket fails, or if an argument is invalid."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}/"
     await assert_no_reference_cycle(url, ConnectionRefusedError)
@@ -363,7 +363,7 @@ async def test_exception_of_program_is_raised(loop_kind: str, error: Exception) 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 407 No\r\n\r\n", b"", None])
 async def test_refusing_proxy_leaves_no_reference_cycle(loop_kind: str, answer: bytes | None) -> None:
-    """The proxy responds with an error, closes the connection, or does not respond."""
+    """No cycle remains if the proxy responds with an error, closes the connection, or does not respond."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -282,7 +282,7 @@ async def test_handler_that_waits_in_thread_with_running_loop_raises():
 
 
 async def test_adapter_runs_in_container():
-    """The adapter runs in a WSGIContainer with threads."""
+    """An adapter also works inside a `WSGIContainer` with threads."""
     async with running(validator(adapter())) as server:
         assert (await server.fetch("/waiting")).body == b"ab"
         body = (await server.fetch("/", method="POST", body=b"x" * 100_000)).body

@@ -1,4 +1,4 @@
-"""`FileWrapper`; tests/wsgi/test_invocation.py uses it in responses."""
+"""`FileWrapper` alone; tests/wsgi/test_invocation.py tests responses that use it."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ def test_put_raises_after_loop_was_closed():
 
 
 def test_put_raises_after_loop_was_stopped(monkeypatch):
-    """Otherwise the interpreter could not exit, because it waits for the thread."""
+    """If the thread waited forever, the interpreter could not exit, because it waits for the thread."""
     monkeypatch.setattr(_response_bridge, "_STOPPED_AFTER", 0.0)
     monkeypatch.setattr(_response_bridge, "_CHECK_INTERVAL", 0.0)
     response, loop = response_with_stopped_loop()
