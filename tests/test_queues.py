@@ -165,7 +165,7 @@ async def test_async_for(loop_kind):
 
 @pytest.mark.parametrize("kind", [queues.Queue, queues.PriorityQueue, queues.LifoQueue])
 async def test_task_cancelled_when_its_item_arrives_leaves_the_item(kind):
-    """The item stays in the queue, and the next `get` returns it."""
+    """If a `get` is cancelled, the item remains in the queue, and the next `get` returns it."""
     queue = kind()
     seen = []
 

@@ -295,7 +295,7 @@ async def test_tls_by_dictionary(certificates, tmp_path):
 
 
 async def test_tls_peer_that_disconnects_immediately(certificates):
-    """The disconnect is not logged, and the server continues to serve."""
+    """A disconnect during the handshake is not logged, and the server continues to serve."""
     with listening(TLSServer(certificates.server_context)) as port:
         for _ in range(3):
             sock = socket.create_connection(("127.0.0.1", port))

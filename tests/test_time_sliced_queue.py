@@ -121,7 +121,7 @@ async def test_exception_does_not_stop_the_queue(clock: FakeClock) -> None:
 
 
 def test_items_of_a_closed_loop_are_processed_on_the_next(clock: FakeClock) -> None:
-    """A server may outlive its loop."""
+    """A server, and therefore its queue, may exist longer than the event loop."""
     worker = Worker(clock)
 
     async def some(first: int, last: int) -> None:

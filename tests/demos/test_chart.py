@@ -232,7 +232,7 @@ def test_chart_moves_and_pauses(open_page):
 def test_page_reconnects_after_server_restart(open_page, program):
     chart = open_page()
     program.restart()
-    # The new source has larger numbers.
+    # The samples of the restarted program have larger numbers.
     chart.page.wait_for_function("samples.at(-1).number - samples[0].number > samples.length")
     chart.has_received(10)
 

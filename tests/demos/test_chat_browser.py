@@ -20,7 +20,7 @@ class Person:
         self.page.on(
             "console", lambda entry: self.errors.append(entry.text) if entry.type == "error" else None
         )
-        # The page polls as soon as it is shown: wait for the request.
+        # The page sends a poll as soon as it is shown: wait for this request.
         with self.page.expect_request("**/a/message/updates"):
             self.page.goto(address)
 

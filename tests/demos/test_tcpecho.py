@@ -54,7 +54,7 @@ def test_endless_line_closes_the_connection(program):
 
 def test_client_prints_the_echo(program):
     assert client(program, "hello", "你好 there") == (0, "hello\n你好 there\n")
-    assert client(program) == (0, "")  # its standard input is empty
+    assert client(program) == (0, "")  # the client's standard input is empty
 
 
 def test_client_without_server(program):

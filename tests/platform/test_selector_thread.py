@@ -135,7 +135,7 @@ async def test_callback_exception_is_logged(pair: Pair, expect_log: Any) -> None
 
 @pytest.mark.usefixtures("selector_class")
 async def test_descriptor_closed_while_it_is_watched(pair: Pair) -> None:
-    """The thread reports the invalid descriptor to its callback, so that the callback can detect the error."""
+    """The thread calls the callback of the closed descriptor, so that the callback can detect the error."""
     read, write = os.pipe()
     thread = SelectorThread(asyncio.get_running_loop())
     found = asyncio.Event()

@@ -145,7 +145,7 @@ async def test_error_for_a_lost_connection_to_a_forwarding_proxy_names_the_proxy
 
 @pytest.mark.parametrize("to", ["http", "https"])
 async def test_proxy_with_tls(loop_kind: str, certificates: Any, to: str, monkeypatch: Any) -> None:
-    """A connection to an HTTPS server is TLS over TLS."""
+    """Through an HTTPS proxy, a connection to an HTTPS server is TLS over TLS."""
     monkeypatch.setattr("tornado.netutil._client_ssl_defaults", certificates.client_context)
     body = b"0123456789abcdef" * 65536
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()

@@ -350,7 +350,7 @@ async def test_body_that_exceeds_the_limit_after_decompression(tls, loop_kind):
 
 @pytest.mark.parametrize("extra", [b"x", b"HTTP/1.1 200 OK\r\n\r\n", b"\r\n" * 9])
 async def test_data_after_the_response(extra, tls, loop_kind):
-    """The response is valid, but its connection is not used again."""
+    """The client accepts the response, but does not use its connection again."""
     async with leaving_nothing(tls) as client:
         async with FaultServer(tls.server_context if tls is not None else None) as server:
             server.play(*[answer(FIXED + extra, Peer.receive_to_end)] * 2)

@@ -397,7 +397,7 @@ async def test_post_uses_only_a_recently_used_connection(clock: FakeClock) -> No
 
 
 async def test_post_detects_a_closed_connection_before_it_is_sent(loop_kind: str) -> None:
-    """The check works even before the event loop has reported the end of input."""
+    """The pool detects a closed connection even before the event loop has reported the end of input."""
     key = ConnectionKey("http", "x", 80, None, None, socket.AF_UNSPEC, None, None, False, None, None)
     pool = ConnectionPool(IOLoop.current(), 10, 15)
     for last_words in (b"", b"x"):

@@ -38,7 +38,7 @@ class Outcome:
 
     @property
     def only(self) -> Message:
-        """The only message that was read."""
+        """The message, if exactly one was read without an error."""
         assert self.error is None, self.text
         (message,) = self.messages
         return message

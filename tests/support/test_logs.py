@@ -15,7 +15,7 @@ def test_unexpected_warning_is_collected_once(log_watch):
         general.info("nothing to see")
     assert [record.getMessage() for record in watch.stray] == ["lost bytes"]
     assert "lost bytes" in watch.describe()
-    log_watch.stray.clear()  # the fixture of this test has collected it too
+    log_watch.stray.clear()  # the fixture of this test has collected the record, too
 
 
 def test_logger_without_propagation_is_watched(log_watch, monkeypatch):

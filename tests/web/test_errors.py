@@ -41,7 +41,7 @@ def test_attributes() -> None:
     assert error.get_message() == "no entry"
     assert HTTPError(403).log_message is None
     assert HTTPError(403).get_message() is None
-    # The message can still be formatted when args is empty.
+    # Percent signs are doubled, so that the message can be formatted with empty args.
     assert HTTPError(403, "100%").log_message == "100%%"
     missing = MissingArgumentError("name%")
     assert (missing.arg_name, missing.status_code, missing.log_message) == (

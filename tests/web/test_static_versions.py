@@ -159,7 +159,7 @@ async def test_file_being_modified_has_a_weak_etag(
 async def test_large_file_modified_recently_has_a_weak_etag(
     root: Path, monkeypatch: pytest.MonkeyPatch, settled: bool
 ) -> None:
-    """After one change is detected, a second change may leave the modification time and size unchanged."""
+    """A second change soon after the first one may leave the modification time and size unchanged."""
 
     class Handler(web.StaticFileHandler):
         MAX_VERSION_CONTENT_SIZE = 10

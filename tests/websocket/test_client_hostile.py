@@ -231,7 +231,7 @@ async def test_endless_body_is_rejected(loop_kind: str, tls: Any) -> None:
 
 
 async def test_failed_connection_is_closed(loop_kind: str, tls: Any) -> None:
-    """`wait_closed` and `read_message` complete."""
+    """After a failed handshake, `wait_closed` and `read_message` complete."""
 
     async def script(visitor: Visitor) -> None:
         visitor.send(visitor.head("Content-Length: 0", status="404 No"))
@@ -415,7 +415,7 @@ async def test_request_timeout_with_slow_response(clock: FakeClock, tls: Any) ->
 
 
 async def test_connect_timeout_during_tls_handshake(clock: FakeClock) -> None:
-    """The server does not respond to the TLS handshake; the message names the phase."""
+    """The server does not respond to the TLS handshake; the error message names this phase."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(HTTPTimeoutError, match=rf"Timeout during TLS handshake with 127.0.0.1:{port}"):

@@ -53,7 +53,7 @@ async def test_closed_error_has_reason_of_this_side(tls: Any) -> None:
 
 @pytest.mark.parametrize("method", ["write_message", "ping", "close"])
 async def test_other_thread_is_rejected(loop_kind: str, method: str) -> None:
-    """Nothing is sent, and the connection is unchanged."""
+    """After the error, nothing has been sent, and the connection can still be used."""
     handler = Recorder.new()
     async with opened(handler) as client:
         await handler.until("open")

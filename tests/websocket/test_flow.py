@@ -142,7 +142,7 @@ async def test_finished_callback_does_not_start_the_next_message_while_output_st
 
 
 async def test_messages_stall_after_a_finished_callback(loop_kind: str, tls: Any) -> None:
-    """The message that fills the output waited for the callback."""
+    """The message whose reply fills the output buffer has waited for the callback of an earlier message."""
     gate = asyncio.Event()
 
     async def on_message(self: Any, message: str) -> None:

@@ -21,7 +21,7 @@ async def test_messages_in_order() -> None:
 
 
 async def test_readers_in_order() -> None:
-    """A cancelled reader receives no message."""
+    """A cancelled reader receives no message; the next reader receives it."""
     messages = queue()
     readers = [messages.get() for _ in range(3)]
     readers[1].cancel()
