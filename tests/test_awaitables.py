@@ -58,7 +58,7 @@ async def test_awaitable_becomes_a_task():
     ids=["convert_yielded", "add_callback"],
 )
 async def test_background_task_is_not_garbage_collected(start):
-    """A loop refers to its Tasks only weakly, and only this Task refers to the Future that it waits for."""
+    """A loop has only weak references to its Tasks, and only this Task refers to the awaited Future."""
     ends = []
 
     async def waits():

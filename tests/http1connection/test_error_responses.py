@@ -255,7 +255,7 @@ class Seen(logging.Handler):
 
 @pytest.fixture
 def seen(expect_log: ExpectLog) -> Any:
-    """The lines of the access log, which do not fail the test."""
+    """The lines of the access log. Lines of level WARNING do not make the test fail."""
     handler, access = Seen(), logging.getLogger("tornado.access")
     access.addHandler(handler)
     with expect_log("tornado.access", "", required=False):

@@ -81,7 +81,7 @@ def application_of(agent: Agent) -> web.Application:
 
 
 async def tasks_ended(tasks: list[Any]) -> None:
-    """Wait for the end of request tasks, which takes an event loop iteration."""
+    """Wait until the tasks of finished requests have ended, which takes an event loop iteration."""
     await asyncio.wait(set(tasks))
 
 

@@ -356,7 +356,7 @@ async def test_overridden_methods_are_called_with_debug() -> None:
 
 
 async def test_keyword_arguments_may_have_any_name_with_debug() -> None:
-    """The checks reserve no names: ``render(name=…)`` and a named group ``method`` still work."""
+    """The checks reserve no names: ``render(name=…)`` and a group named ``method`` still work."""
 
     class Handler(web.RequestHandler):
         def render(self, template_name: str, **kwargs: Any) -> Any:

@@ -18,7 +18,7 @@ PAGE = "<html><head><title>x</title></head><body>%s</body></html>"
 
 
 class Button(web.UIModule):
-    """Uses all kinds of assets."""
+    """A module with assets of all kinds."""
 
     def render(self, text: Any, **kwargs: Any) -> Any:
         return self.render_string("button.html", text=text, **kwargs)
@@ -43,7 +43,7 @@ class Button(web.UIModule):
 
 
 class Link(web.UIModule):
-    """Shares a file with `Button`, and has few other assets."""
+    """A module that uses one of the files of `Button`, and has few other assets."""
 
     def render(self) -> Any:
         return "<a>"
@@ -56,7 +56,7 @@ class Link(web.UIModule):
 
 
 class Plain(web.UIModule):
-    """Has no assets."""
+    """A module without assets."""
 
     def render(self, *args: Any) -> Any:
         known = [self.current_user, self.locale.code, self.request.method, self.ui is self.handler.ui, args]

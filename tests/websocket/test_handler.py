@@ -348,7 +348,7 @@ async def test_overridden_get_responds_to_other_requests(loop_kind: str, tls: An
 
 
 async def test_disconnect_before_the_handshake(loop_kind: str, tls: Any) -> None:
-    """`on_connection_close` is called as for any request; `on_close` is not, because no WebSocket was open."""
+    """`on_connection_close` is called as for any request; `on_close` is not: no WebSocket was open."""
     gate = asyncio.Event()
 
     async def prepare(self: Any) -> None:

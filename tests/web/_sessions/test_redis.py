@@ -222,7 +222,7 @@ def test_missing_package_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_concurrent_visitors(server: RedisServer) -> None:
-    """There are more concurrent requests than connections."""
+    """All requests succeed, although more of them are concurrent than the store has connections."""
     async with storing(server) as store, counting(store) as running:
         visitors = [Visitor(running) for _ in range(80)]
         for expected in (b"1", b"2"):
