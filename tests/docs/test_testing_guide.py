@@ -83,6 +83,6 @@ def test_the_table_lists_what_the_plugin_has():
 
 
 def test_the_marks_that_are_left_to_others():
-    marks = re.search(r"marked ((?:`\w+`(?:, | or )?)+)", TEXT)
+    marks = re.search(r"marked ((?:`\w+`(?:,\s+|\s+or\s+)?)+)", TEXT)
     assert marks is not None
     assert set(re.findall(r"`(\w+)`", marks[1])) == set(plugin._OTHERS)

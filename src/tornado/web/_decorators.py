@@ -22,6 +22,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 
 _Class = TypeVar("_Class", bound=type[RequestHandler])
 Method = Callable[..., "Awaitable[None] | None"]
+_Method = TypeVar("_Method", bound=Method)
 #: The types that an asynchronous `get_current_user` may return in place of a user.
 _PENDING = (types.CoroutineType, Future)
 
@@ -111,7 +112,7 @@ def _own_target(request: HTTPServerRequest) -> str:
 
 
 @overload
-def authenticated(method: Method) -> Method: ...
+def authenticated(method: _Method) -> _Method: ...
 @overload
 def authenticated(
     method: None = None,
@@ -119,7 +120,7 @@ def authenticated(
     scheme: str | None = None,
     realm: str | None = None,
     scopes: str | Iterable[str] = (),
-) -> Callable[[Method], Method]: ...
+) -> Callable[[_Method], _Method]: ...
 def authenticated(
     method: Method | None = None,
     *,
