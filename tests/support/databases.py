@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -63,6 +63,22 @@ class DatabaseServer:
     def stop(self) -> None:
         """Stop the server."""
         raise NotImplementedError
+
+    def _wait_until(self, is_ready: Callable[[], bool]) -> None:
+        """Wait until the server is ready.
+
+        :raises AssertionError: if it exits, or is not ready within `DEADLINE` seconds; with the log.
+        """
+        assert self._process is not None
+        end = time.monotonic() + DEADLINE
+        while not is_ready():
+            try:
+                # A pause of 10 ms that ends early if the server exits.
+                status = self._process.wait(0.01)
+            except subprocess.TimeoutExpired:
+                assert time.monotonic() < end, f"{type(self).__name__} does not respond:\n{self.output()}"
+            else:
+                raise AssertionError(f"{type(self).__name__} exited with status {status}:\n{self.output()}")
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -119,15 +135,7 @@ class MariaDB(DatabaseServer):
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT
         )
-        end, pause = time.monotonic() + DEADLINE, 0.01
-        while not self._accepts():
-            try:
-                # A pause that ends early if the server exits.
-                status = self._process.wait(pause)
-            except subprocess.TimeoutExpired:
-                assert time.monotonic() < end, f"MariaDB does not respond:\n{self.output()}"
-            else:
-                raise AssertionError(f"MariaDB exited with status {status}:\n{self.output()}")
+        self._wait_until(self._accepts)
 
     def _accepts(self) -> bool:
         try:
@@ -238,15 +246,7 @@ class RedisServer(DatabaseServer):
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT
         )
-        end, pause = time.monotonic() + DEADLINE, 0.01
-        while not self._answers():
-            try:
-                # A pause that ends early if the server exits.
-                status = self._process.wait(pause)
-            except subprocess.TimeoutExpired:
-                assert time.monotonic() < end, f"Redis does not respond:\n{self.output()}"
-            else:
-                raise AssertionError(f"Redis exited with status {status}:\n{self.output()}")
+        self._wait_until(self._answers)
 
     def _answers(self) -> bool:
         try:
@@ -337,15 +337,7 @@ class PostgreSQL(DatabaseServer):
             user=_postgres_account(),
             cwd=self._directory,
         )
-        end, pause = time.monotonic() + DEADLINE, 0.01
-        while "database system is ready to accept connections" not in self.output():
-            try:
-                # A pause that ends early if the server exits.
-                status = self._process.wait(pause)
-            except subprocess.TimeoutExpired:
-                assert time.monotonic() < end, f"PostgreSQL does not start:\n{self.output()}"
-            else:
-                raise AssertionError(f"PostgreSQL ended with status {status}:\n{self.output()}")
+        self._wait_until(lambda: "database system is ready to accept connections" in self.output())
 
     def stop(self) -> None:
         """Stop the server immediately."""
