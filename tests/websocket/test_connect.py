@@ -220,7 +220,7 @@ async def test_tornado_4_arguments(loop_kind: str, tls: Any) -> None:
         await conn.wait_closed()
 
 
-def test_connect_outside_a_running_loop() -> None:
+def test_generator_coroutine_waits_for_connection() -> None:
     """A generator coroutine can yield the Futures of the connection."""
 
     async def main() -> None:
