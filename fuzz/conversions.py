@@ -6,8 +6,8 @@ import enum
 import math
 from typing import Any
 
-from tornado.web._argument_conversion import convert
 from tornado.web._errors import InvalidArgumentError
+from tornado.web._input._argument_conversion import convert
 
 
 class Colour(enum.Enum):

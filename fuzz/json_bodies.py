@@ -3,7 +3,7 @@
 import json
 
 from tornado.web._errors import InvalidBodyError
-from tornado.web._json_body import _UNIQUE_DECODER, parse
+from tornado.web._input._json_body import _UNIQUE_DECODER, parse
 
 MAX_DEPTH = 12
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.support.certificates import Certificates
 from tests.support.clock import FakeClock
 from tests.support.databases import MariaDB, RedisServer, running_mariadb, running_redis
 from tests.support.logs import Expectation, LogWatch, watched_logs
+from tests.support.marks import marks
 from tornado.iostream import _write_side
 from tornado.iostream._core import FAIR_SHARE
 
@@ -79,6 +81,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests that ``scripts/test --quick`` leaves out."""
+    path = item.path.relative_to(Path(__file__).parent)
+    for mark in marks(path, getattr(item, "fixturenames", ())):
+        item.add_marker(mark)
+
+
 def pytest_collection_finish() -> None:
     """Exclude the objects that exist before the first test from garbage collection."""
     gc.freeze()
@@ -90,6 +99,17 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if nextitem is None or nextitem.path != item.path:
         gc.collect()
         gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
+    """Escape lone surrogates in captured output, because pytest-xdist sends reports as UTF-8."""
+    data = yield
+    if data is not None and "sections" in data:
+        data["sections"] = [
+            (title, text.encode(errors="backslashreplace").decode()) for title, text in data["sections"]
+        ]
+    return data
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream._core import open_streams
 from tornado.netutil import bind_sockets
 from tornado.tcpserver import TCPServer
 from tornado.web import Application, RequestHandler
@@ -97,7 +98,7 @@ async def main() -> None:
         print_json(sockets[0].getsockname()[1])
     loop = asyncio.get_running_loop()
     while await loop.run_in_executor(None, sys.stdin.readline):
-        streams: set[object] = getattr(IOLoop.current(), "_streams", set())
+        streams = open_streams.get(IOLoop.current())
         while streams:
             await asyncio.sleep(0)
         await asyncio.sleep(0)  # the last tasks are notified and end

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.server import ExpectLog
 from tests.support.tcp import listening
+from tests.support.tcpserver import connection_limits, count_by_address
 from tornado import _connection_limits, tcpserver
 from tornado._connection_limits import ConnectionLimits
 from tornado._log_rate_limit import LogRateLimit
@@ -74,14 +75,13 @@ async def test_connections_per_address_are_limited(
         assert len(log.records) == 1
         other = await is_served(port, "127.0.0.3")
         first.close()
-        await until_count(server._connection_limits, 2)
+        await until_count(connection_limits(server), 2)
         third = await is_served(port, source)
         for stream in (second, other, third):
             assert stream is not None
             stream.close()
-        await until_count(server._connection_limits, 0)
-        assert server._connection_limits is not None
-        assert server._connection_limits._count_by_address == {}
+        await until_count(connection_limits(server), 0)
+        assert count_by_address(server) == {}
 
 
 async def test_total_connections_are_limited(loop_kind: str, expect_log: ExpectLog) -> None:
@@ -93,7 +93,7 @@ async def test_total_connections_are_limited(loop_kind: str, expect_log: ExpectL
         for stream in streams:
             assert stream is not None
             stream.close()
-        await until_count(server._connection_limits, 0)
+        await until_count(connection_limits(server), 0)
         stream = await is_served(port)
         assert stream is not None
         stream.close()
@@ -160,7 +160,7 @@ async def test_unix_sockets_count_only_towards_the_total(tmp_path: Any, expect_l
         assert stream is not None
         stream.close()
     server.stop()
-    await until_count(server._connection_limits, 0)
+    await until_count(connection_limits(server), 0)
 
 
 async def test_tls_stream_is_counted(certificates: Any, expect_log: ExpectLog) -> None:
@@ -171,7 +171,7 @@ async def test_tls_stream_is_counted(certificates: Any, expect_log: ExpectLog) -
         with expect_log("tornado.general", "max_connections_per_address"), pytest.raises(OSError):
             await TCPClient().connect("localhost", port, af=socket.AF_INET, **options)
         stream.close()
-        await until_count(server._connection_limits, 0)
+        await until_count(connection_limits(server), 0)
 
 
 async def test_failed_handshake_is_no_longer_counted(certificates: Any, expect_log: ExpectLog) -> None:
@@ -179,7 +179,7 @@ async def test_failed_handshake_is_no_longer_counted(certificates: Any, expect_l
     with listening(server) as port:
         with expect_log("tornado.general", "SSL Error"):
             assert await is_served(port) is None
-            await until_count(server._connection_limits, 0)
+            await until_count(connection_limits(server), 0)
 
 
 async def test_stream_stays_counted_after_start_tls(certificates: Any) -> None:
@@ -195,8 +195,7 @@ async def test_stream_stays_counted_after_start_tls(certificates: Any) -> None:
         secure = await stream.start_tls(False, certificates.client_context, "localhost")
         assert isinstance(secure.socket, ssl.SSLSocket)
         assert await secure.read_bytes(6) == b"secure"
-        assert server._connection_limits is not None
-        assert server._connection_limits.count == 1
+        assert connection_limits(server).count == 1
         secure.close()
-        await until_count(server._connection_limits, 0)
-        assert server._connection_limits._count_by_address == {}
+        await until_count(connection_limits(server), 0)
+        assert count_by_address(server) == {}

@@ -53,7 +53,16 @@ PARSERS = {
     "ws_short_frames": {"websocket"},
 }
 #: The modules that parse nothing: constants, exceptions, values and serializers.
-OTHERS = {"__init__", "errors", "multipart_writer", "limits", "ws_errors", "ws_events", "ws_shared_message"}
+OTHERS = {
+    "__init__",
+    "errors",
+    "limits",
+    "multipart_writer",
+    "ws_errors",
+    "ws_events",
+    "ws_shared_message",
+    "ws_state",
+}
 #: The packages with which the differential targets compare.
 PEERS = ("h11", "httptools")
 

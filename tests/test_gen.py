@@ -13,6 +13,7 @@ from concurrent import futures
 
 import pytest
 
+from tests.support.gen import runner_of
 from tests.support.references import find_garbage, gc_disabled
 from tornado import gen
 from tornado.ioloop import IOLoop
@@ -470,7 +471,7 @@ async def test_timeout_leaves_no_cycle():
 
 
 class Marked(Exception):
-    """An exception whose instances can be found among the objects of the garbage collector."""
+    """An exception whose instances can be found among the objects that the garbage collector tracks."""
 
 
 @gen.coroutine
@@ -545,7 +546,7 @@ async def test_runner_handle_exception():
             return f"got {error}"
 
     future = waits()
-    runner = future._runner
+    runner = runner_of(future)
     assert runner.io_loop is IOLoop.current()
     assert not runner.finished
     error = ValueError("by hand")

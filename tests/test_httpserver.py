@@ -14,11 +14,21 @@ from typing import Any
 
 import pytest
 
+from tests.support.clock import FakeClock
+from tests.support.configuration import restored_configuration
+from tests.support.http1connection import use_clock
+from tests.support.httpserver import (
+    address_of_socket,
+    connections,
+    max_header_count,
+    reset_log_limits,
+    timeouts,
+)
 from tests.support.server import serving
-from tornado import httpserver, tcpserver
-from tornado._log_rate_limit import LogRateLimit
+from tests.support.tcpserver import connection_limits, listening_sockets
+from tornado import httpserver
 from tornado.escape import json_decode
-from tornado.http1connection import _timeouts
+from tornado.http1connection import HTTP1ServerConnection
 from tornado.http1connection._protection import DEFAULT
 from tornado.httpserver import PUBLIC, HTTPServer
 from tornado.httputil import (
@@ -28,7 +38,6 @@ from tornado.httputil import (
     HTTPServerRequest,
     ResponseStartLine,
 )
-from tornado.log import gen_log
 from tornado.netutil import bind_sockets, bind_unix_socket
 from tornado.web import Application, RequestHandler, stream_request_body
 
@@ -72,8 +81,8 @@ async def test_each_request_keeps_its_own_address(server_class: type[HTTPServer]
             ("127.0.0.1", "http"),
         ]
         contexts: list[Any] = [request.connection.context for request in seen]  # type: ignore[union-attr]
-        assert {context._orig_remote_ip for context in contexts} == {"127.0.0.1"}
-        (connection,) = server.server._connections
+        assert {address_of_socket(context) for context in contexts} == {"127.0.0.1"}
+        (connection,) = connections(server.server)
         assert str(connection.context) == connection.context.remote_ip == "127.0.0.1"
 
 
@@ -313,15 +322,12 @@ async def test_handle_stream_may_be_set_on_the_server(serve):
 
 
 async def test_another_class_may_be_configured(serve):
-    saved = HTTPServer._save_configuration()
-    try:
+    with restored_configuration(HTTPServer):
         HTTPServer.configure(Counting, xheaders=True)
         async with serve(ORIGIN) as server:
             assert isinstance(server.server, Counting)
             assert (await server.fetch("/", "X-Real-Ip: 4.4.4.4")).body.startswith(b"4.4.4.4 ")
             assert len(server.server.seen) == 1
-    finally:
-        HTTPServer._restore_configuration(saved)
 
 
 # -- address and protocol from a proxy --
@@ -490,13 +496,19 @@ async def test_idle_connection_timeout(serve, beginning):
         assert await peer.rest() == b""
 
 
-async def test_connection_with_current_request_is_not_idle(serve):
+async def test_connection_with_current_request_is_not_idle(serve, monkeypatch):
+    """The loop's timer only determines when the server looks at its clock, which the test controls."""
+    clock = FakeClock()
+    use_clock(monkeypatch, clock)
     application, events = waiting()
     async with serve(application, idle_connection_timeout=0.05) as server:
         peer = await server.connect()
         peer.get("/wait")
         await events["started"].wait()
         idle = await server.connect()
+        while len(connections(server.server)) < 2:
+            await asyncio.sleep(0)
+        clock.advance(0.06)
         assert await idle.rest() == b""  # the older connection is not closed
         assert not events["gone"].is_set()
         events["release"].set()
@@ -515,7 +527,7 @@ async def test_close_all_connections(serve):
         await events["started"].wait()
         server.server.stop()
         await server.server.close_all_connections()
-        assert not server.server._connections
+        assert not connections(server.server)
         assert events["gone"].is_set()
         for peer in peers:
             assert await peer.rest() == b""
@@ -558,24 +570,23 @@ async def test_unix_sockets(loop_kind, tmp_path, place, xheaders):
 @pytest.fixture
 def fresh_reports(monkeypatch):
     """Reset the rate limits of log lines."""
-    for module in (httpserver, tcpserver):
-        monkeypatch.setattr(module, "_log_limit", LogRateLimit(gen_log))
+    reset_log_limits(monkeypatch)
 
 
 def test_protection_argument_with_overridden_values():
     server = HTTPServer(ECHO, protection="public", header_timeout=5, max_connections=70, xheaders=False)
     params = server.conn_params
     assert params.protection == dataclasses.replace(PUBLIC, header_timeout=5, max_connections=70)
-    assert (params._head_timeout, params._idle_timeout, params._handshake_timeout) == (5, 60, 10)
-    assert (params.max_header_size, params._limits.max_header_count) == (32 * 1024, 100)
-    assert (server._connection_limits.total, server._connection_limits.each) == (70, 100)
+    assert timeouts(params) == (5, 60, 10)
+    assert (params.max_header_size, max_header_count(params)) == (32 * 1024, 100)
+    assert (connection_limits(server).total, connection_limits(server).each) == (70, 100)
 
 
 def test_by_default_connections_are_not_counted():
     server = HTTPServer(ECHO)
-    assert server._connection_limits is None
+    assert connection_limits(server) is None
     assert server.conn_params.protection == DEFAULT
-    assert server.conn_params._head_timeout == 60
+    assert timeouts(server.conn_params)[0] == 60
 
 
 @pytest.mark.parametrize("options", [{"protection": "high"}, {"max_connections": 0}, {"header_timeout": -1}])
@@ -585,9 +596,9 @@ def test_invalid_limits_are_rejected(options):
 
 
 def test_connections_per_address_behind_proxy_are_limited_only_if_set():
-    assert HTTPServer(ECHO, protection="public", xheaders=True)._connection_limits.each is None
+    assert connection_limits(HTTPServer(ECHO, protection="public", xheaders=True)).each is None
     options = {"xheaders": True, "trusted_downstream": ["10.0.0.1"], "max_connections_per_address": 3}
-    admission = HTTPServer(ECHO, protection="public", **options)._connection_limits
+    admission = connection_limits(HTTPServer(ECHO, protection="public", **options))
     assert admission.each == 3
     with socket.socket() as sock:
         assert admission.key(sock, ("10.0.0.1", 1)) is None
@@ -614,10 +625,10 @@ async def test_new_connection_replaces_longest_idle_one(serve, tls, fresh_report
         for peer in (oldest, recent):
             assert (await peer.fetch("/")).code == 200
         half.send("GET ")
-        (connection,) = [each for each in server.server._connections if each._exchange is not None]
-        while not any(each._head_deadline for each in server.server._connections):
+        (connection,) = [each for each in connections(server.server) if each.exchange is not None]
+        while not any(each.receiving_head for each in connections(server.server)):
             await asyncio.sleep(0)
-        since = {each: _timeouts.idle_since(each) for each in server.server._connections}
+        since = {each: each.idle_since() for each in connections(server.server)}
         assert since.pop(connection) is None
         assert None not in since.values()
         with expect_log("tornado.general", "max_connections=4 reached, closed idle connections: 1") as log:
@@ -656,8 +667,8 @@ async def test_refused_connections_do_not_search_again_immediately(
         asked += 1
         return real(connection)
 
-    real = _timeouts.idle_since
-    monkeypatch.setattr(_timeouts, "idle_since", idle_since)
+    real = HTTP1ServerConnection.idle_since
+    monkeypatch.setattr(HTTP1ServerConnection, "idle_since", idle_since)
     monkeypatch.setattr(httpserver, "time", SimpleNamespace(monotonic=clock))
     application, events = waiting()
     async with serving(application, max_connections=3) as server:
@@ -690,7 +701,7 @@ async def test_several_idle_connections_are_closed_at_once(fresh_reports, expect
         with expect_log("tornado.general", "closed idle connections: 2"):
             newcomer = await server.connect()
             assert (await newcomer.fetch("/")).code == 200
-        assert server.server._connection_limits.count == 63
+        assert connection_limits(server.server).count == 63
         assert (await peers[-1].fetch("/")).code == 200
 
 
@@ -707,10 +718,10 @@ async def test_upgraded_connection_counts_toward_limit():
         peer = await server.connect()
         peer.get("/")
         assert await peer.reader.readexactly(5) == b"yours"
-        assert server.server._connections == set()
-        assert server.server._connection_limits.count == 1
+        assert connections(server.server) == set()
+        assert connection_limits(server.server).count == 1
         await peer.close()
-        while server.server._connection_limits.count:
+        while connection_limits(server.server).count:
             await asyncio.sleep(0)
 
 
@@ -744,6 +755,6 @@ async def test_sockets_from_an_iterator_are_listened_on():
     server = HTTPServer(Application())
     server.add_sockets(iter(bind_sockets(0, "127.0.0.1")))
     try:
-        assert len(server._sockets) == 1
+        assert len(listening_sockets(server)) == 1
     finally:
         server.stop()

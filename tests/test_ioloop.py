@@ -11,13 +11,23 @@ import os
 import random
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.conftest import loop_factory
 from tests.support.clock import FakeClock
+from tests.support.configuration import restored_configuration
+from tests.support.ioloop import (
+    abandon,
+    clear_default_executor,
+    default_executor,
+    loop_registry,
+    next_times,
+    punctual_times,
+    start_at,
+)
 from tornado.gen import BadYieldError
 from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.platform.asyncio import AsyncIOLoop, AsyncIOMainLoop
@@ -52,7 +62,7 @@ async def test_current_returns_ioloop_of_the_running_loop(loop_kind: str) -> Non
     assert current.asyncio_loop is asyncio.get_running_loop()
     assert IOLoop.current() is current
     assert IOLoop.instance() is current
-    assert IOLoop._ioloop_for_asyncio[asyncio.get_running_loop()] is current
+    assert loop_registry()[asyncio.get_running_loop()] is current
 
 
 async def test_current_without_instance() -> None:
@@ -115,12 +125,12 @@ def test_closed_loops_are_removed_from_the_registry() -> None:
 
     for _ in range(3):
         asyncio.run(main())
-    size = len(IOLoop._ioloop_for_asyncio)
+    size = len(loop_registry())
     for _ in range(3):
         asyncio.run(main())
-    assert len(IOLoop._ioloop_for_asyncio) == size
+    assert len(loop_registry()) == size
     IOLoop(make_current=False).close()
-    assert not any(each.is_closed() for each in IOLoop._ioloop_for_asyncio)
+    assert not any(each.is_closed() for each in loop_registry())
 
 
 async def test_asyncio_loop_has_only_one_ioloop() -> None:
@@ -132,14 +142,11 @@ async def test_asyncio_loop_has_only_one_ioloop() -> None:
 def test_configure_rejects_other_implementations() -> None:
     with pytest.raises(RuntimeError, match="IOLoop implementation .* is not a subclass of"):
         IOLoop.configure("builtins.dict")
-    saved = IOLoop._save_configuration()
-    try:
+    with restored_configuration(IOLoop):
         IOLoop.configure("tornado.platform.asyncio.AsyncIOLoop", make_current=False)
         made = IOLoop()
         assert not made.is_current
         made.close()
-    finally:
-        IOLoop._restore_configuration(saved)
 
 
 @pytest.mark.usefixtures("threadless_loop")
@@ -305,9 +312,11 @@ async def test_run_in_executor_of_the_base_class() -> None:
         IOLoop.set_default_executor(current, pool)
         assert await IOLoop.run_in_executor(current, None, divmod, 7, 2) == (3, 1)
         assert await IOLoop.run_in_executor(current, pool, divmod, 7, 2) == (3, 1)
-    current._executor = None
+    clear_default_executor(current)
     assert await IOLoop.run_in_executor(current, None, divmod, 7, 2) == (3, 1)
-    current._executor.shutdown()  # type: ignore[attr-defined]
+    executor = default_executor(current)
+    assert executor is not None
+    executor.shutdown()
 
 
 # ---- Timers
@@ -695,7 +704,7 @@ def test_periodic_restarted_after_its_loop_closed_during_a_call() -> None:
         loop.add_callback(periodic.start)
         loop.start()
         for task in asyncio.all_tasks(loop.asyncio_loop):  # type: ignore[attr-defined]
-            task._log_destroy_pending = False
+            abandon(task)
         periodic.stop()
         loop.close()
     assert calls == loops
@@ -716,37 +725,24 @@ def test_periodic_rejects_non_positive_period(period: Any) -> None:
         PeriodicCallback(print, period)
 
 
-def update(periodic: PeriodicCallback, *times: float) -> list[float]:
-    found = []
-    for now in times:
-        periodic._update_next(now)
-        found.append(periodic._next_timeout)
-    return found
-
-
 def test_update_next() -> None:
     periodic = PeriodicCallback(print, 10_000)
-    periodic._next_timeout = 1000
+    start_at(periodic, 1000)
     # The calls occur exactly when they are due, or late by a fraction or by multiples of the period.
-    assert update(periodic, 1000, 1011, 1020, 1049.9, 1050) == [1010, 1020, 1030, 1050, 1060]
+    assert next_times(periodic, 1000, 1011, 1020, 1049.9, 1050) == [1010, 1020, 1030, 1050, 1060]
 
 
 def test_update_next_when_early_or_clock_set_back() -> None:
     periodic = PeriodicCallback(print, 10_000)
-    periodic._next_timeout = 1000
-    assert update(periodic, 999.99, 500, 200) == [1010, 1020, 1030]
+    start_at(periodic, 1000)
+    assert next_times(periodic, 999.99, 500, 200) == [1010, 1020, 1030]
 
 
 def test_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     values = iter([0.5, 1, 0, 0.75])
     monkeypatch.setattr(random, "random", lambda: next(values))
-    periodic: Any = PeriodicCallback(print, 10_000, jitter=0.5)
-    found: list[float] = []
-    step: Callable[[float], None] = periodic._update_next
-    for _ in range(4):
-        step(periodic._next_timeout)
-        found.append(periodic._next_timeout)
-    assert found == [10, 22.5, 30, 41.25]
+    periodic = PeriodicCallback(print, 10_000, jitter=0.5)
+    assert punctual_times(periodic, 4) == [10, 22.5, 30, 41.25]
 
 
 async def test_invalid_times_are_rejected():

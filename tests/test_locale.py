@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.locale import clear_cache, delete_cache, replace_cache
 from tests.support.server import ExpectLog
 from tornado import locale
 from tornado.locale import CSVLocale, GettextLocale, Locale
@@ -25,7 +26,7 @@ def restore_translations(monkeypatch: pytest.MonkeyPatch) -> Any:
     for name in ("_default_locale", "_translations", "_supported_locales", "_use_gettext"):
         monkeypatch.setattr(locale, name, getattr(locale, name))
     yield
-    Locale._cache.clear()
+    clear_cache()
 
 
 def csv_files(directory: Any, files: Any, encoding: Any = "utf-8") -> None:
@@ -344,9 +345,9 @@ def test_numbers() -> None:
 
 def test_deleted_cache_is_recreated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "fr_FR.csv").write_text('"school","école"\n')
-    monkeypatch.setattr(Locale, "_cache", {})
-    monkeypatch.delattr(Locale, "_cache")
+    replace_cache(monkeypatch)
+    delete_cache(monkeypatch)
     locale.load_translations(str(tmp_path))
     assert locale.get("fr_FR").translate("school") == "école"
-    monkeypatch.delattr(Locale, "_cache")
+    delete_cache(monkeypatch)
     assert locale.get("fr_FR").translate("school") == "école"

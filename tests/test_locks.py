@@ -7,6 +7,7 @@ import datetime
 
 import pytest
 
+from tests.support.locks import waiters
 from tornado import gen, locks
 
 SECOND = datetime.timedelta(seconds=1)
@@ -36,7 +37,7 @@ async def test_condition_timeout(clock):
     condition = locks.Condition()
     assert await condition.wait(SECOND) is False
     assert await condition.wait(timeout=0) is False
-    assert not condition._waiters
+    assert not waiters(condition)
 
 
 async def test_finished_waiters_are_not_counted_as_notified(clock):
@@ -74,7 +75,7 @@ async def test_timed_out_waiters_are_removed(clock):
     stays = condition.wait(), semaphore.acquire()
     timed = [lock(SECOND) for lock in (condition.wait, semaphore.acquire) for _ in range(1_000)]
     await gen.sleep(2)
-    assert (len(condition._waiters), len(semaphore._waiters)) == (1, 1)
+    assert (len(waiters(condition)), len(waiters(semaphore))) == (1, 1)
     assert not any(future.done() for future in stays)
     await asyncio.wait(timed)
     assert sum(isinstance(future.exception(), TimeoutError) for future in timed) == 1_000
@@ -126,7 +127,7 @@ async def test_finished_event_waiters_are_removed(clock):
     timed = event.wait(SECOND)
     await gen.sleep(2)
     assert isinstance(timed.exception(), TimeoutError)
-    assert len(event._waiters) == 0
+    assert len(waiters(event)) == 0
     event.set()
 
 

@@ -10,9 +10,11 @@ import sys
 import threading
 import time
 from types import ModuleType, SimpleNamespace
+from unittest import mock
 
 import pytest
 
+from tests.support.log import colors, set_colors
 from tornado import log
 from tornado.log import LogFormatter, define_logging_options, enable_pretty_logging, escape_controls
 from tornado.options import OptionParser
@@ -82,8 +84,7 @@ def test_exceptions_and_stacks_are_indented(formatter):
 
 
 def test_colors_by_level(formatter):
-    formatter._colors = {logging.ERROR: "<red>"}
-    formatter._normal = "<normal>"
+    set_colors(formatter, {logging.ERROR: "<red>"}, "<normal>")
     assert formatter.format(record("x", level=logging.ERROR)).startswith(
         "<red>[E 200913 12:26:40 module:12]<normal> x"
     )
@@ -126,28 +127,28 @@ def test_colors_of_the_terminal(monkeypatch):
         tparm=lambda start, number: start + b"%d" % number,
     )
     formatter = terminal(monkeypatch, curses)
-    assert (formatter._colors, formatter._normal) == ({logging.INFO: "color2"}, "normal")
+    assert colors(formatter) == ({logging.INFO: "color2"}, "normal")
 
 
 def test_terminal_without_colors(monkeypatch):
     curses = SimpleNamespace(setupterm=lambda: None, tigetnum=lambda name: -1)
-    assert terminal(monkeypatch, curses)._colors == {}
+    assert colors(terminal(monkeypatch, curses))[0] == {}
 
     def fail():
         raise OSError("no such terminal")
 
-    assert terminal(monkeypatch, SimpleNamespace(setupterm=fail))._colors == {}
+    assert colors(terminal(monkeypatch, SimpleNamespace(setupterm=fail)))[0] == {}
 
 
 def test_colors_of_colorama(monkeypatch):
     colorama = ModuleType("colorama")
     colorama.initialise = SimpleNamespace(wrapped_stderr=None)  # type: ignore[attr-defined]
-    assert terminal(monkeypatch, None, colorama)._colors == {}
+    assert colors(terminal(monkeypatch, None, colorama))[0] == {}
     colorama.initialise.wrapped_stderr = stderr = Terminal()  # type: ignore[attr-defined]
     monkeypatch.setattr(log, "_stderr_supports_color", log._stderr_supports_color)
     monkeypatch.setattr(sys, "stderr", stderr)
     formatter = LogFormatter(colors={logging.INFO: 2})
-    assert formatter._colors == {logging.INFO: "\x1b[2;32m"}
+    assert colors(formatter)[0] == {logging.INFO: "\x1b[2;32m"}
 
 
 def test_output_is_not_a_terminal(monkeypatch):
@@ -244,13 +245,13 @@ def test_parse_command_line_enables_pretty_logging(options, monkeypatch):
     assert root.level == logging.DEBUG
 
 
-def test_global_options_are_the_default(logger, monkeypatch):
+def test_global_options_are_the_default(logger):
     from tornado.options import options
 
     with pytest.raises(Exception, match="already defined"):
         define_logging_options()
-    monkeypatch.setattr(options._options["logging"], "_value", "warning")
-    enable_pretty_logging(logger=logger)
+    with mock.patch.object(options.mockable(), "logging", "warning"):
+        enable_pretty_logging(logger=logger)
     assert logger.level == logging.WARNING
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 from types import SimpleNamespace
 
 import pytest
 
 from tests.support.clock import FakeClock
 from tornado import _log_rate_limit
-from tornado._log_rate_limit import LogRateLimit
+from tornado._log_rate_limit import LogOnce, LogRateLimit
 
 
 @pytest.fixture
@@ -72,3 +74,31 @@ def test_admitted_lines_are_counted(monkeypatch):
     assert rate_limit.admit("b") == 0
     clock.monotonic = lambda: 2.0
     assert [rate_limit.admit("a"), rate_limit.admit("a"), rate_limit.admit("a")] == [3, 0, None]
+
+
+def test_log_once_for_each_owner_and_kind(caplog: pytest.LogCaptureFixture) -> None:
+    class Owner:
+        pass
+
+    caplog.set_level(logging.INFO, "tornado.application")
+    once = LogOnce(logging.getLogger("tornado.application"))
+    for owner in (Owner, Owner, type("Other", (), {})):
+        once.log(owner, "kind", logging.INFO, "mistake in %s", owner.__name__)
+    once.log(Owner, "other kind", logging.INFO, "another mistake in %s", "Owner")
+    once.log(Owner, "kind", logging.INFO, "%s", "repeated", repeat=True)
+    assert [record.getMessage() for record in caplog.records] == [
+        "mistake in Owner",
+        "mistake in Other",
+        "another mistake in Owner",
+        "repeated",
+    ]
+
+
+def test_log_once_does_not_keep_its_owners() -> None:
+    owner = type("Owner", (), {})
+    held = weakref.ref(owner)
+    once = LogOnce(logging.getLogger("tornado.application"))
+    once.log(owner, "kind", logging.DEBUG, "mistake")
+    del owner
+    gc.collect()
+    assert held() is None

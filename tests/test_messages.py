@@ -20,15 +20,17 @@ import ssl
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest.mock import Mock
 
 import pytest
 
+from tests.support.auth import consumer_token, undefined_consumer_token
 from tests.support.certificates import Certificates
 from tests.support.client_server import scripted
 from tests.support.clock import FakeClock
+from tests.support.http1connection import use_clock
+from tests.support.httpserver import connections
 from tests.support.server import ExpectLog, handler_of, serving
 from tests.support.websocket import FIELDS, KEY, Recorder, dial, masked
 from tests.support.websocket_client import answering
@@ -61,7 +63,6 @@ from tornado import (
 )
 from tornado._log_rate_limit import LogRateLimit
 from tornado.curl_httpclient import CurlAsyncHTTPClient
-from tornado.http1connection import _deadline_scheduler, _server, _timeouts
 from tornado.httpclient import HTTPRequest, RetryPolicy
 from tornado.httpserver import HTTPServer, Protection
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
@@ -302,9 +303,9 @@ async def unread_response() -> None:
 
 async def until_closed(server: Any) -> None:
     """Wait until the server has closed its connections."""
-    while not server.server._connections:
+    while not connections(server.server):
         await asyncio.sleep(0)
-    while server.server._connections:
+    while connections(server.server):
         await asyncio.sleep(1)
 
 
@@ -328,7 +329,7 @@ async def too_many_connections(idle: bool = False, **limit: int) -> None:
         first.send("" if idle else _OPEN)
         if idle:
             await first.fetch("/")
-        while not server.server._connections:
+        while not connections(server.server):
             await asyncio.sleep(0)
         for _ in range(20):
             await asyncio.sleep(0)
@@ -2020,13 +2021,13 @@ LOGINS = [
         "callback_uri",
     ),
     Row(
-        in_handler(lambda h: auth.OAuthMixin._oauth_consumer_token(h), Login),
+        in_handler(undefined_consumer_token, Login),
         "Login",
         "define",
         "_oauth_consumer_token()",
     ),
     Row(
-        in_handler(lambda h: h._oauth_consumer_token(), Twitter),
+        in_handler(consumer_token, Twitter),
         "twitter_consumer_key",
         "must define",
         "setting",
@@ -2085,9 +2086,7 @@ def test_message(
     DIRECTORY[:] = [tmp_path]
     clock = FakeClock() if row in TIMEOUTS else None
     if clock:
-        for module in (_server, _timeouts):
-            monkeypatch.setattr(module, "monotonic", clock)
-        monkeypatch.setattr(_deadline_scheduler, "time", SimpleNamespace(monotonic=clock))
+        use_clock(monkeypatch, clock)
     with expect_log("", "", required=False):
         texts = texts_of(row, clock, caplog)
     missing = missing_facts(row, texts)

@@ -10,6 +10,7 @@ from unittest import mock
 
 import pytest
 
+from tests.support.log import definition
 from tornado import options as module
 from tornado.options import Error, OptionParser
 
@@ -66,7 +67,7 @@ def parse(options, *args):
 def test_values(options, argument, name, value):
     assert parse(options, argument, "rest") == ["rest"]
     assert options[name] == getattr(options, name) == value
-    assert options._options[name.replace("_", "-")].value() == value
+    assert definition(options, name.replace("_", "-")).value() == value
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,7 @@ def test_type_defaults_to_type_of_default(options):
     options.define("a", default=1.5)
     options.define("b", default=["x"], multiple=True)
     options.define("c")
-    found = {name: (options._options[name].type, options._options[name].multiple) for name in "abc"}
+    found = {name: (definition(options, name).type, definition(options, name).multiple) for name in "abc"}
     assert found == {"a": (float, False), "b": (str, True), "c": (str, False)}
     with pytest.raises(ValueError, match="type must not be None"):
         module._Option("x")

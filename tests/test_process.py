@@ -13,6 +13,7 @@ import threading
 
 import pytest
 
+from tests.support.process import watched_children
 from tornado import process
 from tornado.process import CalledProcessError, Subprocess, cpu_count, fork_processes, task_id
 
@@ -150,7 +151,7 @@ async def test_uninitialize_stops_waiting():
     child = Subprocess(["sleep", "60"])
     child.set_exit_callback(lambda code: pytest.fail("called"))
     Subprocess.uninitialize()
-    assert not Subprocess._watched
+    assert not watched_children()
     child.proc.kill()
     child.proc.wait()
     await asyncio.sleep(0)
@@ -190,7 +191,7 @@ async def test_many_concurrent_children(loop_kind):
     assert descriptors() == open_before
     assert threading.active_count() == threads_before
     assert children() == children_before
-    assert not Subprocess._watched
+    assert not watched_children()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGUSR1])
@@ -246,7 +247,7 @@ def test_child_that_outlives_its_loop():
 
     async def wait() -> int:
         await Subprocess(["true"]).wait_for_exit()
-        assert not Subprocess._watched
+        assert not watched_children()
         return await asyncio.to_thread(child.proc.wait)
 
     child.proc.stdin.close()
@@ -337,7 +338,7 @@ async def test_failure_to_watch_leaves_no_descriptor(monkeypatch):
         with pytest.raises(NotImplementedError):
             child.wait_for_exit()
     assert descriptors() == before
-    assert not Subprocess._watched
+    assert not watched_children()
     assert await child.wait_for_exit() == 0
 
 
@@ -374,8 +375,8 @@ def test_too_many_restarts_terminate_the_other_children(stubborn):
     """
     done = run(f"""
         import socket
-        from tornado import _restart
-        _restart._GRACE_PERIOD = 0.1 if {stubborn} else 60
+        from tornado import _program_processes
+        _program_processes.GRACE_PERIOD = 0.1 if {stubborn} else 60
         if {stubborn}:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         ready, tell = socket.socketpair()
@@ -398,11 +399,12 @@ def test_ctrl_c_ends_children_without_tracebacks(everybody):
     """A terminal signals all processes. If only the parent is signalled, it terminates its children."""
     program = f"""
         import logging, os, time
-        from tornado import _restart
+        from tornado import _program_processes
         from tornado.process import fork_processes
         logging.basicConfig(level=logging.INFO, format='%(message)s')
-        end = _restart.terminate
-        _restart.terminate = lambda children, reason, _: end(children, reason, 60 if {everybody} else 0)
+        end = _program_processes.terminate
+        wait = 60 if {everybody} else 0
+        _program_processes.terminate = lambda children, reason, _: end(children, reason, wait)
         fork_processes(2)
         os.write(1, b"%d\\n" % os.getpid())
         while True:  # a signal just before signal.pause() would not end it

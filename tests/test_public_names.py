@@ -86,4 +86,6 @@ def test_distribution_has_the_version_of_the_module():
 def test_version_is_defined_once():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert "version" not in settings["project"]
-    assert settings["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "tornado.waterspout_version"}
+    assert settings["tool"]["setuptools"]["dynamic"]["version"] == {
+        "attr": "tornado._version.waterspout_version"
+    }

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from tests.support.locks import waiting_getters, waiting_putters
 from tornado import gen, queues
 
 SECOND = datetime.timedelta(seconds=1)
@@ -126,7 +127,7 @@ async def test_number_of_finished_waiters_is_bounded():
     stays = queue.put("stays")
     for _ in range(1_000):
         queue.put("leaves").cancel()
-    assert len(queue._putters) <= 128
+    assert len(waiting_putters(queue)) <= 128
     assert not stays.done()
 
 
@@ -295,8 +296,8 @@ async def test_new_waiter_removes_finished_ones(clock):
         await asyncio.sleep(2)
         assert all(isinstance(each.exception(), TimeoutError) for each in left)
         wait()
-    assert len(empty._getters) == 1
-    assert len(full._putters) == 1
+    assert len(waiting_getters(empty)) == 1
+    assert len(waiting_putters(full)) == 1
 
 
 async def test_subclass_with_custom_full():

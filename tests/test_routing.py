@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.routing import all_matches, candidates, first_match, template_of
 from tornado import routing
 from tornado.httputil import (
     HTTPHeaders,
@@ -57,7 +58,7 @@ class NoMatchRouter(Router):
 def target_name(router, path="/", **kwargs):
     """Return the name of the target for a path, or None."""
     delegate = router.find_handler(request(path, **kwargs))
-    matched = router._match(request(path, **kwargs))
+    matched = first_match(router, request(path, **kwargs))
     assert (delegate is None) == (matched is None)
     if delegate is None:
         return None
@@ -91,7 +92,7 @@ def router_of(*patterns):
 )
 def test_path_matches(pattern, path, expected):
     assert PathMatches(pattern).match(request(path)) == expected
-    matched = RuleRouter([(pattern, Target("t"))])._match(request(path))
+    matched = first_match(RuleRouter([(pattern, Target("t"))]), request(path))
     assert (matched and matched[1]) == expected
 
 
@@ -124,7 +125,7 @@ def test_path_reverse(pattern, arguments, path):
 def test_irreversible_patterns(pattern):
     with pytest.raises(ValueError, match="Cannot reverse url regex"):
         PathMatches(pattern).reverse("x")
-    assert PathMatches(pattern)._find_groups() == (None, None)
+    assert template_of(PathMatches(pattern)) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_irreversible_patterns(pattern):
     ],
 )
 def test_find_groups(pattern, template, count):
-    assert PathMatches(pattern)._find_groups() == (template, count)
+    assert template_of(PathMatches(pattern)) == (template, count)
 
 
 @pytest.mark.parametrize(
@@ -312,8 +313,8 @@ def test_index_agrees_with_calling_every_matcher(patterns, paths, compiled):
         asked = request()
         asked.path = path
         expected_matches = list(routing._match_all(router.rules, asked))
-        assert list(router._matches(asked)) == expected_matches
-        assert router._match(asked) == (expected_matches[0] if expected_matches else None)
+        assert all_matches(router, asked) == expected_matches
+        assert first_match(router, asked) == (expected_matches[0] if expected_matches else None)
 
 
 @pytest.mark.parametrize("kept", [True, False])
@@ -376,7 +377,7 @@ def test_custom_matchers_are_called_in_order(monkeypatch):
     )
     assert target_name(router, "/first") == "first"
     assert asked == []
-    assert router._match(request("/x"))[1] == {"shouted": True}
+    assert first_match(router, request("/x"))[1] == {"shouted": True}
     assert asked == ["/x"]
     monkeypatch.setattr(router.rules[0].matcher, "match", lambda request: None, raising=False)
     router.rules = list(router.rules)
@@ -397,7 +398,7 @@ def test_candidates_are_few_with_many_rules(pattern):
     router = router_of(*(pattern.format(number) for number in range(1000)))
     path = re.sub(r"\(.*\)", "5" if "[0" in pattern else "v1", pattern.format(999))
     assert target_name(router, path) == pattern.format(999)
-    assert len(router._current_table().candidates(path)) <= 1
+    assert len(candidates(router, path)) <= 1
 
 
 # --- names ---

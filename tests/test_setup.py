@@ -1,4 +1,4 @@
-"""``scripts/setup``, with a fake Python that stores its arguments."""
+"""``scripts/setup`` and ``scripts/test``, with a fake Python that stores its arguments."""
 
 from __future__ import annotations
 
@@ -14,27 +14,35 @@ from tests.support.program import ROOT
 PYTHON = """\
 #!/bin/sh
 echo "$2 $*" >>asked
-case $2 in venv) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;; esac
+case $2 in
+    venv) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+    pytest) shift 2 && printf '%s\\n' "$@" >passed ;;
+esac
 """
 SLOW = "creating .venv, which takes half a minute ...\n"
 
 
 class Checkout:
-    """A folder that contains only the script."""
+    """A folder that contains only the scripts."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         (folder / "scripts").mkdir()
-        shutil.copy(ROOT / "scripts/setup", folder / "scripts")
+        for name in ("setup", "test"):
+            shutil.copy(ROOT / "scripts" / name, folder / "scripts")
         (folder / "pyproject.toml").touch()
         self.python = folder / "python"
         self.python.write_text(PYTHON)
         self.python.chmod(0o755)
 
     def setup(self, *arguments: str) -> str:
-        """Run the script and return its output."""
+        """Run ``scripts/setup`` and return its output."""
+        return self.run("setup", *arguments)
+
+    def run(self, script: str, *arguments: str) -> str:
+        """Run a script and return its output."""
         done = subprocess.run(
-            [self.folder / "scripts/setup", *arguments],
+            [self.folder / "scripts" / script, *arguments],
             env={**os.environ, "PYTHON": str(self.python)},
             stderr=subprocess.PIPE,
             text=True,
@@ -42,6 +50,11 @@ class Checkout:
             check=True,
         )
         return done.stderr
+
+    def pytest_arguments(self, *arguments: str) -> list[str]:
+        """Run ``scripts/test`` and return the arguments that it passes to pytest."""
+        self.run("test", *arguments)
+        return (self.folder / "passed").read_text().splitlines()
 
     def installed(self) -> list[str]:
         """Return the arguments of each ``pip install`` since the last call."""
@@ -83,3 +96,26 @@ def test_requirements_file_restricts_installation(checkout):
     assert checkout.setup() == SLOW
     assert checkout.installed() == ["-e .[test,dev,speed]"]
     assert checkout.setup("b") == ""
+
+
+QUICK = ["-n", "auto", "--dist", "loadfile", "-m", "not slow and not external"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "passed"),
+    [
+        (["-q"], ["-q"]),
+        (["tests/_wire", "-k", "a or b"], ["tests/_wire", "-k", "a or b"]),
+        (["--quick"], QUICK),
+        (["--quick", "-q", "-k", "a or b"], [*QUICK, "-q", "-k", "a or b"]),
+        (["-q", "--quick"], ["-q", "--quick"]),  # pytest rejects it
+    ],
+)
+def test_arguments_are_passed_to_pytest(checkout, arguments, passed):
+    assert checkout.pytest_arguments(*arguments) == passed
+
+
+def test_without_arguments_all_tests_run(checkout):
+    checkout.run("test")
+    assert "-m pytest" in (checkout.folder / "asked").read_text()
+    assert (checkout.folder / "passed").read_text() == "\n"

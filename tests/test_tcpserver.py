@@ -15,6 +15,7 @@ import sys
 import pytest
 
 from tests.support.tcp import listening
+from tests.support.tcpserver import bound_sockets, connection_limits, listening_sockets, tls_context
 from tornado import gen
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from tornado.netutil import bind_sockets, bind_unix_socket
@@ -132,7 +133,7 @@ async def test_sockets_are_known_by_descriptor_until_stopped():
     server = TCPServer()
     sockets = bind_sockets(0, "127.0.0.1") + bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)
-    assert server._sockets == {sock.fileno(): sock for sock in sockets}
+    assert listening_sockets(server) == {sock.fileno(): sock for sock in sockets}
     server.stop()
     assert all(sock.fileno() == -1 for sock in sockets)
     server.stop()
@@ -141,7 +142,7 @@ async def test_sockets_are_known_by_descriptor_until_stopped():
 async def test_listen():
     server = TCPServer()
     server.listen(0, "127.0.0.1")
-    (sock,) = server._sockets.values()
+    (sock,) = listening_sockets(server).values()
     assert sock.getsockname()[1] > 0
     server.stop()
 
@@ -149,11 +150,11 @@ async def test_listen():
 async def test_bind_and_start():
     server = TCPServer()
     server.bind(0, "127.0.0.1")
-    assert not server._sockets
+    assert not listening_sockets(server)
     server.start()
-    assert len(server._sockets) == 1
+    assert len(listening_sockets(server)) == 1
     server.bind(0, "127.0.0.1")
-    assert len(server._sockets) == 2
+    assert len(listening_sockets(server)) == 2
     with pytest.raises(RuntimeError, match="once"):
         server.start()
     server.stop()
@@ -162,7 +163,7 @@ async def test_bind_and_start():
 def test_bound_but_not_started():
     server = TCPServer()
     server.bind(0, "127.0.0.1")
-    (sock,) = server._pending_sockets
+    (sock,) = bound_sockets(server)
     server.stop()
     assert sock.fileno() == -1
 
@@ -186,7 +187,7 @@ async def test_waiting_handler_is_not_garbage_collected():
 
     server = Server()
     server.listen(0, "127.0.0.1")
-    (sock,) = server._sockets.values()
+    (sock,) = listening_sockets(server).values()
     with socket.create_connection(sock.getsockname()):
         await began.wait()
         gc.collect()
@@ -287,10 +288,10 @@ async def test_tls_by_dictionary(certificates, tmp_path):
     server = TLSServer({"certfile": str(copy), "keyfile": str(certificates.key_file)})
     with listening(server) as port:
         assert await read_response(port, ssl_options=certificates.client_context) == b"secret"
-        context = server._context()
-        assert server._context() is context
+        context = tls_context(server)
+        assert tls_context(server) is context
         os.utime(copy, ns=(1, 1))
-        assert server._context() is not context
+        assert tls_context(server) is not context
         assert await read_response(port, ssl_options=certificates.client_context) == b"secret"
 
 
@@ -338,7 +339,7 @@ async def test_tls_reset_after_wrapping_releases_descriptor_and_connection_count
         for _ in range(10):
             await asyncio.sleep(0)
         assert all(stream.closed() for stream in streams)
-        assert server._connection_limits.count == 0
+        assert connection_limits(server).count == 0
 
 
 def test_invalid_tls_options_are_rejected_early(certificates, tmp_path):
@@ -398,4 +399,4 @@ async def test_base_exception_is_logged_and_closes(loop_kind, fault, expect_log)
         with expect_log("tornado.application", "Error in connection callback"):
             assert await read_response(port) == b""
         assert streams[0].closed()
-        assert server._connection_limits.count == 0
+        assert connection_limits(server).count == 0

@@ -14,6 +14,7 @@ import zlib
 
 import pytest
 
+from tests.support.configuration import restored_configuration
 from tornado import util
 from tornado.util import ArgReplacer, Configurable, GzipDecompressor, ObjectDict
 
@@ -65,9 +66,8 @@ class Hexagon(Polygon):
 
 @pytest.fixture(autouse=True)
 def unconfigured():
-    saved = Shape._save_configuration()
-    yield
-    Shape._restore_configuration(saved)
+    with restored_configuration(Shape):
+        yield
 
 
 def test_default_implementation():

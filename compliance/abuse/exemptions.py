@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-_LATER = "is closed, but only after the end of the attack: "
+_LATER = "the connection is closed, but only after the end of the attack: "
 
 
 @dataclass(frozen=True)

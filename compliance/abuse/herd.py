@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 
-#: Attackers use other addresses than the probe, so that limits per address do not affect the probe.
+#: Attackers and the probe use different addresses, so that limits per address do not affect the probe.
 FIRST_SOURCE = "127.0.0.2"
 _ON_ITS_WAY = (errno.EINPROGRESS, errno.EAGAIN, errno.EWOULDBLOCK)
 

@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 OPENING = """# Programs of the ecosystem: their test suites on upstream and on Waterspout
 
 Made by `scripts/compliance downstream`; do not edit. Upstream is `tornado==6.6.1`. Numbers: tests passed /
-failed (errors included) / skipped. A test that passes on upstream and fails on Waterspout was run again alone
+failed (errors included) / skipped. A test that passes on upstream and fails on Waterspout is run again alone
 on both before it is counted.
 
 | program | version | upstream | Waterspout | passes on upstream only | passes on Waterspout only |

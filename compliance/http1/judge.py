@@ -54,7 +54,7 @@ def judge(case: Case, result: Result, *, strict: bool = False) -> Verdict:
 
 
 def _chosen(case: Case) -> list[Outcome]:
-    """Return Waterspout's outcome, with and without a 100 response: whether it is sent depends on timing."""
+    """Return Waterspout's outcome, with and without a 100 response, because sending one depends on timing."""
     ours = _without_100(case.ours)
     return [case.ours, *(each for each in case.outcomes if _without_100(each) == ours)]
 

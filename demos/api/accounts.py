@@ -27,7 +27,7 @@ MAX_REFRESHES = 10_000
 #: Seconds for which an ended session is kept in memory after its last access token has expired. This must be
 #: more than the leeway for clock differences.
 MARGIN = 60
-#: The maximum number of open sessions of a user. A further login ends the oldest session.
+#: The maximum number of open sessions per user. A further login ends the oldest session.
 MAX_SESSIONS = 20
 
 
@@ -36,7 +36,7 @@ class NameTaken(Exception):
 
 
 class RefreshRefused(Exception):
-    """The refresh token is unknown, was used before, or belongs to a session that has ended."""
+    """The refresh token is unknown, has already been used, or belongs to a session that has ended."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class Sessions:
     async def refresh(self, token: str) -> Grant:
         """Exchange a refresh token for a new one.
 
-        :raises RefreshRefused: if the token is not valid. If it was used before, its session is ended.
+        :raises RefreshRefused: if the token is not valid. If it has already been used, its session is ended.
         """
         now = int(self._clock())
         digest = _digest(token)

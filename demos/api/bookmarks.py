@@ -16,7 +16,7 @@ from storage import Row, Storage
 
 MAX_URL, MAX_TITLE = 2000, 300
 MAX_TAGS, TAG = 20, re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-#: The maximum number of bookmarks of a user.
+#: The maximum number of bookmarks per user.
 MAX_BOOKMARKS = 10_000
 
 #: The columns by which a list can be sorted; the keys are the names in the API.
@@ -32,7 +32,7 @@ class TooManyBookmarks(Exception):
 
 
 class VersionMismatch(Exception):
-    """The bookmark was changed since the client read it."""
+    """The bookmark has changed since the client read it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Query:
 
     :ivar tag: the tag of the bookmarks to list; None for all.
     :ivar unread: True for unread bookmarks, False for read ones, None for all.
-    :ivar text: a text that the title or the URL must contain; None for all.
+    :ivar text: a string that the title or the URL must contain; None for all.
     """
 
     page: int = 1
@@ -135,7 +135,7 @@ def _check_url(value: object) -> str:
 
 def _check_title(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError("must be a text that is not empty")
+        raise ValueError("must be a string that is not blank")
     if len(value) > MAX_TITLE:
         raise ValueError(f"must have at most {MAX_TITLE} characters")
     return value.strip()

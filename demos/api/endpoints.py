@@ -72,7 +72,7 @@ class AccountResource(Resource):
     def check_password(self, name: str, password: str) -> None:
         """Refuse a password that is too short or too long.
 
-        :raises InvalidFields: for such a one.
+        :raises InvalidFields: for such a password.
         """
         if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
             raise InvalidFields({name: f"must have {MIN_PASSWORD} to {MAX_PASSWORD} characters"})
@@ -104,7 +104,9 @@ class UsersResource(AccountResource):
         try:
             user = await self.services.accounts.add(name, await self.services.passwords.hash(password))
         except NameTaken:
-            raise HTTPError(409, "name taken", public_message="There is a user of this name.") from None
+            raise HTTPError(
+                409, "name taken", public_message="A user with this name already exists."
+            ) from None
         self.set_header("Location", "/v1/users/me")
         self.write_json({"id": user.id, "username": user.name}, 201)
 
@@ -126,7 +128,7 @@ class PasswordResource(AccountResource):
 
     @authenticated
     async def put(self) -> None:
-        """Change the password and end all sessions, including those that others opened with the old one."""
+        """Change the password and end all sessions, including those opened by others."""
         old, new = self.strings("old_password", "new_password")
         self.check_password("new_password", new)
         services, user_id = self.services, self.identity.user_id
@@ -166,7 +168,7 @@ class SessionsResource(AccountResource):
 
 
 class RefreshResource(AccountResource):
-    """The exchange of a refresh token, which works once."""
+    """The exchange of a refresh token, which can be used once."""
 
     async def post(self) -> None:
         """Send a new pair of tokens."""
@@ -213,7 +215,7 @@ class BookmarksResource(BookmarkBody):
 
     @authenticated
     async def get(self) -> None:
-        """Send one page. The field ``Link`` has links to the others (RFC 8288)."""
+        """Send one page. The field ``Link`` contains links to the other pages (RFC 8288)."""
         query = self.query()
         found, total = await self.services.bookmarks.list(self.identity.user_id, query)
         self.set_header("Link", self.page_links(query, total))
@@ -360,7 +362,7 @@ class BookmarkResource(BookmarkBody):
 
 def duplicate() -> HTTPError:
     """Return the error for a duplicate URL."""
-    return HTTPError(409, "duplicate URL", public_message="There is a bookmark of this URL.")
+    return HTTPError(409, "duplicate URL", public_message="A bookmark with this URL already exists.")
 
 
 def outdated() -> HTTPError:

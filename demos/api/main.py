@@ -1,7 +1,7 @@
 """A REST API with JSON Web Tokens: the bookmarks of its users, in SQLite.
 
-Run it with ``python demos/api/main.py``; README.md has the requests to try. Needs PyJWT and aiosqlite:
-``pip install -r demos/api/requirements.txt``.
+Run it with ``python demos/api/main.py``; README.md lists the requests to try. The demo needs
+PyJWT and aiosqlite: ``pip install -r demos/api/requirements.txt``.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ define("debug", default=False, help="reload on changes", type=bool)
 
 
 async def make_services(storage: Storage, passwords: PasswordHasher) -> Services:
-    """Create the shared parts for the options of the command line."""
+    """Create the parts that the handlers share, as the command-line options specify."""
     if options.access_lifetime < 1 or options.login_attempts < 1 or options.guest_attempts < 1:
         raise Error("--access-lifetime, --login-attempts and --guest-attempts must be at least 1")
     key = load_key(options.algorithm, Path(options.key)) if options.key else generate_key(options.algorithm)

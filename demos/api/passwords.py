@@ -73,7 +73,7 @@ class PasswordHasher:
         return await self._run(lambda: _verify(password, known)) and stored is not None
 
     def is_outdated(self, stored: str) -> bool:
-        """Whether the hash was made with another cost than the current one."""
+        """Whether the hash was made with a cost other than the current one."""
         return _parse(stored)[0] != self._cost
 
     def close(self) -> None:

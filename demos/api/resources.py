@@ -85,7 +85,7 @@ class Resource(RequestHandler):
 
     def set_default_headers(self) -> None:
         self.set_header("Content-Type", JSON)
-        # The representations of one user are for that user only, and can change at any time.
+        # Responses are specific to one user, and can change at any time.
         self.set_header("Cache-Control", "private, no-cache")
         self.set_header("X-Content-Type-Options", "nosniff")
 
@@ -122,8 +122,10 @@ class Resource(RequestHandler):
         :raises InvalidFields: if a member is missing, unknown or not a string.
         """
         value = self.json_object()
-        errors = {name: "is not known here" for name in list(value)[:UNSEEN_NAMES] if name not in names}
-        errors |= {name: "must be a text" for name in names if not isinstance(value.get(name), str)}
+        errors = {
+            name: "is not an accepted field" for name in list(value)[:UNSEEN_NAMES] if name not in names
+        }
+        errors |= {name: "must be a string" for name in names if not isinstance(value.get(name), str)}
         errors |= {name: "is missing" for name in names if name not in value}
         if errors:
             raise InvalidFields(errors)

@@ -55,7 +55,7 @@ class Key:
 class AccessTokens:
     """Issues and verifies access tokens.
 
-    The key determines which algorithm is accepted, and not the ``alg`` in a token's header (RFC 8725 section
+    The key, and not the ``alg`` in a token's header, determines which algorithm is accepted (RFC 8725 section
     3.1).
 
     :param issuer: ``iss`` of the tokens.

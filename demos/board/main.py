@@ -15,7 +15,8 @@ import signal
 import sys
 from pathlib import Path
 
-from database import Unavailable, open_database
+from connections import open_database
+from database import Unavailable
 from handlers import ROUTES, NowhereHandler
 from messages import Board
 

@@ -54,7 +54,7 @@ class Draft(NamedTuple):
         return cls(**texts)
 
     def errors(self, translate: Translate) -> dict[str, str]:
-        """Return an error text by field name, in the order of the fields; empty if the draft is valid."""
+        """Return the error messages by field name, in the order of the fields; empty if there is none."""
         found = {}
         for field in FIELDS:
             text = getattr(self, field.name)

@@ -94,7 +94,7 @@ async def connect(url: str, timeout: float) -> MySQL:
             connect_timeout=timeout,
             charset="utf8mb4",
             autocommit=True,
-            # A value that does not fit is an error instead of being truncated.
+            # A value that is too long causes an error instead of being truncated.
             sql_mode="'STRICT_ALL_TABLES'",
             # An UPDATE returns the number of rows that it matched instead of the number of rows that it
             # changed.

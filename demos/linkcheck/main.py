@@ -3,7 +3,7 @@
 ``python demos/linkcheck/main.py`` checks a small site that the demo serves itself, on a port that the kernel
 chooses, and finds two broken links in it. For another site, run ``python demos/board/main.py`` and in another
 terminal ``python demos/linkcheck/main.py --url=http://localhost:8888/``. Links to other sites are
-checked and not followed; ``--internal`` leaves them out. The exit status is 1 if a link is broken, and 130
+checked but not followed; ``--internal`` leaves them out. The exit status is 1 if a link is broken, and 130
 after Ctrl-C.
 """
 
@@ -97,7 +97,7 @@ class LinkChecker:
     """One check of a site.
 
     :ivar broken: the error of each broken link.
-    :ivar found_on: the page on which each link was found first.
+    :ivar found_on: the page on which each link was first found.
     """
 
     def __init__(self, client: AsyncHTTPClient, url: str, progress: Progress) -> None:

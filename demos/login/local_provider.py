@@ -73,7 +73,7 @@ async def running_provider() -> AsyncIterator[str]:
 
 
 async def _issuer(output: asyncio.StreamReader, lines: deque[str]) -> str | None:
-    """Return the URL that the provider prints once it listens, or None if its output ends before."""
+    """Return the URL that the provider prints once it listens, or None if its output ends before that."""
     async for line in output:
         lines.append(line.decode(errors="replace"))
         if found := re.search(r"running on (http://\S+)", lines[-1]):

@@ -1,8 +1,8 @@
 """Login through an OpenID provider, and sessions.
 
 Run it with ``python demos/login/main.py`` and open http://localhost:8888. The demo starts its own provider,
-with two users. ``--issuer``, ``--client-id`` and ``--client-secret`` configure another one. It needs PyJWT
-and oidc-provider-mock: ``pip install -r demos/login/requirements.txt``.
+with two users. ``--issuer``, ``--client-id`` and ``--client-secret`` configure another one. The demo needs
+PyJWT and oidc-provider-mock: ``pip install -r demos/login/requirements.txt``.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ async def main() -> None:
         store = make_store(options.sessions)
         stack.push_async_callback(store.close)
         # The port is opened before the provider is started, so that a port in use is reported immediately.
-        # Requests that arrive before the provider has started wait.
+        # Early requests wait until the provider has started.
         sockets = bind_sockets(options.port)
         for each in sockets:
             stack.callback(each.close)

@@ -1,7 +1,7 @@
 """Sends lines to the server in ``main.py`` and prints the responses.
 
 ``python demos/tcpecho/client.py hello "a second line"`` sends its arguments; without arguments it sends the
-lines of the standard input.
+lines of standard input.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ define("port", default=8888, help="port of the server", type=int)
 
 
 async def typed() -> AsyncIterator[str]:
-    """Yield the lines of the standard input. Reading them blocks, so it happens in a thread."""
+    """Yield the lines of standard input. Reading them blocks, so it happens in a thread."""
     while line := await IOLoop.current().run_in_executor(None, sys.stdin.readline):
         yield line.removesuffix("\n")
 

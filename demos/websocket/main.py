@@ -1,4 +1,4 @@
-"""A chat room over WebSockets, with a list of the people present, that loses no message on reconnects.
+"""A chat room over WebSockets that lists the people present and loses no messages when a page reconnects.
 
 Run it with ``python demos/websocket/main.py`` and open http://localhost:8888 in two windows. Stop the program
 and start it again: the pages reconnect. The messages are stored in the file ``chat.sqlite``, or in the one
@@ -111,7 +111,7 @@ class Room:
             asyncio.get_running_loop().call_later(0.1, self.send_people)
 
     def send_people(self) -> None:
-        """Send the names of the people present. A name with several windows appears once."""
+        """Send the names of the people present. A name that is used in several windows appears once."""
         self.is_update_scheduled = False
         names = {socket.name for socket in self.present}
         self.send_all({"people": sorted(names, key=str.casefold)})

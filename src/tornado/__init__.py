@@ -10,6 +10,10 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from tornado._version import version as version
+from tornado._version import version_info as version_info
+from tornado._version import waterspout_version as waterspout_version
+
 if TYPE_CHECKING:
     # For type checkers; at run time `__getattr__` imports the submodules. Names in `__all__` need no alias.
     from tornado import (
@@ -45,13 +49,6 @@ if TYPE_CHECKING:
     )
     from tornado import curl_httpclient as curl_httpclient
     from tornado import stack_context as stack_context
-
-#: Version of the Tornado API that this package implements.
-version: str = "6.6.1"
-#: The API version as a tuple. The fourth number is 0 in a release, negative before it and positive after it.
-version_info: tuple[int, int, int, int] = (6, 6, 1, 0)
-#: Version of Waterspout and of its distribution; it begins with the API version.
-waterspout_version: str = "6.6.1+waterspout.0.1"
 
 #: The modules that ``from tornado import *`` imports, ordered by layer. `curl_httpclient` is omitted because
 #: it requires the optional package pycurl.

@@ -16,7 +16,7 @@ from contextvars import Context
 from typing import Any, TypeVar, overload
 
 from tornado._export import export
-from tornado._tasks import keep_reference
+from tornado._loop.tasks import keep_reference
 from tornado.concurrent import Future, is_future
 from tornado.log import app_log
 

@@ -122,10 +122,11 @@ class CountedStream(_CountedMixin):
 
     __slots__ = ("_connection_limits", "_connection_limits_key")
 
-    def _tls_stream(  # type: ignore[override]  # returns a counted stream instead of an SSLIOStream
-        self, *args: Any, **kwargs: Any
-    ) -> CountedTLSStream:
-        stream = CountedTLSStream(*args, **kwargs)
-        stream._connection_limits, self._connection_limits = self._connection_limits, None
-        stream._connection_limits_key = self._connection_limits_key
-        return stream
+    def _tls_stream_class(self) -> type[SSLIOStream]:
+        return CountedTLSStream
+
+    def _hand_over_to(self, stream: SSLIOStream) -> None:
+        super()._hand_over_to(stream)
+        if isinstance(stream, CountedTLSStream):
+            stream._connection_limits, self._connection_limits = self._connection_limits, None
+            stream._connection_limits_key = self._connection_limits_key

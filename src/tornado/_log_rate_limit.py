@@ -1,12 +1,22 @@
-"""A rate limit for log lines that peers can cause, so that an attack cannot fill the disk.
+"""Limits for log lines, so that neither an attack nor a mistake in a program fills the disk.
 
-When lines have been suppressed, the next line of the same kind states how many there were.
+* `LogRateLimit`, for lines that peers can cause. When lines have been suppressed, the next line of the same
+  kind states how many there were.
+* `LogOnce`, for warnings about mistakes in a program: each kind is logged once for each class of the program.
+* `de_dupe_gen_log`, for warnings about settings: each text is logged once.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from tornado.log import gen_log
+
+__all__ = ["INTERVAL", "LogOnce", "LogRateLimit", "de_dupe_gen_log"]
 
 #: Length of the interval to which the limit applies, in seconds.
 INTERVAL = 1.0
@@ -58,3 +68,42 @@ class LogRateLimit:
             return None
         self._written[kind] += 1
         return self._suppressed.pop(kind, 0)
+
+
+class LogOnce:
+    """A logger that writes each kind of line once for each owner.
+
+    :param logger: the logger to write to.
+    """
+
+    __slots__ = ("_logged", "_logger")
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._logged: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+
+    def log(
+        self, owner: Any, kind: str, level: int, message: str, *args: object, repeat: bool = False
+    ) -> None:
+        """Log ``message % args``, unless a line of this kind has been logged for `owner`.
+
+        :param owner: an object that can be weakly referenced, such as a class.
+        :param kind: a constant string; it is stored as long as `owner` exists.
+        :param repeat: whether to log the line in any case.
+        """
+        logged = self._logged.setdefault(owner, set())
+        if kind not in logged or repeat:
+            logged.add(kind)
+            self._logger.log(level, message, *args)
+
+
+@functools.lru_cache(maxsize=256)
+def de_dupe_gen_log(level: int, msg: str, *args: Any, **kwargs: Any) -> None:
+    """Log a record to ``tornado.general``, unless an identical one was logged before.
+
+    The last 256 records are compared. `tornado.websocket` exports this function.
+
+    :param level: a level of `logging`.
+    :param args: the arguments of `msg`, which must be hashable.
+    """
+    gen_log.log(level, msg, *args, **kwargs)

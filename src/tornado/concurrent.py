@@ -26,9 +26,6 @@ from tornado._tornado4.deprecation import ignored_loop
 from tornado.log import app_log
 from tornado.util import import_object
 
-if TYPE_CHECKING:
-    from tornado._tornado4.return_future import return_future as return_future
-
 __all__ = [
     "FUTURES",
     "DummyExecutor",
@@ -53,6 +50,15 @@ Future = asyncio.Future
 
 #: Both kinds of Future, for `isinstance`.
 FUTURES = (futures.Future, asyncio.Future)
+
+if TYPE_CHECKING:
+
+    def return_future(f: Callable[..., Any]) -> Callable[..., asyncio.Future[Any]]:
+        """Decorate a function with a ``callback`` argument, so that it returns a Future.
+
+        This is a declaration, because `_tornado4.return_future`, which defines it, imports this module.
+        """
+
 
 _AnyFuture = Union["futures.Future[_T]", "asyncio.Future[_T]"]
 _ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]

@@ -51,7 +51,7 @@ from tornado._awaitables import (
 )
 from tornado._export import list_public
 from tornado._implicit_reexports import reexported
-from tornado._tasks import run_eagerly
+from tornado._loop.tasks import run_eagerly
 from tornado._tornado4.deprecation import ignored_loop
 from tornado.concurrent import (
     Future,
@@ -67,8 +67,6 @@ from tornado.log import app_log
 from tornado.util import import_object
 
 if TYPE_CHECKING:
-    from tornado._tornado4.gen_engine import Task as Task
-    from tornado._tornado4.gen_engine import engine as engine
     from tornado._tornado4.yield_points import (
         Arguments as Arguments,
     )
@@ -84,6 +82,14 @@ if TYPE_CHECKING:
     from tornado._tornado4.yield_points import (
         YieldPoint as YieldPoint,
     )
+
+    # Declarations, because `_tornado4.gen_engine`, which defines these functions, imports this module.
+    def Task(func: Callable[..., Any], *args: Any, **kwargs: Any) -> asyncio.Future[Any]:
+        """Call ``func`` with a callback, and return a Future of the callback's argument."""
+
+    def engine(func: Callable[..., Any]) -> Callable[..., None]:
+        """Decorate a generator function so that a call runs it as a coroutine but returns None."""
+
 
 __all__ = [
     "BadYieldError",
@@ -114,7 +120,7 @@ _P = ParamSpec("_P")
 Multi = multi
 _NullFuture = type(_null_future)
 
-#: Starts the yield points of Tornado 4; set on the first use of a yield point (`_tornado4.yield_points`).
+#: Starts the yield points of Tornado 4; set on the first use of a yield point (`_tornado4.key_registry`).
 _start_yield_points: Callable[[Runner, Any], Any] | None = None
 #: Called with each new Runner; set when the first stack context is created (`_tornado4.stack_contexts`).
 _runner_started: Callable[[Runner], object] | None = None
@@ -672,6 +678,7 @@ if not TYPE_CHECKING:  # a type checker would otherwise accept every name as one
         if name in ("Task", "engine"):
             return getattr(import_object("tornado._tornado4.gen_engine"), name)
         if name in ("Arguments", "Callback", "Wait", "WaitAll", "YieldPoint"):
+            import_object("tornado._tornado4.key_registry")  # makes coroutines start yield points
             return getattr(import_object("tornado._tornado4.yield_points"), name)
         if name == "MultiFuture":
             return multi_future

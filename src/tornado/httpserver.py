@@ -30,19 +30,17 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from operator import itemgetter
-from types import MethodType
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from tornado import _setting_names, _signature_checks, netutil
 from tornado._export import list_public
+from tornado._hooks import Hooks
 from tornado._implicit_reexports import reexported
 from tornado._log_rate_limit import LogRateLimit
 from tornado.http1connection import (
     HTTP1Connection,
     HTTP1ConnectionParameters,
     HTTP1ServerConnection,
-    _server,
-    _timeouts,
 )
 from tornado.http1connection._protection import PUBLIC, Protection
 from tornado.httputil import (
@@ -56,12 +54,13 @@ from tornado.httputil import (
 )
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
+from tornado.iostream._core import open_streams
 from tornado.log import access_log, app_log, escape_controls, gen_log, log_access
 from tornado.tcpserver import TCPServer
 from tornado.util import Configurable, import_object
 
 if TYPE_CHECKING:
-    from tornado._server_options import HTTPServerOptions
+    from tornado._http_server_options import HTTPServerOptions
 
 __all__ = ["PUBLIC", "HTTPRequest", "HTTPServer", "HTTPServerOptions", "Protection"]
 
@@ -127,8 +126,6 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     the limit is exceeded.
     """
 
-    _opener: Any = None
-    _opener_of: Any = None
     _disabled_keep_alive = False
     _next_search = 0.0  # a time of time.monotonic()
 
@@ -238,7 +235,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
     @property
     def _connections(self) -> set[HTTP1ServerConnection]:
-        return cast("set[HTTP1ServerConnection]", self.conn_params._deadlines.connections)
+        return cast("set[HTTP1ServerConnection]", self.conn_params.deadlines.connections)
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Accept connections on the listening `sockets` (see `.TCPServer.add_sockets`)."""
@@ -265,7 +262,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         idle = [
             (since, connection)
             for connection in self._connections
-            if (since := _timeouts.idle_since(connection)) is not None
+            if (since := connection.idle_since()) is not None
         ]
         wanted = max(1, len(self._connections) // 32)
         oldest = heapq.nsmallest(wanted, idle, key=_first)
@@ -290,8 +287,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         if not params.no_keep_alive:
             self._disabled_keep_alive = params.no_keep_alive = True
             for connection in self._connections:
-                if connection._exchange is not None:
-                    connection._exchange.no_keep_alive = True
+                if connection.exchange is not None:
+                    connection.exchange.no_keep_alive = True
         for upgraded in self._upgraded_connections():
             upgraded.close(1001)  # "going away": a WebSocket client may reconnect
 
@@ -305,7 +302,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         second afterwards, because another request may be in transit.
         """
         quiet_since = time.monotonic() - _SETTLE_TIME
-        idle = [_timeouts.idle_since(connection) for connection in self._connections]
+        idle = [connection.idle_since() for connection in self._connections]
         return sum(since is None or since > quiet_since for since in idle)
 
     def _on_listening(self) -> None:
@@ -322,7 +319,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         while self._connections:
             connection = next(iter(self._connections))
             await connection.close()
-        for ended in [each._close_with_server() for each in self._upgraded_connections()]:
+        for ended in [each.close_with_server() for each in self._upgraded_connections()]:
             await ended
 
     def _upgraded_connections(self) -> list[Any]:
@@ -330,9 +327,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
         They are found by a search over all streams, because a list would need memory for each connection.
         """
-        streams = getattr(IOLoop.current(), "_streams", ())
-        consumers = [stream._consumer for stream in streams]
-        return [each for each in consumers if getattr(each, "_server_params", None) is self.conn_params]
+        consumers = [getattr(stream, "consumer", None) for stream in open_streams.get(IOLoop.current())]
+        return [each for each in consumers if getattr(each, "server_params", None) is self.conn_params]
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         """Serve HTTP on an accepted stream."""
@@ -369,7 +365,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         """
         if self.xheaders:
             source: Any = request.connection
-            source.context = source.context._forwarded(request.headers)
+            source.context = source.context.forwarded(request.headers)
         log = getattr(self.request_callback, "log_refusal", None)
         if callable(log):
             log(request, status_code)
@@ -381,40 +377,75 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             text = "%d %s %s (%s) %.2fms"
             log_access(level, text, status_code, request.method, uri, request.remote_ip, milliseconds)
 
-    # -- the fast path from a connection to the application --
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "conn_params":
+            value.dispatcher = _Dispatcher(self)
+        elif name in _DISPATCH_ATTRIBUTES:
+            params = getattr(self, "conn_params", None)  # not set yet while the server is initialized
+            if params is not None:
+                params.dispatcher.forget()
+
+
+#: The attributes of a server that determine how its connections call the application.
+_DISPATCH_ATTRIBUTES = frozenset({"request_callback", "start_request", "xheaders"})
+_START_REQUEST = Hooks(HTTPServer, "start_request")
+
+
+class _Dispatcher:
+    """The way from a server's connections to its application; see `.http1connection._interfaces.Dispatcher`.
+
+    `opener` is found at the first request, and again after ``request_callback``, ``xheaders`` or
+    ``start_request`` of the server has been assigned.
+
+    :param server: the server.
+    """
+
+    __slots__ = ("_start", "opener", "server", "server_class", "start_request")
+
+    def __init__(self, server: HTTPServer) -> None:
+        self.server = server
+        self.server_class = type(server)
+        self.start_request = _START_REQUEST.originals
+        self._start: Any = None  # the application's function
+        self.opener: Any = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Find the application's function again at the next request."""
+        self.opener = self._find_and_open
+
+    def _find_and_open(self, exchange: HTTP1Connection, head: Any) -> Any:
+        self.opener = opener = self._find_opener()
+        return NotImplemented if opener is None else opener(exchange, head)
 
     def _find_opener(self) -> Any:
-        """Return the application's function that starts an exchange without message delegates, or None.
-
-        It is cached in `_opener` until ``request_callback`` is replaced or `start_request` is set on this
-        object. A connection uses it unless `start_request` of the class is overridden.
-        """
-        if type(m := self.start_request) is not MethodType or m.__func__ is not type(self).start_request:
-            self._opener = self._opener_of = None
+        server: Any = self.server
+        if not _START_REQUEST.are_original_on(server):
             return None
-        self._opener_of = self.request_callback
-        callback = self.request_callback
+        callback = server.request_callback
         # The function is looked up on the class, because an object that delegates attribute access may wrap
         # start_request.
         function = getattr(type(callback), "_open_exchange", None)
-        opener = None if function is None or self.conn_params.decompress else function.__get__(callback)
-        self._opener = self._open_with_xheaders if opener is not None and self.xheaders else opener
-        return self._opener
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name == "start_request":
-            self._opener = self._opener_of = None
+        if function is None or server.conn_params.decompress:
+            return None
+        self._start = function.__get__(callback)
+        return self._open_with_xheaders if server.xheaders else self._start
 
     def _open_with_xheaders(self, exchange: HTTP1Connection, head: Any) -> Any:
-        exchange.context = exchange.context._forwarded(head.headers)
-        return self.request_callback._open_exchange(exchange, head)  # type: ignore[union-attr]
+        exchange.context = exchange.context.forwarded(head.headers)
+        return self._start(exchange, head)
 
-    def _make_context(self, stream: IOStream, address: Any) -> _HTTPRequestContext:
-        return _HTTPRequestContext(stream, address, self.protocol, self.trusted_downstream)
+    def calls_start_request(self) -> bool:
+        """Whether ``start_request`` of the server is overridden or patched, and must be called in a Task."""
+        return not _START_REQUEST.are_original_on(self.server)
+
+    def make_context(self, stream: IOStream, address: Any) -> _HTTPRequestContext:
+        """Return the context of a connection, which describes its peer."""
+        server = self.server
+        return _HTTPRequestContext(stream, address, server.protocol, server.trusted_downstream)
 
 
-_server.ORIGINAL_START_REQUEST = HTTPServer.start_request
 Protection.__module__ = __name__  # the module from which programs import it
 
 
@@ -496,7 +527,7 @@ class _HTTPRequestContext:
             return str(self.address)
         return str(self.address)
 
-    def _forwarded(self, headers: HTTPHeaders) -> _HTTPRequestContext:
+    def forwarded(self, headers: HTTPHeaders) -> _HTTPRequestContext:
         """Return the context of one request: a copy, because a handler may read it after the next request has
         begun.
         """
@@ -540,7 +571,7 @@ class _ProxyAdapter(HTTPMessageDelegate):
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
         connection: Any = self.connection
-        connection.context = connection.context._forwarded(headers)
+        connection.context = connection.context.forwarded(headers)
         return self.delegate.headers_received(start_line, headers)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -594,7 +625,7 @@ if not TYPE_CHECKING:  # otherwise type checkers would accept any name of this m
 
     def __getattr__(name: str) -> Any:
         if name == "HTTPServerOptions":
-            return import_object("tornado._server_options.HTTPServerOptions")
+            return import_object("tornado._http_server_options.HTTPServerOptions")
         return reexported(__name__, name)
 
 

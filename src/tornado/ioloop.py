@@ -43,8 +43,8 @@ from typing import Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar, TypeVar
 from tornado._awaitables import BadYieldError, convert_yielded
 from tornado._export import list_public
 from tornado._implicit_reexports import reexported
-from tornado._tasks import done_future as _done_future  # noqa: F401 - used by other layers
-from tornado._tasks import run_eagerly as _run_eagerly  # noqa: F401
+from tornado._loop.tasks import done_future as _done_future  # noqa: F401 - used by other layers
+from tornado._loop.tasks import run_eagerly as _run_eagerly  # noqa: F401
 from tornado._tornado4.deprecation import deprecated, ignored_loop
 from tornado.concurrent import Future, chain_future, future_add_done_callback
 from tornado.log import app_log
@@ -491,6 +491,11 @@ class IOLoop(Configurable):
     def set_default_executor(self, executor: concurrent.futures.Executor) -> None:
         """Set the executor that `run_in_executor` uses when its ``executor`` is None."""
         self._executor = executor
+
+
+def ioloop_registry() -> dict[asyncio.AbstractEventLoop, IOLoop]:
+    """Return the dictionary of the IOLoop of each asyncio loop, which implementations of IOLoop maintain."""
+    return IOLoop._ioloop_for_asyncio
 
 
 def _loop_of_thread() -> asyncio.AbstractEventLoop | None:

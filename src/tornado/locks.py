@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from tornado._implicit_reexports import reexport
-from tornado._waiters import Timeout, Waiters, call_unless_done, has_result
+from tornado._loop.waiters import Timeout, Waiters, call_unless_done, has_result
 from tornado.concurrent import Future
 
 __all__ = ["BoundedSemaphore", "Condition", "Event", "Lock", "Semaphore"]

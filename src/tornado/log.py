@@ -16,14 +16,12 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from tornado._implicit_reexports import reexport
 from tornado.util import import_object
-
-if TYPE_CHECKING:
-    from tornado.options import OptionParser
 
 __all__ = [
     "LogFormatter",
@@ -33,6 +31,25 @@ __all__ = [
     "enable_pretty_logging",
     "gen_log",
 ]
+
+
+class LoggingOptions(Protocol):
+    """What this module uses of an `.OptionParser`. The options themselves are read as attributes."""
+
+    def define(
+        self,
+        name: str,
+        default: Any = None,
+        type: type | None = None,
+        help: str | None = None,
+        metavar: str | None = None,
+    ) -> None:
+        """Define an option; see `.OptionParser.define`."""
+
+    def add_parse_callback(self, callback: Callable[[], None]) -> None:
+        """Register a function to call when the options have been parsed."""
+
+    def __getattr__(self, name: str) -> Any: ...
 
 
 def _import_optional(name: str) -> ModuleType | None:
@@ -267,7 +284,9 @@ class LogFormatter(logging.Formatter):
         return text
 
 
-def enable_pretty_logging(options: OptionParser | None = None, logger: logging.Logger | None = None) -> None:
+def enable_pretty_logging(
+    options: LoggingOptions | None = None, logger: logging.Logger | None = None
+) -> None:
     """Add handlers with a `LogFormatter` to a logger, and set its level, according to the options.
 
     `tornado.options.parse_command_line` and `parse_config_file` call this function.
@@ -329,7 +348,7 @@ def _file_handler(options: Any) -> logging.Handler:
     raise ValueError(f'the log_rotate_mode option must be "size" or "time", got {mode!r}')
 
 
-def define_logging_options(options: OptionParser | None = None) -> None:
+def define_logging_options(options: LoggingOptions | None = None) -> None:
     """Define the options that `enable_pretty_logging` reads, and have it called after the options are parsed.
 
     :param options: an `.OptionParser`, by default the global parser, in which they are already defined.

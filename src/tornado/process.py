@@ -19,7 +19,7 @@ from subprocess import CalledProcessError
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
-from tornado import _restart
+from tornado import _program_processes
 from tornado._export import list_public
 from tornado._implicit_reexports import reexported
 from tornado._tornado4.deprecation import ignored_loop
@@ -100,7 +100,7 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
     max_restarts = _integer_argument("max_restarts", max_restarts, _DEFAULT_MAX_RESTARTS)
     gen_log.info("Starting %d processes", num_processes)
     running: dict[int, int] = {}
-    group = _restart.group = _restart.ProgramProcesses(running)
+    group = _program_processes.start(running)
     _hide_interrupt_tracebacks()
     try:
         for number in range(num_processes):
@@ -110,7 +110,9 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
         return _supervise(running, group, max_restarts)
     except KeyboardInterrupt:
         if _task_id is None:
-            _restart.terminate(running, "still running after Ctrl-C", _restart._GRACE_PERIOD)
+            _program_processes.terminate(
+                running, "still running after Ctrl-C", _program_processes.GRACE_PERIOD
+            )
         raise
 
 
@@ -135,7 +137,7 @@ def _hide_interrupt_tracebacks() -> None:
     sys.excepthook = show
 
 
-def _supervise(running: dict[int, int], group: _restart.ProgramProcesses, max_restarts: int) -> int:
+def _supervise(running: dict[int, int], group: _program_processes.ProgramProcesses, max_restarts: int) -> int:
     """Wait in the parent for the exit of children, and restart those that failed.
 
     :returns: in a restarted child, its number. In the parent it does not return.
@@ -151,12 +153,11 @@ def _supervise(running: dict[int, int], group: _restart.ProgramProcesses, max_re
             continue
         restarts += 1
         if restarts > max_restarts:
-            _restart.terminate(running, "terminated because too many children failed")
+            _program_processes.terminate(running, "terminated because too many children failed")
             raise RuntimeError(f"Too many child restarts ({max_restarts} allowed), giving up")
         if _fork_child(number, running):
             return number
-    _restart.group = None
-    group.close()
+    _program_processes.end()
     sys.exit(0)
 
 

@@ -32,7 +32,7 @@ import heapq
 from typing import Any, Generic, TypeVar
 
 from tornado._implicit_reexports import reexport
-from tornado._waiters import Timeout, Waiters, call_unless_done, has_result
+from tornado._loop.waiters import Timeout, Waiters, call_unless_done, has_result
 from tornado.concurrent import Future
 from tornado.locks import Event
 

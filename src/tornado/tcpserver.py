@@ -35,7 +35,7 @@ from tornado import gen, process
 from tornado._connection_limits import ConnectionLimits, CountedStream, CountedTLSStream
 from tornado._implicit_reexports import reexport
 from tornado._log_rate_limit import LogRateLimit
-from tornado._tasks import keep_reference, run_eagerly
+from tornado._loop.tasks import keep_reference, run_eagerly
 from tornado._tornado4.deprecation import ignored_loop
 from tornado.concurrent import Future, future_add_done_callback
 from tornado.ioloop import IOLoop
@@ -49,11 +49,6 @@ __all__ = ["TCPServer"]
 _log_limit = LogRateLimit(gen_log)
 # All servers to which listening sockets have been added.
 _servers: weakref.WeakValueDictionary[int, TCPServer] = weakref.WeakValueDictionary()
-
-
-def servers() -> list[TCPServer]:
-    """Return the servers of this process, for a graceful shutdown or restart."""
-    return list(_servers.values())
 
 
 class TCPServer:
@@ -240,7 +235,7 @@ class TCPServer:
                 stream = self._make_stream(connection, IOStream, SSLIOStream)
             if stream is None:
                 return
-            stream._peer_address = address
+            stream.peer_address = address
             result = self.handle_stream(stream, address)
             if result is not None:
                 self._watch_handler(result, stream)
@@ -267,7 +262,7 @@ class TCPServer:
                 app_log.error(
                     "Exception in callback handle_stream of %s for %s",
                     type(self).__name__,
-                    stream._peer_name(),
+                    stream.peer_name(),
                     exc_info=(type(error), error, error.__traceback__),
                 )
                 stream.close()
@@ -349,6 +344,35 @@ class TCPServer:
         if self._tls_context is None or self._tls_context[0] != state:
             self._tls_context = (state, ssl_options_to_context(options, server_side=True))
         return self._tls_context[1]
+
+
+class ServerDrain:
+    """The draining of one server before a restart: it accepts no connections while the open ones finish.
+
+    This is an object beside the server, because programs subclass servers with names of their own.
+    """
+
+    __slots__ = ("_server",)
+
+    def __init__(self, server: TCPServer) -> None:
+        self._server = server
+
+    def start(self) -> None:
+        """Stop accepting. The listening sockets stay open: new connections wait in their backlogs."""
+        self._server._start_draining()
+
+    def active_connections(self) -> int:
+        """Return how many connections are in use and should finish before the restart."""
+        return self._server._count_active_connections()
+
+    def stop(self) -> None:
+        """Resume accepting, because the restart has failed."""
+        self._server._stop_draining()
+
+
+def server_drains() -> list[ServerDrain]:
+    """Return a `ServerDrain` for each server of this process that has listening sockets."""
+    return [ServerDrain(server) for server in list(_servers.values())]
 
 
 def _asyncio_loop() -> Any:

@@ -24,6 +24,10 @@ def test_input_error_has_its_status_code(name, status):
     assert error.status_code == status
 
 
-def test_output_errors_are_separate_and_all_errors_are_listed():
-    assert not issubclass(errors.HTTPOutputError, errors.HTTPInputError)
-    assert set(errors.__all__) == {*STATUS, "HTTPOutputError"}
+@pytest.mark.parametrize("name", ["HTTPOutputError", "InvalidTransition"])
+def test_errors_of_this_side_are_not_input_errors(name):
+    assert not issubclass(getattr(errors, name), errors.HTTPInputError)
+
+
+def test_all_errors_are_listed():
+    assert set(errors.__all__) == {*STATUS, "HTTPOutputError", "InvalidTransition"}

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.feeder import Feeder, Message, pieces, read, read_all_ways, read_pieces
-from tornado._wire import heads
+from tests.support.wire import count_searches
+from tornado._wire import h1, heads
 from tornado._wire.errors import (
     BodyTooLarge,
     HeadTooLarge,
@@ -19,7 +20,7 @@ from tornado._wire.errors import (
     TooManyInterimResponses,
     VersionNotSupported,
 )
-from tornado._wire.h1 import EndOfMessage, Reader, Role, State
+from tornado._wire.h1 import EndOfMessage, Reader, RequestHead, Role, State
 from tornado._wire.limits import Limits
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -513,40 +514,28 @@ def test_idle_reader_uses_little_memory():
     assert size < 250
 
 
-class Counting(bytearray):
-    """A buffer that counts the bytes that are searched."""
-
-    searched = 0
-
-    def find(self, part, start=0, end=None):
-        Counting.searched += (len(self) if end is None else min(end, len(self))) - start
-        return super().find(part, start, len(self) if end is None else end)
-
-
 def test_head_that_arrives_byte_by_byte_is_searched_once():
     reader = Reader(Role.SERVER)
     head = b"GET /" + b"a" * 3000 + b" HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 500 + b"\r\n"
     reader.receive_data(head[:1])
-    reader._buffer = Counting(reader._buffer)
-    Counting.searched = 0
+    buffer = count_searches(reader)
     for position in range(1, len(head)):
-        reader._buffer += head[position : position + 1]
+        buffer += head[position : position + 1]
         event = reader.next_event()
     assert event.method == "GET"
-    assert Counting.searched < 10 * len(head)
+    assert buffer.searched < 10 * len(head)
 
 
 def test_search_for_cr_is_not_repeated_for_requests_that_end_in_lf():
     reader = Reader(Role.SERVER)
     data = b"GET / HTTP/1.0\n\n" * 2000
     reader.receive_data(data)
-    reader._buffer = Counting(data)
-    Counting.searched = 0
+    buffer = count_searches(reader)
     for _ in range(2000):
         assert reader.next_event().method == "GET"
         reader.start_next()
     assert reader.buffered == 0
-    assert Counting.searched < 300 * len(data)
+    assert buffer.searched < 300 * len(data)
 
 
 @pytest.mark.parametrize("position", range(2040, 2056))
@@ -600,3 +589,65 @@ FRAGMENTS = [
 @given(st.lists(st.sampled_from(FRAGMENTS) | st.binary(max_size=5)), st.sampled_from(Role), st.booleans())
 def test_result_for_arbitrary_bytes_does_not_depend_on_splitting(parts, role, eof):
     read_all_ways(b"".join(parts), role=role, eof=eof)
+
+
+# States
+
+
+def test_illegal_transition_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(h1.TRANSITIONS, State.HEAD, frozenset({State.ERROR}))
+    reader = Reader(Role.SERVER)
+    reader.receive_data(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n")
+    with pytest.raises(RuntimeError, match="HEAD -> BODY_LENGTH"):
+        reader.next_event()
+
+
+def test_repr_tells_state_and_buffered_bytes():
+    reader = Reader(Role.SERVER)
+    reader.receive_data(b"GET /")
+    assert repr(reader) == "<Reader server HEAD, 5 bytes buffered>"
+
+
+# The rest of a body
+
+
+def body_remaining(head: bytes, *pieces: bytes) -> int:
+    """Return the result after the first event of each piece of a body."""
+    reader = Reader(Role.SERVER)
+    reader.receive_data(b"POST / HTTP/1.1\r\nHost: a\r\n" + head + b"\r\n")
+    received = reader.next_event()
+    assert isinstance(received, RequestHead)
+    for piece in pieces:
+        reader.receive_data(piece)
+        try:
+            reader.next_event()
+        except HTTPInputError:
+            pass
+    return reader.body_remaining(received)
+
+
+CHUNKED_FIELD = b"Transfer-Encoding: chunked\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "pieces", "remaining"),
+    [
+        (b"", [], 0),
+        (b"Content-Length: 5\r\n", [], 5),
+        (b"Content-Length: 5\r\n", [b"abc"], 2),
+        (CHUNKED_FIELD, [], -1),
+        (CHUNKED_FIELD, [b"3\r\nabc\r\n"], -1),
+        (CHUNKED_FIELD, [b"3\r\nabc\r\n0\r\n\r\n"], 0),
+        (CHUNKED_FIELD, [b"x\r\nabc\r\n0\r\n\r\n"], 0),  # rejected, but it ends like a complete body
+        (CHUNKED_FIELD, [b"x\r\nabc"], -1),
+    ],
+)
+def test_body_remaining(head: bytes, pieces: list[bytes], remaining: int) -> None:
+    assert body_remaining(head, *pieces) == remaining
+
+
+@pytest.mark.parametrize(
+    ("data", "ends"), [(b"0\r\n\r\n", True), (b"a\r\n0\r\n\r\n", True), (b"10\r\n\r\n", False), (b"", False)]
+)
+def test_ends_chunked_body(data: bytes, ends: bool) -> None:
+    assert h1.ends_chunked_body(data) is ends

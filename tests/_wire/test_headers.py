@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.wire import headers_from_block, put, serialized
 from tornado._wire import headers as module
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.headers import HTTPHeaders, InvalidHeader, is_token
@@ -115,10 +116,10 @@ class TestMapping:
         assert headers == {"X-One": "1", "X-Two": "2", "X-Three": "3"}
         headers.clear()
         assert len(headers) == 0
-        assert headers._serialize() == b""
+        assert serialized(headers) == b""
 
     def test_clear_before_first_access(self) -> None:
-        headers = HTTPHeaders._from_block("A: b\r\nA: c\r\n")
+        headers = headers_from_block("A: b\r\nA: c\r\n")
         headers.clear()
         assert dict(headers) == {}
         assert headers.copy() == {}
@@ -141,7 +142,7 @@ class TestMapping:
         headers = Shouting({"a": "b"})
         assert headers.get("a") == "B"
         assert headers.get("b") is None
-        assert headers._serialize() == b"X: y\r\n"
+        assert serialized(headers) == b"X: y\r\n"
 
     def test_overridden_add_is_called_for_each_copied_value(self) -> None:
         seen = []
@@ -185,7 +186,7 @@ class TestRepeated:
         headers = HTTPHeaders({"a": ["1", b"2"], "b": ("3",)})
         assert headers.get_list("a") == ["1", "2"]
         assert headers["b"] == "3"
-        assert headers.copy()._serialize() == b"A: 1\r\nA: 2\r\nB: 3\r\n"
+        assert serialized(headers.copy()) == b"A: 1\r\nA: 2\r\nB: 3\r\n"
         with pytest.raises(InvalidHeader):
             headers["a"] = ["1", "2\n"]  # type: ignore[assignment]
         with pytest.raises(TypeError):
@@ -227,7 +228,7 @@ class TestInvalidInput:
         headers = HTTPHeaders({"a": 5, "b": b"caf\xe9"})
         assert headers["a"] == 5  # type: ignore[comparison-overlap]
         assert headers["b"] == "café"
-        assert headers._serialize() == b"A: 5\r\nB: caf\xe9\r\n"
+        assert serialized(headers) == b"A: 5\r\nB: caf\xe9\r\n"
         headers.add("c", b"d")  # type: ignore[arg-type]
         assert headers["c"] == "d"
         for value in (None, object()):
@@ -292,14 +293,14 @@ class TestText:
         assert repeated().__unicode__() == str(repeated())
 
     def test_serialize(self) -> None:
-        assert HTTPHeaders({"a": "é", "b": ""})._serialize() == b"A: \xe9\r\nB: \r\n"
-        assert repeated()._serialize() == str(repeated()).replace("\n", "\r\n").encode()
+        assert serialized(HTTPHeaders({"a": "é", "b": ""})) == b"A: \xe9\r\nB: \r\n"
+        assert serialized(repeated()) == str(repeated()).replace("\n", "\r\n").encode()
         with pytest.raises(UnicodeEncodeError):
-            HTTPHeaders({"a": "中"})._serialize()
+            serialized(HTTPHeaders({"a": "中"}))
 
     def test_put(self) -> None:
         headers = HTTPHeaders({"a": "b"})
-        headers._put("Content-Length", "5")
+        put(headers, "Content-Length", "5")
         assert headers["content-length"] == "5"
 
 
@@ -308,7 +309,7 @@ class TestBlock:
 
     def test_fields(self) -> None:
         for block in (self.BLOCK, self.BLOCK + "\r\n", self.BLOCK + "Long: " + "x" * 2000 + "\r\n"):
-            headers = HTTPHeaders._from_block(block)
+            headers = headers_from_block(block)
             assert headers["host"] == "a"
             assert headers.get_list("X-A") == ["1", "2"]
             assert headers["x-a"] == "1,2"
@@ -332,22 +333,22 @@ class TestBlock:
         ],
     )
     def test_first_access_parses_the_block(self, touch: collections.abc.Callable[[HTTPHeaders], str]) -> None:
-        assert touch(HTTPHeaders._from_block(self.BLOCK)) == "a"
+        assert touch(headers_from_block(self.BLOCK)) == "a"
 
     def test_headers_of_the_same_block_are_independent(self) -> None:
         for block in (self.BLOCK, "Host: a\r\n"):
-            first, second = HTTPHeaders._from_block(block), HTTPHeaders._from_block(block)
+            first, second = headers_from_block(block), headers_from_block(block)
             first["Host"] = "b"
             first.add("X-A", "3")
             assert second["Host"] == "a"
             assert "3" not in second.get_list("X-A")
-            assert HTTPHeaders._from_block(block)["Host"] == "a"
+            assert headers_from_block(block)["Host"] == "a"
 
     def test_from_block_of_a_subclass(self) -> None:
         class Sub(HTTPHeaders):
             pass
 
-        assert type(Sub._from_block("a: b")) is Sub
+        assert type(headers_from_block("a: b", Sub)) is Sub
 
 
 class TestCopies:
@@ -409,10 +410,10 @@ class TestAnyFields:
             wanted = [value for other, value in pairs if other.lower() == name.lower()]
             assert headers.get_list(name.swapcase()) == wanted
             assert headers[name.upper()] == headers.get(name) == ",".join(wanted)
-        block = headers._serialize().decode("latin-1")
+        block = serialized(headers).decode("latin-1")
         there = list(headers.get_all())
         assert sorted(value for _, value in there) == sorted(value for _, value in pairs)
-        for again in (HTTPHeaders.parse(block), HTTPHeaders._from_block(block), headers.copy()):
+        for again in (HTTPHeaders.parse(block), headers_from_block(block), headers.copy()):
             assert list(again.get_all()) == there
             assert again == headers
 
@@ -427,7 +428,7 @@ class TestAnyFields:
         for name, value in headers.get_all():
             assert set(name) <= set(TOKEN)
             assert not set(value) & set("\r\n\0")
-        out = headers._serialize()
+        out = serialized(headers)
         assert out.count(b"\n") == len(list(headers.get_all()))
         assert list(HTTPHeaders.parse(out.decode("latin-1")).get_all()) == list(headers.get_all())
 
@@ -439,4 +440,4 @@ class TestAnyFields:
             headers[name] = value
         except InvalidHeader:
             return
-        assert headers._serialize().splitlines() == [f"{next(iter(headers))}: {value}".encode("latin-1")]
+        assert serialized(headers).splitlines() == [f"{next(iter(headers))}: {value}".encode("latin-1")]

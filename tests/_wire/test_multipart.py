@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.wire import has_pending_input
 from tornado._wire import multipart
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.multipart import (
@@ -43,8 +44,8 @@ def whole(body: bytes, boundary: bytes = b"xx") -> Parts:
     return [(p.name, p.filename, p.content_type, content) for p, content in parse_multipart(boundary, body)]
 
 
-def in_pieces(pieces: Iterable[bytes], boundary: bytes = b"xx") -> Parts:
-    """Parse the pieces one after the other, and collect the events after each."""
+def in_pieces(pieces: Iterable[bytes], boundary: bytes = b"xx", at_end: bool = False) -> Parts:
+    """Parse the pieces one after the other, and collect the events after each, or only at the end."""
     parser = MultipartParser(boundary)
     parts: Parts = []
     slices: list[bytes] = []
@@ -63,7 +64,8 @@ def in_pieces(pieces: Iterable[bytes], boundary: bytes = b"xx") -> Parts:
 
     for piece in pieces:
         parser.receive_data(piece)
-        take()
+        if not at_end:
+            take()
     parser.receive_eof()
     take()
     assert parser.state is State.EPILOGUE
@@ -75,11 +77,7 @@ def byte_by_byte(body: bytes) -> Parts:
 
 
 def fed_before_asked(body: bytes) -> Parts:
-    parser = MultipartParser(b"xx")
-    for at in range(len(body)):
-        parser.receive_data(body[at : at + 1])
-    parser.receive_eof()
-    return in_pieces([b"".join(parser._pending)])
+    return in_pieces([body[at : at + 1] for at in range(len(body))], at_end=True)
 
 
 FEEDERS = [whole, byte_by_byte, fed_before_asked]
@@ -187,7 +185,7 @@ def test_after_an_error() -> None:
             parser.next_event()
         assert parser.state is State.ERROR
         parser.receive_data(b"x")
-    assert not parser._pending
+    assert not has_pending_input(parser)
 
 
 def test_events_of_a_stream() -> None:

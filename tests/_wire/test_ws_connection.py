@@ -9,9 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.wire import (
+    codec_of,
+    decompressed_size,
+    has_compressor,
+    has_inflater,
+    is_between_frames,
+    stores_nothing,
+)
 from tornado._wire import ws_connection
 from tornado._wire.ws_connection import (
-    TRANSITIONS,
     Close,
     Failed,
     Ping,
@@ -22,9 +29,10 @@ from tornado._wire.ws_connection import (
     WSLimits,
     truncated_reason,
 )
-from tornado._wire.ws_deflate import DeflateCodec, DeflateParameters, DeflatePolicy
+from tornado._wire.ws_deflate import DeflateParameters, DeflatePolicy
 from tornado._wire.ws_errors import InvalidPayload, MessageTooLarge, PolicyViolation, ProtocolError
 from tornado._wire.ws_frames import close_payload, serialize_frame
+from tornado._wire.ws_state import TRANSITIONS
 
 KEY = b"\x11\x22\x83\xf4"
 AGREED = DeflateParameters()
@@ -64,7 +72,7 @@ def feed(connection, data, size=None):
             before = connection.state
             events += connection.receive_data(piece)
             after = connection.state
-            assert after is before or after in TRANSITIONS[before]
+            assert after is before or after in TRANSITIONS[before].values()
             if not connection.pending:
                 break
             piece = b""
@@ -83,10 +91,9 @@ def receive(data, make=server, **options):
         assert split.state is connection.state
     trailing = make(**options)
     more = comparable(feed(trailing, data + frame(0x8A, b"more", KEY if make is server else b"")))
-    if connection.state in (State.OPEN, State.CLOSING) and not connection._rest:
-        if connection._message is None or not connection._message.remaining:
-            whole_and_more = [*whole, Pong(b"more")]
-            assert more == whole_and_more
+    if connection.state in (State.OPEN, State.CLOSING) and is_between_frames(connection):
+        whole_and_more = [*whole, Pong(b"more")]
+        assert more == whole_and_more
     else:
         assert more[: len(whole)] == whole
     return whole
@@ -296,7 +303,7 @@ def test_close_by_the_peer():
     assert connection.message("still on its way")
     assert connection.receive_data(frame(0x81, b"x")) == []
     assert connection.close(3000) == b"\x88\x02\x0b\xb8"
-    assert (connection.state, connection.sendable) == (State.CLOSED, False)
+    assert connection.state is State.CLOSED
     assert receive(frame(0x88)) == [Close(None, "")]
 
 
@@ -317,7 +324,7 @@ def test_end_of_input_closes_connection():
     connection = server()
     connection.receive_data(b"\x81")
     connection.receive_eof()
-    assert (connection.state, connection.sendable) == (State.CLOSED, False)
+    assert connection.state is State.CLOSED
     assert connection.close(1000) == b""
     failed = server()
     failed.receive_data(b"\x83\x80")
@@ -375,10 +382,10 @@ def test_no_context_takeover_releases_contexts():
     text = "compress me " * 50
     assert sender.message(text) == sender.message(text)
     assert feed(receiver, 2 * sender.message(text)) == [text, text]
-    assert receiver._deflate._inflater is None
+    assert not has_inflater(codec_of(receiver))
     assert feed(sender, 2 * receiver.message(text)) == [text, text]
-    assert sender._deflate._inflater is None
-    assert sender._deflate._compressor is None
+    assert not has_inflater(codec_of(sender))
+    assert not has_compressor(codec_of(sender))
 
 
 def test_messages_below_threshold_are_not_compressed():
@@ -467,11 +474,10 @@ def test_decompression_is_limited_per_call():
     assert len(data) < 10_000
     connection = server(agreed=AGREED)
     assert connection.receive_data(2 * data) == []
-    messages, before = [], len(connection._message._binary)
+    messages, before = [], decompressed_size(connection)
     while connection.pending:
         messages += connection.receive_data(b"")
-        under_way = connection._message
-        done = sum(map(len, messages)) + (0 if under_way is None else len(under_way._binary))
+        done = sum(map(len, messages)) + decompressed_size(connection)
         assert done - before <= ws_connection.DEFAULT.inflate_step
         before = done
     assert [len(message) for message in messages] == [size, size]
@@ -533,12 +539,10 @@ def test_shared_message_between_compressed_messages():
 def test_memory_of_idle_connection():
     plain, compressing = server(), server(agreed=AGREED)
     assert sys.getsizeof(plain) <= 120
-    assert sys.getsizeof(compressing) + sys.getsizeof(compressing._deflate) <= 220
+    assert sys.getsizeof(compressing) + sys.getsizeof(codec_of(compressing)) <= 220
     assert not hasattr(plain, "__dict__")
-    assert isinstance(compressing._deflate, DeflateCodec)
     feed(plain, frame(0x01, b"a") + frame(0x80, b"b"), 1)
-    assert plain._message is None
-    assert plain._rest == b""
+    assert stores_nothing(plain)
 
 
 @given(st.binary(max_size=200), st.integers(1, 7))
@@ -625,3 +629,13 @@ def test_failure_leaves_no_reference_cycle(data: bytes) -> None:
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_abandoned_connection_sends_nothing():
+    connection = server(agreed=AGREED)
+    assert connection.compresses
+    connection.abandon()
+    assert connection.state is State.CLOSED
+    assert not connection.compresses
+    assert connection.close(1000) == b""
+    assert connection.receive_data(frame(0x81, b"text")) == []

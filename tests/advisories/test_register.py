@@ -34,7 +34,7 @@ ADVISORIES = {
     "CVE-2026-31958": "multipart bodies without limits on parts and their headers",
     "CVE-2026-35536": "attributes of cookies",
     "CVE-2026-49853": "credentials on redirects to other origins",
-    "CVE-2026-49854": "masks of other lengths than four",
+    "CVE-2026-49854": "masks of lengths other than four",
     "CVE-2026-49855": "limits on what is inflated",
     "CVE-2026-82397": "the number of fields of forms, queries and headers",
     "CVE-2026-115927": "chunks of one byte",

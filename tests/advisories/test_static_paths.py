@@ -118,10 +118,11 @@ class _LikeWindows:
 async def test_traversal_by_ntfs_stream(root: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On NTFS, a name with a colon refers to a stream of a file and could bypass checks of the file name."""
     (root / name).write_bytes(SECRET)
-    assert (await get(root, "/" + name)).body == SECRET
-    monkeypatch.setattr("tornado.web._static.os", _LikeWindows())
+    monkeypatch.setattr("tornado.web._files._static.os", _LikeWindows())
     for path in ("/" + name, "/" + name.replace(":", "%3A"), "/sub/../" + name):
         assert (await get(root, path)).code == 404
+    monkeypatch.undo()
+    assert (await get(root, "/" + name)).body == SECRET
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs on this system")

@@ -11,6 +11,7 @@ import pytest
 from tests.support.server import serving
 from tests.support.streams import run_loop_iterations
 from tests.support.websocket import END, FIELDS, Recorder, dial, opened
+from tests.support.websocket_internals import is_congested, traffic
 from tests.support.websocket_server import Visitor, scripted
 from tests.support.work import assert_linear
 from tornado import web, websocket
@@ -67,15 +68,15 @@ async def test_pong_floods_do_not_fill_memory_if_client_does_not_read() -> None:
         await handler.until("open")
         connection = handler.latest.ws_connection
         client.peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        while not connection._full:
+        while not is_congested(connection):
             client.raw(flood(0x89, b"x" * 125, 500))
             await run_loop_iterations()
-        before = connection._wire_bytes_in
+        before = traffic(connection).wire_bytes_in
         for _ in range(100):
             client.raw(flood(0x89, b"x" * 125, 500))
             await run_loop_iterations()
-        assert connection._wire_bytes_in - before < 2 * MAX_BACKLOG
-        assert connection.stream._pending_output < 2 * limit
+        assert traffic(connection).wire_bytes_in - before < 2 * MAX_BACKLOG
+        assert connection.stream.pending_output < 2 * limit
         client.drop()
         await handler.until(("close", None, None))
 

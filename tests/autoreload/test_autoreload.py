@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from tests.autoreload.test_live import need_watchfiles
+from tests.support.autoreload import note_handled_changes, thread_of
 from tornado import autoreload, ioloop
 from tornado.autoreload import _files, _watcher
 from tornado.autoreload._file_notifications import FileNotifications, directories
@@ -131,7 +132,7 @@ def test_notifications_of_files_and_of_new_directories(tmp_path):
     files.append(str(tmp_path / "b" / "b.py"))
     assert notified.acquire(timeout=20)  # the new directory is watched
     notifications.stop()
-    assert not notifications._thread.is_alive()
+    assert not thread_of(notifications).is_alive()
 
 
 class CountingCallback(threading.Semaphore):
@@ -154,15 +155,7 @@ def test_changes_of_unwatched_files_are_ignored(tmp_path, expect_log):
     notified = CountingCallback()
     notifications = FileNotifications(lambda: [str(tmp_path / "a.py")], notified)
     seen = threading.Semaphore(0)
-    watch = notifications._watch
-
-    def spying(*arguments, **options):
-        for change in watch(*arguments, **options):
-            yield change
-            if change:
-                seen.release()
-
-    notifications._watch = spying
+    note_handled_changes(notifications, seen.release)
     notifications.start()
     assert notified.acquire(timeout=20)
     (tmp_path / "server.log").write_text("x")
@@ -192,7 +185,7 @@ def test_notifications_stop_with_the_loop(monkeypatch, tmp_path):
     async def main():
         watcher = _watcher.Watcher(ioloop.IOLoop.current(), 1000, 1)
         watcher.start()
-        return watcher._notifications._thread
+        return thread_of(watcher)
 
     thread = asyncio.run(main())
     thread.join(20)
@@ -208,5 +201,5 @@ def test_failure_of_notifications_is_logged(expect_log):
     notifications = FileNotifications(fail, lambda: None)
     with expect_log("tornado.general", "notifications of changed files failed .no more watches."):
         notifications.start()
-        notifications._thread.join(20)
+        thread_of(notifications).join(20)
     notifications.stop()

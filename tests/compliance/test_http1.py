@@ -69,7 +69,7 @@ WAYS = {
 
 
 def needs_other_handler(case: Case) -> bool:
-    """Whether a case needs another handler than the echo."""
+    """Whether a case needs a handler other than the echo."""
     data = b"".join(part for part in case.parts if isinstance(part, bytes))
     return any(needs(word.decode("latin-1")) is not None for word in data.split(b" "))
 

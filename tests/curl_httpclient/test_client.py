@@ -15,6 +15,7 @@ import zlib
 import pytest
 
 from tests.support.client_server import scripted as visited
+from tests.support.configuration import restored_configuration
 from tests.support.proxy import proxying
 from tests.support.scripted import Request, response, scripted
 from tests.support.tools import need_module
@@ -979,16 +980,30 @@ async def test_continue_timeout():
 # -- uploads, requested by libcurl
 
 
-def upload(source, resumed=None):
-    loop = asyncio.get_running_loop()
-    return Upload(source, loop, contextvars.copy_context(), resumed or (lambda: None))
+class Handle(dict):
+    """The options that are set on a handle of libcurl, with the calls that libcurl makes for an upload."""
+
+    setopt = dict.__setitem__
+
+    def read(self, size):
+        return self[pycurl.READFUNCTION](size)
+
+    def seek(self, offset, origin):
+        return self[pycurl.SEEKFUNCTION](offset, origin)
+
+
+def upload(source, resumed):
+    """Return an upload, and the handle of libcurl to which it was applied."""
+    made, handle = Upload(source, asyncio.get_running_loop(), contextvars.copy_context(), resumed), Handle()
+    made.apply(handle, "PUT", None)
+    return made, handle
 
 
 async def test_upload_pauses_until_there_is_data():
     resumed = asyncio.Event()
-    up = upload(body_source(chunks(b"ab", b"c" * 100_000)), resumed.set)
+    _, handle = upload(body_source(chunks(b"ab", b"c" * 100_000)), resumed.set)
     received = b""
-    while (data := up._read(10_000)) != b"":
+    while (data := handle.read(10_000)) != b"":
         if data == pycurl.READFUNC_PAUSE:
             await resumed.wait()
             resumed.clear()
@@ -999,18 +1014,18 @@ async def test_upload_pauses_until_there_is_data():
 
 async def test_upload_restarts():
     resumed = asyncio.Event()
-    up = upload(body_source(io.BytesIO(b"content")), resumed.set)
-    assert up._seek(0, 0) == 0
+    up, handle = upload(body_source(io.BytesIO(b"content")), resumed.set)
+    assert handle.seek(0, 0) == 0
     for _ in range(2):
-        assert up._read(3) == pycurl.READFUNC_PAUSE
+        assert handle.read(3) == pycurl.READFUNC_PAUSE
         await resumed.wait()
         resumed.clear()
-        assert up._read(3) == b"con"
-        assert up._seek(3, 0) == 1
-        assert up._seek(0, 0) == 0
-    once = upload(body_source(chunks(b"x")), resumed.set)
-    assert once._read(3) == pycurl.READFUNC_PAUSE
-    assert once._seek(0, 0) == 1
+        assert handle.read(3) == b"con"
+        assert handle.seek(3, 0) == 1
+        assert handle.seek(0, 0) == 0
+    once, handle = upload(body_source(chunks(b"x")), resumed.set)
+    assert handle.read(3) == pycurl.READFUNC_PAUSE
+    assert handle.seek(0, 0) == 1
     once.close()
     up.close()
 
@@ -1021,10 +1036,10 @@ async def test_upload_that_fails_aborts():
         yield
 
     resumed = asyncio.Event()
-    up = upload(body_source(broken()), resumed.set)
-    assert up._read(3) == pycurl.READFUNC_PAUSE
+    up, handle = upload(body_source(broken()), resumed.set)
+    assert handle.read(3) == pycurl.READFUNC_PAUSE
     await resumed.wait()
-    assert up._read(3) == pycurl.READFUNC_ABORT
+    assert handle.read(3) == pycurl.READFUNC_ABORT
     assert isinstance(up.error, ZeroDivisionError)
 
 
@@ -1117,8 +1132,7 @@ async def test_debug_log_does_not_contain_credentials(caplog):
 
 
 def test_blocking_client_and_configuration():
-    saved = AsyncHTTPClient._save_configuration()
-    try:
+    with restored_configuration(AsyncHTTPClient):
         AsyncHTTPClient.configure("tornado.curl_httpclient.CurlAsyncHTTPClient", max_clients=3)
 
         async def make():
@@ -1135,8 +1149,6 @@ def test_blocking_client_and_configuration():
                 client.fetch("http://127.0.0.1:1/")
             finally:
                 client.close()
-    finally:
-        AsyncHTTPClient._restore_configuration(saved)
 
 
 async def test_file_descriptors_are_closed():

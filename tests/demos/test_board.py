@@ -476,6 +476,6 @@ def test_wrong_password_is_reported_in_one_line(mariadb):
 def test_sigterm_exits_with_status_0(tmp_path):
     with board_on_sqlite(tmp_path / "board") as board:
         Reader(board).write()
-        process = board.program._process
+        process = board.program.process
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0

@@ -124,13 +124,13 @@ async def test_viewer_that_does_not_read_misses_samples(demo):
             stream = held.ws_connection.stream
             stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
             taken: list[int] = []
-            while not stream._pending_output:
+            while not stream.pending_output:
                 source.take()
                 taken += await until(reader, source.number)
             for _ in range(50):
                 source.take()
                 taken += await until(reader, source.number)
-            assert stream._pending_output < 200  # at most one partially sent sample
+            assert stream.pending_output < 200  # at most one partially sent sample
             assert are_whole(taken)
         reader.close()
         await reader.wait_closed()

@@ -187,7 +187,7 @@ def test_declined_login_shows_an_error_page(enter):
 
 
 def callback(person: Person, name: str = "ann") -> str:
-    """Sign in at the provider without the redirect to the demo; return the redirect's path."""
+    """Sign in at the provider without following the redirect to the demo; return the redirect's path."""
     person.open("/login")
     assert person.at_provider()
     response = person.context.request.post(person.page.url, form={"sub": name}, max_redirects=0)

@@ -209,7 +209,7 @@ def test_formatted_sizes(size, words):
 def test_temporary_files_are_removed_at_exit(tmp_path):
     with Program("demos/upload/main.py", environment={"TMPDIR": str(tmp_path)}) as running:
         assert list(tmp_path.glob("uploads-*"))
-        process = running._process
+        process = running.process
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     assert list(tmp_path.iterdir()) == []

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.certificates import Certificates
+from tests.support.references import find_garbage, gc_disabled
 from tests.support.server import ExpectLog
 from tests.support.streams import stream_pair
 from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
@@ -142,3 +143,12 @@ async def test_malformed_response_closes_connection(
             assert await connection.read_response(delegate) is False
         assert caplog.messages[0].startswith("Malformed HTTP message from None: ")
         assert (delegate.events, client.closed(), client.error) == (["closed"], True, None)
+
+
+async def test_malformed_response_leaves_no_reference_cycle(certificates: Certificates) -> None:
+    with gc_disabled():
+        async with exchange(certificates) as (connection, _, server):
+            await server.write(b"HTTP/1.1 abc\r\n\r\n")
+            assert await connection.read_response(RecordingDelegate()) is False
+            del connection, _
+            assert not [each for each in find_garbage() if isinstance(each, HTTP1Connection)]

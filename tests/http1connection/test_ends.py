@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.support.clock import FakeClock
+from tests.support.http1connection import use_clock
 from tests.support.server import ExpectLog, Server, serving
-from tornado.http1connection import HTTP1Connection, _deadline_scheduler, _server, _timeouts
+from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
 from tornado.httputil import (
     HTTPHeaders,
@@ -54,9 +54,7 @@ def callback_raising(fault: type[BaseException]) -> Callable[..., Any]:
 @pytest.fixture
 def timed(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use the fake clock for the server's deadlines."""
-    for module in (_server, _timeouts):
-        monkeypatch.setattr(module, "monotonic", clock)
-    monkeypatch.setattr(_deadline_scheduler, "time", SimpleNamespace(monotonic=clock))
+    use_clock(monkeypatch, clock)
 
 
 class Waiting(HTTPMessageDelegate):
@@ -84,7 +82,7 @@ async def connected(server: Server, count: int, data: bytes) -> None:
     """Open connections and wait until a request is being served on each."""
     for _ in range(count):
         (await server.connect()).send(data)
-    while sum(each._exchange is not None for each in server.server._connections) < count:
+    while sum(each.exchange is not None for each in server.connections) < count:
         await asyncio.sleep(0)
 
 
@@ -97,11 +95,11 @@ async def test_errors_in_close_callbacks_do_not_affect_other_deadlines(
         await connected(server, 8, POST)
         with expect_log("tornado.application", "Uncaught exception in a close callback") as expected:
             await asyncio.sleep(12)
-            while server.server._connections:
+            while server.connections:
                 await asyncio.sleep(0)
         assert len(expected.records) == 8
         assert delegate.closed == 8
-        assert not server.server._connections
+        assert not server.connections
 
 
 @FAULTS
@@ -114,7 +112,7 @@ async def test_close_all_connections_closes_all_of_them(
         with expect_log("tornado.application", "Uncaught exception in a close callback"):
             await server.server.close_all_connections()
         assert delegate.closed == 3
-        assert not server.server._connections
+        assert not server.connections
 
 
 @FAULTS
@@ -145,7 +143,7 @@ async def test_error_in_on_connection_close_of_handler_is_logged(
         await connected(server, 1, REQUEST)
         with expect_log("tornado.application", "Uncaught exception in a close callback"):
             await server._peers[0].close()
-            while server.server._connections:
+            while server.connections:
                 await asyncio.sleep(0)
 
 
@@ -225,9 +223,9 @@ async def test_reset_of_a_client_that_waits_for_100_continue_is_not_logged(loop_
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
     async with serving(Application([("/", Handler)]), tls=tls) as server:
         client = await asyncio.to_thread(server.dial)
-        while len(server.server._connections) < 1:
+        while len(server.connections) < 1:
             await asyncio.sleep(0)
-        [connection] = server.server._connections
+        [connection] = server.connections
         stream: Any = connection.stream
         while getattr(stream, "_handshaking", False):
             await asyncio.sleep(0)
@@ -244,7 +242,7 @@ async def test_reset_of_a_client_that_waits_for_100_continue_is_not_logged(loop_
 
         inner, stream.socket = stream.socket, Broken()
         client.sendall(head)
-        while server.server._connections:
+        while server.connections:
             await asyncio.sleep(0)
         client.close()
 

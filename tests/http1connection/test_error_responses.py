@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import ExpectLog, Peer, Response, Server, serving
+from tests.support.web import request_summary
 from tornado import _log_rate_limit, httputil, web
 from tornado._wire.dates import parse_http_date
 from tornado.httpserver import HTTPServer
@@ -300,7 +301,7 @@ async def test_rejected_requests_are_passed_to_log_function(code: int) -> None:
     assert request.request_time() >= 0
     assert request.host
     assert request.arguments == {}
-    assert f"{request.method} " in handler._request_summary()
+    assert f"{request.method} " in request_summary(handler)
 
 
 async def test_overridden_log_request_is_called_for_rejected_requests() -> None:

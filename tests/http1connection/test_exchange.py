@@ -6,12 +6,14 @@ import asyncio
 import itertools
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from tests.support.server import serving
-from tornado import _time_sliced_queue, web
-from tornado.http1connection import _exchange
+from tornado import web
+from tornado._loop import time_sliced_queue as _time_sliced_queue
+from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters, _exchange
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine
 
 CLIENTS, PIECES = 30, 10
@@ -179,3 +181,22 @@ async def test_rejected_connect_keeps_connection() -> None:
             peer.send(f"CONNECT b:99 HTTP/1.1\r\nHost: b:99\r\nCode: {code}\r\n\r\n")
             answer = await peer.response()
             assert (answer.code, answer.body, answer.get("connection")) == (code, b"through", None)
+
+
+def test_server_side_exchange_without_a_server_can_be_finished():
+    stream: Any = SimpleNamespace(closed=lambda: False)
+    exchange = _exchange.HTTP1Connection(stream, False)
+    exchange.finish()
+    exchange.finish()
+    assert exchange.write_done
+
+
+def test_limits_are_shown_under_the_names_of_tornado() -> None:
+    params = HTTP1ConnectionParameters(max_body_size=5)
+    connection: Any = HTTP1Connection(mock.Mock(), False, params)
+    assert (connection._max_body_size, connection._body_timeout) == (5, None)
+    connection.set_max_body_size(7)
+    connection.set_body_timeout(2.5)
+    assert (connection._max_body_size, connection._body_timeout) == (7, 2.5)
+    connection._max_body_size, connection._body_timeout = 8, None
+    assert (connection.max_body_size, connection.body_timeout) == (8, None)

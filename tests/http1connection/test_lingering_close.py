@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.http1connection import MAX_LINGERING_PAUSE, MAX_LINGERING_SECONDS, lingering_deadline
 from tests.support.server import Server, handler_of, serving
+from tests.support.streams import is_paused
 from tornado import web
 from tornado.http1connection import _lingering_close, _server
+from tornado.http1connection._states import ConnectionState
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n"
 PIECE = bytes(65536)
@@ -46,8 +49,8 @@ async def test_lingering_close_resets_after_maximum(monkeypatch):
 @pytest.mark.parametrize(
     ("elapsed", "deadline"),
     [
-        (0.0, _lingering_close._MAX_PAUSE),
-        (_lingering_close._MAX_SECONDS - 0.5, _lingering_close._MAX_SECONDS),
+        (0.0, MAX_LINGERING_PAUSE),
+        (MAX_LINGERING_SECONDS - 0.5, MAX_LINGERING_SECONDS),
     ],
 )
 async def test_input_extends_lingering_deadline_up_to_maximum(monkeypatch, elapsed, deadline):
@@ -56,8 +59,9 @@ async def test_input_extends_lingering_deadline_up_to_maximum(monkeypatch, elaps
 
     def watched(self: Any, data: bytes) -> None:
         receive(self, data)
-        if self._state is _server._State.LINGERING and data == b"later":
-            seen.append(self._deadline - self._lingering_close.deadline + _lingering_close._MAX_SECONDS)
+        end = lingering_deadline(self)
+        if end is not None and data == b"later":
+            seen.append(self.deadline - end + MAX_LINGERING_SECONDS)
 
     monkeypatch.setattr(_server.HTTP1ServerConnection, "data_received", watched)
     async with serving(application(), max_body_size=10) as server:
@@ -84,8 +88,8 @@ class Early(web.RequestHandler):
 async def closing(server: Server, peer: Any) -> Any:
     """Return the server's connection when it has paused reading while the response is pending."""
     while True:
-        for connection in server.server._connections:
-            if connection._state is _server._State.CLOSING and connection.stream._paused:
+        for connection in server.connections:
+            if connection.state is ConnectionState.CLOSING and is_paused(connection.stream):
                 return connection
         await asyncio.sleep(0)
 
@@ -120,7 +124,7 @@ async def test_input_is_limited_while_response_is_pending(monkeypatch, framing, 
         connection = await closing(server, peer)
         announced = int(framing.partition("h: ")[2] or 10**9) if "Length" in framing else 10**9
         assert taken <= min(1_000_000, announced) + len(PIECE)
-        assert connection.stream._pending_output
+        assert connection.stream.pending_output
         assert head
         if announced == sent:
             assert len((await peer.response()).body) == 20_000_000
@@ -161,15 +165,15 @@ async def test_no_lingering_after_half_close_by_client(monkeypatch):
         peer = await server.connect()
         peer.get("/", "Content-Length: 10000000", method="POST")
         peer.send(PIECE)
-        while not server.server._connections:
+        while not server.connections:
             await asyncio.sleep(0)
-        (connection,) = server.server._connections
-        while connection._state is not _server._State.CLOSING:
+        (connection,) = server.connections
+        while connection.state is not ConnectionState.CLOSING:
             await asyncio.sleep(0)
         peer.writer.write_eof()
-        while not connection._eof:
+        while not connection.has_eof:
             await asyncio.sleep(0)
         assert len((await peer.response()).body) == 20_000_000
-        while connection._state is _server._State.CLOSING:
+        while connection.state is ConnectionState.CLOSING:
             await asyncio.sleep(0)
-        assert connection._state is _server._State.CLOSED
+        assert connection.state is ConnectionState.CLOSED

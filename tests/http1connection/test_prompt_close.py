@@ -13,6 +13,7 @@ import ssl
 import pytest
 
 from tests.support.server import serving
+from tests.support.streams import has_reader
 from tornado.iostream import _hangup
 from tornado.web import Application, RequestHandler, stream_request_body
 
@@ -143,14 +144,14 @@ def eager(monkeypatch):
 
 async def paused(server):
     """Wait until the only connection of a server has paused reading."""
-    [connection] = server.server._connections
-    while connection.stream._has_reader:
+    [connection] = server.connections
+    while has_reader(connection.stream):
         await asyncio.sleep(0)
 
 
 async def until_nothing_is_held(server):
     for _ in range(LIMIT):
-        if not server.server._connections:
+        if not server.connections:
             return
         await asyncio.sleep(0)
     raise AssertionError("the connection is still held")

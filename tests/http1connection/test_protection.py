@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.tcpserver import connection_limits
 from tornado import httpserver
 from tornado.http1connection import HTTP1ConnectionParameters, _protection
 from tornado.http1connection._protection import DEFAULT, PUBLIC, Protection
@@ -117,10 +118,10 @@ def test_documentation_lists_each_value() -> None:
 def test_connection_parameters_override_protection() -> None:
     params = HTTP1ConnectionParameters(protection=PUBLIC, max_header_size=100, body_timeout=3)
     assert (params.max_header_size, params.body_timeout) == (100, 3)
-    assert params._limits.max_header_count == PUBLIC.max_header_count
-    assert params._limits.max_request_line == 100
+    assert params.limits.max_header_count == PUBLIC.max_header_count
+    assert params.limits.max_request_line == 100
     params = HTTP1ConnectionParameters(header_timeout=0.5)
-    assert (params._idle_timeout, params._head_timeout, params._handshake_timeout) == (0.5, 0.5, 0.5)
+    assert (params.idle_timeout, params.head_timeout, params.handshake_timeout) == (0.5, 0.5, 0.5)
 
 
 GUIDE = (Path(__file__).parents[2] / "docs/guide/protection.md").read_text()
@@ -137,4 +138,4 @@ def test_values_in_guide_match_code(field: str) -> None:
 async def test_programs_in_guide_run(program: str) -> None:
     names: dict[str, Any] = {}
     exec(compile(program, "protection.md", "exec"), names)
-    assert names["server"]._connection_limits is not None
+    assert connection_limits(names["server"]) is not None

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from tests.support.agents import Wrapper
+from tests.support.http1connection import unread
 from tests.support.server import ExpectLog, serving
+from tests.support.web import wrap_execute
 from tornado import httputil, iostream, web
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPMessageDelegate, HTTPServerConnectionDelegate, ResponseStartLine
@@ -104,10 +106,10 @@ async def test_pipelined_input_is_bounded_while_a_handler_runs(loop_kind: Any) -
         request = b"GET /" + b"x" * 1000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"
         count = 20000
         peer.send(request * count)
-        (connection,) = server.server._connections
+        (connection,) = server.connections
         for _ in range(50):
             await asyncio.sleep(0)
-        assert connection._reader.buffered < 1_000_000
+        assert unread(connection) < 1_000_000
         app.release.set()
         assert (await peer.response()).body == b"late"
         for _ in range(count):
@@ -240,7 +242,7 @@ async def test_disconnect_calls_on_connection_close(loop_kind: Any, tls: Any) ->
         peer.writer.transport.abort()
         await app.closed.wait()
         app.release.set()
-        while server.server._connections:
+        while server.connections:
             await asyncio.sleep(0)
         assert Waiting.gone == 1
 
@@ -250,7 +252,7 @@ async def test_disconnect_of_idle_client_removes_connection(loop_kind: Any, tls:
         peer = await server.connect()
         await peer.fetch("/")
         await peer.close()
-        while server.server._connections:
+        while server.connections:
             await asyncio.sleep(0)
 
 
@@ -339,13 +341,12 @@ async def test_hooks_patched_at_run_time_are_honoured(
         wrap(HTTP1Connection, "write_headers")
         wrap(HTTP1Connection, "finish")
         wrap(iostream.IOStream, "write")
-        execute = web.RequestHandler._execute
 
-        async def traced(self: Any, transforms: Any, *args: Any, **kwargs: Any) -> None:
+        async def traced(execute: Any, self: Any, transforms: Any, *args: Any, **kwargs: Any) -> None:
             calls.append("_execute")
             await execute(self, transforms, *args, **kwargs)
 
-        monkeypatch.setattr(web.RequestHandler, "_execute", traced)
+        wrap_execute(monkeypatch, traced)
         assert (await peer.fetch("/")).body == b"GET /"
         assert {"_execute", "write", "flush", "write_headers", "finish"} <= set(calls)
         assert calls.count("write") == 2  # once on the handler and once on the stream
@@ -516,7 +517,7 @@ async def test_disconnect_while_handler_reads_from_stream(loop_kind):
         await asyncio.sleep(0)
         peer.writer.transport.abort()
         await raised.wait()
-        while server.server._connections:
+        while server.connections:
             await asyncio.sleep(0)
 
 
@@ -529,10 +530,10 @@ async def test_output_to_pipelining_client_that_does_not_read_is_limited(loop_ki
         peer = await server.connect()
         for _ in range(2000):
             peer.get("/")
-        (connection,) = server.server._connections
+        (connection,) = server.connections
         for _ in range(200):
             await asyncio.sleep(0)
-        assert connection.stream._pending_output < 2_000_000
+        assert connection.stream.pending_output < 2_000_000
         for _ in range(2000):
             assert len((await peer.response()).body) == 100_000
 
@@ -664,7 +665,7 @@ async def test_close_callback_of_stream_is_removed_after_request(loop_kind):
         await peer.fetch("/set")
         await peer.fetch("/other")
         await peer.close()
-        while server.server._connections:
+        while server.connections:
             await asyncio.sleep(0)
         await asyncio.sleep(0)
     assert called == []

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tornado.http1connection._deadline_scheduler import NEVER
+from tornado._loop.deadlines import NEVER
 from tornado.http1connection._transfer_rate import TransferRate, acknowledged_bytes
 
 WINDOW, MIN_BYTES = 20.0, 1000
@@ -89,7 +89,7 @@ def test_bytes_in_send_buffer_do_not_count() -> None:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         ours.setblocking(False)
         sent = ours.send(bytes(1_000_000))
-        stream = SimpleNamespace(socket=ours, _total_write_done_index=sent)
+        stream = SimpleNamespace(socket=ours, output_position=sent)
         before = acknowledged_bytes(stream)
         assert before < sent
         peer.setblocking(True)
@@ -102,4 +102,4 @@ def test_bytes_in_send_buffer_do_not_count() -> None:
 def test_closed_socket_counts_written_bytes() -> None:
     sock = socket.socket()
     sock.close()
-    assert acknowledged_bytes(SimpleNamespace(socket=sock, _total_write_done_index=7)) == 7
+    assert acknowledged_bytes(SimpleNamespace(socket=sock, output_position=7)) == 7

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tornado.httpclient import BodyNotReplayableError
-from tornado.httpclient._body import CHUNK_SIZE, BodySource, ProducerSource, body_source
+from tornado.httpclient._body import CHUNK_SIZE, BodySource, BytesSource, ProducerSource, body_source
 
 
 async def sent(source: BodySource) -> list[bytes]:
@@ -59,7 +59,6 @@ async def agenerator():
         (lambda: io.BytesIO(b"abc"), 3, True, [b"abc"]),
         (lambda: io.BytesIO(b""), 0, True, []),
     ],
-    ids=str,
 )
 async def test_source(make, length, replayable, chunks):
     source = body_source(make())
@@ -260,6 +259,15 @@ async def test_producers():
     chunks = []
     await ProducerSource(lambda write: write(b"c")).send(chunks.append)
     assert chunks == [b"c"]
+    assert ProducerSource(asynchronous, 2).length == 2
+
+
+async def test_body_in_memory_is_sent_in_slices():
+    content = bytes(range(256)) * 3000
+    chunks = await sent(BytesSource(content))
+    assert b"".join(chunks) == content
+    assert [len(chunk) for chunk in chunks] == [2**18, 2**18, 768_000 - 2**19]
+    assert await sent(BytesSource(b"")) == []
 
 
 def test_text_is_not_treated_as_a_path():

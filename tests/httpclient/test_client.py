@@ -10,6 +10,8 @@ from contextvars import ContextVar
 
 import pytest
 
+from tests.support.configuration import restored_configuration
+from tests.support.httpclient import async_client
 from tornado.httpclient import AsyncHTTPClient, HTTPClient, HTTPError, HTTPRequest, HTTPResponse
 from tornado.ioloop import IOLoop
 
@@ -32,10 +34,9 @@ class Canned(AsyncHTTPClient):
 
 @pytest.fixture(autouse=True)
 def configured():
-    saved = AsyncHTTPClient._save_configuration()
-    AsyncHTTPClient.configure(Canned)
-    yield
-    AsyncHTTPClient._restore_configuration(saved)
+    with restored_configuration(AsyncHTTPClient):
+        AsyncHTTPClient.configure(Canned)
+        yield
 
 
 async def test_one_instance_per_loop():
@@ -218,7 +219,7 @@ def test_blocking_client_takes_force_instance() -> None:
 
 def test_blocking_client_of_a_class_with_arguments():
     client = HTTPClient(Canned, extra=3)
-    assert client._async_client.extra == 3
+    assert async_client(client).extra == 3
     del client
     gc.collect()
 

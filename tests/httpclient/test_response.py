@@ -8,6 +8,7 @@ from io import BytesIO
 
 import pytest
 
+from tests.support.httpclient import is_error_for_code
 from tornado.httpclient import HTTPClientError, HTTPError, HTTPRequest, HTTPResponse, _RequestProxy
 from tornado.httputil import HTTPHeaders
 
@@ -38,7 +39,7 @@ def test_given_error_is_kept():
     error = OSError("broken")
     response = HTTPResponse(REQUEST, 599, error=error)
     assert response.error is error
-    assert not response._error_is_response_code
+    assert not is_error_for_code(response)
 
 
 def test_without_a_buffer_the_body_is_empty():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tests.support.references import find_garbage, gc_disabled
 from tornado.httputil import HTTPHeaders, HTTPInputError
 from tornado.httputil._lazy_form import FormState, LazyForm
 
@@ -45,6 +48,30 @@ def test_a_malformed_form_raises_each_time_until_it_is_tolerated() -> None:
     form.tolerate()
     form.read(None)
     assert (form.state, form.arguments, form.files) == (FormState.READ, {}, {})
+
+
+@pytest.mark.parametrize("make", [bad, lambda: form_of(b"a=" + b"x" * 100, URLENCODED)])
+def test_refused_form_is_freed_by_its_last_reference(make) -> None:
+    """Each error has a complete traceback, but the form does not refer to it."""
+    with gc_disabled():
+        form = make()
+        for _ in range(3):
+            with pytest.raises(HTTPInputError) as caught:
+                form.read(10)
+            assert caught.traceback[-1].path != Path(__file__)
+            del caught
+        del form
+        assert not [each for each in find_garbage() if isinstance(each, LazyForm)]
+
+
+def test_repeated_error_has_the_traceback_of_its_own_access() -> None:
+    form = bad()
+    counts = []
+    for _ in range(3):
+        with pytest.raises(HTTPInputError, match="missing headers") as caught:
+            form.read(None)
+        counts.append(len(caught.traceback))
+    assert counts[0] >= counts[1] == counts[2] == 2
 
 
 @pytest.mark.parametrize("make", [good, bad])

@@ -14,6 +14,7 @@ from unittest import mock
 
 import pytest
 
+from tests.support.httputil import header_block, request_from_head, set_times
 from tornado.httputil import HTTPHeaders, HTTPInputError, HTTPServerRequest, RequestStartLine
 from tornado.httputil._request import _COMPUTED
 
@@ -56,11 +57,11 @@ class Head:
 
     @property
     def headers_block(self) -> str:
-        return self.headers._serialize().decode("latin-1")
+        return header_block(self.headers)
 
 
 def from_head(connection: Any = None, **fields: Any) -> HTTPServerRequest:
-    return HTTPServerRequest._from_head(connection, Head(**fields))  # type: ignore[arg-type]
+    return request_from_head(connection, Head(**fields))
 
 
 def made(target: str = "/a%20b?c=d&c=e+f", **options: Any) -> HTTPServerRequest:
@@ -170,7 +171,7 @@ class TestBothWays:
     def test_request_time(self, make: Any) -> None:
         request = make()
         assert request.request_time() >= 0
-        request._start_time, request._finish_time = 1.0, 3.5
+        set_times(request, 1.0, 3.5)
         assert request.request_time() == 2.5
 
 

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from tests.support.certificates import Certificates
-from tests.support.streams import closed, reset, run_loop_iterations, stream_pair
+from tests.support.streams import (
+    closed,
+    note_receives,
+    note_receives_in_place,
+    reset,
+    run_loop_iterations,
+    stream_pair,
+    unread_size,
+)
 from tornado.iostream import (
     BaseIOStream,
     IOStream,
@@ -87,14 +95,13 @@ async def test_huge_transfers(loop_kind: str, kind: str, certificates: Certifica
 
 async def test_large_read_into_receives_directly_into_the_buffer(certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
-        sizes = []
-        original = server._receive_into
-        server._receive_into = lambda view: sizes.append(len(view)) or original(view)  # type: ignore[method-assign, func-returns-value]
+        sizes: list[int] = []
+        note_receives_in_place(server, sizes.append)
         client.write(bytes(MEGABYTE))
         assert await server.read_into(bytearray(MEGABYTE)) == MEGABYTE
         assert sizes[0] == MEGABYTE
         assert sizes == sorted(sizes, reverse=True)
-        assert not server._read_buffer
+        assert unread_size(server) == 0
 
 
 async def test_short_receive_is_not_followed_by_another(loop_kind: str) -> None:
@@ -102,21 +109,14 @@ async def test_short_receive_is_not_followed_by_another(loop_kind: str) -> None:
     ours, theirs = socket.socketpair()
     with theirs:
         stream = IOStream(ours)
-        receives = 0
-        original = stream._receive
-
-        def receive(size: int) -> bytes | bytearray | None:
-            nonlocal receives
-            receives += 1
-            return original(size)
-
-        stream._receive = receive  # type: ignore[method-assign]
+        receives: list[int] = []
+        note_receives(stream, receives.append)
         theirs.sendall(b"abc")
         line = stream.read_until(b"\n")
-        assert receives == 1
+        assert len(receives) == 1
         theirs.sendall(b"d\n")
         assert await line == b"abcd\n"
-        assert receives == 2
+        assert len(receives) == 2
         stream.close()
 
 
@@ -127,7 +127,7 @@ async def test_cancelled_large_read_keeps_received_bytes(
     async with stream_pair(kind, certificates) as (server, client):
         cancelled = server.read_bytes(len(data))
         await client.write(data[:100_000])
-        while server._read_buffer_size < 100_000:
+        while unread_size(server) < 100_000:
             await run_loop_iterations()
         cancelled.cancel()
         whole = server.read_bytes(len(data))
@@ -185,7 +185,7 @@ async def test_close_callback_runs_despite_unread_bytes(
         server.set_close_callback(lambda: notified.append("closed"))
         if unread:
             await client.write(bytes(unread))
-            while server._read_buffer_size < unread:
+            while unread_size(server) < unread:
                 await asyncio.sleep(0)
         await run_loop_iterations(20)
         assert not notified
@@ -205,7 +205,7 @@ async def test_watching_for_close_receives_at_most_a_chunk(
         await client.write(bytes(10_000))
         client.close()
         await run_loop_iterations(100)
-        assert 1000 <= server._read_buffer_size < 2000
+        assert 1000 <= unread_size(server) < 2000
         assert not notified
         assert await server.read_bytes(9_500) == bytes(9_500)  # enables the check again
         await run_until_notified(notified)
@@ -232,7 +232,7 @@ async def test_reset(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
         read = server.read_bytes(1)
         # Set when a socket is accepted, because the kernel does not report the address after a reset.
-        server._peer_address = ("192.0.2.1", 80)
+        server.peer_address = ("192.0.2.1", 80)
         reset(client)
         with pytest.raises(
             StreamClosedError, match=r"reset by peer \(reading from 192.0.2.1:80\)$"

@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 
 from tests.support.certificates import Certificates
-from tests.support.streams import closed, run_loop_iterations, socket_pair, stream_pair, tls_stream
+from tests.support.streams import (
+    closed,
+    other_open_streams,
+    received_in_place,
+    run_loop_iterations,
+    socket_pair,
+    stream_pair,
+    tls_stream,
+    unread_size,
+)
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 BIG = 8 * 1024 * 1024
@@ -41,7 +50,7 @@ async def test_cancelled_read_keeps_every_byte(
         read = READS[name](server)
         if "partial" not in name:
             await client.write(b"a part")
-            while not server._read_buffer_size and not _filled(server):
+            while not unread_size(server) and not received_in_place(server):
                 await asyncio.sleep(0)
         read.cancel()
         await client.write(b" and the rest\n")
@@ -49,12 +58,6 @@ async def test_cancelled_read_keeps_every_byte(
         assert await server.read_until(b"\n") == expected
         await server.write(b"answer")
         assert await client.read_bytes(6) == b"answer"
-
-
-def _filled(stream: IOStream) -> int:
-    pull = stream._pull
-    assert pull is not None
-    return getattr(pull.request, "filled", 0)
 
 
 async def test_completed_read_cannot_be_cancelled(certificates: Certificates) -> None:
@@ -81,7 +84,7 @@ async def test_buffer_of_cancelled_read_into_can_be_reused(
         buffer = bytearray(100_000)
         read = server.read_into(buffer)
         await client.write(b"abc")
-        while not _filled(server):
+        while not received_in_place(server):
             await asyncio.sleep(0)
         read.cancel()
         buffer[:] = bytes(100_000)
@@ -90,7 +93,7 @@ async def test_buffer_of_cancelled_read_into_can_be_reused(
         buffer = bytearray(100_000)
         reading = asyncio.ensure_future(_read_into(server, buffer))
         await client.write(b"def")
-        while not _filled(server):
+        while not received_in_place(server):
             await asyncio.sleep(0)
         reading.cancel()
         buffer.clear()
@@ -165,4 +168,4 @@ async def test_cancelled_start_tls_closes(
         await run_loop_iterations()
         with pytest.raises(StreamClosedError):
             await peer.read_until(b"never")
-        assert not stream._open_streams() - {peer}
+        assert not other_open_streams(stream, peer)

@@ -56,8 +56,8 @@ async def test_dropped_stream_is_freed_immediately(loop_kind: str, certificates:
         sock, other = socket_pair()
         stream = IOStream(sock)
         consumer = Recorder()
-        stream._start_push(consumer)
-        stream._send(b"x")
+        stream.start_push(consumer)
+        stream.send(b"x")
         reference = weakref.ref(stream)
         stream.close()
         del stream
@@ -75,7 +75,7 @@ def test_closing_a_loop_closes_its_streams() -> None:
 
     async def start() -> None:
         stream = IOStream(sock)
-        stream._start_push(Recorder())
+        stream.start_push(Recorder())
         kept.append(stream)
 
     io_loop.run_sync(start)

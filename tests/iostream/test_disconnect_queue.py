@@ -12,9 +12,9 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.support.certificates import Certificates
-from tests.support.streams import Recorder, reset, stream_pair
+from tests.support.streams import Recorder, is_idle, queued_disconnects, reset, stream_pair
 from tornado.iostream import IOStream
-from tornado.iostream._disconnect_queue import DisconnectQueue
+from tornado.iostream._disconnect_queue import DisconnectQueue, disconnect_queues
 
 MANY = 100
 #: Maximum number of disconnects handled in the first event loop iteration.
@@ -29,7 +29,7 @@ async def pairs(stack: AsyncExitStack, kind: str, certificates: Certificates, fa
     for _ in range(MANY):
         server, client = await stack.enter_async_context(stream_pair(kind, certificates, family))
         consumer = Recorder()
-        server._start_push(consumer)
+        server.start_push(consumer)
         made.append((server, client, consumer))
     return made
 
@@ -75,12 +75,10 @@ async def test_single_disconnect_is_not_delayed(
     """A single disconnect is handled without a delay."""
     async with stream_pair(kind, certificates) as (server, client):
         consumer = Recorder()
-        server._start_push(consumer)
+        server.start_push(consumer)
         client.close()
         await consumer.until(lambda: consumer.events)
-        queue: DisconnectQueue = server.io_loop._disconnect_queue  # type: ignore[attr-defined]
-        assert queue._waiting == {}
-        assert queue._batches._loop is None
+        assert is_idle(disconnect_queues.get(server.loop))
 
 
 class Peer:
@@ -136,18 +134,18 @@ async def test_stream_changed_before_its_turn_is_not_notified(
             client.close()
         while not any(consumer.events for _, _, consumer in made):
             await asyncio.sleep(0)
-        queue: DisconnectQueue = made[0][0].io_loop._disconnect_queue  # type: ignore[attr-defined]
-        waiting = [(server, consumer) for server, _, consumer in made if server in queue._waiting]
+        queued = queued_disconnects(disconnect_queues.get(made[0][0].loop))
+        waiting = [(server, consumer) for server, _, consumer in made if server in queued]
         assert len(waiting) > FIRST
         other = Recorder()
         server, consumer = waiting[-1]
         if change == "closed":
             server.close()
         elif change == "taken":
-            server._stop_push()
+            server.stop_push()
         else:
-            server._start_push(other)
-        while queue._waiting:
+            server.start_push(other)
+        while any(server in queued for server, _, _ in made):
             await asyncio.sleep(0)
         assert consumer.events == ([("lost", None)] if change == "closed" else [])
         if change == "another consumer":

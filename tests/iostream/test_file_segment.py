@@ -14,7 +14,7 @@ import pytest
 from tests.support.certificates import Certificates
 from tests.support.descriptors import open_below
 from tests.support.server import ExpectLog
-from tests.support.streams import Recorder, run_loop_iterations, stream_pair
+from tests.support.streams import Recorder, run_loop_iterations, sent_size, stream_pair
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.iostream._core import FAIR_SHARE
 from tornado.iostream._file_segment import FileSegment, FileTruncatedError, read_at
@@ -60,10 +60,10 @@ async def test_files_and_bytes_are_sent_in_order(
     async with stream_pair(kind, certificates, family) as (server, client):
         futures = [
             server.write(b"before "),
-            server._send_file(segment(path)),
+            server.send_file(segment(path)),
             server.write(b" between "),
-            server._send_file(segment(path, 1000, 500)),
-            server._send_file(segment(path, 0, 0)),
+            server.send_file(segment(path, 1000, 500)),
+            server.send_file(segment(path, 0, 0)),
             server.write(b" after"),
         ]
         assert server.writing()
@@ -71,17 +71,17 @@ async def test_files_and_bytes_are_sent_in_order(
         assert await client.read_bytes(len(expected)) == expected
         await asyncio.gather(*futures)
         assert not server.writing()
-        assert server._pending_output == 0
-        assert server._total_write_index == server._total_write_done_index == len(expected)
+        assert server.pending_output == 0
+        assert sent_size(server) == len(expected)
 
 
 async def test_collected_output_is_sent_before_a_file(path: Path, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
-        server._cork()
-        server._send(b"head ")
-        future = server._send_file(segment(path, 0, 1000))
-        server._send(b" tail")
-        server._uncork()
+        server.cork()
+        server.send(b"head ")
+        future = server.send_file(segment(path, 0, 1000))
+        server.send(b" tail")
+        server.uncork()
         assert await client.read_bytes(1010) == b"head " + CONTENT[:1000] + b" tail"
         await future
 
@@ -99,7 +99,7 @@ async def test_file_output_per_iteration_is_limited(
     monkeypatch.setattr(os, "sendfile", recording_sendfile)
     async with stream_pair("plain", certificates, "tcp") as (server, client):
         reading = asyncio.ensure_future(client.read_bytes(len(CONTENT)))
-        server._send_file(segment(path)).cancel()
+        server.send_file(segment(path)).cancel()
         assert sum([1000] * len(sent)) <= FAIR_SHARE + 1000
         assert max(sent) <= FAIR_SHARE
         await reading
@@ -116,7 +116,7 @@ async def test_unsupported_sendfile_falls_back_to_reading(
 
     monkeypatch.setattr(os, "sendfile", failing_sendfile)
     async with stream_pair("plain", certificates) as (server, client):
-        future = server._send_file(segment(path))
+        future = server.send_file(segment(path))
         assert await client.read_bytes(len(CONTENT)) == CONTENT
         await future
     assert len(calls) == 1
@@ -128,7 +128,7 @@ async def test_truncated_file_closes_the_stream(
     path = tmp_path / "file"
     path.write_bytes(CONTENT)
     async with stream_pair("tls" if tls else "plain", certificates) as (server, client):
-        future = server._send_file(segment(path))
+        future = server.send_file(segment(path))
         os.truncate(path, 1000)
         with expect_log("tornado.general", "the file was truncated"):
             got = await client.read_until_close()
@@ -145,7 +145,7 @@ async def test_closed_stream_closes_the_file(
 ) -> None:
     async with stream_pair("tls" if tls else "plain", certificates) as (server, client):
         sending = segment(path)
-        future = server._send_file(sending)
+        future = server.send_file(sending)
         await run_loop_iterations()
         assert sending.fd >= 0
         (server if who == "server" else client).close()
@@ -154,20 +154,20 @@ async def test_closed_stream_closes_the_file(
         assert sending.fd == -1
         late = segment(path)
         with pytest.raises(StreamClosedError):
-            await server._send_file(late)
+            await server.send_file(late)
         assert late.fd == -1
 
 
 async def test_consumer_is_notified_when_a_file_has_been_sent(path: Path, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         recorder = Recorder()
-        server._start_push(recorder)
-        future = server._send_file(segment(path))
-        assert server._pending_output > 0
+        server.start_push(recorder)
+        future = server.send_file(segment(path))
+        assert server.pending_output > 0
         await client.read_bytes(len(CONTENT))
         await future
         await recorder.until(lambda: recorder.events == ["drained"])
-        server._stop_push()
+        server.stop_push()
 
 
 def test_write_buffer_with_file_segments(path: Path) -> None:

@@ -11,7 +11,18 @@ import pytest
 
 from tests.support.certificates import Certificates
 from tests.support.clock import FakeClock
-from tests.support.streams import Recorder, reset, run_loop_iterations, socket_pair, stream_pair
+from tests.support.streams import (
+    Recorder,
+    hangup_monitor,
+    has_reader,
+    has_timer,
+    monitored,
+    reset,
+    run_loop_iterations,
+    socket_pair,
+    stream_pair,
+    unread_size,
+)
 from tornado.iostream import IOStream, _hangup
 from tornado.iostream._hangup import INTERVAL, HangUpMonitor
 
@@ -29,7 +40,7 @@ class Pausing(Recorder):
     """A consumer that pauses when it receives the first bytes, and has an `eof_pending` method."""
 
     def __init__(self, stream: IOStream) -> None:
-        super().__init__(lambda data: stream._pause_reading())
+        super().__init__(lambda data: stream.pause_reading())
 
     def eof_pending(self) -> None:
         self._note("eof pending")
@@ -40,12 +51,12 @@ async def test_reset_after_unread_input_closes_a_paused_stream(
 ) -> None:
     async with stream_pair(kind, certificates, "tcp") as (server, client):
         consumer = Pausing(server)
-        server._start_push(consumer)
+        server.start_push(consumer)
         await client.write(AHEAD)
         await consumer.until(lambda: consumer.data)
         await client.write(AHEAD)
         await run_loop_iterations(5)
-        assert not server._has_reader
+        assert not has_reader(server)
         reset(client)
         assert isinstance(await consumer.until_lost(), ConnectionResetError)
 
@@ -55,7 +66,7 @@ async def test_half_close_after_unread_input_is_reported_once(
 ) -> None:
     async with stream_pair("plain", certificates, "tcp") as (server, client):
         consumer = Pausing(server)
-        server._start_push(consumer)
+        server.start_push(consumer)
         await client.write(AHEAD)
         await consumer.until(lambda: consumer.data)
         received = len(consumer.data)
@@ -64,10 +75,10 @@ async def test_half_close_after_unread_input_is_reported_once(
         await run_loop_iterations(20)
         assert consumer.events.count("eof pending") == 1
         assert not server.closed()
-        server._watch_unread()
+        server.watch_unread()
         await consumer.until(lambda: consumer.events.count("eof pending") == 2)
         consumer.on_data = None
-        server._resume_reading()
+        server.resume_reading()
         await consumer.until(lambda: "eof" in consumer.events)
         assert len(consumer.data) == len(AHEAD) > received
 
@@ -78,7 +89,7 @@ async def test_error_in_eof_pending_closes(
     async with stream_pair("plain", certificates, "tcp") as (server, client):
         consumer = Pausing(server)
         consumer.eof_pending = lambda: 1 // 0  # type: ignore[assignment, return-value]
-        server._start_push(consumer)
+        server.start_push(consumer)
         await client.write(AHEAD)
         client.socket.shutdown(socket.SHUT_WR)
         with expect_log("tornado.application", "Uncaught exception"):
@@ -88,33 +99,32 @@ async def test_error_in_eof_pending_closes(
 async def test_resumed_stream_is_not_watched(certificates: Certificates, check_every_iteration: None) -> None:
     async with stream_pair("plain", certificates, "tcp") as (server, client):
         consumer = Pausing(server)
-        server._start_push(consumer)
+        server.start_push(consumer)
         await client.write(AHEAD)
         await consumer.until(lambda: consumer.data)
         await run_loop_iterations(5)
-        monitor = server._open_streams().hangup_monitor
-        assert monitor is not None
-        assert list(monitor._callbacks) == [server.socket.fileno()]
+        monitor = hangup_monitor(server)
+        assert monitored(monitor) == [server.socket.fileno()]
         consumer.on_data = None
-        server._resume_reading()
-        assert monitor._callbacks == {}
+        server.resume_reading()
+        assert monitored(monitor) == []
         await run_loop_iterations(5)
-        assert monitor._timer is None
+        assert not has_timer(monitor)
 
 
 async def test_consumer_without_eof_pending_receives_its_input(
     certificates: Certificates, check_every_iteration: None
 ) -> None:
     async with stream_pair("plain", certificates, "tcp") as (server, client):
-        consumer = Recorder(lambda data: server._pause_reading())
-        server._start_push(consumer)
+        consumer = Recorder(lambda data: server.pause_reading())
+        server.start_push(consumer)
         await client.write(AHEAD)
         await consumer.until(lambda: consumer.data)
         reset(client)
         await run_loop_iterations(20)
         assert not server.closed()
         consumer.on_data = None
-        server._resume_reading()
+        server.resume_reading()
         await consumer.until(lambda: consumer.events[-1] == "eof" or server.closed())
         assert consumer.data == AHEAD
 
@@ -126,7 +136,7 @@ async def test_reset_with_a_full_pull_buffer_runs_the_close_callback(
         closed = asyncio.Event()
         server.set_close_callback(closed.set)
         await client.write(AHEAD)
-        while server._has_reader or not server._read_buffer_size:
+        while has_reader(server) or not unread_size(server):
             await asyncio.sleep(0)
         reset(client)
         await closed.wait()
@@ -140,7 +150,7 @@ async def test_socket_closed_by_the_program_is_detected(
 ) -> None:
     async with stream_pair("plain", certificates, "tcp") as (server, client):
         consumer = Pausing(server)
-        server._start_push(consumer)
+        server.start_push(consumer)
         await client.write(AHEAD)
         await consumer.until(lambda: consumer.data)
         await run_loop_iterations(5)
@@ -162,10 +172,10 @@ async def test_monitor_checks_once_per_interval_while_there_are_sockets(clock: F
     theirs.close()
     await asyncio.sleep(INTERVAL)
     assert notified == [False, True]
-    assert monitor._callbacks == {}
+    assert monitored(monitor) == []
     monitor.unwatch(ours.fileno(), notified.append)
     await asyncio.sleep(INTERVAL)
-    assert monitor._timer is None
+    assert not has_timer(monitor)
     ours.close()
 
 

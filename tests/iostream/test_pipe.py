@@ -50,8 +50,8 @@ async def test_closed_read_end_closes_the_writer(loop_kind: str) -> None:
 async def test_push_mode(loop_kind: str) -> None:
     reader, writer = pipe()
     consumer = Recorder()
-    reader._start_push(consumer)
-    writer._send(b"abc")
+    reader.start_push(consumer)
+    writer.send(b"abc")
     await consumer.until(lambda: consumer.events)
     writer.close()
     await consumer.until(lambda: "eof" in consumer.events)

@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 
 from tests.support.certificates import Certificates
-from tests.support.streams import Recorder, reset, run_loop_iterations, stream_pair
+from tests.support.streams import (
+    Recorder,
+    note_transmits,
+    reset,
+    run_loop_iterations,
+    stream_pair,
+    unread_size,
+)
 from tornado.iostream import IOStream, SSLIOStream
 
 BIG = 8 * 1024 * 1024
@@ -22,7 +29,7 @@ BIG = 8 * 1024 * 1024
 async def test_chunks_arrive_in_order(loop_kind: str, kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         consumer = Recorder()
-        server._start_push(consumer)
+        server.start_push(consumer)
         data = bytes(range(256)) * 8192
         client.write(data)
         await consumer.until(lambda: len(consumer.data) == len(data))
@@ -37,7 +44,7 @@ async def test_buffered_input_is_delivered_first_and_immediately(
         await client.write(b"line\nrest")
         assert await server.read_until(b"\n") == b"line\n"
         consumer = Recorder()
-        server._start_push(consumer)
+        server.start_push(consumer)
         assert consumer.events == [b"rest"]
         await client.write(b"more")
         await consumer.until(lambda: len(consumer.events) == 2)
@@ -48,19 +55,19 @@ async def test_return_to_pull_mode_at_any_byte(loop_kind: str, kind: str, certif
     async with stream_pair(kind, certificates) as (server, client):
 
         def take_one(data: bytes) -> None:
-            server._stop_push()
-            server._unread(data[1:])
+            server.stop_push()
+            server.unread(data[1:])
 
         consumer = Recorder(take_one)
-        server._start_push(consumer)
+        server.start_push(consumer)
         await client.write(b"abcdef")
         await consumer.until(lambda: consumer.events)
         assert await server.read_bytes(2) == b"bc"
-        server._unread(b"BC")
+        server.unread(b"BC")
         again = Recorder()
-        server._start_push(again)
+        server.start_push(again)
         assert again.events == [b"BCdef"]
-        server._stop_push()
+        server.stop_push()
         await client.write(b"g")
         assert await server.read_bytes(1) == b"g"
         server.close()
@@ -71,7 +78,7 @@ async def test_return_to_pull_mode_at_any_byte(loop_kind: str, kind: str, certif
 async def test_program_cannot_read_in_push_mode(certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, _):
         server.read_bytes(1).cancel()
-        server._start_push(Recorder())
+        server.start_push(Recorder())
         with pytest.raises(AssertionError, match="protocol"):
             server.read_bytes(1)
 
@@ -80,40 +87,39 @@ async def test_output_of_one_event_is_sent_with_one_send(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     async with stream_pair(kind, certificates) as (server, client):
-        sends = []
-        transmit = server._transmit
-        server._transmit = lambda data: sends.append(bytes(data)) or transmit(data)  # type: ignore[method-assign, func-returns-value]
+        sends: list[bytes] = []
+        note_transmits(server, lambda data: sends.append(bytes(data)))
 
         def answer(data: bytes) -> None:
-            assert server._send(b"one ")
-            assert server._pending_output == 4
-            assert server._send(b"two ")
-            assert server._send(b"three")
-            assert server._pending_output == 13
+            assert server.send(b"one ")
+            assert server.pending_output == 4
+            assert server.send(b"two ")
+            assert server.send(b"three")
+            assert server.pending_output == 13
             assert not sends
 
-        server._start_push(Recorder(answer))
+        server.start_push(Recorder(answer))
         await client.write(b"?")
         assert await client.read_bytes(13) == b"one two three"
         assert sends == [b"one two three"]
-        assert server._send(b"now")
+        assert server.send(b"now")
         assert sends[1:] == [b"now"]
 
 
 async def test_corks_nest_and_flush_now_ignores_them(kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
-        server._cork()
-        server._cork()
-        server._send(b"a")
-        server._flush_now()
+        server.cork()
+        server.cork()
+        server.send(b"a")
+        server.flush_output()
         assert await client.read_bytes(1) == b"a"
-        server._send(b"b")
-        server._uncork()
-        assert server._pending_output == 1
+        server.send(b"b")
+        server.uncork()
+        assert server.pending_output == 1
         assert server.write(b"c").done()  # the public method preserves the order
-        server._send(b"d")
-        server._uncork()
-        assert server._pending_output == 0
+        server.send(b"d")
+        server.uncork()
+        assert server.pending_output == 0
         assert await client.read_bytes(3) == b"bcd"
 
 
@@ -123,28 +129,28 @@ async def test_large_output(
 ) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         pieces = [bytes([number % 256]) * size for number, size in enumerate(sizes)]
-        consumer = Recorder(lambda _: [server._send(piece) for piece in pieces])
-        server._start_push(consumer)
+        consumer = Recorder(lambda _: [server.send(piece) for piece in pieces])
+        server.start_push(consumer)
         await client.write(b"?")
         assert await client.read_bytes(sum(sizes)) == b"".join(pieces)
         if sum(sizes) > BIG:
             await consumer.until(lambda: "drained" in consumer.events)
-        assert server._pending_output == 0
+        assert server.pending_output == 0
 
 
 async def test_back_pressure(loop_kind: str, kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         consumer = Recorder()
-        server._start_push(consumer)
-        assert not server._send(bytes(BIG))
-        assert not server._send(b"end")
-        waiting = server._pending_output
+        server.start_push(consumer)
+        assert not server.send(bytes(BIG))
+        assert not server.send(b"end")
+        waiting = server.pending_output
         assert 0 < waiting <= BIG + 3
         assert await client.read_bytes(BIG + 3) == bytes(BIG) + b"end"
         await consumer.until(lambda: consumer.events)
         assert consumer.events == ["drained"]
-        assert server._pending_output == 0
-        assert server._send(b"again")
+        assert server.pending_output == 0
+        assert server.send(b"again")
         assert await client.read_bytes(5) == b"again"
 
 
@@ -152,10 +158,10 @@ async def test_writes_and_sends_are_sent_in_order(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     async with stream_pair(kind, certificates) as (server, client):
-        server._start_push(Recorder())
-        server._send(b"1" * BIG)
+        server.start_push(Recorder())
+        server.send(b"1" * BIG)
         written = server.write(b"2" * 1000)
-        server._send(b"3" * 1000)
+        server.send(b"3" * 1000)
         last = server.write(b"4")
         assert await client.read_bytes(BIG + 2001) == b"1" * BIG + b"2" * 1000 + b"3" * 1000 + b"4"
         await written
@@ -164,9 +170,9 @@ async def test_writes_and_sends_are_sent_in_order(
 
 async def test_pause_and_resume(loop_kind: str, kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
-        consumer = Recorder(lambda _: server._pause_reading())
-        server._start_push(consumer)
-        server._resume_reading()
+        consumer = Recorder(lambda _: server.pause_reading())
+        server.start_push(consumer)
+        server.resume_reading()
         data = bytes(range(256)) * 400
         client.write(data)
         rounds = 0
@@ -175,8 +181,8 @@ async def test_pause_and_resume(loop_kind: str, kind: str, certificates: Certifi
             await consumer.until(lambda: len(consumer.events) >= count)  # noqa: B023
             await run_loop_iterations()
             assert len(consumer.events) == count  # nothing is delivered while paused
-            server._pause_reading()
-            server._resume_reading()
+            server.pause_reading()
+            server.resume_reading()
             rounds += 1
         assert consumer.data == data
         assert rounds > 1
@@ -187,7 +193,7 @@ async def test_write_side_stays_open_after_the_end_of_input(
 ) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         consumer = Recorder()
-        server._start_push(consumer)
+        server.start_push(consumer)
         await client.write(b"question")
         if kind == "tls":
             client.socket.setblocking(False)
@@ -199,9 +205,9 @@ async def test_write_side_stays_open_after_the_end_of_input(
         await run_loop_iterations()
         assert consumer.events == [b"question", "eof"]
         assert not server.closed()
-        server._pause_reading()
-        server._resume_reading()
-        assert server._send(b"answer")
+        server.pause_reading()
+        server.resume_reading()
+        assert server.send(b"answer")
         await run_loop_iterations()
         assert consumer.events == [b"question", "eof"]
         if kind == "plain":
@@ -213,14 +219,14 @@ async def test_write_side_stays_open_after_the_end_of_input(
 async def test_reset(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
         consumer = Recorder()
-        server._start_push(consumer)
+        server.start_push(consumer)
         ended = []
         server.set_close_callback(lambda: ended.append(True))
         reset(client)
         assert isinstance(await consumer.until_lost(), ConnectionResetError)
         assert consumer.events == [("lost", server.error)]
-        assert server._send(b"into the void")
-        assert server._pending_output == 0
+        assert server.send(b"into the void")
+        assert server.pending_output == 0
         await run_loop_iterations()
         assert ended == [True]
 
@@ -228,10 +234,10 @@ async def test_reset(loop_kind: str, certificates: Certificates) -> None:
 async def test_failed_send_closes(certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         consumer = Recorder()
-        server._start_push(consumer)
-        server._pause_reading()
+        server.start_push(consumer)
+        server.pause_reading()
         client.close()
-        assert server._send(b"x")
+        assert server.send(b"x")
         assert isinstance(await consumer.until_lost(), BrokenPipeError)
 
 
@@ -240,16 +246,16 @@ async def test_error_of_the_consumer_closes_and_is_logged(
     loop_kind: str, kind: str, certificates: Certificates, where: str, expect_log: Any
 ) -> None:
     def fail(data: bytes = b"") -> None:
-        server._send(b"last words")
+        server.send(b"last words")
         raise ValueError("of the consumer")
 
     async with stream_pair(kind, certificates) as (server, client):
         consumer = Recorder()
         setattr(consumer, f"on_{where}", fail)
-        server._start_push(consumer)
+        server.start_push(consumer)
         with expect_log("tornado.application", "Uncaught exception"):
             if where == "drained":
-                server._send(bytes(BIG))
+                server.send(bytes(BIG))
                 assert len(await client.read_bytes(BIG)) == BIG
             elif where == "data":
                 await client.write(b"x")
@@ -267,7 +273,7 @@ async def test_error_in_connection_lost_is_logged(certificates: Certificates, ex
             raise ValueError
 
     async with stream_pair("plain", certificates) as (server, _):
-        server._start_push(Consumer())
+        server.start_push(Consumer())
         with expect_log("tornado.application", "Uncaught exception"):
             server.close()
 
@@ -276,12 +282,12 @@ async def test_closing_inside_a_callback(loop_kind: str, kind: str, certificates
     async with stream_pair(kind, certificates) as (server, client):
 
         def answer_and_close(data: bytes) -> None:
-            server._send(b"bye")
+            server.send(b"bye")
             server.close()
-            assert server._send(b"too late")
+            assert server.send(b"too late")
 
         consumer = Recorder(answer_and_close)
-        server._start_push(consumer)
+        server.start_push(consumer)
         await client.write(b"x")
         assert await client.read_until_close() == b"bye"
         assert consumer.events == [b"x", ("lost", None)]
@@ -296,7 +302,7 @@ async def test_starting_on_a_closed_stream_calls_connection_lost(
         with pytest.raises(OSError):
             await server.read_until(b"?")
         consumer = Recorder()
-        server._start_push(consumer)
+        server.start_push(consumer)
         assert consumer.events == [b"last"]
         await consumer.until_lost()
         assert len(consumer.events) == 2
@@ -305,8 +311,8 @@ async def test_starting_on_a_closed_stream_calls_connection_lost(
 async def test_switching_to_another_consumer(loop_kind: str, kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         second = Recorder()
-        first = Recorder(lambda _: server._start_push(second))
-        server._start_push(first)
+        first = Recorder(lambda _: server.start_push(second))
+        server.start_push(first)
         await client.write(b"one")
         await first.until(lambda: first.events)
         await client.write(b"two")
@@ -321,7 +327,7 @@ async def test_fast_peer_does_not_monopolize_the_loop(
 ) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         consumer = Recorder()
-        server._start_push(consumer)
+        server.start_push(consumer)
         passes = 0
 
         def count() -> None:
@@ -341,7 +347,7 @@ async def test_callbacks_run_in_the_context_of_start(certificates: Certificates)
         seen = []
         consumer = Recorder(lambda _: seen.append(variable.get()))
         variable.set("start")
-        server._start_push(consumer)
+        server.start_push(consumer)
         variable.set("later")
         await client.write(b"x")
         await consumer.until(lambda: seen)
@@ -372,7 +378,7 @@ async def test_read_from_fd_is_honoured(
         assert calls == [4]
         if way != "instance":  # for speed, push mode checks only the class
             consumer = Recorder()
-            server._start_push(consumer)
+            server.start_push(consumer)
             await client.write(b"push")
             await consumer.until(lambda: consumer.data == b"push")
             assert 4 in calls[1:]
@@ -388,7 +394,7 @@ async def test_memory_of_an_idle_stream(certificates: Certificates) -> None:
     def open_streams(some: list[tuple[socket.socket, socket.socket]]) -> None:
         for ours, _ in some:
             stream = IOStream(socket.socket(fileno=ours.detach()))
-            stream._start_push(consumer)
+            stream.start_push(consumer)
             streams.append(stream)
 
     open_streams(pairs[:50])
@@ -415,7 +421,7 @@ class SuspendingConsumer(Recorder):
     unread = b""
 
     def input_wanted(self) -> None:
-        self.stream._suspend_push(self.unread)
+        self.stream.suspend_push(self.unread)
 
 
 async def test_resume_push_returns_unread_input(
@@ -424,31 +430,31 @@ async def test_resume_push_returns_unread_input(
     async with stream_pair(kind, certificates) as (server, client):
         consumer = SuspendingConsumer()
         consumer.stream, consumer.unread = server, b"one"
-        assert server._resume_push() == b""  # push mode was not suspended
-        server._start_push(consumer)
+        assert server.resume_push() == b""  # push mode was not suspended
+        server.start_push(consumer)
         await client.write(b"two")
         assert await server.read_until(b"t") == b"onet"
-        server._unread(b"T")
-        assert server._resume_push().startswith(b"T")
+        server.unread(b"T")
+        assert server.resume_push().startswith(b"T")
         assert consumer.data == b""
         await client.write(b"three")
         await consumer.until(lambda: consumer.data.endswith(b"three"))
-        assert server._read_buffer_size == 0
+        assert unread_size(server) == 0
 
 
 async def test_resume_push_fails_during_a_read(kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         consumer = SuspendingConsumer()
         consumer.stream = server
-        server._start_push(consumer)
+        server.start_push(consumer)
         reading = server.read_bytes(1)
         with pytest.raises(AssertionError, match="Already reading"):
-            server._resume_push()
+            server.resume_push()
         await client.write(b"a")
         assert await reading == b"a"
-        assert server._resume_push() == b""
+        assert server.resume_push() == b""
         server.close()
-        assert server._resume_push() == b""
+        assert server.resume_push() == b""
         assert consumer.events == [("lost", None)]
 
 
@@ -458,9 +464,9 @@ async def test_suspended_consumer_is_notified_of_drained_output(
     async with stream_pair(kind, certificates) as (server, client):
         consumer = SuspendingConsumer()
         consumer.stream = server
-        server._start_push(consumer)
+        server.start_push(consumer)
         server.read_bytes(1).cancel()
-        assert not server._send(bytes(BIG))
+        assert not server.send(bytes(BIG))
         assert len(await client.read_bytes(BIG)) == BIG
         await consumer.until(lambda: consumer.events)
         assert consumer.events == ["drained"]
@@ -481,10 +487,10 @@ async def test_reset_stream_is_freed_without_the_garbage_collector(
             if mode == "pull":
                 server.read_bytes(1).add_done_callback(lambda future: future.exception())
             elif mode == "push":
-                server._start_push(Recorder())
+                server.start_push(Recorder())
             reset(client)
             while mode == "send" and not server.closed():
-                server._send(b"x")
+                server.send(b"x")
                 await run_loop_iterations(1)
             await close_event.wait()
             assert isinstance(server.error, OSError)
@@ -499,7 +505,7 @@ async def test_reset_stream_is_freed_without_the_garbage_collector(
 async def test_data_and_reset_in_one_event(loop_kind: str, kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates, "tcp") as (server, client):
         consumer = Recorder()
-        server._start_push(consumer)
+        server.start_push(consumer)
         await run_loop_iterations(3)
         await client.write(b"last words")
         reset(client)
@@ -511,7 +517,7 @@ async def test_data_and_reset_in_one_event(loop_kind: str, kind: str, certificat
 async def test_data_before_a_reset_is_received(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates, "tcp") as (server, client):
         consumer = Recorder()
-        server._start_push(consumer)
+        server.start_push(consumer)
         await run_loop_iterations(3)
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BIG)
         sent = client.socket.send(bytes(500_000))
@@ -525,15 +531,15 @@ async def test_reset_while_paused_is_reported_after_resuming(
     loop_kind: str, certificates: Certificates
 ) -> None:
     async with stream_pair("plain", certificates, "tcp") as (server, client):
-        consumer = Recorder(lambda data: server._pause_reading())
-        server._start_push(consumer)
+        consumer = Recorder(lambda data: server.pause_reading())
+        server.start_push(consumer)
         await run_loop_iterations(3)
         await client.write(b"last words")
         reset(client)
         await consumer.until(lambda: consumer.data)
         await run_loop_iterations(10)
         assert not server.closed()
-        server._resume_reading()
+        server.resume_reading()
         await consumer.until(lambda: len(consumer.events) > 1)
         # The error was received together with the data, or is reported now.
         assert consumer.events[1:] == ["eof"] or server.closed()

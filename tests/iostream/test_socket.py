@@ -5,13 +5,14 @@ import re
 import socket
 import struct
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.certificates import Certificates
-from tests.support.streams import closed, reset, run_loop_iterations, socket_pair, stream_pair
+from tests.support.streams import Recorder, closed, reset, run_loop_iterations, socket_pair, stream_pair
 from tornado import netutil
 from tornado.iostream import IOStream, StreamClosedError
 
@@ -64,8 +65,8 @@ async def test_push_mode_waits_for_the_connection(loop_kind: str) -> None:
         client = IOStream(socket.socket())
         connecting = client.connect(listener.getsockname())
         consumer = Recorder()
-        client._start_push(consumer)
-        assert not client._send(b"question")
+        client.start_push(consumer)
+        assert not client.send(b"question")
         server = IOStream(listener.accept()[0])
         await connecting
         assert await server.read_bytes(8) == b"question"
@@ -150,6 +151,39 @@ async def test_read_error_of_the_descriptor(certificates: Certificates, expect_l
     other.close()
 
 
+@pytest.mark.parametrize("mode", ["push", "pull", "write"])
+async def test_defect_in_subclass_is_logged_with_its_locals(
+    loop_kind: str, expect_log: Any, mode: str
+) -> None:
+    """The stream stores the error without its frames; the log record has them."""
+
+    class Broken(IOStream):
+        def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+            reason = "the reason"
+            raise ValueError(reason)
+
+        def write_to_fd(self, data: memoryview) -> int:
+            reason = "the reason"
+            raise ValueError(reason)
+
+    sock, other = socket_pair()
+    stream = Broken(sock)
+    with expect_log("tornado.general", "(error on read|Write error on .*): .*the reason") as logged:
+        if mode == "push":
+            stream.start_push(Recorder())
+        if mode == "write":
+            stream.send(b"x")
+        else:
+            other.send(b"x")
+        await closed(stream)
+    other.close()
+    assert isinstance(stream.error, ValueError)
+    assert stream.error.__traceback__ is None
+    (record,) = logged.records
+    frames = [frame for frame, _ in traceback.walk_tb(record.exc_info[2])]
+    assert frames[-1].f_locals["reason"] == "the reason"
+
+
 async def test_cancelled_start_tls_closes_the_connection(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         server.start_tls(True, certificates.server_context).cancel()
@@ -164,7 +198,7 @@ async def test_start_tls_after_a_reset_unregisters_the_stream(
     sock, other = socket_pair("tcp")
     peer = "{}:{}".format(*sock.getpeername())
     server = IOStream(sock)
-    server._peer_address = sock.getpeername()
+    server.peer_address = sock.getpeername()
     number = sock.fileno()
     notified: list[str] = []
     if noticed:  # the stream is registered with the event loop
@@ -212,7 +246,7 @@ async def test_start_tls_keeps_the_peer_address(certificates: Certificates) -> N
     """The new stream knows the peer's address even if the old stream has not looked it up."""
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
         peer = "{}:{}".format(*server.socket.getpeername())
-        assert server._peer_address is None
+        assert server.peer_address is None
         handshake = server.start_tls(True, certificates.server_context)
         secure_client = await client.start_tls(False, certificates.client_context, "localhost")
         secure_server = await handshake

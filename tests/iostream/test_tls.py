@@ -14,7 +14,19 @@ import pytest
 
 from compliance.faults import key_updates
 from tests.support.certificates import Certificates
-from tests.support.streams import Recorder, reset, run_loop_iterations, socket_pair, stream_pair, tls_stream
+from tests.support.streams import (
+    Recorder,
+    deferral,
+    defers_key_updates,
+    has_reader,
+    has_writer,
+    note_receives,
+    reset,
+    run_loop_iterations,
+    socket_pair,
+    stream_pair,
+    tls_stream,
+)
 from tornado import _log_rate_limit, netutil
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, _tls
 from tornado.iostream._base import _RECEIVE_COST
@@ -59,8 +71,8 @@ async def test_push_mode_can_start_before_the_handshake(loop_kind: str, certific
     ours, theirs = socket_pair()
     server = tls_stream(ours, certificates.server_context, server_side=True)
     consumer = Recorder()
-    server._start_push(consumer)
-    assert not server._send(b"greeting")
+    server.start_push(consumer)
+    assert not server.send(b"greeting")
     client = tls_stream(theirs, certificates.client_context, server_side=False)
     assert await client.read_bytes(8) == b"greeting"
     await client.write(b"hello")
@@ -149,11 +161,11 @@ async def test_data_buffered_in_the_tls_object_is_read(loop_kind: str, certifica
         await client.write(bytes(10_000))
         for _ in range(50):
             assert len(await server.read_bytes(100)) == 100
-        consumer = Recorder(lambda _: server._pause_reading())
-        server._start_push(consumer)
+        consumer = Recorder(lambda _: server.pause_reading())
+        server.start_push(consumer)
         while len(consumer.data) < 5_000:
             count = len(consumer.events) + 1
-            server._resume_reading()
+            server.resume_reading()
             await consumer.until(lambda: len(consumer.events) >= count)  # noqa: B023
 
 
@@ -187,7 +199,7 @@ async def test_read_that_needs_to_write(loop_kind: str, certificates: Certificat
         swapped.recv_error = ssl.SSLWantWriteError()
         await client.write(b"abc")
         assert await server.read_bytes(3) == b"abc"
-        assert not server._has_writer
+        assert not has_writer(server)
 
 
 async def test_write_that_needs_to_read(loop_kind: str, certificates: Certificates) -> None:
@@ -208,20 +220,18 @@ async def test_many_short_records_do_not_monopolize_the_loop(
     """Each record needs a receive. The number of receives per event loop iteration is limited."""
     async with stream_pair("tls", certificates, family="tcp") as (server, client):
         receives = max_receives = iterations = 0
-        original = server._receive
 
-        def receive(size: int) -> bytes | bytearray | None:
+        def count(size: int) -> None:
             nonlocal receives, max_receives
             receives += 1
             max_receives = max(max_receives, receives)
-            return original(size)
 
         def next_iteration() -> None:
             nonlocal receives, iterations
             receives, iterations = 0, iterations + 1
             asyncio.get_running_loop().call_soon(next_iteration)
 
-        server._receive = receive  # type: ignore[method-assign]
+        note_receives(server, count)
         for _ in range(2000):
             await client.write(b"x")
         next_iteration()
@@ -455,13 +465,13 @@ async def test_reader_is_removed_while_a_read_waits_for_writing(
         unready.fill()
         consumer = Recorder()
         if mode == "push":
-            server._start_push(consumer)
+            server.start_push(consumer)
         else:
             read = server.read_bytes(3)
         await run_loop_iterations(50)
         assert unready.calls == 1
-        assert not server._has_reader
-        assert server._has_writer
+        assert not has_reader(server)
+        assert has_writer(server)
         unready.is_writable = True
         theirs: Any = client.socket
         while not consumer.data and (mode == "push" or not read.done()):
@@ -470,8 +480,8 @@ async def test_reader_is_removed_while_a_read_waits_for_writing(
             except BlockingIOError:
                 await run_loop_iterations(1)
         assert (await read if mode == "pull" else consumer.data) == b"abc"
-        assert server._has_reader
-        assert not server._has_writer
+        assert has_reader(server)
+        assert not has_writer(server)
 
 
 async def test_reset_while_a_read_waits_for_writing_closes(
@@ -542,10 +552,10 @@ async def test_retry_of_a_blocked_send_offers_no_fewer_bytes(
             sizes = [rng.randrange(1, 10 ** rng.randrange(2, 6)) for _ in range(rng.randrange(1, 6))]
             pieces = [rng.randbytes(size) for size in sizes]
             if rng.random() < 0.5:
-                server._cork()
+                server.cork()
                 for piece in pieces:
-                    server._send(piece)
-                server._uncork()
+                    server.send(piece)
+                server.uncork()
             else:
                 for piece in pieces:
                     _ = server.write(piece)
@@ -602,7 +612,7 @@ async def test_key_updates_during_a_blocked_send_keep_the_connection(
         peer.send(b"question")
         consumer = Recorder()
         if mode == "push":
-            server._start_push(consumer)
+            server.start_push(consumer)
         else:
             read = server.read_bytes(8)
         await run_loop_iterations(20)
@@ -615,7 +625,7 @@ async def test_key_updates_during_a_blocked_send_keep_the_connection(
             assert await read == b"question"
         await server.write(b"answer")
         assert await peer.read(6) == b"answer"
-        assert not server._has_writer
+        assert not has_writer(server)
 
 
 async def test_key_updates_are_read_between_sends_of_a_busy_writer(
@@ -646,7 +656,7 @@ async def test_short_record_during_a_blocked_send_is_read_after_the_deferral(
         assert await server.read_bytes(5) == b"12345"
         peer.send(b"67890")
         assert await server.read_bytes(5) == b"67890"
-        assert server._deferral is None
+        assert deferral(server) is None
 
 
 async def test_short_records_of_tls_1_2_are_not_deferred(certificates: Certificates) -> None:
@@ -660,8 +670,8 @@ async def test_short_records_of_tls_1_2_are_not_deferred(certificates: Certifica
         _ = server.write(bytes(2_000_000))
         peer.send(b"123456")
         assert await server.read_bytes(6) == b"123456"
-        assert server._defers_key_updates
-        assert server._deferral is None
+        assert defers_key_updates(server)
+        assert deferral(server) is None
 
 
 async def test_closing_cancels_a_deferral(certificates: Certificates) -> None:
@@ -670,9 +680,9 @@ async def test_closing_cancels_a_deferral(certificates: Certificates) -> None:
         peer.update(2)
         read = server.read_bytes(5)
         await run_loop_iterations(20)
-        deferral = server._deferral
-        assert deferral is not None
+        timer = deferral(server)
+        assert timer is not None
         server.close()
-        assert deferral.cancelled()
+        assert timer.cancelled()
         with pytest.raises(StreamClosedError):
             await read

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from tests.support.streams import pieces
 from tornado.iostream import _StreamBuffer
 
 
@@ -12,11 +13,11 @@ def test_small_pieces_are_joined_and_large_ones_are_not() -> None:
     for _ in range(100):
         buffer.append(b"abc")
     assert len(buffer) == 300
-    assert len(buffer._buffers) == 1
+    assert pieces(buffer) == 1
     large = b"x" * 5000
     buffer.append(large)
     buffer.append(b"end")
-    assert len(buffer._buffers) == 3
+    assert pieces(buffer) == 3
     buffer.advance(300)
     front = buffer.peek(10_000)
     assert front.obj is large

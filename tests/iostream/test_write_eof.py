@@ -48,14 +48,14 @@ async def check_server_responds(contexts: Any) -> None:
         consumer = Recorder()
 
         def answer() -> None:
-            server._send(LARGE)
-            server._flush_now()
-            if not server._pending_output:
+            server.send(LARGE)
+            server.flush_output()
+            if not server.pending_output:
                 server.close()
 
         consumer.on_eof = answer
         consumer.on_drained = server.close
-        server._start_push(consumer)
+        server.start_push(consumer)
         client.write(LARGE)
         ended = client.write_eof()
         assert await client.read_until_close() == LARGE
@@ -147,7 +147,7 @@ async def test_end_waits_until_the_socket_is_writable(loop_kind: str, certificat
     """The close_notify alert is sent as soon as the kernel's buffer has space for it."""
     async with stream_pair("tls", certificates, "tcp") as (server, client):
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        while not client._output:
+        while not client.unsent_output:
             await run_loop_iterations(1)
             client.write(bytes(16384))
         ended = client.write_eof()

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 from tests.support.certificates import Certificates
-from tests.support.streams import closed, reset, run_loop_iterations, stream_pair
+from tests.support.streams import (
+    append_to_write_buffer,
+    closed,
+    flush,
+    note_transmits,
+    reset,
+    run_loop_iterations,
+    sent_size,
+    stream_pair,
+    writers,
+)
 from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
 from tornado.iostream._core import FAIR_SHARE, LARGE_SHARE
 
@@ -37,25 +47,25 @@ async def test_writes_are_done_in_order(loop_kind: str, kind: str, certificates:
         await server.write(b"")
         await run_loop_iterations()
         assert order == ["big", "small", "none", "end"]
-        assert server._total_write_done_index == server._total_write_index == BIG + 100_001
+        assert sent_size(server) == BIG + 100_001
 
 
 @pytest.mark.usefixtures("small_shares")
 async def test_future_for_all_but_a_rest(loop_kind: str, kind: str, certificates: Certificates) -> None:
     async with stream_pair(kind, certificates) as (server, client):
-        assert server._written(0).done()
-        server._send(bytes(BIG))
-        waiting = server._pending_output
-        assert server._written(waiting).done()
+        assert server.when_written(0).done()
+        server.send(bytes(BIG))
+        waiting = server.pending_output
+        assert server.when_written(waiting).done()
         pending_bytes: dict[int, int] = {}
         for rest in (waiting - 1, BIG // 2, BIG // 4, 0):
-            future = server._written(rest)
+            future = server.when_written(rest)
             assert not future.done()
             future.add_done_callback(
-                lambda _, rest=rest: pending_bytes.update({rest: server._pending_output})  # type: ignore[misc]
+                lambda _, rest=rest: pending_bytes.update({rest: server.pending_output})  # type: ignore[misc]
             )
         await client.read_bytes(BIG)
-        await server._written()
+        await server.when_written()
         await run_loop_iterations()
         assert list(pending_bytes) == [waiting - 1, BIG // 2, BIG // 4, 0]
         assert all(waits <= rest for rest, waits in pending_bytes.items())
@@ -72,12 +82,12 @@ async def test_writers_share_an_iteration(
         for _ in range(1 + others):
             stream, _client = await stack.enter_async_context(stream_pair(kind, certificates))
             stream.write(data)
-        assert stream._open_streams().writing == 1 + others
+        assert writers(stream) == 1 + others
         sizes: list[int] = []
-        stream._transmit = lambda data: sizes.append(len(data)) or len(data)  # type: ignore[method-assign, func-returns-value]
-        stream._flush()
+        note_transmits(stream, lambda data: sizes.append(len(data)), send=False)
+        flush(stream)
         assert sum(sizes) == max(FAIR_SHARE, LARGE_SHARE // (1 + others))
-    assert stream._open_streams().writing == 0
+    assert writers(stream) == 0
 
 
 async def test_futures_with_different_rests_are_resolved_in_order(
@@ -87,10 +97,10 @@ async def test_futures_with_different_rests_are_resolved_in_order(
     async with stream_pair(kind, certificates) as (server, client):
         order: list[str] = []
         for name, size, rest in (("all", BIG, 0), ("half", 1000, BIG // 2), ("end", 1000, 0)):
-            server._send(bytes(size))
-            server._written(rest).add_done_callback(lambda _, name=name: order.append(name))  # type: ignore[misc]
+            server.send(bytes(size))
+            server.when_written(rest).add_done_callback(lambda _, name=name: order.append(name))  # type: ignore[misc]
         await client.read_bytes(BIG + 2000)
-        await server._written()
+        await server.when_written()
         await run_loop_iterations()
         assert order == ["all", "half", "end"]
 
@@ -99,10 +109,10 @@ async def test_future_for_a_rest_fails_when_the_stream_closes(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     async with stream_pair(kind, certificates) as (server, _):
-        server._send(bytes(BIG))
-        waiting = server._written(1000)
+        server.send(bytes(BIG))
+        waiting = server.when_written(1000)
         server.close()
-        for future in (waiting, server._written(1000), server._written(2 * BIG)):
+        for future in (waiting, server.when_written(1000), server.when_written(2 * BIG)):
             with pytest.raises(StreamClosedError):
                 await future
 
@@ -114,8 +124,7 @@ async def test_appending_directly_to_the_write_buffer(
     async with stream_pair(kind, certificates) as (server, client):
         for size in (10, BIG):
             for piece in (b"a" * size, memoryview(b"b" * size)):
-                server._write_buffer.append(piece)
-                server._total_write_index += len(piece)
+                append_to_write_buffer(server, piece)
             written = server.write(b"")
             assert await client.read_bytes(2 * size) == b"a" * size + b"b" * size
             await written
@@ -132,7 +141,7 @@ async def test_data_of_another_type_is_rejected_completely(
                 server.write(wrong)  # type: ignore[arg-type]
         server.write(array.array("I", [1, 2]))  # type: ignore[arg-type]
         await server.write(b"end")
-        assert server._total_write_index == 11
+        assert sent_size(server) == 11
         assert await client.read_bytes(11) == array.array("I", [1, 2]).tobytes() + b"end"
 
 
@@ -166,7 +175,7 @@ async def test_closing_fails_outstanding_writes(
 async def test_writing_to_a_disconnected_peer_fails(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
         # Set when a socket is accepted, because the kernel does not report the address after a reset.
-        server._peer_address = ("192.0.2.1", 80)
+        server.peer_address = ("192.0.2.1", 80)
         reset(client)
         with pytest.raises(StreamClosedError) as caught:  # the first or the second write raises this error
             for _ in range(2):
@@ -186,7 +195,7 @@ async def test_write_to_fd_is_honoured(certificates: Certificates, monkeypatch: 
 
         monkeypatch.setattr(IOStream, "write_to_fd", write_to_fd)
         await server.write(b"12345678")
-        server._send(b"9")
+        server.send(b"9")
         assert await client.read_bytes(9) == b"123456789"
         assert sizes == [8, 5, 2, 1]
 
@@ -218,7 +227,7 @@ async def test_write_to_fd_of_an_instance_is_honoured(kind: str, certificates: C
 
 
 @pytest.mark.parametrize("healthy", [0, 1])
-@pytest.mark.parametrize("how", ["write", "_send"])
+@pytest.mark.parametrize("how", ["write", "send"])
 async def test_exception_in_write_to_fd_closes(
     how: str, healthy: int, loop_kind: str, certificates: Certificates, expect_log: Any
 ) -> None:
@@ -242,7 +251,7 @@ async def test_exception_in_write_to_fd_closes(
                     await stream.write(b"x")
                 assert isinstance(caught.value.real_error, ZeroDivisionError)
             else:
-                stream._send(b"x")
+                stream.send(b"x")
                 await closed(stream)
         assert "in write_to_fd" in logging.Formatter().formatException(log.records[0].exc_info)
         assert stream.closed()

@@ -8,6 +8,7 @@ import socket
 
 import pytest
 
+from tests.support.netutil import shared_pool
 from tornado.ioloop import IOLoop
 from tornado.netutil import (
     BlockingResolver,
@@ -62,7 +63,7 @@ def test_address_with_a_zone_of_this_machine():
     ],
 )
 def test_ambiguous_addresses_are_not_valid(text):
-    """The C library or Python interprets each of these texts as a different address than a reader would."""
+    """The C library or Python interprets each of these strings as an address that readers do not expect."""
     assert not is_valid_ip(text)
 
 
@@ -143,8 +144,8 @@ async def test_executor_of_the_program_is_kept():
 
 async def test_threaded_resolvers_share_a_pool():
     first, second = ThreadedResolver(), ThreadedResolver(num_threads=3)
-    assert first.executor is second.executor is ThreadedResolver._threadpool
-    assert ThreadedResolver._threadpool_pid == os.getpid()
+    assert first.executor is second.executor
+    assert shared_pool() == (first.executor, os.getpid())
 
 
 class Recorder(Resolver):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 
 import pytest
 
 from tests.conftest import loop_factory
 from tests.support.clock import FakeClock
+from tests.support.platform import selector
 from tests.support.program import output_of
 from tornado.platform import _after_fork
 
@@ -168,18 +170,19 @@ with warnings.catch_warnings():
     assert out == ["read"]
 
 
-def test_child_gets_a_new_selector() -> None:
-    """The child keeps the registrations of its loop, and closes the selector that the parent also uses."""
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="needs epoll")
+def test_child_gets_a_new_kernel_object() -> None:
+    """The child keeps the registrations of its loop, and does not change those of its parent."""
     loop = loop_factory("asyncio")()
     ours, theirs = socket.socketpair()
     loop.add_reader(ours, loop.stop)
-    shared = loop._selector  # type: ignore[attr-defined]
+    of_parent = os.dup(selector(loop).fileno())
     _after_fork._replace_selector(loop)
-    assert loop._selector is not shared  # type: ignore[attr-defined]
-    assert shared.get_map() is None
     theirs.send(b"x")
     loop.run_forever()
     assert loop.remove_reader(ours)
+    assert select.select([of_parent], [], [], 0)[0] == [of_parent]
+    os.close(of_parent)
     loop.run_until_complete(loop.run_in_executor(None, str))
     loop.run_until_complete(loop.shutdown_default_executor())
     ours.close()
@@ -189,9 +192,9 @@ def test_child_gets_a_new_selector() -> None:
 
 def test_custom_selector_is_kept(clock: FakeClock) -> None:
     loop = clock.new_event_loop()
-    before = loop._selector  # type: ignore[attr-defined]
+    before = selector(loop)
     _after_fork._replace_selector(loop)
-    assert loop._selector is before  # type: ignore[attr-defined]
+    assert selector(loop) is before
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
 

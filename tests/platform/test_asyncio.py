@@ -18,6 +18,8 @@ import pytest
 
 import tornado.platform.asyncio as platform_asyncio
 from tests.conftest import loop_factory
+from tests.support.ioloop import loop_registry
+from tests.support.tcpserver import listening_sockets
 from tests.support.tools import need_module
 from tornado.gen import convert_yielded, coroutine
 from tornado.ioloop import IOLoop
@@ -141,7 +143,7 @@ async def converse() -> None:
     """Use one connection with streams and one with handlers of the IOLoop."""
     server = Shouting()
     server.listen(0, "127.0.0.1")
-    (listening,) = server._sockets.values()
+    (listening,) = listening_sockets(server).values()
     address = listening.getsockname()
     stream = await TCPClient().connect(*address)
     await stream.write(b"by stream\n")
@@ -223,7 +225,7 @@ def test_asyncio_loop_can_be_used_after_thread_creation_failed(monkeypatch: pyte
         patch.setattr(platform_asyncio, "AddThreadSelectorEventLoop", fail)
         with pytest.raises(OSError, match="none left"):
             AsyncIOLoop(asyncio_loop=given, make_current=False)
-    assert given not in IOLoop._ioloop_for_asyncio
+    assert given not in loop_registry()
     AsyncIOLoop(asyncio_loop=given, make_current=False).close()
 
 
@@ -385,7 +387,7 @@ def test_many_loops_leave_no_resources(loop_kind: str) -> None:
     references: list[weakref.ref[IOLoop]] = []
     round_trip()
     gc.collect()
-    open_before = set(map(id, IOLoop._ioloop_for_asyncio))  # loops of other tests
+    open_before = set(map(id, loop_registry()))  # loops of other tests
     threads, descriptors = threading.active_count(), open_descriptors()
     for _ in range(50):
         round_trip()
@@ -396,5 +398,5 @@ def test_many_loops_leave_no_resources(loop_kind: str) -> None:
     assert threading.active_count() <= threads
     assert open_descriptors() <= descriptors
     assert [each for each in references if each() is not None] == []
-    left = [each for each in IOLoop._ioloop_for_asyncio if not each.is_closed()]
+    left = [each for each in loop_registry() if not each.is_closed()]
     assert [each for each in left if id(each) not in open_before] == []

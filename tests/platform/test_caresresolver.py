@@ -15,7 +15,10 @@ import pytest
 
 from tests.conftest import loop_factory
 from tests.support import dns
+from tests.support.configuration import restored_configuration
 from tests.support.dns import NameServer, name_server
+from tests.support.platform import has_timer, set_options, watch_late
+from tests.support.tcpserver import listening_sockets
 from tests.support.tools import need_module
 from tornado.ioloop import IOLoop
 from tornado.netutil import Resolver
@@ -99,7 +102,7 @@ async def test_many_concurrent_queries(loop_kind: str) -> None:
         server.addresses = {name: [f"192.0.2.{number}"] for number, name in enumerate(names)}
         found = await asyncio.gather(*(resolver.resolve(name, 1, socket.AF_INET) for name in names))
         assert [each[0][1][0] for each in found] == [f"192.0.2.{number}" for number in range(100)]
-        assert resolver._timer is None, "a timer is running without pending queries"
+        assert not has_timer(resolver), "a timer is running without pending queries"
 
 
 @pytest.mark.parametrize(("literal", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
@@ -213,7 +216,7 @@ async def test_close_removes_sockets_that_stay_open(loop_kind: str) -> None:
         assert loop.handlers == {}
         # pycares closes the sockets later in a thread, when their numbers may have been reused.
         resolver.io_loop = Mock()
-        resolver._watch(before, number, False, False)
+        watch_late(resolver, before, number)
         assert resolver.io_loop.mock_calls == []
 
 
@@ -224,11 +227,10 @@ async def test_invalid_options() -> None:
 
 async def test_configured_by_name(loop_kind: str) -> None:
     """After `Resolver.configure`, a TCPClient resolves its server's name with c-ares."""
-    saved = Resolver._save_configuration()
     async with name_server() as server:
-        server.addresses["host.test"] = ["127.0.0.1"]
-        Resolver.configure("tornado.platform.caresresolver.CaresResolver", **options(server))
-        try:
+        with restored_configuration(Resolver):
+            server.addresses["host.test"] = ["127.0.0.1"]
+            Resolver.configure("tornado.platform.caresresolver.CaresResolver", **options(server))
 
             class Greeter(TCPServer):
                 async def handle_stream(self, stream: Any, address: Any) -> None:
@@ -237,7 +239,7 @@ async def test_configured_by_name(loop_kind: str) -> None:
 
             tcp_server = Greeter()
             tcp_server.listen(0, "127.0.0.1")
-            (listening,) = tcp_server._sockets.values()
+            (listening,) = listening_sockets(tcp_server).values()
             client = TCPClient()
             assert isinstance(client.resolver, CaresResolver)
             stream = await client.connect("host.test", listening.getsockname()[1])
@@ -245,8 +247,6 @@ async def test_configured_by_name(loop_kind: str) -> None:
             client.close()
             assert client.resolver.channel is None
             tcp_server.stop()
-        finally:
-            Resolver._restore_configuration(saved)
 
 
 async def test_resolve_with_callback_argument() -> None:
@@ -276,7 +276,7 @@ def test_resolver_used_in_two_loops(loop_kind: str) -> None:
     async def resolve_another() -> Any:
         async with name_server() as server:
             server.addresses["host.test"] = ["192.0.2.7"]
-            kept[0]._options = options(server)
+            set_options(kept[0], options(server))
             return await kept[0].resolve("host.test", 80, socket.AF_INET)
 
     factory = loop_factory(loop_kind)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import loop_factory
+from tests.support.platform import is_closed, registered_readers, selector_thread, waker_descriptor
 from tornado.platform import _selector_thread
 from tornado.platform.asyncio import AddThreadSelectorEventLoop, SelectorThread
 
@@ -180,7 +181,7 @@ def test_asyncio_run_stops_the_thread(pair: Pair) -> None:
         return thread
 
     thread = asyncio.run(main())
-    assert thread._waker_r.fileno() == -1
+    assert waker_descriptor(thread) == -1
 
 
 def test_interpreter_exit_stops_the_thread(pair: Pair) -> None:
@@ -188,7 +189,7 @@ def test_interpreter_exit_stops_the_thread(pair: Pair) -> None:
     thread = SelectorThread(loop)
     thread.add_reader(pair[0], print)
     _selector_thread._atexit_callback()
-    assert thread._closed
+    assert is_closed(thread)
     loop.close()
 
 
@@ -211,7 +212,7 @@ def test_loop_closed_before_the_selector_thread(pair: Pair) -> None:
     thread.add_reader(pair[0], print)
     loop.close()
     pair[1].send(b"x")
-    thread._thread.join()
+    selector_thread(thread).join()
     thread.close()
 
 
@@ -261,7 +262,7 @@ def test_loop_with_replaced_close(pair: Pair) -> None:
     real.run_forever()
     real.close()
     assert real.is_closed()
-    assert not with_readers._selector._thread.is_alive()
+    assert not selector_thread(with_readers).is_alive()
 
 
 def test_selector_thread_created_before_the_loop_runs(loop_kind: str, pair: Pair) -> None:
@@ -301,5 +302,5 @@ async def test_many_descriptors(loop_kind: str) -> None:
         thread.add_reader(ours, ready, number)
         theirs.send(b"x")
     await done.wait()
-    assert not thread._readers
+    assert not registered_readers(thread)
     thread.close()

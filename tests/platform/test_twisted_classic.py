@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.platform import replace_twisted_client, twisted_client
 from tests.support.program import output_of
 from tests.support.tools import need_module
 from tornado.ioloop import IOLoop
@@ -288,7 +289,7 @@ class Answers:
 
 def resolver_with(monkeypatch: pytest.MonkeyPatch, client: Answers) -> Any:
     resolver = TwistedResolver()
-    monkeypatch.setattr(resolver, "_client_for", lambda loop: client)
+    replace_twisted_client(monkeypatch, resolver, client)
     return resolver
 
 
@@ -350,11 +351,11 @@ async def test_callback_gets_the_addresses(monkeypatch: pytest.MonkeyPatch) -> N
 
 async def test_new_client_for_another_loop() -> None:
     resolver = TwistedResolver()
-    first = resolver._client_for(IOLoop.current())
+    first = twisted_client(resolver, IOLoop.current())
     assert isinstance(first, dns_client.Resolver)
-    assert resolver._client_for(IOLoop.current()) is first
+    assert twisted_client(resolver, IOLoop.current()) is first
     other = IOLoop(make_current=False)
-    assert resolver._client_for(other) is not first
+    assert twisted_client(resolver, other) is not first
     other.close()
 
 

@@ -10,12 +10,14 @@ import gzip
 import http.cookiejar
 import re
 import socket
+import traceback
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
 from tests.support.agents import Wrapper
+from tests.support.references import find_garbage, gc_disabled
 from tornado._wire.content_decoders import accept_encoding
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.httputil import HTTPInputError
@@ -587,4 +589,34 @@ async def test_error_for_a_malformed_response_names_the_fault():
     async with serving(answer) as server:
         with pytest.raises(HTTPStreamClosedError, match="^Connection closed: .*Content-Length") as caught:
             await make().fetch(server.url)
+    cause = caught.value.__cause__
+    assert isinstance(cause, HTTPInputError)
+    # An error report shows the position and the local variables of the parser.
+    functions = [frame.f_code.co_name for frame, _ in traceback.walk_tb(cause.__traceback__)]
+    assert "next_event" in functions
+
+
+async def test_malformed_response_leaves_no_reference_cycle():
+    async with serving(b"HTTP/1.1 abc\r\n\r\n") as server:
+        client = make()
+        with gc_disabled():
+            with pytest.raises(HTTPStreamClosedError) as caught:
+                await client.fetch(server.url)
+            del caught
+            await asyncio.sleep(0)
+            found = [each for each in find_garbage() if type(each).__module__.startswith("tornado")]
+            assert found == []
+
+
+async def test_error_for_a_malformed_response_names_the_fault_with_a_connection_class():
+    class Connection(_HTTPConnection):
+        pass
+
+    class Client(SimpleAsyncHTTPClient):
+        def _connection_class(self):
+            return Connection
+
+    async with serving(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n") as server:
+        with pytest.raises(HTTPStreamClosedError, match="^Connection closed: .*Content-Length") as caught:
+            await Client(force_instance=True).fetch(server.url)
     assert isinstance(caught.value.__cause__, HTTPInputError)

@@ -489,12 +489,15 @@ async def test_a_forked_child_does_not_use_its_parents_connections() -> None:
         client = HTTPClient()
         def numbers():
             return client.fetch(sys.argv[1]).body.decode()
-        print("parent", numbers(), flush=True)
+        def report(process):
+            line = f"{process} {numbers()}\\n"
+            os.write(1, line.encode())  # print() might write it in parts, between those of the other
+        report("parent")
         child = os.fork()
-        print("child" if child == 0 else "parent", numbers(), flush=True)
+        report("child" if child == 0 else "parent")
         if child:
             os.waitpid(child, 0)
-            print("parent", numbers(), flush=True)
+            report("parent")
     """
 
     async def script(visit: Visit) -> None:

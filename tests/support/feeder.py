@@ -74,7 +74,7 @@ class Feeder:
         while True:
             before = self.reader.state
             event = self.reader.next_event()
-            assert self.reader.state in TRANSITIONS[before]
+            assert self.reader.state is before or self.reader.state in TRANSITIONS[before]
             if event is None:
                 if self.reader.state is not State.DONE or not next_message:
                     return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -110,3 +110,27 @@ def _targets(node: ast.AST, package: str, known: set[str]) -> Iterator[str]:
             while dotted not in known and dotted.startswith("tornado."):
                 dotted = dotted.rpartition(".")[0]
             yield dotted
+
+
+def cycles(graph: Mapping[str, set[str]]) -> list[set[str]]:
+    """Return the largest groups of modules in which each module imports each other one, indirectly at least.
+
+    These are the strongly connected components of more than one module.
+
+    :param graph: the imported modules by importer.
+    """
+    reached: dict[str, set[str]] = {}
+    for name in graph:
+        todo, seen = [name], set()
+        while todo:
+            for imported in graph.get(todo.pop(), ()):
+                if imported not in seen:
+                    seen.add(imported)
+                    todo.append(imported)
+        reached[name] = seen
+    groups = {
+        frozenset(other for other in seen if name in reached.get(other, ()))
+        for name, seen in reached.items()
+        if name in seen
+    }
+    return sorted((set(group) for group in groups if len(group) > 1), key=sorted)

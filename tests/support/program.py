@@ -85,7 +85,7 @@ class Program:
 
     def _start(self) -> None:
         arguments = [argument.format(port=self.port) for argument in self._arguments]
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [PYTHON, str(self._script), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -123,7 +123,7 @@ class Program:
                 pass
             try:
                 # A pause that ends early if the program exits.
-                status = self._process.wait(pause)
+                status = self.process.wait(pause)
             except subprocess.TimeoutExpired:
                 pause = min(pause * 2, 0.2)
                 if time.monotonic() > end:
@@ -151,7 +151,7 @@ class Program:
     @property
     def pid(self) -> int:
         """The process ID."""
-        return self._process.pid
+        return self.process.pid
 
     def url(self, path: str = "/") -> str:
         """Return the URL of ``path`` on this program."""
@@ -169,14 +169,14 @@ class Program:
 
     def wait(self) -> int:
         """Wait for a program that has been signalled, and return its status."""
-        return self._process.wait(self._deadline)
+        return self.process.wait(self._deadline)
 
     def stop(self) -> None:
         """Stop the program with SIGTERM, and with SIGKILL if it does not exit within 10 seconds."""
-        if self._process.poll() is None:
-            self._process.terminate()
+        if self.process.poll() is None:
+            self.process.terminate()
             try:
-                self._process.wait(10)
+                self.process.wait(10)
             except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+                self.process.kill()
+                self.process.wait()

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
+from tests.support.httpserver import connections
 from tests.support.logs import Expectation
 from tornado import web
 from tornado.httpserver import HTTPServer
@@ -80,12 +81,13 @@ class Peer:
         if length is not None:
             response.body = await self.reader.readexactly(int(length))
         elif (response.get("transfer-encoding") or "") == "chunked":
-            response.body = await self._chunks()
+            response.body = await self.chunks()
         else:
             response.body = await self.reader.read()
         return response
 
-    async def _chunks(self) -> bytes:
+    async def chunks(self) -> bytes:
+        """Read the rest of a chunked body."""
         body = b""
         while size := int((await self.reader.readuntil(b"\r\n")).partition(b";")[0], 16):
             body += (await self.reader.readexactly(size + 2))[:-2]
@@ -125,8 +127,13 @@ class Server:
         port: int = self.address[1]
         return port
 
+    @property
+    def connections(self) -> set[Any]:
+        """The open connections of the server; the set changes when connections open and close."""
+        return connections(self.server)
+
     def dial(self) -> socket.socket:
-        """Open a connection as a blocking socket, after the TLS handshake, for clients in threads."""
+        """Connect a blocking socket, including the TLS handshake, for clients in threads."""
         sock = socket.socket(self.family)
         sock.connect(self.address)
         if self._client_context is not None:

@@ -1,4 +1,7 @@
-"""Pairs of connected streams, plain or TLS, and a push-mode consumer that records its events."""
+"""Pairs of connected streams, a push-mode consumer that records its events, and internals of streams.
+
+Only this module depends on how `tornado.iostream` stores what tests look at.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,18 @@ import asyncio
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Container
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from tests.support.certificates import Certificates
-from tornado.iostream import BaseIOStream, IOStream, SSLIOStream
+from tornado.iostream import BaseIOStream, IOStream, SSLIOStream, _StreamBuffer
+from tornado.iostream._core import StreamCore
+from tornado.iostream._disconnect_queue import DisconnectQueue
+from tornado.iostream._hangup import HangUpMonitor
+from tornado.iostream._state import StreamState, StreamStep
 
 #: The kinds of streams that behave alike.
 KINDS = ("plain", "tls")
@@ -157,3 +164,157 @@ async def closed(stream: BaseIOStream) -> None:
     event = asyncio.Event()
     stream.set_close_callback(event.set)
     await event.wait()
+
+
+def state(stream: BaseIOStream) -> StreamState:
+    """Return the state of a stream."""
+    return stream._state
+
+
+def has_reader(stream: BaseIOStream) -> bool:
+    """Whether the event loop watches a stream for input."""
+    return stream._has_reader
+
+
+def has_writer(stream: BaseIOStream) -> bool:
+    """Whether the event loop watches a stream until it is writable."""
+    return stream._has_writer
+
+
+def sent_size(stream: BaseIOStream) -> int:
+    """Return how many bytes have been sent, and check that no written bytes are missing."""
+    assert stream._total_write_done_index == stream._total_write_index
+    return stream._total_write_index
+
+
+def unread_size(stream: BaseIOStream) -> int:
+    """Return the size of a stream's read buffer, in bytes."""
+    return stream._read_buffer_size
+
+
+def record_states(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[StreamState]]:
+    """Return a dictionary with the states that each stream enters, by ``id(stream)``, without repetitions."""
+    entered: dict[int, list[StreamState]] = {}
+    advance = StreamCore._advance
+
+    def advance_and_record(self: StreamCore, step: StreamStep) -> None:
+        advance(self, step)
+        states = entered.setdefault(id(self), [])
+        if states[-1:] != [self._state]:
+            states.append(self._state)
+
+    monkeypatch.setattr(StreamCore, "_advance", advance_and_record)
+    return entered
+
+
+def is_paused(stream: BaseIOStream) -> bool:
+    """Whether the consumer has paused reading."""
+    return stream._paused
+
+
+def received_in_place(stream: BaseIOStream) -> int:
+    """Return how many bytes of the current read have been received directly into its buffer."""
+    pull = stream._pull
+    assert pull is not None
+    return getattr(pull.request, "filled", 0)
+
+
+def other_open_streams(stream: BaseIOStream, *known: BaseIOStream) -> set[Any]:
+    """Return the open streams of a stream's event loop, without those that are `known`."""
+    return stream._open_streams() - set(known)
+
+
+def writers(stream: BaseIOStream) -> int:
+    """Return how many streams of the event loop wait until they are writable."""
+    return stream._open_streams().writing
+
+
+def hangup_monitor(stream: BaseIOStream) -> HangUpMonitor:
+    """Return the monitor that detects hang-ups of paused streams in the event loop of `stream`."""
+    monitor = stream._open_streams().hangup_monitor
+    assert monitor is not None
+    return monitor
+
+
+def monitored(monitor: HangUpMonitor) -> list[int]:
+    """Return the descriptors that a monitor watches."""
+    return list(monitor._callbacks)
+
+
+def has_timer(monitor: HangUpMonitor) -> bool:
+    """Whether a monitor will check its descriptors."""
+    return monitor._timer is not None
+
+
+def queued_disconnects(queue: DisconnectQueue) -> Container[Any]:
+    """Return the streams whose disconnect has not been handled, which changes as the queue handles them."""
+    return queue._waiting
+
+
+def is_idle(queue: DisconnectQueue) -> bool:
+    """Whether a queue is empty and has not scheduled a batch."""
+    return not queue._waiting and queue._batches._loop is None
+
+
+def note_receives(stream: BaseIOStream, note: Callable[[int], object]) -> None:
+    """Call `note` with the maximum size before each receive from the descriptor, without the slow path."""
+    receive = stream._receive
+
+    def noted(size: int) -> bytes | bytearray | None:
+        note(size)
+        return receive(size)
+
+    stream._receive = noted  # type: ignore[method-assign]
+
+
+def note_receives_in_place(stream: BaseIOStream, note: Callable[[int], object]) -> None:
+    """Call `note` with the free size before each receive into the buffer of ``read_into``."""
+    receive_into = stream._receive_into
+
+    def noted(view: memoryview) -> int | None:
+        note(len(view))
+        return receive_into(view)
+
+    stream._receive_into = noted  # type: ignore[method-assign]
+
+
+def note_transmits(stream: BaseIOStream, note: Callable[[memoryview], object], *, send: bool = True) -> None:
+    """Call `note` with the data before each send to the descriptor, without the slow path.
+
+    :param send: whether to send the data; otherwise it is discarded, as if the kernel had accepted it.
+    """
+    transmit = stream._transmit
+
+    def noted(data: memoryview) -> int:
+        note(data)
+        return transmit(data) if send else len(data)
+
+    stream._transmit = noted  # type: ignore[method-assign]
+
+
+def flush(stream: BaseIOStream) -> None:
+    """Send pending output, as in an event loop iteration in which the stream is writable."""
+    stream._flush()
+
+
+def append_to_write_buffer(stream: BaseIOStream, piece: bytes | memoryview) -> None:
+    """Append to the write buffer directly, as some programs do before they call ``write(b"")``."""
+    stream._write_buffer.append(piece)
+    stream._total_write_index += len(piece)
+
+
+def pieces(buffer: _StreamBuffer) -> int:
+    """Return the number of separate buffers in a write buffer."""
+    return len(buffer._buffers)
+
+
+def deferral(stream: Any) -> asyncio.TimerHandle | None:
+    """Return the timer after which a TLS stream reads records that may be key updates."""
+    timer: asyncio.TimerHandle | None = stream._deferral
+    return timer
+
+
+def defers_key_updates(stream: Any) -> bool:
+    """Whether a TLS stream postpones reading a key update while a send is blocked."""
+    defers: bool = stream._defers_key_updates
+    return defers

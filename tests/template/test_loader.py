@@ -144,5 +144,10 @@ def test_custom_loader():
     assert CustomLoader().load("a").generate(x=1) == b"A:1"
     with pytest.raises(NotImplementedError, match="resolve_path"):
         BaseLoader().load("a")
+
+    class ResolvingLoader(BaseLoader):
+        def resolve_path(self, name, parent_path=None):
+            return name
+
     with pytest.raises(NotImplementedError, match="_create_template"):
-        BaseLoader()._load("a")
+        ResolvingLoader().load("a")

@@ -231,8 +231,6 @@ def test_run_coroutines():
 
 
 def test_failures_with_run_coroutines(monkeypatch):
-    monkeypatch.setenv("ASYNC_TEST_TIMEOUT", "0.001")
-
     class Case(ModernCase):
         async def test(self):
             await asyncio.sleep(0)
@@ -253,6 +251,7 @@ def test_failures_with_run_coroutines(monkeypatch):
         ("test_value", "Return value from test method ignored"),
         ("test_generator", "should be decorated with tornado.testing.gen_test"),
     ]:
+        monkeypatch.setenv("ASYNC_TEST_TIMEOUT", "0.001" if name == "test_late" else "30")
         seen, calls = result_and_calls(Case, name)
         assert text in seen
         assert calls == ["setUp", "asyncSetUp", "asyncTearDown", "tearDown"]

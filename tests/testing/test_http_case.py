@@ -6,6 +6,7 @@ import ssl
 
 import pytest
 
+from tests.support.testing import set_port
 from tests.testing.cases import passes
 from tornado import web
 from tornado.httpclient import HTTPClientError
@@ -14,13 +15,13 @@ from tornado.testing import AsyncHTTPSTestCase, AsyncHTTPTestCase, gen_test
 
 def test_get_url():
     case = AsyncHTTPTestCase()
-    case._port = 8080
+    set_port(case, 8080)
     assert case.get_url("/a?b") == "http://127.0.0.1:8080/a?b"
     assert case.get_httpserver_options() == {}
     with pytest.raises(NotImplementedError, match="get_app"):
         case.get_app()
     secure = AsyncHTTPSTestCase()
-    secure._port = 8443
+    set_port(secure, 8443)
     assert secure.get_url("/") == "https://127.0.0.1:8443/"
     options = secure.get_httpserver_options()["ssl_options"]
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

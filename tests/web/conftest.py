@@ -6,15 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.web import clear_template_loaders
 from tornado import web
-from tornado.web import _cookies, _debug_checks
+from tornado.web._dispatch import _debug_checks
+from tornado.web._security import _cookies
 
 
 @pytest.fixture(autouse=True)
 def fresh_caches() -> Iterator[None]:
     """Clear the caches of template loaders, versions of static files, and cookies with a logged warning."""
     yield
-    web.RequestHandler._template_loaders.clear()
+    clear_template_loaders()
     web.StaticFileHandler.reset()
     _cookies._LOGGED_NAMES.clear()
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.support.server import ExpectLog, ask, raised, serving
+from tests.support.web import streams_request_body
 from tornado import web
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from tornado.web import addslash, authenticated, removeslash
@@ -214,7 +215,7 @@ async def test_streaming_is_inherited_and_does_not_change_the_base() -> None:
         def post(self) -> None:
             self.write(repr((self.request.body, self.request.body_arguments)))
 
-    assert web.RequestHandler._stream_request_body is False
+    assert not streams_request_body(web.RequestHandler)
     async with serving(web.Application([("/", Derived)])) as server:
         peer = await server.connect()
         peer.get("/", "Content-Type: application/x-www-form-urlencoded", method="POST", body=b"a=b")

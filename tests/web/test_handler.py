@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import ExpectLog, ask, handler_of, raised, serving
+from tests.support.web import header_fields
 from tornado import httputil, web
 
 
@@ -347,7 +348,7 @@ def test_handler_of_a_request_with_a_mock_connection() -> None:
     )
     handler = web.RequestHandler(web.Application(), request)
     assert handler.get_argument("a") == "1"
-    assert handler._headers["Server"].startswith("TornadoServer/")
+    assert header_fields(handler)["Server"].startswith("TornadoServer/")
 
 
 @pytest.mark.parametrize("body", [b"body", None])

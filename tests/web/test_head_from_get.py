@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import handler_of, serving
+from tests.support.web import is_unimplemented
 from tornado import web, websocket
 
 WEBSOCKET_FIELDS = (
@@ -123,4 +124,4 @@ async def test_websockets_and_event_streams_reject_head() -> None:
 def test_jupyter_still_finds_unimplemented_methods() -> None:
     """Jupyter's audit compares each method with `RequestHandler._unimplemented_method`."""
     handler = handler_of(get=plain)
-    assert handler.head is web.RequestHandler._unimplemented_method
+    assert is_unimplemented(handler.head)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.support.clock import FakeClock
-from tornado.http1connection import _deadline_scheduler
+from tornado._loop import deadlines as _deadline_scheduler
 from tornado.websocket import _timers
 
 

@@ -46,7 +46,7 @@ CUTS = st.lists(st.integers(0, 400), max_size=5)
 
 
 def streams(from_client: bool) -> st.SearchStrategy[bytes]:
-    """Return a strategy for the bytes of a peer: mostly frames, valid and invalid, with arbitrary bytes
+    """Return a strategy for the bytes sent by a peer: mostly frames, valid and invalid, with arbitrary bytes
     between them.
     """
     key = KEY if from_client else st.just(b"")

@@ -15,6 +15,7 @@ import pytest
 from tests.support.server import ExpectLog, Server, raised, serving
 from tests.support.streams import record_sends, run_loop_iterations
 from tests.support.websocket import Client, Recorder, dial
+from tests.support.websocket_internals import suspend_broadcasts, traffic
 from tornado import web
 from tornado._wire import ws_connection, ws_shared_message
 from tornado._wire.ws_deflate import DeflatePolicy
@@ -71,9 +72,9 @@ def fill(handler: Any) -> int:
     """Send messages to a peer until output is buffered; return its size."""
     stream = handler.ws_connection.stream
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
-    while not stream._pending_output:
+    while not stream.pending_output:
         handler.write_message("x" * 1_000_000)
-    waiting: int = stream._pending_output
+    waiting: int = stream.pending_output
     return waiting
 
 
@@ -156,7 +157,7 @@ async def test_byte_counters(loop_kind: str, tls: Any) -> None:
     async with joined(1, tls) as (members, _, _):
         broadcast(members, "é")
         connection = members[0].ws_connection
-        assert (connection._message_bytes_out, connection._wire_bytes_out) == (2, 4)
+        assert traffic(connection)[2:] == (2, 4)
 
 
 # -- threads and event loops --
@@ -433,7 +434,7 @@ async def test_output_of_many_broadcasts_in_one_callback_is_bounded(loop_kind: s
     def on_message(self: Any, message: Any) -> None:
         for _ in range(1000):
             broadcast(self.members, "x" * 1000, slow="wait")
-            assert self.ws_connection.stream._collected_size < COLLECT_LIMIT
+            assert self.ws_connection.stream.corked_size < COLLECT_LIMIT
         self.note("sent")
 
     async with joined(1, tls, on_message=on_message) as (members, clients, _):
@@ -488,11 +489,11 @@ async def test_corked_output_does_not_count_as_waiting(loop_kind: str, tls: Any)
     async with joined(1, tls) as (members, _, _):
         waiting = fill(members[0])
         stream = members[0].ws_connection.stream
-        stream._cork()
-        stream._send(b"\x81\x03own")
+        stream.cork()
+        stream.send(b"\x81\x03own")
         assert broadcast(members, "all", slow="skip", limit=waiting).slow == []
         assert broadcast(members, "all", slow="skip", limit=waiting - 1).slow == members
-        stream._uncork()
+        stream.uncork()
 
 
 async def test_peer_that_does_not_read_does_not_slow_down_others(
@@ -504,12 +505,12 @@ async def test_peer_that_does_not_read_does_not_slow_down_others(
     async with joined(20, tls) as (members, clients, _):
         fill(members[0])
         stream = members[0].ws_connection.stream
-        most = stream._pending_output + 10 * 103
+        most = stream.pending_output + 10 * 103
         sends.clear()
         for number in range(30):
             broadcast(members, "m" * 100, slow="skip", limit=most - 103)
             assert [len(await client.event()) for client in clients[1:]] == [100] * 19, number
-            assert stream._pending_output <= most
+            assert stream.pending_output <= most
         others = [each for each, _ in sends if each is not stream]
         assert len(others) == 30 * 19
 
@@ -565,9 +566,7 @@ async def test_reply_releases_held_connection(
         self.write_message(message)
 
     async with joined(3, tls, on_message=on_message) as (members, clients, _):
-        monkeypatch.setattr(
-            _broadcast_scheduler.BroadcastScheduler, "_run_batch", lambda self: None
-        )  # the scheduler never releases the connections
+        suspend_broadcasts(monkeypatch)  # the scheduler never releases the connections
         broadcast(members, "all")
         clients[2].send("mine")
         assert [await clients[2].event(), await clients[2].event()] == ["all", "mine"]

@@ -17,6 +17,7 @@ from tests.support.references import gc_disabled
 from tests.support.server import ExpectLog
 from tests.support.streams import run_loop_iterations
 from tests.support.websocket_client import answering, request_for
+from tests.support.websocket_internals import traffic
 from tests.support.websocket_server import Visitor, scripted
 from tornado._wire import ws_connection, ws_handshake
 from tornado.httpclient import HTTPRequest
@@ -223,7 +224,7 @@ async def test_reading_pauses_while_messages_are_not_read(loop_kind: str, tls: A
         conn = await websocket_connect(server.url, **server.trust)
         await run_loop_iterations(2000)
         protocol: Any = conn.protocol
-        assert protocol._wire_bytes_in < 2**20
+        assert traffic(protocol).wire_bytes_in < 2**20
         assert len([message async for message in conn]) == 400
 
 

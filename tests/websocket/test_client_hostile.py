@@ -7,6 +7,7 @@ import dataclasses
 import re
 import socket
 import ssl
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -74,7 +75,7 @@ WRONG: dict[str, tuple[Answer, str]] = {
     ),
     "an extension": (
         lambda it: it.acceptance("Sec-WebSocket-Extensions: permessage-deflate"),
-        "Sec-WebSocket-Extensions: not offered, or accepted more than once: permessage-deflate",
+        "Sec-WebSocket-Extensions: expected only offered extensions, each once, got permessage-deflate",
     ),
     "malformed value": (
         lambda it: it.acceptance("Sec-WebSocket-Extensions: a;;b"),
@@ -111,8 +112,8 @@ async def test_invalid_response(loop_kind: str, tls: Any, name: str) -> None:
         ),
         ("permessage-deflate; server_no_context_takeover", "must not exceed 10, got 15"),
         ("permessage-deflate; server_max_window_bits=10", "did not accept server_no_context_takeover"),
-        ("x-webkit-deflate-frame", "not offered, .*: x-webkit-deflate-frame"),
-        ("permessage-deflate, permessage-deflate", "not offered, or accepted more than once"),
+        ("x-webkit-deflate-frame", "only offered extensions, .* got x-webkit-deflate-frame"),
+        ("permessage-deflate, permessage-deflate", "expected only offered extensions, each once"),
     ],
 )
 async def test_compression_without_offer_is_rejected(
@@ -288,6 +289,26 @@ FAILING: dict[str, tuple[Answer, type[BaseException]]] = {
     "a body": (lambda it: it.acceptance("Content-Length: 5"), HTTPStreamClosedError),
     "nothing": (lambda it: b"", HTTPTimeoutError),
 }
+
+
+async def test_error_of_overridden_method_keeps_its_locals(loop_kind: str, tls: Any) -> None:
+    """The local variables of the package are cleared, but those of the program are in its error report."""
+
+    class Strict(websocket.WebSocketClientConnection):
+        def headers_received(self, start_line: Any, headers: Any) -> Any:
+            server_name = headers["Server"]
+            raise ValueError(server_name)
+
+    async def script(visitor: Visitor) -> None:
+        visitor.accept("Server: old")
+        await visitor.gone()
+
+    async with scripted(script, tls) as server:
+        with pytest.raises(ValueError, match="old") as caught:
+            await Strict(HTTPRequest(server.url, **server.trust)).connect_future
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    assert frames[-1].f_locals["server_name"] == "old"
+    assert not any(frame.f_locals for frame in frames if frame.f_globals["__name__"].startswith("tornado."))
 
 
 @pytest.mark.parametrize("name", FAILING)

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.support.httpclient import request_defaults
 from tests.support.server import ExpectLog, Server
 from tests.support.streams import run_loop_iterations
 from tests.support.websocket_client import address_of, answering, request_for
+from tests.support.websocket_internals import traffic
 from tornado import gen, netutil, websocket
 from tornado.httpclient import HTTPClientError, HTTPRequest, _RequestProxy
 from tornado.ioloop import IOLoop
@@ -55,7 +57,7 @@ async def test_request_of_an_open_connection_is_the_request_as_sent(loop_kind: s
 async def test_connection_with_request_proxy(loop_kind: str, tls: Any) -> None:
     """jupyter-server-proxy creates such a connection, with the HTTP client's defaults."""
     async with answering(tls) as (server, _):
-        request = _RequestProxy(request_for(server, tls, headers={"X-Mine": "1"}), HTTPRequest._DEFAULTS)
+        request = _RequestProxy(request_for(server, tls, headers={"X-Mine": "1"}), request_defaults())
         connection = websocket.WebSocketClientConnection(request, subprotocols=["a"])  # type: ignore[arg-type]
         async with connection.connect_future as conn:
             assert conn is connection
@@ -69,7 +71,7 @@ async def test_connection_with_request_proxy(loop_kind: str, tls: Any) -> None:
 async def test_request_proxy_with_http_client_defaults_follows_no_redirect(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, _):
         path = "/page?code=302&to=/"
-        request = _RequestProxy(request_for(server, tls, path), HTTPRequest._DEFAULTS)
+        request = _RequestProxy(request_for(server, tls, path), request_defaults())
         with pytest.raises(HTTPClientError, match="302"):
             await websocket.WebSocketClientConnection(request).connect_future  # type: ignore[arg-type]
         request = _RequestProxy(request_for(server, tls, path, follow_redirects=True), None)
@@ -110,8 +112,8 @@ async def test_compression(loop_kind: str, tls: Any, options: dict[str, Any], of
                 await conn.write_message("x" * 100_000)
                 assert await conn.read_message() == "x" * 100_000
             protocol: Any = conn.protocol
-            assert protocol._wire_bytes_out < 2_000
-            assert protocol._wire_bytes_in < 2_000
+            assert traffic(protocol).wire_bytes_out < 2_000
+            assert traffic(protocol).wire_bytes_in < 2_000
 
 
 async def test_no_compression_by_default(loop_kind: str, tls: Any) -> None:

@@ -13,7 +13,9 @@ import pytest
 from tests.support.references import gc_disabled
 from tests.support.server import ExpectLog, Peer, Response, raised, serving
 from tests.support.streams import run_loop_iterations
+from tests.support.web import wrap_execute
 from tests.support.websocket import END, FIELDS, Recorder, dial, opened
+from tests.support.websocket_internals import traffic
 from tornado import httputil, web
 from tornado._wire import ws_connection
 from tornado._wire.ws_deflate import DeflatePolicy
@@ -317,14 +319,13 @@ async def test_open_connection_has_no_task(loop_kind: str, tls: Any) -> None:
 
 
 async def test_wrapped_execute_is_called(loop_kind: str, tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    execute = web.RequestHandler._execute
     seen = []
 
-    async def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
+    async def wrapped(execute: Any, self: Any, *args: Any, **kwargs: Any) -> None:
         seen.append(type(self).__name__)
         await execute(self, *args, **kwargs)
 
-    monkeypatch.setattr(web.RequestHandler, "_execute", wrapped)
+    wrap_execute(monkeypatch, wrapped)
     handler = Recorder.new()
     async with opened(handler, tls=tls) as client:
         client.send("message")
@@ -440,7 +441,7 @@ async def test_messages_below_the_threshold_are_not_compressed(loop_kind: str, t
     def open_(self: Any) -> None:
         for size in (99, 100):
             self.write_message("x" * size)
-            self.note(self.ws_connection._wire_bytes_out)
+            self.note(traffic(self.ws_connection).wire_bytes_out)
 
     handler = Recorder.new(get_compression_options=lambda self: {"threshold": 100}, open=open_)
     async with serving(web.Application([("/", handler)]), tls=tls) as server:
@@ -613,3 +614,20 @@ async def test_handlers_are_freed_with_their_connection(loop_kind: str, tls: Any
             assert await client.events() == [ws_connection.Close(1000, "")]
             await run_loop_iterations(5)
         assert [reference() for reference in Plain.references] == [None, None, None]
+
+
+async def test_on_close_called_is_shown_and_may_be_assigned() -> None:
+    """The name is Tornado's; programs read it, and assign it to suppress `on_close`."""
+    handler = Recorder.new(open=lambda self: seen.append(self))
+    seen: list[Any] = []
+    async with opened(handler) as client:
+        client.send("x")
+        await handler.until("x")
+        assert not seen[0]._on_close_called
+        seen[0]._on_close_called = True
+        assert seen[0]._on_close_called
+        seen[0]._on_close_called = False
+        client.close(1000)
+        assert await client.event() == ws_connection.Close(1000, "")
+        await handler.until(("close", 1000, None))
+        assert seen[0]._on_close_called

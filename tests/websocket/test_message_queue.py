@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.support.streams import run_loop_iterations
+from tests.support.websocket_internals import waiting_readers
 from tornado.websocket._message_queue import MAX_MESSAGES, MAX_SIZE, MessageQueue
 
 
@@ -111,7 +112,7 @@ async def test_cancelled_readers_are_removed() -> None:
         current = messages.get()
         previous.cancel()
         previous = current
-    assert len(messages._readers) < 50
+    assert waiting_readers(messages) < 50
     for message in "abc":
         messages.put(message)
     assert [await first, await previous, await messages.get()] == ["a", "b", "c"]

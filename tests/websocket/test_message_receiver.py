@@ -19,6 +19,15 @@ from tests.support.references import gc_disabled
 from tests.support.server import ExpectLog, raised, serving
 from tests.support.streams import record_sends, run_loop_iterations
 from tests.support.websocket import END, RESET, Client, Recorder, dial, masked, opened
+from tests.support.websocket_internals import (
+    abort,
+    backlog,
+    handle_message,
+    is_decompression_paused,
+    is_opening,
+    is_reading_paused,
+    traffic,
+)
 from tornado import web
 from tornado._wire import ws_connection
 from tornado._wire.ws_deflate import DeflatePolicy
@@ -151,8 +160,8 @@ async def test_messages_passed_to_handle_message_are_delivered(loop_kind: str, t
     async with opened(handler, tls=tls):
         await handler.until("open")
         connection = handler.latest.ws_connection
-        connection._handle_message(Opcode.TEXT, "grüße".encode())
-        connection._handle_message(Opcode.BINARY, b"\xff")
+        handle_message(connection, Opcode.TEXT, "grüße".encode())
+        handle_message(connection, Opcode.BINARY, b"\xff")
     assert handler.happened[1:3] == ["grüße", b"\xff"]
 
 
@@ -199,7 +208,7 @@ async def test_last_message_of_a_batch_may_block_the_next_batch(loop_kind: str, 
             if what == "fills":
                 self.write_message(b"x" * 8_000_000, binary=True)
             else:
-                self.ws_connection._abort()
+                abort(self.ws_connection)
         return None
 
     handler = Recorder.new(on_message=on_message)
@@ -253,9 +262,9 @@ class Slow(Recorder):
 
 async def read_ahead(connection: Any, size: int) -> int:
     """Wait until the server has paused reading or has read `size` bytes; return the number of bytes read."""
-    while not connection.stream._paused and connection._wire_bytes_in < size:
+    while not is_reading_paused(connection) and traffic(connection).wire_bytes_in < size:
         await asyncio.sleep(0)
-    read: int = connection._wire_bytes_in
+    read: int = traffic(connection).wire_bytes_in
     return read
 
 
@@ -285,7 +294,7 @@ async def test_tiny_messages_count_with_a_fixed_cost(loop_kind: str, tls: Any) -
         await read_ahead(connection, len(frames))
         just_enough = _message_receiver.MAX_BACKLOG // _message_receiver.EVENT_COST
         one_receive = connection.stream.read_chunk_size // len(masked(FIN | Opcode.TEXT, b"x"))
-        assert just_enough < len(connection._backlog) < just_enough + 2 * one_receive
+        assert just_enough < len(backlog(connection)) < just_enough + 2 * one_receive
         handler.gate.set()
         client.close(1000)
         assert await client.events() == [ws_connection.Close(1000, "")]
@@ -308,9 +317,9 @@ async def test_reading_resumes_when_half_of_the_backlog_is_delivered(loop_kind: 
         await handler.until(1)
         connection = handler.latest.ws_connection
         read = await read_ahead(connection, 2**40)
-        waiting = len(connection._backlog)
+        waiting = len(backlog(connection))
         assert 2 <= waiting < count - 1
-        while connection._wire_bytes_in == read:
+        while traffic(connection).wire_bytes_in == read:
             permits.release()
             await handler.until(begun + 1)
             await run_loop_iterations(5)
@@ -337,10 +346,10 @@ async def test_reading_pauses_during_decompression(loop_kind: str, tls: Any) -> 
             await handler.until(size)
             await run_loop_iterations(10)
             connection = handler.latest.ws_connection
-            assert (connection._core.pending, connection.stream._paused) == (True, True)
+            assert (is_decompression_paused(connection), is_reading_paused(connection)) == (True, True)
             permits.release()
         await handler.until(5_000_000)
-        assert (connection._core.pending, connection.stream._paused) == (False, False)
+        assert (is_decompression_paused(connection), is_reading_paused(connection)) == (False, False)
         permits.release()
         client.send("123")
         await handler.until(3)
@@ -403,7 +412,7 @@ async def test_on_close_waits_for_open(loop_kind: str, tls: Any, going: str) -> 
         gate.set()
         await handler.until(GONE)
     assert handler.happened == ["begin", "end", GONE]
-    assert connections[0]._open_future is None
+    assert not is_opening(connections[0])
 
 
 async def test_open_without_other_references_is_not_garbage_collected(loop_kind: str, tls: Any) -> None:
@@ -561,7 +570,7 @@ async def test_read_ahead_after_close_is_bounded(loop_kind: str, tls: Any) -> No
         assert await client.event() == ws_connection.Close(1000, "")
         client.raw(masked(FIN | Opcode.BINARY, b"x" * 1000) * 5000)
         await run_loop_iterations(100)
-        assert 0 < connection._wire_bytes_in < 600_000
+        assert 0 < traffic(connection).wire_bytes_in < 600_000
         client.drop()
         gate.set()
         await handler.until(("close", None, None))
@@ -796,9 +805,9 @@ async def test_waiting_messages_are_not_delivered_after_the_end(loop_kind: str, 
         client.send("a", "b")
         await handler.until("a")
         connection = handler.latest.ws_connection
-        connection._abort()
+        abort(connection)
         await handler.until(GONE)
-        assert connection._backlog == []  # released although the callback still runs
+        assert backlog(connection) == []  # released although the callback still runs
         gate.set()
         await run_loop_iterations(5)
     assert handler.happened == ["open", "a", GONE]

@@ -15,10 +15,19 @@ from tests.support.references import gc_disabled
 from tests.support.server import ExpectLog, raised, serving
 from tests.support.streams import record_sends, run_loop_iterations
 from tests.support.websocket import END, Echo, Recorder, dial, masked, opened
+from tests.support.websocket_internals import (
+    abort,
+    is_congested,
+    replace_write_frame,
+    traffic,
+    waits_for_output,
+    write_futures,
+)
 from tornado import web
 from tornado._wire import ws_connection
 from tornado._wire.ws_deflate import DeflatePolicy
 from tornado._wire.ws_frames import FIN, Opcode
+from tornado.tcpserver import ServerDrain
 from tornado.websocket import WebSocketClosedError, WebSocketHandler, _protocol
 
 # -- messages --
@@ -73,8 +82,7 @@ async def test_byte_counters(loop_kind: str, tls: Any) -> None:
         await handler.until(b"12")
         protocol = handler.latest.ws_connection
         handler.latest.write_message("ü")
-        assert (protocol._message_bytes_in, protocol._wire_bytes_in) == (4, 2 * 6 + 4)
-        assert (protocol._message_bytes_out, protocol._wire_bytes_out) == (2, 2 + 2)
+        assert traffic(protocol) == (4, 2 * 6 + 4, 2, 2 + 2)
 
 
 async def test_compression_in_both_directions(loop_kind: str, tls: Any) -> None:
@@ -100,11 +108,13 @@ async def test_replies_to_peer_that_never_reads_are_bounded(loop_kind: str, tls:
         for _ in range(count):
             client.send(b"x" * size)
         seen = -1
-        while seen != (seen := handler.latest.ws_connection._wire_bytes_in if handler.happened else 0):
+        while seen != (
+            seen := traffic(handler.latest.ws_connection).wire_bytes_in if handler.happened else 0
+        ):
             await asyncio.sleep(0.02)
         connection = handler.latest.ws_connection
-        assert 200_000 < connection.stream._pending_output < 400_000
-        assert connection._wire_bytes_in < count * size
+        assert 200_000 < connection.stream.pending_output < 400_000
+        assert traffic(connection).wire_bytes_in < count * size
         client.read_on()
         for _ in range(count):
             assert await client.event() == b"x" * size
@@ -120,7 +130,7 @@ async def test_writes_wait_above_the_write_limit(loop_kind: str, tls: Any) -> No
     waiting: dict[str, int] = {}
 
     def on_message(self: Any, message: str) -> None:
-        waiting[message] = self.ws_connection.stream._pending_output
+        waiting[message] = self.ws_connection.stream.pending_output
         self.note(message)
 
     handler = Recorder.new(on_message=on_message)
@@ -135,7 +145,7 @@ async def test_writes_wait_above_the_write_limit(loop_kind: str, tls: Any) -> No
         given_up.cancel()
         for name, future in (("big", big), ("last", last)):
             future.add_done_callback(
-                lambda done, name=name: waiting.update({name: stream._pending_output})  # type: ignore[misc]
+                lambda done, name=name: waiting.update({name: stream.pending_output})  # type: ignore[misc]
             )
         client.send("message")
         await handler.until("message")  # delivered, because no callback has sent the output
@@ -160,13 +170,14 @@ async def test_burst_of_writes_waits_until_half_of_the_limit(loop_kind: str, tls
     handler = Recorder.new()
     async with opened(handler, tls=tls, websocket_write_limit=limit) as client:
         await handler.until("open")
-        stream = handler.latest.ws_connection.stream
+        connection = handler.latest.ws_connection
+        stream = connection.stream
         client.stop_reading()
         for _ in range(20):
             written = handler.latest.write_message(b"x" * size, binary=True)
             if not written.done():
-                written.add_done_callback(lambda _: left.append(stream._pending_output))
-                assert len(stream._write_futures) == 1  # one Future for all writes
+                written.add_done_callback(lambda _: left.append(stream.pending_output))
+                assert len(write_futures(connection)) == 1  # one Future for all writes
         client.read_on()
         for _ in range(20):
             assert len(await client.event()) == size
@@ -195,14 +206,14 @@ async def test_write_limit_is_inclusive(loop_kind: str, tls: Any) -> None:
         await handler.until("open")
         sender, connection = handler.latest, handler.latest.ws_connection
         client.stop_reading()
-        while not connection.stream._pending_output:
+        while not connection.stream.pending_output:
             sender.write_message(b"x" * 1000, binary=True)
-        waiting = connection.stream._pending_output + 2 + 3
+        waiting = connection.stream.pending_output + 2 + 3
         connection.params = dataclasses.replace(connection.params, write_limit=waiting)
         assert sender.write_message("123").done() is True
-        assert connection._full is False
+        assert is_congested(connection) is False
         assert sender.write_message("1").done() is False
-        assert connection._full is True
+        assert is_congested(connection) is True
 
 
 @pytest.mark.parametrize("by", ["the peer", "us"])
@@ -230,7 +241,7 @@ async def test_output_of_one_callback_is_flushed_in_pieces(loop_kind: str, tls: 
     def on_message(self: Any, message: str) -> None:
         for _ in range(1000):
             self.write_message(b"x" * 1000, binary=True)
-            assert self.ws_connection.stream._collected_size < _protocol.COLLECT_LIMIT
+            assert self.ws_connection.stream.corked_size < _protocol.COLLECT_LIMIT
         self.note("sent")
 
     handler = Recorder.new(on_message=on_message)
@@ -252,7 +263,7 @@ async def test_only_the_latest_ping_is_answered_while_a_pong_waits(loop_kind: st
             written.append((data, asyncio.Future()))
             return written[-1][1]
 
-        connection._write_frame = write_frame
+        replace_write_frame(connection, write_frame)
         client.raw(b"".join(masked(FIN | Opcode.PING, bytes([48 + n])) for n in range(4)))
         await handler.until(("ping", b"3"))
         assert [data for data, _ in written] == [b"0"]
@@ -352,7 +363,7 @@ async def test_error_of_the_peer(loop_kind: str, tls: Any, data: bytes, code: in
 
 async def test_on_close_is_called_once_outside_other_callbacks(loop_kind: str, tls: Any) -> None:
     def on_message(self: Any, message: str) -> None:
-        self.ws_connection._abort()
+        abort(self.ws_connection)
         self.note("aborted")
 
     handler = Recorder.new(on_message=on_message)
@@ -464,7 +475,7 @@ async def test_reset_before_the_close_frame_is_sent_leaves_no_reference_cycle(
             client.stop_reading()
             client.raw(masked(FIN | Opcode.TEXT, b"") + b"\x83\x80abcd")
             await sent.wait()
-            while not references[1]()._on_drained:
+            while not waits_for_output(references[1]()):
                 await asyncio.sleep(0)
             client.drop()
             while any(reference() for reference in references):
@@ -501,7 +512,7 @@ async def test_draining_server_closes_with_1001(loop_kind: str, tls: Any) -> Non
     handler = Recorder.new()
     async with serving(web.Application([("/", handler)]), tls=tls) as server:
         client = await dial(server)
-        server.server._start_draining()
+        ServerDrain(server.server).start()
         assert await client.event() == ws_connection.Close(1001, "")
 
 

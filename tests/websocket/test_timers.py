@@ -16,10 +16,10 @@ from tests.support.server import serving
 from tests.support.streams import run_loop_iterations
 from tests.support.websocket import END, Recorder, dial, opened
 from tests.support.websocket_client import answering, request_for
+from tests.support.websocket_internals import compressor, compressor_check, scheduled, timer, timer_count
 from tornado import web
 from tornado._wire import ws_connection
 from tornado._wire.ws_deflate import DeflatePolicy
-from tornado.web._client_disconnect import scheduler_of
 from tornado.websocket import _timers, websocket_connect
 
 pytestmark = pytest.mark.usefixtures("by_the_clock")
@@ -158,7 +158,7 @@ async def test_peer_that_reads_slowly_is_not_late(clock: FakeClock, tls: Any) ->
             connection.periodic_ping()
             seen.append(connection.is_closing())
         assert seen == [False, False, False]
-        connection.periodic_ping()  # no output was sent since the last check
+        connection.periodic_ping()  # no output has been sent since the last check
         assert connection.is_closing()
 
 
@@ -169,11 +169,9 @@ async def test_connections_share_one_timer(clock: FakeClock, tls: Any) -> None:
         for _ in range(3):
             await dial(server)
         await run_loop_iterations()
-        loop = asyncio.get_running_loop()
-        watch = scheduler_of(loop, _timers._SCHEDULER)
+        watch = scheduled()
         assert len(watch.connections) == 3
-        timers = [timer for timer in loop._scheduled if timer._callback == watch._fire]  # type: ignore[attr-defined]
-        assert len([timer for timer in timers if not timer.cancelled()]) == 1
+        assert timer_count() == 1
     await run_loop_iterations()
     assert watch.connections == set()
 
@@ -192,7 +190,7 @@ async def test_connection_lost_by_close_is_not_scheduled(
         monkeypatch.setattr(protocol.stream, "write_to_fd", reset)
         conn.close(1000)
         assert protocol.stream.closed()
-        assert protocol not in scheduler_of(asyncio.get_running_loop(), _timers._SCHEDULER).connections
+        assert scheduled().connections == set()
 
 
 async def test_connection_lost_by_a_ping_is_not_scheduled(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +206,7 @@ async def test_connection_lost_by_a_ping_is_not_scheduled(tls: Any, monkeypatch:
         monkeypatch.setattr(protocol.stream, "write_to_fd", reset)
         protocol.periodic_ping()
         assert protocol.stream.closed()
-        assert scheduler_of(asyncio.get_running_loop(), _timers._SCHEDULER).connections == set()
+        assert scheduled().connections == set()
         await handler.until(("close", None, None))
 
 
@@ -216,7 +214,7 @@ async def test_connection_without_pings_is_not_scheduled(tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls):
         await handler.until("open")
-        assert scheduler_of(asyncio.get_running_loop(), _timers._SCHEDULER).connections == set()
+        assert scheduled().connections == set()
 
 
 @contextlib.asynccontextmanager
@@ -229,10 +227,6 @@ async def compressing(tls: Any, **settings: Any) -> AsyncIterator[tuple[Any, Any
         handler.latest.write_message("a" * 100)
         assert await client.event() == "a" * 100
         yield client, handler.latest
-
-
-def compressor_of(handler: Any) -> Any:
-    return handler.ws_connection._core._deflate._compressor
 
 
 @pytest.mark.parametrize("interval", [None, 1, 45, 3600])
@@ -248,11 +242,11 @@ async def test_idle_compressor_is_released(clock: FakeClock, tls: Any, interval:
         handler.write_message("b")
         sent = clock.now
         latest = sent + 2.2 * _timers.RELEASE_AFTER
-        while compressor_of(handler) is not None and clock.now < latest:
+        while compressor(handler.ws_connection) is not None and clock.now < latest:
             await asyncio.sleep(1)
         assert sent + _timers.RELEASE_AFTER <= clock.now < latest
         handler.write_message("a" * 100)
-        assert compressor_of(handler) is not None
+        assert compressor(handler.ws_connection) is not None
         while (event := await client.event()) != "a" * 100:
             assert event in ("b", ws_connection.Ping(b""))
 
@@ -273,9 +267,9 @@ async def test_check_of_compressor_does_not_delay_a_ping(clock: FakeClock, tls: 
 
 async def test_compressor_of_closed_connection_is_not_checked(tls: Any) -> None:
     async with compressing(tls, websocket_ping_interval=30) as (_, handler):
-        watch = scheduler_of(asyncio.get_running_loop(), _timers._SCHEDULER)
+        watch = scheduled()
         protocol = handler.ws_connection
-        assert watch.connections == {protocol, protocol._idle_compressor}
+        assert watch.connections == {timer(protocol), compressor_check(protocol)}
         protocol.stream.close()
         assert watch.connections == set()
 
@@ -284,25 +278,25 @@ async def test_start_pinging_without_an_interval_does_nothing(tls: Any) -> None:
     async with compressing(tls) as (_, handler):
         protocol = handler.ws_connection
         protocol.periodic_ping()
-        assert protocol._pinged is None
-        assert protocol not in scheduler_of(asyncio.get_running_loop(), _timers._SCHEDULER).connections
+        assert timer(protocol) is None
+        assert scheduled().connections == {compressor_check(protocol)}
 
 
 async def test_compressor_in_use_is_kept(clock: FakeClock, tls: Any) -> None:
     async with compressing(tls, websocket_ping_interval=1, websocket_ping_timeout=0) as (_, handler):
-        compressor = compressor_of(handler)
+        before = compressor(handler.ws_connection)
         for _ in range(5):
             await asyncio.sleep(50)
             handler.write_message("a" * 100)
-            assert compressor_of(handler) is compressor
+            assert compressor(handler.ws_connection) is before
 
 
 async def test_start_pinging_twice(tls: Any) -> None:
     async with compressing(tls) as (_, handler):
-        watch = scheduler_of(asyncio.get_running_loop(), _timers._SCHEDULER)
+        watch = scheduled()
         protocol = handler.ws_connection
         protocol.start_pinging()
-        assert watch.connections == {protocol._idle_compressor}
+        assert watch.connections == {compressor_check(protocol)}
         protocol.stream.close()
         protocol.start_pinging()
         assert watch.connections == set()

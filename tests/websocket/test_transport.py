@@ -12,9 +12,9 @@ from tests.support.streams import run_loop_iterations
 from tornado._wire import ws_connection
 from tornado._wire.ws_deflate import DeflateParameters, DeflatePolicy
 from tornado.iostream import IOStream, SSLIOStream
+from tornado.iostream._interface import Transport
 from tornado.websocket import WebSocketProtocol13
 from tornado.websocket._parameters import params_of
-from tornado.websocket._transport import Transport
 
 
 class Carrier:
@@ -25,63 +25,63 @@ class Carrier:
 
     __slots__ = (
         "__weakref__",
-        "_collected_size",
         "_consumer",
         "_corked",
         "_drained",
         "_is_closed",
-        "_loop",
         "_parts",
         "_paused",
         "_waiters",
+        "corked_size",
         "error",
+        "loop",
     )
 
     def __init__(self) -> None:
         self.error = None
-        self._loop = asyncio.get_running_loop()
-        self._collected_size = 0
+        self.loop = asyncio.get_running_loop()
+        self.corked_size = 0
         self._parts: list[bytes] = []
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._corked, self._paused, self._is_closed, self._drained = 0, False, False, True
 
     @property
-    def _output(self) -> object | None:
+    def unsent_output(self) -> object | None:
         return self._parts or None
 
     @property
-    def _pending_output(self) -> int:
+    def pending_output(self) -> int:
         return sum(map(len, self._parts))
 
-    def _start_push(self, consumer: Any) -> None:
+    def start_push(self, consumer: Any) -> None:
         self._consumer = consumer
 
-    def _send(self, data: bytes) -> bool:
+    def send(self, data: bytes) -> bool:
         if not self._is_closed:
             self._parts.append(data)
             self._drained = False
         return self._is_closed
 
-    def _cork(self) -> None:
+    def cork(self) -> None:
         self._corked += 1
 
-    def _uncork(self) -> None:
+    def uncork(self) -> None:
         self._corked -= 1
 
-    def _flush_now(self) -> None:
+    def flush_output(self) -> None:
         pass
 
-    def _pause_reading(self) -> None:
+    def pause_reading(self) -> None:
         self._paused = True
 
-    def _resume_reading(self) -> None:
+    def resume_reading(self) -> None:
         self._paused = False
 
-    def _end_output(self) -> None:
+    def end_output(self) -> None:
         pass
 
-    def _written(self, rest: int = 0) -> asyncio.Future[None]:
-        future: asyncio.Future[None] = self._loop.create_future()
+    def when_written(self, rest: int = 0) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = self.loop.create_future()
         self._waiters.append((rest, future))
         return future
 
@@ -149,9 +149,9 @@ def test_streams_implement_the_interface() -> None:
     here = inspect.getfile(Transport)
     methods = {name for name, each in inspect.getmembers(Transport, inspect.isfunction)}
     wanted = {name for name in methods if inspect.getfile(getattr(Transport, name)) == here}
-    assert {"_end_output", "_send", "_start_push", "close"} <= wanted
+    assert {"end_output", "send", "start_push", "close"} <= wanted
     for carrier in (IOStream, SSLIOStream, Carrier):
-        for name in wanted | {"_output", "_pending_output", *Transport.__annotations__}:
+        for name in wanted | {"unsent_output", "pending_output", *Transport.__annotations__}:
             assert hasattr(carrier, name) or name in Carrier.__slots__, name
 
 
@@ -180,7 +180,7 @@ async def test_flow_control_over_another_transport(loop_kind: str) -> None:
         owner.carrier.give(message)
         count += 1
     assert 2 < count < 20
-    assert owner.carrier._pending_output < 200_000
+    assert owner.carrier.pending_output < 200_000
     came = 0
     while came < count:
         came += len(owner.peer.receive_data(owner.carrier.take()))

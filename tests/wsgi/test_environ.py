@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.httputil import request_from_head
 from tests.wsgi.conftest import running
 from tornado._wire.h1 import parse_request_head
 from tornado.concurrent import dummy_executor
@@ -273,7 +274,7 @@ def test_every_parsed_request_has_an_environment(method, target, fields, version
     lines = [f"{method} /{target} HTTP/{version}", "Host: localhost", *(f"{n}: {v}" for n, v in fields)]
     try:
         head = parse_request_head("\r\n".join([*lines, "", ""]).encode("latin-1"))
-        request = HTTPServerRequest._from_head(None, head)
+        request = request_from_head(None, head)
         direct = HTTPServerRequest(
             start_line=RequestStartLine(head.method, head.target, head.version), headers=head.headers
         )

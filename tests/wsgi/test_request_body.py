@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
+from tests.support.wsgi import BATCH, end_job_without_callback, is_closed, replace_move_to_disk, waiting_size
 from tornado.httputil import HTTPHeaders, RequestStartLine
-from tornado.wsgi import _request_body
 from tornado.wsgi._request_body import SpooledBody, SpooledRequest
 
 
@@ -43,7 +43,7 @@ def test_body_can_be_read_by_lines():
 def form(limit):
     headers = HTTPHeaders({"Host": "a", "Content-Type": "application/x-www-form-urlencoded"})
     request = SpooledRequest(limit, start_line=RequestStartLine("POST", "/?q=1", "HTTP/1.1"), headers=headers)
-    request._spool.write(b"a=2")
+    request.spooled.write(b"a=2")
     return request
 
 
@@ -55,15 +55,15 @@ def test_body_and_arguments_of_request(limit):
     assert request.body_arguments == {"a": [b"2"]}
     assert request.arguments == {"q": [b"1"], "a": [b"2"]}
     assert request.files == {}
-    request._spool.close()
+    request.spooled.close()
 
 
 def test_body_may_be_replaced():
     request = form(1)
     request.body = b"other"
-    file, size = request._input()
+    file, size = request.body_input()
     assert (file.read(), size, request.body) == (b"other", 5, b"other")
-    request._spool.close()
+    request.spooled.close()
 
 
 LARGE = bytes(range(256)) * 4096
@@ -90,13 +90,13 @@ async def test_disk_is_written_in_thread(monkeypatch):
         if waiting is not None:
             waited += 1
             await waiting
-        assert spool._waiting_size <= _request_body._BATCH + 65536
+        assert waiting_size(spool) <= BATCH + 65536
     assert waited
     await spool.complete()
     assert writers == {False}
     assert (spool.size, spool.read()) == (len(LARGE), LARGE)
     spool.abandon()
-    while not spool._file.closed:
+    while not is_closed(spool):
         await asyncio.sleep(0)
 
 
@@ -113,10 +113,10 @@ async def test_abandon_during_write_closes_file(monkeypatch):
     assert spool.receive(LARGE) is None
     waiting = spool.receive(LARGE)
     spool.abandon()
-    assert not spool._file.closed
+    assert not is_closed(spool)
     gate.set()
     await waiting
-    while not spool._file.closed:
+    while not is_closed(spool):
         await asyncio.sleep(0)
 
 
@@ -124,7 +124,7 @@ async def test_error_of_disk_is_raised_by_each_method(monkeypatch):
     def full(self):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(SpooledBody, "_move_to_disk", full)
+    replace_move_to_disk(monkeypatch, full)
     spool = SpooledBody(100)
     assert spool.receive(LARGE) is None
     with pytest.raises(OSError, match="No space"):
@@ -139,10 +139,8 @@ async def test_error_of_disk_is_raised_by_each_method(monkeypatch):
 async def test_complete_between_the_end_of_a_job_and_its_callback():
     spool = SpooledBody(100)
     assert spool.receive(LARGE) is None
-    job = spool._job
-    job.remove_done_callback(spool._job_done)
-    await job
-    asyncio.get_running_loop().call_soon(spool._job_done, job)
+    call_back = await end_job_without_callback(spool)
+    asyncio.get_running_loop().call_soon(call_back)
     await spool.complete()
     assert spool.read() == LARGE
     spool.close()

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from tests.support.clock import FakeClock
+from tests.support.wsgi import act_in_another_thread, note_progress_checks
 from tornado.httputil import HTTPConnection
 from tornado.iostream import StreamClosedError
 from tornado.wsgi import _response_bridge
@@ -160,7 +161,7 @@ def response_with_stopped_loop():
 
     async def make():
         made.append(ResponseBridge(Connection(), loop))
-        made[0]._loop_thread = -1  # as if this test ran in another thread
+        act_in_another_thread(made[0])
 
     loop.run_until_complete(make())
     return made[0], loop
@@ -195,7 +196,7 @@ async def test_client_that_does_not_read_is_disconnected_after_timeout(monkeypat
     """A client that reads only a little is not disconnected."""
 
     class Stream:
-        _pending_output = 10**6
+        pending_output = 10**6
 
     clock = FakeClock()
     monkeypatch.setattr(_response_bridge, "monotonic", clock)
@@ -206,13 +207,7 @@ async def test_client_that_does_not_read_is_disconnected_after_timeout(monkeypat
     connection.close = closed.set
     response = ResponseBridge(connection, asyncio.get_running_loop(), 60.0)
     looked = threading.Semaphore(0)
-    place = ResponseBridge._progress
-
-    def watched(self):
-        looked.release()
-        return place(self)
-
-    monkeypatch.setattr(ResponseBridge, "_progress", watched)
+    note_progress_checks(monkeypatch, looked.release)
 
     async def look(times):
         for _ in range(times):
@@ -225,7 +220,7 @@ async def test_client_that_does_not_read_is_disconnected_after_timeout(monkeypat
     for _ in range(3):
         clock.advance(59)
         if moves:
-            stream._pending_output -= 1
+            stream.pending_output -= 1
         await look(2)
         if not moves:
             break

@@ -106,7 +106,7 @@ def _open_and_ask(port: int, request: bytes, count: int, at_once: int = 1) -> No
 
 
 def idle_memory(server: Server, scenario: Scenario, count: int) -> float:
-    """Return the server's memory in bytes per connection that was used once and stays open."""
+    """Return the server's memory per connection, in bytes. Each connection was used once and stays open."""
     request = scenario.request(server.port)
     _open_and_ask(server.port, request, 500)
     before = server.memory()

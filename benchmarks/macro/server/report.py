@@ -25,18 +25,22 @@ UNITS = {
 def how(options: dict[str, Any]) -> str:
     """Describe the method in one paragraph."""
     counting = {
-        "perf": "`perf stat -e instructions:u` on the server's process around a wrk run",
-        "callgrind": "valgrind's callgrind, over rounds of a request on each of 64 connections, once warm",
+        "perf": "counted by `perf stat -e instructions:u` on the server's process around a wrk run",
+        "callgrind": "counted by valgrind's callgrind, after a warm-up, in rounds of one request on each of "
+        "64 connections",
         "": "not counted (neither hardware counters nor valgrind available)",
     }[method()]
     return (
-        "One process per server, pinned to one core; the load generator on another. "
+        "Each server has one process, which is pinned to one core; the load generator runs on another core. "
         f"Instructions: {counting}. "
         f"CPU: user and system time of the server over {options['seconds']:g} s of wrk with 64 connections, "
-        f"divided by the number of requests; the median of {options['repeat']}. "
-        "Accept: a new connection, one request, close, sequentially; CPU time of each. "
-        f"Idle: growth of the server's memory (PSS) over {options['idle']} connections, each used once. "
-        "Rates depend on the machine: rely on instructions first, then CPU time, then ratios within one run."
+        f"divided by the number of requests; the median of {options['repeat']} measurements. "
+        "Accept: CPU time for opening a connection, serving one request and closing the connection, "
+        "one connection after the other. "
+        f"Idle: growth of the server's memory (PSS) for each of {options['idle']} idle connections, "
+        "each of which has been used once. "
+        "Rates depend on the machine: rely first on instructions, then on CPU time, then on ratios within "
+        "one run."
     )
 
 

@@ -108,19 +108,19 @@ SCENARIOS = {
         ),
         Scenario(
             "path",
-            "the same, different path and query each time",
+            "`/item` behind a proxy, with a different path and query each time",
             "/item/@n?q=@x",
             headers=tuple(PROXIED.items()),
         ),
         Scenario(
             "cookie",
-            "the same, different cookie each time",
+            "`/item` behind a proxy, with a different cookie each time",
             "/item/42?q=abc",
             headers=tuple((PROXIED | _COOKIE).items()),
         ),
         Scenario(
             "differs",
-            "the same, different path, query, cookie, request id and forwarded address",
+            "`/item` behind a proxy; path, query, cookie, request id and address differ each time",
             "/item/@n?q=@x",
             headers=tuple((PROXIED | _COOKIE | _PROXY_FIELDS).items()),
         ),

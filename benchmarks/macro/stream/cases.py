@@ -94,7 +94,7 @@ def _run(program: str, *arguments: str) -> tuple[socket.socket, subprocess.Popen
 
 
 async def flood(partial: bool, times: int) -> Run:
-    """Data from another process that sends as fast as possible, `times` megabytes."""
+    """Reads of `times` megabytes in total, from another process that sends as fast as possible."""
     connection, sender = _run(_SENDER, str(times))
     stream = IOStream(connection)
     target = bytearray(_MIB)

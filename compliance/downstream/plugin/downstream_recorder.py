@@ -5,6 +5,7 @@ program pins, and imports only pytest and the standard library. Outcomes written
 are therefore not lost.
 """
 
+import gc
 import json
 import os
 import sys
@@ -17,6 +18,16 @@ FILE = os.environ.get("DOWNSTREAM_OUTCOMES", "")
 def _append(name, outcome):
     with open(FILE, "a", encoding="utf-8") as file:
         file.write(json.dumps([name, outcome]) + "\n")
+
+
+def pytest_configure(config):
+    """Disable the garbage collector if the program's entry asks for it.
+
+    Voila's kernel managers close their ZeroMQ context when they are collected, which blocks forever if a
+    collection happens to begin while a socket of that context is open.
+    """
+    if os.environ.get("DOWNSTREAM_DISABLE_GC"):
+        gc.disable()
 
 
 def pytest_runtest_logreport(report):

@@ -48,7 +48,7 @@ def ssl_context() -> ssl.SSLContext | None:
 def describe(
     method: str, target: str, version: str, host: str | None, fields: Iterable[tuple[str, str]], body: bytes
 ) -> bytes:
-    """Return the body of the response; texts are Latin-1, one character per octet."""
+    """Return the body of the response; strings are Latin-1, one character per octet."""
     return json.dumps(
         {
             "method": method,

@@ -99,8 +99,8 @@ CASES: list[Case] = [
     should("chunked-twice", "9112 6.1", coded(" chunked, chunked"), refused(400), refused(501)),
     should("two-lines-chunked", "9112 6.1", coded(" chunked", " chunked"), refused(400), refused(501)),
     should("chunked-gzip-chunked", "9112 6.1", coded(" chunked, gzip, chunked"), refused(400), refused(501)),
-    # Empty list members must be skipped, but some recipients do not. Waterspout refuses such a list, although
-    # this violates the MUST.
+    # Recipients must skip empty list members, but some do not. Waterspout refuses such a list, although this
+    # violates the MUST.
     should("comma-behind", "9110 5.6.1", coded(" chunked,"), refused(400), echo(body=b"hello")),
     should("comma-before", "9110 5.6.1", coded(" ,chunked"), refused(400), echo(body=b"hello")),
     should("empty-line-first", "9110 5.6.1", coded("", " chunked"), refused(400), echo(body=b"hello")),

@@ -176,7 +176,7 @@ function grid(area, x, y, low, high, colour) {
   }
 }
 
-/** Return the smallest 1, 2 or 5 times a power of ten that is at least `least`. */
+/** Return the smallest number that is 1, 2 or 5 times a power of ten and at least `least`. */
 function roundStep(least) {
   const power = 10 ** Math.floor(Math.log10(least));
   return [1, 2, 5, 10].find((digit) => digit * power >= least) * power;

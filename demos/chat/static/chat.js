@@ -20,7 +20,7 @@ function show(message) {
   if (document.getElementById(`m${message.id}`) !== null) {
     return;
   }
-  // The server's template made this HTML and escaped the text in it.
+  // The server's template created this HTML and escaped the text in it.
   inbox.insertAdjacentHTML("beforeend", message.html);
   inbox.lastElementChild.scrollIntoView({ block: "end" });
 }

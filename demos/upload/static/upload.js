@@ -84,7 +84,7 @@ form.addEventListener("submit", async (event) => {
   button.disabled = true;
   const events = follow(id);
   try {
-    // The server's template made this list and escaped the names in it.
+    // The server's template created this list and escaped the names in it.
     files.innerHTML = await send(id);
     bar.value = 100;
     arrived.textContent = "All received";

@@ -17,7 +17,7 @@ define("trusted", type=str, multiple=True, help="addresses of proxies in front o
 MAX_BODY_SIZE = 10 * 1024 * 1024
 #: Seconds that a long poll waits for news.
 POLL_WINDOW = 30
-#: Seconds that running requests have after SIGTERM.
+#: Seconds for which running requests may continue after SIGTERM.
 GRACE = 10
 
 

@@ -22,7 +22,7 @@ request:
     functions that pass results to callbacks.
 `return_future`
     ``concurrent.return_future``.
-`gen_engine`, `yield_points`
+`gen_engine`, `yield_points`, `key_registry`
     ``gen.engine`` and ``gen.Task``; ``gen.Callback``, ``gen.Wait`` and the other yield points.
 `asynchronous`, `unused_port`, `log_trap`
     ``web.asynchronous``, ``testing.get_unused_port`` and ``testing.LogTrapTestCase``.

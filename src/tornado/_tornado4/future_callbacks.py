@@ -1,6 +1,7 @@
 """Pass the results of Futures to callbacks, on the current loop and in the context of the caller.
 
-An exception in a callback is passed to the handlers of the active stack contexts, or else logged.
+An exception in a callback is passed to the handlers of the active stack contexts, or logged if none handles
+it.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ def call_with_callback(
 
     :param func: the function that ``run`` calls.
     :param run: a function that returns a Future of the result of ``func``.
-    :returns: the Future, whose result will be passed to the callback; None if the call has another error, or
-        if ``func`` has a parameter named ``callback``.
+    :returns: the Future, whose result will be passed to the callback; None if the call failed for another
+        reason, or if ``func`` has a parameter named ``callback``.
     """
     other_kwargs = {name: value for name, value in kwargs.items() if name != "callback"}
     try:

@@ -28,7 +28,7 @@ def engine(func: Callable[..., Any]) -> Callable[..., None]:
             row = yield gen.Task(database.get, key)
             callback(row["text"])
 
-    An exception is passed to the handlers of the active stack contexts, or else logged.
+    An exception is passed to the handlers of the active stack contexts, or logged if none handles it.
 
     Deprecated: `coroutine` returns a Future, and ``async def`` needs no decorator.
     """

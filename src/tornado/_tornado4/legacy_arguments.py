@@ -51,7 +51,7 @@ def _mark_coroutine(function: Any) -> None:
     if mark is not None:
         mark(function)
     else:
-        function._is_coroutine = getattr(asyncio.coroutines, "_is_coroutine", None)
+        vars(function)["_is_coroutine"] = getattr(asyncio.coroutines, "_is_coroutine", None)
 
 
 def drop_io_loop(new: Callable[_P, _T]) -> Callable[_P, _T]:
@@ -109,7 +109,7 @@ def merge_options(
     :param order: the two orders.
     :param named: the options in the current order, None for one that was not passed by name.
     :returns: the options in the current order.
-    :raises TypeError: if an option is passed twice, or if there are too many.
+    :raises TypeError: if an option is passed twice, or if too many are passed.
     """
     names = order.classic if place and callable(place[0]) else order.present
     if len(place) > len(names):

@@ -252,7 +252,7 @@ def wrap(fn: Callable[..., Any] | None) -> Callable[..., Any] | None:
 
 def wrapped(fn: Any) -> Any:
     """Return the same function as `wrap`, without a deprecation warning; for use in this package."""
-    if fn is None or getattr(fn, "_stack_wrapped", False):
+    if fn is None or getattr(fn, "stack_wrapped", False):
         return fn
     chain = _chain.get()
 
@@ -265,7 +265,7 @@ def wrapped(fn: Any) -> Any:
         finally:
             _chain.reset(token)
 
-    wrapper._stack_wrapped = True  # type: ignore[attr-defined]
+    wrapper.stack_wrapped = True  # type: ignore[attr-defined]
     return wrapper
 
 
@@ -287,7 +287,7 @@ def call(callback: Callable[[], Any]) -> Any:
     :returns: the result; None if a manager suppressed an exception.
     """
     chain = _chain.get()
-    if not chain or hasattr(getattr(callback, "func", callback), "_stack_wrapped"):
+    if not chain or hasattr(getattr(callback, "func", callback), "stack_wrapped"):
         return callback()
     return _run(chain, callback)
 

@@ -279,7 +279,7 @@ def _new_hash(name: str, data: bytes) -> Any:
 
 
 def _octets(text: str) -> bytes:
-    """Return the octets of a text from a header field, as they were received."""
+    """Return the octets of a header field's text, as they were received."""
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:

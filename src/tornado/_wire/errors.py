@@ -14,6 +14,7 @@ __all__ = [
     "HTTPOutputError",
     "HeadTooLarge",
     "IncompleteMessage",
+    "InvalidTransition",
     "MisdirectedRequest",
     "RequestTargetTooLong",
     "TooManyInterimResponses",
@@ -83,3 +84,7 @@ class TooManyInterimResponses(HTTPInputError):
 
 class HTTPOutputError(Exception):
     """This program tried to send a message that HTTP does not allow, such as a body of the wrong length."""
+
+
+class InvalidTransition(RuntimeError):
+    """A change of state that the table of transitions does not permit: an error of this package."""

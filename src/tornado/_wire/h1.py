@@ -80,6 +80,7 @@ __all__ = [
     "ResponseHead",
     "Role",
     "State",
+    "ends_chunked_body",
     "parse_request_head",
     "parse_response_head",
     "serialize_chunk",
@@ -111,15 +112,15 @@ class State(enum.IntEnum):
 
 _AFTER_BODY = frozenset({State.DONE, State.ERROR})
 
-#: The states that may follow each state.
+#: The states that may follow each state. `Reader.next_event` checks each change of the state.
 TRANSITIONS: dict[State, frozenset[State]] = {
-    State.HEAD: frozenset(State),
-    State.BODY_LENGTH: _AFTER_BODY | {State.BODY_LENGTH},
-    State.BODY_CHUNKED: _AFTER_BODY | {State.BODY_CHUNKED},
-    State.BODY_UNTIL_CLOSE: _AFTER_BODY | {State.BODY_UNTIL_CLOSE},
-    State.DONE: frozenset({State.DONE, State.HEAD}),
-    State.CLOSED: frozenset({State.CLOSED}),
-    State.ERROR: frozenset({State.ERROR}),
+    State.HEAD: frozenset(State) - {State.HEAD},
+    State.BODY_LENGTH: _AFTER_BODY,
+    State.BODY_CHUNKED: _AFTER_BODY,
+    State.BODY_UNTIL_CLOSE: _AFTER_BODY,
+    State.DONE: frozenset({State.HEAD}),
+    State.CLOSED: frozenset(),
+    State.ERROR: frozenset(),
 }
 
 # These are module globals, because looking up an enum member costs more than the rest of a step.
@@ -137,7 +138,7 @@ class EndOfMessage:
     __slots__ = ("trailers_block",)
 
     def __init__(self, trailers_block: str = "") -> None:
-        self.trailers_block = trailers_block
+        self.trailers_block: str = trailers_block
 
     def __repr__(self) -> str:
         return f"EndOfMessage({self.trailers_block!r})"
@@ -177,10 +178,10 @@ class Reader:
     )
 
     def __init__(self, role: Role, limits: Limits = DEFAULT) -> None:
-        self.role = role
-        self.limits = limits
-        self.state = _HEAD
-        self.max_body_size = limits.max_body_size
+        self.role: Role = role
+        self.limits: Limits = limits
+        self.state: State = _HEAD
+        self.max_body_size: int = limits.max_body_size
         self._buffer: bytes | bytearray = b""
         self._position = 0  # index of the first unread byte; 0 while the buffer is empty
         self._scanned = 0  # bytes after `_position` in which the head cannot end
@@ -192,6 +193,9 @@ class Reader:
         self._eof = False
         # `read_usual_head` may read heads of up to this size, because no size limit rejects them.
         self._usual_size = _usual_size(limits) if role is _SERVER else -1
+
+    def __repr__(self) -> str:
+        return f"<Reader {self.role.value} {self.state.name}, {self.buffered} bytes buffered>"
 
     @property
     def buffered(self) -> int:
@@ -250,11 +254,16 @@ class Reader:
         :raises HTTPInputError: if the input is rejected. It may be a subclass, such as `IncompleteMessage` if
             the input ends within a message. The reader stays in ERROR.
         """
+        state = self.state
         try:
-            return _STEPS[self.state](self)
+            event = _STEPS[state](self)
         except HTTPInputError:
             self.state = _ERROR
             raise
+        finally:
+            if self.state is not state and self.state not in TRANSITIONS[state]:
+                raise RuntimeError(f"illegal transition of a Reader: {state.name} -> {self.state.name}")
+        return event
 
     def start_next(self) -> None:
         """Start reading the next message. Unconsumed data stays in the buffer.
@@ -284,6 +293,20 @@ class Reader:
         self._consume(len(self._buffer))
         self._scanned = 0
         return rest
+
+    def body_remaining(self, head: RequestHead | ResponseHead) -> int:
+        """Return how many bytes of the body of the current message have not arrived; -1 if unknown.
+
+        :param head: the head of the message. Its body may have been rejected.
+        """
+        if not head.has_body:
+            return 0
+        if head.content_length is not None:
+            return max(head.content_length - self._received - self.buffered, 0)
+        if self._decoder is not None and self._decoder.phase is Phase.FINISHED:
+            return 0
+        start = max(self._position, len(self._buffer) - len(_CHUNKED_END))
+        return 0 if ends_chunked_body(bytes(self._buffer[start:])) else -1
 
     def _consume(self, position: int) -> None:
         """Mark everything before ``position`` as read."""
@@ -322,9 +345,7 @@ class Reader:
             usual = None if alone or size > self._usual_size else read_usual_head(block, limits)
             request = usual or parse_request_head(block, limits)
             self._consume(end)  # only now, because a rejected head stays in the buffer for `peek`
-            self.state = _DONE
-            if request.has_body:
-                self._begin_body(request)
+            self.state = self._begin_body(request) if request.has_body else _DONE
             return request
         self._consume(end)
         return self._read_response_head(block)
@@ -377,28 +398,24 @@ class Reader:
                 )
             return head
         self._expected = None
-        self.state = _DONE
-        if head.has_body:
-            self._begin_body(head)
+        self.state = self._begin_body(head) if head.has_body else _DONE
         return head
 
     # Bodies
 
-    def _begin_body(self, head: RequestHead | ResponseHead) -> None:
+    def _begin_body(self, head: RequestHead | ResponseHead) -> State:
+        """Prepare for the body of a message; return the state in which it is read."""
         self._received = 0
         if head.chunked:
             self._decoder = ChunkedDecoder(self.limits)
-            self.state = _BODY_CHUNKED
-        elif head.content_length is not None:
-            self._remaining = head.content_length
-            if head.content_length > self.max_body_size:
-                limit = f"{self.max_body_size} (max_body_size)"
-                raise BodyTooLarge(
-                    f"Content-Length too long: {head.content_length} bytes; the limit is {limit}"
-                )
-            self.state = _BODY_LENGTH
-        else:
-            self.state = _BODY_UNTIL_CLOSE
+            return _BODY_CHUNKED
+        if head.content_length is None:
+            return _BODY_UNTIL_CLOSE
+        self._remaining = head.content_length
+        if head.content_length > self.max_body_size:
+            limit = f"{self.max_body_size} (max_body_size)"
+            raise BodyTooLarge(f"Content-Length too long: {head.content_length} bytes; the limit is {limit}")
+        return _BODY_LENGTH
 
     def _read_length(self) -> bytes | EndOfMessage | None:
         remaining = self._remaining
@@ -461,6 +478,7 @@ _METHOD_OCTETS = frozenset(
     b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz\r\n"
 )
 _LINE_ENDS = (b"\r\n", b"\n")
+_CHUNKED_END = b"\r\n" + LAST_CHUNK
 
 _STEPS: tuple[Callable[[Reader], Event | None], ...] = (
     Reader._read_head,
@@ -471,6 +489,15 @@ _STEPS: tuple[Callable[[Reader], Event | None], ...] = (
     Reader._read_nothing,
     Reader._read_nothing,
 )
+
+
+def ends_chunked_body(data: bytes) -> bool:
+    """Whether a chunked body whose last received bytes are `data` seems to be complete.
+
+    This is a guess, for a body whose end cannot be found because its decoder has rejected it. A wrong guess
+    must only have the effect that the connection closes early.
+    """
+    return data.endswith(_CHUNKED_END) or data == LAST_CHUNK
 
 
 def _usual_size(limits: Limits) -> int:

@@ -1,7 +1,7 @@
 """Byte ranges: parsing Range and serializing Content-Range (RFC 9110 section 14).
 
-A single range is supported. A list of ranges, another unit and a malformed field are ignored, which section
-14.2 permits: the response is then the whole representation. The grammar does not limit the size of a
+Only single ranges are supported. A list of ranges, another unit and a malformed field are ignored, which
+section 14.2 permits: the response is then the whole representation. The grammar does not limit the size of a
 position; one of more than 18 digits is treated as being after the end of the representation.
 """
 

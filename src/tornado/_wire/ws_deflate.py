@@ -5,7 +5,7 @@ Theory of operation
 The negotiation consists of pure functions. A server checks the offers of a client in order and accepts the
 first valid one (`accept_offer`). A client makes offers (`make_offers`) and checks the response of the server
 (`check_extension_response`). A `DeflatePolicy` contains the settings of this side. The result is a
-`DeflateParameters`, a value that compares by content and that all connections with the same parameters share.
+`DeflateParameters`, which compares by content; all connections with the same parameters share one instance.
 
 A `DeflateCodec` contains the state of one connection. It consists of a few references until data is
 compressed: both contexts are created on first use. The compressor (about 256 KiB with zlib's defaults, 52 KiB

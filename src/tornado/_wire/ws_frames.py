@@ -175,7 +175,7 @@ def read_close_payload(payload: bytes) -> tuple[int | None, str]:
     """Parse the payload of a close frame (RFC 6455 section 5.5.1).
 
     :returns: the close code, None if the payload is empty, and the reason.
-    :raises ProtocolError: if the payload has one byte, or the code is invalid.
+    :raises ProtocolError: if the payload is a single byte, or the code is invalid.
     :raises InvalidPayload: if the reason is not valid UTF-8.
     """
     if not payload:

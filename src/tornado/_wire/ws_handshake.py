@@ -271,5 +271,7 @@ def _agreed_extension(headers: HeaderFields, policy: DeflatePolicy | None) -> De
     first = extensions[0]
     if policy is None or first.name != EXTENSION or len(extensions) > 1:
         names = ", ".join(extension.name for extension in extensions)
-        raise HandshakeError(f"Sec-WebSocket-Extensions: not offered, or accepted more than once: {names}")
+        raise HandshakeError(
+            f"Sec-WebSocket-Extensions: expected only offered extensions, each once, got {names}"
+        )
     return check_extension_response(first, policy)

@@ -11,11 +11,11 @@ processed once. The decoded message is accumulated in a buffer that grows in pla
 
 Rejected input
 --------------
-A text that is not valid UTF-8 is rejected at the first invalid byte (1007). A message over the limit on its
-size is rejected at the header of the frame that exceeds the limit, or during decompression (1009). Compressed
-data of more than twice the limit is rejected, too, because its decompression takes time even if the output is
-empty (1009). If there is a limit on the compression ratio, a message over 1 MiB that exceeds it is rejected
-(1009).
+A text message that is not valid UTF-8 is rejected at the first invalid byte (1007). A message over the limit
+on its size is rejected at the header of the frame that exceeds the limit, or during decompression (1009).
+Compressed data of more than twice the limit is rejected, too, because its decompression takes time even if
+the output is empty (1009). If there is a limit on the compression ratio, a message over 1 MiB that exceeds it
+is rejected (1009).
 
 Limits
 ------
@@ -25,6 +25,7 @@ See `tornado._wire.ws_connection.WSLimits`.
 from __future__ import annotations
 
 import codecs
+import enum
 import io
 import math
 from typing import Final
@@ -32,14 +33,35 @@ from typing import Final
 from tornado._wire.ws_deflate import MAX_STEP_INPUT, TAIL, Inflater
 from tornado._wire.ws_errors import InvalidPayload, MessageTooLarge
 from tornado._wire.ws_frames import FIN, rotate_key
+from tornado._wire.ws_state import InvalidTransition
 from tornado.util import _websocket_mask
 
-__all__ = ["IncomingMessage", "invalid_text", "too_large"]
+__all__ = ["TRANSITIONS", "IncomingMessage", "Phase", "invalid_text", "too_large"]
 
 #: The decompressed size of a message, in bytes, up to which its compression ratio is not limited.
 UNLIMITED_RATIO_SIZE: Final = 1024 * 1024
 #: The number of compressed bytes accepted beyond twice the size limit, for the headers of small blocks.
 _COMPRESSED_SLACK: Final = 1024
+
+
+class Phase(enum.Enum):
+    """The next part of the input that an incomplete message needs."""
+
+    HEADER = "the header of the next frame"
+    PAYLOAD = "the payload of a frame"
+    TAIL = "the end of the compressed data"  #: all payload has arrived, and `TAIL` is being decompressed
+    COMPLETE = "nothing"
+
+    __hash__ = object.__hash__  # Enum.__hash__ is a slow Python function
+
+
+#: The phases that may follow each phase.
+TRANSITIONS: Final[dict[Phase, frozenset[Phase]]] = {
+    Phase.HEADER: frozenset({Phase.PAYLOAD}),
+    Phase.PAYLOAD: frozenset({Phase.HEADER, Phase.TAIL, Phase.COMPLETE}),
+    Phase.TAIL: frozenset({Phase.COMPLETE}),
+    Phase.COMPLETE: frozenset(),
+}
 
 
 class IncomingMessage:
@@ -51,15 +73,14 @@ class IncomingMessage:
     :param max_ratio: the maximum compression ratio of a message over `UNLIMITED_RATIO_SIZE` bytes.
     :ivar backlog: whether compressed data waits for `inflate`; `take` must not be called before that.
     :ivar fragments: the number of frames so far.
-    :ivar in_frame: whether a frame has started and has not ended.
     :ivar max_wire_size: the maximum of `wire_size`.
+    :ivar phase: the next part of the input that the message needs.
     :ivar remaining: the size of the part of the current frame's payload that has not arrived, in bytes.
     :ivar wire_size: the announced payload size of all frames so far, in bytes.
     """
 
     __slots__ = (
         "_binary",
-        "_ending",
         "_fin",
         "_key",
         "_max_ratio",
@@ -70,9 +91,9 @@ class IncomingMessage:
         "_unread",
         "backlog",
         "fragments",
-        "in_frame",
         "inflater",
         "max_wire_size",
+        "phase",
         "remaining",
         "wire_size",
     )
@@ -83,7 +104,7 @@ class IncomingMessage:
         self.inflater = inflater
         self.backlog = False
         self.fragments = 0
-        self.in_frame = False
+        self.phase = Phase.HEADER
         self.remaining = 0
         self.wire_size = 0
         self.max_wire_size = max_size if inflater is None else 2 * max_size + _COMPRESSED_SLACK
@@ -92,11 +113,21 @@ class IncomingMessage:
         self._size = 0
         self._key = b""
         self._fin = False
-        self._ending = False
         self._unread = b""
         self._binary = bytearray()
         self._text = io.StringIO() if is_text else None
         self._tail = b""  # an incomplete character at the end of the data so far
+
+    @property
+    def in_frame(self) -> bool:
+        """Whether a frame has started and has not ended."""
+        phase = self.phase
+        return phase is Phase.PAYLOAD or phase is Phase.TAIL
+
+    def _enter(self, phase: Phase) -> None:
+        if phase not in TRANSITIONS[self.phase]:
+            raise InvalidTransition(f"a message that waits for {self.phase.value} got {phase.value}")
+        self.phase = phase
 
     def begin_frame(self, first: int, length: int, key: bytes) -> None:
         """Start a frame after its header has been parsed.
@@ -110,13 +141,13 @@ class IncomingMessage:
         self.remaining = length
         self._key = key
         self._fin = first & FIN != 0
-        self.in_frame = True
+        self._enter(Phase.PAYLOAD)
 
     def take(self, data: bytes, at: int) -> int:
         """Consume payload of the current frame from ``data[at:]``.
 
         :returns: the position after the consumed bytes.
-        :raises InvalidPayload: if a text is not valid UTF-8.
+        :raises InvalidPayload: if a text message is not valid UTF-8.
         """
         stop = at + self.remaining
         if self.inflater is not None:
@@ -136,12 +167,12 @@ class IncomingMessage:
         :param payload: their joined payload, unmasked; at most `MAX_STEP_INPUT` bytes.
         :param count: the number of frames.
         :param final: whether the last frame ends the message.
-        :raises InvalidPayload: if a text is not valid UTF-8.
+        :raises InvalidPayload: if a text message is not valid UTF-8.
         """
         self.fragments += count
         self.wire_size += len(payload)
         self._fin = final
-        self.in_frame = True
+        self._enter(Phase.PAYLOAD)
         self._process(payload)
 
     def _process(self, piece: bytes) -> None:
@@ -157,7 +188,7 @@ class IncomingMessage:
         :param size: the maximum size of the output, in bytes; positive.
         :returns: the size of the output, in bytes.
         :raises MessageTooLarge: if the message exceeds its limit.
-        :raises InvalidPayload: if a text is not valid UTF-8.
+        :raises InvalidPayload: if a text message is not valid UTF-8.
         :raises ProtocolError: if the compressed data is invalid.
         """
         assert self.inflater is not None
@@ -180,16 +211,20 @@ class IncomingMessage:
         """End the current frame, whose payload has been consumed.
 
         :returns: whether the message is complete.
-        :raises InvalidPayload: if a text ends in the middle of a character.
+        :raises InvalidPayload: if a text message ends in the middle of a character.
         """
-        if self._fin and self.inflater is not None and not self._ending:
-            self._ending = self.backlog = True
-            self._unread = TAIL
+        if not self._fin:
+            self._enter(Phase.HEADER)
             return False
-        self.in_frame = False
-        if self._fin and self._tail:
+        if self.inflater is not None and self.phase is Phase.PAYLOAD:
+            self._enter(Phase.TAIL)
+            self._unread = TAIL
+            self.backlog = True
+            return False
+        self._enter(Phase.COMPLETE)
+        if self._tail:
             raise invalid_text()
-        return self._fin
+        return True
 
     def value(self) -> str | bytes:
         """Return the complete message."""

@@ -5,7 +5,7 @@ Theory of operation
 Each loop decodes one kind of frame: it reads two bytes, makes one comparison and unmasks the payload with
 integer arithmetic. It stops before the first frame that is of another kind, longer than 125 bytes, incomplete
 or invalid. The caller (`ws_connection.WSConnection`) processes that frame, so the only error detected here is
-a text that is not valid UTF-8.
+a text message that is not valid UTF-8.
 
 A frame takes a quarter of a microsecond, a fifth of the time on the slow path. The difference matters for
 short messages, and if an attacker sends half a million fragments of one byte.
@@ -33,7 +33,7 @@ def take_masked(data: bytes, at: int, events: list[Event]) -> int:
 
     :param events: the list to append the messages to.
     :returns: the position after the last decoded frame.
-    :raises UnicodeDecodeError: if a text is not valid UTF-8.
+    :raises UnicodeDecodeError: if a text message is not valid UTF-8.
     """
     end = len(data)
     while end - at >= 6:

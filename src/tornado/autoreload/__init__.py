@@ -43,7 +43,7 @@ import asyncio
 import signal  # programs may expect this name, which Tornado's module has
 from collections.abc import Callable
 
-from tornado import _restart, ioloop
+from tornado import _process_replacement, ioloop
 from tornado._export import export
 from tornado._implicit_reexports import reexport
 from tornado._tornado4.deprecation import ignored_loop
@@ -128,7 +128,7 @@ def add_reload_hook(fn: Callable[[], object]) -> None:
     inheritable descriptor or a child process. In a program with several processes, each process calls its own
     hooks. An exception in a hook is logged.
     """
-    _restart.hooks.append(fn)
+    _process_replacement.hooks.append(fn)
 
 
 def _reload() -> None:

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable
 from types import TracebackType
 
-from tornado import _restart, process
+from tornado import _process_replacement, _program_processes, process
 from tornado.autoreload import _files, _watcher
 from tornado.autoreload._files import SourceFiles
 from tornado.autoreload._watcher import restart
@@ -76,7 +76,7 @@ def main() -> None:
     try:
         wait()
     except KeyboardInterrupt:
-        _restart.flush()
+        _process_replacement.flush()
         sys.exit(_INTERRUPTED)
 
 
@@ -87,8 +87,9 @@ def wait() -> None:
     If a changed file has a syntax error, the function continues to wait.
     """
     # The program may have imported the old version of a file that changed while the program was starting.
-    files = SourceFiles(_files.parse_stamps(_restart.inherited("files")), since=_restart.started)
-    group = _restart.group
+    stamps = _files.parse_stamps(_process_replacement.inherited("files"))
+    files = SourceFiles(stamps, since=_process_replacement.started)
+    group = _program_processes.current()
     pause = time.sleep if group is None else group.wait
     changed: list[str] = []
     while True:
@@ -102,7 +103,7 @@ def wait() -> None:
         pause(_CHECK_PERIOD)
     state = {"files": files.stamps(changed)}
     if group is not None:
-        group.request_restart(_watcher.DRAIN_TIME, state)
+        group.request_restart(_program_processes.RestartRequest(_watcher.DRAIN_TIME, state))
     restart(state)
     sys.exit(1)
 
@@ -113,7 +114,7 @@ def wait_for_correction(error: BaseException) -> None:
         watch_error_sources(error)
         if sys.stderr is not None:  # the error was written here too, and logging may not be configured
             sys.stderr.write("waiting for a change of the source\n")
-        _restart.flush()
+        _process_replacement.flush()
         wait()
     except KeyboardInterrupt:
         pass  # the program exits as it would have after the error

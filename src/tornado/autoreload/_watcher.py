@@ -16,7 +16,7 @@ import enum
 import time
 from typing import Any
 
-from tornado import _restart, process, tcpserver
+from tornado import _process_replacement, _program_processes, process, tcpserver
 from tornado.autoreload._file_notifications import FileNotifications
 from tornado.autoreload._files import SourceFiles, parse_stamps, source_files
 from tornado.ioloop import IOLoop, PeriodicCallback
@@ -50,15 +50,15 @@ class Watcher:
         self.loop = loop
         self.check_time = check_time
         self.drain_time = drain_time
-        self.files = SourceFiles(parse_stamps(_restart.inherited("files")))
+        self.files = SourceFiles(parse_stamps(_process_replacement.inherited("files")))
         self._changed: dict[str, None] = {}
         self._state = _State.WATCHING
         self._deadline = 0.0
         # References to the servers while they drain. After a server stops accepting, there may be no other
         # reference to it.
-        self._servers: list[tcpserver.TCPServer] = []
+        self._draining: list[tcpserver.ServerDrain] = []
         self._notifications: FileNotifications | None = None
-        self._group = _restart.group
+        self._group = _program_processes.current()
         self.check_files()
 
     def start(self) -> None:
@@ -123,21 +123,21 @@ class Watcher:
         """Handle a request by another process of the group to restart all processes."""
         self.loop.remove_handler(fd)
         if self._state is _State.WATCHING or self._state is _State.SETTLING:
-            request = (self._group and self._group.pending_request()) or {}
-            self._drain(float(request.get("patience", self.drain_time)))
+            request = self._group and self._group.pending_request()
+            self._drain(request.grace_period if request else self.drain_time)
 
     def _drain(self, seconds: float) -> None:
         self._state = _State.DRAINING
         if self._group is not None:
-            self._group.request_restart(seconds, self._restart_state())
+            self._group.request_restart(_program_processes.RestartRequest(seconds, self._restart_state()))
         self._deadline = time.monotonic() + seconds
-        self._servers = tcpserver.servers()
-        for server in self._servers:
-            server._start_draining()
+        self._draining = tcpserver.server_drains()
+        for drain in self._draining:
+            drain.start()
         self._wait_for_requests()
 
     def _wait_for_requests(self) -> None:
-        running = sum(server._count_active_connections() for server in self._servers)
+        running = sum(drain.active_connections() for drain in self._draining)
         if running and time.monotonic() < self._deadline:
             self.loop.call_later(_DRAIN_STEP, self._wait_for_requests)
             return
@@ -164,9 +164,9 @@ class Watcher:
     def _resume_accepting(self, state: _State) -> None:
         """Set the state, and resume accepting connections."""
         self._state = state
-        for server in self._servers:
-            server._stop_draining()
-        self._servers = []
+        for drain in self._draining:
+            drain.stop()
+        self._draining = []
 
     def _restart_state(self) -> dict[str, Any]:
         return {"files": self.files.stamps(list(self._changed))}
@@ -179,11 +179,11 @@ def restart(state: dict[str, Any]) -> None:
 
     :param state: values to pass on to the new program.
     """
-    group = _restart.group
+    group = _program_processes.current()
     if group is not None and process.task_id() is None:
         group.replace()
         return
-    _restart.run_hooks()
+    _process_replacement.run_hooks()
     if group is not None:
-        _restart.leave()
-    _restart.execute(state)
+        _process_replacement.leave()
+    _process_replacement.execute(state)

@@ -22,8 +22,7 @@ except ModuleNotFoundError as _error:
 
 from tornado._export import export
 from tornado._implicit_reexports import reexport
-from tornado.curl_httpclient._callback_queue import CallbackQueue as _CurlStreamingBuffer
-from tornado.curl_httpclient._client import CurlAsyncHTTPClient
+from tornado.curl_httpclient._client import CurlAsyncHTTPClient, _CurlStreamingBuffer
 from tornado.curl_httpclient._errors import CurlError
 from tornado.curl_httpclient._options import curl_log
 

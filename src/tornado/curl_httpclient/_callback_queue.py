@@ -8,14 +8,12 @@ import enum
 import inspect
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pycurl
 
 from tornado import gen
-
-if TYPE_CHECKING:
-    from tornado.curl_httpclient._client import CurlAsyncHTTPClient
+from tornado.curl_httpclient._interface import CurlClient
 
 
 class _State(enum.Enum):
@@ -38,6 +36,7 @@ class CallbackQueue:
     :param client: the client, for its loop and default limit.
     :param curl: the handle, to pause and resume the transfer.
     :param callback: called with the chunks of the body, or None.
+    :param wake: makes the event loop call libcurl in its next iteration.
     :param max_body_size: the maximum size of the body in bytes; None for no limit; the client's by default.
     :param context: the context in which the callbacks run.
     :param drained: called each time the queue is empty and nothing is awaited.
@@ -50,15 +49,17 @@ class CallbackQueue:
 
     def __init__(
         self,
-        client: CurlAsyncHTTPClient,
+        client: CurlClient,
         curl: pycurl.Curl,
         callback: Callable[[bytes], Any] | None,
         *,
+        wake: Callable[[], object],
         max_body_size: int | None = -1,
         context: contextvars.Context | None = None,
         drained: Callable[[], None] | None = None,
     ) -> None:
         self._client = client
+        self._wake = wake
         #: None after the transfer has ended in libcurl.
         self._curl: pycurl.Curl | None = curl
         self._callback = callback
@@ -166,4 +167,4 @@ class CallbackQueue:
         except pycurl.error:
             return  # the transfer has failed: libcurl reports the failure later
         # pause() delivers the data that libcurl has buffered, immediately or at the next call of libcurl.
-        self._client._set_timeout(0)
+        self._wake()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pycurl
 
+from tornado.curl_httpclient._callback_queue import CallbackQueue
 from tornado.curl_httpclient._errors import NO_RESPONSE
 from tornado.curl_httpclient._fetch import Fetch
 from tornado.curl_httpclient._multi import Multi
@@ -213,3 +214,18 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
     def _queue_timed_out(self, fetch: Fetch) -> None:
         self._waiting[fetch] = None
         fetch.fail(HTTPClientError(NO_RESPONSE, f"Timeout in request queue ({fetch.url_without_secrets})"))
+
+
+class _CurlStreamingBuffer(CallbackQueue):
+    """A `CallbackQueue` with the constructor and the name that it has in Tornado."""
+
+    def __init__(
+        self,
+        client: CurlAsyncHTTPClient,
+        curl: pycurl.Curl,
+        callback: Callable[[bytes], Any] | None,
+        max_body_size: int | None = -1,
+    ) -> None:
+        super().__init__(
+            client, curl, callback, wake=lambda: client._set_timeout(0), max_body_size=max_body_size
+        )

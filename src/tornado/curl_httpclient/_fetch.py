@@ -12,11 +12,12 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from io import BytesIO
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import pycurl
 
 from tornado.curl_httpclient._errors import NO_RESPONSE, CurlError
+from tornado.curl_httpclient._interface import CurlClient
 from tornado.curl_httpclient._multi import Multi
 from tornado.curl_httpclient._transfer import Transfer
 from tornado.curl_httpclient._upload import Upload
@@ -31,9 +32,6 @@ from tornado.simple_httpclient._redirect import (
     is_same_origin,
     redirected_request,
 )
-
-if TYPE_CHECKING:
-    from tornado.curl_httpclient._client import CurlAsyncHTTPClient
 
 _Callback = Callable[[HTTPResponse], None]
 
@@ -78,7 +76,7 @@ class Fetch:
 
     def __init__(
         self,
-        client: CurlAsyncHTTPClient,
+        client: CurlClient,
         request: HTTPRequest,
         callback: _Callback,
         *,
@@ -208,6 +206,7 @@ class Fetch:
         transfer = self._transfer = Transfer(
             self._client,
             curl,
+            wake=functools.partial(self._multi.schedule_action, 0),
             streaming_callback=request.streaming_callback,
             header_callback=request.header_callback,
             max_body_size=self._client.limit_of(request),

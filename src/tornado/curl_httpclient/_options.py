@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import pycurl
 
-from tornado import gen, version
+from tornado import gen
+from tornado._version import version
 from tornado._wire.headers import FORBIDDEN_VALUE_CHARS, is_token
 from tornado.escape import native_str
 from tornado.httpclient import HTTPRequest
@@ -277,7 +278,7 @@ def _set_tls(curl: pycurl.Curl, request: HTTPRequest) -> None:
 
 @functools.cache
 def _system_authorities() -> str | None:
-    """Return the file of the system's certificate authorities, or None if libcurl finds its own.
+    """Return the path of the system's CA bundle, or None if libcurl finds its own.
 
     The libcurl in pycurl's wheels looks for this file where the distribution on which it was built stores it.
     """

@@ -11,16 +11,14 @@ import enum
 import re
 from collections.abc import Callable
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pycurl
 
 from tornado.curl_httpclient._callback_queue import CallbackQueue
 from tornado.curl_httpclient._errors import CurlError
+from tornado.curl_httpclient._interface import CurlClient
 from tornado.httputil import HTTPHeaders, HTTPInputError
-
-if TYPE_CHECKING:
-    from tornado.curl_httpclient._client import CurlAsyncHTTPClient
 
 # HTTP/2 has no reason phrase.
 _STATUS_LINE = re.compile(r"HTTP/[0-9.]+ ([0-9]{3})(?: (.*))?")
@@ -40,6 +38,7 @@ class Transfer:
 
     :param client: the client.
     :param curl: the handle.
+    :param wake: makes the event loop call libcurl in its next iteration.
     :param streaming_callback: called with the chunks of the body; without it they are collected in
         ``buffer``.
     :param header_callback: called with the lines of the header section.
@@ -52,9 +51,10 @@ class Transfer:
 
     def __init__(
         self,
-        client: CurlAsyncHTTPClient,
+        client: CurlClient,
         curl: pycurl.Curl,
         *,
+        wake: Callable[[], object],
         streaming_callback: Callable[[bytes], Any] | None,
         header_callback: Callable[[str], Any] | None,
         max_body_size: int | None,
@@ -71,6 +71,7 @@ class Transfer:
             client,
             curl,
             streaming_callback,
+            wake=wake,
             max_body_size=max_body_size,
             context=context,
             drained=self._drained,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tornado.http1connection._interfaces import Exchange
 from tornado.httputil import (
     HTTPHeaders,
     HTTPInputError,
@@ -15,9 +16,6 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 from tornado.util import GzipDecompressor
-
-if TYPE_CHECKING:
-    from tornado.http1connection._exchange import HTTP1Connection
 
 #: The number of decompressed bytes after which control returns to the event loop for one iteration.
 _STEP_LIMIT = 256 * 1024
@@ -36,7 +34,7 @@ class GzipMessageDelegate(HTTPMessageDelegate):
     :param exchange: the exchange whose limits apply.
     """
 
-    def __init__(self, delegate: HTTPMessageDelegate, exchange: HTTP1Connection) -> None:
+    def __init__(self, delegate: HTTPMessageDelegate, exchange: Exchange) -> None:
         self._delegate = delegate
         self._exchange = exchange
         self._chunk_size = exchange.params.chunk_size
@@ -54,20 +52,13 @@ class GzipMessageDelegate(HTTPMessageDelegate):
             del headers["Content-Encoding"]
         return self._delegate.headers_received(start_line, headers)
 
-    def _limit(self) -> int:
-        exchange = self._exchange
-        for limit in (exchange._max_body_size, exchange.params.max_body_size):
-            if limit is not None:
-                return limit
-        return exchange.stream.max_buffer_size
-
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         if self._decompressor is None:
             return self._delegate.data_received(chunk)
         return self._inflate(self._decompressor, chunk)
 
     async def _inflate(self, decompressor: GzipDecompressor, data: bytes) -> None:
-        limit = self._limit()
+        limit = self._exchange.body_limit()
         since_yield = 0
         while data:
             try:

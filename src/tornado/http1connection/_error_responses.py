@@ -11,8 +11,9 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tornado._log_rate_limit import LogRateLimit
 from tornado._wire import h1
 from tornado._wire.dates import format_http_date
 from tornado._wire.errors import (
@@ -22,16 +23,10 @@ from tornado._wire.errors import (
     MisdirectedRequest,
     RequestTargetTooLong,
 )
-from tornado.concurrent import Future
-from tornado.http1connection import _lingering_close
-from tornado.http1connection._state import State
+from tornado.http1connection._interfaces import Exchange, ServerConnection
+from tornado.http1connection._states import ConnectionState
 from tornado.httputil import HTTPInputError, HTTPServerRequest, RequestStartLine, responses
 from tornado.log import app_log, escape_controls, gen_log
-
-if TYPE_CHECKING:
-    from tornado._log_rate_limit import LogRateLimit
-    from tornado.http1connection._exchange import HTTP1Connection
-    from tornado.http1connection._server import HTTP1ServerConnection
 
 # The number of bytes of a malformed head that are searched for a method and a target to log.
 _MAX_LOGGED_HEAD = 400
@@ -39,7 +34,7 @@ _FIRST_LINE = re.compile(rb"([A-Za-z-]{1,20}) (\S{1,200})(\s)?")
 _OVERSIZED = (BodyTooLarge, HeadTooLarge, RequestTargetTooLong)
 
 
-def check_head(connection: HTTP1ServerConnection, head: h1.RequestHead) -> None:
+def check_head(connection: ServerConnection, head: h1.RequestHead) -> None:
     """Reject a well-formed request that the server cannot fulfil, before the application sees it.
 
     RFC 9110 section 7.4 requires that a request for an ``https`` target is rejected if it arrives without
@@ -48,7 +43,7 @@ def check_head(connection: HTTP1ServerConnection, head: h1.RequestHead) -> None:
     ``http`` target over TLS, is accepted: no rule forbids it, RFC 8164 permits it, and clients send such
     targets to a forward proxy over TLS.
 
-    :raises ExpectationFailed: if the Expect field has another value than ``100-continue``.
+    :raises ExpectationFailed: if the Expect field has a value other than ``100-continue``.
     :raises MisdirectedRequest: if the target is ``https`` and the connection does not use TLS.
     """
     if head.expect_unknown:
@@ -56,42 +51,42 @@ def check_head(connection: HTTP1ServerConnection, head: h1.RequestHead) -> None:
     if (
         head.raw_target[:6].lower() == "https:"
         and getattr(connection.context, "protocol", None) == "http"
-        and not getattr(connection._delegate, "xheaders", False)
+        and not getattr(connection.delegate, "xheaders", False)
     ):
         raise MisdirectedRequest(
             "https target without TLS: set protocol='https' or xheaders=True behind a TLS proxy"
         )
 
 
-def reject(connection: HTTP1ServerConnection, error: HTTPInputError) -> None:
+def reject(connection: ServerConnection, error: HTTPInputError) -> None:
     """Respond to a malformed or oversized request, unless a response has begun, and close the connection."""
     if gen_log.isEnabledFor(logging.INFO):  # reading `connection.context` creates it
         kind = "Unsatisfiable read, oversized" if isinstance(error, _OVERSIZED) else "Malformed HTTP"
         text = kind + " message from %s: %s"
-        connection.params._log_limit.log(kind, logging.INFO, text, connection.context, error)
-    if isinstance(error, BodyTooLarge) and _handler_responds(connection, connection._exchange):
+        connection.params.log_limit.log(kind, logging.INFO, text, connection.context, error)
+    if isinstance(error, BodyTooLarge) and _handler_responds(connection, connection.exchange):
         return
     respond_and_close(connection, error.status_code)
 
 
-def respond_and_close(connection: HTTP1ServerConnection, code: int) -> None:
+def respond_and_close(connection: ServerConnection, code: int) -> None:
     """End the exchange and the connection; send an error response if no response has begun."""
-    exchange, stream = connection._exchange, connection.stream
-    reader, delegate = connection._reader, connection._delegate
-    begun, head, body_remaining = False, None, 0
+    exchange, stream = connection.exchange, connection.stream
+    begun, head = False, None
     context = connection.context
     if exchange is not None:
-        begun, head, context = exchange._head_sent, exchange._head, exchange.context
-        body_remaining = _lingering_close.remaining_body(exchange, reader)
-    connection._end_exchange(State.CLOSING)
+        begun, head, context = exchange.head_sent, exchange.head, exchange.context
+    body_remaining = connection.body_remaining()
+    connection.end_exchange(ConnectionState.CLOSING)
     if stream.closed():
         return
     if not begun:
-        log = getattr(delegate, "log_refusal", None)
+        log = getattr(connection.delegate, "log_refusal", None)
         if log is not None and _is_admitted(connection.params.refusals, code):
-            _log(log, _refused_request(_ConnectionForLog(context), head, reader), code)
+            start = connection.peek(_MAX_LOGGED_HEAD) if head is None else b""
+            _log(log, _refused_request(_ConnectionForLog(context), head, start), code)
         _ = stream.write(_error_response(code, head is not None and head.method == "HEAD"))
-    _lingering_close.close(connection, True, body_remaining)
+    connection.close_after_output(True, body_remaining)
 
 
 class _ConnectionForLog:
@@ -117,12 +112,16 @@ def _log(log: Callable[..., object], request: HTTPServerRequest, code: int) -> N
         app_log.error("Uncaught exception while logging a rejected request", exc_info=True)
 
 
-def _refused_request(source: Any, head: h1.RequestHead | None, reader: h1.Reader) -> HTTPServerRequest:
-    """Return a request object for the access log, made from the head or the start of a malformed head."""
+def _refused_request(source: Any, head: h1.RequestHead | None, start: bytes) -> HTTPServerRequest:
+    """Return a request object for the access log.
+
+    :param head: the head; None if it is malformed.
+    :param start: the first bytes of a malformed head.
+    """
     # The constructor raises an exception for an invalid head, so it is called with valid placeholders.
     request = HTTPServerRequest(start_line=RequestStartLine("GET", "/", "HTTP/1.0"), connection=source)
     if head is None:
-        request.method, request.uri = _first_line(reader.peek(_MAX_LOGGED_HEAD))
+        request.method, request.uri = _first_line(start)
         request.path, _, request.query = request.uri.partition("?")
     else:
         request.method, request.uri, request.version = head.method, head.target, head.version
@@ -151,23 +150,23 @@ def _error_response(code: int, is_head: bool) -> bytes:
     return h1.status_line("HTTP/1.1", code, reason) + head.encode() + (b"" if is_head else body)
 
 
-def _handler_responds(connection: HTTP1ServerConnection, exchange: HTTP1Connection | None) -> bool:
+def _handler_responds(connection: ServerConnection, exchange: Exchange | None) -> bool:
     """Call the handler's function that responds to a body that is too large, if a response is still possible.
 
     :returns: whether the handler has been called.
     """
     if (
         exchange is None
-        or exchange._on_body_too_large is None
-        or exchange._head_sent
+        or exchange.on_body_too_large is None
+        or exchange.head_sent
         or connection.stream.closed()
     ):
         return False
-    respond, exchange._on_body_too_large = exchange._on_body_too_large, None
-    exchange._waiting = Future()  # never done, so no more of the body is read
-    assert exchange._run_context is not None
+    respond, exchange.on_body_too_large = exchange.on_body_too_large, None
+    exchange.input.stop()
+    assert exchange.run_context is not None
     try:
-        exchange._run_context.run(respond)
+        exchange.run_context.run(respond)
     except (Exception, asyncio.CancelledError) as error:
         connection.failed(exchange, error)
     return True

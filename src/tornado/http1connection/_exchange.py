@@ -1,34 +1,37 @@
 """One exchange: a request and its response, on the server or on the client side.
 
-A handler uses the exchange as ``request.connection``. The output half frames the body: by its length, in
-chunks, or by closing the connection. The input half passes body events from the reader to the delegate, and
-waits when the delegate returns an awaitable.
+A handler uses the exchange as ``request.connection``. Its read side is a `MessageInput`, which passes the
+body to the message delegate. Its write side is a `MessageOutput`, which frames the body: by its length, in
+chunks, or by closing the connection. The exchange itself sends the framed bytes, and ends.
 
 The driver of an exchange feeds the reader, and handles errors and the end of the exchange. On the server side
 it is the `HTTP1ServerConnection`, on the client side a `ResponseReader`.
+
+States (`ExchangeState`): an exchange is OPEN until `HTTP1Connection.end`, the only way in which it ends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import functools
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from operator import attrgetter
-from types import MethodType
-from typing import Any, Protocol
+from typing import Any
 
-from tornado._tasks import done_future, run_eagerly
+from tornado._hooks import Hooks
+from tornado._loop.tasks import done_future
 from tornado._wire import h1
 from tornado._wire.errors import HTTPOutputError
 from tornado.concurrent import Future
-from tornado.gen import convert_yielded
-from tornado.http1connection import _timeouts
 from tornado.http1connection._client import ResponseReader
-from tornado.http1connection._detached import DetachedConnection
+from tornado.http1connection._detached_connection import DetachedConnection
+from tornado.http1connection._interfaces import ExchangeDriver
+from tornado.http1connection._message_input import MessageInput
+from tornado.http1connection._message_output import MessageOutput
 from tornado.http1connection._parameters import DIGITS, HTTP1ConnectionParameters
 from tornado.http1connection._request_task import RequestTask
+from tornado.http1connection._states import ExchangeState, InputState, OutputState
 from tornado.httputil import (
     HTTPConnection,
     HTTPHeaders,
@@ -50,27 +53,19 @@ FAIR_SHARE = 256 * 1024
 _MIN_SHARE = 64 * 1024
 _TOTAL_SHARE = 4 * 1024 * 1024
 
-_STREAM_WRITE = BaseIOStream.write
+_STREAM_WRITE = Hooks(BaseIOStream, "write")
 _OK_LINE = h1.status_line("HTTP/1.1", 200, "OK")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-_framing_fields = re.compile(rb"(?im)^(?:content-length|transfer-encoding):[^\n]*\n")
+_OPEN, _FINISHED = ExchangeState.OPEN, ExchangeState.FINISHED
 _find_control = re.compile(rb"[\x00-\x1f\x7f]").search
 
 
-class ExchangeDriver(Protocol):
-    """The interface through which an exchange calls its driver."""
-
-    params: HTTP1ConnectionParameters
-
-    @property
-    def context(self) -> Any: ...
-    def head_received(self, exchange: HTTP1Connection, head: Any) -> None: ...
-    def resumed(self, exchange: HTTP1Connection) -> None: ...
-    def exchange_finished(self, exchange: HTTP1Connection) -> None: ...
-    def body_read(self, exchange: HTTP1Connection) -> None: ...
-    def failed(self, exchange: HTTP1Connection, error: BaseException) -> None: ...
-    def detached(self, exchange: HTTP1Connection) -> None: ...
+# Most exchanges receive no body and send a response at once. These share their parts.
+#: The read side of an exchange for a request without a body, and the write side before the response begins.
+NO_BODY = MessageInput(None, None, InputState.COMPLETE)
+NO_OUTPUT = MessageOutput()
+_SENT_AT_ONCE = MessageOutput(OutputState.COMPLETE)
+_UNSENT = MessageOutput(OutputState.UNSENT)
 
 
 class _ConnectionAttribute:
@@ -92,9 +87,9 @@ class _ConnectionAttribute:
     def __get__(self, exchange: Any, owner: type | None = None) -> Any:
         if exchange is None:
             return self
-        if exchange._origin is None:
+        if exchange.driver is None:
             raise AttributeError(f"{type(exchange).__name__!r} object has no attribute {self._name!r}")
-        return self._get(exchange._origin)
+        return self._get(exchange.driver)
 
 
 class HTTP1Connection(HTTPConnection):
@@ -111,7 +106,6 @@ class HTTP1Connection(HTTPConnection):
     """
 
     stream: IOStream
-    is_client: bool = False
     # These attributes are looked up when they are read: a server creates an exchange for each request, and
     # few programs read them.
     context: Any = _ConnectionAttribute("context")
@@ -122,40 +116,47 @@ class HTTP1Connection(HTTPConnection):
     #: Whether the connection closes after this exchange. Programs may set it.
     no_keep_alive: bool = False
 
-    _driver: ExchangeDriver | None = None  # None after the end of the exchange
-    _fault: HTTPInputError | None = None  # the error in the server's message, on the client side
-    # The driver of a server's exchange. Unlike `_driver`, it remains set after the end of the exchange,
-    # because programs may read `context` later.
-    _origin: ExchangeDriver | None = None
-    _head: h1.RequestHead | None = None
-    _reader: h1.Reader | None = None
-    _message: HTTPMessageDelegate | None = None
-    _run_context: contextvars.Context | None = None
-    _pieces: Iterator[bytes] | None = None
-    _waiting: Future[Any] | None = None
-    _read_done = False
-    _head_sent = False
-    _write_done = False
-    _chunking = False
-    _left: int | None = None
-    _bodiless = 0  # the status code of the last head if it was 204 or 1xx, otherwise 0
-    _close_after = False
-    _detached = False
-    _body_begun = False
-    _written_since_yield = 0
-    _send_failed = False
-    _output_pending = False
-    _close_callback: Callable[[], None] | None = None
-    _max_body_size: int | None = None
-    _body_timeout: float | None = None
-    _on_body_too_large: Callable[[], None] | None = (
-        None  # the handler's own response to a body over the limit
-    )
-    _half_close_disconnects = False  # whether a half-close by the peer counts as a disconnect
-    _request_method = "GET"
-    _task: asyncio.Task[Any] | None = None
+    #: Which side this is: a server reads a request and writes the response, a client the reverse.
+    role: h1.Role = h1.Role.SERVER
+    # These have no default in the class: CPython 3.11 does not specialize access to an attribute of an
+    # instance if the class has one with an object of a Python class as its value (1,000 instructions a
+    # request).
+    state: ExchangeState
+    #: The read side and the write side.
+    input: MessageInput
+    output: MessageOutput
+    #: The driver. It remains set after the end of a server's exchange, because programs may read `context`
+    #: later.
+    driver: Any = None
+    head: h1.RequestHead | None = None
+    message_delegate: HTTPMessageDelegate | None = None
+    #: The context in which the delegate is called, if it is not the caller's.
+    run_context: contextvars.Context | None = None
+    request_method: str = "GET"
+    close_after: bool = False
+    #: The error that made the peer's message malformed, on the client side.
+    fault: HTTPInputError | None = None
+    max_body_size: int | None = None
+    body_timeout: float | None = None
+    on_body_too_large: Callable[[], None] | None = None  # the handler's own response to a body over the limit
+    half_close_disconnects: bool = False  # whether a half-close by the peer counts as a disconnect
+    #: The Task that serves the request, if it waits: the event loop does not keep a reference to it.
+    task: asyncio.Task[Any] | None = None
     #: The Task in which the delegate is called; None if the server's `start_request` is not overridden.
     request_task: RequestTask | None = None
+
+    #: Whether the delegate receives no further part of the message, which is complete or abandoned.
+    read_done: Any = property(attrgetter("input.state.ended"))
+    #: Whether the message that this side sends is complete.
+    write_done: Any = property(attrgetter("output.state.ended"))
+    #: Whether the message is sent in the chunked transfer coding.
+    chunking: Any = property(attrgetter("output.chunking"))
+    #: How many bytes of the body have not been written; None without a Content-Length.
+    remaining_length: Any = property(attrgetter("output.remaining_length"))
+    #: The callback set by `set_close_callback`.
+    close_callback: Callable[[], None] | None = None
+
+    _written_since_yield = 0
 
     def __init__(
         self,
@@ -165,10 +166,35 @@ class HTTP1Connection(HTTPConnection):
         context: object | None = None,
     ) -> None:
         self.stream = stream
-        self.is_client = is_client
+        self.state, self.input, self.output = _OPEN, NO_BODY, NO_OUTPUT
+        self.role = h1.Role.CLIENT if is_client else h1.Role.SERVER
         self.params = params if params is not None else HTTP1ConnectionParameters()
         self.context = context
         self.no_keep_alive = self.params.no_keep_alive
+
+    def begin_input(
+        self, driver: ExchangeDriver, reader: h1.Reader, message: HTTPMessageDelegate | None = None
+    ) -> MessageInput:
+        """Begin to receive a message with `reader`, and pass it to `message`, in a copy of this context.
+
+        :param message: the delegate; None if the application sets `message_delegate`.
+        """
+        if self.state is not _OPEN:
+            self.state = self.state.to[_OPEN]
+        self.driver = driver
+        if message is not None:
+            self.message_delegate = message
+        self.run_context = contextvars.copy_context()
+        self.input = MessageInput(self, reader)
+        return self.input
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.state.name}, {self.input!r}, {self.output!r}>"
+
+    @property
+    def is_client(self) -> bool:
+        """Whether this side sends the request."""
+        return self.role is h1.Role.CLIENT
 
     # -- settings of the current message --
 
@@ -178,33 +204,43 @@ class HTTP1Connection(HTTPConnection):
         A half-close cannot be distinguished from a disconnect: the callback runs in both cases, and the
         response may still be written.
         """
-        self._close_callback = callback
+        self.close_callback = callback
 
     def set_body_timeout(self, timeout: float) -> None:
         """Limit the time for receiving this message's body.
 
         :param timeout: the time in seconds; overrides ``body_timeout`` of the parameters.
         """
-        self._body_timeout = timeout
+        self.body_timeout = timeout
 
     def set_max_body_size(self, max_body_size: int) -> None:
         """Limit the size of this message's body.
 
         :param max_body_size: the size in bytes; overrides ``max_body_size`` of the parameters.
         """
-        self._max_body_size = max_body_size
-        if self._reader is not None:
-            self._reader.max_body_size = max_body_size
+        self.max_body_size = max_body_size
+        if self.input.reader is not None:
+            self.input.reader.max_body_size = max_body_size
 
-    def _disable_body_limit(self) -> int:
+    # Tornado's names.
+    _body_timeout = property(attrgetter("body_timeout"), set_body_timeout)
+    _max_body_size = property(lambda self: self.body_limit(), set_max_body_size)
+
+    def disable_body_limit(self) -> int:
         """Disable the limit on this message's body, because the caller enforces it from now on.
 
         :returns: the limit in bytes.
         """
-        limit = self._max_body_size
-        if limit is None:
-            limit = self.params.max_body_size
+        limit = self.body_limit()
         self.set_max_body_size(2**63 - 1)
+        return limit
+
+    def body_limit(self) -> int:
+        """Return the maximum size of this message's body in bytes."""
+        limit = self.max_body_size
+        if limit is None:
+            driver = self.driver  # reading `self.params` is slow on the server side
+            limit = (self.params if driver is None else driver.params).max_body_size
         return self.stream.max_buffer_size if limit is None else limit
 
     def detach(self) -> IOStream:
@@ -218,22 +254,40 @@ class HTTP1Connection(HTTPConnection):
         :raises RuntimeError: if the connection is serving another request already.
         """
         stream = self.stream
-        driver = self._origin if self._driver is None and not self._detached else self._driver
-        if driver is not None:
-            driver.detached(self)
-        self._detached = True
-        self._close_callback = None
-        self.stream = None  # type: ignore[assignment]
+        if self.state is not ExchangeState.DETACHED:
+            if self.driver is not None:
+                self.driver.detached(self)
+            if not self.is_detached:  # otherwise the driver has ended the exchange
+                self.end(ExchangeState.DETACHED)
+            self.stream = None  # type: ignore[assignment]
         return stream
 
-    def _detached_connection(self) -> DetachedConnection:
+    def detached_connection(self) -> DetachedConnection:
         """Return a smaller ``request.connection`` for the request of this detached exchange."""
-        return DetachedConnection(self._origin, self.__dict__.get("context"))
+        result: DetachedConnection = self.driver.detached_connection(self.__dict__.get("context"))
+        return result
+
+    @property
+    def is_detached(self) -> bool:
+        """Whether the stream has another owner."""
+        return self.state is ExchangeState.DETACHED
+
+    @property
+    def ended(self) -> bool:
+        """Whether the exchange is over: its writes fail."""
+        return self.state is not _OPEN
+
+    def truncate_body(self) -> None:
+        """End the body as it is: `finish` then sends no last chunk, accepts a body shorter than its
+        Content-Length, and closes the connection, so that the peer detects that the body is incomplete.
+        """
+        self._own_output().truncate()
+        self.close_after = True
 
     @property
     def head_sent(self) -> bool:
         """Whether the head of this message has been sent and can no longer be replaced."""
-        return self._head_sent
+        return self.output.state is not OutputState.IDLE
 
     def close(self) -> None:
         """Close the stream; output that has not been sent is lost."""
@@ -272,9 +326,9 @@ class HTTP1Connection(HTTPConnection):
             headers = headers.copy()
             del headers["Connection"]
             block = _serialize(headers)
-        return self._write_response_head(code, reason, block, length, framed, chunk, connection_header)
+        return self.write_response_head(code, reason, block, length, framed, chunk, connection_header)
 
-    def _write_response_head(
+    def write_response_head(
         self,
         code: int,
         reason: str,
@@ -292,68 +346,42 @@ class HTTP1Connection(HTTPConnection):
         :param chunk: the first part of the body.
         :param connection_header: the value of the Connection field that the program set.
         """
-        if self._driver is None:
+        if self.state is not _OPEN or self.output.state.ended:  # the latter after 101
             return self._failed_write()
-        head = self._head
+        head = self.head
         assert head is not None
-        version_11 = head.version == "HTTP/1.1"
-        is_head = head.method == "HEAD"
         if head.method == "CONNECT" and 200 <= code < 300:
             return self._open_tunnel(code, reason, block, chunk, connection_header)
         # The status line is created first, because an invalid status line raises an exception. Nothing has
         # been changed yet, so the caller can then send another head.
         line = h1.status_line("HTTP/1.1", code, reason)
-        if self._bodiless:  # the previous head was an interim response
-            self._left, self._bodiless = None, 0
-        if code < 200 or code == 204:
-            block, length = self._begin_bodiless(code, block), None
-        elif is_head or code == 304:
-            self._left = 0
-        elif length is not None:
-            self._left = length
-        if not framed and code not in (204, 304) and code >= 200:
-            if version_11:
-                block += b"Transfer-Encoding: chunked\r\n"
-                self._chunking = not is_head
-            elif not is_head:
-                self._close_after = True  # HTTP/1.0: closing the connection marks the end of the body
+        output = self._own_output()
+        block, until_close = output.begin_response(head, code, block, length, framed)
+        if until_close:
+            self.close_after = True
         if code != 101:
-            if not head.keep_alive or self.no_keep_alive:
-                self._close_after = True
-            elif not self._read_done and length is not None and self._left == len(chunk or b""):
-                # The response is complete before the request is, so the rest of the request is not read.
-                self._close_after = True
+            bodiless = code < 200 or code == 204
+            complete = length is not None and not bodiless and output.remaining_length == len(chunk or b"")
+            # If the response is complete before the request is, the rest of the request is not read.
+            if not head.keep_alive or self.no_keep_alive or (complete and not self.read_done):
+                self.close_after = True
             block += self._connection_field(connection_header)
-        self._head_sent = True
         data = line + block + b"\r\n"
         if chunk:
             data += self._frame(chunk)
         return self._transmit(data)
 
-    def _begin_bodiless(self, code: int, block: bytes) -> bytes:
-        """Prepare for a response without a body (1xx or 204; RFC 9110 sections 15.2 and 15.3.5).
-
-        :returns: the header fields without Content-Length and Transfer-Encoding, which such a response must
-            not have (RFC 9110 section 8.6, RFC 9112 section 6.1). A client that relied on them would read the
-            next response as a body.
-        """
-        self._bodiless = code
-        if code == 101:
-            return block  # data of another protocol follows
-        self._left = 0
-        return _framing_fields.sub(b"", block)
-
     def _connection_field(self, connection_header: str | None) -> bytes:
         """Return the Connection field line; empty if it equals the default of the protocol version."""
-        assert self._head is not None
-        version_11 = self._head.version == "HTTP/1.1"
+        assert self.head is not None
+        version_11 = self.head.version == "HTTP/1.1"
         if connection_header is not None:
             if "close" in [option.strip() for option in connection_header.lower().split(",")]:
-                self._close_after = True
-            elif self._close_after:
+                self.close_after = True
+            elif self.close_after:
                 connection_header = "close"
             return f"Connection: {connection_header}\r\n".encode("latin-1")
-        if self._close_after:
+        if self.close_after:
             return b"Connection: close\r\n" if version_11 else b""
         return b"" if version_11 else b"Connection: Keep-Alive\r\n"
 
@@ -364,13 +392,13 @@ class HTTP1Connection(HTTPConnection):
         further messages (RFC 9110 section 9.3.6).
         """
         line = h1.status_line("HTTP/1.1", code, reason)
-        self._head_sent = self._close_after = True
-        block = _framing_fields.sub(b"", block)
+        self.close_after = True
+        block = self._own_output().begin_tunnel(block)
         if connection_header is not None:
             block += f"Connection: {connection_header}\r\n".encode("latin-1")
         return self._transmit(line + block + b"\r\n" + (chunk or b""))
 
-    def _respond(self, code: int, reason: str, block: bytes, tail: bytes, body: bytes) -> None:
+    def send_response(self, code: int, reason: str, block: bytes, tail: bytes, body: bytes) -> None:
         """Send a complete response and end the exchange.
 
         This is the fast path for `write_headers` followed by `finish`. It may be used only if neither of them
@@ -379,31 +407,35 @@ class HTTP1Connection(HTTPConnection):
         :param block: serialized header fields.
         :param tail: more header fields, including Content-Length, and the empty line.
         """
-        driver, head, stream = self._driver, self._head, self.stream
-        if driver is None or head is None or stream._closed:
-            self._send_failed = True
-            self.finish()
+        head, stream = self.head, self.stream
+        if self.state is not _OPEN or head is None:
+            self.output = _UNSENT
+            self._end_response()
             return
-        if not head.keep_alive or not self._read_done or self.no_keep_alive:
-            self._close_after = True
+        message = self.input
+        reads = message is not NO_BODY and not message.state.ended
+        if reads or not head.keep_alive or self.no_keep_alive:
+            self.close_after = True
             if head.version == "HTTP/1.1":
-                block += b"Connection: close\r\n"
+                tail = tail[:-2] + b"Connection: close\r\n\r\n"
         elif head.version != "HTTP/1.1":
-            block += b"Connection: Keep-Alive\r\n"
+            tail = tail[:-2] + b"Connection: Keep-Alive\r\n\r\n"
         line = _OK_LINE if code == 200 and reason == "OK" else h1.status_line("HTTP/1.1", code, reason)
-        self._head_sent = self._write_done = True
-        self._output_pending = not stream._send(b"".join((line, block, tail, body)))
-        self._close_callback = None
-        driver.exchange_finished(self)
+        self.output = _SENT_AT_ONCE
+        self.close_callback = None
+        stream.send(b"".join((line, block, tail, body)))
+        if self.run_context is None and self.message_delegate is None and self.state is _OPEN:
+            self.state = _FINISHED  # from OPEN, as in `end`; there is nothing to release
+        self.driver.exchange_finished(self)
 
-    def _response_future(self) -> Future[None]:
-        """Return the Future that `write_headers` would have returned for the response sent by `_respond`."""
+    def response_future(self) -> Future[None]:
+        """Return the Future that `write_headers` would have returned, after `send_response`."""
         stream = self.stream
-        if self._send_failed:
+        if self.output is _UNSENT:
             return self._failed_write()
-        return (
-            stream.write(b"") if self._output_pending and not stream.closed() else done_future(stream._loop)
-        )
+        if stream.unsent_output is not None and not stream.closed():
+            return stream.write(b"")
+        return done_future(stream.loop)
 
     def _write_request_head(
         self,
@@ -417,14 +449,10 @@ class HTTP1Connection(HTTPConnection):
         line = f"{method} {path} HTTP/1.1\r\n".encode()
         if not method or not path or line.count(b" ") != 2 or _find_control(line, 0, len(line) - 2):
             raise ValueError(f"Illegal characters in request line: {method!r} {path!r}")
-        self._request_method = method
-        if length is not None:
-            self._left = length
-        elif not framed and method in _METHODS_WITH_BODY:
-            block += b"Transfer-Encoding: chunked\r\n"
-            self._chunking = True
-        self._head_sent = True
-        data = line + block + b"\r\n"
+        self.request_method = method
+        if self.output.state.ended:  # the second request of this object
+            self.output = MessageOutput()
+        data = line + self._own_output().begin_request(method, block, length, framed) + b"\r\n"
         if chunk:
             data += self._frame(chunk)
         return self._transmit(data)
@@ -435,7 +463,7 @@ class HTTP1Connection(HTTPConnection):
         :raises .HTTPOutputError: if the body becomes longer than its Content-Length.
         :returns: a Future that is done when the bytes have been passed to the operating system.
         """
-        if self._driver is None and not self.is_client:
+        if self.state is not _OPEN and not self.is_client:
             return self._failed_write()
         return self._transmit(self._frame(chunk))
 
@@ -444,85 +472,75 @@ class HTTP1Connection(HTTPConnection):
 
         :raises .HTTPOutputError: if less was written than the Content-Length.
         """
-        if 0 < self._bodiless < 200:
-            self._end_informational()
+        output = self._own_output()
+        if output.state.ended:
             return
-        if self._left and self._stream_is_open():
-            missing = self._left
-            self.stream.close()
-            raise HTTPOutputError(f"Tried to write {missing} bytes less than Content-Length")
-        if self._chunking and self._stream_is_open():
-            _ = self._transmit(h1.LAST_CHUNK)
-        self._write_done = True
-        self._clear_close_callback()
-        driver = self._driver
-        if driver is not None and not self.is_client:
-            driver.exchange_finished(self)
+        if output.interim_code:
+            self._end_informational(output)
+            return
+        if self._stream_is_open():
+            try:
+                last = output.last_bytes()
+            except HTTPOutputError:
+                self.stream.close()
+                raise
+            if last:
+                _ = self._transmit(last)
+                if self.write_done:
+                    return  # the write failed, and a callback of the program has called this method
+        output.end()
+        self._end_response()
 
-    def _end_informational(self) -> None:
+    def _end_informational(self, output: MessageOutput) -> None:
         """End the exchange after a 1xx head. No final response follows, so the connection is closed, too.
 
         After 101 the caller may still `detach` the stream during this event loop iteration.
         """
-        self._close_after = self._write_done = True
-        self._clear_close_callback()
-        if self._bodiless != 101:
-            self._end_upgrade()
+        code = output.interim_code
+        self.close_after = True
+        output.end()
+        if code != 101:
+            self._end_response()
         elif self.stream is not None:
-            self.stream.io_loop.asyncio_loop.call_soon(self._end_upgrade)
+            self.close_callback = None
+            self.stream.io_loop.asyncio_loop.call_soon(self._end_response)
 
-    def _end_upgrade(self) -> None:
-        driver = self._driver
-        if driver is not None and not self.is_client:
-            driver.exchange_finished(self)
+    def _end_response(self) -> None:
+        """Let the driver end the exchange, because the response is complete."""
+        if self.role is h1.Role.SERVER:
+            self.close_callback = None
+            if self.state is _OPEN and self.driver is not None:  # None: a program's own, without a server
+                self.driver.exchange_finished(self)
 
-    def _clear_close_callback(self) -> None:
-        if not self.is_client:
-            self._close_callback = None
+    def _own_output(self) -> MessageOutput:
+        output = self.output
+        if output is NO_OUTPUT:
+            output = self.output = MessageOutput()
+        return output
 
     def _stream_is_open(self) -> bool:
         return self.stream is not None and not self.stream.closed()
 
     def _frame(self, chunk: bytes) -> bytes:
-        if self._left is not None:
-            self._left -= len(chunk)
-            if self._left < 0:
-                if self._bodiless:
-                    return self._discard(chunk)
-                self.stream.close()
-                raise HTTPOutputError("Tried to write more data than Content-Length")
-        if self._chunking and chunk:
-            return h1.serialize_chunk(chunk)
-        return chunk
-
-    def _discard(self, chunk: bytes) -> bytes:
-        """Discard a part of a body that the client would read as the beginning of the next response.
-
-        Upstream sends such a body. Here a warning is logged, and a program that writes a body after a 204
-        continues to work.
-        """
-        self._left = 0
-        app_log.warning(
-            "Discarded %d bytes written after a %d response, which has no body: use another status code",
-            len(chunk),
-            self._bodiless,
-        )
-        return b""
+        try:
+            return self.output.frame(chunk)
+        except HTTPOutputError:
+            self.stream.close()
+            raise
 
     def _transmit(self, data: bytes) -> Future[None]:
         stream = self.stream
         if stream is None:
             return self._failed_write()  # type: ignore[unreachable]  # after detach()
-        write: Any = stream.write
-        if type(write) is not MethodType or write.__func__ is not _STREAM_WRITE:
+        if not _STREAM_WRITE.are_original_on(stream):
             return stream.write(data)  # a program overrides this method to process all output
         if stream.closed():
             return self._failed_write()
-        if not stream._send(data):
+        if not stream.send(data):
             return stream.write(b"")
-        if stream._pending_output > COLLECT_LIMIT:
-            stream._flush_now()
-            if stream._pending_output:
+        if stream.pending_output > COLLECT_LIMIT:
+            stream.flush_output()
+            if stream.pending_output:
                 return stream.write(b"")
         self._written_since_yield += len(data)
         if self._written_since_yield > _MIN_SHARE and self._written_since_yield > self._fair_share():
@@ -532,9 +550,9 @@ class HTTP1Connection(HTTPConnection):
 
     def _fair_share(self) -> int:
         """Return how many bytes this exchange may write per event loop iteration."""
-        return min(FAIR_SHARE, _TOTAL_SHARE // max(1, len(self.params._deadlines.connections)))
+        return min(FAIR_SHARE, _TOTAL_SHARE // max(1, len(self.params.deadlines.connections)))
 
-    def _write_file(self, piece: FileSegment) -> Future[None]:
+    def write_file(self, piece: FileSegment) -> Future[None]:
         """Send a segment of a file as a part of the body, which must have a Content-Length.
 
         The segment is closed when it has been sent or cannot be sent. The connection is closed if the peer
@@ -543,39 +561,40 @@ class HTTP1Connection(HTTPConnection):
         :raises .HTTPOutputError: if the body becomes longer than its Content-Length.
         :returns: a Future that is done when the whole segment has been passed to the operating system.
         """
-        driver: Any = self._driver
-        if driver is None or self.stream is None or self.stream.closed():
+        if self.state is not _OPEN or self.stream is None or self.stream.closed():
             piece.close()
             return self._failed_write()
-        if self._left is None or piece.size > self._left:
+        try:
+            self.output.frame_file(piece.size)
+        except HTTPOutputError:
             piece.close()
             self.stream.close()
-            raise HTTPOutputError("Tried to write more data than Content-Length")
-        self._left -= piece.size
-        _timeouts.set_idle_deadline(driver)
-        return self.stream._send_file(piece)
+            raise
+        self.driver.await_output()
+        return self.stream.send_file(piece)
 
-    def _send_now(self, written: Future[None]) -> Future[None]:
+    def send_now(self, written: Future[None]) -> Future[None]:
         """Send the output collected by the current callback immediately.
 
         :param written: the Future that the last write returned.
         :returns: a Future that is done when the bytes have been passed to the operating system.
         """
         stream = self.stream
-        if (
-            stream is not None
-            and written.done()
-            and (type(m := stream.write) is MethodType and m.__func__ is _STREAM_WRITE)
-        ):
-            stream._flush_now()
-            if stream._pending_output:
+        if stream is not None and written.done() and _STREAM_WRITE.are_original_on(stream):
+            stream.flush_output()
+            if stream.pending_output:
                 return stream.write(b"")
         return written
+
+    def send_continue(self) -> None:
+        """Send 100 Continue, unless a response has begun."""
+        if not self.head_sent:
+            _ = self.send_now(self._transmit(_CONTINUE))
 
     def _wait_for_share(self) -> Future[None]:
         loop = self.stream.io_loop.asyncio_loop
         future: Future[None] = loop.create_future()
-        self.params._waiting_writers.add(future, loop)
+        self.params.waiting_writers.add(future, loop)
         return future
 
     def _failed_write(self) -> Future[None]:
@@ -589,8 +608,8 @@ class HTTP1Connection(HTTPConnection):
 
     def begin_task(self) -> RequestTask:
         """Create the Task of this request, which ends when the connection releases the exchange."""
-        if self._run_context is None:
-            self._run_context = contextvars.copy_context()
+        if self.run_context is None:
+            self.run_context = contextvars.copy_context()
         task = self.request_task = RequestTask(self.stream.io_loop.asyncio_loop)
         return task
 
@@ -604,117 +623,59 @@ class HTTP1Connection(HTTPConnection):
         """
         return ResponseReader(self, delegate).done
 
-    def _deliver(self, call: Callable[..., Any], *args: Any) -> None:
-        """Call a method of the delegate in the request's context; wait if it returns an awaitable."""
-        context, request_task = self._run_context, self.request_task
-        if request_task is not None:
-            args, call = (call, *args), request_task.call
-        result = call(*args) if context is None else context.run(call, *args)
-        if result is not None:
-            self._wait_for(result)
+    # -- the end --
 
-    def _wait_for(self, result: Any) -> None:
-        """Pause reading until the awaitable `result` is done."""
-        if asyncio.iscoroutine(result):
-            loop, request_task = asyncio.get_running_loop(), self.request_task
-            start = run_eagerly if request_task is None else functools.partial(request_task.call, run_eagerly)
-            future: Future[Any] = start(loop, result, self._run_context or contextvars.copy_context())
-        else:
-            future = convert_yielded(result)
-        if future.done():
-            future.result()
-        else:
-            self._waiting = future
-            future.add_done_callback(self._resume)
+    def end(self, state: ExchangeState) -> None:
+        """End the exchange; its writes fail from now on.
 
-    def _resume(self, future: Future[Any]) -> None:
-        self._waiting = None
-        driver = self._driver
-        if driver is None or self._detached:
-            if not future.cancelled():
-                future.exception()  # marks it as retrieved: the exchange has ended for another reason
-            return
-        try:
-            future.result()
-        except (Exception, asyncio.CancelledError) as error:
-            driver.failed(self, error)
-        else:
-            driver.resumed(self)
+        If the exchange is not FINISHED or DETACHED but LOST, its close callback is called. If the message was
+        not read completely, ``on_connection_close`` of the delegate is called, unless it is DETACHED.
 
-    def _pump(self) -> None:
-        """Pass body events to the delegate until more data is needed or the delegate returns an awaitable."""
-        reader, message = self._reader, self._message
-        assert reader is not None
-        assert message is not None
-        while self._waiting is None and not self._detached and self._driver is not None:
-            pieces = self._pieces
-            if pieces is not None:
-                piece = next(pieces, None)
-                if piece is None:
-                    self._pieces = None
-                else:
-                    self._deliver(message.data_received, piece)
-                continue
-            event = reader.next_event()
-            if event is None:
-                return
-            if type(event) is bytes:
-                if self._write_done and not self.is_client:
-                    continue  # the response is finished, so the rest of the body is discarded
-                if len(event) <= self.params.chunk_size:
-                    self._deliver(message.data_received, event)
-                else:
-                    self._pieces = _split(event, self.params.chunk_size)
-            elif type(event) is h1.EndOfMessage:
-                self._end_of_body()
-                return
-            else:
-                assert self._driver is not None
-                self._driver.head_received(self, event)
-                if self._read_done:
-                    return
-
-    def _take_pieces(self) -> bytes:
-        """Remove and return the data that was read but not passed to the delegate."""
-        pieces, self._pieces = self._pieces, None
-        return b"" if pieces is None else b"".join(pieces)
-
-    def _end_of_body(self) -> None:
-        self._read_done = True
-        message = self._message
-        assert message is not None
-        assert self._driver is not None
-        if self.is_client or not self._write_done:
+        :param state: the reason.
+        """
+        self.state = self.state.to[state]
+        if state is not _FINISHED:
+            self.task = None
             try:
-                self._deliver(message.finish)
-            except Exception:
-                self._read_done = False  # so that the delegate's on_connection_close() is called
-                raise
-        if self._driver is not None:
-            self._driver.body_read(self)
+                if state is ExchangeState.LOST:
+                    self.notify_disconnect()
+            finally:
+                self._release()
+            return
+        if not self.input.state.ended and self.role is h1.Role.SERVER:
+            # The response was sent before the body was received, so do not wait for the rest of the body.
+            self.close_after = True
+            if self.message_delegate is not None:
+                run_guarded(self.message_delegate.on_connection_close)
+        if self.run_context is not None or self.message_delegate is not None:
+            self._release()
 
-    def _notify_disconnect(self) -> None:
+    def _release(self) -> None:
+        """Break the reference cycles, so that dropping the last reference frees the exchange."""
+        self.close_callback = None
+        if self.request_task is not None:
+            self.request_task.end()
+        self.message_delegate = self.run_context = self.on_body_too_large = None
+        if self.input is not NO_BODY:
+            self.input.release()
+
+    def notify_disconnect(self) -> None:
         """Call the close callback and, if the message is incomplete, ``on_connection_close`` of the delegate.
 
         Each of them is called only once. This method is called after a half-close by the peer, and when the
         stream is closed.
         """
-        callback, self._close_callback = self._close_callback, None
-        message, self._message = self._message, None
+        callback, self.close_callback = self.close_callback, None
+        message, self.message_delegate = self.message_delegate, None
         # A copy, because a context cannot be entered twice, and the handler that runs in this context may
         # have closed the stream.
-        context = contextvars.copy_context() if self._run_context is None else self._run_context.copy()
+        context = contextvars.copy_context() if self.run_context is None else self.run_context.copy()
         calls = [] if callback is None else [callback]
-        if message is not None and not self._read_done:
-            self._read_done = True
+        if message is not None and not self.read_done:
+            self.input.abandon()
             calls.append(message.on_connection_close)
         for call in calls:
             run_guarded(context.run, call)
-
-    def discard_body(self) -> None:
-        """Call ``on_connection_close`` of the delegate, because the response ended before the request."""
-        if self._message is not None:
-            run_guarded(self._message.on_connection_close)
 
 
 def run_guarded(call: Callable[..., Any], *args: Any) -> None:
@@ -764,7 +725,3 @@ def _content_length(headers: HTTPHeaders) -> int | None:
     if DIGITS.fullmatch(text) is None:
         raise HTTPOutputError(f"Content-Length must be a decimal number, got {text!r}")
     return int(text)
-
-
-def _split(data: bytes, size: int) -> Iterator[bytes]:
-    return (data[i : i + size] for i in range(0, len(data), size))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from tornado._log_rate_limit import LogRateLimit
-from tornado._time_sliced_queue import TimeSlicedQueue
+from tornado._loop.deadlines import NEVER, DeadlineScheduler
+from tornado._loop.time_sliced_queue import TimeSlicedQueue
 from tornado._wire.limits import Limits
 from tornado.concurrent import Future
-from tornado.http1connection._deadline_scheduler import NEVER, DeadlineScheduler
 from tornado.http1connection._protection import DEFAULT as DEFAULT_PROTECTION
 from tornado.http1connection._protection import Protection
 from tornado.log import gen_log
@@ -63,28 +64,30 @@ class HTTP1ConnectionParameters:
         self.decompress = decompress
         # No limit on the body here: the connection sets it for each message, because a delegate may raise it
         # after it has received the head.
-        self._limits = Limits(
+        self.limits: Limits = Limits(
             max_head_size=self.max_header_size,
             max_request_line=self.max_header_size,
             max_header_count=protection.max_header_count,
             max_body_size=2**63 - 1,
         )
         idle = protection.idle_connection_timeout
-        self._idle_timeout = idle if header_timeout is None else header_timeout
-        self._head_timeout = min(protection.header_timeout, header_timeout or NEVER)
-        self._handshake_timeout = min(protection.tls_handshake_timeout, header_timeout or NEVER)
-        self._min_body_rate = protection.min_body_rate
-        self._min_send_rate = protection.min_send_rate
-        self._rate_window = protection.rate_window
-        self._max_pipelined = protection.max_pipelined_requests
-        self._deadlines = DeadlineScheduler()
+        self.idle_timeout: float = idle if header_timeout is None else header_timeout
+        self.head_timeout: float = min(protection.header_timeout, header_timeout or NEVER)
+        self.handshake_timeout: float = min(protection.tls_handshake_timeout, header_timeout or NEVER)
+        self.min_body_rate: float | None = protection.min_body_rate
+        self.min_send_rate: float | None = protection.min_send_rate
+        self.rate_window: float = protection.rate_window
+        self.max_pipelined: int | None = protection.max_pipelined_requests
+        self.deadlines: DeadlineScheduler = DeadlineScheduler()
+        #: The server's way to its application (see `tornado.httpserver`); None for other connections.
+        self.dispatcher: Any = None
         #: The rate limit of log lines about rejected messages. The first errors are logged individually, to
         #: help the developer of a client.
-        self._log_limit = LogRateLimit(gen_log, burst=10)
+        self.log_limit: LogRateLimit = LogRateLimit(gen_log, burst=10)
         #: The rate limit of access log lines about rejected requests, by status code.
         self.refusals: LogRateLimit = LogRateLimit(gen_log, burst=100)
         #: Writers that have used their share of an event loop iteration. Each iteration resumes some of them.
-        self._waiting_writers: TimeSlicedQueue[Future[None]] = TimeSlicedQueue(_set_done, immediate=0)
+        self.waiting_writers: TimeSlicedQueue[Future[None]] = TimeSlicedQueue(_set_done, immediate=0)
 
 
 def _set_done(future: Future[None]) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import array
 from typing import Any
 
-from tornado.http1connection._deadline_scheduler import NEVER
+from tornado._loop.deadlines import NEVER
 
 try:
     import fcntl
@@ -128,7 +128,7 @@ class TransferRate:
 
 def acknowledged_bytes(stream: Any) -> int:
     """Return how many bytes of the stream's output the peer has acknowledged, counted from a fixed start."""
-    done: int = stream._total_write_done_index
+    done: int = stream.output_position
     return done - _unacknowledged(stream.socket)
 
 

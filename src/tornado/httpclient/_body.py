@@ -33,6 +33,8 @@ __all__ = [
 
 #: Number of bytes to read from a file at a time.
 CHUNK_SIZE = 128 * 1024
+#: Maximum number of bytes of a body in memory to write at a time.
+_SLICE = 256 * 1024
 
 #: Sends a chunk. If it returns an awaitable, the next chunk must not be written before the awaitable is done.
 Write = Callable[[bytes], Awaitable[None] | None]
@@ -80,7 +82,7 @@ class BodySource(abc.ABC):
 
 
 class BytesSource(BodySource):
-    """A body held in memory."""
+    """A body held in memory. It is written in slices, so that progress can be reported."""
 
     kind = "bytes"
 
@@ -89,8 +91,8 @@ class BytesSource(BodySource):
         self.length = len(content)
 
     async def _send(self, write: Write) -> None:
-        if self.content:
-            await _await_if_awaitable(write(self.content))
+        for start in range(0, len(self.content), _SLICE):
+            await _await_if_awaitable(write(self.content[start : start + _SLICE]))
 
 
 class IteratorSource(BodySource):
@@ -195,12 +197,19 @@ class PathSource(BodySource):
 
 
 class ProducerSource(BodySource):
-    """A body from a ``body_producer``: a function that is called with ``write``."""
+    """A body from a ``body_producer``: a function that is called with ``write``.
+
+    Redirects and retries call the function again, as upstream does.
+
+    :param producer: the function.
+    :param length: the size of the body in bytes if the request has a Content-Length field.
+    """
 
     kind = "a body_producer"
 
-    def __init__(self, producer: Callable[[Any], Awaitable[None] | None]) -> None:
+    def __init__(self, producer: Callable[[Any], Awaitable[None] | None], length: int | None = None) -> None:
         self._producer = producer
+        self.length = length
 
     async def _send(self, write: Write) -> None:
         produced = self._producer(write)

@@ -19,8 +19,8 @@ from tornado.concurrent import (
     future_set_exception_unless_cancelled,
     future_set_result_unless_cancelled,
 )
-from tornado.httpclient._request import HTTPRequest, _RequestProxy
-from tornado.httpclient._response import HTTPResponse
+from tornado.httpclient._request import HTTPRequest, _RequestProxy, default_settings, original_headers
+from tornado.httpclient._response import HTTPResponse, is_status_error
 from tornado.httpclient._stream import ResponseStream
 from tornado.ioloop import IOLoop
 from tornado.util import Configurable, import_object
@@ -118,7 +118,7 @@ class AsyncHTTPClient(Configurable):
         An overriding method must call this one.
         """
         self.io_loop: IOLoop = IOLoop.current()
-        self.defaults: dict[str, Any] = {**HTTPRequest._DEFAULTS, **(defaults or {})}
+        self.defaults: dict[str, Any] = {**default_settings(), **(defaults or {})}
         self._closed = False
 
     def close(self) -> None:
@@ -168,12 +168,12 @@ class AsyncHTTPClient(Configurable):
                 "set them on the HTTPRequest"
             )
         # A copy, because the implementation may change the headers.
-        request.headers = request._original_headers()
+        request.headers = original_headers(request)
         future = FetchFuture()
 
         def deliver(response: HTTPResponse) -> None:
             future.on_cancel = None
-            if response.error and (raise_error or not response._error_is_response_code):
+            if response.error and (raise_error or not is_status_error(response)):
                 future_set_exception_unless_cancelled(future, response.error)
             else:
                 future_set_result_unless_cancelled(future, response)

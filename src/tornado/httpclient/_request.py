@@ -89,8 +89,8 @@ class HTTPRequest:
         body; for JSON's ``null`` pass ``body=b"null"``.
     :param data: form fields, of the same types as ``params``, sent as ``application/x-www-form-urlencoded``.
         If ``files`` is passed too, the fields become parts of that form.
-    :param files: files to send as ``multipart/form-data``, streamed: a mapping or pairs of field name and
-        file. A file is its content (bytes, a `pathlib.Path`, a binary file, an iterable or asynchronous
+    :param files: files to stream as ``multipart/form-data``: a mapping or pairs of field name and file. A
+        file is its content (bytes, a `pathlib.Path`, a binary file, an iterable or asynchronous
         iterable of bytes), or ``(filename, content)`` or ``(filename, content, content_type)``.
         ``filename=None`` sends the content as an ordinary field.
     :param queue_timeout: the maximum time in seconds that the request may wait in the client's queue (0: no
@@ -248,9 +248,7 @@ class HTTPRequest:
             self.header_callback = header_callback
             self.body_producer = body_producer
             self.prepare_curl_callback = prepare_curl_callback
-            classic = stack_contexts()
-            if classic is not None:
-                classic.wrap_callbacks(self)
+            _wrap_callbacks(self)
         if (
             decompress_response is not None
             or use_gzip is not None
@@ -304,9 +302,7 @@ class HTTPRequest:
             self.allow_downgrade = allow_downgrade
             self.cookies = _checked_cookies(cookies)
             self.retry = _checked_retry(retry)
-            if progress_callback is not None and not callable(progress_callback):
-                raise TypeError(f"progress_callback must be callable, not {progress_callback!r}")
-            self.progress_callback = progress_callback
+            self.progress_callback = _checked_callback("progress_callback", progress_callback)
 
     @property
     def headers(self) -> Any:
@@ -428,6 +424,16 @@ class HTTPRequest:
         headers.setdefault("Content-Type", content_type)
 
 
+def default_settings() -> dict[str, Any]:
+    """Return the settings of a request for which every client has a default, with these defaults."""
+    return HTTPRequest._DEFAULTS
+
+
+def original_headers(request: HTTPRequest) -> httputil.HTTPHeaders:
+    """Return a copy of a request's headers without the changes that a client made for an earlier fetch."""
+    return request._original_headers()
+
+
 def _checked_non_negative(name: str, value: Any) -> Any:
     if value is not None:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -435,6 +441,12 @@ def _checked_non_negative(name: str, value: Any) -> Any:
         if not value >= 0:
             raise ValueError(f"{name} must not be negative, got {value!r}")
     return value
+
+
+def _checked_callback(name: str, callback: Any) -> Any:
+    if callback is None or callable(callback):
+        return callback
+    raise TypeError(f"{name} must be callable, not {callback!r}")
 
 
 def _checked_cookies(cookies: Any) -> Any:
@@ -451,6 +463,13 @@ def _checked_retry(retry: Any) -> Any:
     if retry is None or retry is False or isinstance(retry, RetryPolicy):
         return retry
     raise TypeError(f"retry must be a RetryPolicy, False or None, not {retry!r}")
+
+
+def _wrap_callbacks(request: HTTPRequest) -> None:
+    """Make the callbacks of a request run in the active stack contexts, if the program uses them."""
+    classic = stack_contexts()
+    if classic is not None:
+        classic.wrap_callbacks(request)
 
 
 def _with_query(url: str, params: Any) -> str:

@@ -158,6 +158,11 @@ class HTTPResponse:
         return f"HTTPResponse({', '.join(f'{name}={shown[name]!r}' for name in sorted(shown))})"
 
 
+def is_status_error(response: HTTPResponse) -> bool:
+    """Whether ``response.error`` was created because of the status code, and the fetch itself succeeded."""
+    return response._error_is_response_code
+
+
 def _without_credentials(url: str) -> str:
     """Return a URL without its user name and password, for messages."""
     scheme, mark, rest = url.partition("://")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tornado._wire.dates import format_http_date
 from tornado._wire.parameters import format_parameters, parse_parameters
+from tornado._wire.ranges import format_content_range, parse_range
 
 if TYPE_CHECKING:
     import unittest
@@ -75,7 +76,7 @@ def _encode_header(key: str, pdict: Mapping[str, str | int | None]) -> str:
 
 
 def _int_or_none(val: str) -> int | None:
-    """Return the number in a text, or None if the text is blank."""
+    """Return the number in a string, or None if the string is blank."""
     val = val.strip()
     return int(val) if val else None
 
@@ -86,6 +87,6 @@ def doctests() -> unittest.TestSuite:
     import importlib
 
     facade = importlib.import_module("tornado.httputil")
-    # These functions have shorter names in the wire layer, which the examples use.
-    extra = {"parse_range": facade._parse_request_range, "format_content_range": facade._get_content_range}
+    # The examples use the names of the wire layer, which the facade does not have.
+    extra = {"parse_range": parse_range, "format_content_range": format_content_range}
     return doctest.DocTestSuite(facade, extraglobs=extra)

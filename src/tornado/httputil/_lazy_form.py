@@ -21,6 +21,7 @@ state         event                                              next state
 
 from __future__ import annotations
 
+import copy
 import enum
 
 from tornado._wire.errors import BodyTooLarge, HTTPInputError
@@ -77,7 +78,7 @@ class LazyForm:
         if self.state is FormState.READ:
             return
         if self._error is not None:
-            raise self._error.with_traceback(None)
+            raise copy.copy(self._error)
         kind, body = self._content_type, self.body
         try:
             if max_size is not None and len(body) > max_size and is_form(kind):
@@ -89,7 +90,9 @@ class LazyForm:
             self.arguments, self.files = {}, {}
             if self.state is not FormState.TOLERANT:
                 self.state = FormState.REFUSED
-                self._error = error
+                # A copy has no traceback. Its frames would refer to this object, and the cycle would keep the
+                # body in memory until the next garbage collection.
+                self._error = copy.copy(error)
                 raise
         self.state = FormState.READ
 

@@ -20,6 +20,7 @@ from tornado._tornado4.deprecation import deprecated
 from tornado._wire.cookies import parse_cookie
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.headers import HTTPHeaders
+from tornado._wire.heads import CompactHead
 from tornado._wire.start_line import check_authority
 from tornado._wire.urlencoded import parse_urlencoded
 from tornado.httputil import _forms
@@ -107,7 +108,7 @@ class HTTPServerRequest:
     server_connection: object = None
 
     _cookie_values: dict[str, str]
-    _head: RequestHead
+    _head: RequestHead | CompactHead
     _start_time: float
     _finish_time: float | None = None
     _form: LazyForm | None = None
@@ -289,15 +290,19 @@ class HTTPServerRequest:
         if "arguments" in present:
             _merge(form.arguments, present["arguments"])
 
-    def _free_headers(self) -> None:
-        """Free the mapping of the header fields, which is created again when it is read.
+    def release_head(self) -> None:
+        """Free what only the response needed of the head: the server has answered, but keeps the request.
 
-        The mapping is kept if a field was changed, or if it cannot be created again because the request was
-        received through a message delegate.
+        The mapping of the header fields is created again when it is read. It is kept if a field was changed,
+        or if it cannot be created again because the request was received through a message delegate.
         """
-        head = self.__dict__.get("_head")
-        if head is not None and self.headers._fields() == head.headers._fields():
+        head = getattr(self, "_head", None)
+        if head is None:
+            return
+        # Without `__dict__`, because CPython allocates a dict object for it (64 bytes).
+        if self.headers == head.headers:
             del self.headers
+        self._head = CompactHead(head)
 
     def __repr__(self) -> str:
         names = ("protocol", "host", "method", "uri", "version", "remote_ip")

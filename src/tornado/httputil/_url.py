@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, AnyStr
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 _MAX_PORT_DIGITS = 9  # limits the cost of int(); callers check that the port is in the valid range
 
@@ -36,7 +36,8 @@ def url_concat(
         )
     parts = urlsplit(url)
     present: list[tuple[Any, Any]] = list(parse_qsl(parts.query, keep_blank_values=True))
-    return parts._replace(query=urlencode(present + added)).geturl()
+    scheme, netloc, path, _, fragment = parts
+    return urlunsplit((scheme, netloc, path, urlencode(present + added), fragment))
 
 
 def split_host_and_port(netloc: str) -> tuple[str, int | None]:

@@ -37,11 +37,12 @@ from tornado._implicit_reexports import reexport
 from tornado.iostream._base import BaseIOStream
 from tornado.iostream._errors import _ERRNO_CONNRESET as _ERRNO_CONNRESET
 from tornado.iostream._errors import StreamBufferFullError, StreamClosedError, UnsatisfiableReadError
+from tornado.iostream._interface import PushStream as PushStream
+from tornado.iostream._interface import StreamConsumer as StreamConsumer
+from tornado.iostream._interface import Transport as Transport
 from tornado.iostream._pipe import PipeIOStream
-from tornado.iostream._push_mode import StreamConsumer as StreamConsumer
-from tornado.iostream._socket import IOStream
-from tornado.iostream._tls import SSLIOStream
-from tornado.iostream._tls_over_tls import TLSOverTLSStream as TLSOverTLSStream
+from tornado.iostream._tls import IOStream, SSLIOStream
+from tornado.iostream._tls import TLSOverTLSStream as TLSOverTLSStream
 from tornado.iostream._write_buffer import _StreamBuffer as _StreamBuffer
 
 if typing.TYPE_CHECKING:

@@ -21,6 +21,7 @@ from tornado.iostream._errors import (
     StreamBufferFullError,
     UnsatisfiableReadError,
     is_connection_reset,
+    log_read_error,
     remove_frames,
 )
 from tornado.iostream._push_mode import PushMode
@@ -36,6 +37,7 @@ from tornado.iostream._read_requests import (
     ReadUntilDelimiter,
     ReadUntilRegex,
 )
+from tornado.iostream._state import CLOSED_STATES, CONNECTED_STATES
 from tornado.log import gen_log
 from tornado.netutil._error_context import add_error_context
 from tornado.util import import_object
@@ -278,18 +280,18 @@ class BaseIOStream(PushMode):
                 "Already reading: await the outstanding read first. gen.with_timeout does not cancel a read "
                 "that timed out: cancel its Future"
             )
-        if self._consumer is not None:
-            self._consumer.input_wanted()
-        if self._consumer is not None:
+        if self.consumer is not None:
+            self.consumer.input_wanted()
+        if self.consumer is not None:
             raise AssertionError("a protocol consumes the input of this stream: detach() it before reading")
         future: asyncio.Future[Any]
         if type(request) is ReadInto:
-            future = ReadIntoFuture(loop=self._loop)
+            future = ReadIntoFuture(loop=self.loop)
             future.pull = pull
         else:
-            future = self._loop.create_future()
+            future = self.loop.create_future()
         try:
-            size = request.find(pull.buffer, self._closed) if pull.buffer else NOT_YET
+            size = request.find(pull.buffer, self._state in CLOSED_STATES) if pull.buffer else NOT_YET
         except UnsatisfiableReadError:
             size = NOT_YET  # `_try_satisfy` raises it again and closes the stream
         if size != NOT_YET:
@@ -303,9 +305,9 @@ class BaseIOStream(PushMode):
                 if future.done() and not future.cancelled():
                     future.exception()
                 raise
-        if not self._closed:
+        if self._state not in CLOSED_STATES:
             if not future.done():
-                if not self._suspended:
+                if self._state in CONNECTED_STATES:
                     self._wait_for_input()
             elif self._close_callback is not None:
                 self._watch_for_close()
@@ -314,13 +316,13 @@ class BaseIOStream(PushMode):
     def _try_inline_read(self) -> None:
         """Resolve the outstanding read if the buffer or the descriptor holds enough data."""
         pull = self._pull_state()
-        if self._try_satisfy(pull, self._closed):
+        if self._try_satisfy(pull, self._state in CLOSED_STATES):
             return
-        if self._closed:
+        if self._state in CLOSED_STATES:
             if not isinstance(pull.request, ReadUntilClose):
                 raise self._closed_error("reading from")
             pull.finish(len(pull.buffer))
-        elif not self._suspended and pull.iteration_cost < LARGE_SHARE:
+        elif self._state in CONNECTED_STATES and pull.iteration_cost < LARGE_SHARE:
             self._receive_until_satisfied(pull)
 
     def _try_satisfy(self, pull: ReadState, no_more_data: bool) -> bool:
@@ -335,7 +337,7 @@ class BaseIOStream(PushMode):
             size = request.find(pull.buffer, no_more_data)
         except UnsatisfiableReadError as error:
             gen_log.info(
-                "Unsatisfiable read, closing connection: %s (reading from %s)", error, self._peer_name()
+                "Unsatisfiable read, closing connection: %s (reading from %s)", error, self.peer_name()
             )
             self.close(remove_frames(error))
             return True
@@ -345,7 +347,7 @@ class BaseIOStream(PushMode):
         if pull.size() > self.max_buffer_size:
             full = StreamBufferFullError(
                 f"Reached maximum read buffer size of {self.max_buffer_size} bytes (max_buffer_size), "
-                f"reading from {self._peer_name()}"
+                f"reading from {self.peer_name()}"
             )
             gen_log.error("%s", full)
             self.close(full)
@@ -395,7 +397,7 @@ class BaseIOStream(PushMode):
             self.close()
         elif request is not None and request.retry is not None and not pull.retry_scheduled:
             pull.retry_scheduled = True
-            self._loop.call_later(request.retry, self._retry_search, pull)
+            self.loop.call_later(request.retry, self._retry_search, pull)
 
     def _retry_search(self, pull: ReadState) -> None:
         """Run a search that was postponed."""
@@ -426,7 +428,7 @@ class BaseIOStream(PushMode):
 
     def _receive_failed(self, error: Exception) -> None:
         """Close the stream, and re-raise `error` unless it is a connection reset."""
-        self.close(add_error_context(error, f"reading from {self._peer_name()}"))
+        self.close(add_error_context(error, f"reading from {self.peer_name()}"))
         if not is_connection_reset(error):
             raise error
         remove_frames(error)
@@ -434,9 +436,9 @@ class BaseIOStream(PushMode):
     # -- events --
 
     def _on_readable(self) -> None:
-        if self._consumer is not None:
+        if self.consumer is not None:
             self._push_readable()
-        elif not self._closed:
+        elif self._state not in CLOSED_STATES:
             self._pull_readable()
 
     def _pull_readable(self) -> None:
@@ -451,23 +453,23 @@ class BaseIOStream(PushMode):
                     self.close()
             else:  # no read is outstanding; the next read adds the reader again
                 self._drop_reader()
-                if self._close_callback is not None or self._suspended_consumer is not None:
-                    self._watch_unread()
+                if self._close_callback is not None or self.suspended_consumer is not None:
+                    self.watch_unread()
                 return
         except Exception as error:
-            gen_log.warning("error on read: %s", error)
+            log_read_error(error)
             self.close(error)
             remove_frames(error)
-        if not self._closed:
+        if self._state not in CLOSED_STATES:
             if pull.is_reading():
                 self._wait_for_input()
             elif self._close_callback is not None:
                 self._watch_for_close()
 
     def _on_hang_up(self, broken: bool) -> None:
-        if self._consumer is not None:
+        if self.consumer is not None:
             super()._on_hang_up(broken)
-        elif broken and not self._closed:
+        elif broken and self._state not in CLOSED_STATES:
             error = self._require_connection_error()
             pull = self._pull_state()
             try:
@@ -476,7 +478,7 @@ class BaseIOStream(PushMode):
                 while pull.size() < self.max_buffer_size and self._read_once(pull):
                     pass
             except Exception as fault:
-                gen_log.warning("error on read: %s", fault)
+                log_read_error(fault)
                 remove_frames(fault)
             self.close(error)
 
@@ -485,17 +487,16 @@ class BaseIOStream(PushMode):
         return self._close_callback is not None and self._read_buffer_size < self.read_chunk_size
 
     def _watch_for_close(self) -> None:
-        if self._consumer is None and not self._suspended and self._watches_for_close():
+        if self.consumer is None and self._state in CONNECTED_STATES and self._watches_for_close():
             self._wait_for_input()
 
     def _on_ready(self) -> None:
         """Start the reads and writes that waited for the connection and its handshake."""
-        self._suspended = False
-        if self._output:
+        if self.unsent_output:
             self._flush()
-        if self._closed:
+        if self.closed():
             return
-        if self._consumer is not None:
+        if self.consumer is not None:
             if not self._paused:
                 self._wait_for_input()
         elif self.reading():
@@ -514,7 +515,7 @@ class BaseIOStream(PushMode):
         self._pull = None
         return bytes(pull.buffer)
 
-    def _unread(self, data: bytes) -> None:
+    def unread(self, data: bytes) -> None:
         """Return bytes to the front of the read buffer, to be read again."""
         if data:
             self._pull_state().buffer[:0] = data

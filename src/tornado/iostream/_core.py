@@ -16,8 +16,10 @@ from types import TracebackType
 from typing import Any, TypeAlias
 
 from tornado import ioloop
+from tornado._loop.per_loop import PerLoop, call_at_close
 from tornado.iostream._errors import StreamClosedError
 from tornado.iostream._hangup import HangUpMonitor
+from tornado.iostream._state import CLOSED_STATES, StreamState, StreamStep
 from tornado.log import app_log
 
 #: Maximum number of bytes transferred for one peer per event loop iteration. Transferring them takes about
@@ -73,6 +75,20 @@ class OpenStreams(set["StreamCore"]):
     writing = 0
     hangup_monitor: HangUpMonitor | None = None
 
+    def __init__(self, io_loop: ioloop.IOLoop) -> None:
+        super().__init__()
+        call_at_close(io_loop, self._loop_closed)
+
+    def _loop_closed(self, all_fds: bool) -> None:
+        """Close the descriptors of the streams if ``IOLoop.close(all_fds=True)`` has been called."""
+        if all_fds:
+            for stream in list(self):
+                stream._abandon()
+
+
+#: The streams of each `.IOLoop`.
+open_streams = PerLoop("open streams", OpenStreams)
+
 
 class StreamCore:
     """The base of all streams: registration with the event loop, and closing."""
@@ -81,32 +97,40 @@ class StreamCore:
         "__dict__",
         "__weakref__",
         "_close_callback",
-        "_closed",
         "_fd",
         "_has_reader",
         "_has_writer",
-        "_loop",
-        "_suspended",
+        "_state",
         "error",
         "io_loop",
+        "loop",
     )
 
     #: The `.IOLoop` that was current when the stream was created.
     io_loop: ioloop.IOLoop
     #: The error that closed the stream, or None.
     error: BaseException | None
+    _initial_state = StreamState.OPEN
 
     def __init__(self) -> None:
         self.io_loop = ioloop.IOLoop.current()
-        self._loop = watching_loop(self.io_loop)
+        self.loop: asyncio.AbstractEventLoop = watching_loop(self.io_loop)
         self.error = None
-        self._closed = False
-        #: Whether reading and writing are impossible: not connected yet, during the handshake, or closed.
-        self._suspended = False
+        self._state = self._initial_state
         self._fd = -1
         self._has_reader = False
         self._has_writer = False
         self._close_callback: Callable[[], object] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._state.value}, {self.peer_name()}, at {id(self):#x}>"
+
+    def _advance(self, step: StreamStep) -> None:
+        """Change the state.
+
+        :raises InvalidTransition: if the current state does not permit the step.
+        """
+        self._state = self._state.after(step)
 
     # -- the descriptor, defined by subclasses --
 
@@ -136,9 +160,9 @@ class StreamCore:
     def _add_reader(self) -> None:
         if not self._has_reader:
             self._has_reader = True
-            once = _stops_watching_on_error(type(self._loop))  # type: ignore[arg-type]  # a class is hashable
+            once = _stops_watching_on_error(type(self.loop))  # type: ignore[arg-type]  # a class is hashable
             callback = self._on_readable_or_broken if once else self._on_readable
-            self._loop.add_reader(self._register_fd(), callback)
+            self.loop.add_reader(self._register_fd(), callback)
             hangup_monitor = self._open_streams().hangup_monitor
             if hangup_monitor is not None:
                 hangup_monitor.unwatch(self._fd, self._on_hang_up)
@@ -146,17 +170,17 @@ class StreamCore:
     def _drop_reader(self) -> None:
         if self._has_reader:
             self._has_reader = False
-            if not self._loop.is_closed():
-                self._loop.remove_reader(self._fd)
+            if not self.loop.is_closed():
+                self.loop.remove_reader(self._fd)
 
-    def _watch_unread(self) -> None:
+    def watch_unread(self) -> None:
         """Call `_on_hang_up` if the peer disconnects while there is unread input and no reader."""
-        if self._has_reader or self._closed or not hasattr(select, "poll"):
+        if self._has_reader or self._state in CLOSED_STATES or not hasattr(select, "poll"):
             return
         streams = self._open_streams()
         hangup_monitor = streams.hangup_monitor
         if hangup_monitor is None:
-            hangup_monitor = streams.hangup_monitor = HangUpMonitor(self._loop)
+            hangup_monitor = streams.hangup_monitor = HangUpMonitor(self.loop)
         hangup_monitor.watch(self._register_fd(), self._on_hang_up)
 
     def _on_hang_up(self, broken: bool) -> None:
@@ -168,7 +192,7 @@ class StreamCore:
 
     def _add_writer(self) -> None:
         if not self._has_writer:
-            self._loop.add_writer(self._register_fd(), self._on_writable)
+            self.loop.add_writer(self._register_fd(), self._on_writable)
             self._has_writer = True
             self._open_streams().writing += 1
 
@@ -176,8 +200,8 @@ class StreamCore:
         if self._has_writer:
             self._has_writer = False
             self._open_streams().writing -= 1
-            if not self._loop.is_closed():
-                self._loop.remove_writer(self._fd)
+            if not self.loop.is_closed():
+                self.loop.remove_writer(self._fd)
 
     def _register_fd(self) -> int:
         """Return the descriptor to register, and store it, so that it can be removed from the event loop even
@@ -202,13 +226,8 @@ class StreamCore:
             streams.discard(self)
 
     def _open_streams(self) -> OpenStreams:
-        """Return the registered streams of this loop. ``IOLoop.close(all_fds=True)`` uses the same set."""
-        io_loop: Any = self.io_loop
-        try:
-            streams: OpenStreams = io_loop._streams
-        except AttributeError:
-            streams = io_loop._streams = OpenStreams()
-        return streams
+        """Return the registered streams of this loop."""
+        return open_streams.get(self.io_loop)
 
     def _fd_number(self) -> int:
         """Return the file descriptor as a number."""
@@ -223,7 +242,12 @@ class StreamCore:
 
     def closed(self) -> bool:
         """Whether the stream has been closed, by either side."""
-        return self._closed
+        return self._state in CLOSED_STATES
+
+    @property
+    def _closed(self) -> bool:
+        """Whether the stream has been closed. Programs read this name, which Tornado's streams have."""
+        return self._state in CLOSED_STATES
 
     def set_close_callback(self, callback: Callable[[], object] | None) -> None:
         """Call `callback`, without arguments, when the stream is closed. None removes the callback.
@@ -236,7 +260,7 @@ class StreamCore:
         """
         self._close_callback = callback
         if callback is not None:
-            if self._closed:
+            if self._state in CLOSED_STATES:
                 self._schedule_close_callback()
             else:
                 self._watch_for_close()
@@ -257,12 +281,13 @@ class StreamCore:
         :param exc_info: the value for `error`: True for the exception being handled, an exception, or a tuple
             as returned by ``sys.exc_info()``.
         """
-        if self._closed:
+        if self._state in CLOSED_STATES:
             return
         self._store_error(exc_info)
-        if self._close_early():
+        self._before_close()
+        if self.closed():  # by a failed write
             return
-        self._closed = self._suspended = True
+        self._advance(StreamStep.CLOSE)
         self._unregister_fd()
         try:
             self.close_fd()
@@ -270,16 +295,9 @@ class StreamCore:
             try:
                 self._after_close()
             finally:
+                self._advance(StreamStep.CLOSED)
                 if self._close_callback is not None:
                     self._schedule_close_callback()
-
-    def _close_early(self) -> bool:
-        """Call `_before_close`.
-
-        :returns: whether a failed write in `_before_close` has already closed the stream.
-        """
-        self._before_close()
-        return self._closed
 
     def _store_error(self, exc_info: ExcInfo) -> None:
         if self.error is not None:  # keep the first error: closing may cause another one
@@ -299,13 +317,16 @@ class StreamCore:
 
     def _abandon(self) -> None:
         """Close the descriptor without notifications, because the event loop is being closed."""
-        if not self._closed:
-            self._closed = self._suspended = True
+        if self._state not in CLOSED_STATES:
+            self._advance(StreamStep.CLOSE)
             self._close_callback = None
             self._unregister_fd()
-            self.close_fd()
+            try:
+                self.close_fd()
+            finally:
+                self._advance(StreamStep.CLOSED)
 
-    def _peer_name(self) -> str:
+    def peer_name(self) -> str:
         """Return a description of the peer, for messages."""
         try:
             number = self._fd_number()
@@ -320,7 +341,7 @@ class StreamCore:
         """
         error = StreamClosedError(real_error=self.error)
         if self.error is None:
-            error.args = (f"{error} ({operation} {self._peer_name()})",)
+            error.args = (f"{error} ({operation} {self.peer_name()})",)
         return error
 
     def _log_uncaught(self, source: object, error: BaseException) -> None:

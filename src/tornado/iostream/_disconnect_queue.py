@@ -14,7 +14,8 @@ import contextvars
 import weakref
 from typing import Protocol
 
-from tornado._time_sliced_queue import TimeSlicedQueue
+from tornado._loop.per_loop import PerLoop
+from tornado._loop.time_sliced_queue import TimeSlicedQueue
 
 
 class Disconnectable(Protocol):
@@ -63,3 +64,7 @@ def _notify(item: tuple[_Waiting, Disconnectable]) -> None:
     waiting, stream = item
     error, context = waiting.pop(stream)
     context.run(stream._disconnected, error)
+
+
+#: The queue of each asyncio loop.
+disconnect_queues = PerLoop("disconnect queue", DisconnectQueue)

@@ -33,11 +33,11 @@ class FileSegment:
     __slots__ = ("fd", "size", "start", "use_sendfile")
 
     def __init__(self, fd: int, start: int, size: int) -> None:
-        self.fd = fd
-        self.start = start
-        self.size = size
+        self.fd: int = fd
+        self.start: int = start
+        self.size: int = size
         #: Whether to try ``sendfile``; False after it has failed.
-        self.use_sendfile = True
+        self.use_sendfile: bool = True
         if size > READ_SIZE and hasattr(os, "posix_fadvise"):
             try:
                 os.posix_fadvise(fd, start, size, os.POSIX_FADV_SEQUENTIAL)

@@ -95,7 +95,7 @@ class PipeIOStream(BaseIOStream):
         if error.errno != errno.EBADF:
             raise error
         # The write end of a pipe becomes readable when the read end is closed, but reading fails with EBADF.
-        self.close(add_error_context(error, f"reading from {self._peer_name()}"))
+        self.close(add_error_context(error, f"reading from {self.peer_name()}"))
 
 
 _READ = PipeIOStream.read_from_fd

@@ -16,12 +16,18 @@ import contextvars
 import errno
 import os
 from collections.abc import Callable
-from typing import Any, Protocol
 
-from tornado.iostream._disconnect_queue import DisconnectQueue
-from tornado.iostream._errors import is_connection_reset, remove_frames
+from tornado.iostream._disconnect_queue import disconnect_queues
+from tornado.iostream._errors import is_connection_reset, log_read_error, remove_frames
+from tornado.iostream._interface import StreamConsumer
+from tornado.iostream._state import (
+    CLOSED_STATES,
+    CONNECTED_STATES,
+    INPUT_ENDED_STATES,
+    RECEIVING_STATES,
+    StreamStep,
+)
 from tornado.iostream._write_side import WriteSide, WriteTransport
-from tornado.log import gen_log
 from tornado.netutil._error_context import add_error_context
 
 #: Default size of one read from the descriptor, in bytes.
@@ -32,43 +38,13 @@ MAX_BUFFER_SIZE = 100 * 1024 * 1024
 _MAX_FINAL_RECEIVES = 256
 
 
-class StreamConsumer(Protocol):
-    """The receiver of a stream's input in push mode."""
-
-    def data_received(self, data: bytes) -> None:
-        """Handle received bytes. Never called with an empty bytes object."""
-
-    def eof_received(self) -> None:
-        """Handle the end of input: the peer closed its sending side. The write side is still open."""
-
-    def connection_lost(self, error: BaseException | None) -> None:
-        """Handle the closure of the stream by either side. Called exactly once, after all other methods."""
-
-    def input_wanted(self) -> None:
-        """Handle a read that the program starts on the stream.
-
-        To permit the read, call `_suspend_push` with the bytes that were not consumed.
-        """
-
-    def output_drained(self) -> None:
-        """Handle the end of back-pressure: all buffered output has been sent."""
-
-    # Optional: ``output_waiting() -> None``. Called when output had to be buffered because the descriptor did
-    # not accept all of it. The caller is the method that writes, so this method must neither write nor close.
-    #
-    # Optional: ``eof_pending() -> None``. Called when the peer has closed its sending side while reading was
-    # paused, so that unread input precedes the end. A consumer with this method does not need that input once
-    # the connection is broken: a reset then closes the stream even while reading is paused. A consumer
-    # without this method receives the remaining input, and then the end of input, when it resumes reading.
-
-
 class PushMode(WriteSide):
     """The receiving side of a stream in push mode."""
 
-    __slots__ = ("_consumer", "_eof", "_paused", "_suspended_consumer", "max_buffer_size", "read_chunk_size")
+    __slots__ = ("_paused", "consumer", "max_buffer_size", "read_chunk_size", "suspended_consumer")
 
     #: The consumer that has suspended push mode, so that the program can read.
-    _suspended_consumer: StreamConsumer | None
+    suspended_consumer: StreamConsumer | None
     #: Maximum size of the read buffer, in bytes.
     max_buffer_size: int
     #: Maximum size of one read from the descriptor, in bytes.
@@ -84,9 +60,8 @@ class PushMode(WriteSide):
         self.max_buffer_size = max_buffer_size or MAX_BUFFER_SIZE
         # At least two chunks must fit into the read buffer.
         self.read_chunk_size = min(read_chunk_size or CHUNK_SIZE, max(1, self.max_buffer_size // 2))
-        self._consumer: StreamConsumer | None = None
-        self._suspended_consumer = None
-        self._eof = False
+        self.consumer: StreamConsumer | None = None
+        self.suspended_consumer = None
         self._paused = False
 
     # -- the descriptor --
@@ -108,91 +83,97 @@ class PushMode(WriteSide):
         return buf
 
     def _read_failed(self, error: Exception) -> None:
-        add_error_context(error, f"reading from {self._peer_name()}")
+        add_error_context(error, f"reading from {self.peer_name()}")
         if not is_connection_reset(error):
-            gen_log.warning("error on read: %s", error)
+            log_read_error(error)
         self._on_input_end(remove_frames(error))
 
     # -- switching modes --
 
-    def _start_push(self, consumer: StreamConsumer) -> None:
+    def start_push(self, consumer: StreamConsumer) -> None:
         """Pass all input to `consumer`. The bytes in the pull buffer are delivered immediately.
 
         If the stream is already closed, ``connection_lost`` is called in the next event loop iteration.
         """
-        self._consumer = consumer
-        self._eof = self._paused = False
+        self.consumer = consumer
+        self._restart_input()
         waiting = self._take_read_buffer()
         if waiting:
             self._deliver(consumer, waiting)
-        if self._consumer is not consumer:
+        if self.consumer is not consumer:
             return
-        if self._closed:
-            self._loop.call_soon(self._notify_connection_lost)
-        elif not self._suspended and not self._paused:
+        if self._state in CLOSED_STATES:
+            self.loop.call_soon(self._notify_connection_lost)
+        elif self._state in CONNECTED_STATES and not self._paused:
             self._wait_for_input()
 
+    def _restart_input(self) -> None:
+        """Undo `pause_reading` and the end of input, because another consumer receives the input."""
+        self._paused = False
+        if self._state in INPUT_ENDED_STATES:
+            self._advance(StreamStep.INPUT_RESTARTED)
+
     def _start_push_in_empty_context(self, consumer: StreamConsumer) -> None:
-        """Call `_start_push`, and handle all events in an empty `contextvars.Context`."""
+        """Call `start_push`, and handle all events in an empty `contextvars.Context`."""
         self._drop_reader()
-        contextvars.Context().run(self._start_push, consumer)
+        contextvars.Context().run(self.start_push, consumer)
 
     def _stop_push_with_unread(self, unread: bytes) -> None:
-        """Call `_stop_push` and put `unread` back. The next read uses its caller's context."""
+        """Call `stop_push` and put `unread` back. The next read uses its caller's context."""
         self._drop_reader()
-        self._stop_push()
-        if unread and not self._closed:
-            self._unread(unread)
+        self.stop_push()
+        if unread and self._state not in CLOSED_STATES:
+            self.unread(unread)
 
     def _take_read_buffer(self) -> bytes:
         """Empty the pull buffer and return its bytes."""
         raise NotImplementedError
 
-    def _stop_push(self) -> None:
+    def stop_push(self) -> None:
         """Return to pull mode. No further method of the consumer is called."""
-        self._consumer = None
-        if self._suspended_consumer is not None:
-            self._suspended_consumer = None
+        self.consumer = None
+        if self.suspended_consumer is not None:
+            self.suspended_consumer = None
 
-    def _suspend_push(self, unread: bytes) -> None:
-        """Let the program read, starting with `unread`, until `_resume_push`.
+    def suspend_push(self, unread: bytes) -> None:
+        """Let the program read, starting with `unread`, until `resume_push`.
 
         The consumer is still notified when output has been sent and when the stream is closed.
         """
-        self._suspended_consumer, self._consumer = self._consumer, None
-        self._unread(unread)
+        self.suspended_consumer, self.consumer = self.consumer, None
+        self.unread(unread)
 
-    def _resume_push(self) -> bytes:
-        """Undo `_suspend_push`: pass all further input to the consumer again.
+    def resume_push(self) -> bytes:
+        """Undo `suspend_push`: pass all further input to the consumer again.
 
         :returns: the bytes that the program has not read, which precede all further input. This method does
             not pass them to ``data_received``, because the consumer may be in the middle of other work. The
             result is empty if push mode was not suspended, or the stream is closed.
         :raises AssertionError: if a read is outstanding.
         """
-        lender = self._suspended_consumer
-        if lender is None or self._closed:
+        lender = self.suspended_consumer
+        if lender is None or self._state in CLOSED_STATES:
             return b""
         waiting = self._take_read_buffer()
-        self._suspended_consumer, self._consumer = None, lender
-        self._eof = self._paused = False
-        if not self._suspended:
+        self.suspended_consumer, self.consumer = None, lender
+        self._restart_input()
+        if self._state in CONNECTED_STATES:
             self._wait_for_input()
         return waiting
 
-    def _unread(self, data: bytes) -> None:
+    def unread(self, data: bytes) -> None:
         raise NotImplementedError
 
-    def _pause_reading(self) -> None:
-        """Stop receiving for the consumer until `_resume_reading`."""
+    def pause_reading(self) -> None:
+        """Stop receiving for the consumer until `resume_reading`."""
         # The reader is removed only when input arrives, because most pauses end before that.
         self._paused = True
 
-    def _resume_reading(self) -> None:
-        """Undo `_pause_reading`."""
+    def resume_reading(self) -> None:
+        """Undo `pause_reading`."""
         if self._paused:
             self._paused = False
-            if self._consumer is not None and not self._eof and not self._suspended:
+            if self.consumer is not None and self._state in RECEIVING_STATES:
                 self._wait_for_input()
 
     # -- events --
@@ -211,15 +192,15 @@ class PushMode(WriteSide):
             return
         # Data that arrived before the reset can still be read. Because the error has been fetched from the
         # socket, that data is followed by an end of input, which must not be mistaken for an orderly close.
-        self._disconnect_queue().set_pending_error(
-            self, add_error_context(error, f"reading from {self._peer_name()}")
+        disconnect_queues.get(self.loop).set_pending_error(
+            self, add_error_context(error, f"reading from {self.peer_name()}")
         )
         remaining = _MAX_FINAL_RECEIVES
         while remaining and self._has_reader:
             self._on_readable()
             remaining -= 1
         # A consumer that has paused reading receives the remaining data and the error when it resumes.
-        if self._has_reader and not self._closed:
+        if self._has_reader and self._state not in CLOSED_STATES:
             self._on_input_end(error)
 
     def _connection_error(self) -> Exception | None:
@@ -228,9 +209,9 @@ class PushMode(WriteSide):
 
     def _push_readable(self) -> None:
         """Receive one chunk and pass it to the consumer."""
-        consumer = self._consumer
+        consumer = self.consumer
         assert consumer is not None
-        if self._paused or self._eof:
+        if self._paused or self._state in INPUT_ENDED_STATES:
             self._stop_reading_paused()
             return
         try:
@@ -240,22 +221,22 @@ class PushMode(WriteSide):
             return
         if data:
             self._deliver(consumer, bytes(data))
-        elif data is not None and not self._closed:
+        elif data is not None:
             self._on_input_end(None)
 
     def _stop_reading_paused(self) -> None:
         """Stop reading although input is available, because reading is paused; still detect a disconnect."""
         self._drop_reader()
-        if self._paused and not self._eof and hasattr(self._consumer, "eof_pending"):
-            self._watch_unread()
+        if self._paused and self._state not in INPUT_ENDED_STATES and hasattr(self.consumer, "eof_pending"):
+            self.watch_unread()
 
     def _on_hang_up(self, broken: bool) -> None:
         if broken:
             self._on_input_end(self._require_connection_error())
             return
-        notify = getattr(self._consumer, "eof_pending", None)
+        notify = getattr(self.consumer, "eof_pending", None)
         if notify is not None:
-            self._call_corked(notify)
+            self.call_corked(notify)
 
     def _require_connection_error(self) -> Exception:
         """Return the error of a connection that is known to be broken."""
@@ -265,7 +246,7 @@ class PushMode(WriteSide):
             error = gone
         if error is None:
             error = ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
-        return add_error_context(remove_frames(error), f"reading from {self._peer_name()}")
+        return add_error_context(remove_frames(error), f"reading from {self.peer_name()}")
 
     def _deliver(self, consumer: StreamConsumer, data: bytes) -> None:
         self._corked += 1
@@ -274,9 +255,9 @@ class PushMode(WriteSide):
         except BaseException as error:
             self._consumer_failed(error)
         finally:
-            self._uncork()
+            self.uncork()
 
-    def _call_corked(self, call: Callable[..., object], *args: object) -> None:
+    def call_corked(self, call: Callable[..., object], *args: object) -> None:
         """Call a method of the consumer. Its output is written with one send; an error closes the stream."""
         self._corked += 1
         try:
@@ -284,60 +265,54 @@ class PushMode(WriteSide):
         except BaseException as error:
             self._consumer_failed(error)
         finally:
-            self._uncork()
+            self.uncork()
 
     def _on_input_end(self, error: Exception | None) -> None:
         """Stop reading, because the peer has closed its sending side or the connection is broken.
 
         :param error: the error that broke the connection, None after an orderly end of input.
         """
-        self._eof = True
+        if self._state in CLOSED_STATES:
+            return
+        self._advance(StreamStep.INPUT_ENDED)
         self._drop_reader()
-        self._disconnect_queue().add(self, error)
-
-    def _disconnect_queue(self) -> DisconnectQueue:
-        io_loop: Any = self.io_loop
-        try:
-            queue: DisconnectQueue = io_loop._disconnect_queue
-        except AttributeError:
-            queue = io_loop._disconnect_queue = DisconnectQueue(self._loop)
-        return queue
+        disconnect_queues.get(self.loop).add(self, error)
 
     def _disconnected(self, error: Exception | None) -> None:
         """Handle an end of input that `_on_input_end` has queued, perhaps in an earlier iteration."""
-        consumer = self._consumer
+        consumer = self.consumer
         if error is not None:
             self.close(error)
             return
-        if consumer is None or not self._eof or self._closed:  # the state has changed since
+        if consumer is None or self._state not in INPUT_ENDED_STATES:  # the state has changed since
             return
-        self._call_corked(consumer.eof_received)
+        self.call_corked(consumer.eof_received)
 
     def _notify_output_drained(self) -> None:
         # A consumer that has suspended push mode may still be sending, so it is notified, too.
-        consumer = self._consumer or self._suspended_consumer
+        consumer = self.consumer or self.suspended_consumer
         if consumer is not None:
-            self._call_corked(consumer.output_drained)
+            self.call_corked(consumer.output_drained)
 
     def _notify_output_waiting(self) -> None:
-        notify = getattr(self._consumer or self._suspended_consumer, "output_waiting", None)
+        notify = getattr(self.consumer or self.suspended_consumer, "output_waiting", None)
         if notify is not None:
             notify()
 
     def _consumer_failed(self, error: BaseException) -> None:
         """Close the stream after a consumer's exception. Only KeyboardInterrupt and SystemExit propagate."""
         if not isinstance(error, (KeyboardInterrupt, SystemExit)):
-            self._log_uncaught(self._consumer or self, error)
+            self._log_uncaught(self.consumer or self, error)
             self.close(error)
             return
         self.close(error)
         raise error
 
     def _notify_connection_lost(self) -> None:
-        consumer, self._consumer = self._consumer or self._suspended_consumer, None
+        consumer, self.consumer = self.consumer or self.suspended_consumer, None
         if consumer is None:
             return
-        self._suspended_consumer = None
+        self.suspended_consumer = None
         try:
             consumer.connection_lost(self.error)
         except (KeyboardInterrupt, SystemExit):
@@ -347,7 +322,7 @@ class PushMode(WriteSide):
 
     def _after_close(self) -> None:
         super()._after_close()
-        if self._consumer is not None or self._suspended_consumer is not None:
+        if self.consumer is not None or self.suspended_consumer is not None:
             self._notify_connection_lost()
 
 
@@ -372,8 +347,8 @@ class PushTransport(WriteTransport):
 
     def pause(self) -> None:
         """Stop receiving until `resume`."""
-        self.stream._pause_reading()
+        self.stream.pause_reading()
 
     def resume(self) -> None:
         """Undo `pause`."""
-        self.stream._resume_reading()
+        self.stream.resume_reading()

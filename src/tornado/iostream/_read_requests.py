@@ -364,7 +364,7 @@ class ReadState:
         self.buffer = bytearray()
         self.request: ReadRequest | None = None
         self.future: asyncio.Future[Any] | None = None
-        #: Bytes received in this event loop iteration, plus the cost of the receive calls in bytes.
+        #: Bytes received in this event loop iteration, plus `_RECEIVE_COST` for each receive call.
         self.iteration_cost = 0
         #: Whether a postponed search is scheduled.
         self.retry_scheduled = False

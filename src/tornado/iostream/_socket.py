@@ -1,4 +1,7 @@
-"""`IOStream`: a stream over a socket.
+"""`SocketStream`: reading, sending and connecting of a stream over a socket.
+
+`.IOStream` adds the upgrade to TLS. It is defined next to its subclass `.SSLIOStream`, because the upgrade
+returns one.
 
 The fast paths call the methods of the socket directly. If a subclass overrides ``read_from_fd`` or
 ``write_to_fd``, or a program patches one of them at run time, that method is called instead.
@@ -10,47 +13,42 @@ import asyncio
 import errno
 import os
 import socket as socket_module
-import ssl
 from collections.abc import Callable
 from types import MethodType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
+from typing import Any, TypeVar, overload
 
-from tornado import ioloop, netutil
+from tornado import ioloop
 from tornado.iostream._base import BaseIOStream, _for_callback
 from tornado.iostream._core import fail
-from tornado.iostream._errors import StreamNotIdleError, remove_frames
+from tornado.iostream._errors import remove_frames
 from tornado.iostream._file_segment import CANNOT_SEND, FileSegment, truncated
-from tornado.iostream._write_side import SendState
+from tornado.iostream._state import (
+    CLOSED_STATES,
+    CONNECTED_STATES,
+    OUTPUT_ENDED_STATES,
+    StreamState,
+    StreamStep,
+)
 from tornado.netutil._error_context import add_error_context, format_address
 
-if TYPE_CHECKING:
-    from tornado.iostream._tls import SSLIOStream
-
-_Stream = TypeVar("_Stream", bound="IOStream")
+_Stream = TypeVar("_Stream", bound="SocketStream")
 
 #: Errors of ``connect`` that mean that the connection is in progress. Except on Windows, EWOULDBLOCK is a
 #: final error: the server of a Unix socket has a full backlog.
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK) if os.name == "nt" else (errno.EINPROGRESS,)
+_OPEN = StreamState.OPEN
 _HAS_SENDFILE = hasattr(os, "sendfile")
 #: Number of buffers that sendmsg() accepts on every platform. Windows has no sendmsg().
 _MAX_PIECES = 64 if hasattr(socket_module.socket, "sendmsg") else 0
 
 
-class IOStream(BaseIOStream):
-    """A stream over a socket that is already connected, or that `connect` connects.
+class SocketStream(BaseIOStream):
+    """The base of streams over a socket, with or without TLS. See `.IOStream` for the arguments."""
 
-    :param socket: a stream socket. The stream takes ownership of it and makes it non-blocking.
-
-    The other arguments are those of `BaseIOStream`.
-    """
-
-    __slots__ = ("_connect_future", "_peer_address", "socket")
+    __slots__ = ("_connect_future", "peer_address", "socket")
 
     #: The socket; for a TLS stream, the `ssl.SSLSocket`.
     socket: socket_module.socket
-    _eof_waiters: tuple[asyncio.Future[None], ...] = ()
-    #: `SSLIOStream`. Its module sets this, because importing it here would be circular.
-    _tls_stream: ClassVar[type[Any]]
 
     @overload
     def __init__(
@@ -76,7 +74,7 @@ class IOStream(BaseIOStream):
         self.socket = socket
         self._connect_future: asyncio.Future[Any] | None = None
         #: The address passed to `connect` or returned by accept(); for other sockets, looked up when needed.
-        self._peer_address: Any = None
+        self.peer_address: Any = None
         try:
             socket.setblocking(False)
         except AttributeError:
@@ -94,16 +92,16 @@ class IOStream(BaseIOStream):
         self.socket.close()
 
     def _look_up_peer(self) -> None:
-        """Set `_peer_address`, if the socket is connected."""
+        """Set `peer_address`, if the socket is connected."""
         try:
-            self._peer_address = self.socket.getpeername()
+            self.peer_address = self.socket.getpeername()
         except (OSError, AttributeError):  # not connected
             pass
 
-    def _peer_name(self) -> str:
-        if self._peer_address is None:
+    def peer_name(self) -> str:
+        if self.peer_address is None:
             self._look_up_peer()
-        return "an unknown peer" if self._peer_address is None else format_address(self._peer_address)
+        return "an unknown peer" if self.peer_address is None else format_address(self.peer_address)
 
     def get_fd_error(self) -> Exception | None:
         """Return the pending error of the socket, or None."""
@@ -145,30 +143,29 @@ class IOStream(BaseIOStream):
             `StreamClosedError` if the stream is closed before that.
         :raises StreamClosedError: if the stream is closed.
         """
-        if self._closed:
+        if self._state in CLOSED_STATES:
             raise self._closed_error("writing to")
-        future: asyncio.Future[None] = self._loop.create_future()
-        if self._sending is SendState.ENDED:
+        future: asyncio.Future[None] = self.loop.create_future()
+        if self._state in OUTPUT_ENDED_STATES:
             future.set_result(None)
             return future
+        is_first = not self._eof_waiters
         self._eof_waiters = (*self._eof_waiters, future)
-        if self._sending is SendState.OPEN:
-            self._flush_now()
-            self._sending = SendState.ENDING
-            if not self._output and not self._suspended:
+        if is_first:
+            self.flush_output()
+            if not self.unsent_output and self._state in CONNECTED_STATES:
                 self._send_eof()
         return future
 
     def _send_eof(self) -> None:
         """Close the sending side if `write_eof` was called. All output must have been sent."""
-        if self._sending is not SendState.ENDING or self._closed:
+        if not self._eof_waiters or self._state in CLOSED_STATES:
             return
         if not self._can_end_output():
             self._add_writer()
             return
-        self._sending = SendState.ENDED
-        self._end_output()
         waiters, self._eof_waiters = self._eof_waiters, ()
+        self.end_output()
         for future in waiters:
             if self.closed():
                 fail(future, self._closed_error("writing to"))
@@ -185,20 +182,27 @@ class IOStream(BaseIOStream):
 
     def _on_ready(self) -> None:
         super()._on_ready()
-        if not self._output:
+        if not self.unsent_output:
             self._send_eof()
 
-    def _end_output(self) -> None:
-        """Close the sending side of the socket. The write buffer must be empty."""
+    def end_output(self) -> None:
+        """Close the sending side of the connection. The write buffer must be empty."""
+        if self._state in CLOSED_STATES:
+            return
+        self._advance(StreamStep.OUTPUT_ENDED)
         try:
-            self.socket.shutdown(socket_module.SHUT_WR)
+            self._shut_down_output()
         except OSError:
             self.close()
+
+    def _shut_down_output(self) -> None:
+        """Close the sending side of the socket."""
+        self.socket.shutdown(socket_module.SHUT_WR)
 
     # -- receiving and sending --
 
     def _on_readable(self) -> None:
-        consumer = self._consumer
+        consumer = self.consumer
         if consumer is None or self._paused or type(self).read_from_fd is not _READ:
             super()._on_readable()
             return
@@ -212,7 +216,7 @@ class IOStream(BaseIOStream):
         if not data:
             self._on_input_end(None)
             return
-        # _deliver and _uncork, inlined: every request runs through this code.
+        # _deliver and uncork, inlined: every request runs through this code.
         self._corked += 1
         try:
             consumer.data_received(data)
@@ -221,21 +225,21 @@ class IOStream(BaseIOStream):
         finally:
             self._corked = corked = self._corked - 1
             if not corked and self._collected is not None:
-                self._flush_now()
+                self.flush_output()
 
-    def _flush_now(self) -> None:
+    def flush_output(self) -> None:
         data = self._collected
         if (
             type(data) is not bytes
-            or self._output is not None
-            or self._suspended
+            or self.unsent_output is not None
+            or self._state is not _OPEN
             or type(self).write_to_fd is not _WRITE
         ):
-            super()._flush_now()
+            super().flush_output()
             return
         # _send_or_buffer and _transmit, inlined.
         self._collected = None
-        self._collected_size = 0
+        self.corked_size = 0
         try:
             sent = self.socket.send(data)
         except BlockingIOError:
@@ -291,8 +295,8 @@ class IOStream(BaseIOStream):
 
     def _put_pieces(self, pieces: list[bytes], size: int) -> None:
         if (
-            self._output is not None
-            or self._suspended
+            self.unsent_output is not None
+            or self._state is not _OPEN
             or type(self).write_to_fd is not _WRITE
             or len(pieces) > _MAX_PIECES
         ):
@@ -333,27 +337,27 @@ class IOStream(BaseIOStream):
         """
         if callback is not None or callable(server_hostname):
             return _for_callback("connect", self, address, server_hostname, callback)
-        future: asyncio.Future[_Stream] = self._loop.create_future()
-        if self._closed:
+        future: asyncio.Future[_Stream] = self.loop.create_future()
+        if self._state in CLOSED_STATES:
             fail(future, self._closed_error("connecting to"))
             return future
         try:
             self.socket.connect(address)
         except OSError as error:
             if error.errno not in _IN_PROGRESS:
-                self._peer_address, self._connect_future = address, future
+                self.peer_address, self._connect_future = address, future
                 self._connect_failed(remove_frames(error))
                 return future
-        self._peer_address, self._connect_future = address, future
-        self._suspended = True
+        self.peer_address, self._connect_future = address, future
+        self._advance(StreamStep.CONNECT)
         self._add_writer()
         return future
 
     def _connect_failed(self, error: Exception) -> None:
-        self.close(add_error_context(error, f"connecting to {self._peer_name()}"))
+        self.close(add_error_context(error, f"connecting to {self.peer_name()}"))
 
     def _on_writable(self) -> None:
-        if self._connect_future is not None and self._suspended:
+        if self._state is StreamState.CONNECTING:
             self._handle_connect()
         else:
             super()._on_writable()
@@ -371,13 +375,14 @@ class IOStream(BaseIOStream):
         self._connected()
 
     def _connected(self) -> None:
+        self._advance(StreamStep.CONNECTED)
         future, self._connect_future = self._connect_future, None
         if future is not None and not future.done():
             future.set_result(self)
         self._on_ready()
 
     def _before_close(self) -> None:
-        if self._peer_address is None:
+        if self.peer_address is None:
             self._look_up_peer()  # not possible after the socket is closed
         super()._before_close()
 
@@ -391,105 +396,6 @@ class IOStream(BaseIOStream):
                 fail(waiter, self._closed_error("writing to"))
         super()._after_close()
 
-    # -- TLS --
 
-    def start_tls(
-        self,
-        server_side: bool,
-        ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
-        server_hostname: str | None = None,
-    ) -> asyncio.Future[SSLIOStream]:
-        """Upgrade the connection to TLS. The Future's result is the `SSLIOStream` to use from now on.
-
-        This stream cannot be used after the call. Its close callback moves to the new stream.
-
-        :param server_side: whether this side is the server of the handshake.
-        :param ssl_options: an `ssl.SSLContext`, or a dictionary as described at `.ssl_options_to_context`. By
-            default a server has no certificate, and a client verifies the peer's certificate against the
-            system's certificate authorities.
-        :param server_hostname: the name that a client verifies the certificate against.
-        :raises ValueError: if a read or write is outstanding, or a buffer is not empty. The buffered bytes
-            would be treated as part of the handshake or of the protected data (a command injection
-            vulnerability, known from STARTTLS).
-        :raises StreamClosedError: if the stream is closed; from the Future, if the peer has disconnected.
-        :raises ssl.SSLError: from the Future, if the handshake fails; see `SSLIOStream.wait_for_handshake`.
-        """
-        if self._closed:
-            raise self._closed_error("TLS handshake with")
-        if (
-            self.reading()
-            or self.writing()
-            or self._connect_future is not None
-            or self._consumer is not None
-            or self._write_futures
-            or self._read_buffer_size
-            or self._sending is not SendState.OPEN
-        ):
-            raise StreamNotIdleError(
-                "start_tls() needs an idle stream: a read or write is outstanding, or bytes are buffered"
-            )
-        if ssl_options is None:
-            ssl_options = netutil._server_ssl_defaults if server_side else netutil._client_ssl_defaults
-        return self._upgrade_to_tls(server_side, ssl_options, server_hostname)
-
-    def _upgrade_to_tls(
-        self, server_side: bool, ssl_options: dict[str, Any] | ssl.SSLContext, server_hostname: str | None
-    ) -> asyncio.Future[SSLIOStream]:
-        try:
-            address = self.socket.getpeername()  # wrap_socket() would not close a disconnected socket
-        except OSError as error:
-            return self._fail_before_tls(self.get_fd_error() or error)
-        if self._peer_address is None:
-            self._peer_address = address
-        try:
-            tls_socket, stream_class = self._wrap_socket_in_tls(server_side, ssl_options, server_hostname)
-        except Exception as error:
-            if self.socket.fileno() >= 0:  # for example an invalid option: the stream is unchanged
-                raise
-            return self._fail_before_tls(error)
-        self._unregister_fd()
-        self.socket = None  # type: ignore[assignment]
-        callback, self._close_callback = self._close_callback, None
-        self._closed = self._suspended = True
-        stream = stream_class(
-            tls_socket,
-            ssl_options=ssl_options,
-            max_buffer_size=self.max_buffer_size,
-            read_chunk_size=self.read_chunk_size,
-            max_write_buffer_size=self.max_write_buffer_size,
-            connected=True,
-        )
-        stream._peer_address = self._peer_address
-        stream.set_close_callback(callback)
-        handshake: asyncio.Future[Any] = stream.wait_for_handshake()
-
-        def close_if_cancelled(handshake: asyncio.Future[Any]) -> None:
-            if handshake.cancelled():  # for example by a timeout; the caller has no reference to the stream
-                stream.close()
-
-        handshake.add_done_callback(close_if_cancelled)
-        return handshake
-
-    def _wrap_socket_in_tls(
-        self, server_side: bool, ssl_options: dict[str, Any] | ssl.SSLContext, server_hostname: str | None
-    ) -> tuple[Any, type[Any]]:
-        """Wrap the socket in TLS; return the TLS socket and the class of its stream."""
-        tls_socket = netutil.ssl_wrap_socket(
-            self.socket,
-            ssl_options,
-            server_hostname=server_hostname,
-            server_side=server_side,
-            do_handshake_on_connect=False,
-        )
-        return tls_socket, self._tls_stream
-
-    def _fail_before_tls(self, error: Exception) -> asyncio.Future[SSLIOStream]:
-        """Close the stream, because the connection ended before the handshake; return a failed Future."""
-        self.close(add_error_context(remove_frames(error), f"TLS handshake with {self._peer_name()}"))
-        future: asyncio.Future[Any] = self._loop.create_future()
-        fail(future, self._closed_error("TLS handshake with"))
-        return future
-
-
-_READ = IOStream.read_from_fd
-_WRITE = IOStream.write_to_fd
+_READ = SocketStream.read_from_fd
+_WRITE = SocketStream.write_to_fd

@@ -11,10 +11,6 @@ import socket
 import ssl
 from typing import Any
 
-from tornado.iostream._tls import SSLIOStream
-
-__all__ = ["TLSOverTLSSocket", "TLSOverTLSStream"]
-
 #: Maximum size of one read from the outer socket, in bytes.
 _READ_SIZE = 64 * 1024
 #: Bytes of payload that are encrypted at a time: one record.
@@ -31,12 +27,12 @@ class TLSOverTLSSocket:
 
     server_side = False
 
-    def __init__(self, outer: ssl.SSLSocket, context: ssl.SSLContext, server_hostname: str) -> None:
+    def __init__(self, outer: ssl.SSLSocket, context: ssl.SSLContext, server_hostname: str | None) -> None:
         self.outer = outer
         self.context = context
         self._input = ssl.MemoryBIO()
-        self._output = ssl.MemoryBIO()
-        self._inner = context.wrap_bio(self._input, self._output, server_hostname=server_hostname)
+        self.unsent_output = ssl.MemoryBIO()
+        self._inner = context.wrap_bio(self._input, self.unsent_output, server_hostname=server_hostname)
         #: Encrypted bytes that the outer socket has not accepted yet.
         self._unsent = b""
         #: Number of bytes that a blocked `send` has encrypted but not yet reported as sent.
@@ -138,8 +134,8 @@ class TLSOverTLSSocket:
 
         :raises ssl.SSLWantWriteError: if the outer socket would block.
         """
-        if self._output.pending:
-            self._unsent += self._output.read()
+        if self.unsent_output.pending:
+            self._unsent += self.unsent_output.read()
         while self._unsent:
             sent = self.outer.send(self._unsent)
             self._unsent = self._unsent[sent:]
@@ -160,13 +156,3 @@ class TLSOverTLSSocket:
             self._input.write(data)
         else:
             self._input.write_eof()
-
-
-class TLSOverTLSStream(SSLIOStream):
-    """A stream over a `TLSOverTLSSocket`."""
-
-    def _wrap(self) -> None:
-        """Do nothing, because the socket is already a TLS socket."""
-
-
-SSLIOStream._nested_socket, SSLIOStream._nested_stream = TLSOverTLSSocket, TLSOverTLSStream

@@ -3,22 +3,22 @@
 If nothing is buffered, a write passes its data directly to the kernel. Data that the kernel does not accept
 is buffered, and only then is a writer added to the event loop. A stream without unsent data has no buffer.
 
-`write` is the public interface and returns a Future for each call. `_send` is for the project's own
-protocols: it creates no Future, and between `_cork` and `_uncork` it only collects data. Data of both methods
+`write` is the public interface and returns a Future for each call. `send` is for the project's own
+protocols: it creates no Future, and between `cork` and `uncork` it only collects data. Data of both methods
 is sent in the order of the calls.
 """
 
 from __future__ import annotations
 
 import asyncio
-import enum
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from tornado._tasks import done_future
+from tornado._loop.tasks import done_future
 from tornado.iostream._core import FAIR_SHARE, LARGE_SHARE, StreamCore, fail
 from tornado.iostream._errors import StreamBufferFullError, is_connection_reset, remove_frames
 from tornado.iostream._file_segment import FileSegment
+from tornado.iostream._state import CLOSED_STATES, CONNECTED_STATES, OUTPUT_ENDED_STATES
 from tornado.iostream._write_buffer import _StreamBuffer
 from tornado.log import gen_log
 from tornado.netutil._error_context import add_error_context
@@ -30,44 +30,36 @@ _JOIN_LIMIT = 64 * 1024
 _JOIN_COUNT = 64
 
 
-class SendState(enum.Enum):
-    """The state of a stream's output: OPEN, ENDING after `write_eof` is called, then ENDED."""
-
-    OPEN = 1
-    #: Buffered data is being sent, or the handshake is not complete.
-    ENDING = 2
-    ENDED = 3
-
-
 class WriteSide(StreamCore):
     """The sending side of a stream, with its write buffer."""
 
     __slots__ = (
         "_collected",
-        "_collected_size",
         "_corked",
-        "_output",
         "_total_write_done_index",
         "_total_write_index",
         "_write_futures",
+        "corked_size",
         "max_write_buffer_size",
+        "unsent_output",
     )
 
     #: Maximum size of the write buffer in bytes, None for no limit.
     max_write_buffer_size: int | None
-    # Not a slot, to keep idle streams small: few streams are half-closed, and those set it in `__dict__`.
-    _sending = SendState.OPEN
+    #: The Futures of `write_eof` calls that wait for the buffered output. This is not a slot, to keep idle
+    #: streams small: few streams are half-closed, and those set it in `__dict__`.
+    _eof_waiters: tuple[asyncio.Future[None], ...] = ()
 
     def __init__(self, max_write_buffer_size: int | None = None) -> None:
         super().__init__()
         self.max_write_buffer_size = max_write_buffer_size
-        self._output: _StreamBuffer | None = None
+        self.unsent_output: _StreamBuffer | None = None
         self._total_write_index = 0
         self._total_write_done_index = 0
         self._write_futures: deque[tuple[int, asyncio.Future[None]]] | None = None
         self._corked = 0
         self._collected: bytes | list[bytes] | None = None
-        self._collected_size = 0
+        self.corked_size: int = 0
 
     @property
     def _write_buffer(self) -> _StreamBuffer:
@@ -75,9 +67,9 @@ class WriteSide(StreamCore):
 
         Some programs append to it directly, increase ``_total_write_index`` and call ``write(b"")``.
         """
-        if self._output is None:
-            self._output = _StreamBuffer()
-        return self._output
+        if self.unsent_output is None:
+            self.unsent_output = _StreamBuffer()
+        return self.unsent_output
 
     # -- the descriptor --
 
@@ -100,7 +92,7 @@ class WriteSide(StreamCore):
             return 0
 
     def _write_failed(self, error: Exception) -> None:
-        add_error_context(error, f"writing to {self._peer_name()}")
+        add_error_context(error, f"writing to {self.peer_name()}")
         if not is_connection_reset(error):
             # Any exception but an OSError is a defect in `write_to_fd`: log its traceback.
             exc_info = None if isinstance(error, OSError) else error
@@ -118,7 +110,7 @@ class WriteSide(StreamCore):
 
     def writing(self) -> bool:
         """Whether the write buffer holds unsent data."""
-        return bool(self._output)
+        return bool(self.unsent_output)
 
     def write(
         self,
@@ -138,12 +130,12 @@ class WriteSide(StreamCore):
 
         Cancelling the Future does not cancel the write: the bytes are still sent.
         """
-        if self._closed:
+        if self._state in CLOSED_STATES:
             raise self._closed_error("writing to")
-        if self._sending is not SendState.OPEN:
+        if self._eof_waiters or self._state in OUTPUT_ENDED_STATES:
             raise RuntimeError("write() after write_eof(): the sending side of this stream is closed")
         if self._collected is not None:
-            self._flush_now()
+            self.flush_output()
         if type(data) is not bytes and not isinstance(data, (bytes, bytearray)):
             try:
                 data = memoryview(data).cast("B")
@@ -152,23 +144,23 @@ class WriteSide(StreamCore):
         size = len(data)
         if size:
             self._write_data(data, size)
-        elif self._output and not self._has_writer and not self._suspended:
+        elif self.unsent_output and not self._has_writer and self._state in CONNECTED_STATES:
             self._flush()
-        written = self._written()
+        written = self.when_written()
         if callback is not None:
             import_object("tornado._tornado4.stream_callbacks.tell")(self, self.write, written, callback)
         return written
 
     def _write_data(self, data: bytes | bytearray | memoryview, size: int) -> None:
-        output = self._output
+        output = self.unsent_output
         limit = self.max_write_buffer_size
         if limit is not None and (len(output) if output is not None else 0) + size > limit:
             raise StreamBufferFullError(
                 f"Reached maximum write buffer size of {limit} bytes (max_write_buffer_size), writing to "
-                f"{self._peer_name()}"
+                f"{self.peer_name()}"
             )
         self._total_write_index += size
-        if output is None and not self._suspended:
+        if output is None and self._state in CONNECTED_STATES:
             try:
                 sent = self._transmit(data)
             except Exception as error:
@@ -177,17 +169,19 @@ class WriteSide(StreamCore):
             self._total_write_done_index += sent
             if sent != size:
                 self._append_unsent(data, sent)
-        elif not self._closed:
+        elif self._state not in CLOSED_STATES:
             self._write_buffer.append(data)
-            if not self._has_writer and not self._suspended:
+            if not self._has_writer and self._state in CONNECTED_STATES:
                 self._flush()
 
-    def _written(self, rest: int = 0) -> asyncio.Future[None]:
+    def when_written(self, rest: int = 0) -> asyncio.Future[None]:
         """Return a Future that is done when all bytes written so far, except the last `rest`, are sent."""
-        if not self._closed and (self._output is None or len(self._output) <= rest):
-            return done_future(self._loop)
-        future: asyncio.Future[None] = self._loop.create_future()
-        if self._closed:
+        if self._state not in CLOSED_STATES and (
+            self.unsent_output is None or len(self.unsent_output) <= rest
+        ):
+            return done_future(self.loop)
+        future: asyncio.Future[None] = self.loop.create_future()
+        if self.closed():
             fail(future, self._closed_error("writing to"))
         else:
             if self._write_futures is None:
@@ -200,12 +194,20 @@ class WriteSide(StreamCore):
     # -- for the project's own protocols --
 
     @property
-    def _pending_output(self) -> int:
+    def pending_output(self) -> int:
         """The number of bytes, buffered or collected, that have not been passed to the kernel."""
-        output = self._output
-        return self._collected_size + (len(output) if output is not None else 0)
+        output = self.unsent_output
+        return self.corked_size + (len(output) if output is not None else 0)
 
-    def _send(self, data: bytes) -> bool:
+    @property
+    def output_position(self) -> int:
+        """The number of bytes of buffered output that have been passed to the kernel so far.
+
+        Output of `send` that the kernel accepts immediately is not counted.
+        """
+        return self._total_write_done_index
+
+    def send(self, data: bytes) -> bool:
         """Write without a Future.
 
         :returns: True if all of the data was passed to the kernel or collected, or the stream is closed;
@@ -220,11 +222,11 @@ class WriteSide(StreamCore):
             collected.append(data)
         else:
             self._collected = [collected, data]  # type: ignore[list-item]
-        self._collected_size += len(data)
-        return self._output is None
+        self.corked_size += len(data)
+        return self.unsent_output is None
 
     def _send_or_buffer(self, data: bytes) -> bool:
-        if self._output is None and not self._suspended:
+        if self.unsent_output is None and self._state in CONNECTED_STATES:
             try:
                 sent = self._transmit(data)
             except Exception as error:
@@ -232,7 +234,7 @@ class WriteSide(StreamCore):
                 return True
             if sent == len(data):
                 return True
-        elif self._closed:
+        elif self._state in CLOSED_STATES:
             return True
         else:
             sent = 0
@@ -249,26 +251,26 @@ class WriteSide(StreamCore):
         if sent:
             data = memoryview(data).cast("B")[sent:]
         self._write_buffer.append(data)
-        if not self._suspended:
+        if self._state in CONNECTED_STATES:
             self._wait_until_writable()
         self._notify_output_waiting()
 
-    def _cork(self) -> None:
-        """Make `_send` only collect data, until `_uncork` has been called for each `_cork`."""
+    def cork(self) -> None:
+        """Make `send` only collect data, until `uncork` has been called for each `cork`."""
         self._corked += 1
 
-    def _uncork(self) -> None:
-        """Undo one `_cork`. The last call writes the collected data."""
+    def uncork(self) -> None:
+        """Undo one `cork`. The last call writes the collected data."""
         self._corked -= 1
         if self._collected is not None and not self._corked:
-            self._flush_now()
+            self.flush_output()
 
-    def _flush_now(self) -> None:
+    def flush_output(self) -> None:
         """Write the collected data, even if corked."""
         collected = self._collected
         if collected is None:
             return
-        size, self._collected, self._collected_size = self._collected_size, None, 0
+        size, self._collected, self.corked_size = self.corked_size, None, 0
         if type(collected) is not list:
             self._send_or_buffer(collected)  # type: ignore[arg-type]
         elif size <= _JOIN_LIMIT or len(collected) > _JOIN_COUNT:
@@ -280,7 +282,7 @@ class WriteSide(StreamCore):
         for piece in pieces:
             self._send_or_buffer(piece)
 
-    def _send_file(self, piece: FileSegment) -> asyncio.Future[None]:
+    def send_file(self, piece: FileSegment) -> asyncio.Future[None]:
         """Send a file segment after all earlier output. The stream closes the segment.
 
         At most `FAIR_SHARE` bytes are sent per event loop iteration. If the file is shorter than the segment,
@@ -290,17 +292,17 @@ class WriteSide(StreamCore):
             `StreamClosedError` if the stream closes before that.
         """
         if self._collected is not None:
-            self._flush_now()
-        if self._closed:
+            self.flush_output()
+        if self._state in CLOSED_STATES:
             piece.close()
         else:
             self._total_write_index += piece.size
             self._write_buffer.append_file(piece)
-            if not self._has_writer and not self._suspended:
+            if not self._has_writer and self._state in CONNECTED_STATES:
                 self._flush()
-            if self._output is not None:
+            if self.unsent_output is not None:
                 self._notify_output_waiting()
-        return self._written()
+        return self.when_written()
 
     def _transmit_file(self, piece: FileSegment, offset: int, size: int) -> int:
         """Write at most `size` bytes of a file segment; return the number written, 0 if it would block.
@@ -313,10 +315,10 @@ class WriteSide(StreamCore):
 
     def _flush(self) -> None:
         """Send buffered data until the descriptor would block or the share of this iteration is used up."""
-        output = self._output
+        output = self.unsent_output
         share = max(FAIR_SHARE, LARGE_SHARE // max(1, self._open_streams().writing))
         blocked = False
-        while output and share > 0 and not blocked and not self._closed:
+        while output and share > 0 and not blocked and not self.closed():
             try:
                 file = output.front_file()
                 if file is not None:
@@ -334,7 +336,7 @@ class WriteSide(StreamCore):
             output.advance(sent)
             self._total_write_done_index += sent
             share -= sent
-        if self._closed:
+        if self.closed():
             return
         if output:
             self._wait_until_writable()
@@ -352,7 +354,7 @@ class WriteSide(StreamCore):
 
     def _drained(self) -> None:
         """Drop the empty write buffer, resolve the Futures of all writes and notify the consumer."""
-        output, self._output = self._output, None
+        output, self.unsent_output = self.unsent_output, None
         self._drop_writer()
         futures, self._write_futures = self._write_futures, None
         for _, future in futures or ():
@@ -368,15 +370,15 @@ class WriteSide(StreamCore):
         raise NotImplementedError
 
     def _before_close(self) -> None:
-        if self._collected is not None and not self._suspended:
-            self._flush_now()
+        if self._collected is not None and self._state in CONNECTED_STATES:
+            self.flush_output()
 
     def _after_close(self) -> None:
-        output, self._output = self._output, None
+        output, self.unsent_output = self.unsent_output, None
         if output is not None:
             output.clear()
         self._collected = None
-        self._collected_size = 0
+        self.corked_size = 0
         futures, self._write_futures = self._write_futures, None
         for _, future in futures or ():
             fail(future, self._closed_error("writing to"))
@@ -395,15 +397,15 @@ class WriteTransport:
 
     def send(self, data: bytes) -> None:
         """Write `data`. An error closes the stream."""
-        self.stream._send(data)
+        self.stream.send(data)
 
     def send_pieces(self, pieces: Iterable[bytes]) -> None:
         """Write several pieces, with one system call if possible."""
-        self.stream._cork()
+        self.stream.cork()
         for piece in pieces:
-            self.stream._send(piece)
-        self.stream._uncork()
+            self.stream.send(piece)
+        self.stream.uncork()
 
     def pending(self) -> int:
         """Return the number of bytes that have been written but not yet passed to the kernel."""
-        return self.stream._pending_output
+        return self.stream.pending_output

@@ -21,11 +21,11 @@ import sys
 from asyncio.selector_events import BaseSelectorEventLoop
 from typing import Any
 
-from tornado.ioloop import IOLoop, _loop_of_thread
+from tornado.ioloop import _loop_of_thread, ioloop_registry
 
 
 def _after_in_child() -> None:
-    for loop in {*IOLoop._ioloop_for_asyncio, *_loop_without_ioloop()}:
+    for loop in {*ioloop_registry(), *_loop_without_ioloop()}:
         if loop.is_running():
             _remove_loop(loop)
         elif isinstance(loop, BaseSelectorEventLoop) and not loop.is_closed():
@@ -45,21 +45,26 @@ def _loop_without_ioloop() -> list[asyncio.AbstractEventLoop]:
 
 
 def _remove_loop(loop: asyncio.AbstractEventLoop) -> None:
-    IOLoop._ioloop_for_asyncio.pop(loop, None)
+    ioloop_registry().pop(loop, None)
     # Python 3.12 and later leave a forked child without a current loop.
     if sys.version_info < (3, 12) and _loop_of_thread() is loop:
         asyncio.set_event_loop(None)
 
 
 def _replace_selector(loop: Any) -> None:
-    shared = loop._selector
-    if type(shared).__module__ != selectors.__name__:
+    """Give the selector of an idle loop its own kernel object, with the same registrations.
+
+    asyncio has no public functions for this. Its private attributes are used here only.
+    """
+    selector: selectors.BaseSelector = loop._selector
+    if type(selector).__module__ != selectors.__name__:
         return  # the selector's class belongs to the program and may require arguments
-    own = loop._selector = type(shared)()
-    for key in shared.get_map().values():
-        own.register(key.fileobj, key.events, key.data)
+    registered = list(selector.get_map().values())
     with contextlib.suppress(OSError):  # a kqueue is not inherited by the child
-        shared.close()
+        selector.close()
+    type(selector).__init__(selector)
+    for key in registered:
+        selector.register(key.fileobj, key.events, key.data)
     # The socket pair with which other threads wake the loop is shared, too.
     loop._close_self_pipe()
     loop._make_self_pipe()

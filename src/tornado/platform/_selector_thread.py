@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import functools
 import queue
 import selectors
@@ -79,7 +80,8 @@ class SelectorThread:
         self._waker_w.setblocking(False)
         # This attribute keeps the generator alive: the loop itself refers to it only weakly.
         self._thread_manager: AsyncGenerator[None, None] | None = None
-        self._thread_manager_task: asyncio.Task[None] | None = None
+        #: Done when the generator has begun. A Future, because a Task that never starts causes a warning.
+        self._thread_manager_task: asyncio.Future[None] | None = None
         _selector_loops.add(self)
         real_loop.call_soon(self._await_shutdown)
 
@@ -109,7 +111,6 @@ class SelectorThread:
         if self._thread.ident is not None:
             self._thread.join()
         _selector_loops.discard(self)
-        self._discard_manager()
         self._readers.clear()
         self._writers.clear()
         self._waker_r.close()
@@ -185,27 +186,24 @@ class SelectorThread:
     # ---- The end of the loop
 
     def _await_shutdown(self) -> None:
+        if not self._closed:
+            self._thread_manager_task = self._real_loop.create_future()
+            self._real_loop.call_soon(self._begin_manager, self._thread_manager_task)
+
+    def _begin_manager(self, begun: asyncio.Future[None]) -> None:
         if self._closed:
             return
         manager = self._thread_manager = self._manage()
         # The loop registers an asynchronous generator when the generator is first advanced inside the loop.
-        self._begin = _advance(manager)
-        self._thread_manager_task = self._real_loop.create_task(self._begin)
-        self._thread_manager_task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        with contextlib.suppress(StopIteration):
+            manager.__anext__().send(None)
+        begun.set_result(None)
 
     async def _manage(self) -> AsyncGenerator[None, None]:
         try:
             yield
         finally:
             self.close()
-
-    def _discard_manager(self) -> None:
-        """Discard a task that has not started and may never start, without a warning from asyncio."""
-        task = self._thread_manager_task
-        if task is not None and not task.done() and not self._real_loop.is_running():
-            task.cancel()
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-            self._begin.close()
 
     # ---- In the selector thread
 
@@ -238,10 +236,6 @@ def _wait(snapshot: _Snapshot, waker: int) -> tuple[list[int], list[int]]:
     readable = [number for number, events in found if events & selectors.EVENT_READ and number != waker]
     writable = [number for number, events in found if events & selectors.EVENT_WRITE]
     return readable, writable
-
-
-async def _advance(generator: AsyncGenerator[None, None]) -> None:
-    await anext(generator)
 
 
 def _number_of(fd: _FileDescriptorLike) -> int:

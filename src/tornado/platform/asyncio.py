@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple
 from tornado._awaitables import convert_yielded
 from tornado._export import list_public
 from tornado._implicit_reexports import reexported
-from tornado.ioloop import IOLoop, _loop_of_thread, _Selectable
+from tornado._loop.per_loop import run_close_callbacks
+from tornado.ioloop import IOLoop, _loop_of_thread, _Selectable, ioloop_registry
 from tornado.platform import _after_fork  # noqa: F401 - registers a handler for forks
 from tornado.platform._selector_thread import (
     AddThreadSelectorEventLoop,
@@ -61,7 +62,7 @@ class BaseAsyncIOLoop(IOLoop):
         self.readers: set[int] = set()
         self.writers: set[int] = set()
         self.closing: bool = False
-        registry = IOLoop._ioloop_for_asyncio
+        registry = ioloop_registry()
         # asyncio.run() and others close the asyncio loop without the IOLoop. list() makes an atomic copy, in
         # case other threads modify the registry.
         for loop in list(registry):
@@ -94,16 +95,12 @@ class BaseAsyncIOLoop(IOLoop):
         if self.asyncio_loop.is_running():
             raise RuntimeError("cannot close a running IOLoop: call stop() and wait for start() to return")
         self.closing = True
-        for callback in getattr(self, "_at_close", ()):  # registered by objects whose life ends with the loop
-            callback()
         for fd, (registered, _) in list(self.handlers.items()):
             self.remove_handler(fd)
             if all_fds:
                 self.close_fd(registered)
-        if all_fds:  # streams register with the selector loop directly, and are listed in this attribute
-            for stream in list(getattr(self, "_streams", ())):
-                stream._abandon()
-        IOLoop._ioloop_for_asyncio.pop(self.asyncio_loop, None)
+        run_close_callbacks(self, all_fds)  # of streams and of other objects whose life ends with the loop
+        ioloop_registry().pop(self.asyncio_loop, None)
         # If this is a wrapper, it also closes the asyncio loop.
         self.selector_loop.close()
 

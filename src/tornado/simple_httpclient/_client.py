@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tornado._loop.deadlines import DeadlineScheduler
 from tornado._wire.limits import DEFAULT, Limits
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse, RetryPolicy
 from tornado.httpclient._client import ORIGINAL_FETCH
@@ -22,13 +23,12 @@ from tornado.netutil import OverrideResolver, Resolver
 from tornado.simple_httpclient._connection import ClientConnection
 from tornado.simple_httpclient._connection_key import ConnectionKey
 from tornado.simple_httpclient._connector import Connector
-from tornado.simple_httpclient._deadlines import DeadlineScheduler
 from tornado.simple_httpclient._digest import CredentialsCache
 from tornado.simple_httpclient._dns_lookups import SharedLookups, may_share
 from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPTimeoutError
 from tornado.simple_httpclient._extension import ExtensionFactory
 from tornado.simple_httpclient._extension_factories import default_factories
-from tornado.simple_httpclient._fetch import Fetch
+from tornado.simple_httpclient._fetch import Fetch, request_deadlines
 from tornado.simple_httpclient._http_connection import _HTTPConnection
 from tornado.simple_httpclient._pool import ConnectionPool
 from tornado.simple_httpclient._proxy import proxy_settings
@@ -126,7 +126,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         #: The queued requests that have not timed out, with their timers.
         self.waiting: dict[object, tuple[HTTPRequest, _Callback, object | None]] = {}
         #: The deadlines of all requests, including queued ones.
-        self.deadlines: DeadlineScheduler = DeadlineScheduler(self.loop)
+        self.deadlines: DeadlineScheduler = request_deadlines(self.loop)
         self.max_clients_per_host = max_clients_per_host
         max_idle = max_clients if max_idle_connections is None else max_idle_connections
         self.pool: ConnectionPool = ConnectionPool(self.io_loop, max_idle, idle_timeout)
@@ -187,7 +187,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         timer: object | None = None
         limit = _queue_timeout(request)
         if limit and isinstance(key, Fetch):
-            self.deadlines.add(key, self.loop.time(), limit)
+            key.set_timeout(self.loop.time(), limit)
         elif limit and len(self.active) >= self.max_clients:
             timer = self.io_loop.call_later(
                 limit, functools.partial(self._on_timeout, key, "in request queue")

@@ -22,6 +22,21 @@ READING     `detach`, after a response that switches protocols     DETACHED
 any         `close`                                                CLOSED
 ==========  =====================================================  ==================================
 
+The delivery of the response to the receiver has its own states (`Delivery`), because the receiver may pause
+and resume it at any time, also within a callback, and a resumed stream may pass on data at once:
+
+============  ==================================================  ============
+delivery      event                                               next
+============  ==================================================  ============
+READY         input, or `resume` with buffered input              DELIVERING
+DELIVERING    all complete events of the input are delivered      READY
+READY         `pause`                                             PAUSED
+PAUSED        `resume`                                            READY
+DELIVERING    `pause`, in a callback of the receiver              HOLDING
+HOLDING       `resume`, in the same callback                      DELIVERING
+HOLDING       the callback returns                                PAUSED
+============  ==================================================  ============
+
 A connection is reused only if both messages are complete and both sides agree to keep it open: HTTP/1.1
 without ``Connection: close``, or HTTP/1.0 with ``keep-alive``; a self-delimited body; no data received after
 the response; the whole request passed to the kernel. A response with both Content-Length and
@@ -35,7 +50,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tornado._wire import h1
 from tornado._wire.errors import HTTPInputError, IncompleteMessage
@@ -63,6 +78,11 @@ class State(enum.Enum):
     DETACHED = "detached"
     CLOSED = "closed"
 
+    if not TYPE_CHECKING:
+        __hash__ = (
+            object.__hash__
+        )  # Enum's own method is written in Python, and the table is used per request
+
 
 IDLE, SENDING, WAITING, READING, DETACHED, CLOSED = State
 
@@ -74,6 +94,28 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     READING: frozenset({IDLE, DETACHED, CLOSED}),
     DETACHED: frozenset(),
     CLOSED: frozenset({CLOSED}),
+}
+
+
+class Delivery(enum.Enum):
+    """The delivery of input to the receiver; see the second table in the module docstring."""
+
+    READY = "ready"
+    DELIVERING = "delivering"
+    PAUSED = "paused"
+    HOLDING = "paused while delivering"
+
+    __hash__ = object.__hash__
+
+
+READY, DELIVERING, PAUSED, HOLDING = Delivery
+
+#: The states of the delivery that may follow each state.
+DELIVERY_TRANSITIONS: dict[Delivery, frozenset[Delivery]] = {
+    READY: frozenset({DELIVERING, PAUSED}),
+    DELIVERING: frozenset({READY, HOLDING}),
+    PAUSED: frozenset({READY}),
+    HOLDING: frozenset({DELIVERING, PAUSED}),
 }
 
 
@@ -122,10 +164,9 @@ class ClientConnection:
     __slots__ = (
         "__weakref__",
         "_channel",
+        "_delivery",
         "_has_received",
-        "_is_delivering",
         "_is_eof",
-        "_paused",
         "_reader",
         "_receiver",
         "_reusable",
@@ -149,8 +190,7 @@ class ClientConnection:
         self._receiver: ExchangeReceiver | None = None
         self._upload: Upload | None = None
         self._reusable = False
-        self._paused = False
-        self._is_delivering = False
+        self._delivery = READY
         self._has_received = False
         self._is_eof = False
         stream.set_nodelay(True)
@@ -159,12 +199,19 @@ class ClientConnection:
 
     def __repr__(self) -> str:
         address = self.key.unix_path or f"{self.key.host}:{self.key.port}"
-        return f"<ClientConnection {address} {self.state.value}, {self.exchanges} requests>"
+        paused = ", paused" if self._delivery in (PAUSED, HOLDING) else ""
+        return f"<ClientConnection {address} {self.state.value}{paused}, {self.exchanges} requests>"
 
     def _set_state(self, state: State) -> None:
         if state not in TRANSITIONS[self.state]:
             raise AssertionError(f"invalid transition of {self!r} to {state.name}")
         self.state = state
+
+    def _set_delivery(self, delivery: Delivery) -> None:
+        if delivery not in DELIVERY_TRANSITIONS[self._delivery]:
+            before = self._delivery.name
+            raise AssertionError(f"invalid transition of {self!r} from {before} to {delivery.name}")
+        self._delivery = delivery
 
     # -- interface for the owner --
 
@@ -206,18 +253,22 @@ class ClientConnection:
 
     def pause(self) -> None:
         """Stop delivery until `resume` is called. Only a limited amount of data is read ahead."""
-        if not self._paused:
-            self._paused = True
+        if self._delivery is READY or self._delivery is DELIVERING:
+            self._set_delivery(PAUSED if self._delivery is READY else HOLDING)
             self._channel.pause()
 
     def resume(self) -> None:
         """Resume delivery after `pause`. Buffered input is delivered before this returns."""
-        if not self._paused:
-            return
-        self._paused = False
-        if not self._is_delivering:
+        if self._delivery is PAUSED:
+            self._set_delivery(READY)
             self._deliver_events()
-        if not self._paused and self.state is not CLOSED and self.state is not DETACHED:
+            if self._delivery is PAUSED:
+                return  # the receiver has paused again
+        elif self._delivery is HOLDING:
+            self._set_delivery(DELIVERING)
+        else:
+            return
+        if self.state is not CLOSED and self.state is not DETACHED:
             self._channel.resume()
 
     def is_open(self) -> bool:
@@ -257,7 +308,7 @@ class ClientConnection:
         self._receiver = None
         self._cancel_upload()
         if self.state is not DETACHED:
-            self.state = CLOSED
+            self._set_state(CLOSED)
             self.stream.close(error or False)
 
     # -- callbacks for the stream --
@@ -270,7 +321,7 @@ class ClientConnection:
             return
         self._has_received = True
         self._reader.receive_data(data)
-        if not self._paused:
+        if self._delivery is READY:
             self._deliver_events()
 
     def eof_received(self) -> None:
@@ -286,7 +337,7 @@ class ClientConnection:
             self._fail(ended)
             return
         self._reader.receive_eof()
-        if not self._paused:
+        if self._delivery is READY:
             self._deliver_events()
 
     def connection_lost(self, error: BaseException | None) -> None:
@@ -309,10 +360,10 @@ class ClientConnection:
     def _deliver_events(self) -> None:
         """Parse the buffered input and deliver the events."""
         reader = self._reader
-        receiver = self._receiver
-        self._is_delivering = True
+        self._set_delivery(DELIVERING)
         try:
-            while self._receiver is receiver and receiver is not None and not self._paused:
+            # `response_complete` may start the next exchange, for which there is no input yet.
+            while (receiver := self._receiver) is not None and self._delivery is DELIVERING:
                 event = reader.next_event()
                 if type(event) is bytes:
                     receiver.body_received(event)
@@ -329,7 +380,7 @@ class ClientConnection:
         except HTTPInputError as error:
             self._fail(error)
         finally:
-            self._is_delivering = False
+            self._set_delivery(READY if self._delivery is DELIVERING else PAUSED)
 
     def _head_received(self, receiver: ExchangeReceiver, head: h1.ResponseHead) -> None:
         if head.code < 200 and head.code != 101:

@@ -45,19 +45,20 @@ from io import BytesIO
 from typing import Any, NamedTuple, Protocol
 
 from tornado import httputil
+from tornado._loop.deadlines import NEVER, DeadlineScheduler
 from tornado._wire import h1
 from tornado._wire.content_decoders import ContentDecoder, parse_codings
 from tornado._wire.errors import HeadTooLarge, HTTPInputError
 from tornado.gen import convert_yielded
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
-from tornado.httpclient._request import _RequestProxy
+from tornado.httpclient._body import BodySource, BytesSource, ProducerSource
+from tornado.httpclient._request import _RequestProxy, default_settings
 from tornado.httputil import HTTPHeaders
 from tornado.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
 from tornado.log import app_log, gen_log
 from tornado.simple_httpclient._body import ResponseBody
 from tornado.simple_httpclient._connection import SENDING, ClientConnection, ConnectionEndedError
 from tornado.simple_httpclient._connection_key import ConnectionKey
-from tornado.simple_httpclient._deadlines import NEVER, DeadlineScheduler
 from tornado.simple_httpclient._digest import CredentialsCache
 from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPStreamClosedError, HTTPTimeoutError
 from tornado.simple_httpclient._extension import MAX_FOLLOW_UPS, Extension, ExtensionFactory, FollowUp
@@ -66,7 +67,7 @@ from tornado.simple_httpclient._progress import Progress
 from tornado.simple_httpclient._redirect import REDIRECT_CODES, check_downgrade, redirected_request
 from tornado.simple_httpclient._request_head import check_request, plain_head, request_fields, request_head
 from tornado.simple_httpclient._routes import Route, Routes
-from tornado.simple_httpclient._upload import BytesSource, ProducerSource, Upload
+from tornado.simple_httpclient._upload import Upload
 from tornado.simple_httpclient._url import url_without_secrets
 
 __all__ = ["Fetch", "FetchOwner", "Phase", "UpgradeHandler"]
@@ -301,7 +302,13 @@ class Fetch:
         """End the fetch with `error`."""
         self._end(error)
 
-    def expired(self) -> None:
+    def set_timeout(self, start: float, timeout: float) -> None:
+        """Let the fetch expire `timeout` seconds after `start`, which is a time of the loop's clock."""
+        client = self.client
+        client.deadlines.add(self, client.loop)
+        client.deadlines.set(self, start, timeout)
+
+    def deadline_passed(self) -> None:
         """End the fetch with a timeout error."""
         if self.phase is QUEUED:
             message = "Timeout in request queue"
@@ -324,7 +331,7 @@ class Fetch:
         request, client = self._request, self.client
         timeout = self._setting("request_timeout")
         if timeout:
-            client.deadlines.add(self, self._hop_started_at, timeout)
+            self.set_timeout(self._hop_started_at, timeout)
         try:
             route, target, userinfo = client.routes.find(request, self._defaults)
             message = self._make_message(route, target, userinfo)
@@ -400,7 +407,7 @@ class Fetch:
             request.headers = headers  # programs read the sent fields of a handshake from the request
         if request.progress_callback is not None:
             self._progress = Progress(request.progress_callback, self._context, length)
-        source: Any
+        source: BodySource | None
         if body is None and request.body_producer is None:
             return (head,), None, reusable
         if isinstance(body, bytes):
@@ -411,6 +418,7 @@ class Fetch:
             source = ProducerSource(request.body_producer, length)
         else:
             source = request.body_source
+            assert source is not None
         context = self._context or contextvars.copy_context()
         sent = None if self._progress is None else self._progress.add_sent
         wait = self.client.continue_timeout if request.expect_100_continue else 0.0
@@ -465,7 +473,7 @@ class Fetch:
         self._connecting = None
         timeout = self._setting("request_timeout")
         if timeout:
-            self.client.deadlines.add(self, self._hop_started_at, timeout)
+            self.set_timeout(self._hop_started_at, timeout)
         self._send(connection, message)
 
     def _connect_done(self, task: asyncio.Task[None]) -> None:
@@ -926,7 +934,7 @@ class Fetch:
             gen_log.info(
                 "Malformed HTTP message from %s: %s (%s)", None, error, url_without_secrets(self._request.url)
             )
-            return self._closed_error(f"Connection closed: {error}", error.with_traceback(None))
+            return self._closed_error(f"Connection closed: {error}", error)
         if isinstance(error, (asyncio.CancelledError, StopIteration)):
             return self._closed_error(f"Connection closed: a callback of the request raised {error!r}", error)
         if isinstance(error, StreamClosedError) and self.phase is CONNECTING:
@@ -966,7 +974,13 @@ class _MessageAfterHook(NamedTuple):
 
 
 #: Number of settings for which every client has a default.
-_DEFAULT_COUNT = len(HTTPRequest._DEFAULTS)
+_DEFAULT_COUNT = len(default_settings())
+
+
+def request_deadlines(loop: asyncio.AbstractEventLoop) -> DeadlineScheduler:
+    """Return the scheduler for the deadlines of a client's requests, which are times of the loop's clock."""
+    # An empty context, because the timer serves all requests and not just the one that started it.
+    return DeadlineScheduler(loop.time, context=contextvars.Context(), keep_timer=True)
 
 
 def _with_defaults(request: HTTPRequest, defaults: dict[str, Any]) -> HTTPRequest:

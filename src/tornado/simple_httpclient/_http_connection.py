@@ -15,12 +15,13 @@ import time
 from collections.abc import Awaitable, Callable
 from io import BytesIO
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from tornado import gen, httputil, version
+from tornado import gen, httputil
+from tornado._version import version
 from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
-from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.netutil import is_valid_ip
@@ -29,9 +30,6 @@ from tornado.simple_httpclient._redirect import REDIRECT_CODES, check_downgrade,
 from tornado.simple_httpclient._tls import client_context
 from tornado.simple_httpclient._url import DEFAULT_PORTS
 from tornado.tcpclient import TCPClient
-
-if TYPE_CHECKING:
-    from tornado.simple_httpclient._client import SimpleAsyncHTTPClient
 
 _UNSUPPORTED = ("proxy_host", "proxy_port", "proxy_username", "proxy_password", "proxy_auth_mode")
 
@@ -47,7 +45,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
 
     def __init__(
         self,
-        client: SimpleAsyncHTTPClient | None,
+        client: AsyncHTTPClient | None,
         request: HTTPRequest,
         release_callback: Callable[[], None] | None,
         final_callback: Callable[[HTTPResponse], None],
@@ -305,7 +303,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
         if not isinstance(error, Exception):
             # The error is None if the peer closed the connection, and a CancelledError if a callback was
             # cancelled. The fetch itself was not cancelled.
-            fault = getattr(getattr(self, "connection", None), "_fault", None)
+            fault = getattr(getattr(self, "connection", None), "fault", None)
             error = HTTPStreamClosedError(f"Connection closed: {fault}" if fault else "Connection closed")
             error.__cause__ = fault
         if not self._handle_exception(type(error), error, error.__traceback__):

@@ -20,6 +20,7 @@ import os
 import weakref
 from collections.abc import AsyncGenerator
 
+from tornado._loop.per_loop import PerLoop, call_at_close
 from tornado.ioloop import IOLoop
 from tornado.simple_httpclient._connection import ClientConnection, State
 from tornado.simple_httpclient._connection_key import ConnectionKey
@@ -105,7 +106,7 @@ class ConnectionPool:
             stack.append(connection)
         if self._timer is None:
             self._set_timer(self.idle_timeout)
-            _close_with_loop(self, self._io_loop)
+            _loop_ends.get(self._io_loop).pools.add(self)
 
     def close_oldest(self) -> bool:
         """Close the connection that has been idle the longest; return whether there was one."""
@@ -185,9 +186,9 @@ _TOLERANCE = 0.001
 
 
 class _LoopEnd:
-    """The pools of one loop, which are closed with the loop; stored in the IOLoop's ``__dict__``."""
+    """The pools of one loop, which are closed with the loop. It is created while the loop is running."""
 
-    def __init__(self) -> None:
+    def __init__(self, io_loop: IOLoop) -> None:
         self.pools: weakref.WeakSet[ConnectionPool] = weakref.WeakSet()
         # `asyncio.run` calls the loop's shutdown_asyncgens(), which closes this generator.
         self._generator = self._wait()
@@ -195,6 +196,7 @@ class _LoopEnd:
             self._generator.__anext__().send(None)
         except StopIteration:
             pass
+        call_at_close(io_loop, lambda all_fds: self.close())
 
     def close(self) -> None:
         """Close all pools."""
@@ -208,17 +210,7 @@ class _LoopEnd:
             self.close()
 
 
-def _close_with_loop(pool: ConnectionPool, io_loop: IOLoop) -> None:
-    """Register a pool to be closed with its loop, which must be running."""
-    attributes = vars(io_loop)
-    end = attributes.get(_LOOP_END)
-    if end is None:
-        end = attributes[_LOOP_END] = _LoopEnd()
-        attributes.setdefault("_at_close", []).append(end.close)
-    end.pools.add(pool)
-
-
-_LOOP_END = "_http_pools"
+_loop_ends = PerLoop("end of connection pools", _LoopEnd)
 
 
 def _expire(pool: weakref.ref[ConnectionPool]) -> None:

@@ -16,7 +16,7 @@ from tornado.simple_httpclient._routes import USER_AGENT, Route
 
 __all__ = [
     "SUPPORTED_METHODS",
-    "RequestHead",
+    "SerializedHead",
     "check_request",
     "has_close",
     "plain_head",
@@ -55,8 +55,8 @@ def plain_head(method: str, target: str, route: Route) -> bytes:
     return f"{method} {route.absolute}{target}{route.plain_end}".encode()
 
 
-class RequestHead(NamedTuple):
-    """The head of a request.
+class SerializedHead(NamedTuple):
+    """The head of a request in the form in which it is sent.
 
     :ivar data: the serialized head.
     :ivar headers: the header fields.
@@ -109,7 +109,7 @@ def request_fields(
 
 def request_head(
     request: HTTPRequest, route: Route, target: str, headers: httputil.HTTPHeaders
-) -> RequestHead:
+) -> SerializedHead:
     """Return the head of a request.
 
     :param headers: the fields from `request_fields`; the framing fields are added to them.
@@ -125,7 +125,7 @@ def request_head(
     line = f"{request.method} {route.absolute}{target} HTTP/1.1\r\n".encode()
     fields = "".join([f"{name}: {value}\r\n" for name, value in headers.get_all()]).encode("latin-1")
     reusable = "Connection" not in headers or not has_close(headers["Connection"])
-    return RequestHead(line + fields + b"\r\n", headers, length, reusable)
+    return SerializedHead(line + fields + b"\r\n", headers, length, reusable)
 
 
 def has_close(connection: str) -> bool:

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
-from tornado import version
+from tornado._version import version
 from tornado._wire.content_decoders import accept_encoding
 from tornado.httpclient import HTTPRequest
 from tornado.httpclient._proxy import ProxyServer, ProxySettings

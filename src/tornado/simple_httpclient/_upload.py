@@ -4,73 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from collections.abc import Callable
 
-from tornado._tasks import done_future
+from tornado._loop.tasks import done_future
 from tornado._wire import h1
 from tornado._wire.errors import HTTPOutputError
-from tornado.gen import convert_yielded
+from tornado.httpclient._body import BodySource
 from tornado.iostream import IOStream
 from tornado.simple_httpclient._errors import HTTPStreamClosedError
 
-__all__ = ["BodySource", "BytesSource", "ProducerSource", "Upload"]
-
-#: Maximum number of bytes of a body in memory to write at a time.
-_SLICE = 256 * 1024
-
-_Write = Callable[[bytes], Awaitable[None]]
-
-
-class BodySource(Protocol):
-    """The source of a body.
-
-    :ivar length: the size of the body in bytes. If it is None, the size is not known in advance, and the body
-        is chunked.
-    :ivar replayable: whether the body can be sent again for a retry or a redirect.
-    """
-
-    length: int | None
-    replayable: bool
-
-    async def send(self, write: _Write) -> None:
-        """Call ``write`` with each part of the body and await the result."""
-
-
-class ProducerSource:
-    """A body from a ``body_producer``: a function that is called with ``write``.
-
-    :param producer: the function.
-    :param length: the value of the request's Content-Length field in bytes, or None.
-    """
-
-    #: Redirects call the producer again, as upstream does, but its input may have been consumed.
-    replayable = False
-
-    def __init__(self, producer: Callable[[_Write], Awaitable[None] | None], length: int | None) -> None:
-        self._producer = producer
-        self.length = length
-
-    async def send(self, write: _Write) -> None:
-        """Call the producer, and await its result if it returns one."""
-        result: Any = self._producer(write)
-        if result is not None:
-            await convert_yielded(result)
-
-
-class BytesSource:
-    """A body in memory, used if the request waits for ``100 Continue`` or reports its progress."""
-
-    replayable = True
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self.length = len(content)
-
-    async def send(self, write: _Write) -> None:
-        """Write the body in slices, so that progress can be reported."""
-        for start in range(0, len(self._content), _SLICE):
-            await write(self._content[start : start + _SLICE])
+__all__ = ["Upload"]
 
 
 class Upload:

@@ -6,7 +6,7 @@ import functools
 import linecache
 from importlib.machinery import ModuleSpec
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tornado.escape import to_unicode
 from tornado.template import _runtime
@@ -17,7 +17,16 @@ from tornado.util import exec_in
 
 if TYPE_CHECKING:
     from tornado.template import _codegen
-    from tornado.template._loader import BaseLoader
+
+
+class Loader(Protocol):
+    """The part of `BaseLoader` that a template uses."""
+
+    autoescape: str | None
+    namespace: dict[str, Any]
+    whitespace: str | None
+
+    def load(self, name: str, parent_path: str | None = None) -> Template: ...
 
 
 class _Unset:
@@ -135,7 +144,7 @@ class Template:
         self,
         template_string: str | bytes,
         name: str = "<string>",
-        loader: BaseLoader | None = None,
+        loader: Loader | None = None,
         compress_whitespace: bool | _Unset = _UNSET,
         autoescape: str | _Unset | None = _UNSET,
         whitespace: str | None = None,
@@ -209,7 +218,7 @@ class Template:
         raise template_error
 
     def generate(self, /, **kwargs: Any) -> bytes:
-        """Render the template with these names, and return the output."""
+        """Render the template with the arguments as its variables, and return the output."""
         names = {**self._names, **self.namespace, **kwargs}
         function = names[STANDARD_ESCAPE]
         if function is not _runtime.NAMES[STANDARD_ESCAPE]:

@@ -30,7 +30,7 @@ MODES: dict[str, Callable[[str], str]] = {"all": _keep, "single": _single, "onel
 
 
 def filter_whitespace(mode: str, text: str) -> str:
-    """Collapse the whitespace in a text.
+    """Collapse the whitespace in `text`.
 
     :param mode: ``all`` keeps all whitespace. ``single`` replaces each run of spaces and tabs with one space,
         and each run that contains a line break with one line break. ``oneline`` replaces each run with one

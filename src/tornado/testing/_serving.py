@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 from tornado.testing._ports import bind_unused_port
 
 if TYPE_CHECKING:
-    from tornado._server_options import HTTPServerOptions
+    from tornado._http_server_options import HTTPServerOptions
     from tornado.httpclient import AsyncHTTPClient, HTTPResponse
     from tornado.httpclient._options import HTTPRequestOptions
     from tornado.httpserver import HTTPServer

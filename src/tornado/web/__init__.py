@@ -39,16 +39,15 @@ from tornado.routing import (
     _RuleList,
 )
 from tornado.util import ObjectDict, import_object, unicode_type
-from tornado.web._allowed_hosts import LOCAL_HOSTS
-from tornado.web._application import Application, _ApplicationRouter, _HandlerDelegate
-from tornado.web._arguments import _ARG_DEFAULT
-from tornado.web._authentication import AuthenticationError, format_challenge
-from tornado.web._builtin_handlers import ErrorHandler, FallbackHandler, RedirectHandler
-from tornado.web._content_codings import ContentCodings
 from tornado.web._decorators import (
     _has_stream_request_body as _has_stream_request_body,
 )
 from tornado.web._decorators import addslash, authenticated, removeslash, stream_request_body
+from tornado.web._dispatch._allowed_hosts import LOCAL_HOSTS
+from tornado.web._dispatch._application import Application, _ApplicationRouter, _HandlerDelegate
+from tornado.web._dispatch._builtin_handlers import ErrorHandler, FallbackHandler, RedirectHandler
+from tornado.web._encoding._content_codings import ContentCodings
+from tornado.web._encoding._transforms import ContentEncoding, GZipContentEncoding, OutputTransform
 from tornado.web._errors import (
     Finish,
     HTTPError,
@@ -56,9 +55,12 @@ from tornado.web._errors import (
     InvalidBodyError,
     MissingArgumentError,
 )
+from tornado.web._files._static import StaticFileHandler
 from tornado.web._handler import RequestHandler
-from tornado.web._security_headers import SecurityHeaders
-from tornado.web._signed_values import (
+from tornado.web._input._arguments import _ARG_DEFAULT
+from tornado.web._security._authentication import AuthenticationError, format_challenge
+from tornado.web._security._security_headers import SecurityHeaders
+from tornado.web._security._signed_values import (
     DEFAULT_SIGNED_VALUE_MIN_VERSION,
     DEFAULT_SIGNED_VALUE_VERSION,
     MAX_SUPPORTED_SIGNED_VALUE_VERSION,
@@ -69,14 +71,15 @@ from tornado.web._signed_values import (
     decode_signed_value,
     get_signature_key_version,
 )
-from tornado.web._static import StaticFileHandler
-from tornado.web._transforms import ContentEncoding, GZipContentEncoding, OutputTransform
-from tornado.web._uimodules import TemplateModule, UIModule, _linkify, _UIModuleNamespace, _xsrf_form_html
+from tornado.web._ui._namespace import _UIModuleNamespace
+from tornado.web._ui._uimodules import TemplateModule, UIModule, _linkify, _xsrf_form_html
 
 if TYPE_CHECKING:
     from tornado._tornado4.asynchronous import asynchronous as asynchronous
-    from tornado.web._application_settings import ApplicationSettings
-    from tornado.web._cookie_options import ClearCookieOptions, SignedCookieOptions
+    from tornado.web._dispatch._application_settings import ApplicationSettings
+    from tornado.web._input._uploaded_file import UploadedFile
+    from tornado.web._input._uploads import UploadHandler
+    from tornado.web._security._cookie_options import ClearCookieOptions, SignedCookieOptions
     from tornado.web._sessions.cookie import CookieSessionStore
     from tornado.web._sessions.memory import MemorySessionStore
     from tornado.web._sessions.redis import RedisSessionStore
@@ -87,10 +90,8 @@ if TYPE_CHECKING:
         SessionStoreError,
         SessionTooLargeError,
     )
-    from tornado.web._sse_channel import EventChannel
-    from tornado.web._sse_handler import EventSourceHandler
-    from tornado.web._uploaded_file import UploadedFile
-    from tornado.web._uploads import UploadHandler
+    from tornado.web._sse._sse_channel import EventChannel
+    from tornado.web._sse._sse_handler import EventSourceHandler
 
 url = URLSpec
 
@@ -157,12 +158,12 @@ __all__ = [
 
 #: Names that few programs use, and their modules, which are imported on first access.
 _LATE = {
-    "ApplicationSettings": "tornado.web._application_settings",
-    "SignedCookieOptions": "tornado.web._cookie_options",
-    "ClearCookieOptions": "tornado.web._cookie_options",
-    "EventChannel": "tornado.web._sse_channel",
+    "ApplicationSettings": "tornado.web._dispatch._application_settings",
+    "SignedCookieOptions": "tornado.web._security._cookie_options",
+    "ClearCookieOptions": "tornado.web._security._cookie_options",
+    "EventChannel": "tornado.web._sse._sse_channel",
     "CookieSessionStore": "tornado.web._sessions.cookie",
-    "EventSourceHandler": "tornado.web._sse_handler",
+    "EventSourceHandler": "tornado.web._sse._sse_handler",
     "MemorySessionStore": "tornado.web._sessions.memory",
     "RedisSessionStore": "tornado.web._sessions.redis",
     "Session": "tornado.web._sessions.session",
@@ -170,8 +171,8 @@ _LATE = {
     "SessionStore": "tornado.web._sessions.store",
     "SessionStoreError": "tornado.web._sessions.store",
     "SessionTooLargeError": "tornado.web._sessions.store",
-    "UploadHandler": "tornado.web._uploads",
-    "UploadedFile": "tornado.web._uploaded_file",
+    "UploadHandler": "tornado.web._input._uploads",
+    "UploadedFile": "tornado.web._input._uploaded_file",
     "asynchronous": "tornado._tornado4.asynchronous",  # the style of Tornado 4
 }
 

@@ -12,9 +12,9 @@ from urllib.parse import urlencode, urlsplit
 from tornado import gen
 from tornado.concurrent import Future
 from tornado.httputil import HTTPServerRequest
-from tornado.web._authentication import missing_scope_error, missing_user_error
 from tornado.web._errors import HTTPError
 from tornado.web._handler import RequestHandler
+from tornado.web._security._authentication import missing_scope_error, missing_user_error
 
 _ABSOLUTE = re.compile(r"\A[\x00-\x20]*[A-Za-z][A-Za-z0-9+.-]*:(?://[^/?#\\]*)?")
 _LEADING_SLASHES = re.compile(r"\A[\x00-\x20\x7f/\\]+")

@@ -7,7 +7,6 @@ methods are thin: functions in the neighbouring modules do the work (`_execute`,
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import functools
 import http.cookies
@@ -18,41 +17,34 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
 from tornado import escape, httputil
-from tornado._tasks import keep_reference
-from tornado.concurrent import (
-    Future,
-    chain_future,
-    future_add_done_callback,
-    future_set_result_unless_cancelled,
-)
+from tornado.concurrent import Future
 from tornado.iostream import IOStream
 from tornado.locale import Locale
 from tornado.log import app_log, escape_controls, gen_log
 from tornado.template import BaseLoader
-from tornado.web import (
-    _arguments,
-    _authentication,
-    _body_errors,
+from tornado.web._errors import HTTPError
+from tornado.web._execution import (
     _client_disconnect,
-    _cookies,
     _error_page,
     _execute,
+    _handler_hooks,
     _late_response_changes,
-    _rendering,
+    _request_body_errors,
     _response,
-    _security_headers,
-    _signed_values,
-    _xsrf,
+    _response_fields,
 )
-from tornado.web._arguments import _ARG_DEFAULT, _ArgDefault
-from tornado.web._errors import HTTPError
-from tornado.web._uimodules import UI
+from tornado.web._execution._execution import ExecutionOwner
+from tornado.web._execution._response import Response, ResponseOwner, response_of
+from tornado.web._input import _arguments
+from tornado.web._input._arguments import _ARG_DEFAULT, _ArgDefault
+from tornado.web._security import _authentication, _cookies, _security_headers, _signed_values, _xsrf
+from tornado.web._ui import _rendering
+from tornado.web._ui._namespace import UI
 
 if TYPE_CHECKING:
-    from tornado.web._application import Application
-    from tornado.web._argument_conversion import Converter, D, T
-    from tornado.web._cancellation import Cancellation
-    from tornado.web._cookie_options import ClearCookieOptions, SignedCookieOptions
+    from tornado.web._input._argument_conversion import Converter, D, T
+    from tornado.web._interfaces import ApplicationInterface
+    from tornado.web._security._cookie_options import ClearCookieOptions, SignedCookieOptions
     from tornado.web._sessions.request_session import RequestSession
     from tornado.web._sessions.session import Session
 
@@ -60,13 +52,13 @@ if TYPE_CHECKING:
 HeaderValue = str | bytes | int | datetime.datetime
 _Verb = Callable[..., Awaitable[None] | None]
 
-# RFC 9112 section 4: a reason phrase consists of tabs, spaces, visible characters and obs-text. Angle
-# brackets are excluded because error pages, including those of a program's own write_error, contain the
-# phrase, which must not be interpreted as HTML.
-_UNSAFE_REASON = re.compile(r"[^\t\x20-\x7e\x80-\xff]|[<>]")
+#: Classes without base classes other than handlers. The look-up costs half as much as reading ``__mro__``.
+_ONLY_HANDLERS: set[type] = set()
+_MAX_ONLY_HANDLERS = 1000
 
 
-class RequestHandler:
+@_handler_hooks.record
+class RequestHandler(ExecutionOwner):
     """Base class of request handlers. Each request is handled by a new object.
 
     Subclasses define methods named after the HTTP methods (`get`, `post`, …), plain or ``async``. For each
@@ -135,26 +127,7 @@ class RequestHandler:
     _template_loaders: ClassVar[dict[str, BaseLoader]] = {}
     _template_loader_lock = threading.Lock()
     _remove_control_chars_regex = re.compile(r"[\x00-\x08\x0e-\x1f]")
-    _stream_request_body = False
 
-    # Defaults for attributes that are not yet set on the object.
-    _headers_written = False
-    _finished = False
-    _auto_finish = True
-    _has_ui = False
-    _prepared_future: Future[None] | None = None
-    _cancellation: Cancellation | None = None
-    _request_session: RequestSession | None = None
-    _status_code = 200
-    _reason = "OK"
-    _response_headers: httputil.HTTPHeaders | None = None
-    _sent_header_blocks: tuple[bytes, bytes] | None = None  # the two halves of a head that the fast path sent
-    _json = False
-    _etag: str | None = None
-    _length: int | None = None
-    _new_cookie: dict[str, _cookies.SetCookie] | None = None
-    _transforms: list[Any] = []  # noqa: RUF012 - replaced for each request, never changed in place here
-    _write_buffer: list[bytes]
     path_args: list[str] = []  # noqa: RUF012 - as above
     path_kwargs: dict[str, str] = {}  # noqa: RUF012 - as above
     _current_user: Any
@@ -164,19 +137,24 @@ class RequestHandler:
     else:
         ui = UI()
 
-    def __init__(self, application: Application, request: httputil.HTTPServerRequest, **kwargs: Any) -> None:
+    application: ApplicationInterface
+
+    def __init__(
+        self, application: ApplicationInterface, request: httputil.HTTPServerRequest, **kwargs: Any
+    ) -> None:
         cls = type(self)
-        if cls.__mro__[-2] is not RequestHandler:
-            super().__init__()  # a subclass may have further base classes
+        if cls not in _ONLY_HANDLERS:
+            if cls.__mro__[-2] is not ResponseOwner:
+                super().__init__()  # a subclass may have further base classes
+            elif len(_ONLY_HANDLERS) < _MAX_ONLY_HANDLERS:
+                _ONLY_HANDLERS.add(cls)
         self.application = application
         self.request = request
-        # These are class attributes too, for objects created without __init__, but CPython 3.11 reads
-        # instance attributes ten times faster here.
-        self._headers_written = self._finished = self._has_ui = False
-        self._auto_finish = True
-        self._transforms = []
-        self._new_cookie = None
-        self.clear()
+        self._own_response = Response()
+        if cls.clear is _CLEAR:
+            self.set_default_headers()  # the rest of `clear` has no effect on a new response
+        else:
+            self.clear()
         if cls.on_connection_close is not _ON_CONNECTION_CLOSE:
             # Mock requests may have no connection.
             connection: Any = request.connection
@@ -258,7 +236,7 @@ class RequestHandler:
 
     def _before_body(self) -> None:
         """Handle the end of ``prepare`` in a handler that streams its body, before the body is read."""
-        _body_errors.limit_own(self)
+        _request_body_errors.limit_own(self)
 
     def _body_is_collected(self) -> bool:
         """Whether ``request.body`` contains the body that the client has sent."""
@@ -274,27 +252,10 @@ class RequestHandler:
 
     def clear(self) -> None:
         """Reset status, header fields and body. After `flush`, only the unsent part of the body is reset."""
-        self._write_buffer = []
-        if self._headers_written:
-            return
-        self._status_code = 200
-        self._reason = "OK"
-        self._response_headers = None
-        self._json = False
-        self._etag = None
-        self._length = None
-        self.set_default_headers()
-
-    @property
-    def _headers(self) -> httputil.HTTPHeaders:
-        headers = self._response_headers
-        if headers is None:
-            headers = self._response_headers = _response.make_headers(self)
-        return headers
-
-    @_headers.setter
-    def _headers(self, headers: httputil.HTTPHeaders) -> None:
-        self._response_headers = headers
+        response = response_of(self)
+        response.clear()
+        if not response.state.head_sent:
+            self.set_default_headers()
 
     def set_status(self, status_code: int, reason: str | None = None) -> None:
         """Set the status of the response.
@@ -309,21 +270,15 @@ class RequestHandler:
         """
         if not isinstance(status_code, int):
             raise TypeError(f"status_code must be an int, got {status_code!r}")
-        if self._headers_written:
+        response = response_of(self)
+        if response.state.head_sent:
             _late_response_changes.set_status(self, status_code)
             return
-        self._status_code = status_code
-        if reason is None:
-            self._reason = httputil.responses.get(status_code, "Unknown")
-        else:
-            reason = escape.native_str(reason)
-            # The phrase may contain text from the client, and is usually set while an error is handled.
-            # Raising an exception for an invalid phrase would cause a second error.
-            self._reason = "Unknown" if _UNSAFE_REASON.search(reason) else reason
+        response.set_status(status_code, reason)
 
     def get_status(self) -> int:
         """Return the status code that was sent or, if the head has not been sent, the code set so far."""
-        return self._status_code
+        return response_of(self).status_code
 
     def set_header(self, name: str, value: HeaderValue) -> None:
         """Set a header field of the response, replacing all earlier values.
@@ -332,33 +287,31 @@ class RequestHandler:
             an HTTP date (a naive one is treated as UTC).
         :raises ValueError: if the name or value contains a control character, or a character outside Latin-1.
         """
-        if self._headers_written:
+        response = response_of(self)
+        if response.state.head_sent:
             _late_response_changes.ignore(self, f"set_header({name!r})")
-        self._headers[name] = self._convert_header_value(value)
-
-    _original_set_header: ClassVar[Callable[..., None]] = set_header
+        response.headers(self)[name] = self._convert_header_value(value)
 
     def add_header(self, name: str, value: HeaderValue) -> None:
         """Add a value to a header field of the response that may have several values; see `set_header`."""
-        if self._headers_written:
+        response = response_of(self)
+        if response.state.head_sent:
             _late_response_changes.ignore(self, f"add_header({name!r})")
-        self._headers.add(name, self._convert_header_value(value))
+        response.headers(self).add(name, self._convert_header_value(value))
 
     def clear_header(self, name: str) -> None:
         """Remove a header field of the response, if it is set."""
-        headers = self._headers
+        response = response_of(self)
+        headers = response.headers(self)
         if name in headers:
-            if self._headers_written:
+            if response.state.head_sent:
                 _late_response_changes.ignore(self, f"clear_header({name!r})")
             del headers[name]
 
     def _convert_header_value(self, value: HeaderValue) -> str:
         if type(value) is str and value.isascii() and value.isprintable():
             return value
-        return _response.header_text(value)
-
-    def _clear_representation_headers(self) -> None:
-        _response.clear_representation_headers(self)
+        return _response_fields.header_text(value)
 
     # -- arguments --
 
@@ -500,9 +453,9 @@ class RequestHandler:
             too large; (415) if its Content-Type is not JSON. The log contains the error and its position.
         :raises RuntimeError: in a handler that streams its body.
         """
-        from tornado.web import _json_body  # imported late: not all programs read JSON
+        from tornado.web._input import _json_body  # imported late: not all programs read JSON
 
-        return _json_body.read(self, default, max_depth, max_size)
+        return _json_body.read(self, self._body_is_collected(), default, max_depth, max_size)
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         """Decode the bytes of an argument, or of a group of the path; override for another encoding.
@@ -524,14 +477,18 @@ class RequestHandler:
         :raises TypeError: for any other type.
         :raises RuntimeError: after `finish`.
         """
-        if self._finished:
+        try:
+            response = self._own_response
+        except AttributeError:  # a test double; otherwise the call of `response_of` is not needed
+            response = response_of(self)
+        if response.state.ended:
             raise RuntimeError("Cannot write() after finish(): the response has been sent")
         if type(chunk) is str:
-            self._write_buffer.append(chunk.encode())
+            response.buffer.append(chunk.encode())
         elif type(chunk) is bytes:
-            self._write_buffer.append(chunk)
+            response.buffer.append(chunk)
         else:
-            _response.write(self, chunk)
+            response.write(self, chunk)
 
     def flush(self, include_footers: bool = False, callback: Callable[[], Any] | None = None) -> Future[None]:
         """Send everything written so far immediately.
@@ -545,7 +502,7 @@ class RequestHandler:
         """
         if callback is not None:
             return _response.flush_for_callback(self, include_footers, callback)
-        return _response.flush(self, include_footers)
+        return response_of(self).flush(self, include_footers)
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Future[None]:
         """Write `chunk`, if given, and complete the response.
@@ -553,26 +510,21 @@ class RequestHandler:
         :returns: the Future of the last `flush`.
         :raises RuntimeError: if the response is already finished.
         """
-        if self._finished:
+        response = response_of(self)
+        if response.state.ended:
             raise RuntimeError("finish() called twice")
         if chunk is not None:
             self.write(chunk)
-        return _response.finish(self)
+        return _execute.finish(self, response)
 
     def detach(self) -> IOStream:
         """Take over the connection's stream, for another protocol. The handler then sends no response.
 
         :returns: the stream, with all unread bytes in its buffer.
         """
-        self._finished = True
+        response_of(self).detach()
         connection: Any = self.request.connection
         return connection.detach()  # type: ignore[no-any-return]
-
-    def _break_cycles(self) -> None:
-        # Rendering stores template functions and modules that are bound to this object.
-        if self._has_ui:
-            self.__dict__.pop("ui", None)
-            self.__dict__.pop("_active_modules", None)
 
     def redirect(self, url: str, permanent: bool = False, status: int | None = None) -> None:
         """Redirect the client to `url`, which may be relative, and finish the response.
@@ -581,7 +533,7 @@ class RequestHandler:
         :param status: another 3xx status code.
         :raises RuntimeError: if the head of the response has been sent.
         """
-        if self._headers_written:
+        if response_of(self).state.head_sent:
             raise RuntimeError("Cannot redirect after headers have been written")
         if status is None:
             status = 301 if permanent else 302
@@ -597,21 +549,17 @@ class RequestHandler:
         """Return the entity tag of the response, by default a hash of the body. Override to return another
         tag, or None for no tag.
         """
-        return _response.compute_etag(self)
+        return response_of(self).compute_etag()
 
     def set_etag_header(self) -> None:
         """Set the Etag header field to the result of `compute_etag`; called by `finish` if no Etag is set."""
-        _response.set_etag_header(self)
-
-    def _entity_tag(self) -> str | None:
-        """Return the entity tag that has been set for the response so far."""
-        return self._etag if self._response_headers is None else self._response_headers.get("Etag")
+        response_of(self).set_etag_header(self)
 
     def check_etag_header(self) -> bool:
         """Whether the client's If-None-Match contains the entity tag of the response. If so, `finish` sends
         304.
         """
-        return _response.check_etag_header(self)
+        return response_of(self).check_etag_header(self.request)
 
     # -- errors --
 
@@ -621,12 +569,13 @@ class RequestHandler:
         :param kwargs: passed to `write_error`; may include ``exc_info`` and ``reason``.
         """
         exc_info = kwargs.get("exc_info")
-        if self._headers_written:
+        response = response_of(self)
+        if response.state.head_sent:
             if exc_info is None or not _client_disconnect.is_disconnect(self, exc_info[1]):
                 gen_log.error("Cannot send error response after headers written")
-            if not self._finished:
+            if not response.state.ended:
                 try:
-                    _response.truncate(self)
+                    response.truncate(self)
                 except Exception:
                     gen_log.error("Failed to flush partial response", exc_info=True)
             return
@@ -649,7 +598,7 @@ class RequestHandler:
                 self.write_error(status_code, **kwargs)
         except Exception:
             app_log.error("Uncaught exception in write_error", exc_info=True)
-        if not self._finished:
+        if not response.state.ended:
             _ = self.finish()
 
     def _allowed_methods(self) -> list[str]:
@@ -678,7 +627,7 @@ class RequestHandler:
 
             if _debug.write_error(self, status_code, kwargs["exc_info"]):
                 return
-        _error_page.write(self, status_code, self._reason, kwargs.get("exc_info"))
+        _error_page.write(self, status_code, response_of(self).reason, kwargs.get("exc_info"))
 
     def log_exception(
         self,
@@ -704,16 +653,6 @@ class RequestHandler:
         exc_info: Any = (typ, value, tb)
         app_log.error("Uncaught exception %s\n%r", self._request_summary(), self.request, exc_info=exc_info)
 
-    def _request_summary(self) -> str:
-        request = self.request
-        uri = request.uri
-        if uri and not uri.isascii():
-            uri = escape_controls(uri)
-        return f"{request.method} {uri} ({request.remote_ip})"
-
-    def _log(self) -> None:
-        self.application.log_request(self)
-
     # -- running --
 
     async def _execute(self, transforms: list[Any], *args: bytes, **kwargs: bytes) -> None:
@@ -722,26 +661,18 @@ class RequestHandler:
         if rest is not None:
             await rest
 
-    def _head_failed(self, begun: bool) -> None:
-        """Prepare for sending an error page, without transforms, after the head could not be sent.
-
-        :param begun: whether a part of the head was sent, so that no error page can follow.
-        """
-        self._headers_written = begun
-        self._sent_header_blocks = None
-        self._transforms = []
-
     def _send_minimal_error(self) -> bool:
         """Send a minimal 500 page after `send_error` has raised.
 
         :returns: False if the head of a response has already been sent.
         """
-        if self._headers_written:
+        response = response_of(self)
+        if response.state.head_sent:
             return False
         app_log.error("Failed to send the error page for %s", self._request_summary(), exc_info=True)
-        self._status_code, self._reason = 500, "Internal Server Error"
-        self._headers_written = self._finished = True
-        self._response_headers = _error_page.send_minimal(self.request)
+        response.finish_minimal(
+            500, "Internal Server Error", functools.partial(_error_page.send_minimal, self.request)
+        )
         self._log()
         self.on_finish()
         return True
@@ -806,7 +737,7 @@ class RequestHandler:
         a `path` other than ``/``; a `samesite` that is not one of the three values above, or is ``"None"``
         without `secure`.
         """
-        if self._headers_written:
+        if response_of(self).state.head_sent:
             _late_response_changes.ignore(self, f"set_cookie({name!r})")
             return
         attributes = {
@@ -903,75 +834,46 @@ class RequestHandler:
         :raises SessionStoreError: (503) if the store cannot be used.
         :raises RuntimeError: if the session is not loaded, see `session_autoload`.
         """
-        return self._get_request_session().open(self._headers_written)
+        return self._get_request_session().open(response_of(self).state.head_sent)
 
     async def get_session(self) -> Session:
         """Return `session`, loading it first if necessary."""
         if "session" not in self.__dict__:
-            self.session = await self._get_request_session().load(self._headers_written)
+            self.session = await self._get_request_session().load(response_of(self).state.head_sent)
         return self.session
 
     def _get_request_session(self) -> RequestSession:
         """Return the object that loads and saves the session of this request."""
-        request_session = self._request_session
-        if request_session is None:
-            from tornado.web._sessions.request_session import (
-                RequestSession,  # imported late: many programs have no sessions
-            )
+        response = response_of(self)
+        session: RequestSession | None = response.session
+        if session is None:
+            # Imported late: many programs have no sessions.
+            from tornado.web._sessions.request_session import RequestSession
 
-            request_session = self._request_session = RequestSession(self)
-            if self._new_cookie is None:
-                self._new_cookie = {}  # not None: the fast path cannot send the session cookie
-        return request_session
+            session = response.session = RequestSession(self)
+            if response.cookies is None:
+                response.cookies = {}  # not None: the fast path cannot send the session cookie
+        return session
 
     def _load_session(self) -> Coroutine[Any, Any, None] | None:
         """Return a coroutine that loads the session before `prepare`, or None if it need not be loaded."""
         return self._get_request_session().loading() if self.session_autoload else None
-
-    def _finish_after(self, saving: Coroutine[Any, Any, None]) -> Future[None]:
-        """Send the response, which is otherwise complete, after its session has been saved.
-
-        Until then the handler behaves as if the response had been sent: late changes have no effect.
-        """
-        complete = self._headers, self._write_buffer
-        self._headers, self._write_buffer = self._headers.copy(), []
-        self._headers_written = self._finished = True
-        done: Future[None] = Future()
-        future_add_done_callback(done, _mark_retrieved)
-        _ = keep_reference(asyncio.ensure_future(self._finish_saved(saving, complete, done)))
-        return done
-
-    async def _finish_saved(
-        self,
-        saving: Coroutine[Any, Any, None],
-        complete: tuple[httputil.HTTPHeaders, list[bytes]],
-        done: Future[None],
-    ) -> None:
-        try:
-            try:
-                await saving
-            finally:
-                self._headers_written = self._finished = False
-                self._headers, self._write_buffer = complete
-            chain_future(_response.finish_saved(self), done)
-        # A store may also raise CancelledError, and the client needs a response.
-        except BaseException as error:
-            try:
-                _execute.handle_in_task(self, error)
-            finally:
-                future_set_result_unless_cancelled(done, None)
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                raise
 
     # -- cross-site request forgery --
 
     @property
     def xsrf_token(self) -> bytes:
         """The token that forms and scripts must send with state-changing requests (see ``xsrf_cookies``)."""
-        return _xsrf.token(self)
+        made: bytes | None = self.__dict__.get("_xsrf_token")
+        if made is None:
+            made = self._xsrf_token = _xsrf.make_token(self, *self._get_raw_xsrf_token())
+        return made
 
     def _get_raw_xsrf_token(self) -> tuple[int | None, bytes, float]:
-        return _xsrf.raw_token(self)
+        made: tuple[int | None, bytes, float] | None = self.__dict__.get("_raw_xsrf_token")
+        if made is None:
+            made = self._raw_xsrf_token = _xsrf.raw_token(self, self._decode_xsrf_token)
+        return made
 
     def _decode_xsrf_token(self, cookie: str) -> tuple[int | None, bytes | None, float | None]:
         return _xsrf.decode_token(cookie)
@@ -984,7 +886,7 @@ class RequestHandler:
 
         :raises HTTPError: (403) if the token is missing or different.
         """
-        _xsrf.check_cookie(self)
+        _xsrf.check_cookie(self, self._decode_xsrf_token, self._get_raw_xsrf_token)
 
     def check_trusted_origin(self, origin: str) -> bool:
         """Whether pages of another `origin` may send state-changing requests (``cross_origin_protection``).
@@ -1001,7 +903,7 @@ class RequestHandler:
 
     @property
     def csp_nonce(self) -> str:
-        """The random nonce of this response that allows its inline scripts in a Content-Security-Policy; in
+        """The random nonce with which a Content-Security-Policy allows this response's inline scripts; in
         templates ``{{ csp_nonce }}``. The setting ``security_headers`` adds it to the policy (see
         `SecurityHeaders`).
 
@@ -1095,13 +997,24 @@ class RequestHandler:
         :param kwargs: variables for the template.
         :raises RuntimeError: after `finish`.
         """
-        if self._finished:
+        if response_of(self).state.ended:
             raise RuntimeError("Cannot render() after finish()")
         return self.finish(_rendering.render_page(self, template_name, kwargs))
 
     def render_string(self, template_name: str, **kwargs: Any) -> bytes:
         """Render a template and return the result, encoded as UTF-8."""
-        return _rendering.render_string(self, template_name, kwargs)
+        return _rendering.render_string(self, template_name, kwargs, self._template_loader)
+
+    def _template_loader(self, path: str) -> BaseLoader:
+        """Return the loader of a directory, which all handlers share."""
+        loaders = type(self)._template_loaders
+        loader = loaders.get(path)
+        if loader is None:
+            with type(self)._template_loader_lock:
+                loader = loaders.get(path)
+                if loader is None:
+                    loader = loaders[path] = self.create_template_loader(path)
+        return loader
 
     def get_template_namespace(self) -> dict[str, Any]:
         """Return the names that are available in every template; override to add to them."""
@@ -1156,7 +1069,8 @@ class RequestHandler:
         :param kwargs: passed to `StaticFileHandler.make_static_url`.
         """
         self.require_setting("static_path", "static_url")
-        handler_class = self.settings.get("static_handler_class") or self.application._static_handler_class
+        application: Any = self.application
+        handler_class = self.settings.get("static_handler_class") or application._static_handler_class
         if include_host is None:
             include_host = getattr(self, "include_host", False)
         base = f"{self.request.protocol}://{self.request.host}" if include_host else ""
@@ -1164,16 +1078,7 @@ class RequestHandler:
         return base + url
 
 
-def _mark_retrieved(future: Future[None]) -> None:
-    """Mark the exception of a response as retrieved: a disconnected client is not an error of the handler."""
-    if not future.cancelled():
-        future.exception()
-
-
 _ON_CONNECTION_CLOSE = RequestHandler.on_connection_close
-_EXECUTE = RequestHandler._execute
-_execute.FINISH = RequestHandler.finish
-_response.DEFAULT_STEPS = _response.overridable_steps(RequestHandler)
-_cookies.OWN_METHODS = RequestHandler.clear_cookie, RequestHandler.set_cookie
+_CLEAR = RequestHandler.clear
 
 __all__ = ["RequestHandler"]

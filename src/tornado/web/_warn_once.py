@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from typing import Any, Protocol
 
+from tornado._log_rate_limit import LogOnce
 from tornado.log import app_log
 
-if TYPE_CHECKING:
-    from tornado.web._handler import RequestHandler
+
+class HasApplication(Protocol):
+    """A handler, as far as warnings about it need it."""
+
+    @property
+    def application(self) -> Any: ...
+
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-#: From handler class to the kinds of warning that have been logged for it.
-_logged: WeakKeyDictionary[type[RequestHandler], set[str]] = WeakKeyDictionary()
+_log_once = LogOnce(app_log)
 
 
-def is_debugging(handler: RequestHandler) -> bool:
+def is_debugging(handler: HasApplication) -> bool:
     """Whether the handler's application has ``debug=True``."""
     settings = getattr(handler.application, "settings", None)
     return isinstance(settings, dict) and bool(settings.get("debug"))  # tests use mock applications
 
 
-def warn_once(handler: RequestHandler, kind: str, message: str, *args: object) -> None:
+def warn_once(handler: HasApplication, kind: str, message: str, *args: object) -> None:
     """Log ``message % args``, unless this kind of warning has been logged for the handler's class.
 
     With ``debug=True`` it is logged each time.
 
     :param kind: a constant string; it is stored as long as the class exists.
     """
-    logged = _logged.setdefault(type(handler), set())
-    if kind in logged and not is_debugging(handler):
-        return
-    logged.add(kind)
-    app_log.warning(message, *args)
+    repeat = is_debugging(handler)
+    _log_once.log(type(handler), kind, logging.WARNING, message, *args, repeat=repeat)
 
 
 def caller() -> str:

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado._export import export
 from tornado._implicit_reexports import reexported
+from tornado._log_rate_limit import de_dupe_gen_log
 from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log, gen_log
@@ -40,7 +41,6 @@ from tornado.websocket._deflate import (
 from tornado.websocket._errors import WebSocketClosedError, WebSocketError
 from tornado.websocket._handler import WebSocketHandler
 from tornado.websocket._interface import WebSocketProtocol
-from tornado.websocket._log_once import de_dupe_gen_log
 from tornado.websocket._protocol import WebSocketProtocol13
 
 if TYPE_CHECKING:

@@ -9,6 +9,9 @@ iterations. If the peer of a held connection sends data, the connection is relea
 
 A second broadcast in the same iteration holds all of its connections. A hundred broadcasts in one iteration
 therefore take two sends per connection, not a hundred.
+
+This is not a `tornado._loop.time_sliced_queue`: the time is limited across all broadcasts of an iteration, a
+connection leaves the queue early if its peer sends data, and `served` waits for the end of the queue.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from tornado._loop.per_loop import PerLoop
+
 if TYPE_CHECKING:
     from tornado.websocket._protocol import WebSocketProtocol13
 
@@ -26,7 +31,6 @@ if TYPE_CHECKING:
 TIME_PER_ITERATION = 0.005
 #: The number of connections served between two reads of the clock.
 CONNECTIONS_PER_CHECK = 32
-_SCHEDULER = "_tornado_broadcasts"
 
 
 class BroadcastScheduler:
@@ -91,12 +95,11 @@ class BroadcastScheduler:
 
 
 def scheduler_of(loop: asyncio.AbstractEventLoop) -> BroadcastScheduler:
-    """Return the scheduler of an event loop, which is stored in the loop's ``__dict__``."""
-    attributes = loop.__dict__
-    scheduler: BroadcastScheduler | None = attributes.get(_SCHEDULER)
-    if scheduler is None:
-        scheduler = attributes[_SCHEDULER] = BroadcastScheduler(loop)
-    return scheduler
+    """Return the scheduler of an event loop."""
+    return _schedulers.get(loop)
+
+
+_schedulers = PerLoop("broadcasts", BroadcastScheduler)
 
 
 __all__ = ["BroadcastScheduler", "scheduler_of"]

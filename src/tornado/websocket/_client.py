@@ -20,6 +20,7 @@ from tornado import httputil
 from tornado._wire import ws_handshake
 from tornado._wire.h1 import ResponseHead
 from tornado._wire.ws_errors import HandshakeError
+from tornado._wire.ws_state import State, Step
 from tornado.concurrent import Future, future_set_exception_unless_cancelled
 from tornado.escape import json_encode, utf8
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
@@ -107,11 +108,11 @@ class WebSocketClientConnection(HTTPConnectionCompat):
     code: int | None = None
     headers: httputil.HTTPHeaders | None = None
     stream: IOStream
-    #: The handshake, None after its end.
+    #: The handshake; None once it has ended.
     _handshake: ClientHandshake | None = None
     #: The Future that `wait_closed` awaits.
     _closed: Future[None] | None = None
-    _is_closed = False
+    _state = State.CONNECTING
 
     def __init__(
         self,
@@ -165,8 +166,7 @@ class WebSocketClientConnection(HTTPConnectionCompat):
     def __repr__(self) -> str:
         if not hasattr(self, "request"):  # a test double that has not called __init__
             return object.__repr__(self)
-        state = "closed" if self._is_closed else "connecting" if self.protocol is None else "open"
-        return f"<{type(self).__name__} {self._original_request().url} {state}>"
+        return f"<{type(self).__name__} {self._original_request().url} {self._state.value}>"
 
     # -- messages --
 
@@ -264,11 +264,13 @@ class WebSocketClientConnection(HTTPConnectionCompat):
         if self.protocol is not None:
             self.protocol.close(code, reason)
             self.protocol = None
+            if self._state is State.OPEN:
+                self._state = self._state.after(Step.CLOSE_SENT)
             self.read_queue.discard_excess()
 
     async def wait_closed(self) -> None:
         """Wait until the connection is closed by either side. This method does not close it; see `close`."""
-        if not self._is_closed:
+        if self._state is not State.CLOSED:
             if self._closed is None:
                 self._closed = self.io_loop.asyncio_loop.create_future()
             await asyncio.shield(self._closed)
@@ -298,7 +300,7 @@ class WebSocketClientConnection(HTTPConnectionCompat):
             if self._handshake is not None:
                 self._handshake.fail(HTTPStreamClosedError("Connection closed"))
             return None
-        if self._is_closed:
+        if self._state is State.CLOSED:
             return None
         self._mark_closed()
         if handshake_failed or self._on_message_callback is None:
@@ -307,9 +309,9 @@ class WebSocketClientConnection(HTTPConnectionCompat):
 
     def _mark_closed(self) -> None:
         """End the message queue and complete `wait_closed`."""
-        if self._is_closed:
+        if self._state is State.CLOSED:
             return
-        self._is_closed = True
+        self._state = self._state.after(Step.LOST)
         self.read_queue.end()
         if self._closed is not None:
             self._closed.set_result(None)
@@ -396,6 +398,7 @@ class WebSocketClientConnection(HTTPConnectionCompat):
             self._subprotocol = subprotocol
         protocol: Any = self.get_websocket_protocol()
         self.protocol = protocol
+        self._state = self._state.after(Step.OPENED)
         future = self._connecting
         if future is not None and not future.cancelled():
             self._connecting = None

@@ -12,10 +12,9 @@ from tornado.netutil import Resolver
 from tornado.simple_httpclient._connection import ClientConnection
 from tornado.simple_httpclient._connection_key import ConnectionKey
 from tornado.simple_httpclient._connector import Connector
-from tornado.simple_httpclient._deadlines import DeadlineScheduler
 from tornado.simple_httpclient._digest import CredentialsCache
 from tornado.simple_httpclient._extension import ExtensionFactory
-from tornado.simple_httpclient._fetch import Fetch, UpgradeHandler
+from tornado.simple_httpclient._fetch import Fetch, UpgradeHandler, request_deadlines
 from tornado.simple_httpclient._routes import Routes
 from tornado.tcpclient import TCPClient
 
@@ -54,7 +53,7 @@ class ClientHandshake:
         self.loop: Any = IOLoop.current().asyncio_loop
         self.tcp_client = TCPClient(resolver=resolver)
         self.routes = Routes(self.tcp_client, tunnels=True)
-        self.deadlines = DeadlineScheduler(self.loop)
+        self.deadlines = request_deadlines(self.loop)
         self.logins = CredentialsCache()
         self._connector = Connector(MAX_PAGE)
         self._fetch: Fetch | None = Fetch(self, request, callback, upgrade)
@@ -91,5 +90,5 @@ class ClientHandshake:
     def fetch_ended(self, fetch: Fetch) -> None:
         """Release the resources of the handshake after its end."""
         self._fetch = None
-        self.deadlines.close()
+        self.deadlines.clear()
         self.tcp_client.close()

@@ -12,8 +12,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from tornado._log_rate_limit import de_dupe_gen_log
 from tornado._wire.ws_deflate import TAIL, DeflatePolicy, Inflater, _compressor, compress_once
-from tornado.websocket._log_once import de_dupe_gen_log
 
 #: The keys of the dictionary and the fields of `DeflatePolicy` that they set.
 _FIELDS = {

@@ -9,15 +9,22 @@ import functools
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from tornado._wire import ws_handshake
 from tornado._wire.ws_errors import HandshakeError
+from tornado._wire.ws_state import State, Step
 from tornado.concurrent import Future
 from tornado.escape import json_encode, utf8
+from tornado.web._execution._response import release, response_of
 from tornado.web._handler import RequestHandler
 from tornado.websocket._errors import closed_error
 from tornado.websocket._interface import WebSocketProtocol
 from tornado.websocket._parameters import MAX_MESSAGE_SIZE, WRITE_LIMIT, WebSocketParams, params_of
 from tornado.websocket._protocol import WebSocketProtocol13
-from tornado.websocket._server_handshake import ServerHandshake, accept, read_offer
+from tornado.websocket._server_handshake import ServerHandshake, read_offer, release_request
+
+_OPEN = State.OPEN
+#: The transforms of a handler that has sent a 101 response, which has no content.
+_NO_TRANSFORMS: list[Any] = []
 
 
 class WebSocketHandler(RequestHandler):
@@ -70,8 +77,8 @@ class WebSocketHandler(RequestHandler):
     open_args: tuple[str, ...] = ()
     open_kwargs: dict[str, str] = {}  # noqa: RUF012 - replaced for each connection with named groups
     head_from_get: bool | None = False  # RFC 6455 section 4.1: the handshake is a GET
-    _upgraded = False
-    _on_close_called = False
+    #: `State.OPEN` after the handshake, `State.CLOSED` when `on_close` has been called.
+    _ws_state = State.CONNECTING
 
     # -- methods to override --
 
@@ -204,8 +211,9 @@ class WebSocketHandler(RequestHandler):
         """
         connection = self.ws_connection
         if connection is None or (
-            # The two attributes save a call of `is_closing`, which programs override in test doubles.
-            (connection.client_terminated or connection.server_terminated) and connection.is_closing()
+            # The common case does not need a call of `is_closing`.
+            (type(connection) is not WebSocketProtocol13 or connection.state is not _OPEN)
+            and connection.is_closing()
         ):
             raise closed_error(self if connection is None else connection)
         if isinstance(message, dict):
@@ -297,16 +305,59 @@ class WebSocketHandler(RequestHandler):
             self.open_kwargs = kwargs
         return ServerHandshake(self)
 
-    def _accept(self, protocol: WebSocketProtocol13) -> None:
-        """Respond to the handshake and start `protocol`.
+    def on_ws_connection_accept(
+        self, protocol: WebSocketProtocol13, offer: ws_handshake.Offer | None = None
+    ) -> None:
+        """Called by the protocol to respond to the handshake: sends the 101 response, passes the stream to
+        the protocol, which calls `open`.
 
-        :raises ValueError: if the request is not a valid handshake.
+        :param offer: the options that the request offers; None to read them from the request.
+        :raises ValueError: if the request is not a valid handshake, or `select_subprotocol` returned a
+            subprotocol that was not offered.
         """
+        if offer is None:
+            try:
+                offer = read_offer(self)
+            except HandshakeError as error:
+                raise ValueError(str(error)) from error
+        agreed = offer.deflate(protocol.params.policy)
+        parameters, extension = (None, None) if agreed is None else agreed
+        subprotocol = self.select_subprotocol(list(offer.subprotocols)) or None
+        fields = ws_handshake.response_headers(offer, subprotocol, extension)
+        self.ws_connection = protocol
+        self._switch_protocols(fields)
+        stream = self.detach()
+        self._release_memory()
+        opening = functools.partial(self.open, *self.open_args, **self.open_kwargs)
+        protocol.begin(stream, parameters, subprotocol, opening)
+
+    def _switch_protocols(self, fields: list[tuple[str, str]]) -> None:
+        """Send the 101 response and end the request."""
+        response_of(self).transforms = _NO_TRANSFORMS
+        self.clear_header("Content-Type")
+        self.set_status(101)
+        for name, value in fields:
+            self.set_header(name, value)
+        _ = self.flush()
+        response_of(self).detach()
         try:
-            offer = read_offer(self)
-        except HandshakeError as error:
-            raise ValueError(str(error)) from error
-        accept(self, protocol, offer)
+            self._log()
+            self._ws_state = self._ws_state.after(Step.OPENED)
+            self.on_finish()
+        except BaseException:
+            # The client has received the 101 response, but the connection would never be served: close it.
+            self._ws_state = State.CONNECTING
+            self.detach().close()
+            raise
+
+    def _release_memory(self) -> None:
+        """Release memory that only a response needs, because there may be many open connections."""
+        release(self)
+        if not self.path_args:
+            del self.path_args  # the class attribute is an empty default
+        if not self.path_kwargs:
+            del self.path_kwargs
+        release_request(self.request)
 
     def on_ws_connection_close(
         self, close_code: int | None = None, close_reason: str | None = None
@@ -315,13 +366,25 @@ class WebSocketHandler(RequestHandler):
         self.close_code, self.close_reason = close_code, close_reason
         return self.on_connection_close()
 
+    @property
+    def _on_close_called(self) -> bool:
+        """Whether `on_close` has been called, under Tornado's name. Programs also assign it."""
+        return self._ws_state is State.CLOSED
+
+    @_on_close_called.setter
+    def _on_close_called(self, called: bool) -> None:
+        if called:
+            self._ws_state = State.CLOSED
+        elif self._ws_state is State.CLOSED:
+            self._ws_state = State.OPEN
+
     def on_connection_close(self) -> Awaitable[None] | None:  # type: ignore[override]
         """Called when the connection is closed, or when the client disconnects during the handshake."""
         connection, self.ws_connection = self.ws_connection, None
         if connection is not None:
             connection.on_connection_close()
-        if self._upgraded and not self._on_close_called:
-            self._on_close_called = True
+        if self._ws_state is _OPEN:
+            self._ws_state = self._ws_state.after(Step.LOST)
             self._break_cycles()
             return self.on_close()
         return None
@@ -332,7 +395,7 @@ def _unavailable_after_handshake(name: str) -> Any:
 
     @functools.wraps(getattr(RequestHandler, name))
     def method(self: WebSocketHandler, *args: Any, **kwargs: Any) -> Any:
-        if self._upgraded:
+        if self._ws_state is not State.CONNECTING:
             raise RuntimeError(f"{name}(): Method not supported for Web Sockets; use write_message()")
         return getattr(super(WebSocketHandler, self), name)(*args, **kwargs)
 

@@ -5,27 +5,63 @@ from __future__ import annotations
 import abc
 from typing import TYPE_CHECKING, Any
 
+from tornado._wire.ws_state import State, Step
+
 if TYPE_CHECKING:
     from tornado.concurrent import Future
+
+#: The state for each combination of `client_terminated` and `server_terminated` that a program sets.
+_TERMINATED = {
+    (False, False): State.OPEN,
+    (False, True): State.CLOSING,
+    (True, False): State.CLOSED_BY_PEER,
+    (True, True): State.TERMINATED,
+}
 
 
 class WebSocketProtocol(abc.ABC):
     """The type of a handler's ``ws_connection``: a connection of any version of the protocol.
 
     :param handler: the owner, with the methods ``on_message``, ``on_ping``, ``on_pong``,
-        ``on_ws_connection_close`` and ``log_exception``.
+        ``on_ws_connection_close`` and ``log_exception``; on a server also ``on_ws_connection_accept``.
+    :ivar state: the state of the connection after the events delivered so far.
     :ivar stream: the byte stream, None until the handshake is complete.
-    :ivar client_terminated: whether the peer has closed the connection.
-    :ivar server_terminated: whether this side has closed the connection.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "client_terminated", "handler", "server_terminated", "stream")
+    __slots__ = ("__dict__", "__weakref__", "handler", "state", "stream")
 
     def __init__(self, handler: Any) -> None:
         self.handler: Any = handler
         self.stream: Any = None
-        self.client_terminated: bool = False
-        self.server_terminated: bool = False
+        self.state: State = State.CONNECTING
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.state.value}>"
+
+    @property
+    def client_terminated(self) -> bool:
+        """Whether the peer has closed the connection. Subclasses may set it."""
+        return self.state.peer_closed
+
+    @client_terminated.setter
+    def client_terminated(self, value: bool) -> None:
+        if not (value and self.state.peer_closed):
+            self.state = _TERMINATED[bool(value), self.state.closed_here]
+            self._on_terminated_set()
+
+    @property
+    def server_terminated(self) -> bool:
+        """Whether this side has closed the connection. Subclasses may set it."""
+        return self.state.closed_here
+
+    @server_terminated.setter
+    def server_terminated(self, value: bool) -> None:
+        if not (value and self.state.closed_here):
+            self.state = _TERMINATED[self.state.peer_closed, bool(value)]
+            self._on_terminated_set()
+
+    def _on_terminated_set(self) -> None:  # noqa: B027 - optional
+        """Set the deadline that belongs to a state which a program has set; the base class has none."""
 
     def on_connection_close(self) -> None:
         """Process the end of the stream: nothing can be sent or read any more."""
@@ -33,7 +69,7 @@ class WebSocketProtocol(abc.ABC):
 
     def _abort(self) -> None:
         """Close the connection immediately, without a close frame."""
-        self.client_terminated = self.server_terminated = True
+        self.state = self.state.after(Step.LOST)
         if self.stream is not None:
             self.stream.close()
 

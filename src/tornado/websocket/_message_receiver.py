@@ -1,4 +1,4 @@
-"""`MessageReceiver`: delivers the events of a connection to its owner, in order.
+"""`MessageReceiver`: delivers the events of a connection to the program, in order.
 
 The owner's callbacks are called from the event loop's read callback. All output of a callback that is a plain
 function is sent together. If a callback returns an awaitable, it is run in a task, and later events wait in a
@@ -7,7 +7,7 @@ peer, because only a limited amount is read ahead (`MAX_BACKLOG`). Some data is 
 disconnect, or the reply to a ping, is noticed while a handler is busy.
 
 Messages also wait while the peer has not read enough of the output that callbacks have sent
-(`MessageReceiver._stalled`). The connection thus stops serving a peer that sends and never reads. Output that
+(`MessageReceiver.stall`). The connection thus stops serving a peer that sends and never reads. Output that
 is sent outside the callbacks does not count, because the sender can await it. If it counted, two programs
 that send to each other while they read would both stop reading, and neither could continue.
 
@@ -19,21 +19,19 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
+import inspect
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from tornado._tasks import run_eagerly
+from tornado._loop.tasks import run_eagerly
 from tornado._wire import ws_connection
-from tornado._wire.ws_frames import Opcode
+from tornado._wire.ws_state import State
 from tornado.concurrent import Future
 from tornado.gen import convert_yielded
+from tornado.iostream._interface import Transport
 from tornado.log import app_log
 from tornado.websocket._errors import WebSocketClosedError
-from tornado.websocket._interface import WebSocketProtocol
-
-if TYPE_CHECKING:
-    from tornado.websocket._transport import Transport
 
 #: The number of events of one connection that are handled before other connections are served. One read from
 #: the socket may contain thousands of events.
@@ -43,42 +41,72 @@ MAX_BACKLOG = 256 * 1024
 #: The size that each event adds to the backlog, in addition to the size of its message.
 EVENT_COST = 256
 
-#: The protocol state of all closed connections: nothing can be sent or read.
-CLOSED = ws_connection.WSConnection()
-CLOSED.receive_eof()
 #: The end of the input, as an event in a backlog.
 _END: Any = object()
+_CLOSED = State.CLOSED
 
 
-class MessageReceiver(WebSocketProtocol):
-    """The receiving side of a connection: it delivers decoded events to the owner."""
+class ReceivingConnection(Protocol):
+    """The methods of a connection that its receiver uses.
+
+    :ivar handler: the owner, whose callbacks are called.
+    """
+
+    handler: Any
+    state: State
+    stream: Transport
+
+    def receive_pending(self) -> list[ws_connection.Event] | None:
+        """Process input that was not decompressed yet and return its events; None if there is none."""
+
+    def has_pending_input(self) -> bool:
+        """Whether a part of the input has not been decompressed yet."""
+
+    def take_control(self, event: ws_connection.Event) -> None:
+        """Process an event that is not a message."""
+
+    def end_of_input(self) -> None:
+        """Process the end of the input, after all earlier events."""
+
+    def pong_arrived(self) -> None:
+        """Record that the peer has answered a ping. The pong itself may be processed later."""
+
+    def close_arrived(self, code: int | None, reason: str) -> None:
+        """Record the peer's close code. The close frame itself is processed later."""
+
+    def close_after_exception(self) -> None:
+        """Close the connection after a callback has raised an exception."""
+
+    def on_connection_close(self) -> None:
+        """Close the connection immediately."""
+
+
+class MessageReceiver:
+    """The receiving side of an open connection: it delivers decoded events to the owner of the connection.
+
+    A new receiver collects events; `process_next` starts the delivery.
+
+    :param connection: the connection, which has a stream.
+    :ivar message_size: the total size of the messages delivered, in bytes.
+    """
 
     __slots__ = (
         "_backlog",
         "_backlog_size",
         "_callback_future",
+        "_connection",
         "_context",
-        "_core",
         "_delivering",
-        "_is_held",
-        "_message_bytes_in",
         "_stalled",
-        "_wire_bytes_in",
-        "close_code",
-        "close_reason",
+        "message_size",
     )
 
-    stream: Transport
-    #: The context in which the callbacks run.
-    _context: contextvars.Context
-
-    def __init__(self, handler: Any) -> None:
-        super().__init__(handler)
-        self.close_code: int | None = None
-        self.close_reason: str | None = None
-        self._core = CLOSED  # until the handshake is complete
+    def __init__(self, connection: ReceivingConnection) -> None:
+        self._connection = connection
+        #: The context in which the callbacks run.
+        self._context = contextvars.copy_context()
         #: The events that wait for delivery; None if events can be delivered immediately.
-        self._backlog: list[ws_connection.Event] | None = None
+        self._backlog: list[ws_connection.Event] | None = []
         #: The approximate size of the backlog; see `MAX_BACKLOG`.
         self._backlog_size = 0
         #: The task or Future of the running callback.
@@ -88,62 +116,62 @@ class MessageReceiver(WebSocketProtocol):
         #: Whether delivery is paused, because callbacks have sent output while more than ``write_limit``
         #: bytes wait to be sent.
         self._stalled = False
-        #: Whether the broadcast scheduler holds the output of this connection.
-        self._is_held = False
-        self._message_bytes_in = self._wire_bytes_in = 0
+        self.message_size = 0
 
-    # -- implemented by the subclass --
+    # -- called by the connection --
 
-    def release_output(self) -> None:
-        """Send the output collected while `_is_held` was set."""
-        raise NotImplementedError
-
-    def _send_pong(self, payload: bytes) -> None:
-        raise NotImplementedError
-
-    def _pong_received(self) -> None:
-        raise NotImplementedError
-
-    def _close_received(self, event: ws_connection.Close) -> None:
-        raise NotImplementedError
-
-    def _error_received(self, event: ws_connection.Failed) -> None:
-        raise NotImplementedError
-
-    def _close_after_exception(self) -> None:
-        """Close the connection after a callback has raised an exception."""
-        raise NotImplementedError
-
-    def _end_of_input(self) -> None:
-        """Process the end of the input, after all earlier events."""
-        raise NotImplementedError
-
-    # -- receiving --
-
-    def data_received(self, data: bytes) -> None:
-        """Process the data of one read from the socket."""
-        if self._is_held:
-            self.release_output()
-        self._wire_bytes_in += len(data)
-        core = self._core
-        events = core.receive_data(data)
+    def take(self, events: list[ws_connection.Event]) -> None:
+        """Deliver events, or add them to the backlog."""
         backlog = self._backlog
         if backlog is not None:
             backlog += events
             self._count_backlog(events)
-        elif events:
-            self._deliver(events)
-            if self._backlog:
-                self._count_backlog(self._backlog)
-        if core.pending:
-            self._pause_decompression()
+            return
+        self._delivering = True
+        try:
+            backlog = self._backlog = self._deliver_batch(events)
+        finally:
+            self._delivering = False
+        if backlog:
+            self._count_backlog(backlog)
 
-    def eof_received(self) -> None:
+    def take_end(self) -> None:
         """Process the end of the input, or append it to the backlog."""
         if self._backlog:
             self._backlog.append(_END)
         else:
-            self._end_of_input()
+            self._connection.end_of_input()
+
+    def discard(self) -> None:
+        """Discard the backlog of a closed connection."""
+        self._backlog = []
+
+    def stall(self, is_client: bool) -> None:
+        """Stop delivering messages until `resume` if a callback is sending the current output."""
+        if not self._stalled and self._is_callback_output(is_client):
+            self._stalled = True
+
+    def resume(self) -> None:
+        """Continue after the unsent output has fallen below the low-water mark."""
+        self._stalled = False
+        if self._callback_future is None:
+            self.process_next()
+
+    def run(self, callback: Callable[..., Any], *args: Any) -> Future[Any] | None:
+        """Call a callback in the context of the connection; return its Future if it is awaitable."""
+        result = self._context.run(callback, *args)
+        return self._future_of(result) if inspect.isawaitable(result) else None
+
+    @property
+    def callback_future(self) -> Future[Any] | None:
+        """The task or Future of the callback that blocks the delivery."""
+        return self._callback_future
+
+    def is_backlogged(self) -> bool:
+        """Whether the backlog is large enough that reading may have paused."""
+        return self._backlog_size > MAX_BACKLOG // 2
+
+    # -- the backlog --
 
     def _count_backlog(self, events: list[ws_connection.Event]) -> None:
         """Count events that were added to the backlog; pause reading if it is full.
@@ -155,52 +183,42 @@ class MessageReceiver(WebSocketProtocol):
             if type(event) is str or type(event) is bytes:
                 self._backlog_size += len(event)
             elif type(event) is ws_connection.Close:
-                self.close_code, self.close_reason = event.code, event.reason or None
+                self._connection.close_arrived(event.code, event.reason)
             elif type(event) is ws_connection.Pong:
-                self._pong_received()
+                self._connection.pong_arrived()
         if self._backlog_size >= MAX_BACKLOG:
-            self.stream._pause_reading()
+            self._connection.stream.pause_reading()
 
     def _recount_backlog(self, before: int) -> None:
         """Estimate the size of the backlog after a part of its `before` events was delivered."""
         remaining = len(self._backlog or ())
         self._backlog_size = self._backlog_size * remaining // before if remaining and before else 0
 
-    def _is_backlogged(self) -> bool:
-        """Whether the backlog is large enough that reading may have paused."""
-        return self._backlog_size > MAX_BACKLOG // 2
-
     def _resume_unless_blocked(self) -> None:
         """Resume reading, unless it must stay paused."""
-        if not (self._core.pending or self._is_backlogged()):
-            self.stream._resume_reading()
+        if not (self._connection.has_pending_input() or self.is_backlogged()):
+            self._connection.stream.resume_reading()
 
-    def _pause_decompression(self) -> None:
+    def pause_decompression(self) -> None:
         """Pause until other connections have been served: one call has reached the decompression limit."""
-        self.stream._pause_reading()
+        self._connection.stream.pause_reading()
         if self._backlog is None:
             self._backlog = []
-            self.stream._loop.call_soon(self._continue_delivery)
+            self._connection.stream.loop.call_soon(self._continue_delivery)
 
     def _continue_delivery(self) -> None:
         """Continue after other connections have been served, unless a callback or the output is blocked."""
         backlog = self._backlog
         if backlog is None or self._callback_future is not None or self._stalled:
             return
-        if not backlog and self._core.pending:
-            backlog += self._core.receive_data(b"")
-            self._count_backlog(backlog)
-        self._process_next()
+        if not backlog:
+            events = self._connection.receive_pending()
+            if events is not None:
+                backlog += events
+                self._count_backlog(backlog)
+        self.process_next()
 
     # -- delivering --
-
-    def _deliver(self, events: list[ws_connection.Event]) -> None:
-        """Deliver events to the owner; those that must wait become the backlog."""
-        self._delivering = True
-        try:
-            self._backlog = self._deliver_batch(events)
-        finally:
-            self._delivering = False
 
     def _deliver_batch(self, events: list[ws_connection.Event]) -> list[ws_connection.Event] | None:
         """Deliver events until a callback blocks, output stalls, or the `BATCH` is used up.
@@ -208,37 +226,50 @@ class MessageReceiver(WebSocketProtocol):
         :returns: the events that must wait; None if this and later events can be delivered immediately.
         """
         event: Any
+        connection, run = self._connection, self._context.run
         remaining = BATCH
         for position, event in enumerate(events):
             kind = type(event)
-            if kind is str:
-                self._message_bytes_in += len(event) if event.isascii() else len(event.encode())
-                may_continue = self._call(self.handler.on_message, event)
-            elif kind is bytes:
-                self._message_bytes_in += len(event)
-                may_continue = self._call(self.handler.on_message, event)
+            if kind is str or kind is bytes:
+                self.message_size += len(event) if kind is bytes or event.isascii() else len(event.encode())
+                # As `call` does; one call less for each message.
+                try:
+                    result = run(connection.handler.on_message, event)
+                except (Exception, asyncio.CancelledError) as error:
+                    may_continue = self._exception_raised(error)
+                else:
+                    may_continue = (
+                        connection.state is not _CLOSED if result is None else self._wait_for(result)
+                    )
             elif kind is ws_connection.Failed and position:
                 # Tasks that the preceding messages have woken can still reply before the close frame.
-                self.stream._loop.call_soon(self._continue_delivery)
+                connection.stream.loop.call_soon(self._continue_delivery)
                 return events[position:]
             else:
                 may_continue = self._take_control(event)
             remaining -= 1
             if not may_continue or self._stalled or not remaining:
                 if not remaining:
-                    self.stream._loop.call_soon(self._continue_delivery)
-                return events[position + 1 :] if self._core is not CLOSED else []
+                    connection.stream.loop.call_soon(self._continue_delivery)
+                return events[position + 1 :] if connection.state is not _CLOSED else []
         return None
 
-    def _call(self, callback: Callable[..., Any], *args: Any) -> bool:
+    def call(self, callback: Callable[..., Any], *args: Any) -> bool:
         """Call a callback of the owner.
 
         :returns: whether the next event can be delivered; False if it must wait or the connection is closed.
         """
         try:
             result = self._context.run(callback, *args)
-            if result is None:
-                return self._core is not CLOSED
+        except (Exception, asyncio.CancelledError) as error:
+            return self._exception_raised(error)
+        return self._connection.state is not _CLOSED if result is None else self._wait_for(result)
+
+    def _wait_for(self, result: Any) -> bool:
+        """Wait for the awaitable that a callback has returned; return whether it is done already and the next
+        event can be delivered.
+        """
+        try:
             future = self._future_of(result)
         except (Exception, asyncio.CancelledError) as error:
             return self._exception_raised(error)
@@ -251,9 +282,9 @@ class MessageReceiver(WebSocketProtocol):
     def _future_of(self, result: Any) -> Future[Any]:
         """Convert the result of a callback into a Future; a coroutine is started as a task."""
         if asyncio.iscoroutine(result):
-            return run_eagerly(self.stream._loop, result, self._context)
+            return run_eagerly(self._connection.stream.loop, result, self._context)
         if isinstance(result, concurrent.futures.Future):  # its callbacks would run in another thread
-            return asyncio.wrap_future(result, loop=self.stream._loop)
+            return asyncio.wrap_future(result, loop=self._connection.stream.loop)
         future: Future[Any] = convert_yielded(result)
         return future
 
@@ -261,7 +292,7 @@ class MessageReceiver(WebSocketProtocol):
         """Deliver the backlog after the blocking callback has finished."""
         self._callback_future = None
         if self._check_result(future) and not self._stalled:
-            self._process_next()
+            self.process_next()
 
     def _check_result(self, future: Future[Any]) -> bool:
         error = _error_of(future)
@@ -269,8 +300,8 @@ class MessageReceiver(WebSocketProtocol):
             # A task cancelled with Task.cancel() is not an error to log: the program requested it.
             if not (future.cancelled() and getattr(future, "cancelling", int)()):
                 return self._exception_raised(error)
-            self._abort()
-        return self._core is not CLOSED
+            self._connection.on_connection_close()
+        return self._connection.state is not _CLOSED
 
     def _exception_raised(self, error: BaseException) -> bool:
         """Process an exception raised by a callback; return whether the connection continues.
@@ -278,69 +309,75 @@ class MessageReceiver(WebSocketProtocol):
         It continues after a `WebSocketClosedError` if either side has closed the connection: the callback has
         replied to a message that arrived before the connection was closed.
         """
-        if (self.server_terminated or self.client_terminated) and isinstance(error, WebSocketClosedError):
-            return self._core is not CLOSED
-        self._log_exception(error)
-        self._close_after_exception()
+        state = self._connection.state
+        if state is not State.OPEN and isinstance(error, WebSocketClosedError):
+            return state is not _CLOSED
+        log_exception(self._connection.handler, error)
+        self._connection.close_after_exception()
         return False
 
-    def _process_next(self) -> None:
+    def process_next(self) -> None:
         """Deliver the backlog and resume reading."""
-        if self._core is CLOSED:
+        connection = self._connection
+        if connection.state is _CLOSED:
             return
         events, self._backlog = self._backlog, None
-        stream = self.stream
-        stream._cork()
+        stream = connection.stream
+        stream.cork()
         try:
             if events:
-                self._deliver(events)
+                self._deliver_backlog(events)
         except Exception as error:  # raised by an overridden method
-            self._log_exception(error)
-            self._close_after_exception()
+            log_exception(self._connection.handler, error)
+            connection.close_after_exception()
         finally:
-            stream._uncork()
+            stream.uncork()
         if self._backlog_size:
             self._recount_backlog(len(events or ()))
-        if self._backlog is None and self._core.pending:
-            self._pause_decompression()
+        if self._backlog is None and connection.has_pending_input():
+            self.pause_decompression()
         else:
             self._resume_unless_blocked()
 
-    def _take_control(self, event: Any) -> bool:
-        kind = type(event)
-        if kind is ws_connection.Ping:
-            self._handle_message(Opcode.PING.value, event.payload)
-        elif kind is ws_connection.Pong:
-            self._handle_message(Opcode.PONG.value, event.payload)
-        elif kind is ws_connection.Close:
-            self._close_received(event)
-        elif event is _END:
-            self._end_of_input()
-        else:
-            self._error_received(event)
-        return self._callback_future is None and self._core is not CLOSED
-
-    def _handle_message(self, opcode: int, data: bytes) -> None:
-        """Process a ping or a pong, or a message passed by a program."""
-        # Programs override this method to see pings and pongs. Some programs call it with messages; this
-        # class calls it only for pings and pongs.
-        if opcode == Opcode.PING:
-            self._send_pong(data)
-            self._call(self.handler.on_ping, data)
-        elif opcode == Opcode.PONG:
-            self._pong_received()
-            self._call(self.handler.on_pong, data)
-        elif opcode == Opcode.TEXT:
-            self._call(self.handler.on_message, data.decode())
-        elif opcode == Opcode.BINARY:
-            self._call(self.handler.on_message, data)
-
-    def _log_exception(self, error: BaseException | None = None) -> None:
-        info = sys.exc_info() if error is None else (type(error), error, error.__traceback__)
+    def _deliver_backlog(self, events: list[ws_connection.Event]) -> None:
+        """Deliver events that are counted already; those that must wait longer become the backlog."""
+        self._delivering = True
         try:
-            self.handler.log_exception(*info)
-        except Exception:
-            app_log.error("Error in exception logger", exc_info=True)
+            self._backlog = self._deliver_batch(events)
+        finally:
+            self._delivering = False
+
+    def _take_control(self, event: Any) -> bool:
+        """Process an event that is not a message; return whether the next event can be delivered."""
+        connection = self._connection
+        if event is _END:
+            connection.end_of_input()
+        else:
+            connection.take_control(event)
+        return self._callback_future is None and connection.state is not _CLOSED
+
+    def _is_callback_output(self, is_client: bool) -> bool:
+        """Whether the current output is sent by a callback."""
+        blocked = self._callback_future
+        if self._delivering or blocked is None:
+            return self._delivering
+        if isinstance(blocked, asyncio.Task):
+            return asyncio.current_task(self._connection.stream.loop) is blocked
+        # The callback has returned a Future. In a client, this is the Future of a full message queue, and no
+        # callback is running.
+        return not is_client
+
+
+def log_exception(owner: Any, error: BaseException | None = None) -> None:
+    """Pass an exception to the owner's ``log_exception``.
+
+    :param error: the exception; None for the current exception.
+    """
+    info = sys.exc_info() if error is None else (type(error), error, error.__traceback__)
+    try:
+        owner.log_exception(*info)
+    except Exception:
+        app_log.error("Error in exception logger", exc_info=True)
 
 
 def _error_of(future: Future[Any]) -> BaseException | None:
@@ -352,4 +389,4 @@ def _error_of(future: Future[Any]) -> BaseException | None:
     return asyncio.CancelledError() if future.cancelled() else future.exception()
 
 
-__all__ = ["CLOSED", "MessageReceiver"]
+__all__ = ["MessageReceiver", "ReceivingConnection", "log_exception"]

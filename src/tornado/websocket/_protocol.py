@@ -1,9 +1,17 @@
 """`WebSocketProtocol13`: a WebSocket connection after its handshake, on a server or in a client.
 
-`WebSocketProtocol13` connects three objects: a transport (see `_transport`), which passes it the received
-data; the sans-IO protocol (`tornado._wire.ws_connection`), which decodes that data into events; and the
-owner, a `.WebSocketHandler` or a `.WebSocketClientConnection`, whose callbacks are called with the events
-(see `_message_receiver`).
+`WebSocketProtocol13` connects these objects:
+
+- the transport (see `_transport`), which passes it the received data;
+- the sans-IO protocol (`tornado._wire.ws_connection`), which decodes that data into events;
+- the owner, a `.WebSocketHandler` or a `.WebSocketClientConnection`, whose callbacks are called with the
+  events;
+- the `.MessageReceiver`, which calls these callbacks in order;
+- `.BackPressure`, while too much output waits to be sent;
+- the timers (see `_timers`), if it has a deadline.
+
+The state of the connection is its `tornado._wire.ws_state.State`; `client_terminated` and
+`server_terminated`, which programs read, are derived from it.
 
 ``write_limit`` is the high-water mark of the output. While more bytes than that wait to be sent, the Futures
 of `write_message` are not done. If callbacks have sent some of the output, messages are not delivered either.
@@ -36,30 +44,30 @@ these send further messages, `WebSocketClosedError` is raised.
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tornado._tasks import done_future, keep_reference
+from tornado._loop.tasks import done_future, keep_reference
 from tornado._wire import ws_connection
 from tornado._wire.ws_errors import MessageTooLarge
 from tornado._wire.ws_frames import FIN, RSV1, Opcode, serialize_frame
 from tornado._wire.ws_handshake import accept_value
+from tornado._wire.ws_state import State, Step
 from tornado.concurrent import Future
 from tornado.escape import to_unicode
-from tornado.http1connection._deadline_scheduler import NEVER
 from tornado.log import gen_log
-from tornado.websocket import _timers
+from tornado.websocket._back_pressure import BackPressure
 from tornado.websocket._errors import check_thread, closed_error
+from tornado.websocket._interface import WebSocketProtocol
 from tornado.websocket._masking_keys import next_masking_key
-from tornado.websocket._message_receiver import CLOSED, MessageReceiver
+from tornado.websocket._message_receiver import MessageReceiver, log_exception
 from tornado.websocket._parameters import WebSocketParams
+from tornado.websocket._timers import ConnectionTimer, IdleCompressorRelease, Progress
 
 if TYPE_CHECKING:
     from tornado._wire.ws_deflate import DeflateParameters
     from tornado._wire.ws_shared_message import SharedMessage
-    from tornado.websocket._transport import Transport
+    from tornado.iostream._interface import Transport
 
 #: The timeout for the peer's close frame, and for sending the remaining output before the end, in seconds.
 CLOSE_TIMEOUT = 5.0
@@ -76,9 +84,15 @@ _TOO_BIG = "message too big"
 #: The value of `_next_pong` while a pong is being sent and no further ping has arrived.
 _NO_PONG = b"none"
 _running_loop = asyncio._get_running_loop
+#: The sans-IO protocol of all connections before the end of the handshake: nothing can be sent.
+_NOT_OPEN = ws_connection.WSConnection()
+_NOT_OPEN.abandon()
+#: The receiver of all connections before the end of the handshake and after the end of the connection: it is
+#: not used, and its counter is 0.
+_NO_RECEIVER = MessageReceiver(None)  # type: ignore[arg-type]
 
 
-class WebSocketProtocol13(MessageReceiver):
+class WebSocketProtocol13(WebSocketProtocol):
     """A connection with the protocol of RFC 6455 and the compression of RFC 7692.
 
     :param handler: the owner, as in `WebSocketProtocol`.
@@ -97,48 +111,51 @@ class WebSocketProtocol13(MessageReceiver):
     OPCODE_MASK = 0x0F
 
     __slots__ = (
-        "_deadline",
+        "_back_pressure",
+        "_core",
         "_done",
-        "_full",
-        "_idle_compressor",
+        "_is_held",
         "_message_bytes_out",
         "_open_future",
-        "_pinged",
+        "_receiver",
         "_subprotocol",
+        "_timer",
+        "_wire_bytes_in",
         "_wire_bytes_out",
         "mask_outgoing",
         "params",
     )
 
-    client_terminated: bool
-    server_terminated: bool
-    close_code: int | None
-    close_reason: str | None
+    stream: Transport
 
     # Few connections need the following attributes at a time, so they are stored in __dict__, not in slots.
+    close_code: int | None = None
+    close_reason: str | None = None
     #: The function to call when all output has been sent.
     _on_drained: Callable[[], None] | None = None
     #: While a pong waits to be sent: the payload of the next pong, or `_NO_PONG`.
     _next_pong: bytes | None = None
     _closed_waiter: Future[None] | None = None
-    #: The Futures returned by `write_message` that are not done.
-    _waiting_writes: list[Future[None]] | None = None
+    #: The check of the compressor, if the connection has one.
+    _compressor_check: IdleCompressorRelease | None = None
 
     def __init__(self, handler: Any, mask_outgoing: bool, params: WebSocketParams) -> None:
         super().__init__(handler)
         self.mask_outgoing: bool = mask_outgoing
         self.params: WebSocketParams = params
+        self._core = _NOT_OPEN
+        self._receiver = _NO_RECEIVER
         self._done: Future[None]
-        #: Whether more than ``write_limit`` bytes wait to be sent.
-        self._full = False
+        #: While more than ``write_limit`` bytes wait to be sent: the senders that wait.
+        self._back_pressure: BackPressure | None = None
+        #: Whether the broadcast scheduler holds the output of this connection.
+        self._is_held = False
         #: The task of the owner's ``open`` while it runs.
         self._open_future: Future[Any] | None = None
         self._subprotocol: str | None = None
-        # These belong to `_timers`.
-        self._deadline = NEVER
-        self._pinged: tuple[int, int, int] | None = None
-        self._idle_compressor: _timers.IdleCompressorRelease | None = None
-        self._message_bytes_out = self._wire_bytes_out = 0
+        #: The pings and the close timeout; None if the connection has not had a deadline.
+        self._timer: ConnectionTimer | None = None
+        self._message_bytes_out = self._wire_bytes_in = self._wire_bytes_out = 0
 
     # -- starting --
 
@@ -147,7 +164,7 @@ class WebSocketProtocol13(MessageReceiver):
 
         :raises ValueError: if the request is not a valid handshake.
         """
-        handler._accept(self)
+        handler.on_ws_connection_accept(self)
         await self.wait_closed()
 
     def begin(
@@ -174,30 +191,48 @@ class WebSocketProtocol13(MessageReceiver):
         else:
             self._core = ws_connection.WSConnection(params.limits, keys, parameters, policy)
         self.stream = stream
-        self._done = done_future(stream._loop)
+        self._done = done_future(stream.loop)
         self._subprotocol = subprotocol
-        self._context = contextvars.copy_context()
-        stream._cork()
+        self._receiver = receiver = MessageReceiver(self)
+        if self.state is State.CONNECTING:  # not if the client has disconnected during the handshake
+            self.state: State = self.state.after(Step.OPENED)
+        stream.cork()
         try:
-            self._backlog = []
-            stream._start_push(self)
+            stream.start_push(self)
             self.start_pinging()
-            if opening is None or self._call(opening):
-                self._process_next()
-            elif self._callback_future is not None:
-                self._open_future = self._callback_future
+            if opening is None or receiver.call(opening):
+                receiver.process_next()
+            elif receiver.callback_future is not None:
+                self._open_future = receiver.callback_future
                 self._open_future.add_done_callback(self._opened)
         finally:
-            stream._uncork()
+            stream.uncork()
 
     def _opened(self, _: Future[Any]) -> None:
         self._open_future = None
 
     # -- events of the stream --
 
-    def _end_of_input(self) -> None:
-        self.client_terminated = True
+    def data_received(self, data: bytes) -> None:
+        """Process the data of one read from the socket."""
+        if self._is_held:
+            self.release_output()
+        self._wire_bytes_in += len(data)
+        core = self._core
+        events = core.receive_data(data)
+        if events:
+            self._receiver.take(events)
+        if core.pending:
+            self._receiver.pause_decompression()
+
+    def eof_received(self) -> None:
+        """Process the end of the input after all earlier events."""
+        self._receiver.take_end()
+
+    def end_of_input(self) -> None:
+        """Process the end of the input; called after all earlier events."""
         self._core.receive_eof()
+        self.state = self.state.after(Step.LOST)
         self._call_when_sent(self.stream.close)
 
     def output_drained(self) -> None:
@@ -212,13 +247,19 @@ class WebSocketProtocol13(MessageReceiver):
 
     def connection_lost(self, error: BaseException | None) -> None:
         """Process the closure of the stream by either side."""
-        self.client_terminated = self.server_terminated = True
-        self._core = CLOSED
-        self._backlog = []
+        self.state = self.state.after(Step.LOST)
+        self._core.abandon()
+        self._core = _NOT_OPEN
+        self._receiver.discard()
         if self._on_drained is not None:
             self._on_drained = None
-        _timers.remove(self)
-        self.stream._loop.call_soon(self._notify_closed)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._compressor_check is not None:
+            self._compressor_check.cancel()
+            self._compressor_check = None
+        self.stream.loop.call_soon(self._notify_closed)
 
     def _notify_closed(self) -> None:
         waiter = self._closed_waiter
@@ -231,27 +272,27 @@ class WebSocketProtocol13(MessageReceiver):
             keep_reference(self._open_future).add_done_callback(self._notify_owner)
 
     def _notify_owner(self, _: Future[Any] | None = None) -> None:
+        receiver = self._receiver
         try:
-            result = self._context.run(
-                self.handler.on_ws_connection_close, self.close_code, self.close_reason
-            )
-            future = self._future_of(result) if inspect.isawaitable(result) else None
+            future = receiver.run(self.handler.on_ws_connection_close, self.close_code, self.close_reason)
         except (Exception, asyncio.CancelledError):
-            self._log_exception()
+            log_exception(self.handler)
             return
+        finally:
+            self._receiver = _NO_RECEIVER  # the receiver refers to this object: a reference cycle
         if future is not None:
             keep_reference(future).add_done_callback(self._on_close_done)
 
     def _on_close_done(self, future: Future[Any]) -> None:
         error = None if future.cancelled() else future.exception()
         if error is not None:
-            self._log_exception(error)
+            log_exception(self.handler, error)
 
     def wait_closed(self) -> Future[None]:
         """Return a Future that is done when the stream is closed."""
         waiter = self._closed_waiter
         if waiter is None or waiter.cancelled():
-            waiter = self.stream._loop.create_future()
+            waiter = self.stream.loop.create_future()
             if self.stream.closed():
                 waiter.set_result(None)
             else:
@@ -267,17 +308,17 @@ class WebSocketProtocol13(MessageReceiver):
         :returns: a Future that applies back-pressure; see `.WebSocketHandler.write_message`.
         :raises WebSocketClosedError: if this side or the connection is closed.
         """
-        payload = message.encode() if type(message) is str else _bytes_of(message, binary)
+        payload = message.encode() if type(message) is str else payload_of(message, binary)
         stream = self.stream
-        if stream is not None and _running_loop() is not stream._loop:
-            check_thread(stream._loop, "write_message()")
+        if stream is not None and _running_loop() is not stream.loop:
+            check_thread(stream.loop, "write_message()")
         try:
             frame = self._core.message(payload, binary)
         except ValueError:
             raise closed_error(self) from None
         self._message_bytes_out += len(payload)
         self._wire_bytes_out += len(frame)
-        if stream._send(frame) and stream._collected_size < COLLECT_LIMIT:
+        if stream.send(frame) and stream.corked_size < COLLECT_LIMIT:
             return self._done
         return self._drain_future()
 
@@ -294,7 +335,7 @@ class WebSocketProtocol13(MessageReceiver):
         self._message_bytes_out += len(message.payload)
         self._wire_bytes_out += len(frame)
         stream = self.stream
-        if not stream._send(frame) or stream._collected_size >= COLLECT_LIMIT:
+        if not stream.send(frame) or stream.corked_size >= COLLECT_LIMIT:
             self._apply_write_limit()
 
     def hold_output(self) -> bool:
@@ -302,91 +343,166 @@ class WebSocketProtocol13(MessageReceiver):
         if self._is_held:
             return False
         self._is_held = True
-        self.stream._cork()
+        self.stream.cork()
         return True
 
     def release_output(self) -> None:
         """Send the output collected since `hold_output`."""
         if self._is_held:
             self._is_held = False
-            self.stream._uncork()
+            self.stream.uncork()
+
+    def unsent_size(self) -> int:
+        """Return the size of the output that waits for the peer, without collected output, in bytes."""
+        stream = self.stream
+        if stream is None or stream.unsent_output is None:
+            return 0
+        return stream.pending_output - stream.corked_size
+
+    def when_sent(self, rest: int) -> Future[None]:
+        """Return a Future that is done when at most `rest` bytes of the output so far are unsent.
+
+        The Future raises `.StreamClosedError` if the stream is closed before that.
+        """
+        return self.stream.when_written(rest)
 
     def _transmit(self, frame: bytes) -> Future[None]:
         """Send a serialized frame."""
         self._wire_bytes_out += len(frame)
-        self.stream._send(frame)
+        self.stream.send(frame)
         return self._drain_future()
 
     def _drain_future(self) -> Future[None]:
         """Return a Future that is done when the output is below the high-water mark again."""
-        if not self._apply_write_limit():
-            return self._done
-        future: Future[None] = self.stream._loop.create_future()
-        if self._waiting_writes is None:
-            self._waiting_writes = []
-        self._waiting_writes.append(future)
-        return future
+        back_pressure = self._apply_write_limit()
+        return self._done if back_pressure is None else back_pressure.sender()
 
-    def _apply_write_limit(self) -> bool:
-        """Return whether more than ``write_limit`` bytes wait to be sent. If so, and a callback is sending,
-        stop delivering messages until at most half of the limit remains.
+    def _apply_write_limit(self) -> BackPressure | None:
+        """Return the back-pressure if more than ``write_limit`` bytes wait to be sent. If so, and a callback
+        is sending, stop delivering messages until at most half of the limit remains.
         """
         stream, limit = self.stream, self.params.write_limit
-        if stream._collected_size >= min(COLLECT_LIMIT, limit):
-            stream._flush_now()
-        if stream._pending_output <= limit:
-            return False
-        if not self._stalled and self._is_callback_output():
-            self._stalled = True
-        if not self._full:
-            self._full = True
-            self._wait_for_drain()
-        return True
+        if stream.corked_size >= min(COLLECT_LIMIT, limit):
+            stream.flush_output()
+        if stream.pending_output <= limit:
+            return None
+        self._receiver.stall(self.mask_outgoing)
+        if self._back_pressure is None:
+            self._back_pressure = BackPressure(self)
+        return self._back_pressure
 
-    def _is_callback_output(self) -> bool:
-        """Whether the current output is sent by a callback."""
-        blocked = self._callback_future
-        if self._delivering or blocked is None:
-            return self._delivering
-        if isinstance(blocked, asyncio.Task):
-            return asyncio.current_task(self.stream._loop) is blocked
-        # The callback has returned a Future. In a client, this is the Future of a full message queue, and no
-        # callback is running.
-        return not self.mask_outgoing
+    def output_resumed(self) -> None:
+        """Continue the delivery of messages after the back-pressure has ended."""
+        self._back_pressure = None
+        if self.state is not State.CLOSED:
+            self._receiver.resume()
 
-    def _wait_for_drain(self) -> None:
-        self.stream._written(self.params.write_limit // 2).add_done_callback(self._resume_senders)
+    # -- called by the receiver --
 
-    def _resume_senders(self, written: Future[None]) -> None:
-        """Resume the senders after enough output has been sent, or the stream was closed."""
-        lost = written.cancelled() or written.exception() is not None
-        if not lost and self.stream._pending_output > self.params.write_limit // 2:  # more was sent since
-            self._wait_for_drain()
-            return
-        self._full = self._stalled = False
-        senders, self._waiting_writes = self._waiting_writes, None
-        for future in senders or ():
-            if future.done():
-                continue
-            if not lost:
-                future.set_result(None)
-            else:
-                future.set_exception(closed_error(self))
-                future.exception()  # mark it as retrieved: programs need not await it
-        if self._callback_future is None:
-            self._process_next()
+    def receive_pending(self) -> list[ws_connection.Event] | None:
+        """Process input that was not decompressed yet and return its events; None if there is none."""
+        return self._core.receive_data(b"") if self._core.pending else None
+
+    def has_pending_input(self) -> bool:
+        """Whether a part of the input has not been decompressed yet."""
+        return self._core.pending
+
+    def take_control(self, event: ws_connection.Event) -> None:
+        """Process an event that is not a message."""
+        if isinstance(event, ws_connection.Ping):
+            self._handle_message(Opcode.PING.value, event.payload)
+        elif isinstance(event, ws_connection.Pong):
+            self._handle_message(Opcode.PONG.value, event.payload)
+        elif isinstance(event, ws_connection.Close):
+            self._close_received(event)
+        elif isinstance(event, ws_connection.Failed):
+            self._error_received(event)
+
+    def _handle_message(self, opcode: int, data: bytes) -> None:
+        """Process a ping or a pong, or a message passed by a program."""
+        # Programs override this method to see pings and pongs. Some programs call it with messages; this
+        # class calls it only for pings and pongs.
+        handler, receiver = self.handler, self._receiver
+        if opcode == Opcode.PING:
+            self._send_pong(data)
+            receiver.call(handler.on_ping, data)
+        elif opcode == Opcode.PONG:
+            self.pong_arrived()
+            receiver.call(handler.on_pong, data)
+        elif opcode == Opcode.TEXT:
+            receiver.call(handler.on_message, data.decode())
+        elif opcode == Opcode.BINARY:
+            receiver.call(handler.on_message, data)
+
+    def pong_arrived(self) -> None:
+        """Record that the peer has answered a ping."""
+        if self._timer is not None:
+            self._timer.pong_received()
+
+    def close_arrived(self, code: int | None, reason: str) -> None:
+        """Record the peer's close code, which is available before the close frame is processed."""
+        self.close_code, self.close_reason = code, reason or None
+
+    # -- called by the timers --
+
+    def is_backlogged(self) -> bool:
+        """Whether enough input waits for delivery that reading may have paused."""
+        return self._receiver.is_backlogged()
+
+    def progress(self) -> Progress:
+        """Return the progress of both directions so far."""
+        waiting = self.stream.pending_output
+        return Progress(self._wire_bytes_in, self._wire_bytes_out - waiting, waiting)
+
+    def sent_size(self) -> int:
+        """Return the total size of the messages sent, in bytes."""
+        return self._message_bytes_out
+
+    def release_compressor(self) -> None:
+        """Release the memory of the compressor until the next message."""
+        self._core.release()
+
+    # -- settings and pings --
+
+    @property
+    def _message_bytes_in(self) -> int:
+        """The total size of the messages delivered, in bytes, under Tornado's name."""
+        return self._receiver.message_size
 
     def periodic_ping(self) -> None:
         """Send a ping, or close the connection if the last ping was not answered in time. Called by the
         timer.
         """
-        _timers.deadline_expired(self)
-
-    _expired = periodic_ping
+        timer = self._timer
+        if timer is not None:
+            timer.deadline_passed()
+        elif self.is_closing():
+            self._abort()
 
     def start_pinging(self) -> None:
         """Start to send pings if ``ping_interval`` is set."""
-        _timers.start(self)
+        if self.is_closing():
+            return
+        if self.params.ping_interval:
+            self._set_deadline(self.params.ping_interval)
+        if self._compressor_check is None and self._core.compresses:
+            self._compressor_check = IdleCompressorRelease(self)
+
+    def _set_deadline(self, seconds: float) -> None:
+        """Set the time of the next ping or, if the connection is closing, of its end."""
+        if self._timer is None:
+            if self.stream.closed():
+                return
+            self._timer = ConnectionTimer(self)
+        self._timer.set(seconds)
+
+    def _on_terminated_set(self) -> None:
+        if self.state is State.TERMINATED and self.stream is not None:
+            self._set_deadline(CLOSE_TIMEOUT)
+        elif self.state is State.OPEN and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self.start_pinging()
 
     def set_nodelay(self, x: bool) -> None:
         """Set TCP_NODELAY: whether small messages are sent immediately or delayed by Nagle's algorithm."""
@@ -429,9 +545,9 @@ class WebSocketProtocol13(MessageReceiver):
         :raises ValueError: if `data` is longer.
         :raises WebSocketClosedError: if this side or the connection is closed.
         """
-        if not self._core.sendable:
+        if not self._core.state.sends:
             raise closed_error(self)
-        check_thread(self.stream._loop, "ping()")
+        check_thread(self.stream.loop, "ping()")
         _ = self._transmit(self._core.ping(data))
 
     def _send_pong(self, payload: bytes) -> None:
@@ -441,7 +557,7 @@ class WebSocketProtocol13(MessageReceiver):
         if self._next_pong is not None:
             self._next_pong = payload
             return
-        if not self._core.sendable:
+        if not self._core.state.sends:
             return
         written = self._write_frame(True, Opcode.PONG.value, payload)
         if not written.done():
@@ -453,17 +569,11 @@ class WebSocketProtocol13(MessageReceiver):
         if payload is not None and payload is not _NO_PONG:
             self._send_pong(payload)
 
-    def _pong_received(self) -> None:
-        _timers.pong_received(self)
-
-    def _compresses(self) -> bool:
-        return self._core._deflate is not None
-
     # -- closing --
 
     def is_closing(self) -> bool:
         """Whether either side has closed the connection."""
-        return self.client_terminated or self.server_terminated or self.stream is None or self.stream.closed()
+        return self.state is not State.OPEN or self.stream.closed()
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Start the closing handshake; the peer has `CLOSE_TIMEOUT` seconds to reply. A second call does
@@ -474,26 +584,26 @@ class WebSocketProtocol13(MessageReceiver):
         :param reason: a description for the peer, cut to 123 bytes of UTF-8.
         :raises ValueError: if the code must not be sent.
         """
-        if self.server_terminated or self.stream is None:
+        if self.state.closed_here or self.stream is None:
             return
-        check_thread(self.stream._loop, "close()")
+        check_thread(self.stream.loop, "close()")
         if code in _NO_CODE:
             code = None
         frame = self._core.close(code, ws_connection.truncated_reason(reason or ""))
-        self.server_terminated = True
+        self.state = self.state.after(Step.CLOSE_SENT)
         if frame:
             self._wire_bytes_out += len(frame)
-            self.stream._send(frame)
-        if self.client_terminated:
+            self.stream.send(frame)
+        if self.state is State.CLOSED:
             self._finish()
         else:
-            _timers.close_within(self, CLOSE_TIMEOUT)
+            self._set_deadline(CLOSE_TIMEOUT)
 
     def _close_received(self, event: ws_connection.Close) -> None:
         """Process the peer's close frame: reply to it, or complete the closing handshake of this side."""
-        self.close_code, self.close_reason = event.code, event.reason or None
-        self.client_terminated = True
-        if not self.server_terminated:
+        self.close_arrived(event.code, event.reason)
+        self.state = self.state.after(Step.CLOSE_RECEIVED)
+        if not self.state.closed_here:
             self.close(event.code)
         else:
             self._finish()
@@ -501,23 +611,24 @@ class WebSocketProtocol13(MessageReceiver):
     def _error_received(self, event: ws_connection.Failed) -> None:
         """Fail the connection after a violation by the peer (RFC 6455 section 7.1.7)."""
         self.record_close_error("error of the peer (close code %d): %s", event.code, event.error)
-        self.client_terminated = True
+        self.state = self.state.after(Step.FAULT)
         reason = _TOO_BIG if event.code == MessageTooLarge.close_code else str(event.error)
         frame = self._core.close(event.code, ws_connection.truncated_reason(reason))
-        self.server_terminated = True
+        if not self.state.closed_here:
+            self.state = self.state.after(Step.CLOSE_SENT)
         self._wire_bytes_out += len(frame)
-        self.stream._send(frame)
+        self.stream.send(frame)
         self._call_when_sent(self._end_output)
 
     def _finish(self) -> None:
         """Close the stream after both close frames. A client waits for the server to close it."""
         if self.mask_outgoing:
-            _timers.close_within(self, CLOSE_TIMEOUT)
+            self._set_deadline(CLOSE_TIMEOUT)
         else:
             self._call_when_sent(self.stream.close)
 
     @property
-    def _server_params(self) -> object:
+    def server_params(self) -> object:
         """The parameters of the HTTP server that has accepted this connection, which identify the server;
         None for a client.
         """
@@ -525,7 +636,7 @@ class WebSocketProtocol13(MessageReceiver):
             return None
         return getattr(self.handler.request.connection, "params", None)
 
-    def _close_with_server(self) -> Future[None]:
+    def close_with_server(self) -> Future[None]:
         """Close the connection with 1001 without waiting for a reply; return a Future that is done when the
         stream is closed.
         """
@@ -542,33 +653,39 @@ class WebSocketProtocol13(MessageReceiver):
         self.handler.close_error = text % args
         gen_log.debug("closing %r: " + text, self.handler, *args)
 
-    def _close_after_exception(self) -> None:
+    def close_after_exception(self) -> None:
         """Close the connection with 1011 (internal error) after a callback has raised an exception."""
         frame = self._core.close(INTERNAL_ERROR)
-        self._core = CLOSED
-        self.client_terminated = self.server_terminated = True
+        self._core.abandon()
+        self.state = self.state.after(Step.LOST)
         self._wire_bytes_out += len(frame)
-        self.stream._send(frame)
+        self.stream.send(frame)
         self._call_when_sent(self.stream.close)
 
     def _call_when_sent(self, then: Callable[[], None]) -> None:
         """Call `then` when all output has been sent."""
         stream = self.stream
-        stream._flush_now()
-        if not stream._pending_output:
+        stream.flush_output()
+        if not stream.pending_output:
             then()
             return
         self._on_drained = then
-        _timers.close_within(self, CLOSE_TIMEOUT)
+        self._set_deadline(CLOSE_TIMEOUT)
 
     def _end_output(self) -> None:
         """Half-close the stream and wait for the peer to close it."""
-        _timers.close_within(self, CLOSE_TIMEOUT)
-        self.stream._end_output()
-        self.stream._resume_reading()
+        self._set_deadline(CLOSE_TIMEOUT)
+        self.stream.end_output()
+        self.stream.resume_reading()
 
 
-def _bytes_of(message: Any, binary: bool) -> bytes:
+def payload_of(message: Any, binary: bool) -> bytes:
+    """Return the payload of a message.
+
+    :param binary: whether bytes may be other than UTF-8.
+    :raises TypeError: if the message is neither text nor bytes.
+    :raises ValueError: if the message is not valid UTF-8, and `binary` is false.
+    """
     if isinstance(message, bytes):
         if not binary and not message.isascii():
             try:
@@ -585,4 +702,4 @@ def _bytes_of(message: Any, binary: bool) -> bytes:
     )
 
 
-__all__ = ["CLOSE_TIMEOUT", "WebSocketProtocol13"]
+__all__ = ["CLOSE_TIMEOUT", "WebSocketProtocol13", "payload_of"]

@@ -4,24 +4,48 @@
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from tornado._hooks import Hooks
 from tornado._wire import ws_handshake
 from tornado._wire.ws_errors import HandshakeError
 from tornado.http1connection import HTTP1Connection
+from tornado.httputil import HTTPServerRequest
 from tornado.log import gen_log
 from tornado.web._errors import HTTPError
-from tornado.web._execute import FastPathAwaitable, Rest
-from tornado.web._xsrf import check_origin
+from tornado.web._execution._execute import FastPathAwaitable, Rest
+from tornado.web._security._xsrf import check_origin
+from tornado.websocket._interface import WebSocketProtocol
 from tornado.websocket._protocol import WebSocketProtocol13
 
-if TYPE_CHECKING:
-    from tornado.websocket._handler import WebSocketHandler
+_ACCEPT = Hooks(WebSocketProtocol13, "accept_connection")
 
-_ACCEPT = WebSocketProtocol13.accept_connection
-#: The write buffer and the transforms of a handler that cannot write a response any more.
-_EMPTY: list[Any] = []
+
+class HandshakeHandler(Protocol):
+    """The methods of a `.WebSocketHandler` that the handshake uses."""
+
+    request: HTTPServerRequest
+    ws_connection: WebSocketProtocol | None
+
+    def check_origin(self, origin: str) -> bool:
+        """Whether pages of another origin may open a WebSocket."""
+
+    def set_status(self, status_code: int, reason: str | None = None) -> None:
+        """Set the status code of the response."""
+
+    def set_header(self, name: str, value: Any) -> None:
+        """Set a header field of the response."""
+
+    def finish(self, chunk: Any = None) -> Any:
+        """Send the response."""
+
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        """Create the protocol object of the connection."""
+
+    def on_ws_connection_accept(
+        self, protocol: WebSocketProtocol13, offer: ws_handshake.Offer | None = None
+    ) -> None:
+        """Send the 101 response and start the protocol."""
 
 
 class ServerHandshake(FastPathAwaitable):
@@ -33,7 +57,7 @@ class ServerHandshake(FastPathAwaitable):
 
     __slots__ = ("_handler",)
 
-    def __init__(self, handler: WebSocketHandler) -> None:
+    def __init__(self, handler: HandshakeHandler) -> None:
         self._handler = handler
 
     def respond_now(self) -> bool:
@@ -46,10 +70,10 @@ class ServerHandshake(FastPathAwaitable):
         if offer is not None and _is_origin_allowed(handler):
             protocol = _create_protocol(handler)
             if protocol is not None:
-                if type(protocol).accept_connection is not _ACCEPT:
+                if not _ACCEPT.are_original(type(protocol)):
                     handler.ws_connection = protocol
                     return False
-                accept(handler, protocol, offer)
+                handler.on_ws_connection_accept(protocol, offer)
         return True
 
     def coroutine(self) -> Rest:
@@ -67,7 +91,7 @@ class ServerHandshake(FastPathAwaitable):
             await handler.ws_connection.accept_connection(handler)
 
 
-def read_offer(handler: WebSocketHandler) -> ws_handshake.Offer:
+def read_offer(handler: HandshakeHandler) -> ws_handshake.Offer:
     """Return the options that the request of a handler offers.
 
     :raises HandshakeError: if the request is not a valid handshake.
@@ -77,7 +101,7 @@ def read_offer(handler: WebSocketHandler) -> ws_handshake.Offer:
     return ws_handshake.check_request(request.method, request.version, request.headers)
 
 
-def _read_offer_or_respond(handler: WebSocketHandler) -> ws_handshake.Offer | None:
+def _read_offer_or_respond(handler: HandshakeHandler) -> ws_handshake.Offer | None:
     """Return the options that the request offers. If it is not a valid handshake, respond with an error."""
     try:
         return read_offer(handler)
@@ -91,7 +115,7 @@ def _read_offer_or_respond(handler: WebSocketHandler) -> ws_handshake.Offer | No
         return None
 
 
-def _is_origin_allowed(handler: WebSocketHandler) -> bool:
+def _is_origin_allowed(handler: HandshakeHandler) -> bool:
     """Whether the origin of the request is allowed. If it is not, respond with an error."""
     try:
         request = handler.request
@@ -108,7 +132,7 @@ def _is_origin_allowed(handler: WebSocketHandler) -> bool:
     return True
 
 
-def _create_protocol(handler: WebSocketHandler) -> Any:
+def _create_protocol(handler: HandshakeHandler) -> Any:
     """Return the protocol that the handler creates. If the result is None, respond with 426."""
     protocol = handler.get_websocket_protocol()
     if protocol is None:
@@ -118,51 +142,12 @@ def _create_protocol(handler: WebSocketHandler) -> Any:
     return protocol
 
 
-def accept(handler: WebSocketHandler, protocol: WebSocketProtocol13, offer: ws_handshake.Offer) -> None:
-    """Send the 101 response, take over the stream and call ``open``.
-
-    :raises ValueError: if `WebSocketHandler.select_subprotocol` returned a subprotocol that was not offered.
-    """
-    agreed = offer.deflate(protocol.params.policy)
-    parameters, extension = (None, None) if agreed is None else agreed
-    subprotocol = handler.select_subprotocol(list(offer.subprotocols)) or None
-    fields = ws_handshake.response_headers(offer, subprotocol, extension)
-    handler.ws_connection = protocol
-    handler._transforms = _EMPTY
-    handler.clear_header("Content-Type")
-    handler.set_status(101)
-    for name, value in fields:
-        handler.set_header(name, value)
-    _ = handler.flush()
-    handler._finished = True
-    connection: Any = handler.request.connection
-    try:
-        handler._log()
-        handler._upgraded = True
-        handler.on_finish()
-    except BaseException:
-        # The client has received the 101 response, but the connection would never be served: close it.
-        handler._upgraded = False
-        handler.detach().close()
-        raise
-    stream = handler.detach()
-    _release_request(handler, connection)
-    opening = functools.partial(handler.open, *handler.open_args, **handler.open_kwargs)
-    protocol.begin(stream, parameters, subprotocol, opening)
-
-
-def _release_request(handler: WebSocketHandler, connection: Any) -> None:
-    """Release memory that only a response needs, because there may be many open connections."""
-    handler._response_headers = handler._new_cookie = None
-    handler._write_buffer = _EMPTY
-    if not handler.path_args:
-        del handler.path_args  # the class attribute is an empty default
-    if not handler.path_kwargs:
-        del handler.path_kwargs
-    request: Any = handler.request
+def release_request(request: Any) -> None:
+    """Release the memory of a request that an open connection does not need."""
+    connection = request.connection
     if isinstance(connection, HTTP1Connection):
-        request.connection = connection._detached_connection()
-        request._free_headers()
+        request.connection = connection.detached_connection()
+        request.release_head()
 
 
-__all__ = ["ServerHandshake", "accept", "read_offer"]
+__all__ = ["HandshakeHandler", "ServerHandshake", "read_offer", "release_request"]

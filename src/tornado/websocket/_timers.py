@@ -1,23 +1,25 @@
 """The timers of a WebSocket: keep-alive pings, the timeout of the closing handshake, and the release of idle
 compressors.
 
-All connections of an event loop share one timer (see `tornado.http1connection._deadline_scheduler`). A
-connection has one deadline: the close timeout if it is closing, otherwise the next ping or the timeout of the
-last ping. A connection with compression has a second deadline, the next check of its compressor
-(`IdleCompressorRelease`), which is independent of pings. A connection without deadlines is not in the
-scheduler.
+All connections of an event loop share one timer (see `tornado._loop.deadlines`). A connection has at most two
+deadlines, which are independent:
+
+- `ConnectionTimer`: the close timeout if the connection is closing, otherwise the next ping or the timeout of
+  the last ping.
+- `IdleCompressorRelease`: the next check of the compressor, if the connection has one.
+
+A connection without deadlines has neither object.
 """
 
 from __future__ import annotations
 
+import asyncio
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import NamedTuple, Protocol
 
-from tornado.http1connection._deadline_scheduler import NEVER
-from tornado.web._client_disconnect import scheduler_of
-
-if TYPE_CHECKING:
-    from tornado.websocket._protocol import WebSocketProtocol13
+from tornado._loop.deadlines import NEVER, DeadlineScheduler, scheduler_of
+from tornado.iostream._interface import Transport
+from tornado.websocket._parameters import WebSocketParams
 
 _SCHEDULER = "_tornado_websockets"
 #: The interval between two checks of a compressor, in seconds. If the connection has sent no message since
@@ -26,126 +28,171 @@ _SCHEDULER = "_tornado_websockets"
 RELEASE_AFTER = 60.0
 
 
+class Progress(NamedTuple):
+    """The progress of a connection in both directions, in bytes."""
+
+    received: int
+    #: The bytes that the socket has accepted.
+    sent: int
+    #: The bytes that wait until the socket accepts them.
+    waiting: int
+
+
+class TimedConnection(Protocol):
+    """The methods of a connection that its timers use."""
+
+    stream: Transport
+    params: WebSocketParams
+
+    def is_closing(self) -> bool:
+        """Whether either side has closed the connection."""
+
+    def is_backlogged(self) -> bool:
+        """Whether enough input waits for delivery that reading may have paused."""
+
+    def progress(self) -> Progress:
+        """Return the progress so far."""
+
+    def write_ping(self, data: bytes) -> None:
+        """Send a ping."""
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Start the closing handshake."""
+
+    def on_connection_close(self) -> None:
+        """Close the connection immediately."""
+
+    def record_close_error(self, text: str, *args: object) -> None:
+        """Store and log the reason why this side ends the connection."""
+
+    def sent_size(self) -> int:
+        """Return the total size of the messages sent, in bytes."""
+
+    def release_compressor(self) -> None:
+        """Release the memory of the compressor until the next message."""
+
+
+class ConnectionTimer:
+    """The deadline of a connection: the next ping, the timeout of the last ping, or the close timeout.
+
+    :param connection: the connection, which has a stream.
+    :ivar deadline: the time at which `deadline_passed` is called; see `tornado._loop.deadlines`.
+    """
+
+    __slots__ = ("_connection", "_pinged", "deadline")
+
+    def __init__(self, connection: TimedConnection) -> None:
+        self.deadline = NEVER
+        self._connection = connection
+        #: The progress at the time of the last ping; None if that ping was answered.
+        self._pinged: Progress | None = None
+
+    @property
+    def awaits_pong(self) -> bool:
+        """Whether the last ping has not been answered."""
+        return self._pinged is not None
+
+    def set(self, seconds: float) -> None:
+        """Set the deadline: `deadline_passed` is called after `seconds`."""
+        stream = self._connection.stream
+        # If a failed send has just closed the stream, nothing would remove the timer from the scheduler.
+        if stream.closed():
+            return
+        scheduler = timers(stream.loop)
+        scheduler.add(self, stream.loop)
+        scheduler.set(self, monotonic(), seconds)
+
+    def cancel(self) -> None:
+        """Remove the deadline of a closed connection."""
+        self.deadline = NEVER
+        timers(self._connection.stream.loop).discard(self)
+
+    def pong_received(self) -> None:
+        """Record the reply to a ping: the next ping is due ``ping_interval`` after the last one."""
+        params = self._connection.params
+        if self._pinged is not None:
+            self._pinged = None
+            if params.ping_timeout and not self._connection.is_closing():
+                self.deadline += params.ping_interval - params.ping_timeout
+
+    def deadline_passed(self) -> None:
+        """Close the connection, check for a pong, or send a ping."""
+        connection = self._connection
+        params = connection.params
+        if connection.is_closing():
+            connection.on_connection_close()
+        elif self._pinged is not None and params.ping_timeout:
+            self._check_pong(self._pinged, params.ping_timeout)
+        else:
+            self._ping(params.ping_timeout or params.ping_interval)
+
+    def _check_pong(self, pinged: Progress, timeout: float) -> None:
+        """Close the connection if no pong has arrived in time, unless the peer is known to be alive.
+
+        The peer is alive if data has been received since the ping, or if pending output has been sent. If the
+        backlog of messages may have paused reading, a pong may be unread. In this case another ping is sent:
+        if the peer has gone, the ping can cause a reset, which is detected even while reading is paused.
+        """
+        connection = self._connection
+        now = connection.progress()
+        received = now.received != pinged.received
+        # Sent output counts only if the socket's send buffer was full.
+        sent_output = pinged.waiting and now.sent != pinged.sent
+        if received or sent_output:
+            self._pinged = now
+            self.set(timeout)
+        elif connection.is_backlogged():
+            self._ping(timeout)
+        else:
+            connection.record_close_error("no reply to a ping within %g s (websocket_ping_timeout)", timeout)
+            connection.close(reason="ping timed out")
+
+    def _ping(self, timeout: float) -> None:
+        self._pinged = self._connection.progress()
+        self._connection.write_ping(b"")
+        self.set(timeout)
+
+
 class IdleCompressorRelease:
-    """The periodic check that releases an idle compressor, for connections that negotiated compression."""
+    """The periodic check that releases an idle compressor, for connections that negotiated compression.
 
-    __slots__ = ("_deadline", "_protocol", "_sent")
+    :ivar deadline: the time of the next check; see `tornado._loop.deadlines`.
+    """
 
-    def __init__(self, protocol: WebSocketProtocol13) -> None:
-        self._deadline = NEVER
-        self._protocol = protocol
+    __slots__ = ("_connection", "_sent", "deadline")
+
+    def __init__(self, connection: TimedConnection) -> None:
+        self.deadline = NEVER
+        self._connection = connection
         self._sent = 0
-        scheduler_of(protocol.stream._loop, _SCHEDULER).add(self, protocol.stream._loop)
+        timers(connection.stream.loop).add(self, connection.stream.loop)
         self._schedule_check()
 
     def _schedule_check(self) -> None:
-        scheduler_of(self._protocol.stream._loop, _SCHEDULER).set(self, monotonic(), RELEASE_AFTER)
+        timers(self._connection.stream.loop).set(self, monotonic(), RELEASE_AFTER)
 
-    def _expired(self) -> None:
-        before, self._sent = self._sent, self._protocol._message_bytes_out
+    def cancel(self) -> None:
+        """Stop the checks of a closed connection."""
+        timers(self._connection.stream.loop).discard(self)
+
+    def deadline_passed(self) -> None:
+        """Release the compressor if no message was sent since the last check."""
+        before, self._sent = self._sent, self._connection.sent_size()
         if before == self._sent:
-            self._protocol._core.release()
+            self._connection.release_compressor()
         self._schedule_check()
 
 
-def _set_deadline(protocol: WebSocketProtocol13, seconds: float) -> None:
-    # If a failed send has just closed the stream, nothing would remove the connection from the scheduler.
-    if protocol.stream.closed():
-        return
-    loop = protocol.stream._loop
-    scheduler = scheduler_of(loop, _SCHEDULER)
-    scheduler.add(protocol, loop)
-    scheduler.set(protocol, monotonic(), seconds)
-
-
-def start(protocol: WebSocketProtocol13) -> None:
-    """Schedule the first ping and the checks of the compressor. Programs may call this again."""
-    if protocol.is_closing():
-        return
-    interval = protocol.params.ping_interval
-    if interval:
-        _set_deadline(protocol, interval)
-    if protocol._idle_compressor is None and protocol._compresses():
-        protocol._idle_compressor = IdleCompressorRelease(protocol)
-
-
-def close_within(protocol: WebSocketProtocol13, seconds: float) -> None:
-    """Set the close timeout: the connection is closed after `seconds`."""
-    _set_deadline(protocol, seconds)
-
-
-def remove(protocol: WebSocketProtocol13) -> None:
-    """Remove a closed connection from the scheduler."""
-    protocol._deadline = NEVER
-    scheduler = scheduler_of(protocol.stream._loop, _SCHEDULER)
-    scheduler.discard(protocol)
-    if protocol._idle_compressor is not None:
-        scheduler.discard(protocol._idle_compressor)
-        protocol._idle_compressor = None
-
-
-def pong_received(protocol: WebSocketProtocol13) -> None:
-    """Record the reply to a ping: the next ping is due `ping_interval` after the last one."""
-    params = protocol.params
-    if protocol._pinged is not None:
-        protocol._pinged = None
-        if params.ping_timeout and not protocol.is_closing():
-            protocol._deadline += params.ping_interval - params.ping_timeout
-
-
-def deadline_expired(protocol: WebSocketProtocol13) -> None:
-    """Handle an expired deadline: close the connection, check for a pong, or send a ping."""
-    if protocol.is_closing():
-        protocol._abort()
-        return
-    params = protocol.params
-    if not params.ping_interval:
-        return  # called by the program, not by the scheduler
-    if protocol._pinged is not None and params.ping_timeout:
-        _wait_for_pong(protocol, params.ping_timeout)
-    else:
-        _ping(protocol, params.ping_timeout or params.ping_interval)
-
-
-def _wait_for_pong(protocol: WebSocketProtocol13, timeout: float) -> None:
-    """Close the connection if no pong has arrived in time, unless the peer is known to be alive.
-
-    The peer is alive if data was received since the ping, or if pending output was sent. If the backlog
-    of messages may have paused reading, a pong may be unread. In this case another ping is sent: if the peer
-    has gone, the ping can cause a reset, which is detected even while reading is paused.
-    """
-    pinged, now = protocol._pinged, _progress(protocol)
-    assert pinged is not None
-    received = now[0] != pinged[0]
-    sent_output = pinged[2] and now[1] != pinged[1]  # counts only if the socket's send buffer was full
-    if received or sent_output:
-        protocol._pinged = now
-        _set_deadline(protocol, timeout)
-    elif protocol._is_backlogged():
-        _ping(protocol, timeout)
-    else:
-        protocol.record_close_error("no reply to a ping within %g s (websocket_ping_timeout)", timeout)
-        protocol.close(reason="ping timed out")
-
-
-def _progress(protocol: WebSocketProtocol13) -> tuple[int, int, int]:
-    """Return the numbers of bytes received, bytes passed to the socket, and bytes that wait to be sent."""
-    waiting = protocol.stream._pending_output
-    return protocol._wire_bytes_in, protocol._wire_bytes_out - waiting, waiting
-
-
-def _ping(protocol: WebSocketProtocol13, timeout: float) -> None:
-    protocol._pinged = _progress(protocol)
-    protocol.write_ping(b"")
-    _set_deadline(protocol, timeout)
+def timers(loop: asyncio.AbstractEventLoop) -> DeadlineScheduler:
+    """Return the scheduler of the timers of a loop's connections."""
+    return scheduler_of(loop, _SCHEDULER)
 
 
 __all__ = [
     "RELEASE_AFTER",
+    "ConnectionTimer",
     "IdleCompressorRelease",
-    "close_within",
-    "deadline_expired",
-    "pong_received",
-    "remove",
-    "start",
+    "Progress",
+    "TimedConnection",
+    "timers",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from tornado._tasks import done_future
+from tornado._loop.tasks import done_future
 from tornado._wire.errors import BodyTooLarge, HTTPInputError
 from tornado.concurrent import Future
 from tornado.httputil import (
@@ -156,7 +156,7 @@ class _Connection(HTTPConnection):
     def set_body_timeout(self, timeout: float) -> None:
         """Ignore `timeout`: the WSGI server has its own timeouts."""
 
-    def _disable_body_limit(self) -> int:
+    def disable_body_limit(self) -> int:
         """Disable the limit on the request body, because the caller enforces it from now on.
 
         :returns: the limit in bytes.

@@ -39,7 +39,7 @@ class WSGIApplication(Application):
 
 
 class _Adapter(WSGIAdapter):
-    """The adapter of a `WSGIApplication`. It issues no deprecation warning, because the application does."""
+    """The adapter for a `WSGIApplication`. It issues no deprecation warning, because the application does."""
 
     def __init__(self, application: Application) -> None:
         self.application = application

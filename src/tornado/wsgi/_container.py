@@ -99,7 +99,9 @@ class WSGIContainer(HTTPServerConnectionDelegate):
         response = self._make_response(request)
         environ = self.environ(request)
         invocation = Invocation(self.wsgi_application, environ, response, _summary(request))
-        release = getattr(request, "_spool", environ["wsgi.input"]).close
+        release = (
+            request.spooled.close if isinstance(request, SpooledRequest) else environ["wsgi.input"].close
+        )
         try:
             job = self.executor.submit(contextvars.copy_context().run, invocation.run)
         except RuntimeError as error:  # the executor is shut down
@@ -135,7 +137,7 @@ class WSGIContainer(HTTPServerConnectionDelegate):
         else:
             multithread = not isinstance(self.executor, DummyExecutor)
         if isinstance(request, SpooledRequest):
-            body, size = request._input()
+            body, size = request.body_input()
             return make_environ(request, body, size, multithread)
         return make_environ(request, None, len(request.body), multithread)
 
@@ -171,7 +173,7 @@ class _Receiver(HTTPMessageDelegate):
             connection=self._connection,
             server_connection=self._server_connection,
         )
-        head = getattr(self._connection, "_head", None)
+        head = getattr(self._connection, "head", None)
         if head is not None and head.host:
             request.host = head.host  # a host in the target takes precedence (RFC 9112 section 3.2.2)
         return None
@@ -181,7 +183,7 @@ class _Receiver(HTTPMessageDelegate):
         if request is None:
             return None  # the request has been rejected
         try:
-            waiting = request._spool.receive(chunk)
+            waiting = request.spooled.receive(chunk)
         except OSError as error:
             self._fail(error)
             return None
@@ -197,14 +199,14 @@ class _Receiver(HTTPMessageDelegate):
         request = self._request
         if request is None:
             return
-        if request._spool.is_complete:
+        if request.spooled.is_complete:
             self._request = None
             self._container(request)
         else:
             IOLoop.current().spawn_callback(self._finish, request)
 
     async def _finish(self, request: SpooledRequest) -> None:
-        await self._wait(request._spool.complete())
+        await self._wait(request.spooled.complete())
         if self._request is not None:
             self._request = None
             self._container(request)
@@ -213,10 +215,10 @@ class _Receiver(HTTPMessageDelegate):
         """Reject the request, because its body cannot be written to disk."""
         request, self._request = self._request, None
         if request is not None:
-            request._spool.abandon()
+            request.spooled.abandon()
             self._container._refuse(request, error)
 
     def on_connection_close(self) -> None:
         request, self._request = self._request, None
         if request is not None:
-            request._spool.abandon()
+            request.spooled.abandon()

@@ -130,10 +130,11 @@ class SpooledRequest(HTTPServerRequest):
     applications never read them.
 
     :param limit: see `SpooledBody`.
+    :ivar spooled: the body as it is received.
     """
 
     def __init__(self, limit: int, **arguments: Any) -> None:
-        self._spool = SpooledBody(limit)
+        self.spooled = SpooledBody(limit)
         super().__init__(**arguments)
         # Without these values in the instance, the attributes are lazy again.
         for name in ("arguments", "body_arguments", "files"):
@@ -143,14 +144,14 @@ class SpooledRequest(HTTPServerRequest):
     @property
     def body(self) -> bytes:
         """The whole body, in memory."""
-        return self._spool.read() if self._assigned_body is None else self._assigned_body
+        return self.spooled.read() if self._assigned_body is None else self._assigned_body
 
     @body.setter
     def body(self, value: bytes) -> None:
         self._assigned_body = value
 
-    def _input(self) -> tuple[IO[bytes], int]:
+    def body_input(self) -> tuple[IO[bytes], int]:
         """Return the body as a file positioned at its beginning, and its size in bytes."""
         if self._assigned_body is not None:
             return BytesIO(self._assigned_body), len(self._assigned_body)
-        return self._spool.rewind(), self._spool.size
+        return self.spooled.rewind(), self.spooled.size

@@ -128,7 +128,7 @@ class ResponseBridge:
     def _progress(self) -> tuple[int, int]:
         """Return a value that changes when the client reads."""
         stream = getattr(self._connection, "stream", None)
-        return self._unsent, getattr(stream, "_pending_output", 0)
+        return self._unsent, getattr(stream, "pending_output", 0)
 
     def _close_slow_client(self) -> None:
         self.disconnected = True
@@ -212,7 +212,5 @@ def _abort_response(connection: Any) -> None:
     sent, then the connection is closed without the last chunk (RFC 9112 section 8).
     """
     if isinstance(connection, HTTP1Connection):
-        connection._chunking = False
-        connection._left = None
-        connection._close_after = True
+        connection.truncate_body()
     connection.finish()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from tornado import version
+from tornado._version import version
 from tornado._wire.dates import format_http_date
 from tornado.httputil import HTTPHeaders, ResponseStartLine
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.guides import Run
+from tests.support.locale import replace_cache
 from tornado import locale
 
 
@@ -14,7 +15,7 @@ def prepare(name: str, monkeypatch: pytest.MonkeyPatch, request: Any) -> None:
     """Restore the loaded translations, which are global, after the test."""
     for attribute in ("_default_locale", "_translations", "_supported_locales", "_use_gettext"):
         monkeypatch.setattr(locale, attribute, getattr(locale, attribute))
-    monkeypatch.setattr(locale.Locale, "_cache", {}, raising=False)
+    replace_cache(monkeypatch)
 
 
 async def check_blog(run: Run) -> None:

@@ -12,9 +12,10 @@ import pytest
 
 from tests.support.program import Program
 from tornado.web._debug._page import Page, render
-from tornado.web._debug._request_tables import RequestTables, Route, Table
+from tornado.web._debug._request_tables import RequestTables, Table
 from tornado.web._debug._source import SourceLine
-from tornado.web._debug._traceback import Frame, OmittedFrames, RaisedException, Variable
+from tornado.web._debug._traceback import Frame, OmittedFrames, RaisedException
+from tornado.web._dispatch._route_list import Route
 
 EVIL = "</pre></script><img src=x onerror=alert(1)>\"'&\u2028"
 
@@ -23,7 +24,7 @@ def evil_page(**changes: Any) -> Page:
     """Return a page in which every text contains markup."""
     lines = [SourceLine(1, EVIL), SourceLine(2, EVIL, True, (3, 9)), SourceLine(3, f"{{{{ {EVIL} }}}}")]
     frames: list[Frame | OmittedFrames] = [
-        Frame(kind, EVIL, EVIL, EVIL, 2, lines, [Variable(EVIL, EVIL)], 3)
+        Frame(kind, EVIL, EVIL, EVIL, 2, lines, [(EVIL, EVIL)], 3)
         for kind in ("framework", "library", "program", "template", "program")
     ]
     frames.insert(2, OmittedFrames(1000))

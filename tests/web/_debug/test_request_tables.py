@@ -9,9 +9,9 @@ import pytest
 from tests.support.server import ask, handler_of
 from tornado import web
 from tornado.routing import HostMatches, Matcher, Rule
-from tornado.web._debug._redaction import MASK, Redactor
 from tornado.web._debug._request_tables import RequestTables, Table, _Builder, gather
 from tornado.web._debug._value_repr import ValueFormatter
+from tornado.web._redaction._redactor import MASK, Redactor
 
 
 async def tables_of(
@@ -21,6 +21,7 @@ async def tables_of(
     found: list[RequestTables] = []
 
     def prepare(self: Any) -> None:
+        self.set_header("Allow", "GET")  # as for an error page
         found.append(gather(self, error or ValueError(), ValueFormatter(Redactor.of(self))))
         self.finish()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tornado.web._debug._redaction import MASK, Redactor
 from tornado.web._debug._source import Span, lines_around, python_span
+from tornado.web._redaction._redactor import MASK, Redactor
 
 LINES = """
 import os

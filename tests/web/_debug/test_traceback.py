@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tornado.template import DictLoader, Loader
-from tornado.web._debug._redaction import MASK, Redactor
 from tornado.web._debug._traceback import Frame, OmittedFrames, RaisedException, gather
 from tornado.web._debug._value_repr import ValueFormatter
+from tornado.web._redaction._redactor import MASK, Redactor
 
 
 def gathered(function: Callable[[], Any]) -> RaisedException:
@@ -43,7 +43,7 @@ def test_exception_with_source_and_variables() -> None:
     (hit,) = [line for line in last.lines if line.hit]
     assert hit.mark is not None
     assert hit.text[slice(*hit.mark)] == "amount / 0"
-    assert [(each.name, each.value) for each in last.variables] == [
+    assert list(last.variables) == [
         ("token", f"{MASK} (str)"),
         ("amount", "3"),
     ]
@@ -162,7 +162,7 @@ def test_number_of_variables_is_limited() -> None:
 def test_module_frame_shows_only_data() -> None:
     source = "import os\nclass A: pass\ndef f(): pass\nx = 1\n1 / 0\n"
     last = frames(gathered(lambda: exec(compile(source, "<made up>", "exec"), {})))[-1]
-    assert [each.name for each in last.variables] == ["x"]
+    assert [name for name, _ in last.variables] == ["x"]
 
 
 # -- templates --
@@ -187,7 +187,7 @@ def test_included_template_is_preceded_by_including_lines() -> None:
     (hit,) = [line for line in last.lines if line.hit]
     assert hit.mark is not None
     assert hit.text[slice(*hit.mark)] == "row.count"
-    assert {each.name: each.value for each in last.variables} == {
+    assert dict(last.variables) == {
         "row": "namespace(name='x')",
         "rows": "[namespace(name='x')]",
         "other": "1",

@@ -573,6 +573,21 @@ async def test_changes_during_saving_do_not_reach_the_response(
     assert (response.get("set-cookie") or "").startswith("session=")
 
 
+@pytest.mark.parametrize("flag", ["_finished", "_headers_written"])
+@pytest.mark.parametrize("value", [True, False])
+async def test_flags_set_during_saving_do_not_lose_the_response(flag: str, value: bool) -> None:
+    class Late(web.RequestHandler):
+        async def get(self) -> None:
+            self.session["a"] = 1
+            finished = self.finish("whole")
+            setattr(self, flag, value)
+            await finished
+
+    async with serving(application(AwaitedStore(), ("/late", Late))) as server:
+        response = await server.fetch("/late")
+    assert (response.code, response.body) == (200, b"whole")
+
+
 @pytest.mark.parametrize("method", ["redirect", "write", "finish"])
 async def test_response_is_finished_during_saving(method: str) -> None:
     class Late(web.RequestHandler):
@@ -877,13 +892,13 @@ async def test_program_may_use_the_attribute_for_other_purposes() -> None:
 async def test_responses_without_session_use_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """The response of a handler that does not use the session is sent in one call."""
     sent = []
-    respond = HTTP1Connection._respond
+    respond = HTTP1Connection.send_response
 
     def counted(self: Any, *args: Any) -> Any:
         sent.append(args[0])
         return respond(self, *args)
 
-    monkeypatch.setattr(HTTP1Connection, "_respond", counted)
+    monkeypatch.setattr(HTTP1Connection, "send_response", counted)
     async with serving(application(None)) as server:
         await server.fetch("/untouched")
         assert sent == [200]

@@ -6,46 +6,39 @@ the traceback added. Any other client receives the traceback as text.
 
 from __future__ import annotations
 
-import logging
-import re
 import secrets
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from tornado._log_rate_limit import LogRateLimit
-from tornado._wire.quality_values import MEDIA_RANGE, weights
 from tornado.log import app_log
-from tornado.netutil import is_valid_ip
-from tornado.web import _error_page
 from tornado.web._debug import _page, _request_tables, _traceback
-from tornado.web._debug._redaction import Redactor
 from tornado.web._debug._value_repr import ValueFormatter
 from tornado.web._errors import HTTPError
+from tornado.web._execution import _error_page
+from tornado.web._execution._response import response_of
+from tornado.web._redaction._redactor import Redactor
+from tornado.web._security._local_hosts import may_show_internals
 
 if TYPE_CHECKING:
-    from tornado.web._handler import RequestHandler
+    from tornado.web._interfaces import HandlerInterface
 
-_log_limit = LogRateLimit(app_log)
 #: The maximum length of a page, or of a traceback as text, in characters.
 LIMIT = 2**20
 # The maximum length of the plain traceback within a page, in characters.
 _MAX_PLAIN_LENGTH = 100_000
-_MAX_ACCEPT_LENGTH = 4096
-# Media types that take precedence over a page if the Accept field lists them first or with a higher weight.
-_TEXTS = re.compile(r"text/plain|application/(?:[a-z0-9.-]+\+)?json")
 
 
-def write_error(handler: RequestHandler, status_code: int, exc_info: tuple[Any, Any, Any]) -> bool:
+def write_error(handler: Any, status_code: int, exc_info: tuple[Any, Any, Any]) -> bool:
     """Send the error response with the traceback, unless the requested host could belong to another site.
 
     :param exc_info: the exception, as a triple like that of `sys.exc_info`.
     :returns: whether the response was sent.
     """
-    if not is_shown_to(handler):
+    if not may_show_internals(handler):
         return False
-    error, reason = exc_info[1], handler._reason
+    error, reason = exc_info[1], response_of(handler).reason
     redactor = Redactor.of(handler)
-    if error is not None and wants_page(handler.request):
+    if error is not None and _error_page.wants_page(handler.request):
         try:
             nonce = secrets.token_urlsafe(16)
             page = _build_page(handler, f"{status_code} {reason}", error, redactor, nonce)
@@ -68,50 +61,8 @@ def write_error(handler: RequestHandler, status_code: int, exc_info: tuple[Any, 
     return True
 
 
-def is_shown_to(handler: RequestHandler) -> bool:
-    """Whether tracebacks and variables may be sent in a response for the requested host.
-
-    A website whose own name resolves to the address of a server in the visitor's network can read that
-    server's responses ("DNS rebinding"). The browser sends the name of the site as Host. Without
-    ``allowed_hosts``, only hosts that cannot be the name of another site are trusted: localhost and IP
-    addresses.
-    """
-    if handler.settings.get("allowed_hosts") is not None:
-        return True  # a request for any other host was rejected with 421
-    host = handler.request.host_name.removesuffix(".")
-    if host == "localhost" or host.endswith(".localhost") or is_valid_ip(host.strip("[]")):
-        return True
-    _log_limit.log(
-        "host",
-        logging.WARNING,
-        "serve_traceback: not sending the traceback for the host %r, which could be another site's name for "
-        "this machine; add it to the setting allowed_hosts",
-        host[:100],
-    )
-    return False
-
-
-def wants_page(request: Any) -> bool:
-    """Whether the Accept field lists HTML, and neither plain text nor JSON takes precedence over it.
-
-    This is the case if a browser opens an address, but not if a script calls fetch() (RFC 9110 section
-    12.5.1).
-    """
-    headers = request.headers
-    if headers.get("X-Requested-With", "").lower() == "xmlhttprequest":
-        return False
-    page = text = 0
-    for media_type, weight in weights(headers.get("Accept", "")[:_MAX_ACCEPT_LENGTH], MEDIA_RANGE):
-        if media_type in ("text/html", "application/xhtml+xml"):
-            page = max(page, weight)
-        elif _TEXTS.fullmatch(media_type) and not (page and weight <= page):
-            # If the weights are equal, the media type that is listed first takes precedence.
-            text = max(text, weight)
-    return page > text
-
-
 def _build_page(
-    handler: RequestHandler, status: str, error: BaseException, redactor: Redactor, nonce: str
+    handler: HandlerInterface, status: str, error: BaseException, redactor: Redactor, nonce: str
 ) -> str:
     values = ValueFormatter(redactor)
     raised = _traceback.gather(error, values)
@@ -134,7 +85,7 @@ def _build_page(
     raise ValueError(f"the debug page has {len(html):,} characters, more than the maximum of {LIMIT:,}")
 
 
-def _send_page(handler: RequestHandler, page: str, nonce: str) -> None:
+def _send_page(handler: HandlerInterface, page: str, nonce: str) -> None:
     handler.set_header("Content-Type", "text/html; charset=UTF-8")
     handler.set_header("Content-Security-Policy", _page.policy(nonce))
     handler.clear_header("Content-Security-Policy-Report-Only")  # set by the program for its own pages

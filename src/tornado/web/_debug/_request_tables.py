@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import inspect
 import platform
 import sys
@@ -12,18 +11,19 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-import tornado
-from tornado.web._debug._literal_masking import MASK
-from tornado.web._debug._secret_names import is_secret_name
+from tornado._version import version
 from tornado.web._debug._value_repr import ValueFormatter
+from tornado.web._dispatch._route_list import Route, matching_route, similar_routes, unmatched_routes
 from tornado.web._errors import HTTPError
+from tornado.web._execution._response import response_of
+from tornado.web._redaction._literal_masking import MASK
+from tornado.web._redaction._secret_names import is_secret_name
 
 if TYPE_CHECKING:
-    from tornado.web._handler import RequestHandler
+    from tornado.web._interfaces import HandlerInterface
 
 _MAX_ROWS = 100
 _MAX_ROUTES = 200
-_MAX_ROUTE_DEPTH = 6
 _MAX_ADDRESS_LENGTH = 2000
 
 Row = tuple[str, str]
@@ -41,19 +41,6 @@ class Table:
     more: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A route as it was written, preceded by the patterns of the routers that contain it.
-
-    :ivar tried: whether the routers that contain it matched the request, so that the route was tried.
-    """
-
-    pattern: str
-    target: str
-    name: str
-    tried: bool = True
-
-
 @dataclass(slots=True)
 class RequestTables:
     """The content of a page other than the exception."""
@@ -69,7 +56,7 @@ class RequestTables:
 
 
 class _Builder:
-    def __init__(self, handler: RequestHandler, values: ValueFormatter) -> None:
+    def __init__(self, handler: HandlerInterface, values: ValueFormatter) -> None:
         self.handler = handler
         self.request: Any = handler.request
         self.values = values
@@ -144,52 +131,21 @@ class _Builder:
             yield "Defined in", f"{path}, line {inspect.getsourcelines(cls)[1]}"
         except (OSError, TypeError):
             pass
-        route = self.matching_route()
+        route = matching_route(handler.application, self.request, cls)
         if route is not None:
-            yield "Route", route.pattern + (f" (named {route.name!r})" if route.name else "")
+            yield "Route", self.text(route.pattern)[:300] + (f" (named {route.name!r})" if route.name else "")
         if handler.path_args:
             yield "path_args", self.values.show(handler.path_args)
         if handler.path_kwargs:
             yield "path_kwargs", self.values.show(handler.path_kwargs)
 
-    def matching_route(self) -> Route | None:
-        for route, rule in self.routes():
-            if rule.target is type(self.handler) and route.tried:
-                if rule.matcher.match(self.request) is not None:
-                    return route
-        return None
-
-    # -- routes --
-
-    def routes(self) -> Iterator[tuple[Route, Any]]:
-        """Yield each route of the application that has a target, with its rule, in the order of matching."""
-        yield from self.rules_of(self.handler.application.default_router, [], True, 0)
-
-    def rules_of(
-        self, router: Any, before: list[str], tried: bool, depth: int
-    ) -> Iterator[tuple[Route, Any]]:
-        for rule in list(getattr(router, "rules", ())):
-            matcher = _pattern_of(rule.matcher)
-            prefix = [*before, matcher] if matcher else before
-            target = rule.target
-            if getattr(target, "rules", None) is not None and depth < _MAX_ROUTE_DEPTH:
-                reached = tried and rule.matcher.match(self.request) is not None
-                yield from self.rules_of(target, prefix, reached, depth + 1)
-                continue
-            name = f"{target.__module__}.{target.__qualname__}" if isinstance(target, type) else repr(target)
-            pattern = self.text(" \u203a ".join(prefix))[:300]
-            yield Route(pattern, self.text(name)[:200], str(rule.name or ""), tried), rule
-
     def unmatched_routes(self) -> list[Route] | None:
         """Return all routes if none of them matches the request, otherwise None."""
-        found: list[Route] = []
-        for route, rule in self.routes():
-            if len(found) >= _MAX_ROUTES:
-                break
-            if route.tried and rule.matcher.match(self.request) is not None:
-                return None
-            found.append(route)
-        return found
+        found = unmatched_routes(self.handler.application, self.request, _MAX_ROUTES)
+        return found and [
+            Route(self.text(pattern)[:300], self.text(target)[:200], name, tried)
+            for pattern, target, name, tried in found
+        ]
 
     # -- the rest --
 
@@ -198,7 +154,7 @@ class _Builder:
             release = metadata.version("tornado")
         except metadata.PackageNotFoundError:
             release = "not installed as a package"
-        yield "Waterspout", f"{release} (the API of Tornado {tornado.version})"
+        yield "Waterspout", f"{release} (the API of Tornado {version})"
         yield "Python", f"{platform.python_version()}, {platform.python_implementation()}, {sys.executable}"
         try:
             loop = type(asyncio.get_running_loop())
@@ -211,9 +167,13 @@ class _Builder:
         if not isinstance(error, HTTPError):
             return []
         if error.status_code == 404 and routes is not None:
-            return ["No route of the application matches.", *self.route_hints(routes)]
+            return [
+                "No route of the application matches.",
+                *similar_routes(str(self.request.path)[:_MAX_ADDRESS_LENGTH], routes),
+            ]
         if error.status_code == 405:
-            methods = ", ".join(self.handler._allowed_methods()) or "none"
+            handler: Any = self.handler
+            methods = response_of(handler).headers(handler).get("Allow") or "none"
             method = self.request.method
             return [f"{type(self.handler).__name__} has no {method.lower()}(); allowed methods: {methods}."]
         if error.status_code == 403 and "_xsrf" in str(error):
@@ -221,17 +181,6 @@ class _Builder:
                 "A form with method POST needs {% module xsrf_form_html() %}; see the setting xsrf_cookies."
             ]
         return []
-
-    def route_hints(self, routes: list[Route]) -> list[str]:
-        path = str(self.request.path)[:_MAX_ADDRESS_LENGTH]
-        plain = [route.pattern.removeprefix("^") for route in routes]
-        other = path.rstrip("/") if path.endswith("/") else path + "/"
-        if other in plain:
-            return [
-                f"The route {other!r} exists, {'without' if path.endswith('/') else 'with'} a final slash."
-            ]
-        close = difflib.get_close_matches(path, plain, n=3)
-        return [f"Did you mean {' or '.join(close)}?"] if close else []
 
 
 def _syntax_errors() -> list[str]:
@@ -241,7 +190,7 @@ def _syntax_errors() -> list[str]:
     return [f"The last saved version is not running because of a syntax error:\n{text}" for text in problems]
 
 
-def gather(handler: RequestHandler, error: BaseException, values: ValueFormatter) -> RequestTables:
+def gather(handler: HandlerInterface, error: BaseException, values: ValueFormatter) -> RequestTables:
     """Collect the tables for a request that failed with an exception."""
     builder = _Builder(handler, values)
     routes: list[Route] | None = None
@@ -269,15 +218,3 @@ def _arguments(arguments: Any) -> Iterator[tuple[str, Any]]:
     for name, values in arguments.items():
         texts = [value.decode("utf-8", "replace") for value in values]
         yield name, texts[0] if len(texts) == 1 else texts
-
-
-def _pattern_of(matcher: Any) -> str:
-    """Return a description of what a matcher matches; empty if it matches every request."""
-    regex = getattr(matcher, "regex", None)
-    if regex is not None:
-        return str(regex.pattern).removesuffix("$") or "$"
-    host = getattr(matcher, "host_pattern", None)
-    if host is not None:
-        return f"host {host.pattern.removesuffix('$')}"
-    name = type(matcher).__name__
-    return "" if name == "AnyMatches" else name

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from types import CodeType
 
-from tornado.web._debug._redaction import Redactor
+from tornado.template._traceback import code_position
+from tornado.web._redaction._redactor import Redactor
 
 # The number of lines shown before and after the failing one.
 _CONTEXT_LINES = 5
@@ -114,21 +114,6 @@ def _mark(number: int, text: str, span: Span) -> tuple[int, int] | None:
 
 
 def python_span(code: CodeType, instruction: int, line: int, lines: list[str]) -> Span:
-    """Return the span of the source that an instruction was compiled from (PEP 657).
-
-    :param instruction: the offset of the instruction in bytes, as in ``tb_lasti``.
-    :param lines: the lines of the file, to convert columns from bytes to characters.
-    """
-    positions = next(itertools.islice(code.co_positions(), max(0, instruction) // 2, None), None)
-    if positions is None:
-        return Span(line, line)
-    first, last, start, end = positions
-    if first is None or last is None or start is None or end is None:
-        return Span(line, line)
-    if not 0 < first <= last <= len(lines):
-        return Span(line, line)
-    return Span(first, last, _column(lines[first - 1], start), _column(lines[last - 1], end))
-
-
-def _column(line: str, offset: int) -> int:
-    return len(line.encode()[:offset].decode("utf-8", "replace"))
+    """Return the span of the source that an instruction was compiled from; see `code_position`."""
+    position = code_position(code, instruction, lines)
+    return Span(line, line) if position is None else Span(*position)

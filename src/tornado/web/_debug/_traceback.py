@@ -6,8 +6,10 @@ template is replaced by the line of the template, preceded by the lines of the t
 
 from __future__ import annotations
 
+import dataclasses
 import linecache
 import os
+import pathlib
 import site
 import sysconfig
 from collections.abc import Iterable
@@ -15,17 +17,14 @@ from dataclasses import dataclass, field
 from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
-import tornado
 from tornado.template._errors import places_of
-from tornado.template._runtime import NAMES as TEMPLATE_NAMES
-from tornado.template._template import GeneratedSource
+from tornado.template._traceback import TemplateLine, template_lines, template_variables
 from tornado.web._debug._source import SourceLine, Span, lines_around, python_span
 from tornado.web._debug._value_repr import ValueFormatter
 
 # In a long traceback, such as that of a deep recursion, only the first and last frames are shown.
 _FRAMES_AT_EACH_END = 20
-# The maximum number of frames that are shown with source and variables. The others are shown with the failing
-# line only.
+# The maximum number of frames shown with source and variables; others are shown with the failing line only.
 _MAX_DETAILED_FRAMES = 120
 _MAX_VARIABLES = 40
 _MAX_ERRORS = 30
@@ -33,7 +32,7 @@ _MAX_MEMBERS = 15
 _MAX_MESSAGE_LENGTH = 8000
 _MAX_NOTES = 20
 
-_TORNADO = os.path.dirname(os.path.abspath(tornado.__file__)) + os.sep
+_TORNADO = str(pathlib.Path(__file__).resolve().parents[2]) + os.sep
 _LIBRARIES = tuple(
     {
         os.path.abspath(path) + os.sep
@@ -48,12 +47,8 @@ _HANDLER_NAMES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """The name and the formatted value of a variable."""
-
-    name: str
-    value: str
+#: The name and the formatted value of a variable.
+Variable = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +72,13 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class OmittedFrames:
-    """A number of consecutive frames that are not shown."""
+    """A number of consecutive frames that are not shown, in place of them."""
 
     count: int
+    kind: str = "omitted"
+    file: str = ""
+    path: str = ""
+    line: int = 0
 
 
 @dataclass(slots=True)
@@ -119,7 +118,9 @@ class _Gatherer:
         cls = type(error)
         found = RaisedException(relation, cls.__module__, cls.__qualname__, self.message(error))
         found.frames = [*self.frames(error.__traceback__), *self.places(error)]
-        found.notes = [self.text(note, 1000) for note in _notes(error) if not _is_shown(note, found.frames)]
+        notes = getattr(error, "__notes__", None)
+        notes = notes[:_MAX_NOTES] if isinstance(notes, list) else []
+        found.notes = [self.text(note, 1000) for note in notes if not _is_shown(note, found.frames)]
         if isinstance(error, BaseExceptionGroup):
             members = [each for each in error.exceptions if id(each) not in self.seen]
             shown = members[: min(_MAX_MEMBERS, max(0, _MAX_ERRORS - len(self.seen)))]
@@ -147,43 +148,35 @@ class _Gatherer:
         except BaseException as failure:
             return f"(its str() raises {type(failure).__name__})"
 
-    # -- frames --
-
     def frames(self, trace: TracebackType | None) -> list[Frame | OmittedFrames]:
         steps: list[TracebackType] = []
         while trace is not None:
             steps.append(trace)
             trace = trace.tb_next
-        found: list[Frame | OmittedFrames] = []
         skipped = len(steps) - 2 * _FRAMES_AT_EACH_END
-        for number, step in enumerate(steps):
-            if skipped > 0 and _FRAMES_AT_EACH_END <= number < _FRAMES_AT_EACH_END + skipped:
-                if number == _FRAMES_AT_EACH_END:
-                    found.append(OmittedFrames(skipped))
-                continue
-            found += self.step(step, number == len(steps) - 1)
+        shown: list[TracebackType | None] = [*steps]
+        if skipped > 0:
+            shown = [*steps[:_FRAMES_AT_EACH_END], None, *steps[-_FRAMES_AT_EACH_END:]]
+        found: list[Frame | OmittedFrames] = []
+        for step in shown:
+            found += [OmittedFrames(skipped)] if step is None else self.step(step, step is steps[-1])
         return found
 
     def step(self, step: TracebackType, is_last: bool) -> list[Frame]:
         frame = step.tb_frame
-        source = frame.f_globals.get("__loader__")
-        if isinstance(source, GeneratedSource):
-            found = self.template_step(step, source)
-            if found:
-                return found
+        found = [self.template_frame(each) for each in template_lines(step)]
+        if found:
+            variables, more = self.variables(template_variables(frame, _HANDLER_NAMES))
+            return [*found[:-1], dataclasses.replace(found[-1], variables=variables, more_variables=more)]
         code = frame.f_code
-        kind = _kind_of(code.co_filename)
-        path = code.co_filename
+        path, line = code.co_filename, step.tb_lineno
+        kind = _kind_of(path)
         # A frame of a library is rarely the cause of the error, so only the line is shown.
-        if self.detailed >= _MAX_DETAILED_FRAMES or not (kind == "program" or is_last):
-            lines = self.python_lines(step, short=True)
-            return [Frame(kind, code.co_qualname, _shorten_path(path), path, step.tb_lineno, lines)]
-        self.detailed += 1
-        variables, more = self.variables(_shown_variables(frame))
-        lines = self.python_lines(step)
-        return [
-            Frame(kind, code.co_qualname, _shorten_path(path), path, step.tb_lineno, lines, variables, more)
-        ]
+        is_detailed = self.detailed < _MAX_DETAILED_FRAMES and (kind == "program" or is_last)
+        self.detailed += is_detailed
+        lines = self.python_lines(step, short=not is_detailed)
+        variables, more = self.variables(_shown_variables(frame) if is_detailed else ())
+        return [Frame(kind, code.co_qualname, _shorten_path(path), path, line, lines, variables, more)]
 
     def python_lines(self, step: TracebackType, short: bool = False) -> list[SourceLine]:
         code, names = step.tb_frame.f_code, step.tb_frame.f_globals
@@ -198,52 +191,16 @@ class _Gatherer:
     def variables(self, pairs: Iterable[tuple[str, Any]]) -> tuple[list[Variable], int]:
         everything = list(pairs)
         shown = [
-            Variable(name[:100], self.values.show_named(name, value, variable=True))
+            (name[:100], self.values.show_named(name, value, variable=True))
             for name, value in everything[:_MAX_VARIABLES]
         ]
         return shown, len(everything) - len(shown)
 
-    # -- templates --
-
-    def template_step(self, step: TracebackType, source: GeneratedSource) -> list[Frame]:
-        place = source.locate(step.tb_lineno)
-        if place is None or not place[1]:
-            return []
-        found = [
-            self.template_frame(source, name, line, Span(line, line), "includes the next template")
-            for name, line in source.includers(step.tb_lineno)
-        ]
-        name, line = place
-        span = self.template_span(step, source, name, line)
-        variables, more = self.variables(_template_names(step.tb_frame))
-        last = self.template_frame(source, name, line, span, "")
-        found.append(
-            Frame("template", "", last.file, last.path, line, last.lines, variables, more),
-        )
-        return found
-
-    def template_frame(
-        self, source: GeneratedSource, name: str, line: int, span: Span, function: str
-    ) -> Frame:
-        path = os.path.join(source.root, name) if source.root else name
-        lines = lines_around(source.template_source(name).split("\n"), span, self.secrets)
-        return Frame("template", function, name, path, line, lines)
-
-    def template_span(self, step: TracebackType, source: GeneratedSource, name: str, line: int) -> Span:
-        """Return the span to mark in a template.
-
-        The span is the failing expression of the generated code if it occurs exactly once in the line of the
-        template, otherwise the whole line.
-        """
-        generated = source.get_source().split("\n")
-        part = python_span(step.tb_frame.f_code, step.tb_lasti, step.tb_lineno, generated)
-        lines = source.template_source(name).split("\n")
-        if part.first == part.last and part.start is not None and 0 < line <= len(lines):
-            text = generated[part.first - 1][part.start : part.end]
-            if text and lines[line - 1].count(text) == 1:
-                start = lines[line - 1].index(text)
-                return Span(line, line, start, start + len(text))
-        return Span(line, line)
+    def template_frame(self, found: TemplateLine) -> Frame:
+        span = Span(found.line, found.line, *(found.columns or (None, None)))
+        lines = lines_around(found.source.split("\n"), span, self.secrets)
+        function = "includes the next template" if found.is_include else ""
+        return Frame("template", function, found.template, found.path, found.line, lines)
 
     def places(self, error: BaseException) -> list[Frame]:
         """Return frames for the position of a syntax error, which the traceback does not contain."""
@@ -275,17 +232,8 @@ def _span_of(error: SyntaxError, line: int) -> Span:
 
 def _is_shown(note: object, frames: list[Frame | OmittedFrames]) -> bool:
     """Whether a note names a line of a template that is among the frames."""
-    return isinstance(note, str) and any(
-        isinstance(frame, Frame)
-        and frame.kind == "template"
-        and note.startswith(f"in template {frame.file}, line {frame.line}")
-        for frame in frames
-    )
-
-
-def _notes(error: BaseException) -> list[object]:
-    notes = getattr(error, "__notes__", None)
-    return notes[:_MAX_NOTES] if isinstance(notes, list) else []
+    shown = tuple(f"in template {each.file}, line {each.line}" for each in frames if each.kind == "template")
+    return isinstance(note, str) and note.startswith(shown)
 
 
 def _kind_of(path: str) -> str:
@@ -326,13 +274,3 @@ def _shown_variables(frame: FrameType) -> list[tuple[str, Any]]:
             continue
         found.append((name, value))
     return found
-
-
-def _template_names(frame: FrameType) -> list[tuple[str, Any]]:
-    """Return the local variables of a template and the names it uses from its namespace."""
-    names = {name: value for name, value in frame.f_locals.items() if not name.startswith(("_tt_", "."))}
-    for name in frame.f_code.co_names:
-        if name in frame.f_globals and name not in TEMPLATE_NAMES and name not in _HANDLER_NAMES:
-            if not name.startswith(("__", "_tt_")):
-                names.setdefault(name, frame.f_globals[name])
-    return list(names.items())

@@ -6,8 +6,8 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any, Self
 
+from tornado.web._security._signed_values import create_signed_value, decode_signed_value
 from tornado.web._sessions.store import SessionRecord, SessionStore, SessionTooLargeError
-from tornado.web._signed_values import create_signed_value, decode_signed_value
 
 # RFC 6265 section 6.1: browsers accept cookies of at least 4,096 bytes, including the attributes. A token of
 # this size leaves about 300 bytes for the attributes.

@@ -10,18 +10,19 @@ work while the store is unavailable.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Coroutine
 from time import time
 from typing import TYPE_CHECKING, Any
 
 from tornado.httputil import HTTPHeaders
-from tornado.web._cancellation import settings_of
+from tornado.web._execution._cancellation import settings_of
 from tornado.web._sessions.session import Session, run_synchronously
 from tornado.web._sessions.settings import policy_of
 from tornado.web._sessions.store import SessionRecord, SessionStoreError
 
 if TYPE_CHECKING:
-    from tornado.web._handler import RequestHandler
+    from tornado.web._interfaces import HandlerInterface
 
 #: The maximum length of a session cookie in characters. A longer one is ignored.
 _MAX_COOKIE = 4096
@@ -30,13 +31,13 @@ _MAX_COOKIE = 4096
 class RequestSession:
     """Loads and saves the session of one handler, and sets its cookie.
 
-    :param handler: the handler of the request.
+    :param handler: the handler of the request. Because it refers to this object, the reference to it is weak.
     """
 
-    __slots__ = ("_attributes", "_failure", "_handler", "_loaded", "_name", "_policy", "_session")
+    __slots__ = ("_attributes", "_failure", "_handler_ref", "_loaded", "_name", "_policy", "_session")
 
-    def __init__(self, handler: RequestHandler) -> None:
-        self._handler = handler
+    def __init__(self, handler: HandlerInterface) -> None:
+        self._handler_ref = weakref.ref(handler)
         self._policy = policy_of(handler.application)
         self._name, self._attributes = self._policy.cookie(handler.request.protocol)
         #: The session loaded from the store, whether or not the handler uses it.
@@ -44,6 +45,12 @@ class RequestSession:
         self._failure: BaseException | None = None
         #: The same session once the handler has used it, otherwise None.
         self._session: Session | None = None
+
+    @property
+    def _handler(self) -> HandlerInterface:
+        handler = self._handler_ref()
+        assert handler is not None, "only the handler uses its session"
+        return handler
 
     def _token(self) -> str | None:
         token = self._handler.get_cookie(self._name)
@@ -131,7 +138,8 @@ class RequestSession:
 
         :raises SessionStoreError: if saving takes longer than the ``handler_timeout``.
         """
-        _, seconds = settings_of(self._handler.application, type(self._handler))
+        handler_class: type[Any] = type(self._handler)
+        _, seconds = settings_of(self._handler.application, handler_class)
         try:
             async with asyncio.timeout(seconds or None) as limit:
                 await saving

@@ -10,7 +10,7 @@ from tornado.web._sessions.cookie import CookieSessionStore
 from tornado.web._sessions.store import SessionRecord, SessionStore
 
 if TYPE_CHECKING:
-    from tornado.web._application import Application
+    from tornado.web._interfaces import ApplicationInterface
 
 _DAY = 86400
 #: The attribute of an application that holds its `SessionSettings`.
@@ -88,7 +88,7 @@ def _seconds(name: str, value: Any, default: float) -> float:
     return value
 
 
-def policy_of(application: Application) -> SessionSettings:
+def policy_of(application: ApplicationInterface) -> SessionSettings:
     """Return the session settings of an application, which are validated and cached at the first call."""
     attributes = vars(application)
     policy: SessionSettings | None = attributes.get(_ATTRIBUTE)

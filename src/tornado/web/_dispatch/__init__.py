@@ -1,0 +1,1 @@
+"""Applications: settings, routes and the dispatch of requests to handlers."""

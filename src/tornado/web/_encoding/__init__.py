@@ -1,0 +1,1 @@
+"""Output transforms and content codings."""

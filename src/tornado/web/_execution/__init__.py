@@ -1,0 +1,1 @@
+"""The execution of a request handler, and its response."""

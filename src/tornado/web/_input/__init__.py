@@ -1,0 +1,1 @@
+"""The input of a handler: arguments, JSON bodies and uploads."""

@@ -1,0 +1,1 @@
+"""Cookies, signed values, XSRF protection, authentication and security header fields."""

@@ -1,0 +1,138 @@
+"""Authentication of API clients: challenges, bearer tokens (RFC 6750), and the errors of `authenticated`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from tornado._wire import challenges as _challenges
+from tornado._wire.bearer import InvalidBearerCredentials, bearer_token
+from tornado.web._errors import HTTPError
+
+if TYPE_CHECKING:
+    from tornado.web._interfaces import HandlerInterface
+
+# RFC 6750 section 3.1
+_STATUS = {"invalid_request": 400, "invalid_token": 401, "insufficient_scope": 403}
+
+
+def format_challenge(scheme: str, **params: str) -> str:
+    """Return a value for ``WWW-Authenticate`` (RFC 9110 section 11.6.1): the scheme, and the parameters as
+    quoted strings.
+
+    ::
+
+        format_challenge("Basic", realm="stock")    # Basic realm="stock"
+
+    :raises ValueError: if a value has a control character or is not ASCII.
+    """
+    return _challenges.format_challenge(scheme, params)
+
+
+class AuthenticationError(HTTPError):
+    """Rejects a request without valid credentials, with ``WWW-Authenticate`` (RFC 9110 section 11.6.1).
+
+    ::
+
+        raise AuthenticationError("invalid_token", "The token has expired.")
+
+    :param error: a code of RFC 6750 section 3.1: ``"invalid_token"``, ``"invalid_request"``,
+        ``"insufficient_scope"``, or a code that another scheme defines. With None, the default, no code is
+        sent; use it for a request without credentials.
+    :param description: a sentence for the developer of the client, in printable ASCII. It is sent as
+        ``error_description`` in the challenge and as ``public_message`` in the error page. An error with a
+        code or a description is logged.
+    :param scheme: the scheme of the challenge.
+    :param realm: the name of the protected area, or None.
+    :param scope: the scopes that the request needs, separated by spaces, or None.
+    :param status_code: by default 400 for ``invalid_request``, 403 for ``insufficient_scope``, otherwise 401.
+    :param challenges: values of ``WWW-Authenticate`` to send instead (see `format_challenge`), each in a
+        separate field line.
+    :raises TypeError: if `challenges` is a str.
+    :raises ValueError: if a value cannot be part of a challenge, or the scheme Basic has no realm (RFC 7617
+        section 2).
+    """
+
+    def __init__(
+        self,
+        error: str | None = None,
+        description: str | None = None,
+        *,
+        scheme: str = "Bearer",
+        realm: str | None = None,
+        scope: str | None = None,
+        status_code: int | None = None,
+        challenges: Sequence[str] | None = None,
+    ) -> None:
+        if status_code is None:
+            status_code = 401 if error is None else _STATUS.get(error, 401)
+        reason = ": ".join(each for each in (error, description) if each)
+        super().__init__(status_code, "%s credentials refused: %s" if reason else None, scheme, reason)
+        self.public_message = description
+        if challenges is None:
+            if realm is None and scheme.lower() == "basic":
+                raise ValueError(
+                    "the scheme Basic requires a realm (RFC 7617 section 2): set authentication_realm in the "
+                    "handler's class, or pass realm="
+                )
+            given = {"realm": realm, "scope": scope, "error": error, "error_description": description}
+            params = {name: value for name, value in given.items() if value is not None}
+            challenges = [_challenges.format_challenge(scheme, params)]
+        elif isinstance(challenges, str):
+            raise TypeError(f"challenges must be a list of field values, got {challenges!r:.100}")
+        self.www_authenticate: Sequence[str] = tuple(challenges)
+
+
+def token_of(handler: HandlerInterface) -> str | None:
+    """Return the bearer token of a request, or None if it has none.
+
+    :raises AuthenticationError: if the Authorization field is malformed.
+    """
+    headers: Mapping[str, str] = handler.request.headers
+    field = headers.get("Authorization")
+    if field is None:
+        return None
+    try:
+        return bearer_token(field)
+    except InvalidBearerCredentials as error:
+        raise AuthenticationError(error.code, str(error), realm=handler.authentication_realm) from None
+
+
+def uses_bearer_token(handler: HandlerInterface) -> bool:
+    """Whether a handler declares the scheme Bearer and its request uses it.
+
+    Forms and links of another site cannot send such a request, and scripts of another site need a CORS
+    preflight first.
+    """
+    scheme = handler.authentication_scheme
+    if scheme is None or scheme.lower() != "bearer":
+        return False
+    field = handler.request.headers.get("Authorization")
+    if field is None:
+        return False
+    try:
+        return bearer_token(field) is not None
+    except InvalidBearerCredentials:
+        return False
+
+
+def missing_user_error(
+    handler: HandlerInterface, scheme: str, realm: str | None, scope: str | None
+) -> AuthenticationError:
+    """Return the error for a request that has no user.
+
+    If a token was sent, it did not identify a user and is reported as invalid. Without a token no error code
+    is sent (RFC 6750 section 3.1).
+    """
+    is_bearer = scheme.lower() == "bearer"
+    error = "invalid_token" if is_bearer and token_of(handler) is not None else None
+    return AuthenticationError(error, scheme=scheme, realm=realm, scope=scope or None)
+
+
+def missing_scope_error(
+    handler: HandlerInterface, realm: str | None, required: Iterable[str]
+) -> AuthenticationError:
+    """Return the error for a user whose token does not include `required`."""
+    scope = " ".join(required)
+    description = f"The token needs the scope {scope}"
+    return AuthenticationError("insufficient_scope", description, realm=realm, scope=scope)

@@ -1,0 +1,255 @@
+"""`EventStream`: the state of one open stream of server-sent events, which its handler and channels share."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, Protocol
+
+from tornado._loop.deadlines import NEVER, scheduler_of
+from tornado._wire.sse import serialize_comment
+from tornado.http1connection import HTTP1Connection
+from tornado.log import gen_log
+from tornado.web._execution import _response
+from tornado.web._execution._handler_hooks import OUTPUT, STREAM_WRITE
+from tornado.web._execution._response import Response
+from tornado.web._sse._sse_delivery import Delivery, EncodedEvent
+
+_SCHEDULER = "_tornado_event_streams"
+_KEEP_ALIVE = EncodedEvent(serialize_comment())
+#: The number of keep-alive intervals after which a client that accepts no data is disconnected. By default
+#: this is a minute, as with nginx's ``send_timeout``.
+_MAX_STALLED_INTERVALS = 4
+
+
+class StreamState(enum.Enum):
+    """How far a stream has got."""
+
+    #: The head of the response has not been sent.
+    NEW = "new"
+    #: The head has been sent, and events can follow.
+    OPEN = "open"
+    #: The stream has left its channels, and its handler ends the response.
+    ENDED = "ended"
+
+
+#: For each state, the states that may follow it.
+TRANSITIONS: dict[StreamState, frozenset[StreamState]] = {
+    StreamState.NEW: frozenset({StreamState.OPEN, StreamState.ENDED}),
+    StreamState.OPEN: frozenset({StreamState.ENDED}),
+    StreamState.ENDED: frozenset(),
+}
+
+
+class StreamHandler(Protocol):
+    """The part of `EventSourceHandler` that a stream uses."""
+
+    keep_alive: float
+    max_unsent: int
+    request: Any
+
+    def write(self, chunk: bytes) -> None:
+        """See `RequestHandler.write`."""
+
+    def flush(self) -> Any:
+        """See `RequestHandler.flush`."""
+
+    def finish(self) -> Any:
+        """See `RequestHandler.finish`."""
+
+
+class EventStream:
+    """One stream: a subscriber of channels, with a deadline for the next keep-alive comment.
+
+    It is not part of the handler, whose attributes with plain names belong to programs. It refers to its
+    handler until it ends, so that no reference cycle remains.
+
+    :param response: the response of the handler.
+    :ivar deadline: the time of the next keep-alive comment.
+    """
+
+    __slots__ = (
+        "_bypasses_handler",
+        "_channels",
+        "_handler",
+        "_response",
+        "_stalled_intervals",
+        "_stalled_unsent",
+        "_state",
+        "deadline",
+    )
+
+    def __init__(self, handler: StreamHandler, response: Response) -> None:
+        self._handler: StreamHandler | None = handler
+        self._response = response
+        self._state = StreamState.NEW
+        self._channels: tuple[Delivery, ...] = ()
+        self._bypasses_handler = False
+        self._stalled_intervals = 0
+        self._stalled_unsent = 0
+        self.deadline = NEVER
+
+    def __repr__(self) -> str:
+        return f"<EventStream {self._state.value}, {len(self._channels)} channels>"
+
+    # -- state --
+
+    def advance(self, state: StreamState) -> None:
+        """Change the state.
+
+        :raises RuntimeError: if the table of transitions does not contain the change.
+        """
+        if state not in TRANSITIONS[self._state]:
+            raise RuntimeError(f"an event stream cannot change from {self._state.value} to {state.value}")
+        self._state = state
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the head of the response has been sent, so that events can follow."""
+        return self._state is StreamState.OPEN
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing more can be sent on this stream."""
+        return self._handler is None or self._response.is_finished
+
+    @property
+    def has_channels(self) -> bool:
+        """Whether the stream is subscribed to a channel."""
+        return bool(self._channels)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the head of the response has been sent."""
+        return self._state is not StreamState.NEW
+
+    def begin(self) -> None:
+        """Start to send keep-alive comments, and the events that the channels have published."""
+        handler = self._handler
+        assert handler is not None  # the stream is open
+        self._bypasses_handler = not self._response.transforms and _may_bypass(handler)
+        if handler.keep_alive:
+            loop = asyncio.get_running_loop()
+            watch = scheduler_of(loop, _SCHEDULER)
+            watch.add(self, loop)
+            watch.set(self, monotonic(), handler.keep_alive)
+        for channel in self._channels:
+            channel.send_missed(self, monotonic())
+
+    def end(self) -> None:
+        """Unsubscribe from the channels and cancel the keep-alive comments. A second call does nothing."""
+        if self._state is StreamState.ENDED:
+            return
+        self.advance(StreamState.ENDED)
+        channels, self._channels, self._handler = self._channels, (), None
+        for channel in channels:
+            channel.detach(self)
+        if self.deadline != NEVER:
+            self.deadline = NEVER
+            scheduler_of(asyncio.get_running_loop(), _SCHEDULER).discard(self)
+
+    # -- channels --
+
+    def subscribe(self, channel: Delivery, last_id: str, backlog: int) -> None:
+        """Send the events of a channel; see `EventSourceHandler.subscribe`."""
+        channel.attach(self, last_id, backlog)
+        if channel not in self._channels:
+            self._channels = (*self._channels, channel)
+        channel.send_missed(self, monotonic())
+
+    def catch_up(self) -> bool:
+        """Send the events published on the channels, so that later output does not precede them.
+
+        :returns: whether the stream has subscribed to channels.
+        """
+        channels = self._channels
+        if channels:
+            now = monotonic()
+            for channel in channels:
+                channel.catch_up(self, now)
+        return bool(channels)
+
+    # -- sending --
+
+    def send(self, event: EncodedEvent, now: float) -> None:
+        """Send bytes that several streams share."""
+        handler = self._handler
+        if handler is None:
+            return
+        self.postpone_comment(now)
+        if not self._bypasses_handler:
+            handler.write(event.data)
+            _ = handler.flush()
+            return
+        connection = handler.request.connection
+        if not connection.ended:
+            connection.stream.send(event.chunk if connection.chunking else event.data)
+
+    def postpone_comment(self, now: float) -> None:
+        """Postpone the next keep-alive comment, because there is other output."""
+        if self.deadline != NEVER and self._handler is not None:
+            self.deadline = now + self._handler.keep_alive
+
+    def unsent(self) -> int:
+        """Return the number of bytes that have not been passed to the operating system."""
+        stream = None if self._handler is None else getattr(self._handler.request.connection, "stream", None)
+        return 0 if stream is None else stream.pending_output
+
+    def is_slow(self) -> bool:
+        """Whether more output is unsent than the handler permits."""
+        return self._handler is not None and self.unsent() > self._handler.max_unsent
+
+    def call_when_drained(self, callback: Callable[[Any], None]) -> None:
+        """Call `callback` when all output has been sent."""
+        connection = None if self._handler is None else self._handler.request.connection
+        if connection is not None and not connection.stream.closed():
+            connection.stream.write(b"").add_done_callback(callback)
+
+    def disconnect(self, reason: str) -> None:
+        """Close the connection without completing the response, and log the reason. A browser reconnects."""
+        handler: Any = self._handler
+        if handler is not None:
+            gen_log.info("Event stream of %s closed: %s", _response.request_summary(handler), reason)
+            handler.request.connection.close()
+
+    def finish(self) -> None:
+        """End the response."""
+        if self._handler is not None:
+            _ = self._handler.finish()
+
+    def deadline_passed(self) -> None:
+        """Send a keep-alive comment, or check for a stalled client if earlier output is still unsent."""
+        if self._handler is None:
+            return
+        now = monotonic()
+        unsent = self.unsent()
+        scheduler = scheduler_of(asyncio.get_running_loop(), _SCHEDULER)
+        scheduler.set(self, now, self._handler.keep_alive)
+        if not unsent:
+            self._stalled_intervals = 0
+            self.send(_KEEP_ALIVE, now)
+            return
+        self._stalled_intervals = self._stalled_intervals + 1 if unsent == self._stalled_unsent else 0
+        self._stalled_unsent = unsent
+        if self._stalled_intervals >= _MAX_STALLED_INTERVALS:
+            self.disconnect(f"the client has read nothing for {_MAX_STALLED_INTERVALS} keep_alive intervals")
+
+
+def _may_bypass(handler: Any) -> bool:
+    """Whether chunks may be passed directly to the stream, bypassing `write`, `flush` and the exchange.
+
+    This is the case if none of these methods is overridden and there are no transforms.
+    """
+    connection = handler.request.connection
+    return (
+        OUTPUT.are_original_on(handler)
+        and type(connection) is HTTP1Connection
+        and connection.remaining_length is None
+        and connection.stream is not None
+        and STREAM_WRITE.are_original_on(connection.stream)
+    )
+
+
+__all__ = ["TRANSITIONS", "EventStream", "StreamHandler", "StreamState"]

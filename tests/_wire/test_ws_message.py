@@ -1,0 +1,47 @@
+"""Tests of the phases of an incoming message (`ws_message`); `test_ws_connection` tests the decoding."""
+
+import pytest
+
+from tornado._wire.ws_deflate import Inflater
+from tornado._wire.ws_frames import FIN
+from tornado._wire.ws_message import TRANSITIONS, IncomingMessage, Phase
+from tornado._wire.ws_state import InvalidTransition
+
+
+def test_every_phase_has_transitions():
+    assert set(TRANSITIONS) == set(Phase)
+
+
+def test_phases_of_a_fragmented_message():
+    message = IncomingMessage(False, None, 100)
+    assert (message.phase, message.in_frame) == (Phase.HEADER, False)
+    message.begin_frame(0x02, 1, b"")
+    assert (message.phase, message.in_frame) == (Phase.PAYLOAD, True)
+    assert message.take(b"a", 0) == 1
+    assert not message.end_frame()
+    assert (message.phase, message.in_frame) == (Phase.HEADER, False)
+    message.begin_frame(FIN, 0, b"")
+    assert message.end_frame()
+    assert (message.phase, message.in_frame) == (Phase.COMPLETE, False)
+    assert message.value() == b"a"
+
+
+def test_end_of_compressed_data_is_a_phase():
+    message = IncomingMessage(False, Inflater(15), 100)
+    message.begin_frame(FIN | 0x42, 1, b"")
+    message.take(b"\0", 0)
+    while message.backlog:
+        message.inflate(100)
+    assert not message.end_frame()
+    assert (message.phase, message.in_frame, message.backlog) == (Phase.TAIL, True, True)
+    while message.backlog:
+        message.inflate(100)
+    assert message.end_frame()
+    assert message.value() == b""
+
+
+def test_frame_inside_a_frame_is_rejected():
+    message = IncomingMessage(False, None, 100)
+    message.begin_frame(0x02, 1, b"")
+    with pytest.raises(InvalidTransition, match="waits for the payload of a frame"):
+        message.begin_frame(0x00, 1, b"")

@@ -1,0 +1,22 @@
+"""The internals of `tornado.locale` that tests look at."""
+
+from __future__ import annotations
+
+import pytest
+
+from tornado.locale import Locale
+
+
+def clear_cache() -> None:
+    """Forget the locales that have been made."""
+    Locale._cache.clear()
+
+
+def replace_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the class an empty cache for the duration of a test."""
+    monkeypatch.setattr(Locale, "_cache", {})
+
+
+def delete_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Delete the cache, as programs do that load new translations."""
+    monkeypatch.delattr(Locale, "_cache")

@@ -1,0 +1,24 @@
+"""The internals of `tornado.locks` and `tornado.queues` that tests look at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from tornado.queues import Queue
+
+
+def waiters(lock: Any) -> Collection[Any]:
+    """Return the waiters of a Condition, an Event or a Semaphore, those that have finished included."""
+    found: Collection[Any] = lock._waiters
+    return found
+
+
+def waiting_getters(queue: Queue[Any]) -> Collection[Any]:
+    """Return the pending ``get`` calls of a queue, those that have finished included."""
+    return queue._getters
+
+
+def waiting_putters(queue: Queue[Any]) -> Collection[Any]:
+    """Return the pending ``put`` calls of a queue, those that have finished included."""
+    return queue._putters

@@ -1,0 +1,18 @@
+"""The internals of `tornado.process`, and of programs with several processes, that tests look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tornado._program_processes import ProgramProcesses
+from tornado.process import Subprocess
+
+
+def watched_children() -> Any:
+    """Return the child processes whose exit is awaited."""
+    return Subprocess._watched
+
+
+def send_to_processes(group: ProgramProcesses, data: bytes) -> None:
+    """Send data to all processes of a program, which they read as a request for a restart."""
+    group._sender.send(data)

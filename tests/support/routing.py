@@ -1,0 +1,29 @@
+"""The internals of `tornado.routing` that tests look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import PathMatches, RuleRouter
+
+
+def first_match(router: Any, request: HTTPServerRequest) -> Any:
+    """Return the first matching rule and its arguments, or None."""
+    return router._match(request)
+
+
+def all_matches(router: RuleRouter, request: HTTPServerRequest) -> list[Any]:
+    """Return all matching rules in order, each with its arguments."""
+    return list(router._matches(request))
+
+
+def candidates(router: RuleRouter, path: str) -> Iterable[Any]:
+    """Return the rules that the table does not exclude for a path."""
+    return router._current_table().candidates(path)
+
+
+def template_of(matcher: PathMatches) -> tuple[str | None, int | None]:
+    """Return the template from which ``reverse`` makes a path, and its number of arguments."""
+    return matcher._find_groups()

@@ -1,0 +1,125 @@
+"""`Hooks`: methods that a subclass, a patch or an attribute of an object replaces."""
+
+from __future__ import annotations
+
+import functools
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tornado import _hooks
+from tornado._hooks import Hooks
+
+
+class Owner:
+    """Defines hooks of each kind."""
+
+    def first(self) -> str:
+        return "first"
+
+    def second(self) -> str:
+        return "second"
+
+    @classmethod
+    def of_class(cls) -> str:
+        return cls.__name__
+
+    @staticmethod
+    def static() -> str:
+        return "static"
+
+
+NAMES = ("first", "second", "of_class", "static")
+
+
+@pytest.fixture
+def hooks() -> Hooks:
+    return Hooks(Owner, *NAMES)
+
+
+def test_owner_has_its_own_methods(hooks: Hooks) -> None:
+    assert hooks.are_original(Owner)
+    assert hooks.are_original_on(Owner())
+    assert repr(hooks) == "<Hooks first, second, of_class, static>"
+    assert hooks.names == NAMES
+
+
+def test_subclass_that_inherits_the_methods(hooks: Hooks) -> None:
+    class Child(Owner):
+        def other(self) -> None: ...
+
+    assert [hooks.are_original(Child) for _ in range(2)] == [True, True]
+    assert hooks.are_original_on(Child())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_subclass_that_overrides_a_method(hooks: Hooks, name: str) -> None:
+    overriding = type("Child", (Owner,), {name: lambda self: "own"})
+    assert [hooks.are_original(overriding) for _ in range(2)] == [False, False]
+    assert not hooks.are_original_on(overriding())
+    assert hooks.are_original(Owner)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("subclass", [False, True])
+def test_patch_of_the_class_is_noticed_until_it_is_removed(
+    hooks: Hooks, name: str, subclass: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cls: Any = type("Child", (Owner,), {}) if subclass else Owner
+    obj = cls()
+    assert hooks.are_original(cls)
+    with monkeypatch.context() as patch:
+        patch.setattr(Owner, name, lambda self: "patched")
+        assert not hooks.are_original(cls)
+        assert not hooks.are_original_on(obj)
+    assert hooks.are_original(cls)
+    assert hooks.are_original_on(obj)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_attribute_of_one_object(hooks: Hooks, name: str) -> None:
+    obj: Any = Owner()
+    setattr(obj, name, functools.partial(getattr(obj, name)))
+    assert not hooks.are_original_on(obj)
+    assert hooks.are_original_on(Owner())
+    assert hooks.are_original(Owner)
+    assert not hooks.absent_from(vars(obj))
+    assert hooks.absent_from(vars(Owner()))
+
+
+def test_wrapper_with_a_func_attribute_is_a_replacement(hooks: Hooks) -> None:
+    # A wrapper of a monitoring agent passes all attributes of the original through.
+    obj: Any = Owner()
+    obj.first = SimpleNamespace(__func__=Owner.first)
+    assert not hooks.are_original_on(obj)
+
+
+def test_objects_of_other_classes_have_replaced_methods(hooks: Hooks) -> None:
+    assert not hooks.are_original_on(object())
+
+
+def test_check_of_an_object_does_not_write_to_it(hooks: Hooks) -> None:
+    class Slotted(Owner):
+        __slots__ = ()
+
+    assert hooks.are_original_on(Slotted())
+
+
+def test_owner_is_recorded_later() -> None:
+    hooks = Hooks(None, "first")
+
+    @hooks.record
+    class Later:
+        def first(self) -> None: ...
+
+    assert hooks.originals is Later.first
+    assert hooks.are_original(Later)
+    assert not hooks.are_original(Owner)
+
+
+def test_number_of_cached_classes_is_limited(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_hooks, "_MAX_CLASSES", 2)
+    classes = [type("Child", (Owner,), {"first": None} if number % 2 else {}) for number in range(6)]
+    for _ in range(2):
+        assert [hooks.are_original(cls) for cls in classes] == [True, False] * 3
