@@ -1,6 +1,6 @@
 """Target: the chunked coding. The result must not depend on how the input is split."""
 
-from tornado._wire.chunked import LAST_CHUNK, ChunkedDecoder, Phase, serialize_chunk
+from tornado._wire.chunked import LAST_CHUNK, ChunkedDecoder, ChunkPhase, serialize_chunk
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.limits import Limits
 
@@ -28,7 +28,7 @@ def TestOneInput(data: bytes) -> None:
     for size in (1, 7):
         assert outcome(data, size) == whole, (size, whole, outcome(data, size))
     assert outcome(serialize_chunk(data[:MAX_SIZE]) + LAST_CHUNK, 3) == (
-        Phase.FINISHED,
+        ChunkPhase.FINISHED,
         data[:MAX_SIZE],
         "",
         0,

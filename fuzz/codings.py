@@ -1,6 +1,6 @@
 """Target: Accept-Encoding fields."""
 
-from tornado._wire.content_codings import choose_coding, identity_refused, parse_accept_encoding
+from tornado._wire.content_negotiation import choose_coding, identity_refused, parse_accept_encoding
 
 AVAILABLE = ("zstd", "br", "gzip")
 

@@ -1,7 +1,7 @@
 """Target: the HTTP/1 reader of a server. The result must not depend on how the input is split."""
 
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.h1 import Event, Reader, Role, State
+from tornado._wire.h1 import Event, Reader, ReaderState, Role
 
 
 def read(data: bytes, size: int) -> list[Event]:
@@ -15,7 +15,7 @@ def read(data: bytes, size: int) -> list[Event]:
             if event is not None:
                 if not isinstance(event, bytes):
                     events.append(event)
-            elif reader.state is State.DONE:
+            elif reader.state is ReaderState.DONE:
                 reader.start_next()
             else:
                 break

@@ -4,7 +4,7 @@ The first byte selects the method of the requests, and whether the connection en
 """
 
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.h1 import EndOfMessage, Reader, ResponseHead, Role, State
+from tornado._wire.h1 import EndOfMessage, Reader, ReaderState, ResponseHead, Role
 from tornado._wire.limits import Limits
 
 LIMITS = Limits(max_head_size=600, max_trailer_size=100, max_chunk_line=60, max_body_size=500)
@@ -33,7 +33,7 @@ def outcome(data: bytes, size: int, method: str, ends: bool) -> tuple[object, ..
                 elif isinstance(event, EndOfMessage):
                     found.append((bytes(body), event.trailers_block))
                     body.clear()
-                elif reader.state is State.DONE:
+                elif reader.state is ReaderState.DONE:
                     reader.start_next()
                     reader.expect_response_to(method)
                 else:

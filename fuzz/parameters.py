@@ -1,7 +1,7 @@
 """Target: values with parameters, such as a Content-Disposition."""
 
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.parameters import parse_parameters, split_parameters
+from tornado._wire.field_parameters import parse_parameters, split_parameters
 
 
 def TestOneInput(data: bytes) -> None:

@@ -15,7 +15,7 @@ LAYERS = {
     "words": [
         "tornado",
         "_accel",
-        "_export",
+        "_public_module_names",
         "_hooks",
         "_percent_decoding",
         "_implicit_reexports",
@@ -33,7 +33,7 @@ LAYERS = {
     "loop": [
         "_tornado4",
         "_loop",
-        "_awaitables",
+        "_yielded_values",
         "concurrent",
         "gen",
         "ioloop",

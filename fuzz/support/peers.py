@@ -9,7 +9,7 @@ import h11
 import httptools
 
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.h1 import EndOfMessage, Reader, RequestHead, ResponseHead, Role, State
+from tornado._wire.h1 import EndOfMessage, Reader, ReaderState, RequestHead, ResponseHead, Role
 
 #: The field whose repetitions a parser may merge.
 _MERGED = b"content-length"
@@ -71,7 +71,7 @@ def read_ours(data: bytes, role: Role) -> Reading:
                 message.body += event
             elif isinstance(event, EndOfMessage):
                 pass
-            elif reader.state is State.DONE:
+            elif reader.state is ReaderState.DONE:
                 reading.messages.append(message)
                 reading.heads.append(head_end)
                 reading.ends.append(len(data) - reader.buffered)

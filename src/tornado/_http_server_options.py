@@ -8,7 +8,7 @@ from __future__ import annotations
 import ssl
 from typing import Any, TypedDict
 
-from tornado._export import export
+from tornado._public_module_names import export
 from tornado.http1connection._protection import Protection
 from tornado.ioloop import IOLoop
 

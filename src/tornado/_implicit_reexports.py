@@ -15,7 +15,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
-from tornado._export import list_public
+from tornado._public_module_names import list_public
 
 #: Module -> source -> names. The names listed under the source "" are modules. A dotted name such as
 #: ``email.utils`` defines only its first part, ``email``, as ``import email.utils`` does.

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import IO, Any, TypedDict
 
-from tornado._export import export
+from tornado._public_module_names import export
 
 _Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 

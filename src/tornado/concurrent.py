@@ -20,8 +20,8 @@ from concurrent import futures
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, Union, overload
 
-from tornado._export import list_public
 from tornado._implicit_reexports import reexported
+from tornado._public_module_names import list_public
 from tornado._tornado4.deprecation import ignored_loop
 from tornado.log import app_log
 from tornado.util import import_object

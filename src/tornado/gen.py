@@ -40,7 +40,11 @@ from concurrent import futures
 from types import CoroutineType, GeneratorType, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
-from tornado._awaitables import (
+from tornado._implicit_reexports import reexported
+from tornado._loop.tasks import run_eagerly
+from tornado._public_module_names import list_public
+from tornado._tornado4.deprecation import ignored_loop
+from tornado._yielded_values import (
     BadYieldError,
     QuietExceptions,
     _null_future,
@@ -49,10 +53,6 @@ from tornado._awaitables import (
     multi,
     multi_future,
 )
-from tornado._export import list_public
-from tornado._implicit_reexports import reexported
-from tornado._loop.tasks import run_eagerly
-from tornado._tornado4.deprecation import ignored_loop
 from tornado.concurrent import (
     Future,
     _copy_outcome,

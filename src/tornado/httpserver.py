@@ -33,10 +33,10 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from tornado import _setting_names, _signature_checks, netutil
-from tornado._export import list_public
 from tornado._hooks import Hooks
 from tornado._implicit_reexports import reexported
 from tornado._log_rate_limit import LogRateLimit
+from tornado._public_module_names import list_public
 from tornado.http1connection import (
     HTTP1Connection,
     HTTP1ConnectionParameters,

@@ -40,12 +40,12 @@ from builtins import TimeoutError
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar, TypeVarTuple, overload
 
-from tornado._awaitables import BadYieldError, convert_yielded
-from tornado._export import list_public
 from tornado._implicit_reexports import reexported
 from tornado._loop.tasks import done_future as _done_future  # noqa: F401 - used by other layers
 from tornado._loop.tasks import run_eagerly as _run_eagerly  # noqa: F401
+from tornado._public_module_names import list_public
 from tornado._tornado4.deprecation import deprecated, ignored_loop
+from tornado._yielded_values import BadYieldError, convert_yielded
 from tornado.concurrent import Future, chain_future, future_add_done_callback
 from tornado.log import app_log
 from tornado.util import Configurable, import_object

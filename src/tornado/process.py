@@ -20,8 +20,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
 from tornado import _program_processes
-from tornado._export import list_public
 from tornado._implicit_reexports import reexported
+from tornado._public_module_names import list_public
 from tornado._tornado4.deprecation import ignored_loop
 from tornado.concurrent import (
     Future,

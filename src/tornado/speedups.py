@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tornado._export import list_public
+from tornado._public_module_names import list_public
 from tornado.util import _websocket_mask
 
 __all__ = ["websocket_mask"]

@@ -29,7 +29,7 @@ around the steps of an ``async def`` coroutine or around callbacks scheduled on 
 
 from __future__ import annotations
 
-from tornado._export import export
+from tornado._public_module_names import export
 from tornado._tornado4.stack_contexts import (
     ExceptionStackContext,
     NullContext,

@@ -19,8 +19,8 @@ from builtins import TimeoutError as TimeoutError
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from tornado._export import list_public
 from tornado._implicit_reexports import reexported
+from tornado._public_module_names import list_public
 
 if TYPE_CHECKING:
     import unittest

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado._wire.chunked import LAST_CHUNK, TRANSITIONS, ChunkedDecoder, Phase, serialize_chunk
+from tornado._wire.chunked import LAST_CHUNK, TRANSITIONS, ChunkedDecoder, ChunkPhase, serialize_chunk
 from tornado._wire.errors import BodyTooLarge, HeadTooLarge, HTTPInputError
 from tornado._wire.limits import DEFAULT, Limits
 
@@ -66,9 +66,14 @@ def assert_rejected_in_all_splits(data, error, fault, **options):
 def test_bodies(data, content):
     for rest in (b"", b"GET / HTTP/1.1\r\n"):
         decoded, decoder, left = decode(data + rest)
-        assert (decoded, decoder.phase, decoder.trailers_block, left) == (content, Phase.FINISHED, "", rest)
+        assert (decoded, decoder.phase, decoder.trailers_block, left) == (
+            content,
+            ChunkPhase.FINISHED,
+            "",
+            rest,
+        )
     decoded, decoder, left = decode_in_all_splits(data)
-    assert (decoded, decoder.phase, left) == (content, Phase.FINISHED, b"")
+    assert (decoded, decoder.phase, left) == (content, ChunkPhase.FINISHED, b"")
     assert decoder.received == len(content)
 
 
@@ -82,7 +87,7 @@ def test_bodies(data, content):
 )
 def test_trailers(data, trailers):
     _, decoder, left = decode_in_all_splits(data)
-    assert (decoder.phase, decoder.trailers_block, left) == (Phase.FINISHED, trailers, b"")
+    assert (decoder.phase, decoder.trailers_block, left) == (ChunkPhase.FINISHED, trailers, b"")
     assert decode(data + b"rest")[2] == b"rest"
 
 
@@ -136,7 +141,7 @@ def test_bare_lf_in_trailers_is_rejected_immediately(rest):
         decoder = ChunkedDecoder()
         with pytest.raises(HTTPInputError, match="bare LF in the trailer section"):
             for end in (3 + cut, 3 + len(rest)):
-                decoder.decode((b"0\r\n" + rest)[:end], 0 if decoder.phase is Phase.SIZE else 3, 10)
+                decoder.decode((b"0\r\n" + rest)[:end], 0 if decoder.phase is ChunkPhase.SIZE else 3, 10)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +166,7 @@ def test_invalid_trailers_are_rejected(trailers, fault):
 def test_content_size_is_limited():
     for data in (b"5\r\nhello\r\n", b"1\r\nx\r\n" * 5, b"14\r\n" + b"x" * 20 + b"\r\n"):
         size = len(decode(data)[0])
-        assert decode(data + LAST_CHUNK, max_size=size)[1].phase is Phase.FINISHED
+        assert decode(data + LAST_CHUNK, max_size=size)[1].phase is ChunkPhase.FINISHED
         assert_rejected_in_all_splits(
             data, BodyTooLarge, f"chunked body too large: .* {size - 1} bytes", max_size=size - 1
         )
@@ -291,7 +296,7 @@ def test_round_trip(chunks, size):
     data = b"".join(map(serialize_chunk, chunks)) + LAST_CHUNK
     for step in (None, size):
         content, decoder, rest = decode(data, step)
-        assert (content, decoder.phase, rest) == (b"".join(chunks), Phase.FINISHED, b"")
+        assert (content, decoder.phase, rest) == (b"".join(chunks), ChunkPhase.FINISHED, b"")
 
 
 @given(st.lists(st.sampled_from([b"0", b"1", b"5", b"a", b"\r\n", b"\n", b"\r", b";", b"x", b": ", b"\x00"])))

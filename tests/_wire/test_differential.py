@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.codings import require
-from tornado._wire import header_section
+from tornado._wire import header_validation
 from tornado._wire.h1 import Role
 
 ROLES = [Role.SERVER, Role.CLIENT]
@@ -103,6 +103,6 @@ def test_introduced_leniency_is_detected(differences: Any, monkeypatch: pytest.M
     """If our reader is made to accept an invalid length, the comparison reports a difference."""
     data = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello"
     assert differences.compare(data, Role.SERVER).messages == []
-    monkeypatch.setattr(header_section, "_DIGITS", header_section.re.compile(r"[+]?[0-9]++"))
+    monkeypatch.setattr(header_validation, "_DIGITS", header_validation.re.compile(r"[+]?[0-9]++"))
     with pytest.raises(differences.Difference, match="only our reader accepts"):
         differences.compare(data, Role.SERVER)

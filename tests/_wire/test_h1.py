@@ -20,7 +20,7 @@ from tornado._wire.errors import (
     TooManyInterimResponses,
     VersionNotSupported,
 )
-from tornado._wire.h1 import EndOfMessage, Reader, RequestHead, Role, State
+from tornado._wire.h1 import EndOfMessage, Reader, ReaderState, RequestHead, Role
 from tornado._wire.limits import Limits
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -68,7 +68,7 @@ def test_requests(name):
         for rest in (b"", b"G", b"GET / HTTP/1.1\r\nHos"):
             outcome = read_all_ways(data + rest)
             assert outcome.error is None, outcome.text
-            assert (summary(outcome), outcome.state, outcome.rest) == ([expected], State.HEAD, rest)
+            assert (summary(outcome), outcome.state, outcome.rest) == ([expected], ReaderState.HEAD, rest)
 
 
 @pytest.mark.parametrize("first", REQUESTS)
@@ -113,7 +113,7 @@ def test_malformed_requests(data):
     for before in (b"", GET, POST):
         outcome = read_all_ways(before + data + GET)
         assert outcome.error is FAULTS[data]
-        assert outcome.state is State.ERROR
+        assert outcome.state is ReaderState.ERROR
 
 
 def test_input_after_an_error_is_not_read():
@@ -125,7 +125,7 @@ def test_input_after_an_error_is_not_read():
     rest = reader.buffered
     reader.receive_data(GET)
     assert reader.buffered == rest
-    assert (reader.next_event(), reader.state) == (None, State.ERROR)
+    assert (reader.next_event(), reader.state) == (None, ReaderState.ERROR)
     with pytest.raises(RuntimeError, match="requires state DONE, got ERROR"):
         reader.start_next()
 
@@ -137,7 +137,7 @@ def test_usual_request_is_read_in_one_call():
     reader = Reader(Role.SERVER)
     for _ in range(3):
         head = reader.receive_request(GET)
-        assert (head.method, head.host, reader.state, reader.buffered) == ("GET", "a", State.HEAD, 0)
+        assert (head.method, head.host, reader.state, reader.buffered) == ("GET", "a", ReaderState.HEAD, 0)
         assert reader.next_event() is None
     assert reader.receive_request(GET.replace(b"/", b"/new", 1)).target == "/new"
 
@@ -157,7 +157,7 @@ def test_input_other_than_one_complete_request_is_only_buffered(data):
     read(GET + POST)
     reader = Reader(Role.SERVER)
     assert reader.receive_request(data) is None
-    assert (reader.state, reader.take_buffer()) == (State.HEAD, data)
+    assert (reader.state, reader.take_buffer()) == (ReaderState.HEAD, data)
 
 
 def test_usual_request_after_unread_data_is_buffered():
@@ -199,7 +199,7 @@ def test_next_message_is_read_after_start_next():
     reader = Reader(Role.SERVER)
     reader.receive_data(GET + POST)
     assert reader.next_event().method == "GET"
-    assert (reader.state, reader.buffered) == (State.DONE, len(POST))
+    assert (reader.state, reader.buffered) == (ReaderState.DONE, len(POST))
     assert reader.next_event() is None
     reader.start_next()
     assert reader.next_event().method == "POST"
@@ -209,7 +209,7 @@ def test_next_message_is_read_after_start_next():
     end = reader.next_event()
     assert isinstance(end, EndOfMessage)
     assert end.trailers_block == ""
-    assert (reader.state, reader.buffered) == (State.DONE, 0)
+    assert (reader.state, reader.buffered) == (ReaderState.DONE, 0)
 
 
 def test_data_is_not_copied_if_the_buffer_is_empty():
@@ -266,7 +266,7 @@ def test_repr_of_events():
 @pytest.mark.parametrize("data", [b"", GET, POST, b"\r\n", GET + b"\r\n"])
 def test_end_of_input_between_messages_closes(data):
     outcome = read_all_ways(data, eof=True)
-    assert (outcome.error, outcome.state) == (None, State.CLOSED)
+    assert (outcome.error, outcome.state) == (None, ReaderState.CLOSED)
 
 
 @pytest.mark.parametrize("data", [POST, CHUNKED + CHUNKED_BODY + b"\r\n", CHUNKED + b"0\r\nA: b\r\n\r\n"])
@@ -285,7 +285,7 @@ def test_buffered_messages_are_read_before_the_end_is_reported():
     for _ in range(2):
         assert reader.next_event().method == "GET"
         reader.start_next()
-    assert (reader.next_event(), reader.state) == (None, State.CLOSED)
+    assert (reader.next_event(), reader.state) == (None, ReaderState.CLOSED)
     reader.receive_data(GET)
     assert (reader.next_event(), reader.buffered) == (None, 0)
 
@@ -416,9 +416,9 @@ def test_body_that_ends_with_the_connection():
     for size in (None, 1, 3):
         outcome = response(data, size, eof=True)
         assert outcome.only == Message(outcome.only.head, b"hello\r\n", "", True)
-        assert outcome.state is State.CLOSED
+        assert outcome.state is ReaderState.CLOSED
         unfinished = response(data, size)
-        assert (unfinished.only.body, unfinished.state) == (b"hello\r\n", State.BODY_UNTIL_CLOSE)
+        assert (unfinished.only.body, unfinished.state) == (b"hello\r\n", ReaderState.BODY_UNTIL_CLOSE)
     assert response(b"HTTP/1.0 200 OK\r\n\r\n", eof=True).only.complete
 
 
@@ -451,7 +451,7 @@ def test_data_after_response_to_connect_is_left_to_the_tunnel():
     reader = Reader(Role.CLIENT)
     reader.expect_response_to("CONNECT")
     reader.receive_data(b"HTTP/1.1 200 OK\r\n\r\n\x16\x03")
-    assert (reader.next_event().code, reader.state) == (200, State.DONE)
+    assert (reader.next_event().code, reader.state) == (200, ReaderState.DONE)
     assert reader.take_buffer() == b"\x16\x03"
 
 
@@ -482,7 +482,7 @@ def test_switching_protocols_is_final():
     feeder = Feeder(Role.CLIENT)
     feeder.reader.receive_data(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x00")
     feeder.drain(next_message=False)
-    assert (feeder.reader.state, feeder.reader.take_buffer()) == (State.DONE, b"\x81\x00")
+    assert (feeder.reader.state, feeder.reader.take_buffer()) == (ReaderState.DONE, b"\x81\x00")
 
 
 def test_response_head_size_is_limited():
@@ -595,7 +595,7 @@ def test_result_for_arbitrary_bytes_does_not_depend_on_splitting(parts, role, eo
 
 
 def test_illegal_transition_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(h1.TRANSITIONS, State.HEAD, frozenset({State.ERROR}))
+    monkeypatch.setitem(h1.TRANSITIONS, ReaderState.HEAD, frozenset({ReaderState.ERROR}))
     reader = Reader(Role.SERVER)
     reader.receive_data(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n")
     with pytest.raises(RuntimeError, match="HEAD -> BODY_LENGTH"):

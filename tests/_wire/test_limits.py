@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.h1 import Reader, Role, State
+from tornado._wire.h1 import Reader, ReaderState, Role
 from tornado._wire.limits import DEFAULT, Limits
 
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
@@ -59,6 +59,6 @@ def test_error_names_the_exceeded_limit_and_its_value(limit):
     with pytest.raises(HTTPInputError) as caught:
         while reader.next_event() is not None:
             pass
-    assert reader.state is State.ERROR
+    assert reader.state is ReaderState.ERROR
     assert " 3" in str(caught.value)
     assert f"({name})" in str(caught.value)

@@ -21,8 +21,8 @@ from tornado._wire.multipart import (
     MAX_PADDING,
     MAX_PARAMETERS,
     MultipartParser,
+    MultipartState,
     Part,
-    State,
     check_boundary,
     parse_multipart,
 )
@@ -68,7 +68,7 @@ def in_pieces(pieces: Iterable[bytes], boundary: bytes = b"xx", at_end: bool = F
             take()
     parser.receive_eof()
     take()
-    assert parser.state is State.EPILOGUE
+    assert parser.state is MultipartState.EPILOGUE
     return parts
 
 
@@ -183,7 +183,7 @@ def test_after_an_error() -> None:
     for text in ("missing headers", "already been rejected", "already been rejected"):
         with pytest.raises(HTTPInputError, match=text):
             parser.next_event()
-        assert parser.state is State.ERROR
+        assert parser.state is MultipartState.ERROR
         parser.receive_data(b"x")
     assert not has_pending_input(parser)
 
@@ -203,7 +203,7 @@ def test_events_of_a_stream() -> None:
     assert parser.next_event() == b"6"
     assert parser.next_event() is END_OF_PART
     assert parser.next_event() is None
-    assert parser.state is State.EPILOGUE
+    assert parser.state is MultipartState.EPILOGUE
     parser.receive_data(b"--xx\r\n")
     assert parser.next_event() is None
 

@@ -24,7 +24,7 @@ from tornado._wire.ws_connection import (
     Ping,
     Pong,
     SharedMessage,
-    State,
+    WebSocketState,
     WSConnection,
     WSLimits,
     truncated_reason,
@@ -91,7 +91,7 @@ def receive(data, make=server, **options):
         assert split.state is connection.state
     trailing = make(**options)
     more = comparable(feed(trailing, data + frame(0x8A, b"more", KEY if make is server else b"")))
-    if connection.state in (State.OPEN, State.CLOSING) and is_between_frames(connection):
+    if connection.state in (WebSocketState.OPEN, WebSocketState.CLOSING) and is_between_frames(connection):
         whole_and_more = [*whole, Pong(b"more")]
         assert more == whole_and_more
     else:
@@ -279,7 +279,7 @@ def test_inflate_step_of_zero_is_rejected():
 def test_close_by_this_side():
     connection = server()
     assert connection.close(1001, "bye") == frame(0x88, b"\x03\xe9bye", b"")
-    assert connection.state is State.CLOSING
+    assert connection.state is WebSocketState.CLOSING
     assert connection.close(1000) == b""
     assert connection.pong(b"x") == b""
     for send in (connection.message, connection.ping, lambda data: connection.shared(SharedMessage(data))):
@@ -290,7 +290,7 @@ def test_close_by_this_side():
         "late",
         Close(1001, ""),
     ]
-    assert connection.state is State.CLOSED
+    assert connection.state is WebSocketState.CLOSED
     assert connection.receive_data(frame(0x81, b"x")) == []
 
 
@@ -299,24 +299,24 @@ def test_close_by_the_peer():
     assert connection.receive_data(frame(0x88, b"\x0b\xb8" + "é".encode()) + frame(0x81, b"x")) == [
         Close(3000, "é")
     ]
-    assert connection.state is State.CLOSED_BY_PEER
+    assert connection.state is WebSocketState.CLOSED_BY_PEER
     assert connection.message("still on its way")
     assert connection.receive_data(frame(0x81, b"x")) == []
     assert connection.close(3000) == b"\x88\x02\x0b\xb8"
-    assert connection.state is State.CLOSED
+    assert connection.state is WebSocketState.CLOSED
     assert receive(frame(0x88)) == [Close(None, "")]
 
 
 def test_close_frame_is_sent_once_after_failure():
     connection = server()
     (failed,) = connection.receive_data(b"\x83\x80")
-    assert connection.state is State.FAILED
+    assert connection.state is WebSocketState.FAILED
     assert connection.close(failed.code, truncated_reason(str(failed.error)))[2:4] == b"\x03\xea"
     assert connection.close(1000) == b""
     closing = server()
     closing.close()
     assert isinstance(closing.receive_data(b"\x83\x80")[0], Failed)
-    assert closing.state is State.CLOSED
+    assert closing.state is WebSocketState.CLOSED
     assert closing.close(1002) == b""
 
 
@@ -324,12 +324,12 @@ def test_end_of_input_closes_connection():
     connection = server()
     connection.receive_data(b"\x81")
     connection.receive_eof()
-    assert connection.state is State.CLOSED
+    assert connection.state is WebSocketState.CLOSED
     assert connection.close(1000) == b""
     failed = server()
     failed.receive_data(b"\x83\x80")
     failed.receive_eof()
-    assert failed.state is State.FAILED
+    assert failed.state is WebSocketState.FAILED
 
 
 def test_close_payload_is_validated():
@@ -341,7 +341,7 @@ def test_close_payload_is_validated():
             connection.close(code)
     with pytest.raises(ValueError, match="got 124"):
         connection.close(1000, "é" * 62)
-    assert connection.state is State.OPEN
+    assert connection.state is WebSocketState.OPEN
     assert connection.close(1000, truncated_reason("é" * 62)) == frame(
         0x88, close_payload(1000, "é" * 61), b""
     )
@@ -635,7 +635,7 @@ def test_abandoned_connection_sends_nothing():
     connection = server(agreed=AGREED)
     assert connection.compresses
     connection.abandon()
-    assert connection.state is State.CLOSED
+    assert connection.state is WebSocketState.CLOSED
     assert not connection.compresses
     assert connection.close(1000) == b""
     assert connection.receive_data(frame(0x81, b"text")) == []

@@ -4,25 +4,25 @@ import pytest
 
 from tornado._wire.ws_deflate import Inflater
 from tornado._wire.ws_frames import FIN
-from tornado._wire.ws_message import TRANSITIONS, IncomingMessage, Phase
+from tornado._wire.ws_message import TRANSITIONS, IncomingMessage, MessagePhase
 from tornado._wire.ws_state import InvalidTransition
 
 
 def test_every_phase_has_transitions():
-    assert set(TRANSITIONS) == set(Phase)
+    assert set(TRANSITIONS) == set(MessagePhase)
 
 
 def test_phases_of_a_fragmented_message():
     message = IncomingMessage(False, None, 100)
-    assert (message.phase, message.in_frame) == (Phase.HEADER, False)
+    assert (message.phase, message.in_frame) == (MessagePhase.HEADER, False)
     message.begin_frame(0x02, 1, b"")
-    assert (message.phase, message.in_frame) == (Phase.PAYLOAD, True)
+    assert (message.phase, message.in_frame) == (MessagePhase.PAYLOAD, True)
     assert message.take(b"a", 0) == 1
     assert not message.end_frame()
-    assert (message.phase, message.in_frame) == (Phase.HEADER, False)
+    assert (message.phase, message.in_frame) == (MessagePhase.HEADER, False)
     message.begin_frame(FIN, 0, b"")
     assert message.end_frame()
-    assert (message.phase, message.in_frame) == (Phase.COMPLETE, False)
+    assert (message.phase, message.in_frame) == (MessagePhase.COMPLETE, False)
     assert message.value() == b"a"
 
 
@@ -33,7 +33,7 @@ def test_end_of_compressed_data_is_a_phase():
     while message.backlog:
         message.inflate(100)
     assert not message.end_frame()
-    assert (message.phase, message.in_frame, message.backlog) == (Phase.TAIL, True, True)
+    assert (message.phase, message.in_frame, message.backlog) == (MessagePhase.TAIL, True, True)
     while message.backlog:
         message.inflate(100)
     assert message.end_frame()

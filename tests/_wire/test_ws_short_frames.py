@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado._wire import ws_connection, ws_frames
-from tornado._wire.ws_connection import Failed, State, WSConnection, WSLimits
+from tornado._wire.ws_connection import Failed, WebSocketState, WSConnection, WSLimits
 from tornado._wire.ws_deflate import MAX_STEP_INPUT, DeflateParameters, Inflater
 from tornado._wire.ws_frames import serialize_frame
 from tornado._wire.ws_short_frames import take_fragments, take_masked, take_plain
@@ -202,11 +202,11 @@ def test_first_excess_fragment_is_rejected(first, size, most):
         chunks = cut(wire(fragments(first, most * [payload])), cuts)
         assert outcome(WSConnection, chunks, settings) == (
             [most * payload if first == 0x02 else most * "x" * size],
-            State.OPEN,
+            WebSocketState.OPEN,
         )
         chunks = cut(wire([*fragments(first, (most + 1) * [payload]), (0x89, b"")]), cuts)
         ((code, text),), state = outcome(WSConnection, chunks, settings)
-        assert (code, state) == (1008, State.FAILED)
+        assert (code, state) == (1008, WebSocketState.FAILED)
         assert f"more than {most} fragments" in text
 
 
@@ -218,7 +218,7 @@ def test_first_excess_byte_is_rejected(size, key):
     for cuts in ([], [70]):
         for first, message in ((0x01, "x" * 100), (0x02, b"x" * 100)):
             chunks = cut(wire(fragments(first, [*before, last, b""]), key), cuts)
-            assert outcome(WSConnection, chunks, settings, keys) == ([message], State.OPEN)
+            assert outcome(WSConnection, chunks, settings, keys) == ([message], WebSocketState.OPEN)
             chunks = cut(wire(fragments(first, [*before, last + b"x", b""]), key), cuts)
             assert [code for code, _ in outcome(WSConnection, chunks, settings, keys)[0]] == [1009]
 
@@ -235,7 +235,7 @@ def test_compressed_fragments_larger_than_one_decompression_step(monkeypatch):
     body = deflated(content)
     pieces = [body[at : at + 125] for at in range(0, len(body), 125)]
     found = outcome(WSConnection, [wire(fragments(0x42, pieces))], ws_connection.DEFAULT, None, AGREED)
-    assert found == ([content], State.OPEN)
+    assert found == ([content], WebSocketState.OPEN)
     assert MAX_STEP_INPUT // 2 < max(at_once) <= MAX_STEP_INPUT
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.server import ExpectLog, ask, handler_of, serving
 from tests.support.work import assert_linear
 from tornado import escape, httputil, web
-from tornado._wire.h1 import Reader, Role, State
+from tornado._wire.h1 import Reader, ReaderState, Role
 from tornado.httpclient import HTTPClientError
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
@@ -221,7 +221,7 @@ def read_body(data: bytes, role: Role = Role.SERVER, step: int = 65536) -> int:
         reader.receive_data(data[start : start + step])
         while (event := reader.next_event()) is not None:
             events += isinstance(event, bytes)
-    assert reader.state is State.DONE
+    assert reader.state is ReaderState.DONE
     return events
 
 

@@ -12,7 +12,7 @@ from compliance.autobahn import echo_server
 from tornado._wire import ws_frames
 from tornado._wire.ws_connection import WSConnection
 from tornado._wire.ws_events import Event
-from tornado._wire.ws_message import IncomingMessage, Phase, invalid_text
+from tornado._wire.ws_message import IncomingMessage, MessagePhase, invalid_text
 
 _begin, _value = IncomingMessage.begin_frame, IncomingMessage.value
 
@@ -36,7 +36,7 @@ def _validate_at_end(self: IncomingMessage) -> str | bytes:
 
 
 def _end_frame(self: IncomingMessage) -> bool:
-    self._enter(Phase.COMPLETE if self._fin else Phase.HEADER)
+    self._enter(MessagePhase.COMPLETE if self._fin else MessagePhase.HEADER)
     return self._fin
 
 

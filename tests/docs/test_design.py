@@ -26,11 +26,11 @@ STATES = {
     "sent message": "http1connection._states.OutputState",
     "response of a handler": "web._execution._response_state.ResponseState",
     "form of a request": "httputil._lazy_form.FormState",
-    "parser": "_wire.h1.State",
-    "WebSocket": "_wire.ws_state.State",
-    "incoming WebSocket message": "_wire.ws_message.Phase",
-    "fetch of the HTTP client": "simple_httpclient._fetch.Phase",
-    "connection of the HTTP client": "simple_httpclient._connection.State",
+    "parser": "_wire.h1.ReaderState",
+    "WebSocket": "_wire.ws_state.WebSocketState",
+    "incoming WebSocket message": "_wire.ws_message.MessagePhase",
+    "fetch of the HTTP client": "simple_httpclient._fetch.FetchPhase",
+    "connection of the HTTP client": "simple_httpclient._connection.ClientConnectionState",
 }
 
 

@@ -11,7 +11,7 @@ from tests.support.http1connection import MAX_LINGERING_PAUSE, MAX_LINGERING_SEC
 from tests.support.server import Server, handler_of, serving
 from tests.support.streams import is_paused
 from tornado import web
-from tornado.http1connection import _lingering_close, _server
+from tornado.http1connection import _lingering_close, _server_connection
 from tornado.http1connection._states import ConnectionState
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n"
@@ -55,7 +55,7 @@ async def test_lingering_close_resets_after_maximum(monkeypatch):
 )
 async def test_input_extends_lingering_deadline_up_to_maximum(monkeypatch, elapsed, deadline):
     seen: list[Any] = []
-    receive = _server.HTTP1ServerConnection.data_received
+    receive = _server_connection.HTTP1ServerConnection.data_received
 
     def watched(self: Any, data: bytes) -> None:
         receive(self, data)
@@ -63,7 +63,7 @@ async def test_input_extends_lingering_deadline_up_to_maximum(monkeypatch, elaps
         if end is not None and data == b"later":
             seen.append(self.deadline - end + MAX_LINGERING_SECONDS)
 
-    monkeypatch.setattr(_server.HTTP1ServerConnection, "data_received", watched)
+    monkeypatch.setattr(_server_connection.HTTP1ServerConnection, "data_received", watched)
     async with serving(application(), max_body_size=10) as server:
         monkeypatch.setattr(_lingering_close, "monotonic", lambda: 1000.0)
         peer = await server.connect()
@@ -106,14 +106,14 @@ async def closing(server: Server, peer: Any) -> Any:
 async def test_input_is_limited_while_response_is_pending(monkeypatch, framing, sent):
     monkeypatch.setattr(_lingering_close, "_MAX_BYTES", 1_000_000)
     taken = 0
-    receive = _server.HTTP1ServerConnection.data_received
+    receive = _server_connection.HTTP1ServerConnection.data_received
 
     def counted(self: Any, data: bytes) -> None:
         nonlocal taken
         taken += len(data)
         receive(self, data)
 
-    monkeypatch.setattr(_server.HTTP1ServerConnection, "data_received", counted)
+    monkeypatch.setattr(_server_connection.HTTP1ServerConnection, "data_received", counted)
     async with serving(web.Application([("/", Early)])) as server:
         peer = await server.connect()
         peer.get("/", framing, method="POST")

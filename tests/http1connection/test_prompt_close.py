@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.server import serving
 from tests.support.streams import has_reader
-from tornado.iostream import _hangup
+from tornado.iostream import _disconnect_monitor
 from tornado.web import Application, RequestHandler, stream_request_body
 
 #: The maximum number of event loop iterations to wait, of about 10 microseconds each: a busy kernel may
@@ -139,7 +139,7 @@ class Receiving:
 @pytest.fixture
 def eager(monkeypatch):
     """Check paused sockets in each event loop iteration."""
-    monkeypatch.setattr(_hangup, "INTERVAL", 0)
+    monkeypatch.setattr(_disconnect_monitor, "INTERVAL", 0)
 
 
 async def paused(server):

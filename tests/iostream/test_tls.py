@@ -29,8 +29,8 @@ from tests.support.streams import (
 )
 from tornado import _log_rate_limit, netutil
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, _tls
-from tornado.iostream._base import _RECEIVE_COST
 from tornado.iostream._core import LARGE_SHARE
+from tornado.iostream._pull_mode import _RECEIVE_COST
 
 
 async def test_connect_and_handshake(loop_kind: str, certificates: Certificates) -> None:

@@ -17,8 +17,8 @@ from tornado.simple_httpclient._connection import (
     DELIVERY_TRANSITIONS,
     TRANSITIONS,
     ClientConnection,
+    ClientConnectionState,
     Delivery,
-    State,
 )
 from tornado.simple_httpclient._connection_key import ConnectionKey
 
@@ -77,8 +77,12 @@ class Pair:
         self.peer.close()
 
 
-@pytest.mark.parametrize(("before", "after"), list(itertools.product(State, State)))
-async def test_only_transitions_of_the_table_are_accepted(before: State, after: State) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"), list(itertools.product(ClientConnectionState, ClientConnectionState))
+)
+async def test_only_transitions_of_the_table_are_accepted(
+    before: ClientConnectionState, after: ClientConnectionState
+) -> None:
     made = Pair()
     made.connection.state = before
     if after in TRANSITIONS[before]:
@@ -87,7 +91,7 @@ async def test_only_transitions_of_the_table_are_accepted(before: State, after: 
     else:
         with pytest.raises(AssertionError, match=f"invalid transition of .* to {after.name}"):
             set_state(made.connection, after)
-    made.connection.state = State.IDLE
+    made.connection.state = ClientConnectionState.IDLE
     made.close()
 
 
@@ -122,7 +126,7 @@ async def test_connection_is_reused(loop_kind: str) -> None:
         for count in (1, 2):
             pair.connection.start(receiver, "GET", REQUEST)
             pair.peer.sendall(RESPONSE)
-            await until(lambda: pair.connection.state is State.IDLE)
+            await until(lambda: pair.connection.state is ClientConnectionState.IDLE)
             assert receiver.parts == [200, b"body", ("complete", True)] * count
 
 
@@ -137,7 +141,7 @@ async def test_paused_connection_delivers_nothing(loop_kind: str) -> None:
             await asyncio.sleep(0)
         assert receiver.parts == []
         pair.connection.resume()
-        await until(lambda: pair.connection.state is State.IDLE)
+        await until(lambda: pair.connection.state is ClientConnectionState.IDLE)
         assert receiver.parts == [200, b"body", ("complete", True)]
         pair.connection.resume()  # no effect
 
@@ -155,7 +159,7 @@ async def test_receiver_that_pauses_for_each_part(loop_kind: str) -> None:
         for count, piece in enumerate([CHUNKED[:-17], CHUNKED[-17:-11], CHUNKED[-11:]], 2):
             pair.peer.sendall(piece)
             await until(lambda: len(receiver.parts) >= count)  # noqa: B023 - called in this iteration
-        await until(lambda: pair.connection.state is State.IDLE)
+        await until(lambda: pair.connection.state is ClientConnectionState.IDLE)
         assert receiver.parts == [200, b"a", b"b", b"c", ("complete", True)]
 
 
@@ -173,7 +177,7 @@ async def test_receiver_that_pauses_and_resumes_in_its_callback(loop_kind: str) 
         receiver = Receiver(on_body)
         pair.connection.start(receiver, "GET", REQUEST)
         pair.peer.sendall(CHUNKED[:-17])
-        await until(lambda: pair.connection.state is State.IDLE)
+        await until(lambda: pair.connection.state is ClientConnectionState.IDLE)
         assert receiver.parts == [200, b"a", b"b", b"c", ("complete", True)]
 
 
@@ -189,9 +193,9 @@ async def test_receiver_that_starts_the_next_exchange_at_the_end(loop_kind: str)
         first = First()
         pair.connection.start(first, "GET", REQUEST)
         pair.peer.sendall(RESPONSE)
-        await until(lambda: bool(first.parts) and pair.connection.state is State.WAITING)
+        await until(lambda: bool(first.parts) and pair.connection.state is ClientConnectionState.WAITING)
         pair.peer.sendall(RESPONSE)
-        await until(lambda: pair.connection.state is State.IDLE)
+        await until(lambda: pair.connection.state is ClientConnectionState.IDLE)
         assert following.parts == first.parts == [200, b"body", ("complete", True)]
 
 
@@ -204,7 +208,7 @@ async def test_end_of_input_before_the_response_is_complete(
         pair.connection.start(receiver, "GET", REQUEST)
         pair.peer.sendall(sent)
         pair.peer.shutdown(socket.SHUT_WR)
-        await until(lambda: pair.connection.state is State.CLOSED)
+        await until(lambda: pair.connection.state is ClientConnectionState.CLOSED)
         assert receiver.parts == [("ConnectionEndedError", started)]
 
 
@@ -213,5 +217,5 @@ async def test_idle_connection_closes_on_any_input(loop_kind: str) -> None:
         ended: list[ClientConnection] = []
         pair.connection.on_idle_end = ended.append
         pair.peer.sendall(b"x")
-        await until(lambda: pair.connection.state is State.CLOSED)
+        await until(lambda: pair.connection.state is ClientConnectionState.CLOSED)
         assert ended == [pair.connection]

@@ -22,7 +22,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
 from tornado.netutil import Resolver
 from tornado.simple_httpclient import HTTPStreamClosedError, SimpleAsyncHTTPClient
-from tornado.simple_httpclient._connection import ClientConnection, State
+from tornado.simple_httpclient._connection import ClientConnection, ClientConnectionState
 from tornado.simple_httpclient._connection_key import ConnectionKey
 from tornado.simple_httpclient._pool import ConnectionPool
 
@@ -411,7 +411,7 @@ async def test_post_detects_a_closed_connection_before_it_is_sent(loop_kind: str
         theirs.close()
         assert not connection.is_open()
         assert pool.take(key, fresh=True) is None
-        assert connection.state is State.CLOSED
+        assert connection.state is ClientConnectionState.CLOSED
         assert len(pool) == 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.h1 import TRANSITIONS, EndOfMessage, Reader, RequestHead, ResponseHead, Role, State
+from tornado._wire.h1 import TRANSITIONS, EndOfMessage, Reader, ReaderState, RequestHead, ResponseHead, Role
 from tornado._wire.limits import DEFAULT, Limits
 
 
@@ -33,7 +33,7 @@ class Outcome:
     messages: list[Message]
     error: type[HTTPInputError] | None
     text: str
-    state: State
+    state: ReaderState
     rest: bytes
 
     @property
@@ -76,7 +76,7 @@ class Feeder:
             event = self.reader.next_event()
             assert self.reader.state is before or self.reader.state in TRANSITIONS[before]
             if event is None:
-                if self.reader.state is not State.DONE or not next_message:
+                if self.reader.state is not ReaderState.DONE or not next_message:
                     return
                 self._finish()
             elif isinstance(event, EndOfMessage):
@@ -138,7 +138,7 @@ def read_pieces(
             feeder.reader.receive_eof()
             feeder.drain()
     except HTTPInputError as error:
-        assert feeder.reader.state is State.ERROR
+        assert feeder.reader.state is ReaderState.ERROR
         return feeder.outcome(error)
     return feeder.outcome()
 

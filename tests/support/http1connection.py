@@ -10,7 +10,12 @@ import pytest
 
 from tornado._log_rate_limit import LogRateLimit
 from tornado._loop import deadlines as _deadline_scheduler
-from tornado.http1connection import HTTP1ServerConnection, _deadlines, _lingering_close, _server
+from tornado.http1connection import (
+    HTTP1ServerConnection,
+    _deadlines,
+    _lingering_close,
+    _server_connection,
+)
 from tornado.http1connection._states import ConnectionState, PipelineState
 from tornado.log import gen_log
 
@@ -21,14 +26,14 @@ MAX_LINGERING_PAUSE = _lingering_close._MAX_PAUSE
 
 def use_clock(monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]) -> None:
     """Use `clock` for all deadlines of servers."""
-    for module in (_server, _deadlines):
+    for module in (_server_connection, _deadlines):
         monkeypatch.setattr(module, "monotonic", clock)
     monkeypatch.setattr(_deadline_scheduler, "time", SimpleNamespace(monotonic=clock))
 
 
 def reset_log_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the log lines about limits that count for their rate limit."""
-    for module in (_server, _deadlines):
+    for module in (_server_connection, _deadlines):
         monkeypatch.setattr(module, "_log_limit", LogRateLimit(gen_log))
 
 

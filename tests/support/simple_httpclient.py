@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tornado.simple_httpclient._connection import ClientConnection, Delivery, State
+from tornado.simple_httpclient._connection import ClientConnection, ClientConnectionState, Delivery
 
 
-def set_state(connection: ClientConnection, state: State) -> None:
+def set_state(connection: ClientConnection, state: ClientConnectionState) -> None:
     """Change the state of a connection, as the connection itself does."""
     connection._set_state(state)
 

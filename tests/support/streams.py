@@ -18,8 +18,8 @@ import pytest
 from tests.support.certificates import Certificates
 from tornado.iostream import BaseIOStream, IOStream, SSLIOStream, _StreamBuffer
 from tornado.iostream._core import StreamCore
+from tornado.iostream._disconnect_monitor import DisconnectMonitor
 from tornado.iostream._disconnect_queue import DisconnectQueue
-from tornado.iostream._hangup import HangUpMonitor
 from tornado.iostream._state import StreamState, StreamStep
 
 #: The kinds of streams that behave alike.
@@ -229,19 +229,19 @@ def writers(stream: BaseIOStream) -> int:
     return stream._open_streams().writing
 
 
-def hangup_monitor(stream: BaseIOStream) -> HangUpMonitor:
+def hangup_monitor(stream: BaseIOStream) -> DisconnectMonitor:
     """Return the monitor that detects hang-ups of paused streams in the event loop of `stream`."""
     monitor = stream._open_streams().hangup_monitor
     assert monitor is not None
     return monitor
 
 
-def monitored(monitor: HangUpMonitor) -> list[int]:
+def monitored(monitor: DisconnectMonitor) -> list[int]:
     """Return the descriptors that a monitor watches."""
     return list(monitor._callbacks)
 
 
-def has_timer(monitor: HangUpMonitor) -> bool:
+def has_timer(monitor: DisconnectMonitor) -> bool:
     """Whether a monitor will check its descriptors."""
     return monitor._timer is not None
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.websocket import END, Recorder, masked, opened
 from tornado._wire import ws_connection
-from tornado._wire.ws_state import State, Step
+from tornado._wire.ws_state import WebSocketState, WebSocketStep
 from tornado.websocket import WebSocketProtocol, WebSocketProtocol13, _protocol
 from tornado.websocket._parameters import params_of
 
@@ -32,16 +32,16 @@ class Stream:
 @pytest.mark.parametrize(
     ("state", "client_terminated", "server_terminated"),
     [
-        (State.CONNECTING, False, False),
-        (State.OPEN, False, False),
-        (State.CLOSING, False, True),
-        (State.CLOSED_BY_PEER, True, False),
-        (State.FAILED, True, False),
-        (State.CLOSED, True, True),
+        (WebSocketState.CONNECTING, False, False),
+        (WebSocketState.OPEN, False, False),
+        (WebSocketState.CLOSING, False, True),
+        (WebSocketState.CLOSED_BY_PEER, True, False),
+        (WebSocketState.FAILED, True, False),
+        (WebSocketState.CLOSED, True, True),
     ],
 )
 def test_terminated_attributes_follow_the_state(
-    state: State, client_terminated: bool, server_terminated: bool
+    state: WebSocketState, client_terminated: bool, server_terminated: bool
 ) -> None:
     protocol = Protocol(None)
     protocol.state = state
@@ -59,33 +59,37 @@ def test_subclass_may_set_the_terminated_attributes(client: bool, server: bool) 
 
 def test_new_protocol_is_connecting() -> None:
     protocol = Protocol("the handler")
-    assert (protocol.handler, protocol.stream, protocol.state) == ("the handler", None, State.CONNECTING)
+    assert (protocol.handler, protocol.stream, protocol.state) == (
+        "the handler",
+        None,
+        WebSocketState.CONNECTING,
+    )
     assert repr(protocol) == "<Protocol connecting>"
 
 
-@pytest.mark.parametrize("state", list(State))
-def test_abort_closes_the_stream_in_every_state(state: State) -> None:
+@pytest.mark.parametrize("state", list(WebSocketState))
+def test_abort_closes_the_stream_in_every_state(state: WebSocketState) -> None:
     protocol = Protocol(None)
     protocol.state, protocol.stream = state, Stream()
     protocol.on_connection_close()
-    assert (protocol.state, protocol.stream.closes) == (State.CLOSED, 1)
+    assert (protocol.state, protocol.stream.closes) == (WebSocketState.CLOSED, 1)
 
 
 def test_abort_before_the_handshake() -> None:
     protocol: Any = WebSocketProtocol13(None, False, params_of())
     assert protocol.is_closing()
     protocol.close(1000)
-    assert protocol.state is State.CONNECTING
+    assert protocol.state is WebSocketState.CONNECTING
     protocol.on_connection_close()
     protocol.periodic_ping()
     protocol.start_pinging()
-    assert protocol.state is State.CLOSED
+    assert protocol.state is WebSocketState.CLOSED
     assert protocol.unsent_size() == 0
     assert repr(protocol) == "<WebSocketProtocol13 closed>"
 
 
 def test_lost_connection_can_be_lost_again() -> None:
-    assert State.CLOSED.after(Step.LOST) is State.CLOSED
+    assert WebSocketState.CLOSED.after(WebSocketStep.LOST) is WebSocketState.CLOSED
 
 
 # -- attributes that a program sets on an open connection --
@@ -140,15 +144,15 @@ async def test_terminated_attributes_that_are_reset_cancel_the_timeout() -> None
         await handler.until("open")
         connection: Any = handler.latest.ws_connection
         connection.client_terminated = connection.server_terminated = True
-        assert connection.state is State.TERMINATED
+        assert connection.state is WebSocketState.TERMINATED
         connection.client_terminated = connection.server_terminated = False
-        assert connection.state is State.OPEN
+        assert connection.state is WebSocketState.OPEN
         handler.latest.write_message("still open")
         assert await client.event() == "still open"
 
 
 def test_closed_connection_is_not_reopened_by_the_attributes() -> None:
     protocol = Protocol(None)
-    protocol.state = State.CLOSED
+    protocol.state = WebSocketState.CLOSED
     protocol.client_terminated = protocol.server_terminated = True
-    assert protocol.state is State.CLOSED
+    assert protocol.state is WebSocketState.CLOSED

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tornado import gen
-from tornado._export import export
+from tornado._public_module_names import export
 from tornado._tornado4.deprecation import deprecated
 from tornado._tornado4.stack_contexts import UnwarnedExceptionStackContext
 from tornado._tornado4.yield_points import single_argument_callback

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tornado._export import export
+from tornado._public_module_names import export
 from tornado._tornado4.deprecation import deprecated
 
 __all__ = ["is_finalizing"]

@@ -6,7 +6,7 @@ import logging
 import unittest
 from logging.handlers import MemoryHandler
 
-from tornado._export import export
+from tornado._public_module_names import export
 from tornado._tornado4.deprecation import deprecated
 
 __all__ = ["LogTrapTestCase"]

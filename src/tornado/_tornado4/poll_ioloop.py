@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from tornado._export import export
+from tornado._public_module_names import export
 from tornado._tornado4.deprecation import deprecated
 from tornado.ioloop import IOLoop
 from tornado.platform.asyncio import AsyncIOLoop

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from tornado._export import export
+from tornado._public_module_names import export
 from tornado._tornado4.deprecation import deprecated
 from tornado._tornado4.stack_contexts import UnwarnedExceptionStackContext, call, wrapped
 from tornado.concurrent import Future, ReturnValueIgnoredError

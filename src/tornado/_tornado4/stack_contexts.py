@@ -182,7 +182,7 @@ class _Link(NamedTuple):
 _Contexts = tuple[tuple[_Link, ...], "_Link | None"]
 
 
-class _State:
+class _ContextState:
     """``stack_context._state``: the active contexts, for programs that save, inspect and restore them."""
 
     @property
@@ -209,7 +209,7 @@ class _State:
         _chain.set(tuple(reversed(chain)))
 
 
-_state = _State()
+_state = _ContextState()
 
 
 class NullContext:

@@ -22,7 +22,7 @@ from twisted.internet.error import ReactorAlreadyRunning
 from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
-from tornado._export import export
+from tornado._public_module_names import export
 from tornado._tornado4.deprecation import deprecated
 from tornado.ioloop import IOLoop
 from tornado.platform.asyncio import AsyncIOLoop

@@ -10,10 +10,10 @@ from twisted.names.client import Resolver as DNSClient
 from twisted.names.error import DNSQueryTimeoutError, DNSServerError, DomainError, ResolverError
 from twisted.names.hosts import Resolver as HostsFile
 
-from tornado._awaitables import convert_yielded
-from tornado._export import export
+from tornado._public_module_names import export
 from tornado._tornado4.deprecation import deprecated
 from tornado._tornado4.legacy_arguments import takes_callback
+from tornado._yielded_values import convert_yielded
 from tornado.ioloop import IOLoop
 from tornado.netutil import Resolver, is_valid_ip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from tornado._export import export
+from tornado._public_module_names import export
 from tornado._tornado4.deprecation import deprecated
 
 __all__ = ["get_unused_port"]

@@ -33,11 +33,11 @@ import re
 from typing import Final
 
 from tornado._wire.errors import BodyTooLarge, HeadTooLarge, HTTPInputError
-from tornado._wire.header_section import check_field_lines
+from tornado._wire.header_validation import check_field_lines
 from tornado._wire.limits import DEFAULT, Limits
 from tornado._wire.start_line import shown
 
-__all__ = ["LAST_CHUNK", "ChunkedDecoder", "Phase", "serialize_chunk"]
+__all__ = ["LAST_CHUNK", "ChunkedDecoder", "ChunkPhase", "serialize_chunk"]
 
 Buffer = bytes | bytearray
 
@@ -64,7 +64,7 @@ _find_bare_lf = re.compile(rb"(?<!\r)\n").search
 _SMALL_CHUNK_FRAMING = len(b"1\r\n\r\n")
 
 
-class Phase(enum.IntEnum):
+class ChunkPhase(enum.IntEnum):
     """The part of the coding that a decoder reads next."""
 
     SIZE = 0  #: a chunk-size line
@@ -75,12 +75,12 @@ class Phase(enum.IntEnum):
 
 
 #: The phases that may follow each phase.
-TRANSITIONS: dict[Phase, frozenset[Phase]] = {
-    Phase.SIZE: frozenset({Phase.SIZE, Phase.DATA, Phase.TRAILERS}),
-    Phase.DATA: frozenset({Phase.DATA_END}),
-    Phase.DATA_END: frozenset({Phase.SIZE}),
-    Phase.TRAILERS: frozenset({Phase.FINISHED}),
-    Phase.FINISHED: frozenset(),
+TRANSITIONS: dict[ChunkPhase, frozenset[ChunkPhase]] = {
+    ChunkPhase.SIZE: frozenset({ChunkPhase.SIZE, ChunkPhase.DATA, ChunkPhase.TRAILERS}),
+    ChunkPhase.DATA: frozenset({ChunkPhase.DATA_END}),
+    ChunkPhase.DATA_END: frozenset({ChunkPhase.SIZE}),
+    ChunkPhase.TRAILERS: frozenset({ChunkPhase.FINISHED}),
+    ChunkPhase.FINISHED: frozenset(),
 }
 
 
@@ -105,7 +105,7 @@ class ChunkedDecoder:
 
     def __init__(self, limits: Limits = DEFAULT) -> None:
         self._limits = limits
-        self.phase = Phase.SIZE
+        self.phase = ChunkPhase.SIZE
         self.received = 0
         self.trailers_block = ""
         self._remaining = 0
@@ -124,17 +124,17 @@ class ChunkedDecoder:
         """
         parts: list[Buffer] = []
         end = len(buffer)
-        while position < end and self.phase is not Phase.FINISHED:
+        while position < end and self.phase is not ChunkPhase.FINISHED:
             before, phase = position, self.phase
-            if phase is Phase.SIZE:
+            if phase is ChunkPhase.SIZE:
                 position = self._whole_chunks(buffer, position, max_size, parts)
                 if position == before:
                     position = self._size_line(buffer, position, max_size)
                 else:
                     self._scanned = 0  # the scanned line has been consumed
-            elif phase is Phase.DATA:
+            elif phase is ChunkPhase.DATA:
                 position = self._data(buffer, position, parts)
-            elif phase is Phase.DATA_END:
+            elif phase is ChunkPhase.DATA_END:
                 position = self._data_end(buffer, position)
             else:
                 position = self._trailers(buffer, position)
@@ -190,11 +190,11 @@ class ChunkedDecoder:
         size = int(digits, 16)
         self._scanned = 0
         if size == 0:
-            self.phase = Phase.TRAILERS
+            self.phase = ChunkPhase.TRAILERS
         else:
             self._add(size, max_size)
             self._remaining = size
-            self.phase = Phase.DATA
+            self.phase = ChunkPhase.DATA
         return match.end()
 
     def _end_of_line(self, buffer: Buffer, position: int) -> int:
@@ -222,13 +222,13 @@ class ChunkedDecoder:
         parts.append(data)
         self._remaining -= len(data)
         if self._remaining == 0:
-            self.phase = Phase.DATA_END
+            self.phase = ChunkPhase.DATA_END
         return position + len(data)
 
     def _data_end(self, buffer: Buffer, position: int) -> int:
         line_end = buffer[position : position + 2]
         if line_end == b"\r\n":
-            self.phase = Phase.SIZE
+            self.phase = ChunkPhase.SIZE
             return position + 2
         if line_end == b"\r":
             return position
@@ -237,7 +237,7 @@ class ChunkedDecoder:
     def _trailers(self, buffer: Buffer, position: int) -> int:
         # RFC 9112 section 7.1.2: trailer-section = *( field-line CRLF ), then CRLF.
         if buffer.startswith(b"\r\n", position):
-            self.phase = Phase.FINISHED
+            self.phase = ChunkPhase.FINISHED
             return position + 2
         limit = self._limits.max_trailer_size
         end = buffer.find(b"\r\n\r\n", position + max(self._scanned - 3, 0), position + limit)
@@ -258,7 +258,7 @@ class ChunkedDecoder:
             )
         check_field_lines(text)
         self.trailers_block = text
-        self.phase = Phase.FINISHED
+        self.phase = ChunkPhase.FINISHED
         return end + 4
 
 

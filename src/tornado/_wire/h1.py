@@ -13,9 +13,9 @@ which grows and shrinks at its ends in constant time. The search for the end of 
 where the previous search stopped. Each byte is therefore examined a constant number of times, however the
 input is split.
 
-The modules that parse the parts of a message, `start_line`, `header_section` and `chunked`, state which input
-they reject, and why. Nothing is read after an error: two parties that disagree about the end of a message
-cannot agree about the beginning of the next one.
+The modules that parse the parts of a message, `start_line`, `header_validation` and `chunked`, state which
+input they reject, and why. Nothing is read after an error: two parties that disagree about the end of a
+message cannot agree about the beginning of the next one.
 
 Limits
 ------
@@ -48,7 +48,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 
-from tornado._wire.chunked import LAST_CHUNK, ChunkedDecoder, Phase, serialize_chunk
+from tornado._wire.chunked import LAST_CHUNK, ChunkedDecoder, ChunkPhase, serialize_chunk
 from tornado._wire.errors import (
     BodyTooLarge,
     HeadTooLarge,
@@ -79,7 +79,7 @@ __all__ = [
     "RequestHead",
     "ResponseHead",
     "Role",
-    "State",
+    "ReaderState",
     "ends_chunked_body",
     "parse_request_head",
     "parse_response_head",
@@ -98,7 +98,7 @@ class Role(enum.Enum):
     CLIENT = "client"
 
 
-class State(enum.IntEnum):
+class ReaderState(enum.IntEnum):
     """The part of a message that a `Reader` reads next; see the table in the module docstring."""
 
     HEAD = 0  #: a start line and its fields
@@ -110,22 +110,26 @@ class State(enum.IntEnum):
     ERROR = 6  #: nothing, because the input was rejected
 
 
-_AFTER_BODY = frozenset({State.DONE, State.ERROR})
+_AFTER_BODY = frozenset({ReaderState.DONE, ReaderState.ERROR})
 
 #: The states that may follow each state. `Reader.next_event` checks each change of the state.
-TRANSITIONS: dict[State, frozenset[State]] = {
-    State.HEAD: frozenset(State) - {State.HEAD},
-    State.BODY_LENGTH: _AFTER_BODY,
-    State.BODY_CHUNKED: _AFTER_BODY,
-    State.BODY_UNTIL_CLOSE: _AFTER_BODY,
-    State.DONE: frozenset({State.HEAD}),
-    State.CLOSED: frozenset(),
-    State.ERROR: frozenset(),
+TRANSITIONS: dict[ReaderState, frozenset[ReaderState]] = {
+    ReaderState.HEAD: frozenset(ReaderState) - {ReaderState.HEAD},
+    ReaderState.BODY_LENGTH: _AFTER_BODY,
+    ReaderState.BODY_CHUNKED: _AFTER_BODY,
+    ReaderState.BODY_UNTIL_CLOSE: _AFTER_BODY,
+    ReaderState.DONE: frozenset({ReaderState.HEAD}),
+    ReaderState.CLOSED: frozenset(),
+    ReaderState.ERROR: frozenset(),
 }
 
 # These are module globals, because looking up an enum member costs more than the rest of a step.
-_HEAD, _DONE, _CLOSED, _ERROR = State.HEAD, State.DONE, State.CLOSED, State.ERROR
-_BODY_LENGTH, _BODY_CHUNKED, _BODY_UNTIL_CLOSE = State.BODY_LENGTH, State.BODY_CHUNKED, State.BODY_UNTIL_CLOSE
+_HEAD, _DONE, _CLOSED, _ERROR = ReaderState.HEAD, ReaderState.DONE, ReaderState.CLOSED, ReaderState.ERROR
+_BODY_LENGTH, _BODY_CHUNKED, _BODY_UNTIL_CLOSE = (
+    ReaderState.BODY_LENGTH,
+    ReaderState.BODY_CHUNKED,
+    ReaderState.BODY_UNTIL_CLOSE,
+)
 
 
 class EndOfMessage:
@@ -180,7 +184,7 @@ class Reader:
     def __init__(self, role: Role, limits: Limits = DEFAULT) -> None:
         self.role: Role = role
         self.limits: Limits = limits
-        self.state: State = _HEAD
+        self.state: ReaderState = _HEAD
         self.max_body_size: int = limits.max_body_size
         self._buffer: bytes | bytearray = b""
         self._position = 0  # index of the first unread byte; 0 while the buffer is empty
@@ -303,7 +307,7 @@ class Reader:
             return 0
         if head.content_length is not None:
             return max(head.content_length - self._received - self.buffered, 0)
-        if self._decoder is not None and self._decoder.phase is Phase.FINISHED:
+        if self._decoder is not None and self._decoder.phase is ChunkPhase.FINISHED:
             return 0
         start = max(self._position, len(self._buffer) - len(_CHUNKED_END))
         return 0 if ends_chunked_body(bytes(self._buffer[start:])) else -1
@@ -403,7 +407,7 @@ class Reader:
 
     # Bodies
 
-    def _begin_body(self, head: RequestHead | ResponseHead) -> State:
+    def _begin_body(self, head: RequestHead | ResponseHead) -> ReaderState:
         """Prepare for the body of a message; return the state in which it is read."""
         self._received = 0
         if head.chunked:
@@ -460,7 +464,7 @@ class Reader:
         self._consume(position)
         if data:
             return data
-        if decoder.phase is Phase.FINISHED:
+        if decoder.phase is ChunkPhase.FINISHED:
             self.state = _DONE
             self._decoder = None
             return EndOfMessage(decoder.trailers_block) if decoder.trailers_block else _END

@@ -25,8 +25,8 @@ Every byte of a head has been validated, now or when it was cached, before the h
 
 Limits
 ------
-The caller, `tornado._wire.h1.Reader`, bounds the size of the head; `tornado._wire.header_section` lists the
-other limits. The caches contain at most `MAX_HEADS` heads, `MAX_BLOCKS` blocks that a cookie follows,
+The caller, `tornado._wire.h1.Reader`, bounds the size of the head; `tornado._wire.header_validation` lists
+the other limits. The caches contain at most `MAX_HEADS` heads, `MAX_BLOCKS` blocks that a cookie follows,
 `MAX_BLOCKS` other blocks, and `MAX_FIXED_TARGETS` targets. A full cache is emptied.
 """
 
@@ -53,7 +53,7 @@ from tornado._wire.field_line_cache import (
     keep_line,
     kind_of,
 )
-from tornado._wire.header_section import RequestFields, parse_request_fields, parse_response_fields
+from tornado._wire.header_validation import RequestFields, parse_request_fields, parse_response_fields
 from tornado._wire.headers import HTTPHeaders
 from tornado._wire.limits import DEFAULT, Limits
 from tornado._wire.start_line import (

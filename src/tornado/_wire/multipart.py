@@ -55,15 +55,15 @@ import re
 from collections.abc import Iterator
 
 from tornado._wire.errors import HTTPInputError
+from tornado._wire.field_parameters import parse_parameters
 from tornado._wire.headers import HTTPHeaders
-from tornado._wire.parameters import parse_parameters
 
 __all__ = [
     "END_OF_PART",
     "EndOfPart",
     "MultipartParser",
     "Part",
-    "State",
+    "MultipartState",
     "check_boundary",
     "parse_multipart",
 ]
@@ -81,7 +81,7 @@ _AFTER_BOUNDARY = re.compile(rb"(?:(--)|[ \t]{0,%d}+\r\n)" % MAX_PADDING)
 _AFTER_BOUNDARY_PREFIX = re.compile(rb"-|[ \t]{0,%d}+\r?" % MAX_PADDING)
 
 
-class State(enum.Enum):
+class MultipartState(enum.Enum):
     """The part of the body that a `MultipartParser` reads next."""
 
     PREAMBLE = "preamble"
@@ -165,7 +165,7 @@ class MultipartParser:
         self._delimiter = b"\r\n--" + check_boundary(boundary)
         self.max_parts = max_parts
         self._max_header_size = max_header_size
-        self.state = State.PREAMBLE
+        self.state = MultipartState.PREAMBLE
         self._buffer = b""
         self._position = 0  # index of the first byte that has not been consumed
         self._scanned = 0  # index before which no delimiter, or no empty line, begins
@@ -175,7 +175,7 @@ class MultipartParser:
 
     def receive_data(self, data: bytes) -> None:
         """Process the next bytes of the body."""
-        if self.state is not State.EPILOGUE and self.state is not State.ERROR:
+        if self.state is not MultipartState.EPILOGUE and self.state is not MultipartState.ERROR:
             self._pending.append(data)
 
     def receive_eof(self) -> None:
@@ -189,17 +189,17 @@ class MultipartParser:
         """
         try:
             self._join()
-            if self.state is State.PREAMBLE:
+            if self.state is MultipartState.PREAMBLE:
                 self._skip_preamble()
-            if self.state is State.BODY:
+            if self.state is MultipartState.BODY:
                 return self._read_body()
-            if self.state is State.HEADER:
+            if self.state is MultipartState.HEADER:
                 return self._read_header()
-            if self.state is State.ERROR:
+            if self.state is MultipartState.ERROR:
                 raise HTTPInputError("the multipart body has already been rejected")
             return None
         except HTTPInputError:
-            self.state = State.ERROR
+            self.state = MultipartState.ERROR
             raise
 
     # -- buffer
@@ -226,7 +226,7 @@ class MultipartParser:
         If there is none, set ``_scanned`` to the end of the content that cannot be part of a delimiter.
         """
         buffer, delimiter = self._buffer, self._delimiter
-        if self.state is State.PREAMBLE and self._scanned == 0:
+        if self.state is MultipartState.PREAMBLE and self._scanned == 0:
             # At the very beginning of the body, the first delimiter has no CRLF.
             if not self._eof and delimiter.startswith(buffer, 2):
                 return None
@@ -265,7 +265,7 @@ class MultipartParser:
 
     def _pass_delimiter(self, end: int, closing: bool) -> None:
         if closing:
-            self.state = State.EPILOGUE
+            self.state = MultipartState.EPILOGUE
             self._buffer = b""
             self._position = self._scanned = 0
             return
@@ -274,7 +274,7 @@ class MultipartParser:
             raise HTTPInputError(
                 f"multipart/form-data has too many parts: at most {self.max_parts} (max_parts) are accepted"
             )
-        self.state = State.HEADER
+        self.state = MultipartState.HEADER
         self._position = end
         self._scanned = end - 2  # an empty header section ends with the delimiter's own CRLF
 
@@ -310,7 +310,7 @@ class MultipartParser:
                 "them"
             )
         part = _parse_part_header(block)
-        self.state = State.BODY
+        self.state = MultipartState.BODY
         self._position = end + 4
         self._scanned = end + 2  # the delimiter after an empty part may begin with the CRLF of the empty line
         return part

@@ -70,7 +70,7 @@ from tornado._wire.ws_frames import (
 from tornado._wire.ws_message import IncomingMessage, invalid_text, too_large
 from tornado._wire.ws_shared_message import SharedMessage
 from tornado._wire.ws_short_frames import take_fragments, take_masked, take_plain
-from tornado._wire.ws_state import State, Step
+from tornado._wire.ws_state import WebSocketState, WebSocketStep
 from tornado.util import _websocket_mask
 
 __all__ = [
@@ -81,7 +81,7 @@ __all__ = [
     "Ping",
     "Pong",
     "SharedMessage",
-    "State",
+    "WebSocketState",
     "WSConnection",
     "WSLimits",
     "truncated_reason",
@@ -175,7 +175,7 @@ class WSConnection:
         parameters: DeflateParameters | None = None,
         policy: DeflatePolicy = _NO_POLICY,
     ) -> None:
-        self.state = State.OPEN
+        self.state = WebSocketState.OPEN
         self.pending = False
         self._settings = settings
         self._keys = keys
@@ -216,11 +216,11 @@ class WSConnection:
         After a close frame or an error, the method has no effect, and `close` can still be called.
         """
         if self.state.reads:
-            self._step(Step.LOST)
+            self._step(WebSocketStep.LOST)
 
     def abandon(self) -> None:
         """Process the loss of the connection: nothing more is read or sent, not even a close frame."""
-        self._step(Step.LOST)
+        self._step(WebSocketStep.LOST)
 
     def _receive(self, data: bytes, events: list[Event]) -> None:
         """Process input on the slow path."""
@@ -380,18 +380,18 @@ class WSConnection:
             events.append(Pong(payload))
         else:
             code, reason = read_close_payload(payload)
-            self._step(Step.CLOSE_RECEIVED)
+            self._step(WebSocketStep.CLOSE_RECEIVED)
             events.append(Close(code, reason))
 
     def _fail(self, error: WebSocketError, events: list[Event]) -> None:
-        self._step(Step.FAULT)
+        self._step(WebSocketStep.FAULT)
         # The frames in the traceback refer to `events`, which contains the error. Measured without the
         # garbage collector, this reference cycle leaves 16 to 20 objects for each failed connection, among
         # them this one and the unread data. All of the frames are in this package.
         error.__context__ = None
         events.append(Failed(error.close_code, error.with_traceback(None)))
 
-    def _step(self, step: Step) -> None:
+    def _step(self, step: WebSocketStep) -> None:
         """Change the state, and release what the next state does not need."""
         self.state = state = self.state.after(step)
         if not state.sends:
@@ -400,7 +400,7 @@ class WSConnection:
             self._use_fast_path = self.pending = False
             self._message = None
             self._rest = b""
-        if state is State.CLOSED:
+        if state is WebSocketState.CLOSED:
             self._deflate = None
 
     # -- sending --
@@ -409,7 +409,7 @@ class WSConnection:
         """Return the frame for a message.
 
         :param message: text or its UTF-8 encoding; with `binary`, any bytes.
-        :raises ValueError: if nothing may be sent any more; see `State.sends`.
+        :raises ValueError: if nothing may be sent any more; see `WebSocketState.sends`.
         """
         payload = message if type(message) is bytes or not isinstance(message, str) else message.encode()
         size = len(payload)
@@ -469,7 +469,7 @@ class WSConnection:
         payload = close_payload(code, reason)
         if not self.state.sends:
             return b""
-        self._step(Step.CLOSE_SENT)
+        self._step(WebSocketStep.CLOSE_SENT)
         return self._frame(FIN | Opcode.CLOSE, payload)
 
     @property

@@ -36,7 +36,7 @@ from tornado._wire.ws_frames import FIN, rotate_key
 from tornado._wire.ws_state import InvalidTransition
 from tornado.util import _websocket_mask
 
-__all__ = ["TRANSITIONS", "IncomingMessage", "Phase", "invalid_text", "too_large"]
+__all__ = ["TRANSITIONS", "IncomingMessage", "MessagePhase", "invalid_text", "too_large"]
 
 #: The decompressed size of a message, in bytes, up to which its compression ratio is not limited.
 UNLIMITED_RATIO_SIZE: Final = 1024 * 1024
@@ -44,7 +44,7 @@ UNLIMITED_RATIO_SIZE: Final = 1024 * 1024
 _COMPRESSED_SLACK: Final = 1024
 
 
-class Phase(enum.Enum):
+class MessagePhase(enum.Enum):
     """The next part of the input that an incomplete message needs."""
 
     HEADER = "the header of the next frame"
@@ -56,11 +56,11 @@ class Phase(enum.Enum):
 
 
 #: The phases that may follow each phase.
-TRANSITIONS: Final[dict[Phase, frozenset[Phase]]] = {
-    Phase.HEADER: frozenset({Phase.PAYLOAD}),
-    Phase.PAYLOAD: frozenset({Phase.HEADER, Phase.TAIL, Phase.COMPLETE}),
-    Phase.TAIL: frozenset({Phase.COMPLETE}),
-    Phase.COMPLETE: frozenset(),
+TRANSITIONS: Final[dict[MessagePhase, frozenset[MessagePhase]]] = {
+    MessagePhase.HEADER: frozenset({MessagePhase.PAYLOAD}),
+    MessagePhase.PAYLOAD: frozenset({MessagePhase.HEADER, MessagePhase.TAIL, MessagePhase.COMPLETE}),
+    MessagePhase.TAIL: frozenset({MessagePhase.COMPLETE}),
+    MessagePhase.COMPLETE: frozenset(),
 }
 
 
@@ -104,7 +104,7 @@ class IncomingMessage:
         self.inflater = inflater
         self.backlog = False
         self.fragments = 0
-        self.phase = Phase.HEADER
+        self.phase = MessagePhase.HEADER
         self.remaining = 0
         self.wire_size = 0
         self.max_wire_size = max_size if inflater is None else 2 * max_size + _COMPRESSED_SLACK
@@ -122,9 +122,9 @@ class IncomingMessage:
     def in_frame(self) -> bool:
         """Whether a frame has started and has not ended."""
         phase = self.phase
-        return phase is Phase.PAYLOAD or phase is Phase.TAIL
+        return phase is MessagePhase.PAYLOAD or phase is MessagePhase.TAIL
 
-    def _enter(self, phase: Phase) -> None:
+    def _enter(self, phase: MessagePhase) -> None:
         if phase not in TRANSITIONS[self.phase]:
             raise InvalidTransition(f"a message that waits for {self.phase.value} got {phase.value}")
         self.phase = phase
@@ -141,7 +141,7 @@ class IncomingMessage:
         self.remaining = length
         self._key = key
         self._fin = first & FIN != 0
-        self._enter(Phase.PAYLOAD)
+        self._enter(MessagePhase.PAYLOAD)
 
     def take(self, data: bytes, at: int) -> int:
         """Consume payload of the current frame from ``data[at:]``.
@@ -172,7 +172,7 @@ class IncomingMessage:
         self.fragments += count
         self.wire_size += len(payload)
         self._fin = final
-        self._enter(Phase.PAYLOAD)
+        self._enter(MessagePhase.PAYLOAD)
         self._process(payload)
 
     def _process(self, piece: bytes) -> None:
@@ -214,14 +214,14 @@ class IncomingMessage:
         :raises InvalidPayload: if a text message ends in the middle of a character.
         """
         if not self._fin:
-            self._enter(Phase.HEADER)
+            self._enter(MessagePhase.HEADER)
             return False
-        if self.inflater is not None and self.phase is Phase.PAYLOAD:
-            self._enter(Phase.TAIL)
+        if self.inflater is not None and self.phase is MessagePhase.PAYLOAD:
+            self._enter(MessagePhase.TAIL)
             self._unread = TAIL
             self.backlog = True
             return False
-        self._enter(Phase.COMPLETE)
+        self._enter(MessagePhase.COMPLETE)
         if self._tail:
             raise invalid_text()
         return True

@@ -2,11 +2,11 @@
 
 Theory of operation
 -------------------
-`State` is the only representation of the state. Two objects store one: `ws_connection.WSConnection` stores
-the state after all received data, and `tornado.websocket.WebSocketProtocol` the state after the events that
-were delivered to the program so far. The two differ while events wait for delivery.
+`WebSocketState` is the only representation of the state. Two objects store one: `ws_connection.WSConnection`
+stores the state after all received data, and `tornado.websocket.WebSocketProtocol` the state after the events
+that were delivered to the program so far. The two differ while events wait for delivery.
 
-A state changes only by `State.after`, which looks up the next state in `TRANSITIONS`.
+A state changes only by `WebSocketState.after`, which looks up the next state in `TRANSITIONS`.
 
 Rejected input
 --------------
@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Final
 
 from tornado._wire.errors import InvalidTransition
 
-__all__ = ["TRANSITIONS", "InvalidTransition", "State", "Step"]
+__all__ = ["TRANSITIONS", "InvalidTransition", "WebSocketState", "WebSocketStep"]
 
 
-class State(enum.Enum):
+class WebSocketState(enum.Enum):
     """The state of a connection.
 
     :ivar reads: whether data of the peer is processed.
@@ -62,7 +62,7 @@ class State(enum.Enum):
         """Whether this side has closed the connection, or the connection is lost."""
         return self in _CLOSED_HERE
 
-    def after(self, step: Step) -> State:
+    def after(self, step: WebSocketStep) -> WebSocketState:
         """Return the next state.
 
         :raises InvalidTransition: if this state does not permit the step.
@@ -73,11 +73,13 @@ class State(enum.Enum):
         return following
 
 
-_PEER_CLOSED: Final = frozenset({State.CLOSED_BY_PEER, State.FAILED, State.TERMINATED, State.CLOSED})
-_CLOSED_HERE: Final = frozenset({State.CLOSING, State.TERMINATED, State.CLOSED})
+_PEER_CLOSED: Final = frozenset(
+    {WebSocketState.CLOSED_BY_PEER, WebSocketState.FAILED, WebSocketState.TERMINATED, WebSocketState.CLOSED}
+)
+_CLOSED_HERE: Final = frozenset({WebSocketState.CLOSING, WebSocketState.TERMINATED, WebSocketState.CLOSED})
 
 
-class Step(enum.Enum):
+class WebSocketStep(enum.Enum):
     """What changes the state of a connection."""
 
     OPENED = "the end of the opening handshake"
@@ -92,42 +94,42 @@ class Step(enum.Enum):
 
 #: The state that follows each state after each permitted step. A close frame or a violation may follow a
 #: state in which the peer has closed, because programs may set these states (``client_terminated``).
-TRANSITIONS: Final[dict[State, dict[Step, State]]] = {
-    State.CONNECTING: {
-        Step.OPENED: State.OPEN,
-        Step.LOST: State.CLOSED,
+TRANSITIONS: Final[dict[WebSocketState, dict[WebSocketStep, WebSocketState]]] = {
+    WebSocketState.CONNECTING: {
+        WebSocketStep.OPENED: WebSocketState.OPEN,
+        WebSocketStep.LOST: WebSocketState.CLOSED,
     },
-    State.OPEN: {
-        Step.CLOSE_SENT: State.CLOSING,
-        Step.CLOSE_RECEIVED: State.CLOSED_BY_PEER,
-        Step.FAULT: State.FAILED,
-        Step.LOST: State.CLOSED,
+    WebSocketState.OPEN: {
+        WebSocketStep.CLOSE_SENT: WebSocketState.CLOSING,
+        WebSocketStep.CLOSE_RECEIVED: WebSocketState.CLOSED_BY_PEER,
+        WebSocketStep.FAULT: WebSocketState.FAILED,
+        WebSocketStep.LOST: WebSocketState.CLOSED,
     },
-    State.CLOSING: {
-        Step.CLOSE_RECEIVED: State.CLOSED,
-        Step.FAULT: State.CLOSED,
-        Step.LOST: State.CLOSED,
+    WebSocketState.CLOSING: {
+        WebSocketStep.CLOSE_RECEIVED: WebSocketState.CLOSED,
+        WebSocketStep.FAULT: WebSocketState.CLOSED,
+        WebSocketStep.LOST: WebSocketState.CLOSED,
     },
-    State.CLOSED_BY_PEER: {
-        Step.CLOSE_RECEIVED: State.CLOSED_BY_PEER,
-        Step.FAULT: State.CLOSED_BY_PEER,
-        Step.CLOSE_SENT: State.CLOSED,
-        Step.LOST: State.CLOSED,
+    WebSocketState.CLOSED_BY_PEER: {
+        WebSocketStep.CLOSE_RECEIVED: WebSocketState.CLOSED_BY_PEER,
+        WebSocketStep.FAULT: WebSocketState.CLOSED_BY_PEER,
+        WebSocketStep.CLOSE_SENT: WebSocketState.CLOSED,
+        WebSocketStep.LOST: WebSocketState.CLOSED,
     },
-    State.FAILED: {
-        Step.CLOSE_RECEIVED: State.FAILED,
-        Step.FAULT: State.FAILED,
-        Step.CLOSE_SENT: State.CLOSED,
-        Step.LOST: State.CLOSED,
+    WebSocketState.FAILED: {
+        WebSocketStep.CLOSE_RECEIVED: WebSocketState.FAILED,
+        WebSocketStep.FAULT: WebSocketState.FAILED,
+        WebSocketStep.CLOSE_SENT: WebSocketState.CLOSED,
+        WebSocketStep.LOST: WebSocketState.CLOSED,
     },
-    State.TERMINATED: {
-        Step.CLOSE_RECEIVED: State.CLOSED,
-        Step.FAULT: State.CLOSED,
-        Step.LOST: State.CLOSED,
+    WebSocketState.TERMINATED: {
+        WebSocketStep.CLOSE_RECEIVED: WebSocketState.CLOSED,
+        WebSocketStep.FAULT: WebSocketState.CLOSED,
+        WebSocketStep.LOST: WebSocketState.CLOSED,
     },
-    State.CLOSED: {
-        Step.CLOSE_RECEIVED: State.CLOSED,
-        Step.FAULT: State.CLOSED,
-        Step.LOST: State.CLOSED,
+    WebSocketState.CLOSED: {
+        WebSocketStep.CLOSE_RECEIVED: WebSocketState.CLOSED,
+        WebSocketStep.FAULT: WebSocketState.CLOSED,
+        WebSocketStep.LOST: WebSocketState.CLOSED,
     },
 }

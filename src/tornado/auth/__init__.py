@@ -13,8 +13,8 @@ All of them raise `AuthError` if a provider rejects a login or its response cann
 
 from __future__ import annotations
 
-from tornado._export import export
 from tornado._implicit_reexports import reexport
+from tornado._public_module_names import export
 from tornado.auth._errors import AuthError
 from tornado.auth._facebook import FacebookGraphMixin
 from tornado.auth._google import GoogleOAuth2Mixin

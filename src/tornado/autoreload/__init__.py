@@ -44,8 +44,8 @@ import signal  # programs may expect this name, which Tornado's module has
 from collections.abc import Callable
 
 from tornado import _process_replacement, ioloop
-from tornado._export import export
 from tornado._implicit_reexports import reexport
+from tornado._public_module_names import export
 from tornado._tornado4.deprecation import ignored_loop
 from tornado.autoreload import _command, _files
 from tornado.autoreload._command import main, wait

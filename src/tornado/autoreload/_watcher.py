@@ -32,7 +32,7 @@ _DRAIN_STEP = 0.01
 _FALLBACK_CHECK_TIME = 2000
 
 
-class _State(enum.Enum):
+class _WatcherState(enum.Enum):
     WATCHING = 1
     SETTLING = 2
     DRAINING = 3
@@ -52,7 +52,7 @@ class Watcher:
         self.drain_time = drain_time
         self.files = SourceFiles(parse_stamps(_process_replacement.inherited("files")))
         self._changed: dict[str, None] = {}
-        self._state = _State.WATCHING
+        self._state = _WatcherState.WATCHING
         self._deadline = 0.0
         # References to the servers while they drain. After a server stops accepting, there may be no other
         # reference to it.
@@ -83,7 +83,7 @@ class Watcher:
 
     def stop(self) -> None:
         """Stop watching, because the event loop has been closed."""
-        self._state = _State.FINISHED
+        self._state = _WatcherState.FINISHED
         if self._notifications is not None:
             self._notifications.stop()
 
@@ -91,7 +91,7 @@ class Watcher:
 
     def check_files(self) -> None:
         """Check the files, and restart the program after valid changes if no other file has changed since."""
-        if self._state is _State.FINISHED or self._state is _State.DRAINING:
+        if self._state is _WatcherState.FINISHED or self._state is _WatcherState.DRAINING:
             return
         changed = self.files.find_changes()
         invalid = self.files.check(changed)
@@ -100,9 +100,9 @@ class Watcher:
         for path in invalid:
             self._report(path)
         if not self._changed or self.files.broken:
-            self._state = _State.WATCHING
-        elif changed or self._state is _State.WATCHING:
-            self._state = _State.SETTLING
+            self._state = _WatcherState.WATCHING
+        elif changed or self._state is _WatcherState.WATCHING:
+            self._state = _WatcherState.SETTLING
             self.loop.call_later(min(_SETTLE_TIME, self.check_time / 1000), self.check_files)
         else:
             gen_log.info("%s modified; restarting", ", ".join(self._changed))
@@ -122,12 +122,12 @@ class Watcher:
     def _on_restart_request(self, fd: Any, events: int) -> None:
         """Handle a request by another process of the group to restart all processes."""
         self.loop.remove_handler(fd)
-        if self._state is _State.WATCHING or self._state is _State.SETTLING:
+        if self._state is _WatcherState.WATCHING or self._state is _WatcherState.SETTLING:
             request = self._group and self._group.pending_request()
             self._drain(request.grace_period if request else self.drain_time)
 
     def _drain(self, seconds: float) -> None:
-        self._state = _State.DRAINING
+        self._state = _WatcherState.DRAINING
         if self._group is not None:
             self._group.request_restart(_program_processes.RestartRequest(seconds, self._restart_state()))
         self._deadline = time.monotonic() + seconds
@@ -155,13 +155,13 @@ class Watcher:
             if invalid:
                 for path in invalid:
                     self._report(path)
-                self._resume_accepting(_State.WATCHING)
+                self._resume_accepting(_WatcherState.WATCHING)
                 return
-        self._state = _State.FINISHED
+        self._state = _WatcherState.FINISHED
         restart(self._restart_state())
-        self._resume_accepting(_State.FINISHED)  # reached only if the restart failed
+        self._resume_accepting(_WatcherState.FINISHED)  # reached only if the restart failed
 
-    def _resume_accepting(self, state: _State) -> None:
+    def _resume_accepting(self, state: _WatcherState) -> None:
         """Set the state, and resume accepting connections."""
         self._state = state
         for drain in self._draining:

@@ -20,8 +20,8 @@ except ModuleNotFoundError as _error:
     _message = "tornado.curl_httpclient needs the package pycurl (the extra 'curl')"
     raise ModuleNotFoundError(_message, name=_error.name) from _error
 
-from tornado._export import export
 from tornado._implicit_reexports import reexport
+from tornado._public_module_names import export
 from tornado.curl_httpclient._client import CurlAsyncHTTPClient, _CurlStreamingBuffer
 from tornado.curl_httpclient._errors import CurlError
 from tornado.curl_httpclient._options import curl_log

@@ -16,7 +16,7 @@ from tornado import gen
 from tornado.curl_httpclient._interface import CurlClient
 
 
-class _State(enum.Enum):
+class _QueueState(enum.Enum):
     """The state of the delivery."""
 
     IDLE = "idle"  #: nothing is queued
@@ -67,7 +67,7 @@ class CallbackQueue:
         self._loop: asyncio.AbstractEventLoop = client.io_loop.asyncio_loop
         self._context = contextvars.copy_context() if context is None else context
         self._drained = drained
-        self._state = _State.IDLE
+        self._state = _QueueState.IDLE
         self._calls: deque[tuple[Callable[[Any], Any], Any]] = deque()
         self._size = self._total = 0
         self.paused = False
@@ -76,7 +76,7 @@ class CallbackQueue:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is queued or awaited."""
-        return self._state in (_State.IDLE, _State.CLOSED)
+        return self._state in (_QueueState.IDLE, _QueueState.CLOSED)
 
     # -- called within libcurl
 
@@ -90,7 +90,7 @@ class CallbackQueue:
         if limit is not None and self._total + len(chunk) > limit:
             self.body_too_large = True
             return 0
-        if self.paused or self._state is _State.WAITING or self._size > self.max_buffer_size:
+        if self.paused or self._state is _QueueState.WAITING or self._size > self.max_buffer_size:
             self.paused = True
             return int(pycurl.WRITEFUNC_PAUSE)
         self._total += len(chunk)
@@ -100,12 +100,12 @@ class CallbackQueue:
 
     def call(self, callback: Callable[[Any], Any], argument: bytes | str) -> None:
         """Queue a call."""
-        if self._state is _State.CLOSED:
+        if self._state is _QueueState.CLOSED:
             return
         self._calls.append((callback, argument))
         self._size += len(argument)
-        if self._state is _State.IDLE:
-            self._state = _State.SCHEDULED
+        if self._state is _QueueState.IDLE:
+            self._state = _QueueState.SCHEDULED
             self._loop.call_soon(self.flush, context=self._context)
 
     # -- called by the transfer
@@ -116,7 +116,7 @@ class CallbackQueue:
 
     def close(self) -> None:
         """Discard the queued calls. An awaitable that a callback has returned is not cancelled."""
-        self._state = _State.CLOSED
+        self._state = _QueueState.CLOSED
         self._curl = None
         self._drained = None  # breaks the reference cycle with the transfer
         self._calls.clear()
@@ -125,13 +125,13 @@ class CallbackQueue:
 
     def flush(self) -> None:
         """Run the queued calls, until one of them returns an awaitable."""
-        while self._calls and self._state is not _State.WAITING:
+        while self._calls and self._state is not _QueueState.WAITING:
             callback, argument = self._calls.popleft()
             self._size -= len(argument)
             self._run(callback, argument)
-        if self._state in (_State.CLOSED, _State.WAITING):
+        if self._state in (_QueueState.CLOSED, _QueueState.WAITING):
             return
-        self._state = _State.IDLE
+        self._state = _QueueState.IDLE
         if self._drained is not None:
             self._drained()
         self._unpause()
@@ -145,8 +145,8 @@ class CallbackQueue:
         except Exception:
             self._client.handle_callback_exception(callback)
             return
-        if self._state is not _State.CLOSED:
-            self._state = _State.WAITING
+        if self._state is not _QueueState.CLOSED:
+            self._state = _QueueState.WAITING
         waiting.add_done_callback(lambda future: self._awaitable_done(future, callback))
 
     def _awaitable_done(self, future: asyncio.Future[Any], callback: Callable[[Any], Any]) -> None:
@@ -154,8 +154,8 @@ class CallbackQueue:
             future.result()
         except (Exception, asyncio.CancelledError):
             self._client.handle_callback_exception(callback)
-        if self._state is _State.WAITING:
-            self._state = _State.SCHEDULED
+        if self._state is _QueueState.WAITING:
+            self._state = _QueueState.SCHEDULED
             self.flush()
 
     def _unpause(self) -> None:

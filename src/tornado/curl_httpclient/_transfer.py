@@ -24,7 +24,7 @@ from tornado.httputil import HTTPHeaders, HTTPInputError
 _STATUS_LINE = re.compile(r"HTTP/[0-9.]+ ([0-9]{3})(?: (.*))?")
 
 
-class _State(enum.Enum):
+class _TransferState(enum.Enum):
     """The state of the response."""
 
     HEAD = "head"  #: receiving a header section
@@ -76,7 +76,7 @@ class Transfer:
             context=context,
             drained=self._drained,
         )
-        self._state = _State.HEAD
+        self._state = _TransferState.HEAD
         self._lines: list[str] = []
         self._size = 0
         self.code = 0
@@ -95,10 +95,10 @@ class Transfer:
         line = octets.decode("latin-1")
         if line.startswith("HTTP/") and not self._size:
             # The previous head was that of an interim response, or of a challenge that libcurl has handled.
-            self._state = _State.HEAD
+            self._state = _TransferState.HEAD
             self._lines.clear()
             self.headers.clear()
-        elif self._state is not _State.HEAD:
+        elif self._state is not _TransferState.HEAD:
             return None  # a trailer section, which is kept separate (RFC 9110 section 6.5)
         self._lines.append(line)
         return None if line.rstrip("\r\n") else self._head_received()
@@ -113,7 +113,7 @@ class Transfer:
                 self.headers.parse_line(line)
         except HTTPInputError as error:
             return self._abort(error)
-        self._state = _State.BODY
+        self._state = _TransferState.BODY
         return None
 
     def body_received(self, data: bytes) -> int | None:
@@ -163,9 +163,9 @@ class Transfer:
 
     def end(self, failed: bool) -> None:
         """Process the end of the transfer in libcurl."""
-        if self._state is _State.CLOSED:
+        if self._state is _TransferState.CLOSED:
             return
-        self._state = _State.ENDED
+        self._state = _TransferState.ENDED
         self._stream.finish()
         if not failed:
             if self.code and self._is_final(self.code, self.headers):
@@ -178,7 +178,7 @@ class Transfer:
 
     def close(self) -> None:
         """Stop all calls, and drop the references to the fetch, which form a reference cycle."""
-        self._state = _State.CLOSED
+        self._state = _TransferState.CLOSED
         self._stream.close()
         self._is_final, self._complete = _never_final, _do_nothing
 
@@ -190,12 +190,12 @@ class Transfer:
                 self._stream.call(self._header_callback, line)
 
     def _drained(self) -> None:
-        if self._state is _State.ENDED:
+        if self._state is _TransferState.ENDED:
             self._finish()
 
     def _finish(self) -> None:
-        if self._state is _State.ENDED:
-            self._state = _State.CLOSED
+        if self._state is _TransferState.ENDED:
+            self._state = _TransferState.CLOSED
             self.buffer.seek(0)
             self._complete()
 

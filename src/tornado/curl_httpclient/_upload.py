@@ -16,7 +16,7 @@ _HIGH_WATER = 64 * 1024
 _SEEK_OK, _SEEK_FAIL = 0, 1
 
 
-class _State(enum.Enum):
+class _UploadState(enum.Enum):
     """The state of the source."""
 
     IDLE = "idle"
@@ -48,7 +48,7 @@ class Upload:
         self._loop = loop
         self._context = context
         self._resume = resume
-        self._state = _State.IDLE
+        self._state = _UploadState.IDLE
         self._buffer = bytearray()
         self._paused = False
         self._task: asyncio.Task[None] | None = None
@@ -84,8 +84,8 @@ class Upload:
     # -- called by libcurl
 
     def _read(self, size: int) -> bytes | int:
-        if self._state is _State.IDLE:
-            self._state = _State.RUNNING
+        if self._state is _UploadState.IDLE:
+            self._state = _UploadState.RUNNING
             self._task = self._loop.create_task(self._send(), context=self._context)
         if self._buffer:
             data = bytes(self._buffer[:size])
@@ -95,23 +95,23 @@ class Upload:
                 if not waiter.done():
                     waiter.set_result(None)
             return data
-        if self._state is _State.COMPLETE:
+        if self._state is _UploadState.COMPLETE:
             return b""
-        if self._state is _State.FAILED:
+        if self._state is _UploadState.FAILED:
             return int(pycurl.READFUNC_ABORT)
         self._paused = True
         return int(pycurl.READFUNC_PAUSE)
 
     def _seek(self, offset: int, origin: int) -> int:
         """Restart the body, for example after an authentication challenge."""
-        if self._state is _State.IDLE and offset == 0:
+        if self._state is _UploadState.IDLE and offset == 0:
             return _SEEK_OK
         if offset != 0 or origin != 0 or not self._source.replayable:
             return _SEEK_FAIL
         self.close()
         self._buffer.clear()
         self._drain_waiter = None
-        self._state = _State.IDLE
+        self._state = _UploadState.IDLE
         return _SEEK_OK
 
     # -- the task
@@ -124,9 +124,9 @@ class Upload:
             raise
         except BaseException as error:
             self.error = error
-            state = _State.FAILED
+            state = _UploadState.FAILED
         else:
-            state = _State.COMPLETE
+            state = _UploadState.COMPLETE
         if self._task is task:
             self._state = state
             self._task = None

@@ -13,8 +13,8 @@ of the connection.
 
 from __future__ import annotations
 
-from tornado._export import export
 from tornado._implicit_reexports import reexport
+from tornado._public_module_names import export
 from tornado.http1connection._exchange import HTTP1Connection, is_transfer_encoding_chunked
 from tornado.http1connection._parameters import (
     CR_OR_LF_RE,
@@ -24,7 +24,7 @@ from tornado.http1connection._parameters import (
     parse_hex_int,
     parse_int,
 )
-from tornado.http1connection._server import HTTP1ServerConnection
+from tornado.http1connection._server_connection import HTTP1ServerConnection
 from tornado.log import app_log, gen_log
 
 #: The maximum number of interim (1xx) responses that a client accepts before the final response.

@@ -24,13 +24,13 @@ from tornado._loop.tasks import done_future
 from tornado._wire import h1
 from tornado._wire.errors import HTTPOutputError
 from tornado.concurrent import Future
-from tornado.http1connection._client import ResponseReader
 from tornado.http1connection._detached_connection import DetachedConnection
 from tornado.http1connection._interfaces import ExchangeDriver
 from tornado.http1connection._message_input import MessageInput
 from tornado.http1connection._message_output import MessageOutput
 from tornado.http1connection._parameters import DIGITS, HTTP1ConnectionParameters
 from tornado.http1connection._request_task import RequestTask
+from tornado.http1connection._response_reader import ResponseReader
 from tornado.http1connection._states import ExchangeState, InputState, OutputState
 from tornado.httputil import (
     HTTPConnection,

@@ -23,8 +23,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tornado import gen
-from tornado._export import export
 from tornado._implicit_reexports import reexported
+from tornado._public_module_names import export
 from tornado.httpclient._body import BodyNotReplayableError
 from tornado.httpclient._client import AsyncHTTPClient, HTTPClient
 from tornado.httpclient._command import main

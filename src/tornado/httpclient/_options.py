@@ -12,7 +12,7 @@ from http.cookiejar import CookieJar
 from typing import Any, Literal, TypedDict
 
 from tornado import httputil
-from tornado._export import export
+from tornado._public_module_names import export
 from tornado.httpclient._progress import TransferProgress
 from tornado.httpclient._request import Body, BodyProducer
 from tornado.httpclient._response import HTTPResponse

@@ -10,7 +10,7 @@ from typing import Any
 
 from tornado import httputil
 from tornado._wire.charsets import decode_text
-from tornado._wire.parameters import parse_parameters
+from tornado._wire.field_parameters import parse_parameters
 from tornado.httpclient._request import HTTPRequest, _RequestProxy
 
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import tornado.httputil._forms as _forms
-from tornado._export import export
 from tornado._implicit_reexports import reexported
+from tornado._public_module_names import export
 from tornado._wire import headers as _headers
 from tornado._wire import ranges as _ranges
 from tornado._wire.cookies import parse_cookie

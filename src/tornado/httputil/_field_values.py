@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tornado._wire.dates import format_http_date
-from tornado._wire.parameters import format_parameters, parse_parameters
+from tornado._wire.field_parameters import format_parameters, parse_parameters
 from tornado._wire.ranges import format_content_range, parse_range
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from tornado._wire.errors import HTTPInputError
+from tornado._wire.field_parameters import parse_parameters, split_parameters
 from tornado._wire.headers import HTTPHeaders
-from tornado._wire.parameters import parse_parameters, split_parameters
 from tornado._wire.urlencoded import parse_urlencoded
 from tornado.util import ObjectDict
 

@@ -32,15 +32,15 @@ from __future__ import annotations
 
 import typing
 
-from tornado._export import export
 from tornado._implicit_reexports import reexport
-from tornado.iostream._base import BaseIOStream
+from tornado._public_module_names import export
 from tornado.iostream._errors import _ERRNO_CONNRESET as _ERRNO_CONNRESET
 from tornado.iostream._errors import StreamBufferFullError, StreamClosedError, UnsatisfiableReadError
 from tornado.iostream._interface import PushStream as PushStream
 from tornado.iostream._interface import StreamConsumer as StreamConsumer
 from tornado.iostream._interface import Transport as Transport
 from tornado.iostream._pipe import PipeIOStream
+from tornado.iostream._pull_mode import BaseIOStream
 from tornado.iostream._tls import IOStream, SSLIOStream
 from tornado.iostream._tls import TLSOverTLSStream as TLSOverTLSStream
 from tornado.iostream._write_buffer import _StreamBuffer as _StreamBuffer

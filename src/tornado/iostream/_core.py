@@ -1,9 +1,8 @@
 """The parts common to all streams: the descriptor, its registration with the event loop, and closing.
 
-`StreamCore` neither reads nor writes. The classes in `_write_side`, `_push_mode` and `_base` add writing,
-push mode and pull mode; each is a subclass of the previous one. Streams use only asyncio's ``add_reader`` and
-``add_writer``, so they run on asyncio's loops and on uvloop.
-"""
+`StreamCore` neither reads nor writes. The classes in `_write_side`, `_push_mode` and `_pull_mode` add
+writing, push mode and pull mode; each is a subclass of the previous one. Streams use only asyncio's
+``add_reader`` and ``add_writer``, so they run on asyncio's loops and on uvloop."""
 
 from __future__ import annotations
 
@@ -17,8 +16,8 @@ from typing import Any, TypeAlias
 
 from tornado import ioloop
 from tornado._loop.per_loop import PerLoop, call_at_close
+from tornado.iostream._disconnect_monitor import DisconnectMonitor
 from tornado.iostream._errors import StreamClosedError
-from tornado.iostream._hangup import HangUpMonitor
 from tornado.iostream._state import CLOSED_STATES, StreamState, StreamStep
 from tornado.log import app_log
 
@@ -73,7 +72,7 @@ class OpenStreams(set["StreamCore"]):
     """
 
     writing = 0
-    hangup_monitor: HangUpMonitor | None = None
+    hangup_monitor: DisconnectMonitor | None = None
 
     def __init__(self, io_loop: ioloop.IOLoop) -> None:
         super().__init__()
@@ -180,7 +179,7 @@ class StreamCore:
         streams = self._open_streams()
         hangup_monitor = streams.hangup_monitor
         if hangup_monitor is None:
-            hangup_monitor = streams.hangup_monitor = HangUpMonitor(self.loop)
+            hangup_monitor = streams.hangup_monitor = DisconnectMonitor(self.loop)
         hangup_monitor.watch(self._register_fd(), self._on_hang_up)
 
     def _on_hang_up(self, broken: bool) -> None:

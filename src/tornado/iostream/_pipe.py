@@ -8,7 +8,7 @@ from types import MethodType
 from typing import Any, overload
 
 from tornado.ioloop import IOLoop
-from tornado.iostream._base import BaseIOStream
+from tornado.iostream._pull_mode import BaseIOStream
 from tornado.netutil._error_context import add_error_context
 
 

@@ -18,10 +18,10 @@ from types import MethodType
 from typing import Any, TypeVar, overload
 
 from tornado import ioloop
-from tornado.iostream._base import BaseIOStream, _for_callback
 from tornado.iostream._core import fail
 from tornado.iostream._errors import remove_frames
 from tornado.iostream._file_segment import CANNOT_SEND, FileSegment, truncated
+from tornado.iostream._pull_mode import BaseIOStream, _for_callback
 from tornado.iostream._state import (
     CLOSED_STATES,
     CONNECTED_STATES,

@@ -31,10 +31,10 @@ from typing import TYPE_CHECKING, Any, Self, overload
 from tornado import netutil
 from tornado._log_rate_limit import LogRateLimit
 from tornado.ioloop import IOLoop
-from tornado.iostream._base import _for_callback
 from tornado.iostream._core import FAIR_SHARE, fail
 from tornado.iostream._errors import StreamNotIdleError, is_connection_reset, remove_frames
 from tornado.iostream._interface import PushStream
+from tornado.iostream._pull_mode import _for_callback
 from tornado.iostream._socket import SocketStream
 from tornado.iostream._state import (
     CLOSED_STATES,

@@ -21,8 +21,8 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from tornado._export import export
 from tornado._implicit_reexports import reexported
+from tornado._public_module_names import export
 from tornado.netutil import _tls
 from tornado.netutil._accept import add_accept_handler
 from tornado.netutil._listen import bind_sockets, bind_unix_socket

@@ -31,7 +31,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, ClassVar, Protocol
 
-from tornado._export import export
+from tornado._public_module_names import export
 
 __all__ = ["AddThreadSelectorEventLoop", "SelectorThread"]
 

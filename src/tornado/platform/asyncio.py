@@ -16,10 +16,10 @@ from asyncio import _get_running_loop, current_task
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple
 
-from tornado._awaitables import convert_yielded
-from tornado._export import list_public
 from tornado._implicit_reexports import reexported
 from tornado._loop.per_loop import run_close_callbacks
+from tornado._public_module_names import list_public
+from tornado._yielded_values import convert_yielded
 from tornado.ioloop import IOLoop, _loop_of_thread, _Selectable, ioloop_registry
 from tornado.platform import _after_fork  # noqa: F401 - registers a handler for forks
 from tornado.platform._selector_thread import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tornado._export import export
+from tornado._public_module_names import export
 from tornado._tornado4.waker import Waker, set_close_exec
 
 __all__ = ["Waker", "set_close_exec"]

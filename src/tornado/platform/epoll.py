@@ -6,7 +6,7 @@ mechanism of the platform.
 
 from __future__ import annotations
 
-from tornado._export import export
+from tornado._public_module_names import export
 from tornado._tornado4.poll_ioloop import EPollIOLoop
 
 __all__ = ["EPollIOLoop"]

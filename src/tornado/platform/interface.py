@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from tornado._export import export
+from tornado._public_module_names import export
 from tornado._tornado4.waker import set_close_exec
 from tornado._tornado4.waker_interface import Waker
 

@@ -21,10 +21,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from tornado._awaitables import convert_yielded
-from tornado._export import list_public
 from tornado._implicit_reexports import reexported
+from tornado._public_module_names import list_public
 from tornado._tornado4.deprecation import ignored_loop
+from tornado._yielded_values import convert_yielded
 from tornado.ioloop import IOLoop
 from tornado.util import import_object
 

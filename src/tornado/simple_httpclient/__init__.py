@@ -7,12 +7,12 @@ digest authentication, and HTTP and SOCKS5 proxies.
 
 from __future__ import annotations
 
-from tornado._export import export
 from tornado._implicit_reexports import reexport
+from tornado._public_module_names import export
 from tornado.httpclient import HTTPError
 from tornado.simple_httpclient._client import SimpleAsyncHTTPClient
 from tornado.simple_httpclient._errors import HTTPProxyError, HTTPStreamClosedError, HTTPTimeoutError
-from tornado.simple_httpclient._http_connection import _HTTPConnection
+from tornado.simple_httpclient._http_connection_compat import _HTTPConnection
 
 __all__ = ["HTTPProxyError", "HTTPStreamClosedError", "HTTPTimeoutError", "SimpleAsyncHTTPClient"]
 

@@ -22,6 +22,7 @@ from tornado.log import gen_log
 from tornado.netutil import OverrideResolver, Resolver
 from tornado.simple_httpclient._connection import ClientConnection
 from tornado.simple_httpclient._connection_key import ConnectionKey
+from tornado.simple_httpclient._connection_routes import Routes
 from tornado.simple_httpclient._connector import Connector
 from tornado.simple_httpclient._digest import CredentialsCache
 from tornado.simple_httpclient._dns_lookups import SharedLookups, may_share
@@ -29,10 +30,9 @@ from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPTimeoutError
 from tornado.simple_httpclient._extension import ExtensionFactory
 from tornado.simple_httpclient._extension_factories import default_factories
 from tornado.simple_httpclient._fetch import Fetch, request_deadlines
-from tornado.simple_httpclient._http_connection import _HTTPConnection
+from tornado.simple_httpclient._http_connection_compat import _HTTPConnection
 from tornado.simple_httpclient._pool import ConnectionPool
 from tornado.simple_httpclient._proxy import proxy_settings
-from tornado.simple_httpclient._routes import Routes
 from tornado.simple_httpclient._url import url_without_secrets
 from tornado.tcpclient import TCPClient
 

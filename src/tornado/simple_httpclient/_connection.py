@@ -40,7 +40,7 @@ HOLDING       the callback returns                                PAUSED
 A connection is reused only if both messages are complete and both sides agree to keep it open: HTTP/1.1
 without ``Connection: close``, or HTTP/1.0 with ``keep-alive``; a self-delimited body; no data received after
 the response; the whole request passed to the kernel. A response with both Content-Length and
-Transfer-Encoding, or with an ambiguous length, is an error (`tornado._wire.header_section`).
+Transfer-Encoding, or with an ambiguous length, is an error (`tornado._wire.header_validation`).
 """
 
 from __future__ import annotations
@@ -60,15 +60,15 @@ from tornado.iostream._push_mode import PushTransport
 from tornado.simple_httpclient._connection_key import ConnectionKey
 from tornado.simple_httpclient._upload import Upload
 
-__all__ = ["ClientConnection", "ConnectionEndedError", "ExchangeReceiver", "State"]
+__all__ = ["ClientConnection", "ConnectionEndedError", "ExchangeReceiver", "ClientConnectionState"]
 
-_DONE, _CLOSED = h1.State.DONE, h1.State.CLOSED
+_DONE, _CLOSED = h1.ReaderState.DONE, h1.ReaderState.CLOSED
 #: Maximum number of bytes to read from the socket at a time, within a large body and otherwise.
 _LARGE_READ_SIZE = 256 * 1024
 _READ_SIZE = 64 * 1024
 
 
-class State(enum.Enum):
+class ClientConnectionState(enum.Enum):
     """The activity of a connection; see the table in the module docstring."""
 
     IDLE = "idle"
@@ -84,10 +84,10 @@ class State(enum.Enum):
         )  # Enum's own method is written in Python, and the table is used per request
 
 
-IDLE, SENDING, WAITING, READING, DETACHED, CLOSED = State
+IDLE, SENDING, WAITING, READING, DETACHED, CLOSED = ClientConnectionState
 
 #: The states that may follow each state.
-TRANSITIONS: dict[State, frozenset[State]] = {
+TRANSITIONS: dict[ClientConnectionState, frozenset[ClientConnectionState]] = {
     IDLE: frozenset({SENDING, WAITING, CLOSED}),
     SENDING: frozenset({WAITING, READING, CLOSED}),
     WAITING: frozenset({READING, CLOSED}),
@@ -155,7 +155,7 @@ class ClientConnection:
     :param key: identifies the requests that may use the connection.
     :param limits: the limits for the heads and the framing of responses.
 
-    :ivar state: the current `State`.
+    :ivar state: the current `ClientConnectionState`.
     :ivar idle_since: when the connection last became idle, on the loop's clock; set by the pool.
     :ivar on_idle_end: called with the connection when it is closed while idle; set by the pool.
     :ivar exchanges: the number of exchanges started on it.
@@ -182,7 +182,7 @@ class ClientConnection:
     def __init__(self, stream: IOStream, key: ConnectionKey, limits: Limits) -> None:
         self.stream: IOStream = stream
         self.key: ConnectionKey = key
-        self.state: State = IDLE
+        self.state: ClientConnectionState = IDLE
         self.exchanges: int = 0
         self.idle_since: float = 0.0
         self.on_idle_end: Callable[[ClientConnection], None] | None = None
@@ -202,7 +202,7 @@ class ClientConnection:
         paused = ", paused" if self._delivery in (PAUSED, HOLDING) else ""
         return f"<ClientConnection {address} {self.state.value}{paused}, {self.exchanges} requests>"
 
-    def _set_state(self, state: State) -> None:
+    def _set_state(self, state: ClientConnectionState) -> None:
         if state not in TRANSITIONS[self.state]:
             raise AssertionError(f"invalid transition of {self!r} to {state.name}")
         self.state = state

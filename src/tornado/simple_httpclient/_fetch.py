@@ -59,6 +59,7 @@ from tornado.log import app_log, gen_log
 from tornado.simple_httpclient._body import ResponseBody
 from tornado.simple_httpclient._connection import SENDING, ClientConnection, ConnectionEndedError
 from tornado.simple_httpclient._connection_key import ConnectionKey
+from tornado.simple_httpclient._connection_routes import Route, Routes
 from tornado.simple_httpclient._digest import CredentialsCache
 from tornado.simple_httpclient._errors import NO_RESPONSE, HTTPStreamClosedError, HTTPTimeoutError
 from tornado.simple_httpclient._extension import MAX_FOLLOW_UPS, Extension, ExtensionFactory, FollowUp
@@ -66,11 +67,10 @@ from tornado.simple_httpclient._extension_factories import has_own_extensions, m
 from tornado.simple_httpclient._progress import Progress
 from tornado.simple_httpclient._redirect import REDIRECT_CODES, check_downgrade, redirected_request
 from tornado.simple_httpclient._request_head import check_request, plain_head, request_fields, request_head
-from tornado.simple_httpclient._routes import Route, Routes
 from tornado.simple_httpclient._upload import Upload
 from tornado.simple_httpclient._url import url_without_secrets
 
-__all__ = ["Fetch", "FetchOwner", "Phase", "UpgradeHandler"]
+__all__ = ["Fetch", "FetchOwner", "FetchPhase", "UpgradeHandler"]
 
 #: Methods that may be sent again when it is not known whether the request was processed (RFC 9110 section
 #: 9.2.2).
@@ -84,7 +84,7 @@ _LARGE_BODY = 256 * 1024
 _MAX_DISCARDED = 64 * 1024
 
 
-class Phase(enum.Enum):
+class FetchPhase(enum.Enum):
     """The phase of a fetch; see the table in the module docstring. Its value is used in messages."""
 
     QUEUED = "in the request queue, for"
@@ -97,7 +97,7 @@ class Phase(enum.Enum):
     DONE = "done with"
 
 
-QUEUED, PREPARING, CONNECTING, WAITING, READING, DELAYED, FOLLOWING, DONE = Phase
+QUEUED, PREPARING, CONNECTING, WAITING, READING, DELAYED, FOLLOWING, DONE = FetchPhase
 
 
 class FetchOwner(Protocol):
@@ -208,7 +208,7 @@ class Fetch:
         upgrade: UpgradeHandler | None = None,
     ) -> None:
         self.client: FetchOwner = client
-        self.phase: Phase = QUEUED
+        self.phase: FetchPhase = QUEUED
         self.deadline: float = NEVER
         self._callback: Callable[[HTTPResponse], None] | None = callback
         request: HTTPRequest = view

@@ -22,7 +22,7 @@ from collections.abc import AsyncGenerator
 
 from tornado._loop.per_loop import PerLoop, call_at_close
 from tornado.ioloop import IOLoop
-from tornado.simple_httpclient._connection import ClientConnection, State
+from tornado.simple_httpclient._connection import ClientConnection, ClientConnectionState
 from tornado.simple_httpclient._connection_key import ConnectionKey
 
 __all__ = ["FRESH", "ConnectionPool"]
@@ -180,7 +180,7 @@ class ConnectionPool:
         self._forget(connection)
 
 
-_IDLE = State.IDLE
+_IDLE = ClientConnectionState.IDLE
 #: Seconds by which a timer may fire early.
 _TOLERANCE = 0.001
 

@@ -12,7 +12,7 @@ from tornado._wire.content_decoders import accept_encoding
 from tornado._wire.errors import HTTPOutputError
 from tornado._wire.headers import is_token
 from tornado.httpclient import HTTPRequest
-from tornado.simple_httpclient._routes import USER_AGENT, Route
+from tornado.simple_httpclient._connection_routes import USER_AGENT, Route
 
 __all__ = [
     "SUPPORTED_METHODS",

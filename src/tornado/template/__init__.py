@@ -64,8 +64,8 @@ in which each line ends with the name and line of the template; a note on the ex
 
 from __future__ import annotations
 
-from tornado._export import export
 from tornado._implicit_reexports import reexport
+from tornado._public_module_names import export
 from tornado.template._errors import ParseError, TemplateNotFoundError
 from tornado.template._loader import BaseLoader, DictLoader, Loader
 from tornado.template._template import Template

@@ -24,8 +24,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tornado import escape, gen, httputil, iostream, locale, template
-from tornado._export import export
 from tornado._implicit_reexports import reexported
+from tornado._public_module_names import export
 from tornado.escape import _unicode, utf8
 from tornado.log import access_log, app_log, gen_log
 from tornado.routing import (

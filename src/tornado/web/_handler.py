@@ -33,7 +33,7 @@ from tornado.web._execution import (
     _response,
     _response_fields,
 )
-from tornado.web._execution._execution import ExecutionOwner
+from tornado.web._execution._execution_state import ExecutionOwner
 from tornado.web._execution._response import Response, ResponseOwner, response_of
 from tornado.web._input import _arguments
 from tornado.web._input._arguments import _ARG_DEFAULT, _ArgDefault

@@ -25,15 +25,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tornado._export import export
 from tornado._implicit_reexports import reexported
 from tornado._log_rate_limit import de_dupe_gen_log
+from tornado._public_module_names import export
 from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log, gen_log
 from tornado.util import import_object
 from tornado.websocket._broadcast import BroadcastResult, broadcast
-from tornado.websocket._deflate import (
+from tornado.websocket._compression_options import (
     _DecompressTooLargeError,
     _PerMessageDeflateCompressor,
     _PerMessageDeflateDecompressor,

@@ -20,7 +20,7 @@ from tornado import httputil
 from tornado._wire import ws_handshake
 from tornado._wire.h1 import ResponseHead
 from tornado._wire.ws_errors import HandshakeError
-from tornado._wire.ws_state import State, Step
+from tornado._wire.ws_state import WebSocketState, WebSocketStep
 from tornado.concurrent import Future, future_set_exception_unless_cancelled
 from tornado.escape import json_encode, utf8
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
@@ -112,7 +112,7 @@ class WebSocketClientConnection(HTTPConnectionCompat):
     _handshake: ClientHandshake | None = None
     #: The Future that `wait_closed` awaits.
     _closed: Future[None] | None = None
-    _state = State.CONNECTING
+    _state = WebSocketState.CONNECTING
 
     def __init__(
         self,
@@ -264,13 +264,13 @@ class WebSocketClientConnection(HTTPConnectionCompat):
         if self.protocol is not None:
             self.protocol.close(code, reason)
             self.protocol = None
-            if self._state is State.OPEN:
-                self._state = self._state.after(Step.CLOSE_SENT)
+            if self._state is WebSocketState.OPEN:
+                self._state = self._state.after(WebSocketStep.CLOSE_SENT)
             self.read_queue.discard_excess()
 
     async def wait_closed(self) -> None:
         """Wait until the connection is closed by either side. This method does not close it; see `close`."""
-        if self._state is not State.CLOSED:
+        if self._state is not WebSocketState.CLOSED:
             if self._closed is None:
                 self._closed = self.io_loop.asyncio_loop.create_future()
             await asyncio.shield(self._closed)
@@ -300,7 +300,7 @@ class WebSocketClientConnection(HTTPConnectionCompat):
             if self._handshake is not None:
                 self._handshake.fail(HTTPStreamClosedError("Connection closed"))
             return None
-        if self._state is State.CLOSED:
+        if self._state is WebSocketState.CLOSED:
             return None
         self._mark_closed()
         if handshake_failed or self._on_message_callback is None:
@@ -309,9 +309,9 @@ class WebSocketClientConnection(HTTPConnectionCompat):
 
     def _mark_closed(self) -> None:
         """End the message queue and complete `wait_closed`."""
-        if self._state is State.CLOSED:
+        if self._state is WebSocketState.CLOSED:
             return
-        self._state = self._state.after(Step.LOST)
+        self._state = self._state.after(WebSocketStep.LOST)
         self.read_queue.end()
         if self._closed is not None:
             self._closed.set_result(None)
@@ -398,7 +398,7 @@ class WebSocketClientConnection(HTTPConnectionCompat):
             self._subprotocol = subprotocol
         protocol: Any = self.get_websocket_protocol()
         self.protocol = protocol
-        self._state = self._state.after(Step.OPENED)
+        self._state = self._state.after(WebSocketStep.OPENED)
         future = self._connecting
         if future is not None and not future.cancelled():
             self._connecting = None

@@ -11,11 +11,11 @@ from tornado.ioloop import IOLoop
 from tornado.netutil import Resolver
 from tornado.simple_httpclient._connection import ClientConnection
 from tornado.simple_httpclient._connection_key import ConnectionKey
+from tornado.simple_httpclient._connection_routes import Routes
 from tornado.simple_httpclient._connector import Connector
 from tornado.simple_httpclient._digest import CredentialsCache
 from tornado.simple_httpclient._extension import ExtensionFactory
 from tornado.simple_httpclient._fetch import Fetch, UpgradeHandler, request_deadlines
-from tornado.simple_httpclient._routes import Routes
 from tornado.tcpclient import TCPClient
 
 __all__ = ["MAX_HEAD", "MAX_PAGE", "ClientHandshake"]

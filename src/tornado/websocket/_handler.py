@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado._wire import ws_handshake
 from tornado._wire.ws_errors import HandshakeError
-from tornado._wire.ws_state import State, Step
+from tornado._wire.ws_state import WebSocketState, WebSocketStep
 from tornado.concurrent import Future
 from tornado.escape import json_encode, utf8
 from tornado.web._execution._response import release, response_of
@@ -22,7 +22,7 @@ from tornado.websocket._parameters import MAX_MESSAGE_SIZE, WRITE_LIMIT, WebSock
 from tornado.websocket._protocol import WebSocketProtocol13
 from tornado.websocket._server_handshake import ServerHandshake, read_offer, release_request
 
-_OPEN = State.OPEN
+_OPEN = WebSocketState.OPEN
 #: The transforms of a handler that has sent a 101 response, which has no content.
 _NO_TRANSFORMS: list[Any] = []
 
@@ -77,8 +77,8 @@ class WebSocketHandler(RequestHandler):
     open_args: tuple[str, ...] = ()
     open_kwargs: dict[str, str] = {}  # noqa: RUF012 - replaced for each connection with named groups
     head_from_get: bool | None = False  # RFC 6455 section 4.1: the handshake is a GET
-    #: `State.OPEN` after the handshake, `State.CLOSED` when `on_close` has been called.
-    _ws_state = State.CONNECTING
+    #: `WebSocketState.OPEN` after the handshake, `WebSocketState.CLOSED` when `on_close` has been called.
+    _ws_state = WebSocketState.CONNECTING
 
     # -- methods to override --
 
@@ -342,11 +342,11 @@ class WebSocketHandler(RequestHandler):
         response_of(self).detach()
         try:
             self._log()
-            self._ws_state = self._ws_state.after(Step.OPENED)
+            self._ws_state = self._ws_state.after(WebSocketStep.OPENED)
             self.on_finish()
         except BaseException:
             # The client has received the 101 response, but the connection would never be served: close it.
-            self._ws_state = State.CONNECTING
+            self._ws_state = WebSocketState.CONNECTING
             self.detach().close()
             raise
 
@@ -369,14 +369,14 @@ class WebSocketHandler(RequestHandler):
     @property
     def _on_close_called(self) -> bool:
         """Whether `on_close` has been called, under Tornado's name. Programs also assign it."""
-        return self._ws_state is State.CLOSED
+        return self._ws_state is WebSocketState.CLOSED
 
     @_on_close_called.setter
     def _on_close_called(self, called: bool) -> None:
         if called:
-            self._ws_state = State.CLOSED
-        elif self._ws_state is State.CLOSED:
-            self._ws_state = State.OPEN
+            self._ws_state = WebSocketState.CLOSED
+        elif self._ws_state is WebSocketState.CLOSED:
+            self._ws_state = WebSocketState.OPEN
 
     def on_connection_close(self) -> Awaitable[None] | None:  # type: ignore[override]
         """Called when the connection is closed, or when the client disconnects during the handshake."""
@@ -384,7 +384,7 @@ class WebSocketHandler(RequestHandler):
         if connection is not None:
             connection.on_connection_close()
         if self._ws_state is _OPEN:
-            self._ws_state = self._ws_state.after(Step.LOST)
+            self._ws_state = self._ws_state.after(WebSocketStep.LOST)
             self._break_cycles()
             return self.on_close()
         return None
@@ -395,7 +395,7 @@ def _unavailable_after_handshake(name: str) -> Any:
 
     @functools.wraps(getattr(RequestHandler, name))
     def method(self: WebSocketHandler, *args: Any, **kwargs: Any) -> Any:
-        if self._ws_state is not State.CONNECTING:
+        if self._ws_state is not WebSocketState.CONNECTING:
             raise RuntimeError(f"{name}(): Method not supported for Web Sockets; use write_message()")
         return getattr(super(WebSocketHandler, self), name)(*args, **kwargs)
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import abc
 from typing import TYPE_CHECKING, Any
 
-from tornado._wire.ws_state import State, Step
+from tornado._wire.ws_state import WebSocketState, WebSocketStep
 
 if TYPE_CHECKING:
     from tornado.concurrent import Future
 
 #: The state for each combination of `client_terminated` and `server_terminated` that a program sets.
 _TERMINATED = {
-    (False, False): State.OPEN,
-    (False, True): State.CLOSING,
-    (True, False): State.CLOSED_BY_PEER,
-    (True, True): State.TERMINATED,
+    (False, False): WebSocketState.OPEN,
+    (False, True): WebSocketState.CLOSING,
+    (True, False): WebSocketState.CLOSED_BY_PEER,
+    (True, True): WebSocketState.TERMINATED,
 }
 
 
@@ -33,7 +33,7 @@ class WebSocketProtocol(abc.ABC):
     def __init__(self, handler: Any) -> None:
         self.handler: Any = handler
         self.stream: Any = None
-        self.state: State = State.CONNECTING
+        self.state: WebSocketState = WebSocketState.CONNECTING
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.state.value}>"
@@ -69,7 +69,7 @@ class WebSocketProtocol(abc.ABC):
 
     def _abort(self) -> None:
         """Close the connection immediately, without a close frame."""
-        self.state = self.state.after(Step.LOST)
+        self.state = self.state.after(WebSocketStep.LOST)
         if self.stream is not None:
             self.stream.close()
 

@@ -26,7 +26,7 @@ from typing import Any, Protocol
 
 from tornado._loop.tasks import run_eagerly
 from tornado._wire import ws_connection
-from tornado._wire.ws_state import State
+from tornado._wire.ws_state import WebSocketState
 from tornado.concurrent import Future
 from tornado.gen import convert_yielded
 from tornado.iostream._interface import Transport
@@ -43,7 +43,7 @@ EVENT_COST = 256
 
 #: The end of the input, as an event in a backlog.
 _END: Any = object()
-_CLOSED = State.CLOSED
+_CLOSED = WebSocketState.CLOSED
 
 
 class ReceivingConnection(Protocol):
@@ -53,7 +53,7 @@ class ReceivingConnection(Protocol):
     """
 
     handler: Any
-    state: State
+    state: WebSocketState
     stream: Transport
 
     def receive_pending(self) -> list[ws_connection.Event] | None:
@@ -310,7 +310,7 @@ class MessageReceiver:
         replied to a message that arrived before the connection was closed.
         """
         state = self._connection.state
-        if state is not State.OPEN and isinstance(error, WebSocketClosedError):
+        if state is not WebSocketState.OPEN and isinstance(error, WebSocketClosedError):
             return state is not _CLOSED
         log_exception(self._connection.handler, error)
         self._connection.close_after_exception()

@@ -12,7 +12,7 @@ from typing import Any
 from tornado._log_rate_limit import de_dupe_gen_log
 from tornado._wire import ws_connection
 from tornado._wire.ws_deflate import DeflatePolicy
-from tornado.websocket._deflate import policy_of
+from tornado.websocket._compression_options import policy_of
 
 #: The default maximum size of a message after decompression, in bytes.
 MAX_MESSAGE_SIZE = 10 * 1024 * 1024

@@ -10,7 +10,7 @@
 - `.BackPressure`, while too much output waits to be sent;
 - the timers (see `_timers`), if it has a deadline.
 
-The state of the connection is its `tornado._wire.ws_state.State`; `client_terminated` and
+The state of the connection is its `tornado._wire.ws_state.WebSocketState`; `client_terminated` and
 `server_terminated`, which programs read, are derived from it.
 
 ``write_limit`` is the high-water mark of the output. While more bytes than that wait to be sent, the Futures
@@ -52,7 +52,7 @@ from tornado._wire import ws_connection
 from tornado._wire.ws_errors import MessageTooLarge
 from tornado._wire.ws_frames import FIN, RSV1, Opcode, serialize_frame
 from tornado._wire.ws_handshake import accept_value
-from tornado._wire.ws_state import State, Step
+from tornado._wire.ws_state import WebSocketState, WebSocketStep
 from tornado.concurrent import Future
 from tornado.escape import to_unicode
 from tornado.log import gen_log
@@ -194,8 +194,8 @@ class WebSocketProtocol13(WebSocketProtocol):
         self._done = done_future(stream.loop)
         self._subprotocol = subprotocol
         self._receiver = receiver = MessageReceiver(self)
-        if self.state is State.CONNECTING:  # not if the client has disconnected during the handshake
-            self.state: State = self.state.after(Step.OPENED)
+        if self.state is WebSocketState.CONNECTING:  # not if the client has disconnected during the handshake
+            self.state: WebSocketState = self.state.after(WebSocketStep.OPENED)
         stream.cork()
         try:
             stream.start_push(self)
@@ -232,7 +232,7 @@ class WebSocketProtocol13(WebSocketProtocol):
     def end_of_input(self) -> None:
         """Process the end of the input; called after all earlier events."""
         self._core.receive_eof()
-        self.state = self.state.after(Step.LOST)
+        self.state = self.state.after(WebSocketStep.LOST)
         self._call_when_sent(self.stream.close)
 
     def output_drained(self) -> None:
@@ -247,7 +247,7 @@ class WebSocketProtocol13(WebSocketProtocol):
 
     def connection_lost(self, error: BaseException | None) -> None:
         """Process the closure of the stream by either side."""
-        self.state = self.state.after(Step.LOST)
+        self.state = self.state.after(WebSocketStep.LOST)
         self._core.abandon()
         self._core = _NOT_OPEN
         self._receiver.discard()
@@ -394,7 +394,7 @@ class WebSocketProtocol13(WebSocketProtocol):
     def output_resumed(self) -> None:
         """Continue the delivery of messages after the back-pressure has ended."""
         self._back_pressure = None
-        if self.state is not State.CLOSED:
+        if self.state is not WebSocketState.CLOSED:
             self._receiver.resume()
 
     # -- called by the receiver --
@@ -497,9 +497,9 @@ class WebSocketProtocol13(WebSocketProtocol):
         self._timer.set(seconds)
 
     def _on_terminated_set(self) -> None:
-        if self.state is State.TERMINATED and self.stream is not None:
+        if self.state is WebSocketState.TERMINATED and self.stream is not None:
             self._set_deadline(CLOSE_TIMEOUT)
-        elif self.state is State.OPEN and self._timer is not None:
+        elif self.state is WebSocketState.OPEN and self._timer is not None:
             self._timer.cancel()
             self._timer = None
             self.start_pinging()
@@ -573,7 +573,7 @@ class WebSocketProtocol13(WebSocketProtocol):
 
     def is_closing(self) -> bool:
         """Whether either side has closed the connection."""
-        return self.state is not State.OPEN or self.stream.closed()
+        return self.state is not WebSocketState.OPEN or self.stream.closed()
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Start the closing handshake; the peer has `CLOSE_TIMEOUT` seconds to reply. A second call does
@@ -590,11 +590,11 @@ class WebSocketProtocol13(WebSocketProtocol):
         if code in _NO_CODE:
             code = None
         frame = self._core.close(code, ws_connection.truncated_reason(reason or ""))
-        self.state = self.state.after(Step.CLOSE_SENT)
+        self.state = self.state.after(WebSocketStep.CLOSE_SENT)
         if frame:
             self._wire_bytes_out += len(frame)
             self.stream.send(frame)
-        if self.state is State.CLOSED:
+        if self.state is WebSocketState.CLOSED:
             self._finish()
         else:
             self._set_deadline(CLOSE_TIMEOUT)
@@ -602,7 +602,7 @@ class WebSocketProtocol13(WebSocketProtocol):
     def _close_received(self, event: ws_connection.Close) -> None:
         """Process the peer's close frame: reply to it, or complete the closing handshake of this side."""
         self.close_arrived(event.code, event.reason)
-        self.state = self.state.after(Step.CLOSE_RECEIVED)
+        self.state = self.state.after(WebSocketStep.CLOSE_RECEIVED)
         if not self.state.closed_here:
             self.close(event.code)
         else:
@@ -611,11 +611,11 @@ class WebSocketProtocol13(WebSocketProtocol):
     def _error_received(self, event: ws_connection.Failed) -> None:
         """Fail the connection after a violation by the peer (RFC 6455 section 7.1.7)."""
         self.record_close_error("error of the peer (close code %d): %s", event.code, event.error)
-        self.state = self.state.after(Step.FAULT)
+        self.state = self.state.after(WebSocketStep.FAULT)
         reason = _TOO_BIG if event.code == MessageTooLarge.close_code else str(event.error)
         frame = self._core.close(event.code, ws_connection.truncated_reason(reason))
         if not self.state.closed_here:
-            self.state = self.state.after(Step.CLOSE_SENT)
+            self.state = self.state.after(WebSocketStep.CLOSE_SENT)
         self._wire_bytes_out += len(frame)
         self.stream.send(frame)
         self._call_when_sent(self._end_output)
@@ -657,7 +657,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         """Close the connection with 1011 (internal error) after a callback has raised an exception."""
         frame = self._core.close(INTERNAL_ERROR)
         self._core.abandon()
-        self.state = self.state.after(Step.LOST)
+        self.state = self.state.after(WebSocketStep.LOST)
         self._wire_bytes_out += len(frame)
         self.stream.send(frame)
         self._call_when_sent(self.stream.close)

@@ -26,8 +26,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tornado._export import export
 from tornado._implicit_reexports import reexported
+from tornado._public_module_names import export
 from tornado.httputil import HTTPServerRequest
 from tornado.util import import_object
 from tornado.wsgi._adapter import WSGIAdapter

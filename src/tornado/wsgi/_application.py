@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tornado._export import export
+from tornado._public_module_names import export
 from tornado._tornado4.deprecation import deprecated
 from tornado.web import Application
 from tornado.wsgi._adapter import StartResponse, WSGIAdapter

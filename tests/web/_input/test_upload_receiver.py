@@ -11,7 +11,7 @@ import pytest
 from tornado import web
 from tornado.concurrent import Future
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
-from tornado.web._execution._execution import execution_of
+from tornado.web._execution._execution_state import execution_of
 from tornado.web._execution._response import response_of
 from tornado.web._input._upload_receiver import UploadReceiver
 

@@ -6,22 +6,22 @@ from typing import Any
 
 import pytest
 
-from tornado.web._sse._event_stream import TRANSITIONS, EventStream, StreamState
+from tornado.web._sse._event_stream import TRANSITIONS, EventStream, EventStreamState
 
 
-def stream_in(state: StreamState) -> EventStream:
+def stream_in(state: EventStreamState) -> EventStream:
     handler: Any = object()
     stream = EventStream(handler, handler)
-    if state is StreamState.OPEN:
+    if state is EventStreamState.OPEN:
         stream.advance(state)
-    elif state is StreamState.ENDED:
+    elif state is EventStreamState.ENDED:
         stream.end()
     return stream
 
 
-@pytest.mark.parametrize("before", StreamState)
-@pytest.mark.parametrize("after", StreamState)
-def test_transitions_follow_the_table(before: StreamState, after: StreamState) -> None:
+@pytest.mark.parametrize("before", EventStreamState)
+@pytest.mark.parametrize("after", EventStreamState)
+def test_transitions_follow_the_table(before: EventStreamState, after: EventStreamState) -> None:
     stream = stream_in(before)
     if after in TRANSITIONS[before]:
         stream.advance(after)
@@ -32,8 +32,8 @@ def test_transitions_follow_the_table(before: StreamState, after: StreamState) -
         assert repr(stream) == f"<EventStream {before.value}, 0 channels>"
 
 
-@pytest.mark.parametrize("state", StreamState)
-def test_ended_stream_refers_to_no_handler(state: StreamState) -> None:
+@pytest.mark.parametrize("state", EventStreamState)
+def test_ended_stream_refers_to_no_handler(state: EventStreamState) -> None:
     stream = stream_in(state)
     stream.end()
     stream.end()

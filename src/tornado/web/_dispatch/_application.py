@@ -16,7 +16,7 @@ from tornado._hooks import Hooks
 from tornado._loop.tasks import run_eagerly
 from tornado.concurrent import Future
 from tornado.http1connection import HTTP1Connection
-from tornado.http1connection._server import finish_after
+from tornado.http1connection._server_connection import finish_after
 from tornado.httpserver import HTTPServer
 from tornado.log import access_log, app_log, log_access
 from tornado.routing import (
@@ -35,7 +35,7 @@ from tornado.web._dispatch._allowed_hosts import AllowedHosts, HostCheckingRoute
 from tornado.web._dispatch._builtin_handlers import ErrorHandler, ServerOptionsHandler
 from tornado.web._encoding._transforms import OutputTransform, transforms_of
 from tornado.web._execution import _cancellation, _execute, _request_body_errors
-from tornado.web._execution._execution import (
+from tornado.web._execution._execution_state import (
     execute,
     execution_of,
     handle_error,

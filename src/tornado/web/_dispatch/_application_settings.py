@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Literal, TypedDict
 
-from tornado._export import export
+from tornado._public_module_names import export
 from tornado.template import BaseLoader
 from tornado.web._encoding._content_codings import ContentCodings
 from tornado.web._files._static import StaticFileHandler

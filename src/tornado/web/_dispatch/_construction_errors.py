@@ -15,7 +15,7 @@ from typing import Any
 from tornado import httputil
 from tornado.template._errors import note_once
 from tornado.web._errors import Finish, HTTPError
-from tornado.web._execution._execution import handle_error
+from tornado.web._execution._execution_state import handle_error
 from tornado.web._handler import RequestHandler
 
 

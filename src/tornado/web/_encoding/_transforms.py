@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tornado import httputil
-from tornado._wire.content_codings import choose_coding, weak_tag
+from tornado._wire.content_negotiation import choose_coding, weak_tag
 from tornado.web._encoding._background_compression import CompressionQueue
 from tornado.web._encoding._content_codings import GZIP, MAX_AT_ONCE, Coding, Compressor, ContentCodings
 from tornado.web._execution._response import ResponseOwner, response_of

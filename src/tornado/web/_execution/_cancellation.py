@@ -30,7 +30,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log, gen_log
 from tornado.web._execution._client_disconnect import CLIENT_CLOSED_REQUEST, abandon
-from tornado.web._execution._execution import execution_of
+from tornado.web._execution._execution_state import execution_of
 from tornado.web._execution._response import request_summary, response_of
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from tornado.iostream import StreamClosedError
 from tornado.log import app_log
 from tornado.web._errors import Finish, HTTPError, InvalidBodyError
 from tornado.web._execution import _return_value_checks
-from tornado.web._execution._execution import (
+from tornado.web._execution._execution_state import (
     ExecutionOwner,
     begin_body,
     cancellation_of,

@@ -13,7 +13,7 @@ from typing import Any
 
 from tornado.gen import convert_yielded
 from tornado.web._errors import HTTPError
-from tornado.web._execution._execution import cancellation_of, execution_of, handle_error
+from tornado.web._execution._execution_state import cancellation_of, execution_of, handle_error
 from tornado.web._execution._response import response_of
 from tornado.web._input import _body_limits
 

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from tornado._wire.content_codings import choose_coding
+from tornado._wire.content_negotiation import choose_coding
 from tornado.web._errors import HTTPError
 from tornado.web._files._static_paths import Directories, OpenFile, open_within, try_stat
 

@@ -33,7 +33,7 @@ from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any
 
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.parameters import parse_parameters
+from tornado._wire.field_parameters import parse_parameters
 from tornado.web._errors import InvalidBodyError
 from tornado.web._input._arguments import _ARG_DEFAULT
 

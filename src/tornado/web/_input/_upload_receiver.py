@@ -21,7 +21,7 @@ from tornado._wire.limits import DEFAULT
 from tornado._wire.multipart import END_OF_PART, MultipartParser, Part
 from tornado.httputil._forms import multipart_boundary
 from tornado.web._errors import HTTPError
-from tornado.web._execution._execution import execution_of
+from tornado.web._execution._execution_state import execution_of
 from tornado.web._execution._response import Response
 from tornado.web._input._uploaded_file import UploadedFile, remove_all
 

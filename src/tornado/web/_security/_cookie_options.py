@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from typing import TypedDict
 
-from tornado._export import export
+from tornado._public_module_names import export
 
 
 class ClearCookieOptions(TypedDict, total=False):

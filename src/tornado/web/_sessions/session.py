@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _RENEWAL_FRACTION = 0.1
 
 
-class State(enum.Enum):
+class SessionState(enum.Enum):
     """The state of a session, which determines whether it can be changed and saved."""
 
     OPEN = "open"
@@ -85,7 +85,7 @@ class Session(MutableMapping[str, Any]):
 
     def __init__(self, policy: SessionSettings, token: str | None, record: SessionRecord | None) -> None:
         self._policy = policy
-        self._state = State.OPEN
+        self._state = SessionState.OPEN
         self._old_tokens: list[str] = []
         #: The JSON texts that were stored under the previous token when `regenerate` was called.
         self._previous_texts: dict[str, str] = {}
@@ -155,7 +155,7 @@ class Session(MutableMapping[str, Any]):
         :raises RuntimeError: after the head of the response was sent.
         """
         self._check_open()
-        self._state = State.OPEN
+        self._state = SessionState.OPEN
         if self._token is not None:
             self._old_tokens.append(self._token)
             self._previous_texts = self._texts
@@ -174,21 +174,21 @@ class Session(MutableMapping[str, Any]):
         self._values.clear()
 
     def _check_open(self) -> None:
-        if self._state is State.SENT:
+        if self._state is SessionState.SENT:
             raise RuntimeError("the session cannot be changed after the head of the response was sent")
-        if self._state is State.CLOSING:
+        if self._state is SessionState.CLOSING:
             raise RuntimeError("the session cannot be changed after the response was finished")
 
     # -- saving --
 
     def is_modified(self) -> bool:
         """Whether there are changes that must be saved before the response is sent."""
-        return self._state is State.OPEN and (bool(self._old_tokens) or self._dump() != self._texts)
+        return self._state is SessionState.OPEN and (bool(self._old_tokens) or self._dump() != self._texts)
 
     def is_due(self) -> bool:
         """Whether the time of the last use must be saved."""
         return (
-            self._state is State.OPEN
+            self._state is SessionState.OPEN
             and self._token is not None
             and time() - self._used >= self._policy.idle_timeout * _RENEWAL_FRACTION
         )
@@ -203,7 +203,7 @@ class Session(MutableMapping[str, Any]):
         :raises SessionTooLargeError: if the session is too large for its store.
         :raises TypeError: if a value is not JSON.
         """
-        if self._state is State.OPEN and (self.is_modified() or self.is_due()):
+        if self._state is SessionState.OPEN and (self.is_modified() or self.is_due()):
             await self._save()
 
     def closing(self) -> Coroutine[Any, Any, None] | None:
@@ -215,14 +215,14 @@ class Session(MutableMapping[str, Any]):
         """
         if not (self.is_modified() or self.is_due()):
             return None
-        self._state = State.CLOSING
+        self._state = SessionState.CLOSING
         return self._save()
 
     async def _save(self) -> None:
         try:
             await self._store(self._dump())
         except BaseException:
-            self._state = State.FAILED
+            self._state = SessionState.FAILED
             self.cookie_change = None
             raise
 
@@ -245,7 +245,7 @@ class Session(MutableMapping[str, Any]):
             token = await _await_if_needed(store.update(token, record, changed, removed, seconds))
             if token is None:
                 gen_log.info("A session was not saved: another request has ended it")
-                self._state = State.ENDED
+                self._state = SessionState.ENDED
                 return
             self.cookie_change = CookieChange(token, seconds)
         elif texts:
@@ -263,7 +263,7 @@ class Session(MutableMapping[str, Any]):
 
     def seal(self) -> None:
         """Make the session read-only, because the head of the response was sent."""
-        self._state = State.SENT
+        self._state = SessionState.SENT
 
 
 def _dump(name: str, value: Any) -> str:

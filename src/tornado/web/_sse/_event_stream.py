@@ -24,7 +24,7 @@ _KEEP_ALIVE = EncodedEvent(serialize_comment())
 _MAX_STALLED_INTERVALS = 4
 
 
-class StreamState(enum.Enum):
+class EventStreamState(enum.Enum):
     """How far a stream has got."""
 
     #: The head of the response has not been sent.
@@ -36,10 +36,10 @@ class StreamState(enum.Enum):
 
 
 #: For each state, the states that may follow it.
-TRANSITIONS: dict[StreamState, frozenset[StreamState]] = {
-    StreamState.NEW: frozenset({StreamState.OPEN, StreamState.ENDED}),
-    StreamState.OPEN: frozenset({StreamState.ENDED}),
-    StreamState.ENDED: frozenset(),
+TRANSITIONS: dict[EventStreamState, frozenset[EventStreamState]] = {
+    EventStreamState.NEW: frozenset({EventStreamState.OPEN, EventStreamState.ENDED}),
+    EventStreamState.OPEN: frozenset({EventStreamState.ENDED}),
+    EventStreamState.ENDED: frozenset(),
 }
 
 
@@ -84,7 +84,7 @@ class EventStream:
     def __init__(self, handler: StreamHandler, response: Response) -> None:
         self._handler: StreamHandler | None = handler
         self._response = response
-        self._state = StreamState.NEW
+        self._state = EventStreamState.NEW
         self._channels: tuple[Delivery, ...] = ()
         self._bypasses_handler = False
         self._stalled_intervals = 0
@@ -96,7 +96,7 @@ class EventStream:
 
     # -- state --
 
-    def advance(self, state: StreamState) -> None:
+    def advance(self, state: EventStreamState) -> None:
         """Change the state.
 
         :raises RuntimeError: if the table of transitions does not contain the change.
@@ -108,7 +108,7 @@ class EventStream:
     @property
     def is_open(self) -> bool:
         """Whether the head of the response has been sent, so that events can follow."""
-        return self._state is StreamState.OPEN
+        return self._state is EventStreamState.OPEN
 
     @property
     def is_ended(self) -> bool:
@@ -123,7 +123,7 @@ class EventStream:
     @property
     def has_begun(self) -> bool:
         """Whether the head of the response has been sent."""
-        return self._state is not StreamState.NEW
+        return self._state is not EventStreamState.NEW
 
     def begin(self) -> None:
         """Start to send keep-alive comments, and the events that the channels have published."""
@@ -140,9 +140,9 @@ class EventStream:
 
     def end(self) -> None:
         """Unsubscribe from the channels and cancel the keep-alive comments. A second call does nothing."""
-        if self._state is StreamState.ENDED:
+        if self._state is EventStreamState.ENDED:
             return
-        self.advance(StreamState.ENDED)
+        self.advance(EventStreamState.ENDED)
         channels, self._channels, self._handler = self._channels, (), None
         for channel in channels:
             channel.detach(self)
@@ -252,4 +252,4 @@ def _may_bypass(handler: Any) -> bool:
     )
 
 
-__all__ = ["TRANSITIONS", "EventStream", "StreamHandler", "StreamState"]
+__all__ = ["TRANSITIONS", "EventStream", "StreamHandler", "EventStreamState"]

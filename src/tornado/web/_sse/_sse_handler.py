@@ -24,7 +24,7 @@ from tornado.web._execution import _response, _response_fields
 from tornado.web._execution._cancellation import CancelReason
 from tornado.web._execution._client_disconnect import abandon
 from tornado.web._handler import RequestHandler
-from tornado.web._sse._event_stream import EventStream, StreamState
+from tornado.web._sse._event_stream import EventStream, EventStreamState
 from tornado.web._sse._sse_channel import EventChannel, as_text, delivery_of
 
 
@@ -228,7 +228,7 @@ class EventSourceHandler(RequestHandler):
             response.transforms = [each for each in response.transforms if not isinstance(each, _Compression)]
         if self.retry is not None:
             response.buffer.append(b"retry: %d\n\n" % self.retry)
-        stream.advance(StreamState.OPEN)
+        stream.advance(EventStreamState.OPEN)
         self._watch_for_disconnect()
         _ = self.flush()
         response.fields = None  # saves memory while the stream is open

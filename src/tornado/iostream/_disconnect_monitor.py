@@ -26,10 +26,10 @@ _BROKEN: int = select.POLLERR | select.POLLHUP | select.POLLNVAL if hasattr(sele
 
 
 #: Called with True when a connection is broken, and with False after a half-close.
-HangUpCallback = Callable[[bool], None]
+DisconnectCallback = Callable[[bool], None]
 
 
-class HangUpMonitor:
+class DisconnectMonitor:
     """The sockets of one event loop that are not being read, each with a callback.
 
     The callback is called once when the peer has closed its sending side, and once when the connection is
@@ -40,18 +40,18 @@ class HangUpMonitor:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._callbacks: dict[int, HangUpCallback] = {}
+        self._callbacks: dict[int, DisconnectCallback] = {}
         self._poll = select.poll()
         self._timer: asyncio.TimerHandle | None = None
 
-    def watch(self, descriptor: int, callback: HangUpCallback) -> None:
+    def watch(self, descriptor: int, callback: DisconnectCallback) -> None:
         """Watch `descriptor`. If it is already watched, a half-close is reported once more."""
         self._callbacks[descriptor] = callback
         self._poll.register(descriptor, _HALF_CLOSED)
         if self._timer is None:
             self._timer = self._loop.call_later(INTERVAL, self._check)
 
-    def unwatch(self, descriptor: int, callback: HangUpCallback) -> None:
+    def unwatch(self, descriptor: int, callback: DisconnectCallback) -> None:
         """Stop watching `descriptor`, if `callback` is its current callback."""
         if self._callbacks.get(descriptor) == callback:
             del self._callbacks[descriptor]

@@ -15,8 +15,8 @@ from concurrent import futures
 from contextvars import Context
 from typing import Any, TypeVar, overload
 
-from tornado._export import export
 from tornado._loop.tasks import keep_reference
+from tornado._public_module_names import export
 from tornado.concurrent import Future, is_future
 from tornado.log import app_log
 

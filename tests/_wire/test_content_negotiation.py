@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado._wire import content_codings, quality_values
-from tornado._wire.content_codings import (
+from tornado._wire import content_negotiation, quality_values
+from tornado._wire.content_negotiation import (
     choose_coding,
     identity_refused,
     parse_accept_encoding,
@@ -112,14 +112,14 @@ def test_number_of_members_is_limited() -> None:
 
 
 def test_size_of_the_cache_is_limited() -> None:
-    content_codings._remembered.cache_clear()
+    content_negotiation._remembered.cache_clear()
     for i in range(1000):
         choose_coding(f"gzip, x{i}", ALL)
-    assert content_codings._remembered.cache_info().currsize == 256
-    content_codings._remembered.cache_clear()
-    long = "gzip" + " " * content_codings.MAX_REMEMBERED
+    assert content_negotiation._remembered.cache_info().currsize == 256
+    content_negotiation._remembered.cache_clear()
+    long = "gzip" + " " * content_negotiation.MAX_REMEMBERED
     assert choose_coding(long, ALL) == "gzip"
-    assert content_codings._remembered.cache_info().currsize == 0
+    assert content_negotiation._remembered.cache_info().currsize == 0
 
 
 def test_weak_and_strong_tags() -> None:

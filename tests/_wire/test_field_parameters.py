@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from tests.support.work import lines_run
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.parameters import format_parameters, parse_parameters, split_parameters, unquote_string
+from tornado._wire.field_parameters import (
+    format_parameters,
+    parse_parameters,
+    split_parameters,
+    unquote_string,
+)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +135,7 @@ def test_parameters_that_are_not_requested_are_skipped() -> None:
     text = "form-data; name*=utf-8''%41; other=b; Filename*0=c; filename*1*=%44; bare; x*=%41"
     only = frozenset(["name", "filename"])
     assert parse_parameters(text, only=only) == ("form-data", {"name": "A", "filename": "cD"})
-    with mock.patch("tornado._wire.parameters.unquote_bytes") as unquote:
+    with mock.patch("tornado._wire.field_parameters.unquote_bytes") as unquote:
         parse_parameters("a" + "; b*=%41" * 10, only=only)
     unquote.assert_not_called()
 

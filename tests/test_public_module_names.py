@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from tornado import escape, template
-from tornado._export import export
+from tornado._public_module_names import export
 
 
 def private(name: str, module: str) -> type:

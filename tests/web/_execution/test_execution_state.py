@@ -13,7 +13,7 @@ from tests.support.server import serving
 from tests.support.web import prepared_future, set_prepared_future
 from tornado import web
 from tornado.concurrent import Future
-from tornado.web._execution._execution import cancellation_of, execution_of, release_body, streams_body
+from tornado.web._execution._execution_state import cancellation_of, execution_of, release_body, streams_body
 
 
 def handler() -> Any:

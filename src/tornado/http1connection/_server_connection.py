@@ -49,7 +49,7 @@ _PIPELINE_BATCH = 64
 
 _SERVING = ConnectionState.SERVING
 _READY, _ADVANCING, _SCHEDULED = PipelineState.READY, PipelineState.ADVANCING, PipelineState.SCHEDULED
-_HEAD = h1.State.HEAD
+_HEAD = h1.ReaderState.HEAD
 _OPEN = ExchangeState.OPEN
 _new_exchange = HTTP1Connection.__new__
 _log_limit = LogRateLimit(gen_log)

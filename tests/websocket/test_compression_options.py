@@ -14,7 +14,7 @@ from tornado.websocket import (
     _PerMessageDeflateCompressor,
     _PerMessageDeflateDecompressor,
 )
-from tornado.websocket._deflate import policy_of
+from tornado.websocket._compression_options import policy_of
 
 
 def test_options_become_a_policy() -> None:

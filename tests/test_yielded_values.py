@@ -11,7 +11,7 @@ from concurrent import futures
 import pytest
 
 from tornado import gen
-from tornado._awaitables import convert_yielded, moment, multi
+from tornado._yielded_values import convert_yielded, moment, multi
 from tornado.ioloop import IOLoop
 
 

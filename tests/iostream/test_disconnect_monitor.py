@@ -23,8 +23,8 @@ from tests.support.streams import (
     stream_pair,
     unread_size,
 )
-from tornado.iostream import IOStream, _hangup
-from tornado.iostream._hangup import INTERVAL, HangUpMonitor
+from tornado.iostream import IOStream, _disconnect_monitor
+from tornado.iostream._disconnect_monitor import INTERVAL, DisconnectMonitor
 
 #: More bytes than a stream reads ahead, and fewer than the kernel buffers for a server that does not read.
 AHEAD = bytes(100_000)
@@ -33,7 +33,7 @@ AHEAD = bytes(100_000)
 @pytest.fixture
 def check_every_iteration(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the monitor check in each iteration of the event loop."""
-    monkeypatch.setattr(_hangup, "INTERVAL", 0)
+    monkeypatch.setattr(_disconnect_monitor, "INTERVAL", 0)
 
 
 class Pausing(Recorder):
@@ -161,7 +161,7 @@ async def test_socket_closed_by_the_program_is_detected(
 async def test_monitor_checks_once_per_interval_while_there_are_sockets(clock: FakeClock) -> None:
     notified: list[bool] = []
     ours, theirs = socket_pair("tcp")
-    monitor = HangUpMonitor(asyncio.get_running_loop())
+    monitor = DisconnectMonitor(asyncio.get_running_loop())
     monitor.watch(ours.fileno(), notified.append)
     theirs.shutdown(socket.SHUT_WR)
     await asyncio.sleep(INTERVAL / 2)
@@ -182,7 +182,7 @@ async def test_monitor_checks_once_per_interval_while_there_are_sockets(clock: F
 async def test_socket_removed_by_an_earlier_callback_is_skipped(clock: FakeClock) -> None:
     notified: list[int] = []
     pairs = [socket_pair("tcp") for _ in range(2)]
-    monitor = HangUpMonitor(asyncio.get_running_loop())
+    monitor = DisconnectMonitor(asyncio.get_running_loop())
 
     def note(broken: bool) -> None:
         notified.append(1)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado._wire.errors import BodyTooLarge, HeadTooLarge, HTTPInputError
-from tornado._wire.header_section import (
+from tornado._wire.header_validation import (
     check_field_lines,
     parse_request_fields,
     parse_response_fields,
