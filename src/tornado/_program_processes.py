@@ -43,7 +43,7 @@ class RestartRequest:
 
 
 class ProgramProcesses:
-    """The processes of one program. Created before the fork; each process has a copy.
+    """The processes of one program. This object is created before the fork, so each process has a copy.
 
     :param children: a mapping whose keys are the IDs of the child processes that are still running. The
         parent updates it.

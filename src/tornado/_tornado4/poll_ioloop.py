@@ -206,7 +206,9 @@ class PollIOLoop(AsyncIOLoop):
 
 
 class SelectIOLoop(PollIOLoop):
-    """An IOLoop on `select.select`, which is limited to a small number of low file descriptors."""
+    """An IOLoop on `select.select`, which supports only low file descriptors, on most platforms below
+    1024.
+    """
 
     def initialize(self, **kwargs: Any) -> None:  # type: ignore[override]
         """Create the poller; ``kwargs`` are passed to `PollIOLoop`."""

@@ -13,8 +13,8 @@ credentials.
 
 Setting a field raises `InvalidHeader` if the name is not a token or the value contains a control character,
 including CR, LF and NUL, so `HTTPHeaders._serialize` needs no checks (CVE-2025-67724). `InvalidHeader` is an
-`HTTPInputError`, and also a `ValueError` because usually the program has made the mistake. Parsing a line
-received from a peer raises a plain `HTTPInputError`.
+`HTTPInputError`, and also a `ValueError`, because the invalid text usually comes from the program. Parsing a
+line received from a peer raises a plain `HTTPInputError`.
 
 Limits
 ------
@@ -71,7 +71,8 @@ _SMALL_LETTERS = bytes(0x20 * (0x61 <= octet <= 0x7A) for octet in range(256))
 def _normalise_long(name: str) -> str:
     """Return the result of `_normalise` without creating an object for each word.
 
-    A name may consist of thousands of hyphens. Long names are not cached, so every use of one has this cost.
+    A name may consist of thousands of hyphens. Long names are not cached, so a long name is normalised again
+    each time it is used.
     """
     text = b"-" + name.lower().encode("ascii")
     after_hyphen = int.from_bytes(text.translate(_HYPHENS), "big") >> 8

@@ -385,9 +385,9 @@ class WSConnection:
 
     def _fail(self, error: WebSocketError, events: list[Event]) -> None:
         self._step(WebSocketStep.FAULT)
-        # The frames in the traceback refer to `events`, which contains the error. Measured without the
-        # garbage collector, this reference cycle leaves 16 to 20 objects for each failed connection, among
-        # them this one and the unread data. All of the frames are in this package.
+        # The frames in the traceback refer to `events`, which contains the error. Without the garbage
+        # collector, this reference cycle was measured to keep 16 to 20 objects for each failed connection,
+        # including the `WSConnection` and the unread data. Only frames of this package are lost.
         error.__context__ = None
         events.append(Failed(error.close_code, error.with_traceback(None)))
 
@@ -428,14 +428,14 @@ class WSConnection:
         """Return the frame for a message to many connections, which is encoded and compressed only once.
 
         A shared message is compressed separately from all others. The compressor of this connection is
-        released: its next message must not refer to data that precedes the shared message.
+        released, because the next message must not refer to data that precedes the shared message.
 
         :raises ValueError: as `message` does.
         """
         if not self.state.sends:
             raise ValueError(f"cannot send a message: the WebSocket is {self.state.value}")
         if self._keys is not None:
-            return self.message(message.payload, message.first == _BINARY)  # each frame has its own mask
+            return self.message(message.payload, message.first == _BINARY)  # a client masks each frame anew
         deflate = self._deflate
         if deflate is None or not deflate.should_compress(len(message.payload)):
             return message.plain

@@ -25,7 +25,8 @@ DELAYED      the delay is over                                       as after QU
 any          error, timeout, cancellation                            DONE
 ===========  ======================================================  =====================
 
-The file exceeds the usual length because `Fetch` is one state machine, whose phases share their clean-up.
+The file exceeds the usual length because `Fetch` is one state machine, and its phases share the clean-up
+code.
 
 Every transition to DONE is made by `Fetch._finish`. After the transition, the fetch has no connection, Task
 or deadline, and is not among the client's active requests.
@@ -80,7 +81,7 @@ _PLAIN_METHODS = frozenset(("GET", "HEAD", "DELETE", "OPTIONS"))
 _JOINED_BODY = 64 * 1024
 #: Response bodies above this size in bytes, or of unknown length, are collected in one buffer.
 _LARGE_BODY = 256 * 1024
-#: Maximum number of bytes of a body to read and discard only to be able to reuse its connection.
+#: Maximum number of bytes of a body to read and discard so that its connection can be reused.
 _MAX_DISCARDED = 64 * 1024
 
 
@@ -303,7 +304,7 @@ class Fetch:
         self._end(error)
 
     def set_timeout(self, start: float, timeout: float) -> None:
-        """Let the fetch expire `timeout` seconds after `start`, which is a time of the loop's clock."""
+        """Set the fetch to expire `timeout` seconds after `start`, which is a time of the loop's clock."""
         client = self.client
         client.deadlines.add(self, client.loop)
         client.deadlines.set(self, start, timeout)
@@ -821,7 +822,7 @@ class Fetch:
         """Follow a redirect with the client's `fetch`, and report its outcome as that of this fetch."""
         self.phase = FOLLOWING
         self._follow_up = None
-        self.client.fetch_ended(self)  # the new fetch is an active request of its own
+        self.client.fetch_ended(self)  # the new fetch counts as an active request, too
         request.original_request = self._original  # type: ignore[attr-defined]
         assert self._context is not None
         assert self._redirect_fetch is not None
@@ -841,7 +842,7 @@ class Fetch:
         if error is not None:
             self._end(error, is_transport=False)
             return
-        self._record_sent_head()  # the redirected fetch has recorded the head of its own request
+        self._record_sent_head()  # the redirected fetch has recorded the head of its request
         self._report(future.result())
 
     def _delay_elapsed(self) -> None:
@@ -979,7 +980,7 @@ _DEFAULT_COUNT = len(default_settings())
 
 def request_deadlines(loop: asyncio.AbstractEventLoop) -> DeadlineScheduler:
     """Return the scheduler for the deadlines of a client's requests, which are times of the loop's clock."""
-    # An empty context, because the timer serves all requests and not just the one that started it.
+    # The context is empty, because the timer serves all requests and not just the one that started it.
     return DeadlineScheduler(loop.time, context=contextvars.Context(), keep_timer=True)
 
 

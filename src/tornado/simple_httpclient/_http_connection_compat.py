@@ -1,6 +1,7 @@
 """`_HTTPConnection`: one request of the client, for programs that subclass it.
 
-It connects, sends the request, receives the response, follows a redirect and reports exactly once.
+It connects, sends the request, receives the response and follows a redirect. It reports the outcome exactly
+once.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _UNSUPPORTED = ("proxy_host", "proxy_port", "proxy_username", "proxy_password", 
 
 
 class _HTTPConnection(httputil.HTTPMessageDelegate):
-    """One request on its own connection. Programs subclass it and override its methods."""
+    """One request on a separate connection. Programs subclass it and override its methods."""
 
     _SUPPORTED_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 
