@@ -99,9 +99,8 @@ class BaseAsyncIOLoop(IOLoop):
             self.remove_handler(fd)
             if all_fds:
                 self.close_fd(registered)
-        run_close_callbacks(
-            self, all_fds
-        )  # the callbacks of streams and of other objects that end with the loop
+        # Call the callbacks of streams and of other objects that end with the loop.
+        run_close_callbacks(self, all_fds)
         ioloop_registry().pop(self.asyncio_loop, None)
         # If this is a wrapper, it also closes the asyncio loop.
         self.selector_loop.close()
