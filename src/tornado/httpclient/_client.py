@@ -65,7 +65,7 @@ class AsyncHTTPClient(Configurable):
 
     ``AsyncHTTPClient()`` returns the same instance each time it is called on the same `.IOLoop`, so limits
     and connections are shared. Arguments therefore apply to the first call only. A later call with a
-    different value for ``proxy``, ``retry`` or another of Waterspout's own arguments raises `RuntimeError`.
+    different value for ``proxy``, ``retry`` or another argument added by Waterspout raises `RuntimeError`.
 
     :param force_instance: create an instance that is not shared. The caller must close it.
     :param defaults: default values for `HTTPRequest` arguments, by name.

@@ -133,7 +133,7 @@ class RequestSession:
         return None if saving is None else self._save_in_time(saving)
 
     async def _save_in_time(self, saving: Coroutine[Any, Any, None]) -> None:
-        """Save the session under a time limit of its own, because the handler's limit ends with its
+        """Save the session with a separate time limit, because the limit of the handler ends with its
         coroutine.
 
         :raises SessionStoreError: if saving takes longer than the ``handler_timeout``.
