@@ -287,7 +287,7 @@ class Lock(_Acquirable):
             async with lock:
                 await write(await read())
 
-    It is not re-entrant: a coroutine that has acquired the lock and acquires it again waits forever. A
+    It is not reentrant: a coroutine that has acquired the lock and acquires it again waits forever. A
     generator coroutine uses ``with (yield lock.acquire()):``.
     """
 

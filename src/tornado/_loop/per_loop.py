@@ -1,7 +1,7 @@
 """`PerLoop`: one object for each event loop; and functions to call when a loop is closed.
 
 Such an object is stored in the loop's ``__dict__``, so it lives exactly as long as its loop, and access costs
-one dictionary lookup. No other module stores attributes on loops. A loop of a class without ``__dict__`` is
+one dictionary look-up. No other module stores attributes on loops. A loop of a class without ``__dict__`` is
 found in a mapping with weak keys instead.
 
 A loop is an asyncio loop or an `.IOLoop`; these have separate objects. The same loop must always be used for

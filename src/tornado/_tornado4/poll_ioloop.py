@@ -172,7 +172,7 @@ class PollIOLoop(AsyncIOLoop):
     :param time_func: a function that returns the time in seconds, for `.IOLoop.time` and for timers. By
         default `.IOLoop.time` uses `time.time`, and timers use the monotonic clock.
 
-    Deprecated: ``IOLoop()`` selects the selector, and tests that simulate time can patch asyncio's clock.
+    Deprecated: ``IOLoop()`` chooses the selector, and tests that simulate time can patch asyncio's clock.
     """
 
     time_func: Callable[[], float]

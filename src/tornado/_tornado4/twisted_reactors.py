@@ -58,7 +58,7 @@ class TornadoReactor(AsyncioSelectorReactor):
         self._io_loop.add_callback(self.runUntilCurrent)
 
     def _started_by_loop(self) -> None:
-        """Fire the startup event if the loop was started instead of `run`."""
+        """Fire the startup event if the loop was started directly, not by `run`."""
         if not self.running:
             with contextlib.suppress(ReactorAlreadyRunning):  # run() is waiting for a startup trigger
                 self.startRunning(installSignalHandlers=False)

@@ -7,7 +7,7 @@ joined into one piece, with the position where it stopped. The decoder buffers n
 and the number of bytes of the current chunk that have not arrived.
 
 Attackers, and programs that write character by character, send runs of chunks of up to 15 bytes. One regular
-expression recognises a run, and one list comprehension splits it. Any other complete chunk costs one match
+expression recognizes a run, and one list comprehension splits it. Any other complete chunk costs one match
 and one slice; only incomplete chunks go through the phases one by one. The search for the end of an
 incomplete line resumes where the previous search stopped, so the cost is linear however the input is split.
 

@@ -26,7 +26,7 @@ that ends early; more codings than `MAX_CODINGS`; more output than the caller al
 accepted with any coding, because servers declare codings on responses without content.
 
 ``deflate`` is the zlib format (RFC 1950). Some servers send the raw format (RFC 1951) instead, because older
-versions of one browser expected it. The raw format is recognised because its first two bytes are not a zlib
+versions of one browser expected it. The raw format is recognized because its first two bytes are not a zlib
 header.
 
 Limits

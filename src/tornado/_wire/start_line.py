@@ -2,7 +2,7 @@
 
 Theory of operation
 -------------------
-Nearly every request line is in origin-form. One regular expression recognises it (`match_origin_form`).
+Nearly every request line is in origin-form. One regular expression recognizes it (`match_origin_form`).
 `parse_request_line` handles every other line: it parses the other three forms, and reports the fault of a
 malformed line. Both take linear time, because the repetitions in the patterns are possessive and disjoint.
 

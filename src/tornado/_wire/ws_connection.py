@@ -11,10 +11,10 @@ bytes read from the socket and returns the events that they complete, in order. 
 A violation by the peer is reported as the last event of a call, not as an exception. The caller can therefore
 process the preceding events, and send its replies to them, before it sends the close frame.
 
-Nearly all traffic consists of short messages that arrive complete, in one frame each. A specialised loop
+Nearly all traffic consists of short messages that arrive complete, in one frame each. A specialized loop
 decodes them (`ws_short_frames`), and most input needs nothing else. All other input takes the slow path
 (`_advance`), which streams each payload into an `IncomingMessage` as it arrives. The slow path passes short
-data frames to the specialised loops again: complete messages, and runs of fragments, which are joined into
+data frames to the specialized loops again: complete messages, and runs of fragments, which are joined into
 one piece. It limits the length of each run, so that these loops need not check any limit. An incomplete
 header or control frame (`_rest`) and an incomplete message are buffered; an idle connection has neither.
 

@@ -169,7 +169,7 @@ def _set_address(curl: pycurl.Curl, request: HTTPRequest) -> tuple[str | None, s
     """Set the URL; return the user name and password from it, or None for both."""
     url = request.url
     if _FORBIDDEN_IN_URL.search(url):
-        raise ValueError(f"the URL {url!r} contains white space or control characters: percent-encode them")
+        raise ValueError(f"the URL {url!r} contains whitespace or control characters: percent-encode them")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
         raise ValueError(f"Unsupported url scheme {parts.scheme!r} in {url!r}: expected http:// or https://")

@@ -102,7 +102,7 @@ def _without_credentials(text: str) -> str:
 class NoProxy:
     """The hosts to connect to without a proxy, as listed in the environment variable ``no_proxy``.
 
-    :param text: entries separated by commas or white space:
+    :param text: entries separated by commas or whitespace:
 
         ======================  =================================================================
         entry                   matches

@@ -45,7 +45,7 @@ class HTTPRequest:
     :param auth_username: the user name for authentication.
     :param auth_password: the password for ``auth_username``.
     :param auth_mode: "basic" (default) or "digest".
-    :param connect_timeout: the maximum time in seconds for DNS lookup, connecting and TLS handshake (default
+    :param connect_timeout: the maximum time in seconds for DNS look-up, connecting and TLS handshake (default
         20; 0: no limit).
     :param request_timeout: the maximum time in seconds for the whole request (default 20; 0: no limit).
     :param if_modified_since: a datetime or a timestamp, sent as ``If-Modified-Since``.

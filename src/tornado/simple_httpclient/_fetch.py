@@ -358,7 +358,7 @@ class Fetch:
     def _make_message(
         self, route: Route, target: str, userinfo: tuple[str, str] | None
     ) -> _Message | _MessageAfterHook:
-        """Check the request and serialise it.
+        """Check the request and serialize it.
 
         :returns: the message, or a `_MessageAfterHook` if a hook must be awaited first.
         """
@@ -387,7 +387,7 @@ class Fetch:
                 return _MessageAfterHook(
                     waiting, self._hooked_message(waiting, number, route, target, headers)
                 )
-        return self._serialise(route, target, headers)
+        return self._serialize(route, target, headers)
 
     async def _hooked_message(
         self, waiting: Awaitable[object], number: int, route: Route, target: str, headers: HTTPHeaders
@@ -398,9 +398,9 @@ class Fetch:
             further = extension.prepare(self._request, target, headers)
             if further is not None:
                 await further
-        return self._serialise(route, target, headers)
+        return self._serialize(route, target, headers)
 
-    def _serialise(self, route: Route, target: str, fields: HTTPHeaders) -> _Message:
+    def _serialize(self, route: Route, target: str, fields: HTTPHeaders) -> _Message:
         """Serialise the request."""
         request, body = self._request, self._request.body
         head, headers, length, reusable = request_head(request, route, target, fields)
@@ -481,7 +481,8 @@ class Fetch:
         if self._connecting is task:
             self._connecting = None
         if task.cancelled():
-            # The Task was not cancelled by this object, but for example because the event loop ends.
+            # This object did not cancel the Task. It was cancelled for another reason, such as the end of the
+            # event loop.
             if self.phase is CONNECTING or self.phase is PREPARING:
                 self._end(HTTPStreamClosedError(f"cancelled ({self._describe_phase()})"), is_transport=False)
             return
@@ -742,7 +743,9 @@ class Fetch:
             self._connect(route, message)
 
     def _callback_failed(self, error: BaseException) -> None:
-        """End the fetch after a ``streaming_callback`` or ``header_callback`` raised or was cancelled."""
+        """End the fetch, because a ``streaming_callback`` or ``header_callback`` has failed or was
+        cancelled.
+        """
         if isinstance(error, StreamClosedError):
             # The callback relays the body to another client, which has disconnected.
             self._end(error, is_transport=False)

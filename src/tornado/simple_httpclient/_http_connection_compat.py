@@ -78,7 +78,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
     # -- the request --
 
     async def run(self) -> None:
-        """Carry out the request, from the DNS lookup to the end of the response."""
+        """Carry out the request, from the DNS look-up to the end of the response."""
         try:
             await self._connect()
             if self.final_callback is None:

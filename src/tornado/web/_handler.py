@@ -918,7 +918,7 @@ class RequestHandler(ExecutionOwner):
         """The user of the request: the result of `get_current_user`, which is called once per request, or the
         value that the program has assigned to this attribute.
 
-        If the lookup is asynchronous, assign the user in `prepare`.
+        If the look-up is asynchronous, assign the user in `prepare`.
         """
         try:
             return self._current_user

@@ -383,7 +383,7 @@ class WebSocketClientConnection(HTTPConnectionCompat):
 
         :raises HandshakeError: if the response does not match the request.
         """
-        self.headers = headers  # `code` stays None: programs use it to recognise an open WebSocket
+        self.headers = headers  # `code` stays None: programs use it to recognize an open WebSocket
         self._agreed = ws_handshake.check_response(
             101, headers, self.key, self._subprotocols, self.params.policy
         )

@@ -79,7 +79,7 @@ COLLECT_LIMIT = 64 * 1024
 #: Close codes that represent a missing code (RFC 6455 section 7.4.1). Programs forward codes from other
 #: connections, so `close` must accept these codes.
 _NO_CODE = (1005, 1006, 1015)
-#: The close reason for a message over the limit: Tornado's text, which clients recognise.
+#: The close reason for a message over the limit: Tornado's text, which clients recognize.
 _TOO_BIG = "message too big"
 #: The value of `_next_pong` while a pong is being sent and no further ping has arrived.
 _NO_PONG = b"none"

@@ -211,7 +211,9 @@ def _container(value: Any, depth: int) -> _Shape | None:
 
 
 def _view(value: Any, depth: int) -> _Shape | None:
-    """Describe a view of a dictionary, or an array. Values with secret names are masked in a view of them."""
+    """Describe a view of a dictionary, or an array. In a view that contains values, those with secret names
+    are masked.
+    """
     kind = type(value)
     if kind is array.array:
         opening = f"array({value.typecode!r}, ["

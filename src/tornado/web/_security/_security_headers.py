@@ -129,7 +129,7 @@ class SecurityHeaders:
         self._cache: list[tuple[HTTPHeaders, HTTPHeaders] | None] = [None, None]
 
     def block(self, protocol: str) -> bytes:
-        """Return the serialised fields, for a response whose headers have not been accessed."""
+        """Return the serialized fields, for a response whose headers have not been accessed."""
         return self._blocks[protocol == "https"]
 
     def policies(self, nonce: str | None) -> dict[str, str]:

@@ -31,7 +31,8 @@ _MAX_COOKIE = 4096
 class RequestSession:
     """Loads and saves the session of one handler, and sets its cookie.
 
-    :param handler: the handler of the request. Because it refers to this object, the reference to it is weak.
+    :param handler: the handler of the request. Only a weak reference to it is kept, because the handler
+        refers to this object.
     """
 
     __slots__ = ("_attributes", "_failure", "_handler_ref", "_loaded", "_name", "_policy", "_session")
@@ -61,7 +62,7 @@ class RequestSession:
     def open(self, head_sent: bool) -> Session:
         """Return the session, loading it first if the store is synchronous.
 
-        :param head_sent: whether the head of the response was sent, so that the session is read-only.
+        :param head_sent: whether the head of the response was sent; if so, the session is read-only.
         :raises SessionStoreError: if loading has failed.
         :raises RuntimeError: if the session is not loaded and the store is asynchronous.
         """
