@@ -34,8 +34,8 @@ class DisconnectQueue:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        # Each item contains `_waiting`, because a bound method as the callback would create a reference
-        # cycle.
+        # Each item contains `_waiting`, so that the callback can be a function. A bound method would create a
+        # reference cycle.
         self._batches: TimeSlicedQueue[tuple[_Waiting, Disconnectable]] = TimeSlicedQueue(_notify)
         self._waiting: _Waiting = {}
         #: Errors that were fetched from descriptors while these still had unread input.

@@ -110,6 +110,6 @@ async def open_socks(proxy: ProxyServer, host: str, port: int) -> socket.socket:
     return sock
 
 
-#: The timeout for python-socks in seconds, in place of its default of 60, because the caller applies a
-#: timeout.
+#: The timeout that is passed to python-socks, in seconds. It replaces the default of 60, because the caller
+#: limits the time.
 _NO_LIMIT = 1e9
