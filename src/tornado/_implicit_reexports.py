@@ -1,4 +1,5 @@
-"""Names that programs import from upstream's modules although those modules only import them.
+"""Names that programs import from upstream's modules, although those modules do not define but only import
+them.
 
 ``from tornado.httputil import urlencode`` works with upstream because its ``httputil`` imports that function
 for its own use. Programs rely on hundreds of such names, so each module here provides them too: its
@@ -339,7 +340,7 @@ _IMPORTS: dict[str, dict[str, str]] = {
 def reexport(namespace: MutableMapping[str, Any]) -> None:
     """Define a module's ``__getattr__``, which finds the names in `_IMPORTS`, and its ``__dir__``.
 
-    A module that needs its own ``__getattr__`` calls `reexported` and `list_public` instead.
+    A module that needs another ``__getattr__`` calls `reexported` and `list_public` instead.
 
     :param namespace: the module's ``globals()``.
     """
@@ -349,9 +350,10 @@ def reexport(namespace: MutableMapping[str, Any]) -> None:
 
 
 def reexported(module: str, name: str) -> Any:
-    """Import the object that `name` refers to in upstream's module, and store it in ours.
+    """Import the object that `name` refers to in upstream's module, and store it in the module of this
+    package.
 
-    :param module: the dotted name of one of our modules.
+    :param module: the dotted name of the module of this package.
     :returns: the object.
     :raises AttributeError: if `name` is not listed for `module`.
     """
@@ -371,7 +373,7 @@ def reexported(module: str, name: str) -> Any:
 
 
 def _import_name(source: str, name: str) -> Any:
-    """Return what ``from source import name`` binds."""
+    """Return the object that ``from source import name`` imports."""
     found = importlib.import_module(source)
     try:
         return getattr(found, name)

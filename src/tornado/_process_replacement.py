@@ -127,7 +127,8 @@ class StartupExceptHook:
         """Show an uncaught exception. If the program is still starting, wait for a change of the source."""
         self._before(kind, error, traceback)
         if _starting and isinstance(error, Exception):
-            # By name: autoreload imports this module, and most programs never need this function.
+            # The function is imported by name, because autoreload imports this module, and most programs
+            # never need it.
             import_object("tornado.autoreload._command.wait_for_correction")(error)
 
 

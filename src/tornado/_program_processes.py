@@ -34,7 +34,7 @@ _current: ProgramProcesses | None = None
 class RestartRequest:
     """A request to restart all processes of the program.
 
-    :ivar grace_period: time in seconds that each process may need to finish its work.
+    :ivar grace_period: the maximum time, in seconds, for each process to finish its work.
     :ivar state: values for `_process_replacement.execute`.
     """
 
@@ -43,7 +43,7 @@ class RestartRequest:
 
 
 class ProgramProcesses:
-    """The processes of one program. Created before the fork; each process has a copy.
+    """The processes of one program. This object is created before the fork, so each process has a copy.
 
     :param children: a mapping whose keys are the IDs of the child processes that are still running. The
         parent updates it.
@@ -51,7 +51,7 @@ class ProgramProcesses:
 
     def __init__(self, children: Mapping[int, object]) -> None:
         self._children = children
-        # The request remains in the socket unread, so that each process can see it.
+        # The request remains unread in the socket, so that each process can see it.
         self._receiver, self._sender = socket.socketpair()
         self._receiver.setblocking(False)
         self._sender.setblocking(False)
@@ -142,7 +142,7 @@ def terminate(children: Iterable[int], reason: str, grace_period: float = 0.0) -
 
 
 def _wait_for(children: set[int], seconds: float) -> None:
-    """Wait for the exit of `children`, and remove those that have exited from the set."""
+    """Wait for the exit of `children`, and remove from the set those that have exited."""
     deadline = time.monotonic() + seconds
     while children:
         for pid in list(children):

@@ -1,7 +1,7 @@
 """The names of the settings of applications and servers.
 
-They are listed in one place so that misspelt or misplaced names can be reported. Programs store their own
-settings in an application too, so an unknown name is not an error.
+They are listed in one place so that misspelt or misplaced names can be reported. Programs also store other
+settings in an application, so an unknown name is not an error.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ SERVER_ONLY = frozenset(
     """.split()
 )
 
-#: All arguments of `tornado.httpserver.HTTPServer`. The names that are not in `SERVER_ONLY` are also common
-#: names of a program's own settings, such as ``max_connections`` for a database.
+#: All arguments of `tornado.httpserver.HTTPServer`. Programs also use the names that are not in `SERVER_ONLY`
+#: for other settings, such as ``max_connections`` for a database.
 SERVER = SERVER_ONLY | {"chunk_size", "io_loop", "max_connections", "protection", "protocol", "rate_window"}
 
 # Shorter names resemble too many other words: `gzip`, for example, resembles "zip".

@@ -48,7 +48,8 @@ class _AlwaysDone:
         return f"<{self._name}>"
 
     def __await__(self) -> Generator[None, None, None]:
-        # Both asyncio's Task and our Runner treat a bare yield as a request to run the other callbacks first.
+        # Both asyncio's Task and `gen.Runner` treat a bare yield as a request to run the other callbacks
+        # first.
         yield
 
     def done(self) -> bool:
@@ -191,7 +192,8 @@ def _set_outcome(
         outcome.set_result(results if keys is None else dict(zip(keys, results, strict=True)))
 
 
-# Only lists, dicts and their subclasses: a tuple or a set is more likely to be yielded by mistake.
+# Only lists, dicts and their subclasses are registered, because a tuple or a set is probably yielded by
+# mistake.
 convert_yielded.register(list, multi)
 convert_yielded.register(dict, multi)
 

@@ -130,7 +130,7 @@ def run_on_executor(*args: Any, **kwargs: Any) -> Callable[..., Any]:
             def shrink(self, picture: bytes) -> bytes: ...
 
             @run_on_executor(executor="slow_lane")
-            def recognise(self, picture: bytes) -> list[str]: ...
+            def recognize(self, picture: bytes) -> list[str]: ...
 
     The caller immediately receives an `asyncio.Future` of the current event loop, which it may await.
 
@@ -150,7 +150,8 @@ def run_on_executor(*args: Any, **kwargs: Any) -> Callable[..., Any]:
         def submit(self: Any, *args: Any, **kwargs: Any) -> asyncio.Future[_T]:
             if "callback" in kwargs:
                 call = import_object("tornado._tornado4.future_callbacks.call_with_callback")
-                # `submit` itself is not passed: its closure would then refer to itself, a reference cycle.
+                # `submit` itself is not passed, because its closure would then refer to itself, which is a
+                # reference cycle.
                 run = run_on_executor(executor=attribute)(method)
                 started: asyncio.Future[_T] | None = call(method, run, (self, *args), kwargs)
                 if started is not None:
@@ -234,7 +235,7 @@ def future_set_exc_info(future: _AnyFuture[_T], exc_info: _ExcInfo) -> None:
 def future_add_done_callback(future: _AnyFuture[_T], callback: Callable[..., None]) -> None:
     """Call ``callback(future)`` when ``future`` is done, immediately if it is already done.
 
-    asyncio's own ``Future.add_done_callback`` always calls back in a later event loop iteration. If a
+    In contrast, `asyncio.Future.add_done_callback` always calls it in a later event loop iteration. If a
     `concurrent.futures.Future` is still running, the callback is called in the thread that completes it.
     """
     if future.done():

@@ -399,7 +399,7 @@ def _shorten(url: str, protocol: str) -> str:
     host, slash, path = url[skip:].partition("/")
     short = url
     if slash:
-        # Omit the query and the file extension, which do not help to recognise the page.
+        # Omit the query and the file extension, which do not help to recognize the page.
         segment = path.partition("/")[0][:8].partition("?")[0].partition(".")[0]
         short = f"{url[:skip]}{host}/{segment}"
     if len(short) > _SHORT_LINK * 1.5:

@@ -15,7 +15,7 @@ that use decorated generators, and its other functions work in both kinds of cor
 
 A decorated function returns a Future. It runs synchronously until it first has to wait; a function that never
 waits costs one call, one context and one completed Future. After the first wait, a `Runner` drives the
-generator: each awaited Future calls the Runner back in the coroutine's own copy of the caller's `contextvars`
+generator: each awaited Future calls the Runner back in the coroutine's copy of the caller's `contextvars`
 context.
 
 Ownership: the result Future refers to the Runner, the Runner to the generator, and the generator to the
@@ -194,7 +194,8 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
             if "callback" in kwargs and type(error) is TypeError:
                 # Tornado 4 accepted `callback` for every coroutine and did not pass it to the function.
                 call = import_object("tornado._tornado4.future_callbacks.call_with_callback")
-                # `wrapper` itself is not passed: its closure would then refer to itself, a reference cycle.
+                # `wrapper` itself is not passed, because its closure would then refer to itself, which is a
+                # reference cycle.
                 started: asyncio.Future[Any] | None = call(func, coroutine(func), args, kwargs)
                 if started is not None:
                     return started
@@ -287,7 +288,7 @@ def _start_native(context: contextvars.Context, native: Any) -> asyncio.Future[A
 
 
 class Runner:
-    """The driver of one suspended generator coroutine. Created by `coroutine`, not by programs.
+    """The driver of one suspended generator coroutine. `coroutine` creates it; programs do not.
 
     :param ctx_run: the ``run`` method of the `contextvars.Context` in which every step runs.
     :param gen: the generator, which has yielded once.

@@ -494,7 +494,7 @@ class IOLoop(Configurable):
 
 
 def ioloop_registry() -> dict[asyncio.AbstractEventLoop, IOLoop]:
-    """Return the dictionary of the IOLoop of each asyncio loop, which implementations of IOLoop maintain."""
+    """Return the dictionary from asyncio loops to IOLoops, which implementations of IOLoop maintain."""
     return IOLoop._ioloop_for_asyncio
 
 

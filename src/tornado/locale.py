@@ -243,7 +243,8 @@ class Locale:
 
         :param date: a timestamp in seconds, or a datetime. A naive datetime is in UTC; an aware datetime
             is formatted in its own time zone.
-        :param gmt_offset: the offset from local time to UTC, in minutes; positive if local time is behind.
+        :param gmt_offset: the offset from local time to UTC, in minutes; positive if local time is behind
+            UTC.
         :param relative: whether dates of the last 24 hours are formatted as seconds, minutes or hours ago.
         :param shorter: whether to omit the time of day.
         :param full_format: whether to always format the full date.
@@ -316,7 +317,8 @@ class Locale:
     def format_day(self, date: datetime.datetime, gmt_offset: int = 0, dow: bool = True) -> str:
         """Format a day: "Monday, January 22".
 
-        :param gmt_offset: the offset from local time to UTC, in minutes; positive if local time is behind.
+        :param gmt_offset: the offset from local time to UTC, in minutes; positive if local time is behind
+            UTC.
         :param dow: whether to include the day of the week.
         """
         local = date - datetime.timedelta(minutes=gmt_offset)

@@ -71,7 +71,7 @@ class Condition(_TimeoutGarbageCollector):
         return waiter
 
     def notify(self, n: int = 1) -> None:
-        """Wake up to ``n`` waiters, those that have waited longest first."""
+        """Wake up to ``n`` waiters, beginning with those that have waited longest."""
         waiters = self._waiters
         while n > 0 and waiters:
             waiter = waiters.popleft()
@@ -200,7 +200,7 @@ class _Acquirable:
 
 
 class Semaphore(_Acquirable, _TimeoutGarbageCollector):
-    """A counter that limits how many coroutines can do something at the same time::
+    """A counter that limits how many coroutines can use a resource at the same time::
 
         slots = locks.Semaphore(2)
 
@@ -287,7 +287,7 @@ class Lock(_Acquirable):
             async with lock:
                 await write(await read())
 
-    It is not re-entrant: a coroutine that has acquired the lock and acquires it again waits forever. A
+    It is not reentrant: a coroutine that has acquired the lock and acquires it again waits forever. A
     generator coroutine uses ``with (yield lock.acquire()):``.
     """
 

@@ -34,7 +34,7 @@ __all__ = [
 
 
 class LoggingOptions(Protocol):
-    """What this module uses of an `.OptionParser`. The options themselves are read as attributes."""
+    """The part of an `.OptionParser` that this module uses. Options are read as attributes."""
 
     def define(
         self,
@@ -69,13 +69,14 @@ gen_log: logging.Logger = logging.getLogger("tornado.general")
 app_log: logging.Logger = logging.getLogger("tornado.application")
 access_log: logging.Logger = logging.getLogger("tornado.access")
 
-# Control characters: C0 except the tab, DEL, and C1. For terminals, 0x9b starts an escape sequence like ESC.
+# Control characters: C0 except the tab, DEL, and C1. In terminals, 0x9b starts an escape sequence, as ESC
+# does.
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _C1_CONTROLS = re.compile(r"[\x80-\x9f]")
 
 
 def escape_controls(text: str) -> str:
-    r"""Replace control characters with escapes such as ``\x9b``. Used to log text received from a peer.
+    r"""Replace control characters with escapes such as ``\x9b``. It is used to log text received from a peer.
 
     Request targets, header values and file names may contain control characters; with a line feed, a peer
     could forge a log line. Tabs are kept.
@@ -349,7 +350,8 @@ def _file_handler(options: Any) -> logging.Handler:
 
 
 def define_logging_options(options: LoggingOptions | None = None) -> None:
-    """Define the options that `enable_pretty_logging` reads, and have it called after the options are parsed.
+    """Define the options that `enable_pretty_logging` reads, and register it to be called after the options
+    are parsed.
 
     :param options: an `.OptionParser`, by default the global parser, in which they are already defined.
     """

@@ -13,7 +13,7 @@ another router, any `.HTTPServerConnectionDelegate`, or a function that takes th
 
 A `ReversibleRouter` can also construct the path of a rule from its name.
 
-Lookup
+Look-up
     Rules for literal paths are found in a dictionary, and patterns by the literal text at their beginning and
     end, so the cost hardly depends on the number of rules. All other matchers are called one by one. The
     first matching rule in the list is used, regardless of its kind. The list of rules may be modified or
@@ -660,7 +660,7 @@ class _RuleIndex:
       may also match it.
     * `patterns`: for each pair of prefix length and suffix length in use, a dict: (prefix, suffix) -> the
       rules whose pattern begins and ends with this literal text. There are few such pairs, and each costs one
-      dictionary lookup.
+      dictionary look-up.
     * `others`: the rules whose matcher must be called.
     """
 

@@ -417,7 +417,7 @@ def timedelta_to_seconds(td: datetime.timedelta) -> float:
 
 
 def _websocket_mask_python(mask: bytes, data: bytes) -> bytes:
-    """Mask or unmask WebSocket payload (RFC 6455 section 5.3): byte i is XORed with byte i % 4 of the mask.
+    """Mask or unmask a WebSocket payload (RFC 6455 section 5.3): XOR byte i with byte i % 4 of the mask.
 
     Both algorithms are linear, and their loops over bytes are in C: a short payload is XORed as one large
     integer; in a long one, every fourth byte is translated with the same table.

@@ -4,20 +4,20 @@ import pytest
 
 from tornado._wire import field_line_cache
 from tornado._wire.field_line_cache import (
-    CONDITION,
+    CACHED,
     CONNECTION,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
     DECISIVE,
     HOST,
-    LENGTH,
+    IF_NONE_MATCH,
     MAX_HOSTS,
     MAX_LINE_SIZE,
     MAX_LINES,
     MAX_NAME_SIZE,
     MAX_NAMES,
-    MUTE,
+    NOT_CACHED,
     REPEATING,
-    STEADY,
-    TYPE,
     hosts,
     keep_host,
     keep_line,
@@ -36,19 +36,19 @@ def _fresh_tables():
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("User-Agent", STEADY),
-        ("sec-CH-ua", STEADY),
+        ("User-Agent", CACHED),
+        ("sec-CH-ua", CACHED),
         ("Host", HOST),
         ("HOST", HOST),
-        ("content-length", LENGTH),
-        ("If-None-Match", CONDITION),
+        ("content-length", CONTENT_LENGTH),
+        ("If-None-Match", IF_NONE_MATCH),
         ("Connection", CONNECTION),
-        ("Content-Type", TYPE),
+        ("Content-Type", CONTENT_TYPE),
         ("transfer-encoding", DECISIVE),
         ("Upgrade", DECISIVE),
         ("Expect", DECISIVE),
-        ("Cookie", MUTE),
-        ("X-Request-Id", MUTE),
+        ("Cookie", NOT_CACHED),
+        ("X-Request-Id", NOT_CACHED),
         ("Host ", DECISIVE),
         ("", DECISIVE),
         ("X\xe9", DECISIVE),
@@ -75,14 +75,14 @@ def test_cache_sizes_are_limited():
     for number in range(max(MAX_LINES, MAX_HOSTS, MAX_NAMES) + 1):
         keep_line(f"DNT: {number}")
         keep_host(f"Host: {number}", str(number))
-        assert kind_of[f"x-{number}"] == MUTE
+        assert kind_of[f"x-{number}"] == NOT_CACHED
         assert len(lines) <= MAX_LINES
         assert len(hosts) <= MAX_HOSTS
         assert len(kind_of) <= MAX_NAMES
     field_line_cache.forget()
     keep_line("x" * (MAX_LINE_SIZE + 1))
     keep_host("x" * (MAX_LINE_SIZE + 1), "x")
-    assert kind_of["x" * (MAX_NAME_SIZE + 1)] == MUTE
+    assert kind_of["x" * (MAX_NAME_SIZE + 1)] == NOT_CACHED
     assert kind_of["Host "] == DECISIVE
     assert not lines
     assert not hosts

@@ -202,7 +202,7 @@ async def test_invalid_arguments_are_rejected(arguments, error, message):
     ],
 )
 async def test_urls_that_are_rejected(url):
-    with pytest.raises(ValueError, match=r"Unsupported url scheme|contains white space or control"):
+    with pytest.raises(ValueError, match=r"Unsupported url scheme|contains whitespace or control"):
         await fetch(url)
 
 

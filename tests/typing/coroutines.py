@@ -84,13 +84,13 @@ class Pictures:
         return picture
 
     @run_on_executor(executor="executor")
-    def recognise(self, picture: bytes) -> list[str]:
+    def recognize(self, picture: bytes) -> list[str]:
         return []
 
 
 async def pictures() -> None:
     assert_type(await Pictures().shrink(b"", size=2), bytes)
-    assert_type(await Pictures().recognise(b""), list[str])
+    assert_type(await Pictures().recognize(b""), list[str])
     Pictures().shrink("")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 

@@ -1,1 +1,1 @@
-"""Services of the event loop that several layers use, each once: deadlines, batches and tasks."""
+"""Services of the event loop that several layers share: deadlines, batches and tasks."""

@@ -1,16 +1,17 @@
 """One timer for the deadlines of many connections or requests.
 
-Each object stores its own deadline as a number. The timer is set for the earliest of these deadlines. It is
-not changed when an object postpones its deadline. When the timer fires, one pass over the objects finds those
+Each object stores its deadline as a number. The timer is set for the earliest of these deadlines. It is not
+changed when an object postpones its deadline. When the timer fires, one pass over the objects finds those
 whose deadline has passed, and the earliest deadline of the others. Postponing a deadline, as each request of
 a kept-alive connection does, therefore costs only an assignment and a comparison. The interval between passes
 is at least a tenth of the shortest timeout, or one second if that is less, so an expired deadline may be
 detected that much later. If many deadlines expire at the same time, as after an attack, they are handled in
 batches.
 
-The two kinds of users differ in one point. The connections of a server last, so the timer is cancelled with
-the last of them. The requests of a client are short, and often there is only one at a time. Their timer is
-kept, so that a request that completes in time costs two set operations and a comparison, and no timer.
+The two kinds of users differ in one point. The connections of a server are long-lived, so the timer is
+cancelled when the last of them is removed. The requests of a client are short, and often there is only one at
+a time. Their timer is kept, so that a request that completes in time costs two set operations and a
+comparison, and no timer.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ class DeadlineScheduler:
         self._clock = clock
         self._context = context
         self._keep_timer = keep_timer
-        # Each item contains the scheduler: a bound method as the callback would create a reference cycle.
+        # Each item contains the scheduler, because a bound method as the callback would create a reference
+        # cycle.
         self._expiring: TimeSlicedQueue[tuple[DeadlineScheduler, HasDeadline]] = TimeSlicedQueue(_expire)
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -98,7 +100,7 @@ class DeadlineScheduler:
         self._loop = loop
 
     def discard(self, connection: HasDeadline) -> None:
-        """Stop watching `connection`; unless the timer is kept, it is cancelled with the last connection."""
+        """Stop watching `connection`. If it is the last one, cancel the timer, unless the timer is kept."""
         self.connections.discard(connection)
         if not self.connections and self._timer is not None and not self._keep_timer:
             self._cancel_timer()

@@ -1,7 +1,7 @@
-"""`PerLoop`: objects of which each event loop has one, and functions to call when a loop is closed.
+"""`PerLoop`: one object for each event loop; and functions to call when a loop is closed.
 
 Such an object is stored in the loop's ``__dict__``, so it lives exactly as long as its loop, and access costs
-one dictionary lookup. No other module stores attributes on loops. A loop of a class without ``__dict__`` is
+one dictionary look-up. No other module stores attributes on loops. A loop of a class without ``__dict__`` is
 found in a mapping with weak keys instead.
 
 A loop is an asyncio loop or an `.IOLoop`; these have separate objects. The same loop must always be used for
@@ -34,8 +34,8 @@ class PerLoop(Generic[_T]):
     :param factory: called with a loop; returns the object for this loop.
     :raises ValueError: if the name is already in use.
 
-    :ivar key: the object's key in the loop's ``__dict__``, for callers on the hot path, to which a method
-        call matters. They fall back to `get` if there is no such key, or no ``__dict__``.
+    :ivar key: the object's key in the loop's ``__dict__``, for callers on the hot path, where the cost of a
+        method call matters. They fall back to `get` if there is no such key, or no ``__dict__``.
     """
 
     __slots__ = ("_factory", "_loops_without_dict", "key")
@@ -82,7 +82,7 @@ def call_at_close(io_loop: Any, callback: Callable[[bool], object]) -> None:
 
 
 def run_close_callbacks(io_loop: Any, all_fds: bool) -> None:
-    """Call and forget the functions registered for an `.IOLoop`, which is being closed."""
+    """Call and remove the functions registered for an `.IOLoop`, which is being closed."""
     callbacks = _close_callbacks.find(io_loop)
     while callbacks:
         callbacks.pop()(all_fds)

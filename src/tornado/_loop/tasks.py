@@ -10,9 +10,10 @@ slows down each request whose handler is an ``async def`` function, although mos
   Any other callback that is scheduled during this time (a finalizer may run at any allocation) is passed on
   to the loop.
 
-In both cases the Task's own code runs the step, so `asyncio.current_task`, `asyncio.timeout`, task groups and
-cancellation work from the first line of the coroutine. `run_eagerly` falls back to ``create_task`` if the
-loop is not running, a task is already running, a task factory is set, or the loop or Task class is unknown.
+In both cases the code of the Task class runs the step, so `asyncio.current_task`, `asyncio.timeout`, task
+groups and cancellation work from the first line of the coroutine. `run_eagerly` falls back to ``create_task``
+if the loop is not running, a task is already running, a task factory is set, or the loop or Task class is
+unknown.
 """
 
 from __future__ import annotations
@@ -125,15 +126,15 @@ class _EagerStarter:
             and _is_standard(kind, "call_soon")
             and _is_standard(kind, "create_task")
         )
-        # On asyncio's own loops, reading these two attributes replaces two method calls.
+        # On asyncio's loops, reading these two attributes replaces two method calls.
         self.is_plain = (
             self.usable
             and _is_method_of(kind, "get_task_factory", asyncio.BaseEventLoop)
             and _is_method_of(kind, "is_running", asyncio.BaseEventLoop)
             and {"_task_factory", "_thread_id"} <= self.attributes.keys()
         )
-        # The captured first steps of Tasks. Only one Task is created at a time, but a finalizer may create
-        # another one.
+        # The captured first steps of Tasks. Usually there is only one, but a finalizer may create another
+        # Task at the same time.
         self.steps: list[tuple[Any, Context | None]] = []
         self.capture = self._capture
         self._call_soon = loop.call_soon
@@ -173,8 +174,8 @@ def _is_method_of(kind: type, method: str, owner: type) -> bool:
 def _is_standard(kind: type, method: str) -> bool:
     """Whether a loop class has ``method`` from asyncio or uvloop, neither overridden nor replaced.
 
-    Monitoring agents such as New Relic's replace the method in asyncio's own class with a wrapper. A wrapper
-    may copy every attribute of the wrapped function, so only its type reveals the replacement.
+    Monitoring agents such as New Relic's replace the method in asyncio's class with a wrapper. A wrapper may
+    copy every attribute of the wrapped function, so only its type reveals the replacement.
     """
     owner = next((each for each in kind.__mro__ if method in vars(each)), object)
     if owner is asyncio.AbstractEventLoop or not _is_loop_module(owner.__module__):

@@ -4,12 +4,12 @@ Thousands of connections may end in the same instant, when a client process exit
 The cost per connection is not known in advance: from 20 microseconds to over a millisecond if a handler fails
 and logs an error. The first few items are therefore processed immediately, and the rest in batches, which
 grow while event loop iterations stay short and shrink otherwise. Tasks that a batch wakes run in the same
-iteration as the next batch, so the measured time includes theirs.
+iteration as the next batch, so the measured time includes the time of these tasks.
 
 Two other packages work in batches without this queue. A WebSocket broadcast limits the time of all broadcasts
 of an iteration together, and a connection leaves its queue early if the peer sends data. An event channel
-makes passes over all of its subscribers, however many events were published, and completes a pass at once if
-its history would overflow otherwise.
+makes passes over all of its subscribers, however many events were published, and completes a pass immediately
+if its history would overflow otherwise.
 """
 
 from __future__ import annotations

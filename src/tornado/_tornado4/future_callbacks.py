@@ -50,7 +50,8 @@ def call_when_done(future: asyncio.Future[Any], callback: Callable[[], Any]) -> 
 def call_with_callback(
     func: Callable[..., Any], run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> asyncio.Future[Any] | None:
-    """Repeat a failed call ``run(*args, **kwargs)`` without its ``callback``, if that caused the error.
+    """Repeat a failed call ``run(*args, **kwargs)`` without its ``callback``, if this argument caused the
+    error.
 
     :param func: the function that ``run`` calls.
     :param run: a function that returns a Future of the result of ``func``.

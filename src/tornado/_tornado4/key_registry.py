@@ -1,8 +1,8 @@
 """The results of callbacks for the yield points of a coroutine (`yield_points`).
 
-Each coroutine that yields a yield point has its own set of keys, a `KeyRegistry` object. This object is also
-the ``runner`` that is passed to the yield points. Callbacks store their results in the registry under a key;
-after each result, all waiting yield points are checked for readiness.
+Each coroutine that yields a yield point has a separate set of keys, a `KeyRegistry` object. This object is
+also the ``runner`` that is passed to the yield points. Callbacks store their results in the registry under a
+key; after each result, all waiting yield points are checked for readiness.
 """
 
 from __future__ import annotations

@@ -59,8 +59,8 @@ def drop_io_loop(new: Callable[_P, _T]) -> Callable[_P, _T]:
 
     @functools.wraps(new)
     def wrapper(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        # A loop as the only argument is kept: today the first parameter is force_instance, and Jupyter Server
-        # passes it.
+        # A loop that is the only argument is kept, because the first parameter is now force_instance, and
+        # Jupyter Server passes a loop in its place.
         only_argument = len(args) == 1 and "force_instance" not in kwargs
         if args and not only_argument and hasattr(args[0], "add_callback"):
             ignored_loop(cls.__name__)

@@ -172,7 +172,7 @@ class PollIOLoop(AsyncIOLoop):
     :param time_func: a function that returns the time in seconds, for `.IOLoop.time` and for timers. By
         default `.IOLoop.time` uses `time.time`, and timers use the monotonic clock.
 
-    Deprecated: ``IOLoop()`` selects the selector, and tests that simulate time can patch asyncio's clock.
+    Deprecated: ``IOLoop()`` chooses the selector, and tests that simulate time can patch asyncio's clock.
     """
 
     time_func: Callable[[], float]
@@ -206,7 +206,9 @@ class PollIOLoop(AsyncIOLoop):
 
 
 class SelectIOLoop(PollIOLoop):
-    """An IOLoop on `select.select`, which is limited to a small number of low file descriptors."""
+    """An IOLoop on `select.select`, which supports only low file descriptors, on most platforms below
+    1024.
+    """
 
     def initialize(self, **kwargs: Any) -> None:  # type: ignore[override]
         """Create the poller; ``kwargs`` are passed to `PollIOLoop`."""

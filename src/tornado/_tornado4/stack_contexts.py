@@ -107,8 +107,8 @@ class _BaseStackContext:
 class StackContext(_BaseStackContext):
     """Enters a context manager around a block, and around each callback that the block starts.
 
-    In ``with StackContext(factory) as deactivate:``, calling ``deactivate()`` stops this for callbacks that
-    run later.
+    After a call of ``deactivate()`` in ``with StackContext(factory) as deactivate:``, callbacks that run
+    later do not enter the manager.
 
     :param context_factory: a function without parameters that returns a new context manager on each call.
     """

@@ -4,7 +4,7 @@ Most of this module uses Twisted's asyncio reactor and asyncio's loop, which do 
 another reactor, such as the default one of ``from twisted.internet import reactor``. `ReactorEventLoop` is an
 asyncio loop for this case: the reactor watches the file descriptor of the loop's selector, and one loop
 iteration runs each time this descriptor is readable, a timer is due or a callback has been added.
-``reactor.run()`` therefore runs both.
+``reactor.run()`` therefore runs the reactor and the loop.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class TornadoReactor(AsyncioSelectorReactor):
     not installed as Twisted's global reactor: pass it to the code that needs it, or call
     `tornado.platform.twisted.install`.
 
-    Deprecated: `tornado.platform.twisted.install` makes Twisted's own asyncio reactor the global reactor.
+    Deprecated: `tornado.platform.twisted.install` makes Twisted's asyncio reactor the global reactor.
     """
 
     def __init__(self, io_loop: IOLoop | None = None) -> None:
@@ -58,14 +58,14 @@ class TornadoReactor(AsyncioSelectorReactor):
         self._io_loop.add_callback(self.runUntilCurrent)
 
     def _started_by_loop(self) -> None:
-        """Fire the startup event if the loop was started instead of `run`."""
+        """Fire the startup event if the loop was started directly, not by `run`."""
         if not self.running:
             with contextlib.suppress(ReactorAlreadyRunning):  # run() is waiting for a startup trigger
                 self.startRunning(installSignalHandlers=False)
 
 
 class _TestReactor(TornadoReactor):
-    """A reactor on a new loop, for Twisted's own tests of reactors."""
+    """A reactor on a new loop, for Twisted's tests of reactors."""
 
     def __init__(self) -> None:
         super().__init__(IOLoop())
@@ -76,8 +76,8 @@ class TwistedIOLoop(AsyncIOLoop):
 
     :param reactor: the reactor; Twisted's global reactor if None.
 
-    ``start()`` runs the reactor, and ``reactor.run()`` also runs this loop. In callbacks of both,
-    `IOLoop.current` returns this loop.
+    ``start()`` runs the reactor, and ``reactor.run()`` also runs this loop. In callbacks of the reactor and
+    of this loop, `IOLoop.current` returns this loop.
 
     Deprecated: `tornado.platform.twisted.install` installs a reactor on the loop of `IOLoop.current`.
     """

@@ -48,7 +48,7 @@ class TwistedResolver(Resolver):
 
     @takes_callback
     async def resolve(self, host: str, port: int, family: int = socket.AF_UNSPEC) -> list[tuple[int, Any]]:
-        """Resolve ``host``, as `.Resolver.resolve` does. A literal address needs no lookup.
+        """Resolve ``host``, as `.Resolver.resolve` does. A literal address needs no look-up.
 
         :raises OSError: if the name has no address of this family; the exception is a `socket.gaierror`.
         """

@@ -1,8 +1,9 @@
-r"""Credentials: parsing the bearer token in the Authorization field (RFC 9110 section 11.6.2).
+r"""Parser of the bearer token in the Authorization field (RFC 9110 section 11.6.2).
 
 Theory of operation
 -------------------
-The field is a case-insensitive scheme, followed for ``Bearer`` by one token (RFC 6750 section 2.1)::
+The field begins with a case-insensitive scheme. The scheme ``Bearer`` is followed by one token (RFC 6750
+section 2.1)::
 
     credentials = "Bearer" 1*SP b64token
     b64token    = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="

@@ -2,12 +2,12 @@
 
 Theory of operation
 -------------------
-A field is a list of challenges, and a challenge contains a list of parameters, both separated by commas. A
-word is the name of a parameter if an equals sign and a value follow, otherwise it is the scheme of the next
-challenge. A scheme may be followed by one token68 instead of parameters. `parse_challenges` parses a field in
-one scan. A syntax error ends the parsing of the field, and the challenge that contains it is ignored, as if
-the server had not offered it. A challenge that repeats a parameter is ignored too, because client and server
-might use different values of the parameter.
+A field is a list of challenges, and a challenge contains a list of parameters; the members of both lists are
+separated by commas. A word is the name of a parameter if an equals sign and a value follow. Otherwise it is
+the scheme of the next challenge. A scheme may be followed by one token68 instead of parameters.
+`parse_challenges` parses a field in one scan. A syntax error ends the parsing of the field, and the challenge
+that contains it is ignored, as if the server had not offered it. A challenge that repeats a parameter is
+ignored too, because client and server might use different values of the parameter.
 
 `parse_auth_params` parses a list of parameters without a scheme, as in Authentication-Info.
 

@@ -7,7 +7,7 @@ A label from a message is looked up in a short list. Python has codecs that are 
 be able to select any of them. Unknown labels are treated as UTF-8.
 
 A byte order mark takes precedence over the label and is removed, as in the Encoding Standard, section 4.2
-("BOM sniff"). Invalid bytes are replaced by U+FFFD, so decoding never fails, and it takes linear time.
+("BOM sniff"). Invalid bytes are replaced by U+FFFD, so decoding never fails. It takes linear time.
 """
 
 from __future__ import annotations

@@ -4,11 +4,11 @@ Theory of operation
 -------------------
 `ChunkedDecoder.decode` takes a buffer and a position. It decodes as much as possible and returns the content,
 joined into one piece, with the position where it stopped. The decoder buffers no data: its state is the phase
-and the number of bytes that the current chunk still lacks.
+and the number of bytes of the current chunk that have not arrived.
 
-Runs of chunks of up to 15 bytes are sent by attackers and by programs that write character by character. One
-regular expression recognises a run, and one list comprehension splits it. Any other complete chunk costs one
-match and one slice; only incomplete chunks go through the phases one by one. The search for the end of an
+Attackers, and programs that write character by character, send runs of chunks of up to 15 bytes. One regular
+expression recognizes a run, and one list comprehension splits it. Any other complete chunk costs one match
+and one slice; only incomplete chunks go through the phases one by one. The search for the end of an
 incomplete line resumes where the previous search stopped, so the cost is linear however the input is split.
 
 Every line must end in CRLF, including trailer lines: section 2.2 permits a bare LF in the head of a message,
@@ -41,7 +41,8 @@ __all__ = ["LAST_CHUNK", "ChunkedDecoder", "ChunkPhase", "serialize_chunk"]
 
 Buffer = bytes | bytearray
 
-#: Bytes of content that permit one byte of extensions beyond the fixed limit.
+#: The number of bytes of content for each of which one byte of extensions is permitted beyond the fixed
+#: limit.
 CONTENT_PER_EXTENSION: Final = 16
 
 #: The end of a chunked body without trailers.

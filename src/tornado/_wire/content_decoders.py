@@ -25,13 +25,15 @@ gzip members and zstd frames may follow each other, RFC 1952 section 2.2 and RFC
 that ends early; more codings than `MAX_CODINGS`; more output than the caller allows. An empty body is
 accepted with any coding, because servers declare codings on responses without content.
 
-``deflate`` is the zlib format (RFC 1950). Some servers send the raw format (RFC 1951) instead, as older
-versions of one browser did. The raw format is recognised because its first two bytes are not a zlib header.
+``deflate`` is the zlib format (RFC 1950). Some servers send the raw format (RFC 1951) instead, because older
+versions of one browser expected it. The raw format is recognized because its first two bytes are not a zlib
+header.
 
 Limits
 ------
-The output of every stage is compared with ``max_size``. Otherwise a body that is compressed twice could keep
-the first stage busy without producing output. The window of zstd is limited to 8 MiB (RFC 9659 section 3).
+The output of every stage is compared with ``max_size``. Otherwise the first stage could decode an unlimited
+amount of data from which the second stage produces no output. The window of zstd is limited to 8 MiB (RFC
+9659 section 3).
 """
 
 from __future__ import annotations
@@ -340,7 +342,7 @@ class ContentDecoder:
         self._begun = False
 
     def receive_data(self, data: bytes) -> None:
-        """Process the next bytes of the encoded body."""
+        """Buffer the next bytes of the encoded body for `next_chunk`."""
         if data:
             self._begun = True
             self._input.append(data)

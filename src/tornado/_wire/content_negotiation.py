@@ -2,12 +2,11 @@
 
 Theory of operation
 -------------------
-`parse_accept_encoding` parses a field in one scan, into weights in thousandths by coding. Members that do not
-match the grammar are ignored, and the first of several members for one coding wins. `choose_coding` returns
-the available coding with the greatest weight. Of several with the same weight, it returns the one that the
-server prefers.
-Clients send the same few values again and again, so choices are cached, except for values too long to be
-common.
+`parse_accept_encoding` parses a field in one scan and returns the weight of each coding, in thousandths.
+Members that do not match the grammar are ignored, and the first of several members for one coding wins.
+`choose_coding` returns the available coding with the greatest weight. Of several codings with the same
+weight, it returns the one that the server prefers. Clients send the same few values again and again, so
+choices are cached, except for values too long to be common.
 
 Limits
 ------
@@ -31,7 +30,8 @@ _SYNONYMS = {"x-gzip": "gzip", "x-compress": "compress"}
 
 
 def parse_accept_encoding(field: str) -> dict[str, int]:
-    """Return the weights in a field, in thousandths by coding in lower case; 0 means not acceptable.
+    """Return the weight of each coding in a field, by its name in lower case, in thousandths. Zero means "not
+    acceptable".
 
     >>> parse_accept_encoding("gzip;q=0.8, br, identity; q=0, gzip;q=2, what ever")
     {'gzip': 800, 'br': 1000, 'identity': 0}

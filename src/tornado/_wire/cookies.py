@@ -6,15 +6,16 @@ semicolons, and a pair without a name has an empty name. A value in double quote
 escapes that Python's ``http.cookies`` writes (``\073`` and ``\"``). The cost is linear in the size of the
 field (CVE-2024-52804), which cannot exceed the limit on the size of the head.
 
-Serializing is strict: the name must be a token, and no part may contain a control character or a semicolon,
-which could turn a value into an attribute (CVE-2026-35536). `rejection_reason` finds cookies that every
-current browser would silently reject: a name with the prefix ``__Secure-`` or ``__Host-`` without the
-attributes that the prefix requires, and ``SameSite=None`` without ``Secure``. ``Partitioned`` without
-``Secure`` is an error. Values are quoted, and attributes ordered, exactly as in ``http.cookies``, so each can
-read the other's cookies.
+Serializing is strict: the name must be a token, and an attribute must not contain a control character or a
+semicolon, which could begin another attribute (CVE-2026-35536). In the value, such characters are escaped.
+`rejection_reason` finds cookies that every current browser would silently reject: a name with the prefix
+``__Secure-`` or ``__Host-`` without the attributes that the prefix requires, and ``SameSite=None`` without
+``Secure``. ``Partitioned`` without ``Secure`` is an error. Values are quoted, and attributes ordered, exactly
+as in ``http.cookies``, so ``http.cookies`` and this module can read each other's cookies.
 
 A prefix constrains a cookie only in the browser that stores it. In a request, a prefix does not prove that
-the cookie met these requirements, especially over plain HTTP; such a name is parsed like any other name.
+the cookie met the requirements of the prefix, especially over plain HTTP, so such a name is parsed like any
+other name.
 """
 
 from __future__ import annotations

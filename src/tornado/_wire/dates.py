@@ -98,8 +98,8 @@ def _timestamp(match: re.Match[str], now: float | None) -> float | None:
 def _full_year(year: int, now: float | None) -> int:
     if now is None:
         return year + (1900 if year >= 69 else 2000)
-    # RFC 9110 section 5.6.7: a date more than 50 years ahead is the most recent past year with the same last
-    # digits.
+    # RFC 9110 section 5.6.7: a year that appears to be more than 50 years in the future means the most recent
+    # past year with the same last two digits.
     this_year = (_EPOCH + math.floor(now) * _SECOND).year
     full = this_year - this_year % 100 + year
     return full - 100 if full > this_year + 50 else full

@@ -17,9 +17,10 @@ SHA-256 and SHA-512-256, each also in its session variant. ``qop`` is ``auth`` i
 without a ``qop`` parameter the rules of RFC 2069 apply. A challenge with another algorithm, without realm or
 nonce, or with only unknown ``qop`` values is ignored.
 
-Names and passwords are normalised to NFC and encoded in UTF-8, regardless of ``charset``. The client nonce is
+Names and passwords are normalized to NFC and encoded in UTF-8, regardless of ``charset``. The client nonce is
 an argument, because this layer has no source of randomness. All requests after one challenge use the same
-client nonce, which makes the session variants unambiguous; the nonce count makes the credentials distinct.
+client nonce, because the key of the session variants depends on it. The nonce count makes the credentials of
+each request distinct.
 """
 
 from __future__ import annotations
@@ -263,7 +264,7 @@ def _hash_name(algorithm: str | None) -> str:
 
 
 def _is_available(name: str) -> bool:
-    """Whether a hash is supported, also by this build of OpenSSL."""
+    """Whether this module and this build of OpenSSL support a hash."""
     if name not in _HASHES:
         return False
     try:

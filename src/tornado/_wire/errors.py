@@ -87,4 +87,4 @@ class HTTPOutputError(Exception):
 
 
 class InvalidTransition(RuntimeError):
-    """A change of state that the table of transitions does not permit: an error of this package."""
+    """A change of state that the table of transitions does not permit, which is a bug in this package."""

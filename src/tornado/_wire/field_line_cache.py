@@ -1,4 +1,4 @@
-"""A cache of field lines of requests that have been validated.
+"""A cache of validated field lines of requests.
 
 Theory of operation
 -------------------
@@ -29,20 +29,20 @@ from typing import Final
 from tornado._wire.start_line import TCHAR
 
 __all__ = [
-    "CONDITION",
+    "IF_NONE_MATCH",
     "CONNECTION",
     "DECISIVE",
     "HOST",
-    "LENGTH",
+    "CONTENT_LENGTH",
     "MAX_HOSTS",
     "MAX_LINES",
     "MAX_LINE_SIZE",
     "MAX_NAMES",
     "MAX_NAME_SIZE",
-    "MUTE",
+    "NOT_CACHED",
     "REPEATING",
-    "STEADY",
-    "TYPE",
+    "CACHED",
+    "CONTENT_TYPE",
     "forget",
     "hosts",
     "keep_host",
@@ -90,29 +90,29 @@ REPEATING: Final = frozenset(
 )
 
 #: A field that does not affect parsing and whose lines are not cached.
-MUTE: Final = 0
+NOT_CACHED: Final = 0
 #: A field that does not affect parsing and whose lines are cached: see `REPEATING`.
-STEADY: Final = 1
+CACHED: Final = 1
 #: The field Host.
 HOST: Final = 2
 #: The field Content-Length.
-LENGTH: Final = 3
+CONTENT_LENGTH: Final = 3
 #: The field If-None-Match.
-CONDITION: Final = 4
+IF_NONE_MATCH: Final = 4
 #: The field Connection.
 CONNECTION: Final = 5
 #: The field Content-Type, whose lines are cached unless they contain a boundary.
-TYPE: Final = 6
+CONTENT_TYPE: Final = 6
 #: Any other field that affects how the message is read, or a name that is not a token.
 DECISIVE: Final = 7
 
 _KINDS: Final = {
-    **dict.fromkeys(REPEATING, STEADY),
+    **dict.fromkeys(REPEATING, CACHED),
     "host": HOST,
-    "content-length": LENGTH,
-    "if-none-match": CONDITION,
+    "content-length": CONTENT_LENGTH,
+    "if-none-match": IF_NONE_MATCH,
     "connection": CONNECTION,
-    "content-type": TYPE,
+    "content-type": CONTENT_TYPE,
     **dict.fromkeys(("expect", "transfer-encoding", "upgrade"), DECISIVE),
 }
 _is_token = re.compile(rf"[{TCHAR}]++").fullmatch
@@ -124,7 +124,7 @@ class _FieldKindByName(dict[str, int]):
     def __missing__(self, name: str) -> int:
         if _is_token(name) is None:
             return DECISIVE
-        kind = _KINDS.get(name.lower(), MUTE)
+        kind = _KINDS.get(name.lower(), NOT_CACHED)
         if len(name) <= MAX_NAME_SIZE:
             if len(self) >= MAX_NAMES:
                 self.clear()
@@ -144,7 +144,7 @@ hosts: Final[dict[str, str]] = {}
 def keep_line(line: str) -> None:
     """Cache a line, whose characters are all printable.
 
-    :param line: a line of the kind `STEADY`, Content-Type without a boundary, or ``Connection: keep-alive``.
+    :param line: a line of the kind `CACHED`, Content-Type without a boundary, or ``Connection: keep-alive``.
     """
     if len(line) <= MAX_LINE_SIZE:
         if len(lines) >= MAX_LINES:

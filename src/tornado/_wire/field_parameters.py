@@ -2,11 +2,11 @@
 
 Theory of operation
 -------------------
-`split_parameters` splits the text in one scan, which examines each character a bounded number of times
-however it is quoted (CVE-2025-67726). `parse_parameters` then resolves the extended forms of RFC 2231 and RFC
-8187. Quoted strings are parsed as browsers write them: a backslash escapes only a quote or another backslash,
-so ``filename="C:\\dir\\a.txt"`` keeps its separators. A quote that is never closed is an ordinary character
-of a value that extends to the end.
+`split_parameters` splits the text in one scan, which examines each character a bounded number of times,
+however the text is quoted (CVE-2025-67726). `parse_parameters` then resolves the extended forms of RFC 2231
+and RFC 8187. Quoted strings are parsed as browsers write them: a backslash escapes only a quote or another
+backslash, so ``filename="C:\\dir\\a.txt"`` keeps its separators. A quote that is never closed is an ordinary
+character of a value that extends to the end.
 
 `tornado._wire.charsets` lists the charsets of extended values; an unknown charset is treated as UTF-8.
 
@@ -131,7 +131,9 @@ def _resolve(extended: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def _decode(pieces: list[tuple[bool, str]]) -> str:
-    """Join pieces, each with a flag for percent-encoding; the first piece may begin with the charset."""
+    """Join and decode pieces; a flag says whether a piece is percent-encoded. The first may begin with the
+    charset.
+    """
     charset = "utf-8"
     encoded, content = pieces[0]
     if encoded and content.count("'") >= 2:

@@ -160,8 +160,8 @@ class Reader:
     :param limits: bounds on sizes and counts.
     :ivar state: the part of a message that is read next.
     :ivar max_body_size: the maximum size of the current message's body, in bytes. `start_next` resets it to
-        `Limits.max_body_size`. It is compared with Content-Length when the head is parsed, and with the bytes
-        received and still expected at each event after that.
+        `Limits.max_body_size`. It is compared with Content-Length when the head is parsed, and at each later
+        event with the number of bytes received and still expected.
     """
 
     __slots__ = (
@@ -228,7 +228,7 @@ class Reader:
             self._position = 0
 
     def receive_request(self, data: bytes) -> RequestHead | None:
-        """Buffer data, or return the head if ``data`` is exactly one request without a body, as most are.
+        """Buffer data, or return the head if ``data`` is exactly one request without a body.
 
         This is the fast path of `receive_data` followed by `next_event`. No part of such a request remains to
         be read, so the next request may follow without `start_next`. Any other data is only buffered, and the
@@ -255,8 +255,8 @@ class Reader:
 
         :returns: a head; body data; `EndOfMessage`, which does not follow a head with ``has_body`` False; or
             None if more data is needed or `state` does not allow reading.
-        :raises HTTPInputError: if the input is rejected. It may be a subclass, such as `IncompleteMessage` if
-            the input ends within a message. The reader stays in ERROR.
+        :raises HTTPInputError: if the input is rejected. The error may be of a subclass, such as
+            `IncompleteMessage` if the input ends within a message. The reader stays in ERROR.
         """
         state = self.state
         try:
@@ -498,8 +498,8 @@ _STEPS: tuple[Callable[[Reader], Event | None], ...] = (
 def ends_chunked_body(data: bytes) -> bool:
     """Whether a chunked body whose last received bytes are `data` seems to be complete.
 
-    This is a guess, for a body whose end cannot be found because its decoder has rejected it. A wrong guess
-    must only have the effect that the connection closes early.
+    This is a guess, for a body whose end cannot be found because its decoder has rejected it. If the guess is
+    wrong, the only effect must be that the connection closes early.
     """
     return data.endswith(_CHUNKED_END) or data == LAST_CHUNK
 

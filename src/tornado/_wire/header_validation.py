@@ -5,10 +5,10 @@ Theory of operation
 One regular expression validates the whole section, and a second one finds the few fields that decide how the
 message is read: where its body ends, whether the connection persists, which host it is for. No object is
 created for any other field; `HTTPHeaders` creates such objects when they are needed, from text that has been
-validated. Only if the first expression does not match is the section examined line by line, to find the fault
-for the error message.
+validated. If the first expression does not match, the section is examined line by line, so that the error
+message can show the invalid line.
 
-This module is the specification, which accepts any valid section. Most requests take the fast path,
+This module is the specification: it accepts any valid section. Most requests take the fast path,
 `tornado._wire.heads.read_usual_head`.
 
 Rejected input
@@ -16,9 +16,9 @@ Rejected input
 The following input is rejected, because two recipients may read different fields from it (RFC 9112 sections
 2.2, 5.1 and 5.2): CR without LF, NUL and other control characters, whitespace before the colon, a name that
 is not a token, and a folded line. Also rejected are a Content-Length that does not consist of digits, several
-that differ, a Transfer-Encoding other than exactly ``chunked``, and a message with both Content-Length and
-Transfer-Encoding, which may be request smuggling (section 6.3). A line may end in a bare LF, as section 2.2
-permits.
+Content-Length fields that differ, a Transfer-Encoding other than exactly ``chunked``, and a message with both
+Content-Length and Transfer-Encoding, which may be request smuggling (section 6.3). A line may end in a bare
+LF, as section 2.2 permits.
 
 Limits
 ------
@@ -226,9 +226,9 @@ def _read_framing(found: _Found, limits: Limits) -> tuple[int | None, bool]:
     coding = ",".join(codings)
     if coding.lower() == "chunked":
         return None, True
-    # Section 6.3, rule 4: the end of the body cannot be determined if chunked is not last, repeated or
-    # misspelt. For an unknown coding, section 6.1 recommends 501 rather than 400. Tornado responds with 400,
-    # and so does this implementation.
+    # Section 6.3, rule 4: the end of the body cannot be determined if chunked is repeated, misspelt or not
+    # the last coding. For an unknown coding, section 6.1 recommends 501 rather than 400. Tornado responds
+    # with 400, and so does this implementation.
     raise HTTPInputError(
         f"Unsupported Transfer-Encoding {shown(coding)[1:-1]}: only a single chunked is supported"
     )

@@ -2,8 +2,8 @@
 
 Theory of operation
 -------------------
-A mapping contains one dict from normalised names (``Content-Type``) to values: a string, or a list of strings
-for a repeated field. Few messages repeat a field, so most lookups cost one dict access for the name and one
+A mapping contains one dict from normalized names (``Content-Type``) to values: a string, or a list of strings
+for a repeated field. Few messages repeat a field, so most look-ups cost one dict access for the name and one
 for the value. Repeated values are joined on access rather than on arrival, so reading n fields costs O(n)
 however they repeat (CVE-2025-67725).
 
@@ -13,12 +13,12 @@ credentials.
 
 Setting a field raises `InvalidHeader` if the name is not a token or the value contains a control character,
 including CR, LF and NUL, so `HTTPHeaders._serialize` needs no checks (CVE-2025-67724). `InvalidHeader` is an
-`HTTPInputError`, and also a `ValueError` because usually the program has made the mistake. Parsing a line
-received from a peer raises a plain `HTTPInputError`.
+`HTTPInputError`, and also a `ValueError`, because the invalid text usually comes from the program. Parsing a
+line received from a peer raises a plain `HTTPInputError`.
 
 Limits
 ------
-The head parser bounds the number and size of received fields. The cache of normalised names has at most
+The head parser bounds the number and size of received fields. The cache of normalized names has at most
 `MAX_KEPT_NAMES` entries of at most `MAX_KEPT_NAME_SIZE` characters.
 """
 
@@ -55,11 +55,11 @@ def is_token(text: str) -> bool:
     return _TOKEN.fullmatch(text) is not None
 
 
-def _normalise(name: str) -> str:
+def _normalize(name: str) -> str:
     if not isinstance(name, str):
         raise TypeError(f"a header name must be a str, not {type(name).__name__}: {name!r}")
     if len(name) > MAX_KEPT_NAME_SIZE and name.isascii():
-        return _normalise_long(name)
+        return _normalize_long(name)
     return "-".join([word.capitalize() for word in name.split("-")])
 
 
@@ -68,10 +68,11 @@ _HYPHENS = bytes(0x20 * (octet == 0x2D) for octet in range(256))
 _SMALL_LETTERS = bytes(0x20 * (0x61 <= octet <= 0x7A) for octet in range(256))
 
 
-def _normalise_long(name: str) -> str:
-    """Return the result of `_normalise` without creating an object for each word.
+def _normalize_long(name: str) -> str:
+    """Return the result of `_normalize` without creating an object for each word.
 
-    A name may consist of thousands of hyphens. Long names are not cached, so every use of one has this cost.
+    A name may consist of thousands of hyphens. Long names are not cached, so a long name is normalized again
+    each time it is used.
     """
     text = b"-" + name.lower().encode("ascii")
     after_hyphen = int.from_bytes(text.translate(_HYPHENS), "big") >> 8
@@ -81,10 +82,10 @@ def _normalise_long(name: str) -> str:
 
 
 class _Names(dict[str, str]):
-    """A bounded cache from spellings to normalised names; a cache hit costs one dict access."""
+    """A bounded cache from spellings to normalized names; a cache hit costs one dict access."""
 
     def __missing__(self, name: str) -> str:
-        normal = _normalise(name)
+        normal = _normalize(name)
         self.keep(name, normal)
         return normal
 
@@ -99,7 +100,7 @@ class _ValidNames(_Names):
     """The cache for names of fields to be set. A name that is not a token raises `InvalidHeader`."""
 
     def __missing__(self, name: str) -> str:
-        normal = _normalise(name)
+        normal = _normalize(name)
         if not is_token(name):
             raise InvalidHeader(
                 f"Invalid header name {name!r}: expected one or more letters, digits or !#$%&'*+-.^_`|~"
@@ -140,7 +141,7 @@ def _checked(name: str, value: Any) -> Any:
 
 
 def _append(fields: _Fields, name: str, value: str) -> bool:
-    """Add one value under a normalised name; return whether the field now has a list of values."""
+    """Add one value under a normalized name; return whether the field now has a list of values."""
     present = fields.get(name)
     if present is None:
         fields[name] = value
@@ -285,7 +286,7 @@ class HTTPHeaders(MutableMapping[str, str]):
         return ",".join(value) if type(value) is list else value
 
     def _put(self, name: str, value: str) -> None:
-        """Set a field without validation: ``name`` must be normalised and ``value`` valid."""
+        """Set a field without validation: ``name`` must be normalized and ``value`` valid."""
         self._fields()[name] = value
 
     # -- repeated fields

@@ -2,8 +2,9 @@
 
 Theory of operation
 -------------------
-There is one object per head: the parsed start line and every decision that the header fields imply. The
-mapping of all fields is built from the text of the header section when `headers` is first accessed.
+There is one object per head. It contains the parsed start line and every decision that the header fields
+imply. The mapping of all fields is built from the text of the header section when `headers` is first
+accessed.
 
 `parse_request_head` is the specification: it parses any head, and its errors say what is malformed.
 
@@ -41,13 +42,13 @@ from typing import Any, Final
 from tornado._wire import field_line_cache
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.field_line_cache import (
-    CONDITION,
+    CACHED,
     CONNECTION,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
     DECISIVE,
     HOST,
-    LENGTH,
-    STEADY,
-    TYPE,
+    IF_NONE_MATCH,
     hosts,
     keep_host,
     keep_line,
@@ -195,8 +196,8 @@ class RequestHead:
 class CompactHead:
     """The attributes of a `RequestHead` that a request needs once it has been answered.
 
-    An open WebSocket keeps the head of its request for as long as the connection lives; this object is a
-    third of the size of a `RequestHead`.
+    An open WebSocket keeps the head of its request until the connection closes. This object has a third of
+    the size of a `RequestHead`.
     """
 
     __slots__ = ("headers_block", "host", "query")
@@ -213,7 +214,7 @@ class CompactHead:
 
 
 class ResponseHead:
-    """The head of a response. It depends on the method of the request, and must not be changed.
+    """The head of a response, which must not be changed. Its framing depends on the method of the request.
 
     :ivar version: ``HTTP/1.0`` or ``HTTP/1.1``.
     :ivar code: the status code, 100 to 999.
@@ -315,8 +316,8 @@ def read_usual_head(data: bytes, limits: Limits) -> RequestHead | None:
     """Parse the head of a common request: HTTP/1.1, origin-form, printable characters, CRLF, and of the
     fields that affect parsing only Host, a Content-Length, and Connection ``close`` or ``keep-alive``.
 
-    A head whose block of field lines is cached needs no other function, because a call costs as much as
-    several of the steps.
+    A head whose block of field lines is cached is parsed in this function alone, because a call costs as much
+    as several of its steps.
 
     :param limits: bounds the number of fields and the digits of Content-Length. The maximum number of fields
         must be at least `SMALL_FIELDS`.
@@ -416,11 +417,11 @@ def _read_fields(
             continue
         if kind == HOST and authority is None:
             authority = hosts.get(line) or _read_host(line, value)
-        elif kind == STEADY or (kind == TYPE and "oundary" not in value):
+        elif kind == CACHED or (kind == CONTENT_TYPE and "oundary" not in value):
             keep_line(line)
-        elif kind == CONDITION:
+        elif kind == IF_NONE_MATCH:
             conditional = True
-        elif kind == LENGTH and length is None:
+        elif kind == CONTENT_LENGTH and length is None:
             length = _read_length(value, limits)
         elif kind == CONNECTION:
             option = value.strip(" ").lower()
@@ -430,7 +431,7 @@ def _read_fields(
                 keep_line(line)
             else:
                 return None
-        elif kind != TYPE:
+        elif kind != CONTENT_TYPE:
             return None
     if not authority or length == _INVALID_LENGTH:
         return None
@@ -493,7 +494,7 @@ def parse_request_head(block: bytes, limits: Limits = DEFAULT) -> RequestHead:
     match = match_origin_form(line.decode("latin-1"))
     if match is not None:
         method, target, version = match.groups()
-        method = _METHODS.get(method, method)  # one object for all requests, because a WebSocket keeps it
+        method = _METHODS.get(method, method)  # one str per method, because an open WebSocket keeps it
         return RequestHead(method, target, target, parse_request_fields(rest, version, limits))
     method, target, raw_target, version, authority = parse_request_line(
         line.removesuffix(b"\r").decode("latin-1")

@@ -24,7 +24,7 @@ Limits
 ====================  =======  ====================================================================
 limit                 default  precedent
 ====================  =======  ====================================================================
-boundary              70       RFC 2046 section 5.1.1; 200 here, because some clients exceed that limit
+`MAX_BOUNDARY_SIZE`   200      RFC 2046 section 5.1.1 permits 70, which some clients exceed
 ``max_parts``         100      Tornado's ``ParseMultipartConfig``
 ``max_header_size``   10 KiB   Tornado's ``ParseMultipartConfig``; also limits the preamble
 `MAX_LOOKALIKES`      10,000   none: clients use random boundaries, so such lines do not occur
@@ -174,7 +174,7 @@ class MultipartParser:
         self._eof = False
 
     def receive_data(self, data: bytes) -> None:
-        """Process the next bytes of the body."""
+        """Buffer the next bytes of the body for `next_event`."""
         if self.state is not MultipartState.EPILOGUE and self.state is not MultipartState.ERROR:
             self._pending.append(data)
 
@@ -276,7 +276,7 @@ class MultipartParser:
             )
         self.state = MultipartState.HEADER
         self._position = end
-        self._scanned = end - 2  # an empty header section ends with the delimiter's own CRLF
+        self._scanned = end - 2  # if the header section is empty, the CRLF of the delimiter ends it
 
     # -- states
 
@@ -366,7 +366,7 @@ def parse_multipart(
     parser.receive_data(data)
     parser.receive_eof()
     while (part := parser.next_event()) is not None:
-        assert isinstance(part, Part)  # the body is complete, so all events of a part follow each other
+        assert isinstance(part, Part)  # the body is complete, so no event of a part is missing
         content = b""
         while isinstance(event := parser.next_event(), bytes):
             content = content + event if content else event

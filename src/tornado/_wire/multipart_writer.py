@@ -7,7 +7,7 @@ A body is a sequence of parts. For each part, the caller sends `part_head`, the 
 pieces, and `PART_END`. After the last part it sends `closing_delimiter`. The sizes of heads and delimiters
 are known in advance, so the length of the body is known if the length of each content is known.
 
-Names are escaped as in browsers: line breaks in field names are normalised to CRLF, then CR, LF and the
+Names are escaped as in browsers: line breaks in field names are normalized to CRLF, then CR, LF and the
 double quote are replaced by ``%0D``, ``%0A`` and ``%22``. All other characters are sent as UTF-8. RFC 7578
 section 4.2 forbids the ``filename*`` form.
 
@@ -39,7 +39,7 @@ def escape_name(name: str) -> str:
 
 
 def escape_filename(filename: str) -> str:
-    """Escape a file name for a Content-Disposition. Line breaks are not normalised."""
+    """Escape a file name for a Content-Disposition. Line breaks are not normalized."""
     return filename.replace("\n", "%0A").replace("\r", "%0D").replace('"', "%22")
 
 

@@ -32,7 +32,7 @@ _parameters = rf"(?:[ \t]*+;[ \t]*+(?![qQ]=){_token}=(?:{_token}|\"(?:[^\"\\]|\\
 
 #: A token with its weight: a content coding, a charset or a language range.
 TOKEN = rf"(?P<name>{_token}){_weight}"
-#: A media range with its weight. Parameters may precede the weight. They may also follow it, which was
+#: A media range with its weight. Parameters may precede the weight. They may also follow the weight, as was
 #: allowed before RFC 9110.
 MEDIA_RANGE = rf"(?P<name>{_token}/{_token}){_parameters}{_weight}{_parameters}"
 # The patterns are compiled on first use rather than at import.

@@ -2,7 +2,7 @@
 
 Theory of operation
 -------------------
-Nearly every request line is in origin-form. One regular expression recognises it (`match_origin_form`).
+Nearly every request line is in origin-form. One regular expression recognizes it (`match_origin_form`).
 `parse_request_line` handles every other line: it parses the other three forms, and reports the fault of a
 malformed line. Both take linear time, because the repetitions in the patterns are possessive and disjoint.
 
@@ -16,7 +16,7 @@ The following input is rejected:
 * an authority with user information, with a port above 65535, or with something other than an IPv6 address in
   brackets: each has been used to make a proxy and an origin server see different hosts.
 
-Accepted beyond the grammar of RFC 9112:
+The following input is accepted although the grammar of RFC 9112 does not permit it:
 
 * bytes from 0x80 in targets and reason phrases, because browsers and old servers send them unescaped. They
   are decoded as Latin-1, which is lossless;

@@ -98,7 +98,7 @@ def _parse_large(data: bytes, max_fields: int | None) -> dict[str, list[bytes]]:
 
 
 def _too_many(max_fields: int) -> HTTPInputError:
-    return HTTPInputError(f"Max number of fields exceeded: a form may have {max_fields}")
+    return HTTPInputError(f"Max number of fields exceeded: a form may have at most {max_fields}")
 
 
 def _reject_non_latin_1(text: str) -> None:

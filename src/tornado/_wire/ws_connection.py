@@ -11,10 +11,10 @@ bytes read from the socket and returns the events that they complete, in order. 
 A violation by the peer is reported as the last event of a call, not as an exception. The caller can therefore
 process the preceding events, and send its replies to them, before it sends the close frame.
 
-Nearly all traffic consists of short messages that arrive complete, in one frame each. A specialised loop
+Nearly all traffic consists of short messages that arrive complete, in one frame each. A specialized loop
 decodes them (`ws_short_frames`), and most input needs nothing else. All other input takes the slow path
 (`_advance`), which streams each payload into an `IncomingMessage` as it arrives. The slow path passes short
-data frames to the specialised loops again: complete messages, and runs of fragments, which are joined into
+data frames to the specialized loops again: complete messages, and runs of fragments, which are joined into
 one piece. It limits the length of each run, so that these loops need not check any limit. An incomplete
 header or control frame (`_rest`) and an incomplete message are buffered; an idle connection has neither.
 
@@ -385,9 +385,9 @@ class WSConnection:
 
     def _fail(self, error: WebSocketError, events: list[Event]) -> None:
         self._step(WebSocketStep.FAULT)
-        # The frames in the traceback refer to `events`, which contains the error. Measured without the
-        # garbage collector, this reference cycle leaves 16 to 20 objects for each failed connection, among
-        # them this one and the unread data. All of the frames are in this package.
+        # The frames in the traceback refer to `events`, which contains the error. Without the garbage
+        # collector, this reference cycle was measured to keep 16 to 20 objects for each failed connection,
+        # including the `WSConnection` and the unread data. Only frames of this package are lost.
         error.__context__ = None
         events.append(Failed(error.close_code, error.with_traceback(None)))
 
@@ -428,14 +428,14 @@ class WSConnection:
         """Return the frame for a message to many connections, which is encoded and compressed only once.
 
         A shared message is compressed separately from all others. The compressor of this connection is
-        released: its next message must not refer to data that precedes the shared message.
+        released, because the next message must not refer to data that precedes the shared message.
 
         :raises ValueError: as `message` does.
         """
         if not self.state.sends:
             raise ValueError(f"cannot send a message: the WebSocket is {self.state.value}")
         if self._keys is not None:
-            return self.message(message.payload, message.first == _BINARY)  # each frame has its own mask
+            return self.message(message.payload, message.first == _BINARY)  # a client masks each frame anew
         deflate = self._deflate
         if deflate is None or not deflate.should_compress(len(message.payload)):
             return message.plain

@@ -7,12 +7,12 @@ first valid one (`accept_offer`). A client makes offers (`make_offers`) and chec
 (`check_extension_response`). A `DeflatePolicy` contains the settings of this side. The result is a
 `DeflateParameters`, which compares by content; all connections with the same parameters share one instance.
 
-A `DeflateCodec` contains the state of one connection. It consists of a few references until data is
-compressed: both contexts are created on first use. The compressor (about 256 KiB with zlib's defaults, 52 KiB
-with a window of 11 bits and memory level 4) may be released at any time (`DeflateCodec.release`): the output
-of a new compressor does not refer to earlier data, and every decompressor accepts that. The decompressor
-(about 40 KiB) can be released only if the peer has agreed not to refer to earlier messages; it is then
-released at the end of each message.
+A `DeflateCodec` contains the state of one connection. The compressor and the decompressor are created on
+first use; until then, it contains only a few references. The compressor (about 256 KiB with zlib's defaults,
+52 KiB with a window of 11 bits and memory level 4) may be released at any time (`DeflateCodec.release`): the
+output of a new compressor does not refer to earlier data, and every decompressor accepts that. The
+decompressor (about 40 KiB) can be released only if the peer has agreed not to refer to earlier messages. If
+so, it is released at the end of each message.
 
 The caller sets the size of each decompression step, so a small input with a large output neither exhausts
 memory nor blocks the event loop. The caller also keeps the input that has not been consumed.
@@ -58,8 +58,8 @@ __all__ = [
 ]
 
 EXTENSION: Final = "permessage-deflate"
-#: Section 7.2.1: an empty uncompressed block, which the sender removes from the end of each message and the
-#: receiver appends.
+#: Section 7.2.1: the last four bytes of an empty uncompressed block. The sender removes them from the end of
+#: each message, and the receiver appends them.
 TAIL: Final = b"\x00\x00\xff\xff"
 #: The maximum size of compressed data passed to zlib in one step, in bytes. zlib copies the part that a step
 #: does not consume.

@@ -243,7 +243,8 @@ def check_response(
     """Check the response of a server (RFC 6455 section 4.1, after "Once the client's opening handshake").
 
     :param code: the status code.
-    :param key: the key that was passed to `request_headers`, as were `subprotocols` and `policy`.
+    :param key: the key that was passed to `request_headers`. `subprotocols` and `policy` must be those passed
+        to it, too.
     :returns: the subprotocol that the server chose, None for none, and the compression parameters, None for
         no compression.
     :raises HandshakeError: if the response is invalid, so that the connection must not be used.

@@ -71,7 +71,7 @@ class IncomingMessage:
     :param inflater: the decompressor; None for an uncompressed message.
     :param max_size: the maximum size of the message after decompression, in bytes.
     :param max_ratio: the maximum compression ratio of a message over `UNLIMITED_RATIO_SIZE` bytes.
-    :ivar backlog: whether compressed data waits for `inflate`; `take` must not be called before that.
+    :ivar backlog: whether compressed data waits for `inflate`. While it does, `take` must not be called.
     :ivar fragments: the number of frames so far.
     :ivar max_wire_size: the maximum of `wire_size`.
     :ivar phase: the next part of the input that the message needs.

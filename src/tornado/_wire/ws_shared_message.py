@@ -4,8 +4,8 @@ Theory of operation
 -------------------
 The uncompressed, unmasked frame is created immediately. A compressed frame is created when the first
 connection with its parameters needs it, and is then cached. The message is compressed separately from other
-messages, so that every receiver can decompress it. Frames of clients are never shared, because each has its
-own mask.
+messages, so that every receiver can decompress it. Frames of clients are never shared, because each is masked
+with a different key.
 
 Limits
 ------

@@ -29,7 +29,7 @@ _number: Final = int.from_bytes
 
 
 def take_masked(data: bytes, at: int, events: list[Event]) -> int:
-    """Decode uncompressed messages of one frame each that a client sent, from ``data[at:]``.
+    """Decode single-frame, uncompressed messages of a client from ``data[at:]``.
 
     :param events: the list to append the messages to.
     :returns: the position after the last decoded frame.
@@ -53,7 +53,7 @@ def take_masked(data: bytes, at: int, events: list[Event]) -> int:
 
 
 def take_plain(data: bytes, at: int, events: list[Event]) -> int:
-    """Decode uncompressed messages of one frame each that a server sent; see `take_masked`."""
+    """Decode single-frame, uncompressed messages of a server from ``data[at:]``; see `take_masked`."""
     end = len(data)
     while end - at >= 2:
         first = data[at]

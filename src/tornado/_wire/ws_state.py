@@ -2,9 +2,10 @@
 
 Theory of operation
 -------------------
-`WebSocketState` is the only representation of the state. Two objects store one: `ws_connection.WSConnection`
-stores the state after all received data, and `tornado.websocket.WebSocketProtocol` the state after the events
-that were delivered to the program so far. The two differ while events wait for delivery.
+`WebSocketState` is the only representation of the state. Two objects store a state:
+`ws_connection.WSConnection` stores the state after all received data, and
+`tornado.websocket.WebSocketProtocol` the state after the events that were delivered to the program so far.
+The two differ while events wait for delivery.
 
 A state changes only by `WebSocketState.after`, which looks up the next state in `TRANSITIONS`.
 
@@ -80,7 +81,7 @@ _CLOSED_HERE: Final = frozenset({WebSocketState.CLOSING, WebSocketState.TERMINAT
 
 
 class WebSocketStep(enum.Enum):
-    """What changes the state of a connection."""
+    """An event that changes the state of a connection."""
 
     OPENED = "the end of the opening handshake"
     CLOSE_SENT = "sending a close frame"

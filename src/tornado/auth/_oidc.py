@@ -30,7 +30,7 @@ from tornado.httpclient import HTTPClientError
 _LOGIN_AGE = 10 / (24 * 60)
 #: Maximum number of concurrent logins of one browser, in several tabs. A cookie is set for each login.
 _SLOTS = 4
-#: Maximum difference between the provider's clock and ours in seconds.
+#: Maximum difference between the provider's clock and the clock of this machine, in seconds.
 _LEEWAY = 60
 
 #: The provider's metadata entry for the methods of client authentication.
@@ -333,8 +333,8 @@ def _login(claims: dict[str, Any], tokens: Mapping[str, Any], next_url: str = "/
 def _cookie_name(state: str) -> str:
     """Return the name of a login's cookie, which is one of `_SLOTS` names.
 
-    The number of names is limited, because any site can start logins by redirecting a browser here, and must
-    not be able to fill the browser with cookies.
+    The number of names is limited, because any site can start logins by redirecting a browser to this
+    handler. It must not be able to fill the browser with cookies in this way.
     """
     return f"_openid_connect_{sum(state.encode()) % _SLOTS}"
 

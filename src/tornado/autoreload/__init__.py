@@ -125,8 +125,8 @@ def add_reload_hook(fn: Callable[[], object]) -> None:
     """Call ``fn()`` before a restart.
 
     The restart closes the sockets and files that Python opened. Use a hook for other resources, such as an
-    inheritable descriptor or a child process. In a program with several processes, each process calls its own
-    hooks. An exception in a hook is logged.
+    inheritable descriptor or a child process. In a program with several processes, each process calls the
+    hooks that it has. An exception in a hook is logged.
     """
     _process_replacement.hooks.append(fn)
 

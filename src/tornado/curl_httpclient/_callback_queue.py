@@ -26,18 +26,19 @@ class _QueueState(enum.Enum):
 
 
 class CallbackQueue:
-    """A queue of calls of the program's callbacks, which run from the event loop, in order, one at a time.
+    """A queue of calls to the program's callbacks. The event loop runs them in order, one at a time.
 
-    libcurl delivers data from within its own functions, where it must not be called again. Calls are queued,
-    because a callback of the program may start another fetch. If a callback returns an awaitable, the next
-    call waits until it is done. The transfer is paused while too much is queued, because a few kilobytes of
-    compressed data can expand to gigabytes.
+    libcurl delivers data while one of its functions is running, and must not be called again during that
+    time. Calls are queued, because a callback of the program may start another fetch. If a callback returns
+    an awaitable, the next call waits until it is done. The transfer is paused while too much is queued,
+    because a few kilobytes of compressed data can expand to gigabytes.
 
     :param client: the client, for its loop and default limit.
     :param curl: the handle, to pause and resume the transfer.
     :param callback: called with the chunks of the body, or None.
     :param wake: makes the event loop call libcurl in its next iteration.
-    :param max_body_size: the maximum size of the body in bytes; None for no limit; the client's by default.
+    :param max_body_size: the maximum size of the body in bytes; None for no limit. The default is the
+        client's limit.
     :param context: the context in which the callbacks run.
     :param drained: called each time the queue is empty and nothing is awaited.
     :ivar body_too_large: whether the body was rejected because of its size.

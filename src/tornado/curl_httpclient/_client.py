@@ -217,7 +217,7 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
 
 
 class _CurlStreamingBuffer(CallbackQueue):
-    """A `CallbackQueue` with the constructor and the name that it has in Tornado."""
+    """A `CallbackQueue` with the name and the constructor of Tornado's class."""
 
     def __init__(
         self,

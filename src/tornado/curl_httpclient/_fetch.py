@@ -91,7 +91,7 @@ class Fetch:
         self._set_up = set_up
         self._ended = ended
         self._loop: asyncio.AbstractEventLoop = client.io_loop.asyncio_loop
-        #: The program's own request, before redirects.
+        #: The request that the program made, before redirects.
         self._original = cast(HTTPRequest, getattr(request, "request", request))
         #: The request of the current hop, with the client's defaults.
         self._request = request
@@ -159,7 +159,8 @@ class Fetch:
         changed = copy.copy(cast(HTTPRequest, getattr(self._request, "request", self._request)))
         changed.headers = HTTPHeaders(self._request.headers)
         request = cast(HTTPRequest, _RequestProxy(changed, self._defaults))
-        # A copy, because the caller may already run in the context, which cannot be entered twice.
+        # The context is copied, because the caller may already run in it, and a context cannot be entered
+        # twice.
         result = self._context.copy().run(hook, changed, changed.headers)
         if not isinstance(result, Awaitable):
             self._begin_hop(request)
@@ -227,7 +228,8 @@ class Fetch:
             curl.setopt(pycurl.NOPROGRESS, 0)
             curl.setopt(pycurl.XFERINFOFUNCTION, self._report_progress)
         if request.prepare_curl_callback is not None:
-            # A copy, because the caller may already run in the context, which cannot be entered twice.
+            # The context is copied, because the caller may already run in it, and a context cannot be entered
+            # twice.
             self._context.copy().run(request.prepare_curl_callback, curl)
         self._multi.add(curl, self.transfer_ended)
 

@@ -24,7 +24,7 @@ from tornado.httpclient._proxy import ProxySettings
 
 __all__ = ["DefaultProxySettings", "apply_request", "curl_log", "new_handle", "set_fields"]
 
-#: libcurl's own messages, at level DEBUG.
+#: The logger for libcurl's messages, at level DEBUG.
 curl_log = logging.getLogger("tornado.curl_httpclient")
 
 _BODY_METHODS: Final = frozenset(["PATCH", "POST", "PUT"])
@@ -114,7 +114,7 @@ def apply_request(
     ipv4_only = request.allow_ipv6 is False
     curl.setopt(pycurl.IPRESOLVE, pycurl.IPRESOLVE_V4 if ipv4_only else pycurl.IPRESOLVE_WHATEVER)
     if request.decompress_response:
-        # All codings that this build of libcurl supports.
+        # An empty string requests all codings that this build of libcurl supports.
         curl.setopt(pycurl.ENCODING, "")
 
 
@@ -169,7 +169,7 @@ def _set_address(curl: pycurl.Curl, request: HTTPRequest) -> tuple[str | None, s
     """Set the URL; return the user name and password from it, or None for both."""
     url = request.url
     if _FORBIDDEN_IN_URL.search(url):
-        raise ValueError(f"the URL {url!r} contains white space or control characters: percent-encode them")
+        raise ValueError(f"the URL {url!r} contains whitespace or control characters: percent-encode them")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
         raise ValueError(f"Unsupported url scheme {parts.scheme!r} in {url!r}: expected http:// or https://")
@@ -278,7 +278,7 @@ def _set_tls(curl: pycurl.Curl, request: HTTPRequest) -> None:
 
 @functools.cache
 def _system_authorities() -> str | None:
-    """Return the path of the system's CA bundle, or None if libcurl finds its own.
+    """Return the path of the system's CA bundle, or None if libcurl finds it without help.
 
     The libcurl in pycurl's wheels looks for this file where the distribution on which it was built stores it.
     """
@@ -298,7 +298,8 @@ def _system_authorities() -> str | None:
 def set_fields(curl: pycurl.Curl, request: HTTPRequest, cookie: str | None) -> None:
     """Set the header fields.
 
-    :param cookie: the Cookie field from the client's jar, or None. It is ignored if the request has its own.
+    :param cookie: the Cookie field from the client's jar, or None. It is ignored if the request has a Cookie
+        field.
     """
     headers = request.headers
     lines = []

@@ -61,9 +61,8 @@ class Upload:
 
         :param curl: the handle.
         :param method: the method of the request.
-        :param content_length: the request's Content-Length in bytes, or None. It is used if the source does
-        not
-            know its length.
+        :param content_length: the request's Content-Length in bytes, or None. It is used if the length of the
+            source is not known.
         """
         curl.setopt(pycurl.CUSTOMREQUEST, method)
         if isinstance(self._source, BytesSource):

@@ -1,8 +1,8 @@
 """Sources of request bodies: bytes, files, iterators, forms and producers.
 
 A client implementation that can stream request bodies reads the `BodySource` of a request and calls
-`BodySource.send` with its own ``write``. The source reports its length, if known, and whether it can be sent
-again for a redirect or a retry.
+`BodySource.send` with a function that writes to the connection. The source reports its length, if known, and
+whether it can be sent again for a redirect or a retry.
 """
 
 from __future__ import annotations

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 # The name of the IOLoop attribute that maps each client class to the loop's shared instance. The cache is an
 # attribute of the loop so that the loop and its clients are freed together.
 _CACHE_ATTRIBUTE = "_http_clients"
-#: Arguments of our implementations that upstream does not have. If a shared client exists, upstream ignores
-#: all arguments, and programs rely on that. Ignoring the arguments in this list is not safe: for example, a
-#: ``proxy`` would be bypassed.
+#: Arguments of Waterspout's implementations that upstream does not have. If a shared client exists, upstream
+#: ignores all arguments, and programs rely on that. Ignoring the arguments in this list is not safe: for
+#: example, a ``proxy`` would be bypassed.
 _OWN_ARGUMENTS = frozenset(
     """
     after_response before_request continue_timeout cookie_jar dns_cache_ttl idle_timeout max_clients_per_host
@@ -65,7 +65,7 @@ class AsyncHTTPClient(Configurable):
 
     ``AsyncHTTPClient()`` returns the same instance each time it is called on the same `.IOLoop`, so limits
     and connections are shared. Arguments therefore apply to the first call only. A later call with a
-    different value for ``proxy``, ``retry`` or another of Waterspout's own arguments raises `RuntimeError`.
+    different value for ``proxy``, ``retry`` or another argument added by Waterspout raises `RuntimeError`.
 
     :param force_instance: create an instance that is not shared. The caller must close it.
     :param defaults: default values for `HTTPRequest` arguments, by name.
@@ -124,8 +124,8 @@ class AsyncHTTPClient(Configurable):
     def close(self) -> None:
         """Release the client's resources.
 
-        Required for instances created with ``force_instance``, optional for shared ones. After a shared
-        instance is closed, the next ``AsyncHTTPClient()`` on this loop creates a new one.
+        Instances created with ``force_instance`` must be closed; closing shared ones is optional. After a
+        shared instance is closed, the next ``AsyncHTTPClient()`` on this loop creates a new one.
         """
         self._closed = True
         cache, self._instance_cache = self._instance_cache, None

@@ -124,7 +124,7 @@ class _Request:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self.host = parts.netloc.rpartition("@")[2]
-        # Without user information, which the jar would treat as part of the host.
+        # User information is removed, because the jar would treat it as part of the host.
         self._url = urlunsplit((parts.scheme, self.host, parts.path, parts.query, ""))
         self.type = parts.scheme
         self.origin_req_host = parts.hostname or ""

@@ -27,8 +27,8 @@ class ProxyServer:
     :ivar port: the TCP port.
     :ivar username: the user name, or None for no authentication.
     :ivar password: the password, or None.
-    :ivar own_authorization: the request's own Proxy-Authorization value, which is used in place of the user
-        name and password; None if the request has none.
+    :ivar own_authorization: the value of the request's Proxy-Authorization field, which is used in place of
+        the user name and password; None if the request has no such field.
     """
 
     scheme: str
@@ -100,9 +100,9 @@ def _without_credentials(text: str) -> str:
 
 
 class NoProxy:
-    """The hosts that are connected to directly: the value of the environment variable ``no_proxy``.
+    """The hosts to connect to without a proxy, as listed in the environment variable ``no_proxy``.
 
-    :param text: entries separated by commas or white space:
+    :param text: entries separated by commas or whitespace:
 
         ======================  =================================================================
         entry                   matches
@@ -211,7 +211,7 @@ class ProxySettings:
 
     :ivar http: the proxy for ``http`` URLs, or None.
     :ivar https: the proxy for ``https`` URLs, or None.
-    :ivar no_proxy: the hosts that are connected to directly.
+    :ivar no_proxy: the hosts to connect to without a proxy.
     """
 
     http: ProxyServer | None = None

@@ -45,7 +45,7 @@ class HTTPRequest:
     :param auth_username: the user name for authentication.
     :param auth_password: the password for ``auth_username``.
     :param auth_mode: "basic" (default) or "digest".
-    :param connect_timeout: the maximum time in seconds for DNS lookup, connecting and TLS handshake (default
+    :param connect_timeout: the maximum time in seconds for DNS look-up, connecting and TLS handshake (default
         20; 0: no limit).
     :param request_timeout: the maximum time in seconds for the whole request (default 20; 0: no limit).
     :param if_modified_since: a datetime or a timestamp, sent as ``If-Modified-Since``.
@@ -70,7 +70,7 @@ class HTTPRequest:
     :param ca_certs: a file of certificates to trust, in place of the system's.
     :param allow_ipv6: whether IPv6 may be used (default true).
     :param client_key: the file with the private key of ``client_cert``.
-    :param client_cert: the file with the client's own certificate.
+    :param client_cert: the file with the client's certificate.
     :param body_producer: a function that generates the body as it is sent. It is called with a function
         ``write`` and calls ``write(chunk)`` for each chunk; a coroutine function can await each call. The
         body is chunked unless the headers have a ``Content-Length``.
@@ -425,7 +425,7 @@ class HTTPRequest:
 
 
 def default_settings() -> dict[str, Any]:
-    """Return the settings of a request for which every client has a default, with these defaults."""
+    """Return the default values that every client uses for settings of a request."""
     return HTTPRequest._DEFAULTS
 
 
@@ -450,7 +450,7 @@ def _checked_callback(name: str, callback: Any) -> Any:
 
 
 def _checked_cookies(cookies: Any) -> Any:
-    # Not isinstance(), because importing http.cookiejar is slow and few programs need it.
+    # isinstance() would require an import of http.cookiejar, which is slow and which few programs need.
     if cookies is None or cookies is False or callable(getattr(cookies, "add_cookie_header", None)):
         return cookies
     raise TypeError(

@@ -21,8 +21,8 @@ class HTTPClientError(Exception):
     :param message: the reason; by default the standard reason phrase of the status code.
     :param response: the `HTTPResponse`, or None if no response was received.
 
-    Also available as `HTTPError`, its name before Tornado 5.1; not to be confused with
-    `tornado.web.HTTPError`.
+    It is also available as `HTTPError`, its name before Tornado 5.1. `tornado.web.HTTPError` is a different
+    class.
     """
 
     def __init__(self, code: int, message: str | None = None, response: HTTPResponse | None = None) -> None:

@@ -93,7 +93,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        """Look up `_DEFAULT_PARSE_BODY_CONFIG`, whose value may change, in its own module."""
+        """Look up `_DEFAULT_PARSE_BODY_CONFIG`, whose value may change, in the module that defines it."""
         if name == "_DEFAULT_PARSE_BODY_CONFIG":
             return _forms.default_config
         return reexported(__name__, name)

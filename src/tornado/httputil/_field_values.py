@@ -86,7 +86,7 @@ def doctests() -> unittest.TestSuite:
     import doctest
     import importlib
 
-    facade = importlib.import_module("tornado.httputil")
-    # The examples use the names of the wire layer, which the facade does not have.
+    module = importlib.import_module("tornado.httputil")
+    # The examples use names of the wire layer, which `tornado.httputil` does not have.
     extra = {"parse_range": parse_range, "format_content_range": format_content_range}
-    return doctest.DocTestSuite(facade, extraglobs=extra)
+    return doctest.DocTestSuite(module, extraglobs=extra)

@@ -179,8 +179,9 @@ def parse_multipart_form_data(
     if not config.enabled:
         raise HTTPInputError("multipart/form-data parsing is disabled")
     if data[: len(_FIRST_PART)].lower() == _FIRST_PART:
-        # According to RFC 2046 section 5.1.1, the data before the first delimiter is a preamble. But clients
-        # that omit the first delimiter work with Tornado, so it is accepted as the first part here, too.
+        # According to RFC 2046 section 5.1.1, the data before the first delimiter is a preamble. However,
+        # clients that omit the first delimiter work with Tornado, so this data is accepted as the first part
+        # here as well.
         data = b"--%b\r\n%b" % (check_boundary(boundary), data)
     parts = parse_multipart(
         boundary, data, max_parts=config.max_parts, max_header_size=config.max_part_header_size

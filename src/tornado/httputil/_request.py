@@ -291,7 +291,8 @@ class HTTPServerRequest:
             _merge(form.arguments, present["arguments"])
 
     def release_head(self) -> None:
-        """Free what only the response needed of the head: the server has answered, but keeps the request.
+        """Free the parts of the head that only the response needed. The server has sent the response, but
+        keeps the request.
 
         The mapping of the header fields is created again when it is read. It is kept if a field was changed,
         or if it cannot be created again because the request was received through a message delegate.

@@ -48,7 +48,7 @@ def _stops_watching_on_error(loop_class: type) -> bool:
     """Whether a loop stops watching a descriptor that has an error, after one last call of its reader.
 
     uvloop does so (libuv's ``uv_poll`` stops with ``EBADF`` on ``POLLERR``, and its callback runs once more).
-    asyncio's own loops call the reader in each iteration until the error has been fetched.
+    asyncio's loops call the reader in each iteration until the error has been fetched.
     """
     return any(base.__module__.partition(".")[0] == "uvloop" for base in loop_class.__mro__)
 
@@ -56,8 +56,8 @@ def _stops_watching_on_error(loop_class: type) -> bool:
 def watching_loop(io_loop: ioloop.IOLoop) -> asyncio.AbstractEventLoop:
     """Return the asyncio loop that watches descriptors for an IOLoop.
 
-    If the IOLoop's own loop has no ``add_reader`` (the default loop on Windows), return a loop that watches
-    descriptors in a selector thread.
+    If the asyncio loop of the IOLoop has no ``add_reader`` (the default loop on Windows), return a loop that
+    watches descriptors in a selector thread.
     """
     loop: Any = io_loop
     watching: asyncio.AbstractEventLoop = getattr(loop, "selector_loop", None) or loop.asyncio_loop

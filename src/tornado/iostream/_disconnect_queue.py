@@ -2,9 +2,9 @@
 
 When a program with thousands of connections dies, or a network fails, all of its connections end at the same
 time, and one event loop iteration reports them all. Detecting a disconnect takes 5 microseconds. Handling it
-takes 17 more, most of them in the kernel to close the socket, plus the time of the program's own callbacks.
-So a disconnect is detected immediately, and the descriptor is removed from the event loop, which would
-otherwise report the disconnect in every iteration. The disconnect is handled later, in a batch.
+takes 17 more, most of them in the kernel to close the socket, plus the time of the program's callbacks. So a
+disconnect is detected immediately, and the descriptor is removed from the event loop, which would otherwise
+report the disconnect in every iteration. The disconnect is handled later, in a batch.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class DisconnectQueue:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        # Each item contains `_waiting`: a bound method as the callback would create a reference cycle.
+        # Each item contains `_waiting`, so that the callback can be a function. A bound method would create a
+        # reference cycle.
         self._batches: TimeSlicedQueue[tuple[_Waiting, Disconnectable]] = TimeSlicedQueue(_notify)
         self._waiting: _Waiting = {}
         #: Errors that were fetched from descriptors while these still had unread input.

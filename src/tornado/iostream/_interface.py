@@ -22,7 +22,7 @@ class StreamConsumer(Protocol):
     """The receiver of a stream's input in push mode."""
 
     def data_received(self, data: bytes) -> None:
-        """Handle received bytes. Never called with an empty bytes object."""
+        """Handle received bytes, which are never empty."""
 
     def eof_received(self) -> None:
         """Handle the end of input: the peer closed its sending side. The write side is still open."""

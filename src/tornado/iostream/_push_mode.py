@@ -1,4 +1,4 @@
-"""Push mode: a stream passes each received chunk to a consumer. The project's own protocols use this mode.
+"""Push mode: a stream passes each received chunk to a consumer. The protocols of this package use this mode.
 
 Between the socket and the consumer there is no Future, no Task and no copy. The stream corks its output
 around each call of a consumer method, so everything that the consumer sends during the call is written with

@@ -3,7 +3,7 @@
 TLS differs from a plain socket in three ways. Reads and writes wait for the handshake. A read may have to
 wait until the socket is writable, and a write until it is readable, because of handshake messages. And
 decrypted bytes may be buffered in the TLS object, where the event loop does not see them: code that stops
-receiving before the socket would block must schedule another receive itself.
+receiving before the socket would block must schedule another receive.
 
 A TLS send that would block must be repeated with the same bytes. They remain at the front of the write
 buffer, and each attempt offers at least as many of them as the previous one.
@@ -696,7 +696,7 @@ class SSLIOStream(IOStream):
         super().close_fd()
 
     def _has_session(self) -> bool:
-        """Whether the handshake has been completed. While the stream is closing, its state does not tell."""
+        """Whether the handshake has been completed. The state of a closing stream does not show this."""
         version = getattr(self.socket, "version", None)  # a plain socket has no such method
         return version is not None and version() is not None
 

@@ -3,9 +3,9 @@
 If nothing is buffered, a write passes its data directly to the kernel. Data that the kernel does not accept
 is buffered, and only then is a writer added to the event loop. A stream without unsent data has no buffer.
 
-`write` is the public interface and returns a Future for each call. `send` is for the project's own
-protocols: it creates no Future, and between `cork` and `uncork` it only collects data. Data of both methods
-is sent in the order of the calls.
+`write` is the public interface and returns a Future for each call. `send` is for the protocols of this
+package: it creates no Future, and between `cork` and `uncork` it only collects data. Data of both methods is
+sent in the order of the calls.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ class WriteSide(StreamCore):
             self._write_futures.append((self._total_write_index - rest, future))
         return future
 
-    # -- for the project's own protocols --
+    # -- for the protocols of this package --
 
     @property
     def pending_output(self) -> int:

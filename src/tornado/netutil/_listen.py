@@ -189,8 +189,8 @@ def bind_unix_socket(file: str, mode: int = 0o600, backlog: int = DEFAULT_BACKLO
     :param file: the path. An existing socket is replaced. A name that begins with a NUL character
         (``"\0name"``) is in Linux's abstract namespace: no file is created, and the name is freed when the
         last descriptor of the socket is closed.
-    :param mode: the permissions of the file; by default only its owner may connect. Not used for abstract
-        names.
+    :param mode: the permissions of the file; by default only its owner may connect. It has no effect for
+        abstract names.
     :param backlog: maximum number of connections that wait to be accepted.
     :returns: a non-blocking listening socket.
     :raises ValueError: if ``file`` exists and is not a socket.

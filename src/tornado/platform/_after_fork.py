@@ -52,7 +52,7 @@ def _remove_loop(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _replace_selector(loop: Any) -> None:
-    """Give the selector of an idle loop its own kernel object, with the same registrations.
+    """Give the selector of an idle loop a new kernel object, with the same registrations.
 
     asyncio has no public functions for this. Its private attributes are used here only.
     """

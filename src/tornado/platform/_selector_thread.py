@@ -248,7 +248,7 @@ class AddThreadSelectorEventLoop(asyncio.AbstractEventLoop):
     :param real_loop: the loop to wrap. All other attributes and methods are those of the real loop.
     """
 
-    #: The names of this class's own attributes. All other attributes are those of the real loop.
+    #: The names of the attributes that this class defines. All other attributes are those of the real loop.
     MY_ATTRIBUTES: ClassVar[set[str]] = {
         f"{verb}_{direction}" for verb in ("add", "remove") for direction in ("reader", "writer")
     } | {"close", "_real_loop", "_selector"}

@@ -63,8 +63,8 @@ class BaseAsyncIOLoop(IOLoop):
         self.writers: set[int] = set()
         self.closing: bool = False
         registry = ioloop_registry()
-        # asyncio.run() and others close the asyncio loop without the IOLoop. list() makes an atomic copy, in
-        # case other threads modify the registry.
+        # asyncio.run() and other functions close the asyncio loop, but not the IOLoop. list() makes an atomic
+        # copy, in case other threads modify the registry.
         for loop in list(registry):
             if loop.is_closed():
                 registry.pop(loop, None)
@@ -99,7 +99,8 @@ class BaseAsyncIOLoop(IOLoop):
             self.remove_handler(fd)
             if all_fds:
                 self.close_fd(registered)
-        run_close_callbacks(self, all_fds)  # of streams and of other objects whose life ends with the loop
+        # Call the callbacks of streams and of other objects that end with the loop.
+        run_close_callbacks(self, all_fds)
         ioloop_registry().pop(self.asyncio_loop, None)
         # If this is a wrapper, it also closes the asyncio loop.
         self.selector_loop.close()
@@ -280,7 +281,7 @@ class AsyncIOLoop(BaseAsyncIOLoop):
 
 
 def to_tornado_future(asyncio_future: asyncio.Future[_T]) -> asyncio.Future[_T]:
-    """Return the Future unchanged, because both kinds are the same. For compatibility only."""
+    """Return the Future unchanged, because both kinds are the same. The function exists for compatibility."""
     return asyncio_future
 
 
@@ -300,10 +301,10 @@ def _make_any_thread_policy() -> type:
         )
 
     class AnyThreadEventLoopPolicy(base):  # type: ignore[misc, unused-ignore]
-        """An event loop policy that creates a loop in every thread on the first request.
+        """An event loop policy that creates a loop in any thread when one is first requested.
 
-        asyncio's own policy creates a loop only in the main thread. Deprecated, like all policies: start a
-        loop where it is needed with `asyncio.run`.
+        asyncio's default policy creates a loop only in the main thread. Deprecated, like all policies: start
+        a loop where it is needed with `asyncio.run`.
         """
 
         __module__ = __name__

@@ -40,7 +40,8 @@ def install(io_loop: IOLoop | None = None) -> None:
 
     :raises twisted.internet.error.ReactorAlreadyInstalledError: if a reactor is already installed.
     """
-    # Imported here because it loads a dozen modules of Twisted, and most programs need only Deferreds.
+    # This is imported here, because it loads a dozen modules of Twisted, and most programs need only
+    # Deferreds.
     reactors: Any = importlib.import_module("twisted.internet.asyncioreactor")
     if io_loop is not None:
         ignored_loop("install")

@@ -89,7 +89,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         :param trust_env: whether to use the environment variables ``http_proxy``, ``https_proxy``,
             ``all_proxy`` and ``no_proxy`` if ``proxy`` is not set.
         :param dns_cache_ttl: the time in seconds to cache the addresses of a host; 0 looks them up for each
-            connection. Results of a program's own `.Resolver` are never cached.
+            connection. Results of a `.Resolver` that the program defines are never cached.
         :param continue_timeout: the maximum time in seconds to wait for ``100 Continue`` before the body of a
             request with ``expect_100_continue`` is sent anyway (RFC 9110 section 10.1.1).
         :param cookie_jar: a jar that stores the cookies of responses and supplies those of requests.
@@ -280,7 +280,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         stream = await self.connector.connect(key, timeout)
         return ClientConnection(stream, key, self._limits)
 
-    # -- requests that a program's own class carries out, each on its own connection --
+    # -- requests that a class of the program carries out, each on a separate connection --
 
     def _connection_class(self) -> type[_HTTPConnection]:
         """Return the class that carries out a request."""
@@ -310,7 +310,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             self.io_loop.remove_timeout(entry[2])
 
     def _on_timeout(self, key: object, info: str | None = None) -> None:
-        """Report a timeout of a queued request that a program's own class would have carried out."""
+        """Report a timeout of a queued request that a class of the program would have carried out."""
         request, callback, _timer = self.waiting[key]
         self.remove_from_queue(key)
         text = f"Timeout {info}" if info else "Timeout"

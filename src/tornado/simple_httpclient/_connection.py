@@ -2,7 +2,8 @@
 
 The connection owns a stream in push mode and an HTTP/1.1 reader. It carries one exchange at a time: it sends
 the request, reads the response, and passes each part of the response to an `ExchangeReceiver`, synchronously
-and without a Task. The connection decides whether it can be reused; the receiver decides whether it is.
+and without a Task. The connection determines whether it can be reused. The receiver decides whether to reuse
+it.
 
 States
 ------
@@ -23,7 +24,7 @@ any         `close`                                                CLOSED
 ==========  =====================================================  ==================================
 
 The delivery of the response to the receiver has its own states (`Delivery`), because the receiver may pause
-and resume it at any time, also within a callback, and a resumed stream may pass on data at once:
+and resume it at any time, even within a callback, and a resumed stream may deliver data immediately:
 
 ============  ==================================================  ============
 delivery      event                                               next
@@ -138,7 +139,7 @@ class ExchangeReceiver(Protocol):
     def exchange_failed(self, error: BaseException, started: bool) -> None:
         """Process a failure of the exchange. The connection is closed.
 
-        :param error: the system's error, an `.HTTPInputError` for a malformed response, or
+        :param error: an error of the operating system, an `.HTTPInputError` for a malformed response, or
             `ConnectionEndedError`.
         :param started: whether any byte of a response had been received.
         """
@@ -158,7 +159,7 @@ class ClientConnection:
     :ivar state: the current `ClientConnectionState`.
     :ivar idle_since: when the connection last became idle, on the loop's clock; set by the pool.
     :ivar on_idle_end: called with the connection when it is closed while idle; set by the pool.
-    :ivar exchanges: the number of exchanges started on it.
+    :ivar exchanges: the number of exchanges started on this connection.
     """
 
     __slots__ = (
@@ -232,7 +233,7 @@ class ClientConnection:
         :param method: the request's method, which determines whether the response has a body.
         :param request: the head, followed by the body if that is in memory.
         :param upload: sends the body if that is streamed, or None.
-        :param reusable: whether the request's own Connection field allows reuse.
+        :param reusable: whether the Connection field of the request allows reuse.
         :param max_body_size: the maximum size of the response's body in bytes, as it is transferred.
         """
         self._set_state(WAITING if upload is None else SENDING)
@@ -281,10 +282,11 @@ class ClientConnection:
         sock: object = self.stream.socket
         sock = getattr(sock, "outer", sock)  # for TLS over TLS
         if not isinstance(sock, socket.socket):
-            return False  # a program's own socket type, which may not support MSG_PEEK
+            return False  # a socket type of the program, which may not support MSG_PEEK
         try:
-            # socket.socket.recv, because ssl.SSLSocket.recv rejects flags. Undecrypted TLS data may be a
-            # session ticket or the end of the connection; the connection is treated as closed in both cases.
+            # socket.socket.recv is called, because ssl.SSLSocket.recv rejects flags. Undecrypted TLS data may
+            # be a session ticket or the end of the connection; the connection is treated as closed in both
+            # cases.
             socket.socket.recv(sock, 1, socket.MSG_PEEK)
         except BlockingIOError:
             return True
@@ -353,7 +355,7 @@ class ClientConnection:
         """Do nothing: the input belongs to the exchange until its end."""
 
     def output_drained(self) -> None:
-        """Do nothing: uploads wait for their own writes."""
+        """Do nothing: an upload awaits each of its writes."""
 
     # -- the response --
 

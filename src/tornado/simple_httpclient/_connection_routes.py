@@ -35,8 +35,8 @@ class Route:
         the request (RFC 9112 section 3.2.2), else empty.
     :ivar authorization: the Proxy-Authorization field if a proxy forwards the request, else None.
     :ivar connection: the Connection field if no proxy forwards the request, else None. HTTP/1.1 does not
-        require ``keep-alive``, but an HTTP/1.0 server keeps the connection open only with it, and handlers
-        that compare a request's fields, as in Sentry's tests, expect a Connection field. An HTTP/1.0 proxy
+        require ``keep-alive``, but an HTTP/1.0 server closes the connection without it. Some programs, such
+        as Sentry's tests, compare all fields of a request and expect a Connection field. An HTTP/1.0 proxy
         may forward the field without understanding it, so it must not be sent to a proxy (RFC 9112 appendix
         C.2.2).
     :ivar plain_end: the rest of the head of a request without extra fields, beginning with the version.

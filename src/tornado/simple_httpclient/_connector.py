@@ -41,7 +41,7 @@ class Connector:
         :raises HTTPProxyError: if the proxy refuses to connect.
         :raises HTTPStreamClosedError: if the proxy closes the connection.
 
-        If the call is cancelled, everything it has opened is closed.
+        If the call is cancelled, all sockets that it has opened are closed.
         """
         deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
         if key.unix_path is not None:

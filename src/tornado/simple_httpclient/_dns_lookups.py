@@ -19,7 +19,9 @@ _Key = tuple[str, int, socket.AddressFamily]
 
 
 def may_share(resolver: Resolver) -> bool:
-    """Whether results may be shared. A program's own Resolver may return different results each time."""
+    """Whether results may be shared. A Resolver that the program defines may return different results each
+    time.
+    """
     if type(resolver) is OverrideResolver:
         return may_share(resolver.resolver)
     return type(resolver).__module__.partition(".")[0] == "tornado"
@@ -80,7 +82,7 @@ class SharedLookups(Resolver):
                 lookup.future.cancel()
 
     def forget(self, host: str) -> None:
-        """Remove a host from the cache, for example because its addresses cannot be connected to."""
+        """Remove a host from the cache, for example because connecting to its addresses has failed."""
         for key in [key for key in self._cache if key[0] == host]:
             del self._cache[key]
 

@@ -45,8 +45,8 @@ class HTTPStreamClosedError(HTTPClientError):
 class HTTPProxyError(HTTPClientError):
     """Raised when a proxy does not connect to the server. The ``code`` is 599.
 
-    :ivar proxy_code: the status code of the proxy's own response: 407 if it requires a user name and
-        password, 403 if it does not allow that host or port, 502 to 504 if it could not connect.
+    :ivar proxy_code: the status code of the proxy's response: 407 if it requires a user name and password,
+        403 if it does not allow that host or port, 502 to 504 if it could not connect.
     """
 
     def __init__(self, proxy_code: int, message: str) -> None:

@@ -49,7 +49,7 @@ class Extension(Protocol):
     def failed(self, request: HTTPRequest, error: BaseException) -> FollowUp | None:
         """Process the error that a hop has ended with, and return the next hop, or None to report the error.
 
-        This is not called for errors raised by the program's own callbacks, request body or settings.
+        This is not called for errors that the program's callbacks, request body or settings have caused.
         """
 
 

@@ -60,7 +60,7 @@ def default_factories(
 
 
 def has_own_extensions(request: HTTPRequest) -> bool:
-    """Whether a request's own arguments require extensions."""
+    """Whether the arguments of a request require extensions."""
     return request.auth_mode == "digest" or bool(request.retry) or request.cookies not in (None, False)
 
 

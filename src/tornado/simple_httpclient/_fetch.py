@@ -25,7 +25,8 @@ DELAYED      the delay is over                                       as after QU
 any          error, timeout, cancellation                            DONE
 ===========  ======================================================  =====================
 
-The file exceeds the usual length because `Fetch` is one state machine, whose phases share their clean-up.
+The file exceeds the usual length because `Fetch` is one state machine, and its phases share the clean-up
+code.
 
 Every transition to DONE is made by `Fetch._finish`. After the transition, the fetch has no connection, Task
 or deadline, and is not among the client's active requests.
@@ -80,7 +81,7 @@ _PLAIN_METHODS = frozenset(("GET", "HEAD", "DELETE", "OPTIONS"))
 _JOINED_BODY = 64 * 1024
 #: Response bodies above this size in bytes, or of unknown length, are collected in one buffer.
 _LARGE_BODY = 256 * 1024
-#: Maximum number of bytes of a body to read and discard only to be able to reuse its connection.
+#: Maximum number of bytes of a body to read and discard so that its connection can be reused.
 _MAX_DISCARDED = 64 * 1024
 
 
@@ -303,7 +304,7 @@ class Fetch:
         self._end(error)
 
     def set_timeout(self, start: float, timeout: float) -> None:
-        """Let the fetch expire `timeout` seconds after `start`, which is a time of the loop's clock."""
+        """Set the fetch to expire `timeout` seconds after `start`, which is a time of the loop's clock."""
         client = self.client
         client.deadlines.add(self, client.loop)
         client.deadlines.set(self, start, timeout)
@@ -357,7 +358,7 @@ class Fetch:
     def _make_message(
         self, route: Route, target: str, userinfo: tuple[str, str] | None
     ) -> _Message | _MessageAfterHook:
-        """Check the request and serialise it.
+        """Check the request and serialize it.
 
         :returns: the message, or a `_MessageAfterHook` if a hook must be awaited first.
         """
@@ -386,7 +387,7 @@ class Fetch:
                 return _MessageAfterHook(
                     waiting, self._hooked_message(waiting, number, route, target, headers)
                 )
-        return self._serialise(route, target, headers)
+        return self._serialize(route, target, headers)
 
     async def _hooked_message(
         self, waiting: Awaitable[object], number: int, route: Route, target: str, headers: HTTPHeaders
@@ -397,9 +398,9 @@ class Fetch:
             further = extension.prepare(self._request, target, headers)
             if further is not None:
                 await further
-        return self._serialise(route, target, headers)
+        return self._serialize(route, target, headers)
 
-    def _serialise(self, route: Route, target: str, fields: HTTPHeaders) -> _Message:
+    def _serialize(self, route: Route, target: str, fields: HTTPHeaders) -> _Message:
         """Serialise the request."""
         request, body = self._request, self._request.body
         head, headers, length, reusable = request_head(request, route, target, fields)
@@ -480,7 +481,8 @@ class Fetch:
         if self._connecting is task:
             self._connecting = None
         if task.cancelled():
-            # The Task was not cancelled by this object, but for example because the event loop ends.
+            # This object did not cancel the Task. It was cancelled for another reason, such as the end of the
+            # event loop.
             if self.phase is CONNECTING or self.phase is PREPARING:
                 self._end(HTTPStreamClosedError(f"cancelled ({self._describe_phase()})"), is_transport=False)
             return
@@ -741,7 +743,9 @@ class Fetch:
             self._connect(route, message)
 
     def _callback_failed(self, error: BaseException) -> None:
-        """End the fetch after a ``streaming_callback`` or ``header_callback`` raised or was cancelled."""
+        """End the fetch, because a ``streaming_callback`` or ``header_callback`` has failed or was
+        cancelled.
+        """
         if isinstance(error, StreamClosedError):
             # The callback relays the body to another client, which has disconnected.
             self._end(error, is_transport=False)
@@ -821,7 +825,7 @@ class Fetch:
         """Follow a redirect with the client's `fetch`, and report its outcome as that of this fetch."""
         self.phase = FOLLOWING
         self._follow_up = None
-        self.client.fetch_ended(self)  # the new fetch is an active request of its own
+        self.client.fetch_ended(self)  # the new fetch counts as an active request, too
         request.original_request = self._original  # type: ignore[attr-defined]
         assert self._context is not None
         assert self._redirect_fetch is not None
@@ -841,7 +845,7 @@ class Fetch:
         if error is not None:
             self._end(error, is_transport=False)
             return
-        self._record_sent_head()  # the redirected fetch has recorded the head of its own request
+        self._record_sent_head()  # the redirected fetch has recorded the head of its request
         self._report(future.result())
 
     def _delay_elapsed(self) -> None:
@@ -979,7 +983,7 @@ _DEFAULT_COUNT = len(default_settings())
 
 def request_deadlines(loop: asyncio.AbstractEventLoop) -> DeadlineScheduler:
     """Return the scheduler for the deadlines of a client's requests, which are times of the loop's clock."""
-    # An empty context, because the timer serves all requests and not just the one that started it.
+    # The context is empty, because the timer serves all requests and not just the one that started it.
     return DeadlineScheduler(loop.time, context=contextvars.Context(), keep_timer=True)
 
 

@@ -1,6 +1,7 @@
 """`_HTTPConnection`: one request of the client, for programs that subclass it.
 
-It connects, sends the request, receives the response, follows a redirect and reports exactly once.
+It connects, sends the request, receives the response and follows a redirect. It reports the outcome exactly
+once.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _UNSUPPORTED = ("proxy_host", "proxy_port", "proxy_username", "proxy_password", 
 
 
 class _HTTPConnection(httputil.HTTPMessageDelegate):
-    """One request on its own connection. Programs subclass it and override its methods."""
+    """One request on a separate connection. Programs subclass it and override its methods."""
 
     _SUPPORTED_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 
@@ -77,7 +78,7 @@ class _HTTPConnection(httputil.HTTPMessageDelegate):
     # -- the request --
 
     async def run(self) -> None:
-        """Carry out the request, from the DNS lookup to the end of the response."""
+        """Carry out the request, from the DNS look-up to the end of the response."""
         try:
             await self._connect()
             if self.final_callback is None:

@@ -90,7 +90,9 @@ class ConnectionPool:
         return None
 
     def put(self, connection: ClientConnection) -> None:
-        """Add an idle connection, or close it if the pool is closed. A full pool closes the oldest one."""
+        """Add an idle connection, or close it if the pool is closed. A full pool first closes the one that
+        has been idle the longest.
+        """
         if self._closed or self.max_idle <= 0 or self._loop.is_closed():
             connection.close()
             return
@@ -170,7 +172,7 @@ class ConnectionPool:
             oldest.close()
 
     def _set_timer(self, seconds: float) -> None:
-        # An empty context, because the timer serves all requests and not just the current one.
+        # The context is empty, because the timer serves all requests and not just the current one.
         self._timer = self._loop.call_later(
             seconds, _expire, weakref.ref(self), context=contextvars.Context()
         )
@@ -186,7 +188,9 @@ _TOLERANCE = 0.001
 
 
 class _LoopEnd:
-    """The pools of one loop, which are closed with the loop. It is created while the loop is running."""
+    """The pools of one loop, which are closed with the loop. This object is created while the loop is
+    running.
+    """
 
     def __init__(self, io_loop: IOLoop) -> None:
         self.pools: weakref.WeakSet[ConnectionPool] = weakref.WeakSet()

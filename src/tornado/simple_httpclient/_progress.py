@@ -16,7 +16,7 @@ class Progress:
     """The progress of one hop.
 
     :param callback: called with a `.TransferProgress`; an exception is logged.
-    :param context: the context in which it runs; None for a copy of the current context.
+    :param context: the context in which the callback runs; None for a copy of the current context.
     :param send_total: the size of the request's body in bytes, or None if it is not known.
 
     :ivar receive_total: the size of the response's body in bytes, or None if it is not known.
@@ -31,8 +31,8 @@ class Progress:
         send_total: int | None,
     ) -> None:
         self._callback = callback
-        # A copy, because some calls are made while the body's source runs in the original, and a context
-        # cannot be entered twice.
+        # The context is copied, because the body's source may be running in the original during a call, and a
+        # context cannot be entered twice.
         self._context = contextvars.copy_context() if context is None else context.copy()
         self._send_total = send_total
         self._sent = self._received = 0

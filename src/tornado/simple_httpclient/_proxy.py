@@ -28,7 +28,7 @@ def proxy_settings(url: str | None, no_proxy: str, environ: Mapping[str, str] | 
 
 
 def proxy_of(request: HTTPRequest) -> ProxyServer | None:
-    """Return the proxy that a request's own arguments specify, or None.
+    """Return the proxy that the arguments of a request specify, or None.
 
     :raises ValueError: if only one of ``proxy_host`` and ``proxy_port`` is set, or ``proxy_auth_mode`` is not
         "basic".

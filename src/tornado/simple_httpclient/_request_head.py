@@ -88,8 +88,8 @@ def request_fields(
         # RFC 9110 section 7.2: Host should be the first field.
         given, headers = headers, httputil.HTTPHeaders({"Host": route.origin.authority})
         for name, value in given.get_all():
-            # White space around a value is not part of the value (RFC 9110 section 5.5), and add() rejects
-            # such white space. Jupyter Server sends "Authorization: token " to a gateway without a token.
+            # Whitespace around a value is not part of the value (RFC 9110 section 5.5), and add() rejects
+            # such whitespace. Jupyter Server sends "Authorization: token " to a gateway without a token.
             headers.add(name, value.strip(" \t"))
     _add_credentials(headers, request, userinfo)
     if request.user_agent:

@@ -1,7 +1,7 @@
 """Tunnels through a proxy: the CONNECT method (RFC 9110 section 9.3.6) and SOCKS5.
 
-The client requests the proxy to connect to the server. After the proxy has accepted, it relays all bytes, and
-the TLS connection is between this client and the server. The proxy sees only the host and the port.
+The client asks the proxy to connect to the server. After the proxy has accepted, it relays all bytes. A TLS
+connection is made between this client and the server, so the proxy sees only the host and the port.
 """
 
 from __future__ import annotations
@@ -110,5 +110,6 @@ async def open_socks(proxy: ProxyServer, host: str, port: int) -> socket.socket:
     return sock
 
 
-#: The timeout for python-socks in seconds, in place of its default of 60, because the caller has a timeout.
+#: The timeout that is passed to python-socks, in seconds. It replaces the default of 60, because the caller
+#: limits the time.
 _NO_LIMIT = 1e9

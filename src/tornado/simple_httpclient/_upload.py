@@ -1,4 +1,4 @@
-"""`Upload`: sends a request's body that is streamed."""
+"""`Upload`: sends a streamed request body."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def parse_url(url: str) -> ParsedURL:
     """Parse a URL.
 
     :raises ValueError: if the scheme is not supported, the host is missing, the port is out of range, or the
-        host or the target contains white space or a control character.
+        host or the target contains whitespace or a control character.
     """
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

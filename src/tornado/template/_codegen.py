@@ -181,7 +181,9 @@ class _Writer:
     # --- blocks ---
 
     def collect_blocks(self, body: list[Node], file: File) -> None:
-        """Register the named blocks of a file. The blocks of a file that extends it replace them later."""
+        """Register the named blocks of a file. If another file extends it, the blocks of that file replace
+        them later.
+        """
         for node in body:
             if isinstance(node, Include):
                 included = _load_template(self.load, node.name, file, node.line).file

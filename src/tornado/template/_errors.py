@@ -30,7 +30,9 @@ def add_place(error: Exception, template: str, line: int, source: str) -> None:
 
 
 def note_once(error: BaseException, note: str) -> None:
-    """Add a note to an error unless it has this note: a program may raise the same object repeatedly."""
+    """Add a note to an error unless the error has it already. A program may raise one error object
+    repeatedly.
+    """
     if note not in getattr(error, "__notes__", ()):
         error.add_note(note)
 
@@ -62,7 +64,7 @@ class ParseError(Exception):
 
 
 class TemplateNotFoundError(FileNotFoundError, KeyError):
-    """A loader did not find a template. The message contains its name and its expected place.
+    """A loader did not find a template. The message contains its name and where the loader searched.
 
     It is both a FileNotFoundError and a KeyError, because upstream's loaders raise these and programs catch
     them.

@@ -1,7 +1,8 @@
 """The functions that the generated code of a template calls.
 
-The code collects text and joins it at the end. Bytes are decoded if they are UTF-8. Other bytes, which only
-unescaped output such as that of ``{% raw %}`` can contain, remain bytes, and `join` then uses its slow path.
+The generated code collects text and joins it at the end. Bytes are decoded if they are UTF-8. Other bytes,
+which only unescaped output such as that of ``{% raw %}`` can contain, remain bytes, and `join` then uses its
+slow path.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ _OPENING = re.compile(r"\{(?:\{(?!\{)|%|#)")
 
 
 class TokenKind(Enum):
-    """The kind of a token. The value is its closing delimiter, and its name in error messages."""
+    """The kind of a token. The value consists of the closing delimiter and the name for error messages."""
 
     TEXT = ("", "text")
     EXPRESSION = ("}}", "expression")

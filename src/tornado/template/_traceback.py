@@ -1,4 +1,4 @@
-"""The lines of templates for an entry of a traceback in their generated code, for pages that show errors."""
+"""Find the template lines that a traceback entry in generated code refers to, for pages that show errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TemplateLine(NamedTuple):
     :ivar path: the path of its file, or the name if it has none.
     :ivar source: the source of the whole template.
     :ivar columns: the first and last column of the failing expression, or None for the whole line.
-    :ivar is_include: whether the line includes the template of the next one.
+    :ivar is_include: whether the line includes the template of the next `TemplateLine`.
     """
 
     template: str

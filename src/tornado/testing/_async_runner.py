@@ -29,7 +29,8 @@ class AsyncRunner:
 
         :param timeout: the maximum time, in seconds; None for no limit.
         :returns: the result of the coroutine.
-        :raises TimeoutError: if the timeout expires. The traceback of its cause contains the waiting line.
+        :raises TimeoutError: if the timeout expires. The traceback of its cause contains the line at which
+            the coroutine was waiting.
         :raises RuntimeError: if an event loop is running, as it is in an asynchronous test.
         """
         __tracebackhide__ = True

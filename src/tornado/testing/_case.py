@@ -54,8 +54,8 @@ class AsyncTestCase(unittest.TestCase):
     """
 
     #: Whether to run test methods that are coroutines, as if decorated with `gen_test`, and to call
-    #: `asyncSetUp` and `asyncTearDown`, each with a timeout of `get_async_test_timeout` seconds. False by
-    #: default, because in Tornado such a test is an error, and a program may have methods called
+    #: `asyncSetUp` and `asyncTearDown`, each with a timeout of `get_async_test_timeout` seconds. It is false
+    #: by default, because in Tornado such a test is an error, and a program may have methods called
     #: `asyncSetUp` and `asyncTearDown`.
     run_coroutines: bool = False
 
@@ -103,10 +103,12 @@ class AsyncTestCase(unittest.TestCase):
         return outcome
 
     async def asyncSetUp(self) -> None:
-        """Prepare a test. Called in its loop, after `setUp`, if ``run_coroutines`` is true."""
+        """Prepare a test. This method is called in its loop, after `setUp`, if ``run_coroutines`` is true."""
 
     async def asyncTearDown(self) -> None:
-        """Clean up after a test. Called in its loop, before `tearDown`, if ``run_coroutines`` is true."""
+        """Clean up after a test. This method is called in its loop, before `tearDown`, if ``run_coroutines``
+        is true.
+        """
 
     def _callSetUp(self) -> None:
         super()._callSetUp()  # type: ignore[misc]

@@ -341,7 +341,7 @@ class RequestHandler(ExecutionOwner):
             `datetime.time`, `datetime.datetime`, an enumeration (by its values), or a function that raises a
             `ValueError` for invalid text. Numbers are plain ASCII without underscores, and finite. Browsers
             send empty form fields as empty text; if `type` rejects an empty text, the default is returned, if
-            any.
+            there is one.
         :raises MissingArgumentError: (400) if the argument is absent and there is no default.
         :raises InvalidArgumentError: (400) if the text cannot be converted to `type`.
         :raises HTTPError: (400) if the value is not UTF-8.
@@ -918,7 +918,7 @@ class RequestHandler(ExecutionOwner):
         """The user of the request: the result of `get_current_user`, which is called once per request, or the
         value that the program has assigned to this attribute.
 
-        If the lookup is asynchronous, assign the user in `prepare`.
+        If the look-up is asynchronous, assign the user in `prepare`.
         """
         try:
             return self._current_user

@@ -1,7 +1,7 @@
 """What the parts of this package need of a handler and of an application, as protocols.
 
 `RequestHandler` and `Application` delegate to these parts and import them. The parts import only the
-protocols, so imports have no cycle. The members are documented at the two classes.
+protocols, so there are no cyclic imports. The members are documented in the two classes.
 """
 
 from __future__ import annotations

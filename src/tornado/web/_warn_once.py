@@ -12,7 +12,7 @@ from tornado.log import app_log
 
 
 class HasApplication(Protocol):
-    """A handler, as far as warnings about it need it."""
+    """The part of a handler that warnings about it need."""
 
     @property
     def application(self) -> Any: ...

@@ -5,7 +5,7 @@ to a connection costs little more than the system call. `tornado.websocket._broa
 time that broadcasts may block the event loop, and preserves the order of messages.
 
 If a subclass or a patch replaces ``write_message``, that method is called instead. It is also called for
-client connections, because each of their frames has its own mask.
+client connections, because each of their frames is masked with a different key.
 """
 
 from __future__ import annotations
@@ -165,7 +165,8 @@ class BroadcastResult:
         remaining = 0
         for handler in handlers:
             connection = None
-            # As `_WRITE.are_original_on(handler)`, whose call would cost 1,000 instructions a client.
+            # This is the code of `_WRITE.are_original_on(handler)`. A call would cost 1,000 instructions per
+            # client.
             if is_ours and (type(m := handler.write_message) is MethodType and m.__func__ is write_message):
                 connection = handler.ws_connection  # type: ignore[union-attr]
             if type(connection) is not WebSocketProtocol13 or connection.stream is None:

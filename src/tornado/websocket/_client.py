@@ -359,11 +359,11 @@ class WebSocketClientConnection(HTTPConnectionCompat):
         return original
 
     def connected(self, stream: IOStream) -> None:
-        """Called by the handshake when the TCP connection is open; see `Upgrade`."""
+        """Called by the handshake when the TCP connection is open; see `UpgradeHandler`."""
         self.stream = stream
 
     def redirected(self, request: HTTPRequest) -> HTTPRequest:
-        """Return the request that follows a redirect; see `Upgrade`."""
+        """Return the request that follows a redirect; see `UpgradeHandler`."""
         request.url = _http_url(request.url)
         self.request = self._handshake_request(request)
         self.parsed = urlsplit(self.request.url)
@@ -371,7 +371,7 @@ class WebSocketClientConnection(HTTPConnectionCompat):
         return effective
 
     def check(self, head: ResponseHead) -> None:
-        """Check the 101 response of the server; see `Upgrade`."""
+        """Check the 101 response of the server; see `UpgradeHandler`."""
         self.headers_received(ResponseStartLine(head.version, head.code, head.reason), head.headers)
 
     def headers_received(
@@ -383,13 +383,13 @@ class WebSocketClientConnection(HTTPConnectionCompat):
 
         :raises HandshakeError: if the response does not match the request.
         """
-        self.headers = headers  # `code` stays None: programs use it to recognise an open WebSocket
+        self.headers = headers  # `code` stays None: programs use it to recognize an open WebSocket
         self._agreed = ws_handshake.check_response(
             101, headers, self.key, self._subprotocols, self.params.policy
         )
 
     def switched(self, stream: IOStream) -> None:
-        """Take over the stream after the handshake; see `Upgrade`."""
+        """Take over the stream after the handshake; see `UpgradeHandler`."""
         subprotocol, parameters = self._agreed
         # Release the objects that only the handshake needs. Programs inspect `request` later, so it is kept.
         del self._agreed, self._handshake
@@ -429,7 +429,8 @@ class WebSocketClientConnection(HTTPConnectionCompat):
         if error is None:
             error = HandshakeError(f"expected status code 101 (Switching Protocols), got {response.code}")
         elif isinstance(error, HTTPClientError) and error.response is not None:
-            # A copy of the error without the response, which would form a reference cycle with the error.
+            # This is a copy of the error without the response, which would form a reference cycle with the
+            # error.
             error.response.error = HTTPClientError(error.code, error.message)
         if isinstance(error, HandshakeError):
             error.add_note(f"(WebSocket handshake with {url_without_secrets(self.request.url)})")

@@ -25,7 +25,7 @@ class MessageQueue:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        # Lists, because they are short; an empty deque would take 600 more bytes.
+        # These are lists, because they are short; an empty deque would take 600 more bytes.
         self._messages: list[Message] = []
         self._size = 0
         #: The Futures of callers that wait for a message; empty while there are messages.
@@ -83,7 +83,9 @@ class MessageQueue:
         return future
 
     def discard_excess(self) -> None:
-        """From now on, discard messages while the queue is full: the program may have stopped reading."""
+        """Discard messages from now on while the queue is full, because the program may have stopped
+        reading.
+        """
         self._discards = True
         self._notify_capacity()
 

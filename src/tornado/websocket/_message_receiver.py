@@ -232,7 +232,7 @@ class MessageReceiver:
             kind = type(event)
             if kind is str or kind is bytes:
                 self.message_size += len(event) if kind is bytes or event.isascii() else len(event.encode())
-                # As `call` does; one call less for each message.
+                # This is the code of `call`, inlined to save one call per message.
                 try:
                     result = run(connection.handler.on_message, event)
                 except (Exception, asyncio.CancelledError) as error:

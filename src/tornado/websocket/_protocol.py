@@ -2,7 +2,7 @@
 
 `WebSocketProtocol13` connects these objects:
 
-- the transport (see `_transport`), which passes it the received data;
+- the transport (see `tornado.iostream._interface`), which passes it the received data;
 - the sans-IO protocol (`tornado._wire.ws_connection`), which decodes that data into events;
 - the owner, a `.WebSocketHandler` or a `.WebSocketClientConnection`, whose callbacks are called with the
   events;
@@ -79,7 +79,7 @@ COLLECT_LIMIT = 64 * 1024
 #: Close codes that represent a missing code (RFC 6455 section 7.4.1). Programs forward codes from other
 #: connections, so `close` must accept these codes.
 _NO_CODE = (1005, 1006, 1015)
-#: The close reason for a message over the limit: Tornado's text, which clients recognise.
+#: The close reason for a message over the limit: Tornado's text, which clients recognize.
 _TOO_BIG = "message too big"
 #: The value of `_next_pong` while a pong is being sent and no further ping has arrived.
 _NO_PONG = b"none"
@@ -268,7 +268,8 @@ class WebSocketProtocol13(WebSocketProtocol):
         if self._open_future is None:
             self._notify_owner()
         else:
-            # Programs release in `on_close` what they acquire in `open`; Jupyter connects to a kernel there.
+            # Programs release in `on_close` the resources that they acquire in `open`. Jupyter, for example,
+            # connects to a kernel in `open`.
             keep_reference(self._open_future).add_done_callback(self._notify_owner)
 
     def _notify_owner(self, _: Future[Any] | None = None) -> None:
@@ -648,7 +649,7 @@ class WebSocketProtocol13(WebSocketProtocol):
     def record_close_error(self, text: str, *args: object) -> None:
         """Store and log the reason why this side ends the connection.
 
-        `close_code` and `close_reason` hold only what the peer sent.
+        `close_code` and `close_reason` contain only the values that the peer sent.
         """
         self.handler.close_error = text % args
         gen_log.debug("closing %r: " + text, self.handler, *args)

@@ -63,7 +63,8 @@ class ServerHandshake(FastPathAwaitable):
     def respond_now(self) -> bool:
         """Open the connection or reject the handshake.
 
-        :returns: False if ``accept_connection`` of a program's own protocol class must be awaited instead.
+        :returns: False if ``accept_connection`` of a protocol class that the program defines must be awaited
+            instead.
         """
         handler = self._handler
         offer = _read_offer_or_respond(handler)

@@ -42,18 +42,18 @@ class WSGIAdapter:
         wsgi_app = tornado.wsgi.WSGIAdapter(application)
         wsgiref.simple_server.make_server("", 8888, wsgi_app).serve_forever()
 
-    Each request runs in its own event loop, in the thread of the call. The complete response is collected
+    Each request runs in a separate event loop, in the thread of the call. The complete response is collected
     before it is sent. Coroutines work; tasks that they start are cancelled at the end of the request.
     WebSockets, ``detach`` and streamed responses do not work. If the thread is already running an event loop,
     a handler that has to wait causes a RuntimeError.
 
-    Deprecated: the application's own server has more features and is faster.
+    Deprecated: `.Application.listen` has more features and is faster.
 
     :param application: an `.Application`, or another `.HTTPServerConnectionDelegate`.
     """
 
-    #: The maximum size of a request body in bytes, for handlers that do not set their own limit. Larger
-    #: bodies are rejected with 413. May be set on the adapter or on a subclass.
+    #: The maximum size of a request body in bytes, for handlers that do not set a limit. Larger bodies are
+    #: rejected with 413. It may be set on the adapter or on a subclass.
     max_body_size = 100 * 1024 * 1024
 
     def __init__(self, application: HTTPServerConnectionDelegate) -> None:
@@ -154,7 +154,7 @@ class _Connection(HTTPConnection):
         self.max_body_size = max_body_size
 
     def set_body_timeout(self, timeout: float) -> None:
-        """Ignore `timeout`: the WSGI server has its own timeouts."""
+        """Ignore `timeout`: the WSGI server applies its timeouts."""
 
     def disable_body_limit(self) -> int:
         """Disable the limit on the request body, because the caller enforces it from now on.

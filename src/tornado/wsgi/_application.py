@@ -23,7 +23,7 @@ class WSGIApplication(Application):
     The arguments are those of `.Application`. Requests run in the same way and with the same limitations as
     with `WSGIAdapter`.
 
-    Deprecated: serve an `.Application` with its own server, or wrap it in a `WSGIAdapter`.
+    Deprecated: serve an `.Application` with `.HTTPServer`, or wrap it in a `WSGIAdapter`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -42,7 +42,7 @@ class WSGIContainer(HTTPServerConnectionDelegate):
         `~concurrent.futures.ThreadPoolExecutor`. The caller must shut it down. Without `executor` and
         `threads`, the application runs in the event loop's thread (`.dummy_executor`): it need not be
         thread-safe, handles one request at a time, and blocks the event loop.
-    :param threads: the maximum number of requests that run at the same time, in the container's own threads.
+    :param threads: the maximum number of requests that run at the same time, in threads of the container.
         Further requests wait for a free thread. The threads start when they are needed, and end when `close`
         is called or the container is garbage-collected.
     :raises TypeError: if the application is not callable.
@@ -50,7 +50,7 @@ class WSGIContainer(HTTPServerConnectionDelegate):
     """
 
     #: The maximum size of a request body that is kept in memory, in bytes. A larger body is written to a
-    #: temporary file (in `tempfile.gettempdir`). May be set on the container or on a subclass.
+    #: temporary file (in `tempfile.gettempdir`). It may be set on the container or on a subclass.
     max_body_in_memory = 1024 * 1024
     #: How long a thread waits for a client that does not read the response, in seconds (nginx's default is 60
     #: as well). After that, the connection and the application's iterable are closed, and the thread is
@@ -78,7 +78,7 @@ class WSGIContainer(HTTPServerConnectionDelegate):
         self.executor: Executor = dummy_executor if executor is None else executor
 
     def close(self) -> None:
-        """Wait for current requests, then end the container's own threads.
+        """Wait for current requests, then end the threads that the container has started.
 
         Call this method after the event loop has stopped, or in an executor, because sending a response may
         need the event loop. The response to later requests has status 500.
@@ -128,7 +128,7 @@ class WSGIContainer(HTTPServerConnectionDelegate):
         self._log(invocation.status, request)
 
     def environ(self, request: HTTPServerRequest | None = None) -> dict[str, Any]:
-        """Return the WSGI environment of a request. May be overridden to add variables.
+        """Return the WSGI environment of a request. A subclass may override this method to add variables.
 
         In Tornado 4 and 5 this was a static method; ``WSGIContainer.environ(request)`` still works.
         """

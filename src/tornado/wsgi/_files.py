@@ -20,7 +20,7 @@ class FileWrapper:
         self.block_size = max(block_size, _BLOCK)
 
     def __iter__(self) -> FileWrapper:
-        # Not a separate iterator, because frameworks keep the result of iter() and call its close().
+        # This is not a separate iterator, because frameworks keep the result of iter() and call its close().
         return self
 
     def __next__(self) -> bytes:

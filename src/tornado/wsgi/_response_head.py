@@ -112,8 +112,8 @@ def _is_redundant(name: str, value: str) -> bool:
     if name == "keep-alive":
         return True
     if name == "connection":
-        # Applications that send event streams often set keep-alive, which is the default. Only close has an
-        # effect.
+        # Applications that send event streams often set ``keep-alive``, which is the default. Only ``close``
+        # has an effect.
         options = {option.strip() for option in value.lower().split(",")}
         if options <= {"keep-alive", "close", ""}:
             return "close" not in options

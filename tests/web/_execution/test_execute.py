@@ -596,7 +596,10 @@ async def test_error_page_explains_a_malformed_form(expect_log: ExpectLog) -> No
         response = await ask(
             handler_of(post=lambda self: self.get_argument("a")), FORM, method="POST", body=b"a&" * 2000
         )
-    assert b"a form may have 1000; data that is not a form needs a Content-Type other than" in response.body
+    assert (
+        b"a form may have at most 1000; data that is not a form needs a Content-Type other than"
+        in response.body
+    )
 
 
 async def test_error_page_may_read_arguments_of_a_valid_form(expect_log: ExpectLog) -> None:

@@ -88,7 +88,7 @@ def _templates() -> DictLoader:
 
 
 class _View:
-    """The functions that the templates call. Those that return HTML escape its text."""
+    """The functions that the templates call. A function that returns HTML escapes the text in it."""
 
     def __init__(self, raised: RaisedException, details: bool) -> None:
         self.first = raised

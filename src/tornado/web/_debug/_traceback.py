@@ -72,7 +72,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class OmittedFrames:
-    """A number of consecutive frames that are not shown, in place of them."""
+    """A placeholder for consecutive frames that are not shown."""
 
     count: int
     kind: str = "omitted"

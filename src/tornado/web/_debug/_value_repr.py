@@ -1,7 +1,7 @@
 """Formatting of values for a debug page, in bounded length.
 
 Strings and Python's built-in containers are formatted here, up to the maximum length and number of items, in
-the manner of `reprlib`. All other values are formatted by their own ``repr``, whose result is truncated.
+the manner of `reprlib`. All other values are formatted by ``repr``, whose result is truncated.
 
 A ``repr`` is code of the program, and Python code cannot interrupt it safely. One that never returns blocks
 the event loop, as it would in a log message, and one that returns a gigabyte needs that memory. Once the
@@ -29,7 +29,7 @@ _MAX_ITEMS = 50
 _MAX_BITS = 4096
 # The repr of an instance of a container subclass is not called if it has more items than this.
 _MAX_REPR_ITEMS = 100
-# The same for a subclass of str, bytes or bytearray, in characters or bytes.
+# The same limit for a subclass of str, bytes or bytearray, in characters or bytes.
 _MAX_TEXT_LENGTH = 2**16
 
 _TEXTS = (str, bytes, bytearray)
@@ -91,7 +91,7 @@ class ValueFormatter:
     """A formatter of values.
 
     :param secrets: masks the secrets in the values.
-    :param seconds: after this time in calls of the program's ``__repr__`` methods, no more are called.
+    :param seconds: the total time, in seconds, after which no more ``__repr__`` methods are called.
     """
 
     def __init__(self, secrets: Redactor, seconds: float = _SECONDS_PER_PAGE) -> None:
@@ -187,7 +187,7 @@ def _named_tuple(value: Any, depth: int) -> _Shape | None:
 
 
 def _container(value: Any, depth: int) -> _Shape | None:
-    """Describe a built-in container, or an instance of a subclass whose own ``repr`` is not called."""
+    """Describe a built-in container, or an instance of a subclass whose ``repr`` is not called."""
     if not issubclass(type(value), _CONTAINERS):
         return None
     base, kind = _base_of(value, _CONTAINERS), type(value)
@@ -211,7 +211,9 @@ def _container(value: Any, depth: int) -> _Shape | None:
 
 
 def _view(value: Any, depth: int) -> _Shape | None:
-    """Describe a view of a dictionary, or an array. Values with secret names are masked in a view of them."""
+    """Describe a view of a dictionary, or an array. In a view that contains values, those with secret names
+    are masked.
+    """
     kind = type(value)
     if kind is array.array:
         opening = f"array({value.typecode!r}, ["

@@ -38,7 +38,7 @@ class OutputTransform:
 
 
 class _Compression(OutputTransform):
-    """The base class of compressions, with the content coding that Accept-Encoding selects.
+    """The base class of transforms that compress bodies with the coding that Accept-Encoding selects.
 
     The compressed body is a different representation (RFC 9110 section 8.8.3). Its strong Etag becomes weak,
     and ``Vary: Accept-Encoding`` is added to compressed and uncompressed responses.

@@ -1,7 +1,7 @@
 """Conversion of arguments to other types: ``get_argument("page", type=int)``.
 
-Python's own constructors are too lenient for this: ``int("1_0")`` is ten, and ``float("infinity")`` is a
-number. Here a number must be finite and written in plain ASCII, as in HTML forms and JavaScript.
+Python's constructors are too lenient for this: ``int("1_0")`` is ten, and ``float("infinity")`` is a number.
+Here a number must be finite and written in plain ASCII, as in HTML forms and JavaScript.
 """
 
 from __future__ import annotations

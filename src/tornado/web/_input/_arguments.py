@@ -87,7 +87,7 @@ def last_converted(
 
     kind: Any = converter
     if not callable(kind):
-        # raises the error for an invalid converter, even if the argument is absent
+        # This call raises the error for an invalid converter, even if the argument is absent.
         convert(name, "", converter)
     text = last(handler, name, default, source, strip)
     if not source.get(name):

@@ -2,7 +2,7 @@
 
 Most of the time needed to collect a body is spent in page faults, not in copying: the kernel allocates memory
 in pages of 4 KiB at the first access to each, and moving the buffer when it grows. Therefore, when a few
-megabytes of a body with Content-Length have arrived, space for the rest is reserved. Reserved space takes
+megabytes of a body with Content-Length have arrived, space for the rest is reserved. Reserved space occupies
 addresses, but no memory until it is written to. Space is not reserved from the beginning, because clients
 that announce large bodies and send little could then occupy addresses without limit.
 """

@@ -51,7 +51,7 @@ class UploadHooks(Protocol):
 class UploadReceiver:
     """The receiver of the body of one request.
 
-    It has a weak reference to the handler, which refers to it.
+    It has only a weak reference to the handler, because the handler refers to it.
 
     :param response: the response of the handler; nothing is processed after it is finished.
     :param check_xsrf: checks the token of the form, before the first file and at the end; called with the

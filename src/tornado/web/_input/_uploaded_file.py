@@ -187,7 +187,7 @@ class UploadedFile:
     # -- for the handler --
 
     def write(self, chunk: bytes) -> Awaitable[None] | None:
-        """Append to the content; `UploadHandler.part_received` does so.
+        """Append to the content; called by `UploadHandler.part_received`.
 
         :returns: None, or an awaitable that must be done before the next call.
         """

@@ -8,7 +8,7 @@ import re
 
 from tornado.web._redaction._secret_names import is_secret_name
 
-#: Shown instead of a secret. Its length does not depend on the secret's.
+#: Shown instead of a secret. Its length does not depend on the length of the secret.
 MASK = "\u2022" * 6
 
 # The password in the URL of a database. It ends at the last "@", because passwords can contain "@" and "/". A

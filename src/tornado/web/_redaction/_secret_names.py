@@ -14,7 +14,7 @@ _WORDS = frozenset({"key", "keys", "apikey", "pwd", "pass", "auth", "jwt", "bear
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 # Names that describe a secret but do not contain it, such as "secret_name" or "token_url".
 _NOT_SECRET = re.compile(r"xsrf_cookie_.*|.*[_-](?:url|name|backend|algorithm|path)", re.IGNORECASE)
-# Common names of loop variables. They suggest a secret as names of settings or fields only.
+# Common names of loop variables. They suggest a secret only if they are names of settings or fields.
 _LOOP_VARIABLES = frozenset({"key", "keys"})
 _MAX_LENGTH = 200
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # The minimum length, in characters. A shorter value would occur in too much unrelated text.
 _MIN_LENGTH = 4
-# The same for values that are not necessarily secret, such as cookies.
+# The minimum length of values that are not necessarily secret, such as cookies.
 _MIN_COOKIE_LENGTH = 8
 _COMMON_WORDS = frozenset({"true", "false", "null", "none", "undefined"})
 _MAX_VALUES = 200

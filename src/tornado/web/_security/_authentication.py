@@ -132,7 +132,7 @@ def missing_user_error(
 def missing_scope_error(
     handler: HandlerInterface, realm: str | None, required: Iterable[str]
 ) -> AuthenticationError:
-    """Return the error for a user whose token does not include `required`."""
+    """Return the error for a user whose token does not have all `required` scopes."""
     scope = " ".join(required)
     description = f"The token needs the scope {scope}"
     return AuthenticationError("insufficient_scope", description, realm=realm, scope=scope)

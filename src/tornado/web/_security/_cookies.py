@@ -38,8 +38,8 @@ _MAX_LOGGED_NAMES = 100
 
 
 def get_cookie(handler: ResponseOwner, name: str, default: str | None) -> str | None:
-    """Return the value of a cookie directly from the Cookie field, unless the `http.cookies` objects have
-    been created or replaced: creating them takes twenty times as long.
+    """Return the value of a cookie. It is read directly from the Cookie field, unless the `http.cookies`
+    objects have been created or replaced. Creating those would take twenty times as long.
     """
     request = handler.request
     if type(request) is httputil.HTTPServerRequest and "cookies" not in request.__dict__:

@@ -1,4 +1,4 @@
-"""Hosts that cannot be the name of another site: internals of the program may be sent to their clients."""
+"""Recognition of requests whose responses may show internals of the program."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ _log_limit = LogRateLimit(app_log)
 def may_show_internals(handler: HandlerInterface) -> bool:
     """Whether tracebacks and variables may be sent in a response for the requested host.
 
-    A website whose own name resolves to the address of a server in the visitor's network can read that
-    server's responses ("DNS rebinding"). The browser sends the name of the site as Host. Without
-    ``allowed_hosts``, only hosts that cannot be the name of another site are trusted: localhost and IP
-    addresses.
+    A website whose name resolves to the address of a server in the visitor's network can read that server's
+    responses ("DNS rebinding"). The browser sends the name of the site as Host. Without ``allowed_hosts``,
+    only hosts that cannot be the name of another site are trusted: localhost and IP addresses.
     """
     if handler.settings.get("allowed_hosts") is not None:
         return True  # a request for any other host was rejected with 421

@@ -45,7 +45,8 @@ _KEYWORDS = {"self": "'self'", "none": "'none'"}
 _FRAME_OPTIONS = {"'self'": "SAMEORIGIN", "'none'": "DENY"}
 _SENDABLE = re.compile(r"[\x20-\x7e]+")
 _MIN_PRELOAD_AGE = YEAR  # https://hstspreload.org
-#: Fields that `extra` must not contain: they have their own arguments, or are set for each response.
+#: Fields that `extra` must not contain, because there is an argument for them or they are set for each
+#: response.
 _ARGUMENTS = {
     _CSP: "content_security_policy",
     _CSP_REPORT: "content_security_policy_report_only",
@@ -79,9 +80,10 @@ class SecurityHeaders:
     :param hsts_max_age: how long browsers access this host only by HTTPS, in seconds. The field is sent over
         HTTPS only (as reported by the server, or with ``xheaders`` by its proxy). 0 revokes an earlier value.
     :param hsts_include_subdomains: whether `hsts_max_age` applies to all subdomains too.
-    :param hsts_preload: whether to consent to inclusion in the preload lists of browsers; hard to revoke.
-    :param extra: further fields by name, which override the defaults. It must not contain fields that have
-        their own arguments, nor those for framing, connection or cookies.
+    :param hsts_preload: whether to consent to inclusion in the preload lists of browsers. This is hard to
+        revoke.
+    :param extra: further fields by name, which override the defaults. It must not contain fields for which
+        there is an argument, nor those for framing, connection or cookies.
     :raises ValueError: if a value cannot be sent, or the arguments contradict each other.
     """
 
@@ -127,7 +129,7 @@ class SecurityHeaders:
         self._cache: list[tuple[HTTPHeaders, HTTPHeaders] | None] = [None, None]
 
     def block(self, protocol: str) -> bytes:
-        """Return the serialised fields, for a response whose headers have not been accessed."""
+        """Return the serialized fields, for a response whose headers have not been accessed."""
         return self._blocks[protocol == "https"]
 
     def policies(self, nonce: str | None) -> dict[str, str]:

@@ -3,9 +3,9 @@
 Two formats are accepted, so that the cookies of an existing deployment remain valid.
 
 Version 1: ``base64(value)|timestamp|HMAC-SHA1(secret, name + base64 + timestamp)`` in hexadecimal. The signed
-text has no separators between name, value and timestamp. In most cases it is detected if an attacker moves
-characters from one to another: digits moved from the value to the timestamp result in a timestamp far in the
-future or with leading zeros, and letters moved from a longer name to the value result in invalid base64,
+text has no separators between name, value and timestamp. Usually it is detected if an attacker moves
+characters from one part to another: digits moved from the value to the timestamp result in a timestamp far in
+the future or with leading zeros, and letters moved from a longer name to the value result in invalid base64,
 unless four or eight are moved. With ``min_version=2``, all values of version 1 are rejected.
 
 Version 2: ``2|1:0|10:1700000000|4:name|8:dmFsdWU=|signature``: each field with its length, and an HMAC-SHA256

@@ -193,7 +193,7 @@ class RedisSessionStore(SessionStore):
         return self.prefix + key
 
     async def close(self) -> None:
-        """Close the connections of this event loop, unless the program passed its own client."""
+        """Close the connections of this event loop, unless the program has passed a client."""
         client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
             await client.aclose()

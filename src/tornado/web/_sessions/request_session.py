@@ -31,7 +31,8 @@ _MAX_COOKIE = 4096
 class RequestSession:
     """Loads and saves the session of one handler, and sets its cookie.
 
-    :param handler: the handler of the request. Because it refers to this object, the reference to it is weak.
+    :param handler: the handler of the request. Only a weak reference to it is kept, because the handler
+        refers to this object.
     """
 
     __slots__ = ("_attributes", "_failure", "_handler_ref", "_loaded", "_name", "_policy", "_session")
@@ -61,7 +62,7 @@ class RequestSession:
     def open(self, head_sent: bool) -> Session:
         """Return the session, loading it first if the store is synchronous.
 
-        :param head_sent: whether the head of the response was sent, so that the session is read-only.
+        :param head_sent: whether the head of the response was sent; if so, the session is read-only.
         :raises SessionStoreError: if loading has failed.
         :raises RuntimeError: if the session is not loaded and the store is asynchronous.
         """
@@ -133,7 +134,7 @@ class RequestSession:
         return None if saving is None else self._save_in_time(saving)
 
     async def _save_in_time(self, saving: Coroutine[Any, Any, None]) -> None:
-        """Save the session under a time limit of its own, because the handler's limit ends with its
+        """Save the session with a separate time limit, because the limit of the handler ends with its
         coroutine.
 
         :raises SessionStoreError: if saving takes longer than the ``handler_timeout``.
