@@ -25,7 +25,7 @@ from tornado.tcpserver import TCPServer
 
 @pytest.fixture(autouse=True)
 def fresh_reports(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Log messages of earlier tests do not suppress any of this test."""
+    """Reset the rate limit, so that log messages of earlier tests do not suppress those of this test."""
     monkeypatch.setattr(tcpserver, "_log_limit", LogRateLimit(gen_log))
 
 

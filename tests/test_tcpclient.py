@@ -38,7 +38,7 @@ def greeting(**kwargs):
 
 
 class FixedResolver(Resolver):
-    """Returns the addresses given to the constructor."""
+    """A resolver that returns the addresses given to the constructor."""
 
     def initialize(self, answer):
         self.answer = answer
@@ -274,7 +274,7 @@ async def test_connect_cancelled(clock):
 
 
 class ReportingServer(TCPServer):
-    """Reports the end of its connection."""
+    """A server that reports the end of its connection."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

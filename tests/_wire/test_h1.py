@@ -638,7 +638,7 @@ CHUNKED_FIELD = b"Transfer-Encoding: chunked\r\n"
         (CHUNKED_FIELD, [], -1),
         (CHUNKED_FIELD, [b"3\r\nabc\r\n"], -1),
         (CHUNKED_FIELD, [b"3\r\nabc\r\n0\r\n\r\n"], 0),
-        (CHUNKED_FIELD, [b"x\r\nabc\r\n0\r\n\r\n"], 0),  # rejected, but it ends like a complete body
+        (CHUNKED_FIELD, [b"x\r\nabc\r\n0\r\n\r\n"], 0),  # malformed, but it ends like a complete body
         (CHUNKED_FIELD, [b"x\r\nabc"], -1),
     ],
 )

@@ -63,7 +63,7 @@ def comparable(events):
 
 
 def feed(connection, data, size=None):
-    """Return all events of data passed in pieces; check each state change against the transition table."""
+    """Pass data in pieces and return its events; check each state change against the transition table."""
     events = []
     step = size or max(len(data), 1)
     for start in range(0, len(data), step):
@@ -80,8 +80,8 @@ def feed(connection, data, size=None):
 
 
 def receive(data, make=server, **options):
-    """Return the events of data. They must be the same if it is passed whole, byte by byte, in pieces of
-    three bytes, and with trailing data.
+    """Return the events of data. They must be the same if the data is passed whole, byte by byte, in pieces
+    of three bytes, and followed by further data.
     """
     connection = make(**options)
     whole = comparable(feed(connection, data))
@@ -100,7 +100,7 @@ def receive(data, make=server, **options):
 
 
 def failure(data, error, fault, make=server, **options):
-    """Return the events before the failure at the end of the data."""
+    """Check that the last event is a failure of this kind, and return the events before it."""
     *events, failed = receive(data, make, **options)
     kind, code, text = failed
     assert (kind, code) == (Failed, error.close_code)

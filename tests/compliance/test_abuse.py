@@ -33,7 +33,7 @@ SHORT = 0.3
 
 
 class Counter(logging.Handler):
-    """Counts log records of all levels."""
+    """A log handler that counts records of all levels."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -111,7 +111,7 @@ def test_occupied_port_is_reported_in_one_line(folder):
     assert f"port {port}" in output
 
 
-def test_the_unit_for_each_port_believes_the_proxy(folder):
+def test_the_unit_for_each_port_trusts_the_proxy(folder):
     command = unit(folder, "app@.service")["Service"]["ExecStart"].split()
     assert command[:3] == ["/srv/app/.venv/bin/python", "app.py", "--port=80%i"]
     with Program(folder / "app.py", ["--port={port}", *command[3:]]) as program:

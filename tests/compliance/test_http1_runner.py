@@ -282,7 +282,7 @@ def test_strict_allows_only_the_own_outcome_with_or_without_100() -> None:
     assert judge(named, result(Response(400, ()))).word is Word.PASSED
 
 
-def test_echo_in_lines_shows_less() -> None:
+def test_fields_are_unseen_in_an_echo_in_lines() -> None:
     lines = b"method=GET\ntarget=/a=b\nversion=HTTP/1.1\nhost=\nlength=5\n"
     shown = result(Response(200, (), lines))
     assert judge(must("x", "1", get(), echo(target="/a=b", body=b"hello")), shown).word is Word.PASSED

@@ -142,7 +142,7 @@ class Site:
         return connection
 
     def say(self, room: str, news: str) -> None:
-        """Post news to a room, once there is a poll that receives it."""
+        """Post news to a room until a poll has received it."""
         with self.connection() as connection:
             while not fetch(connection, f"/rooms/poll?room={room}&news={news}", method="POST").json()["told"]:
                 pass

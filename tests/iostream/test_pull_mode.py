@@ -231,7 +231,7 @@ async def test_close_callback_runs_once_and_after_reads(kind: str, certificates:
 async def test_reset(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
         read = server.read_bytes(1)
-        # Set when a socket is accepted, because the kernel does not report the address after a reset.
+        # As for an accepted socket. The kernel does not report the address of a peer after a reset.
         server.peer_address = ("192.0.2.1", 80)
         reset(client)
         with pytest.raises(

@@ -73,7 +73,7 @@ def test_max_bytes(request_: ReadRequest) -> None:
 
 
 class CountingPattern:
-    """Counts the bytes that are searched."""
+    """A pattern that counts the bytes that it searches."""
 
     pattern = b"needle"
 

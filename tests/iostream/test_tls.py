@@ -150,7 +150,7 @@ async def test_missing_server_hostname_fails(certificates: Certificates) -> None
 async def test_closing_sends_close_notify(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("tls", certificates) as (server, client):
         server.close()
-        client.socket.suppress_ragged_eofs = False  # so that an end of input without close_notify is an error
+        client.socket.suppress_ragged_eofs = False  # an end of input without close_notify is then an error
         client.socket.setblocking(True)
         assert client.socket.recv(1) == b""
 

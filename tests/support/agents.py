@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Wrapper:
-    """A wrapper that replaces a function of a class. Bound, it also has the ``__func__`` of the original.
+    """A wrapper that replaces a function of a class. If bound, it also has the ``__func__`` of the original.
 
     :param wrapped: the original function, or its bound method.
     :param called: a function to call, without arguments, before each call.

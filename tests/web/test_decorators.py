@@ -87,7 +87,7 @@ async def test_slash_redirect_of_an_absolute_target_stays_on_this_host(
 
 
 class Private(web.RequestHandler):
-    """Requires the cookie `user`."""
+    """A handler that requires the cookie `user`."""
 
     def get_current_user(self) -> Any:
         return self.get_cookie("user")

@@ -192,7 +192,7 @@ def test_without_a_host_field():
 
 
 @pytest.mark.parametrize("server_protocol", ["HTTP/1.0", "HTTP/1.1", "HTTP/2"])
-def test_protocols(server_protocol):
+def test_protocol_versions_are_accepted(server_protocol):
     assert call(adapter(), SERVER_PROTOCOL=server_protocol)[0] == "200 OK"
 
 
@@ -207,7 +207,7 @@ def test_protocols(server_protocol):
         ({"HTTP_X": "a\nb"}, "400 Bad Request"),
     ],
 )
-def test_requests_at_fault(environ, status):
+def test_invalid_requests_get_an_error_response(environ, status):
     app = adapter()
     app.max_body_size = 10
     found, headers, body = call(app, "/", "POST", check=False, **environ)
@@ -243,7 +243,7 @@ class Uploads(UploadHandler):
     [("/l", 10, 200), ("/l", 11, 413), ("/r", 10_000, 200), ("/r", 10_001, 413), ("/", 101, 413)],
 )
 @pytest.mark.parametrize("announced", [True, False])
-def test_a_handler_may_have_its_own_limit(path, size, status, announced):
+def test_body_limit_of_a_handler_replaces_that_of_the_adapter(path, size, status, announced):
     app = adapter(("/l", Limited), ("/r", Roomy))
     app.max_body_size = 100
     more = {} if announced else {"wsgi.input_terminated": True, "wsgi.input": io.BytesIO(bytes(size))}

@@ -76,7 +76,7 @@ async def test_a_rule_of_a_router():
         assert (await peer.fetch("/x", method="POST", body=b"abc")).body == b"abc"
 
 
-async def test_inside_a_function():
+async def test_container_called_by_a_function():
     container = WSGIContainer(echo)
     async with serving(lambda request: container(request)) as server:
         assert (await server.fetch("/x", method="POST", body=b"abc")).body == b"abc"
@@ -190,7 +190,7 @@ def own_threads():
 
 
 async def test_threads_start_when_needed_and_end_with_close():
-    earlier = own_threads()  # of containers that the tests of other files have left behind
+    earlier = own_threads()  # those of containers in earlier tests
     container = WSGIContainer(echo, threads=3)
     assert own_threads() == earlier
     async with running(container) as server:
@@ -311,7 +311,7 @@ async def test_access_log(status, level, caplog, expect_log):
     assert record.getMessage().endswith("ms")
 
 
-async def test_log_is_a_hook():
+async def test_overridden_log_method_is_called():
     logged = []
 
     class Container(WSGIContainer):
@@ -323,7 +323,7 @@ async def test_log_is_a_hook():
     assert logged == [(200, "/x")]
 
 
-def test_a_server_takes_it_directly():
+def test_server_accepts_a_container_as_its_callback():
     assert HTTPServer(WSGIContainer(echo)).request_callback is not None
 
 

@@ -74,7 +74,7 @@ async def sent(head, body=b"", **options):
     return seen
 
 
-def test_everything():
+def test_all_variables_of_a_request():
     environ = environ_of("/a/b?c=d", "POST", b"body", Content_Type="text/plain", Content_Length="4", X_Y="z")
     assert environ.pop("wsgi.input").read() == b"body"
     assert environ == {
@@ -101,7 +101,7 @@ def test_everything():
     }
 
 
-def test_multithread():
+def test_multithread_is_true_with_several_threads():
     for made_so, expected in [
         (WSGIContainer(no_application), False),
         (WSGIContainer(no_application, dummy_executor), False),
@@ -111,7 +111,7 @@ def test_multithread():
         assert made_so.environ(made())["wsgi.multithread"] is expected
 
 
-def test_a_static_method_as_in_tornado_4():
+def test_environ_can_be_called_on_the_class_as_in_tornado_4():
     assert WSGIContainer.environ(made("/x"))["PATH_INFO"] == "/x"
 
 

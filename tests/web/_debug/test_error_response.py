@@ -1,4 +1,4 @@
-"""The choice between page, JSON and text."""
+"""The choice between a debug page, JSON and plain text for the response to an error."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def test_zstd_window_is_accepted_by_browsers() -> None:
 
 @pytest.fixture
 def without_packages(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Make the import of brotli, zstandard and Python 3.14's module fail."""
+    """Make the imports of brotli, zstandard and ``compression.zstd`` fail."""
     real = builtins.__import__
 
     def importing(name: str, *args: Any, **kwargs: Any) -> Any:

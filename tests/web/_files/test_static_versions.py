@@ -65,7 +65,7 @@ def five_requests(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def asking(cache: VersionCache, *args: Any) -> str | None:
         if next(count) == 5:
-            arrived.set()  # this request starts to wait before the loop learns that the hash is complete
+            arrived.set()  # the loop learns of the complete hash after this request has begun to wait
         return await ask(cache, *args)
 
     def waiting(fd: int, state: Any) -> str | None:

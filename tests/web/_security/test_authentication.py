@@ -16,7 +16,7 @@ from tornado.web import AuthenticationError, authenticated, format_challenge
 
 
 class Api(web.RequestHandler):
-    """Identifies users by token; ``"limited"`` may only read."""
+    """A handler that identifies users by token: ``full`` may read and write, ``limited`` may only read."""
 
     authentication_scheme = "Bearer"
     authentication_realm = "orders"
@@ -277,7 +277,7 @@ def test_description_with_invalid_characters_is_rejected(description: str) -> No
 
 
 class Both(Api):
-    """Accepts a cookie in place of a token."""
+    """A handler that accepts a cookie in place of a token."""
 
     def get_current_user(self) -> str | None:
         return super().get_current_user() or self.get_cookie("user")

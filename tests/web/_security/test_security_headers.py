@@ -93,7 +93,7 @@ class Streaming(web.RequestHandler):
 
 
 class Inner(web.RequestHandler):
-    """Delegates to another handler, as programs do."""
+    """A handler that delegates to another handler, as some programs do."""
 
     def get(self) -> Any:
         self._auto_finish = False

@@ -20,7 +20,7 @@ FORM = "Content-Type: application/x-www-form-urlencoded"
 
 
 class Handler(web.RequestHandler):
-    """Shows its token, and accepts requests that contain it."""
+    """A handler that sends its token, and accepts requests that contain it."""
 
     def get(self) -> None:
         self.write(self.xsrf_token)

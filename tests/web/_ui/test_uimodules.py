@@ -137,7 +137,7 @@ async def test_module_without_render_is_explained(expect_log: ExpectLog) -> None
     assert "UIModule does not define render()" in str(raised(expected))
 
 
-# -- the modules of every application --
+# -- the built-in modules --
 
 
 async def test_linkify_and_the_form_field() -> None:
