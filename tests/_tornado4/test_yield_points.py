@@ -47,7 +47,7 @@ async def test_callbacks_with_any_arguments():
     assert await work() == (None, gen.Arguments((1,), {"two": 2}))
 
 
-async def test_wait_all():
+async def test_wait_all_returns_results_in_the_order_of_its_keys():
     @gen.coroutine
     def work():
         callbacks = yield [gen.Callback("a"), gen.Callback("b")]
@@ -247,7 +247,7 @@ async def test_results_are_released():
 
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(("name", "argument"), [("Callback", "k"), ("Wait", "k"), ("WaitAll", ["k"])])
-def test_warnings(name, argument):
+def test_each_yield_point_warns(name, argument):
     with pytest.warns(
         DeprecationWarning, match=f"gen.{name} is in the deprecated style of Tornado 4; await a Future"
     ) as caught:

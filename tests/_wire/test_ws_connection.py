@@ -132,7 +132,7 @@ def test_several_messages_in_one_chunk():
     assert receive(data) == ["a", b"b", Ping(b"p"), "c" * 200, "d"]
 
 
-def test_fragmented_messages():
+def test_fragments_are_joined_around_control_frames():
     data = (
         frame(0x01, "é".encode()[:1])
         + frame(0x89)
@@ -230,7 +230,7 @@ def test_too_large_message_is_rejected_at_its_header():
     assert failed.code == 1009
 
 
-def test_max_fragments():
+def test_max_fragments_limits_a_message():
     few = WSLimits(max_fragments=3)
     assert receive(frame(0x01) + frame(0x00) + frame(0x80), settings=few) == [""]
     assert failure(frame(0x01) + 3 * frame(0x00), PolicyViolation, "max_fragments", settings=few) == []
@@ -360,7 +360,7 @@ def test_control_frame_payload_is_limited():
 # -- compression --
 
 
-def test_compressed_messages():
+def test_compressed_messages_share_a_context():
     sender, receiver = client(agreed=AGREED), server(agreed=AGREED)
     text = "compress me " * 50
     first, second = sender.message(text), sender.message(text)
@@ -402,7 +402,7 @@ def test_window_of_8_bits_disables_compression():
     assert feed(connection, frame(0xC1, raw_deflate(text.encode(), bits=9))) == [text]
 
 
-def test_compressed_fragments():
+def test_compressed_fragments_are_joined():
     body = raw_deflate(b"some text, compressed as a whole")
     data = frame(0x41, body[:5]) + frame(0x89, b"p") + frame(0x00) + frame(0x80, body[5:])
     assert receive(data, agreed=AGREED) == [Ping(b"p"), "some text, compressed as a whole"]
@@ -576,7 +576,7 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.integers(1, 50), st.booleans(), st.booleans())
-def test_round_trip(steps, size, compressing, from_client):
+def test_sent_messages_are_received(steps, size, compressing, from_client):
     agreed = AGREED if compressing else None
     sender, receiver = client(agreed=agreed), server(agreed=agreed)
     if not from_client:
