@@ -2074,7 +2074,7 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize("row", PARAMETERS)
-def test_message(
+def test_message_has_value_accepted_values_and_name(
     row: Row,
     certificates: Certificates,
     expect_log: ExpectLog,

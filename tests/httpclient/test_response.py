@@ -57,7 +57,7 @@ def test_repr_shows_attributes_without_recursion():
     assert "error=HTTP 404: Not Found" in text
 
 
-def test_error_text():
+def test_error_text_contains_code_and_message():
     assert HTTPError is HTTPClientError
     assert str(HTTPError(403)) == repr(HTTPError(403)) == "HTTP 403: Forbidden"
     assert str(HTTPError(499)) == "HTTP 499: Unknown"

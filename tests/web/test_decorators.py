@@ -61,7 +61,9 @@ class Slashful(web.RequestHandler):
         (Slashful, "POST", "/a", 404, None),
     ],
 )
-async def test_slashes(handler: Any, method: Any, path: str, code: Any, location: Any) -> None:
+async def test_decorators_redirect_get_and_head_but_not_post(
+    handler: Any, method: Any, path: str, code: Any, location: Any
+) -> None:
     response = await ask(handler, method=method, path=path, body=b"" if method == "POST" else None)
     assert (response.code, response.get("location")) == (code, location)
 

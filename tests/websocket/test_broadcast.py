@@ -153,7 +153,7 @@ def test_unknown_policy_is_rejected() -> None:
         broadcast([], "m", slow="drop")  # type: ignore[arg-type]
 
 
-async def test_byte_counters(loop_kind: str, tls: Any) -> None:
+async def test_bytes_of_a_broadcast_are_counted(loop_kind: str, tls: Any) -> None:
     async with joined(1, tls) as (members, _, _):
         broadcast(members, "é")
         connection = members[0].ws_connection

@@ -111,7 +111,7 @@ async def test_overridden_write_error_replaces_the_page(expect_log: ExpectLog) -
     assert (await page(expect_log, handler_of(get=fail, write_error=write_error))).body == b"mine"
 
 
-async def test_asynchronous_handler(expect_log: ExpectLog) -> None:
+async def test_asynchronous_handler_receives_page(expect_log: ExpectLog) -> None:
     async def get(self: Any) -> None:
         fail(self)
 

@@ -114,7 +114,7 @@ RANGES: list[tuple[tuple[str, ...], int, bytes]] = [
 
 
 @pytest.mark.parametrize(("fields", "code", "body"), RANGES)
-async def test_large_file(
+async def test_large_file_and_ranges_are_sent(
     root: Path, pieces: Any, tls: Any, loop_kind: str, fields: tuple[str, ...], code: int, body: bytes
 ) -> None:
     async with serving(application(root), tls=tls) as server:

@@ -133,7 +133,9 @@ async def test_file_modified_while_it_is_hashed(root: Path, monkeypatch: pytest.
     opened.close()
 
 
-async def test_read_error(root: Path, monkeypatch: pytest.MonkeyPatch, expect_log: ExpectLog) -> None:
+async def test_read_error_during_hashing_is_logged(
+    root: Path, monkeypatch: pytest.MonkeyPatch, expect_log: ExpectLog
+) -> None:
     def fail(fd: int, size: int, offset: int) -> bytes:
         raise OSError("a bad disk")
 
