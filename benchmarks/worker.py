@@ -1,4 +1,4 @@
-"""Runs cases in a peer's interpreter: ``python -m benchmarks.worker MODULE``.
+"""Run cases in a peer's interpreter: ``python -m benchmarks.worker MODULE``.
 
 A case is an async generator function that takes the number of repetitions. The code before the first
 ``yield`` is preparation; the code after it is measured, up to the second ``yield`` if there is one. For each

@@ -33,7 +33,7 @@ def test_future_is_asyncio_future() -> None:
     assert issubclass(concurrent.ReturnValueIgnoredError, Exception)
 
 
-async def test_is_future() -> None:
+async def test_is_future_accepts_both_kinds_of_futures() -> None:
     assert is_future(Future())
     assert is_future(futures.Future())
     assert not is_future(asyncio.sleep)
@@ -112,7 +112,7 @@ def test_run_on_executor_with_wrong_arguments(args: Any, kwargs: Any) -> None:
 
 @pytest.mark.parametrize("early", [True, False])
 @pytest.mark.parametrize("kind", [asyncio.Future, futures.Future])
-async def test_chain(kind: Any, early: bool, loop_kind: str) -> None:
+async def test_chained_future_gets_the_outcome(kind: Any, early: bool, loop_kind: str) -> None:
     async def settled(settle: Callable[[Any], Any]) -> asyncio.Future[Any]:
         a, b = kind(), Future()
         if early:

@@ -25,7 +25,7 @@ from tornado.tcpserver import TCPServer
 
 @pytest.fixture(autouse=True)
 def fresh_reports(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Log messages of earlier tests do not suppress any of this test."""
+    """Reset the rate limit, so that log messages of earlier tests do not suppress those of this test."""
     monkeypatch.setattr(tcpserver, "_log_limit", LogRateLimit(gen_log))
 
 
@@ -120,7 +120,9 @@ def test_total_is_limited_to_three_quarters_of_the_descriptors(
         (socket.AF_INET6, "fe80::1%eth0", "fe80::2%eth0", True),
     ],
 )
-def test_address_keys(family: socket.AddressFamily, first: str, second: str, same: bool) -> None:
+def test_addresses_of_one_ipv6_network_share_a_key(
+    family: socket.AddressFamily, first: str, second: str, same: bool
+) -> None:
     limits = ConnectionLimits(None, 1)
     with socket.socket(family) as sock:
         keys = [limits.key(sock, (address, 1234)) for address in (first, second)]

@@ -35,15 +35,15 @@ def test_utf8_and_to_unicode():
         escape.to_unicode(b"\xe9")
 
 
-def test_recursive_unicode():
+def test_recursive_unicode_decodes_nested_values():
     assert escape.recursive_unicode({b"a": [b"b", (b"\xc3\xa9", 1)]}) == {"a": ["b", ("é", 1)]}
 
 
-def test_squeeze():
+def test_squeeze_joins_whitespace():
     assert escape.squeeze(" a \n\t b\x00c\xa0d ") == "a b c\xa0d"
 
 
-def test_xhtml_escape():
+def test_xhtml_escape_replaces_special_characters():
     assert escape.xhtml_escape("<a href='x'>\"&amp;") == "&lt;a href=&#x27;x&#x27;&gt;&quot;&amp;amp;"
     assert escape.xhtml_escape(b"\xc3\xa9<") == "é&lt;"
     assert escape.xhtml_escape("plain") == "plain"
@@ -56,7 +56,7 @@ def test_xhtml_unescape_reverses_xhtml_escape(text):
     assert escape.xhtml_unescape(escaped) == text
 
 
-def test_xhtml_unescape():
+def test_xhtml_unescape_replaces_known_entities():
     assert escape.xhtml_unescape("&lt;&#39;&#x27;&copy;&unknown;&amp;lt;&#233;") == "<''©&unknown;&lt;é"
     assert escape.xhtml_unescape(b"&lt;\xc3\xa9") == "<é"
 
@@ -116,7 +116,7 @@ def test_json_encode_with_encoder_of_other_python_version(monkeypatch):
         assert encode({"a": 1}) == '{"a": 1}'
 
 
-def test_json_decode():
+def test_json_decode_accepts_bytes_and_text():
     assert escape.json_decode(b'{"a": "\xc3\xa9"}') == escape.json_decode('{"a": "é"}') == {"a": "é"}
     with pytest.raises(ValueError):
         escape.json_decode("{")
@@ -133,7 +133,7 @@ def test_json_decode():
         ("", "", ""),
     ],
 )
-def test_url_escape(value, query, path):
+def test_url_escape_is_reversed_by_url_unescape(value, query, path):
     assert escape.url_escape(value) == query
     assert escape.url_escape(value, plus=False) == path
     expected = value if isinstance(value, bytes) else value.encode()
@@ -141,7 +141,7 @@ def test_url_escape(value, query, path):
     assert escape.url_unescape(path, encoding=None, plus=False) == expected
 
 
-def test_url_unescape():
+def test_url_unescape_decodes_or_returns_bytes():
     assert escape.url_unescape("a+b%20c%C3%A9") == "a b cé"
     assert escape.url_unescape(b"a+b", plus=False) == "a+b"
     assert escape.url_unescape("%E9", encoding="latin-1") == "é"
@@ -229,11 +229,11 @@ FULL = '<a href="{0}">{0}</a>'
         ("no link & nothing", "no link &amp; nothing"),
     ],
 )
-def test_linkify(text, expected):
+def test_linkify_creates_links(text, expected):
     assert linkify(text) == expected
 
 
-def test_linkify_settings():
+def test_linkify_arguments_change_the_links():
     assert linkify("www.x.com", require_protocol=True) == "www.x.com"
     assert linkify("ftp://x.com", permitted_protocols=iter(["ftp"])) == FULL.format("ftp://x.com")
     expected = '<a href="http://www.x.com" rel="nofollow">www.x.com</a>'
@@ -254,7 +254,7 @@ def test_linkify_settings():
         ("http://" + "a" * 19 + "&b" + "c" * 30, "http://" + "a" * 19 + "..."),
     ],
 )
-def test_linkify_shortens(url, shown):
+def test_linkify_shortens_long_urls(url, shown):
     href = escape.xhtml_escape(url)
     title = f' title="{href}"' if shown else ""
     assert linkify(url, shorten=True) == f'<a href="{href}"{title}>{shown or href}</a>'

@@ -588,13 +588,13 @@ def test_debug_mode_shows_the_caller():
 # Waiting
 
 
-async def test_maybe_future():
+async def test_maybe_future_wraps_other_values():
     future = asyncio.Future()
     assert gen.maybe_future(future) is future
     assert gen.maybe_future(3).result() == 3
 
 
-async def test_sleep(clock):
+async def test_sleep_ends_after_the_duration_and_can_be_cancelled(clock):
     before = clock()
     await gen.sleep(30)
     assert clock() - before == pytest.approx(30, abs=0.1)

@@ -83,7 +83,7 @@ def test_current_creates_a_missing_loop() -> None:
         asyncio.set_event_loop(None)
 
 
-def test_current_in_a_thread() -> None:
+def test_current_creates_a_loop_in_a_thread() -> None:
     def work() -> bool:
         assert IOLoop.current(instance=False) is None
         made = IOLoop.current()
@@ -169,7 +169,7 @@ def test_deprecated_methods_warn() -> None:
 # ---- Callbacks
 
 
-async def test_add_callback(loop_kind: str) -> None:
+async def test_added_callback_runs_in_the_next_iteration(loop_kind: str) -> None:
     current, seen = IOLoop.current(), []
     current.add_callback(lambda *args, **kwargs: seen.append((args, kwargs)), 1, x=2)
     current.spawn_callback(seen.append, "spawned")
@@ -265,7 +265,7 @@ async def test_other_return_values_of_callbacks_are_ignored() -> None:
     await asyncio.sleep(0)
 
 
-async def test_add_future(loop_kind: str) -> None:
+async def test_added_future_calls_callback_when_done(loop_kind: str) -> None:
     current, seen = IOLoop.current(), []
     future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     current.add_future(future, seen.append)
@@ -297,7 +297,7 @@ async def test_add_future_logs_the_callbacks_exception(expect_log: Any) -> None:
         await asyncio.sleep(0)
 
 
-async def test_run_in_executor(loop_kind: str) -> None:
+async def test_run_in_executor_uses_the_given_or_default_executor(loop_kind: str) -> None:
     current = IOLoop.current()
     assert await current.run_in_executor(None, threading.get_ident) != threading.get_ident()
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -333,7 +333,7 @@ def on_clock(clock: FakeClock) -> IOLoop:
     return current
 
 
-async def test_timers_in_order(clock: FakeClock) -> None:
+async def test_timers_run_in_order_of_their_deadlines(clock: FakeClock) -> None:
     current, seen = on_clock(clock), []
     start = clock.now
     done = asyncio.Event()
@@ -351,7 +351,7 @@ async def test_timers_in_order(clock: FakeClock) -> None:
     assert seen == [("past", 0), ("at", 1), ("deadline", 1.5), ("later", 2), ("delta", 2.5)]
 
 
-async def test_remove_timeout(clock: FakeClock) -> None:
+async def test_removed_timeout_is_not_called(clock: FakeClock) -> None:
     current = on_clock(clock)
     removed = current.call_later(1, pytest.fail, "called")
     current.remove_timeout(removed)
@@ -387,7 +387,9 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     b.close()
 
 
-async def test_handlers(loop_kind: str, pair: tuple[socket.socket, socket.socket]) -> None:
+async def test_handlers_are_called_for_their_events(
+    loop_kind: str, pair: tuple[socket.socket, socket.socket]
+) -> None:
     a, b = pair
     current = IOLoop.current()
     events: asyncio.Queue[tuple[Any, int]] = asyncio.Queue()
@@ -470,7 +472,7 @@ def test_stop_before_start(loop: IOLoop) -> None:
     loop.start()
 
 
-def test_run_sync(loop: IOLoop) -> None:
+def test_run_sync_returns_the_result(loop: IOLoop) -> None:
     async def main() -> int:
         assert IOLoop.current() is loop
         await asyncio.sleep(0)
@@ -567,7 +569,7 @@ async def test_run_sync_inside_a_running_loop_leaves_no_callback() -> None:
 # ---- PeriodicCallback
 
 
-async def test_periodic(clock: FakeClock) -> None:
+async def test_periodic_callback_skips_missed_calls(clock: FakeClock) -> None:
     on_clock(clock)
     start, times = clock.now, []
     done = asyncio.Event()
@@ -725,7 +727,7 @@ def test_periodic_rejects_non_positive_period(period: Any) -> None:
         PeriodicCallback(print, period)
 
 
-def test_update_next() -> None:
+def test_next_call_is_a_multiple_of_the_period() -> None:
     periodic = PeriodicCallback(print, 10_000)
     start_at(periodic, 1000)
     # The calls occur exactly when they are due, or late by a fraction or by multiples of the period.
@@ -738,7 +740,7 @@ def test_update_next_when_early_or_clock_set_back() -> None:
     assert next_times(periodic, 999.99, 500, 200) == [1010, 1020, 1030]
 
 
-def test_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jitter_varies_the_period(monkeypatch: pytest.MonkeyPatch) -> None:
     values = iter([0.5, 1, 0, 0.75])
     monkeypatch.setattr(random, "random", lambda: next(values))
     periodic = PeriodicCallback(print, 10_000, jitter=0.5)

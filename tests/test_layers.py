@@ -171,8 +171,9 @@ def test_imports_follow_the_layers():
 
 
 def test_imports_have_no_cycles():
-    """Cycles within a layer or package are wrong as well, and so are those of imports for annotations: a
-    module that another one imports for annotations only should be a Protocol in the lower module.
+    """Cycles within a layer or package are wrong as well, and so are those of imports for annotations.
+
+    If an import is needed for annotations only, the lower module should declare a Protocol instead.
     """
     assert cycles(import_graph()) == []
 

@@ -40,7 +40,7 @@ SPANISH = (
 )
 
 
-def test_csv_files(tmp_path: Path) -> None:
+def test_csv_files_are_loaded(tmp_path: Path) -> None:
     csv_files(tmp_path, {"es_ES.csv": SPANISH, "de.csv": "school, Schule\n", "notes.txt": "x"})
     assert set(locale.get_supported_locales()) == {"en_US", "es_ES", "de"}
     spanish = locale.get("es_ES")
@@ -55,14 +55,14 @@ def test_csv_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
-def test_encodings(tmp_path: Path, encoding: Any) -> None:
+def test_encoding_of_a_file_is_detected(tmp_path: Path, encoding: Any) -> None:
     mark = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}.get(encoding, b"")
     (tmp_path / "fr.csv").write_bytes(mark + '"school","école"\n'.encode(encoding))
     locale.load_translations(str(tmp_path))
     assert locale.get("fr").translate("school") == "école"
 
 
-def test_encoding_argument(tmp_path: Path) -> None:
+def test_encoding_argument_is_used(tmp_path: Path) -> None:
     (tmp_path / "fr.csv").write_bytes('"school","école"\n'.encode("latin-1"))
     locale.load_translations(str(tmp_path), encoding="latin-1")
     assert locale.get("fr").translate("school") == "école"
@@ -129,7 +129,7 @@ def catalogues(tmp_path: Path) -> Any:
     return tmp_path
 
 
-def test_gettext(catalogues: Any) -> None:
+def test_gettext_catalogues_are_loaded(catalogues: Any) -> None:
     locale.load_gettext_translations(str(catalogues), "program")
     assert set(locale.get_supported_locales()) == {"en_US", "fr_FR"}
     french = locale.get("fr_FR")
@@ -201,12 +201,12 @@ def test_custom_locale_must_define_translate() -> None:
         (("_", "-", "__"), "en_US"),
     ],
 )
-def test_closest_locale(codes: Any, expected: Any, tmp_path: Path) -> None:
+def test_closest_supported_locale_is_returned(codes: Any, expected: Any, tmp_path: Path) -> None:
     csv_files(tmp_path, {"de.csv": "", "pt_BR.csv": ""})
     assert locale.get(*codes).code == expected
 
 
-def test_default_locale(tmp_path: Path) -> None:
+def test_default_locale_can_be_changed(tmp_path: Path) -> None:
     csv_files(tmp_path, {"de.csv": ""})
     locale.set_default_locale("fr")
     assert set(locale.get_supported_locales()) == {"de", "fr"}
@@ -215,7 +215,7 @@ def test_default_locale(tmp_path: Path) -> None:
         Locale.get("en_US")
 
 
-def test_names_and_direction() -> None:
+def test_locales_have_name_and_direction() -> None:
     assert Locale.get("en_US").name == "English (US)"
     assert CSVLocale("xx", {}).name == "Unknown"
     assert [CSVLocale(code, {}).rtl for code in ("fa_IR", "ar_AR", "he_IL", "en_US", "de")] == [True] * 3 + [
@@ -277,7 +277,7 @@ def noon(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"days": -2}, {}, "March 17, 2024 at 12:30 pm"),
     ],
 )
-def test_dates(ago: Any, arguments: Any, expected: Any, noon: Any) -> None:
+def test_dates_are_formatted_relative_to_now(ago: Any, arguments: Any, expected: Any, noon: Any) -> None:
     date = NOW - datetime.timedelta(**ago)
     english = Locale.get("en_US")
     for form in (date, date.replace(tzinfo=None), date.timestamp()):
@@ -314,7 +314,7 @@ def test_dates_in_other_languages(noon: Any) -> None:
     assert CSVLocale("de", texts).format_date(date) == "10. März, 12:30"
 
 
-def test_days() -> None:
+def test_format_day_may_omit_the_day_of_the_week() -> None:
     english = Locale.get("en_US")
     day = datetime.datetime(2013, 4, 28, 1, 0)
     assert english.format_day(day) == "Sunday, April 28"
@@ -322,7 +322,7 @@ def test_days() -> None:
     assert english.format_day(day, gmt_offset=120) == "Saturday, April 27"
 
 
-def test_lists() -> None:
+def test_lists_are_joined() -> None:
     english = Locale.get("en_US")
     assert [english.list(parts) for parts in ([], ["A"], ["A", "B"], ["A", "B", "C"])] == [
         "",
@@ -333,7 +333,7 @@ def test_lists() -> None:
     assert CSVLocale("fa_IR", {}).list(["A", "B", "C"]) == "A و B and C"
 
 
-def test_numbers() -> None:
+def test_numbers_have_separators_in_english_only() -> None:
     assert [Locale.get("en_US").friendly_number(number) for number in (0, 999, 1000, 1000000)] == [
         "0",
         "999",

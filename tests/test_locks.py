@@ -33,7 +33,7 @@ async def test_notify_wakes_waiters_in_order():
     condition.notify()  # without waiters
 
 
-async def test_condition_timeout(clock):
+async def test_condition_wait_returns_false_at_timeout(clock):
     condition = locks.Condition()
     assert await condition.wait(SECOND) is False
     assert await condition.wait(timeout=0) is False
@@ -63,7 +63,7 @@ async def test_notified_waiter_can_wait_again():
     assert not again[0].done()
 
 
-async def test_condition_repr():
+async def test_repr_of_condition_shows_waiters():
     condition = locks.Condition()
     assert repr(condition) == "<Condition>"
     condition.wait()
@@ -84,7 +84,7 @@ async def test_timed_out_waiters_are_removed(clock):
 # Event
 
 
-async def test_event():
+async def test_event_wakes_all_waiters():
     event = locks.Event()
     waiting = [event.wait() for _ in range(3)]
     assert not event.is_set()
@@ -109,7 +109,7 @@ async def test_set_then_clear_wakes_waiters():
 
 
 @pytest.mark.parametrize("timeout", [SECOND, 0])
-async def test_event_timeout(clock, timeout):
+async def test_event_wait_raises_at_timeout(clock, timeout):
     event = locks.Event()
     with pytest.raises(TimeoutError):
         await event.wait(timeout)
@@ -145,7 +145,7 @@ async def test_semaphore_limits_concurrency():
     assert semaphore.acquire().done()
 
 
-async def test_semaphore_repr():
+async def test_repr_of_semaphore_shows_value_and_waiters():
     semaphore = locks.Semaphore()
     assert repr(semaphore) == "<Semaphore [unlocked,value:1]>"
     semaphore.acquire()
@@ -162,7 +162,7 @@ async def test_negative_semaphore_value_is_rejected():
 
 @pytest.mark.parametrize("timeout", [SECOND, 0])
 @pytest.mark.parametrize("kind", [locks.Semaphore, locks.BoundedSemaphore, locks.Lock])
-async def test_acquire_timeout(clock, kind, timeout):
+async def test_acquire_raises_at_timeout(clock, kind, timeout):
     lock = kind()
     await lock.acquire()
     with pytest.raises(TimeoutError):

@@ -38,7 +38,7 @@ def formatter():
 PREFIX = "[I 200913 12:26:40 module:12] "
 
 
-def test_loggers():
+def test_loggers_have_tornados_names():
     names = [each.name for each in (log.access_log, log.app_log, log.gen_log)]
     assert names == ["tornado.access", "tornado.application", "tornado.general"]
 
@@ -54,11 +54,11 @@ def test_loggers():
         ("two\nlines\n[I 200913 forged]", (), "two\n    lines\n    [I 200913 forged]"),
     ],
 )
-def test_lines(formatter, message, args, expected):
+def test_records_are_formatted_in_one_line(formatter, message, args, expected):
     assert formatter.format(record(message, *args)) == PREFIX + expected
 
 
-def test_bytes_messages(formatter):
+def test_bytes_messages_are_decoded_or_shown_as_bytes(formatter):
     made = record("")
     for message, expected in ((b"\xc3\xa9", "é"), (b"\xe9", "b'\\xe9'")):
         made.getMessage = lambda message=message: message
@@ -102,7 +102,7 @@ def test_time_is_formatted_once_per_second(formatter, monkeypatch):
     assert formatter.formatTime(record("x"), None).startswith("2020-09-13 12:26:40,")
 
 
-def test_other_styles():
+def test_other_styles_of_formats_are_accepted():
     assert LogFormatter("{levelname}|{message}", style="{", color=False).format(record("x")) == "INFO|x"
     assert LogFormatter("no fields at all", color=False).format(record("x")) == "no fields at all"
 
@@ -119,7 +119,7 @@ def terminal(monkeypatch, curses, colorama=None):
     return LogFormatter(colors={logging.INFO: 2})
 
 
-def test_colors_of_the_terminal(monkeypatch):
+def test_colors_are_those_of_the_terminal(monkeypatch):
     curses = SimpleNamespace(
         setupterm=lambda: None,
         tigetnum=lambda name: 8,
@@ -140,7 +140,7 @@ def test_terminal_without_colors(monkeypatch):
     assert colors(terminal(monkeypatch, SimpleNamespace(setupterm=fail)))[0] == {}
 
 
-def test_colors_of_colorama(monkeypatch):
+def test_colors_are_available_with_colorama(monkeypatch):
     colorama = ModuleType("colorama")
     colorama.initialise = SimpleNamespace(wrapped_stderr=None)  # type: ignore[attr-defined]
     assert colors(terminal(monkeypatch, None, colorama))[0] == {}
@@ -202,7 +202,7 @@ def test_logging_none_changes_nothing(options, logger, level):
     assert (kinds(logger), logger.level) == ([], 0)
 
 
-def test_unknown_level(options, logger):
+def test_unknown_level_raises(options, logger):
     options.logging = "loud"
     with pytest.raises(ValueError, match="debug, info, warning, error or none, got 'loud'"):
         enable_pretty_logging(options, logger)

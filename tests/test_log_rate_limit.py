@@ -37,7 +37,9 @@ def test_one_line_per_second_with_count_of_suppressed_lines(
     assert caplog.messages == ["closed 0", "closed 6 (and 5 more since the last such line)", "closed 7"]
 
 
-def test_burst(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_burst_of_lines_is_permitted(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(_log_rate_limit.time, "monotonic", clock)
     caplog.set_level(logging.INFO, "tornado.general")
     rate_limit = LogRateLimit(logging.getLogger("tornado.general"), burst=2)

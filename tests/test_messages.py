@@ -1977,11 +1977,11 @@ class Login(web.RequestHandler, auth.OpenIDConnectMixin, auth.OAuthMixin):
 
 
 class Twitter(web.RequestHandler, auth.TwitterMixin):
-    """Logs users in at Twitter."""
+    """A handler that logs users in at Twitter."""
 
 
 class Google(web.RequestHandler, auth.GoogleOAuth2Mixin):
-    """Logs users in at Google."""
+    """A handler that logs users in at Google."""
 
 
 _PROVIDER: dict[str, Any] = {
@@ -2074,7 +2074,7 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize("row", PARAMETERS)
-def test_message(
+def test_message_has_value_accepted_values_and_name(
     row: Row,
     certificates: Certificates,
     expect_log: ExpectLog,

@@ -64,7 +64,7 @@ def parse(options, *args):
         ("--when=12:30", "when", datetime.datetime(1900, 1, 1, 12, 30)),
     ],
 )
-def test_values(options, argument, name, value):
+def test_values_are_parsed_by_type(options, argument, name, value):
     assert parse(options, argument, "rest") == ["rest"]
     assert options[name] == getattr(options, name) == value
     assert definition(options, name.replace("_", "-")).value() == value
@@ -85,7 +85,7 @@ def test_values(options, argument, name, value):
         ("--host-name", "Option 'host-name' requires a value: --host-name=HOST"),
     ],
 )
-def test_bad_values(options, argument, message):
+def test_invalid_values_raise(options, argument, message):
     with pytest.raises(Error, match=message):
         parse(options, argument)
 
@@ -104,13 +104,13 @@ def test_invalid_number_is_also_a_value_error(options):
         ("-", "''$"),
     ],
 )
-def test_unknown_options(options, argument, message, capsys):
+def test_unknown_options_raise_with_a_suggestion(options, argument, message, capsys):
     with pytest.raises(Error, match="^Unrecognized command line option: " + message):
         parse(options, argument)
     assert "--port" in capsys.readouterr().err
 
 
-def test_end_of_options(options):
+def test_arguments_after_the_options_are_returned(options):
     assert parse(options, "--port=1", "file", "--port=2") == ["file", "--port=2"]
     assert options.port == 1
     assert parse(options, "--", "--port=2") == ["--port=2"]
@@ -123,7 +123,7 @@ def test_default_arguments_are_sys_argv(options, monkeypatch):
     assert options.port == 5
 
 
-def test_attributes_and_items(options):
+def test_options_are_attributes_and_items(options):
     options.port = 1
     options["host-name"] = "x"
     assert (options["port"], options.host_name) == (1, "x")
@@ -147,7 +147,7 @@ def test_value_of_wrong_type_raises(options, name, value):
     assert options[name] == before
 
 
-def test_unknown_names(options):
+def test_unknown_names_raise_with_a_suggestion(options):
     for access in (
         lambda: options.prot,
         lambda: options["prot"],
@@ -160,7 +160,7 @@ def test_unknown_names(options):
     assert copy.copy(options).port == 80
 
 
-def test_groups(options):
+def test_group_dict_returns_the_options_of_a_group(options):
     assert options.groups() == {"", "server", __file__}
     assert options.group_dict("server") == {"port": 80}
     assert "host_name" in options.group_dict(__file__)
@@ -184,7 +184,7 @@ def test_type_defaults_to_type_of_default(options):
         module._Option("x")
 
 
-def test_callbacks(options):
+def test_callbacks_are_called_for_each_change(options):
     seen = []
     options.define("one", callback=seen.append)
     options.define("many", type=int, multiple=True, callback=seen.append)
@@ -196,7 +196,7 @@ def test_callbacks(options):
     assert seen[-1] == "y"
 
 
-def test_help(options, capsys):
+def test_help_lists_options_and_exits(options, capsys):
     options.define("a_name_too_long_to_have_its_help_beside_it", help="word " * 30)
     with pytest.raises(SystemExit) as caught:
         parse(options, "--help")
@@ -222,7 +222,7 @@ def parse_file(options, tmp_path, text):
     options.parse_config_file(path)
 
 
-def test_files(options, tmp_path):
+def test_options_are_read_from_a_file(options, tmp_path):
     seen = []
     options.add_parse_callback(lambda: seen.append("parsed"))
     text = "import os\nport = 5\nhost_name = 'é'\nnumbers = [1]\nother = __file__\n"
@@ -260,7 +260,7 @@ def test_config_file_named_by_option(options, tmp_path):
 # --- for tests ---
 
 
-def test_mockable(options):
+def test_mockable_options_can_be_patched(options):
     with mock.patch.object(options.mockable(), "port", 5):
         assert options.port == 5
     assert options.port == 80

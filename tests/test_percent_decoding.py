@@ -26,7 +26,7 @@ escapes = st.sampled_from(
 @example("%=41" * 20)
 @example("%\n41" * 20)
 @example("%%41" * 20)
-def test_same_as_the_standard_library(tail: str, piece: int, text: str) -> None:
+def test_escapes_are_decoded_as_by_the_standard_library(tail: str, piece: int, text: str) -> None:
     text += tail
     data = text.encode("latin-1")
     expected = urllib.parse.unquote_to_bytes(data)
@@ -40,7 +40,7 @@ def test_same_as_the_standard_library(tail: str, piece: int, text: str) -> None:
 
 
 @given(st.binary(), st.binary(max_size=3))
-def test_any_bytes(data: bytes, unit: bytes) -> None:
+def test_arbitrary_bytes_are_decoded_as_by_the_standard_library(data: bytes, unit: bytes) -> None:
     data += unit * 20
     assert unquote_bytes(data) == urllib.parse.unquote_to_bytes(data)
 

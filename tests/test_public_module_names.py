@@ -20,7 +20,7 @@ def test_object_of_private_module_gets_public_module():
     assert thing.__module__ == "tornado.example"
 
 
-def test_module_argument():
+def test_module_argument_sets_the_module():
     thing = private("Thing", "tornado._wire.thing")
     export({"__name__": "tornado.example", "__all__": ["Thing"], "Thing": thing}, "tornado.web")
     assert thing.__module__ == "tornado.web"

@@ -22,14 +22,14 @@ SECOND = datetime.timedelta(seconds=1)
         (queues.LifoQueue, [1, 3, 2]),
     ],
 )
-async def test_order_of_items(kind, expected):
+async def test_each_kind_of_queue_has_its_order(kind, expected):
     queue = kind()
     for item in (2, 3, 1):
         queue.put_nowait(item)
     assert [queue.get_nowait() for _ in range(3)] == expected
 
 
-async def test_sizes():
+async def test_sizes_follow_the_content():
     queue = queues.Queue(2)
     assert (queue.maxsize, queue.qsize(), queue.empty(), queue.full()) == (2, 0, True, False)
     await queue.put("a")
@@ -47,7 +47,7 @@ async def test_sizes():
         queues.Queue().get_nowait()
 
 
-async def test_fractional_maxsize():
+async def test_fractional_maxsize_is_rounded_up():
     queue = queues.Queue(1.3)
     queue.put_nowait(1)
     queue.put_nowait(2)
@@ -83,7 +83,7 @@ async def test_items_of_waiting_putters_keep_the_queue_order():
 
 
 @pytest.mark.parametrize("timeout", [SECOND, 0])
-async def test_timeouts(clock, timeout):
+async def test_get_and_put_raise_at_timeout(clock, timeout):
     queue = queues.Queue(1)
     with pytest.raises(TimeoutError):
         await queue.get(timeout)
@@ -131,7 +131,7 @@ async def test_number_of_finished_waiters_is_bounded():
     assert not stays.done()
 
 
-async def test_join():
+async def test_join_waits_for_all_tasks():
     queue = queues.Queue()
     assert queue.join().done()
     queue.put_nowait(1)
@@ -147,7 +147,7 @@ async def test_join():
         queue.task_done()
 
 
-async def test_async_for(loop_kind):
+async def test_async_for_gets_items(loop_kind):
     queue = queues.Queue(1)
     seen = []
 
@@ -258,7 +258,7 @@ async def test_subclass_with_custom_container():
     assert queue.qsize() == 1
 
 
-async def test_repr_and_str():
+async def test_repr_and_str_show_the_state():
     queue = queues.Queue(1)
     assert str(queue) == "<Queue maxsize=1>"
     queue.put_nowait("x")

@@ -90,13 +90,13 @@ def router_of(*patterns):
         (re.compile("/A", re.IGNORECASE), "/a", {}),
     ],
 )
-def test_path_matches(pattern, path, expected):
+def test_path_matches_returns_the_groups(pattern, path, expected):
     assert PathMatches(pattern).match(request(path)) == expected
     matched = first_match(RuleRouter([(pattern, Target("t"))]), request(path))
     assert (matched and matched[1]) == expected
 
 
-def test_path_matches_with_named_and_unnamed_groups():
+def test_named_and_unnamed_groups_together_raise():
     for error in (ValueError, AssertionError):
         with pytest.raises(error, match=r"'/\(\?P<a>x\)\(y\)\$' has both named and unnamed groups"):
             PathMatches("/(?P<a>x)(y)")
@@ -113,7 +113,7 @@ def test_path_matches_with_named_and_unnamed_groups():
         ("/((a)|b)/c", ("x",), "/x/c"),
     ],
 )
-def test_path_reverse(pattern, arguments, path):
+def test_reverse_fills_the_groups(pattern, arguments, path):
     if arguments is None:
         return
     assert PathMatches(pattern).reverse(*arguments) == path
@@ -122,7 +122,7 @@ def test_path_reverse(pattern, arguments, path):
 
 
 @pytest.mark.parametrize("pattern", ["/a(?:b)", r"/\(c\)", r"/(a)/\d+"])
-def test_irreversible_patterns(pattern):
+def test_irreversible_patterns_raise(pattern):
     with pytest.raises(ValueError, match="Cannot reverse url regex"):
         PathMatches(pattern).reverse("x")
     assert template_of(PathMatches(pattern)) == (None, None)
@@ -139,7 +139,7 @@ def test_irreversible_patterns(pattern):
         ("/((a)|b)/c", "/%s/c", 1),
     ],
 )
-def test_find_groups(pattern, template, count):
+def test_template_and_groups_are_found(pattern, template, count):
     assert template_of(PathMatches(pattern)) == (template, count)
 
 
@@ -153,7 +153,7 @@ def test_find_groups(pattern, template, count):
         (re.compile("exam"), "example.com", {}),
     ],
 )
-def test_host_matches(pattern, host, expected):
+def test_host_matches_ignores_case_and_port(pattern, host, expected):
     assert HostMatches(pattern).match(request(host=host)) == expected
 
 
@@ -177,7 +177,7 @@ def test_any_matches_and_base_class():
 # --- rules ---
 
 
-def test_rules():
+def test_rule_imports_its_target():
     rule = Rule(AnyMatches(), "tornado.routing.Router", {"a": 1}, "name")
     assert rule.target is Router
     assert (rule.target_kwargs, rule.name, rule.reverse(1)) == ({"a": 1}, "name", None)
@@ -186,7 +186,7 @@ def test_rules():
     assert Rule(AnyMatches(), Router).target_kwargs == {}
 
 
-def test_url_specs():
+def test_url_spec_is_a_rule_for_a_path():
     spec = URLSpec("/(.*)", "tornado.routing.Router", {"a": 1}, "name")
     assert (spec.handler_class, spec.kwargs, spec.target_kwargs) == (Router, {"a": 1}, {"a": 1})
     assert spec.regex.pattern == "/(.*)$"
@@ -212,7 +212,7 @@ def test_url_specs():
         ([(5, 1)], "the first item of the route (5, 1) must be a pattern or a Matcher"),
     ],
 )
-def test_invalid_rules(rules, message):
+def test_invalid_rules_raise(rules, message):
     with pytest.raises(TypeError) as caught:
         RuleRouter(rules)
     assert message in str(caught.value)
@@ -404,7 +404,7 @@ def test_candidates_are_few_with_many_rules(pattern):
 # --- names ---
 
 
-def test_reverse_url():
+def test_reverse_url_finds_nested_names():
     inner = ReversibleRuleRouter([("/z/(.)", Target("z"), {}, "z")])
     router = ReversibleRuleRouter([("/a/(.*)", Target("a"), {}, "a"), Rule(AnyMatches(), inner), ("/b", 5)])
     assert router.reverse_url("a", "x y") == "/a/x%20y"
@@ -419,7 +419,7 @@ def test_duplicate_name_is_logged(expect_log):
     assert router.reverse_url("n") == "/b"
 
 
-def test_subclass_hooks():
+def test_base_classes_require_the_overridden_methods():
     with pytest.raises(NotImplementedError, match="Router must define find_handler"):
         Router().find_handler(request())
     with pytest.raises(NotImplementedError, match="ReversibleRouter must define reverse_url"):

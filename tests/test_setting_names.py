@@ -27,7 +27,7 @@ from tornado._setting_names import APPLICATION, SERVER, SERVER_ONLY, closest
         ("gzipp", None),
     ],
 )
-def test_closest_name(name: str, known: str | None) -> None:
+def test_closest_name_is_suggested(name: str, known: str | None) -> None:
     assert closest(name, APPLICATION) == known
 
 

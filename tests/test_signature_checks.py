@@ -45,11 +45,11 @@ wrapped = functools.wraps(plain)(lambda *args: plain(*args, None))
         (functools.partial(plain), 9, (), True),
     ],
 )
-def test_method_accepts(method: Any, positional: int, names: Any, expected: bool) -> None:
+def test_method_accepts_the_given_arguments(method: Any, positional: int, names: Any, expected: bool) -> None:
     assert method_accepts(method, positional, names) is expected
 
 
-def test_accepts() -> None:
+def test_accepts_checks_the_number_of_arguments() -> None:
     assert accepts(plain, 2)
     assert not accepts(plain, 1)
     assert accepts(functools.partial(plain, None), 1)
@@ -66,7 +66,7 @@ def test_accepts() -> None:
         (anything, None),
     ],
 )
-def test_protocol(function: Any, expected: str | None) -> None:
+def test_protocol_is_recognised_by_the_parameters(function: Any, expected: str | None) -> None:
     assert protocol_of(function) == expected
 
 

@@ -10,7 +10,7 @@ from tornado.speedups import websocket_mask
 
 
 @pytest.mark.parametrize("size", [0, 1, 3, 4, 5, 383, 384, 100_003])
-def test_mask_and_unmask(size: int) -> None:
+def test_data_is_masked_and_unmasked(size: int) -> None:
     data, mask = os.urandom(size), b"\x01\x80\x00\xff"
     masked = websocket_mask(mask, data)
     assert masked == bytes(byte ^ mask[place % 4] for place, byte in enumerate(data))

@@ -57,7 +57,7 @@ def test_functions_have_few_branches(exceeding):
         ("class Interface(Protocol):\n  x: bool", set()),
     ],
 )
-def test_boolean_state_of_a_class(source, expected):
+def test_boolean_state_of_a_class_is_found(source, expected):
     [definition] = ast.parse(source).body
     assert boolean_state(definition) == expected
 
@@ -74,7 +74,7 @@ def test_boolean_state_of_a_class(source, expected):
         ("return (a if b else c) and d", 0),
     ],
 )
-def test_branches_of_a_function(body, expected):
+def test_branches_of_a_function_are_counted(body, expected):
     [function] = ast.parse(f"def f():\n {body}").body
     assert branches(function) == expected
 
@@ -94,5 +94,5 @@ def test_definitions_have_qualified_names():
         ({}, {"a": 2}, ["a: 0 now, remove it from TABLE"]),
     ],
 )
-def test_differences_from_a_table(found, allowed, expected):
+def test_differences_from_a_table_are_reported(found, allowed, expected):
     assert differences(found, allowed, "TABLE") == expected

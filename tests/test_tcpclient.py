@@ -38,7 +38,7 @@ def greeting(**kwargs):
 
 
 class FixedResolver(Resolver):
-    """Returns the addresses given to the constructor."""
+    """A resolver that returns the addresses given to the constructor."""
 
     def initialize(self, answer):
         self.answer = answer
@@ -47,20 +47,20 @@ class FixedResolver(Resolver):
         return [(entry_family, (address, port)) for entry_family, address in self.answer]
 
 
-async def test_connect(loop_kind):
+async def test_connect_returns_a_stream(loop_kind):
     with greeting() as port:
         stream = await TCPClient().connect("localhost", port, af=socket.AF_INET)
         local = stream.socket.getsockname()
         assert await stream.read_until_close() == f"{local[0]} {local[1]}".encode()
 
 
-async def test_source_address():
+async def test_source_ip_is_used():
     with greeting() as port:
         stream = await TCPClient().connect("127.0.0.1", port, source_ip="127.0.0.2")
         assert (await stream.read_until_close()).startswith(b"127.0.0.2 ")
 
 
-async def test_source_port():
+async def test_source_port_is_used():
     with greeting() as port:
         for _ in range(20):  # another process may take the port first
             with socket.socket() as probe:
@@ -81,7 +81,7 @@ async def test_source_address_of_another_machine():
         await TCPClient().connect("127.0.0.1", port, source_ip="192.0.2.1")
 
 
-async def test_refused():
+async def test_refused_connection_raises_with_the_real_error():
     (sock,) = bind_sockets(0, "127.0.0.1")
     port = sock.getsockname()[1]
     sock.close()
@@ -183,12 +183,12 @@ async def test_second_address_is_used_if_the_first_refuses():
     client.close()
 
 
-async def test_no_address():
+async def test_empty_resolver_result_raises():
     with pytest.raises(OSError, match="no address"):
         await TCPClient(FixedResolver([])).connect("example.com", 1)
 
 
-async def test_tls(certificates):
+async def test_tls_connection_is_verified(certificates):
     with greeting(ssl_options=certificates.server_context) as port:
         context = certificates.client_context
         stream = await TCPClient().connect("localhost", port, ssl_options=context, timeout=20)
@@ -201,7 +201,7 @@ async def test_invalid_tls_options(certificates):
         await TCPClient().connect("localhost", port, ssl_options={"wrong": 1})
 
 
-async def test_resolve_timeout(clock):
+async def test_timeout_while_resolving_names_the_host(clock):
     class UnresponsiveResolver(Resolver):
         def resolve(self, *args, **kwargs):
             return Future()
@@ -222,7 +222,7 @@ class HangingClient(TCPClient):
         return self.streams[-1], Future()
 
 
-async def test_connect_timeout(clock):
+async def test_timeout_while_connecting_names_the_addresses(clock):
     client = HangingClient(FixedResolver([(socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1")]))
     with pytest.raises(TimeoutError) as caught:
         await client.connect("example.com", 80, timeout=datetime.timedelta(seconds=3))
@@ -232,7 +232,7 @@ async def test_connect_timeout(clock):
     assert all(stream.closed() for stream in client.streams)
 
 
-async def test_connect_timeout_of_an_address(clock):
+async def test_timeout_of_a_literal_address_has_no_note(clock):
     client = HangingClient(FixedResolver([(socket.AF_INET, "127.0.0.1")]))
     with pytest.raises(TimeoutError, match=r"^Timeout while connecting to 127\.0\.0\.1:80$") as caught:
         await client.connect("127.0.0.1", 80, timeout=3)
@@ -261,7 +261,7 @@ async def test_failure_leaves_no_reference_cycle(phase):
         assert not any(isinstance(each, (OSError, IOStream)) for each in find_garbage())
 
 
-async def test_connect_cancelled(clock):
+async def test_cancelled_connect_closes_its_streams(clock):
     client = HangingClient(FixedResolver([(socket.AF_INET, "127.0.0.1")]))
     task = asyncio.create_task(client.connect("example.com", 80))
     while not client.streams:
@@ -274,7 +274,7 @@ async def test_connect_cancelled(clock):
 
 
 class ReportingServer(TCPServer):
-    """Reports the end of its connection."""
+    """A server that reports the end of its connection."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -315,7 +315,7 @@ async def test_cancelled_in_the_iteration_of_its_success(tls, timeout, loop_kind
     server.stop()
 
 
-async def test_handshake_timeout():
+async def test_timeout_during_handshake_closes_the_connection():
     """The server accepts the connection and sends nothing. The timeout closes the connection."""
     accepted: asyncio.Future[IOStream] = asyncio.get_running_loop().create_future()
     server = TCPServer()

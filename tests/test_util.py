@@ -19,7 +19,7 @@ from tornado import util
 from tornado.util import ArgReplacer, Configurable, GzipDecompressor, ObjectDict
 
 
-def test_examples_in_docstrings():
+def test_examples_in_docstrings_are_correct():
     result = unittest.TestResult()
     util.doctests().run(result)
     assert result.testsRun >= 4
@@ -70,14 +70,14 @@ def unconfigured():
         yield
 
 
-def test_default_implementation():
+def test_default_implementation_is_created():
     made = Shape(size=5)
     assert type(made) is Circle
     assert made.size == 5
 
 
 @pytest.mark.parametrize("impl", [Square, f"{__name__}.Square"])
-def test_configured_implementation(impl, monkeypatch):
+def test_configured_implementation_is_created(impl, monkeypatch):
     monkeypatch.setitem(sys.modules, __name__, sys.modules[Square.__module__])
     Shape.configure(impl, color="red")
     made = Shape(size=3)
@@ -93,7 +93,7 @@ def test_arguments_without_class_apply_to_default():
     assert Circle().size == 1
 
 
-def test_nested_interface():
+def test_configured_interface_selects_its_own_default():
     Shape.configure(Polygon, size=4)
     made = Shape()
     assert (type(made), made.size) == (Hexagon, 4)
@@ -148,7 +148,7 @@ def test_input_that_is_not_gzip(data):
         unzip(data, 10**6)
 
 
-def test_truncated_gzip():
+def test_truncated_gzip_raises():
     whole = gzip.compress(b"hello")
     for end in range(1, len(whole)):
         with pytest.raises(zlib.error, match="truncated"):
@@ -178,7 +178,7 @@ def test_gzip_without_max_length_is_deprecated():
         assert GzipDecompressor().decompress(gzip.compress(b"a") + gzip.compress(b"b")) == b"ab"
 
 
-def test_object_dict():
+def test_items_of_object_dict_are_attributes():
     thing = ObjectDict(a=1)
     thing.b = 2
     assert (thing.a, thing["b"]) == (1, 2)
@@ -186,7 +186,7 @@ def test_object_dict():
         _ = thing.missing
 
 
-def test_import_object():
+def test_import_object_returns_modules_and_attributes():
     assert util.import_object("tornado.escape").__name__ == "tornado.escape"
     assert util.import_object("os.path.join") is os.path.join
     assert util.import_object("os") is os
@@ -222,7 +222,7 @@ def test_errno_from_exception():
     assert util.errno_from_exception(Exception()) is None
 
 
-def test_re_unescape():
+def test_re_unescape_reverses_re_escape():
     text = "a.b-c [d] \\ \n é"
     assert util.re_unescape(re.escape(text)) == text
     for wrong in (r"\d", r"\1", r"x\b"):
@@ -246,7 +246,7 @@ def function(x, y, callback=None, *rest, z=None):
         ((1, 2, "old", 3), {}, "old", [1, 2, "new", 3], {}),
     ],
 )
-def test_arg_replacer(args, kwargs, old, new_args, new_kwargs):
+def test_arg_replacer_replaces_positional_and_keyword_arguments(args, kwargs, old, new_args, new_kwargs):
     replacer = ArgReplacer(function, "callback")
     assert replacer.get_old_value(args, kwargs, "missing") == (old or "missing")
     assert replacer.replace("new", args, kwargs) == (old, new_args, new_kwargs)
@@ -276,7 +276,7 @@ def test_arg_replacer_with_compiled_functions():
 
 
 @pytest.mark.parametrize("size", [0, 1, 3, 4, 5, 126, 1023, 1024, 1025, 5000])
-def test_websocket_mask(size):
+def test_websocket_mask_applies_the_mask(size):
     noise = random.Random(size)
     mask, data = noise.randbytes(4), noise.randbytes(size)
     expected = bytes(byte ^ mask[i % 4] for i, byte in enumerate(data))

@@ -185,7 +185,7 @@ async def test_cancelling_does_not_cancel_the_children():
     assert child.result() == 1
 
 
-async def test_executor_futures():
+async def test_multi_accepts_futures_of_executors():
     with futures.ThreadPoolExecutor(2) as pool:
         assert await multi([pool.submit(lambda: 1), pool.submit(lambda: 2)]) == [1, 2]
     finished = futures.Future()

@@ -18,8 +18,8 @@ from compliance.abuse import report
 from compliance.abuse.measure import ROOT, Result, Scenario, Target, carry_out
 
 UPSTREAM = "6.6.1"
-#: The number of attempts for a figure that exceeds its bound: other work on the machine also delays the
-#: probe, but not every time.
+#: The number of attempts if a figure exceeds its bound. Other work on the machine also delays the probe, but
+#: not in every attempt.
 ATTEMPTS = 3
 
 SCENARIOS = [

@@ -1,8 +1,8 @@
 """The attacked program, for Waterspout and Tornado.
 
-It is configured by its environment (``ABUSE_PROTECTION``, ``ABUSE_TLS``, ``ABUSE_DESCRIPTORS``) and prints
-its port. For each line on its standard input it prints a line of figures: the resources used since the
-previous one.
+It is configured by environment variables (``ABUSE_PROTECTION``, ``ABUSE_TLS``, ``ABUSE_DESCRIPTORS``), and
+it prints its port. For each line on its standard input it prints a line of figures: the resources used since
+the previous line.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ class Root(tornado.web.RequestHandler):
 
 
 class Body(tornado.web.RequestHandler):
-    """Receives a body of any kind."""
+    """A handler that receives a body of any kind."""
 
     def post(self) -> None:
         self.write(str(len(self.request.body)))
 
 
 class Form(tornado.web.RequestHandler):
-    """Receives a form."""
+    """A handler that receives a form."""
 
     def post(self) -> None:
         self.write(str(len(self.request.body_arguments) + len(self.request.files)))
 
 
 class Json(tornado.web.RequestHandler):
-    """Receives JSON; Tornado only has ``json.loads``."""
+    """A handler that receives JSON, with `get_json_body` on Waterspout and ``json.loads`` on Tornado."""
 
     def post(self) -> None:
         body = self.get_json_body() if hasattr(self, "get_json_body") else json.loads(self.request.body)
@@ -59,14 +59,14 @@ class Json(tornado.web.RequestHandler):
 
 
 class Cookies(tornado.web.RequestHandler):
-    """Reads the cookies."""
+    """A handler that parses the cookies."""
 
     def get(self) -> None:
         self.write(str(len(self.request.cookies)))
 
 
 class Large(tornado.web.RequestHandler):
-    """Sends 50 MiB, with back-pressure."""
+    """A handler that sends 50 MiB, and waits for the client after each piece."""
 
     async def get(self) -> None:
         for _ in range(800):
@@ -75,7 +75,7 @@ class Large(tornado.web.RequestHandler):
 
 
 class Wait(tornado.web.RequestHandler):
-    """Responds only after the client has disconnected, like a long poll."""
+    """A handler that waits, like a long poll, until the client has disconnected."""
 
     def prepare(self) -> None:
         self.gone = asyncio.Event()
@@ -88,7 +88,7 @@ class Wait(tornado.web.RequestHandler):
 
 
 class Take(tornado.websocket.WebSocketHandler):
-    """Receives messages of any kind."""
+    """A WebSocket handler that receives messages of any kind."""
 
     def get_compression_options(self) -> dict[str, Any]:
         return {}
@@ -98,14 +98,14 @@ class Take(tornado.websocket.WebSocketHandler):
 
 
 class Echo(Take):
-    """Sends messages back without awaiting the writes, as most programs do."""
+    """A WebSocket handler that sends messages back without awaiting the writes, as most programs do."""
 
     def on_message(self, message: str | bytes) -> None:
         _ = self.write_message(message, isinstance(message, bytes))
 
 
 class Figures(logging.Handler):
-    """Counts resource usage, and measures for how long the event loop was blocked."""
+    """The resource usage of the process, its log records, and how long the event loop was blocked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -120,8 +120,8 @@ class Figures(logging.Handler):
         self.lines += 1
 
     def beat(self) -> None:
-        """Record the CPU time of the event loop's thread since the last call; other clients had to wait for
-        that long.
+        """Record the CPU time of the event loop's thread since the last call, which is how long other clients
+        had to wait.
         """
         now = time.thread_time()
         self.stall = max(self.stall, now - self._beat_at)
@@ -141,13 +141,13 @@ class Figures(logging.Handler):
             "memory": _status("VmRSS"),
         }
         self._since, self.stall, self.lines, self._reported = now, 0.0, 0, time.monotonic()
-        # Resets the peak of the resident memory.
+        # This resets the peak of the resident memory.
         _REFS.write("5")
         _REFS.flush()
         print(json.dumps(figures), flush=True)
 
 
-# Opened before the attack, since there may be no file descriptors later.
+# These files are opened before the attack, since no file descriptors may be available later.
 _STATUS = Path("/proc/self/status").open()  # noqa: SIM115
 _REFS = Path("/proc/self/clear_refs").open("w")  # noqa: SIM115
 atexit.register(_STATUS.close)

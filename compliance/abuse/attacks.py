@@ -48,9 +48,7 @@ def _counted(number: float, scale: float) -> int:
 
 
 def _trickle(herd: Herd, seconds: float, drop: bytes) -> Outcome:
-    """Send `drop` once per second on each connection, until all connections are closed or the time has
-    passed.
-    """
+    """Send `drop` once per second on each connection, until all are closed or `seconds` have passed."""
     end = time.monotonic() + seconds
     while herd.held and time.monotonic() < end:
         if drop:

@@ -16,7 +16,7 @@ MEMORY_NOISE = 4 * 1024 * 1024
 CPU_NOISE = 0.1
 #: The time in seconds by which the probe may wait longer for Waterspout than for Tornado.
 PROBE_NOISE = 0.03
-#: The share by which any figure may exceed Tornado's: the time for the same work varies by this share.
+#: The ratio by which any figure may exceed Tornado's, because the time for the same work varies.
 MAX_VARIATION = 0.3
 #: The cost of a connection in the attacker's kernel in bytes: a socket with its buffer headers, and a file.
 CONNECTION = 4096

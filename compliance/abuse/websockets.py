@@ -175,7 +175,7 @@ def ws_fragments(port: int, seconds: float, scale: float) -> Outcome:
 
 
 def ws_pings(port: int, seconds: float, scale: float) -> Outcome:
-    """Send half a million pings and as many pongs, as fast as possible and a few hundred at a time."""
+    """Send half a million pings and as many pongs: once without pauses, once a few hundred at a time."""
     count = _counted(500_000, scale)
     return _flooded(
         port,

@@ -32,7 +32,7 @@ METHODS = {
 
 
 class Faults:
-    """Makes calls fail at random while `enabled`.
+    """A set of socket calls that fail at random while `enabled` is true.
 
     :param probability: probability of a fault per call, from 0 to 1.
     :param calls: any of ``recv``, ``send``, ``accept``.

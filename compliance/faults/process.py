@@ -1,4 +1,4 @@
-"""Starts the tested server, queries its resources, and compares them."""
+"""The tested server as a process: starting it, querying its resources, and comparing them."""
 
 from __future__ import annotations
 

@@ -42,14 +42,14 @@ def holdings() -> dict[str, int]:
 
 
 class Plain(RequestHandler):
-    """Responds immediately."""
+    """A handler that responds immediately."""
 
     def get(self) -> None:
         self.write("Hello, world")
 
 
 class Later(RequestHandler):
-    """Responds in a later event loop iteration."""
+    """A handler that responds in a later event loop iteration."""
 
     async def get(self) -> None:
         await asyncio.sleep(0)
@@ -57,14 +57,14 @@ class Later(RequestHandler):
 
 
 class Big(RequestHandler):
-    """A large response."""
+    """A handler with a large response."""
 
     def get(self) -> None:
         self.write(BIG)
 
 
 class Stream(RequestHandler):
-    """The body of `Big` in pieces, with a flush awaited after each."""
+    """A handler that sends the body of `Big` in pieces, and awaits a flush after each."""
 
     async def get(self) -> None:
         size = len(BIG) // PIECES
@@ -74,7 +74,7 @@ class Stream(RequestHandler):
 
 
 class Whole(RequestHandler):
-    """Reads a buffered body and returns its digest."""
+    """A handler that responds with the digest of a buffered body."""
 
     def post(self) -> None:
         self.write(hashlib.sha256(self.request.body).hexdigest())
@@ -82,7 +82,7 @@ class Whole(RequestHandler):
 
 @stream_request_body
 class Upload(RequestHandler):
-    """Reads a streamed body and returns its digest."""
+    """A handler that responds with the digest of a streamed body."""
 
     def prepare(self) -> None:
         self._digest = hashlib.sha256()
@@ -95,7 +95,7 @@ class Upload(RequestHandler):
 
 
 class Wait(RequestHandler):
-    """Waits until its client disconnects, like a long poll."""
+    """A handler that waits, like a long poll, until its client disconnects."""
 
     async def get(self) -> None:
         self._left = asyncio.Event()
@@ -106,7 +106,7 @@ class Wait(RequestHandler):
 
 
 class State(RequestHandler):
-    """The resources of the process, and the faults so far."""
+    """A handler that responds with the resources of the process, and the faults so far."""
 
     def get(self) -> None:
         faults: Faults = self.settings["faults"]
@@ -116,7 +116,7 @@ class State(RequestHandler):
 
 
 class Switch(RequestHandler):
-    """Starts and stops the injection."""
+    """A handler that starts and stops the injection."""
 
     def post(self) -> None:
         self.settings["faults"].enabled = self.get_argument("on") == "1"

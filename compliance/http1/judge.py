@@ -1,4 +1,4 @@
-"""Decides whether the behaviour of a server is allowed, and describes the difference if not."""
+"""Decide whether the behaviour of a server is allowed, and describe the difference if it is not."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def _echoed_lines(body: bytes) -> dict[str, Any] | None:
 
 
 class ResponseParser:
-    """Parses the responses of a server.
+    """A parser of the responses of a server.
 
     :param bodiless: whether the response with a given number is for a HEAD request.
     """

@@ -1,4 +1,4 @@
-"""Sends cases to a server and records the responses.
+"""Send cases to a server, and record the responses.
 
 No case waits for something not to happen. One more request, the sentinel, follows the octets of a case. A
 response to it proves that the connection is open and that the server agrees on the end of the case; the end

@@ -88,7 +88,7 @@ def _short(reason: str) -> str:
 
 
 def details(column: Column, cases: Sequence[Case]) -> Iterator[str]:
-    """Return a line for each distinct behaviour within a group, with the cases that show this behaviour."""
+    """Return a line for each distinct behaviour within a group, with the cases in which it occurs."""
     found: dict[tuple[str, bool, str], list[str]] = {}
     for case in cases:
         if column.word(case) is Word.FAILED:

@@ -20,7 +20,7 @@ class Page(web.RequestHandler):
 
 
 class Typed(web.RequestHandler):
-    """Responds with JSON, plain text or bytes, with caching directives."""
+    """A handler that responds with JSON, plain text or bytes, with caching directives."""
 
     def get(self, kind: str) -> None:
         """Send the type of content that the path names."""
@@ -36,7 +36,7 @@ class Typed(web.RequestHandler):
 
 
 class Streamed(web.RequestHandler):
-    """Responds with a body in pieces, whose length is not known in advance."""
+    """A handler that responds with a body in pieces, whose length is not known in advance."""
 
     async def get(self) -> None:
         """Send four pieces."""
@@ -79,7 +79,7 @@ class Cookie(web.RequestHandler):
 
 
 class Slashful(web.RequestHandler):
-    """Redirects to the path with a trailing slash."""
+    """A handler that redirects to the path with a trailing slash."""
 
     @web.addslash
     def get(self) -> None:

@@ -1,4 +1,4 @@
-"""Runs in REDbot's environment: reads checks as JSON from standard input, and prints REDbot's notes.
+"""Read checks as JSON from standard input, and print REDbot's notes; run in REDbot's environment.
 
 A check is ``[method, url, {field: value}]``; its result is ``[status, [[level, subject, summary], …]]``, or
 ``[null, …]`` if there was no response. The notes include those on the further requests that REDbot makes.

@@ -1,4 +1,4 @@
-"""Runs one module of Tornado's tests in this process: ``worker.py tornado.test.gen_test verdicts.json``."""
+"""Run one module of Tornado's tests in this process: ``worker.py tornado.test.gen_test verdicts.json``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ NOT_AS_ROOT = {"tornado.test.tcpclient_test.TCPClientTest.test_source_port_fail"
 
 
 class Verdicts(unittest.TextTestResult):
-    """Prints results like unittest, and records a verdict per test; a failed subtest makes the test fail."""
+    """The results of the tests, printed as unittest does, with a verdict for each test.
+
+    A failed subtest makes its test fail.
+    """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)

@@ -160,7 +160,7 @@ async def test_failing_task_group_in_the_first_step(loop_kind: str) -> None:
     assert caught.group_contains(ValueError)
 
 
-async def test_cancellation(loop_kind: str) -> None:
+async def test_cancelled_task_raises_cancelled_error_in_the_coroutine(loop_kind: str) -> None:
     seen = []
 
     async def main() -> None:
@@ -204,7 +204,7 @@ async def test_runs_in_the_given_context(loop_kind: str) -> None:
     assert context[variable] == "changed"
 
 
-async def test_task_name(loop_kind: str) -> None:
+async def test_task_has_the_given_name(loop_kind: str) -> None:
     async def main() -> None:
         pass
 

@@ -15,7 +15,7 @@ MANY = 500
 
 
 class Worker:
-    """Records in which loop iteration each item is processed. Each item takes `cost` seconds."""
+    """A queue whose action takes `cost` seconds for each item, and the sizes of the batches."""
 
     def __init__(self, clock: FakeClock, cost: float = 0.0) -> None:
         self.done: list[int] = []

@@ -193,7 +193,7 @@ async def test_flush_calls_callback():
 
 
 @pytest.mark.filterwarnings("default")
-async def test_flush_warns():
+async def test_flush_with_callback_warns():
     async def get(self):
         with pytest.warns(DeprecationWarning, match=r"RequestHandler.flush\(callback=...\)") as caught:
             await self.flush(callback=lambda: None)

@@ -175,7 +175,7 @@ async def test_client_with_io_loop_is_shared():
 # -- names
 
 
-def test_ioloop_initialized():
+def test_ioloop_initialized_is_true_after_instance():
     program = """
 import warnings; warnings.simplefilter("ignore")
 from tornado.ioloop import IOLoop
@@ -188,7 +188,7 @@ loop.close()
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
-async def test_initialized_warns():
+async def test_ioloop_initialized_warns():
     with pytest.warns(DeprecationWarning, match="IOLoop.initialized"):
         assert not IOLoop.initialized()
 

@@ -237,7 +237,7 @@ async def test_run_on_executor_calls_callback():
 
 
 @pytest.mark.filterwarnings("default")
-async def test_warnings():
+async def test_engine_and_task_warn():
     with pytest.warns(
         DeprecationWarning, match=r"gen.engine is in the deprecated style of Tornado 4; write an async def"
     ):

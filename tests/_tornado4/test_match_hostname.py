@@ -29,7 +29,7 @@ def certificate(*names):
         (("IP Address", "0:0:0:0:0:0:0:1\n"), "::1"),
     ],
 )
-def test_matching_names(name, hostname):
+def test_matching_names_are_accepted(name, hostname):
     netutil.ssl_match_hostname(certificate(("email", "x@y"), ("DNS", "other.example"), name), hostname)
 
 
@@ -63,7 +63,7 @@ def test_certificate_without_names_and_empty_certificate():
         netutil.ssl_match_hostname({}, "example.com")
 
 
-async def test_certificate_of_a_connection(certificates: Certificates):
+async def test_certificate_of_a_connection_is_checked(certificates: Certificates):
     async with stream_pair("tls", certificates) as (_, client):
         with pytest.warns(DeprecationWarning, match="check_hostname"):
             netutil.ssl_match_hostname(client.socket.getpeercert(), "localhost")

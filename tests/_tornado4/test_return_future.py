@@ -110,7 +110,7 @@ async def test_function_with_return_value_raises():
         await wrong_and_waiting()
 
 
-def test_function_names():
+def test_old_names_exist_and_warn():
     assert concurrent.TracebackFuture is asyncio.Future
     assert concurrent.return_future.__module__ == "tornado.concurrent"
     with pytest.warns(

@@ -231,7 +231,7 @@ async def test_exit_in_wrong_order_raises():
         (lambda: stack_context.run_with_stack_context(NullContext(), int), "run_with_stack_context"),
     ],
 )
-def test_warnings(use, name):
+def test_each_function_warns(use, name):
     with pytest.warns(
         DeprecationWarning, match=f"^{name} is in the deprecated style of Tornado 4; use contextvars"
     ) as caught:

@@ -77,7 +77,7 @@ async def test_tornado4_argument_order_with_max_bytes(certificates):
 
 
 @pytest.mark.parametrize("place", ["keyword", "old"])
-async def test_read_into(certificates, place):
+async def test_read_into_calls_callback_with_the_size(certificates, place):
     async with stream_pair("plain", certificates) as (server, client):
         await client.write(b"12345")
         got, buffer = Callback(), bytearray(5)
@@ -90,7 +90,7 @@ async def test_read_into(certificates, place):
 
 
 @pytest.mark.parametrize("place", ["keyword", "old"])
-async def test_read_until_close(kind, certificates, place):
+async def test_read_until_close_calls_callback(kind, certificates, place):
     async with stream_pair(kind, certificates) as (server, client):
         got = Callback()
         if place == "keyword":
@@ -300,7 +300,7 @@ async def test_gen_task_of_read(certificates):
 
 
 @pytest.mark.filterwarnings("default")
-async def test_warnings(certificates):
+async def test_callbacks_of_reads_and_writes_warn(certificates):
     got = Callback()
     async with stream_pair("plain", certificates) as (server, client):
         await client.write(b"1234567890\n")

@@ -47,7 +47,7 @@ async def test_callbacks_with_any_arguments():
     assert await work() == (None, gen.Arguments((1,), {"two": 2}))
 
 
-async def test_wait_all():
+async def test_wait_all_returns_results_in_the_order_of_its_keys():
     @gen.coroutine
     def work():
         callbacks = yield [gen.Callback("a"), gen.Callback("b")]
@@ -247,7 +247,7 @@ async def test_results_are_released():
 
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(("name", "argument"), [("Callback", "k"), ("Wait", "k"), ("WaitAll", ["k"])])
-def test_warnings(name, argument):
+def test_each_yield_point_warns(name, argument):
     with pytest.warns(
         DeprecationWarning, match=f"gen.{name} is in the deprecated style of Tornado 4; await a Future"
     ) as caught:
@@ -257,7 +257,7 @@ def test_warnings(name, argument):
 
 
 @pytest.mark.parametrize("wait", [gen.sleep, lambda seconds: gen.Task(IOLoop.current().call_later, seconds)])
-async def test_exception_of_a_callback_reaches_a_coroutine_that_has_yielded_a_point(wait):
+async def test_exception_of_a_callback_reaches_a_coroutine_that_waits_for_a_yield_point(wait):
     @gen.coroutine
     def work():
         (yield gen.Callback(1))()
@@ -283,7 +283,7 @@ async def test_exception_of_a_callback_after_the_end_of_its_coroutine_is_logged(
         await asyncio.sleep(0)
 
 
-async def test_native_coroutine_beside_a_point():
+async def test_native_coroutine_next_to_a_yield_point():
     async def native():
         await asyncio.sleep(0)
         return "native"

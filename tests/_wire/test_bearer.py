@@ -29,7 +29,7 @@ ALLOWED = string.ascii_letters + string.digits + "-._~+/"
         ("Digest bearer=abc", None),
     ],
 )
-def test_tokens(field: str, token: str | None) -> None:
+def test_token_is_parsed(field: str, token: str | None) -> None:
     assert bearer_token(field) == token
 
 
@@ -50,7 +50,7 @@ def test_tokens(field: str, token: str | None) -> None:
         ("Bearer a\n", "invalid_token"),
     ],
 )
-def test_malformed_fields(field: str, code: str) -> None:
+def test_malformed_field_raises_with_its_error_code(field: str, code: str) -> None:
     with pytest.raises(InvalidBearerCredentials) as raised:
         bearer_token(field)
     assert raised.value.code == code

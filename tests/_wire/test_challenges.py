@@ -59,11 +59,11 @@ from tornado._wire.challenges import (
         (["Basic a=1, a=1, Bearer b=c"], [Challenge("bearer", {"b": "c"})]),
     ],
 )
-def test_challenges(fields: list[str], challenges: list[Challenge]) -> None:
+def test_challenges_are_parsed(fields: list[str], challenges: list[Challenge]) -> None:
     assert parse_challenges(fields) == challenges
 
 
-def test_limits() -> None:
+def test_numbers_of_challenges_and_parameters_are_limited() -> None:
     assert len(parse_challenges([", ".join(["Basic"] * 20)])) == MAX_CHALLENGES
     assert len(parse_challenges(["Basic"] * 20)) == MAX_CHALLENGES
     params = ", ".join(f"a{i}=b" for i in range(MAX_PARAMS))
@@ -82,7 +82,7 @@ def test_limits() -> None:
         ("a=b, a=c", {}),
     ],
 )
-def test_params(field: str, params: dict[str, str]) -> None:
+def test_parameters_without_a_scheme_are_parsed(field: str, params: dict[str, str]) -> None:
     assert parse_auth_params(field) == params
 
 
@@ -92,7 +92,7 @@ def test_cost_is_linear(piece: str) -> None:
 
 
 @given(st.text(st.sampled_from('Ba=",\\ \t1\x00')))
-def test_any_text(field: str) -> None:
+def test_arbitrary_text_raises_no_error(field: str) -> None:
     for challenge in parse_challenges([field]):
         assert challenge.scheme == challenge.scheme.lower()
     parse_auth_params(field)
@@ -110,7 +110,7 @@ def test_any_text(field: str) -> None:
         ("Basic", {"realm": 'the "inner\\outer" one'}, 'Basic realm="the \\"inner\\\\outer\\" one"'),
     ],
 )
-def test_format_challenge(scheme: str, params: dict[str, str], written: str) -> None:
+def test_challenge_is_serialized(scheme: str, params: dict[str, str], written: str) -> None:
     assert format_challenge(scheme, params) == written
     assert parse_challenges([written]) == [Challenge(scheme.lower(), params)]
 

@@ -35,7 +35,7 @@ def test_every_label_is_a_text_encoding_of_python(label: str) -> None:
         (b"\xff", "us-ascii", "\ufffd"),
     ],
 )
-def test_text(body: bytes, label: str | None, text: str) -> None:
+def test_body_is_decoded(body: bytes, label: str | None, text: str) -> None:
     assert decode_text(body, label) == text
 
 

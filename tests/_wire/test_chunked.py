@@ -63,7 +63,7 @@ def assert_rejected_in_all_splits(data, error, fault, **options):
         (b"0000000000000005\r\nhello\r\n0\r\n\r\n", b"hello"),
     ],
 )
-def test_bodies(data, content):
+def test_chunked_bodies_are_decoded(data, content):
     for rest in (b"", b"GET / HTTP/1.1\r\n"):
         decoded, decoder, left = decode(data + rest)
         assert (decoded, decoder.phase, decoder.trailers_block, left) == (
@@ -85,7 +85,7 @@ def test_bodies(data, content):
         (b"1\r\nx\r\n0;ext\r\nContent-Length: 5\r\n\r\n", "Content-Length: 5\r\n"),
     ],
 )
-def test_trailers(data, trailers):
+def test_trailers_are_returned(data, trailers):
     _, decoder, left = decode_in_all_splits(data)
     assert (decoder.phase, decoder.trailers_block, left) == (ChunkPhase.FINISHED, trailers, b"")
     assert decode(data + b"rest")[2] == b"rest"
@@ -284,7 +284,7 @@ def test_data_after_the_end_is_not_consumed():
     assert decoder.decode(b"5\r\n", 0, PLENTY) == (b"", 0)
 
 
-def test_serialize():
+def test_chunks_are_serialized():
     assert serialize_chunk(b"hello") == b"5\r\nhello\r\n"
     assert serialize_chunk(b"x" * 300) == b"12c\r\n" + b"x" * 300 + b"\r\n"
     assert serialize_chunk(b"") == b""
@@ -292,7 +292,7 @@ def test_serialize():
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40)), st.integers(1, 10))
-def test_round_trip(chunks, size):
+def test_serialized_chunks_are_decoded(chunks, size):
     data = b"".join(map(serialize_chunk, chunks)) + LAST_CHUNK
     for step in (None, size):
         content, decoder, rest = decode(data, step)

@@ -81,7 +81,7 @@ def test_content_does_not_depend_on_how_the_input_is_split(
 
 
 @each_encoder
-def test_large_bodies(field: str, encode: Callable[[bytes], bytes]) -> None:
+def test_large_bodies_are_decoded_in_one_or_two_pieces(field: str, encode: Callable[[bytes], bytes]) -> None:
     for content in (NOISE, bytes(1_000_000)):
         body = encode(content)
         assert decode(field, [body]) == content
@@ -219,7 +219,7 @@ def test_zstd_windows_over_8_mib_are_rejected() -> None:
         ("gz ip", None),
     ],
 )
-def test_parse_codings(field: str, codings: tuple[str, ...] | None) -> None:
+def test_content_encoding_is_parsed(field: str, codings: tuple[str, ...] | None) -> None:
     assert parse_codings(field) == codings
 
 

@@ -31,7 +31,7 @@ ALL = ("zstd", "br", "gzip")
         ("", {}),
     ],
 )  # fmt: skip
-def test_weights(field: str, weights: dict[str, int]) -> None:
+def test_weights_are_parsed(field: str, weights: dict[str, int]) -> None:
     assert parse_accept_encoding(field) == weights
 
 
@@ -72,7 +72,7 @@ def test_malformed_members_are_ignored(member: str) -> None:
         ("gzip;q=2, br", "br"),
     ],
 )
-def test_chosen_coding(field: str | None, chosen: str | None) -> None:
+def test_coding_with_the_greatest_weight_is_chosen(field: str | None, chosen: str | None) -> None:
     assert choose_coding(field, ALL) == chosen
     assert choose_coding(field, list(ALL)) == chosen
 
@@ -136,7 +136,7 @@ MEMBERS = st.builds(
 
 
 @given(st.text() | st.lists(MEMBERS, max_size=6).map(",".join), st.lists(st.sampled_from(ALL), unique=True))
-def test_arbitrary_text(field: str, available: list[str]) -> None:
+def test_chosen_coding_is_accepted_by_arbitrary_text(field: str, available: list[str]) -> None:
     chosen = choose_coding(field, available)
     assert chosen is None or chosen in available
     if chosen is not None:

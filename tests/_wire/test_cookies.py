@@ -47,7 +47,7 @@ from tornado._wire.cookies import (
         ('a=""', {"a": ""}),
     ],
 )
-def test_parse(field: str, expected: dict[str, str]) -> None:
+def test_cookie_fields_are_parsed(field: str, expected: dict[str, str]) -> None:
     assert parse_cookie(field) == expected
 
 
@@ -74,7 +74,7 @@ def test_empty_pairs_are_skipped_cheaply() -> None:
     assert lines_run(lambda: parse_cookie("a=b" + ";" * 1000)) < 3100
 
 
-def test_quote_value() -> None:
+def test_values_are_quoted_if_necessary() -> None:
     assert quote_value("aZ0-_:") == "aZ0-_:"
     assert quote_value("a=/") == '"a=/"'
     assert quote_value("") == '""'
@@ -84,7 +84,7 @@ def test_quote_value() -> None:
 
 
 class TestSetCookie:
-    def test_attributes(self) -> None:
+    def test_attributes_are_serialized(self) -> None:
         assert format_set_cookie("a", "b") == "a=b"
         attributes = {
             "expires": "Sun, 27 Jan 2013 18:43:20 GMT", "PATH": "/x", "domain": None, "max_age": 0,
@@ -100,7 +100,7 @@ class TestSetCookie:
         with pytest.raises(InvalidCookie, match="Invalid cookie name"):
             format_set_cookie(name, "x")
 
-    def test_unknown_attribute(self) -> None:
+    def test_unknown_attribute_is_rejected(self) -> None:
         with pytest.raises(InvalidCookie, match="Invalid cookie attribute colour: expected one of"):
             format_set_cookie("a", "b", {"colour": "red"})
 
@@ -161,7 +161,7 @@ def test_valid_names_are_those_of_the_standard_library(name: str) -> None:
         assert is_cookie_name(name)
 
 
-def test_has_prefix() -> None:
+def test_prefixes_are_recognised_in_any_case() -> None:
     assert all(map(has_prefix, ["__Host-", "__host-a", "__SECURE-a", "__Secure-"]))
     assert not any(map(has_prefix, ["", "__", "__Host", "__Secure_a", "_Host-a", " __Host-a"]))
     assert has_prefix("__Host-a", "__host-")

@@ -89,7 +89,7 @@ def test_time_outside_of_four_digit_years_is_rejected(timestamp):
 
 
 @given(st.integers(min_value=-62135596800, max_value=253402300799))
-def test_round_trip(timestamp):
+def test_formatted_dates_are_parsed(timestamp):
     text = format_http_date(timestamp)
     assert parse_http_date(text) == timestamp
     if timestamp >= 0:

@@ -127,7 +127,7 @@ def reference(params: dict[str, str], hash_name: str, password: str, method: str
     "algorithm", ["MD5", "MD5-sess", "SHA-256", "SHA-256-sess", "SHA-512-256", "SHA-512-256-sess"]
 )
 @pytest.mark.parametrize("qop", ["auth", "auth-int"])
-def test_every_algorithm(algorithm: str, qop: str) -> None:
+def test_responses_of_every_algorithm_agree_with_the_formulas(algorithm: str, qop: str) -> None:
     auth = challenged(f'Digest realm="r", nonce="n", qop="{qop}", algorithm={algorithm}')
     hash_name = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}[
         algorithm.removesuffix("-sess")
@@ -153,7 +153,7 @@ def test_every_algorithm(algorithm: str, qop: str) -> None:
         ({"nonce": None}, False),
     ],
 )
-def test_supported_challenges(params: dict[str, str | None], chosen: bool) -> None:
+def test_only_supported_challenges_are_chosen(params: dict[str, str | None], chosen: bool) -> None:
     whole = {"realm": "r", "nonce": "n", **params}
     field = "Digest " + ", ".join(f"{name}={value}" for name, value in whole.items() if value is not None)
     challenge = choose_challenge(parse_challenges([field]))
@@ -241,7 +241,7 @@ def test_response_without_a_usable_challenge() -> None:
         auth.authorize("GET", "/")
 
 
-def test_next_nonce() -> None:
+def test_next_nonce_of_a_response_is_used() -> None:
     auth = challenged("Digest realm=a, nonce=b, qop=auth")
     auth.authorize("GET", "/")
     auth.receive_success('nextnonce="n2", qop=auth')
@@ -313,7 +313,7 @@ def get(port: int, path: str, authorization: str | None = None) -> tuple[int, li
 
 
 @pytest.mark.parametrize("path", ["/md5", "/sha256", "/both"])
-def test_real_servers(server: tuple[str, int], path: str) -> None:
+def test_real_servers_accept_the_credentials(server: tuple[str, int], path: str) -> None:
     name, port = server
     if name == "running_apache" and path != "/md5":
         path = "/md5?" + path

@@ -55,7 +55,7 @@ def _fresh_tables():
         ("X\n", DECISIVE),
     ],
 )
-def test_kind_of_a_field(name, kind):
+def test_field_names_have_a_kind(name, kind):
     for _ in range(2):
         assert kind_of[name] == kind
 

@@ -47,7 +47,7 @@ from tornado._wire.field_parameters import (
         ("a; b=中", "a", {"b": "中"}),
     ],
 )
-def test_parse(text: str, value: str, parameters: dict[str, str]) -> None:
+def test_value_and_parameters_are_parsed(text: str, value: str, parameters: dict[str, str]) -> None:
     assert parse_parameters(text) == (value, parameters)
 
 
@@ -76,7 +76,7 @@ def test_parse(text: str, value: str, parameters: dict[str, str]) -> None:
         ("a; f*x=b", {"f*x": "b"}),
     ],
 )
-def test_extended(text: str, parameters: dict[str, str]) -> None:
+def test_extended_parameters_are_decoded(text: str, parameters: dict[str, str]) -> None:
     assert parse_parameters(text)[1] == parameters
 
 
@@ -140,7 +140,7 @@ def test_parameters_that_are_not_requested_are_skipped() -> None:
     unquote.assert_not_called()
 
 
-def test_unquote_string() -> None:
+def test_quoted_strings_are_unquoted() -> None:
     assert unquote_string('"') == '"'
     assert unquote_string('""') == ""
     assert unquote_string('"a') == '"a'
@@ -154,7 +154,9 @@ def test_unquote_string() -> None:
         ("x", {"b": "1", "a": None, "c": 15, "d": ""}, "x; a; b=1; c=15; d="),
     ],
 )
-def test_format(value: str, parameters: dict[str, str | int | None], text: str) -> None:
+def test_value_and_parameters_are_serialized(
+    value: str, parameters: dict[str, str | int | None], text: str
+) -> None:
     assert format_parameters(value, parameters) == text
 
 
@@ -181,13 +183,13 @@ def test_extended_values_are_decoded(value: str, parameters: dict[str, str]) -> 
 
 
 @given(NAMES, st.dictionaries(NAMES, st.none() | st.integers(0) | NAMES))
-def test_round_trip(value: str, parameters: dict[str, str | int | None]) -> None:
+def test_serialized_parameters_are_parsed(value: str, parameters: dict[str, str | int | None]) -> None:
     found = parse_parameters(format_parameters(value, parameters), bare=True)
     assert found == (value, {name: None if it is None else str(it) for name, it in parameters.items()})
 
 
 @given(st.text() | st.text("ab=;\"\\*0' \t%"), st.integers(0, 5))
-def test_arbitrary_text(text: str, most: int) -> None:
+def test_arbitrary_text_is_split_or_has_too_many_parameters(text: str, most: int) -> None:
     """Any text is split into parts in order; the only error is that there are too many."""
     parts = list(split_parameters(text))
     position = 0

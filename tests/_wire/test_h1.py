@@ -62,7 +62,7 @@ REQUESTS = {
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_requests(name):
+def test_valid_requests_are_read(name):
     data, expected = REQUESTS[name]
     for _ in range(2):  # the second iteration uses filled caches
         for rest in (b"", b"G", b"GET / HTTP/1.1\r\nHos"):
@@ -72,7 +72,7 @@ def test_requests(name):
 
 
 @pytest.mark.parametrize("first", REQUESTS)
-def test_pipelined_requests(first):
+def test_pipelined_requests_are_read_in_order(first):
     for second in REQUESTS:
         data = REQUESTS[first][0] + REQUESTS[second][0] + GET
         outcome = read_all_ways(data)
@@ -109,7 +109,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("data", FAULTS)
-def test_malformed_requests(data):
+def test_malformed_requests_are_rejected(data):
     for before in (b"", GET, POST):
         outcome = read_all_ways(before + data + GET)
         assert outcome.error is FAULTS[data]
@@ -252,7 +252,7 @@ def test_take_buffer_returns_unread_data():
     assert reader.next_event().method == "GET"
 
 
-def test_repr_of_events():
+def test_repr_of_events_shows_their_content():
     reader = Reader(Role.SERVER)
     reader.receive_data(CHUNKED + b"0\r\nA: b\r\nA: c\r\n\r\n")
     assert repr(reader.next_event()) == "<RequestHead POST /c HTTP/1.1>"
@@ -397,7 +397,7 @@ def response(data, size=None, **options):
     return read(data, size, role=Role.CLIENT, **options)
 
 
-def test_a_response():
+def test_response_is_read_by_a_client():
     for rest in (b"", b"HTT"):
         outcome = read_all_ways(OK + rest, role=Role.CLIENT)
         (message,) = outcome.messages
@@ -455,7 +455,7 @@ def test_data_after_response_to_connect_is_left_to_the_tunnel():
     assert reader.take_buffer() == b"\x16\x03"
 
 
-def test_interim_responses():
+def test_interim_responses_precede_the_final_response():
     interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n"
     outcome = read_all_ways(interim + OK + interim + OK, role=Role.CLIENT)
     assert [message.head["code"] for message in outcome.messages] == [100, 103, 200] * 2
@@ -638,11 +638,11 @@ CHUNKED_FIELD = b"Transfer-Encoding: chunked\r\n"
         (CHUNKED_FIELD, [], -1),
         (CHUNKED_FIELD, [b"3\r\nabc\r\n"], -1),
         (CHUNKED_FIELD, [b"3\r\nabc\r\n0\r\n\r\n"], 0),
-        (CHUNKED_FIELD, [b"x\r\nabc\r\n0\r\n\r\n"], 0),  # rejected, but it ends like a complete body
+        (CHUNKED_FIELD, [b"x\r\nabc\r\n0\r\n\r\n"], 0),  # malformed, but it ends like a complete body
         (CHUNKED_FIELD, [b"x\r\nabc"], -1),
     ],
 )
-def test_body_remaining(head: bytes, pieces: list[bytes], remaining: int) -> None:
+def test_body_remaining_returns_the_missing_size(head: bytes, pieces: list[bytes], remaining: int) -> None:
     assert body_remaining(head, *pieces) == remaining
 
 

@@ -29,7 +29,7 @@ def request(*lines, version="HTTP/1.1", host="Host: a", limits=DEFAULT):
     return dict(zip(NAMES, values, strict=True))
 
 
-def test_a_plain_request():
+def test_values_of_a_plain_request():
     assert request("X: y") == {
         "version": "HTTP/1.1",
         "headers_block": "Host: a\r\nX: y\r\n",
@@ -104,7 +104,7 @@ def test_incomplete_section_is_rejected(data):
 @pytest.mark.parametrize(
     ("line", "host"), [("Host:a", "a"), ("HOST: \t a:80 ", "a:80"), ("host:", ""), ("hOsT: [::1]", "[::1]")]
 )
-def test_host(line, host):
+def test_valid_hosts_are_accepted(line, host):
     assert request(host=line)["host"] == host
 
 
@@ -147,7 +147,7 @@ def test_name_that_contains_a_framing_field_name_has_no_effect():
         (["Content-Length: 9223372036854775807"], 2**63 - 1),
     ],
 )
-def test_content_length(lines, length):
+def test_content_length_is_parsed(lines, length):
     fields = request(*lines)
     assert (fields["content_length"], fields["has_body"], fields["chunked"]) == (length, length > 0, False)
     assert fields["headers_block"] == "Host: a\r\n" + lines[0] + "\r\n"
@@ -225,7 +225,7 @@ def test_small_length_with_many_digits_is_malformed_not_too_large():
 
 
 @pytest.mark.parametrize("value", ["chunked", "Chunked", " CHUNKED\t"])
-def test_chunked(value):
+def test_chunked_is_recognised(value):
     fields = request(f"Transfer-Encoding: {value}")
     assert (fields["chunked"], fields["has_body"], fields["content_length"]) == (True, True, None)
 
@@ -290,7 +290,7 @@ def test_transfer_coding_with_a_length_is_rejected(coding):
         ("HTTP/1.0", ["Connection: keep-alive", "Transfer-Encoding: chunked"], False),
     ],
 )
-def test_keep_alive(version, lines, keep_alive):
+def test_keep_alive_follows_connection_and_version(version, lines, keep_alive):
     assert request(*lines, version=version)["keep_alive"] is keep_alive
     assert parse_response_fields(block(*lines), version).keep_alive is keep_alive
 
@@ -306,7 +306,7 @@ def test_keep_alive(version, lines, keep_alive):
         ("HTTP/1.0", ["Connection: Upgrade", "Upgrade: websocket"], False),
     ],
 )
-def test_upgrade(version, lines, upgrade):
+def test_upgrade_requires_the_connection_option(version, lines, upgrade):
     assert request(*lines, version=version)["upgrade"] is upgrade
 
 
@@ -324,7 +324,7 @@ def test_upgrade(version, lines, upgrade):
         ("HTTP/1.0", ["Expect: 200-ok"], False, False),
     ],
 )
-def test_expect(version, lines, waits, unknown):
+def test_expectations_are_recognised(version, lines, waits, unknown):
     fields = request(*lines, version=version)
     assert (fields["expect_continue"], fields["expect_unknown"]) == (waits, unknown)
 

@@ -67,7 +67,7 @@ class TestMapping:
         assert list(headers) == [normal]
         assert headers[given.upper()] == headers[given.lower()] == "v"
 
-    def test_constructors(self) -> None:
+    def test_constructors_accept_mappings_pairs_and_keywords(self) -> None:
         assert dict(HTTPHeaders()) == {}
         assert dict(HTTPHeaders({"a": "1", "A": "2"})) == {"A": "2"}
         assert dict(HTTPHeaders([("a", "1"), ("b", "2")])) == {"A": "1", "B": "2"}
@@ -105,7 +105,7 @@ class TestMapping:
         with pytest.raises(KeyError):
             del headers["x-one"]
 
-    def test_mapping_mixins(self) -> None:
+    def test_inherited_mapping_methods_work(self) -> None:
         headers = repeated()
         assert len(headers) == 2
         assert headers.pop("Set-Cookie") == "A=B,C=D,E=F"
@@ -195,7 +195,7 @@ class TestRepeated:
 
 class TestInvalidInput:
     @pytest.mark.parametrize("name", BAD_NAMES)
-    def test_names(self, name: str) -> None:
+    def test_invalid_names_are_rejected(self, name: str) -> None:
         headers = HTTPHeaders()
         for set_it in (headers.__setitem__, headers.add):
             with pytest.raises(HTTPInputError, match="Invalid header name"):
@@ -204,7 +204,7 @@ class TestInvalidInput:
         assert len(headers) == 0
 
     @pytest.mark.parametrize("value", BAD_VALUES)
-    def test_values(self, value: str) -> None:
+    def test_invalid_values_are_rejected(self, value: str) -> None:
         headers = HTTPHeaders()
         for set_it in (headers.__setitem__, headers.add):
             for each in (value, value.encode(), "a" + value, value + "é"):
@@ -224,7 +224,7 @@ class TestInvalidInput:
         headers.add("c", "a\tb é\xa0\x85")
         assert headers["c"] == "a\tb é\xa0\x85"
 
-    def test_types(self) -> None:
+    def test_values_of_other_types_are_decoded_stored_or_rejected(self) -> None:
         headers = HTTPHeaders({"a": 5, "b": b"caf\xe9"})
         assert headers["a"] == 5  # type: ignore[comparison-overlap]
         assert headers["b"] == "café"
@@ -237,7 +237,7 @@ class TestInvalidInput:
             with pytest.raises(TypeError, match="a header value must be a str"):
                 headers.add("a", value)  # type: ignore[arg-type]
 
-    def test_text_subclass(self) -> None:
+    def test_values_may_be_subclasses_of_str(self) -> None:
         class Text(str):
             __slots__ = ()
 
@@ -247,7 +247,7 @@ class TestInvalidInput:
 
 
 class TestText:
-    def test_parse_line(self) -> None:
+    def test_parse_line_adds_a_field(self) -> None:
         headers = HTTPHeaders()
         for line in ("A: b", "A:c\r\n", "A:\t d \t\n", "", "\r\n", "\n", "B:"):
             headers.parse_line(line)
@@ -271,7 +271,7 @@ class TestText:
         with pytest.raises(HTTPInputError, match=text):
             HTTPHeaders().parse_line(line)
 
-    def test_parse(self) -> None:
+    def test_parse_returns_all_fields(self) -> None:
         assert list(HTTPHeaders.parse("A: b\r\nC: d\n\r\na: e").get_all()) == [
             ("A", "b"),
             ("A", "e"),
@@ -288,17 +288,17 @@ class TestText:
             return
         assert list(headers) == ["A"]
 
-    def test_str(self) -> None:
+    def test_str_has_a_line_for_each_value(self) -> None:
         assert str(repeated()) == "Set-Cookie: A=B\nSet-Cookie: C=D\nSet-Cookie: E=F\nX-One: 1\n"
         assert repeated().__unicode__() == str(repeated())
 
-    def test_serialize(self) -> None:
+    def test_serialized_lines_end_in_crlf(self) -> None:
         assert serialized(HTTPHeaders({"a": "é", "b": ""})) == b"A: \xe9\r\nB: \r\n"
         assert serialized(repeated()) == str(repeated()).replace("\n", "\r\n").encode()
         with pytest.raises(UnicodeEncodeError):
             serialized(HTTPHeaders({"a": "中"}))
 
-    def test_put(self) -> None:
+    def test_put_sets_a_field(self) -> None:
         headers = HTTPHeaders({"a": "b"})
         put(headers, "Content-Length", "5")
         assert headers["content-length"] == "5"
@@ -307,7 +307,7 @@ class TestText:
 class TestBlock:
     BLOCK = "Host: a\r\nX-A:  1 \t\r\nx-a:2\nEmpty:\r\n"
 
-    def test_fields(self) -> None:
+    def test_fields_of_a_block_are_available(self) -> None:
         for block in (self.BLOCK, self.BLOCK + "\r\n", self.BLOCK + "Long: " + "x" * 2000 + "\r\n"):
             headers = headers_from_block(block)
             assert headers["host"] == "a"
@@ -357,7 +357,7 @@ class TestCopies:
         [copy.copy, copy.deepcopy, HTTPHeaders.copy, HTTPHeaders, lambda h: pickle.loads(pickle.dumps(h))],
     )
     @pytest.mark.parametrize("source", [repeated, lambda: HTTPHeaders({"X-One": "1"})])
-    def test_copies(
+    def test_copies_are_equal_and_independent(
         self,
         duplicate: collections.abc.Callable[[HTTPHeaders], HTTPHeaders],
         source: collections.abc.Callable[[], HTTPHeaders],
@@ -386,7 +386,7 @@ def test_name_caches_are_limited() -> None:
     assert long not in module._valid_names
 
 
-def test_is_token() -> None:
+def test_is_token_rejects_separators_and_controls() -> None:
     assert is_token("a-Z09!#$%&'*+-.^_`|~")
     assert not any(is_token(text) for text in BAD_NAMES)
 
@@ -419,7 +419,7 @@ class TestAnyFields:
 
     @given(st.text(st.characters(max_codepoint=300)) | st.text(":\r\n\0 aB"))
     @example("a: b\r\n c")
-    def test_any_text(self, text: str) -> None:
+    def test_accepted_text_has_valid_names_and_values(self, text: str) -> None:
         """In accepted fields, the names are tokens, and the values contain no line end."""
         try:
             headers = HTTPHeaders.parse(text)

@@ -37,7 +37,7 @@ def _empty_caches():
     fixed_targets.clear()
 
 
-def test_a_request():
+def test_values_of_a_request_head():
     head = parse_request_head(GET)
     assert attributes(head) == {
         "method": "GET",
@@ -78,7 +78,7 @@ def test_path_of_the_target(target, path):
         ("X: if-none-match: y", False),
     ],
 )
-def test_conditional(line, conditional):
+def test_conditional_fields_are_recognised(line, conditional):
     head = parse_request_head(f"GET / HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n".encode())
     assert head.conditional is conditional
 
@@ -147,7 +147,7 @@ def test_authority_of_the_target_without_host_field():
         ("GET /", "Expect: what", False),
     ],
 )
-def test_plain(line, field, plain):
+def test_plain_requests_are_recognised(line, field, plain):
     data = f"{line} HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n".encode()
     assert parse_request_head(data).plain is plain
 
@@ -510,7 +510,7 @@ def test_fast_path_agrees_with_the_specification(requests):
 # Responses
 
 
-def test_a_response():
+def test_values_of_a_response_head():
     head = parse_response_head(b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\n")
     assert attributes(head) == {
         "version": "HTTP/1.1",
@@ -559,7 +559,7 @@ def test_a_response():
         ("HTTP/1.1 407 No", "", "CONNECT", (None, False, True, False, True)),
     ],
 )
-def test_framing_of_responses(line, fields, method, framing):
+def test_framing_of_responses_depends_on_method_status_and_fields(line, fields, method, framing):
     block = f"{line}\r\n{fields}{fields and chr(13) + chr(10)}\r\n".encode()
     head = parse_response_head(block, request_method=method)
     assert (head.content_length, head.chunked, head.has_body, head.keep_alive, head.until_close) == framing

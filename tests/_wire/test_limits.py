@@ -27,7 +27,7 @@ EXCEEDED = {
 }
 
 
-def test_defaults():
+def test_defaults_of_head_and_body_size():
     assert Limits() == DEFAULT
     assert (DEFAULT.max_head_size, DEFAULT.max_body_size) == (65536, 104857600)
 

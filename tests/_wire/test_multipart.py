@@ -76,11 +76,11 @@ def byte_by_byte(body: bytes) -> Parts:
     return in_pieces([body[at : at + 1] for at in range(len(body))])
 
 
-def fed_before_asked(body: bytes) -> Parts:
+def byte_by_byte_events_at_the_end(body: bytes) -> Parts:
     return in_pieces([body[at : at + 1] for at in range(len(body))], at_end=True)
 
 
-FEEDERS = [whole, byte_by_byte, fed_before_asked]
+FEEDERS = [whole, byte_by_byte, byte_by_byte_events_at_the_end]
 
 GOOD: list[tuple[bytes, Parts]] = [
     (form(head() + b"1"), [("a", None, None, b"1")]),
@@ -118,7 +118,7 @@ GOOD: list[tuple[bytes, Parts]] = [
 
 @pytest.mark.parametrize("feed", FEEDERS)
 @pytest.mark.parametrize(("body", "expected"), GOOD)
-def test_valid_bodies(feed: Callable[[bytes], Parts], body: bytes, expected: Parts) -> None:
+def test_valid_bodies_are_parsed(feed: Callable[[bytes], Parts], body: bytes, expected: Parts) -> None:
     assert feed(body) == expected
 
 
@@ -159,16 +159,16 @@ BAD: list[tuple[bytes, str]] = [
 
 @pytest.mark.parametrize("feed", [whole, byte_by_byte])
 @pytest.mark.parametrize(("body", "text"), BAD)
-def test_malformed_bodies(feed: Callable[[bytes], Parts], body: bytes, text: str) -> None:
+def test_malformed_bodies_are_rejected(feed: Callable[[bytes], Parts], body: bytes, text: str) -> None:
     if b"x" * 100 in body and feed is whole:
-        body = b"y" * 20000 + b"\r\n"  # checked only before the first delimiter has arrived
+        body = b"y" * 20000 + b"\r\n"  # the reader checks this only before it has found a delimiter
         text = "no boundary in its first"
     with pytest.raises(HTTPInputError, match=text) as caught:
         feed(body)
     assert caught.value.status_code == 400
 
 
-def test_limits_are_reached() -> None:
+def test_bodies_at_the_limits_are_accepted() -> None:
     assert len(whole(form(*[head()] * 100))) == 100
     line = b"X: " + b"y" * (10 * 1024 - len(head()) - 3 + 2)
     assert len(head(b'form-data; name="a"', line)[:-4]) == 10 * 1024
@@ -177,7 +177,7 @@ def test_limits_are_reached() -> None:
         whole(form(head(b'form-data; name="a"', line + b"y")))
 
 
-def test_after_an_error() -> None:
+def test_parser_raises_again_after_an_error() -> None:
     parser = MultipartParser(b"xx")
     parser.receive_data(form(b"\r\n"))
     for text in ("missing headers", "already been rejected", "already been rejected"):
@@ -188,7 +188,7 @@ def test_after_an_error() -> None:
     assert not has_pending_input(parser)
 
 
-def test_events_of_a_stream() -> None:
+def test_events_are_returned_as_data_arrives() -> None:
     parser = MultipartParser(b"xx")
     assert parser.next_event() is None
     parser.receive_data(b"--xx\r\n" + head() + b"12345\r\n--x")
@@ -209,14 +209,14 @@ def test_events_of_a_stream() -> None:
 
 
 @pytest.mark.parametrize("boundary", [b"", b'"', b'""', b"x" * (MAX_BOUNDARY_SIZE + 1), b"a\r\nb", b"a\0"])
-def test_bad_boundaries(boundary: bytes) -> None:
+def test_invalid_boundaries_are_rejected(boundary: bytes) -> None:
     with pytest.raises(HTTPInputError, match="boundary"):
         check_boundary(boundary)
     with pytest.raises(HTTPInputError, match="boundary"):
         MultipartParser(boundary)
 
 
-def test_good_boundaries() -> None:
+def test_valid_boundaries_are_accepted() -> None:
     assert check_boundary(b'"a b"') == b"a b"
     for boundary in (b"a", b"-", b"--", b"a b", b"a:b", b"x" * MAX_BOUNDARY_SIZE):
         body = form(head() + b"1").replace(b"xx", boundary)

@@ -17,7 +17,7 @@ from tornado._wire.multipart_writer import (
 )
 
 
-def test_a_field_and_a_file() -> None:
+def test_field_and_file_are_serialized() -> None:
     body = part_head("xx", "a") + b"1" + PART_END
     body += part_head("xx", "b", "b.txt", "text/plain; charset=utf-8") + b"2" + PART_END
     body += closing_delimiter("xx")

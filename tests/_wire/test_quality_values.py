@@ -21,11 +21,11 @@ from tornado._wire.quality_values import MAX_MEMBERS, MEDIA_RANGE, TOKEN, weight
         ("", []),
     ],
 )
-def test_media_ranges(field: str, expected: list[tuple[str, int]]) -> None:
+def test_media_ranges_have_weights(field: str, expected: list[tuple[str, int]]) -> None:
     assert list(weights(field, MEDIA_RANGE)) == expected
 
 
-def test_tokens() -> None:
+def test_tokens_have_weights() -> None:
     assert list(weights("GZip;q=0.5, br, a;b=c, a/b", TOKEN)) == [("gzip", 500), ("br", 1000)]
 
 

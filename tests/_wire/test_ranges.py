@@ -25,7 +25,7 @@ from tornado._wire.ranges import MAX_POSITION, format_content_range, parse_range
         ("bytes=-" + "9" * 5000, (-MAX_POSITION, None)),
     ],
 )
-def test_single_range(field: str, expected: tuple[int | None, int | None]) -> None:
+def test_single_ranges_are_parsed(field: str, expected: tuple[int | None, int | None]) -> None:
     assert parse_range(field) == expected
 
 
@@ -47,7 +47,7 @@ def test_unsupported_ranges_are_ignored(field: str) -> None:
         (None, 3, 4, "bytes 0-2/4"),
     ],
 )
-def test_content_range(start: int | None, end: int | None, total: int, expected: str) -> None:
+def test_content_range_is_serialized(start: int | None, end: int | None, total: int, expected: str) -> None:
     assert format_content_range(start, end, total) == expected
 
 

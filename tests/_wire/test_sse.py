@@ -52,7 +52,7 @@ def drain(parser: Parser) -> list[Event]:
         ({"data": "x", "retry": 0}, b"retry: 0\ndata: x\n\n"),
     ],
 )
-def test_an_event(arguments, expected):
+def test_events_are_serialized(arguments, expected):
     assert serialize_event(**arguments) == expected
 
 
@@ -75,7 +75,7 @@ def test_values_with_line_ends_are_rejected(arguments):
         serialize_event("x", **arguments)
 
 
-def test_ids():
+def test_ids_with_nul_are_rejected():
     assert check_id("a b") == "a b"
     with pytest.raises(ValueError, match="NUL"):
         check_id("\0")
@@ -85,7 +85,7 @@ def test_ids():
     ("text", "expected"),
     [("", b":\n\n"), ("x", b": x\n\n"), ("a\nb\r\n\rc", b": a\n: b\n:\n: c\n\n")],
 )
-def test_a_comment(text, expected):
+def test_comments_are_serialized_and_ignored(text, expected):
     assert serialize_comment(text) == expected
     assert read(expected) == []
 
@@ -126,7 +126,7 @@ STREAMS: list[tuple[bytes, list[Event]]] = [
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("data", "expected"), STREAMS)
-def test_streams(data, expected, size):
+def test_streams_are_parsed(data, expected, size):
     assert read(data, size) == expected
 
 
@@ -143,7 +143,7 @@ def test_last_event_id_is_set_at_the_end_of_its_event(size):
     ("value", "expected"),
     [("100", 100), ("0", 0), ("-1", None), ("1.5", None), ("", None), ("1e3", None), ("9" * 400, None)],
 )
-def test_the_reconnection_time(value, expected):
+def test_reconnection_time_is_parsed(value, expected):
     parser = Parser()
     assert read(f"retry: {value}\n".encode(), None, parser) == []
     assert parser.retry == expected
@@ -158,12 +158,12 @@ def test_the_reconnection_time(value, expected):
         (b"data: xxx\n" * 10, "max_event"),
     ],
 )
-def test_limits(data, name, size):
+def test_lines_and_events_over_the_limits_are_rejected(data, name, size):
     with pytest.raises(EventTooLarge, match=rf"limit of \d+ bytes \({name}\)"):
         read(data, size, Parser(max_line=100, max_event=39))
 
 
-def test_at_the_limits():
+def test_lines_and_events_at_the_limits_are_accepted():
     assert read(b"data:" + b"x" * 38 + b"\n\n", None, Parser(max_line=43, max_event=39)) == [Event("x" * 38)]
 
 
@@ -180,7 +180,7 @@ line = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n
 
 
 @given(text, line.filter(bool), line, st.integers(1, 5))
-def test_a_round_trip(data, event, name, size):
+def test_serialized_events_are_parsed(data, event, name, size):
     stream = serialize_event(data, event, name)
     expected = Event(data.replace("\r\n", "\n").replace("\r", "\n"), event, name)
     assert read(stream, size) == [expected]
@@ -199,7 +199,7 @@ def test_result_does_not_depend_on_the_split(parts):
     assert drain(parser) == read(stream)
 
 
-def test_a_number_as_an_id():
+def test_number_is_rejected_as_an_id():
     assert serialize_event("x", id=5) == serialize_event("x", id="5")
     assert check_id(5) == "5"
 

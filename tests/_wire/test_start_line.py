@@ -43,7 +43,7 @@ from tornado._wire.start_line import (
         ("OPTIONS http://a/ HTTP/1.1", "OPTIONS", "/", "a"),
     ],
 )
-def test_request_lines(line, method, target, authority):
+def test_valid_request_lines_are_parsed(line, method, target, authority):
     raw, version = line.split(" ")[1:]
     assert parse_request_line(line) == RequestLine(method, target, raw, version, authority)
     match = match_origin_form(line)
@@ -169,7 +169,7 @@ def test_invalid_targets_are_rejected(line, fault):
         "[v1.a:b]",
     ],
 )
-def test_authorities(text):
+def test_valid_authorities_are_accepted(text):
     check_authority(text)
 
 
@@ -232,7 +232,7 @@ def test_invalid_authorities_are_rejected(text):
         ("HTTP/1.1 100 Continue", ("HTTP/1.1", 100, "Continue")),
     ],
 )
-def test_status_lines(line, expected):
+def test_valid_status_lines_are_parsed(line, expected):
     assert parse_status_line(line) == expected
 
 

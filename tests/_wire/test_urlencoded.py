@@ -83,7 +83,7 @@ def test_cost_is_linear(unit: bytes) -> None:
         (iter([("\u00e9", "\u4e2d +&=")]), "%C3%A9=%E4%B8%AD+%2B%26%3D"),
     ],
 )
-def test_writing(fields: object, text: str) -> None:
+def test_fields_are_serialized(fields: object, text: str) -> None:
     assert format_urlencoded(text_pairs(fields, "data")) == text  # type: ignore[arg-type]
 
 

@@ -63,7 +63,7 @@ def comparable(events):
 
 
 def feed(connection, data, size=None):
-    """Return all events of data passed in pieces; check each state change against the transition table."""
+    """Pass data in pieces and return its events; check each state change against the transition table."""
     events = []
     step = size or max(len(data), 1)
     for start in range(0, len(data), step):
@@ -80,8 +80,8 @@ def feed(connection, data, size=None):
 
 
 def receive(data, make=server, **options):
-    """Return the events of data. They must be the same if it is passed whole, byte by byte, in pieces of
-    three bytes, and with trailing data.
+    """Return the events of data. They must be the same if the data is passed whole, byte by byte, in pieces
+    of three bytes, and followed by further data.
     """
     connection = make(**options)
     whole = comparable(feed(connection, data))
@@ -100,7 +100,7 @@ def receive(data, make=server, **options):
 
 
 def failure(data, error, fault, make=server, **options):
-    """Return the events before the failure at the end of the data."""
+    """Check that the last event is a failure of this kind, and return the events before it."""
     *events, failed = receive(data, make, **options)
     kind, code, text = failed
     assert (kind, code) == (Failed, error.close_code)
@@ -132,7 +132,7 @@ def test_several_messages_in_one_chunk():
     assert receive(data) == ["a", b"b", Ping(b"p"), "c" * 200, "d"]
 
 
-def test_fragmented_messages():
+def test_fragments_are_joined_around_control_frames():
     data = (
         frame(0x01, "é".encode()[:1])
         + frame(0x89)
@@ -230,7 +230,7 @@ def test_too_large_message_is_rejected_at_its_header():
     assert failed.code == 1009
 
 
-def test_max_fragments():
+def test_max_fragments_limits_a_message():
     few = WSLimits(max_fragments=3)
     assert receive(frame(0x01) + frame(0x00) + frame(0x80), settings=few) == [""]
     assert failure(frame(0x01) + 3 * frame(0x00), PolicyViolation, "max_fragments", settings=few) == []
@@ -360,7 +360,7 @@ def test_control_frame_payload_is_limited():
 # -- compression --
 
 
-def test_compressed_messages():
+def test_compressed_messages_share_a_context():
     sender, receiver = client(agreed=AGREED), server(agreed=AGREED)
     text = "compress me " * 50
     first, second = sender.message(text), sender.message(text)
@@ -402,7 +402,7 @@ def test_window_of_8_bits_disables_compression():
     assert feed(connection, frame(0xC1, raw_deflate(text.encode(), bits=9))) == [text]
 
 
-def test_compressed_fragments():
+def test_compressed_fragments_are_joined():
     body = raw_deflate(b"some text, compressed as a whole")
     data = frame(0x41, body[:5]) + frame(0x89, b"p") + frame(0x00) + frame(0x80, body[5:])
     assert receive(data, agreed=AGREED) == [Ping(b"p"), "some text, compressed as a whole"]
@@ -576,7 +576,7 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.integers(1, 50), st.booleans(), st.booleans())
-def test_round_trip(steps, size, compressing, from_client):
+def test_sent_messages_are_received(steps, size, compressing, from_client):
     agreed = AGREED if compressing else None
     sender, receiver = client(agreed=agreed), server(agreed=agreed)
     if not from_client:

@@ -51,7 +51,7 @@ def accept(offer, policy=PLAIN):
         ),
     ],
 )
-def test_valid_offers(offer, agreed, answer):
+def test_valid_offers_are_accepted(offer, agreed, answer):
     assert accept(f"{EXTENSION}; {offer}" if offer else EXTENSION) == (DeflateParameters(*agreed), answer)
 
 
@@ -76,12 +76,12 @@ def test_invalid_offers_are_ignored(parameters):
     assert accept(f"other, {offer}, {EXTENSION}; server_max_window_bits=10")[1] == "server_max_window_bits=10"
 
 
-def test_no_offer():
+def test_other_extensions_are_ignored():
     assert accept("") is None
     assert accept("x-webkit-deflate-frame") is None
 
 
-def test_server_policy():
+def test_server_policy_limits_the_parameters():
     policy = DeflatePolicy(True, True, 11, 10)
     everything = "server_no_context_takeover; client_no_context_takeover; server_max_window_bits=11"
     # Clients that do not send client_max_window_bits do not support it.
@@ -118,7 +118,7 @@ def test_equal_parameters_are_shared():
         ),
     ],
 )
-def test_client_offers(policy, offers):
+def test_client_offers_follow_the_policy(policy, offers):
     assert make_offers(policy) == ", ".join(f"{EXTENSION}; {each}" for each in offers)
     agreed, answer = accept_offer(parse_extensions([make_offers(policy)]), PLAIN)
     assert check_extension_response(*parse_extensions([answer]), policy) == agreed
@@ -133,7 +133,7 @@ def test_client_offers(policy, offers):
         ("client_max_window_bits=8", (False, False, 15, 8)),
     ],
 )
-def test_valid_responses(answer, agreed):
+def test_valid_responses_are_accepted(answer, agreed):
     (extension,) = parse_extensions([f"{EXTENSION}; {answer}" if answer else EXTENSION])
     assert check_extension_response(extension, PLAIN) == DeflateParameters(*agreed)
 
@@ -212,7 +212,7 @@ def test_each_side_uses_its_own_parameters(is_server):
     assert zlib.decompressobj(-10).decompress(sent + TAIL) == data
 
 
-def test_decompression_in_steps():
+def test_output_of_each_decompression_step_is_limited():
     inflater = Inflater(15)
     rest, output = compress_once(bytes(100), 15, PLAIN) + TAIL, b""
     while rest or inflater.more:

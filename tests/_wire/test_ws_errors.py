@@ -16,7 +16,7 @@ from tornado._wire import ws_errors
         ("HandshakeError", 1002),
     ],
 )
-def test_close_codes(name, code):
+def test_each_error_has_its_close_code(name, code):
     error = getattr(ws_errors, name)("why")
     assert isinstance(error, ws_errors.WebSocketError)
     assert (error.close_code, str(error)) == (code, "why")

@@ -29,7 +29,7 @@ from tornado._wire.ws_extensions import (
         (["a; b; b=1"], [("a", (("b", None), ("b", "1")))]),
     ],
 )
-def test_valid_lists(values, expected):
+def test_valid_lists_are_parsed(values, expected):
     assert parse_extensions(values) == expected
 
 
@@ -57,7 +57,7 @@ def test_malformed_lists_are_rejected(value):
     assert caught.value.status_code == 400
 
 
-def test_limits():
+def test_numbers_of_extensions_and_parameters_are_limited():
     assert len(parse_extensions([",".join(["a"] * MAX_EXTENSIONS)])) == MAX_EXTENSIONS
     with pytest.raises(HandshakeError, match=f"{MAX_EXTENSIONS} extensions"):
         parse_extensions(["a"] * (MAX_EXTENSIONS + 1))
@@ -81,7 +81,7 @@ TOKEN = st.text("abz019-_", min_size=1, max_size=5)
         st.tuples(TOKEN, st.lists(st.tuples(TOKEN, st.none() | TOKEN), max_size=4).map(tuple)), max_size=5
     )
 )
-def test_round_trip(extensions):
+def test_serialized_extensions_are_parsed(extensions):
     wanted = [Extension(*each) for each in extensions]
     assert parse_extensions([", ".join(map(format_extension, wanted))]) == wanted
 

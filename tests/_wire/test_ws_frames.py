@@ -28,7 +28,7 @@ def test_examples_of_the_rfc():
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
 @pytest.mark.parametrize("key", [b"", b"abcd"])
-def test_headers(size, key):
+def test_headers_are_read_once_complete(size, key):
     data = b"??" + serialize_frame(0x82, bytes(size), key)
     header = len(data) - size
     assert read_header(data, 2, bool(key), False) == (0x82, size, key, header)
@@ -43,7 +43,7 @@ def test_short_frame_tables():
 
 
 @pytest.mark.parametrize("opcode", range(16))
-def test_opcodes(opcode):
+def test_unknown_opcodes_are_rejected(opcode):
     data = serialize_frame(0x80 | opcode, b"")
     if opcode in set(Opcode):
         assert read_header(data, 0, False, False) == (0x80 | opcode, 0, b"", 2)
@@ -52,7 +52,7 @@ def test_opcodes(opcode):
             read_header(data, 0, False, True)
 
 
-def test_reserved_bits():
+def test_reserved_bits_are_rejected():
     assert read_header(b"\xc1\x00", 0, False, True) is not None
     for first in (0xC0, 0xC8, 0xF1, 0xA1):
         with pytest.raises(ProtocolError, match="reserved"):
@@ -67,7 +67,7 @@ def test_invalid_lengths_are_rejected(size):
     assert read_header(header[:-1], 0, False, False) is None
 
 
-def test_rotated_key():
+def test_key_is_rotated_to_an_offset():
     assert [rotate_key(b"abcd", offset) for offset in (0, 1, 3, 4, 6)] == [
         b"abcd",
         b"bcda",
@@ -77,7 +77,7 @@ def test_rotated_key():
     ]
 
 
-def test_close_codes():
+def test_invalid_close_codes_are_rejected():
     valid = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999]
     invalid = [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535]
     assert all(map(is_close_code, valid))

@@ -50,7 +50,7 @@ def test_example_of_the_rfc():
         make_key(bytes(15))
 
 
-def test_minimal_request():
+def test_minimal_request_is_accepted():
     found = offer()
     assert (found.key, found.version, found.subprotocols, found.extensions) == (KEY, "13", (), ())
     assert found.deflate(DeflatePolicy()) is None

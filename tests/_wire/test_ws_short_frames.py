@@ -69,11 +69,11 @@ def cut(data, cuts):
     return [data[begin:end] for begin, end in itertools.pairwise(edges)]
 
 
-# -- the loops --
+# -- the loops that decode frames --
 
 
 def others(key):
-    """Return data that no loop decodes, to follow data that it does."""
+    """Return data that the loops do not decode, to append to data that they decode."""
     whole = frame(0x81, b"xy", key)
     return [
         *(whole[:size] for size in range(len(whole))),
@@ -88,7 +88,7 @@ def others(key):
 
 
 @pytest.mark.parametrize(("take", "key"), [(take_masked, KEY), (take_plain, b"")])
-def test_messages_are_decoded_up_to_another_frame(take, key):
+def test_messages_are_decoded_up_to_a_frame_of_another_kind(take, key):
     payloads = [b"", b"a", "é".encode(), b"x" * 125]
     before = frame(0x89, b"before", key)
     taken = before + b"".join(frame(0x81, each, key) + frame(0x82, each, key) for each in payloads)
@@ -100,7 +100,7 @@ def test_messages_are_decoded_up_to_another_frame(take, key):
 
 
 @pytest.mark.parametrize("key", [KEY, b""])
-def test_fragments_are_decoded_up_to_another_frame(key):
+def test_fragments_are_decoded_up_to_a_frame_of_another_kind(key):
     payloads = [b"", b"a", b"\xff\xfe", b"x" * 125]
     before = frame(0x89, b"before", key)
     for first in (0x01, 0x02, 0x00):

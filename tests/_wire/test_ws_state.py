@@ -55,6 +55,6 @@ def test_connection_can_be_lost_in_every_state():
         (WebSocketState.CLOSED, False, False, True, True),
     ],
 )
-def test_state_permits(state, reads, sends, peer_closed, closed_here):
+def test_state_determines_reading_and_sending(state, reads, sends, peer_closed, closed_here):
     assert (state.reads, state.sends) == (reads, sends)
     assert (state.peer_closed, state.closed_here) == (peer_closed, closed_here)

@@ -17,7 +17,7 @@ SECRETS = {"Authorization": "Bearer x", "Cookie": "a=b", "Proxy-Authorization": 
 
 
 class Redirecting(web.RequestHandler):
-    """Records the headers of the request, and redirects to the URL in the query."""
+    """A handler that records the headers of the request, and redirects to the URL in the query."""
 
     def get(self) -> None:
         """Handle the request."""

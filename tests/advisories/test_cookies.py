@@ -26,7 +26,9 @@ async def set_cookie(expect_log: ExpectLog | None = None, *args: Any, **attribut
 
 @pytest.mark.parametrize("value", INJECTIONS)
 @pytest.mark.parametrize("key", ["domain", "path", "samesite", "max_age", "comment", "version", "priority"])
-async def test_cve_2026_35536_attributes(key: str, value: str, expect_log: ExpectLog) -> None:
+async def test_cve_2026_35536_injected_attributes_are_rejected(
+    key: str, value: str, expect_log: ExpectLog
+) -> None:
     response = await set_cookie(expect_log, "a", "b", **{key: value})
     assert response.code == 500
     assert response.get("set-cookie") is None
@@ -37,14 +39,16 @@ async def test_cve_2026_35536_attributes(key: str, value: str, expect_log: Expec
 @pytest.mark.parametrize(
     "key", ["Domain", "DOMAIN", "Path", "SameSite", "Max-Age", "MAX_AGE", "Comment", "Expires"]
 )
-async def test_cve_2026_35536_attributes_in_mixed_case(key: str, value: str, expect_log: ExpectLog) -> None:
+async def test_cve_2026_35536_attributes_in_mixed_case_are_rejected(
+    key: str, value: str, expect_log: ExpectLog
+) -> None:
     response = await set_cookie(expect_log, "a", "b", **{key: value})
     assert response.code == 500
     assert response.get("set-cookie") is None
 
 
 @pytest.mark.parametrize("value", ["60; Domain=evil.example", "60\r\nX: y", "a", "6 0", b"60; Path=/x"])
-async def test_cve_2026_35536_max_age_is_a_number(value: Any, expect_log: ExpectLog) -> None:
+async def test_cve_2026_35536_max_age_must_be_a_number(value: Any, expect_log: ExpectLog) -> None:
     response = await set_cookie(expect_log, "a", "b", max_age=value)
     assert response.code == 500
     assert response.get("set-cookie") is None
@@ -54,7 +58,7 @@ async def test_cve_2026_35536_max_age_is_a_number(value: Any, expect_log: Expect
 @pytest.mark.parametrize(
     "name", ["a;b", "a=b", "a b", "a\r\nX: y", "", "a,b", "a\0", "\xe4", "path", "Domain"]
 )
-async def test_cve_2026_35536_names(name: str, expect_log: ExpectLog) -> None:
+async def test_cve_2026_35536_invalid_names_are_rejected(name: str, expect_log: ExpectLog) -> None:
     response = await set_cookie(expect_log, name, "b")
     assert response.code == 500
     assert response.get("set-cookie") is None

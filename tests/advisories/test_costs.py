@@ -240,7 +240,7 @@ async def test_cve_2026_115927_one_byte_chunks_reach_a_handler_joined() -> None:
 
     @web.stream_request_body
     class Streaming(web.RequestHandler):
-        """Records the size of each chunk, and responds with the total."""
+        """A handler that records the size of each chunk, and responds with the total."""
 
         def data_received(self, chunk: bytes) -> None:
             pieces.append(len(chunk))

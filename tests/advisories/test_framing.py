@@ -18,7 +18,7 @@ SMUGGLED = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 class Recording(web.RequestHandler):
-    """Records the requests that it receives."""
+    """A handler that records the requests that it receives."""
 
     def initialize(self, seen: list[tuple[str, bytes]]) -> None:
         self.seen = seen

@@ -45,7 +45,7 @@ async def test_cve_2023_28370_static_directory_redirects_to_slash(root: Path) ->
 
 
 class Slashful(web.RequestHandler):
-    """Redirects ``/a`` to ``/a/``."""
+    """A handler that redirects ``/a`` to ``/a/``."""
 
     @web.addslash
     def get(self) -> None:
@@ -53,7 +53,7 @@ class Slashful(web.RequestHandler):
 
 
 class Slashless(web.RequestHandler):
-    """Redirects ``/a/`` to ``/a``."""
+    """A handler that redirects ``/a/`` to ``/a``."""
 
     @web.removeslash
     def get(self) -> None:

@@ -165,7 +165,7 @@ def test_cve_2026_49854_the_mask_of_a_frame_has_four_bytes(size: int) -> None:
 
 
 class Account(Recorder):
-    """Responds with the user name in a cookie."""
+    """A WebSocket handler that sends the user name in a cookie."""
 
     def on_message(self, message: str | bytes) -> None:
         self.write_message(self.get_cookie("user", "nobody"))

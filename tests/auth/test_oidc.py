@@ -193,7 +193,7 @@ async def test_code_cannot_be_used_twice(issuer: str) -> None:
 # -- a provider with invalid responses --
 
 
-class Liar(web.Application):
+class ConfigurableProvider(web.Application):
     """A provider whose responses a test can change."""
 
     def __init__(self) -> None:
@@ -241,7 +241,7 @@ class Liar(web.Application):
         return {"access_token": "an access token", "token_type": "Bearer", "id_token": self.sign(claims)}
 
     class Document(web.RequestHandler):
-        application: Liar
+        application: ConfigurableProvider
 
         def initialize(self, name: str) -> None:
             self.name = name
@@ -250,7 +250,7 @@ class Liar(web.Application):
             self.write(getattr(self.application, self.name)())
 
     class Token(web.RequestHandler):
-        application: Liar
+        application: ConfigurableProvider
 
         def post(self) -> None:
             self.write(self.application.tokens())
@@ -272,20 +272,20 @@ def at_hash(token: str) -> str:
 
 
 @asynccontextmanager
-async def lying(change: Callable[[Liar], Any]) -> AsyncIterator[Callable[[], Any]]:
+async def provider_with(change: Callable[[ConfigurableProvider], Any]) -> AsyncIterator[Callable[[], Any]]:
     """Start a provider that `change` has changed; yield a function that performs one login."""
-    liar = Liar()
-    async with serving(liar) as server:
-        liar.issuer = f"http://127.0.0.1:{server.port}"
-        change(liar)
-        async with browsing(program(liar.issuer)) as (browser, base):
+    configurable = ConfigurableProvider()
+    async with serving(configurable) as server:
+        configurable.issuer = f"http://127.0.0.1:{server.port}"
+        change(configurable)
+        async with browsing(program(configurable.issuer)) as (browser, base):
 
             async def login(**extra: str) -> HTTPResponse:
                 begun = await browser.fetch(f"{base}/login")
                 if begun.code != 302:
                     return begun
                 query = parse_qs(urlsplit(begun.headers["Location"]).query)
-                liar.nonce = query["nonce"][0]
+                configurable.nonce = query["nonce"][0]
                 arguments = {"state": query["state"][0], "code": "a code", **extra}
                 return await browser.fetch(f"{base}/login?{urlencode(arguments)}")
 
@@ -293,12 +293,12 @@ async def lying(change: Callable[[Liar], Any]) -> AsyncIterator[Callable[[], Any
 
 
 async def test_valid_responses_are_accepted() -> None:
-    async with lying(lambda liar: None) as login:
+    async with provider_with(lambda configurable: None) as login:
         response = await login()
         assert response.code == 200, response.body
 
 
-def changed(**values: Any) -> Callable[[Liar], None]:
+def changed(**values: Any) -> Callable[[ConfigurableProvider], None]:
     """Change the values of claims; None removes a claim."""
 
     def change(claims: dict[str, Any]) -> None:
@@ -306,15 +306,15 @@ def changed(**values: Any) -> Callable[[Liar], None]:
         for name in [name for name, value in values.items() if value is None]:
             del claims[name]
 
-    def apply(liar: Liar) -> None:
-        liar.change_claims = change
+    def apply(configurable: ConfigurableProvider) -> None:
+        configurable.change_claims = change
 
     return apply
 
 
-def resigned(sign: Callable[[dict[str, Any]], str]) -> Callable[[Liar], None]:
-    def apply(liar: Liar) -> None:
-        liar.sign = sign
+def resigned(sign: Callable[[dict[str, Any]], str]) -> Callable[[ConfigurableProvider], None]:
+    def apply(configurable: ConfigurableProvider) -> None:
+        configurable.sign = sign
 
     return apply
 
@@ -361,31 +361,33 @@ def _signed_with_public_key(claims: dict[str, Any]) -> str:
         pytest.param(resigned(lambda claims: "no token"), "not valid", id="no token"),
     ],
 )
-async def test_invalid_responses_are_rejected(change: Callable[[Liar], None], text: str) -> None:
-    async with lying(change) as login:
+async def test_invalid_responses_are_rejected(
+    change: Callable[[ConfigurableProvider], None], text: str
+) -> None:
+    async with provider_with(change) as login:
         response = await login()
         assert response.code == 403
         assert text in json.loads(response.body)["error"]
 
 
 async def test_several_audiences_with_azp_are_accepted() -> None:
-    async with lying(changed(aud=["client", "other"], azp="client")) as login:
+    async with provider_with(changed(aud=["client", "other"], azp="client")) as login:
         assert (await login()).code == 200
 
 
 async def test_callback_of_another_issuer_is_rejected() -> None:
-    async with lying(lambda liar: None) as login:
+    async with provider_with(lambda configurable: None) as login:
         response = await login(iss="https://other.example")
         assert response.code == 403
         assert b"another issuer" in response.body
 
 
 async def test_callback_without_promised_issuer_is_rejected() -> None:
-    def change(liar: Liar) -> None:
+    def change(configurable: ConfigurableProvider) -> None:
         promise = {"authorization_response_iss_parameter_supported": True}
-        liar.change_metadata = lambda metadata: metadata.update(promise)
+        configurable.change_metadata = lambda metadata: metadata.update(promise)
 
-    async with lying(change) as login:
+    async with provider_with(change) as login:
         assert (await login()).code == 403
 
 
@@ -400,11 +402,11 @@ async def test_callback_without_promised_issuer_is_rejected() -> None:
     ids=lambda wrong: next(iter(wrong)),
 )
 async def test_wrong_metadata_are_rejected(wrong: dict[str, Any], expect_log: Any) -> None:
-    def change(liar: Liar) -> None:
-        liar.change_metadata = lambda metadata: metadata.update(wrong)
+    def change(configurable: ConfigurableProvider) -> None:
+        configurable.change_metadata = lambda metadata: metadata.update(wrong)
 
     with expect_log("tornado.application", "Uncaught exception GET /login"):
-        async with lying(change) as login:
+        async with provider_with(change) as login:
             assert (await login()).code == 500
 
 
@@ -419,29 +421,29 @@ class Clock:
 
 
 async def test_new_key_is_fetched_and_unknown_keys_cost_one_request_per_minute() -> None:
-    liar = Liar()
+    configurable = ConfigurableProvider()
     client = AsyncHTTPClient(force_instance=True)
-    async with serving(liar) as server:
-        liar.issuer = f"http://127.0.0.1:{server.port}"
+    async with serving(configurable) as server:
+        configurable.issuer = f"http://127.0.0.1:{server.port}"
         clock = Clock()
-        provider = OpenIDProvider(liar.issuer, clock)
+        provider = OpenIDProvider(configurable.issuer, clock)
         assert await provider.key(client, "first", "RS256")
         assert await provider.key(client, None, "RS256"), "the only key"
-        assert liar.key_requests == 1
-        liar.keys.append(public(OTHER_KEY, "second"))
+        assert configurable.key_requests == 1
+        configurable.keys.append(public(OTHER_KEY, "second"))
         with pytest.raises(AuthError, match="unknown key"):
             await provider.key(client, "second", "RS256")
-        assert liar.key_requests == 1
+        assert configurable.key_requests == 1
         clock.now += 61  # type: ignore[misc]
         assert await provider.key(client, "second", "RS256")
-        assert liar.key_requests == 2
+        assert configurable.key_requests == 2
         with pytest.raises(AuthError, match="unknown key"):
             await provider.key(client, None, "RS256")
         with pytest.raises(AuthError, match="unknown key"):
             await provider.key(client, "second", "ES256")
         clock.now += 3601  # type: ignore[misc]
         assert await provider.key(client, "first", "RS256")
-        assert liar.key_requests == 3, "keys that were withdrawn are used for a limited time"
+        assert configurable.key_requests == 3, "keys that were withdrawn are used for a limited time"
     client.close()
 
 

@@ -82,7 +82,7 @@ async def test_arguments_out_of_range(arguments):
         autoreload.start(**arguments)
 
 
-async def test_problems(monkeypatch, tmp_path):
+async def test_problems_are_those_of_broken_files(monkeypatch, tmp_path):
     autoreload.start()
     [watcher] = autoreload._watchers.values()
     watcher.files = _files.SourceFiles()
@@ -113,7 +113,7 @@ def test_relative_path_is_resolved_immediately(monkeypatch, tmp_path):
 # -- notifications from the operating system --
 
 
-def test_directories_of_files(tmp_path):
+def test_directories_of_files_exist_and_are_unique(tmp_path):
     here = os.path.relpath(tmp_path / "a.py")
     assert directories([here, str(tmp_path / "b.py"), "/no/such/place/c.py"]) == [str(tmp_path)]
 

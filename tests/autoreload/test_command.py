@@ -133,7 +133,7 @@ def test_wrapped_program_may_change_its_directory(tmp_path):
     assert done.stdout.splitlines() == ["run 1", "run 2"], done.stderr
 
 
-def test_usage(tmp_path):
+def test_usage_is_shown_for_help_and_incomplete_arguments(tmp_path):
     for arguments in ([], ["-m"], ["--unknown"], ["--until-success"]):
         done = run("-m", "tornado.autoreload", *arguments, cwd=tmp_path)
         assert done.returncode == 1
@@ -161,7 +161,7 @@ def test_files_in_a_traceback_are_watched(monkeypatch, tmp_path, expect_log):
     assert {str(broken), __file__} <= _files.extra
 
 
-def test_exit_status(expect_log, capsys):
+def test_exit_status_of_the_program_is_returned(expect_log, capsys):
     """A status other than 0 is logged. Text in place of a status is printed, as the interpreter does."""
     assert _command._run("program", lambda: None) == 0
     assert _command._run("program", lambda: sys.exit()) == 0

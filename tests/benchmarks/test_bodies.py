@@ -30,7 +30,7 @@ def test_a_scenario_is_measured():
     assert found["peak"] < 1.5
 
 
-def test_the_report():
+def test_report_contains_figures_and_titles():
     asked = argparse.Namespace(megabytes=100, repeat=5, scenario=["whole", "spooled"])
     text = "\n".join(markdown({"ours": {"whole": dict.fromkeys(UNITS, 0.5)}}, asked))
     assert "| Waterspout | 0.500 | – |" in text

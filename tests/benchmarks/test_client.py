@@ -23,7 +23,7 @@ def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     AsyncHTTPClient.configure(None)
 
 
-async def test_server_and_adapter():
+async def test_requests_of_the_adapter_are_answered_by_the_server():
     with serving() as port:
         async with clients.client(f"http://127.0.0.1:{port}") as client:
             for _ in range(2):
@@ -34,7 +34,7 @@ async def test_server_and_adapter():
             assert await client.stream("/large") == server.LARGE
 
 
-async def test_cases_run(monkeypatch):
+async def test_each_case_runs(monkeypatch):
     with serving() as port:
         monkeypatch.setenv("BENCH_PORT", port)
         from benchmarks.macro.client import cases

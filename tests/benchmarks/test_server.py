@@ -36,7 +36,7 @@ def test_program_responds_to_every_scenario():
         assert server.memory() > 1_000_000
 
 
-def test_over_tls(certificates, tmp_path):
+def test_program_serves_tls(certificates, tmp_path):
     tls = certificates.certificate_file.parent
     with running(PEERS["ours"], tls=tls) as server:
         with connections(server.port, 1, certificates.client_context) as (connection,):
@@ -76,7 +76,7 @@ def test_requests_that_differ(name, differing):
     assert "@" not in "".join(first + second)
 
 
-def test_the_report(tmp_path, monkeypatch):
+def test_report_contains_figures_and_ratios(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "version", lambda peer: f"{peer.name} 1.0")
     results = {
         "ours": {"root": {"cpu": 20.0}},

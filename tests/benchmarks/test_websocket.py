@@ -43,7 +43,7 @@ def test_program_serves_every_scenario():
         assert abs(measure.idle_memory(server, "/idle", 20)) < 100_000
 
 
-def test_the_report(monkeypatch):
+def test_report_contains_figures_and_ratios(monkeypatch):
     monkeypatch.setattr("benchmarks.tables.version", lambda peer: "1.0")
     asked = argparse.Namespace(only=["ours", "tornado"], scenario=list(SCENARIOS), repeat=3, idle=10_000)
     results = {"cpu": {"ours": {"echo": 10.0, "broadcast": 7.0}, "tornado": {"echo": 40.0}}}

@@ -72,7 +72,7 @@ def test_loop_is_the_configured_one() -> None:
     assert done.stdout == "uvloop\n", done.stderr
 
 
-def test_the_tables() -> None:
+def test_tables_contain_figures_and_ratios() -> None:
     case = waiting.CASES["lock/free"]
     results = {case.name: {"ours": {"cpu": 1.5}, "tornado": {"cpu": 3.0}, "tornado-uvloop": {"cpu": 1234.0}}}
     peers = [PEERS["ours"], PEERS["tornado"], PEERS["tornado-uvloop"]]

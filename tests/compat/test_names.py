@@ -42,7 +42,7 @@ def pending(path: str) -> str | None:
 
 
 @pytest.mark.parametrize(("group", "path"), [(group, path) for group in NAMES for path in NAMES[group]])
-async def test_name(group, path):
+async def test_listed_name_exists_or_is_pending(group, path):
     with ExitStack() as stack:
         if why := pending(path):
             with pytest.raises((AttributeError, ImportError)):
@@ -53,7 +53,7 @@ async def test_name(group, path):
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_module(name):
+def test_public_module_can_be_imported(name):
     name = f"tornado.{name}"
     if name in NEEDS:
         pytest.importorskip(NEEDS[name])

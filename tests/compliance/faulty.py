@@ -109,7 +109,7 @@ class Request:
 
 
 class Reader:
-    """Parses the first request in the received data."""
+    """A parser of the first request in the received data."""
 
     def __init__(self, data: bytes, fault: Fault) -> None:
         self._data, self._fault, self._position = data, fault, 0

@@ -30,7 +30,7 @@ def guide() -> Any:
 
 
 class Seen(RequestHandler):
-    """The request as it arrived."""
+    """A handler that responds with the request as it arrived."""
 
     def get(self) -> None:
         request = self.request
@@ -48,7 +48,7 @@ class Seen(RequestHandler):
 
 
 class Text(RequestHandler):
-    """A compressible response with an entity tag."""
+    """A handler with a compressible response and an entity tag."""
 
     def get(self) -> None:
         self.set_header("Content-Type", "text/plain")
@@ -56,14 +56,14 @@ class Text(RequestHandler):
 
 
 class Reader(RequestHandler):
-    """Reads a buffered body."""
+    """A handler that reads a buffered body."""
 
     def post(self) -> None:
         self.write({"size": len(self.request.body)})
 
 
 class Upgrade(RequestHandler):
-    """Takes over the connection, as a WebSocket does, and echoes."""
+    """A handler that takes over the connection, as a WebSocket does, and echoes."""
 
     async def get(self) -> None:
         if self.request.headers.get("Upgrade") != "echo":
@@ -101,7 +101,7 @@ class Socket(WebSocketHandler):
 
 
 class Halves(RequestHandler):
-    """Sends one half of the response, and the other half on request."""
+    """A handler that sends one half of the response, and the other half on request."""
 
     go: asyncio.Event
 
@@ -119,7 +119,7 @@ class Halves(RequestHandler):
 
 @stream_request_body
 class Begun(RequestHandler):
-    """Responds when the first bytes of its body have arrived."""
+    """A handler that responds when the first bytes of its body have arrived."""
 
     async def data_received(self, chunk: bytes) -> None:
         if not self._finished:
@@ -130,7 +130,7 @@ class Begun(RequestHandler):
 
 
 class Echo(tornado_app.Echo):
-    """Serves the corpus of ``compliance/http1``, and records requests that nginx should have handled."""
+    """The echo handler of ``compliance/http1``, which records requests that bypassed nginx."""
 
     unmarked: ClassVar[list[str]] = []
     echoed = 0
@@ -142,7 +142,7 @@ class Echo(tornado_app.Echo):
 
 
 class Noted(RequestHandler):
-    """Returns the records."""
+    """A handler that responds with the records of `Echo`."""
 
     def get(self) -> None:
         self.write({"echoed": Echo.echoed, "unmarked": Echo.unmarked})

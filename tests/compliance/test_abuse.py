@@ -33,7 +33,7 @@ SHORT = 0.3
 
 
 class Counter(logging.Handler):
-    """Counts log records of all levels."""
+    """A log handler that counts records of all levels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("protection", ["", "public"])
-def test_out_of_descriptors(folder: Path, protection: str) -> None:
+def test_probe_is_served_without_free_descriptors(folder: Path, protection: str) -> None:
     """The server runs in a separate process, and is measured as in the full attacks."""
     # More descriptors than connections accepted in one event loop iteration. Otherwise the first connection
     # would be closed in favour of the last one before its request is read.
@@ -215,7 +215,7 @@ def result(**figures: Any) -> Result:
         ({"failures": 2}, "2 requests of the probe failed"),
     ],
 )
-def test_bounds(figures: dict[str, Any], fault: str) -> None:
+def test_figures_over_their_bounds_are_reported(figures: dict[str, Any], fault: str) -> None:
     scenario, target = Scenario("a", "title", ends=True), Target("public", "", "public")
     found = report.faults([scenario], [target], {("title", "public"): result(**figures)})
     assert len(found) == bool(fault)
@@ -223,7 +223,7 @@ def test_bounds(figures: dict[str, Any], fault: str) -> None:
     assert "title" in report.table([scenario], [target], {("title", "public"): result(**figures)})
 
 
-def test_bounds_of_descriptors() -> None:
+def test_figures_without_descriptors_have_their_own_bounds() -> None:
     scenario, target = Scenario("a", "title", descriptors=64), Target("public", "", "public")
     figures = result(lines=21, cpu=0.5, slowest=10)
     (wait, share, lines) = report.faults([scenario], [target], {("title", "public"): figures})

@@ -98,7 +98,7 @@ def test_program_that_hangs_is_reported() -> None:
         ("ERROR", "OK", "FAILED", True),
     ],
 )
-def test_verdicts(
+def test_verdicts_other_than_ok_are_faults_unless_accepted(
     behaviour: str, close: str, label: str, fault: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdict = Verdict("7.1", behaviour, close, "why")

@@ -99,7 +99,7 @@ async def test_errors_of_a_server_are_counted(monkeypatch):
     assert {"connections opened: 7 of 8", "connections held to the end: 3 of 8"} < set(problems)
 
 
-def test_problems():
+def test_each_deviation_from_the_plan_is_a_problem():
     outcome = Outcome(Plan(2, 60.0, 1), opened=2, held=2, latencies=[0.1, 0.2])
     assert outcome.problems() == []
     outcome.states = [{"opened": 2, "closed": 1}]
@@ -112,7 +112,7 @@ def test_problems():
     ]
 
 
-def test_percentiles():
+def test_percentiles_of_latencies():
     outcome = Outcome(Plan(1, 0, 1), latencies=[float(number) for number in range(100)])
     assert [outcome.percentile(part) for part in (0.5, 0.99, 1.0)] == [50.0, 99.0, 99.0]
 

@@ -85,7 +85,7 @@ def unit(folder: Path, name: str) -> configparser.ConfigParser:
     return parser
 
 
-def test_files_of_the_guide():
+def test_guide_contains_the_expected_files():
     programs = {"app.py", "forking.py"}
     units = {"app.service", "app@.service", "app.socket"}
     scripts = {"try.sh", "rolling.sh", "two.sh", "group.sh", "tls.sh", "descriptors.sh"}
@@ -111,7 +111,7 @@ def test_occupied_port_is_reported_in_one_line(folder):
     assert f"port {port}" in output
 
 
-def test_the_unit_for_each_port_believes_the_proxy(folder):
+def test_the_unit_for_each_port_trusts_the_proxy(folder):
     command = unit(folder, "app@.service")["Service"]["ExecStart"].split()
     assert command[:3] == ["/srv/app/.venv/bin/python", "app.py", "--port=80%i"]
     with Program(folder / "app.py", ["--port={port}", *command[3:]]) as program:
@@ -148,7 +148,7 @@ def activated(folder: Path, *listeners: socket.socket) -> Iterator[subprocess.Po
 
 
 @pytest.mark.parametrize("blocking", [False, True], ids=["nonblocking", "blocking"])
-def test_inherited_sockets(folder, blocking):
+def test_program_serves_inherited_sockets(folder, blocking):
     host, port = unit(folder, "app.socket")["Socket"]["ListenStream"].split(":")
     assert int(port) == 8888
     with socket.create_server((host, 0)) as first, socket.create_server((host, 0)) as second:
@@ -288,7 +288,7 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_tls(folder, certificates):
+def test_program_serves_tls(folder, certificates):
     arguments = (
         "--port={port}",
         f"--certificate={certificates.certificate_file}",

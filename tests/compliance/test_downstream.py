@@ -52,7 +52,7 @@ def compare(monkeypatch: pytest.MonkeyPatch, outcomes: Outcomes, **entry: Any) -
     return runner.compare(Program("p", "1", **entry), Path(), UPSTREAM, OURS)
 
 
-def test_difference_that_stays_alone_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_difference_that_also_occurs_in_separate_runs_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     outcomes = Outcomes(
         {"a": ("passed", "failed"), "b": ("passed", "passed"), "c": ("failed", "passed")},
         {"a": ("passed", "failed")},
@@ -64,7 +64,7 @@ def test_difference_that_stays_alone_is_counted(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("alone", [("passed", "passed"), ("failed", "failed")])
-def test_difference_that_does_not_stay_alone_is_unsteady(
+def test_difference_that_does_not_occur_in_separate_runs_is_unsteady(
     monkeypatch: pytest.MonkeyPatch, alone: tuple[str, str]
 ) -> None:
     result = compare(monkeypatch, Outcomes({"a": ("passed", "failed")}, {"a": alone}))

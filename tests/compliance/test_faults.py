@@ -94,7 +94,7 @@ def test_remaining_resources_are_a_leak(name, held):
         ),
     ],
 )
-def test_problems(counts, faults, output, problem):
+def test_each_defect_is_a_problem(counts, faults, output, problem):
     outcome = Outcome("some", counts, faults, HELD, HELD, output)
     assert outcome.problems() == [problem]
     outcome.skipped = "no network"

@@ -105,7 +105,7 @@ async def faults(way: Way, feed: Feed, tls: Any = None, every: int = 1) -> list[
 
 @pytest.mark.deadline(300)
 @pytest.mark.parametrize("feed", list(Feed))
-async def test_corpus(tls: Any, feed: Feed, expect_log: ExpectLog) -> None:
+async def test_corpus_passes_with_each_feed(tls: Any, feed: Feed, expect_log: ExpectLog) -> None:
     # Sending each octet in its own TLS record would double the duration of these tests, and find little more.
     with expect_log(*LEFT_OUT, required=False):
         wrong = await faults(Way(), feed, tls, every=3 if tls and feed is Feed.BYTES else 1)

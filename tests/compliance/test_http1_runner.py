@@ -214,7 +214,7 @@ def test_responses_that_cannot_be_framed(data: bytes) -> None:
         ResponseParser(lambda index: False).receive(data)
 
 
-def test_truncated_response() -> None:
+def test_truncated_response_is_malformed() -> None:
     parser = ResponseParser(lambda index: False)
     assert parser.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel") == []
     with pytest.raises(Malformed, match="closed inside a response"):
@@ -282,7 +282,7 @@ def test_strict_allows_only_the_own_outcome_with_or_without_100() -> None:
     assert judge(named, result(Response(400, ()))).word is Word.PASSED
 
 
-def test_echo_in_lines_shows_less() -> None:
+def test_fields_are_unseen_in_an_echo_in_lines() -> None:
     lines = b"method=GET\ntarget=/a=b\nversion=HTTP/1.1\nhost=\nlength=5\n"
     shown = result(Response(200, (), lines))
     assert judge(must("x", "1", get(), echo(target="/a=b", body=b"hello")), shown).word is Word.PASSED
@@ -329,7 +329,7 @@ def test_program_of_waterspout_runs_as_a_server() -> None:
     assert servers.SERVERS["ours"].describe().startswith("Waterspout 6.6.1")
 
 
-def test_command_line(monkeypatch: Any, capsys: Any) -> None:
+def test_command_line_selects_cases_and_prints_counts(monkeypatch: Any, capsys: Any) -> None:
     arguments = ["--only", "chunks/one", "host/missing", "limits/body-over", "--tls", "--feed", "bytes"]
     monkeypatch.setattr(sys, "argv", ["http1", *arguments])
     assert main() == 0

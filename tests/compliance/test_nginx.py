@@ -142,7 +142,7 @@ class Site:
         return connection
 
     def say(self, room: str, news: str) -> None:
-        """Post news to a room, once there is a poll that receives it."""
+        """Post news to a room until a poll has received it."""
         with self.connection() as connection:
             while not fetch(connection, f"/rooms/poll?room={room}&news={news}", method="POST").json()["told"]:
                 pass
@@ -222,7 +222,7 @@ def test_port_80_redirects_to_https(site):
     assert (answer.status, answer.headers["Location"]) == (308, "https://example.com/seen?x=%2F")
 
 
-def test_http2_client(site):
+def test_http2_client_is_served(site):
     curl = need("curl", "curl")
     command = [curl, "--silent", "--show-error", "--http2", "--cacert", str(site.certificates.ca_file)]
     command += ["--write-out", "\n%{http_version} %{http_code} %{num_connects}\n"]
@@ -354,7 +354,7 @@ def test_flushed_data_arrives_immediately(site):
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-def test_upgraded_connection(site, tls):
+def test_upgraded_connection_carries_data_in_both_directions(site, tls):
     with site.raw(tls=tls) as client:
         client.sendall(
             b"GET /rooms/upgrade?room=u HTTP/1.1\r\nHost: localhost\r\n"

@@ -80,7 +80,7 @@ async def test_url_that_libcurl_rejects_ends_the_fetch(url, loop_kind):
                 await asyncio.wait_for(client.fetch(url), 5)
 
 
-async def test_a_response(loop_kind):
+async def test_response_has_status_headers_and_body(loop_kind):
     def answer(request):
         return response(b"body", "203 Fine", "X: 1", "x: 2", "Content-Type: text/plain; charset=latin1")
 
@@ -128,7 +128,7 @@ async def test_connections_are_reused_and_handles_are_not():
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-async def test_methods(method):
+async def test_each_method_is_sent(method):
     body = b"content" if method in ("POST", "PUT", "PATCH") else None
 
     def answer(request):
@@ -258,7 +258,7 @@ async def test_streamed_bodies_of_known_length(tmp_path):
     assert len(server.requests[3].body) > 300_000
 
 
-async def test_body_producer():
+async def test_body_producer_writes_the_body():
     async def produce(write):
         await write(b"a")
         await asyncio.sleep(0)
@@ -286,7 +286,7 @@ async def test_expect_100_continue():
     assert server.requests[0].headers["expect"] == "100-continue"
 
 
-async def test_progress():
+async def test_progress_callback_receives_both_directions():
     seen = []
     async with scripted(echo) as server:
         await fetch(server.url, method="POST", body=bytes(1_000_000), progress_callback=seen.append)
@@ -458,7 +458,7 @@ async def test_decompression_can_be_turned_off():
         (b"HTTP/1.1 999\r\n X: 1\r\nConnection: close\r\n\r\n", Exception),
     ],
 )
-async def test_broken_responses(answer, error):
+async def test_broken_responses_raise_errors(answer, error):
     async with scripted(lambda request: answer, last=True) as server:
         with pytest.raises(error):
             await fetch(server.url)
@@ -475,7 +475,7 @@ async def test_error_of_a_refused_connection():
     assert "password" not in str(caught.value)
 
 
-async def test_error_responses():
+async def test_error_status_raises_unless_disabled():
     async with scripted(lambda request: response(b"none", "404 Not Found")) as server, Client() as client:
         with pytest.raises(HTTPClientError) as caught:
             await client.fetch(server.url)
@@ -483,7 +483,7 @@ async def test_error_responses():
         assert (await client.fetch(server.url, raise_error=False)).code == 404
 
 
-async def test_timeout():
+async def test_request_timeout_raises_curl_error():
     async with scripted(lambda request: None) as server, Client() as client:
         with pytest.raises(CurlError) as caught:
             await client.fetch(server.url, request_timeout=0.05)
@@ -588,7 +588,7 @@ async def test_redirects_to_other_schemes_are_rejected():
             await fetch(server.url)
 
 
-async def test_tls_and_downgrades(certificates):
+async def test_redirect_from_https_to_http_requires_allow_downgrade(certificates):
     async with scripted(ok) as plain:
         async with scripted(lambda request: redirect(plain.url), certificates.server_context) as server:
             arguments = {"ca_certs": str(certificates.ca_file)}
@@ -677,7 +677,7 @@ async def test_cancelled_between_attempts():
 # -- authentication and cookies
 
 
-async def test_basic_authentication():
+async def test_basic_credentials_are_sent():
     async with scripted(ok) as server, Client() as client:
         await client.fetch(server.url, auth_username="us:er", auth_password="p\u00e9")
         await client.fetch(server.url.replace("://", "://us%40er:p%3aw@"))
@@ -685,7 +685,7 @@ async def test_basic_authentication():
     assert received == ["us:er:p\u00e9".encode(), b"us@er:p:w"]
 
 
-async def test_digest_authentication():
+async def test_digest_challenge_is_answered():
     def answer(request):
         if "authorization" not in request.headers:
             return response(
@@ -710,7 +710,7 @@ async def test_digest_authentication():
     assert "HTTP/1.1 401 Unauthorized\r\n" not in heads
 
 
-async def test_cookie_jar():
+async def test_cookie_jar_stores_and_sends_cookies():
     def answer(request):
         if request.target == "/login":
             return response(b"", "302 Found", "Location: /", "Set-Cookie: a=b; Path=/")
@@ -739,7 +739,7 @@ async def test_client_certificate_and_other_options(certificates):
         assert (await fetch(server.url, **files, **arguments)).code == 200
 
 
-async def test_ssl_options(certificates):
+async def test_ssl_options_are_used_for_the_connection(certificates):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(certificates.ca_file))
     context.load_cert_chain(certificates.certificate_file, certificates.key_file)
     context.verify_mode = ssl.CERT_REQUIRED
@@ -791,7 +791,7 @@ async def test_certificate_in_default_ssl_options_is_not_sent_to_another_origin(
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-async def test_hooks(is_async):
+async def test_hooks_are_called_for_each_request(is_async):
     told = []
 
     def add_token(request, headers):
@@ -874,7 +874,7 @@ async def test_prepare_curl_callback_that_fails():
         await fetch("http://localhost:1/", prepare_curl_callback=broken)
 
 
-async def test_proxy(tmp_path):
+async def test_request_is_sent_to_the_proxy(tmp_path):
     def answer(request):
         assert request.target == "http://example.test/path"
         return response(request.headers.get("proxy-authorization", "").encode())
@@ -921,7 +921,7 @@ async def test_timeout_error_raised_by_a_hook_is_reported_unchanged():
             await client.fetch("http://localhost:1/", request_timeout=20)
 
 
-async def test_proxy_of_the_client(monkeypatch):
+async def test_proxy_of_the_client_overrides_the_environment(monkeypatch):
     def answer(request):
         return response(request.headers.get("proxy-authorization", "").encode())
 
@@ -965,7 +965,7 @@ async def test_own_proxy_authorization_is_sent_to_the_proxy_only(certificates):
         assert "proxy-authorization" not in server.requests[0].headers
 
 
-async def test_continue_timeout():
+async def test_body_is_sent_after_continue_timeout():
     async def script(visit):
         assert (await visit.request()).body == b"x"
         visit.send(response())
@@ -1012,7 +1012,7 @@ async def test_upload_pauses_until_there_is_data():
     assert received == b"ab" + b"c" * 100_000
 
 
-async def test_upload_restarts():
+async def test_upload_restarts_after_seek():
     resumed = asyncio.Event()
     up, handle = upload(body_source(io.BytesIO(b"content")), resumed.set)
     assert handle.seek(0, 0) == 0
@@ -1046,7 +1046,7 @@ async def test_upload_that_fails_aborts():
 # -- the client
 
 
-async def test_queue():
+async def test_max_clients_limits_concurrent_connections():
     async with scripted(ok) as server, Client(max_clients=2) as client:
         futures = [client.fetch(server.url) for _ in range(20)]
         for future in futures:
@@ -1054,7 +1054,7 @@ async def test_queue():
     assert server.connections <= 2
 
 
-async def test_queue_timeout():
+async def test_queue_timeout_raises():
     async with scripted(lambda request: None) as server, Client(max_clients=1) as client:
         stuck = client.fetch_impl(HTTPRequest(server.url, request_timeout=0, connect_timeout=0), print)
         with pytest.raises(HTTPClientError, match="Timeout in request queue"):

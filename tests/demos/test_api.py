@@ -36,7 +36,7 @@ names = (f"user{number}" for number in itertools.count(1))
 
 
 def load(name: str) -> ModuleType:
-    """A module of the demo that imports no other module of it."""
+    """Return a module of the demo, one that imports no other module of the demo."""
     specification = importlib.util.spec_from_file_location(f"api_{name}", ROOT / f"demos/api/{name}.py")
     assert specification is not None
     assert specification.loader is not None

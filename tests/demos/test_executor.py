@@ -33,7 +33,7 @@ def demo(monkeypatch) -> ModuleType:
 
 
 class Gate:
-    """Replaces the hash function; blocks until the test releases it."""
+    """A replacement for the hash function that blocks until the test releases it."""
 
     def __init__(self) -> None:
         self.opened = threading.Event()

@@ -34,15 +34,15 @@ class Person:
         # The provider's pages load a style sheet from another server.
         self.context.route(lambda url: urlsplit(url).hostname != "127.0.0.1", lambda route: route.abort())
         self.page = self.context.new_page()
-        self.troubles: list[str] = []
-        self.page.on("pageerror", lambda error: self.troubles.append(f"error: {error}"))
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(f"error: {error}"))
         self.page.on("console", self._console)
         self.open("/")
 
     def _console(self, entry) -> None:
         # Chromium logs every page with an error status, and the provider's blocked style sheet.
         if "Failed to load resource" not in entry.text:
-            self.troubles.append(f"console: {entry.text}")
+            self.errors.append(f"console: {entry.text}")
 
     def open(self, path: str) -> int:
         """Open a page of the demo, and return the status."""
@@ -97,7 +97,7 @@ class Person:
 
 @pytest.fixture
 def enter(browser, demo) -> Iterator[Callable[..., Person]]:
-    """A function that opens the demo for a visitor; at the end, no visitor may have `troubles`."""
+    """A function that opens the demo for a visitor; at the end, no visitor may have recorded an error."""
     people: list[Person] = []
 
     def enter(**settings) -> Person:
@@ -105,10 +105,10 @@ def enter(browser, demo) -> Iterator[Callable[..., Person]]:
         return people[-1]
 
     yield enter
-    troubles = [each for person in people for each in person.troubles]
+    errors = [each for person in people for each in person.errors]
     for person in people:
         person.context.close()
-    assert troubles == []
+    assert errors == []
 
 
 def test_sign_in_reload_and_sign_out(enter):

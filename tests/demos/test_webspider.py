@@ -33,7 +33,7 @@ class PageHandler(web.RequestHandler):
 
 
 class FileHandler(web.RequestHandler):
-    """Returns a binary response whose content looks like a page."""
+    """A handler with a binary response whose content looks like a page."""
 
     def get(self) -> None:
         self.set_header("Content-Type", "text/plain")

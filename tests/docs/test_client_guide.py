@@ -27,7 +27,7 @@ Check = Callable[[dict[str, Any], Path], Awaitable[None]]
 
 
 class Handler(web.RequestHandler):
-    """Responds with a description of the request."""
+    """A handler that responds with a description of the request."""
 
     def get(self) -> None:
         self.write({"uri": self.request.uri})

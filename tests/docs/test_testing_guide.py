@@ -75,14 +75,14 @@ def test_with_unittest(folder, arguments, count):
     assert f"Ran {count} tests" in python(folder, *arguments)
 
 
-def test_the_table_lists_what_the_plugin_has():
+def test_the_table_lists_the_fixtures_of_the_plugin():
     fixtures = {name for name, value in vars(plugin).items() if "FixtureFunction" in type(value).__name__}
     listed = set(re.findall(r"^\| `(\w+)` \|", TEXT, re.MULTILINE))
     assert listed == fixtures | {"tornado"}
     assert all(name.startswith("tornado_") for name in fixtures)
 
 
-def test_the_marks_that_are_left_to_others():
+def test_the_guide_names_the_marks_that_the_plugin_ignores():
     marks = re.search(r"marked ((?:`\w+`(?:,\s+|\s+or\s+)?)+)", TEXT)
     assert marks is not None
     assert set(re.findall(r"`(\w+)`", marks[1])) == set(plugin._OTHERS)

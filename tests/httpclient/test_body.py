@@ -60,7 +60,7 @@ async def agenerator():
         (lambda: io.BytesIO(b""), 0, True, []),
     ],
 )
-async def test_source(make, length, replayable, chunks):
+async def test_source_writes_its_chunks_and_may_be_replayable(make, length, replayable, chunks):
     source = body_source(make())
     assert (source.length, source.replayable, source.available) == (length, replayable, True)
     assert await sent(source) == chunks
@@ -128,7 +128,7 @@ async def test_large_files_are_read_in_chunks_in_another_thread(tmp_path):
     assert threading.current_thread() not in threads
 
 
-async def test_path(tmp_path):
+async def test_file_of_a_path_is_sent(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"content")
     source = body_source(path)
@@ -208,7 +208,7 @@ async def test_seekable_file_without_a_descriptor(tmp_path):
         assert await sent(source) == [b"unzipped"]
 
 
-async def test_asynchronous_file():
+async def test_asynchronous_file_is_read():
     class AsyncFile:
         def __init__(self, *chunks):
             self.chunks = [*chunks, b""]
@@ -247,7 +247,7 @@ async def test_generators_are_closed_when_sending_fails():
     assert closed == ["generator", "asynchronous generator"]
 
 
-async def test_producers():
+async def test_producers_write_the_body():
     async def asynchronous(write):
         await write(b"a")
         await write(b"b")

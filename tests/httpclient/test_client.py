@@ -68,7 +68,7 @@ def test_each_loop_has_its_own_instance_and_frees_it():
     assert freed() is None
 
 
-async def test_arguments():
+async def test_arguments_and_defaults_of_configure_apply():
     AsyncHTTPClient.configure(Canned, extra="configured", defaults={"user_agent": "agent"})
     client = AsyncHTTPClient()
     assert client.extra == "configured"
@@ -124,7 +124,7 @@ async def test_type_errors_of_arguments_are_passed_on():
         await AsyncHTTPClient().fetch("200", body=1)
 
 
-async def test_errors():
+async def test_error_status_raises_unless_disabled():
     client = AsyncHTTPClient()
     with pytest.raises(HTTPError, match="404"):
         await client.fetch("404")
@@ -134,7 +134,7 @@ async def test_errors():
             await client.fetch("broken", raise_error=raise_error)
 
 
-async def test_requests():
+async def test_request_objects_are_accepted_without_arguments():
     client = AsyncHTTPClient()
     headers = {"X": "1"}
     request = HTTPRequest("200", headers=headers)
@@ -174,12 +174,12 @@ def test_missing_fetch_impl_is_reported():
     asyncio.run(fetch())
 
 
-def test_default_implementation():
+def test_default_implementation_is_the_simple_client():
     AsyncHTTPClient.configure(None)
     assert AsyncHTTPClient.configured_class().__name__ == "SimpleAsyncHTTPClient"
 
 
-def test_blocking_client():
+def test_blocking_client_returns_or_raises():
     client = HTTPClient()
     assert client.fetch("200").code == 200
     with pytest.raises(HTTPError):

@@ -31,7 +31,7 @@ def url():
         thread.join()
 
 
-def test_fetch(url):
+def test_command_prints_responses(url):
     command = [sys.executable, "-m", "tornado.httpclient", "--print_headers", f"{url}/a", f"{url}/missing"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -47,7 +47,7 @@ def stored(*fields: str, url: str = URL, policy=None) -> http.cookiejar.CookieJa
         ("", URL, None),
     ],
 )
-def test_one_cookie(field, url, sent):
+def test_cookie_is_sent_to_matching_urls(field, url, sent):
     assert cookie_field(stored(field), url) == sent
 
 
@@ -107,7 +107,7 @@ def test_user_name_in_the_url_is_not_part_of_the_host():
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8000", "[::1]:8000"])
-def test_local_hosts(host):
+def test_cookie_of_a_local_host_is_sent_to_it_only(host):
     jar = stored("a=b; Path=/", url=f"http://{host}/")
     assert cookie_field(jar, f"http://{host}/x") == "a=b"
     assert cookie_field(jar, "http://www.example.com/x") is None
@@ -141,7 +141,7 @@ def test_responses_without_cookies():
     assert len(stored()) == 0
 
 
-def test_limits(monkeypatch):
+def test_sizes_and_numbers_of_cookies_are_limited(monkeypatch):
     assert len(stored("a=" + "b" * _cookies.MAX_SET_COOKIE)) == 0
     assert len(stored("a=" + "b" * (_cookies.MAX_SET_COOKIE - 2))) == 1
     jar = stored(*(f"a{i}=b" for i in range(_cookies.MAX_FIELDS + 1)))

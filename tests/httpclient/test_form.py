@@ -23,7 +23,7 @@ async def read(source: MultipartSource):
     ]
 
 
-async def test_fields_and_files(tmp_path):
+async def test_fields_and_files_are_sent_in_order(tmp_path):
     path = tmp_path / "report.pdf"
     path.write_bytes(b"%PDF")
     with path.open("rb") as file:

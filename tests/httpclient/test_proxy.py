@@ -25,7 +25,7 @@ from tornado.httpclient._proxy import NoProxy, ProxyServer, ProxySettings
         (" http://proxy ", ProxyServer("http", "proxy", 80)),
     ],
 )
-def test_urls(url, server):
+def test_proxy_urls_are_parsed(url, server):
     assert ProxyServer.parse(url) == server
 
 
@@ -60,7 +60,7 @@ def test_other_types_are_rejected():
         ProxyServer.parse(b"http://proxy")
 
 
-def test_text_forms():
+def test_text_forms_hide_the_password():
     server = ProxyServer.parse("http://user:secret@[::1]:8080")
     assert str(server) == "[::1]:8080"
     assert server.url == "http://[::1]:8080"
@@ -127,7 +127,7 @@ def test_text_forms():
         ("*.", "example.com", 80, False),
     ],
 )
-def test_no_proxy(text, host, port, direct):
+def test_no_proxy_matches_hosts(text, host, port, direct):
     assert NoProxy(text).matches(host, port) is direct
 
 
@@ -155,7 +155,7 @@ def test_no_proxy_is_comparable_and_hashable():
         ({"HTTPS_PROXY": "a:1", "REQUEST_METHOD": "GET"}, None, "http://a:1"),
     ],
 )
-def test_environment(environ, http, https):
+def test_environment_selects_the_proxy(environ, http, https):
     settings = ProxySettings.from_environment(environ)
     for scheme, expected in (("http", http), ("https", https)):
         found = settings.find(scheme, "example.com", 80)

@@ -17,7 +17,7 @@ from tornado.httpclient import HTTPRequest, RetryPolicy, TransferProgress, _Requ
 from tornado.httputil import HTTPHeaders
 
 
-def test_headers():
+def test_headers_default_to_an_empty_mapping():
     assert isinstance(HTTPRequest("http://a").headers, HTTPHeaders)
     mapping = {"X": "1"}
     request = HTTPRequest("http://a", headers=mapping)
@@ -147,7 +147,7 @@ def test_attributes_can_be_assigned_and_copied():
     assert other.user_agent is other.body is other.body_source is None
 
 
-def test_streamed_bodies():
+def test_streamed_body_has_a_source():
     file = io.BytesIO(b"abc")
     request = HTTPRequest("http://a", body=file)
     assert request.body is file
@@ -181,11 +181,11 @@ def test_streamed_bodies():
         ("http://a/?x", "?b=c", "http://a/?x&b=c"),
     ],
 )
-def test_params(url, params, expected):
+def test_params_are_added_to_the_url(url, params, expected):
     assert HTTPRequest(url, params=params).url == expected
 
 
-def test_json():
+def test_json_is_serialized_as_the_body():
     headers = {"X": "1"}
     request = HTTPRequest("http://a", method="POST", headers=headers, json={"a": [1, "\u00e9", None]})
     assert request.body == '{"a":[1,"\u00e9",null]}'.encode()
@@ -201,7 +201,7 @@ def test_json():
             HTTPRequest("http://a", json=value)
 
 
-def test_data():
+def test_data_is_serialized_as_a_form():
     request = HTTPRequest("http://a", method="POST", data={"a": [1, "\u00e9 "], "b": ""})
     assert request.body == b"a=1&a=%C3%A9+&b="
     assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
@@ -210,7 +210,7 @@ def test_data():
         HTTPRequest("http://a", data="a=b")
 
 
-async def test_files():
+async def test_files_are_sent_as_multipart():
     request = HTTPRequest("http://a", method="POST", data={"a": 1}, files={"f": b"content"})
     content_type = request.headers["Content-Type"]
     assert re.fullmatch(r"multipart/form-data; boundary=[0-9a-f]{32}", content_type)
@@ -261,7 +261,7 @@ def test_wrong_values_are_rejected(arguments, error, message):
         HTTPRequest("http://a", **arguments)
 
 
-def test_a_cookie_jar():
+def test_cookie_jar_is_stored():
     jar = http.cookiejar.CookieJar()
     assert HTTPRequest("http://a", cookies=jar).cookies is jar
 

@@ -15,7 +15,7 @@ from tornado.httputil import HTTPHeaders
 REQUEST = HTTPRequest("http://example.com/")
 
 
-def test_success():
+def test_status_204_has_no_error():
     response = HTTPResponse(REQUEST, 204, buffer=BytesIO(b"x"))
     assert response.error is None
     assert response.reason == "No Content"
@@ -46,7 +46,7 @@ def test_without_a_buffer_the_body_is_empty():
     assert HTTPResponse(REQUEST, 200).body == b""
 
 
-def test_the_request_is_the_programs_own():
+def test_request_is_the_object_that_the_program_passed():
     assert HTTPResponse(_RequestProxy(REQUEST, {}), 200).request is REQUEST
 
 
@@ -57,7 +57,7 @@ def test_repr_shows_attributes_without_recursion():
     assert "error=HTTP 404: Not Found" in text
 
 
-def test_error_text():
+def test_error_text_contains_code_and_message():
     assert HTTPError is HTTPClientError
     assert str(HTTPError(403)) == repr(HTTPError(403)) == "HTTP 403: Forbidden"
     assert str(HTTPError(499)) == "HTTP 499: Unknown"
@@ -101,11 +101,11 @@ def test_repr_does_not_show_the_body():
         (b"a", "text/html; charset", "a"),
     ],
 )
-def test_text(body, content_type, text):
+def test_text_is_decoded_with_the_charset(body, content_type, text):
     assert response(body, content_type).text == text
 
 
-def test_json():
+def test_json_body_is_decoded():
     assert response(b'{"a": [1, "\xc3\xa9"]}').json() == {"a": [1, "\u00e9"]}
     assert response("[1]".encode("utf-16")).json() == [1]
     assert response(b"\xef\xbb\xbf1").json() == 1

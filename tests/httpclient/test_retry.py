@@ -34,7 +34,7 @@ def delay(policy, attempts=1, method="GET", *, random=1.0, elapsed=0.0, now=NOW,
         ("get", 503, False),
     ],
 )
-def test_methods_and_statuses(method, status, retried):
+def test_default_policy_retries_some_methods_and_statuses(method, status, retried):
     assert (delay(RetryPolicy(), method=method, status=status) is not None) is retried
 
 
@@ -89,7 +89,7 @@ def test_total_time_is_bounded():
         ("", 0.5),
     ],
 )
-def test_retry_after(field, expected):
+def test_retry_after_determines_the_delay(field, expected):
     assert delay(RetryPolicy(max_elapsed=None), status=503, retry_after=field) == expected
 
 

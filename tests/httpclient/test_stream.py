@@ -38,7 +38,7 @@ async def test_chunks_are_yielded_as_they_arrive(loop_kind: str) -> None:
         assert chunks == [b"abc", b"def"]
 
 
-async def test_whole_body(loop_kind: str) -> None:
+async def test_whole_body_is_read(loop_kind: str) -> None:
     async with scripted("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello") as server:
         client = make()
         for _ in range(3):
@@ -48,7 +48,7 @@ async def test_whole_body(loop_kind: str) -> None:
     assert server.connections == 1
 
 
-async def test_compressed_body() -> None:
+async def test_compressed_body_is_decoded() -> None:
     packed = gzip.compress(b"plain" * 1000)
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
     async with scripted(head.encode() + packed) as server, make().stream(server.url) as response:
@@ -56,7 +56,7 @@ async def test_compressed_body() -> None:
         assert await response.read() == b"plain" * 1000
 
 
-async def test_no_body() -> None:
+async def test_response_without_body_has_no_chunks() -> None:
     async with scripted("HTTP/1.1 204 No Content\r\n\r\n") as server:
         async with make().stream(server.url) as response:
             assert [chunk async for chunk in response] == []
@@ -73,13 +73,13 @@ async def test_status_error_has_the_body() -> None:
             assert (response.code, await response.read()) == (404, b"why")
 
 
-async def test_refused_connection() -> None:
+async def test_refused_connection_raises() -> None:
     with pytest.raises(OSError, match="refused"):
         async with make().stream("http://127.0.0.1:1/"):
             pytest.fail("entered")
 
 
-async def test_truncated_body() -> None:
+async def test_truncated_body_raises_after_its_chunks() -> None:
     async def script(visit: Visit) -> None:
         await visit.request()
         visit.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc")
@@ -134,7 +134,7 @@ async def test_slow_reader_pauses_the_connection(loop_kind: str) -> None:
         assert "bytes to be read" in repr(response)
 
 
-async def test_arguments() -> None:
+async def test_invalid_arguments_raise() -> None:
     client = make()
     with pytest.raises(ValueError, match="streaming_callback"):
         client.stream("http://x/", streaming_callback=print)

@@ -36,7 +36,7 @@ EASTERN = datetime.timezone(datetime.timedelta(hours=-5))
         datetime.datetime(2013, 1, 27, 13, 43, 20, tzinfo=EASTERN),
     ],
 )
-def test_format_timestamp(ts: Any) -> None:
+def test_each_type_of_timestamp_is_formatted(ts: Any) -> None:
     assert format_timestamp(ts) == "Sun, 27 Jan 2013 18:43:20 GMT"
 
 
@@ -52,7 +52,7 @@ def test_encode_username_password() -> None:
     assert encode_username_password("e\u0301", "中") == "é:中".encode()
 
 
-def test_parameters() -> None:
+def test_parameters_are_parsed_and_serialized() -> None:
     assert _parse_header('form-data; foo="b\\\\a\\"r"; file*=utf-8\'\'T%C3%A4st; bare') == (
         "form-data",
         {"foo": 'b\\a"r', "file": "Täst"},
@@ -65,13 +65,13 @@ def test_int_or_none() -> None:
     assert _int_or_none("  ") is None
 
 
-def test_constants() -> None:
+def test_constants_have_tornados_values() -> None:
     assert HTTP_WHITESPACE == " \t"
     assert responses[404] == "Not Found"
     assert type(next(iter(responses))) is int
 
 
-def test_examples() -> None:
+def test_examples_in_docstrings_are_correct() -> None:
     result = unittest.TestResult()
     doctests().run(result)
     assert result.testsRun > 5

@@ -42,7 +42,7 @@ def parsed(
 
 
 @pytest.mark.parametrize("content_type", [URLENCODED, URLENCODED.upper(), URLENCODED + " ; charset=utf-8"])
-def test_urlencoded(content_type: str) -> None:
+def test_urlencoded_form_is_parsed(content_type: str) -> None:
     assert parsed(content_type, b"a=1&b=%c3%a9&a=&c")[0] == {"a": [b"1", b""], "b": [b"\xc3\xa9"], "c": [b""]}
 
 
@@ -54,7 +54,7 @@ def test_urlencoded(content_type: str) -> None:
         "Multipart/Form-Data; charset=utf-8; BOUNDARY=xx; x=y",
     ],
 )
-def test_multipart(content_type: str) -> None:
+def test_multipart_form_is_parsed(content_type: str) -> None:
     arguments, files = parsed(content_type, MULTIPART)
     assert arguments == ARGUMENTS
     assert files == {
@@ -101,7 +101,7 @@ def test_other_data_before_first_delimiter_is_preamble(start: bytes) -> None:
 
 
 @pytest.mark.parametrize("content_type", [URLENCODED, "multipart/form-data; boundary=xx"])
-def test_content_encoding(content_type: str) -> None:
+def test_form_with_content_encoding_is_rejected(content_type: str) -> None:
     with pytest.raises(HTTPInputError, match="Unsupported Content-Encoding"):
         parsed(content_type, MULTIPART, HTTPHeaders({"content-encoding": "gzip"}))
     parsed(content_type, MULTIPART, HTTPHeaders())
@@ -118,7 +118,7 @@ def test_content_encoding(content_type: str) -> None:
         (";a=b" * 65 + "; boundary=xx", "parameters"),
     ],
 )
-def test_bad_boundary(parameters: str, text: str) -> None:
+def test_invalid_boundary_is_rejected(parameters: str, text: str) -> None:
     with pytest.raises(HTTPInputError, match=text):
         parsed("multipart/form-data" + parameters, MULTIPART)
 
@@ -139,7 +139,7 @@ class TestConfiguration:
         set_parse_body_config(saved)
         assert httputil._DEFAULT_PARSE_BODY_CONFIG is saved
 
-    def test_defaults(self) -> None:
+    def test_defaults_of_the_configuration(self) -> None:
         config = ParseBodyConfig()
         assert config == httputil._DEFAULT_PARSE_BODY_CONFIG
         assert config.multipart == ParseMultipartConfig(
@@ -148,7 +148,7 @@ class TestConfiguration:
         assert config.urlencoded == ParseUrlEncodedConfig(max_arguments=1000)
         assert config.multipart is not ParseBodyConfig().multipart
 
-    def test_by_argument(self) -> None:
+    def test_configuration_passed_as_argument_applies(self) -> None:
         for multipart, text in [
             (ParseMultipartConfig(max_parts=4), "too many parts"),
             (ParseMultipartConfig(max_part_header_size=50), "too large"),
@@ -163,7 +163,7 @@ class TestConfiguration:
         with pytest.raises(HTTPInputError, match="fields"):
             parsed(URLENCODED, b"a&b&c", config=ParseBodyConfig(urlencoded=ParseUrlEncodedConfig(2)))
 
-    def test_for_the_process(self) -> None:
+    def test_configuration_of_the_process_applies(self) -> None:
         set_parse_body_config(
             ParseBodyConfig(ParseMultipartConfig(max_parts=5), ParseUrlEncodedConfig(max_arguments=2))
         )

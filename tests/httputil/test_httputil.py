@@ -16,6 +16,6 @@ def test_public_objects_have_public_module() -> None:
             assert thing.__module__ == "tornado.httputil", name
 
 
-def test_unknown_name() -> None:
+def test_unknown_name_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'tornado.httputil' has no attribute 'nothing'"):
         httputil.nothing  # noqa: B018

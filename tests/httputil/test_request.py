@@ -71,7 +71,7 @@ def made(target: str = "/a%20b?c=d&c=e+f", **options: Any) -> HTTPServerRequest:
 
 @pytest.mark.parametrize("make", [made, from_head])
 class TestBothWays:
-    def test_attributes(self, make: Any) -> None:
+    def test_attributes_of_a_request(self, make: Any) -> None:
         request = make()
         assert request.method == "GET"
         assert request.uri == "/a%20b?c=d&c=e+f"
@@ -102,7 +102,7 @@ class TestBothWays:
             ("//x/y#z?q", "//x/y#z", "q"),
         ],
     )
-    def test_path_and_query(self, make: Any, target: str, path: str, query: str) -> None:
+    def test_target_is_split_into_path_and_query(self, make: Any, target: str, path: str, query: str) -> None:
         request = make(target=target)
         assert (request.path, request.query) == (path, query)
 
@@ -129,7 +129,7 @@ class TestBothWays:
         with pytest.raises(HTTPInputError, match="Max number of fields"):
             make(target="/?" + "a&" * 1000)
 
-    def test_context(self, make: Any) -> None:
+    def test_context_provides_address_and_protocol(self, make: Any) -> None:
         connection = types.SimpleNamespace(
             context=types.SimpleNamespace(remote_ip="1.2.3.4", protocol="https")
         )
@@ -146,7 +146,7 @@ class TestBothWays:
         assert make(connection=mock.Mock()).remote_ip is not None
         assert make(connection=object()).protocol == "http"
 
-    def test_repr(self, make: Any) -> None:
+    def test_repr_shows_no_header_fields(self, make: Any) -> None:
         request = make()
         request.headers["Authorization"] = "secret"
         assert repr(request) == (
@@ -154,21 +154,21 @@ class TestBothWays:
             "uri='/a%20b?c=d&c=e+f', version='HTTP/1.1', remote_ip=None)"
         )
 
-    def test_copies(self, make: Any) -> None:
+    def test_copies_have_the_same_content(self, make: Any) -> None:
         request = make()
         request.path  # noqa: B018
         for twin in (copy.copy(request), copy.deepcopy(request), pickle.loads(pickle.dumps(request))):
             assert repr(twin) == repr(request)
             assert twin.arguments == request.arguments
 
-    def test_unknown_attributes(self, make: Any) -> None:
+    def test_unknown_attribute_raises_and_can_be_set(self, make: Any) -> None:
         request = make()
         assert not hasattr(request, "nothing")
         assert not hasattr(request, "__deepcopy__")
         request.note = "x"
         assert request.note == "x"
 
-    def test_request_time(self, make: Any) -> None:
+    def test_request_time_ends_when_the_request_is_finished(self, make: Any) -> None:
         request = make()
         assert request.request_time() >= 0
         set_times(request, 1.0, 3.5)
@@ -178,7 +178,7 @@ class TestBothWays:
 class TestBody:
     @pytest.mark.parametrize("touched_before", [True, False])
     @pytest.mark.parametrize("make", [made, from_head])
-    def test_form(self, make: Any, touched_before: bool) -> None:
+    def test_form_is_added_to_the_arguments(self, make: Any, touched_before: bool) -> None:
         request = make(target="/?a=1", headers=HTTPHeaders({"Host": "x", **FORM}))
         if touched_before:
             assert request.arguments == {"a": [b"1"]}
@@ -200,7 +200,7 @@ class TestBody:
         assert request.files == {}
         assert request.body_arguments == {"a": [b"2"]}
 
-    def test_files(self) -> None:
+    def test_files_of_a_form_are_parsed(self) -> None:
         request = made(
             headers=HTTPHeaders({"Host": "x", "Content-Type": "multipart/form-data; boundary=xx"}),
             body=b"--xx\r\nContent-Disposition: form-data; name=f; filename=n\r\n\r\n1\r\n--xx--",
@@ -208,7 +208,7 @@ class TestBody:
         request._parse_body()
         assert request.files["f"][0].body == b"1"
 
-    def test_malformed(self) -> None:
+    def test_malformed_form_raises_on_each_access(self) -> None:
         request = from_head(headers=HTTPHeaders({"Content-Type": "multipart/form-data"}))
         request.body = b"x"
         for _ in range(2):
@@ -299,14 +299,14 @@ class TestBody:
         else:
             assert request.arguments == {"a": [b"2"]}
 
-    def test_other_types(self) -> None:
+    def test_other_content_types_have_no_arguments(self) -> None:
         request = made(body=b"{}")
         request._parse_body()
         assert request.body_arguments == {}
 
 
 class TestConstructor:
-    def test_warnings(self) -> None:
+    def test_deprecated_arguments_warn(self) -> None:
         line, headers = RequestStartLine("POST", "/z", "HTTP/1.1"), HTTPHeaders({"Host": "x"})
         old, missing = (
             "The method, uri, and version arguments",
@@ -331,7 +331,7 @@ class TestConstructor:
                 assert str(warning.message).startswith(text)
                 assert warning.filename == __file__
 
-    def test_old_arguments(self) -> None:
+    def test_deprecated_arguments_still_work(self) -> None:
         with pytest.warns(DeprecationWarning, match="to HTTPServerRequest"):
             request = HTTPServerRequest("PUT", "/x?y=z", "HTTP/1.0", body=b"b")
         assert (request.method, request.path, request.host, request.body) == ("PUT", "/x", "127.0.0.1", b"b")
@@ -352,14 +352,14 @@ class TestConstructor:
     @pytest.mark.parametrize(
         "host", ["", "a", "a:80", "a:", "[::1]", "[::1]:80", "ex_a.b-c", "%41", "1.2.3.4"]
     )
-    def test_good_hosts(self, host: str) -> None:
+    def test_valid_hosts_are_accepted(self, host: str) -> None:
         assert made(headers=HTTPHeaders({"Host": host})).host == host
 
     @pytest.mark.parametrize(
         "host",
         ["a b", "a/b", "a@b", "a?", "a#", "a,b", "a:b", "a:80:90", "[::1", "::1]", "[a]b", "é", "a:123456"],
     )
-    def test_bad_hosts(self, host: str) -> None:
+    def test_invalid_hosts_are_rejected(self, host: str) -> None:
         with pytest.raises(HTTPInputError, match=r"Host header"):
             made(headers=HTTPHeaders({"Host": host}))
 
@@ -375,13 +375,13 @@ class TestConstructor:
 
 
 class TestCookies:
-    def test_cookies(self) -> None:
+    def test_cookies_are_parsed_once(self) -> None:
         request = from_head(headers=HTTPHeaders({"Cookie": r'a=b; c="d\073e"; path=/; x y=z; é=1; =2; a=f'}))
         assert isinstance(request.cookies, http.cookies.SimpleCookie)
         assert {name: morsel.value for name, morsel in request.cookies.items()} == {"a": "f", "c": "d;e"}
         assert request.cookies is request.cookies
 
-    def test_of_several_fields(self) -> None:
+    def test_cookies_of_several_fields_are_combined(self) -> None:
         headers = HTTPHeaders()
         headers.add("Cookie", "a=b")
         headers.add("Cookie", "c=d")
@@ -408,12 +408,12 @@ class TestCertificate:
         socket = types.SimpleNamespace(getpeercert=getpeercert)
         return made(connection=types.SimpleNamespace(stream=types.SimpleNamespace(socket=socket)))
 
-    def test_certificate(self) -> None:
+    def test_certificate_of_the_connection_is_returned(self) -> None:
         request = self.request(lambda binary_form: ("certificate", binary_form))
         assert request.get_ssl_certificate() == ("certificate", False)
         assert request.get_ssl_certificate(binary_form=True) == ("certificate", True)
 
-    def test_none(self) -> None:
+    def test_certificate_is_none_without_tls_or_certificate(self) -> None:
         def refuse(binary_form: bool) -> None:
             raise ssl.SSLError()
 

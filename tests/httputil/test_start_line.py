@@ -24,7 +24,7 @@ from tornado.httputil import (
         "GET /é HTTP/1.1",
     ],
 )
-def test_request_line(line: str) -> None:
+def test_valid_request_line_is_parsed(line: str) -> None:
     parsed = parse_request_start_line(line)
     assert isinstance(parsed, RequestStartLine)
     assert " ".join(parsed) == line
@@ -50,7 +50,7 @@ def test_bad_request_line(line: str) -> None:
         ("HTTP/1.1 200 é\t", ("HTTP/1.1", 200, "é\t")),
     ],
 )
-def test_status_line(line: str, expected: tuple[str, int, str | None]) -> None:
+def test_valid_status_line_is_parsed(line: str, expected: tuple[str, int, str | None]) -> None:
     parsed = parse_response_start_line(line)
     assert isinstance(parsed, ResponseStartLine)
     assert parsed == expected
@@ -67,7 +67,7 @@ def test_bad_status_line(line: str) -> None:
         parse_response_start_line(line)
 
 
-def test_grammar() -> None:
+def test_grammar_rules_match_valid_text_only() -> None:
     assert _ABNF.token.fullmatch("a-Z0!#$%&'*+.^_`|~")
     assert not _ABNF.token.fullmatch("")
     for value in ("", "a", "a b", "a\tb", "é"):

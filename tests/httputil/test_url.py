@@ -24,7 +24,7 @@ from tornado.httputil import qs_to_qsl, split_host_and_port, url_concat
         ("p", {"a": ["1", "2"]}, "p?a=%5B%271%27%2C+%272%27%5D"),
     ],
 )
-def test_url_concat(url: str, args: Any, expected: str) -> None:
+def test_url_concat_adds_arguments(url: str, args: Any, expected: str) -> None:
     assert url_concat(url, args) == expected
 
 
@@ -49,9 +49,9 @@ def test_url_concat_of_other_type_raises() -> None:
         ("a:" + "1" * 5000, ("a:" + "1" * 5000, None)),
     ],
 )
-def test_split_host_and_port(netloc: str, expected: tuple[str, int | None]) -> None:
+def test_only_digits_after_the_last_colon_are_a_port(netloc: str, expected: tuple[str, int | None]) -> None:
     assert split_host_and_port(netloc) == expected
 
 
-def test_qs_to_qsl() -> None:
+def test_qs_to_qsl_returns_all_pairs() -> None:
     assert list(qs_to_qsl({"a": ["1", "2"], "b": ["3"], "c": []})) == [("a", "1"), ("a", "2"), ("b", "3")]

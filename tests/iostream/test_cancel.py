@@ -88,7 +88,7 @@ async def test_buffer_of_cancelled_read_into_can_be_reused(
             await asyncio.sleep(0)
         read.cancel()
         buffer[:] = bytes(100_000)
-        buffer.clear()  # would raise BufferError if a view of it existed
+        buffer.clear()  # this would raise BufferError if a view of the buffer existed
         assert await server.read_bytes(3) == b"abc"
         buffer = bytearray(100_000)
         reading = asyncio.ensure_future(_read_into(server, buffer))

@@ -72,7 +72,7 @@ async def test_many_resets_are_handled_in_batches(loop_kind: str, certificates: 
 async def test_single_disconnect_is_not_delayed(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
-    """A single disconnect is handled without a delay."""
+    """The disconnect is handled immediately, and the queue has no batch scheduled."""
     async with stream_pair(kind, certificates) as (server, client):
         consumer = Recorder()
         server.start_push(consumer)
@@ -82,7 +82,7 @@ async def test_single_disconnect_is_not_delayed(
 
 
 class Peer:
-    """Records the error and the context of each notification."""
+    """A substitute for a stream that records the error and the context of each notification."""
 
     def __init__(self, notified: list[tuple[Peer, Exception | None, str]]) -> None:
         self._notified = notified

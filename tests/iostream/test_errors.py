@@ -37,7 +37,7 @@ def test_connection_reset_numbers() -> None:
     assert errno.ECONNRESET in iostream._ERRNO_CONNRESET
 
 
-def test_public_modules() -> None:
+def test_errors_belong_to_the_public_module() -> None:
     for name in iostream.__all__:
         assert getattr(iostream, name).__module__ == "tornado.iostream"
     assert iostream.doctests().countTestCases() == 0

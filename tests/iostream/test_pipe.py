@@ -14,7 +14,7 @@ def pipe() -> tuple[PipeIOStream, PipeIOStream]:
     return PipeIOStream(reader), PipeIOStream(writer)
 
 
-async def test_writing_and_reading(loop_kind: str) -> None:
+async def test_data_written_to_a_pipe_is_read(loop_kind: str) -> None:
     reader, writer = pipe()
     assert reader.fileno() == reader.fd
     line = reader.read_until(b"\n")
@@ -47,7 +47,7 @@ async def test_closed_read_end_closes_the_writer(loop_kind: str) -> None:
         writer.write(b"x")
 
 
-async def test_push_mode(loop_kind: str) -> None:
+async def test_push_mode_delivers_data_and_end_of_a_pipe(loop_kind: str) -> None:
     reader, writer = pipe()
     consumer = Recorder()
     reader.start_push(consumer)

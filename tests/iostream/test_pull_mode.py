@@ -61,7 +61,9 @@ async def test_byte_by_byte(loop_kind: str, kind: str, certificates: Certificate
 
 
 @pytest.mark.parametrize("partial", [False, True])
-async def test_read_into(loop_kind: str, kind: str, certificates: Certificates, partial: bool) -> None:
+async def test_read_into_fills_the_buffer(
+    loop_kind: str, kind: str, certificates: Certificates, partial: bool
+) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         target = bytearray(10)
         read = server.read_into(target, partial=partial)
@@ -78,7 +80,7 @@ async def test_read_into(loop_kind: str, kind: str, certificates: Certificates, 
             assert await server.read_bytes(2) == b"!!"
 
 
-async def test_huge_transfers(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_huge_transfers_are_complete(loop_kind: str, kind: str, certificates: Certificates) -> None:
     data = bytes(range(256)) * (16 * 1024)
     async with stream_pair(kind, certificates) as (server, client):
         target = bytearray(len(data))
@@ -228,10 +230,10 @@ async def test_close_callback_runs_once_and_after_reads(kind: str, certificates:
         assert order == ["read", "closed"]
 
 
-async def test_reset(loop_kind: str, certificates: Certificates) -> None:
+async def test_reset_fails_the_read(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
         read = server.read_bytes(1)
-        # Set when a socket is accepted, because the kernel does not report the address after a reset.
+        # As for an accepted socket. The kernel does not report the address of a peer after a reset.
         server.peer_address = ("192.0.2.1", 80)
         reset(client)
         with pytest.raises(

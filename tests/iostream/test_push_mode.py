@@ -124,7 +124,7 @@ async def test_corks_nest_and_flush_now_ignores_them(kind: str, certificates: Ce
 
 
 @pytest.mark.parametrize("sizes", [(10, BIG), (BIG, 10, BIG), (10_000,) * 500, (200_000, 1)])
-async def test_large_output(
+async def test_large_output_is_sent_in_order(
     loop_kind: str, kind: str, certificates: Certificates, sizes: tuple[int, ...]
 ) -> None:
     async with stream_pair(kind, certificates) as (server, client):
@@ -138,7 +138,9 @@ async def test_large_output(
         assert server.pending_output == 0
 
 
-async def test_back_pressure(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_output_drained_is_called_after_blocked_output(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         consumer = Recorder()
         server.start_push(consumer)
@@ -168,7 +170,9 @@ async def test_writes_and_sends_are_sent_in_order(
         await last
 
 
-async def test_pause_and_resume(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_paused_consumer_receives_nothing_until_resumed(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         consumer = Recorder(lambda _: server.pause_reading())
         server.start_push(consumer)
@@ -216,7 +220,7 @@ async def test_write_side_stays_open_after_the_end_of_input(
         assert consumer.events == [b"question", "eof", ("lost", None)]
 
 
-async def test_reset(loop_kind: str, certificates: Certificates) -> None:
+async def test_reset_calls_connection_lost(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
         consumer = Recorder()
         server.start_push(consumer)

@@ -40,11 +40,13 @@ def feed(request: ReadRequest, data: bytes) -> tuple[object, bytes]:
         (ReadCount(3, True), b"abcd", b"a", b"bcd"),
     ],
 )
-def test_byte_by_byte(request_: ReadRequest, data: bytes, result: bytes, rest: bytes) -> None:
+def test_each_request_is_satisfied_byte_by_byte(
+    request_: ReadRequest, data: bytes, result: bytes, rest: bytes
+) -> None:
     assert feed(request_, data) == (result, rest)
 
 
-def test_read_into() -> None:
+def test_read_into_moves_buffered_bytes() -> None:
     target, buffer = bytearray(5), bytearray(b"ab")
     request = ReadInto(target, False)
     assert request.find(buffer, True) == NOT_YET
@@ -66,14 +68,14 @@ def test_dropped_read_into_returns_its_bytes() -> None:
 
 
 @pytest.mark.parametrize("request_", [ReadUntilDelimiter(b"\n", 4), ReadUntilRegex(re.compile(b"\n"), 4)])
-def test_max_bytes(request_: ReadRequest) -> None:
+def test_max_bytes_rejects_longer_results(request_: ReadRequest) -> None:
     assert request_.find(bytearray(b"abcd"), True) == NOT_YET
     with pytest.raises(UnsatisfiableReadError, match="within 4 bytes"):
         request_.find(bytearray(b"abcd\n"), True)
 
 
 class CountingPattern:
-    """Counts the bytes that are searched."""
+    """A pattern that counts the bytes that it searches."""
 
     pattern = b"needle"
 
@@ -137,7 +139,7 @@ async def test_cancelled_read_does_not_take_data() -> None:
 
 
 @pytest.mark.parametrize("request_", [ReadCount(12, False), ReadUntilClose()])
-def test_accumulating_read(request_: ReadCount | ReadUntilClose) -> None:
+def test_accumulating_read_joins_buffered_and_received_bytes(request_: ReadCount | ReadUntilClose) -> None:
     """Bytes from the buffer and received bytes form the result; excess bytes stay in the buffer."""
     pull = ReadState()
     pull.add(b"abc")

@@ -17,7 +17,7 @@ from tornado import netutil
 from tornado.iostream import IOStream, StreamClosedError
 
 
-async def test_connect(loop_kind: str) -> None:
+async def test_connect_sends_data_written_before(loop_kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = IOStream(socket.socket())
         connecting = client.connect(listener.getsockname())
@@ -38,7 +38,7 @@ async def test_connect(loop_kind: str) -> None:
         client.set_close_callback(None)
 
 
-async def test_connection_refused(loop_kind: str) -> None:
+async def test_refused_connection_fails_connect(loop_kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = listener.getsockname()
     client = IOStream(socket.socket())
@@ -77,7 +77,7 @@ async def test_push_mode_waits_for_the_connection(loop_kind: str) -> None:
         server.close()
 
 
-async def test_start_tls(loop_kind: str, certificates: Certificates) -> None:
+async def test_start_tls_encrypts_both_directions(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates) as (server, client):
         ended: list[str] = []
         client.set_close_callback(lambda: ended.append("client"))

@@ -150,7 +150,7 @@ OPENINGS: list[tuple[str, Server | None, Callable[[IOStream], None], list[Stream
         for kind, serve, act, _ in OPENINGS
     ],
 )
-async def test_opening(
+async def test_stream_enters_the_expected_states_while_opening(
     loop_kind: str,
     certificates: Certificates,
     monkeypatch: pytest.MonkeyPatch,
@@ -295,7 +295,7 @@ NOTICES_RESET = {"write_eof", "detach"}
 
 @pytest.mark.parametrize("second", EVENTS)
 @pytest.mark.parametrize("first", EVENTS)
-async def test_two_events(
+async def test_stream_has_the_expected_state_after_two_events(
     loop_kind: str, kind: str, certificates: Certificates, expect_log: Any, first: str, second: str
 ) -> None:
     with expect_log("tornado.general", "SSL Error", required=False):

@@ -33,7 +33,7 @@ from tornado.iostream._core import LARGE_SHARE
 from tornado.iostream._pull_mode import _RECEIVE_COST
 
 
-async def test_connect_and_handshake(loop_kind: str, certificates: Certificates) -> None:
+async def test_connect_waits_for_the_handshake(loop_kind: str, certificates: Certificates) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = SSLIOStream(socket.socket(), ssl_options=certificates.client_context)
         connecting = client.connect(listener.getsockname(), server_hostname="localhost")
@@ -52,7 +52,7 @@ async def test_connect_and_handshake(loop_kind: str, certificates: Certificates)
         server.close()
 
 
-async def test_dictionary_options(certificates: Certificates) -> None:
+async def test_start_tls_accepts_a_dictionary(certificates: Certificates) -> None:
     ours, theirs = socket_pair()
     plain_server, plain_client = IOStream(ours), IOStream(theirs)
     files = {"certfile": str(certificates.certificate_file), "keyfile": str(certificates.key_file)}
@@ -81,7 +81,7 @@ async def test_push_mode_can_start_before_the_handshake(loop_kind: str, certific
     server.close()
 
 
-async def test_alpn(certificates: Certificates) -> None:
+async def test_negotiated_alpn_protocol_is_available(certificates: Certificates) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificates.certificate_file, certificates.key_file)
     context.set_alpn_protocols(["http/1.1"])
@@ -132,7 +132,7 @@ async def test_disconnect_during_handshake_is_not_logged(loop_kind: str, certifi
         server.write(b"x")
 
 
-async def test_connection_refused(loop_kind: str, certificates: Certificates) -> None:
+async def test_refused_connection_raises(loop_kind: str, certificates: Certificates) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = listener.getsockname()
     client = SSLIOStream(socket.socket(), ssl_options=certificates.client_context)
@@ -150,7 +150,7 @@ async def test_missing_server_hostname_fails(certificates: Certificates) -> None
 async def test_closing_sends_close_notify(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("tls", certificates) as (server, client):
         server.close()
-        client.socket.suppress_ragged_eofs = False  # so that an end of input without close_notify is an error
+        client.socket.suppress_ragged_eofs = False  # an end of input without close_notify is then an error
         client.socket.setblocking(True)
         assert client.socket.recv(1) == b""
 

@@ -24,7 +24,7 @@ def test_small_pieces_are_joined_and_large_ones_are_not() -> None:
     assert len(front) == 5000
 
 
-def test_empty() -> None:
+def test_empty_buffer_rejects_advance_and_peek() -> None:
     buffer = _StreamBuffer()
     buffer.append(b"")
     assert not buffer
@@ -53,7 +53,7 @@ def test_size_of_views_with_wider_items_is_in_bytes() -> None:
     assert bytes(buffer.peek(100)) == b"12345678"
 
 
-def test_against_a_model() -> None:
+def test_random_operations_agree_with_a_model() -> None:
     source = random.Random(7)
     buffer, model = _StreamBuffer(), b""
     for _ in range(3000):

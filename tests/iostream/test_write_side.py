@@ -51,7 +51,9 @@ async def test_writes_are_done_in_order(loop_kind: str, kind: str, certificates:
 
 
 @pytest.mark.usefixtures("small_shares")
-async def test_future_for_all_but_a_rest(loop_kind: str, kind: str, certificates: Certificates) -> None:
+async def test_future_is_done_when_pending_output_falls_to_its_limit(
+    loop_kind: str, kind: str, certificates: Certificates
+) -> None:
     async with stream_pair(kind, certificates) as (server, client):
         assert server.when_written(0).done()
         server.send(bytes(BIG))
@@ -90,10 +92,10 @@ async def test_writers_share_an_iteration(
     assert writers(stream) == 0
 
 
-async def test_futures_with_different_rests_are_resolved_in_order(
+async def test_futures_with_different_limits_are_resolved_in_order(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
-    """Futures are resolved in order, so the Future of "half" is resolved later than its data is sent."""
+    """The Future of "half" waits for that of "all", although its own condition is fulfilled earlier."""
     async with stream_pair(kind, certificates) as (server, client):
         order: list[str] = []
         for name, size, rest in (("all", BIG, 0), ("half", 1000, BIG // 2), ("end", 1000, 0)):
@@ -105,7 +107,7 @@ async def test_futures_with_different_rests_are_resolved_in_order(
         assert order == ["all", "half", "end"]
 
 
-async def test_future_for_a_rest_fails_when_the_stream_closes(
+async def test_future_with_a_limit_fails_when_the_stream_closes(
     loop_kind: str, kind: str, certificates: Certificates
 ) -> None:
     async with stream_pair(kind, certificates) as (server, _):
@@ -174,7 +176,7 @@ async def test_closing_fails_outstanding_writes(
 
 async def test_writing_to_a_disconnected_peer_fails(loop_kind: str, certificates: Certificates) -> None:
     async with stream_pair("plain", certificates, family="tcp") as (server, client):
-        # Set when a socket is accepted, because the kernel does not report the address after a reset.
+        # As for an accepted socket. The kernel does not report the address of a peer after a reset.
         server.peer_address = ("192.0.2.1", 80)
         reset(client)
         with pytest.raises(StreamClosedError) as caught:  # the first or the second write raises this error

@@ -8,7 +8,7 @@ import ssl
 from tornado.netutil._error_context import add_error_context, format_address
 
 
-def test_address_name():
+def test_addresses_are_formatted():
     assert format_address(("127.0.0.1", 80)) == "127.0.0.1:80"
     assert format_address(("::1", 80, 0, 0)) == "[::1]:80"
     assert format_address("/run/app.sock") == "/run/app.sock"

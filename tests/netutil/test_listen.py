@@ -35,7 +35,7 @@ def test_port_as_a_string_of_digits(opened):
     assert opened[0].getsockname()[1] > 0
 
 
-def test_ephemeral_port(opened):
+def test_ephemeral_port_is_chosen_by_the_kernel(opened):
     opened += bind_sockets(0, "127.0.0.1")
     (sock,) = opened
     assert sock.family == socket.AF_INET
@@ -138,7 +138,7 @@ def test_no_address_to_listen_on_is_an_error(monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="no SO_REUSEPORT")
-def test_reuse_port(opened):
+def test_reuse_port_allows_two_sockets_on_one_port(opened):
     opened += bind_sockets(0, "127.0.0.1", reuse_port=True)
     opened += bind_sockets(opened[0].getsockname()[1], "127.0.0.1", reuse_port=True)
     assert len(opened) == 2
@@ -151,7 +151,7 @@ def test_reuse_port_without_platform_support(monkeypatch):
 
 
 @needs_unix_sockets
-def test_unix_socket(opened, tmp_path):
+def test_unix_socket_has_the_requested_mode(opened, tmp_path):
     path = str(tmp_path / "s")
     opened.append(bind_unix_socket(path, mode=0o620))
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o620

@@ -36,7 +36,7 @@ REAL = [BlockingResolver, DefaultExecutorResolver, DefaultLoopResolver, Threaded
         "1:2:3:4:5:6:255.255.255.255",
     ],
 )
-def test_literal_addresses(text):
+def test_literal_addresses_are_valid(text):
     assert is_valid_ip(text)
 
 
@@ -87,19 +87,19 @@ def test_text_that_is_not_an_address(text):
     assert not is_valid_ip(text)
 
 
-def test_default_class():
+def test_default_class_uses_the_executor_of_the_loop():
     assert Resolver.configured_class() is DefaultLoopResolver
 
 
 @pytest.mark.parametrize("kind", REAL)
-async def test_literal(loop_kind, kind):
+async def test_literal_address_is_returned(loop_kind, kind):
     resolver = kind()
     assert await resolver.resolve("127.0.0.1", 80) == [(socket.AF_INET, ("127.0.0.1", 80))]
     resolver.close()
 
 
 @pytest.mark.parametrize("kind", REAL)
-async def test_name(kind):
+async def test_name_is_resolved(kind):
     resolver = kind()
     answer = await resolver.resolve("localhost", 80, socket.AF_INET)
     assert (socket.AF_INET, ("127.0.0.1", 80)) in answer
@@ -107,7 +107,7 @@ async def test_name(kind):
 
 
 @pytest.mark.parametrize("kind", REAL)
-async def test_failure(kind, monkeypatch):
+async def test_failed_look_up_raises_oserror(kind, monkeypatch):
     def getaddrinfo(*args, **kwargs):
         raise socket.gaierror(socket.EAI_NONAME, "no such name")
 
@@ -160,7 +160,7 @@ class Recorder(Resolver):
         self.asked = None
 
 
-async def test_override():
+async def test_overrides_apply_to_hosts_ports_and_families():
     recorder = Recorder()
     resolver = OverrideResolver(
         recorder,

@@ -19,7 +19,7 @@ def test_context_is_returned_unchanged():
     assert ssl_options_to_context(context) is context
 
 
-def test_server(certificates):
+def test_server_context_requires_no_client_certificate(certificates):
     options = {"certfile": str(certificates.certificate_file), "keyfile": str(certificates.key_file)}
     context = ssl_options_to_context(options, server_side=True)
     assert context.protocol == ssl.PROTOCOL_TLS_SERVER
@@ -39,18 +39,18 @@ def test_client_without_verification():
     assert context.verify_mode == ssl.CERT_NONE
 
 
-def test_ca_certs(certificates):
+def test_ca_certs_are_loaded(certificates):
     options = {"ca_certs": str(certificates.ca_file), "cert_reqs": ssl.CERT_REQUIRED}
     context = ssl_options_to_context(options, server_side=True)
     assert len(context.get_ca_certs()) == 1
 
 
-def test_ciphers():
+def test_ciphers_are_restricted():
     context = ssl_options_to_context({"ciphers": "ECDHE+AESGCM"}, server_side=True)
     assert all("GCM" in cipher["name"] or "TLS_" in cipher["name"] for cipher in context.get_ciphers())
 
 
-def test_without_server_side():
+def test_context_without_server_side_warns():
     with pytest.warns(DeprecationWarning, match="PROTOCOL_TLS"):
         context = ssl_options_to_context({})
     assert context.verify_mode == ssl.CERT_NONE

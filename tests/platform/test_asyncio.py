@@ -69,7 +69,7 @@ def test_new_asyncio_loop_is_closed_if_construction_fails(monkeypatch: pytest.Mo
     assert made[0].is_closed()
 
 
-async def test_conversions() -> None:
+async def test_futures_are_returned_unchanged_by_conversions() -> None:
     future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     assert to_tornado_future(future) is future
     assert to_asyncio_future(future) is future
@@ -313,7 +313,7 @@ async def current_ioloop() -> IOLoop:
 
 
 @pytest.mark.parametrize("use_uvloop", [False, True])
-def test_under_anyio(use_uvloop: bool) -> None:
+def test_anyio_works_with_coroutines_on_an_ioloop(use_uvloop: bool) -> None:
     """anyio's task groups, cancel scopes, threads and portals work with coroutines that wait on an IOLoop."""
     anyio = need_module("anyio", "test")
     if use_uvloop:

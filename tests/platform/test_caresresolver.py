@@ -113,7 +113,7 @@ async def test_literal_address_needs_no_query(literal: str, family: int) -> None
         assert server.queries == []
 
 
-async def test_internationalized_name() -> None:
+async def test_internationalized_name_is_queried_in_punycode() -> None:
     async with serving() as (server, resolver):
         server.addresses["xn--bcher-kva.test"] = ["192.0.2.7"]
         assert await resolver.resolve("bücher.test", 80, socket.AF_INET)
@@ -128,7 +128,7 @@ async def test_internationalized_name() -> None:
     ],
     ids=["no such name", "no address", "server failure"],
 )
-async def test_failed_queries(rule: dict[str, Any], code: int, loop_kind: str) -> None:
+async def test_failed_queries_raise_gaierror(rule: dict[str, Any], code: int, loop_kind: str) -> None:
     async with serving() as (server, resolver):
         vars(server).update(rule)
         with pytest.raises(socket.gaierror, match=r"look-up of 'host\.test' failed: \w") as caught:
@@ -137,7 +137,7 @@ async def test_failed_queries(rule: dict[str, Any], code: int, loop_kind: str) -
 
 
 @pytest.mark.parametrize("name", ["a" * 64 + ".test", "host..test"])
-async def test_invalid_names(name: str) -> None:
+async def test_invalid_names_are_not_queried(name: str) -> None:
     async with serving() as (server, resolver):
         with pytest.raises(socket.gaierror) as caught:
             await resolver.resolve(name, 80)
@@ -154,7 +154,7 @@ async def test_query_is_repeated_after_a_lost_packet(loop_kind: str) -> None:
         assert len(server.queries) == 2
 
 
-async def test_unresponsive_server() -> None:
+async def test_unresponsive_server_raises_gaierror() -> None:
     async with serving(timeout=0.05, tries=1) as (server, resolver):
         server.silent["host.test"] = 99
         with pytest.raises(socket.gaierror) as caught:
@@ -171,7 +171,7 @@ async def test_truncated_response_is_repeated_over_tcp(loop_kind: str) -> None:
         assert [tcp for *_, tcp in server.queries] == [False, True]
 
 
-async def test_cancelled_query(loop_kind: str) -> None:
+async def test_resolver_can_be_used_after_a_cancelled_query(loop_kind: str) -> None:
     async with serving() as (server, resolver):
         asked = asyncio.Event()
         server.on_query = lambda name: asked.set()
@@ -220,7 +220,7 @@ async def test_close_removes_sockets_that_stay_open(loop_kind: str) -> None:
         assert resolver.io_loop.mock_calls == []
 
 
-async def test_invalid_options() -> None:
+async def test_invalid_server_raises() -> None:
     with pytest.raises((pycares.AresError, ValueError)):
         CaresResolver(servers=["nonsense"])
 

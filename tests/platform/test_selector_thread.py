@@ -46,7 +46,7 @@ def selector_class(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("selector_class")
-async def test_reader_and_writer(pair: Pair, loop_kind: str) -> None:
+async def test_reader_and_writer_are_called_in_the_thread_of_the_loop(pair: Pair, loop_kind: str) -> None:
     a, b = pair
     thread = SelectorThread(asyncio.get_running_loop())
     seen: asyncio.Queue[Any] = asyncio.Queue()
@@ -279,7 +279,7 @@ def test_selector_thread_created_before_the_loop_runs(loop_kind: str, pair: Pair
     loop.close()
 
 
-async def test_many_descriptors(loop_kind: str) -> None:
+async def test_many_descriptors_are_reported(loop_kind: str) -> None:
     """Each readable descriptor is reported, although others are added and removed at the same time."""
     thread = SelectorThread(asyncio.get_running_loop())
     pairs = [socket.socketpair() for _ in range(100)]

@@ -22,7 +22,7 @@ from twisted.internet import defer  # noqa: E402 - after the check for Twisted
 import tornado.platform.twisted  # noqa: E402
 
 
-async def test_deferred_result(loop_kind: str) -> None:
+async def test_result_of_a_deferred_is_returned(loop_kind: str) -> None:
     @gen.coroutine
     def main() -> Any:
         deferred: defer.Deferred[int] = defer.Deferred()
@@ -40,7 +40,7 @@ async def test_fired_deferred_needs_no_loop_iteration() -> None:
     assert main().done()
 
 
-async def test_deferred_failure(loop_kind: str) -> None:
+async def test_failure_of_a_deferred_is_raised(loop_kind: str) -> None:
     async def main() -> None:
         await convert_yielded(defer.fail(ZeroDivisionError("by zero")))
 
@@ -87,7 +87,7 @@ async def test_cancelling_the_deferred_fails_the_future() -> None:
         await future
 
 
-def test_exported_names() -> None:
+def test_only_install_is_exported() -> None:
     assert tornado.platform.twisted.__all__ == ["install"]
 
 

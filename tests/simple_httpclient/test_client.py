@@ -111,7 +111,7 @@ def make(**kwargs: Any) -> SimpleAsyncHTTPClient:
     return SimpleAsyncHTTPClient(force_instance=True, **kwargs)
 
 
-async def test_get(loop_kind):
+async def test_get_sends_target_and_default_fields(loop_kind):
     async with serving() as server:
         response = await make().fetch(f"{server.url}/path?q=1#fragment")
     (request,) = server.requests
@@ -134,7 +134,7 @@ async def test_connection_field_of_the_caller_is_sent_unchanged():
     assert [request.headers["connection"] for request in server.requests] == ["close", "keep-alive"]
 
 
-async def test_post():
+async def test_post_sends_body_and_default_content_type():
     async with serving() as server:
         await make().fetch(f"{server.url}/", method="POST", body="ä=1", user_agent="mine")
     (request,) = server.requests
@@ -220,7 +220,7 @@ async def test_white_space_around_header_value_is_accepted():
     assert response.code == 200
 
 
-async def test_body_producer():
+async def test_body_producer_writes_the_body():
     async def produce(write):
         await write(b"one")
         await asyncio.sleep(0)
@@ -235,7 +235,7 @@ async def test_body_producer():
     assert "content-length" not in server.requests[0].headers
 
 
-async def test_expect_continue():
+async def test_body_is_sent_after_100_continue():
     async with serving() as server:
         response = await make().fetch(f"{server.url}/", method="POST", body=b"x", expect_100_continue=True)
     assert response.body == b"ok"
@@ -251,7 +251,7 @@ async def test_interim_responses_are_not_the_response():
 
 
 @pytest.mark.parametrize("name", ["Content-Encoding", "content-encoding", "CONTENT-ENCODING"])
-async def test_gzip(name):
+async def test_gzip_response_is_decompressed_by_default(name):
     packed = gzip.compress(b"plain")
     head = f"HTTP/1.1 200 OK\r\n{name}: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
     async with serving(head.encode() + packed) as server:
@@ -280,7 +280,7 @@ async def test_streaming_callback_may_return_anything():
 
 
 @pytest.mark.parametrize("url_credentials", [True, False])
-async def test_basic_authentication(url_credentials):
+async def test_basic_credentials_are_sent(url_credentials):
     async with serving() as server:
         if url_credentials:
             await make().fetch(f"http://me:p%40ss@127.0.0.1:{server.port}/")
@@ -291,7 +291,7 @@ async def test_basic_authentication(url_credentials):
     assert request.headers["host"] == f"127.0.0.1:{server.port}"
 
 
-async def test_redirect():
+async def test_redirect_is_followed():
     def answer(request):
         if request.target == "/a":
             return b"HTTP/1.1 303 See Other\r\nLocation: /b\r\nContent-Length: 4\r\n\r\ngone"
@@ -433,7 +433,7 @@ async def test_redirect_after_the_client_was_closed():
             await client.fetch(server.url)
 
 
-async def test_limit_and_queue():
+async def test_requests_over_max_clients_wait_in_the_queue():
     release = asyncio.Event()
 
     class Slow(_HTTPConnection):
@@ -458,7 +458,7 @@ async def test_limit_and_queue():
     assert [int(request.target[1:]) for request in server.requests[2:]] == [2, 3, 4]
 
 
-async def test_timeout_in_the_queue():
+async def test_connect_timeout_applies_in_the_queue():
     async with serving(None) as server:
         client = make(max_clients=1)
         first = client.fetch(server.url, request_timeout=0, connect_timeout=0)
@@ -473,7 +473,7 @@ async def test_timeout_in_the_queue():
         await first
 
 
-async def test_request_timeout():
+async def test_request_timeout_names_the_phase():
     async with serving(None) as server:
         client = make()
         phase = r"^Timeout during request \(waiting for the response from http://127\.0\.0\.1:\d+\)$"
@@ -506,13 +506,13 @@ async def test_server_that_closes_without_a_response():
     assert caught.value.code == 599
 
 
-async def test_truncated_response():
+async def test_truncated_response_raises():
     async with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx") as server:
         with pytest.raises(HTTPStreamClosedError, match=r"\(reading the response from http://127\.0\.0\.1:"):
             await make().fetch(server.url)
 
 
-async def test_refused_connection():
+async def test_refused_connection_names_the_address():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
@@ -528,7 +528,7 @@ async def test_body_over_the_limit():
         assert len((await make(max_body_size=100).fetch(server.url)).body) == 100
 
 
-async def test_hostname_mapping():
+async def test_hostname_mapping_replaces_the_address():
     async with serving() as server:
         client = make(hostname_mapping={"www.example.com": "127.0.0.1"})
         await client.fetch(f"http://www.example.com:{server.port}/")
@@ -536,7 +536,7 @@ async def test_hostname_mapping():
     assert server.requests[0].headers["host"] == f"www.example.com:{server.port}"
 
 
-async def test_local_address():
+async def test_network_interface_must_be_an_address():
     async with serving() as server:
         await make().fetch(server.url, network_interface="127.0.0.2")
         with pytest.raises(ValueError, match="network_interface"):
@@ -557,7 +557,7 @@ async def test_local_address():
         ({"auth_username": "a", "auth_mode": "bearer"}, ValueError, "'basic' or 'digest', not 'bearer'"),
     ],
 )
-async def test_invalid_requests(arguments, error, text):
+async def test_invalid_requests_raise(arguments, error, text):
     arguments = dict(arguments)
     async with serving() as server:
         client = make()
@@ -566,7 +566,7 @@ async def test_invalid_requests(arguments, error, text):
         assert not client.active
 
 
-async def test_nonstandard_methods():
+async def test_nonstandard_methods_are_allowed_on_request():
     async with serving() as server:
         await make().fetch(server.url, method="SING", body=b"la", allow_nonstandard_methods=True)
     assert server.requests[0].method == "SING"
@@ -579,7 +579,7 @@ async def test_resolver_that_was_passed_in_is_not_closed():
     make(resolver=resolver).close()
 
 
-def test_text_of_errors():
+def test_error_text_is_the_message():
     assert str(HTTPTimeoutError("Timeout in a test")) == "Timeout in a test"
     assert str(HTTPStreamClosedError("gone")) == "gone"
 

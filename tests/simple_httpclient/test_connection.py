@@ -147,7 +147,7 @@ async def test_paused_connection_delivers_nothing(loop_kind: str) -> None:
 
 
 async def test_receiver_that_pauses_for_each_part(loop_kind: str) -> None:
-    """It resumes after the callback, in a later iteration of the event loop."""
+    """The receiver resumes after the callback, in a later iteration of the event loop."""
     with Pair() as pair:
 
         def on_body() -> None:

@@ -31,7 +31,7 @@ def make(**options: Any) -> SimpleAsyncHTTPClient:
     return SimpleAsyncHTTPClient(force_instance=True, **options)
 
 
-async def test_unix_socket(loop_kind: str, tmp_path: Path) -> None:
+async def test_requests_use_one_connection_to_a_unix_socket(loop_kind: str, tmp_path: Path) -> None:
     path = str(tmp_path / "a b.sock")
     async with scripted(answering(lambda request: OK), path=path) as server:
         client = make()
@@ -211,7 +211,7 @@ async def socks(credentials: bytes | None = None, reply: int = 0) -> AsyncIterat
 
 
 @pytest.mark.parametrize("by_tls", [False, True])
-async def test_socks_proxy(loop_kind: str, certificates: Any, by_tls: bool) -> None:
+async def test_requests_pass_through_a_socks_proxy(loop_kind: str, certificates: Any, by_tls: bool) -> None:
     async with scripted(OK, tls=certificates if by_tls else None) as server, socks() as (port, asked):
         client = make(proxy=f"socks5://127.0.0.1:{port}")
         url = server.url.replace("127.0.0.1", "localhost")
@@ -223,7 +223,7 @@ async def test_socks_proxy(loop_kind: str, certificates: Any, by_tls: bool) -> N
         client.close()
 
 
-async def test_socks_credentials() -> None:
+async def test_credentials_are_sent_to_a_socks_proxy() -> None:
     async with scripted(OK) as server, socks(b"\x01\x02me\x02pw") as (port, _):
         url = server.url.replace("127.0.0.1", "localhost")
         client = make(proxy=f"socks5://me:pw@127.0.0.1:{port}")
@@ -250,7 +250,7 @@ async def test_socks_proxy_that_does_not_respond(clock: Any) -> None:
         await server.all_closed()
 
 
-async def test_tinyproxy(loop_kind: str, certificates: Any, tmp_path: Path) -> None:
+async def test_requests_pass_through_tinyproxy(loop_kind: str, certificates: Any, tmp_path: Path) -> None:
     async with scripted(OK) as plain, scripted(OK, tls=certificates) as tls:
         async with tinyproxy(tmp_path, "BasicAuth me secret") as port:
             client = make(proxy=f"http://me:secret@127.0.0.1:{port}")

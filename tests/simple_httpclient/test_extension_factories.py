@@ -99,7 +99,7 @@ class DigestHandler(web.RequestHandler):
 # -- bodies --
 
 
-async def test_params_and_json(loop_kind):
+async def test_params_and_json_are_sent(loop_kind):
     async with serving(web.Application([("/", EchoHandler)])) as server:
         response = await make().fetch(
             f"http://127.0.0.1:{server.port}/?a=1", method="POST", params={"b": [2, 3]}, json={"x": "ä"}
@@ -110,14 +110,14 @@ async def test_params_and_json(loop_kind):
     assert json.loads(seen["body"].encode("latin-1")) == {"x": "ä"}
 
 
-async def test_form(loop_kind):
+async def test_form_is_sent(loop_kind):
     async with serving(web.Application([("/", EchoHandler)])) as server:
         url = f"http://127.0.0.1:{server.port}/"
         response = await make().fetch(url, method="POST", data={"a": "ä", "b": 1})
     assert response.json()["form"] == {"a": ["ä"], "b": ["1"]}
 
 
-async def test_files(loop_kind, tmp_path):
+async def test_files_are_sent(loop_kind, tmp_path):
     path = tmp_path / "large.bin"
     path.write_bytes(bytes(300_000))
 
@@ -139,7 +139,7 @@ async def test_files(loop_kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["path", "file", "generator", "asynchronous generator", "list"])
-async def test_streamed_body(kind, loop_kind, tmp_path):
+async def test_streamed_body_is_sent(kind, loop_kind, tmp_path):
     path = tmp_path / "body"
     path.write_bytes(b"onetwo")
 
@@ -202,7 +202,7 @@ def encoded(field: str, length: int) -> str:
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("codings", [("gzip",), ("deflate",), ("br",), ("zstd",), ("gzip", "br")])
-async def test_content_codings(codings, streamed, loop_kind):
+async def test_content_codings_are_decoded(codings, streamed, loop_kind):
     content = bytes(range(256)) * 5000
     packed = content
     for coding in codings:
@@ -238,7 +238,7 @@ async def test_too_many_codings():
 
 
 @pytest.mark.parametrize("where", ["arguments", "url"])
-async def test_digest(where, loop_kind):
+async def test_digest_challenge_is_answered(where, loop_kind):
     log: list[str] = []
     async with serving(web.Application([("/.*", DigestHandler, {"log": log})])) as server:
         client = make()
@@ -292,7 +292,7 @@ def cookie_answer(request: Any) -> str:
     return OK
 
 
-async def test_cookie_jar(loop_kind):
+async def test_cookie_jar_stores_and_sends_cookies(loop_kind):
     jar = http.cookiejar.CookieJar()
     async with scripted(answering(cookie_answer)) as server:
         client = make(cookie_jar=jar)
@@ -453,7 +453,7 @@ async def test_no_retry_after_a_malformed_response(clock):
 # -- hooks --
 
 
-async def test_hooks(loop_kind):
+async def test_hooks_are_called_for_each_request(loop_kind):
     told: list[HTTPResponse] = []
 
     def add_token(request: HTTPRequest, headers: HTTPHeaders) -> None:
@@ -577,7 +577,7 @@ async def test_hooks_that_raise(expect_log):
 # -- progress --
 
 
-async def test_progress(loop_kind):
+async def test_progress_is_reported_in_both_directions(loop_kind):
     seen: list[TransferProgress] = []
     size = 1_000_000
 
@@ -609,7 +609,7 @@ async def test_progress_callback_that_raises(expect_log):
 # -- proxies from the environment --
 
 
-async def test_proxy_of_the_environment(monkeypatch):
+async def test_proxy_of_the_environment_is_used_unless_excluded(monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)

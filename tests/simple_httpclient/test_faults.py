@@ -279,7 +279,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-async def test_malformed_response(name, loop_kind):
+async def test_malformed_response_raises_and_closes_the_connection(name, loop_kind):
     """The client reports its own error and does not use the connection again."""
     async with leaving_nothing(None) as client:
         async with FaultServer() as server:
@@ -313,7 +313,7 @@ ENDLESS: dict[str, tuple[bytes, bytes, type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-async def test_endless_response(name, tls, loop_kind):
+async def test_endless_response_is_ended_by_a_limit(name, tls, loop_kind):
     """A limit ends the response, and the connection is closed."""
     beginning, piece, kind, text = ENDLESS[name]
     ended = []
@@ -390,7 +390,7 @@ STALLS = {
 
 
 @pytest.mark.parametrize("name", STALLS)
-async def test_stalled_response(name, tls, clock):
+async def test_stalled_response_times_out(name, tls, clock):
     """The error names the phase and the URL, and the timeout is accurate to a tenth."""
     sent, phase = STALLS[name]
     async with scripted(stalling(sent), tls) as server:
@@ -469,7 +469,7 @@ async def test_stalled_tls_handshake(certificates, clock):
             await client.fetch(url, connect_timeout=5)
 
 
-async def test_stalled_connect(clock):
+async def test_stalled_connect_times_out(clock):
     """A server whose accept queue is full does not respond."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -497,7 +497,7 @@ class LateResolver(Resolver):
         return []
 
 
-async def test_stalled_lookup(clock):
+async def test_stalled_lookup_times_out(clock):
     resolver = LateResolver()
     async with leaving_nothing(None, resolver=resolver) as client:
         with pytest.raises(HTTPTimeoutError, match=r"www\.example\.com"):
@@ -507,7 +507,7 @@ async def test_stalled_lookup(clock):
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_stalled_proxy(scheme, certificates, clock):
+async def test_stalled_proxy_times_out(scheme, certificates, clock):
     async with scripted(stalling(b"")) as proxy, leaving_nothing(certificates) as client:
         with pytest.raises(HTTPTimeoutError, match="proxy" if scheme == "https" else "waiting"):
             await client.fetch(

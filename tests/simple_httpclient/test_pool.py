@@ -46,7 +46,7 @@ def make(**options: Any) -> SimpleAsyncHTTPClient:
         "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok",
     ],
 )
-async def test_reused_after(loop_kind: str, answer: str) -> None:
+async def test_connection_is_reused_after_a_complete_response(loop_kind: str, answer: str) -> None:
     async with scripted(answer) as server:
         client = make()
         for _ in range(3):
@@ -70,7 +70,7 @@ async def test_reused_after(loop_kind: str, answer: str) -> None:
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
     ],
 )
-async def test_not_reused_after(loop_kind: str, answer: str) -> None:
+async def test_connection_is_not_reused_if_the_response_ends_it(loop_kind: str, answer: str) -> None:
     async with scripted(answer) as server:
         client = make()
         for _ in range(2):
@@ -564,7 +564,7 @@ async def test_requests_do_not_see_each_others_context(loop_kind: str) -> None:
         assert server.connections == 1
 
 
-def test_request_support() -> None:
+def test_scripted_server_parses_header_fields() -> None:
     request = Request(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 1)
     assert request.headers == {"host": "x"}
 

@@ -10,12 +10,12 @@ from tornado.simple_httpclient import HTTPProxyError
 from tornado.simple_httpclient._proxy import proxy_of
 
 
-def test_no_proxy() -> None:
+def test_request_without_proxy_host_has_no_proxy() -> None:
     assert proxy_of(HTTPRequest("http://x/")) is None
     assert proxy_of(HTTPRequest("http://x/", proxy_username="me")) is None
 
 
-def test_a_proxy() -> None:
+def test_proxy_arguments_define_a_proxy() -> None:
     assert proxy_of(HTTPRequest("http://x/", proxy_host="p", proxy_port=1)) == ProxyServer("http", "p", 1)
 
 
@@ -38,6 +38,6 @@ def test_host_that_is_not_the_url_of_a_proxy(host: str) -> None:
         proxy_of(HTTPRequest("http://x/", proxy_host=host, proxy_port=1))
 
 
-def test_error_attributes() -> None:
+def test_proxy_error_has_the_code_of_the_proxy() -> None:
     error = HTTPProxyError(407, "no")
     assert (error.code, error.proxy_code, str(error)) == (599, 407, "no")

@@ -89,7 +89,7 @@ async def test_proxy_rejects_wrong_credentials(kind, by_tls, user, certificates,
             client.close()
 
 
-async def test_unreachable_server(kind, certificates, tmp_path):
+async def test_unreachable_server_raises_proxy_error(kind, certificates, tmp_path):
     async with scripted(OK) as server:
         port = server.port
     async with proxy_url(kind, tmp_path) as address:

@@ -30,7 +30,7 @@ def follow(request: HTTPRequest, code: int = 302, location: str = "/b") -> HTTPR
         (308, "POST", "POST"),
     ],
 )
-def test_method_and_body(code, method, expected):
+def test_status_and_method_determine_the_next_request(code, method, expected):
     headers = HTTPHeaders({"Content-Type": "text/plain", "Content-Length": "1", "X": "1", "Host": "a"})
     body = None if method in ("GET", "HEAD") else b"x"
     request = HTTPRequest("http://a/", method=method, headers=headers, body=body)

@@ -33,7 +33,7 @@ def test_files_that_change_are_read_again(certificates, tmp_path):
     assert client_context(True, str(file), None, None) is not context
 
 
-def test_client_certificate(certificates):
+def test_client_certificate_must_exist(certificates):
     client_context(True, None, str(certificates.certificate_file), str(certificates.key_file))
     with pytest.raises(FileNotFoundError, match="cannot use client_cert '/none': "):
         client_context(True, None, "/none", None)

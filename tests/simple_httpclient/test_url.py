@@ -23,5 +23,5 @@ def test_host_with_illegal_characters(host):
         ("http://a:/", "a", 80, "a:"),
     ],
 )
-def test_origin(url, host, port, authority):
+def test_origin_consists_of_host_port_and_authority(url, host, port, authority):
     assert parse_url(url).origin[1:4] == (host, port, authority)

@@ -9,7 +9,7 @@ from typing import Any
 class Wrapper:
     """A wrapper that replaces a function of a class.
 
-    It equals the original, has its hash, and, when bound, its ``__func__``.
+    It equals the original, has the same hash and, if bound, the same ``__func__``.
 
     :param wrapped: the original function, or its bound method.
     :param called: a function to call, without arguments, before each call.

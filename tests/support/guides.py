@@ -46,7 +46,7 @@ def programs(page: Path) -> dict[str, str]:
 
 
 def files(page: Path) -> dict[str, str]:
-    """Return the files that a page shows, programs included, by their paths."""
+    """Return the files that a page shows, including programs, by their paths."""
     found = {}
     for path, code in _FILE.findall(page.read_text(encoding="utf-8")):
         named = _PATH.match(code)

@@ -32,7 +32,7 @@ def use_clock(monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]) -> No
 
 
 def reset_log_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget the log lines about limits that count for their rate limit."""
+    """Reset the rate limit of the log lines about exceeded limits."""
     for module in (_server_connection, _deadlines):
         monkeypatch.setattr(module, "_log_limit", LogRateLimit(gen_log))
 

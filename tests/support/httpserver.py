@@ -29,12 +29,12 @@ def max_header_count(params: Any) -> int:
 
 
 def reset_log_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget the log lines of servers that count for their rate limits."""
+    """Reset the rate limits of the log lines of servers."""
     for module in (httpserver, tcpserver):
         monkeypatch.setattr(module, "_log_limit", LogRateLimit(gen_log))
 
 
 def address_of_socket(context: Any) -> str:
-    """Return the address of the peer, which a proxy's header does not change."""
+    """Return the address of the socket's peer, whatever the header of a proxy says."""
     address: str = context._orig_remote_ip
     return address

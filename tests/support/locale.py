@@ -8,7 +8,7 @@ from tornado.locale import Locale
 
 
 def clear_cache() -> None:
-    """Forget the locales that have been made."""
+    """Remove all locales from the cache."""
     Locale._cache.clear()
 
 

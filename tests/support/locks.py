@@ -9,16 +9,16 @@ from tornado.queues import Queue
 
 
 def waiters(lock: Any) -> Collection[Any]:
-    """Return the waiters of a Condition, an Event or a Semaphore, those that have finished included."""
+    """Return the waiters of a Condition, an Event or a Semaphore, including those that have finished."""
     found: Collection[Any] = lock._waiters
     return found
 
 
 def waiting_getters(queue: Queue[Any]) -> Collection[Any]:
-    """Return the pending ``get`` calls of a queue, those that have finished included."""
+    """Return the waiters of ``get`` calls of a queue, including those that have finished."""
     return queue._getters
 
 
 def waiting_putters(queue: Queue[Any]) -> Collection[Any]:
-    """Return the pending ``put`` calls of a queue, those that have finished included."""
+    """Return the waiters of ``put`` calls of a queue, including those that have finished."""
     return queue._putters

@@ -14,10 +14,10 @@ def colors(formatter: LogFormatter) -> tuple[dict[int, str], str]:
 
 
 def set_colors(formatter: LogFormatter, by_level: dict[int, str], normal: str) -> None:
-    """Set what `colors` returns."""
+    """Set the control sequence of each level, and the one that ends a colour."""
     formatter._colors, formatter._normal = by_level, normal
 
 
 def definition(options: OptionParser, name: str) -> Any:
-    """Return the definition of an option, with its type and value; the name has hyphens."""
+    """Return the definition of an option, with its type and value. In `name`, hyphens replace underscores."""
     return options._options[name]

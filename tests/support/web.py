@@ -105,7 +105,7 @@ def set_prepared_future(handler: Any, future: Any) -> None:
 
 
 def clear_template_loaders() -> None:
-    """Forget the template loaders of all handlers, and with them the compiled templates."""
+    """Remove the template loaders of all handlers, and with them the compiled templates."""
     RequestHandler._template_loaders.clear()
 
 

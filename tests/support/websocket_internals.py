@@ -119,7 +119,7 @@ def timer_count() -> int:
 
 
 def waiting_readers(messages: Any) -> int:
-    """Return how many entries a message queue has for readers, cancelled ones included."""
+    """Return how many entries a message queue has for readers, including cancelled ones."""
     return len(messages._readers)
 
 

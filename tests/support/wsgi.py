@@ -45,7 +45,7 @@ def act_in_another_thread(bridge: ResponseBridge) -> None:
 
 
 def note_progress_checks(monkeypatch: pytest.MonkeyPatch, note: Callable[[], object]) -> None:
-    """Call `note` before each time a waiting thread looks whether the client has received data."""
+    """Call `note` each time before a waiting thread checks whether the client has received data."""
     progress = ResponseBridge._progress
 
     def noted(self: ResponseBridge) -> Any:

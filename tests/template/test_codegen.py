@@ -25,7 +25,7 @@ def body(*nodes, shadowed=False, autoescape="xhtml_escape"):
     return [line.removeprefix("    ") for line in lines[3:-1]]
 
 
-def test_expressions():
+def test_expressions_are_escaped_as_configured():
     assert body(Expression(1, "x")) == ["_tt_tmp = x  # t:1", "_tt_append(_tt_escape(_tt_tmp))  # t:1"]
     assert (
         body(Expression(1, "x"), shadowed=True)[1]

@@ -26,7 +26,7 @@ def root(tmp_path):
     return tmp_path / "root"
 
 
-def test_files(root):
+def test_names_are_relative_to_the_including_template(root):
     loader = Loader(str(root))
     assert loader.root == str(root)
     # A name that begins with a slash is a path, which is rejected if it is outside of the root.
@@ -61,7 +61,7 @@ def test_symbolic_link_may_point_outside_of_root(root):
 
 
 @pytest.mark.parametrize("name", ["missing.html", "d.html/x"])
-def test_missing_files(root, name):
+def test_missing_file_error_names_the_directory(root, name):
     with pytest.raises(TemplateNotFoundError) as caught:
         Loader(str(root)).load(name)
     assert str(caught.value) == f"template {name!r} not found in the template directory {root}"
@@ -96,7 +96,7 @@ def test_templates_are_cached_until_reset(root):
     assert loader.load("d.html").generate() == b"new"
 
 
-def test_namespace():
+def test_namespace_of_the_loader_is_available():
     loader = DictLoader({"x": "{{ a }}{{ b }}"}, namespace={"a": 1, "b": 2})
     assert loader.load("x").generate(b=3) == b"13"
 
@@ -128,12 +128,12 @@ def test_cyclic_extends_and_includes(files, circle):
         ("a", "<string>", "a"),
     ],
 )
-def test_resolve_path(tmp_path, name, parent, expected):
+def test_names_are_resolved_relative_to_the_parent(tmp_path, name, parent, expected):
     assert DictLoader({}).resolve_path(name, parent) == expected
     assert Loader(str(tmp_path)).resolve_path(name, parent) == expected
 
 
-def test_custom_loader():
+def test_methods_of_a_custom_loader_are_called():
     class CustomLoader(BaseLoader):
         def resolve_path(self, name, parent_path=None):
             return name.upper()

@@ -26,7 +26,7 @@ def parsed(source, whitespace="all"):
     return file
 
 
-def test_all_nodes():
+def test_each_tag_becomes_a_node():
     file = parsed(
         "{% extends 'a' %}{% block b %}{% apply f %}{{ c }}{% end %}{% end %}{% include \"d\" %}\n"
         "{% for e in f %}{% break %}{% else %}{% raw g %}{% end %}{% set h = 1 %}{% import i %}"
@@ -97,7 +97,7 @@ def test_tag_may_span_lines():
         ),
     ],
 )
-def test_errors(source, message):
+def test_syntax_error_has_message_file_and_line(source, message):
     with pytest.raises(ParseError) as caught:
         parsed(source)
     assert str(caught.value).startswith(message)

@@ -45,7 +45,7 @@ class Thing:
         (Thing(), "<thing>", "&lt;thing&gt;"),
     ],
 )
-def test_values(value, text, escaped):
+def test_values_are_converted_and_escaped(value, text, escaped):
     assert text_of(value) == text
     assert type(text_of(value)) is str
     assert escape_value(value) == escape_with(value, xhtml_escape) == escaped

@@ -47,7 +47,7 @@ def run(source, /, name="t.txt", loader=None, **names):
         ("{% raw b'x' %}{{ b'<' }}", "x&lt;"),
     ],
 )
-def test_pages(source, expected):
+def test_templates_are_rendered(source, expected):
     def upper(text):
         return text.decode().upper()
 
@@ -117,7 +117,7 @@ FILES = {
         ("escape.html", "&amp;&"),
     ],
 )
-def test_files(name, expected):
+def test_inheritance_and_includes_are_rendered(name, expected):
     assert DictLoader(FILES).load(name).generate(x="&").decode() == expected
 
 
@@ -146,7 +146,7 @@ def test_error_in_other_file_names_referring_templates():
 # --- settings ---
 
 
-def test_whitespace():
+def test_whitespace_mode_depends_on_name_and_arguments():
     source = "a  b\n\n c"
     assert Template(source, "x.html").generate() == b"a b\nc"
     assert Template(source, "x.txt").generate() == source.encode()
@@ -160,7 +160,7 @@ def test_whitespace():
         Template(source, whitespace="some")
 
 
-def test_autoescape():
+def test_autoescape_argument_selects_the_function():
     assert Template("{{ '<' }}", autoescape=None).generate() == b"<"
     assert Template("{{ '/' }}", autoescape="url_escape").generate() == b"%2F"
     template = DictLoader({"x": "{{ '<' }}"}, autoescape=None).load("x")

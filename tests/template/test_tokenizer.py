@@ -31,7 +31,7 @@ TEXT, EXPRESSION, TAG = TokenKind.TEXT, TokenKind.EXPRESSION, TokenKind.TAG
         ("{ a } {", [(TEXT, "{ a } {", 1)]),
     ],
 )
-def test_tokens(source, expected):
+def test_source_is_split_into_tokens(source, expected):
     assert [tuple(token) for token in tokenize(source, "name")] == expected
 
 
@@ -45,7 +45,7 @@ def test_tokens(source, expected):
         ("{%%}", "empty block tag ({% %}) at name:1"),
     ],
 )
-def test_errors(source, message):
+def test_malformed_tag_raises(source, message):
     with pytest.raises(ParseError) as caught:
         list(tokenize(source, "name"))
     assert str(caught.value) == message

@@ -17,11 +17,11 @@ from tornado.template._whitespace import mode_for_name
         ("oneline", " \ta \t\n \n b  c ", " a b c "),
     ],
 )
-def test_modes(mode, text, expected):
+def test_each_mode_filters_whitespace(mode, text, expected):
     assert filter_whitespace(mode, text) == expected
 
 
-def test_unknown_modes():
+def test_unknown_mode_raises():
     with pytest.raises(ValueError, match="unknown whitespace mode 'some'; expected all, single, oneline"):
         filter_whitespace("some", "")
 

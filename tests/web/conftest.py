@@ -1,4 +1,4 @@
-"""Resets the process-wide state of `tornado.web` after each test."""
+"""Fixtures for the process-wide state of `tornado.web`, which apply to each test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tornado.web._security import _cookies
 
 @pytest.fixture(autouse=True)
 def fresh_caches() -> Iterator[None]:
-    """Clear the caches of template loaders, versions of static files, and cookies with a logged warning."""
+    """Clear the template loaders, the versions of static files, and the names of cookies already reported."""
     yield
     clear_template_loaders()
     web.StaticFileHandler.reset()
@@ -23,5 +23,5 @@ def fresh_caches() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_blocking_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Disable the warnings about handlers that block the event loop, which a slow machine may cause."""
+    """Disable the warnings about handlers that block the event loop: a slow machine may cause them."""
     monkeypatch.setattr(_debug_checks, "BLOCKING_TIME", float("inf"))

@@ -34,7 +34,7 @@ class Lookup(web.RequestHandler):
 
 
 class Page(web.RequestHandler):
-    """A handler with an exception in a template that another included template includes."""
+    """A handler whose template includes one that includes another, in which an exception is raised."""
 
     def get(self) -> None:
         """Raise an exception in a template."""

@@ -61,7 +61,9 @@ class Slashful(web.RequestHandler):
         (Slashful, "POST", "/a", 404, None),
     ],
 )
-async def test_slashes(handler: Any, method: Any, path: str, code: Any, location: Any) -> None:
+async def test_decorators_redirect_get_and_head_but_not_post(
+    handler: Any, method: Any, path: str, code: Any, location: Any
+) -> None:
     response = await ask(handler, method=method, path=path, body=b"" if method == "POST" else None)
     assert (response.code, response.get("location")) == (code, location)
 
@@ -87,7 +89,7 @@ async def test_slash_redirect_of_an_absolute_target_stays_on_this_host(
 
 
 class Private(web.RequestHandler):
-    """Requires the cookie `user`."""
+    """A handler that requires the cookie `user`."""
 
     def get_current_user(self) -> Any:
         return self.get_cookie("user")

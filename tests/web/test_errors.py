@@ -26,11 +26,11 @@ from tornado.web import Finish, HTTPError, MissingArgumentError
         (MissingArgumentError("name"), "HTTP 400: Bad Request (Missing argument name)"),
     ],
 )
-def test_texts(error: Any, text: Any) -> None:
+def test_text_has_status_reason_and_formatted_message(error: Any, text: Any) -> None:
     assert str(error) == text
 
 
-def test_attributes() -> None:
+def test_attributes_have_the_arguments() -> None:
     error = HTTPError(403, "no %s", "entry", reason="Closed")
     assert (error.status_code, error.log_message, error.args, error.reason) == (
         403,
@@ -74,7 +74,7 @@ def test_subclass_may_define_a_public_message() -> None:
         MissingArgumentError("name"),
     ],
 )
-def test_copies(error: Any) -> None:
+def test_copies_have_the_same_attributes(error: Any) -> None:
     for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):
         assert (again.reason, again.args) == (error.reason, error.args)
         assert again.public_message == error.public_message

@@ -16,7 +16,7 @@ from tests.support.web import header_fields
 from tornado import httputil, web
 
 
-async def test_header_values() -> None:
+async def test_header_values_are_formatted() -> None:
     def get(self: Any) -> None:
         self.set_header("X-Date", datetime.datetime(2020, 1, 2, 3, 4, 5))
         self.set_header("X-Bytes", b"b")
@@ -50,7 +50,7 @@ async def test_set_default_headers_are_on_error_pages_too() -> None:
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-async def test_arguments(asynchronous: Any) -> None:
+async def test_arguments_of_the_query_are_decoded(asynchronous: Any) -> None:
     seen = {}
 
     def get(self: Any, *args: Any) -> None:
@@ -80,7 +80,7 @@ async def test_argument_that_is_not_utf8_is_400(expect_log: ExpectLog) -> None:
     assert response.code == 400
 
 
-async def test_form_arguments() -> None:
+async def test_form_and_query_arguments_are_separate_or_combined() -> None:
     def post(self: Any) -> None:
         self.write(
             {
@@ -179,7 +179,7 @@ async def test_additional_http_methods() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code"), [({}, 302), ({"permanent": True}, 301), ({"status": 307}, 307)]
 )
-async def test_redirect(arguments: Any, code: Any) -> None:
+async def test_redirect_sets_status_and_location(arguments: Any, code: Any) -> None:
     response = await ask(handler_of(get=lambda self: self.redirect("/ö?a=b", **arguments)))
     assert response.code == code
     assert response.get("location").encode("latin-1").decode() == "/ö?a=b"
@@ -207,7 +207,7 @@ async def test_prepare_may_finish_the_response() -> None:
     assert order == ["prepare", "get", "on_finish", "prepare", "on_finish"]
 
 
-async def test_cookies() -> None:
+async def test_cookies_are_read_and_set() -> None:
     def get(self: Any) -> None:
         assert self.get_cookie("a") == "1"
         assert self.get_cookie("q") == 'x"y'

@@ -62,15 +62,15 @@ def sends(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 @pytest.fixture
-def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use up the time of an iteration after each connection."""
+def one_connection_per_iteration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the scheduler end each of its iterations after one connection."""
     monkeypatch.setattr(_broadcast_scheduler, "TIME_PER_ITERATION", 0.0)
     monkeypatch.setattr(_broadcast_scheduler, "CONNECTIONS_PER_CHECK", 1)
     monkeypatch.setattr("tornado.websocket._broadcast.CONNECTIONS_PER_CHECK", 1)
 
 
 def fill(handler: Any) -> int:
-    """Send messages to a peer until output is buffered; return its size."""
+    """Send messages to a peer until output is buffered; return the size of this output."""
     stream = handler.ws_connection.stream
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
     while not stream.pending_output:
@@ -154,7 +154,7 @@ def test_unknown_policy_is_rejected() -> None:
         broadcast([], "m", slow="drop")  # type: ignore[arg-type]
 
 
-async def test_byte_counters(loop_kind: str, tls: Any) -> None:
+async def test_bytes_of_a_broadcast_are_counted(loop_kind: str, tls: Any) -> None:
     async with joined(1, tls) as (members, _, _):
         broadcast(members, "é")
         connection = members[0].ws_connection
@@ -534,7 +534,7 @@ async def test_peer_that_does_not_read_does_not_slow_down_others(
 
 
 async def test_many_connections_are_served_in_several_iterations_in_order(
-    loop_kind: str, tls: Any, no_time: None, sends: list[Any]
+    loop_kind: str, tls: Any, one_connection_per_iteration: None, sends: list[Any]
 ) -> None:
     async with joined(4, tls) as (members, clients, _):
         sends.clear()
@@ -575,7 +575,7 @@ async def test_next_iteration_sends_immediately(loop_kind: str, tls: Any, sends:
 
 
 async def test_reply_releases_held_connection(
-    loop_kind: str, tls: Any, no_time: None, monkeypatch: pytest.MonkeyPatch
+    loop_kind: str, tls: Any, one_connection_per_iteration: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def on_message(self: Any, message: Any) -> None:
         self.write_message(message)
@@ -587,7 +587,9 @@ async def test_reply_releases_held_connection(
         assert [await clients[2].event(), await clients[2].event()] == ["all", "mine"]
 
 
-async def test_held_connection_can_be_closed(no_time: None, loop_kind: str, tls: Any) -> None:
+async def test_held_connection_can_be_closed(
+    one_connection_per_iteration: None, loop_kind: str, tls: Any
+) -> None:
     async with joined(3, tls) as (members, clients, _):
         done = broadcast(members, "m")
         members[1].close(4000, "bye")
@@ -598,7 +600,7 @@ async def test_held_connection_can_be_closed(no_time: None, loop_kind: str, tls:
 
 
 async def test_unexpected_exception_does_not_stop_the_scheduler(
-    loop_kind: str, tls: Any, no_time: None, monkeypatch: pytest.MonkeyPatch
+    loop_kind: str, tls: Any, one_connection_per_iteration: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with joined(3, tls) as (members, clients, _):
         errors: list[Any] = []
@@ -616,7 +618,9 @@ async def test_unexpected_exception_does_not_stop_the_scheduler(
         assert [str(error) for error in errors] == ["no"]
 
 
-async def test_wait_for_broadcast_can_be_cancelled(loop_kind: str, tls: Any, no_time: None) -> None:
+async def test_wait_for_broadcast_can_be_cancelled(
+    loop_kind: str, tls: Any, one_connection_per_iteration: None
+) -> None:
     async with joined(3, tls) as (members, clients, _):
         done = broadcast(members, "m")
         waiting = asyncio.ensure_future(_await(done))

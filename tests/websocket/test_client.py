@@ -62,7 +62,7 @@ async def test_async_for_ends_with_the_connection(loop_kind: str, tls: Any) -> N
         conn.close()
 
 
-async def test_message_types(loop_kind: str, tls: Any) -> None:
+async def test_each_message_type_is_sent(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, _), websocket_connect(request_for(server, tls)) as conn:
         await conn.write_message({"a": "é"})
         assert await conn.read_message() == '{"a": "\\u00e9"}'
@@ -80,7 +80,7 @@ async def test_read_message_with_a_callback(loop_kind: str, tls: Any) -> None:
         assert (await told).result() == "hello"
 
 
-async def test_message_callback(loop_kind: str, tls: Any) -> None:
+async def test_message_callback_receives_messages_and_none(loop_kind: str, tls: Any) -> None:
     """The callback is called only after `websocket_connect` has returned; the last call is with None."""
     heard = []
     over = asyncio.Event()
@@ -158,7 +158,7 @@ async def test_exception_in_message_callback_closes_connection(
         await handler.until(("close", 1011, None))
 
 
-async def test_hooks_of_subclass(loop_kind: str, tls: Any) -> None:
+async def test_overridden_methods_are_called(loop_kind: str, tls: Any) -> None:
     heard: list[Any] = []
     over = asyncio.Event()
 
@@ -270,7 +270,7 @@ async def test_close_discards_messages_over_the_queue_limits(loop_kind: str, tls
 # -- closing --
 
 
-async def test_close(loop_kind: str, tls: Any) -> None:
+async def test_close_code_and_reason_are_sent_once(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, handler):
         conn = await websocket_connect(request_for(server, tls))
         assert "open" in repr(conn)

@@ -85,7 +85,7 @@ WRONG: dict[str, tuple[Answer, str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-async def test_invalid_response(loop_kind: str, tls: Any, name: str) -> None:
+async def test_invalid_response_fails_the_connection(loop_kind: str, tls: Any, name: str) -> None:
     """The connection fails, the error names the header field, and the socket is closed."""
     answer, fault = WRONG[name]
     closed = asyncio.Event()
@@ -141,7 +141,7 @@ async def test_status_200_is_rejected(loop_kind: str, tls: Any, status: str) -> 
 
 
 @pytest.mark.parametrize("code", [300, 401, 426, 500, 599])
-async def test_error_status(loop_kind: str, tls: Any, code: int) -> None:
+async def test_error_status_raises_with_the_response(loop_kind: str, tls: Any, code: int) -> None:
     async def script(visitor: Visitor) -> None:
         visitor.send(visitor.head("Content-Length: 3", status=f"{code} No"), "why")
         await visitor.gone()
@@ -199,7 +199,7 @@ async def test_endless_head_is_rejected(loop_kind: str, tls: Any) -> None:
             await websocket_connect(server.url, **server.trust)
 
 
-async def test_interim_responses(loop_kind: str, tls: Any) -> None:
+async def test_few_interim_responses_are_skipped(loop_kind: str, tls: Any) -> None:
     """A few 1xx responses are skipped; an endless series of them is rejected."""
 
     async def few(visitor: Visitor) -> None:
@@ -443,7 +443,7 @@ async def test_connect_timeout_during_tls_handshake(clock: FakeClock) -> None:
             await websocket_connect(f"wss://127.0.0.1:{port}/", connect_timeout=3)
 
 
-async def test_connection_refused() -> None:
+async def test_refused_connection_names_the_address() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(ConnectionRefusedError, match=f"connecting to 127.0.0.1:{port}"):
@@ -518,13 +518,13 @@ async def test_cancellation_while_response_is_processed(loop_kind: str, tls: Any
         assert await reading is None
 
 
-async def test_immediate_cancellation() -> None:
+async def test_immediately_cancelled_connect_starts_nothing() -> None:
     future = websocket_connect("ws://127.0.0.1:1/")
     future.cancel()
     await run_loop_iterations(10)
 
 
-async def test_close_timeouts(by_the_clock: FakeClock, tls: Any) -> None:
+async def test_server_that_does_not_close_is_disconnected(by_the_clock: FakeClock, tls: Any) -> None:
     """The server has five seconds to reply, and then five seconds to close the stream."""
     answers = [True, False]
 

@@ -74,7 +74,7 @@ async def test_many_messages_at_once(loop_kind: str, tls: Any) -> None:
         await sender
 
 
-async def test_pings_and_closing(loop_kind: str, tls: Any) -> None:
+async def test_pings_are_answered_and_client_closes(loop_kind: str, tls: Any) -> None:
     seen: dict[str, Any] = {}
 
     async def handler(connection: Any) -> None:
@@ -95,7 +95,7 @@ async def test_pings_and_closing(loop_kind: str, tls: Any) -> None:
     assert seen == {"code": 4001, "reason": "bye"}
 
 
-async def test_the_server_closes(loop_kind: str, tls: Any) -> None:
+async def test_close_code_of_the_server_is_received(loop_kind: str, tls: Any) -> None:
     async def handler(connection: Any) -> None:
         await connection.send(["frag", "ment", "ed"])
         await connection.close(4002, "enough")

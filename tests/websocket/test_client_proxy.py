@@ -52,7 +52,7 @@ async def test_proxy_resolves_the_host_name(certificates: Any, expect_log: Expec
             assert proxy.heads[0].startswith(b"CONNECT elsewhere.test:443 HTTP/1.1\r\n")
 
 
-async def test_ipv6_address(loop_kind: str) -> None:
+async def test_ipv6_address_is_sent_in_brackets(loop_kind: str) -> None:
     async with serving(web.Application([("/", Echo)])) as server:
         async with proxying(target=("127.0.0.1", server.port)) as proxy:
             await speak("ws://[2001:db8::1]/", proxy_host="127.0.0.1", proxy_port=proxy.port)
@@ -134,7 +134,9 @@ async def test_invalid_proxy_arguments(options: dict[str, Any], fault: str) -> N
         websocket_connect("ws://example.com/", **options)
 
 
-async def test_tinyproxy(loop_kind: str, tls: Any, tmp_path: Path) -> None:
+async def test_connection_through_tinyproxy_requires_the_password(
+    loop_kind: str, tls: Any, tmp_path: Path
+) -> None:
     """tinyproxy accepts the correct password and rejects a wrong one."""
     async with serving(web.Application([("/", Echo)]), tls=tls) as server:
         async with tinyproxy(tmp_path, "BasicAuth me secret") as port:

@@ -54,7 +54,7 @@ def test_unknown_option_is_logged_once(expect_log: ExpectLog) -> None:
 
 @pytest.mark.parametrize("persistent", [True, False])
 @pytest.mark.parametrize("bits", [None, 8, 9, 15])
-def test_round_trip(persistent: bool, bits: int | None) -> None:
+def test_compressed_messages_are_decompressed(persistent: bool, bits: int | None) -> None:
     compressor = _PerMessageDeflateCompressor(persistent, bits, {"compression_level": 1, "mem_level": 2})
     decompressor = _PerMessageDeflateDecompressor(persistent, bits, 100_000)
     for message in (b"", b"a" * 10_000, os.urandom(3000), b"a" * 10_000):

@@ -22,7 +22,7 @@ from tornado.websocket import websocket_connect
 # -- options --
 
 
-async def test_subprotocols(loop_kind: str, tls: Any) -> None:
+async def test_selected_subprotocol_is_available(loop_kind: str, tls: Any) -> None:
     async with answering(tls) as (server, _):
         async with websocket_connect(request_for(server, tls), subprotocols=["a", "b"]) as conn:
             assert conn.selected_subprotocol == "b"
@@ -81,7 +81,7 @@ async def test_request_proxy_with_http_client_defaults_follows_no_redirect(loop_
 
 
 @pytest.mark.parametrize("subprotocols", [["a", "a"], ["a b"], [""]])
-async def test_invalid_subprotocols(subprotocols: list[str]) -> None:
+async def test_invalid_subprotocols_raise(subprotocols: list[str]) -> None:
     with pytest.raises(ValueError, match="distinct tokens"):
         websocket_connect("ws://localhost/", subprotocols=subprotocols)
 
@@ -101,7 +101,9 @@ async def test_subprotocols_must_be_a_list() -> None:
         ({"client_no_context_takeover": True}, "client_no_context_takeover"),
     ],
 )
-async def test_compression(loop_kind: str, tls: Any, options: dict[str, Any], offer: str) -> None:
+async def test_compression_is_negotiated(
+    loop_kind: str, tls: Any, options: dict[str, Any], offer: str
+) -> None:
     """Compression is offered as configured, negotiated and used."""
     async with answering(tls) as (server, handler):
         async with websocket_connect(request_for(server, tls), compression_options=options) as conn:
@@ -177,7 +179,7 @@ async def test_request_options_as_arguments(loop_kind: str, tls: Any) -> None:
 
 
 @pytest.mark.parametrize("url", ["ftp://localhost/", "localhost", "", "wsx://localhost/"])
-async def test_invalid_urls(url: str) -> None:
+async def test_invalid_urls_raise(url: str) -> None:
     with pytest.raises(ValueError, match="must begin with ws:// or wss://"):
         websocket_connect(url)
 
@@ -196,7 +198,7 @@ async def test_http_schemes_and_upper_case(loop_kind: str, tls: Any) -> None:
                 assert conn.parsed.scheme == ("https" if tls else "http")
 
 
-async def test_custom_resolver(loop_kind: str) -> None:
+async def test_custom_resolver_is_used(loop_kind: str) -> None:
     class Own(netutil.Resolver):
         def initialize(self, **kwargs: Any) -> None:
             self.asked: list[str] = []
@@ -262,7 +264,7 @@ async def test_certificates_are_verified(certificates: Any, expect_log: ExpectLo
                 assert await conn.read_message() == "x"
 
 
-async def test_client_certificate(certificates: Any) -> None:
+async def test_client_certificate_is_sent(certificates: Any) -> None:
     asking = SimpleNamespace(
         server_context=certificates.client_cert_context, client_context=certificates.client_context
     )
@@ -332,7 +334,7 @@ async def test_redirect_to_other_host_drops_credentials(loop_kind: str, tls: Any
         assert "Authorization" not in sent
 
 
-async def test_rejected_redirects(certificates: Any) -> None:
+async def test_unsafe_redirects_are_rejected(certificates: Any) -> None:
     """Redirects from TLS to plain TCP, to another scheme, and in a loop are rejected."""
     for to, told in (("ws://127.0.0.1:1/", "not protected by TLS"), ("ftp://x/", "must begin with ws://")):
         async with answering(certificates) as (server, _):

@@ -21,7 +21,7 @@ def test_class_hierarchy_and_module() -> None:
 
 
 @pytest.mark.parametrize("name", websocket.__all__)
-def test_public_names(name: str) -> None:
+def test_public_names_exist(name: str) -> None:
     assert getattr(websocket, name) is not None
 
 

@@ -68,7 +68,7 @@ async def test_invalid_message_type(loop_kind: str, tls: Any, message: Any) -> N
             handler.latest.write_message(message)
 
 
-async def test_pings(loop_kind: str, tls: Any) -> None:
+async def test_pings_and_pongs_are_exchanged(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new(open=lambda self: self.ping("text"))
     async with opened(handler, tls=tls) as client:
         assert await client.event() == ws_connection.Ping(b"text")
@@ -114,7 +114,9 @@ async def test_methods_of_closed_connection_raise(loop_kind: str, tls: Any) -> N
         ((1006, None), ws_connection.Close(None, "")),
     ],
 )
-async def test_close(loop_kind: str, tls: Any, arguments: Any, expected: ws_connection.Close) -> None:
+async def test_close_sends_code_and_reason(
+    loop_kind: str, tls: Any, arguments: Any, expected: ws_connection.Close
+) -> None:
     handler = Recorder.new(open=lambda self: self.close(*arguments))
     async with opened(handler, tls=tls) as client:
         assert await client.event() == expected
@@ -131,7 +133,7 @@ async def test_invalid_close_code_is_rejected(loop_kind: str, tls: Any, code: in
         await handler.until("still open")
 
 
-async def test_set_nodelay(loop_kind: str, tls: Any) -> None:
+async def test_set_nodelay_sets_the_socket_option(loop_kind: str, tls: Any) -> None:
     import socket
 
     handler = Recorder.new()
@@ -387,7 +389,7 @@ async def test_on_close_is_called_once_after_on_connection_close(loop_kind: str,
 # -- subprotocols --
 
 
-async def test_select_subprotocol(loop_kind: str, tls: Any) -> None:
+async def test_selected_subprotocol_is_sent_to_the_client(loop_kind: str, tls: Any) -> None:
     def select(self: Any, offered: list[str]) -> str | None:
         self.note(offered)
         return "b" if "b" in offered else None
@@ -430,7 +432,9 @@ async def test_subprotocol_without_offer_is_an_error(loop_kind: str, tls: Any, e
         ),
     ],
 )
-async def test_compression_options(loop_kind: str, tls: Any, options: Any, expected: str | None) -> None:
+async def test_compression_options_determine_the_response(
+    loop_kind: str, tls: Any, options: Any, expected: str | None
+) -> None:
     handler = Recorder.new(get_compression_options=lambda self: options)
     async with serving(web.Application([("/", handler)]), tls=tls) as server:
         client = await dial(server, policy=DeflatePolicy())
@@ -545,7 +549,9 @@ def _allow(self: Any, origin: str) -> bool:
         (("Sec-Fetch-Site: cross-site", "Origin: https://friend.example"), 101),
     ],
 )
-async def test_origins(loop_kind: str, tls: Any, fields: tuple[str, ...], code: int) -> None:
+async def test_only_own_and_trusted_origins_are_accepted(
+    loop_kind: str, tls: Any, fields: tuple[str, ...], code: int
+) -> None:
     handler = Recorder.new()
     settings = {"trusted_origins": ["https://friend.example"]}
     assert (await refused(handler, tls, *FIELDS, HOST, *fields, **settings)).code == code

@@ -53,7 +53,7 @@ async def test_many_messages_at_once(loop_kind: str, tls: Any) -> None:
         await sender
 
 
-async def test_pings_and_closing(loop_kind: str, tls: Any) -> None:
+async def test_pings_are_answered_and_client_closes(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
     async with serving(web.Application([("/", handler)]), tls=tls) as server:
         async with dialled(server, tls) as client:
@@ -64,7 +64,7 @@ async def test_pings_and_closing(loop_kind: str, tls: Any) -> None:
     assert ("ping", b"hello") in handler.happened
 
 
-async def test_the_server_closes(loop_kind: str, tls: Any) -> None:
+async def test_close_code_of_the_server_is_received(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new(on_message=lambda self, message: self.close(4002, "enough"))
     async with serving(web.Application([("/", handler)]), tls=tls) as server:
         async with dialled(server, tls) as client:

@@ -13,7 +13,7 @@ def queue() -> MessageQueue:
     return MessageQueue(asyncio.get_running_loop())
 
 
-async def test_messages_in_order() -> None:
+async def test_messages_are_returned_in_order() -> None:
     messages = queue()
     for message in ("a", b"b", ""):
         assert messages.put(message) is None
@@ -21,7 +21,7 @@ async def test_messages_in_order() -> None:
     assert [await messages.get() for _ in range(3)] == ["a", b"b", ""]
 
 
-async def test_readers_in_order() -> None:
+async def test_waiting_readers_receive_messages_in_order() -> None:
     """A cancelled reader receives no message; the next reader receives it."""
     messages = queue()
     readers = [messages.get() for _ in range(3)]
@@ -61,7 +61,7 @@ async def test_limit_on_the_size_of_messages() -> None:
     assert len(messages) == 1
 
 
-async def test_end() -> None:
+async def test_end_wakes_readers_with_none() -> None:
     messages = queue()
     waiting = messages.get()
     given_up = messages.get()

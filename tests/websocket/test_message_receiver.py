@@ -38,14 +38,14 @@ VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("VARIABLE")
 GONE = ("close", None, None)
 
 
-class Turns:
+class IterationCounter:
     """A context manager that counts the iterations of the event loop."""
 
     def __init__(self) -> None:
         self.count = -1
         self._loop = asyncio.get_running_loop()
 
-    def __enter__(self) -> Turns:
+    def __enter__(self) -> IterationCounter:
         self._next()
         return self
 
@@ -187,7 +187,7 @@ async def test_tasks_reply_to_messages_before_an_error(loop_kind: str, tls: Any)
 
 
 async def test_many_messages_take_several_loop_iterations(loop_kind: str, tls: Any) -> None:
-    with Turns() as loop:
+    with IterationCounter() as loop:
         handler = Recorder.new(on_message=lambda self, message: self.note((message, loop.count)))
         async with opened(handler, tls=tls) as client:
             client.raw(masked(FIN | Opcode.BINARY, b"x") * 9000 + masked(FIN | Opcode.CLOSE, b""))
@@ -226,7 +226,7 @@ async def test_last_message_of_a_batch_may_block_the_next_batch(loop_kind: str, 
 
 async def test_large_compressed_message_takes_several_loop_iterations(loop_kind: str, tls: Any) -> None:
     """The messages before and after the large message arrive in the same piece."""
-    with Turns() as loop:
+    with IterationCounter() as loop:
         handler = Recorder.new(
             get_compression_options=lambda self: {},
             on_message=lambda self, message: self.note((len(message), loop.count)),

@@ -10,7 +10,7 @@ from tornado.websocket import WebSocketProtocol13
 from tornado.websocket._parameters import MAX_MESSAGE_SIZE, WRITE_LIMIT, params_of
 
 
-def test_defaults() -> None:
+def test_defaults_of_all_parameters() -> None:
     params = params_of()
     assert (params.ping_interval, params.ping_timeout) == (0, 0)
     assert (params.limits.max_message_size, params.write_limit) == (MAX_MESSAGE_SIZE, WRITE_LIMIT)
@@ -59,7 +59,7 @@ def test_time_to_the_next_ping(now: float, expected: float) -> None:
     assert WebSocketProtocol13.ping_sleep_time(last_ping_time=10, interval=5, now=now) == expected
 
 
-def test_accept_value() -> None:
+def test_accept_value_of_the_rfc_example() -> None:
     key, accept = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # RFC 6455 section 1.3
     assert WebSocketProtocol13.compute_accept_value(key) == accept
     assert WebSocketProtocol13.compute_accept_value(key.encode()) == accept

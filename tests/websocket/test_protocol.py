@@ -75,7 +75,7 @@ async def test_fragments_with_a_ping_between(loop_kind: str, tls: Any) -> None:
     assert handler.happened[:3] == ["open", ("ping", b"p"), "one message"]
 
 
-async def test_byte_counters(loop_kind: str, tls: Any) -> None:
+async def test_bytes_of_messages_and_frames_are_counted(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls) as client:
         client.send("é", b"12")
@@ -344,7 +344,9 @@ async def test_end_of_input_without_a_close_frame(loop_kind: str) -> None:
         (masked(FIN | Opcode.CLOSE, b"\x03\xed"), 1002),
     ],
 )
-async def test_error_of_the_peer(loop_kind: str, tls: Any, data: bytes, code: int) -> None:
+async def test_invalid_frame_closes_after_earlier_messages(
+    loop_kind: str, tls: Any, data: bytes, code: int
+) -> None:
     handler = Recorder.new(
         on_message=lambda self, message: (self.note(message), self.write_message(message))[0]
     )

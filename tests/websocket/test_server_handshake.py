@@ -38,7 +38,7 @@ def changed(name: str, value: str) -> tuple[str, ...]:
         ((*FIELDS, "Sec-WebSocket-Protocol: a b"), 400, "is not a token"),
     ],
 )
-async def test_invalid_handshakes(
+async def test_invalid_handshakes_get_an_error_response(
     loop_kind: str, tls: Any, fields: tuple[str, ...], code: int, text: str
 ) -> None:
     handler = Recorder.new()
@@ -57,7 +57,7 @@ async def test_invalid_handshakes(
     [{"version": "HTTP/1.0"}, {"method": "POST", "body": b""}, {"method": "HEAD"}],
     ids=["1.0", "POST", "HEAD"],
 )
-async def test_other_methods_and_http_versions(loop_kind: str, tls: Any, options: Any) -> None:
+async def test_other_methods_and_http_versions_are_rejected(loop_kind: str, tls: Any, options: Any) -> None:
     async with serving(web.Application([("/", Recorder.new())]), tls=tls) as server:
         response = await server.fetch("/", *FIELDS, **options)
     assert response.code == (400 if "version" in options else 405)
@@ -106,7 +106,7 @@ async def test_server_with_decompress_request(loop_kind: str, tls: Any) -> None:
         assert handler.latest.request.headers["Sec-WebSocket-Version"] == "13"
 
 
-async def test_handlers_in_tasks(loop_kind: str, tls: Any) -> None:
+async def test_messages_are_delivered_with_handler_tasks(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
     async with serving(web.Application([("/", handler)], handler_tasks=True), tls=tls) as server:
         client = await dial(server, first=("early",))

@@ -107,7 +107,7 @@ def call(app, path="/", method="GET", body=b"", check=True, **environ):
     return status, headers, b"".join(chunks)
 
 
-def test_a_page():
+def test_page_has_status_fields_and_body():
     status, headers, body = call(adapter(), "/w\xc3\xb6rld", QUERY_STRING="q=1&q=2")
     assert status == "200 OK"
     assert body.decode() == "Hello, wörld! http://example.com/w%C3%B6rld?q=1&q=2 ['1', '2']"
@@ -121,7 +121,7 @@ def test_script_name_is_a_part_of_the_path():
     assert b"Hello, app/x!" in call(adapter(), "/x", SCRIPT_NAME="/app")[2]
 
 
-def test_a_form():
+def test_form_is_parsed():
     status, headers, body = call(
         adapter(), "/", "POST", b"a=1&a=2", CONTENT_TYPE="application/x-www-form-urlencoded"
     )
@@ -148,7 +148,7 @@ def quiet():
     access_log.setLevel(logging.NOTSET)
 
 
-def test_errors():
+def test_error_responses_have_their_status():
     assert call(adapter(), "/failing")[0] == "403 Forbidden"
     assert call(adapter(), "/", "PUT")[0] == "405 Method Not Allowed"
 
@@ -162,18 +162,18 @@ def test_error_in_handler_is_answered_with_500(expect_log):
         assert call(adapter(("/broken", Broken)), "/broken")[0] == "500 Internal Server Error"
 
 
-def test_coroutines():
+def test_coroutine_handler_runs_to_its_end():
     status, headers, body = call(adapter(), "/waiting")
     assert (status, body) == ("200 OK", b"ab")
     assert "Transfer-Encoding" not in dict(headers)
 
 
-def test_a_streamed_body():
+def test_streamed_body_is_received_in_pieces():
     body = call(adapter(), "/streaming", "PUT", bytes(1_000_000))[2]
     assert body == b'{"size": 1000000, "pieces": true}'
 
 
-def test_static_files(tmp_path):
+def test_static_files_are_served(tmp_path):
     (tmp_path / "a.txt").write_text("text")
     app = adapter(("/files/(.*)", StaticFileHandler, {"path": str(tmp_path)}))
     status, headers, body = call(app, "/files/a.txt")
@@ -192,7 +192,7 @@ def test_without_a_host_field():
 
 
 @pytest.mark.parametrize("server_protocol", ["HTTP/1.0", "HTTP/1.1", "HTTP/2"])
-def test_protocols(server_protocol):
+def test_protocol_versions_are_accepted(server_protocol):
     assert call(adapter(), SERVER_PROTOCOL=server_protocol)[0] == "200 OK"
 
 
@@ -207,7 +207,7 @@ def test_protocols(server_protocol):
         ({"HTTP_X": "a\nb"}, "400 Bad Request"),
     ],
 )
-def test_requests_at_fault(environ, status):
+def test_invalid_requests_get_an_error_response(environ, status):
     app = adapter()
     app.max_body_size = 10
     found, headers, body = call(app, "/", "POST", check=False, **environ)
@@ -243,7 +243,7 @@ class Uploads(UploadHandler):
     [("/l", 10, 200), ("/l", 11, 413), ("/r", 10_000, 200), ("/r", 10_001, 413), ("/", 101, 413)],
 )
 @pytest.mark.parametrize("announced", [True, False])
-def test_a_handler_may_have_its_own_limit(path, size, status, announced):
+def test_body_limit_of_a_handler_replaces_that_of_the_adapter(path, size, status, announced):
     app = adapter(("/l", Limited), ("/r", Roomy))
     app.max_body_size = 100
     more = {} if announced else {"wsgi.input_terminated": True, "wsgi.input": io.BytesIO(bytes(size))}
@@ -259,7 +259,7 @@ def test_a_handler_may_have_its_own_limit(path, size, status, announced):
         (5000, 413, b"max_body_size (5000 bytes)"),
     ],
 )
-def test_uploads(size, status, text, expect_log):
+def test_upload_limits_apply(size, status, text, expect_log):
     content = b'--b\r\nContent-Disposition: form-data; name="f"; filename="x"\r\n\r\n' + bytes(size)
     body = content + b"\r\n--b--\r\n"
     with expect_log("tornado.general", "larger than max_", required=status == 413):
@@ -289,7 +289,7 @@ async def test_adapter_runs_in_container():
         assert body == b'{"arguments": [], "size": 100000}'
 
 
-def test_under_wsgiref():
+def test_adapter_passes_the_validator_of_wsgiref():
     class Quiet(WSGIRequestHandler):
         def log_message(self, *args):
             pass

@@ -44,7 +44,7 @@ class Hello(RequestHandler):
 
 
 @pytest.mark.parametrize("threads", [None, 2])
-async def test_fallback_handler(threads):
+async def test_container_runs_as_a_fallback(threads):
     container = WSGIContainer(echo, threads=threads)
     routes = [("/hello", Hello), (".*", FallbackHandler, {"fallback": container})]
     async with serving(Application(routes)) as server:
@@ -56,7 +56,7 @@ async def test_fallback_handler(threads):
     await asyncio.to_thread(container.close)
 
 
-async def test_a_route_of_an_application():
+async def test_container_runs_as_a_route():
     container = WSGIContainer(echo, threads=2)
     async with serving(Application([("/hello", Hello), ("/(.*)", container)])) as server:
         peer = await server.connect()
@@ -65,7 +65,7 @@ async def test_a_route_of_an_application():
     await asyncio.to_thread(container.close)
 
 
-async def test_a_rule_of_a_router():
+async def test_container_runs_as_a_rule_of_a_router():
     container = WSGIContainer(echo)
     router = RuleRouter(
         [Rule(PathMatches("/hello"), Application([("/hello", Hello)])), Rule(AnyMatches(), container)]
@@ -76,7 +76,7 @@ async def test_a_rule_of_a_router():
         assert (await peer.fetch("/x", method="POST", body=b"abc")).body == b"abc"
 
 
-async def test_inside_a_function():
+async def test_container_called_by_a_function():
     container = WSGIContainer(echo)
     async with serving(lambda request: container(request)) as server:
         assert (await server.fetch("/x", method="POST", body=b"abc")).body == b"abc"
@@ -161,7 +161,7 @@ async def test_application_in_thread_does_not_block_event_loop():
         assert (await slow).body == b"done"
 
 
-async def test_executor_argument():
+async def test_given_executor_is_used_and_not_shut_down():
     with ThreadPoolExecutor(1, "mine") as executor:
         container = WSGIContainer(echo, executor)
         assert container.executor is executor
@@ -190,7 +190,7 @@ def own_threads():
 
 
 async def test_threads_start_when_needed_and_end_with_close():
-    earlier = own_threads()  # of containers that the tests of other files have left behind
+    earlier = own_threads()  # those of containers in earlier tests
     container = WSGIContainer(echo, threads=3)
     assert own_threads() == earlier
     async with running(container) as server:
@@ -219,7 +219,7 @@ async def test_request_after_close_is_answered_with_500(expect_log):
             assert (await server.fetch("/")).code == 500
 
 
-def test_settings():
+def test_invalid_arguments_raise():
     assert WSGIContainer(echo).executor is dummy_executor
     WSGIContainer(echo).close()
     with pytest.raises(ValueError, match="an executor or a number of threads, not both"):
@@ -296,7 +296,7 @@ async def test_upload_of_200_megabytes_uses_constant_memory():
 @pytest.mark.parametrize(
     ("status", "level"), [("200 OK", "INFO"), ("404 Not Found", "WARNING"), ("503 Sorry", "ERROR")]
 )
-async def test_access_log(status, level, caplog, expect_log):
+async def test_access_log_level_depends_on_the_status(status, level, caplog, expect_log):
     def application(environ, start_response):
         start_response(status, [])
         return []
@@ -311,7 +311,7 @@ async def test_access_log(status, level, caplog, expect_log):
     assert record.getMessage().endswith("ms")
 
 
-async def test_log_is_a_hook():
+async def test_overridden_log_method_is_called():
     logged = []
 
     class Container(WSGIContainer):
@@ -323,7 +323,7 @@ async def test_log_is_a_hook():
     assert logged == [(200, "/x")]
 
 
-def test_a_server_takes_it_directly():
+def test_server_accepts_a_container_as_its_callback():
     assert HTTPServer(WSGIContainer(echo)).request_callback is not None
 
 

@@ -122,19 +122,19 @@ async def fetch(app, path, *fields, threads=4, **options):
 
 
 @pytest.mark.parametrize("threads", [None, 4])
-async def test_a_page(app, threads):
+async def test_page_is_served(app, threads):
     response = await fetch(app, "/hello/w%C3%B6rld?q=%E2%82%AC", "Host: example.com:81", threads=threads)
     assert response.body.decode() == "Hello, wörld! q=€ example.com:81"
     assert response.get("x-content-type-options") == "nosniff"
 
 
-async def test_a_form(app):
+async def test_form_is_parsed(app):
     response = await fetch(app, "/form", FORM, method="POST", body=b"a=1&b=%C3%A9+x")
     assert response.body == b'{"a": "1", "b": "\\u00e9 x"}'
 
 
 @pytest.mark.parametrize("size", [100, 5_000_000])
-async def test_an_upload(app, size):
+async def test_upload_is_received(app, size):
     data = bytes(range(256)) * (size // 256)
     body = (
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n'
@@ -146,7 +146,7 @@ async def test_an_upload(app, size):
     assert hashlib.md5(data).hexdigest().encode() in response.body
 
 
-async def test_a_streamed_response(app):
+async def test_streamed_response_is_sent_as_it_is_produced(app):
     READ.clear()
     async with running(app) as server:
         peer = await server.connect()
@@ -156,14 +156,14 @@ async def test_a_streamed_response(app):
         await peer.reader.readuntil(b"last\r\n0\r\n\r\n")
 
 
-async def test_a_file(app):
+async def test_file_is_sent(app):
     """The file is sent with ``wsgi.file_wrapper``."""
     response = await fetch(app, "/file")
     assert response.body.startswith(b'"""A Django application')
     assert response.get("content-length") == str(len(response.body))
 
 
-async def test_a_session(app):
+async def test_session_persists_between_requests(app):
     async with running(app) as server:
         cookies = []
         for expected in (b"1", b"2"):
@@ -172,12 +172,12 @@ async def test_a_session(app):
             cookies = ["Cookie: " + response.get("set-cookie").partition(";")[0]]
 
 
-async def test_a_redirect(app):
+async def test_redirect_is_sent(app):
     response = await fetch(app, "/redirect")
     assert (response.code, response.get("location")) == (302, "/hello/there")
 
 
-async def test_errors(app, expect_log):
+async def test_error_responses_have_their_status(app, expect_log):
     async with running(app) as server:
         with expect_log("django.request", "Internal Server Error: /error"):
             assert (await server.fetch("/error")).code == 500

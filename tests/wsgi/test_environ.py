@@ -74,7 +74,7 @@ async def sent(head, body=b"", **options):
     return seen
 
 
-def test_everything():
+def test_all_variables_of_a_request():
     environ = environ_of("/a/b?c=d", "POST", b"body", Content_Type="text/plain", Content_Length="4", X_Y="z")
     assert environ.pop("wsgi.input").read() == b"body"
     assert environ == {
@@ -101,7 +101,7 @@ def test_everything():
     }
 
 
-def test_multithread():
+def test_multithread_is_true_with_several_threads():
     for made_so, expected in [
         (WSGIContainer(no_application), False),
         (WSGIContainer(no_application, dummy_executor), False),
@@ -111,7 +111,7 @@ def test_multithread():
         assert made_so.environ(made())["wsgi.multithread"] is expected
 
 
-def test_a_static_method_as_in_tornado_4():
+def test_environ_can_be_called_on_the_class_as_in_tornado_4():
     assert WSGIContainer.environ(made("/x"))["PATH_INFO"] == "/x"
 
 
@@ -129,7 +129,7 @@ def test_a_static_method_as_in_tornado_4():
         ("example.com:443", ""),
     ],
 )
-def test_path(path, expected):
+def test_path_is_decoded_to_latin_1(path, expected):
     assert environ_of(path)["PATH_INFO"] == expected
 
 
@@ -144,13 +144,13 @@ def test_path(path, expected):
         ("", "127.0.0.1", "80"),
     ],
 )
-def test_server(host, name, port):
+def test_server_name_and_port_are_those_of_host(host, name, port):
     environ = environ_of(Host=host)
     assert (environ["SERVER_NAME"], environ["SERVER_PORT"]) == (name, port)
     assert environ["HTTP_HOST"] == host
 
 
-def test_https():
+def test_https_connection_has_scheme_and_port():
     connection = Mock()
     connection.context.protocol, connection.context.remote_ip = "https", "::1"
     environ = environ_of(connection=connection)
@@ -168,7 +168,7 @@ async def test_proxy_field_is_omitted():
     assert "HTTP_PROXY" not in await sent("GET / HTTP/1.1\nHost: a\nProxy: evil.example\n")
 
 
-async def test_repeated_fields():
+async def test_repeated_fields_are_joined():
     environ = await sent("GET / HTTP/1.1\nHost: a\nX-A: 1\nX-A: 2\nCookie: a=b\nCookie: c=d\nX-L: \xe9\n")
     assert environ["HTTP_X_A"] == "1,2"
     assert environ["HTTP_COOKIE"] == "a=b; c=d"
@@ -195,7 +195,7 @@ async def test_a_chunked_body_has_a_length():
     assert "HTTP_TRANSFER_ENCODING" not in environ
 
 
-async def test_no_body():
+async def test_request_without_body_has_no_length():
     assert "CONTENT_LENGTH" not in await sent("GET / HTTP/1.1\nHost: a\n")
     environ = await sent("POST / HTTP/1.1\nHost: a\nContent-Length: 0\n")
     assert (environ["CONTENT_LENGTH"], environ["body"]) == ("0", b"")
@@ -218,13 +218,13 @@ async def test_http_1_0_without_host():
     assert environ["SERVER_NAME"]
 
 
-async def test_xheaders():
+async def test_xheaders_set_address_and_scheme():
     head = "GET / HTTP/1.1\nHost: a\nX-Forwarded-For: 10.1.2.3\nX-Forwarded-Proto: https\n"
     environ = await sent(head, xheaders=True)
     assert (environ["REMOTE_ADDR"], environ["wsgi.url_scheme"]) == ("10.1.2.3", "https")
 
 
-async def test_a_gzipped_body():
+async def test_decompressed_body_has_its_own_length():
     import gzip
 
     packed = gzip.compress(b"text" * 100)

@@ -7,7 +7,7 @@ import io
 from tornado.wsgi._files import FileWrapper
 
 
-def test_blocks():
+def test_blocks_have_at_least_64_kib():
     data = bytes(200_000)
     blocks = list(FileWrapper(io.BytesIO(data), 1))
     assert b"".join(blocks) == data
@@ -15,7 +15,7 @@ def test_blocks():
     assert len(next(iter(FileWrapper(io.BytesIO(data), 100_000)))) == 100_000
 
 
-def test_close():
+def test_close_closes_the_file():
     file = io.BytesIO()
     iter(FileWrapper(file)).close()
     assert file.closed

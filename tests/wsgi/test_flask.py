@@ -108,26 +108,26 @@ async def fetch(app, path, *fields, threads=4, **options):
 
 
 @pytest.mark.parametrize("threads", [None, 4])
-async def test_a_page(app, threads):
+async def test_page_is_served(app, threads):
     response = await fetch(app, "/hello/w%C3%B6rld?q=%E2%82%AC", threads=threads)
     assert response.body.decode() == "Hello, wörld! q=€"
     assert response.get("content-type") == "text/html; charset=utf-8"
     assert response.get("content-length") == str(len(response.body))
 
 
-async def test_head(app):
+async def test_head_has_a_length_and_no_body(app):
     response = await fetch(app, "/hello/x", method="HEAD")
     assert (response.code, response.body) == (200, b"")
     assert int(response.get("content-length")) > 0
 
 
-async def test_a_form(app):
+async def test_form_is_parsed(app):
     response = await fetch(app, "/form", FORM, method="POST", body=b"a=1&b=%C3%A9+x")
     assert response.body.strip() == b'{"a":"1","b":"\\u00e9 x"}'
 
 
 @pytest.mark.parametrize("size", [100, 5_000_000])
-async def test_an_upload(app, size):
+async def test_upload_is_received(app, size):
     data = bytes(range(256)) * (size // 256)
     body = (
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n'
@@ -140,7 +140,7 @@ async def test_an_upload(app, size):
     assert b"a.bin" in response.body
 
 
-async def test_a_chunked_upload(app):
+async def test_chunked_upload_has_a_length(app):
     """Werkzeug reads only bodies with a length, so the container sets it."""
     async with running(app) as server:
         peer = await server.connect()
@@ -148,7 +148,7 @@ async def test_a_chunked_upload(app):
         assert (await peer.response()).body == hashlib.md5(b"abc").hexdigest().encode()
 
 
-async def test_a_streamed_response(app):
+async def test_streamed_response_is_sent_as_it_is_produced(app):
     async with running(app) as server:
         peer = await server.connect()
         peer.get("/stream")
@@ -157,18 +157,18 @@ async def test_a_streamed_response(app):
         await peer.reader.readuntil(b"last\r\n0\r\n\r\n")
 
 
-async def test_events(app):
+async def test_event_stream_is_sent(app):
     response = await fetch(app, "/events")
     assert response.body == b"data: 1\n\ndata: 2\n\n"
     assert response.get("connection") is None
 
 
-async def test_a_redirect(app):
+async def test_redirect_is_sent(app):
     response = await fetch(app, "/redirect", "Host: example.com:8080")
     assert (response.code, response.get("location")) == (302, "http://example.com:8080/hello/there")
 
 
-async def test_a_session(app):
+async def test_session_persists_between_requests(app):
     async with running(app) as server:
         cookies = []
         for expected in (b"1", b"2", b"3"):
@@ -179,7 +179,7 @@ async def test_a_session(app):
             cookies = ["Cookie: " + "; ".join(given)]
 
 
-async def test_static_files(tmp_path):
+async def test_static_files_are_served_and_revalidated(tmp_path):
     data = b"body { color: red }" * 10_000
     (tmp_path / "style.css").write_bytes(data)
     async with running(make_app(str(tmp_path))) as server:
@@ -193,12 +193,12 @@ async def test_static_files(tmp_path):
         assert (await server.fetch("/static/../secret")).code == 404
 
 
-async def test_send_file(app):
+async def test_large_file_is_sent(app):
     response = await fetch(app, "/file")
     assert response.body == b"0123456789" * 50_000
 
 
-async def test_errors(app, expect_log):
+async def test_error_responses_have_their_status(app, expect_log):
     async with running(app) as server:
         with expect_log("example", "Exception on /error"):
             assert (await server.fetch("/error")).code == 500
@@ -214,7 +214,7 @@ async def test_twenty_slow_requests_run_concurrently(app):
     assert [response.body for response in responses] == [b"met"] * 20
 
 
-async def test_in_addition_to_handlers(app):
+async def test_flask_runs_in_addition_to_handlers(app):
     class Hello(RequestHandler):
         def get(self):
             self.write("handler")

@@ -40,7 +40,7 @@ async def fetch(application, *fields, threads=4, **options):
         return await server.fetch("/", *fields, **options)
 
 
-async def test_a_plain_body(threads):
+async def test_plain_body_has_length_and_default_fields(threads):
     response = await fetch(answering([b"hello"]), threads=threads)
     assert (response.code, response.body) == (200, b"hello")
     assert response.get("content-length") == "5"
@@ -126,7 +126,7 @@ async def test_first_chunk_is_sent_before_last_is_produced():
         assert await peer.reader.readexactly(14) == b"4\r\nlast\r\n0\r\n\r\n"
 
 
-async def test_write(threads):
+async def test_write_precedes_the_iterable(threads):
     def application(environ, start_response):
         write = start_response("200 OK", PLAIN)
         write(b"a")
@@ -162,7 +162,7 @@ async def test_written_data_is_sent_immediately():
 
 
 @pytest.mark.parametrize("body", [[b"hello"], iter([b"hel", b"lo"])], ids=["list", "iterator"])
-async def test_head(body, threads):
+async def test_response_to_head_has_no_body(body, threads):
     async with running(answering(body), threads) as server:
         peer = await server.connect()
         response = await peer.fetch("/", method="HEAD")
@@ -347,7 +347,7 @@ async def test_application_error_after_disconnect_is_logged(expect_log):
         call.run()
 
 
-async def test_a_failing_iterable(threads, expect_log):
+async def test_failing_iterable_ends_the_response_without_last_chunk(threads, expect_log):
     def body():
         yield b"begun"
         raise ZeroDivisionError
@@ -485,7 +485,7 @@ async def test_half_closed_client_gets_response():
 
 
 @pytest.mark.parametrize("length", [None, 5, 0, 100_000, 200_000])
-async def test_file_wrapper(length, threads, tmp_path):
+async def test_file_wrapper_sends_the_file(length, threads, tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"0123456789" * 20_001)
     files = []

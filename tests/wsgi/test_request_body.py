@@ -15,7 +15,7 @@ from tornado.wsgi._request_body import SpooledBody, SpooledRequest
 
 @pytest.mark.parametrize("pieces", [[b"0123456789"], [b"01234", b"56789"], [b"%d" % i for i in range(10)]])
 @pytest.mark.parametrize("limit", [0, 3, 9, 10, 100])
-def test_spool(pieces, limit):
+def test_body_over_the_limit_is_stored_on_disk(pieces, limit):
     spool = SpooledBody(limit)
     for piece in pieces:
         spool.write(piece)

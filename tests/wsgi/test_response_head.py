@@ -11,7 +11,7 @@ def fields(head):
     return list(head.headers.get_all())
 
 
-def test_plain():
+def test_fields_are_converted():
     head = ResponseHead(
         "404 Not Found", [("X-A", "1"), ("Set-Cookie", "a"), ("set-cookie", "b"), ("X-E", " \xe9\t")]
     )
@@ -24,7 +24,7 @@ def test_plain():
     ("status", "code", "reason"),
     [("200 OK", 200, "OK"), ("200", 200, ""), ("200 ", 200, ""), ("999 \xe9t\xe9", 999, "\xe9t\xe9")],
 )
-def test_status(status, code, reason):
+def test_statuses_are_parsed(status, code, reason):
     assert ResponseHead(status, []).line == ("HTTP/1.1", code, reason)
 
 
@@ -43,13 +43,13 @@ def test_status(status, code, reason):
         "\u0662\u0660\u0660 OK",
     ],
 )
-def test_bad_status(status):
+def test_malformed_statuses_raise(status):
     with pytest.raises(ValueError, match="three digits, a space and a reason"):
         ResponseHead(status, [])
 
 
 @pytest.mark.parametrize("status", ["100 Continue", "101 Switching", "000 Nothing"])
-def test_interim_status(status):
+def test_interim_statuses_raise(status):
     with pytest.raises(ValueError, match="must be a final one"):
         ResponseHead(status, [])
 
@@ -82,12 +82,12 @@ def test_status_of_another_type(status):
         (("Proxy-Authenticate", "x"), ValueError, "must not send 'proxy-authenticate'"),
     ],
 )
-def test_bad_fields(field, error, message):
+def test_malformed_fields_raise(field, error, message):
     with pytest.raises(error, match=message):
         ResponseHead("200 OK", [field])
 
 
-def test_two_lengths():
+def test_two_lengths_raise():
     with pytest.raises(ValueError, match="a single decimal number, got '1, 1'"):
         ResponseHead("200 OK", [("Content-Length", "1"), ("Content-Length", "1")])
 
@@ -118,7 +118,7 @@ def test_existing_fields_are_kept():
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
-def test_without_a_body(status):
+def test_statuses_without_body_have_no_length(status):
     head = ResponseHead(status, [])
     head.set_length(0)
     head.add_defaults()

@@ -1,4 +1,4 @@
-"""Measures the memory of an idle pooled connection: runs in a client's interpreter and prints the growth of
+"""Measure the memory of an idle pooled connection: run in a client's interpreter and print the growth of
 the resident set in bytes.
 """
 

@@ -21,7 +21,7 @@ find_close = re.compile(rb"(?i)\r\nconnection: *close").search
 
 
 class Connection(asyncio.Protocol):
-    """Responds to the requests of one connection."""
+    """A connection that responds to its requests."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Prepare for the first request."""

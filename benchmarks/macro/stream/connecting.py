@@ -17,7 +17,7 @@ from tornado.tcpserver import TCPServer
 
 
 class EchoServer(TCPServer):
-    """Sends back one line, and closes the connection."""
+    """A server that sends back one line, and closes the connection."""
 
     async def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
         try:

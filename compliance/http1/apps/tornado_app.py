@@ -32,7 +32,7 @@ def understood(request: tornado.httputil.HTTPServerRequest) -> bytes:
 
 
 class Handler(tornado.web.RequestHandler):
-    """Responds to every known method in the same way."""
+    """A handler that responds to every known method in the same way."""
 
     async def answer(self, *words: str) -> None:
         """Respond, unless `prepare` has done so."""
@@ -45,7 +45,7 @@ class Handler(tornado.web.RequestHandler):
 
 
 class Echo(tornado.web.RequestHandler):
-    """Responds with the request as understood."""
+    """A handler that responds with the request as understood."""
 
     def get(self) -> None:
         """Send the echo."""
@@ -56,7 +56,7 @@ class Echo(tornado.web.RequestHandler):
 
 
 class Flushed(Handler):
-    """Responds with the echo in two pieces."""
+    """A handler that responds with the echo in two pieces."""
 
     async def answer(self, *words: str) -> None:
         """Send the echo."""
@@ -67,7 +67,7 @@ class Flushed(Handler):
 
 
 class Status(Handler):
-    """Responds with the status in the path, and an empty body."""
+    """A handler that responds with the status in the path, and an empty body."""
 
     async def answer(self, *words: str) -> None:
         """Set the status."""
@@ -75,7 +75,7 @@ class Status(Handler):
 
 
 class Forbidden(Handler):
-    """Responds before the method is called."""
+    """A handler whose `prepare` raises an error, so that the method is not called."""
 
     def prepare(self) -> None:
         """Raise the error."""
@@ -83,7 +83,7 @@ class Forbidden(Handler):
 
 
 class Moved(Handler):
-    """Redirects before the method is called."""
+    """A handler whose `prepare` redirects, so that the method is not called."""
 
     def prepare(self) -> None:
         """Send the redirect."""
@@ -92,12 +92,12 @@ class Moved(Handler):
 
 @tornado.web.stream_request_body
 class Early(Forbidden):
-    """Responds before the body is read."""
+    """A handler that responds before the body is read."""
 
 
 @tornado.web.stream_request_body
 class Taken(Handler):
-    """Responds when the first piece of the body arrives, and ignores the rest."""
+    """A handler that responds when the first piece of the body arrives, and ignores the rest."""
 
     def data_received(self, chunk: bytes) -> None:
         """Send the error, once."""
@@ -106,7 +106,7 @@ class Taken(Handler):
 
 
 class Late(Echo):
-    """Waits for its body with a short timeout, set by an attribute that only Waterspout supports."""
+    """A handler with a short timeout for its body, set by an attribute that only Waterspout supports."""
 
     body_timeout = 0.05
 

@@ -1,4 +1,4 @@
-"""Octets of other protocols: the server must not wait for more data that cannot become a request."""
+"""Octets of other protocols: they cannot become a request, so the server must not wait for more data."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def numbered(count: int) -> bytes:
     return b"".join(get(target=f"/{number}") for number in range(count))
 
 
-#: Malformed requests after two valid ones; nothing after them may get a response.
+#: Malformed requests, each sent after two valid ones. No request after a malformed one may get a response.
 _FAULTS = {
     "request-line": b"nonsense\r\n\r\n",
     "version": b"GET /x HTTP/2.0\r\nHost: a\r\n\r\n",

@@ -1,4 +1,4 @@
-"""The choice between page, JSON and text."""
+"""The choice between a debug page, JSON and plain text for the response to an error."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ async def test_overridden_write_error_replaces_the_page(expect_log: ExpectLog) -
     assert (await page(expect_log, handler_of(get=fail, write_error=write_error))).body == b"mine"
 
 
-async def test_asynchronous_handler(expect_log: ExpectLog) -> None:
+async def test_asynchronous_handler_receives_page(expect_log: ExpectLog) -> None:
     async def get(self: Any) -> None:
         fail(self)
 

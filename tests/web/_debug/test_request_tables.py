@@ -72,7 +72,7 @@ async def test_request_tables_with_masked_secrets() -> None:
     assert rows(found.request, "Cookies") == {"sid": MASK}
 
 
-async def test_files() -> None:
+async def test_files_are_listed() -> None:
     body = b'--b\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\n\r\n1234\r\n--b--\r\n'
     fields = "Content-Type: multipart/form-data; boundary=b"
     found = await tables_of(None, None, fields, method="POST", body=body)
@@ -86,7 +86,7 @@ async def test_tables_are_bounded() -> None:
     assert (len(table.rows), table.more) == (100, 50)
 
 
-async def test_handler_and_settings() -> None:
+async def test_handler_route_and_masked_settings_are_listed() -> None:
     found = await tables_of(path="/a/b", pattern="/(?:a)/(?:.)", cookie_secret="abc" * 8, port=80)
     handler = dict(found.handler.rows)
     assert handler["Class"].endswith("Handler")

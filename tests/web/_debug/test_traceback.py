@@ -63,7 +63,7 @@ def test_library_frames_show_only_their_line() -> None:
     assert frames(raised)[-1].file == "tornado/template/_loader.py"
 
 
-def test_chained_exceptions() -> None:
+def test_chained_exceptions_are_included() -> None:
     def fail() -> None:
         try:
             try:
@@ -111,7 +111,7 @@ def test_long_chain_is_truncated() -> None:
     assert count == 30
 
 
-def test_exception_groups() -> None:
+def test_members_of_exception_groups_are_included() -> None:
     group = ExceptionGroup("all", [ValueError("a"), ExceptionGroup("some", [KeyError("b")])])
     raised = gather(group, ValueFormatter(Redactor()))
     assert raised.message == "all (2 sub-exceptions)"
@@ -133,7 +133,7 @@ def test_deep_recursion_is_shortened() -> None:
     assert gap.count > 500
 
 
-def test_messages_and_notes() -> None:
+def test_failing_messages_are_replaced_and_notes_are_masked() -> None:
     class Odd(Exception):
         def __str__(self) -> str:
             raise KeyError
@@ -212,7 +212,7 @@ def test_expression_that_occurs_twice_is_not_marked() -> None:
     assert [line.mark for line in frames(raised)[-1].lines] == [None]
 
 
-def test_path_of_template(tmp_path: Any) -> None:
+def test_frame_of_a_template_has_its_path(tmp_path: Any) -> None:
     (tmp_path / "x.html").write_text("{{ y }}")
     raised = gathered(lambda: Loader(str(tmp_path)).load("x.html").generate())
     assert frames(raised)[-1].path == str(tmp_path / "x.html")

@@ -88,7 +88,7 @@ def show(value: Any, limit: int = 1000) -> str:
         ),
     ],
 )
-def test_values(value: Any, expected: str) -> None:
+def test_values_are_formatted(value: Any, expected: str) -> None:
     assert show(value) == expected
 
 
@@ -151,7 +151,7 @@ def test_failing_attribute_access() -> None:
     assert "not shown: ValueError" in show(Odd())
 
 
-def test_named_values() -> None:
+def test_value_of_a_secret_name_is_masked() -> None:
     values = ValueFormatter(Redactor())
     assert values.show_named("name", "ann") == "'ann'"
     assert values.show_named("password", "ann") == f"{MASK} (str)"
@@ -218,7 +218,7 @@ SECRET = {"password": "x", "a": 1}
         (Odd("x"), "Odd"),
     ],
 )
-def test_other_containers(value: Any, expected: str) -> None:
+def test_items_of_other_containers_are_formatted(value: Any, expected: str) -> None:
     assert show(value) == expected
 
 

@@ -37,11 +37,11 @@ def application(get: Any, **settings: Any) -> web.Application:
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_large_body(name: str, loop_kind: str, tls: Any) -> None:
+async def test_large_body_is_compressed_in_pieces(name: str, loop_kind: str, tls: Any) -> None:
     app = application(lambda self: self.write(LARGE[: 3 * SLICE + 1]))
     async with serving(app, tls=tls) as server:
         peer = await server.connect()
-        for _ in range(2):  # the connection stays open
+        for _ in range(2):  # the second request uses the same connection
             response = await peer.fetch("/", accept(name))
             assert decode(name, response.body) == LARGE[: 3 * SLICE + 1]
             assert response.get("content-encoding") == name
@@ -50,7 +50,7 @@ async def test_large_body(name: str, loop_kind: str, tls: Any) -> None:
         assert (await peer.fetch("/quick", accept(name))).body == b"quick"
 
 
-async def test_size_of_a_large_body() -> None:
+async def test_body_larger_than_a_slice_has_no_content_length() -> None:
     seen = []
     for size in (SLICE, SLICE + 1):
         async with serving(application(lambda self, size=size: self.write(LARGE[:size]))) as server:

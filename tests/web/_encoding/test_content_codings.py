@@ -27,7 +27,7 @@ def coding(request: pytest.FixtureRequest) -> _content_codings.Coding:
     return found
 
 
-def test_whole_body(coding: Any) -> None:
+def test_whole_body_is_compressed_at_each_level(coding: Any) -> None:
     for level in coding.levels:
         compressed = coding.whole(TEXT, level)
         assert decode(coding.name, compressed) == TEXT
@@ -91,7 +91,7 @@ def test_zstd_window_is_accepted_by_browsers() -> None:
 
 @pytest.fixture
 def without_packages(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Make the import of brotli, zstandard and Python 3.14's module fail."""
+    """Make the imports of brotli, zstandard and ``compression.zstd`` fail."""
     real = builtins.__import__
 
     def importing(name: str, *args: Any, **kwargs: Any) -> Any:
@@ -169,7 +169,7 @@ def test_all_codings_by_default() -> None:
     assert levels(codings) == {"zstd": 3, "br": 4, "gzip": 6}
 
 
-def test_order_and_levels() -> None:
+def test_order_and_levels_are_configurable() -> None:
     require_coding("br")
     assert ContentCodings(["gzip", "br"]).names == ("gzip", "br")
     codings = ContentCodings({"br": 9, "gzip": 1})
@@ -194,7 +194,7 @@ def test_order_and_levels() -> None:
         ({"level": 3}, "unknown key 'level'; accepted are codings, min_length, content_types"),
     ],
 )
-def test_invalid_settings(arguments: Any, message: str) -> None:
+def test_invalid_settings_raise(arguments: Any, message: str) -> None:
     with pytest.raises(ValueError, match=f"compress_response: .*{message}"):
         web.Application(compress_response=arguments)
 
@@ -206,7 +206,7 @@ def test_levels_out_of_range(name: str, level: int) -> None:
         ContentCodings({name: level})
 
 
-def test_compressible_types() -> None:
+def test_only_compressible_types_are_accepted() -> None:
     codings = ContentCodings()
     for good in (
         "text/html",

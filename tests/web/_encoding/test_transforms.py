@@ -175,7 +175,7 @@ async def test_head_with_content_length_only() -> None:
         assert response.get("content-length") == (None if encoding else "500")
 
 
-async def test_conditional_requests() -> None:
+async def test_weak_and_strong_etags_match_conditional_requests() -> None:
     async with serving(web.Application([("/", writing())], compress_response=True)) as server:
         weak = (await server.fetch("/", GZIP)).get("etag")
         strong = (await server.fetch("/")).get("etag")
@@ -196,7 +196,7 @@ async def test_response_without_body_is_unchanged(code: Any) -> None:
     assert (response.code, response.get("content-encoding"), response.body) == (code, None, b"")
 
 
-async def test_static_files(tmp_path: Path) -> None:
+async def test_static_files_are_compressed(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(LONG)
     settings: dict[str, Any] = {"static_path": str(tmp_path), "compress_response": True}
     async with serving(web.Application(**settings)) as server:
@@ -331,7 +331,7 @@ async def test_compression_depends_on_response_fields(headers: Any, compressed: 
     assert response.get("etag").startswith("W/") is compressed
 
 
-async def test_min_length() -> None:
+async def test_body_shorter_than_min_length_is_not_compressed() -> None:
     for length, compressed in ((9, False), (10, True)):
         response = await ask(writing(b"x" * length), GZIP, compress_response={"min_length": 10})
         assert (response.get("content-encoding") == "gzip") is compressed
@@ -363,7 +363,7 @@ async def test_head_equals_get_with_every_coding(name: Any) -> None:
         assert seen[0] == seen[1]
 
 
-async def test_head_in_parts() -> None:
+async def test_head_in_parts_has_the_fields_of_get() -> None:
     async def get(self: Any) -> None:
         self.write(LONG)
         await self.flush()
@@ -413,7 +413,7 @@ async def test_subclass_with_its_own_codings() -> None:
 
 
 @pytest.mark.usefixtures("every_coding")
-async def test_curl() -> None:
+async def test_curl_decodes_each_coding() -> None:
     curl = require_program("curl")
     async with serving(web.Application([("/", writing())], compress_response=web.ContentCodings())) as server:
         for wanted in ("gzip", "br", "zstd", None):
@@ -449,7 +449,7 @@ class Plain(OutputTransform):
     """A transform that changes nothing."""
 
 
-async def test_transforms_of_the_program() -> None:
+async def test_transforms_of_the_program_are_applied_in_order() -> None:
     response = await ask(writing(b"abc"), transforms=[Plain, Shout])
     assert (response.code, response.body, response.get("x-finishing")) == (203, b"ABC", "True")
 
@@ -484,7 +484,7 @@ async def test_transform_of_the_program_combined_with_compression(setting: Any) 
         assert (gzip.decompress(response.body), response.get("x-seen")) == (LONG[::-1], "True")
 
 
-async def test_add_transform() -> None:
+async def test_added_transform_applies_to_later_requests() -> None:
     app = web.Application([("/", writing(b"abc"))])
     async with serving(app) as server:
         assert (await server.fetch("/")).body == b"abc"

@@ -106,7 +106,7 @@ async def test_links_inside_the_root_are_followed(root: Any) -> None:
         ("sub/deep/a.css", "text/css"),
     ],
 )
-async def test_content_types(root: Any, name: str, expected: Any) -> None:
+async def test_content_type_depends_on_the_name(root: Any, name: str, expected: Any) -> None:
     assert (await fetch(root, name)).get("content-type") == expected
 
 
@@ -182,7 +182,7 @@ async def test_root_of_the_file_system(root: Any) -> None:
 # -- directories --
 
 
-async def test_default_filename(root: Any, expect_log: ExpectLog) -> None:
+async def test_default_filename_is_served_for_directories(root: Any, expect_log: ExpectLog) -> None:
     default: dict[str, Any] = {"default_filename": "index.html"}
     response = await fetch(root, "sub/", **default)
     assert (response.code, response.body) == (200, b"<p>index</p>")
@@ -248,7 +248,9 @@ RANGES = [
 
 
 @pytest.mark.parametrize(("header", "code", "body", "content_range"), RANGES)
-async def test_ranges(root: Any, header: Any, code: Any, body: Any, content_range: Any) -> None:
+async def test_range_requests_return_the_range_or_416(
+    root: Any, header: Any, code: Any, body: Any, content_range: Any
+) -> None:
     response = await fetch(root, "letters.txt", f"Range: {header}")
     assert (response.code, response.body) == (code, body)
     assert response.get("content-range") == content_range
@@ -271,7 +273,7 @@ async def test_ranges_of_empty_file(root: Any, header: Any, code: Any) -> None:
     assert response.get("content-range") == ("bytes */0" if code == 416 else None)
 
 
-async def test_if_range(root: Any) -> None:
+async def test_if_range_requires_a_strong_match(root: Any) -> None:
     plain = await fetch(root, "letters.txt")
     tag, date = plain.get("etag"), plain.get("last-modified")
     for condition, code in [
@@ -354,7 +356,7 @@ async def test_url_with_version_may_be_cached(root: Any) -> None:
     assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", response.get("expires"))
 
 
-async def test_static_url(root: Any) -> None:
+async def test_static_url_has_the_requested_parts(root: Any) -> None:
     class Handler(web.RequestHandler):
         def get(self) -> None:
             for arguments in ({}, {"include_version": False}, {"include_host": True}):

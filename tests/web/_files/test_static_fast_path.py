@@ -171,7 +171,7 @@ async def test_recently_changed_file_is_not_cached(root: Path, paths: list[str])
         (5_000_000_000, 1_000_000_000, True),
     ],
 )
-def test_is_settled(modified: int, now: int, settled: bool) -> None:
+def test_file_is_settled_some_time_after_its_modification(modified: int, now: int, settled: bool) -> None:
     assert _static_versions.is_settled(modified, now) is settled
 
 
@@ -401,7 +401,7 @@ async def test_subclass_that_calls_get(root: Path, fields: tuple[str, ...]) -> N
             assert (await server.fetch("/s/a.css", method="POST", body=b"")).body == CONTENT
 
 
-async def test_asynchronous_prepare(root: Path) -> None:
+async def test_asynchronous_prepare_is_awaited(root: Path) -> None:
     class Slow(web.StaticFileHandler):
         async def prepare(self) -> None:
             self.set_header("X-Own", "1")

@@ -46,11 +46,11 @@ def application(root: Any, handler: Any = web.StaticFileHandler, **options: Any)
     return web.Application([("/", Page), ("/s/(.*)", handler, {"path": str(root)})], **options)
 
 
-class Turns:
+class BytesPerIteration:
     """A counter of the bytes of files that are read or sent in each event loop iteration."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        #: The number of bytes in each iteration that read or sent any.
+        #: The number of bytes, for each iteration in which bytes were read or sent.
         self.read: list[int] = []
         self._on = False
         self._now = 0
@@ -71,20 +71,20 @@ class Turns:
         monkeypatch.setattr(os, "sendfile", sendfile)
         monkeypatch.setattr(os, "pread", pread)
 
-    def __enter__(self) -> Turns:
+    def __enter__(self) -> BytesPerIteration:
         self._on = True
-        asyncio.get_running_loop().call_soon(self._turn)
+        asyncio.get_running_loop().call_soon(self._count)
         return self
 
     def __exit__(self, *error: object) -> None:
         self._on = False
 
-    def _turn(self) -> None:
+    def _count(self) -> None:
         if self._now:
             self.read.append(self._now)
             self._now = 0
         if self._on:
-            asyncio.get_running_loop().call_soon(self._turn)
+            asyncio.get_running_loop().call_soon(self._count)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ RANGES: list[tuple[tuple[str, ...], int, bytes]] = [
 
 
 @pytest.mark.parametrize(("fields", "code", "body"), RANGES)
-async def test_large_file(
+async def test_large_file_and_ranges_are_sent(
     root: Path, pieces: Any, tls: Any, loop_kind: str, fields: tuple[str, ...], code: int, body: bytes
 ) -> None:
     async with serving(application(root), tls=tls) as server:
@@ -246,11 +246,11 @@ async def test_compression_yields_to_the_event_loop(root: Path, monkeypatch: pyt
     (root / "large.bin").rename(root / "large.txt")
     async with serving(application(root, compress_response=True)) as server:
         peer = await server.connect()
-        with Turns(monkeypatch) as run_loop_iterations:
+        with BytesPerIteration(monkeypatch) as iterations:
             response = await peer.fetch("/s/large.txt", "Accept-Encoding: gzip")
     assert len(zlib.decompress(response.body, wbits=31)) == size
-    assert max(run_loop_iterations.read) <= 2 * FAIR_SHARE
-    assert len(run_loop_iterations.read) > 20
+    assert max(iterations.read) <= 2 * FAIR_SHARE
+    assert len(iterations.read) > 20
 
 
 # -- files that change, and disconnects --
@@ -323,7 +323,7 @@ async def test_client_that_stops_reading_is_disconnected(root: Path) -> None:
 
 
 class Reader(threading.Thread):
-    """A client that requests a file and reads 64 KiB for each call of `take`, or all of it if not `slow`."""
+    """A client that requests a file. It reads 64 KiB for each call of `take`, or everything if not `slow`."""
 
     def __init__(self, server: Server, path: str) -> None:
         super().__init__()
@@ -364,16 +364,16 @@ async def test_large_download_does_not_delay_other_requests(
     root: Path, tls: Any, monkeypatch: pytest.MonkeyPatch, name: str, setting: Any
 ) -> None:
     """The download is slow at first and then fast. The number of bytes read per event loop iteration is
-    bounded, and 200 requests on another connection receive responses before it ends.
+    bounded, and 200 requests on another connection receive responses before the download ends.
     """
     (root / "large.bin").rename(root / name)
     os.truncate(root / name, 1_000_000_000)
     async with serving(application(root, compress_response=setting)) as server:
         peer = await server.connect()
         reader = Reader(server, "/s/" + name)
-        with Turns(monkeypatch) as run_loop_iterations:
+        with BytesPerIteration(monkeypatch) as iterations:
             reader.start()
-            while not run_loop_iterations.read:
+            while not iterations.read:
                 await asyncio.sleep(0)
             for number in range(200):
                 reader.slow = number < 100
@@ -382,7 +382,7 @@ async def test_large_download_does_not_delay_other_requests(
             reader.stopped = True
             await asyncio.get_running_loop().run_in_executor(None, reader.join)
     assert reader.received
-    assert max(run_loop_iterations.read) <= 2 * FAIR_SHARE
+    assert max(iterations.read) <= 2 * FAIR_SHARE
 
 
 # -- files outside the root --

@@ -65,7 +65,7 @@ def five_requests(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def asking(cache: VersionCache, *args: Any) -> str | None:
         if next(count) == 5:
-            arrived.set()  # this request starts to wait before the loop learns that the hash is complete
+            arrived.set()  # the loop learns of the complete hash after this request has begun to wait
         return await ask(cache, *args)
 
     def waiting(fd: int, state: Any) -> str | None:
@@ -133,7 +133,9 @@ async def test_file_modified_while_it_is_hashed(root: Path, monkeypatch: pytest.
     opened.close()
 
 
-async def test_read_error(root: Path, monkeypatch: pytest.MonkeyPatch, expect_log: ExpectLog) -> None:
+async def test_read_error_during_hashing_is_logged(
+    root: Path, monkeypatch: pytest.MonkeyPatch, expect_log: ExpectLog
+) -> None:
     def fail(fd: int, size: int, offset: int) -> bytes:
         raise OSError("a bad disk")
 

@@ -119,14 +119,14 @@ BAD: list[tuple[Any, str, str]] = [
 
 
 @pytest.mark.parametrize(("converter", "text", "expected"), GOOD)
-def test_accepted_texts(converter: Any, text: str, expected: Any) -> None:
+def test_valid_texts_are_converted(converter: Any, text: str, expected: Any) -> None:
     made = convert("n", text, converter)
     assert made == expected
     assert type(made) is type(expected)
 
 
 @pytest.mark.parametrize(("converter", "text", "message"), BAD)
-def test_rejected_texts(converter: Any, text: str, message: str) -> None:
+def test_invalid_texts_raise_with_a_short_message(converter: Any, text: str, message: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         convert("n", text, converter)
     error = caught.value
@@ -170,12 +170,12 @@ def test_any_text_is_converted_or_rejected(text: str, converter: Any) -> None:
 
 
 @given(st.integers())
-def test_every_integer(value: int) -> None:
+def test_every_integer_is_converted(value: int) -> None:
     assert convert("n", str(value), int) == value
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_every_float(value: float) -> None:
+def test_every_float_is_converted(value: float) -> None:
     assert convert("n", repr(value), float) == value
 
 
@@ -199,7 +199,7 @@ class Arguments(web.RequestHandler):
         self.write(json.dumps([one, all_of]))
 
 
-async def test_arguments_of_the_query() -> None:
+async def test_query_arguments_are_converted() -> None:
     response = await ask(Arguments, path="/?n=1&n=2&page=3&padded=%204%20")
     assert json.loads(response.body) == [3, None, [1, 2], [1, 2], "none", 4]
     assert json.loads((await ask(Arguments, path="/?padded=5&maybe=1.5&page=7&page=8")).body) == [
@@ -212,7 +212,7 @@ async def test_arguments_of_the_query() -> None:
     ]
 
 
-async def test_arguments_of_the_body() -> None:
+async def test_body_arguments_are_converted() -> None:
     fields = "Content-Type: application/x-www-form-urlencoded"
     response = await ask(Arguments, fields, method="POST", body=b"one=1&flag=yes&flag=off")
     assert json.loads(response.body) == [1, [True, False]]

@@ -34,7 +34,7 @@ async def read(function: Any, path: Any, *fields: Any, **members: Any) -> Any:
         ("b=1", True, []),
     ],
 )
-async def test_values(query: Any, strip: Any, expected: Any) -> None:
+async def test_arguments_are_decoded_and_stripped(query: Any, strip: Any, expected: Any) -> None:
     assert await read(lambda handler: handler.get_arguments("a", strip), f"/?{query}") == expected
     assert await read(lambda handler: handler.get_query_arguments("a", strip), f"/?{query}") == expected
     assert await read(lambda handler: handler.get_body_arguments("a", strip), f"/?{query}") == []
@@ -70,7 +70,7 @@ async def test_strip_that_is_not_a_bool_is_rejected(expect_log: ExpectLog) -> No
     assert "strip must be a bool, got 'default'" in str(raised(expected))
 
 
-async def test_defaults() -> None:
+async def test_missing_argument_returns_the_default() -> None:
     assert await read(lambda handler: handler.get_argument("a", None), "/") is None
     assert await read(lambda handler: handler.get_query_argument("a", 7), "/") == 7
     assert await read(lambda handler: handler.get_body_argument("a", ""), "/") == ""

@@ -22,7 +22,7 @@ def filled(length: int | None, size: int) -> BodyAccumulator:
     "size",
     [0, 1, RESERVE_AFTER - 1, RESERVE_AFTER, RESERVE_AFTER + 1, 3 * RESERVE_AFTER, 3 * RESERVE_AFTER + 7],
 )
-def test_round_trip(length, size):
+def test_result_is_the_received_data(length, size):
     expected = (PIECE * (size // len(PIECE) + 1))[:size]
     assert filled(length, size).getvalue() == expected
 

@@ -36,7 +36,7 @@ JSON = "Content-Type: application/json"
         (b'"' + b"[" * 1000 + b'\\""', "[" * 1000 + '"'),
     ],
 )
-def test_valid_json(text: bytes, expected: Any) -> None:
+def test_valid_json_is_parsed(text: bytes, expected: Any) -> None:
     assert parse(text) == expected
 
 
@@ -65,7 +65,7 @@ def test_valid_json(text: bytes, expected: Any) -> None:
         (b"0." + b"1" * (MAX_DIGITS + 1), f"more than {MAX_DIGITS} digits"),
     ],
 )
-def test_invalid_json(text: bytes, message: str) -> None:
+def test_invalid_json_raises_with_a_short_message(text: bytes, message: str) -> None:
     with pytest.raises(InvalidBodyError, match=message) as caught:
         parse(text)
     assert caught.value.status_code == 400
@@ -88,7 +88,7 @@ def test_digits_are_limited_without_limit_of_the_interpreter(unlimited_digits: N
 
 
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}"), (b'[{"a":', b"}]")])
-def test_depth(opening: bytes, closing: bytes) -> None:
+def test_nesting_depth_is_limited(opening: bytes, closing: bytes) -> None:
     each = opening.count(b"[") + opening.count(b"{")
 
     def nested(depth: int) -> bytes:

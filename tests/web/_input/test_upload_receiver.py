@@ -161,7 +161,7 @@ async def test_error_is_raised_in_the_handler(data: bytes, code: int) -> None:
     assert handler.hooks == []
 
 
-async def test_truncated_form() -> None:
+async def test_truncated_form_raises() -> None:
     body, _ = receiver()
     body.data_received(BODY[:-20])
     with pytest.raises(web.HTTPError, match="Invalid body"):

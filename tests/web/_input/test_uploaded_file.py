@@ -65,7 +65,7 @@ async def test_move_before_completion(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"small", LARGE])
-async def test_move(tmp_path, content):
+async def test_moved_file_is_not_removed(tmp_path, content):
     upload = await received(tmp_path, content)
     target = tmp_path / "target"
     assert await upload.move_to(target) == upload.path == str(target)
@@ -123,7 +123,7 @@ async def test_failed_move_leaves_no_file(tmp_path, monkeypatch, number, overwri
 
 
 @pytest.mark.parametrize("early", [False, True])
-async def test_keep(tmp_path, early):
+async def test_kept_file_is_not_removed(tmp_path, early):
     upload = uploaded(tmp_path)
     if early:
         assert upload.keep() is None
@@ -154,7 +154,7 @@ async def test_file_is_removed_when_the_object_is_collected(tmp_path):
 
 @pytest.mark.parametrize("content", [b"small", LARGE])
 @pytest.mark.parametrize("kept", [False, True])
-async def test_remove_now(tmp_path, content, kept):
+async def test_remove_now_removes_files_that_are_not_kept(tmp_path, content, kept):
     upload = await received(tmp_path, content)
     if kept:
         upload.keep()
@@ -176,14 +176,14 @@ async def test_remove_now_during_a_write(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-async def test_without_writev(tmp_path, monkeypatch):
+async def test_content_is_complete_without_writev(tmp_path, monkeypatch):
     monkeypatch.delattr(_uploaded_file.os, "writev", raising=False)
     upload = await received(tmp_path, LARGE)
     assert upload.body == LARGE
     await remove(upload)
 
 
-async def test_partial_writev(tmp_path, monkeypatch):
+async def test_content_is_complete_after_partial_writes(tmp_path, monkeypatch):
     writev = os.writev
     monkeypatch.setattr(_uploaded_file.os, "writev", lambda fd, chunks: writev(fd, [chunks[0][:100]]))
     upload = await received(tmp_path, LARGE)

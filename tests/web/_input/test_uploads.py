@@ -113,7 +113,7 @@ async def test_byte_by_byte(tmp_path):
         assert handler.seen["bodies"] == {"f": [b"\r\n--frontie\r\r\n"]}
 
 
-async def test_in_chunks(tmp_path):
+async def test_chunked_form_is_received(tmp_path):
     body = form(file("f", "x", LARGE))
     async with receiving(tmp_path) as (server, handler):
         peer = await server.connect()
@@ -322,7 +322,7 @@ async def test_error_page_reaches_client_that_is_still_sending(tmp_path, expect_
         (bytes(20_000), "no boundary in its first"),
     ],
 )
-async def test_malformed_forms(tmp_path, expect_log, body, text):
+async def test_malformed_forms_are_rejected(tmp_path, expect_log, body, text):
     async with receiving(tmp_path) as (server, handler):
         with expect_log("tornado.general", text):
             response = await post(server, body)
@@ -339,7 +339,7 @@ async def test_malformed_forms(tmp_path, expect_log, body, text):
         ([FORM, "Content-Encoding: br"], "Unsupported Content-Encoding"),
     ],
 )
-async def test_malformed_heads(tmp_path, expect_log, fields, text):
+async def test_forms_with_invalid_header_fields_are_rejected(tmp_path, expect_log, fields, text):
     async with receiving(tmp_path) as (server, _):
         with expect_log("tornado.general", text):
             response = await server.fetch("/", *fields, method="POST", body=form())

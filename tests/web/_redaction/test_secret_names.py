@@ -15,7 +15,7 @@ from tornado.web._redaction._secret_names import is_secret_name
     Authorization Proxy-Authorization X-Xsrftoken _xsrf csrf session_id credentials api_key apiKey API_KEY
     aws-secret-key pwd jwt private_key signature key""".split(),
 )
-def test_secret_names(name: str) -> None:
+def test_names_that_suggest_a_secret_are_recognised(name: str) -> None:
     assert is_secret_name(name)
     assert is_secret_name(name.encode())
 
@@ -23,7 +23,7 @@ def test_secret_names(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["monkey", "author", "authors", "keyboard", "passenger", "pinned", "title", "", None, 3]
 )
-def test_other_names(name: Any) -> None:
+def test_other_names_are_not_secret(name: Any) -> None:
     assert not is_secret_name(name)
 
 

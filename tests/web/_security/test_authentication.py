@@ -16,7 +16,7 @@ from tornado.web import AuthenticationError, authenticated, format_challenge
 
 
 class Api(web.RequestHandler):
-    """Identifies users by token; ``"limited"`` may only read."""
+    """A handler that identifies users by token: ``full`` may read and write, ``limited`` may only read."""
 
     authentication_scheme = "Bearer"
     authentication_realm = "orders"
@@ -47,20 +47,20 @@ class Api(web.RequestHandler):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT"])
-async def test_no_credentials(method: str) -> None:
+async def test_request_without_credentials_gets_401(method: str) -> None:
     response = await ask(Api, method=method, body=b"" if method[0] == "P" else None, login_url="/login")
     assert response.code == 401
     scope = {"POST": ', scope="read write"', "PUT": ', scope="write"'}.get(method, "")
     assert response.get_all("www-authenticate") == [f'Bearer realm="orders"{scope}']
 
 
-async def test_valid_token() -> None:
+async def test_valid_token_is_accepted() -> None:
     assert (await ask(Api, "Authorization: bearer full")).body == b"for me"
     assert (await ask(Api, "Authorization: Bearer full", method="POST", body=b"")).body == b"from me"
     assert (await ask(Api, "Authorization: Bearer full", method="PUT", body=b"")).body == b"put"
 
 
-async def test_unknown_token(expect_log: ExpectLog) -> None:
+async def test_unknown_token_gets_401(expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "invalid_token"):
         response = await ask(Api, "Authorization: Bearer other")
     assert response.code == 401
@@ -82,7 +82,9 @@ async def test_credentials_of_another_scheme_are_not_a_token() -> None:
         (["Authorization: Bearer f\xfcll"], 401, "invalid_token"),
     ],
 )
-async def test_malformed_credentials(fields: list[str], code: int, error: str, expect_log: ExpectLog) -> None:
+async def test_malformed_credentials_get_their_error_code(
+    fields: list[str], code: int, error: str, expect_log: ExpectLog
+) -> None:
     with expect_log("tornado.general", error) as expected:
         response = await ask(Api, *fields, "Accept: application/json")
     assert response.code == code
@@ -101,7 +103,7 @@ async def test_token_outside_of_the_field_is_not_read(place: str) -> None:
     assert response.code == 401
 
 
-async def test_missing_scope(expect_log: ExpectLog) -> None:
+async def test_missing_scope_gets_403(expect_log: ExpectLog) -> None:
     with expect_log("tornado.general", "insufficient_scope"):
         response = await ask(Api, "Authorization: Bearer limited", method="POST", body=b"")
     assert response.code == 403
@@ -180,7 +182,7 @@ def test_wrapper_of_each_use_is_recognised_by_audits() -> None:
 
 @pytest.mark.parametrize("kind", ["async def", "gen.coroutine"])
 @pytest.mark.parametrize("sent", ["me", None])
-async def test_asynchronous_user(kind: str, sent: str | None) -> None:
+async def test_asynchronous_get_current_user_is_awaited(kind: str, sent: str | None) -> None:
     async def find(self: web.RequestHandler) -> Any:
         await asyncio.sleep(0)
         return self.get_cookie("user")
@@ -247,7 +249,7 @@ async def test_challenges_are_sent_with_overridden_error_pages() -> None:
         ({"error": "invalid_token", "status_code": 400}, 400),
     ],
 )
-def test_status(arguments: Any, code: int) -> None:
+def test_status_depends_on_the_arguments(arguments: Any, code: int) -> None:
     assert AuthenticationError(**arguments).status_code == code
 
 
@@ -277,7 +279,7 @@ def test_description_with_invalid_characters_is_rejected(description: str) -> No
 
 
 class Both(Api):
-    """Accepts a cookie in place of a token."""
+    """A handler that accepts a cookie in place of a token."""
 
     def get_current_user(self) -> str | None:
         return super().get_current_user() or self.get_cookie("user")

@@ -56,11 +56,11 @@ async def cookies_of(function: Any, *fields: Any) -> Any:
         ({"comment": "c"}, "n=v; Comment=c; Path=/"),
     ],
 )
-async def test_attributes(arguments: Any, expected: Any) -> None:
+async def test_attributes_are_serialized(arguments: Any, expected: Any) -> None:
     assert await cookies_of(lambda self: self.set_cookie("n", "v", **arguments)) == [expected]
 
 
-async def test_expiry_in_days() -> None:
+async def test_expires_days_sets_the_expiry_time() -> None:
     now = datetime.datetime.now(datetime.UTC)
     (cookie,) = await cookies_of(lambda self: self.set_cookie("n", "v", expires_days=10))
     expires = cookie.partition("expires=")[2].partition(";")[0]
@@ -205,7 +205,7 @@ async def test_cookies_are_sent_with_error_pages() -> None:
     assert (await ask(Handler)).get_all("set-cookie") == ["a=1; Path=/"]
 
 
-async def test_clearing() -> None:
+async def test_cleared_cookies_expire() -> None:
     def clear(self: Any) -> None:
         self.clear_all_cookies(path="/p")
         self.clear_cookie("c", domain="example.com")
@@ -222,7 +222,7 @@ async def test_clearing() -> None:
     assert "; Domain=example.com;" in c
 
 
-async def test_reading() -> None:
+async def test_cookies_of_the_request_are_read() -> None:
     seen = {}
 
     def read(self: Any) -> None:

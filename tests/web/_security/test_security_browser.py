@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def program() -> Iterator[Program]:
-    with Program("tests/web/careful_program.py") as running:
+    with Program("tests/web/security_headers_program.py") as running:
         yield running
 
 

@@ -93,7 +93,7 @@ class Streaming(web.RequestHandler):
 
 
 class Inner(web.RequestHandler):
-    """Delegates to another handler, as programs do."""
+    """A handler that delegates to another handler, as some programs do."""
 
     def get(self) -> Any:
         self._auto_finish = False
@@ -211,7 +211,7 @@ async def test_clearing_headers_does_not_affect_other_handlers() -> None:
         assert security_of(await server.fetch("/touched")) == DEFAULTS
 
 
-async def test_all_arguments(application: Any, certificates: Any) -> None:
+async def test_all_arguments_become_fields(application: Any, certificates: Any) -> None:
     setting = {
         "content_security_policy": "default-src 'self'",
         "content_security_policy_report_only": "default-src 'none'",
@@ -274,7 +274,7 @@ async def test_all_arguments(application: Any, certificates: Any) -> None:
         ),
     ],
 )
-def test_frames(arguments: Any, policy: Any, options: Any) -> None:
+def test_frame_ancestors_set_policy_and_options(arguments: Any, policy: Any, options: Any) -> None:
     plain, _ = SecurityHeaders(**arguments)._fields
     assert (plain.get("Content-Security-Policy"), plain.get("X-Frame-Options")) == (policy, options)
 

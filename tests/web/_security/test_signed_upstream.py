@@ -30,7 +30,9 @@ def now() -> float:
 
 
 @pytest.mark.parametrize(("kind", "name", "encoded", "signed"), RECORDED["vectors"])
-def test_recorded(kind: str, name: str, encoded: str, signed: str) -> None:
+def test_recorded_values_are_signed_and_decoded_identically(
+    kind: str, name: str, encoded: str, signed: str
+) -> None:
     secret, version, key_version = KINDS[kind]
     value = base64.b64decode(encoded)
     made = create_signed_value(secret, name, value, version=version, clock=now, key_version=key_version)

@@ -150,7 +150,7 @@ def test_digits_that_are_the_value_of_version_1_are_not_a_version() -> None:
         assert decode(create(value=value, version=1)) == value
 
 
-def test_min_version() -> None:
+def test_min_version_rejects_older_values() -> None:
     assert decode(create(version=1), min_version=2) is None
     assert decode(create(version=2), min_version=2) == b"value"
     with pytest.raises(ValueError, match="Unsupported min_version 3: the newest is 2"):
@@ -166,7 +166,7 @@ def test_unsupported_versions_are_rejected() -> None:
         create_signed_value(KEYS, "name", "value", version=1, key_version=0)
 
 
-def test_several_keys() -> None:
+def test_key_of_each_version_is_used() -> None:
     for number in KEYS:
         signed = create_signed_value(KEYS, "name", "value", key_version=number)
         assert decode_signed_value(KEYS, "name", signed) == b"value"
@@ -188,7 +188,7 @@ def test_key_version_of_a_value_without_one(value: Any) -> None:
 # -- in a handler --
 
 
-async def test_cookies(expect_log: ExpectLog) -> None:
+async def test_signed_cookies_are_set_and_read(expect_log: ExpectLog) -> None:
     class Handler(web.RequestHandler):
         def get(self) -> None:
             self.set_signed_cookie("one", "1", httponly=True)

@@ -20,7 +20,7 @@ FORM = "Content-Type: application/x-www-form-urlencoded"
 
 
 class Handler(web.RequestHandler):
-    """Shows its token, and accepts requests that contain it."""
+    """A handler that sends its token, and accepts requests that contain it."""
 
     def get(self) -> None:
         self.write(self.xsrf_token)
@@ -67,7 +67,7 @@ async def post(
         ("|", None, None),
     ],
 )
-def test_decoding(text: Any, version: Any, raw: Any) -> None:
+def test_token_of_each_version_is_decoded(text: Any, version: Any, raw: Any) -> None:
     found = _xsrf.decode_token(text)
     assert found[:2] == (version, raw)
     assert (found[2] is None) is (version is None)
@@ -132,7 +132,7 @@ async def test_cookie_name_with_prefix_implies_secure(name: str) -> None:
     assert response.code == 200
 
 
-async def test_the_form_field() -> None:
+async def test_form_field_contains_the_token() -> None:
     class Form(web.RequestHandler):
         def get(self) -> None:
             self.write(self.xsrf_form_html())

@@ -17,7 +17,7 @@ def store(**settings: Any) -> CookieSessionStore:
     return CookieSessionStore().bind({**SETTINGS, **settings})
 
 
-def test_round_trip() -> None:
+def test_stored_record_is_loaded() -> None:
     token = store().create(RECORD, 60)
     assert store().load(token) == RECORD
     assert store().update(token, RECORD, [], [], 60) == token
@@ -25,7 +25,7 @@ def test_round_trip() -> None:
     assert store().load(token) == RECORD, "signed cookies cannot be revoked"
 
 
-def test_keys_rotate() -> None:
+def test_value_is_invalid_after_removal_of_its_key() -> None:
     token = store(key_version=1).create(RECORD, 60)
     assert store().load(token) == RECORD
     assert store(cookie_secret={2: "two" * 11}).load(token) is None
@@ -68,7 +68,7 @@ def test_size_is_limited(length: int) -> None:
             store().create(record, 60)
 
 
-def test_missing_secret() -> None:
+def test_missing_secret_is_explained() -> None:
     for settings in ({}, {"cookie_secret": ""}):
         with pytest.raises(Exception, match="You must define the 'cookie_secret' setting"):
             CookieSessionStore().bind(settings).create(RECORD, 60)

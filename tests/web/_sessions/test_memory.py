@@ -12,7 +12,7 @@ def record(**values: str) -> SessionRecord:
     return SessionRecord(values, 1.0, 2.0)
 
 
-def test_round_trip() -> None:
+def test_record_is_stored_updated_and_deleted() -> None:
     store = MemorySessionStore()
     token = store.create(record(a="1", b="2"), 60)
     assert store.load(token) == record(a="1", b="2")
@@ -41,7 +41,7 @@ def test_merged_size_is_limited() -> None:
         store.update(token, record(a="1", c="3" * 9), ["c"], [], 60)
 
 
-def test_session_expires(wall_clock: WallClock) -> None:
+def test_session_expires_after_its_lifetime(wall_clock: WallClock) -> None:
     store = MemorySessionStore()
     token = store.create(record(a="1"), 60)
     wall_clock.now += 59
@@ -70,7 +70,7 @@ def test_tokens_are_not_stored() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "x", "A" * 42, "A" * 44, "A" * 42 + "=", "A" * 42 + "\n", "\xe4" * 43])
-def test_malformed_tokens(token: str) -> None:
+def test_malformed_tokens_are_ignored(token: str) -> None:
     store = MemorySessionStore()
     assert SessionStore.key(token) is None
     assert store.load(token) is None

@@ -56,7 +56,7 @@ async def counting(store: RedisSessionStore, **settings: Any) -> AsyncIterator[S
         yield running
 
 
-async def test_round_trip(server: RedisServer) -> None:
+async def test_record_is_stored_updated_and_deleted(server: RedisServer) -> None:
     async with storing(server) as store:
         token = await store.create(RECORD, 60)
         assert await store.load(token) == RECORD
@@ -104,7 +104,7 @@ async def test_session_outlives_the_process(server: RedisServer) -> None:
 
 
 @pytest.mark.parametrize("decode_responses", [False, True])
-async def test_client_of_the_program(server: RedisServer, decode_responses: bool) -> None:
+async def test_client_of_the_program_is_not_closed(server: RedisServer, decode_responses: bool) -> None:
     client: Any = redis.asyncio.Redis.from_url(server.url, decode_responses=decode_responses)
     store = RedisSessionStore(client, timeout=20)
     token = await store.create(RECORD, 60)
@@ -175,7 +175,9 @@ async def test_redis_that_is_not_running(server: RedisServer, expect_log: Expect
         assert (await visitor.fetch("/")).body == b"1"  # the session was lost
 
 
-async def test_unresponsive_redis(server: RedisServer, expect_log: ExpectLog) -> None:
+async def test_unresponsive_redis_delays_requests_for_a_limited_time(
+    server: RedisServer, expect_log: ExpectLog
+) -> None:
     """The wait is bounded, and late responses of Redis are not used for other requests."""
     async with storing(server) as store, counting(store) as running:
         visitors = [Visitor(running) for _ in range(3)]
@@ -210,7 +212,7 @@ async def test_password_is_not_logged(server: RedisServer) -> None:
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan")])
-def test_wrong_timeout(timeout: float) -> None:
+def test_timeout_must_be_positive(timeout: float) -> None:
     with pytest.raises(ValueError, match="timeout must be a positive number of seconds"):
         RedisSessionStore("redis://", timeout=timeout)
 
@@ -221,7 +223,7 @@ def test_missing_package_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
         RedisSessionStore("redis://")
 
 
-async def test_concurrent_visitors(server: RedisServer) -> None:
+async def test_concurrent_visitors_share_the_connections(server: RedisServer) -> None:
     """All requests succeed, although more of them are concurrent than the store has connections."""
     async with storing(server) as store, counting(store) as running:
         visitors = [Visitor(running) for _ in range(80)]

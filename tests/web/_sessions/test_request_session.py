@@ -848,7 +848,7 @@ async def test_regenerate_does_not_restore_an_ended_session(make_store: MakeStor
                 self.session["confirmed"] = True
 
     async with make_store() as store:
-        # The server does not store sessions in cookies, so it cannot know that such a session has ended.
+        # A session in a signed cookie is not stored on the server, which therefore cannot detect its end.
         revived = {"user": "me"} if isinstance(store, web.CookieSessionStore) else {}
         async with serving(application(store, ("/renew/(.*)", Renewing))) as server:
             for confirmed, kept in (("", {}), ("yes", {"confirmed": True})):

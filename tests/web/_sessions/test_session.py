@@ -45,7 +45,7 @@ def loaded(policy: SessionSettings, token: str) -> Session:
     return Session(policy, token, record)
 
 
-def test_mapping(policy: SessionSettings) -> None:
+def test_session_is_a_mapping(policy: SessionSettings) -> None:
     session = Session(policy, None, None)
     session["a"] = 1
     session.setdefault("b", []).append(2)
@@ -154,7 +154,7 @@ def test_sealed_session_cannot_be_changed(policy: SessionSettings) -> None:
     assert dict(session) == {"a": 1}
 
 
-def test_regenerated_session(policy: SessionSettings, wall_clock: WallClock) -> None:
+def test_regenerated_session_keeps_values_and_is_new(policy: SessionSettings, wall_clock: WallClock) -> None:
     token = saved(policy, a=1)
     begun = wall_clock.now
     wall_clock.now += 5

@@ -23,7 +23,9 @@ from tornado.web._sessions.settings import SessionSettings, policy_of
         ({"session_cookie_kwargs": {"path": "/app"}}, "https", "session", True),
     ],
 )
-def test_cookie_name(settings: Any, protocol: str, name: str, secure: bool) -> None:
+def test_cookie_name_depends_on_protocol_and_attributes(
+    settings: Any, protocol: str, name: str, secure: bool
+) -> None:
     found, attributes = SessionSettings(settings).cookie(protocol)
     assert (found, attributes["secure"], attributes["httponly"]) == (name, secure, True)
 

@@ -28,7 +28,7 @@ METHODS.Other = int  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("methods", [METHODS, {"double": double}, [{"double": double}], [METHODS, {}]])
-async def test_methods(methods: Any) -> None:
+async def test_ui_methods_and_modules_are_available(methods: Any) -> None:
     html = await page("{{ double('ab') }} {{ modules.Plain() is not None }}", ui_methods=methods)
     assert html == "abab True"
 

@@ -29,7 +29,7 @@ async def render(
     return await ask(handler, *fields, template_loader=loader, **settings)
 
 
-async def test_render() -> None:
+async def test_rendered_page_is_escaped_and_sent() -> None:
     response = await render("<p>{{ name }}</p>", values={"name": "<é>"})
     assert response.body == "<p>&lt;é&gt;</p>".encode()
     assert response.get("content-type") == "text/html; charset=UTF-8"
@@ -62,7 +62,7 @@ async def test_overridden_get_template_namespace() -> None:
     assert response.body == b"mine overridden 1"
 
 
-async def test_render_string() -> None:
+async def test_render_string_returns_bytes() -> None:
     def get(self: Any) -> None:
         html = self.render_string("part.html", a=1)
         assert html == b"1"
@@ -82,13 +82,13 @@ async def test_render_string() -> None:
         ({"autoescape": "xhtml_escape"}, b"&lt;b&gt;"),
     ],
 )
-async def test_the_setting_autoescape(tmp_path: Path, settings: Any, expected: Any) -> None:
+async def test_autoescape_setting_applies(tmp_path: Path, settings: Any, expected: Any) -> None:
     (tmp_path / "a.html").write_text("{{ '<b>' }}")
     handler = handler_of(get=lambda self: self.render("a.html"))
     assert (await ask(handler, template_path=str(tmp_path), **settings)).body == expected
 
 
-async def test_the_setting_template_whitespace(tmp_path: Path) -> None:
+async def test_template_whitespace_setting_applies(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_text("<p>  a\n\n  b</p>")
     handler = handler_of(get=lambda self: self.render("a.html"))
     for mode, expected in (("all", b"<p>  a\n\n  b</p>"), ("oneline", b"<p> a b</p>")):
@@ -198,7 +198,7 @@ async def test_a_template_that_does_not_parse(expect_log: ExpectLog) -> None:
     assert b"page.html:2" in response.body
 
 
-async def test_locale_in_templates(tmp_path: Path) -> None:
+async def test_locale_is_available_in_templates(tmp_path: Path) -> None:
     members: dict[str, Any] = {"get_user_locale": lambda self: None}
     response = await render("{{ locale.code }}", "Accept-Language: xx, en;q=0.5", members=members)
     assert response.body == b"en_US"
@@ -213,7 +213,7 @@ async def test_a_page_can_be_awaited() -> None:
     assert (await ask(handler_of(get=get), template_loader=loader)).body == b"x"
 
 
-async def test_static_urls(tmp_path: Path) -> None:
+async def test_static_url_is_available_in_templates(tmp_path: Path) -> None:
     (tmp_path / "a.css").write_bytes(b"")
     template = "{{ static_url('a.css') }}"
     response = await render(template, static_path=str(tmp_path))

@@ -117,7 +117,7 @@ async def test_overridden_rendering_of_assets() -> None:
     assert "<js ['/a.js', 'https://x.org/b.js?c&d', 'own.js']>\n<js press()>\n<!--end-->\n</body>" in html
 
 
-async def test_nested_modules() -> None:
+async def test_assets_of_nested_modules_are_inserted() -> None:
     class Outer(web.UIModule):
         def render(self) -> Any:
             return self.render_string("outer.html")
@@ -137,7 +137,7 @@ async def test_module_without_render_is_explained(expect_log: ExpectLog) -> None
     assert "UIModule does not define render()" in str(raised(expected))
 
 
-# -- the modules of every application --
+# -- the built-in modules --
 
 
 async def test_linkify_and_the_form_field() -> None:

@@ -1,4 +1,4 @@
-"""Serves the ASGI programs: uvicorn with uvloop and httptools, in one process."""
+"""The server of the ASGI programs: uvicorn with uvloop and httptools, in one process."""
 
 from __future__ import annotations
 
