@@ -430,3 +430,28 @@ async def test_control_characters_are_escaped_in_the_access_log(expect_log: Expe
             peer.send(b"GET /\x9b31m\xe9 HTTP/1.1\r\nHost: a\r\n\r\n")
             await peer.response()
     assert expected.records[0].getMessage().startswith("404 GET /\\x9b31m\xe9 (127.0.0.1)")
+
+
+@pytest.mark.parametrize("value", ["a\x00b", "\u20ac", None], ids=["control", "latin", "type"])
+@pytest.mark.parametrize("method", ["set_header", "add_header"])
+async def test_error_in_header_value_names_field(method: str, value: Any) -> None:
+    errors: list[str] = []
+
+    def get(handler: web.RequestHandler) -> None:
+        try:
+            getattr(handler, method)("X-Own", value)
+        except (TypeError, ValueError) as error:
+            errors.append(str(error))
+
+    assert (await ask(handler_of(get=get))).code == 200
+    [text] = errors
+    assert text.endswith(" (in the header field 'X-Own')")
+
+
+async def test_error_in_redirect_url_names_field(expect_log: ExpectLog) -> None:
+    def get(handler: web.RequestHandler) -> None:
+        handler.redirect("/a\x00b")
+
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        assert (await ask(handler_of(get=get))).code == 500
+    assert "'Location'" in str(raised(expected))

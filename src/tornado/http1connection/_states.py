@@ -45,12 +45,15 @@ class ExchangeState(State):
 
     #: The request is being served; on the client side, until the response has been read.
     OPEN = 1
+    #: A response with the status 101 is complete; writes fail. The program may detach the stream during this
+    #: event loop iteration.
+    SWITCHING = 2
     #: The response is complete; writes fail.
-    FINISHED = 2
+    FINISHED = 3
     #: The connection was closed or rejected the request before the response was complete; writes fail.
-    LOST = 3
+    LOST = 4
     #: The stream has another owner; writes fail.
-    DETACHED = 4
+    DETACHED = 5
 
 
 class InputState(State):
@@ -105,7 +108,8 @@ TRANSITIONS: dict[State, tuple[State, ...]] = {
     _PIPELINE.ADVANCING: (_PIPELINE.READY, _PIPELINE.SCHEDULED, _PIPELINE.WAITING_FOR_OUTPUT),
     _PIPELINE.SCHEDULED: (_PIPELINE.READY,),
     _PIPELINE.WAITING_FOR_OUTPUT: (_PIPELINE.ADVANCING, _PIPELINE.SCHEDULED),
-    _EXCHANGE.OPEN: (_EXCHANGE.FINISHED, _EXCHANGE.LOST, _EXCHANGE.DETACHED),
+    _EXCHANGE.OPEN: (_EXCHANGE.SWITCHING, _EXCHANGE.FINISHED, _EXCHANGE.LOST, _EXCHANGE.DETACHED),
+    _EXCHANGE.SWITCHING: (_EXCHANGE.FINISHED, _EXCHANGE.LOST, _EXCHANGE.DETACHED),
     # A client may call `read_response` again after it has read a response.
     _EXCHANGE.FINISHED: (_EXCHANGE.DETACHED, _EXCHANGE.OPEN),
     _EXCHANGE.LOST: (_EXCHANGE.DETACHED, _EXCHANGE.OPEN),

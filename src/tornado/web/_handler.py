@@ -290,14 +290,22 @@ class RequestHandler(ExecutionOwner):
         response = response_of(self)
         if response.state.head_sent:
             _late_response_changes.ignore(self, f"set_header({name!r})")
-        response.headers(self)[name] = self._convert_header_value(value)
+        try:
+            response.headers(self)[name] = self._convert_header_value(value)
+        except (TypeError, ValueError) as error:
+            _response_fields.add_field_name(error, name)
+            raise
 
     def add_header(self, name: str, value: HeaderValue) -> None:
         """Add a value to a header field of the response that may have several values; see `set_header`."""
         response = response_of(self)
         if response.state.head_sent:
             _late_response_changes.ignore(self, f"add_header({name!r})")
-        response.headers(self).add(name, self._convert_header_value(value))
+        try:
+            response.headers(self).add(name, self._convert_header_value(value))
+        except (TypeError, ValueError) as error:
+            _response_fields.add_field_name(error, name)
+            raise
 
     def clear_header(self, name: str) -> None:
         """Remove a header field of the response, if it is set."""
@@ -589,6 +597,9 @@ class RequestHandler(ExecutionOwner):
         if status_code == 405:
             self.set_header("Allow", ", ".join(self._allowed_methods()))
         if exc_info is not None and isinstance(exc_info[1], HTTPError):
+            realm = self.authentication_realm
+            if realm is not None and isinstance(exc_info[1], _authentication.AuthenticationError):
+                exc_info[1].set_default_realm(realm)
             for challenge in exc_info[1].www_authenticate:
                 self.add_header("WWW-Authenticate", challenge)
         try:
