@@ -7,6 +7,7 @@ methods are thin: functions in the neighbouring modules do the work (`_execute`,
 
 from __future__ import annotations
 
+import copy
 import datetime
 import functools
 import http.cookies
@@ -14,7 +15,7 @@ import re
 import threading
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack, overload
 
 from tornado import escape, httputil
 from tornado.concurrent import Future
@@ -164,6 +165,18 @@ class RequestHandler(ExecutionOwner):
             self.initialize(**kwargs)
         else:
             self.initialize()
+
+    def __copy__(self) -> Self:
+        """Return a copy with a response of its own: what is added to it does not appear in this one's."""
+        made = type(self).__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        response = self.__dict__.get("_own_response")
+        if response is not None:
+            made._own_response = response = copy.copy(response)
+            response.buffer = list(response.buffer)
+            response.fields = copy.copy(response.fields)
+            response.cookies = copy.copy(response.cookies)
+        return made
 
     def _initialize(self) -> None:
         pass
