@@ -148,7 +148,7 @@ class Deadlines:
             self._transfer_rate.end_body()
             self.update()
         elif connection.deadline == end:
-            # The wait for output that began during the body goes on.
+            # The wait for output that began during the body continues.
             waits = connection.stream.pending_output and self._wait_end > end
             self._set(monotonic(), self._wait_end if waits else NEVER, connection.params.idle_timeout)
 
