@@ -610,10 +610,7 @@ class RequestHandler(ExecutionOwner):
         if status_code == 405:
             self.set_header("Allow", ", ".join(self._allowed_methods()))
         if exc_info is not None and isinstance(exc_info[1], HTTPError):
-            realm = self.authentication_realm
-            if realm is not None and isinstance(exc_info[1], _authentication.AuthenticationError):
-                exc_info[1].set_default_realm(realm)
-            for challenge in exc_info[1].www_authenticate:
+            for challenge in _authentication.challenges_of(exc_info[1], self.authentication_realm):
                 self.add_header("WWW-Authenticate", challenge)
         try:
             if status_code == 204 or status_code == 304 or 100 <= status_code < 200:

@@ -94,6 +94,16 @@ class AuthenticationError(HTTPError):
             self.www_authenticate = (_challenges.format_challenge(scheme, {"realm": realm, **params}),)
 
 
+def challenges_of(error: HTTPError, realm: str | None) -> Sequence[str]:
+    """Return the values of ``WWW-Authenticate`` of an error.
+
+    :param realm: the realm of the handler.
+    """
+    if realm is not None and isinstance(error, AuthenticationError):
+        error.set_default_realm(realm)
+    return error.www_authenticate
+
+
 def token_of(handler: HandlerInterface) -> str | None:
     """Return the bearer token of a request, or None if it has none.
 
