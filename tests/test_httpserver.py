@@ -9,6 +9,7 @@ import functools
 import gzip
 import os
 import socket
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,9 +25,11 @@ from tests.support.httpserver import (
     reset_log_limits,
     timeouts,
 )
+from tests.support.references import gc_disabled
 from tests.support.server import serving
+from tests.support.streams import run_loop_iterations
 from tests.support.tcpserver import connection_limits, listening_sockets
-from tornado import httpserver
+from tornado import httpserver, web
 from tornado.escape import json_decode
 from tornado.http1connection import HTTP1ServerConnection
 from tornado.http1connection._protection import DEFAULT
@@ -758,3 +761,42 @@ async def test_sockets_from_an_iterator_are_listened_on():
         assert len(listening_sockets(server)) == 1
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("options", [{}, {"xheaders": True}, {"protection": "public"}], ids=str)
+@pytest.mark.parametrize("used", [False, True])
+async def test_dropped_server_is_freed_without_garbage_collection(options: Any, used: bool) -> None:
+    with gc_disabled():
+        if used:
+            async with serving(web.Application(), **options) as running:
+                assert (await running.fetch("/")).code == 404
+                server = weakref.ref(running.server)
+            del running
+            await run_loop_iterations()
+        else:
+            server = weakref.ref(HTTPServer(web.Application(), **options))
+        assert server() is None
+
+
+@pytest.mark.parametrize("options", [{"protocol": "https"}, {"xheaders": True}], ids=str)
+async def test_upgraded_connection_has_context_after_server_was_dropped(options: Any) -> None:
+    requests: list[HTTPServerRequest] = []
+
+    class Upgrades(web.RequestHandler):
+        def get(self) -> None:
+            exchange: Any = self.request.connection
+            requests.append(self.request)
+            self.detach().close()
+            self.request.connection = exchange.detached_connection()
+
+    with gc_disabled():
+        async with serving(web.Application([("/", Upgrades)]), **options) as running:
+            peer = await running.connect()
+            peer.get("/")
+            await peer.rest()
+            server = weakref.ref(running.server)
+        del running, peer
+        await run_loop_iterations()
+        assert server() is None
+    context: Any = requests[0].connection.context
+    assert (context.protocol, context.remote_ip) == (options.get("protocol", "http"), "127.0.0.1")

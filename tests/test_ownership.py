@@ -23,7 +23,6 @@ ALLOWED = {
     "autoreload": 1,
     "gen": 1,
     "httpclient": 1,
-    "httpserver": 1,
     "platform": 5,
     "template": 1,
     "web": 21,

@@ -355,6 +355,11 @@ def test_invalid_tls_options_are_rejected_early(certificates, tmp_path):
         TCPServer(ssl_options={"certfile": "/none"})
     with pytest.raises(ValueError, match='keyfile "/none" does not exist'):
         TCPServer(ssl_options={"certfile": str(certificates.certificate_file), "keyfile": "/none"})
+    for wrong in (5, "cert.pem", True):
+        with pytest.raises(
+            TypeError, match=f"ssl_options must be an ssl.SSLContext or a dict .*, got {wrong!r}"
+        ):
+            TCPServer(ssl_options=wrong)
     TCPServer(ssl_options=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
 
 

@@ -23,11 +23,13 @@ With several processes on one port::
 from __future__ import annotations
 
 import copy
+import functools
 import heapq
 import logging
 import socket
 import ssl
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Iterable
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Unpack, cast
@@ -42,6 +44,7 @@ from tornado.http1connection import (
     HTTP1ConnectionParameters,
     HTTP1ServerConnection,
 )
+from tornado.http1connection._interfaces import opener_of
 from tornado.http1connection._protection import PUBLIC, Protection
 from tornado.httputil import (
     HTTPConnection,
@@ -235,7 +238,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
     @property
     def _connections(self) -> set[HTTP1ServerConnection]:
-        return cast("set[HTTP1ServerConnection]", self.conn_params.deadlines.connections)
+        return cast("set[HTTP1ServerConnection]", self.conn_params.deadlines.watched)
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Accept connections on the listening `sockets` (see `.TCPServer.add_sockets`)."""
@@ -384,66 +387,91 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         elif name in _DISPATCH_ATTRIBUTES:
             params = getattr(self, "conn_params", None)  # not set yet while the server is initialized
             if params is not None:
-                params.dispatcher.forget()
+                params.dispatcher.forget(self)
 
 
 #: The attributes of a server that determine how its connections call the application.
-_DISPATCH_ATTRIBUTES = frozenset({"request_callback", "start_request", "xheaders"})
+_DISPATCH_ATTRIBUTES = frozenset(
+    {"protocol", "request_callback", "start_request", "trusted_downstream", "xheaders"}
+)
 _START_REQUEST = Hooks(HTTPServer, "start_request")
 
 
 class _Dispatcher:
     """The way from a server's connections to its application; see `.http1connection._interfaces.Dispatcher`.
 
-    `opener` is found at the first request, and again after ``request_callback``, ``xheaders`` or
-    ``start_request`` of the server has been assigned.
+    `opener` is found at the first request, and again after an attribute in `_DISPATCH_ATTRIBUTES` of the
+    server has been assigned.
+
+    The server refers to this object, so this object has only a weak reference to the server, and `opener` has
+    only a weak one to this object. Otherwise the server and its application would stay in memory until the
+    next garbage collection.
 
     :param server: the server.
     """
 
-    __slots__ = ("_start", "opener", "server", "server_class", "start_request")
+    __slots__ = (
+        "__weakref__",
+        "_protocol",
+        "_server",
+        "_trusted_downstream",
+        "opener",
+        "server_class",
+        "start_request",
+    )
 
     def __init__(self, server: HTTPServer) -> None:
-        self.server = server
+        self._server = weakref.ref(server)
         self.server_class = type(server)
         self.start_request = _START_REQUEST.originals
-        self._start: Any = None  # the application's function
+        # A connection that was upgraded may outlive the server, and makes its context later.
+        self._protocol: str | None = None
+        self._trusted_downstream: list[str] | None = None
         self.opener: Any = None
-        self.forget()
+        self.forget(server)
 
-    def forget(self) -> None:
-        """Find the application's function again at the next request."""
-        self.opener = self._find_and_open
+    def forget(self, server: HTTPServer) -> None:
+        """Find the application's function again at the next request, and copy the server's attributes."""
+        self._protocol = getattr(server, "protocol", None)
+        self._trusted_downstream = getattr(server, "trusted_downstream", None)
+        self.opener = functools.partial(_find_and_open, weakref.ref(self))
 
-    def _find_and_open(self, exchange: HTTP1Connection, head: Any) -> Any:
-        self.opener = opener = self._find_opener()
-        return NotImplemented if opener is None else opener(exchange, head)
+    def serves(self, delegate: object) -> bool:
+        """Whether `delegate` is the server."""
+        return self._server() is delegate
 
-    def _find_opener(self) -> Any:
-        server: Any = self.server
+    def find_opener(self) -> Any:
+        """Set `opener`, and return it."""
+        server: Any = self._server()
+        self.opener = None
         if not _START_REQUEST.are_original_on(server):
             return None
-        callback = server.request_callback
-        # The function is looked up on the class, because an object that delegates attribute access may wrap
-        # start_request.
-        function = getattr(type(callback), "_open_exchange", None)
+        function = opener_of(server.request_callback)
         if function is None or server.conn_params.decompress:
             return None
-        self._start = function.__get__(callback)
-        return self._open_with_xheaders if server.xheaders else self._start
-
-    def _open_with_xheaders(self, exchange: HTTP1Connection, head: Any) -> Any:
-        exchange.context = exchange.context.forwarded(head.headers)
-        return self._start(exchange, head)
+        self.opener = functools.partial(_open_with_xheaders, function) if server.xheaders else function
+        return self.opener
 
     def calls_start_request(self) -> bool:
         """Whether ``start_request`` of the server is overridden or patched, and must be called in a Task."""
-        return not _START_REQUEST.are_original_on(self.server)
+        return not _START_REQUEST.are_original_on(self._server())
 
     def make_context(self, stream: IOStream, address: Any) -> _HTTPRequestContext:
         """Return the context of a connection, which describes its peer."""
-        server = self.server
-        return _HTTPRequestContext(stream, address, server.protocol, server.trusted_downstream)
+        return _HTTPRequestContext(stream, address, self._protocol, self._trusted_downstream)
+
+
+def _find_and_open(reference: weakref.ref[_Dispatcher], exchange: HTTP1Connection, head: Any) -> Any:
+    """Find the opener of the dispatcher, which calls this function for its first request, and call it."""
+    dispatcher = reference()
+    assert dispatcher is not None
+    opener = dispatcher.find_opener()
+    return NotImplemented if opener is None else opener(exchange, head)
+
+
+def _open_with_xheaders(opener: Any, exchange: HTTP1Connection, head: Any) -> Any:
+    exchange.context = cast(Any, exchange.context).forwarded(head.headers)
+    return opener(exchange, head)
 
 
 Protection.__module__ = __name__  # the module from which programs import it

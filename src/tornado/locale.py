@@ -63,7 +63,8 @@ def get(*locale_codes: str) -> Locale:
     """Return the supported locale that matches best, or the default locale.
 
     :param locale_codes: the codes to look for, in order of preference. If a code such as ``es_GT`` is not
-        supported, its language (``es``) is tried next.
+        supported, its language (``es``) is tried next. A code without a country, such as ``de``, is also
+        matched by a locale with one, such as ``de_DE``.
     """
     return Locale.get_closest(*locale_codes)
 
@@ -182,6 +183,11 @@ class Locale:
             for code in (full, language):
                 if code in _supported_locales:
                     return cls.get(code)
+            if not country:
+                # A client that asks for a language reads its variants, too. The default one is preferred.
+                variants = [code for code in _supported_locales if code.startswith(f"{language}_")]
+                if variants:
+                    return cls.get(_default_locale if _default_locale in variants else min(variants))
         return cls.get(_default_locale)
 
     @classmethod

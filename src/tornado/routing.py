@@ -336,6 +336,14 @@ def _text_between_groups(regex: Pattern[str]) -> list[str] | None:
 _rule_changes = [0]
 
 
+def _import_target(name: str) -> Any:
+    try:
+        return import_object(name)
+    except ImportError as error:
+        text = f"the target {name!r} of a route cannot be imported: {error}"
+        raise type(error)(text, name=error.name, path=error.path) from error
+
+
 class Rule:
     """A matcher and its target.
 
@@ -344,6 +352,7 @@ class Rule:
         the router accepts (`tornado.web.Application` accepts request handlers). A string is a dotted name.
     :param target_kwargs: additional arguments for the target, such as those of a handler's ``initialize``.
     :param name: the name for `ReversibleRouter.reverse_url`.
+    :raises ImportError: if a dotted name cannot be imported.
     """
 
     def __init__(
@@ -355,7 +364,7 @@ class Rule:
     ) -> None:
         self.matcher = matcher
         self.name = name
-        self.target: Any = import_object(target) if isinstance(target, str) else target
+        self.target: Any = _import_target(target) if isinstance(target, str) else target
         self.target_kwargs: dict[str, Any] = target_kwargs or {}
 
     def __setattr__(self, name: str, value: Any) -> None:

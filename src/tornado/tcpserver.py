@@ -103,6 +103,7 @@ class TCPServer:
         self._connection_limits: ConnectionLimits | None = None
         if max_connections is not None or max_connections_per_address is not None:
             self._limit_connections(max_connections, max_connections_per_address)
+        _check_ssl_options(ssl_options)
         if isinstance(ssl_options, dict):
             _check_certificate_files(ssl_options)
             self._context()
@@ -384,6 +385,20 @@ def _close_connection(stream: IOStream | None, connection: socket.socket) -> Non
         stream.close()
     else:
         connection.close()
+
+
+def _check_ssl_options(options: object) -> None:
+    """Check the type of ``ssl_options``.
+
+    :raises TypeError: if it is neither None, a dict nor a context. A context of another TLS library has a
+        method ``wrap_socket``, too.
+    """
+    if options is None or isinstance(options, dict) or callable(getattr(options, "wrap_socket", None)):
+        return
+    raise TypeError(
+        "ssl_options must be an ssl.SSLContext or a dict of arguments for ssl_options_to_context, got "
+        f"{options!r:.100}"
+    )
 
 
 def _check_certificate_files(ssl_options: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.states import check_transitions
 from tornado._wire.chunked import LAST_CHUNK, TRANSITIONS, ChunkedDecoder, ChunkPhase, serialize_chunk
 from tornado._wire.errors import BodyTooLarge, HeadTooLarge, HTTPInputError
 from tornado._wire.limits import DEFAULT, Limits
@@ -24,6 +25,10 @@ def decode(data, size=None, limits=DEFAULT, max_size=PLENTY, buffer=bytes):
         content += piece
         rest = rest[position:]
     return content, decoder, rest
+
+
+def test_only_transitions_in_the_table_are_allowed():
+    check_transitions(TRANSITIONS, ChunkPhase)
 
 
 def decode_in_all_splits(data, **options):

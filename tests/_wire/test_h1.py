@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.feeder import Feeder, Message, pieces, read, read_all_ways, read_pieces
+from tests.support.states import check_transitions
 from tests.support.wire import count_searches
 from tornado._wire import h1, heads
 from tornado._wire.errors import (
@@ -22,6 +23,7 @@ from tornado._wire.errors import (
 )
 from tornado._wire.h1 import EndOfMessage, Reader, ReaderState, RequestHead, Role
 from tornado._wire.limits import Limits
+from tornado._wire.state_machine import InvalidTransition, Transitions
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
@@ -594,11 +596,15 @@ def test_result_for_arbitrary_bytes_does_not_depend_on_splitting(parts, role, eo
 # States
 
 
+def test_only_transitions_in_the_table_are_allowed():
+    check_transitions(h1.TRANSITIONS, ReaderState)
+
+
 def test_illegal_transition_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(h1.TRANSITIONS, ReaderState.HEAD, frozenset({ReaderState.ERROR}))
+    monkeypatch.setattr(ReaderState.HEAD, "to", Transitions(ReaderState.HEAD, {}))
     reader = Reader(Role.SERVER)
     reader.receive_data(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n")
-    with pytest.raises(RuntimeError, match="HEAD -> BODY_LENGTH"):
+    with pytest.raises(InvalidTransition, match="HEAD does not permit ReaderState.BODY_LENGTH"):
         reader.next_event()
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.states import check_transitions
 from tests.support.wire import has_pending_input
 from tornado._wire import multipart
 from tornado._wire.errors import HTTPInputError
@@ -333,3 +334,10 @@ def test_cost_of_lines_that_resemble_delimiters_does_not_depend_on_the_boundary(
     monkeypatch.setattr(re, "compile", compiled)
     body = form(head() + b"1\r\n--xx.").replace(b"--xx", b"--a boundary never seen")
     assert whole(body, b"a boundary never seen") == [("a", None, None, b"1\r\n--a boundary never seen.")]
+
+
+# -- states
+
+
+def test_only_transitions_in_the_table_are_allowed() -> None:
+    check_transitions(multipart.TRANSITIONS, MultipartState)

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from tornado._wire.ws_state import TRANSITIONS, InvalidTransition, WebSocketState, WebSocketStep
+from tornado._wire.state_machine import InvalidTransition
+from tornado._wire.ws_state import TRANSITIONS, WebSocketState, WebSocketStep
 
 
 def test_every_state_has_transitions():
@@ -15,10 +16,10 @@ def test_every_state_has_transitions():
 @pytest.mark.parametrize(("state", "step"), [*itertools.product(WebSocketState, WebSocketStep)])
 def test_step_follows_the_table_or_is_rejected(state, step):
     if step in TRANSITIONS[state]:
-        assert state.after(step) is TRANSITIONS[state][step]
+        assert state.after[step] is TRANSITIONS[state][step]
     else:
-        with pytest.raises(InvalidTransition, match=f"the WebSocket is {state.value}"):
-            state.after(step)
+        with pytest.raises(InvalidTransition, match=f"{state} does not permit {step}"):
+            state.after[step]
 
 
 @pytest.mark.parametrize(("state", "step"), [*itertools.product(WebSocketState, WebSocketStep)])
@@ -36,11 +37,11 @@ def test_nothing_that_has_ended_begins_again(state, step):
     "state", [WebSocketState.CLOSED_BY_PEER, WebSocketState.FAILED, WebSocketState.CLOSED]
 )
 def test_second_end_of_the_peer_changes_nothing(state, step):
-    assert state.after(step) is state
+    assert state.after[step] is state
 
 
 def test_connection_can_be_lost_in_every_state():
-    assert {state.after(WebSocketStep.LOST) for state in WebSocketState} == {WebSocketState.CLOSED}
+    assert {state.after[WebSocketStep.LOST] for state in WebSocketState} == {WebSocketState.CLOSED}
 
 
 @pytest.mark.parametrize(

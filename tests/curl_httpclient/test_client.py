@@ -592,9 +592,13 @@ async def test_redirect_from_https_to_http_requires_allow_downgrade(certificates
     async with scripted(ok) as plain:
         async with scripted(lambda request: redirect(plain.url), certificates.server_context) as server:
             arguments = {"ca_certs": str(certificates.ca_file)}
-            with pytest.raises(HTTPClientError, match="set allow_downgrade=True to follow it"):
+            with pytest.raises(HTTPClientError, match="set allow_downgrade=True to follow it") as refused:
                 await fetch(server.url, **arguments)
             assert plain.requests == []
+            answer = refused.value.response
+            assert refused.value.code == 302
+            assert answer is not None
+            assert (answer.code, answer.headers["Location"]) == (302, plain.url)
             got = await fetch(server.url, allow_downgrade=True, **arguments)
             assert got.effective_url == plain.url + "/"
             assert (

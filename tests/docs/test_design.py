@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tornado._wire.state_machine import State
+
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "tornado"
 DOCUMENTS = [*sorted((ROOT / "docs" / "design").glob("*.md")), ROOT / "CONTRIBUTING.md"]
@@ -27,10 +29,14 @@ STATES = {
     "response of a handler": "web._execution._response_state.ResponseState",
     "form of a request": "httputil._lazy_form.FormState",
     "parser": "_wire.h1.ReaderState",
+    "chunked body": "_wire.chunked.ChunkPhase",
+    "multipart body": "_wire.multipart.MultipartState",
     "WebSocket": "_wire.ws_state.WebSocketState",
     "incoming WebSocket message": "_wire.ws_message.MessagePhase",
     "fetch of the HTTP client": "simple_httpclient._fetch.FetchPhase",
     "connection of the HTTP client": "simple_httpclient._connection.ClientConnectionState",
+    "delivery of its input": "simple_httpclient._connection.Delivery",
+    "event stream": "web._sse._event_stream.EventStreamState",
 }
 
 
@@ -64,6 +70,16 @@ def test_listed_states_are_those_of_the_enums() -> None:
         kind: type[enum.Enum] = getattr(import_module(f"tornado.{module}"), attribute)
         expected[name] = [state.name for state in kind]
     assert listed == expected
+
+
+def test_listed_states_use_the_one_mechanism() -> None:
+    own = {"response of a handler", "form of a request"}
+    for name, path in STATES.items():
+        module, _, attribute = path.rpartition(".")
+        kind = getattr(import_module(f"tornado.{module}"), attribute)
+        assert issubclass(kind, State) is (name not in own), name
+        if name not in own:
+            assert all(hasattr(state, "to") or hasattr(state, "after") for state in kind), name
 
 
 @pytest.mark.parametrize(

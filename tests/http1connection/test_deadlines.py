@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from tests.support.clock import FakeClock
 from tests.support.http1connection import reset_log_limit, use_clock, waits_for_output
 from tests.support.server import Peer, Server, serving
 from tornado import web
+from tornado.iostream._file_segment import FileSegment
 
 POST = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
 RATES = {"min_body_rate": 100, "min_send_rate": 100, "rate_window": 10}
@@ -403,6 +406,101 @@ async def test_output_deadline_applies_while_body_without_timeout_is_unread(cloc
         assert is_open(server)
         await asyncio.sleep(150)
         assert not is_open(server)
+
+
+@web.stream_request_body
+class SendsFile(web.RequestHandler):
+    """Sends a file that exceeds the kernel's buffers before, or while, the request's body is received."""
+
+    path: str
+    waits: bool
+
+    async def prepare(self) -> None:
+        connection: Any = self.request.connection
+        self.set_header("Content-Length", os.path.getsize(self.path))
+        await self.flush()
+        segment = FileSegment(os.open(self.path, os.O_RDONLY), 0, os.path.getsize(self.path))
+        self.sent = connection.write_file(segment)
+        if self.waits:
+            await asyncio.wait([self.sent])
+
+    def data_received(self, chunk: bytes) -> None:
+        pass
+
+    async def post(self) -> None:
+        await asyncio.wait([self.sent])
+        self._finished = True
+
+
+@pytest.fixture
+def sends_file(tmp_path: Any) -> Callable[[bool], web.Application]:
+    """Return an application whose handler sends a file, and waits for this before the body, or not."""
+    file = tmp_path / "file"
+    with open(file, "wb") as output:
+        output.truncate(40_000_000)
+
+    def make(waits: bool) -> web.Application:
+        return web.Application([("/", type("Sends", (SendsFile,), {"path": str(file), "waits": waits}))])
+
+    return make
+
+
+async def receive(server: Server, peer: Peer, position: int) -> int:
+    """Read from the peer until the server can send more; return the new position of the server's stream."""
+    (connection,) = server.connections
+    while connection.stream.output_position == position:
+        await peer.reader.readexactly(10_000)
+        await asyncio.sleep(0)
+    return int(connection.stream.output_position)
+
+
+async def test_file_that_makes_progress_is_not_cut_off_by_body_timeout_of_unread_body(
+    clock: FakeClock, sends_file: Any, caplog: Any
+) -> None:
+    limits = {"idle_connection_timeout": 100, "body_timeout": 1000}
+    async with serving(sends_file(True), **limits) as server:
+        peer = await small_peer(server)
+        peer.send(POST)
+        await arrived()
+        position = 0
+        for _ in range(6):
+            await asyncio.sleep(60)
+            position = await receive(server, peer, position)
+        assert is_open(server)
+        await stalled_output_expires(server, 230)
+    assert "body_timeout" not in caplog.text
+
+
+async def test_body_timeout_applies_while_file_is_sent(
+    clock: FakeClock, sends_file: Any, caplog: Any
+) -> None:
+    async with serving(sends_file(False), idle_connection_timeout=100, body_timeout=50) as server:
+        peer = await small_peer(server)
+        peer.send(POST)
+        await arrived()
+        await asyncio.sleep(45)
+        assert is_open(server)
+        await asyncio.sleep(15)
+        assert not is_open(server)
+    assert "not complete within body_timeout (50 s)" in caplog.text
+
+
+@pytest.mark.parametrize("body_timeout", [50, 500, None])
+async def test_stalled_file_times_out_although_body_is_complete(
+    clock: FakeClock, sends_file: Any, caplog: Any, body_timeout: float | None
+) -> None:
+    limits = {"idle_connection_timeout": 100, "body_timeout": body_timeout}
+    async with serving(sends_file(False), **limits) as server:
+        peer = await small_peer(server)
+        peer.send(POST)
+        await arrived()
+        await asyncio.sleep(40)
+        peer.send(bytes(100_000))
+        await arrived()
+        await asyncio.sleep(50)
+        assert is_open(server)
+        await stalled_output_expires(server, 230)
+    assert "body_timeout" not in caplog.text
 
 
 @pytest.mark.parametrize("path", ["/once", "/atonce"])

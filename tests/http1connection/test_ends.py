@@ -13,6 +13,7 @@ from tests.support.clock import FakeClock
 from tests.support.http1connection import use_clock
 from tests.support.server import ExpectLog, Server, serving
 from tornado.http1connection import HTTP1Connection
+from tornado.http1connection._states import ExchangeState
 from tornado.httpserver import HTTPServer
 from tornado.httputil import (
     HTTPHeaders,
@@ -344,6 +345,28 @@ async def test_101_without_an_upgrade_ends_the_connection() -> None:
         received = await server.exchange(REQUEST * 2)
         assert received.count(b"HTTP/1.1") == 1
         assert received.endswith(b"\r\n\r\nother protocol")
+
+
+@pytest.mark.parametrize("way", ["send_response", "write_headers", "write"])
+async def test_nothing_is_sent_after_a_finished_101_response(way: str) -> None:
+    states: list[ExchangeState] = []
+
+    def application(request: HTTPServerRequest) -> None:
+        answer(request, 101, False, None, b"")
+        connection: Any = request.connection
+        states.append(connection.state)
+        if way == "send_response":
+            connection.send_response(200, "OK", b"", b"Content-Length: 6\r\n\r\n", b"second")
+        elif way == "write_headers":
+            connection.write_headers(ResponseStartLine("HTTP/1.1", 200, "OK"), HTTPHeaders(), b"second")
+        else:
+            connection.write(b"second")
+
+    async with serving(application) as server:
+        received = await server.exchange(REQUEST * 2)
+    assert received.count(b"HTTP/1.1") == 1
+    assert b"second" not in received
+    assert states == [ExchangeState.SWITCHING]
 
 
 async def test_detach_after_finishing_a_101_response(loop_kind: str, tls: Any) -> None:

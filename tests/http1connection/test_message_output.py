@@ -7,8 +7,9 @@ import pytest
 from tests.support.server import ExpectLog
 from tornado._wire.errors import HTTPOutputError
 from tornado._wire.h1 import RequestHead, parse_request_head
+from tornado._wire.state_machine import InvalidTransition
 from tornado.http1connection._message_output import MessageOutput
-from tornado.http1connection._states import InvalidTransition, OutputState
+from tornado.http1connection._states import OutputState
 
 FRAMED = b"Content-Length: 5\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
@@ -105,5 +106,5 @@ def test_tunnel_has_no_framing_fields():
 def test_complete_message_cannot_be_continued():
     output = MessageOutput()
     output.end()
-    with pytest.raises(InvalidTransition, match="COMPLETE -> BODY"):
+    with pytest.raises(InvalidTransition, match="COMPLETE does not permit OutputState.BODY"):
         output.begin_request("GET", b"", None, False)

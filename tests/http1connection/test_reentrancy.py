@@ -19,8 +19,8 @@ from tests.support.certificates import Certificates
 from tests.support.server import ExpectLog, serving
 from tests.support.streams import run_loop_iterations, stream_pair
 from tornado import web
+from tornado._wire.state_machine import InvalidTransition
 from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
-from tornado.http1connection._states import InvalidTransition
 from tornado.httputil import (
     HTTPHeaders,
     HTTPMessageDelegate,

@@ -17,7 +17,7 @@ WINDOW, MIN_BYTES = 20.0, 1000
 @pytest.fixture
 def body() -> TransferRate:
     transfer_rate = TransferRate()
-    transfer_rate.begin_body(100.0, WINDOW, NEVER)
+    transfer_rate.begin_body(100.0, WINDOW)
     return transfer_rate
 
 
@@ -60,7 +60,7 @@ def test_window_is_extended_while_paused(body: TransferRate) -> None:
 
 
 def test_end_of_body_clears_deadlines(body: TransferRate) -> None:
-    body.begin_body(100.0, WINDOW, 110.0)
+    body.begin_body(90.0, WINDOW)
     assert body.deadline() == 110.0
     body.end_body()
     assert body.deadline() == NEVER

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import socket
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.support.simple_httpclient import delivery_of, force_delivery, set_delivery, set_state
+from tests.support.simple_httpclient import delivery_of
+from tests.support.states import check_transitions
 from tornado._wire.limits import DEFAULT
 from tornado.iostream import IOStream
 from tornado.simple_httpclient._connection import (
@@ -77,35 +77,9 @@ class Pair:
         self.peer.close()
 
 
-@pytest.mark.parametrize(
-    ("before", "after"), list(itertools.product(ClientConnectionState, ClientConnectionState))
-)
-async def test_only_transitions_of_the_table_are_accepted(
-    before: ClientConnectionState, after: ClientConnectionState
-) -> None:
-    made = Pair()
-    made.connection.state = before
-    if after in TRANSITIONS[before]:
-        set_state(made.connection, after)
-        assert made.connection.state is after
-    else:
-        with pytest.raises(AssertionError, match=f"invalid transition of .* to {after.name}"):
-            set_state(made.connection, after)
-    made.connection.state = ClientConnectionState.IDLE
-    made.close()
-
-
-@pytest.mark.parametrize(("before", "after"), list(itertools.product(Delivery, Delivery)))
-async def test_only_transitions_of_the_delivery_table_are_accepted(before: Delivery, after: Delivery) -> None:
-    made = Pair()
-    force_delivery(made.connection, before)
-    if after in DELIVERY_TRANSITIONS[before]:
-        set_delivery(made.connection, after)
-        assert delivery_of(made.connection) is after
-    else:
-        with pytest.raises(AssertionError, match=f"from {before.name} to {after.name}"):
-            set_delivery(made.connection, after)
-    made.close()
+def test_only_transitions_in_the_tables_are_allowed() -> None:
+    check_transitions(TRANSITIONS, ClientConnectionState)
+    check_transitions(DELIVERY_TRANSITIONS, Delivery)
 
 
 async def test_repr_tells_the_state(loop_kind: str) -> None:

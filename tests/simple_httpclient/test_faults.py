@@ -55,7 +55,7 @@ async def leaving_nothing(certificates: Any, **options: Any) -> AsyncIterator[Si
     assert not client.active
     assert not client.queue
     assert not client.waiting
-    assert not client.deadlines.connections
+    assert not client.deadlines.watched
     client.close()
     for _ in range(5):  # a closed stream's descriptor is released in the loop's next iterations
         await asyncio.sleep(0)

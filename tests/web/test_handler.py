@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import datetime
 import json
 import logging
@@ -271,10 +272,15 @@ async def test_access_log_lines(caplog: pytest.LogCaptureFixture) -> None:
         (([r"/", web.RequestHandler],), "'/'"),
         (([("/", web.RequestHandler, {}, "name", "more")],), "more"),
         (([("/(", web.RequestHandler)],), r"/\("),
+        (
+            ([("/", "no_such_module.Handler")],),
+            "target 'no_such_module.Handler' .*: No module named 'no_such_m",
+        ),
+        (([("/", "tornado.web.NoHandler")],), "target 'tornado.web.NoHandler' of a route cannot be imported"),
     ],
 )
 def test_invalid_routes_raise_with_explanation(arguments: Any, message: Any) -> None:
-    with pytest.raises((TypeError, ValueError, re.error), match=message):
+    with pytest.raises((TypeError, ValueError, re.error, ImportError), match=message):
         web.Application(*arguments)
 
 
@@ -430,3 +436,55 @@ async def test_control_characters_are_escaped_in_the_access_log(expect_log: Expe
             peer.send(b"GET /\x9b31m\xe9 HTTP/1.1\r\nHost: a\r\n\r\n")
             await peer.response()
     assert expected.records[0].getMessage().startswith("404 GET /\\x9b31m\xe9 (127.0.0.1)")
+
+
+@pytest.mark.parametrize("value", ["a\x00b", "\u20ac", None], ids=["control", "latin", "type"])
+@pytest.mark.parametrize("method", ["set_header", "add_header"])
+async def test_error_in_header_value_names_field(method: str, value: Any) -> None:
+    errors: list[str] = []
+
+    def get(handler: web.RequestHandler) -> None:
+        try:
+            getattr(handler, method)("X-Own", value)
+        except (TypeError, ValueError) as error:
+            errors.append(str(error))
+
+    assert (await ask(handler_of(get=get))).code == 200
+    [text] = errors
+    assert text.endswith(" (in the header field 'X-Own')")
+
+
+async def test_error_in_redirect_url_names_field(expect_log: ExpectLog) -> None:
+    def get(handler: web.RequestHandler) -> None:
+        handler.redirect("/a\x00b")
+
+    with expect_log("tornado.application", "Uncaught exception") as expected:
+        assert (await ask(handler_of(get=get))).code == 500
+    assert "'Location'" in str(raised(expected))
+
+
+async def test_copied_handler_has_its_own_response() -> None:
+    copies: list[web.RequestHandler] = []
+
+    def get(handler: web.RequestHandler) -> None:
+        handler.set_cookie("both", "1")
+        handler.set_header("X-Both", "1")
+        handler.write("both")
+        made = copy.copy(handler)
+        made.set_status(500)
+        made.set_header("X-Copy", "1")
+        made.set_cookie("copy", "1")
+        made.write(" copy")
+        handler.write(" original")
+        copies.append(made)
+
+    def on_finish(handler: web.RequestHandler) -> None:
+        if handler is not copies[0]:
+            copies[0].finish(" late")  # the response has been sent
+
+    response = await ask(handler_of(get=get, on_finish=on_finish))
+    assert (response.code, response.body) == (200, b"both original")
+    assert (response.get("x-both"), response.get("x-copy")) == ("1", None)
+    assert [each.partition("=")[0] for each in response.get_all("set-cookie")] == ["both"]
+    assert type(copies[0]) is not web.RequestHandler
+    assert copies[0].get_status() == 500

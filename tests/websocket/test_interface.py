@@ -89,7 +89,7 @@ def test_abort_before_the_handshake() -> None:
 
 
 def test_lost_connection_can_be_lost_again() -> None:
-    assert WebSocketState.CLOSED.after(WebSocketStep.LOST) is WebSocketState.CLOSED
+    assert WebSocketState.CLOSED.after[WebSocketStep.LOST] is WebSocketState.CLOSED
 
 
 # -- attributes that a program sets on an open connection --

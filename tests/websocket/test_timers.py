@@ -170,10 +170,10 @@ async def test_connections_share_one_timer(clock: FakeClock, tls: Any) -> None:
             await dial(server)
         await run_loop_iterations()
         watch = scheduled()
-        assert len(watch.connections) == 3
+        assert len(watch.watched) == 3
         assert timer_count() == 1
     await run_loop_iterations()
-    assert watch.connections == set()
+    assert watch.watched == set()
 
 
 async def test_connection_lost_by_close_is_not_scheduled(
@@ -190,7 +190,7 @@ async def test_connection_lost_by_close_is_not_scheduled(
         monkeypatch.setattr(protocol.stream, "write_to_fd", reset)
         conn.close(1000)
         assert protocol.stream.closed()
-        assert scheduled().connections == set()
+        assert scheduled().watched == set()
 
 
 async def test_connection_lost_by_a_ping_is_not_scheduled(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +206,7 @@ async def test_connection_lost_by_a_ping_is_not_scheduled(tls: Any, monkeypatch:
         monkeypatch.setattr(protocol.stream, "write_to_fd", reset)
         protocol.periodic_ping()
         assert protocol.stream.closed()
-        assert scheduled().connections == set()
+        assert scheduled().watched == set()
         await handler.until(("close", None, None))
 
 
@@ -214,7 +214,7 @@ async def test_connection_without_pings_is_not_scheduled(tls: Any) -> None:
     handler = Recorder.new()
     async with opened(handler, tls=tls):
         await handler.until("open")
-        assert scheduled().connections == set()
+        assert scheduled().watched == set()
 
 
 @contextlib.asynccontextmanager
@@ -269,9 +269,9 @@ async def test_compressor_of_closed_connection_is_not_checked(tls: Any) -> None:
     async with compressing(tls, websocket_ping_interval=30) as (_, handler):
         watch = scheduled()
         protocol = handler.ws_connection
-        assert watch.connections == {timer(protocol), compressor_check(protocol)}
+        assert watch.watched == {timer(protocol), compressor_check(protocol)}
         protocol.stream.close()
-        assert watch.connections == set()
+        assert watch.watched == set()
 
 
 async def test_start_pinging_without_an_interval_does_nothing(tls: Any) -> None:
@@ -279,7 +279,7 @@ async def test_start_pinging_without_an_interval_does_nothing(tls: Any) -> None:
         protocol = handler.ws_connection
         protocol.periodic_ping()
         assert timer(protocol) is None
-        assert scheduled().connections == {compressor_check(protocol)}
+        assert scheduled().watched == {compressor_check(protocol)}
 
 
 async def test_compressor_in_use_is_kept(clock: FakeClock, tls: Any) -> None:
@@ -296,7 +296,7 @@ async def test_start_pinging_twice(tls: Any) -> None:
         watch = scheduled()
         protocol = handler.ws_connection
         protocol.start_pinging()
-        assert watch.connections == {compressor_check(protocol)}
+        assert watch.watched == {compressor_check(protocol)}
         protocol.stream.close()
         protocol.start_pinging()
-        assert watch.connections == set()
+        assert watch.watched == set()

@@ -35,7 +35,7 @@ _TOLERANCE = 0.001
 
 
 class HasDeadline(Protocol):
-    """A connection or request whose deadline is watched.
+    """A connection, request or other object whose deadline is watched.
 
     :ivar deadline: the time at which it expires, on the scheduler's clock.
     """
@@ -54,9 +54,9 @@ class DeadlineScheduler:
         started the timer.
     :param keep_timer: whether the timer is kept when the last object is removed.
 
-    :ivar connections: the watched objects.
     :ivar next_deadline: the time for which the timer is set, or `NEVER`. A caller that postpones a deadline
         need not call `set` if the new deadline is not earlier than this.
+    :ivar watched: the watched objects.
     """
 
     __slots__ = (
@@ -67,8 +67,8 @@ class DeadlineScheduler:
         "_loop",
         "_min_interval",
         "_timer",
-        "connections",
         "next_deadline",
+        "watched",
     )
 
     def __init__(
@@ -78,7 +78,7 @@ class DeadlineScheduler:
         context: Context | None = None,
         keep_timer: bool = False,
     ) -> None:
-        self.connections: set[HasDeadline] = set()
+        self.watched: set[HasDeadline] = set()
         self.next_deadline: float = NEVER
         self._clock = clock
         self._context = context
@@ -92,39 +92,39 @@ class DeadlineScheduler:
 
     def __repr__(self) -> str:
         state = "no timer" if self._timer is None else f"next at {self.next_deadline:.3f}"
-        return f"<DeadlineScheduler {len(self.connections)} watched, {state}>"
+        return f"<DeadlineScheduler {len(self.watched)} watched, {state}>"
 
-    def add(self, connection: HasDeadline, loop: asyncio.AbstractEventLoop) -> None:
-        """Watch the deadline of `connection`, which runs on `loop`."""
-        self.connections.add(connection)
+    def add(self, item: HasDeadline, loop: asyncio.AbstractEventLoop) -> None:
+        """Watch the deadline of `item`, which runs on `loop`."""
+        self.watched.add(item)
         self._loop = loop
 
-    def discard(self, connection: HasDeadline) -> None:
-        """Stop watching `connection`. If it is the last one, cancel the timer, unless the timer is kept."""
-        self.connections.discard(connection)
-        if not self.connections and self._timer is not None and not self._keep_timer:
+    def discard(self, item: HasDeadline) -> None:
+        """Stop watching `item`. If it is the last one, cancel the timer, unless the timer is kept."""
+        self.watched.discard(item)
+        if not self.watched and self._timer is not None and not self._keep_timer:
             self._cancel_timer()
 
     def clear(self) -> None:
         """Stop watching all objects, and cancel the timer."""
-        self.connections.clear()
+        self.watched.clear()
         self._cancel_timer()
 
-    def set(self, connection: HasDeadline, now: float, timeout: float) -> None:
-        """Set the deadline of `connection` to `timeout` seconds after `now`."""
-        connection.deadline = deadline = now + timeout
+    def set(self, item: HasDeadline, now: float, timeout: float) -> None:
+        """Set the deadline of `item` to `timeout` seconds after `now`."""
+        item.deadline = deadline = now + timeout
         if timeout * 0.1 < self._min_interval:
             self._min_interval = timeout * 0.1
         if deadline < self.next_deadline:
             self._schedule(deadline, now)
 
-    def set_at(self, connection: HasDeadline, now: float, deadline: float, period: float) -> None:
-        """Set the deadline of `connection` to `deadline`.
+    def set_at(self, item: HasDeadline, now: float, deadline: float, period: float) -> None:
+        """Set the deadline of `item` to `deadline`.
 
         :param period: the full timeout in seconds, which determines the precision. A part of the timeout may
             already have passed.
         """
-        connection.deadline = deadline
+        item.deadline = deadline
         if period * 0.1 < self._min_interval:
             self._min_interval = period * 0.1
         if deadline < self.next_deadline:
@@ -134,16 +134,16 @@ class DeadlineScheduler:
         """Return the current time of the scheduler's clock, in seconds."""
         return time.monotonic() if self._clock is None else self._clock()
 
-    def expire(self, connection: HasDeadline) -> None:
+    def expire(self, item: HasDeadline) -> None:
         """Call `deadline_passed` of an object, unless it was removed or its deadline was postponed."""
         # The `deadline_passed` calls of other objects may have removed this one or postponed its deadline.
-        if connection not in self.connections:
+        if item not in self.watched:
             return
-        now, deadline = self.time(), connection.deadline
+        now, deadline = self.time(), item.deadline
         if deadline <= now + _TOLERANCE:
-            connection.deadline = NEVER
+            item.deadline = NEVER
             try:
-                connection.deadline_passed()
+                item.deadline_passed()
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException:
@@ -171,29 +171,29 @@ class DeadlineScheduler:
         now = self.time()
         due = []
         next_deadline = NEVER
-        for connection in self.connections:
-            deadline = connection.deadline
+        for item in self.watched:
+            deadline = item.deadline
             if deadline <= now + _TOLERANCE:
-                due.append(connection)
+                due.append(item)
             elif deadline < next_deadline:
                 next_deadline = deadline
         try:
-            for connection in due:
-                self._expiring.add((self, connection), self._loop)  # type: ignore[arg-type]  # it is not None
+            for item in due:
+                self._expiring.add((self, item), self._loop)  # type: ignore[arg-type]  # it is not None
         except BaseException:  # KeyboardInterrupt or SystemExit: the loop may be run again
             next_deadline = now  # the next pass finds the connections that are still due
             raise
         finally:
             next_deadline = min(next_deadline, self.next_deadline)
-            if not self.connections:
+            if not self.watched:
                 self._cancel_timer()
             elif next_deadline != NEVER:
                 self._schedule(max(next_deadline, now + self._min_interval), now)
 
 
 def _expire(item: tuple[DeadlineScheduler, HasDeadline]) -> None:
-    scheduler, connection = item
-    scheduler.expire(connection)
+    scheduler, watched = item
+    scheduler.expire(watched)
 
 
 _schedulers: PerLoop[dict[str, DeadlineScheduler]] = PerLoop("deadline schedulers", lambda loop: {})

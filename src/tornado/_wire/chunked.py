@@ -27,7 +27,6 @@ each chunk.
 
 from __future__ import annotations
 
-import enum
 import functools
 import re
 from typing import Final
@@ -36,6 +35,7 @@ from tornado._wire.errors import BodyTooLarge, HeadTooLarge, HTTPInputError
 from tornado._wire.header_validation import check_field_lines
 from tornado._wire.limits import DEFAULT, Limits
 from tornado._wire.start_line import shown
+from tornado._wire.state_machine import State, permit
 
 __all__ = ["LAST_CHUNK", "ChunkedDecoder", "ChunkPhase", "serialize_chunk"]
 
@@ -65,7 +65,7 @@ _find_bare_lf = re.compile(rb"(?<!\r)\n").search
 _SMALL_CHUNK_FRAMING = len(b"1\r\n\r\n")
 
 
-class ChunkPhase(enum.IntEnum):
+class ChunkPhase(State):
     """The part of the coding that a decoder reads next."""
 
     SIZE = 0  #: a chunk-size line
@@ -83,6 +83,10 @@ TRANSITIONS: dict[ChunkPhase, frozenset[ChunkPhase]] = {
     ChunkPhase.TRAILERS: frozenset({ChunkPhase.FINISHED}),
     ChunkPhase.FINISHED: frozenset(),
 }
+permit(TRANSITIONS)
+
+# These are module globals, because looking up an enum member costs more than a transition.
+_SIZE, _DATA, _DATA_END, _TRAILERS, _FINISHED = ChunkPhase
 
 
 def serialize_chunk(data: bytes) -> bytes:
@@ -106,7 +110,7 @@ class ChunkedDecoder:
 
     def __init__(self, limits: Limits = DEFAULT) -> None:
         self._limits = limits
-        self.phase = ChunkPhase.SIZE
+        self.phase = _SIZE
         self.received = 0
         self.trailers_block = ""
         self._remaining = 0
@@ -125,17 +129,17 @@ class ChunkedDecoder:
         """
         parts: list[Buffer] = []
         end = len(buffer)
-        while position < end and self.phase is not ChunkPhase.FINISHED:
+        while position < end and self.phase is not _FINISHED:
             before, phase = position, self.phase
-            if phase is ChunkPhase.SIZE:
+            if phase is _SIZE:
                 position = self._whole_chunks(buffer, position, max_size, parts)
                 if position == before:
                     position = self._size_line(buffer, position, max_size)
                 else:
                     self._scanned = 0  # the scanned line has been consumed
-            elif phase is ChunkPhase.DATA:
+            elif phase is _DATA:
                 position = self._data(buffer, position, parts)
-            elif phase is ChunkPhase.DATA_END:
+            elif phase is _DATA_END:
                 position = self._data_end(buffer, position)
             else:
                 position = self._trailers(buffer, position)
@@ -191,11 +195,11 @@ class ChunkedDecoder:
         size = int(digits, 16)
         self._scanned = 0
         if size == 0:
-            self.phase = ChunkPhase.TRAILERS
+            self.phase = self.phase.to[_TRAILERS]
         else:
             self._add(size, max_size)
             self._remaining = size
-            self.phase = ChunkPhase.DATA
+            self.phase = self.phase.to[_DATA]
         return match.end()
 
     def _end_of_line(self, buffer: Buffer, position: int) -> int:
@@ -223,13 +227,13 @@ class ChunkedDecoder:
         parts.append(data)
         self._remaining -= len(data)
         if self._remaining == 0:
-            self.phase = ChunkPhase.DATA_END
+            self.phase = self.phase.to[_DATA_END]
         return position + len(data)
 
     def _data_end(self, buffer: Buffer, position: int) -> int:
         line_end = buffer[position : position + 2]
         if line_end == b"\r\n":
-            self.phase = ChunkPhase.SIZE
+            self.phase = self.phase.to[_SIZE]
             return position + 2
         if line_end == b"\r":
             return position
@@ -238,7 +242,7 @@ class ChunkedDecoder:
     def _trailers(self, buffer: Buffer, position: int) -> int:
         # RFC 9112 section 7.1.2: trailer-section = *( field-line CRLF ), then CRLF.
         if buffer.startswith(b"\r\n", position):
-            self.phase = ChunkPhase.FINISHED
+            self.phase = self.phase.to[_FINISHED]
             return position + 2
         limit = self._limits.max_trailer_size
         end = buffer.find(b"\r\n\r\n", position + max(self._scanned - 3, 0), position + limit)
@@ -259,7 +263,7 @@ class ChunkedDecoder:
             )
         check_field_lines(text)
         self.trailers_block = text
-        self.phase = ChunkPhase.FINISHED
+        self.phase = self.phase.to[_FINISHED]
         return end + 4
 
 

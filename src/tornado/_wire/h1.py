@@ -69,6 +69,7 @@ from tornado._wire.heads import (
 )
 from tornado._wire.limits import DEFAULT, Limits
 from tornado._wire.start_line import status_line
+from tornado._wire.state_machine import State, permit
 
 __all__ = [
     "LAST_CHUNK",
@@ -98,7 +99,7 @@ class Role(enum.Enum):
     CLIENT = "client"
 
 
-class ReaderState(enum.IntEnum):
+class ReaderState(State):
     """The part of a message that a `Reader` reads next; see the table in the module docstring."""
 
     HEAD = 0  #: a start line and its fields
@@ -122,6 +123,7 @@ TRANSITIONS: dict[ReaderState, frozenset[ReaderState]] = {
     ReaderState.CLOSED: frozenset(),
     ReaderState.ERROR: frozenset(),
 }
+permit(TRANSITIONS)
 
 # These are module globals, because looking up an enum member costs more than the rest of a step.
 _HEAD, _DONE, _CLOSED, _ERROR = ReaderState.HEAD, ReaderState.DONE, ReaderState.CLOSED, ReaderState.ERROR
@@ -265,8 +267,9 @@ class Reader:
             self.state = _ERROR
             raise
         finally:
-            if self.state is not state and self.state not in TRANSITIONS[state]:
-                raise RuntimeError(f"illegal transition of a Reader: {state.name} -> {self.state.name}")
+            after = self.state
+            if after is not state:
+                _ = state.to[after]
         return event
 
     def start_next(self) -> None:
@@ -307,7 +310,7 @@ class Reader:
             return 0
         if head.content_length is not None:
             return max(head.content_length - self._received - self.buffered, 0)
-        if self._decoder is not None and self._decoder.phase is ChunkPhase.FINISHED:
+        if self._decoder is not None and self._decoder.phase is _CHUNKS_FINISHED:
             return 0
         start = max(self._position, len(self._buffer) - len(_CHUNKED_END))
         return 0 if ends_chunked_body(bytes(self._buffer[start:])) else -1
@@ -464,7 +467,7 @@ class Reader:
         self._consume(position)
         if data:
             return data
-        if decoder.phase is ChunkPhase.FINISHED:
+        if decoder.phase is _CHUNKS_FINISHED:
             self.state = _DONE
             self._decoder = None
             return EndOfMessage(decoder.trailers_block) if decoder.trailers_block else _END
@@ -477,6 +480,7 @@ class Reader:
 
 
 _SERVER = Role.SERVER
+_CHUNKS_FINISHED = ChunkPhase.FINISHED
 # The first byte of a method (RFC 9110 section 5.6.2) or of the empty lines that may precede it.
 _METHOD_OCTETS = frozenset(
     b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz\r\n"
@@ -484,15 +488,15 @@ _METHOD_OCTETS = frozenset(
 _LINE_ENDS = (b"\r\n", b"\n")
 _CHUNKED_END = b"\r\n" + LAST_CHUNK
 
-_STEPS: tuple[Callable[[Reader], Event | None], ...] = (
-    Reader._read_head,
-    Reader._read_length,
-    Reader._read_chunked,
-    Reader._read_until_close,
-    Reader._read_nothing,
-    Reader._read_nothing,
-    Reader._read_nothing,
-)
+_STEPS: dict[ReaderState, Callable[[Reader], Event | None]] = {
+    _HEAD: Reader._read_head,
+    _BODY_LENGTH: Reader._read_length,
+    _BODY_CHUNKED: Reader._read_chunked,
+    _BODY_UNTIL_CLOSE: Reader._read_until_close,
+    _DONE: Reader._read_nothing,
+    _CLOSED: Reader._read_nothing,
+    _ERROR: Reader._read_nothing,
+}
 
 
 def ends_chunked_body(data: bytes) -> bool:

@@ -34,6 +34,9 @@ limit                 default  precedent
 
 States
 ------
+`TRANSITIONS` contains the states that may follow each state. Each state but EPILOGUE is followed by ERROR if
+the body is rejected.
+
 ============  ====================================  ========
 state         event                                 next
 ============  ====================================  ========
@@ -57,9 +60,11 @@ from collections.abc import Iterator
 from tornado._wire.errors import HTTPInputError
 from tornado._wire.field_parameters import parse_parameters
 from tornado._wire.headers import HTTPHeaders
+from tornado._wire.state_machine import State, permit
 
 __all__ = [
     "END_OF_PART",
+    "TRANSITIONS",
     "EndOfPart",
     "MultipartParser",
     "Part",
@@ -81,7 +86,7 @@ _AFTER_BOUNDARY = re.compile(rb"(?:(--)|[ \t]{0,%d}+\r\n)" % MAX_PADDING)
 _AFTER_BOUNDARY_PREFIX = re.compile(rb"-|[ \t]{0,%d}+\r?" % MAX_PADDING)
 
 
-class MultipartState(enum.Enum):
+class MultipartState(State):
     """The part of the body that a `MultipartParser` reads next."""
 
     PREAMBLE = "preamble"
@@ -89,6 +94,19 @@ class MultipartState(enum.Enum):
     BODY = "body"
     EPILOGUE = "epilogue"
     ERROR = "error"
+
+
+_State = MultipartState
+
+#: The states that may follow each state.
+TRANSITIONS: dict[MultipartState, frozenset[MultipartState]] = {
+    _State.PREAMBLE: frozenset({_State.HEADER, _State.EPILOGUE, _State.ERROR}),
+    _State.HEADER: frozenset({_State.BODY, _State.ERROR}),
+    _State.BODY: frozenset({_State.HEADER, _State.EPILOGUE, _State.ERROR}),
+    _State.EPILOGUE: frozenset(),
+    _State.ERROR: frozenset({_State.ERROR}),
+}
+permit(TRANSITIONS)
 
 
 class EndOfPart(enum.Enum):
@@ -199,7 +217,7 @@ class MultipartParser:
                 raise HTTPInputError("the multipart body has already been rejected")
             return None
         except HTTPInputError:
-            self.state = MultipartState.ERROR
+            self.state = self.state.to[MultipartState.ERROR]
             raise
 
     # -- buffer
@@ -265,7 +283,7 @@ class MultipartParser:
 
     def _pass_delimiter(self, end: int, closing: bool) -> None:
         if closing:
-            self.state = MultipartState.EPILOGUE
+            self.state = self.state.to[MultipartState.EPILOGUE]
             self._buffer = b""
             self._position = self._scanned = 0
             return
@@ -274,7 +292,7 @@ class MultipartParser:
             raise HTTPInputError(
                 f"multipart/form-data has too many parts: at most {self.max_parts} (max_parts) are accepted"
             )
-        self.state = MultipartState.HEADER
+        self.state = self.state.to[MultipartState.HEADER]
         self._position = end
         self._scanned = end - 2  # if the header section is empty, the CRLF of the delimiter ends it
 
@@ -310,7 +328,7 @@ class MultipartParser:
                 "them"
             )
         part = _parse_part_header(block)
-        self.state = MultipartState.BODY
+        self.state = self.state.to[MultipartState.BODY]
         self._position = end + 4
         self._scanned = end + 2  # the delimiter after an empty part may begin with the CRLF of the empty line
         return part

@@ -393,7 +393,7 @@ class WSConnection:
 
     def _step(self, step: WebSocketStep) -> None:
         """Change the state, and release what the next state does not need."""
-        self.state = state = self.state.after(step)
+        self.state = state = self.state.after[step]
         if not state.sends:
             self.plain = False
         if not state.reads:

@@ -25,15 +25,14 @@ See `tornado._wire.ws_connection.WSLimits`.
 from __future__ import annotations
 
 import codecs
-import enum
 import io
 import math
 from typing import Final
 
+from tornado._wire.state_machine import State, permit
 from tornado._wire.ws_deflate import MAX_STEP_INPUT, TAIL, Inflater
 from tornado._wire.ws_errors import InvalidPayload, MessageTooLarge
 from tornado._wire.ws_frames import FIN, rotate_key
-from tornado._wire.ws_state import InvalidTransition
 from tornado.util import _websocket_mask
 
 __all__ = ["TRANSITIONS", "IncomingMessage", "MessagePhase", "invalid_text", "too_large"]
@@ -44,15 +43,13 @@ UNLIMITED_RATIO_SIZE: Final = 1024 * 1024
 _COMPRESSED_SLACK: Final = 1024
 
 
-class MessagePhase(enum.Enum):
+class MessagePhase(State):
     """The next part of the input that an incomplete message needs."""
 
     HEADER = "the header of the next frame"
     PAYLOAD = "the payload of a frame"
     TAIL = "the end of the compressed data"  #: all payload has arrived, and `TAIL` is being decompressed
     COMPLETE = "nothing"
-
-    __hash__ = object.__hash__  # Enum.__hash__ is a slow Python function
 
 
 #: The phases that may follow each phase.
@@ -62,6 +59,10 @@ TRANSITIONS: Final[dict[MessagePhase, frozenset[MessagePhase]]] = {
     MessagePhase.TAIL: frozenset({MessagePhase.COMPLETE}),
     MessagePhase.COMPLETE: frozenset(),
 }
+permit(TRANSITIONS)
+
+# These are module globals, because looking up an enum member costs more than a transition.
+_HEADER, _PAYLOAD, _TAIL, _COMPLETE = MessagePhase
 
 
 class IncomingMessage:
@@ -104,7 +105,7 @@ class IncomingMessage:
         self.inflater = inflater
         self.backlog = False
         self.fragments = 0
-        self.phase = MessagePhase.HEADER
+        self.phase = _HEADER
         self.remaining = 0
         self.wire_size = 0
         self.max_wire_size = max_size if inflater is None else 2 * max_size + _COMPRESSED_SLACK
@@ -122,12 +123,7 @@ class IncomingMessage:
     def in_frame(self) -> bool:
         """Whether a frame has started and has not ended."""
         phase = self.phase
-        return phase is MessagePhase.PAYLOAD or phase is MessagePhase.TAIL
-
-    def _enter(self, phase: MessagePhase) -> None:
-        if phase not in TRANSITIONS[self.phase]:
-            raise InvalidTransition(f"a message that waits for {self.phase.value} got {phase.value}")
-        self.phase = phase
+        return phase is _PAYLOAD or phase is _TAIL
 
     def begin_frame(self, first: int, length: int, key: bytes) -> None:
         """Start a frame after its header has been parsed.
@@ -141,7 +137,7 @@ class IncomingMessage:
         self.remaining = length
         self._key = key
         self._fin = first & FIN != 0
-        self._enter(MessagePhase.PAYLOAD)
+        self.phase = self.phase.to[_PAYLOAD]
 
     def take(self, data: bytes, at: int) -> int:
         """Consume payload of the current frame from ``data[at:]``.
@@ -172,7 +168,7 @@ class IncomingMessage:
         self.fragments += count
         self.wire_size += len(payload)
         self._fin = final
-        self._enter(MessagePhase.PAYLOAD)
+        self.phase = self.phase.to[_PAYLOAD]
         self._process(payload)
 
     def _process(self, piece: bytes) -> None:
@@ -214,14 +210,14 @@ class IncomingMessage:
         :raises InvalidPayload: if a text message ends in the middle of a character.
         """
         if not self._fin:
-            self._enter(MessagePhase.HEADER)
+            self.phase = self.phase.to[_HEADER]
             return False
-        if self.inflater is not None and self.phase is MessagePhase.PAYLOAD:
-            self._enter(MessagePhase.TAIL)
+        if self.inflater is not None and self.phase is _PAYLOAD:
+            self.phase = self.phase.to[_TAIL]
             self._unread = TAIL
             self.backlog = True
             return False
-        self._enter(MessagePhase.COMPLETE)
+        self.phase = self.phase.to[_COMPLETE]
         if self._tail:
             raise invalid_text()
         return True

@@ -7,7 +7,8 @@ Theory of operation
 `tornado.websocket.WebSocketProtocol` the state after the events that were delivered to the program so far.
 The two differ while events wait for delivery.
 
-A state changes only by `WebSocketState.after`, which looks up the next state in `TRANSITIONS`.
+A state changes only by ``state.after[step]``, which looks up the next state in `TRANSITIONS`; see
+`tornado._wire.state_machine`.
 
 Rejected input
 --------------
@@ -17,15 +18,14 @@ This module processes no input. A transition that is not in the table is an erro
 
 from __future__ import annotations
 
-import enum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from tornado._wire.errors import InvalidTransition
+from tornado._wire.state_machine import State, Step, permit_steps
 
-__all__ = ["TRANSITIONS", "InvalidTransition", "WebSocketState", "WebSocketStep"]
+__all__ = ["TRANSITIONS", "WebSocketState", "WebSocketStep"]
 
 
-class WebSocketState(enum.Enum):
+class WebSocketState(State):
     """The state of a connection.
 
     :ivar reads: whether data of the peer is processed.
@@ -50,9 +50,6 @@ class WebSocketState(enum.Enum):
         # arrived. The replies to messages before an error are sent before the close frame, too.
         self.sends = value in ("open", "closed by the peer", "failed")
 
-    if not TYPE_CHECKING:
-        __hash__ = object.__hash__  # Enum.__hash__ is a slow Python function
-
     @property
     def peer_closed(self) -> bool:
         """Whether the peer has closed the connection, or has violated the protocol."""
@@ -63,16 +60,6 @@ class WebSocketState(enum.Enum):
         """Whether this side has closed the connection, or the connection is lost."""
         return self in _CLOSED_HERE
 
-    def after(self, step: WebSocketStep) -> WebSocketState:
-        """Return the next state.
-
-        :raises InvalidTransition: if this state does not permit the step.
-        """
-        following = TRANSITIONS[self].get(step)
-        if following is None:
-            raise InvalidTransition(f"{step.value} is not possible: the WebSocket is {self.value}")
-        return following
-
 
 _PEER_CLOSED: Final = frozenset(
     {WebSocketState.CLOSED_BY_PEER, WebSocketState.FAILED, WebSocketState.TERMINATED, WebSocketState.CLOSED}
@@ -80,7 +67,7 @@ _PEER_CLOSED: Final = frozenset(
 _CLOSED_HERE: Final = frozenset({WebSocketState.CLOSING, WebSocketState.TERMINATED, WebSocketState.CLOSED})
 
 
-class WebSocketStep(enum.Enum):
+class WebSocketStep(Step):
     """An event that changes the state of a connection."""
 
     OPENED = "the end of the opening handshake"
@@ -88,9 +75,6 @@ class WebSocketStep(enum.Enum):
     CLOSE_RECEIVED = "receiving a close frame"
     FAULT = "a violation by the peer"
     LOST = "the loss of the connection"  #: also the end of the input, and a closure without a close frame
-
-    if not TYPE_CHECKING:
-        __hash__ = object.__hash__
 
 
 #: The state that follows each state after each permitted step. A close frame or a violation may follow a
@@ -134,3 +118,4 @@ TRANSITIONS: Final[dict[WebSocketState, dict[WebSocketStep, WebSocketState]]] = 
         WebSocketStep.LOST: WebSocketState.CLOSED,
     },
 }
+permit_steps(TRANSITIONS)

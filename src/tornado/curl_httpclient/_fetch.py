@@ -28,6 +28,7 @@ from tornado.httpclient._request import _RequestProxy
 from tornado.httputil import HTTPHeaders
 from tornado.simple_httpclient._redirect import (
     REDIRECT_CODES,
+    check_downgrade,
     defaults_for_other_origin,
     is_same_origin,
     redirected_request,
@@ -314,15 +315,14 @@ class Fetch:
             plain = cast(HTTPRequest, getattr(request, "request", request))
             following = redirected_request(plain, request, transfer.code, transfer.headers)
             following.start_time = plain.start_time
-            if request.url.startswith("https:") and following.url.startswith("http:"):
-                if not request.allow_downgrade:
-                    raise HTTPClientError(
-                        NO_RESPONSE,
-                        f"cannot follow the redirect from {self.url_without_secrets} to http: "
-                        "set allow_downgrade=True to follow it",
-                    )
         except Exception as error:
             self._report(error=error)
+            return
+        try:
+            check_downgrade(request, following)
+        except ValueError as error:
+            message = f"cannot follow the redirect: {error}"
+            self._report(transfer, HTTPClientError(transfer.code, message), responded=True)
             return
         if not is_same_origin(request.url, following.url):
             self._defaults = defaults_for_other_origin(self._defaults)
@@ -390,7 +390,16 @@ class Fetch:
         times["queue"] = self._started - self._queued
         return times
 
-    def _report(self, transfer: Transfer | None = None, error: BaseException | None = None) -> None:
+    def _report(
+        self,
+        transfer: Transfer | None = None,
+        error: BaseException | None = None,
+        responded: bool = False,
+    ) -> None:
+        """Call the callback with the response.
+
+        :param responded: whether the response of the server is reported although there is an error.
+        """
         callback, self._callback = self._callback, None
         if callback is None:
             return
@@ -402,7 +411,7 @@ class Fetch:
             with contextlib.suppress(pycurl.error):
                 effective_url = self._curl.getinfo(pycurl.EFFECTIVE_URL) or effective_url
         self._release()
-        failed = error is not None
+        failed = error is not None and not responded
         response = HTTPResponse(
             self._original,
             NO_RESPONSE if transfer is None or failed else transfer.code,
@@ -415,6 +424,8 @@ class Fetch:
             start_time=self._started,
             time_info=times,
         )
+        if responded and isinstance(error, HTTPClientError):
+            error.response = response
         self._ended(self)
         self._client.io_loop.add_callback(functools.partial(_call, callback, response))
 

@@ -14,9 +14,9 @@ waiting for the peer to receive       ``min_send_rate``; if it is not set and th
 output                                ``idle_connection_timeout`` without progress
 ====================================  ==================================================================
 
-While a minimum rate is measured, a `TransferRate` holds the deadlines of the body (including
-``body_timeout``) and of the output. A partially received head has its own deadline. The connection's deadline
-is the earliest of these. Each log line about a timeout names the setting.
+While a minimum rate is measured, a `TransferRate` holds the ends of its windows. A partially received head,
+a body with a ``body_timeout``, and the wait for the peer to receive output have their own deadlines. The
+connection's deadline is the earliest of these. Each log line about a timeout names the setting.
 """
 
 from __future__ import annotations
@@ -51,12 +51,22 @@ class Deadlines:
     :param connection: the connection; its `deadline` is set.
     """
 
-    __slots__ = ("_connection", "_handshake_end", "_head_end", "_pending_output", "_transfer_rate")
+    __slots__ = (
+        "_body_end",
+        "_connection",
+        "_handshake_end",
+        "_head_end",
+        "_pending_output",
+        "_transfer_rate",
+        "_wait_end",
+    )
 
     def __init__(self, connection: ServerConnection) -> None:
         self._connection = connection
         self._handshake_end = 0.0  # the deadline of the TLS handshake; otherwise 0
         self._head_end = 0.0  # the deadline of a partially received head; otherwise 0
+        self._body_end = NEVER  # the deadline of a body with a time limit
+        self._wait_end = 0.0  # the last deadline of a wait for output
         self._pending_output = 0  # the pending output in bytes when the deadline passed the last time
         self._transfer_rate: TransferRate | None = None
 
@@ -64,6 +74,7 @@ class Deadlines:
         limits = {
             "handshake": self._handshake_end,
             "head": self._head_end,
+            "body": self._body_end,
             "transfer": NEVER if self._transfer_rate is None else self._transfer_rate.deadline(),
         }
         active = [f"{name} until {end:.3f}" for name, end in limits.items() if 0 < end < NEVER]
@@ -104,14 +115,15 @@ class Deadlines:
         """
         connection, now = self._connection, monotonic()
         params = connection.params
-        if params.min_body_rate is None and self._transfer_rate is None:
-            if timeout is not None:
-                params.deadlines.set(connection, now, timeout)
-            return
-        transfer_rate = self._measure()
-        window = params.rate_window if params.min_body_rate is not None else NEVER
-        transfer_rate.begin_body(now, window, NEVER if timeout is None else now + timeout)
-        self._set_transfer_deadline(transfer_rate, now)
+        self._body_end = NEVER if timeout is None else now + timeout
+        if params.min_body_rate is not None:
+            self._measure().begin_body(now, params.rate_window)
+        if self._transfer_rate is not None:
+            self._set_transfer_deadline(self._transfer_rate, now)
+        elif timeout is not None:
+            if connection.deadline != NEVER:  # output is pending, for example a file
+                self._wait_end = connection.deadline
+            self._set(now, connection.deadline, params.idle_timeout)
 
     def body_received(self, size: int) -> None:
         """Count `size` received bytes."""
@@ -130,12 +142,19 @@ class Deadlines:
 
     def end_body(self) -> None:
         """Remove the deadlines of the body, because it is complete or will be discarded."""
+        connection, end = self._connection, self._body_end
+        self._body_end = NEVER
         if self._transfer_rate is not None:
             self._transfer_rate.end_body()
             self.update()
+        elif connection.deadline == end:
+            # The wait for output that began during the body continues.
+            waits = connection.stream.pending_output and self._wait_end > end
+            self._set(monotonic(), self._wait_end if waits else NEVER, connection.params.idle_timeout)
 
     def forget_body(self) -> None:
         """Remove the deadlines of the body without changing the connection's current deadline."""
+        self._body_end = NEVER
         if self._transfer_rate is not None:
             self._transfer_rate.end_body()
             if self._transfer_rate.deadline() == NEVER:
@@ -169,8 +188,9 @@ class Deadlines:
         """Set the deadline of a connection that waits until the peer receives output or sends a request."""
         self.update()
         if self._transfer_rate is None:
-            connection = self._connection
-            connection.params.deadlines.set(connection, monotonic(), connection.params.idle_timeout)
+            now, timeout = monotonic(), self._connection.params.idle_timeout
+            self._wait_end = now + timeout
+            self._set(now, self._wait_end, timeout)
 
     def begin_idle(self) -> bool:
         """Set the deadline of a connection that waits for a request.
@@ -195,11 +215,18 @@ class Deadlines:
         self._set(now, deadline, self._connection.params.rate_window)
 
     def _set(self, now: float, deadline: float, period: float) -> None:
-        """Set the connection's deadline to `deadline`, or to that of an incomplete head if it is earlier."""
+        """Set the connection's deadline to `deadline`, or to that of an incomplete head or body if it is
+        earlier.
+
+        :param period: the full timeout that ends at `deadline`, in seconds.
+        """
         connection = self._connection
         params = connection.params
-        if connection.state is _SERVING and 0 < self._head_end < deadline:
-            deadline, period = self._head_end, params.head_timeout
+        if connection.state is _SERVING:
+            if 0 < self._head_end < deadline:
+                deadline, period = self._head_end, params.head_timeout
+            if self._body_end < deadline:
+                deadline, period = self._body_end, self._body_timeout() or period
         if deadline == NEVER:
             connection.deadline = NEVER
         else:
@@ -227,6 +254,8 @@ class Deadlines:
         if serving and 0 < self._head_end <= now:
             limit = f"not complete within header_timeout ({connection.params.head_timeout:g} s)"
             self._log("head", "reading head from", limit)
+        elif serving and self._body_end <= now:
+            self._log_body_timeout()
         elif transfer_rate is not None:
             if not self._too_slow(transfer_rate, now):
                 self._set_transfer_deadline(transfer_rate, now)
@@ -259,9 +288,6 @@ class Deadlines:
         connection = self._connection
         params = connection.params
         window = params.rate_window
-        if now >= transfer_rate.body_end:
-            self._log_body_timeout()
-            return True
         rate = params.min_body_rate
         if rate is not None and transfer_rate.body_is_too_slow(now, rate * window, window):
             limit = f"slower than min_body_rate ({rate:g} bytes/s over {window:g} s)"
@@ -280,16 +306,15 @@ class Deadlines:
         """Whether a connection without a `TransferRate` stays open although its deadline has passed."""
         connection = self._connection
         exchange, pending = connection.exchange, connection.stream.pending_output
-        if exchange is not None and not exchange.read_done and self._body_timeout() is not None:
-            self._log_body_timeout()
-            return False
         if exchange is not None and not pending:
+            self._set(now, NEVER, connection.params.idle_timeout)
             return True
         if pending and pending != self._pending_output:
             # Not idle: the peer is receiving, but slowly.
             self._pending_output = pending
             timeout = connection.params.idle_timeout
-            self._set(now, now + timeout, timeout)
+            self._wait_end = now + timeout
+            self._set(now, self._wait_end, timeout)
             return True
         return False
 

@@ -56,7 +56,7 @@ _TOTAL_SHARE = 4 * 1024 * 1024
 _STREAM_WRITE = Hooks(BaseIOStream, "write")
 _OK_LINE = h1.status_line("HTTP/1.1", 200, "OK")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_OPEN, _FINISHED = ExchangeState.OPEN, ExchangeState.FINISHED
+_OPEN, _SWITCHING, _FINISHED = ExchangeState.OPEN, ExchangeState.SWITCHING, ExchangeState.FINISHED
 _find_control = re.compile(rb"[\x00-\x1f\x7f]").search
 
 
@@ -503,13 +503,16 @@ class HTTP1Connection(HTTPConnection):
             self._end_response()
         elif self.stream is not None:
             self.close_callback = None
+            if self.state is _OPEN:  # otherwise the connection is lost
+                self.state = self.state.to[_SWITCHING]
             self.stream.io_loop.asyncio_loop.call_soon(self._end_response)
 
     def _end_response(self) -> None:
         """Let the driver end the exchange, because the response is complete."""
         if self.role is h1.Role.SERVER:
             self.close_callback = None
-            if self.state is _OPEN and self.driver is not None:  # None: a program's own, without a server
+            # Without a driver, it is the program's own exchange, without a server.
+            if (self.state is _OPEN or self.state is _SWITCHING) and self.driver is not None:
                 self.driver.exchange_finished(self)
 
     def _own_output(self) -> MessageOutput:
@@ -550,7 +553,7 @@ class HTTP1Connection(HTTPConnection):
 
     def _fair_share(self) -> int:
         """Return how many bytes this exchange may write per event loop iteration."""
-        return min(FAIR_SHARE, _TOTAL_SHARE // max(1, len(self.params.deadlines.connections)))
+        return min(FAIR_SHARE, _TOTAL_SHARE // max(1, len(self.params.deadlines.watched)))
 
     def write_file(self, piece: FileSegment) -> Future[None]:
         """Send a segment of a file as a part of the body, which must have a Content-Length.

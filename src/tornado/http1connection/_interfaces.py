@@ -6,6 +6,8 @@ The parts know only these interfaces, so none of their modules imports the modul
 from __future__ import annotations
 
 import contextvars
+import types
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from tornado._wire import h1
@@ -82,11 +84,36 @@ class Dispatcher(Protocol):
     #: `start_request` is the method of `server_class`. It returns NotImplemented, or None or an awaitable.
     opener: Any
 
+    def serves(self, delegate: object) -> bool:
+        """Whether `delegate` is the server."""
+
     def calls_start_request(self) -> bool:
         """Whether ``start_request`` of the server is overridden or patched, and must be called."""
 
     def make_context(self, stream: IOStream, address: Any) -> Any:
         """Return the context of a connection, which describes its peer."""
+
+
+#: The functions that start an exchange without message delegates, by the class of the application. They have
+#: the arguments and the result of `Dispatcher.opener`, preceded by the application.
+_OPENERS: dict[type, Callable[[Any, Any, Any], Any]] = {}
+
+
+def register_opener(kind: type, opener: Callable[[Any, Any, Any], Any]) -> None:
+    """Let servers start the exchanges of applications of a class with `opener`."""
+    _OPENERS[kind] = opener
+
+
+def opener_of(application: object) -> Any:
+    """Return the function that was registered for the class of `application`, bound to it, or None.
+
+    The type of the object counts, because an object that delegates attribute access may wrap
+    ``start_request``.
+    """
+    for kind in type(application).__mro__:
+        if kind in _OPENERS:
+            return types.MethodType(_OPENERS[kind], application)
+    return None
 
 
 class ServerConnection(Protocol):

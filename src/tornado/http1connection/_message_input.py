@@ -19,6 +19,10 @@ from tornado.gen import convert_yielded
 from tornado.http1connection._interfaces import Exchange
 from tornado.http1connection._states import ExchangeState, InputState
 
+# These are module globals, because looking up an enum member costs more than a transition.
+_HEAD, _BODY, _COMPLETE, _FAILED, _RELEASED = InputState
+_OPEN = ExchangeState.OPEN
+
 
 class MessageInput:
     """The message that an exchange receives.
@@ -33,7 +37,7 @@ class MessageInput:
     __slots__ = ("_exchange", "_pieces", "reader", "state", "waiting")
 
     def __init__(
-        self, exchange: Exchange | None, reader: h1.Reader | None, state: InputState = InputState.HEAD
+        self, exchange: Exchange | None, reader: h1.Reader | None, state: InputState = _HEAD
     ) -> None:
         self._exchange = exchange
         self.reader = reader
@@ -46,7 +50,7 @@ class MessageInput:
 
     def begin_body(self) -> None:
         """Record that the delegate has received the head."""
-        self.state = self.state.to[InputState.BODY]
+        self.state = self.state.to[_BODY]
 
     def pump(self) -> None:
         """Pass body events to the delegate until more data is needed or the delegate returns an awaitable."""
@@ -54,7 +58,7 @@ class MessageInput:
         assert exchange is not None
         assert reader is not None
         message = exchange.message_delegate
-        while self.waiting is None and exchange.state is ExchangeState.OPEN:
+        while self.waiting is None and exchange.state is _OPEN:
             pieces = self._pieces
             if pieces is not None:
                 piece = next(pieces, None)
@@ -119,7 +123,7 @@ class MessageInput:
     def _resume(self, future: Future[Any]) -> None:
         self.waiting = None
         exchange = self._exchange
-        if exchange is None or exchange.state is not ExchangeState.OPEN:
+        if exchange is None or exchange.state is not _OPEN:
             if not future.cancelled():
                 future.exception()  # marks it as retrieved: the exchange has ended for another reason
             return
@@ -139,7 +143,7 @@ class MessageInput:
 
     def complete(self) -> None:
         """Call ``finish`` of the delegate, and tell the driver that the message has been read."""
-        self.state = self.state.to[InputState.COMPLETE]
+        self.state = self.state.to[_COMPLETE]
         exchange = self._exchange
         assert exchange is not None
         if not exchange.output.state.ended or exchange.is_client:
@@ -148,17 +152,17 @@ class MessageInput:
             except Exception:
                 self.fail()  # so that the delegate's on_connection_close() is called
                 raise
-        if exchange.state is ExchangeState.OPEN:
+        if exchange.state is _OPEN:
             exchange.driver.body_read(exchange)
 
     def fail(self) -> None:
         """Record that the delegate raised an exception; a message that is not complete remains incomplete."""
-        if self.state is InputState.COMPLETE:
-            self.state = self.state.to[InputState.FAILED]
+        if self.state is _COMPLETE:
+            self.state = self.state.to[_FAILED]
 
     def abandon(self) -> None:
         """Record that the delegate does not receive the rest of the message."""
-        self.state = self.state.to[InputState.RELEASED]
+        self.state = self.state.to[_RELEASED]
 
     def release(self) -> None:
         """Break the reference cycle with the exchange at its end."""

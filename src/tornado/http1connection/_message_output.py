@@ -15,6 +15,8 @@ from tornado.log import app_log
 
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _find_framing_fields = re.compile(rb"(?im)^(?:content-length|transfer-encoding):[^\n]*\n")
+# These are module globals, because looking up an enum member costs more than a transition.
+_IDLE, _INTERIM, _BODY, _COMPLETE, _ = OutputState
 _CHUNKED_FIELD = b"Transfer-Encoding: chunked\r\n"
 
 
@@ -30,7 +32,7 @@ class MessageOutput:
 
     __slots__ = ("_bodiless", "chunking", "remaining_length", "state")
 
-    def __init__(self, state: OutputState = OutputState.IDLE) -> None:
+    def __init__(self, state: OutputState = _IDLE) -> None:
         self.state: OutputState = state
         self.chunking: bool = False
         self.remaining_length: int | None = None
@@ -48,7 +50,7 @@ class MessageOutput:
     @property
     def interim_code(self) -> int:
         """The status code of the head if it was the head of an interim (1xx) response, otherwise 0."""
-        return self._bodiless if self.state is OutputState.INTERIM else 0
+        return self._bodiless if self.state is _INTERIM else 0
 
     def begin_response(
         self, request: h1.RequestHead, code: int, block: bytes, length: int | None, framed: bool
@@ -62,7 +64,7 @@ class MessageOutput:
         :returns: the header fields with those that the framing needs, and whether the end of the connection
             marks the end of the body.
         """
-        self.state = self.state.to[OutputState.INTERIM if code < 200 else OutputState.BODY]
+        self.state = self.state.to[_INTERIM if code < 200 else _BODY]
         if self._bodiless:  # the previous head was an interim response
             self.remaining_length, self._bodiless = None, 0
         if code < 200 or code == 204:
@@ -96,7 +98,7 @@ class MessageOutput:
 
         :returns: the header fields without framing fields, which such a response must not have.
         """
-        self.state = self.state.to[OutputState.BODY]
+        self.state = self.state.to[_BODY]
         return _find_framing_fields.sub(b"", block)
 
     def begin_request(self, method: str, block: bytes, length: int | None, framed: bool) -> bytes:
@@ -104,7 +106,7 @@ class MessageOutput:
 
         :returns: the header fields with those that the framing needs.
         """
-        self.state = self.state.to[OutputState.BODY]
+        self.state = self.state.to[_BODY]
         if length is not None:
             self.remaining_length = length
         elif not framed and method in _METHODS_WITH_BODY:
@@ -166,4 +168,4 @@ class MessageOutput:
 
     def end(self) -> None:
         """Record that the message is complete."""
-        self.state = self.state.to[OutputState.COMPLETE]
+        self.state = self.state.to[_COMPLETE]

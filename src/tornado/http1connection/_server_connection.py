@@ -50,7 +50,7 @@ _PIPELINE_BATCH = 64
 _SERVING = ConnectionState.SERVING
 _READY, _ADVANCING, _SCHEDULED = PipelineState.READY, PipelineState.ADVANCING, PipelineState.SCHEDULED
 _HEAD = h1.ReaderState.HEAD
-_OPEN = ExchangeState.OPEN
+_OPEN, _FINISHED = ExchangeState.OPEN, ExchangeState.FINISHED
 _new_exchange = HTTP1Connection.__new__
 _log_limit = LogRateLimit(gen_log)
 
@@ -129,7 +129,7 @@ class HTTP1ServerConnection:
         self.delegate = delegate
         params = self.params
         dispatcher = params.dispatcher
-        if dispatcher is not None and dispatcher.server is delegate:
+        if dispatcher is not None and dispatcher.serves(delegate):
             self._dispatcher = dispatcher
         params.deadlines.add(self, self.stream.io_loop.asyncio_loop)
         if isinstance(self.stream, SSLIOStream):
@@ -626,8 +626,7 @@ class HTTP1ServerConnection:
 
     def body_read(self, exchange: HTTP1Connection) -> None:
         """Process the end of the request."""
-        self.deadline = NEVER
-        if self._deadlines is not None:
+        if self._deadlines is not None:  # otherwise only a wait for output can have set the deadline
             self._deadlines.end_body()
         if self.exchange is not exchange:
             return
@@ -643,8 +642,8 @@ class HTTP1ServerConnection:
         if self.exchange is not exchange:
             return
         self.exchange = None
-        if exchange.state is _OPEN:
-            exchange.end(ExchangeState.FINISHED)
+        if exchange.state is not _FINISHED:
+            exchange.end(_FINISHED)
             if self.state in (ConnectionState.CLOSED, ConnectionState.DETACHED):
                 return  # `on_connection_close` of the delegate has closed or detached the stream
         stream = self.stream

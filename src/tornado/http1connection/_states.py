@@ -1,41 +1,12 @@
 """The states of connections, exchanges and messages, and the transitions between them.
 
-A state changes by ``self.state = self.state.to[State.NEXT]``. Each such change is checked against the table
-`TRANSITIONS`, so a transition that the design does not allow raises an exception where it happens, not later
-as a malformed message. A check costs one lookup in a dict, because some happen in each request.
+A state changes by ``self.state = self.state.to[State.NEXT]``, which checks the change against the table
+`TRANSITIONS`; see `tornado._wire.state_machine`.
 """
 
 from __future__ import annotations
 
-import enum
-from typing import TYPE_CHECKING, Any, NoReturn
-
-from tornado._wire.errors import InvalidTransition
-
-
-class _Followers(dict["State", Any]):
-    """The states that may follow one state, each with itself as the value."""
-
-    def __init__(self, state: State, followers: tuple[State, ...]) -> None:
-        super().__init__({follower: follower for follower in followers})
-        self._state = state
-
-    def __missing__(self, key: State) -> NoReturn:
-        state = self._state
-        raise InvalidTransition(f"{type(state).__name__}: {state.name} -> {key.name} is not allowed")
-
-
-class State(enum.Enum):
-    """The base of all states.
-
-    :ivar to: the states that may follow this state. Indexing it with another state raises
-        `InvalidTransition`.
-    """
-
-    to: _Followers
-
-    if not TYPE_CHECKING:
-        __hash__ = object.__hash__  # Enum's own method is written in Python, and is slower
+from tornado._wire.state_machine import State, permit
 
 
 class ConnectionState(State):
@@ -74,12 +45,15 @@ class ExchangeState(State):
 
     #: The request is being served; on the client side, until the response has been read.
     OPEN = 1
+    #: A response with the status 101 is complete; writes fail. The program may detach the stream during this
+    #: event loop iteration.
+    SWITCHING = 2
     #: The response is complete; writes fail.
-    FINISHED = 2
+    FINISHED = 3
     #: The connection was closed or rejected the request before the response was complete; writes fail.
-    LOST = 3
+    LOST = 4
     #: The stream has another owner; writes fail.
-    DETACHED = 4
+    DETACHED = 5
 
 
 class InputState(State):
@@ -134,7 +108,8 @@ TRANSITIONS: dict[State, tuple[State, ...]] = {
     _PIPELINE.ADVANCING: (_PIPELINE.READY, _PIPELINE.SCHEDULED, _PIPELINE.WAITING_FOR_OUTPUT),
     _PIPELINE.SCHEDULED: (_PIPELINE.READY,),
     _PIPELINE.WAITING_FOR_OUTPUT: (_PIPELINE.ADVANCING, _PIPELINE.SCHEDULED),
-    _EXCHANGE.OPEN: (_EXCHANGE.FINISHED, _EXCHANGE.LOST, _EXCHANGE.DETACHED),
+    _EXCHANGE.OPEN: (_EXCHANGE.SWITCHING, _EXCHANGE.FINISHED, _EXCHANGE.LOST, _EXCHANGE.DETACHED),
+    _EXCHANGE.SWITCHING: (_EXCHANGE.FINISHED, _EXCHANGE.LOST, _EXCHANGE.DETACHED),
     # A client may call `read_response` again after it has read a response.
     _EXCHANGE.FINISHED: (_EXCHANGE.DETACHED, _EXCHANGE.OPEN),
     _EXCHANGE.LOST: (_EXCHANGE.DETACHED, _EXCHANGE.OPEN),
@@ -153,8 +128,7 @@ TRANSITIONS: dict[State, tuple[State, ...]] = {
     _OUTPUT.UNSENT: (),
 }
 
-for _state, _followers in TRANSITIONS.items():
-    _state.to = _Followers(_state, _followers)
+permit(TRANSITIONS)
 for _input in InputState:
     _input.ended = _input in (InputState.COMPLETE, InputState.RELEASED)
 for _output in OutputState:

@@ -32,7 +32,6 @@ class TransferRate:
         "_output_window_start",
         "_paused_since",
         "_paused_time",
-        "body_end",
         "body_window_end",
         "output_window_end",
         "received",
@@ -41,31 +40,30 @@ class TransferRate:
     def __init__(self) -> None:
         #: Bytes received while reading bodies.
         self.received = 0
-        #: The deadline of the whole body, and the ends of the current windows of both rates.
-        self.body_end = self.body_window_end = self.output_window_end = NEVER
+        #: The ends of the current windows of both rates.
+        self.body_window_end = self.output_window_end = NEVER
         self._body_window_start = self._output_window_start = 0
         self._paused_time = 0.0
         self._paused_since: float | None = None
 
     def deadline(self) -> float:
         """Return the earliest deadline; `NEVER` if nothing is being transferred."""
-        return min(self.body_end, self.body_window_end, self.output_window_end)
+        return min(self.body_window_end, self.output_window_end)
 
     # -- request body --
 
-    def begin_body(self, now: float, window: float, end: float) -> None:
+    def begin_body(self, now: float, window: float) -> None:
         """Start measuring a body.
 
         :param window: the length of a rate window in seconds.
-        :param end: the deadline of the whole body.
         """
-        self.body_end, self.body_window_end = end, now + window
+        self.body_window_end = now + window
         self._body_window_start = self.received
         self._paused_time, self._paused_since = 0.0, None
 
     def end_body(self) -> None:
         """Stop measuring the body, because it is complete or will be discarded."""
-        self.body_end = self.body_window_end = NEVER
+        self.body_window_end = NEVER
 
     def pause(self, now: float) -> None:
         """Stop the clock, because the program has paused reading."""

@@ -129,7 +129,7 @@ class StreamCore:
 
         :raises InvalidTransition: if the current state does not permit the step.
         """
-        self._state = self._state.after(step)
+        self._state = self._state.after[step]
 
     # -- the descriptor, defined by subclasses --
 

@@ -22,10 +22,9 @@ for buffered output are independent of the state.
 
 from __future__ import annotations
 
-import enum
 from typing import Final
 
-from tornado._wire.errors import InvalidTransition
+from tornado._wire.state_machine import State, Step, permit_steps
 
 __all__ = [
     "CLOSED_STATES",
@@ -35,13 +34,12 @@ __all__ = [
     "OUTPUT_ENDED_STATES",
     "RECEIVING_STATES",
     "TRANSITIONS",
-    "InvalidTransition",
     "StreamState",
     "StreamStep",
 ]
 
 
-class StreamStep(enum.Enum):
+class StreamStep(Step):
     """A change of a stream's state."""
 
     CONNECT = "connect"
@@ -55,11 +53,8 @@ class StreamStep(enum.Enum):
     CLOSE = "close"
     CLOSED = "end of closing"
 
-    # Enum.__hash__ is a slow Python function.
-    __hash__ = object.__hash__
 
-
-class StreamState(enum.Enum):
+class StreamState(State):
     """The state of a stream; see the module's documentation."""
 
     UNCONNECTED = "unconnected"
@@ -72,18 +67,6 @@ class StreamState(enum.Enum):
     CLOSING = "closing"
     CLOSED = "closed"
     DETACHED = "detached"
-
-    __hash__ = object.__hash__
-
-    def after(self, step: StreamStep) -> StreamState:
-        """Return the next state.
-
-        :raises InvalidTransition: if this state does not permit the step.
-        """
-        following = TRANSITIONS[self].get(step)
-        if following is None:
-            raise InvalidTransition(f"{step.value} is not possible: the stream is {self.value}")
-        return following
 
 
 _State, _Step = StreamState, StreamStep
@@ -139,6 +122,7 @@ TRANSITIONS: Final[dict[StreamState, dict[StreamStep, StreamState]]] = {
     _State.CLOSED: {},
     _State.DETACHED: {},
 }
+permit_steps(TRANSITIONS)
 
 #: The states before the connection can be used.
 OPENING_STATES: Final = frozenset({_State.UNCONNECTED, _State.CONNECTING, _State.HANDSHAKING})

@@ -46,16 +46,16 @@ Transfer-Encoding, or with an ambiguous length, is an error (`tornado._wire.head
 
 from __future__ import annotations
 
-import enum
 import socket
 import ssl
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from tornado._wire import h1
 from tornado._wire.errors import HTTPInputError, IncompleteMessage
 from tornado._wire.limits import Limits
+from tornado._wire.state_machine import State, permit
 from tornado.iostream import IOStream
 from tornado.iostream._push_mode import PushTransport
 from tornado.simple_httpclient._connection_key import ConnectionKey
@@ -69,7 +69,7 @@ _LARGE_READ_SIZE = 256 * 1024
 _READ_SIZE = 64 * 1024
 
 
-class ClientConnectionState(enum.Enum):
+class ClientConnectionState(State):
     """The activity of a connection; see the table in the module docstring."""
 
     IDLE = "idle"
@@ -78,11 +78,6 @@ class ClientConnectionState(enum.Enum):
     READING = "reading the response"
     DETACHED = "detached"
     CLOSED = "closed"
-
-    if not TYPE_CHECKING:
-        __hash__ = (
-            object.__hash__
-        )  # Enum's own method is written in Python, and the table is used per request
 
 
 IDLE, SENDING, WAITING, READING, DETACHED, CLOSED = ClientConnectionState
@@ -96,17 +91,16 @@ TRANSITIONS: dict[ClientConnectionState, frozenset[ClientConnectionState]] = {
     DETACHED: frozenset(),
     CLOSED: frozenset({CLOSED}),
 }
+permit(TRANSITIONS)
 
 
-class Delivery(enum.Enum):
+class Delivery(State):
     """The delivery of input to the receiver; see the second table in the module docstring."""
 
     READY = "ready"
     DELIVERING = "delivering"
     PAUSED = "paused"
     HOLDING = "paused while delivering"
-
-    __hash__ = object.__hash__
 
 
 READY, DELIVERING, PAUSED, HOLDING = Delivery
@@ -118,6 +112,7 @@ DELIVERY_TRANSITIONS: dict[Delivery, frozenset[Delivery]] = {
     PAUSED: frozenset({READY}),
     HOLDING: frozenset({DELIVERING, PAUSED}),
 }
+permit(DELIVERY_TRANSITIONS)
 
 
 class ConnectionEndedError(Exception):
@@ -203,17 +198,6 @@ class ClientConnection:
         paused = ", paused" if self._delivery in (PAUSED, HOLDING) else ""
         return f"<ClientConnection {address} {self.state.value}{paused}, {self.exchanges} requests>"
 
-    def _set_state(self, state: ClientConnectionState) -> None:
-        if state not in TRANSITIONS[self.state]:
-            raise AssertionError(f"invalid transition of {self!r} to {state.name}")
-        self.state = state
-
-    def _set_delivery(self, delivery: Delivery) -> None:
-        if delivery not in DELIVERY_TRANSITIONS[self._delivery]:
-            before = self._delivery.name
-            raise AssertionError(f"invalid transition of {self!r} from {before} to {delivery.name}")
-        self._delivery = delivery
-
     # -- interface for the owner --
 
     def start(
@@ -236,7 +220,7 @@ class ClientConnection:
         :param reusable: whether the Connection field of the request allows reuse.
         :param max_body_size: the maximum size of the response's body in bytes, as it is transferred.
         """
-        self._set_state(WAITING if upload is None else SENDING)
+        self.state = self.state.to[WAITING if upload is None else SENDING]
         self.exchanges += 1
         self._receiver = receiver
         self._reusable = reusable
@@ -255,18 +239,18 @@ class ClientConnection:
     def pause(self) -> None:
         """Stop delivery until `resume` is called. Only a limited amount of data is read ahead."""
         if self._delivery is READY or self._delivery is DELIVERING:
-            self._set_delivery(PAUSED if self._delivery is READY else HOLDING)
+            self._delivery = self._delivery.to[PAUSED if self._delivery is READY else HOLDING]
             self._channel.pause()
 
     def resume(self) -> None:
         """Resume delivery after `pause`. Buffered input is delivered before this returns."""
         if self._delivery is PAUSED:
-            self._set_delivery(READY)
+            self._delivery = self._delivery.to[READY]
             self._deliver_events()
             if self._delivery is PAUSED:
                 return  # the receiver has paused again
         elif self._delivery is HOLDING:
-            self._set_delivery(DELIVERING)
+            self._delivery = self._delivery.to[DELIVERING]
         else:
             return
         if self.state is not CLOSED and self.state is not DETACHED:
@@ -299,7 +283,7 @@ class ClientConnection:
 
         This must be called from within `ExchangeReceiver.head_received`.
         """
-        self._set_state(DETACHED)
+        self.state = self.state.to[DETACHED]
         self._receiver = None
         self._cancel_upload()
         self._channel.stop(self._reader.take_buffer())
@@ -310,7 +294,7 @@ class ClientConnection:
         self._receiver = None
         self._cancel_upload()
         if self.state is not DETACHED:
-            self._set_state(CLOSED)
+            self.state = self.state.to[CLOSED]
             self.stream.close(error or False)
 
     # -- callbacks for the stream --
@@ -362,7 +346,7 @@ class ClientConnection:
     def _deliver_events(self) -> None:
         """Parse the buffered input and deliver the events."""
         reader = self._reader
-        self._set_delivery(DELIVERING)
+        self._delivery = self._delivery.to[DELIVERING]
         try:
             # `response_complete` may start the next exchange, for which there is no input yet.
             while (receiver := self._receiver) is not None and self._delivery is DELIVERING:
@@ -382,14 +366,14 @@ class ClientConnection:
         except HTTPInputError as error:
             self._fail(error)
         finally:
-            self._set_delivery(READY if self._delivery is DELIVERING else PAUSED)
+            self._delivery = self._delivery.to[READY if self._delivery is DELIVERING else PAUSED]
 
     def _head_received(self, receiver: ExchangeReceiver, head: h1.ResponseHead) -> None:
         if head.code < 200 and head.code != 101:
             if head.code == 100 and self._upload is not None:
                 self._upload.proceed()
             return
-        self._set_state(READING)
+        self.state = self.state.to[READING]
         if self._upload is not None:
             self._upload.stop_waiting()
         if not head.keep_alive or head.code == 101:
@@ -413,7 +397,7 @@ class ClientConnection:
         )
         if reusable:
             reader.start_next()
-            self._set_state(IDLE)
+            self.state = self.state.to[IDLE]
         else:
             self.close()
         receiver.response_complete(reusable)
@@ -446,7 +430,7 @@ class ClientConnection:
             if receiver is not None:
                 receiver.source_failed(error)
         elif self.state is SENDING:
-            self._set_state(WAITING)
+            self.state = self.state.to[WAITING]
 
     def _cancel_upload(self) -> None:
         upload, self._upload = self._upload, None

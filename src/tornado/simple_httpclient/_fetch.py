@@ -37,7 +37,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import copy
-import enum
 import ssl
 import sys
 import time
@@ -50,6 +49,7 @@ from tornado._loop.deadlines import NEVER, DeadlineScheduler
 from tornado._wire import h1
 from tornado._wire.content_decoders import ContentDecoder, parse_codings
 from tornado._wire.errors import HeadTooLarge, HTTPInputError
+from tornado._wire.state_machine import State, permit
 from tornado.gen import convert_yielded
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.httpclient._body import BodySource, BytesSource, ProducerSource
@@ -85,7 +85,7 @@ _LARGE_BODY = 256 * 1024
 _MAX_DISCARDED = 64 * 1024
 
 
-class FetchPhase(enum.Enum):
+class FetchPhase(State):
     """The phase of a fetch; see the table in the module docstring. Its value is used in messages."""
 
     QUEUED = "in the request queue, for"
@@ -99,6 +99,21 @@ class FetchPhase(enum.Enum):
 
 
 QUEUED, PREPARING, CONNECTING, WAITING, READING, DELAYED, FOLLOWING, DONE = FetchPhase
+
+_BEGINS_HOP = frozenset({PREPARING, CONNECTING, WAITING})
+
+#: The phases that may follow each phase. After an error, another hop may begin: a retry.
+TRANSITIONS: dict[FetchPhase, frozenset[FetchPhase]] = {
+    QUEUED: _BEGINS_HOP | {DONE},
+    PREPARING: _BEGINS_HOP | {DELAYED, DONE},
+    CONNECTING: _BEGINS_HOP | {DELAYED, DONE},
+    WAITING: _BEGINS_HOP | {READING, DELAYED, DONE},
+    READING: _BEGINS_HOP | {DELAYED, FOLLOWING, DONE},
+    DELAYED: _BEGINS_HOP | {DONE},
+    FOLLOWING: frozenset({DONE}),
+    DONE: frozenset(),
+}
+permit(TRANSITIONS)
 
 
 class FetchOwner(Protocol):
@@ -432,7 +447,7 @@ class Fetch:
         proceed: Callable[[Route, _Message], None],
     ) -> None:
         """Await the hooks in a Task, then call `proceed` with the message."""
-        self.phase = PREPARING
+        self.phase = self.phase.to[PREPARING]
 
         async def prepare() -> None:
             try:
@@ -450,7 +465,7 @@ class Fetch:
 
     def _connect(self, route: Route, message: _Message) -> None:
         """Open a connection in a Task."""
-        self.phase = CONNECTING
+        self.phase = self.phase.to[CONNECTING]
         client = self.client
         limits = [limit for limit in (self._setting("connect_timeout"), self._remaining_time()) if limit]
         client.deadlines.discard(self)  # while connecting, the connector's timeout applies instead
@@ -500,7 +515,7 @@ class Fetch:
     def _send(self, connection: ClientConnection, message: _Message) -> None:
         """Start the exchange on a connection."""
         pieces, upload, reusable = message
-        self.phase = WAITING
+        self.phase = self.phase.to[WAITING]
         self._connected_at = self.client.loop.time()
         self._connection = connection
         if self._upgrade is not None:
@@ -525,7 +540,7 @@ class Fetch:
 
     def head_received(self, head: h1.ResponseHead) -> None:
         """Process the head: decide whether another hop follows, and how to handle the body."""
-        self.phase = READING
+        self.phase = self.phase.to[READING]
         self._responded_at = self.client.loop.time()
         self._head = head
         if head.code == 101 and self._upgrade is not None:
@@ -815,7 +830,7 @@ class Fetch:
         self._buffer = None
         delay, self._delay = self._delay, 0.0
         if delay > 0:
-            self.phase = DELAYED
+            self.phase = self.phase.to[DELAYED]
             self.client.deadlines.discard(self)
             self._timer = self.client.loop.call_later(delay, self._delay_elapsed)
         else:
@@ -823,7 +838,7 @@ class Fetch:
 
     def _delegate_redirect(self, request: HTTPRequest) -> None:
         """Follow a redirect with the client's `fetch`, and report its outcome as that of this fetch."""
-        self.phase = FOLLOWING
+        self.phase = self.phase.to[FOLLOWING]
         self._follow_up = None
         self.client.fetch_ended(self)  # the new fetch counts as an active request, too
         request.original_request = self._original  # type: ignore[attr-defined]
@@ -908,7 +923,7 @@ class Fetch:
     def _finish(self) -> Callable[[HTTPResponse], None] | None:
         """Set the phase to DONE and return the callback. Clearing the attributes breaks reference cycles."""
         callback, self._callback = self._callback, None
-        self.phase = DONE
+        self.phase = self.phase.to[DONE]
         self._body = self._upgrade = None
         self.client.fetch_ended(self)
         return callback

@@ -7,6 +7,7 @@ methods are thin: functions in the neighbouring modules do the work (`_execute`,
 
 from __future__ import annotations
 
+import copy
 import datetime
 import functools
 import http.cookies
@@ -14,7 +15,7 @@ import re
 import threading
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack, overload
 
 from tornado import escape, httputil
 from tornado.concurrent import Future
@@ -165,6 +166,18 @@ class RequestHandler(ExecutionOwner):
         else:
             self.initialize()
 
+    def __copy__(self) -> Self:
+        """Return a copy with a response of its own: what is added to it does not appear in this one's."""
+        made = type(self).__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        response = self.__dict__.get("_own_response")
+        if response is not None:
+            made._own_response = response = copy.copy(response)
+            response.buffer = list(response.buffer)
+            response.fields = copy.copy(response.fields)
+            response.cookies = copy.copy(response.cookies)
+        return made
+
     def _initialize(self) -> None:
         pass
 
@@ -290,14 +303,22 @@ class RequestHandler(ExecutionOwner):
         response = response_of(self)
         if response.state.head_sent:
             _late_response_changes.ignore(self, f"set_header({name!r})")
-        response.headers(self)[name] = self._convert_header_value(value)
+        try:
+            response.headers(self)[name] = self._convert_header_value(value)
+        except (TypeError, ValueError) as error:
+            _response_fields.add_field_name(error, name)
+            raise
 
     def add_header(self, name: str, value: HeaderValue) -> None:
         """Add a value to a header field of the response that may have several values; see `set_header`."""
         response = response_of(self)
         if response.state.head_sent:
             _late_response_changes.ignore(self, f"add_header({name!r})")
-        response.headers(self).add(name, self._convert_header_value(value))
+        try:
+            response.headers(self).add(name, self._convert_header_value(value))
+        except (TypeError, ValueError) as error:
+            _response_fields.add_field_name(error, name)
+            raise
 
     def clear_header(self, name: str) -> None:
         """Remove a header field of the response, if it is set."""
@@ -589,7 +610,7 @@ class RequestHandler(ExecutionOwner):
         if status_code == 405:
             self.set_header("Allow", ", ".join(self._allowed_methods()))
         if exc_info is not None and isinstance(exc_info[1], HTTPError):
-            for challenge in exc_info[1].www_authenticate:
+            for challenge in _authentication.challenges_of(exc_info[1], self.authentication_realm):
                 self.add_header("WWW-Authenticate", challenge)
         try:
             if status_code == 204 or status_code == 304 or 100 <= status_code < 200:

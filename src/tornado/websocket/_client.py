@@ -265,7 +265,7 @@ class WebSocketClientConnection(HTTPConnectionCompat):
             self.protocol.close(code, reason)
             self.protocol = None
             if self._state is WebSocketState.OPEN:
-                self._state = self._state.after(WebSocketStep.CLOSE_SENT)
+                self._state = self._state.after[WebSocketStep.CLOSE_SENT]
             self.read_queue.discard_excess()
 
     async def wait_closed(self) -> None:
@@ -311,7 +311,7 @@ class WebSocketClientConnection(HTTPConnectionCompat):
         """End the message queue and complete `wait_closed`."""
         if self._state is WebSocketState.CLOSED:
             return
-        self._state = self._state.after(WebSocketStep.LOST)
+        self._state = self._state.after[WebSocketStep.LOST]
         self.read_queue.end()
         if self._closed is not None:
             self._closed.set_result(None)
@@ -398,7 +398,7 @@ class WebSocketClientConnection(HTTPConnectionCompat):
             self._subprotocol = subprotocol
         protocol: Any = self.get_websocket_protocol()
         self.protocol = protocol
-        self._state = self._state.after(WebSocketStep.OPENED)
+        self._state = self._state.after[WebSocketStep.OPENED]
         future = self._connecting
         if future is not None and not future.cancelled():
             self._connecting = None

@@ -342,7 +342,7 @@ class WebSocketHandler(RequestHandler):
         response_of(self).detach()
         try:
             self._log()
-            self._ws_state = self._ws_state.after(WebSocketStep.OPENED)
+            self._ws_state = self._ws_state.after[WebSocketStep.OPENED]
             self.on_finish()
         except BaseException:
             # The client has received the 101 response, but the connection would never be served: close it.
@@ -384,7 +384,7 @@ class WebSocketHandler(RequestHandler):
         if connection is not None:
             connection.on_connection_close()
         if self._ws_state is _OPEN:
-            self._ws_state = self._ws_state.after(WebSocketStep.LOST)
+            self._ws_state = self._ws_state.after[WebSocketStep.LOST]
             self._break_cycles()
             return self.on_close()
         return None

@@ -69,7 +69,7 @@ class WebSocketProtocol(abc.ABC):
 
     def _abort(self) -> None:
         """Close the connection immediately, without a close frame."""
-        self.state = self.state.after(WebSocketStep.LOST)
+        self.state = self.state.after[WebSocketStep.LOST]
         if self.stream is not None:
             self.stream.close()
 

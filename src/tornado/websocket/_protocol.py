@@ -195,7 +195,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         self._subprotocol = subprotocol
         self._receiver = receiver = MessageReceiver(self)
         if self.state is WebSocketState.CONNECTING:  # not if the client has disconnected during the handshake
-            self.state: WebSocketState = self.state.after(WebSocketStep.OPENED)
+            self.state: WebSocketState = self.state.after[WebSocketStep.OPENED]
         stream.cork()
         try:
             stream.start_push(self)
@@ -232,7 +232,7 @@ class WebSocketProtocol13(WebSocketProtocol):
     def end_of_input(self) -> None:
         """Process the end of the input; called after all earlier events."""
         self._core.receive_eof()
-        self.state = self.state.after(WebSocketStep.LOST)
+        self.state = self.state.after[WebSocketStep.LOST]
         self._call_when_sent(self.stream.close)
 
     def output_drained(self) -> None:
@@ -247,7 +247,7 @@ class WebSocketProtocol13(WebSocketProtocol):
 
     def connection_lost(self, error: BaseException | None) -> None:
         """Process the closure of the stream by either side."""
-        self.state = self.state.after(WebSocketStep.LOST)
+        self.state = self.state.after[WebSocketStep.LOST]
         self._core.abandon()
         self._core = _NOT_OPEN
         self._receiver.discard()
@@ -591,7 +591,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         if code in _NO_CODE:
             code = None
         frame = self._core.close(code, ws_connection.truncated_reason(reason or ""))
-        self.state = self.state.after(WebSocketStep.CLOSE_SENT)
+        self.state = self.state.after[WebSocketStep.CLOSE_SENT]
         if frame:
             self._wire_bytes_out += len(frame)
             self.stream.send(frame)
@@ -603,7 +603,7 @@ class WebSocketProtocol13(WebSocketProtocol):
     def _close_received(self, event: ws_connection.Close) -> None:
         """Process the peer's close frame: reply to it, or complete the closing handshake of this side."""
         self.close_arrived(event.code, event.reason)
-        self.state = self.state.after(WebSocketStep.CLOSE_RECEIVED)
+        self.state = self.state.after[WebSocketStep.CLOSE_RECEIVED]
         if not self.state.closed_here:
             self.close(event.code)
         else:
@@ -612,11 +612,11 @@ class WebSocketProtocol13(WebSocketProtocol):
     def _error_received(self, event: ws_connection.Failed) -> None:
         """Fail the connection after a violation by the peer (RFC 6455 section 7.1.7)."""
         self.record_close_error("error of the peer (close code %d): %s", event.code, event.error)
-        self.state = self.state.after(WebSocketStep.FAULT)
+        self.state = self.state.after[WebSocketStep.FAULT]
         reason = _TOO_BIG if event.code == MessageTooLarge.close_code else str(event.error)
         frame = self._core.close(event.code, ws_connection.truncated_reason(reason))
         if not self.state.closed_here:
-            self.state = self.state.after(WebSocketStep.CLOSE_SENT)
+            self.state = self.state.after[WebSocketStep.CLOSE_SENT]
         self._wire_bytes_out += len(frame)
         self.stream.send(frame)
         self._call_when_sent(self._end_output)
@@ -658,7 +658,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         """Close the connection with 1011 (internal error) after a callback has raised an exception."""
         frame = self._core.close(INTERNAL_ERROR)
         self._core.abandon()
-        self.state = self.state.after(WebSocketStep.LOST)
+        self.state = self.state.after[WebSocketStep.LOST]
         self._wire_bytes_out += len(frame)
         self.stream.send(frame)
         self._call_when_sent(self.stream.close)

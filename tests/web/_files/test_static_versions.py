@@ -98,6 +98,42 @@ async def test_small_file_is_hashed_without_thread(root: Path, threads: list[boo
     assert threads == [True]
 
 
+async def test_hash_of_cancelled_request_is_used_by_next_one(root: Path, threads: list[bool]) -> None:
+    cache = VersionCache(OrderedDict(), threading.Lock())
+    opened = open_regular(str(root / "large.bin"))
+    assert opened is not None
+    try:
+        first = asyncio.ensure_future(cache.version_of(opened, web.StaticFileHandler))
+        await asyncio.sleep(0)
+        first.cancel()
+        [pending] = _static_versions._pending_hashes.values()
+        await asyncio.wait([pending])
+        assert await cache.version_of(opened, web.StaticFileHandler) == TAG.strip('"')
+    finally:
+        opened.close()
+    assert first.cancelled()
+    assert threads == [False]
+
+
+async def test_request_between_end_of_hash_and_its_waiter_does_not_hash_again(
+    root: Path, threads: list[bool]
+) -> None:
+    cache = VersionCache(OrderedDict(), threading.Lock())
+    opened = open_regular(str(root / "large.bin"))
+    assert opened is not None
+    known: list[Any] = []
+    try:
+        first = asyncio.ensure_future(cache.version_of(opened, web.StaticFileHandler))
+        await asyncio.sleep(0)
+        [pending] = _static_versions._pending_hashes.values()
+        pending.add_done_callback(lambda _: known.append((first.done(), cache.get(opened.path, state))))
+        state = identity(opened.stat)
+        assert await first == TAG.strip('"')
+    finally:
+        opened.close()
+    assert known == [(False, (TAG.strip('"'),))]
+
+
 async def test_cancelling_one_request_does_not_affect_others(root: Path) -> None:
     async def version() -> str | None:
         opened = open_regular(str(root / "large.bin"))

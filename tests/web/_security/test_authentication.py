@@ -67,6 +67,27 @@ async def test_unknown_token_gets_401(expect_log: ExpectLog) -> None:
     assert response.get("www-authenticate") == 'Bearer realm="orders", error="invalid_token"'
 
 
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (AuthenticationError("invalid_token"), 'Bearer realm="orders", error="invalid_token"'),
+        (AuthenticationError(realm="own"), 'Bearer realm="own"'),
+        (AuthenticationError(challenges=["Negotiate"]), "Negotiate"),
+    ],
+    ids=["default", "own", "challenges"],
+)
+async def test_error_raised_in_handler_has_realm_of_handler(
+    error: AuthenticationError, expected: str, expect_log: ExpectLog
+) -> None:
+    class Raises(Api):
+        def get(self) -> None:
+            raise error
+
+    with expect_log("tornado.general", "401|invalid_token", required=False):
+        response = await ask(Raises)
+    assert (response.code, response.get_all("www-authenticate")) == (401, [expected])
+
+
 async def test_credentials_of_another_scheme_are_not_a_token() -> None:
     response = await ask(Api, "Authorization: Basic bWU6c2VjcmV0")
     assert (response.code, response.get("www-authenticate")) == (401, 'Bearer realm="orders"')

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tornado._wire.state_machine import InvalidTransition
 from tornado.web._sse._event_stream import TRANSITIONS, EventStream, EventStreamState
 
 
@@ -27,7 +28,7 @@ def test_transitions_follow_the_table(before: EventStreamState, after: EventStre
         stream.advance(after)
         assert repr(stream) == f"<EventStream {after.value}, 0 channels>"
     else:
-        with pytest.raises(RuntimeError, match=f"from {before.value} to {after.value}"):
+        with pytest.raises(InvalidTransition, match=f"{before} does not permit {after}"):
             stream.advance(after)
         assert repr(stream) == f"<EventStream {before.value}, 0 channels>"
 

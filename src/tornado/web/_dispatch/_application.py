@@ -16,6 +16,7 @@ from tornado._hooks import Hooks
 from tornado._loop.tasks import run_eagerly
 from tornado.concurrent import Future
 from tornado.http1connection import HTTP1Connection
+from tornado.http1connection._interfaces import register_opener
 from tornado.http1connection._server_connection import finish_after
 from tornado.httpserver import HTTPServer
 from tornado.log import access_log, app_log, log_access
@@ -503,6 +504,8 @@ class Application(SecurityOwner, ReversibleRouter):
             return delegate.finish()
         return finish_after(result, delegate)
 
+
+register_opener(Application, Application._open_exchange)
 
 _NO_TRANSFORMS: list[Any] = []
 _request_of = httputil.HTTPServerRequest._from_head

@@ -12,6 +12,7 @@ from tornado.escape import native_str
 __all__ = [
     "LARGE_BODY",
     "UNSENDABLE",
+    "add_field_name",
     "etag_matches",
     "header_text",
     "is_confirmed",
@@ -57,6 +58,12 @@ def header_text(value: object) -> str:
     if found[0] > "\xff":
         raise ValueError(f"header value {text!r} is not Latin-1: encode it first, for example as UTF-8")
     raise ValueError(f"Unsafe header value {text!r}: it contains a control character")
+
+
+def add_field_name(error: Exception, name: str) -> None:
+    """Add the name of the header field to the message of an error that its value has caused."""
+    if len(error.args) == 1 and isinstance(error.args[0], str) and name not in error.args[0]:
+        error.args = (f"{error.args[0]} (in the header field {name!r})",)
 
 
 def reason_phrase(status_code: int, reason: str | None) -> str:

@@ -10,10 +10,12 @@ is hashed in the event loop thread the first time.
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import os
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from tornado.iostream._file_segment import read_at
@@ -128,9 +130,13 @@ class VersionCache:
         if file.stat.st_size <= _MAX_SYNC_SIZE:
             version = _hash(file.fd, state)
         else:
-            version = await _hash_in_thread(file.fd, state)
+            store = functools.partial(self._store_hash, file.path, state, limits.MAX_CACHED_VERSIONS)
+            version = await _hash_in_thread(file.fd, state, store)
         self.store(file.path, state, version, limits.MAX_CACHED_VERSIONS)
         return version
+
+    def _store_hash(self, path: str, state: Identity, max_versions: int, version: str | None) -> None:
+        self.store(path, state, version, max_versions)
 
     def version_of_sync(self, file: OpenFile, limits: Limits) -> str | None:
         """Return the version as `version_of` does, without a thread, for synchronous callers."""
@@ -168,8 +174,11 @@ def _hash(fd: int, state: Identity) -> str | None:
     return hasher.hexdigest()
 
 
-async def _hash_in_thread(fd: int, state: Identity) -> str | None:
-    """Hash a file in a thread. Concurrent requests for the same state of a file share one result."""
+async def _hash_in_thread(fd: int, state: Identity, store: Callable[[str | None], None]) -> str | None:
+    """Hash a file in a thread. Concurrent requests for the same state of a file share one result.
+
+    :param store: called with the result, also if the caller has been cancelled.
+    """
     loop = asyncio.get_running_loop()
     key = (loop, state)
     future = _pending_hashes.get(key)
@@ -185,9 +194,10 @@ async def _hash_in_thread(fd: int, state: Identity) -> str | None:
         future = _pending_hashes[key] = loop.run_in_executor(_workers.executor(), work)
 
         def done(future: asyncio.Future[str | None]) -> None:
+            # The result is stored before the waiters resume: a request that arrives between hashes nothing.
             _pending_hashes.pop(key, None)
-            if not future.cancelled():
-                future.exception()  # prevents a warning if all waiters were cancelled
+            if not future.cancelled() and future.exception() is None:
+                store(future.result())
 
         future.add_done_callback(done)
     return await asyncio.shield(future)

@@ -43,7 +43,8 @@ class AuthenticationError(HTTPError):
         ``error_description`` in the challenge and as ``public_message`` in the error page. An error with a
         code or a description is logged.
     :param scheme: the scheme of the challenge.
-    :param realm: the name of the protected area, or None.
+    :param realm: the name of the protected area; by default `RequestHandler.authentication_realm` of the
+        handler that raises the error.
     :param scope: the scopes that the request needs, separated by spaces, or None.
     :param status_code: by default 400 for ``invalid_request``, 403 for ``insufficient_scope``, otherwise 401.
     :param challenges: values of ``WWW-Authenticate`` to send instead (see `format_challenge`), each in a
@@ -78,9 +79,29 @@ class AuthenticationError(HTTPError):
             given = {"realm": realm, "scope": scope, "error": error, "error_description": description}
             params = {name: value for name, value in given.items() if value is not None}
             challenges = [_challenges.format_challenge(scheme, params)]
+            if realm is None:
+                self._challenge_without_realm = scheme, params
         elif isinstance(challenges, str):
             raise TypeError(f"challenges must be a list of field values, got {challenges!r:.100}")
         self.www_authenticate: Sequence[str] = tuple(challenges)
+
+    _challenge_without_realm: tuple[str, dict[str, str]] | None = None
+
+    def set_default_realm(self, realm: str) -> None:
+        """Add the name of the protected area to the challenge, unless the program has chosen it."""
+        if self._challenge_without_realm is not None:
+            scheme, params = self._challenge_without_realm
+            self.www_authenticate = (_challenges.format_challenge(scheme, {"realm": realm, **params}),)
+
+
+def challenges_of(error: HTTPError, realm: str | None) -> Sequence[str]:
+    """Return the values of ``WWW-Authenticate`` of an error.
+
+    :param realm: the realm of the handler.
+    """
+    if realm is not None and isinstance(error, AuthenticationError):
+        error.set_default_realm(realm)
+    return error.www_authenticate
 
 
 def token_of(handler: HandlerInterface) -> str | None:

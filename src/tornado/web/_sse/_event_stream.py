@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import enum
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Protocol
 
 from tornado._loop.deadlines import NEVER, scheduler_of
 from tornado._wire.sse import serialize_comment
+from tornado._wire.state_machine import State, permit
 from tornado.http1connection import HTTP1Connection
 from tornado.log import gen_log
 from tornado.web._execution import _response
@@ -24,7 +24,7 @@ _KEEP_ALIVE = EncodedEvent(serialize_comment())
 _MAX_STALLED_INTERVALS = 4
 
 
-class EventStreamState(enum.Enum):
+class EventStreamState(State):
     """How far a stream has got."""
 
     #: The head of the response has not been sent.
@@ -41,6 +41,7 @@ TRANSITIONS: dict[EventStreamState, frozenset[EventStreamState]] = {
     EventStreamState.OPEN: frozenset({EventStreamState.ENDED}),
     EventStreamState.ENDED: frozenset(),
 }
+permit(TRANSITIONS)
 
 
 class StreamHandler(Protocol):
@@ -99,11 +100,9 @@ class EventStream:
     def advance(self, state: EventStreamState) -> None:
         """Change the state.
 
-        :raises RuntimeError: if the table of transitions does not contain the change.
+        :raises InvalidTransition: if the table of transitions does not contain the change.
         """
-        if state not in TRANSITIONS[self._state]:
-            raise RuntimeError(f"an event stream cannot change from {self._state.value} to {state.value}")
-        self._state = state
+        self._state = self._state.to[state]
 
     @property
     def is_open(self) -> bool:
