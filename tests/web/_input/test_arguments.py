@@ -95,7 +95,7 @@ def supported(monkeypatch: pytest.MonkeyPatch) -> Any:
         ("de-DE", "de"),
         ("fr-FR", "fr_FR"),
         ("fr-fr", "fr_FR"),
-        ("fr", "en_US"),
+        ("fr", "fr_FR"),
         ("xx, de;q=0.5", "de"),
         ("de;q=0.3, pt-BR;q=0.8", "pt_BR"),
         ("de;q=0.5, pt-BR;q=0.5", "de"),
