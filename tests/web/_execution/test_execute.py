@@ -516,7 +516,7 @@ MALFORMED = [
     (
         FORM,
         b"a=1&" * 2000,
-        "may have 1000; data that is not a form needs a Content-Type other than application/x",
+        "may have at most 1000; data that is not a form needs a Content-Type other than application/x",
     ),
     (
         "Content-Type: multipart/form-data; boundary=x",
