@@ -172,7 +172,7 @@ def test_exit_status_of_the_program_is_returned(expect_log, capsys):
 
 
 GOOD = "print('ran', __name__)"
-#: Command lines that fail; existing files; the last line of the error; the files that correct it.
+#: A command line that fails, the files that exist, the last line of the error, and the files that correct it.
 FAILING = {
     "no program": (["gone.py"], {}, "No such file: 'gone.py'. It will", {"gone.py": GOOD}),
     "no module": (["-m", "gone"], {}, "No module named 'gone'. It will", {"gone.py": GOOD}),
