@@ -20,7 +20,7 @@ def run(*command, cwd):
     )
 
 
-# Modifies its own source file once, which triggers a restart.
+# A program that modifies its own source file once, which triggers a restart.
 REWRITES_ITSELF = """
     import os, sys
     from tornado import autoreload
@@ -274,7 +274,7 @@ def test_ctrl_c_while_waiting_exits_without_traceback(tmp_path, arguments, shown
     assert len(errors.splitlines()) == shown
 
 
-# ``python -m tornado.autoreload`` that prints a line when it starts to wait.
+# A replacement for ``python -m tornado.autoreload`` that prints a line when it starts to wait.
 WAITING = """
 import time
 from tornado.autoreload import _command

@@ -21,7 +21,7 @@ from tests.support.server import ExpectLog, serving
 from tornado import httputil
 from tornado.httpserver import HTTPServer
 
-#: The corpus refuses more requests per second than the access log records.
+#: More requests of the corpus are refused per second than the rate limit of the log admits.
 LEFT_OUT = ("tornado.general", "requests rejected with status 400 were not logged")
 
 
