@@ -147,9 +147,7 @@ def tls(request: pytest.FixtureRequest) -> Certificates | None:
 
 @pytest.fixture
 def small_shares(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limit a stream's writes per event loop iteration to the share that a stream has if many others write,
-    too.
-    """
+    """Limit a stream's writes per event loop iteration to its share when many other streams write as well."""
     monkeypatch.setattr(_write_side, "LARGE_SHARE", FAIR_SHARE)
 
 

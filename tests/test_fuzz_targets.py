@@ -18,7 +18,7 @@ from tests.support.codings import require
 FUZZ = Path(__file__).parent.parent / "fuzz"
 TARGETS = sorted(path.stem for path in FUZZ.glob("*.py"))
 WIRE = FUZZ.parent / "src/tornado/_wire"
-#: This module is not in `WIRE`, because `tornado.escape` also uses it.
+#: Percent-decoding, whose module is not in `WIRE` because `tornado.escape` also uses it.
 PERCENT = WIRE.parent / "_percent_decoding.py"
 #: Each module that parses external data, and the fuzz targets that exercise it.
 PARSERS = {

@@ -59,7 +59,7 @@ def test_web_imports_optional_parts_on_first_use():
         )
         == []
     )
-    # Signatures and warnings of Tornado 4 belong to functions of every program; the rest is imported late.
+    # These modules extend signatures of functions that every program uses. All others are imported on use.
     assert {each for each in loaded if each.startswith("tornado._tornado4.")} <= {
         "tornado._tornado4.deprecation",
         "tornado._tornado4.legacy_arguments",

@@ -96,7 +96,7 @@ def use_http(client: socket.socket, last: bool) -> None:
 
 
 def use_plain(client: socket.socket, last: bool) -> None:
-    """Have two lines echoed. With `last`, send a line that is too long, so that the server closes."""
+    """Send two lines and read their echoes. With `last`, send a line so long that the server closes."""
     for _ in range(2):
         client.sendall(b"line\n")
         assert client.recv(100) == b"line\n"

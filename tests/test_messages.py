@@ -2038,7 +2038,8 @@ LOGINS = [
 ]
 
 
-# Texts that lack a fact because Tornado's test suite, or programs, compare them.
+# Messages that lack one of the facts, because Tornado's test suite or programs compare their text. The
+# comment before each row names the missing fact.
 UPSTREAM = [
     # the announced and the written number of bytes
     Row(

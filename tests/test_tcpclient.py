@@ -122,7 +122,7 @@ async def test_error_of_a_custom_resolver_names_the_host():
 
 
 def test_resolver_starts_immediately():
-    """The resolver's coroutine starts within the caller's first step. Dask runs one without an event loop."""
+    """The resolver starts in the first step of `connect`. Dask runs this step without an event loop."""
 
     class FailingResolver(Resolver):
         async def resolve(self, host, port, family=socket.AF_UNSPEC):

@@ -72,7 +72,7 @@ class Result:
 
 
 class _Silence(Exception):
-    """A process exited instead of writing a line."""
+    """Raised if a process exits instead of writing a line."""
 
 
 def _line(process: subprocess.Popen[str]) -> str:

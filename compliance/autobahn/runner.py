@@ -26,7 +26,7 @@ DIRECTIONS = ("server", "client")
 
 
 class Broken(RuntimeError):
-    """A process has ended unexpectedly or has not ended in time."""
+    """Raised if a process ends unexpectedly or does not end in time."""
 
 
 def examine(

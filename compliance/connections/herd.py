@@ -145,7 +145,7 @@ class Herd:
 
         :param start: the start time, in seconds of `time.monotonic`; the same for all clients.
         """
-        # With a schedule, a late echo does not delay later messages: that would hide further delays.
+        # With a schedule, messages do not wait for late echoes, because waiting would hide further delays.
         max_pending = len(self._numbers) if plan.period else MAX_PENDING
         for moment, turn, number in plan.moments(self._numbers):
             while self._members and (remaining := start + moment - time.monotonic()) > 0:

@@ -29,7 +29,7 @@ class Program:
 
     :ivar name: the distribution.
     :ivar version: its version.
-    :ivar title: its name in the table and for ``--only``, where one distribution is run in several parts.
+    :ivar title: its name in the table and for ``--only``; set if one distribution is run in several parts.
     :ivar requires: further requirements of its tests, pinned.
     :ivar no_dependencies: whether to ignore the distribution's own requirements, such as an older Tornado.
     :ivar suite: a file in ``suites/``, used instead of ``tests`` for a distribution that includes no tests.

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: The time in seconds for a server to start, and to close all connections.
 TIMEOUT = 30.0
 #: The permitted growth. The limit for memory is large, because the allocator does not return all freed
-#: memory; thousands of faults would make a leak of a connection's objects or buffers many times larger.
+#: memory. A leak of a connection's objects or buffers would exceed it many times after thousands of faults.
 SLACK = {"descriptors": 0, "tasks": 0, "connections": 0, "objects": 300, "rss": 8 * 1024}
 
 

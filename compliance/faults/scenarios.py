@@ -24,7 +24,7 @@ from compliance.faults.process import ROOT, Server, leaks
 #: The calls that fiu-run makes fail. Its library does not support accept4(), which Python uses.
 FIU_POINTS = ("posix/io/net/recv", "posix/io/net/send", "posix/io/net/sendmsg")
 
-#: The maximum share of a CPU for the peers of `updating` when they are silent.
+#: The maximum share of a CPU that the server may use for the peers of `updating` once they are silent.
 BUSY = 0.05
 
 #: Log lines that show a defect. The exception is asyncio's: if reading fails on the pipe by which a thread
@@ -108,7 +108,7 @@ def calls(
     probability: float = 0.05,
     exhausted: bool = False,
 ) -> Outcome:
-    """The server's recv, send and accept fail; with `exhausted` only accept, for lack of descriptors."""
+    """Make the server's recv, send and accept fail; with `exhausted` only accept, for lack of descriptors."""
     kinds = "accept" if exhausted else "recv,send,accept"
     name = f"{kinds} fail ({loop}{', TLS' if tls else ''}{', exhausted' if exhausted else ''})"
     outcome = Outcome(name)
@@ -140,7 +140,7 @@ def _settle(outcome: Outcome, server: Server, counts: load.Counts, measured: boo
 
 
 def fiu(size: Size, *, loop: str = "asyncio", probability: float = 0.05) -> Outcome:
-    """recv, send and sendmsg fail below the interpreter, through fiu-run."""
+    """Make recv, send and sendmsg fail below the interpreter, through fiu-run."""
     outcome = Outcome(f"recv, send, sendmsg fail in libc (fiu-run, {loop})")
     run, control = shutil.which("fiu-run"), shutil.which("fiu-ctrl")
     if run is None or control is None:
@@ -167,7 +167,7 @@ def fiu(size: Size, *, loop: str = "asyncio", probability: float = 0.05) -> Outc
 
 
 def vanishing(size: Size, *, loop: str = "asyncio", tls: Tls | None = None) -> Outcome:
-    """Clients reset their connections at every point of a request, while other clients are served."""
+    """Reset connections at every point of a request, while other clients are served."""
     outcome = Outcome(f"resets ({loop}{', TLS' if tls else ''})")
     with Server(_options(loop, tls)) as server:
         target = _target(server, tls)
@@ -194,9 +194,7 @@ async def _vanish(target: load.Target, size: Size, tls: Tls | None) -> load.Coun
 
 
 def early(size: Size, *, loop: str = "asyncio", tls: Tls | None = None) -> Outcome:
-    """Thousands of clients reset their connections right after connecting, with TLS also before the
-    ClientHello.
-    """
+    """Reset thousands of connections right after connecting, with TLS also before the ClientHello."""
     outcome = Outcome(f"resets 0 to 400 us after connecting ({loop}{', TLS' if tls else ''})")
     with Server(_options(loop, tls)) as server:
         target = _target(server, tls)
@@ -210,8 +208,9 @@ def early(size: Size, *, loop: str = "asyncio", tls: Tls | None = None) -> Outco
 
 
 def updating(size: Size, *, loop: str = "asyncio", tls: Tls, count: int = 20) -> Outcome:
-    """Some TLS 1.3 peers request key updates until the server's send buffers are full, and never read. After
-    that, these peers must not use any CPU time in the server.
+    """Have TLS 1.3 peers request key updates until the server's send buffers are full, and never read.
+
+    After that, these peers must use almost no CPU time in the server.
     """
     outcome = Outcome(f"key updates, nothing read ({loop}, TLS)")
     if key_updates.library() is None:
@@ -248,7 +247,7 @@ def _load_at_rest(server: Server) -> float:
 
 
 def client(size: Size, *, loop: str = "asyncio", probability: float = 0.05) -> Outcome:
-    """recv and send of an `AsyncHTTPClient` fail; the server has no faults."""
+    """Make recv and send of an `AsyncHTTPClient` fail; the server has no faults."""
     outcome = Outcome(f"recv, send of the client fail ({loop})")
     with Server() as server:
         command = [
@@ -274,7 +273,7 @@ def client(size: Size, *, loop: str = "asyncio", probability: float = 0.05) -> O
 
 
 def loss(size: Size, *, probability: float = 0.05) -> Outcome:
-    """Packets are lost in both directions: everything is slower, but nothing fails."""
+    """Drop packets in both directions: everything is slower, but nothing fails."""
     outcome = Outcome(f"{probability:.0%} of packets lost in both directions")
     network, reason = _network()
     if network is None:
@@ -292,7 +291,7 @@ def loss(size: Size, *, probability: float = 0.05) -> Outcome:
 
 
 def cut(size: Size) -> Outcome:
-    """The network is cut while clients are active. The server then closes connections after its timeouts."""
+    """Cut the network while clients are active. The server then closes connections after its timeouts."""
     outcome = Outcome("network cut in request bodies and idle connections")
     network, reason = _network()
     if network is None:

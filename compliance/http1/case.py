@@ -147,43 +147,43 @@ def _parts(data: bytes | tuple[Part, ...]) -> tuple[Part, ...]:
 
 
 def seen(lacks: tuple[str, ...] = (), **expected: Any) -> Answer:
-    """The handler was called, and understood the request as `expected` describes; see `Answer`."""
+    """Return a response of the handler, which understood the request as `expected`; see `Answer`."""
     return Answer(frozenset({200}), expected, lacks=lacks)
 
 
 def code(*codes: int, bodiless: bool = False, lacks: tuple[str, ...] = (), **says: str | None) -> Answer:
-    """A response with one of these statuses and with these fields (``_`` is replaced by ``-``)."""
+    """Return a response with one of these statuses and with these fields (``_`` is replaced by ``-``)."""
     fields = {name.replace("_", "-"): value for name, value in says.items()}
     return Answer(frozenset(codes), says=fields, bodiless=bodiless, lacks=lacks)
 
 
 def opened(*answers: Answer) -> Outcome:
-    """The server sends these responses, and the connection stays open."""
+    """Return the outcome: the server sends these responses, and the connection stays open."""
     return Outcome(answers, End.OPEN)
 
 
 def closed(*answers: Answer) -> Outcome:
-    """The server sends exactly these responses and closes the connection."""
+    """Return the outcome: the server sends exactly these responses and closes the connection."""
     return Outcome(answers, End.CLOSED)
 
 
 def either(*answers: Answer) -> Outcome:
-    """The server sends these responses; the connection may stay open or be closed."""
+    """Return the outcome: the server sends these responses; the connection may stay open or be closed."""
     return Outcome(answers, End.EITHER)
 
 
 def echo(**expected: Any) -> Outcome:
-    """The server understands one request as `expected`, and the connection stays open."""
+    """Return the outcome: the server understands one request as `expected`, and the connection stays open."""
     return opened(seen(**expected))
 
 
 def last(**expected: Any) -> Outcome:
-    """The server understands one request as `expected`, and then closes the connection."""
+    """Return the outcome: the server understands one request as `expected`, and closes the connection."""
     return closed(seen(**expected))
 
 
 def refused(*codes: int) -> Outcome:
-    """The server sends one response with one of these statuses, and closes the connection."""
+    """Return the outcome: the server responds with one of these statuses, and closes the connection."""
     return closed(code(*codes))
 
 

@@ -31,7 +31,7 @@ class Verdict:
 
 
 class _Unseen(Exception):
-    """The echo lacks the tested property."""
+    """Raised if the echo does not show the tested property."""
 
 
 def judge(case: Case, result: Result, *, strict: bool = False) -> Verdict:

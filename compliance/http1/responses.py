@@ -14,7 +14,7 @@ _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[^\r\n]*)?\r\n")
 
 
 class Malformed(Exception):
-    """The server sent something that is not an HTTP/1 response."""
+    """Raised if the server sends something that is not an HTTP/1 response."""
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ async def helloworld(demos: Path) -> None:
 
 
 async def chat(demos: Path) -> None:
-    """A long poll receives the message that another request posts."""
+    """Check that a long poll receives the message that another request posts."""
     async with started(demos / "chat/chatdemo.py", "--debug=false") as port:
         base = f"http://127.0.0.1:{port}"
         page = await fetch(f"{base}/")
@@ -164,7 +164,7 @@ async def chat(demos: Path) -> None:
 
 
 async def websocket(demos: Path) -> None:
-    """Both clients receive one client's message as HTML, and a page requested later contains it."""
+    """Check that both clients receive one client's message as HTML, and that a later page contains it."""
     async with started(demos / "websocket/chatdemo.py") as port:
         url = f"ws://127.0.0.1:{port}/chatsocket"
         first, second = await websocket_connect(url), await websocket_connect(url)
@@ -185,7 +185,7 @@ async def tcpecho(demos: Path) -> None:
 
 
 async def facebook(demos: Path) -> None:
-    """A visitor is redirected to the login, and from there to Facebook."""
+    """Check that a visitor is redirected to the login, and from there to Facebook."""
     keys = ["--facebook_api_key=key", "--facebook_secret=secret"]
     async with started(demos / "facebook/facebook.py", *keys) as port:
         base = f"http://127.0.0.1:{port}"
@@ -198,7 +198,7 @@ async def facebook(demos: Path) -> None:
 
 
 async def file_upload(demos: Path) -> None:
-    """The uploader sends two files as a form, and one as a stream; the receiver logs their sizes."""
+    """Send two files as a form and one as a stream, and check that the receiver logs their sizes."""
     folder, port = demos / "file_upload", free_port()
     for name in ("file_receiver.py", "file_uploader.py"):
         replace(folder / name, "8888", str(port))
@@ -219,7 +219,7 @@ async def file_upload(demos: Path) -> None:
 
 
 async def webspider(demos: Path) -> None:
-    """The spider fetches each page below its start page once, and no other page."""
+    """Check that the spider fetches each page below its start page once, and no other page."""
     link = '<a href="{}">page</a>'.format
     pages = {
         "site/": link("one") + link("two#part"),
@@ -234,9 +234,7 @@ async def webspider(demos: Path) -> None:
 
 
 async def twitter(demos: Path) -> None:
-    """A visitor is redirected to the login, and then with a request token to a local substitute for
-    Twitter.
-    """
+    """Check the redirect to the login, and from there, with a request token, to a substitute for Twitter."""
     folder = demos / "twitter"
     keys = "twitter_consumer_key = 'key'\ntwitter_consumer_secret = 'secret'\n"
     (folder / "secrets.cfg").write_text(keys)
@@ -256,7 +254,7 @@ async def twitter(demos: Path) -> None:
 
 
 async def benchmark(demos: Path) -> None:
-    """The benchmarks run to completion; chunk_benchmark is only run if pycurl is installed."""
+    """Check that the benchmarks run to completion; chunk_benchmark is only run if pycurl is installed."""
     folder = demos / "benchmark"
     python = [sys.executable, "-W", "ignore"]
     contexts = (
@@ -291,7 +289,7 @@ async def benchmark(demos: Path) -> None:
 
 
 async def s3server(demos: Path) -> None:
-    """Buckets are created, listed and removed; objects are read and removed.
+    """Create, list and remove buckets; read and remove objects.
 
     Storing an object needs Python 2: the demo writes the request body to a text file. The program supplies
     names that Python 3 lacks. In 4.5.3, lib2to3 translates ``keys()[0]``, and ``utf8`` returns a str, as in
@@ -330,7 +328,7 @@ async def s3server(demos: Path) -> None:
 
 
 async def blog(demos: Path) -> None:
-    """An author registers in PostgreSQL, signs in, and writes an entry, which the other pages then show.
+    """Register an author in PostgreSQL, sign in, write an entry, and check that the other pages show it.
 
     The demo's packages are installed in a temporary folder. Of the database, only the schema is created here.
     """

@@ -325,7 +325,7 @@ def _unsigned(claims: dict[str, Any]) -> str:
 
 
 def _signed_with_public_key(claims: dict[str, Any]) -> str:
-    """A token signed by HMAC with the public key."""
+    """Return a token signed by HMAC with the public key."""
 
     def part(value: bytes) -> str:
         return base64.urlsafe_b64encode(value).rstrip(b"=").decode()

@@ -20,7 +20,7 @@ def run(*command, cwd):
     )
 
 
-# Modifies its own source file once, which triggers a restart.
+# A program that modifies its own source file once, which triggers a restart.
 REWRITES_ITSELF = """
     import os, sys
     from tornado import autoreload
@@ -172,7 +172,7 @@ def test_exit_status_of_the_program_is_returned(expect_log, capsys):
 
 
 GOOD = "print('ran', __name__)"
-#: Command lines that fail; existing files; the last line of the error; the files that correct it.
+#: A command line that fails, the files that exist, the last line of the error, and the files that correct it.
 FAILING = {
     "no program": (["gone.py"], {}, "No such file: 'gone.py'. It will", {"gone.py": GOOD}),
     "no module": (["-m", "gone"], {}, "No module named 'gone'. It will", {"gone.py": GOOD}),
@@ -274,7 +274,7 @@ def test_ctrl_c_while_waiting_exits_without_traceback(tmp_path, arguments, shown
     assert len(errors.splitlines()) == shown
 
 
-# ``python -m tornado.autoreload`` that prints a line when it starts to wait.
+# A replacement for ``python -m tornado.autoreload`` that prints a line when it starts to wait.
 WAITING = """
 import time
 from tornado.autoreload import _command

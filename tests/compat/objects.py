@@ -32,7 +32,7 @@ def application(stack: ExitStack) -> Any:
 
 
 def handler(stack: ExitStack) -> Any:
-    """A handler for a request whose connection is a mock, as in the tests of many programs."""
+    """Return a handler for a request whose connection is a mock, as in the tests of many programs."""
     from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
     from tornado.web import RequestHandler
 
@@ -89,7 +89,7 @@ def options(stack: ExitStack) -> Any:
 
 
 def option(stack: ExitStack) -> Any:
-    """The definition of an option, under the name that ``define`` stores."""
+    """Return the definition of an option, under the name that ``define`` stores."""
     return options(stack)._options["logging"]
 
 

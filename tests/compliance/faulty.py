@@ -1,7 +1,7 @@
-"""A strict server with one fault for each kind of attack on framing, which can be switched on.
+"""A strict server, in which a fault can be enabled for each kind of attack on framing.
 
-It shows that each case of the corpus about such a fault fails on a server with the fault, and passes on the
-server without the fault. Only one fault is active at a time, since a second one might hide the first.
+The tests send the cases of the corpus about a fault. They must fail while the fault is enabled, and pass
+otherwise. Only one fault is enabled at a time, since a second one might hide the first.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ class Fault(enum.Enum):
 
 
 class Refused(Exception):
-    """The request gets a 400 response."""
+    """Raised if the request must get a 400 response."""
 
 
 class Incomplete(Exception):
-    """More data is needed."""
+    """Raised if more data is needed."""
 
 
 _NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"

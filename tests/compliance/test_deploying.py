@@ -127,7 +127,7 @@ def test_the_unit_for_each_port_trusts_the_proxy(folder):
 
 @contextmanager
 def activated(folder: Path, *listeners: socket.socket) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the program like the units do, with these sockets inherited."""
+    """Start the program as the unit does; it inherits these sockets."""
     command = unit(folder, "app.service")["Service"]["ExecStart"].split()
     assert command[0] == "/srv/app/.venv/bin/python"
     numbers = [str(listener.fileno()) for listener in listeners]

@@ -133,7 +133,7 @@ class FakeSocket:
 
 
 def failing(call, **options):
-    """Return a method under a `Faults` with probability 1, and the `Faults`."""
+    """Return a `Faults` object with probability 1, and a method to which it applies."""
     faults = Faults(1.0, [call], seed=1, **options)
     faults.enabled = True
     return faults, faults._failing(call, FakeSocket.call)

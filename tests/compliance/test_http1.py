@@ -21,7 +21,7 @@ from tests.support.server import ExpectLog, serving
 from tornado import httputil
 from tornado.httpserver import HTTPServer
 
-#: The corpus refuses more requests per second than the access log records.
+#: More requests of the corpus are refused per second than the rate limit of the log admits.
 LEFT_OUT = ("tornado.general", "requests rejected with status 400 were not logged")
 
 
@@ -40,8 +40,8 @@ class Way:
     """A configuration of the server.
 
     :ivar application: a function that creates the echo program.
-    :ivar echoes_only: whether it has no other handlers.
-    :ivar trusting: whether it reads the protocol of a request from the header fields of a proxy.
+    :ivar echoes_only: whether the server has only the echo handler.
+    :ivar trusting: whether the server takes the protocol of a request from the header fields of a proxy.
     """
 
     application: Callable[[], Any] = make_application
@@ -51,7 +51,7 @@ class Way:
     trusting: bool = False
 
     def cases(self) -> list[Case]:
-        """Return the cases that apply to it."""
+        """Return the cases that apply to this configuration."""
         return [
             case
             for case in corpus.load()

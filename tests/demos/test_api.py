@@ -124,7 +124,7 @@ def ann(api: Program) -> Client:
 
 
 def assert_error(answer: Answer, code: int, text: str = "") -> None:
-    """Every error response is JSON with a message, and must not be cached."""
+    """Check an error response: each is JSON with a message, and must not be cached."""
     assert answer.code == code
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["Cache-Control"] == "no-store"

@@ -145,7 +145,7 @@ async def until(viewer: WebSocketClientConnection, number: int) -> list[int]:
 
 
 def sleeping_viewer(port: int) -> socket.socket:
-    """A viewer that sends "watch" and never reads."""
+    """Connect a viewer that sends "watch" and never reads."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.connect(("127.0.0.1", port))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-#: Runs a program of the guide on a port other than the one in its code.
+#: A program that runs one of the guide's programs on a port other than the one in its code.
 LAUNCH = f"""
 import runpy, sys
 from tornado.tcpserver import TCPServer

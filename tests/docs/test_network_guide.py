@@ -65,7 +65,7 @@ def both_ends() -> Iterator[tuple[IOStream, IOStream]]:
 
 
 async def server(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """Lines are returned in upper case; a line that is too long ends the connection."""
+    """Check that lines are returned in upper case, and that a too long line ends the connection."""
     async with shouting() as port:
         stream = await TCPClient().connect("127.0.0.1", port)
         await stream.write(b"one\ntwo\n")
@@ -75,7 +75,7 @@ async def server(program: dict[str, Any], certificates: Any, folder: Path) -> No
 
 
 async def secure(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """The client receives a greeting, although another client never starts its handshake."""
+    """Check that a client receives a greeting, although another client never starts its handshake."""
     greeter = program["server"](str(certificates.certificate_file), str(certificates.key_file))
     with listening(greeter) as port, socket.create_connection(("127.0.0.1", port)):
         answer = await program["greeting"]("localhost", port, str(certificates.ca_file))
@@ -83,7 +83,7 @@ async def secure(program: dict[str, Any], certificates: Any, folder: Path) -> No
 
 
 async def forked(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """A child process responds, and all processes end together."""
+    """Check that a child process responds, and that all processes end together."""
     script = folder / "forked.py"
     script.write_text(PROGRAMS["forked"])
     async with group(script, "0") as line:
@@ -92,7 +92,7 @@ async def forked(program: dict[str, Any], certificates: Any, folder: Path) -> No
 
 
 async def client(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """The client receives a response, and its error messages name the phase and the address."""
+    """Check that the client receives a response, and that its errors name the phase and the address."""
     async with shouting() as port:
         assert await program["shout"]("localhost", port, "hello") == "HELLO\n"
     refused = await program["shout"]("127.0.0.1", port, "hello")
@@ -124,7 +124,7 @@ async def frames(program: dict[str, Any], certificates: Any, folder: Path) -> No
 
 
 async def timeouts(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """A response in time is returned, a late one closes the stream; a cancelled read loses no data."""
+    """Check that a late response closes the stream, and that a cancelled read loses no data."""
     with both_ends() as (one, other):
         answered = other.write(b"fine\n")
         assert await program["ask"](one, b"how are you?\n") == b"fine\n"
@@ -141,7 +141,7 @@ async def timeouts(program: dict[str, Any], certificates: Any, folder: Path) -> 
 
 
 async def room(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """Members receive a line; slow and disconnected members are removed."""
+    """Check that members receive a line, and that slow and disconnected members are removed."""
     hall = program["Room"]()
     with listening(hall) as port:
         stream, slow = [await TCPClient().connect("127.0.0.1", port) for _ in range(2)]
@@ -159,7 +159,7 @@ async def room(program: dict[str, Any], certificates: Any, folder: Path) -> None
 
 
 async def digest(program: dict[str, Any], certificates: Any, folder: Path) -> None:
-    """The server responds after the end of its input."""
+    """Check that the server responds after the end of its input."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"%d" % len(await reader.read()))

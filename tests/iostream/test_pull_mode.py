@@ -209,7 +209,7 @@ async def test_watching_for_close_receives_at_most_a_chunk(
         await run_loop_iterations(100)
         assert 1000 <= unread_size(server) < 2000
         assert not notified
-        assert await server.read_bytes(9_500) == bytes(9_500)  # enables the check again
+        assert await server.read_bytes(9_500) == bytes(9_500)  # this enables the check again
         await run_until_notified(notified)
         assert await server.read_until_close() == bytes(500)
 

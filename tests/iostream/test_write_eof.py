@@ -67,7 +67,7 @@ async def test_input_in_transit_is_not_lost(loop_kind: str, contexts: Any) -> No
     """OpenSSL would report an error for input that arrives after the close_notify was sent."""
     async with stream_pair(*contexts, "tcp") as (server, client):
         sent = server.write(LARGE)
-        first = await client.read_bytes(5)  # leaves bytes in the TLS object and in the kernel
+        first = await client.read_bytes(5)  # this leaves bytes in the TLS object and in the kernel
         await client.write_eof()
         server.write(b"end")
         assert first + await client.read_bytes(len(LARGE) - 5) == LARGE

@@ -15,7 +15,8 @@ from tornado.netutil import inherited_sockets
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="descriptors are inherited on Unix")
 
-#: Duplicates the descriptors in its arguments to 3, 4, … and replaces itself by the program, as systemd does.
+#: A program that duplicates the descriptors in its arguments to 3, 4, … and then executes another program, as
+#: systemd does.
 MANAGER = """
 import fcntl, os, sys
 program, *numbers = sys.argv[1:]

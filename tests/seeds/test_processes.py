@@ -40,7 +40,9 @@ def family(request) -> Iterator[tuple[Program, list[int]]]:
             yield program, found
         finally:
             found = children(program.pid)
-            os.kill(program.pid, signal.SIGKILL)  # first, because it would replace its children
+            os.kill(
+                program.pid, signal.SIGKILL
+            )  # end the parent first, because it would replace its children
             for pid in found:
                 os.kill(pid, signal.SIGKILL)
 

@@ -184,7 +184,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @contextlib.asynccontextmanager
 async def socks(credentials: bytes | None = None, reply: int = 0) -> AsyncIterator[tuple[int, list[bytes]]]:
-    """A SOCKS5 proxy (RFC 1928, RFC 1929) that connects to the requested port on this machine."""
+    """Run a SOCKS5 proxy (RFC 1928, RFC 1929) that connects to the requested port on this machine."""
     asked: list[bytes] = []
 
     async def script(visit: Visit) -> None:

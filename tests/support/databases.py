@@ -22,7 +22,7 @@ import pytest
 # Distributions install servers in directories that are not on the PATH of ordinary users.
 PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 USER = "tester"
-#: Contains characters with a special meaning in URLs, in SQL and in shells.
+#: This password contains characters with a special meaning in URLs, in SQL and in shells.
 PASSWORD = "p@ss/w:rd%'\" #"
 DEADLINE = 60.0
 

@@ -1,4 +1,4 @@
-"""The internals of `tornado.gen` that tests look at."""
+"""The internals of `tornado.gen` that tests access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The internals of `tornado.httpclient` that tests look at."""
+"""The internals of `tornado.httpclient` that tests access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The internals of `tornado.httputil` that tests look at."""
+"""The internals of `tornado.httputil` that tests access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The internals of `tornado.ioloop` that tests look at."""
+"""The internals of `tornado.ioloop` that tests access."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tornado.ioloop import IOLoop, PeriodicCallback
 
 
 def loop_registry() -> MutableMapping[asyncio.AbstractEventLoop, IOLoop]:
-    """Return the IOLoops by their asyncio loop."""
+    """Return the registry, which maps each asyncio loop to its IOLoop."""
     return IOLoop._ioloop_for_asyncio
 
 

@@ -1,4 +1,4 @@
-"""The internals of `tornado.locks` and `tornado.queues` that tests look at."""
+"""The internals of `tornado.locks` and `tornado.queues` that tests access."""
 
 from __future__ import annotations
 

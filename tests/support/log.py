@@ -1,4 +1,4 @@
-"""The internals of `tornado.log` and `tornado.options` that tests look at."""
+"""The internals of `tornado.log` and `tornado.options` that tests access."""
 
 from __future__ import annotations
 

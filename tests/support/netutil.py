@@ -1,4 +1,4 @@
-"""The internals of `tornado.netutil` that tests look at."""
+"""The internals of `tornado.netutil` that tests access."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def reaches(path: Path) -> list[Reach]:
     """Return the accesses of a file to private attributes that it does not own, by line."""
     text = path.read_text(encoding="utf-8")
     if not _CANDIDATE.search(text):
-        return []  # most files, and parsing them would take seconds
+        return []  # true for most files, whose parsing would take seconds
     names, modules, accesses = _analysed(ast.parse(text, str(path)))
     owned = names | _NAMED_TUPLE
     found = [

@@ -1,4 +1,4 @@
-"""The internals of `tornado.platform`, and of event loops, that tests look at."""
+"""The internals of `tornado.platform`, and of event loops, that tests access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The internals of `tornado.process`, and of programs with several processes, that tests look at."""
+"""The internals of `tornado.process`, and of programs with several processes, that tests access."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def output_of(source: str, *arguments: str, options: Sequence[str] = ()) -> str:
 
 
 class PortTaken(AssertionError):
-    """The port of the program is already in use."""
+    """Raised if the port of the program is already in use."""
 
 
 class Program:

@@ -1,6 +1,6 @@
 """Pairs of connected streams, a push-mode consumer that records its events, and internals of streams.
 
-Only this module depends on how `tornado.iostream` stores what tests look at.
+Only this module depends on how `tornado.iostream` stores these internals.
 """
 
 from __future__ import annotations

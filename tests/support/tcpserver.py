@@ -1,4 +1,4 @@
-"""The internals of `tornado.tcpserver` that tests look at."""
+"""The internals of `tornado.tcpserver` that tests access."""
 
 from __future__ import annotations
 

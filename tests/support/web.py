@@ -1,4 +1,4 @@
-"""The internals of `tornado.web` that tests look at.
+"""The internals of `tornado.web` that tests access.
 
 A test of a name that programs use, such as ``RequestHandler._execute``, reaches it through this module too.
 """

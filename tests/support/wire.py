@@ -1,4 +1,4 @@
-"""The internals of `tornado._wire` that tests look at."""
+"""The internals of `tornado._wire` that tests access."""
 
 from __future__ import annotations
 

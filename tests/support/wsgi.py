@@ -1,4 +1,4 @@
-"""The internals of `tornado.wsgi` that tests look at."""
+"""The internals of `tornado.wsgi` that tests access."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def end_job_without_callback(spool: SpooledBody) -> Callable[[], None]:
 
 
 def act_in_another_thread(bridge: ResponseBridge) -> None:
-    """Make a bridge believe that the calling thread is not the one of its event loop."""
+    """Make a bridge treat the calling thread as a thread other than that of its event loop."""
     bridge._loop_thread = -1
 
 

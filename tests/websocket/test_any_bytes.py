@@ -1,7 +1,8 @@
 """Random bytes after the handshake, in random pieces, sent to a server and to a client.
 
-The results are compared with those of the sans-IO protocol for the same bytes in one piece: the same
-messages in the same order, a reply to each, the correct end, reported once, and no log records.
+The results are compared with those of the sans-IO protocol for the same bytes in one piece. The messages and
+their order must be the same, each message must get a reply, the end must be correct and reported once, and
+there must be no log records.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from tornado.iostream import BaseIOStream, IOStream, StreamClosedError
 
 Run = AsyncGenerator[None, None]
 
-#: Sends a number of megabytes to a port, from any core.
+#: A program that sends a number of megabytes to a port, from any core.
 _SENDER = """
 import os, socket, sys
 os.sched_setaffinity(0, range(os.cpu_count()))
@@ -25,7 +25,7 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
         connection.sendall(bytes(1 << 20))
 """
 
-#: Receives and discards everything from a port, on any core.
+#: A program that receives and discards all data from a port, on any core.
 _RECEIVER = """
 import os, socket, sys
 os.sched_setaffinity(0, range(os.cpu_count()))

@@ -15,10 +15,10 @@ MAX_BODY = 100_000
 
 
 def needs(target: str) -> tuple[int, bool] | None:
-    """Return the response for targets that request more than an echo; None for all others.
+    """Return how to respond to a target that requests more than an echo; None for all other targets.
 
-    A status and False: respond with it, without reading the request body. 200 and True: send the echo in two
-    pieces, so that its length is not known when the head is sent.
+    :returns: the status, and whether to send the echo in two pieces, so that its length is not known when the
+        head is sent. If not, respond with the status only, without reading the request body.
     """
     if target == "/flushed":
         return 200, True

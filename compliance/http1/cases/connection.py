@@ -22,7 +22,7 @@ from compliance.http1.case import (
 
 
 def says_close(**expected: object) -> Answer:
-    """An echo with Connection: close."""
+    """Return an echo with Connection: close."""
     return Answer(frozenset({200}), expected, {"connection": "close"})
 
 

@@ -2,8 +2,8 @@
 
 Such a request is refused, or read by its Transfer-Encoding only; in both cases the connection is closed after
 the response, which is the MUST of section 6.1. If chunked is not the final coding, rule 4 of section 6.3
-requires 400. Each form of the field occurs before and after the length, and with a length that covers the
-chunked body and a request after it, and with one that ends inside the body.
+requires 400. Each form of the field occurs before and after the length. Each is combined with a length that
+covers the chunked body and a request after it, and with a length that ends inside the body.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ TORNADO = ("ours", "tornado")
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 #: Handlers that stream their bodies; Waterspout does not read the rest of such a body.
 _STREAMED = ("early", "taken")
-#: Targets, with the status and the moment of the response, and the servers that have them; `_answer` handles
-#: the one status that depends on the method.
+#: The targets with the status of the response, and the servers that have them. A comment says when the server
+#: responds. `_answer` handles the one status that depends on the method.
 _TARGETS = {
     "forbidden": ("/unread/forbidden", 403, ()),  # before the method is called
     "early": ("/unread/early", 403, ()),  # before the body is read
@@ -57,7 +57,7 @@ def _maybe_continued(*outcomes: Outcome) -> tuple[Outcome, ...]:
 
 
 def _at_once() -> Iterator[Case]:
-    """The body and the next request arrive with the head."""
+    """Yield cases in which the body and the next request arrive with the head."""
     for name, (target, status, only) in _TARGETS.items():
         for method in METHODS:
             answer = _answer(name, status, method)
@@ -78,7 +78,7 @@ def _at_once() -> Iterator[Case]:
 
 
 def _behind_the_answer() -> Iterator[Case]:
-    """The body arrives after the response, before the server has read anything of it."""
+    """Yield cases in which the body arrives after the response."""
     for coded in (False, True):
         which = "chunks" if coded else "length"
         data = framed("POST", "/unread/early", SMUGGLED, chunked=coded)

@@ -17,7 +17,7 @@ MULTIPART = "Content-Type: multipart/form-data; boundary=b"
 
 
 def multipart(*parts: tuple[str, str | None, str, bytes]) -> bytes:
-    """Return a form of parts: name, file name, content type, content."""
+    """Return a multipart form of these parts: name, file name or None, content type, content."""
     body = b""
     for name, filename, kind, content in parts:
         field = f'Content-Disposition: form-data; name="{name}"'

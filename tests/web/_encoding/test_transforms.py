@@ -290,11 +290,11 @@ async def test_several_accept_encoding_lines_are_combined() -> None:
 @pytest.mark.parametrize("name", ["gzip", "br", "zstd"])
 async def test_each_flush_can_be_decoded(name: Any) -> None:
     async def get(self: Any) -> None:
-        await self.flush()  # sends only the head
+        await self.flush()  # this sends only the head
         for part in (b"one", b"two", b"three"):
             self.write(part)
             await self.flush()
-            await self.flush()  # sends nothing without new data
+            await self.flush()  # this sends nothing, because there is no new data
 
     async with serving(
         web.Application([("/", handler_of(get=get))], compress_response=web.ContentCodings())

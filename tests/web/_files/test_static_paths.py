@@ -239,7 +239,7 @@ async def test_transform_subclass_receives_all_bytes(root: Path, pieces: Any, na
 
 
 async def test_compression_yields_to_the_event_loop(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a file of zeros the compressor has no output, so there is no write to wait for."""
+    """For a file of zeros the compressor has almost no output, so there are no writes to wait for."""
     size = 40 * FAIR_SHARE
     os.truncate(root / "large.bin", 0)
     os.truncate(root / "large.bin", size)

@@ -224,7 +224,7 @@ def test_missing_package_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_concurrent_visitors_share_the_connections(server: RedisServer) -> None:
-    """All requests succeed, although more of them are concurrent than the store has connections."""
+    """All requests succeed, although there are more concurrent requests than connections to Redis."""
     async with storing(server) as store, counting(store) as running:
         visitors = [Visitor(running) for _ in range(80)]
         for expected in (b"1", b"2"):
