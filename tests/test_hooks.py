@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tornado import _hooks
+from tests.support.agents import Wrapper
 from tornado._hooks import Hooks
 
 
@@ -78,6 +79,39 @@ def test_patch_of_the_class_is_noticed_until_it_is_removed(
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("names", [NAMES, None])
+@pytest.mark.parametrize("subclass", [False, True])
+def test_wrapper_that_equals_the_original_is_a_replacement(
+    names: tuple[str, ...] | None, name: str, subclass: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cls: Any = type("Child", (Owner,), {}) if subclass else Owner
+    hooks = Hooks(Owner, *(names or [name]))
+    assert hooks.are_original(cls)  # the result of the first check is not kept
+    with monkeypatch.context() as patch:
+        patch.setattr(Owner, name, Wrapper(inspect.getattr_static(Owner, name), list))
+        assert not hooks.are_original(cls)
+        assert not hooks.are_original_on(cls())
+    assert hooks.are_original(cls)
+    assert hooks.are_original_on(cls())
+
+
+@pytest.mark.parametrize("name", ["first", "second"])
+def test_method_of_another_object_is_a_replacement(hooks: Hooks, name: str) -> None:
+    obj: Any = Owner()
+    setattr(obj, name, getattr(Owner(), name))
+    assert not hooks.are_original_on(obj)
+
+
+@pytest.mark.parametrize("name", ["check", "x", "m", "MethodType"])
+def test_methods_named_like_variables_of_the_check(name: str) -> None:
+    cls = type("Named", (), {name: lambda self: None})
+    hooks = Hooks(cls, name)
+    assert hooks.are_original(cls)
+    assert hooks.are_original_on(cls())
+    assert not hooks.are_original(type("Child", (cls,), {name: lambda self: None}))
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_attribute_of_one_object(hooks: Hooks, name: str) -> None:
     obj: Any = Owner()
     setattr(obj, name, functools.partial(getattr(obj, name)))
@@ -116,10 +150,3 @@ def test_owner_is_recorded_later() -> None:
     assert hooks.originals is Later.first
     assert hooks.are_original(Later)
     assert not hooks.are_original(Owner)
-
-
-def test_number_of_cached_classes_is_limited(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_hooks, "_MAX_CLASSES", 2)
-    classes = [type("Child", (Owner,), {"first": None} if number % 2 else {}) for number in range(6)]
-    for _ in range(2):
-        assert [hooks.are_original(cls) for cls in classes] == [True, False] * 3

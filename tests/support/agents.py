@@ -1,4 +1,4 @@
-"""A function wrapper that forwards attributes, like the wrappers of wrapt that monitoring agents use."""
+"""A function wrapper that passes operations on, like the wrappers of wrapt that monitoring agents use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 
 class Wrapper:
-    """A wrapper that replaces a function of a class. Bound, it also has the ``__func__`` of the original.
+    """A wrapper that replaces a function of a class.
+
+    It equals the original, has its hash, and, when bound, its ``__func__``.
 
     :param wrapped: the original function, or its bound method.
     :param called: a function to call, without arguments, before each call.
@@ -22,6 +24,12 @@ class Wrapper:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.wrapped, name)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.wrapped == other)
+
+    def __hash__(self) -> int:
+        return hash(self.wrapped)
 
     @property
     def __class__(self) -> Any:

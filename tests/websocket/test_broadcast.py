@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.agents import Wrapper
 from tests.support.server import ExpectLog, Server, raised, serving
 from tests.support.streams import record_sends, run_loop_iterations
 from tests.support.websocket import Client, Recorder, dial
@@ -293,6 +294,20 @@ async def test_patched_write_message_is_called(
                 patch.setattr(patched, "write_message", lambda self, *args: seen.append(args))
                 broadcast(members[1:], "m")
         assert seen[1:] == [("m", False)] * 2
+
+
+@pytest.mark.parametrize("patched", [WebSocketHandler, WebSocketProtocol13])
+async def test_write_message_wrapped_by_an_agent_is_called(
+    patched: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    async with joined(1) as (members, clients, _):
+        for expected in ([], ["write_message"]):
+            broadcast(members, "message")
+            assert await clients[0].event() == "message"
+            assert calls == expected
+            wrapper = Wrapper(patched.write_message, lambda: calls.append("write_message"))
+            monkeypatch.setattr(patched, "write_message", wrapper)
 
 
 async def test_write_message_of_protocol_subclass_is_called(loop_kind: str, tls: Any) -> None:

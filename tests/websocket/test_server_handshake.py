@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.support.agents import Wrapper
 from tests.support.server import ExpectLog, raised, serving
 from tests.support.streams import run_loop_iterations
 from tests.support.websocket import END, FIELDS, KEY, Recorder, dial, opened
 from tornado import web
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
-from tornado.websocket import WebSocketHandler
+from tornado.websocket import WebSocketHandler, WebSocketProtocol13
 
 
 def without(name: str) -> tuple[str, ...]:
@@ -159,3 +160,14 @@ async def test_exception_after_the_101_closes_the_connection(
             await run_loop_iterations()
     assert isinstance(raised(expected), ValueError)
     assert handler.happened == []
+
+
+async def test_accept_connection_wrapped_by_an_agent_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    original = WebSocketProtocol13.accept_connection
+    wrapper = Wrapper(original, lambda: calls.append("accept_connection"))
+    monkeypatch.setattr(WebSocketProtocol13, "accept_connection", wrapper)
+    async with opened(Recorder.new()) as client:
+        client.close()
+        assert len(await client.events()) == 1
+    assert calls == ["accept_connection"]

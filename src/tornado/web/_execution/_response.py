@@ -306,9 +306,16 @@ class Response:
         request = handler.request
         connection: Any = request.connection
         code = self.status_code
-        # As in `is_plain`, whose calls would cost too much here.
+        # As `FINISH_STEPS.are_original` and `is_plain`, whose calls would cost too much here.
+        cls = type(handler)
+        flush, set_header, set_etag_header, compute_etag, check_etag_header, log = FINISH_STEPS.originals
         if (
-            FINISH_STEPS.of(type(handler)) != FINISH_STEPS.originals
+            cls.flush is not flush
+            or cls.set_header is not set_header
+            or cls.set_etag_header is not set_etag_header
+            or cls.compute_etag is not compute_etag
+            or cls.check_etag_header is not check_etag_header
+            or cls._log is not log
             or type(connection) is not HTTP1Connection
             or HTTP1Connection.write_headers is not _WRITE_HEADERS
             or HTTP1Connection.finish is not _CONNECTION_FINISH
