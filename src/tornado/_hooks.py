@@ -89,7 +89,7 @@ class Hooks:
 
 
 def _compile(comparisons: list[str], functions: dict[str, Any]) -> Callable[[Any], bool]:
-    """Return a function that makes the comparisons. It is compiled because it takes a third of the
+    """Return a function that makes the comparisons. It is compiled because it takes about half the
     instructions of a loop over the names.
     """
     namespace = {**functions, "MethodType": MethodType}
