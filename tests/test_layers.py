@@ -54,6 +54,7 @@ LAYERS = {
         "tcpserver",
     ],
     "http": [
+        "_http_server_drain",
         "_http_server_options",
         "curl_httpclient",
         "http1connection",

@@ -34,7 +34,7 @@ from tornado.web._dispatch import _construction_errors, _debug_checks, _route_ch
 from tornado.web._dispatch._allowed_hosts import AllowedHosts, HostCheckingRouter, MisdirectedHandler
 from tornado.web._dispatch._builtin_handlers import ErrorHandler, ServerOptionsHandler
 from tornado.web._encoding._transforms import OutputTransform, transforms_of
-from tornado.web._execution import _cancellation, _execute, _request_body_errors
+from tornado.web._execution import _cancellation, _execute, _request_body_errors, _running_handler
 from tornado.web._execution._execution_state import (
     execute,
     execution_of,
@@ -372,6 +372,10 @@ class Application(SecurityOwner, ReversibleRouter):
         contain, or ``-``.
         """
         self.log_request(ErrorHandler(self, request, status_code=status_code))
+
+    def describe_exchange(self, exchange: HTTP1Connection) -> str:
+        """Return a description of a request that is being served, for the log of `.HTTPServer.drain`."""
+        return _running_handler.describe(exchange)
 
     # -- the fast path, taken if no step is overridden --
 
