@@ -44,6 +44,7 @@ LAYERS = {
     ],
     "net": [
         "_connection_limits",
+        "_forked_children",
         "_process_replacement",
         "_program_processes",
         "_subprocess_options",
