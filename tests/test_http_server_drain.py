@@ -712,3 +712,39 @@ async def test_revoked_drain_of_a_restart_keeps_connections(serve):
 async def test_invalid_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         await HTTPServer(application(Events())).drain(**arguments)
+
+
+async def _request_without_pause(port: int, tls: Any, stopped: asyncio.Event) -> int:
+    """Send requests until `stopped`; return the number of responses. A lost request raises an exception."""
+    context = {"ssl": tls.client_context, "server_hostname": "localhost"} if tls else {}
+    count = 0
+    while not stopped.is_set():
+        peer = Peer(*await asyncio.open_connection("127.0.0.1", port, **context))
+        response = None
+        while not stopped.is_set() and (response is None or response.get("connection") is None):
+            response = await peer.fetch("/")
+            assert (response.code, response.body) == (200, b"plain")
+            count += 1
+        await peer.close()
+    return count
+
+
+async def test_no_request_is_lost_over_restarts(loop_kind, tls):
+    """Servers that share a port replace one another while clients send requests without a pause."""
+    options = {"ssl_options": tls.server_context} if tls else {}
+    with socket.socket() as reservation:
+        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        reservation.bind(("127.0.0.1", 0))
+        port = reservation.getsockname()[1]
+        server = application(Events()).listen(port, "127.0.0.1", reuse_port=True, **options)
+        stopped = asyncio.Event()
+        async with asyncio.TaskGroup() as clients:
+            counts = [clients.create_task(_request_without_pause(port, tls, stopped)) for _ in range(8)]
+            for _ in range(20):
+                following = application(Events()).listen(port, "127.0.0.1", reuse_port=True, **options)
+                result = await server.drain()
+                assert result.clean, result
+                server = following
+            stopped.set()
+        assert min(count.result() for count in counts) >= 1
+        assert (await server.drain(idle_timeout=0)).clean
