@@ -44,6 +44,7 @@ LAYERS = {
     ],
     "net": [
         "_connection_limits",
+        "_forked_children",
         "_process_replacement",
         "_program_processes",
         "_subprocess_options",
@@ -54,6 +55,7 @@ LAYERS = {
         "tcpserver",
     ],
     "http": [
+        "_http_server_drain",
         "_http_server_options",
         "curl_httpclient",
         "http1connection",

@@ -14,14 +14,14 @@ __all__ = ["APPLICATION", "SERVER", "SERVER_ONLY", "closest"]
 APPLICATION = frozenset(
     """
     allowed_hosts autoescape autoreload autoreload_check_time autoreload_drain_time cancel_on_disconnect
-    compiled_template_cache compress_response cookie_secret cross_origin_protection debug default_handler_args
-    default_handler_class gzip handler_tasks handler_timeout head_from_get key_version log_function login_url
-    security_headers serve_traceback session_cookie_kwargs session_cookie_name session_idle_timeout
-    session_lifetime session_store static_handler_args static_handler_class static_hash_cache static_path
-    static_precompressed static_url_prefix template_loader template_path template_whitespace trusted_origins
-    ui_methods ui_modules upload_directory websocket_max_message_size websocket_ping_interval
-    websocket_ping_timeout websocket_write_limit xsrf_cookie_kwargs xsrf_cookie_name xsrf_cookie_version
-    xsrf_cookies
+    compiled_template_cache compress_response cookie_secret cross_origin_protection debug
+    default_handler_args default_handler_class gzip handler_tasks handler_timeout head_from_get
+    key_version lifespan log_function login_url on_shutdown on_startup security_headers serve_traceback
+    session_cookie_kwargs session_cookie_name session_idle_timeout session_lifetime session_store
+    static_handler_args static_handler_class static_hash_cache static_path static_precompressed
+    static_url_prefix template_loader template_path template_whitespace trusted_origins ui_methods
+    ui_modules upload_directory websocket_max_message_size websocket_ping_interval websocket_ping_timeout
+    websocket_write_limit xsrf_cookie_kwargs xsrf_cookie_name xsrf_cookie_version xsrf_cookies
     facebook_api_key facebook_secret google_oauth openid_connect twitter_consumer_key twitter_consumer_secret
     """.split()
 )

@@ -22,6 +22,7 @@ With several processes on one port::
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import functools
 import heapq
@@ -36,6 +37,7 @@ from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from tornado import _setting_names, _signature_checks, netutil
 from tornado._hooks import Hooks
+from tornado._http_server_drain import ConnectionDrain, DrainResult
 from tornado._implicit_reexports import reexported
 from tornado._log_rate_limit import LogRateLimit
 from tornado._public_module_names import list_public
@@ -65,7 +67,7 @@ from tornado.util import Configurable, import_object
 if TYPE_CHECKING:
     from tornado._http_server_options import HTTPServerOptions
 
-__all__ = ["PUBLIC", "HTTPRequest", "HTTPServer", "HTTPServerOptions", "Protection"]
+__all__ = ["PUBLIC", "DrainResult", "HTTPRequest", "HTTPServer", "HTTPServerOptions", "Protection"]
 
 _log_limit = LogRateLimit(gen_log)
 _LISTEN_ARGUMENTS = frozenset({"port", "address", "family", "backlog", "flags", "reuse_port"})
@@ -129,8 +131,10 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     the limit is exceeded.
     """
 
-    _disabled_keep_alive = False
     _next_search = 0.0  # a time of time.monotonic()
+    #: The drain of the connections, and the task of `drain`, which ends it.
+    _connection_drain: ConnectionDrain | None = None
+    _drain_task: asyncio.Task[DrainResult] | None = None
 
     if TYPE_CHECKING:
 
@@ -241,8 +245,17 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         return cast("set[HTTP1ServerConnection]", self.conn_params.deadlines.watched)
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
-        """Accept connections on the listening `sockets` (see `.TCPServer.add_sockets`)."""
+        """Accept connections on the listening `sockets` (see `.TCPServer.add_sockets`).
+
+        :raises RuntimeError: after `drain`; the sockets are closed.
+        """
         listening = list(sockets)
+        if self._drain_task is not None and listening:
+            for listener in listening:
+                listener.close()
+            raise RuntimeError(
+                "sockets were added after drain(): the server accepts no connections, create another one"
+            )
         for listener in listening:
             if listener.family in (socket.AF_INET, socket.AF_INET6):
                 # Accepted sockets inherit the option on Linux and the BSDs, which saves a system call per
@@ -283,22 +296,90 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             )
         return bool(oldest)
 
+    async def drain(
+        self,
+        grace: float = 30.0,
+        *,
+        idle_timeout: float = 1.0,
+        batch_size: int = 500,
+        batch_interval: float = 0.1,
+        retry: int | None = None,
+    ) -> DrainResult:
+        """Stop serving without losing a request, for example after SIGTERM::
+
+            result = await server.drain(grace=20)
+            if not result.clean:
+                logging.warning("requests were lost: %s", result)
+
+        The server stops accepting connections; those that clients have established already are accepted and
+        served. From now on, each response announces the end of its connection (``Connection: close``). An
+        idle connection is closed after its next response, or when it has been silent for `idle_timeout`
+        seconds. Event streams end, and WebSockets are closed with 1012 (service restart), after ``on_drain``
+        of their handlers has been called.
+
+        This method returns when all connections and their handlers have ended. Handlers that still run after
+        the grace period are cancelled and named in one log line. They may respond within one second; then all
+        connections are closed. A connection that a handler has detached is not waited for.
+
+        If it is called again, the shorter grace period applies, and both calls return the same result. If the
+        call is cancelled, the drain continues.
+
+        :param grace: how long handlers may run, in seconds; 0 to cancel them immediately.
+        :param idle_timeout: how long a connection must be silent before it is closed, in seconds.
+        :param batch_size: the maximum number of WebSockets and event streams that are ended at a time. Their
+            clients reconnect immediately, and the server to which they connect must accept them all.
+        :param batch_interval: the time between two batches, in seconds.
+        :param retry: the reconnection time that event streams send at their end, in milliseconds; None for
+            ``retry`` of their handlers.
+        :raises ValueError: if an argument is out of range.
+        :raises RuntimeError: if a handler of this server awaits it, for which it would wait.
+        """
+        _check_drain_arguments(grace, idle_timeout, batch_size, batch_interval, retry)
+        drain = self._connection_drain
+        if drain is not None and drain.serves(asyncio.current_task()):
+            raise _drain_in_handler()
+        if self._drain_task is None:
+            upgraded, describe = self._upgraded_connections, self._describe_exchange
+            drain = ConnectionDrain(
+                self.conn_params, upgraded, describe, idle_timeout, batch_size, batch_interval, retry
+            )
+            if drain.serves(asyncio.current_task()):
+                raise _drain_in_handler()
+            if self._connection_drain is not None:
+                self._connection_drain.revoke()
+            self._connection_drain = drain
+            drain.limit(grace)
+            self._drain_task = asyncio.get_running_loop().create_task(self._drain(drain))
+        assert drain is not None
+        drain.limit(grace)
+        return await asyncio.shield(self._drain_task)
+
+    async def _drain(self, drain: ConnectionDrain) -> DrainResult:
+        drain.begin()
+        accepting = asyncio.ensure_future(self._close_listeners())
+        return await drain.run(accepting)
+
+    def _describe_exchange(self, exchange: HTTP1Connection) -> str:
+        """Return a description of a request that is being served, for the log."""
+        describe = getattr(self.request_callback, "describe_exchange", None)
+        if describe is not None:
+            return str(describe(exchange))
+        head: Any = exchange.head
+        return f"{head.method} {escape_controls(head.target)}"
+
     def _start_draining(self) -> None:
         """Stop accepting, and close each connection after its current or next response."""
         super()._start_draining()
-        params = self.conn_params
-        if not params.no_keep_alive:
-            self._disabled_keep_alive = params.no_keep_alive = True
-            for connection in self._connections:
-                if connection.exchange is not None:
-                    connection.exchange.no_keep_alive = True
-        for upgraded in self._upgraded_connections():
-            upgraded.close(1001)  # "going away": a WebSocket client may reconnect
+        if self._connection_drain is None:
+            drain = ConnectionDrain(self.conn_params, self._upgraded_connections, self._describe_exchange)
+            self._connection_drain = drain
+            drain.begin()
 
     def _stop_draining(self) -> None:
-        super()._stop_draining()
-        if self._disabled_keep_alive:
-            self._disabled_keep_alive = self.conn_params.no_keep_alive = False
+        if self._connection_drain is not None and self._drain_task is None:
+            self._connection_drain.revoke()
+            self._connection_drain = None
+            super()._stop_draining()
 
     def _count_active_connections(self) -> int:
         """Return how many connections are busy. A connection is busy while it serves a request and for half a
@@ -474,7 +555,31 @@ def _open_with_xheaders(opener: Any, exchange: HTTP1Connection, head: Any) -> An
     return opener(exchange, head)
 
 
-Protection.__module__ = __name__  # the module from which programs import it
+DrainResult.__module__ = Protection.__module__ = __name__  # the module from which programs import them
+
+
+def _check_drain_arguments(
+    grace: float, idle_timeout: float, batch_size: int, batch_interval: float, retry: int | None
+) -> None:
+    """Check the arguments of `HTTPServer.drain`.
+
+    :raises ValueError: if one is out of range.
+    """
+    times = {"grace": grace, "idle_timeout": idle_timeout, "batch_interval": batch_interval}
+    for name, value in times.items():
+        if not value >= 0:
+            raise ValueError(f"drain: {name} must be a number of seconds, at least 0, got {value!r}")
+    if not batch_size >= 1:
+        raise ValueError(f"drain: batch_size must be at least 1, got {batch_size!r}")
+    if retry is not None and not retry >= 0:
+        raise ValueError(f"drain: retry must be a number of milliseconds, at least 0, or None, got {retry!r}")
+
+
+def _drain_in_handler() -> RuntimeError:
+    return RuntimeError(
+        "drain() was awaited in a handler of the server, for which it would wait: "
+        "use asyncio.create_task(server.drain())"
+    )
 
 
 def _explain_unknown(name: str) -> str:

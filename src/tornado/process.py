@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import operator
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
 from tornado import _program_processes
+from tornado._forked_children import ForkedChildren
 from tornado._implicit_reexports import reexported
 from tornado._public_module_names import list_public
 from tornado._tornado4.deprecation import ignored_loop
@@ -74,13 +74,17 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
         first with ``SIGTERM``, or killed if they do not exit. Also raised if an event loop is running, or if
         this process is already a child of `fork_processes`.
 
-    The parent does not return: it exits with status 0 when all children have exited normally. Ctrl-C
-    (``SIGINT``, which the terminal sends to all processes) ends the parent once its children have exited,
-    without a traceback from each process. Children that are still running after five seconds, or at a second
-    Ctrl-C, are terminated with ``SIGTERM``. Other signals to the parent are not forwarded, and children do
-    not exit when their parent does: send signals to the whole process group (``kill -- -PID``), as the
-    terminal does; systemd signals all processes of a service. Children share only what was open before the
-    fork: create listening sockets before it, and event loops and threads after it::
+    The parent does not return: it exits with status 0 when all children have exited normally. It forwards
+    ``SIGTERM`` and ``SIGINT`` to the children, and ends when they have exited. After ``SIGTERM`` its status
+    is 0 if all of them have exited normally; otherwise the signal ends it, too. After ``SIGINT``, it raises
+    `KeyboardInterrupt`, without a traceback from each process. At a second signal, the children are killed.
+    An interrupt from a terminal (Ctrl-C) is not forwarded, because the terminal sends it to all processes. If
+    the program has set its own handler for one of the signals before, that handler is called instead. If the
+    parent is killed, its children receive ``SIGTERM`` (on Linux). All of this also holds if the parent is
+    process 1 of a container.
+
+    Children share only what was open before the fork: create listening sockets before it, and event loops and
+    threads after it::
 
         sockets = bind_sockets(8888)
         fork_processes(0)
@@ -99,21 +103,19 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
         num_processes = cpu_count()
     max_restarts = _integer_argument("max_restarts", max_restarts, _DEFAULT_MAX_RESTARTS)
     gen_log.info("Starting %d processes", num_processes)
-    running: dict[int, int] = {}
-    group = _program_processes.start(running)
+    children = ForkedChildren()
+    group = _program_processes.start(children.numbers)
     _hide_interrupt_tracebacks()
+    children.block_signals()
     try:
         for number in range(num_processes):
-            if _fork_child(number, running):
+            if _fork_child(number, children):
                 return number
         _socket_inheritance.release()
-        return _supervise(running, group, max_restarts)
-    except KeyboardInterrupt:
+        return _supervise(children, group, max_restarts)
+    finally:
         if _task_id is None:
-            _program_processes.terminate(
-                running, "still running after Ctrl-C", _program_processes.GRACE_PERIOD
-            )
-        raise
+            children.restore_signals()
 
 
 def _integer_argument(name: str, value: int | None, default: int) -> int:
@@ -137,28 +139,33 @@ def _hide_interrupt_tracebacks() -> None:
     sys.excepthook = show
 
 
-def _supervise(running: dict[int, int], group: _program_processes.ProgramProcesses, max_restarts: int) -> int:
+def _supervise(
+    children: ForkedChildren, group: _program_processes.ProgramProcesses, max_restarts: int
+) -> int:
     """Wait in the parent for the exit of children, and restart those that failed.
 
     :returns: in a restarted child, its number. In the parent it does not return.
     """
     restarts = 0
-    while running:
-        pid, status = os.wait()
-        number = running.pop(pid, None)
-        if group.pending_request() is not None:
-            group.replace()
-            sys.exit(1)  # the restart has failed, and the error has been logged
-        if number is None or not _log_exit(number, pid, status):
-            continue
-        restarts += 1
-        if restarts > max_restarts:
-            _program_processes.terminate(running, "terminated because too many children failed")
-            raise RuntimeError(f"Too many child restarts ({max_restarts} allowed), giving up")
-        if _fork_child(number, running):
-            return number
+    while children.numbers:
+        children.wait()
+        for pid, number, code in children.exited():
+            if group.pending_request() is not None and children.stop_signal is None:
+                children.restore_signals()
+                group.replace()
+                sys.exit(1)  # the restart has failed, and the error has been logged
+            if not _log_exit(number, pid, code, children.stop_signal is None):
+                continue
+            restarts += 1
+            if restarts > max_restarts:
+                children.restore_signals()
+                reason = "terminated because too many children failed"
+                _program_processes.terminate(children.numbers, reason)
+                raise RuntimeError(f"Too many child restarts ({max_restarts} allowed), giving up")
+            if _fork_child(number, children):
+                return number
     _program_processes.end()
-    sys.exit(0)
+    return children.exit()
 
 
 def _check_fork_is_safe() -> None:
@@ -174,37 +181,30 @@ def _check_fork_is_safe() -> None:
     )
 
 
-def _fork_child(number: int, running: dict[int, int]) -> bool:
-    """Fork. Return True in the child. In the parent, record the child in ``running``."""
+def _fork_child(number: int, children: ForkedChildren) -> bool:
+    """Fork. Return True in the child."""
     global _task_id
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    try:
-        # SIGINT is blocked: it could be lost in an `os.register_at_fork` hook, or arrive before `running` is
-        # set.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        pid = os.fork()
-        if pid:
-            running[pid] = number
-        else:
-            _task_id = number
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    if pid:
+    if not children.fork(number):
         return False
+    _task_id = number
     _reseed_random()
     return True
 
 
-def _log_exit(number: int, pid: int, status: int) -> bool:
-    """Log how a child exited. Return True if it must be restarted."""
-    code = os.waitstatus_to_exitcode(status)
-    if code < 0:
-        gen_log.warning("child %d (pid %d) killed by signal %d, restarting", number, pid, -code)
-    elif code > 0:
-        gen_log.warning("child %d (pid %d) exited with status %d, restarting", number, pid, code)
-    else:
+def _log_exit(number: int, pid: int, code: int, restarts: bool) -> bool:
+    """Log how a child exited. Return True if it must be restarted.
+
+    :param restarts: whether failed children are restarted.
+    """
+    if code == 0:
         gen_log.info("child %d (pid %d) exited normally", number, pid)
-    return code != 0
+        return False
+    end = f"killed by signal {-code}" if code < 0 else f"exited with status {code}"
+    if restarts:
+        gen_log.warning("child %d (pid %d) %s, restarting", number, pid, end)
+    else:
+        gen_log.info("child %d (pid %d) %s", number, pid, end)
+    return restarts
 
 
 def _reseed_random() -> None:

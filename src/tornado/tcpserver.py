@@ -21,6 +21,7 @@ subclass::
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import os
@@ -41,7 +42,7 @@ from tornado.concurrent import Future, future_add_done_callback
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream
 from tornado.log import app_log, gen_log
-from tornado.netutil import add_accept_handler, bind_sockets, ssl_options_to_context
+from tornado.netutil import _listening_end, add_accept_handler, bind_sockets, ssl_options_to_context
 from tornado.netutil._error_context import format_address
 
 __all__ = ["TCPServer"]
@@ -99,6 +100,7 @@ class TCPServer:
         self._handlers: dict[int, Callable[[], None]] = {}
         #: Sockets that bind() has created for start().
         self._pending_sockets: list[socket.socket] = []
+        self._origins = _listening_end.ListenerOrigins()
         self._started = self._stopped = False
         self._connection_limits: ConnectionLimits | None = None
         if max_connections is not None or max_connections_per_address is not None:
@@ -121,7 +123,9 @@ class TCPServer:
 
         The arguments and the exceptions are those of `.bind_sockets`.
         """
-        self.add_sockets(bind_sockets(port, address, family, backlog, flags, reuse_port))
+        bound = bind_sockets(port, address, family, backlog, flags, reuse_port)
+        self._origins.add(bound)
+        self.add_sockets(bound)
         self._on_listening()
 
     def _on_listening(self) -> None:
@@ -159,6 +163,7 @@ class TCPServer:
         The arguments and the exceptions are those of `.bind_sockets`.
         """
         bound = bind_sockets(port, address, family, backlog, flags, reuse_port)
+        self._origins.add(bound)
         self._on_listening()
         if self._started:
             self.add_sockets(bound)
@@ -195,6 +200,17 @@ class TCPServer:
         for sock in self._pending_sockets:
             sock.close()
         self._pending_sockets = []
+
+    async def _close_listeners(self) -> None:
+        """Accept all connections that clients have established, and close the listening sockets."""
+        own = [sock for sock in self._sockets.values() if sock.fileno() >= 0 and self._origins.is_own(sock)]
+        remote = [sock for sock in own if _listening_end.drop_handshakes(sock)]
+        if remote:
+            await asyncio.sleep(_listening_end.HANDSHAKE_TIME)
+        TCPServer._start_draining(self)
+        for sock in list(self._sockets.values()):
+            _listening_end.accept_queue(sock, self._handle_connection)
+        self.stop()
 
     def _start_draining(self) -> None:
         """Stop accepting, but keep the listening sockets open: new connections wait in their backlogs."""

@@ -88,7 +88,7 @@ def unit(folder: Path, name: str) -> configparser.ConfigParser:
 def test_guide_contains_the_expected_files():
     programs = {"app.py", "forking.py"}
     units = {"app.service", "app@.service", "app.socket"}
-    scripts = {"try.sh", "rolling.sh", "two.sh", "group.sh", "tls.sh", "descriptors.sh"}
+    scripts = {"try.sh", "rolling.sh", "two.sh", "tls.sh", "descriptors.sh"}
     assert set(blocks()) == programs | units | scripts
 
 
@@ -261,26 +261,16 @@ def test_killed_child_is_replaced(folder):
         assert program.wait() == 0
 
 
-def test_signal_to_the_process_group_ends_all_processes(folder):
-    (folder / "group.py").write_text(
-        "import os,sys;os.setsid();os.execv(sys.executable,[sys.executable,*sys.argv[1:]])"
-    )
-    arguments = (str(folder / "forking.py"), "--port={port}", "--processes=2", "--logging=error")
-    with Program(folder / "group.py", arguments) as program:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_to_the_parent_ends_all_processes(folder, number):
+    arguments = ("--port={port}", "--processes=2", "--logging=error")
+    with Program(folder / "forking.py", arguments) as program:
         address = ("127.0.0.1", program.port)
         answering(address, 2)
-        environment = {**os.environ, "PID": str(program.pid)}
-        subprocess.run(["/bin/sh", "group.sh"], cwd=folder, env=environment, check=True, timeout=30)
-        program.wait()
-        end = time.monotonic() + 30
-        while True:  # the children finish after the parent
-            try:
-                ask(address)
-            except ConnectionRefusedError:
-                break
-            except (ConnectionError, http.client.HTTPException):
-                pass
-            assert time.monotonic() < end, "a child still accepts connections"
+        os.kill(program.pid, number)
+        assert program.wait() == (0 if number == signal.SIGTERM else -signal.SIGINT)
+        with pytest.raises(ConnectionRefusedError):
+            ask(address)
 
 
 def children(pid: int) -> list[int]:

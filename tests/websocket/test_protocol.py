@@ -510,12 +510,12 @@ async def test_server_does_not_wait_for_replies(by_the_clock: FakeClock, tls: An
         assert by_the_clock.now == begin
 
 
-async def test_draining_server_closes_with_1001(loop_kind: str, tls: Any) -> None:
+async def test_draining_server_closes_with_1012(loop_kind: str, tls: Any) -> None:
     handler = Recorder.new()
     async with serving(web.Application([("/", handler)]), tls=tls) as server:
         client = await dial(server)
         ServerDrain(server.server).start()
-        assert await client.event() == ws_connection.Close(1001, "")
+        assert await client.event() == ws_connection.Close(1012, "")
 
 
 async def test_cancelled_wait_closed(loop_kind: str, tls: Any) -> None:

@@ -140,6 +140,8 @@ class HTTP1Connection(HTTPConnection):
     body_timeout: float | None = None
     on_body_too_large: Callable[[], None] | None = None  # the handler's own response to a body over the limit
     half_close_disconnects: bool = False  # whether a half-close by the peer counts as a disconnect
+    #: The event stream in the response, which a drain of the server ends.
+    drainable: Any = None
     #: The Task that serves the request, if it waits: the event loop does not keep a reference to it.
     task: asyncio.Task[Any] | None = None
     #: The Task in which the delegate is called; None if the server's `start_request` is not overridden.

@@ -47,6 +47,9 @@ class LingeringClose:
         """Discard received bytes and enforce the limits."""
         body_remaining = self._body_remaining
         self._remaining -= len(data)
+        drain = connection.params.drain
+        if drain is not None:
+            drain.input_discarded(connection)
         if body_remaining > 0:
             self._body_remaining = max(body_remaining - len(data), 0)
         elif body_remaining < 0 and h1.ends_chunked_body(data):
@@ -71,7 +74,8 @@ class LingeringClose:
             stream.close()
             return
         self._deadline = monotonic() + _MAX_SECONDS
-        connection.begin_lingering(_MAX_PAUSE)
+        drain = connection.params.drain
+        connection.begin_lingering(_MAX_PAUSE if drain is None else min(_MAX_PAUSE, drain.max_pause))
         # A TLS stream is not half-closed while a body is being received: after sending close_notify, the ssl
         # module expects the peer's close_notify and treats other data as an error.
         if not self._body_remaining or not isinstance(stream, SSLIOStream):

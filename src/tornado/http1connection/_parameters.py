@@ -81,6 +81,8 @@ class HTTP1ConnectionParameters:
         self.deadlines: DeadlineScheduler = DeadlineScheduler()
         #: The server's way to its application (see `tornado.httpserver`); None for other connections.
         self.dispatcher: Any = None
+        #: The drain of the server (see `tornado._http_server_drain`); None if it is not draining.
+        self.drain: Any = None
         #: The rate limit of log lines about rejected messages. The first errors are logged individually, to
         #: help the developer of a client.
         self.log_limit: LogRateLimit = LogRateLimit(gen_log, burst=10)

@@ -661,6 +661,8 @@ class HTTP1ServerConnection:
         if exchange.close_after or self.state is not _SERVING:
             self.deadline = NEVER
             linger = not exchange.read_done or self._reader.buffered > 0
+            if self.params.drain is not None:
+                linger = self.params.drain.request_finished(exchange)
             self.close_after_output(linger, self._body_remaining(exchange))
             return
         reader = self._reader

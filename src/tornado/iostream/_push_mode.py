@@ -176,6 +176,11 @@ class PushMode(WriteSide):
             if self.consumer is not None and self._state in RECEIVING_STATES:
                 self._wait_for_input()
 
+    def receive_now(self) -> None:
+        """Pass input that has arrived to the consumer, without waiting for the event loop."""
+        if self._has_reader:
+            self._on_readable()
+
     # -- events --
 
     def _on_readable_or_broken(self) -> None:

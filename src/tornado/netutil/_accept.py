@@ -112,6 +112,19 @@ class _Acceptor:
         _report_exhaustion(error)
 
 
+def accept_next(sock: socket.socket, callback: Callable[[socket.socket, Any], None]) -> bool:
+    """Call ``callback(connection, address)`` for the next connection in a queue that is being emptied.
+
+    :returns: False if there is none, or no descriptor for it.
+    """
+    try:
+        connection, address = sock.accept()
+    except OSError as error:
+        return error.errno in _CONNECTION_ERRORS
+    callback(connection, address)
+    return True
+
+
 def _report_exhaustion(error: OSError) -> None:
     """Log at most one line per second for all listening sockets together."""
     global _last_report

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from tornado.testing._case import AsyncTestCase
+from tornado.testing._lifespan import LifespanTask, has_lifespan
 from tornado.testing._ports import bind_unused_port
 from tornado.testing._serving import is_full_url
 from tornado.testing._timeout import get_async_test_timeout
@@ -22,7 +23,7 @@ class AsyncHTTPTestCase(AsyncTestCase):
     """A test case with an HTTP server and a client. Subclasses define `get_app`; tests call `fetch`."""
 
     def setUp(self) -> None:
-        """Create the client, and start the server on an unused port."""
+        """Create the client, begin the application's lifespan, and start the server on an unused port."""
         super().setUp()
         sock, self._port = bind_unused_port()
         #: The client.
@@ -30,17 +31,33 @@ class AsyncHTTPTestCase(AsyncTestCase):
         self._app = self.get_app()
         #: The server.
         self.http_server: HTTPServer = self.get_http_server()
+        self._lifespan: LifespanTask | None = None
+        if has_lifespan(self._app):
+            lifespan = LifespanTask(self._app)
+            try:
+                self.io_loop.run_sync(lifespan.start, timeout=get_async_test_timeout())
+            except BaseException:
+                sock.close()
+                raise
+            self._lifespan = lifespan
         self.http_server.add_sockets([sock])
 
     def tearDown(self) -> None:
-        """Stop the server, and close its connections and the client."""
+        """Stop the server, close its connections and the client, and end the lifespan of the application."""
         self.http_server.stop()
         self.io_loop.run_sync(self.http_server.close_all_connections, timeout=get_async_test_timeout())
         self.http_client.close()
+        try:
+            if self._lifespan is not None:
+                self.io_loop.run_sync(self._lifespan.stop, timeout=get_async_test_timeout())
+        finally:
+            self._release_server()
+            super().tearDown()
+
+    def _release_server(self) -> None:
         # Test runners keep references to all test cases until the end of the run. Release the application
         # now.
-        del self.http_server, self._app
-        super().tearDown()
+        del self.http_server, self._app, self._lifespan
 
     def get_http_client(self) -> AsyncHTTPClient:
         """Create the client for a test."""

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Unpack
 
+from tornado.testing._lifespan import lifespan_of
 from tornado.testing._ports import bind_unused_port
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ async def serving(
         async with serving(make_app()) as server:
             response = await server.fetch("/")
 
-    At the end of the block, the server stops and all remaining connections are closed.
+    The lifespan of an `Application <tornado.web.Application>` begins before the block. At the end of the
+    block, the server stops, all remaining connections are closed, and the lifespan ends.
 
     :param app: a `tornado.web.Application`, or another object that an
         `HTTPServer <tornado.httpserver.HTTPServer>` accepts.
@@ -66,14 +68,18 @@ async def serving(
     http_server = HTTPServer(app, **options)
     http_client = AsyncHTTPClient(force_instance=True, defaults={"validate_cert": False})
     sock, port = bind_unused_port()
-    http_server.add_sockets([sock])
     scheme = "https" if options.get("ssl_options") else "http"
-    try:
-        yield RunningServer(http_server, http_client, f"{scheme}://127.0.0.1:{port}")
-    finally:
-        http_server.stop()
-        http_client.close()
-        await http_server.close_all_connections()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(sock.close)
+        stack.callback(http_client.close)
+        await stack.enter_async_context(lifespan_of(app))
+        http_server.add_sockets([sock])
+        try:
+            yield RunningServer(http_server, http_client, f"{scheme}://127.0.0.1:{port}")
+        finally:
+            http_server.stop()
+            http_client.close()
+            await http_server.close_all_connections()
 
 
 def is_full_url(path: str) -> bool:

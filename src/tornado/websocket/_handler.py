@@ -106,6 +106,11 @@ class WebSocketHandler(RequestHandler):
         is running. Only `open` always ends before this call, with or without an exception.
         """
 
+    def on_drain(self) -> Awaitable[None] | None:
+        """Called when the server begins to drain (`.HTTPServer.drain`), before it closes the connection with
+        1012; may be ``async``. The close frame follows the messages that this method sends.
+        """
+
     def on_ping(self, data: bytes) -> Awaitable[None] | None:
         """Called with the payload of each ping. The pong is sent automatically."""
 

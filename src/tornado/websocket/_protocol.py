@@ -56,6 +56,7 @@ from tornado._wire.ws_state import WebSocketState, WebSocketStep
 from tornado.concurrent import Future
 from tornado.escape import to_unicode
 from tornado.log import gen_log
+from tornado.web._execution._running_handler import describe_handler
 from tornado.websocket._back_pressure import BackPressure
 from tornado.websocket._errors import check_thread, closed_error
 from tornado.websocket._interface import WebSocketProtocol
@@ -73,6 +74,8 @@ if TYPE_CHECKING:
 CLOSE_TIMEOUT = 5.0
 #: The close code after an exception in a callback (RFC 6455 section 7.4.1).
 INTERNAL_ERROR = 1011
+#: The close code when a server is drained before a restart (IANA's registry of close codes).
+SERVICE_RESTART = 1012
 #: The size of the output collected in one callback, in bytes, at which it is sent.
 COLLECT_LIMIT = 64 * 1024
 
@@ -281,10 +284,13 @@ class WebSocketProtocol13(WebSocketProtocol):
             return
         finally:
             self._receiver = _NO_RECEIVER  # the receiver refers to this object: a reference cycle
+            self._let_drain_wait(receiver.callback_future)
         if future is not None:
             keep_reference(future).add_done_callback(self._on_close_done)
+            self._let_drain_wait(future)
 
     def _on_close_done(self, future: Future[Any]) -> None:
+        """Log the exception of ``on_close`` or ``on_drain``."""
         error = None if future.cancelled() else future.exception()
         if error is not None:
             log_exception(self.handler, error)
@@ -645,6 +651,51 @@ class WebSocketProtocol13(WebSocketProtocol):
         self.close(1001)
         self._call_when_sent(self.stream.close)
         return closed
+
+    # -- the drain of the server; see `tornado._http_server_drain.LongLivedConnection` --
+
+    #: It is a WebSocket, not an event stream.
+    is_websocket = True
+
+    def notify_drain(self) -> Future[Any] | None:
+        """Call ``on_drain`` of the handler; return its Future if it is awaitable."""
+        if self.is_closing():
+            return None
+        try:
+            notify = self.handler.on_drain if self._open_future is None else self._notify_when_open
+            future = self._receiver.run(notify)
+        except (Exception, asyncio.CancelledError):
+            log_exception(self.handler)
+            return None
+        if future is not None:
+            keep_reference(future).add_done_callback(self._on_close_done)
+        return future
+
+    async def _notify_when_open(self) -> None:
+        """Call ``on_drain`` of the handler after ``open`` has finished, unless the connection has closed."""
+        if self._open_future is not None:
+            await asyncio.wait([self._open_future])
+        if not self.is_closing():
+            result = self.handler.on_drain()
+            if result is not None:
+                await result
+
+    def end_for_drain(self, retry: int | None) -> bool:
+        """Close the connection with 1012; return False if it is closed or closing already."""
+        if self.is_closing():
+            return False
+        self.close(SERVICE_RESTART)
+        return True
+
+    def describe(self) -> str:
+        """Return a description of the connection for the log."""
+        return describe_handler(self.handler)
+
+    def _let_drain_wait(self, future: Future[Any] | None) -> None:
+        """Let a drain of the server wait for a callback that runs although the connection is closed."""
+        drain = getattr(self.server_params, "drain", None)
+        if drain is not None and future is not None:
+            drain.wait_for(future, self.describe)
 
     def record_close_error(self, text: str, *args: object) -> None:
         """Store and log the reason why this side ends the connection.

@@ -9,6 +9,7 @@ import logging
 import re
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
 from tornado import httputil
@@ -31,11 +32,17 @@ from tornado.routing import (
     _RuleList,
     _VersionedRules,
 )
-from tornado.web._dispatch import _construction_errors, _debug_checks, _route_checks, _settings_checks
+from tornado.web._dispatch import (
+    _construction_errors,
+    _debug_checks,
+    _lifespan,
+    _route_checks,
+    _settings_checks,
+)
 from tornado.web._dispatch._allowed_hosts import AllowedHosts, HostCheckingRouter, MisdirectedHandler
 from tornado.web._dispatch._builtin_handlers import ErrorHandler, ServerOptionsHandler
 from tornado.web._encoding._transforms import OutputTransform, transforms_of
-from tornado.web._execution import _cancellation, _execute, _request_body_errors
+from tornado.web._execution import _cancellation, _execute, _request_body_errors, _running_handler
 from tornado.web._execution._execution_state import (
     execute,
     execution_of,
@@ -261,6 +268,27 @@ class Application(SecurityOwner, ReversibleRouter):
         )
         return server
 
+    def run_lifespan(self) -> AbstractAsyncContextManager[None]:
+        """Return a context manager in which this application can be served::
+
+            async with application.run_lifespan():
+                server = application.listen(8888)
+                await stopping.wait()
+                await server.drain()
+
+        `tornado.testing` uses it. At the beginning, it enters the context manager of the setting
+        ``lifespan``, and calls the functions of ``on_startup`` in their order. At the end, it calls the
+        functions of ``on_shutdown`` in the reverse order, and exits ``lifespan``. Each function receives the
+        application and may be ``async``.
+
+        If a function of ``on_startup`` raises an exception, all functions of ``on_shutdown`` are called,
+        ``lifespan`` is exited, and the exception propagates. If a function of ``on_shutdown`` raises an
+        exception, the rest of the shutdown is not skipped, and the last exception propagates.
+
+        :raises TypeError: when the context manager is entered, if one of the settings has the wrong type.
+        """
+        return _lifespan.run(self)
+
     def add_handlers(self, host_pattern: str, host_handlers: _RuleList) -> None:
         """Add routes for requests whose host matches the regular expression `host_pattern`.
 
@@ -373,6 +401,10 @@ class Application(SecurityOwner, ReversibleRouter):
         contain, or ``-``.
         """
         self.log_request(ErrorHandler(self, request, status_code=status_code))
+
+    def describe_exchange(self, exchange: HTTP1Connection) -> str:
+        """Return a description of a request that is being served, for the log of `.HTTPServer.drain`."""
+        return _running_handler.describe(exchange)
 
     # -- the fast path, taken if no step is overridden --
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from types import ModuleType
 from typing import Any, Literal, TypedDict
 
@@ -53,6 +54,9 @@ class ApplicationSettings(TypedDict, total=False):
     cancel_on_disconnect: bool
     handler_timeout: float
     head_from_get: bool
+    lifespan: Callable[[Any], AbstractAsyncContextManager[Any]] | None
+    on_startup: Sequence[Callable[[Any], object]] | None
+    on_shutdown: Sequence[Callable[[Any], object]] | None
     # Routes
     default_handler_class: type[RequestHandler] | None
     default_handler_args: Mapping[str, Any] | None

@@ -54,6 +54,7 @@ class CancelReason(enum.Enum):
 
     GONE = 1
     TIMEOUT = 2
+    DRAIN = 3
 
 
 #: The exceptions that a cancelled handler may raise. If a handler writes to a disconnected client, the write
@@ -61,6 +62,7 @@ class CancelReason(enum.Enum):
 _CONSEQUENCES: dict[CancelReason, tuple[type[BaseException], ...]] = {
     CancelReason.GONE: (asyncio.CancelledError, StreamClosedError),
     CancelReason.TIMEOUT: (asyncio.CancelledError,),
+    CancelReason.DRAIN: (asyncio.CancelledError, StreamClosedError),
 }
 
 
@@ -228,6 +230,10 @@ class Cancellation:
         # The limit applies to the response. A detached connection (a WebSocket) has no limit.
         if not response_of(handler).state.ended and not getattr(connection, "is_detached", False):
             self._cancel(CancelReason.TIMEOUT)
+
+    def cancel_for_drain(self) -> None:
+        """Cancel the tasks, because a drain of the server has ended the response."""
+        self._cancel(CancelReason.DRAIN)
 
     # -- cancelling the tasks --
 

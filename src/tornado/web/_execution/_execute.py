@@ -341,7 +341,9 @@ def handle_in_task(handler: ExecutionOwner, error: BaseException) -> None:
         return
     # The code that cancelled the task knows the reason: log nothing, and let the task end as cancelled.
     if not response_of(handler).state.ended:
-        _send_error(handler, 500, (type(error), error, error.__traceback__))
+        parameters = getattr(handler.request.connection, "params", None)
+        code = 500 if getattr(parameters, "drain", None) is None else 503
+        _send_error(handler, code, (type(error), error, error.__traceback__))
     raise error
 
 

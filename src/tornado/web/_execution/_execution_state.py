@@ -30,6 +30,9 @@ class Canceller(Protocol):
     def run_additional(self, part: Any) -> Any:
         """Return a coroutine that runs `part`, and is cancelled together with the handler."""
 
+    def cancel_for_drain(self) -> None:
+        """Cancel the tasks, because a drain of the server has ended the response."""
+
     def call_before_cancel(self, callback: Callable[[], None]) -> None:
         """Register `callback` to be called when the client disconnects, before the handler is cancelled."""
 

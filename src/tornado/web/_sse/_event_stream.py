@@ -13,8 +13,10 @@ from tornado._wire.state_machine import State, permit
 from tornado.http1connection import HTTP1Connection
 from tornado.log import gen_log
 from tornado.web._execution import _response
+from tornado.web._execution._execution_state import cancellation_of
 from tornado.web._execution._handler_hooks import OUTPUT, STREAM_WRITE
 from tornado.web._execution._response import Response
+from tornado.web._execution._running_handler import describe_handler
 from tornado.web._sse._sse_delivery import Delivery, EncodedEvent
 
 _SCHEDULER = "_tornado_event_streams"
@@ -22,6 +24,9 @@ _KEEP_ALIVE = EncodedEvent(serialize_comment())
 #: The number of keep-alive intervals after which a client that accepts no data is disconnected. By default
 #: this is a minute, as with nginx's ``send_timeout``.
 _MAX_STALLED_INTERVALS = 4
+#: The reconnection time at the end of a stream if the handler sets none, in milliseconds. Browsers use a
+#: similar time by default.
+_RETRY = 3000
 
 
 class EventStreamState(State):
@@ -82,6 +87,9 @@ class EventStream:
         "deadline",
     )
 
+    #: It is not a WebSocket; see `tornado._http_server_drain.LongLivedConnection`.
+    is_websocket = False
+
     def __init__(self, handler: StreamHandler, response: Response) -> None:
         self._handler: StreamHandler | None = handler
         self._response = response
@@ -129,6 +137,8 @@ class EventStream:
         handler = self._handler
         assert handler is not None  # the stream is open
         self._bypasses_handler = not self._response.transforms and _may_bypass(handler)
+        if type(handler.request.connection) is HTTP1Connection:
+            handler.request.connection.drainable = self
         if handler.keep_alive:
             loop = asyncio.get_running_loop()
             watch = scheduler_of(loop, _SCHEDULER)
@@ -218,6 +228,44 @@ class EventStream:
         if self._handler is not None:
             _ = self._handler.finish()
 
+    # -- the drain of the server; see `tornado._http_server_drain.LongLivedConnection` --
+
+    def notify_drain(self) -> asyncio.Future[Any] | None:
+        """Call ``on_drain`` of the handler; return its Future if it is awaitable."""
+        handler: Any = self._handler
+        if handler is None:
+            return None
+        try:
+            result = handler.on_drain()
+            return None if result is None else _logged(handler, asyncio.ensure_future(result))
+        except (Exception, asyncio.CancelledError) as error:
+            handler.log_exception(type(error), error, error.__traceback__)
+            return None
+
+    def end_for_drain(self, retry: int | None) -> bool:
+        """End the stream with a ``retry`` field, and the connection with it.
+
+        :param retry: the reconnection time in milliseconds; None for that of the handler.
+        :returns: False if the stream has ended already.
+        """
+        handler: Any = self._handler
+        if handler is None or self.is_ended:
+            return False
+        if retry is None:
+            retry = handler.retry
+        handler.request.connection.close_after = True
+        handler.write(b"retry: %d\n\n" % (_RETRY if retry is None else retry))
+        self.finish()
+        cancellation = cancellation_of(handler)
+        if cancellation is not None:
+            cancellation.cancel_for_drain()
+        return True
+
+    def describe(self) -> str:
+        """Return a description of the request for the log."""
+        handler: Any = self._handler
+        return "an event stream" if handler is None else describe_handler(handler)
+
     def deadline_passed(self) -> None:
         """Send a keep-alive comment, or check for a stalled client if earlier output is still unsent."""
         if self._handler is None:
@@ -249,6 +297,18 @@ def _may_bypass(handler: Any) -> bool:
         and connection.stream is not None
         and STREAM_WRITE.are_original_on(connection.stream)
     )
+
+
+def _logged(handler: Any, future: asyncio.Future[Any]) -> asyncio.Future[Any]:
+    """Let a handler log the exception of its ``on_drain``."""
+
+    def log(done: asyncio.Future[Any]) -> None:
+        error = None if done.cancelled() else done.exception()
+        if error is not None:
+            handler.log_exception(type(error), error, error.__traceback__)
+
+    future.add_done_callback(log)
+    return future
 
 
 __all__ = ["TRANSITIONS", "EventStream", "StreamHandler", "EventStreamState"]

@@ -105,6 +105,11 @@ class EventSourceHandler(RequestHandler):
     until `finish` is called.
     """
 
+    def on_drain(self) -> Awaitable[None] | None:
+        """Called when the server begins to drain (`.HTTPServer.drain`), before it ends the stream; may be
+        ``async``. The stream ends after the events that this method sends.
+        """
+
     # -- for the program --
 
     @property
