@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.support.program import PYTHON
+from tornado._serve.configuration import Configuration, load
 
 #: A small application, for a module of a test.
 APPLICATION = """
@@ -118,6 +119,11 @@ class Served:
         assert self.process.stdout is not None
         self.output += self.process.stdout.read()
         return self.process.wait(60)
+
+
+def configuration_of(*words: str) -> Configuration:
+    """Return the configuration of a command line, without the environment and its target."""
+    return load(["app", *words], {})
 
 
 def serve(folder: Path, *arguments: str, **options: object) -> Served:
