@@ -110,6 +110,7 @@ def test_exception_of_the_factory_ends_the_program(tmp_path):
         ({"grace": -1}, ValueError, "run: grace must be a number of seconds of at least 0, got -1"),
         ({"drain_delay": float("nan")}, ValueError, "run: drain_delay must be a number"),
         ({"bind": "8888"}, ValueError, r"run: bind must be host:port, .*, got '8888' \(write :8888 for"),
+        ({"port": 65536}, ValueError, "port 65536 is out of range"),
         ({"bind": "nowhere"}, ValueError, "run: bind must be host:port, .*, got 'nowhere'$"),
     ],
 )

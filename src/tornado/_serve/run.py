@@ -16,6 +16,7 @@ from tornado._serve.certificates import WatchedContext
 from tornado._serve.listeners import Listener, ListenError, open_listener
 from tornado._serve.stop_signals import StopSignals
 from tornado._serve.target import LoadedTarget, adopt
+from tornado.netutil._port_numbers import check_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,7 @@ def run_program(
             "application.listen()"
         )
     target = adopt(application, "run()")
+    check_port(port)
     binds = [Bind(BindKind.TCP, address or "", port)]
     if bind is not None:
         binds = [_parse(each) for each in ([bind] if isinstance(bind, str) else bind)]
