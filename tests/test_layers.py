@@ -45,6 +45,7 @@ LAYERS = {
     "net": [
         "_connection_limits",
         "_forked_children",
+        "_trusted_proxies",
         "_process_replacement",
         "_program_processes",
         "_subprocess_options",
@@ -65,7 +66,7 @@ LAYERS = {
         "simple_httpclient",
     ],
     "web": ["_language_names", "auth", "locale", "routing", "template", "web", "websocket"],
-    "edge": ["autoreload", "testing", "wsgi"],
+    "edge": ["__main__", "_serve", "autoreload", "testing", "wsgi"],
 }
 
 #: Imports that break a rule, by importer and imported module (each with all its files), and the reason.
@@ -81,6 +82,7 @@ EXCEPTIONS = {
     "tornado.httputil._field_values -> tornado.httputil": "doctests() runs the examples with public names",
     "tornado._process_replacement -> tornado.autoreload": "after a failed start, it waits for a change",
     "tornado.platform.caresresolver -> tornado.netutil": "a Resolver, which the API places in platform",
+    "tornado.web -> tornado._serve": "run() starts a whole program, which belongs to the edge layer",
     "tornado.web -> tornado.autoreload": "debug=True starts the reloader, which belongs to the edge layer",
 }
 

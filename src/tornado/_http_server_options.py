@@ -48,6 +48,7 @@ class HTTPServerOptions(TypedDict, total=False):
     max_inflation_ratio: float | None
     max_form_size: int | None
     max_json_size: int | None
+    trusted_proxies: list[str] | None
 
 
 __all__ = ["HTTPServerOptions"]

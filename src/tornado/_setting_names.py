@@ -32,7 +32,7 @@ SERVER_ONLY = frozenset(
     body_timeout decompress_request header_timeout idle_connection_timeout max_body_size max_buffer_size
     max_connections_per_address max_form_size max_header_count max_header_size max_inflation_ratio
     max_json_size max_pipelined_requests min_body_rate min_send_rate no_keep_alive ssl_options
-    tls_handshake_timeout trusted_downstream xheaders
+    tls_handshake_timeout trusted_downstream trusted_proxies xheaders
     """.split()
 )
 

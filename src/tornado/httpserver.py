@@ -41,6 +41,7 @@ from tornado._http_server_drain import ConnectionDrain, DrainResult
 from tornado._implicit_reexports import reexported
 from tornado._log_rate_limit import LogRateLimit
 from tornado._public_module_names import list_public
+from tornado._trusted_proxies import TrustedProxies
 from tornado.http1connection import (
     HTTP1Connection,
     HTTP1ConnectionParameters,
@@ -88,6 +89,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     :param xheaders: trust ``X-Real-Ip``, ``X-Forwarded-For``, ``X-Scheme`` and ``X-Forwarded-Proto``. Use it
         only for servers behind a proxy that sets these fields.
     :param trusted_downstream: addresses of additional proxies, which are skipped in ``X-Forwarded-For``.
+    :param trusted_proxies: addresses of the proxies, networks such as ``"10.0.0.0/8"``, and ``"unix"`` for
+        peers on a Unix socket. It enables `xheaders`, but only for connections from these proxies; the fields
+        of other clients are ignored. In ``X-Forwarded-For``, these addresses are skipped.
     :param ssl_options: an `ssl.SSLContext`, or a dict of arguments for `.ssl_options_to_context`. The server
         uses HTTPS if it is set.
     :param protocol: the value of ``request.protocol`` (``"http"`` or ``"https"``). The default is derived
@@ -179,6 +183,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         max_inflation_ratio: float | None = None,
         max_form_size: int | None = None,
         max_json_size: int | None = None,
+        trusted_proxies: list[str] | None = None,
         **unknown: Any,
     ) -> None:
         """Initialize the server; see the class for the arguments.
@@ -221,6 +226,10 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             decompress=decompress_request,
             protection=chosen,
         )
+        self.trusted_proxies: TrustedProxies | None = None
+        if trusted_proxies is not None:
+            self.trusted_proxies = TrustedProxies([*trusted_proxies, *(trusted_downstream or ())])
+            xheaders = True
         per_address = chosen.max_connections_per_address
         if xheaders and max_connections_per_address is None:
             per_address = None
@@ -473,7 +482,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
 #: The attributes of a server that determine how its connections call the application.
 _DISPATCH_ATTRIBUTES = frozenset(
-    {"protocol", "request_callback", "start_request", "trusted_downstream", "xheaders"}
+    {"protocol", "request_callback", "start_request", "trusted_downstream", "trusted_proxies", "xheaders"}
 )
 _START_REQUEST = Hooks(HTTPServer, "start_request")
 
@@ -495,7 +504,7 @@ class _Dispatcher:
         "__weakref__",
         "_protocol",
         "_server",
-        "_trusted_downstream",
+        "_trusted",
         "opener",
         "server_class",
         "start_request",
@@ -507,14 +516,16 @@ class _Dispatcher:
         self.start_request = _START_REQUEST.originals
         # A connection that was upgraded may outlive the server, and makes its context later.
         self._protocol: str | None = None
-        self._trusted_downstream: list[str] | None = None
+        self._trusted: TrustedProxies | list[str] | None = None
         self.opener: Any = None
         self.forget(server)
 
     def forget(self, server: HTTPServer) -> None:
         """Find the application's function again at the next request, and copy the server's attributes."""
         self._protocol = getattr(server, "protocol", None)
-        self._trusted_downstream = getattr(server, "trusted_downstream", None)
+        self._trusted = getattr(server, "trusted_proxies", None) or getattr(
+            server, "trusted_downstream", None
+        )
         self.opener = functools.partial(_find_and_open, weakref.ref(self))
 
     def serves(self, delegate: object) -> bool:
@@ -539,7 +550,7 @@ class _Dispatcher:
 
     def make_context(self, stream: IOStream, address: Any) -> _HTTPRequestContext:
         """Return the context of a connection, which describes its peer."""
-        return _HTTPRequestContext(stream, address, self._protocol, self._trusted_downstream)
+        return _HTTPRequestContext(stream, address, self._protocol, self._trusted)
 
 
 def _find_and_open(reference: weakref.ref[_Dispatcher], exchange: HTTP1Connection, head: Any) -> Any:
@@ -634,7 +645,7 @@ class _HTTPRequestContext:
         stream: IOStream,
         address: Any,
         protocol: str | None,
-        trusted_downstream: list[str] | None = None,
+        trusted_downstream: list[str] | TrustedProxies | None = None,
     ) -> None:
         self.address = address
         sock = stream.socket
@@ -650,7 +661,12 @@ class _HTTPRequestContext:
             self.protocol = "https" if isinstance(sock, ssl.SSLSocket) else "http"
         self._orig_remote_ip = self.remote_ip
         self._orig_protocol = self.protocol
-        self.trusted_downstream = frozenset(trusted_downstream or ())
+        #: The addresses to skip in X-Forwarded-For. With `TrustedProxies`, other peers cannot set the fields.
+        self.trusted_downstream: TrustedProxies | frozenset[str] = (
+            trusted_downstream
+            if isinstance(trusted_downstream, TrustedProxies)
+            else frozenset(trusted_downstream or ())
+        )
 
     def __str__(self) -> str:
         if self.address_family in (socket.AF_INET, socket.AF_INET6):
@@ -671,6 +687,10 @@ class _HTTPRequestContext:
     def _apply_xheaders(self, headers: HTTPHeaders) -> None:
         """Set the address and protocol from the header fields of a proxy; ignore invalid values."""
         self._unapply_xheaders()
+        if isinstance(self.trusted_downstream, TrustedProxies) and not self._is_proxy(
+            self.trusted_downstream
+        ):
+            return
         forwarded = headers.get("X-Forwarded-For", "")
         ip = self.remote_ip
         for candidate in reversed(forwarded.split(",")):
@@ -686,6 +706,12 @@ class _HTTPRequestContext:
         protocol = protocol.rpartition(",")[2].strip().lower()
         if protocol in ("http", "https"):
             self.protocol = protocol
+
+    def _is_proxy(self, proxies: TrustedProxies) -> bool:
+        """Whether the peer of the connection is a trusted proxy."""
+        if self.address_family in (socket.AF_INET, socket.AF_INET6):
+            return self.remote_ip in proxies
+        return proxies.unix
 
     def _unapply_xheaders(self) -> None:
         """Restore the address and protocol of the connection itself."""

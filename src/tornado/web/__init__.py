@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from tornado.web._dispatch._application_settings import ApplicationSettings
     from tornado.web._input._uploaded_file import UploadedFile
     from tornado.web._input._uploads import UploadHandler
+    from tornado.web._run import run
     from tornado.web._security._cookie_options import ClearCookieOptions, SignedCookieOptions
     from tornado.web._sessions.cookie import CookieSessionStore
     from tornado.web._sessions.memory import MemorySessionStore
@@ -152,6 +153,7 @@ __all__ = [
     "get_signature_key_version",
     "is_absolute",
     "removeslash",
+    "run",
     "stream_request_body",
     "url",
 ]
@@ -173,6 +175,7 @@ _LATE = {
     "SessionTooLargeError": "tornado.web._sessions.store",
     "UploadHandler": "tornado.web._input._uploads",
     "UploadedFile": "tornado.web._input._uploaded_file",
+    "run": "tornado.web._run",
     "asynchronous": "tornado._tornado4.asynchronous",  # the style of Tornado 4
 }
 

@@ -1,0 +1,53 @@
+"""The log of ``python -m tornado serve``: text or JSON on standard error."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+
+from tornado.log import LogFormatter, access_log
+
+#: A level above all others, which turns a logger off.
+_OFF = logging.CRITICAL + 1
+
+
+class JSONFormatter(logging.Formatter):
+    """Formats each record as a JSON object on one line.
+
+    Its keys are ``time`` (RFC 3339, UTC), ``level``, ``logger``, ``message``, and, if there is a traceback,
+    ``exception``.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line for a record, without its end."""
+        time = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+        fields = {
+            "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False)
+
+
+def set_up(log_format: str, access: str) -> None:
+    """Write log records of level INFO and above to standard error.
+
+    A program that sets up logging itself does so later, when it is imported, and may replace the handler.
+
+    :param log_format: ``text`` or ``json``.
+    :param access: the form of the access log; ``off`` turns it off.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(JSONFormatter() if log_format == "json" else LogFormatter())
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    if access == "off":
+        access_log.setLevel(_OFF)
+
+
+__all__ = ["JSONFormatter", "set_up"]

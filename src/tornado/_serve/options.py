@@ -1,0 +1,147 @@
+"""The options of ``python -m tornado serve``, as a table.
+
+The command line, the environment, the configuration file, the help text and `.configuration.Configuration`
+are all derived from it: a new option is one entry here and one attribute there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tornado._serve.values import (
+    BIND,
+    DURATION,
+    FILE,
+    FLAG,
+    GROUP,
+    LOOP,
+    MODE,
+    NEW_FILE,
+    PROXY,
+    SIZE,
+    TARGET,
+    USER,
+    WORKERS,
+    Kind,
+    choice,
+    integer,
+    optional,
+)
+
+#: What the names of environment variables begin with.
+PREFIX = "WATERSPOUT_"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option.
+
+    :ivar name: its name, which is that of an attribute of the configuration.
+    :ivar kind: the values that it accepts.
+    :ivar default: the text of the default value; None if there is no value by default.
+    :ivar group: the heading in the help text.
+    :ivar help: the description in the help text.
+    :ivar repeatable: whether it accepts several values: its value is a tuple.
+    """
+
+    name: str
+    kind: Kind
+    default: str | None
+    group: str
+    help: str
+    repeatable: bool = False
+
+    @property
+    def flag(self) -> str:
+        """The option on the command line, ``--drain-delay``."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable, ``WATERSPOUT_DRAIN_DELAY``."""
+        return PREFIX + self.name.upper()
+
+
+def _group(group: str, *rows: tuple[str, Kind, str | None, str]) -> list[Option]:
+    return [Option(name, kind, default, group, text) for name, kind, default, text in rows]
+
+
+_LISTENING = "Listening"
+
+TABLE: tuple[Option, ...] = (
+    Option(
+        "bind",
+        BIND,
+        "127.0.0.1:8888",
+        _LISTENING,
+        "the address: host:port, [IPv6]:port, :port, unix:path, fd:number or systemd[:name]; repeatable. By "
+        "default the sockets that systemd has passed, otherwise 127.0.0.1:8888",
+        repeatable=True,
+    ),
+    *_group(
+        _LISTENING,
+        ("socket_mode", MODE, "660", "the permissions of Unix sockets"),
+        ("backlog", integer(1), "1024", "how many connections may wait in the kernel to be accepted"),
+        ("certificate", FILE, None, "the file of the TLS certificate and its chain; enables HTTPS"),
+        ("key", FILE, None, "the file of its private key, if the certificate's file does not contain it"),
+    ),
+    Option(
+        "trusted_proxies",
+        PROXY,
+        "",
+        _LISTENING,
+        "the proxies whose X-Forwarded-For, X-Real-Ip and X-Forwarded-Proto are used: addresses, networks, "
+        "or unix for Unix sockets; separated by commas",
+        repeatable=True,
+    ),
+    *_group(
+        _LISTENING,
+        (
+            "protection",
+            choice("default", "public"),
+            "default",
+            "the limits for clients: public if they connect without a proxy",
+        ),
+    ),
+    *_group(
+        "Workers",
+        ("workers", WORKERS, "1", "the number of worker processes; auto: one for each processor"),
+        ("loop", LOOP, "auto", "the event loop; auto: uvloop if it is installed"),
+        ("preload", FLAG, "false", "load the program once, before the workers are forked"),
+        ("reload", FLAG, "false", "restart when the source changes, for development"),
+        ("start_timeout", DURATION, "60", "how long a worker may take to start"),
+        ("hang_timeout", optional(DURATION), "60", "how long the event loop may be blocked"),
+        ("max_requests", optional(integer(1)), "off", "replace a worker after so many requests"),
+        ("max_requests_jitter", integer(0), "0", "add a random number up to this to --max-requests"),
+        ("max_memory", optional(SIZE), "off", "replace a worker that uses more memory than this"),
+    ),
+    *_group(
+        "Shutdown",
+        ("grace", DURATION, "30", "how long requests may take to finish before they are cancelled"),
+        ("drain_delay", DURATION, "0", "how long /readyz reports 503 before the listeners close"),
+    ),
+    *_group(
+        "Logs",
+        (
+            "access_log",
+            choice("off", "common", "combined", "json"),
+            "common",
+            "the form of the access log",
+        ),
+        ("log_format", choice("text", "json"), "text", "the form of all other log messages"),
+    ),
+    *_group(
+        "Process",
+        ("pid_file", NEW_FILE, None, "write the id of the main process to this file"),
+        ("user", USER, None, "run the workers as this user"),
+        ("group", GROUP, None, "run the workers as this group"),
+        ("admin", optional(BIND), "off", "the address of metrics, health checks and the dashboard"),
+    ),
+)
+
+#: The target is the argument of the command; it can also be set in the file or the environment.
+TARGET_OPTION = Option("target", TARGET, None, "", "the application, module:name")
+
+BY_NAME: dict[str, Option] = {option.name: option for option in (TARGET_OPTION, *TABLE)}
+
+__all__ = ["BY_NAME", "PREFIX", "TABLE", "TARGET_OPTION", "Option"]
