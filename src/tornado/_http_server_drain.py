@@ -145,7 +145,7 @@ class ConnectionDrain:
 
     @property
     def _connections(self) -> list[HTTP1ServerConnection]:
-        return list(self._params.deadlines.connections)  # type: ignore[arg-type]  # its elements are these
+        return list(self._params.deadlines.watched)  # type: ignore[arg-type]  # its elements are these
 
     # -- the beginning --
 
@@ -283,9 +283,7 @@ class ConnectionDrain:
 
     def _is_over(self) -> bool:
         """Whether no connection is open and no handler runs."""
-        return not (
-            self._params.deadlines.connections or self._queue or self._running or any(self._upgraded())
-        )
+        return not (self._params.deadlines.watched or self._queue or self._running or any(self._upgraded()))
 
     def _close_silent(self, now: float) -> int:
         """Close connections that have been idle for `idle_timeout` seconds; return their number."""

@@ -14,5 +14,5 @@ class _HasLifespan(Protocol):
 
 
 def lifespan_of(application: object) -> contextlib.AbstractAsyncContextManager[object]:
-    """Return the context manager that starts an application up and shuts it down; it does nothing for WSGI."""
+    """Return the context manager that starts an application and shuts it down; for WSGI it does nothing."""
     return application.run_lifespan() if isinstance(application, _HasLifespan) else contextlib.nullcontext()
