@@ -641,7 +641,8 @@ class WebSocketProtocol13(WebSocketProtocol):
         """
         if self.mask_outgoing:
             return None
-        return getattr(self.handler.request.connection, "params", None)
+        request = getattr(self.handler, "request", None)  # an owner on another transport has none
+        return getattr(getattr(request, "connection", None), "params", None)
 
     def close_with_server(self) -> Future[None]:
         """Close the connection with 1001 without waiting for a reply; return a Future that is done when the
