@@ -61,6 +61,7 @@ OTHERS = {
     "ws_errors",
     "ws_events",
     "ws_shared_message",
+    "state_machine",
     "ws_state",
 }
 #: The packages with which the differential targets compare.

@@ -36,7 +36,7 @@ def _validate_at_end(self: IncomingMessage) -> str | bytes:
 
 
 def _end_frame(self: IncomingMessage) -> bool:
-    self._enter(MessagePhase.COMPLETE if self._fin else MessagePhase.HEADER)
+    self.phase = self.phase.to[MessagePhase.COMPLETE if self._fin else MessagePhase.HEADER]
     return self._fin
 
 
