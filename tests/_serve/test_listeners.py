@@ -181,3 +181,12 @@ def test_workers_have_their_own_queues_with_reuse_port():
     for client in clients:
         client.close()
     listener.close()
+
+
+def test_a_descriptor_that_is_not_a_listening_socket_stays_inheritable():
+    with socket.socket() as sock:
+        sock.set_inheritable(True)
+        with pytest.raises(ListenError, match="is not a listening socket"):
+            open_listener(parse_bind(f"fd:{sock.fileno()}"))
+        assert sock.get_inheritable()
+        assert sock.fileno() >= 0

@@ -189,12 +189,12 @@ def _key(family: int, address: Any, reuse_port: bool) -> Key:
 def listening_socket(descriptor: int) -> socket.socket | None:
     """Return the listening socket of an inherited descriptor, None if it is not a listening socket."""
     try:
-        os.set_inheritable(descriptor, False)
         sock = socket.socket(fileno=descriptor)
     except OSError:
         return None  # the descriptor is closed, or is not a socket
     try:
         if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            sock.set_inheritable(False)
             return sock
     except (OSError, AttributeError):
         pass
