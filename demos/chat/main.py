@@ -12,11 +12,8 @@ from collections import deque
 from pathlib import Path
 
 import tornado.escape
-import tornado.ioloop
 import tornado.locks
 import tornado.web
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
 define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
@@ -117,16 +114,11 @@ def main() -> None:
     """Serve until interrupted."""
     if unknown := options.parse_command_line():
         raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--debug]")
-    sockets = bind_sockets(options.port)
-    HTTPServer(make_app(options.debug)).add_sockets(sockets)
-    print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
-    tornado.ioloop.IOLoop.current().start()
+    tornado.web.run(make_app(options.debug), options.port)
 
 
 if __name__ == "__main__":
     try:
         main()
-    except KeyboardInterrupt:
-        pass
-    except (Error, OSError, ValueError) as error:
+    except (Error, ValueError) as error:
         sys.exit(f"chat: {error}")

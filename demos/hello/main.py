@@ -5,12 +5,9 @@ Run it with ``python demos/hello/main.py`` and open http://localhost:8888.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 import tornado.web
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
 define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
@@ -28,20 +25,15 @@ def make_app() -> tornado.web.Application:
     return tornado.web.Application([(r"/", HelloHandler)])
 
 
-async def main() -> None:
+def main() -> None:
     """Serve until interrupted."""
     if unknown := options.parse_command_line():
         raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888]")
-    sockets = bind_sockets(options.port)
-    HTTPServer(make_app()).add_sockets(sockets)
-    print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
-    await asyncio.Event().wait()
+    tornado.web.run(make_app(), options.port)
 
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main())
-    except KeyboardInterrupt:
-        pass
-    except (Error, OSError, ValueError) as error:
+        main()
+    except (Error, ValueError) as error:
         sys.exit(f"hello: {error}")

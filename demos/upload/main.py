@@ -6,11 +6,9 @@ arrive, so memory use does not depend on their size.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
+import logging
 import re
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -19,8 +17,6 @@ from urllib.parse import quote
 
 import tornado.locks
 import tornado.web
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
 define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
@@ -221,28 +217,22 @@ def make_app(folder: Path, limit: int, debug: bool = False) -> tornado.web.Appli
     )
 
 
-async def main() -> None:
+def main() -> None:
     """Serve until interrupted."""
     if unknown := options.parse_command_line():
         raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--folder=…]; see --help")
-    stop = asyncio.Event()
-    with contextlib.suppress(NotImplementedError):  # Windows
-        # The handler is installed before the port is open, so that SIGTERM always removes the temporary
-        # directory.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     with tempfile.TemporaryDirectory(prefix="uploads-") as temporary:
         folder = Path(options.folder or temporary)
-        sockets = bind_sockets(options.port)
-        HTTPServer(make_app(folder, options.limit, options.debug)).add_sockets(sockets)
-        print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
-        print(f"the files are in {folder / 'files'}", flush=True)
-        await stop.wait()
+
+        def make() -> tornado.web.Application:  # called after the port has been opened
+            logging.getLogger("upload").info("the files are in %s", folder / "files")
+            return make_app(folder, options.limit, options.debug)
+
+        tornado.web.run(make, options.port)
 
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main())
-    except KeyboardInterrupt:
-        pass
+        main()
     except (Error, OSError, ValueError) as error:
         sys.exit(f"upload: {error}")

@@ -8,10 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import tornado.ioloop
 from tornado import web
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
 define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
@@ -63,17 +60,11 @@ def main() -> None:
     """Serve until interrupted."""
     if unknown := options.parse_command_line():
         raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--debug]")
-    app = web.Application(urls, debug=options.debug)
-    sockets = bind_sockets(options.port)
-    HTTPServer(app).add_sockets(sockets)
-    print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
-    tornado.ioloop.IOLoop.current().start()
+    web.run(web.Application(urls, debug=options.debug), options.port)
 
 
 if __name__ == "__main__":
     try:
         main()
-    except KeyboardInterrupt:
-        pass
-    except (Error, OSError, ValueError) as error:
+    except (Error, ValueError) as error:
         sys.exit(f"urls: {error}")

@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from tornado import escape, web
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 from tornado.websocket import WebSocketHandler, broadcast
 
@@ -190,22 +188,17 @@ def make_app(history: History) -> web.Application:
     )
 
 
-async def main() -> None:
+def main() -> None:
     """Serve until interrupted."""
     if unknown := options.parse_command_line():
         raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--history=chat.sqlite]")
     with contextlib.closing(History(options.history)) as history:
-        sockets = bind_sockets(options.port)
-        HTTPServer(make_app(history)).add_sockets(sockets)
-        print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
-        await asyncio.Event().wait()
+        web.run(make_app(history), options.port)
 
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main())
-    except KeyboardInterrupt:
-        pass
+        main()
     except sqlite3.Error as error:
         sys.exit(f"websocket: {options.history}: {error}")
     except (Error, OSError, ValueError) as error:

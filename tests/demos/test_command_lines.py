@@ -52,7 +52,7 @@ def test_occupied_port_is_reported_in_one_line(demo):
         port = other.getsockname()[1]
         status, output = Program(script(demo), [f"--port={port}"]).run_to_its_end()
     assert status == 1
-    assert re.fullmatch(rf"{demo}: .*port {port}: .*in use.*\n", output)
+    assert re.fullmatch(rf"({demo}: )?.*port {port}: .*in use.*\n", output)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""docs/guide: each program of a chapter is run, by its own `main` or by `serve.py`, and receives requests.
+"""docs/guide: each program of a chapter is run, by its `main` or as an application, and receives requests.
 
 The functions that check a chapter are in `tests.docs.chapters`, in the module that has the chapter's name.
 Pages that another module tests (client.md, network.md and others) are not repeated here.

@@ -20,15 +20,17 @@ pytestmark = pytest.mark.browser
 #: Runs a program of the guide on a port other than the one in its code.
 LAUNCH = f"""
 import runpy, sys
+from tornado import web
 from tornado.tcpserver import TCPServer
 
-listen, port = TCPServer.listen, int(sys.argv.pop().removeprefix("--port="))
+run, listen, port = web.run, TCPServer.listen, int(sys.argv.pop().removeprefix("--port="))
 
 def listen_elsewhere(server, number, address=None, *arguments, **options):
     assert number == {PORT}
     listen(server, port, "127.0.0.1")
 
 TCPServer.listen = listen_elsewhere
+web.run = lambda application: run(application, port, address="127.0.0.1")
 runpy.run_path(sys.argv[1], run_name="__main__")
 """
 

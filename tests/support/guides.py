@@ -18,7 +18,7 @@ from tests.support.server import ExpectLog, Server
 from tests.support.visitor import Visitor
 from tornado.netutil import bind_sockets
 from tornado.tcpserver import TCPServer
-from tornado.web import RequestHandler
+from tornado.web import Application, RequestHandler
 
 GUIDE = ROOT / "docs/guide"
 #: A block of Python code whose first line is a name in a comment, or an import.
@@ -82,7 +82,7 @@ class Run:
 
     @contextlib.asynccontextmanager
     async def served(self, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-        """Run the program's `main`, or, for a program with an `application`, the first chapter's `serve.py`.
+        """Run the program's `main`, or serve its `application`.
 
         The server listens on a port that the kernel chose, in place of the program's.
         """
@@ -98,9 +98,7 @@ class Run:
         if "main" in self.program:
             running = asyncio.ensure_future(self.program["main"]())
         else:
-            serve: dict[str, Any] = {"__name__": "serve"}
-            exec(programs(GUIDE / "handlers.md")["serve"], serve)
-            running = asyncio.ensure_future(serve["serve"](self.program["application"]))
+            running = asyncio.ensure_future(_serve(self.program["application"]))
         try:
             await asyncio.wait([opened, running], return_when=asyncio.FIRST_COMPLETED)
             if running.done():
@@ -114,6 +112,12 @@ class Run:
                 opened.result().server.stop()
                 await opened.result().server.close_all_connections()
         assert running.cancelled() or running.exception() is None
+
+
+async def _serve(application: Application) -> None:
+    """Serve as `tornado.web.run` does, in a loop that runs already."""
+    application.listen(PORT)
+    await asyncio.Event().wait()
 
 
 def is_served(program: dict[str, Any]) -> bool:

@@ -58,7 +58,9 @@ def parse_bind(text: str) -> Bind:
         wrong.
     """
     kind, colon, rest = text.partition(":")
-    if kind == "unix" and rest:
+    if kind == "unix" and colon:
+        if not rest:
+            raise ValueError
         # ``@name`` is the usual notation of an abstract name, as in the output of ss and in systemd.
         return Bind(BindKind.UNIX, path="\0" + rest[1:] if rest[0] == "@" else rest)
     if kind == "fd" and colon:
@@ -70,7 +72,7 @@ def parse_bind(text: str) -> Bind:
     host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
-    elif ":" in host:
+    elif ":" in host and "/" not in host:
         raise ValueError(f"write an IPv6 address in brackets, [{host}]:{port}")
     if not colon or "/" in host:
         raise ValueError

@@ -1,7 +1,7 @@
 """Checks an application without serving it: ``python -m tornado check TARGET``.
 
 The application is created, which already checks its routes and settings: the warnings that it logs are
-findings. Then all templates are compiled, and the directories that the settings name must exist.
+findings. Then all templates are compiled.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tornado._serve import target
-from tornado._serve.routes import rules_of
 from tornado.template import BaseLoader, DictLoader, Loader, ParseError
-from tornado.web import Application, StaticFileHandler
+from tornado.web import Application
 
 #: Files in the template directory that are templates; other files may be anything.
 _TEMPLATE_SUFFIXES = (
@@ -84,7 +83,6 @@ def check(text: str) -> tuple[object, list[Finding]]:
     if isinstance(application, Application):
         findings += check_settings(application)
         findings += check_templates(application)
-        findings += check_routes(application)
     return application, findings
 
 
@@ -96,14 +94,13 @@ async def _load(text: str) -> object:
 
 
 def check_settings(application: Application) -> Iterator[Finding]:
-    """Check that the directories exist, and that no debugging aid is on."""
+    """Check that the directory of the templates exists, and that no debugging aid is on."""
     settings = application.settings
-    for name in ("static_path", "template_path"):
-        path = settings.get(name)
-        if path and not os.path.isdir(path):
-            yield Finding(
-                Severity.ERROR, f"{name}: {os.fspath(path)!r} is not a directory; set an existing one"
-            )
+    path = settings.get("template_path")
+    if path and not os.path.isdir(path):
+        yield Finding(
+            Severity.ERROR, f"template_path: {os.fspath(path)!r} is not a directory; set an existing one"
+        )
     on = [name for name in ("debug", "autoreload", "serve_traceback") if settings.get(name)]
     if on:
         yield Finding(Severity.WARNING, f"{' and '.join(on)}: on; turn this off in production")
@@ -147,18 +144,4 @@ def _template_names(loader: BaseLoader) -> list[str]:
     return sorted(os.path.relpath(path, loader.root).replace(os.sep, "/") for path in paths)
 
 
-def check_routes(application: Application) -> Iterator[Finding]:
-    """Check that the directories of routes to static files exist."""
-    checked = {str(application.settings.get("static_path"))}
-    for rule in rules_of(application):
-        if not (isinstance(rule.target, type) and issubclass(rule.target, StaticFileHandler)):
-            continue
-        path = rule.target_kwargs.get("path")
-        if isinstance(path, (str, os.PathLike)) and str(path) not in checked and not os.path.isdir(path):
-            checked.add(str(path))
-            yield Finding(
-                Severity.ERROR, f"the route {rule.matcher!r}: path {os.fspath(path)!r} is not a directory"
-            )
-
-
-__all__ = ["Finding", "Severity", "check", "check_routes", "check_settings", "check_templates"]
+__all__ = ["Finding", "Severity", "check", "check_settings", "check_templates"]

@@ -18,10 +18,10 @@ from tornado._serve.certificates import CertificateError, WatchedContext
 from tornado._serve.check import Severity, check
 from tornado._serve.configuration import Configuration, ConfigurationError, describe, resolve
 from tornado._serve.help_text import TEXTS, serve_help
-from tornado._serve.listeners import Listener, ListenError, open_listeners
+from tornado._serve.listeners import ListenError, open_listeners
 from tornado._serve.program_error import ProgramError
 from tornado._serve.routes import format_json, format_table, routes_of
-from tornado._serve.run import ServiceSettings, serve_until_signal
+from tornado._serve.run import Service, ServiceSettings, serve_until_signal
 from tornado._version import waterspout_version
 from tornado.httpserver import HTTPServerOptions
 from tornado.log import app_log, gen_log
@@ -93,42 +93,41 @@ def serve(configuration: Configuration) -> int:
             "expected 1"
         )
     log_setup.set_up(configuration.log_format, configuration.access_log)
-    listeners = open_listeners(configuration)
-    try:
-        return _serve_here(configuration, listeners)
-    finally:
-        for listener in listeners:
-            listener.close()
+    return _serve_here(configuration)
 
 
-def _serve_here(configuration: Configuration, listeners: list[Listener]) -> int:
-    """Serve in this process, with the listeners of the configuration."""
+def _serve_here(configuration: Configuration) -> int:
+    """Serve in this process."""
     secure = configuration.certificate is not None
-    certificate = WatchedContext(configuration) if secure else None
-    loaded = target.load(configuration.target)
-    if configuration.reload:
-        from tornado import autoreload
-
-        autoreload.start()
     settings = ServiceSettings(
         options=server_options(configuration),
         grace=configuration.grace,
         drain_delay=configuration.drain_delay,
-        certificate=certificate,
+        certificate=WatchedContext(configuration) if secure else None,
     )
+    service = Service(settings)
+
+    def prepare() -> target.LoadedTarget:
+        service.listeners += open_listeners(configuration)
+        loaded = target.load(configuration.target)
+        if configuration.reload:
+            from tornado import autoreload
+
+            autoreload.start()
+        return loaded
 
     def started() -> None:
-        for listener in listeners:
+        for listener in service.listeners:
             url = listener.url("https" if secure else "http")
-            gen_log.info("serving %s on %s", loaded.name, url or listener.address)
+            gen_log.info("serving %s on %s", configuration.target, url or listener.address)
 
     try:
-        clean = serve_until_signal(loaded, listeners, settings, started, loop_factory(configuration.loop))
-    except ProgramError:
+        clean = serve_until_signal(service, prepare, started, loop_factory(configuration.loop))
+    except (ProgramError, ListenError):
         raise
     except Exception as error:
         raise ProgramError(
-            f"cannot serve {loaded.name}: its start or its shutdown has failed", error
+            f"cannot serve {configuration.target}: its start or its shutdown has failed", error
         ) from error
     if not clean:
         app_log.warning("some requests were cut off after the grace period of %g s", configuration.grace)

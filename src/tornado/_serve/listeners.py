@@ -172,16 +172,17 @@ def _systemd_sockets(bind: Bind) -> list[socket.socket]:
 def _explain(bind: Bind, error: Exception) -> str:
     """Return the message for an address that cannot be used. It names the process that uses the port."""
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE and bind.kind is BindKind.TCP:
+    if bind.kind is not BindKind.TCP:
+        return text
+    place = str(bind) if bind.host else f"port {bind.port}"
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         users = port_users.find(bind.port)
         if users:
             return (
-                f"cannot listen on {bind}: Address already in use, by {' and '.join(users)}; stop it, or "
+                f"cannot listen on {place}: Address already in use, by {' and '.join(users)}; stop it, or "
                 "choose another port"
             )
-    if str(bind.port) not in text and bind.kind is BindKind.TCP:
-        return f"cannot listen on {bind}: {text}"
-    return text
+    return text if text.startswith("cannot listen") else f"cannot listen on {place}: {text}"
 
 
 def _reuses_port(sock: socket.socket) -> bool:

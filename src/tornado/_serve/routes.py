@@ -49,12 +49,6 @@ def routes_of(application: object) -> list[Route]:
     return [_route(rule, pattern) for rule, pattern in _rules(application, "")]
 
 
-def rules_of(application: object) -> list[Rule]:
-    """Return the rules of an application whose targets are not routers, in the order in which they are "
-    "tried."""
-    return [rule for rule, _ in _rules(application, "")]
-
-
 def format_table(routes: list[Route]) -> str:
     """Return the routes in aligned columns."""
     rows = [
@@ -121,4 +115,4 @@ def _methods(target: Any) -> tuple[str, ...]:
     )
 
 
-__all__ = ["Route", "format_json", "format_table", "routes_of", "rules_of"]
+__all__ = ["Route", "format_json", "format_table", "routes_of"]

@@ -16,6 +16,7 @@ from tornado._serve.certificates import WatchedContext
 from tornado._serve.listeners import Listener, ListenError, open_listener
 from tornado._serve.stop_signals import StopSignals
 from tornado._serve.target import LoadedTarget, adopt
+from tornado.netutil._port_numbers import check_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,83 +35,97 @@ class ServiceSettings:
     certificate: WatchedContext | None = None
 
 
-class Service:
-    """One application on its listeners, in the current event loop, from start-up to the end of the drain.
+class StoppedAtStart(BaseException):
+    """Raised by the first signal while the program is loaded: no request has been accepted yet.
 
-    :param target: the application, or a factory, which is called in the event loop.
-    :param listeners: the sockets. They accept connections after the start-up, and are closed at the end.
+    It is not an Exception, so that the program's own handlers of errors do not catch it.
     """
 
-    def __init__(
-        self, target: LoadedTarget, listeners: Sequence[Listener], settings: ServiceSettings
-    ) -> None:
-        self._target = target
-        self._listeners = listeners
+
+class Service:
+    """One application on its listeners, in one event loop, from start-up to the end of the drain.
+
+    :ivar listeners: the open listeners; `close` closes them.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self.listeners: list[Listener] = []
         self._settings = settings
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_requested = asyncio.Event()
-        self._stops_early = False
+        #: The task of `run` until connections are accepted.
+        self._starting: asyncio.Task[Any] | None = None
 
-    async def run(self, started: Callable[[], object]) -> bool:
+    async def run(self, loaded: LoadedTarget, started: Callable[[], object]) -> bool:
         """Serve until `stop` is called.
 
+        :param loaded: the application, or a factory, which is called here.
         :param started: called when connections are accepted.
         :returns: whether all requests have ended normally.
         :raises ProgramError: if the target cannot be served. Errors of the application's start-up propagate.
         """
         self._loop = asyncio.get_running_loop()
-        if self._stops_early:
-            return True
+        self._starting = asyncio.current_task()
         settings = self._settings
-        target = await self._target.resolve()
+        target = await loaded.resolve()
         options = settings.options
         if settings.certificate is not None:
             options = {**options, "ssl_options": settings.certificate.context}
         server = target.make_server(**options)
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(lifecycle.lifespan_of(target.application))
-            for listener in self._listeners:
+            for listener in self.listeners:
                 server.add_sockets(listener.sockets)
             if settings.certificate is not None:
                 watching = asyncio.create_task(settings.certificate.watch())
                 stack.callback(watching.cancel)
+            self._starting = None
             started()
             await self._stop_requested.wait()
             await asyncio.sleep(settings.drain_delay)
             return await lifecycle.drain(server, settings.grace)
 
     def stop(self) -> None:
-        """Drain and end. It may be called in a signal handler and in any thread; a second call does "
-        "nothing."""
+        """Drain and end, or cancel the start-up. It is called in a signal handler.
+
+        :raises StoppedAtStart: if the event loop does not run yet.
+        """
         if self._loop is None:
-            self._stops_early = True
-        else:
-            self._loop.call_soon_threadsafe(self._stop_requested.set)
+            raise StoppedAtStart
+        self._loop.call_soon_threadsafe(self._stop_in_loop)
+
+    def _stop_in_loop(self) -> None:
+        self._stop_requested.set()
+        if self._starting is not None:
+            self._starting.cancel()
+
+    def close(self) -> None:
+        """Close the listeners, and remove the files of their Unix sockets."""
+        for listener in self.listeners:
+            listener.close()
 
 
 def serve_until_signal(
-    target: LoadedTarget,
-    listeners: Sequence[Listener],
-    settings: ServiceSettings,
+    service: Service,
+    prepare: Callable[[], LoadedTarget],
     started: Callable[[], object],
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> bool:
     """Serve in a new event loop until SIGTERM or SIGINT, and close the listeners.
 
+    :param prepare: opens the service's listeners and returns its target. A signal in the meantime ends it.
     :param started: called when connections are accepted.
     :returns: whether all requests have ended normally.
     """
-    service = Service(target, listeners, settings)
-
-    def close() -> None:
-        for listener in listeners:
-            listener.close()
-
     try:
-        with StopSignals(service.stop, close), asyncio.Runner(loop_factory=loop_factory) as runner:
-            return runner.run(service.run(started))
+        with StopSignals(service.stop, service.close):
+            loaded = prepare()
+            with asyncio.Runner(loop_factory=loop_factory) as runner:
+                return runner.run(service.run(loaded, started))
+    except (StoppedAtStart, asyncio.CancelledError):
+        return True  # no request has been accepted
     finally:
-        close()
+        service.close()
 
 
 def run_program(
@@ -127,35 +142,27 @@ def run_program(
             "application.listen()"
         )
     target = adopt(application, "run()")
-    secure = settings.options.get("ssl_options") is not None
-    try:
-        listeners = _open(port, address, bind)
-    except ListenError as error:
-        sys.exit(str(error))
-
-    def announce() -> None:
-        for listener in listeners:
-            place = listener.url("https" if secure else "http") or listener.address
-            sys.stdout.write(f"listening on {place}\n")
-        sys.stdout.flush()
-
-    serve_until_signal(target, listeners, settings, announce)
-
-
-def _open(port: int, address: str | None, bind: str | Sequence[str] | None) -> list[Listener]:
-    """Open the addresses of a program; if one fails, close the others."""
+    check_port(port)
     binds = [Bind(BindKind.TCP, address or "", port)]
     if bind is not None:
         binds = [_parse(each) for each in ([bind] if isinstance(bind, str) else bind)]
-    listeners: list[Listener] = []
-    try:
+    scheme = "http" if settings.options.get("ssl_options") is None else "https"
+    service = Service(settings)
+
+    def prepare() -> LoadedTarget:
         for each in binds:
-            listeners += [open_listener(each)]
-    except BaseException:
-        for listener in listeners:
-            listener.close()
-        raise
-    return listeners
+            service.listeners.append(open_listener(each))
+        return target
+
+    def announce() -> None:
+        for listener in service.listeners:
+            sys.stdout.write(f"listening on {listener.url(scheme) or listener.address}\n")
+        sys.stdout.flush()
+
+    try:
+        serve_until_signal(service, prepare, announce)
+    except ListenError as error:
+        sys.exit(str(error))
 
 
 def _parse(text: str) -> Bind:
@@ -166,4 +173,4 @@ def _parse(text: str) -> Bind:
         raise ValueError(f"run: bind must be {FORMS}, got {text!r}{reason}") from None
 
 
-__all__ = ["Service", "ServiceSettings", "run_program", "serve_until_signal"]
+__all__ = ["Service", "StoppedAtStart", "ServiceSettings", "run_program", "serve_until_signal"]

@@ -12,11 +12,6 @@ async def check_hello(run: Run) -> None:
     assert (await run.server.fetch("/?name=Ada")).body == b"Hello, Ada\n"
 
 
-async def check_serve(run: Run) -> None:
-    """The program defines `serve`, which the checks of the other programs call."""
-    assert callable(run.program["serve"])
-
-
 async def check_routes(run: Run) -> None:
     for path, body in (
         ("/articles/7", b'{"article": 7}'),

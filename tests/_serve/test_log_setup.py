@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+import pytest
+
+from tornado._serve.log_setup import JSONFormatter, set_up
+from tornado.log import access_log
+
+
+@pytest.fixture(autouse=True)
+def root_logger():
+    """Undo the changes of the loggers."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    access_log.setLevel(logging.NOTSET)
+
+
+def test_text(capsys):
+    set_up("text", "common")
+    logging.getLogger("app").info("hello")
+    access_log.info("200 GET /")
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("[I ")
+    assert first.endswith("] hello")
+    assert second.endswith("200 GET /")
+
+
+def test_access_log_can_be_turned_off():
+    set_up("text", "off")
+    assert not access_log.isEnabledFor(logging.CRITICAL)
+
+
+def test_json(capsys):
+    set_up("json", "common")
+    logging.getLogger("app").info("hello %s", "ä\n")
+    [line] = capsys.readouterr().err.splitlines()
+    found = json.loads(line)
+    assert len(found.pop("time")) == len("2026-01-02T03:04:05.678Z")
+    assert found == {"level": "info", "logger": "app", "message": "hello ä\n"}
+
+
+def test_json_of_an_exception():
+    try:
+        raise OSError("no disk")
+    except OSError:
+        record = logging.LogRecord("app", logging.ERROR, __file__, 1, "failed", (), sys.exc_info())
+    record.created = 1.5
+    found = json.loads(JSONFormatter().format(record))
+    assert found["time"] == "1970-01-01T00:00:01.500Z"
+    assert found["exception"].endswith("OSError: no disk")
