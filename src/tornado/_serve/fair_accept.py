@@ -96,14 +96,14 @@ class ConnectionTable:
 class FairListener(socket.socket):
     """A listening socket of a worker that leaves connections to other workers with fewer of them.
 
-    :param sock: the listening socket, whose descriptor is duplicated.
+    :param sock: the listening socket, whose descriptor this one takes over.
     :param count: returns the number of open connections of this worker.
     """
 
     def __init__(
         self, sock: socket.socket, table: ConnectionTable, seat: int, count: Callable[[], int]
     ) -> None:
-        super().__init__(sock.family, sock.type, sock.proto, fileno=os.dup(sock.fileno()))
+        super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
         self._table = table
         self._seat = seat
         self._count = count

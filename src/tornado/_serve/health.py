@@ -97,7 +97,12 @@ class Health:
 
     def _check_limits(self, slot: Slot) -> None:
         worker = slot.worker
-        if worker is None or not worker.is_serving or slot.candidate is not None or slot.restart_at is not None:
+        if (
+            worker is None
+            or not worker.is_serving
+            or slot.candidate is not None
+            or slot.restart_at is not None
+        ):
             return
         requests = worker.stats.get("requests", 0)
         if worker.request_limit is not None and requests >= worker.request_limit:

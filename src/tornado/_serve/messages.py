@@ -142,7 +142,7 @@ class Channel:
             if isinstance(message, dict) and isinstance(message.get("type"), str):
                 messages.append(message)
             else:
-                gen_log.error("a message between processes is not valid and is discarded: %.200r", bytes(line))
+                gen_log.error("a message between processes is invalid and is discarded: %.200r", bytes(line))
         return messages
 
     def close(self) -> None:

@@ -6,15 +6,17 @@ A state changes by ``self.state = self.state.to(State.NEXT)``, which checks the 
 from __future__ import annotations
 
 import enum
-from typing import Self
+from typing import TypeVar
 
 from tornado._wire.errors import InvalidTransition
+
+_Same = TypeVar("_Same", bound="_State")
 
 
 class _State(enum.Enum):
     """The base of both enums."""
 
-    def to(self, following: Self) -> Self:
+    def to(self, following: _Same) -> _Same:
         """Return the state that follows this one.
 
         :raises InvalidTransition: if the table does not contain the transition.
@@ -32,8 +34,8 @@ class WorkerState(_State):
     STARTING = "starting"
     #: It accepts connections, and its event loop must beat.
     SERVING = "serving"
-    #: Its event loop has been blocked, or its start has lasted, for too long. Its stacks are logged, and it has
-    #: some time to end.
+    #: Its event loop has been blocked, or its start has lasted, for too long. Its stacks are logged, and
+    #: it has some time to end.
     HUNG = "hung"
     #: It has been told to drain, or does so because it received SIGTERM.
     DRAINING = "draining"

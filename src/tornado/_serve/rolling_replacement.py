@@ -53,11 +53,5 @@ class RollingReplacement:
         """Count a worker that has been replaced."""
         self.replaced += 1
 
-    def abort(self) -> None:
-        """End the replacement because a new worker could not start. Workers that serve continue to do so."""
-        for slot in self._pool.slots:
-            if slot.candidate is not None:
-                slot.candidate.cancel()
-
 
 __all__ = ["RELOAD", "RollingReplacement"]

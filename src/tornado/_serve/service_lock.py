@@ -1,7 +1,7 @@
 """Prevents two generations of workers on one address.
 
-When a supervisor is killed, its workers stop accepting and end, but that takes a moment. A new supervisor must
-not serve the same address before that: a descriptor that was inherited, or a socket of systemd, is not
+When a supervisor is killed, its workers stop accepting and end, but that takes a moment. A new supervisor
+must not serve the same address before that: a descriptor that was inherited, or a socket of systemd, is not
 protected by the kernel's own check.
 
 For each address there is an abstract Unix socket, which the workers inherit. Its name is in use as long as a
@@ -86,8 +86,8 @@ def _acquire(address: str, deadline: float) -> socket.socket:
         owner = _owner(name)
         if owner is not None and _is_running(owner):
             raise ServiceRunningError(
-                f"cannot listen on {address}: process {owner} serves it; stop that process, or choose another "
-                "--bind"
+                f"cannot listen on {address}: process {owner} serves it; stop that process, or choose "
+                "another --bind"
             )
         if time.monotonic() > deadline:
             raise ServiceRunningError(

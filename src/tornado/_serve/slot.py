@@ -64,5 +64,10 @@ class Slot:
         """Whether its worker accepts connections and is well."""
         return self.worker is not None and self.worker.is_serving
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no process, and none will be started."""
+        return self.worker is None and self.candidate is None and self.restart_at is None
+
 
 __all__ = ["MAX_DELAY", "MIN_DELAY", "Slot"]

@@ -77,9 +77,7 @@ class Supervisor:
         self._signals = supervisor_signals.SignalQueue()
         self._pid_file = self._open_pid_file()
         table = supervisor_exec.restore_table(previous)
-        self._pool = WorkerPool(
-            configuration, run_worker, self._selector, table, lock, self._close_in_child
-        )
+        self._pool = WorkerPool(configuration, run_worker, self._selector, table, lock, self._close_in_child)
         self._pool.events = self
         self._health = Health(configuration, self._pool)
         self._notifier = Notifier(os.environ)
@@ -114,8 +112,7 @@ class Supervisor:
             while self.state is not SupervisorState.ENDED:
                 self._run_once()
         finally:
-            for worker in self._pool:
-                worker.kill()
+            # If the supervisor itself has failed, the workers notice its end, and drain.
             self._signals.restore()
             self._selector.close()
             if self._pid_file is not None:
@@ -205,15 +202,15 @@ class Supervisor:
             self._kill(number)
             return
         gen_log.info("%s: draining %d workers", signal.Signals(number).name, self._pool.serving())
-        self._begin_end()
+        self._begin_end(self._configuration.drain_delay)
 
-    def _begin_end(self) -> None:
+    def _begin_end(self, delay: float) -> None:
         self.state = self.state.to(SupervisorState.STOPPING)
         self._notifier.stopping()
         for slot in self._pool.slots:
             slot.restart_at = None
         for worker in self._pool:
-            worker.drain(self._configuration.grace, self._configuration.drain_delay)
+            worker.drain(self._configuration.grace, delay)
             worker.cancel()
         self._end_if_empty()
 
@@ -280,7 +277,6 @@ class Supervisor:
                 len(self._pool.slots),
                 error.rstrip(),
             )
-            self._replacement.abort()
         self._replacement = None
         self.state = self.state.to(SupervisorState.SERVING)
         self._notifier.ready()
@@ -294,7 +290,9 @@ class Supervisor:
             return
         self.state = self.state.to(SupervisorState.UPGRADING)
         try:
-            self._trial = None if self._trial_command is None else supervisor_exec.begin_trial(self._trial_command)
+            self._trial = (
+                None if self._trial_command is None else supervisor_exec.begin_trial(self._trial_command)
+            )
         except OSError as error:
             gen_log.error("cannot start the trial run: %s", error)
             self.state = self.state.to(SupervisorState.SERVING)
@@ -369,7 +367,7 @@ class Supervisor:
         sys.stderr.write(worker.failure or f"{worker} {_describe(status)} during its start\n")
         sys.stderr.flush()
         self._status = _FAILED
-        self._begin_end()
+        self._begin_end(0.0)
 
     def stranger_exited(self, pid: int, status: int) -> None:
         """Handle the end of the trial run. Other processes need only be reaped."""

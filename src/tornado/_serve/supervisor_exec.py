@@ -1,8 +1,8 @@
 """Replaces the supervisor by a new instance of its program, while its workers go on serving (SIGUSR2).
 
-The new instance runs in the same process (``exec``), so the workers remain its children, and service managers
-see the same process ID. It receives the listening sockets and a description of the workers. A trial run of the
-command line in another process checks beforehand that the new instance can start.
+The new instance runs in the same process (``exec``), so the workers remain its children, and service
+managers see the same process ID. It receives the listening sockets and a description of the workers. A trial
+run of the command line in another process checks beforehand that the new instance can start.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def begin_trial(command: Sequence[str]) -> int:
 
     :param command: a command line whose exit status is 0 if a new supervisor could start.
     """
-    return os.posix_spawn(command[0], command, os.environ)
+    return os.posix_spawn(command[0], list(command), os.environ)
 
 
 def replace(pool: WorkerPool, pid_file: int | None) -> None:

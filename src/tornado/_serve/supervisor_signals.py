@@ -25,7 +25,7 @@ HANDLED = (
 
 
 class SignalQueue:
-    """The signals that have arrived. Signals are not lost while they are blocked, for example during a fork."""
+    """The signals that have arrived. Blocked signals, for example during a fork, are not lost."""
 
     def __init__(self) -> None:
         self._receiver, self._sender = socket.socketpair()
@@ -71,7 +71,7 @@ def unblock() -> None:
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
-    """Do nothing, so that the signal is neither fatal nor ignored: a child process would inherit the latter."""
+    """Do nothing, so that the signal is not fatal. Child processes would inherit an ignored signal."""
 
 
 __all__ = ["HANDLED", "SignalQueue", "block", "unblock"]

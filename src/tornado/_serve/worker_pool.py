@@ -130,6 +130,10 @@ class WorkerPool:
     def start_due(self, now: float) -> None:
         """Start the workers whose delay has passed."""
         for slot in self.slots:
+            if slot.is_empty:
+                slot.restart_at = (
+                    now  # it was empty when the supervisor was replaced, or its reload has failed
+                )
             if slot.restart_at is not None and slot.restart_at <= now and slot.candidate is None:
                 self.start(slot, slot.reason)
 
@@ -198,8 +202,12 @@ class WorkerPool:
         worker.channel.flush()
         for message in worker.channel.receive():
             self._on_message(worker, message)
-        if worker.channel.at_end and worker.channel.fileno() >= 0:
+        if worker.channel.at_end:
             # The worker ends, or has closed all its descriptors. Its exit is noticed by SIGCHLD.
+            self._unwatch(worker)
+
+    def _unwatch(self, worker: WorkerProcess) -> None:
+        if worker.channel in self._selector.get_map():
             self._selector.unregister(worker.channel)
 
     def _on_message(self, worker: WorkerProcess, message: Message) -> None:
@@ -213,8 +221,8 @@ class WorkerPool:
                 self.events.worker_ready(slot, worker)
             case "failed":
                 worker.failure = str(message.get("report", ""))
-            case "leaving" if slot is not None:
-                worker.note_leaving(self._configuration.grace)
+            case "leaving" if slot is not None and worker.is_serving:
+                worker.note_leaving(self._configuration.grace + self._configuration.drain_delay)
                 self.events.worker_leaving(slot, worker)
             case "drained":
                 worker.clean = bool(message.get("clean"))
@@ -247,8 +255,7 @@ class WorkerPool:
             return
         self._on_input(worker)  # its last messages
         del self.processes[pid]
-        if worker.channel in self._selector.get_map():
-            self._selector.unregister(worker.channel)
+        self._unwatch(worker)
         worker.set_exited()
         self.table.free_seat(worker.seat)
         slot = self.slot_of(worker)
