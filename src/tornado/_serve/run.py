@@ -49,12 +49,13 @@ class Service:
     """One application on its listeners, in one event loop, from start-up to the end of the drain.
 
     :ivar listeners: the open listeners; `close` closes them.
+    :ivar grace: the maximum time for requests to finish at the end, in seconds.
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.listeners: list[Listener] = []
         self._settings = settings
-        self._grace, self._drain_delay = settings.grace, settings.drain_delay
+        self.grace, self._drain_delay = settings.grace, settings.drain_delay
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_requested = asyncio.Event()
         #: The task of `run` until connections are accepted.
@@ -88,7 +89,7 @@ class Service:
             started()
             await self._stop_requested.wait()
             await asyncio.sleep(self._drain_delay)
-            return await lifecycle.drain(server, self._grace)
+            return await lifecycle.drain(server, self.grace)
 
     def stop(self, grace: float | None = None, delay: float | None = None) -> None:
         """Drain and end, or cancel the start-up. It is called in a signal handler, or in any thread.
@@ -98,7 +99,7 @@ class Service:
         :raises StoppedAtStart: if the event loop does not run yet.
         """
         if not self._stop_requested.is_set():
-            self._grace = self._grace if grace is None else grace
+            self.grace = self.grace if grace is None else grace
             self._drain_delay = self._drain_delay if delay is None else delay
         if self._loop is None:
             raise StoppedAtStart

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import os
 from collections.abc import Callable
+from typing import Any
 
 from tornado import _process_replacement
 from tornado._serve import supervisor_exec, target
@@ -41,6 +42,19 @@ def supervise(
         lock = supervisor_exec.restore_lock(previous)
     else:
         lock = ServiceLock.acquire(map(str, _binds(configuration)))
+    try:
+        return _serve(configuration, options, loop_factory, lock, previous)
+    finally:
+        lock.close()
+
+
+def _serve(
+    configuration: Configuration,
+    options: HTTPServerOptions,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None,
+    lock: ServiceLock,
+    previous: dict[str, Any] | None,
+) -> int:
     listeners = open_listeners(configuration)
     load = functools.partial(target.load, configuration.target)
     if configuration.preload:
@@ -52,7 +66,8 @@ def supervise(
     def started() -> None:
         for listener in listeners:
             place = listener.url(scheme) or listener.address
-            gen_log.info("serving %s on %s, %d workers", configuration.target, place, configuration.workers)
+            workers = f", {configuration.workers} workers" if configuration.workers > 1 else ""
+            gen_log.info("serving %s on %s%s", configuration.target, place, workers)
 
     supervisor = Supervisor(
         configuration,
@@ -67,7 +82,6 @@ def supervise(
     finally:
         for listener in listeners:
             listener.close()
-        lock.close()
 
 
 def _same(loaded: target.LoadedTarget) -> target.LoadedTarget:

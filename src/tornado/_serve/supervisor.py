@@ -201,7 +201,7 @@ class Supervisor:
         if self.state in (SupervisorState.STOPPING, SupervisorState.KILLING):
             self._kill(number)
             return
-        gen_log.info("%s: draining %d workers", signal.Signals(number).name, self._pool.serving())
+        gen_log.info("%s: draining", signal.Signals(number).name)
         self._begin_end(self._configuration.drain_delay)
 
     def _begin_end(self, delay: float) -> None:

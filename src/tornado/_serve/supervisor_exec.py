@@ -22,6 +22,8 @@ from tornado._serve.worker_pool import WorkerPool
 from tornado._serve.worker_process import WorkerProcess
 
 _KEY = "supervisor"
+#: The trial run prints nothing but its errors.
+_QUIET = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
 
 
 def inherited_state() -> dict[str, Any] | None:
@@ -41,7 +43,7 @@ def begin_trial(command: Sequence[str]) -> int:
 
     :param command: a command line whose exit status is 0 if a new supervisor could start.
     """
-    return os.posix_spawn(command[0], list(command), os.environ)
+    return os.posix_spawn(command[0], list(command), os.environ, file_actions=_QUIET)
 
 
 def replace(pool: WorkerPool, pid_file: int | None) -> None:

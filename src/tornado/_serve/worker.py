@@ -28,6 +28,7 @@ from tornado._serve.worker_pool import WorkerContext
 from tornado.httpserver import HTTPServer, HTTPServerOptions
 from tornado.ioloop import IOLoop
 from tornado.iostream._core import open_streams
+from tornado.log import app_log
 
 #: Signals for the supervisor that the whole process group receives, for example from a terminal. They have
 #: handlers because a program that the worker starts would inherit ignored signals.
@@ -64,7 +65,7 @@ class Worker:
     def __init__(self, context: WorkerContext, program: Program) -> None:
         self._context = context
         self._program = program
-        self._service: Service | None = None
+        self._service = Service(ServiceSettings())
         self._loop: asyncio.AbstractEventLoop | None = None
         #: The streams of the event loop, whose number is that of the connections.
         self._streams: set[Any] = set()
@@ -103,6 +104,8 @@ class Worker:
         self._stage = "start-up"
         with asyncio.Runner(loop_factory=self._program.loop_factory) as runner:
             clean = runner.run(self._run_service(settings, loaded))
+        if not clean:
+            app_log.warning("some requests were cut off after the grace period of %g s", self._service.grace)
         self._context.channel.send("drained", clean=clean)
         return 0 if clean else 1
 
@@ -144,7 +147,6 @@ class Worker:
 
     def _leave(self) -> None:
         """Drain because of SIGTERM, and let the supervisor start a replacement."""
-        assert self._service is not None
         self._context.channel.send("leaving")
         self._service.stop()
 
@@ -162,8 +164,7 @@ class Worker:
 
     def stop(self, grace: float, delay: float) -> None:
         """Begin the drain."""
-        if self._service is not None:
-            self._service.stop(grace, delay)
+        self._service.stop(grace, delay)
 
     def is_accepting(self) -> bool:
         """Whether a listening socket is open."""
