@@ -329,6 +329,8 @@ class Supervisor:
             previous.drain(self._configuration.grace)
         if self._replacement is not None and worker.generation == self._pool.generation:
             self._replacement.candidate_ready()
+        elif self.state is not SupervisorState.STARTING:
+            gen_log.info("%s serves", worker)
         if self.state is SupervisorState.STARTING and self._pool.serving() == len(self._pool.slots):
             self.state = self.state.to(SupervisorState.SERVING)
             self._started()
