@@ -130,9 +130,8 @@ def test_new_supervisor_serves_while_old_workers_drain(tmp_path, request_path):
                 assert second.stop() == 0
 
 
-def test_blocked_worker_without_supervisor_ends_after_the_grace_period(tmp_path, monkeypatch):
-    source = PROGRAM + "\nfrom tornado._serve import reporter\nreporter.SHUTDOWN_TIME = 0.2\n"
-    with SupervisedService(tmp_path, "--grace=100ms", source=source) as service:
+def test_blocked_worker_without_supervisor_ends_after_the_grace_period(tmp_path):
+    with SupervisedService(tmp_path, "--grace=1s") as service:
         worker = service.worker()
         with service.sending("/block?seconds=600", "blocking"):
             service.process.kill()

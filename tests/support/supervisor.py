@@ -77,7 +77,16 @@ class SupervisedService(Served):
     ) -> None:
         write_module(folder, source)
         self._folder = folder
-        words = [*wrapper, "-m", "tornado", "serve", "app", "--bind=127.0.0.1:0", "--access-log=off", *options]
+        words = [
+            *wrapper,
+            "-m",
+            "tornado",
+            "serve",
+            "app",
+            "--bind=127.0.0.1:0",
+            "--access-log=off",
+            *options,
+        ]
         super().__init__(folder, words, **arguments)  # type: ignore[arg-type]
         self.number = 0
 

@@ -80,6 +80,8 @@ class Health:
             gen_log.error("%s has not started in time; its stacks follow", worker)
             worker.set_hung(0.0)
             return
+        if worker.begin_shutdown():
+            return
         gen_log.error("%s has not ended in time (%s) and is killed", worker, worker.state.value)
         worker.clean = False
         worker.kill()

@@ -149,7 +149,9 @@ class Reporter:
         if served.is_accepting():
             served.abandon_listeners()
         served.release_addresses()
-        time.sleep(max(0.0, began + self._grace + SHUTDOWN_TIME - time.monotonic()))
+        time.sleep(max(0.0, began + self._grace - time.monotonic()))
+        if time.monotonic() - self._last_beat < 1.0:
+            time.sleep(SHUTDOWN_TIME)  # the event loop runs: it cancels handlers, and runs the shutdown
         gen_log.error("the supervisor has ended, and the drain has not: exiting")
         faulthandler.dump_traceback(all_threads=True)
         os._exit(1)

@@ -31,6 +31,7 @@ class WorkerProcess:
     :ivar request_limit: it is replaced after this number of requests; None if there is no limit.
     :ivar stats: the numbers that it has reported last.
     :ivar failure: the text for the user, if its start has failed.
+    :ivar clean: whether all its requests have ended normally; None if it has not reported that.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class WorkerProcess:
         self.stats: dict[str, Any] = {}
         self.failure: str | None = None
         self.clean: bool | None = None
+        self._shuts_down = False
 
     def __repr__(self) -> str:
         return f"<worker {self.number} (pid {self.pid}), {self.state.value}>"
@@ -91,14 +93,14 @@ class WorkerProcess:
         """
         if self.state is WorkerState.SERVING:
             self.state = self.state.to(WorkerState.DRAINING)
-            self.deadline = time.monotonic() + delay + grace + SHUTDOWN_TIME
+            self.deadline = time.monotonic() + delay + grace
             self.channel.send("drain", grace=grace, delay=delay)
 
     def note_leaving(self, grace: float) -> None:
         """Record that it drains because of a signal that it has received itself."""
         if self.state is WorkerState.SERVING:
             self.state = self.state.to(WorkerState.DRAINING)
-            self.deadline = time.monotonic() + grace + SHUTDOWN_TIME
+            self.deadline = time.monotonic() + grace
 
     def cancel(self) -> None:
         """End it during its start: it has no connections."""
@@ -110,12 +112,25 @@ class WorkerProcess:
         """Log its stacks, and end it if its event loop does not run again within the grace period."""
         starting = self.state is WorkerState.STARTING
         self.state = self.state.to(WorkerState.HUNG)
-        self.deadline = time.monotonic() + (_DUMP_TIME if starting else grace + SHUTDOWN_TIME)
+        self.deadline = time.monotonic() + (_DUMP_TIME if starting else grace)
         self.signal(signal.SIGQUIT)  # faulthandler logs the stacks
         if not starting:
             # SIGTERM would end a worker that has not set its handler before its stacks are logged.
             self.channel.send("drain", grace=grace, delay=0.0)
             self.signal(signal.SIGTERM)
+
+    def begin_shutdown(self) -> bool:
+        """Allow time for the shutdown when the grace period is over.
+
+        :returns: False if it has had this time already, or if its event loop is blocked, so that it cannot
+            cancel its handlers.
+        """
+        runs = time.monotonic() - self.alive < 1.0
+        if self._shuts_down or not runs or self.state is not WorkerState.DRAINING:
+            return False
+        self._shuts_down = True
+        self.deadline = time.monotonic() + SHUTDOWN_TIME
+        return True
 
     def kill(self) -> None:
         """Send SIGKILL."""
