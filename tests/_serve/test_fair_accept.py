@@ -89,8 +89,7 @@ def test_listener_pauses_and_then_accepts_a_few(table):
             try:
                 stack.enter_context(listener.accept()[0])
                 outcomes.append("accepted")
-            except AcceptPause as pause:
-                assert pause.seconds > 0
+            except AcceptPause:
                 outcomes.append("paused")
         assert outcomes == ["paused", *["accepted"] * 4, "paused"]
 

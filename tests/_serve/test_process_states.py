@@ -39,7 +39,7 @@ def test_each_state_leads_to_the_last_one(kind):
 
 @pytest.mark.parametrize("kind", [WorkerState, SupervisorState])
 def test_design_document_shows_the_transitions(kind):
-    text = (ROOT / "docs/design/0008-serving.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/design/0009-serving.md").read_text(encoding="utf-8")
     [diagram] = [
         part for part in re.findall(r"```mermaid\n(.*?)```", text, re.DOTALL) if kind.__name__ in part
     ]

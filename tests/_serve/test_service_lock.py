@@ -18,6 +18,13 @@ def address() -> str:
     return f"test-{os.getpid()}-{os.urandom(4).hex()}:1"
 
 
+def acquire(*names: str, timeout: float = 5.0) -> ServiceLock:
+    """Return the locks of addresses."""
+    lock = ServiceLock()
+    lock.acquire(names, timeout=timeout)
+    return lock
+
+
 @contextlib.contextmanager
 def ended_owner(name: str):
     """Yield a function that ends the use of a lock whose creator has ended and been reaped."""
@@ -26,7 +33,7 @@ def ended_owner(name: str):
     owner = os.fork()
     if owner == 0:
         # The creator's child inherits the lock, as a worker does.
-        lock = ServiceLock.acquire([name])
+        lock = acquire(name)
         if os.fork() == 0:
             os.close(writing)
             os.write(sending, b"x")
@@ -46,46 +53,50 @@ def ended_owner(name: str):
 
 def test_address_of_a_running_process_is_refused():
     name = address()
-    lock = ServiceLock.acquire([name])
+    lock = acquire(name)
     for _ in range(3):
         with pytest.raises(ServiceRunningError, match=f"process {os.getpid()} serves it; stop that process"):
-            ServiceLock.acquire([name])
+            acquire(name)
     lock.close()
     lock.close()
-    ServiceLock.acquire([name]).close()
+    acquire(name).close()
 
 
 def test_address_is_free_when_the_last_worker_has_released_it():
     name = address()
     with ended_owner(name) as release:
-        with pytest.raises(
-            ServiceRunningError, match="workers of process .*, which has ended, still serve it"
-        ):
-            ServiceLock.acquire([name], timeout=0.0)
+        with pytest.raises(ServiceRunningError, match="workers of process .*, which has ended"):
+            acquire(name, timeout=0.0)
         release()
-        ServiceLock.acquire([name], timeout=60.0).close()
+        acquire(name, timeout=60.0).close()
 
 
 def test_failure_releases_the_other_addresses():
     first, second = address(), address()
-    lock = ServiceLock.acquire([second])
+    lock = acquire(second)
     with pytest.raises(ServiceRunningError):
-        ServiceLock.acquire([first, second])
-    ServiceLock.acquire([first]).close()
+        acquire(first, second)
+    acquire(first).close()
     lock.close()
 
 
-def test_addresses_with_port_0_are_not_locked():
-    lock = ServiceLock.acquire(["127.0.0.1:0"])
-    assert lock.descriptors() == []
+def test_shared_address_of_a_running_process_is_not_refused():
+    name = address()
+    first, second = acquire(name), ServiceLock()
+    second.acquire([name], shared=True)
+    assert second.descriptors() == []
+    first.close()
+    second.acquire([name], shared=True)
+    assert len(second.descriptors()) == 1
+    second.close()
 
 
 def test_inherited_lock_keeps_the_address():
     name = address()
-    lock = ServiceLock.acquire([name])
+    lock = acquire(name)
     inherited = ServiceLock.inherit(map(os.dup, lock.descriptors()))
     lock.close()
     with pytest.raises(ServiceRunningError):
-        ServiceLock.acquire([name])
+        acquire(name)
     inherited.close()
-    ServiceLock.acquire([name]).close()
+    acquire(name).close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -68,6 +69,7 @@ def test_old_worker_serves_until_the_new_one_is_ready(tmp_path):
         service.wait_for("importing")
         assert service.worker() == before
         service.wait_for("reload complete")
+        assert ends(before)
         assert service.worker() != before
         assert service.stop() == 0
 
@@ -127,12 +129,42 @@ def test_supervisor_is_replaced_while_the_workers_go_on(tmp_path):
         for _ in range(2):
             with service.sending("/wait?seconds=0.5", "waiting") as connection:
                 service.signal(signal.SIGUSR2)
-                service.wait_for("the supervisor has been replaced; 2 workers go on")
+                service.wait_for("the supervisor has been replaced; 2 workers continue")
                 assert connection.getresponse().read() == b"waited"
         assert children(service.process.pid) == before
         assert service.reload() == "reload complete: 2 workers replaced"
         assert all(map(ends, before))
         assert service.stop() == 0
+
+
+#: Runs the command as systemd's socket activation does, with the socket of another descriptor.
+ACTIVATED = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("kind", ["fd", "systemd", "unix"])
+def test_inherited_sockets_outlive_the_replacement_of_the_supervisor(tmp_path, kind):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        descriptor = listener.fileno()
+        wrapper = ["-c", ACTIVATED, str(descriptor), PYTHON] if kind == "systemd" else []
+        bind = {"fd": f"--bind=fd:{descriptor}", "systemd": "--bind=systemd", "unix": "--bind=unix:s"}[kind]
+        options = [bind, "--bind=127.0.0.1:0"] if kind == "unix" else [bind]
+        with SupervisedService(tmp_path, *options, wrapper=wrapper, descriptors=[descriptor]) as service:
+            for _ in range(2):
+                service.signal(signal.SIGUSR2)
+                service.wait_for("the supervisor has been replaced; 1 workers continue")
+                assert service.reload() == "reload complete: 1 workers replaced"
+                if kind == "unix":
+                    with socket.socket(socket.AF_UNIX) as client:
+                        client.connect(str(tmp_path / "s"))
+                else:
+                    service.number = listener.getsockname()[1]
+                service.get()
+            assert service.stop() == 0
 
 
 def test_supervisor_that_could_not_start_is_not_replaced(tmp_path):

@@ -77,16 +77,10 @@ class SupervisedService(Served):
     ) -> None:
         write_module(folder, source)
         self._folder = folder
-        words = [
-            *wrapper,
-            "-m",
-            "tornado",
-            "serve",
-            "app",
-            "--bind=127.0.0.1:0",
-            "--access-log=off",
-            *options,
-        ]
+        words = [*wrapper, "-m", "tornado", "serve", "app", "--access-log=off"]
+        if not any(option.startswith("--bind=") for option in options):
+            words.append("--bind=127.0.0.1:0")
+        words += options
         super().__init__(folder, words, **arguments)  # type: ignore[arg-type]
         self.number = 0
 

@@ -5,7 +5,7 @@ further measures, a worker that is quick or idle takes most of the connections: 
 measured. Therefore each worker publishes its number of connections in shared memory. A worker with more than
 its share pauses for a moment. Then it takes a few connections, because the others may be blocked.
 
-``docs/design/0008-serving.md`` has the measurements, also for one socket for each worker (SO_REUSEPORT).
+``docs/design/0009-serving.md`` has the measurements, also for one socket for each worker (SO_REUSEPORT).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tornado.netutil._accept import AcceptPause
 
 #: The maximum number of worker processes, with those that are draining.
 MAX_SEATS = 1024
-#: A worker may have so many connections more than the average before it pauses.
+#: The number of connections by which a worker may exceed the average before it pauses.
 _ALLOWANCE = 8
 #: The duration of a pause, in seconds, and the number of connections that are accepted after it.
 _PAUSE = 0.002

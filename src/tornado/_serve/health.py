@@ -13,7 +13,7 @@ from tornado.log import gen_log
 
 #: Time between two looks at the memory and the number of requests, in seconds.
 _LIMIT_INTERVAL = 1.0
-#: If the supervisor itself is so much late, in seconds, it was stopped, and workers could not report.
+#: If the supervisor wakes later than this, in seconds, it was stopped itself, and did not see the beats.
 _MAX_LATENESS = 1.0
 
 

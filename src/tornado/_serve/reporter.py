@@ -29,7 +29,7 @@ _STATS_EVERY = 4
 
 
 class Served(Protocol):
-    """What the thread needs of the service in the event loop."""
+    """The methods of a worker that the thread calls."""
 
     def stop(self, grace: float, delay: float) -> None:
         """Begin the drain. It is called in the reporter's thread."""

@@ -36,24 +36,22 @@ class ServiceLock:
     def __init__(self, sockets: Sequence[socket.socket] = ()) -> None:
         self._sockets = list(sockets)
 
-    @classmethod
-    def acquire(cls, addresses: Iterable[str], timeout: float = 5.0) -> ServiceLock:
-        """Return the locks of the addresses.
+    def acquire(self, addresses: Iterable[str], *, shared: bool = False, timeout: float = 5.0) -> None:
+        """Lock addresses.
 
-        :param addresses: the addresses as text. Those whose port is 0 differ for each process.
+        :param addresses: the addresses as text.
+        :param shared: whether another service that runs may serve the same address: then it keeps the lock.
         :param timeout: how long to wait for the workers of a supervisor that has been killed, in seconds.
         :raises ServiceRunningError: if another supervisor has one of the addresses, or workers do not end.
         """
-        lock = cls()
         deadline = time.monotonic() + timeout
-        try:
-            for address in addresses:
-                if sys.platform == "linux" and not address.endswith(":0"):
-                    lock._sockets.append(_acquire(address, deadline))
-        except BaseException:
-            lock.close()
-            raise
-        return lock
+        for address in addresses if sys.platform == "linux" else ():
+            try:
+                self._sockets.append(_acquire(address, deadline))
+            except ServiceRunningError:
+                if not shared:
+                    self.close()
+                    raise
 
     @classmethod
     def inherit(cls, descriptors: Iterable[int]) -> ServiceLock:
@@ -71,15 +69,13 @@ class ServiceLock:
 
 
 def _acquire(address: str, deadline: float) -> socket.socket:
-    # Users do not lock one another out by accident. A relative path means another socket in each directory.
-    if address.startswith("unix:") and not address.startswith("unix:@"):
-        address = f"unix:{os.path.abspath(address.removeprefix('unix:'))}"
+    # With the user in the name, users do not lock one another out by accident.
     name = f"\0waterspout/{os.getuid()}/{address}"[:107]
     while True:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.bind(name)
-            sock.listen(socket.SOMAXCONN)  # each `_owner` occupies a place for ever
+            sock.listen(socket.SOMAXCONN)  # each `_owner` occupies one place
             return sock
         except OSError:
             sock.close()

@@ -45,7 +45,7 @@ class Slot:
         return delay
 
     def promote(self) -> WorkerProcess | None:
-        """Make the candidate the worker. Return the previous worker, which is to be drained."""
+        """Make the candidate the worker. Return the previous worker, which the caller drains."""
         previous, self.worker, self.candidate = self.worker, self.candidate, None
         return previous
 

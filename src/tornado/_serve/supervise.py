@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tornado import _process_replacement
 from tornado._serve import supervisor_exec, target
-from tornado._serve.bind import Bind, BindKind
+from tornado._serve.bind import BindKind
 from tornado._serve.certificates import WatchedContext
 from tornado._serve.configuration import Configuration
-from tornado._serve.listeners import open_listeners
+from tornado._serve.listeners import Listener, open_listeners
 from tornado._serve.service_lock import ServiceLock
 from tornado._serve.supervisor import Supervisor
 from tornado._serve.worker import Program, run_worker
 from tornado.httpserver import HTTPServerOptions
 from tornado.log import gen_log
+from tornado.netutil._systemd_activation import has_inherited_sockets
 
 
 def supervise(
@@ -38,10 +38,9 @@ def supervise(
     if configuration.certificate is not None:
         WatchedContext(configuration)  # an error ends the service before a worker is started
     previous = supervisor_exec.inherited_state()
-    if previous is not None:
-        lock = supervisor_exec.restore_lock(previous)
-    else:
-        lock = ServiceLock.acquire(map(str, _binds(configuration)))
+    lock = ServiceLock() if previous is None else supervisor_exec.restore_lock(previous)
+    if previous is None:
+        lock.acquire(_own_addresses(configuration))
     try:
         return _serve(configuration, options, loop_factory, lock, previous)
     finally:
@@ -56,6 +55,8 @@ def _serve(
     previous: dict[str, Any] | None,
 ) -> int:
     listeners = open_listeners(configuration)
+    if previous is None:
+        lock.acquire(_shared_addresses(listeners), shared=True)
     load = functools.partial(target.load, configuration.target)
     if configuration.preload:
         loaded = load()
@@ -74,6 +75,7 @@ def _serve(
         functools.partial(run_worker, program=program),
         lock,
         started=started,
+        listening=[sock.fileno() for listener in listeners for sock in listener.sockets],
         trial_command=[*_process_replacement.command(), "--print-config"],
         previous=previous,
     )
@@ -88,12 +90,21 @@ def _same(loaded: target.LoadedTarget) -> target.LoadedTarget:
     return loaded
 
 
-def _binds(configuration: Configuration) -> list[Bind]:
-    """Return the addresses, in a fixed order, so that two supervisors do not wait for each other."""
-    binds = configuration.bind
-    if configuration.is_default("bind") and os.environ.get("LISTEN_PID") == str(os.getpid()):
-        binds = (Bind(BindKind.SYSTEMD),)
-    return sorted(binds, key=str)
+def _own_addresses(configuration: Configuration) -> list[str]:
+    """Return the addresses whose sockets this service opens.
+
+    A new server may replace the file of a Unix socket while the old one runs, so such files are not locked.
+    The order is fixed, so that two supervisors do not wait for each other.
+    """
+    binds = (bind for bind in configuration.bind if bind.kind is BindKind.TCP and bind.port)
+    return [] if configuration.is_default("bind") and has_inherited_sockets() else sorted(map(str, binds))
+
+
+def _shared_addresses(listeners: Iterable[Listener]) -> list[str]:
+    """Return the addresses of sockets that others have opened, and may serve as well."""
+    kinds = (BindKind.DESCRIPTOR, BindKind.SYSTEMD)
+    sockets = [sock for each in listeners if each.bind.kind in kinds for sock in each.sockets]
+    return sorted(f"socket {sock.getsockname()}" for sock in sockets)
 
 
 __all__ = ["supervise"]

@@ -4,13 +4,13 @@
 SIGTERM, SIGINT   drain all workers and end; a second one ends at once
 SIGQUIT           end at once
 SIGHUP            replace all workers by new ones, one by one
-SIGUSR2           replace the supervisor itself; the workers go on
+SIGUSR2           replace the supervisor itself; the workers continue
 SIGTTIN, SIGTTOU  one worker more, one worker less
 ================  ============================================================================================
 
 The supervisor is a single thread without an event loop: it waits for signals, for messages of its workers and
 for the next deadline. It does not import the program (except with ``--preload``), so an error of the program
-cannot affect it. ``docs/design/0008-serving.md`` describes the states.
+cannot affect it. ``docs/design/0009-serving.md`` describes the states.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Supervisor:
     :param started: called when all first workers accept connections.
     :param trial_command: a command line that exits with 0 if a new supervisor can start; None omits the
         trial run before SIGUSR2 replaces the supervisor.
-    :param close_in_child: closes what the child processes must not keep open, besides the supervisor's own.
+    :param listening: the descriptors of the listening sockets, which a new supervisor inherits.
     :param previous: the result of `supervisor_exec.inherited_state`.
     :ivar state: the state.
     :ivar reload_error: the reason why the last reload has failed; None if it has not.
@@ -65,13 +65,13 @@ class Supervisor:
         *,
         started: Callable[[], object] = lambda: None,
         trial_command: Sequence[str] | None = None,
-        close_in_child: Callable[[], object] = lambda: None,
+        listening: Sequence[int] = (),
         previous: dict[str, Any] | None = None,
     ) -> None:
         self._configuration = configuration
         self._started = started
         self._trial_command = trial_command
-        self._close_more_in_child = close_in_child
+        self._listening = listening
         self._previous = previous
         self._selector = selectors.DefaultSelector()
         self._signals = supervisor_signals.SignalQueue()
@@ -85,6 +85,8 @@ class Supervisor:
         self._replacement: RollingReplacement | None = None
         self._trial: int | None = None
         self._status = 0
+        #: The processes that were killed before the end of the service began: they do not affect its status.
+        self._killed_before: set[int] = set()
         self.state = SupervisorState.STARTING
         self.reload_error: str | None = None
 
@@ -95,7 +97,6 @@ class Supervisor:
     def _close_in_child(self) -> None:
         if self._pid_file is not None:
             self._pid_file.close()
-        self._close_more_in_child()
 
     # -- the loop --
 
@@ -124,7 +125,7 @@ class Supervisor:
         if self._previous is not None:
             supervisor_exec.restore(self._pool, self._previous)
             _process_replacement.settle()
-            gen_log.info("the supervisor has been replaced; %d workers go on", self._pool.serving())
+            gen_log.info("the supervisor has been replaced; %d workers continue", self._pool.serving())
             self.state = self.state.to(SupervisorState.SERVING)
             self._set_size(self._configuration.workers)
             self._notifier.ready()
@@ -207,6 +208,7 @@ class Supervisor:
     def _begin_end(self, delay: float) -> None:
         self.state = self.state.to(SupervisorState.STOPPING)
         self._notifier.stopping()
+        self._killed_before = {worker.pid for worker in self._pool if worker.state is WorkerState.KILLED}
         for slot in self._pool.slots:
             slot.restart_at = None
         for worker in self._pool:
@@ -272,7 +274,7 @@ class Supervisor:
         else:
             self.reload_error = error.strip().rpartition("\n")[2]
             gen_log.error(
-                "reload failed after %d of %d workers; the others go on serving\n%s",
+                "reload failed after %d of %d workers; the others continue to serve\n%s",
                 self._replacement.replaced,
                 len(self._pool.slots),
                 error.rstrip(),
@@ -313,7 +315,8 @@ class Supervisor:
     def _replace_supervisor(self) -> None:
         gen_log.info("replacing the supervisor")
         self._notifier.reloading()
-        supervisor_exec.replace(self._pool, None if self._pid_file is None else self._pid_file.descriptor)
+        pid_file = None if self._pid_file is None else self._pid_file.descriptor
+        supervisor_exec.replace(self._pool, pid_file, self._listening)
         self.state = self.state.to(SupervisorState.SERVING)  # it has failed, and the error has been logged
         self._notifier.ready()
 
@@ -347,7 +350,9 @@ class Supervisor:
         failed_to_start = worker.ready_at is None
         match self.state:
             case SupervisorState.STOPPING | SupervisorState.KILLING:
-                if not self._status and not failed_to_start and (status != 0 or worker.clean is False):
+                cut = status != 0 or worker.clean is False
+                counts = not failed_to_start and worker.pid not in self._killed_before
+                if cut and counts and not self._status:
                     self._status = _FAILED
                 self._end_if_empty()
             case SupervisorState.STARTING:

@@ -1,4 +1,4 @@
-"""Replaces the supervisor by a new instance of its program, while its workers go on serving (SIGUSR2).
+"""Replaces the supervisor by a new instance of its program, while its workers continue to serve (SIGUSR2).
 
 The new instance runs in the same process (``exec``), so the workers remain its children, and service
 managers see the same process ID. It receives the listening sockets and a description of the workers. A trial
@@ -46,14 +46,15 @@ def begin_trial(command: Sequence[str]) -> int:
     return os.posix_spawn(command[0], list(command), os.environ, file_actions=_QUIET)
 
 
-def replace(pool: WorkerPool, pid_file: int | None) -> None:
+def replace(pool: WorkerPool, pid_file: int | None, listening: Sequence[int]) -> None:
     """Replace this supervisor. This function returns only if that fails; the error has been logged.
 
     :param pid_file: the descriptor of the locked PID file.
+    :param listening: the descriptors of the listening sockets. ``--bind fd:3`` needs the same number again.
     """
     workers = [worker.dump() for worker in pool]
     descriptors = [worker["channel"] for worker in workers]
-    descriptors += [pool.table.descriptor, *pool.lock.descriptors()]
+    descriptors += [pool.table.descriptor, *pool.lock.descriptors(), *listening]
     if pid_file is not None:
         descriptors.append(pid_file)
     state = {

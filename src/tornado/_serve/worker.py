@@ -173,7 +173,7 @@ class Worker:
     def abandon_listeners(self) -> None:
         """Make TCP sockets that belong to this service stop listening in all processes.
 
-        Sockets of the service manager or of another process go on for their owner.
+        Sockets of the service manager or of another process continue for their owner.
         """
         for listener in self._program.listeners:
             for sock in listener.sockets if listener.bind.kind is BindKind.TCP else ():

@@ -46,7 +46,7 @@ class WorkerContext:
 
 
 class PoolEvents(Protocol):
-    """What the supervisor does when something happens to a worker."""
+    """The reactions of the supervisor to events of its workers."""
 
     def worker_ready(self, slot: Slot, worker: WorkerProcess) -> None:
         """Handle a candidate that accepts connections."""

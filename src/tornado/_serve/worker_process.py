@@ -15,7 +15,7 @@ from tornado.log import gen_log
 SHUTDOWN_TIME = 5.0
 #: Time for logging the stacks of a worker whose start has lasted for too long, in seconds.
 _DUMP_TIME = 1.0
-#: A beat may be so much late, in seconds: the event loop and the thread that reports it each add an interval.
+#: The maximum delay of a beat, in seconds: the event loop and the reporter's thread each add an interval.
 _BEAT_TOLERANCE = 2 * BEAT_INTERVAL
 
 
