@@ -20,7 +20,7 @@ def test_defaults():
     assert configuration.target == "app"
     assert configuration.bind == (Bind(BindKind.TCP, "127.0.0.1", 8888),)
     assert (configuration.workers, configuration.grace, configuration.max_requests) == (1, 30.0, None)
-    assert (configuration.trusted_proxies, configuration.certificate, configuration.admin) == ((), None, None)
+    assert (configuration.trusted_proxies, configuration.certificate) == ((), None)
     assert configuration.is_default("bind")
     assert not configuration.is_default("target")
 
@@ -107,7 +107,6 @@ def test_file_that_is_not_text_or_not_readable_is_explained(directory):
             {},
             "--max-requests-jitter: 5 has no effect without --max-requests",
         ),
-        (["a", "--admin=fd:3"], {}, "--admin: expected host:port or unix:path, got 'fd:3'"),
     ],
 )
 def test_wrong_configurations_are_explained(words, variables, message):

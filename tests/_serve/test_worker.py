@@ -157,7 +157,7 @@ def test_full_disk_of_the_log_does_not_end_the_service(tmp_path):
         source = PROGRAM.replace("VERSION = ", "print('serving app on http://localhost:0', flush=True)\nV = ")
         source = source.replace("VERSION)", "V)")
         path = str(tmp_path / "s")
-        options = [f"--bind=unix:{path}", "--access-log=common"]
+        options = [f"--bind=unix:{path}", "--access-log=tornado"]
         with SupervisedService(
             tmp_path, *options, source=source, wrapper=wrapper, descriptors=[log.fileno()]
         ) as service:

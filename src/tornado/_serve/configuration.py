@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from tornado._serve.arguments import Arguments, ConfigurationError, parse, suggestion
-from tornado._serve.bind import Bind, BindKind
+from tornado._serve.bind import Bind
 from tornado._serve.options import BY_NAME, PREFIX, Option
 
 #: The configuration file that is read if there is no ``--config``.
@@ -55,7 +55,6 @@ class Configuration:
     pid_file: str | None
     user: str | None
     group: str | None
-    admin: Bind | None
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def is_default(self, name: str) -> bool:
@@ -247,10 +246,6 @@ def _check_combinations(configuration: Configuration) -> None:
         )
     if not configuration.bind:
         raise ConfigurationError(f"{origins['bind']}: expected at least one address, got none")
-    if configuration.admin is not None and configuration.admin.kind not in (BindKind.TCP, BindKind.UNIX):
-        raise ConfigurationError(
-            f"{origins['admin']}: expected host:port or unix:path, got {str(configuration.admin)!r}"
-        )
 
 
 __all__ = ["Configuration", "ConfigurationError", "describe", "load", "resolve"]

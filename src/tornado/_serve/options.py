@@ -118,15 +118,15 @@ TABLE: tuple[Option, ...] = (
     *_group(
         "Shutdown",
         ("grace", DURATION, "30", "how long requests may take to finish before they are cancelled"),
-        ("drain_delay", DURATION, "0", "how long /readyz reports 503 before the listeners close"),
+        ("drain_delay", DURATION, "0", "the time between the signal and the end of accepting"),
     ),
     *_group(
         "Logs",
         (
             "access_log",
-            choice("off", "common", "combined", "json"),
-            "common",
-            "the form of the access log",
+            choice("off", "tornado"),
+            "tornado",
+            "tornado: a line for each request, as Tornado writes it",
         ),
         ("log_format", choice("text", "json"), "text", "the form of all other log messages"),
     ),
@@ -135,7 +135,6 @@ TABLE: tuple[Option, ...] = (
         ("pid_file", NEW_FILE, None, "write the id of the main process to this file"),
         ("user", USER, None, "run the workers as this user"),
         ("group", GROUP, None, "run the workers as this group"),
-        ("admin", optional(BIND), "off", "the address of metrics, health checks and the dashboard"),
     ),
 )
 
