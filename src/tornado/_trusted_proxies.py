@@ -27,7 +27,7 @@ class TrustedProxies:
     def __init__(self, proxies: Collection[str]) -> None:
         if isinstance(proxies, str):
             raise ValueError(f"trusted_proxies must be a list of addresses and networks, got {proxies!r}")
-        self.unix = "unix" in proxies
+        self.unix: bool = "unix" in proxies
         self._networks = [_network(each) for each in proxies if each != "unix"]
         # Parsing an address costs 2 microseconds, and every request of a proxy has the same one.
         self._find = functools.lru_cache(_CACHED)(self._is_in_network)

@@ -30,6 +30,7 @@ EXTERNAL = {
 SLOW = {
     "_serve/test_supervisor.py": "services with several processes",
     "_serve/test_worker.py": "services with several processes",
+    "_serve/test_command.py": "the commands in separate processes",
     "autoreload/test_command.py": "the command line in separate processes",
     "http1connection/test_memory.py": "memory during large transfers",
     "platform/test_after_fork.py": "forked processes",
@@ -42,6 +43,7 @@ SLOW = {
     "test_import_cost.py": "imports in separate processes",
     "test_percent_decoding.py": "every escape in every position",
     "test_process.py": "forked processes and subprocesses",
+    "web/test_run.py": "programs in separate processes",
     "web/_input/test_large_uploads.py": "an upload of a gigabyte",
 }
 
