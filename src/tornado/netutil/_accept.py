@@ -41,6 +41,17 @@ _CONNECTION_ERRORS = frozenset(
 _last_report = float("-inf")
 
 
+class AcceptPause(BlockingIOError):
+    """Raised by ``accept`` of a listening socket that should not be watched for a while.
+
+    :ivar seconds: the duration.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(errno.EAGAIN, f"accepting pauses for {seconds:g} s")
+        self.seconds = seconds
+
+
 def add_accept_handler(
     sock: socket.socket, callback: Callable[[socket.socket, Any], None], io_loop: IOLoop | None = None
 ) -> Callable[[], None]:
@@ -95,21 +106,23 @@ class _Acceptor:
                 return
             try:
                 connection, address = accept()
-            except BlockingIOError:
+            except BlockingIOError as error:
+                if isinstance(error, AcceptPause):
+                    self._pause(error.seconds)
                 return
             except OSError as error:
                 if error.errno in _EXHAUSTED:
-                    self._pause(error)
+                    self._pause(_BACK_OFF)
+                    _report_exhaustion(error)
                     return
                 if error.errno not in _CONNECTION_ERRORS:
                     raise
                 continue
             callback(connection, address)
 
-    def _pause(self, error: OSError) -> None:
+    def _pause(self, seconds: float) -> None:
         self._io_loop.remove_handler(self._sock)
-        self._timer = self._io_loop.call_later(_BACK_OFF, self.resume)
-        _report_exhaustion(error)
+        self._timer = self._io_loop.call_later(seconds, self.resume)
 
 
 def _report_exhaustion(error: OSError) -> None:

@@ -1,0 +1,140 @@
+"""Shares new connections evenly between workers that have one listening socket.
+
+All workers wait for the same socket, so a connection never waits for a worker that is blocked. Without
+further measures, a worker that is quick or idle takes most of the connections: up to twice its share was
+measured. Therefore each worker publishes its number of connections in shared memory. A worker with more than
+its share pauses for a moment. Then it takes a few connections, because the others may be blocked.
+
+``docs/design/0009-serving.md`` has the measurements, also for one socket for each worker (SO_REUSEPORT).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import socket
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+from tornado.netutil._accept import AcceptPause
+
+#: The maximum number of worker processes, with those that are draining.
+MAX_SEATS = 1024
+#: The number of connections by which a worker may exceed the average before it pauses.
+_ALLOWANCE = 8
+#: The duration of a pause, in seconds, and the number of connections that are accepted after it.
+_PAUSE = 0.002
+_AFTER_PAUSE = 4
+_FREE = -1
+
+
+class ConnectionTable:
+    """The number of connections of each worker, in memory that the processes share.
+
+    A worker has a seat, which is the index of its number. Each number is written by one process only: by the
+    worker, and by the supervisor before the worker starts and after it has ended.
+
+    :param descriptor: that of the memory of the previous program in this process; None creates it.
+    """
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        self.descriptor = _create() if descriptor is None else descriptor
+        self._map = mmap.mmap(self.descriptor, MAX_SEATS * 8)
+        self._counts = memoryview(self._map).cast("q")
+        if descriptor is None:
+            for seat in range(MAX_SEATS):
+                self._counts[seat] = _FREE
+
+    def take_seat(self) -> int:
+        """Return the index of a free seat, which is no longer free.
+
+        :raises RuntimeError: if there are `MAX_SEATS` workers.
+        """
+        for seat in range(MAX_SEATS):
+            # A worker that has stopped accepting is free for `share`, so the supervisor marks it differently.
+            if self._counts[seat] == _FREE:
+                self._counts[seat] = 0
+                return seat
+        raise RuntimeError(f"there are {MAX_SEATS} worker processes already; wait until some have ended")
+
+    def free_seat(self, seat: int) -> None:
+        """Free the seat of a worker that has ended."""
+        self._counts[seat] = _FREE
+
+    def publish(self, seat: int, count: int) -> None:
+        """Set the number of connections of a worker."""
+        self._counts[seat] = count
+
+    def leave(self, seat: int) -> None:
+        """Exclude a worker that has stopped accepting from the average; its seat is not free yet."""
+        self._counts[seat] = _FREE - 1
+
+    def exceeds_share(self, seat: int, count: int) -> bool:
+        """Whether a worker with `count` connections should leave the next one to others."""
+        total = workers = 0
+        for each in self._counts[: self._occupied()].tolist():
+            if each >= 0:
+                total += each
+                workers += 1
+        return (count - _ALLOWANCE) * workers > total
+
+    def _occupied(self) -> int:
+        """Return a number of seats that contains all workers: seats are taken from the beginning."""
+        limit = 64
+        while limit < MAX_SEATS and self._counts[limit - 1] != _FREE:
+            limit *= 2
+        return limit
+
+    def close(self) -> None:
+        """Release the memory in this process."""
+        self._counts.release()
+        self._map.close()
+        os.close(self.descriptor)
+
+
+class FairListener(socket.socket):
+    """A listening socket of a worker that leaves connections to other workers with fewer of them.
+
+    :param sock: the listening socket, whose descriptor this one takes over.
+    :param count: returns the number of open connections of this worker.
+    """
+
+    def __init__(
+        self, sock: socket.socket, table: ConnectionTable, seat: int, count: Callable[[], int]
+    ) -> None:
+        super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
+        self._table = table
+        self._seat = seat
+        self._count = count
+        self._allowed = 0
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Accept a connection.
+
+        :raises AcceptPause: if other workers have fewer connections.
+        """
+        count = self._count()
+        if self._allowed:
+            self._allowed -= 1
+        elif self._table.exceeds_share(self._seat, count):
+            self._allowed = _AFTER_PAUSE
+            raise AcceptPause(_PAUSE)
+        accepted = super().accept()
+        self._table.publish(self._seat, count + 1)
+        return accepted
+
+
+def _create() -> int:
+    """Return a descriptor of memory that survives ``exec``; `mmap.mmap` without a file does not."""
+    size = MAX_SEATS * 8
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("waterspout")
+    else:
+        descriptor, name = tempfile.mkstemp()
+        os.unlink(name)
+    os.ftruncate(descriptor, size)
+    return descriptor
+
+
+__all__ = ["MAX_SEATS", "ConnectionTable", "FairListener"]

@@ -1,0 +1,118 @@
+"""The table of connections, and the listening socket that leaves connections to other workers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tornado._serve.fair_accept import MAX_SEATS, ConnectionTable, FairListener
+from tornado.netutil import add_accept_handler
+from tornado.netutil._accept import AcceptPause
+
+
+@pytest.fixture
+def table() -> Iterator[ConnectionTable]:
+    with contextlib.closing(ConnectionTable()) as created:
+        yield created
+
+
+def test_seats_are_taken_and_freed(table):
+    seats = [table.take_seat() for _ in range(3)]
+    assert seats == [0, 1, 2]
+    table.free_seat(1)
+    assert table.take_seat() == 1
+    table.leave(1)
+    assert table.take_seat() == 3
+
+
+def test_all_seats_are_taken(table):
+    for _ in range(MAX_SEATS):
+        table.take_seat()
+    with pytest.raises(RuntimeError, match=f"{MAX_SEATS} worker processes"):
+        table.take_seat()
+    table.publish(MAX_SEATS - 1, 10**6)
+    assert table.exceeds_share(MAX_SEATS - 1, 10**6)
+
+
+@pytest.mark.parametrize(
+    ("counts", "exceeds"),
+    [
+        ([0], False),
+        ([1000], False),
+        ([10, 0], False),
+        ([17, 0], True),
+        ([100, 100, 100], False),
+        ([109, 100], False),
+        ([117, 100], True),
+        ([100, 0, 200], False),
+    ],
+)
+def test_share(table, counts, exceeds):
+    for count in counts:
+        table.publish(table.take_seat(), count)
+    assert table.exceeds_share(0, counts[0]) is exceeds
+
+
+def test_workers_that_drain_do_not_count(table):
+    for count in (100, 0):
+        table.publish(table.take_seat(), count)
+    assert table.exceeds_share(0, 100)
+    table.leave(1)
+    assert not table.exceeds_share(0, 100)
+
+
+def test_processes_share_the_table(table):
+    seat = table.take_seat()
+    other = ConnectionTable(os.dup(table.descriptor))
+    with contextlib.closing(other):
+        assert other.take_seat() == seat + 1
+        other.publish(seat + 1, 100)
+        assert not table.exceeds_share(seat, 50)
+
+
+def test_listener_pauses_and_then_accepts_a_few(table):
+    first, second = table.take_seat(), table.take_seat()
+    table.publish(second, 0)
+    server = socket.create_server(("127.0.0.1", 0))
+    count = 100
+    table.publish(first, count)
+    with FairListener(server, table, first, lambda: count) as listener, contextlib.ExitStack() as stack:
+        listener.setblocking(False)
+        outcomes = []
+        for _ in range(6):
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+            try:
+                stack.enter_context(listener.accept()[0])
+                outcomes.append("accepted")
+            except AcceptPause:
+                outcomes.append("paused")
+        assert outcomes == ["paused", *["accepted"] * 4, "paused"]
+
+
+async def test_connections_arrive_although_other_workers_are_blocked(table, loop_kind):
+    """The other worker has no connections, and never accepts one."""
+    seat, _ = table.take_seat(), table.take_seat()
+    accepted: list[socket.socket] = []
+    listener = FairListener(socket.create_server(("127.0.0.1", 0)), table, seat, accepted.__len__)
+    listener.setblocking(False)
+    complete = asyncio.Event()
+
+    def accept(connection: socket.socket, address: object) -> None:
+        accepted.append(connection)
+        if len(accepted) == 40:
+            complete.set()
+
+    remove = add_accept_handler(listener, accept)
+    with contextlib.ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+        await complete.wait()
+        remove()
+        for connection in accepted:
+            connection.close()
+    listener.close()
