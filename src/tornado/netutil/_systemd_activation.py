@@ -45,6 +45,14 @@ def inherited_sockets(name: str | None = None) -> list[socket.socket]:
     return found
 
 
+def has_inherited_sockets() -> bool:
+    """Whether a service manager has passed sockets to this process that it has not used yet."""
+    return os.environ.get("LISTEN_PID") == str(os.getpid()) or any(
+        isinstance(address, tuple) and address[0] == _KEY_PREFIX
+        for _, address, _ in (kept.key for kept in _socket_inheritance.unclaimed())
+    )
+
+
 def _read_environment() -> None:
     """Read the variables, if they are for this process, and store the sockets in `_socket_inheritance`."""
     pid = os.environ.get("LISTEN_PID")

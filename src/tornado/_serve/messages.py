@@ -1,0 +1,157 @@
+"""The messages between the supervisor and a worker: one JSON object for each line, over a pair of sockets.
+
+From the worker to the supervisor:
+
+===========  =================================================================================================
+``ready``    connections are accepted
+``failed``   the start or the shutdown has failed: ``stage`` and ``report``, the text for the user
+``beat``     every `BEAT_INTERVAL` seconds after ``ready``: ``loop``, the number of beats of the event loop;
+             ``age``, the time since the last one in seconds; ``stats``, the numbers of the worker
+``leaving``  the worker drains without having been told to, because it has received SIGTERM itself
+``drained``  all requests have ended: ``clean`` and ``result``
+``reply``    the answer to a query: ``id`` and ``data``
+===========  =================================================================================================
+
+From the supervisor to the worker:
+
+=========  ===================================================================================================
+``drain``  drain and exit: ``grace`` and ``delay``, in seconds
+``dump``   log the stacks of all threads and tasks
+``query``  answer with a ``reply``: ``id``, ``what`` and ``arguments``
+=========  ===================================================================================================
+
+Neither side ever waits for the other one: what does not fit into the socket is kept, up to a limit, and sent
+when the socket is writable again. A stopped process on one side must not stop the other.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from typing import Any
+
+from tornado.log import gen_log
+
+#: Time between two beats of a worker, in seconds.
+BEAT_INTERVAL = 0.25
+#: The maximum size of the output that is kept for a peer that does not read, in bytes. A droppable message,
+#: such as a beat, is not kept at all.
+MAX_KEPT_OUTPUT = 4 * 1024 * 1024
+#: The maximum size of one message, in bytes.
+MAX_MESSAGE_SIZE = 16 * 1024 * 1024
+_CHUNK = 65_536
+
+Message = dict[str, Any]
+
+
+class Channel:
+    """One end of the connection between the supervisor and a worker. Threads may share it.
+
+    :param sock: one socket of a pair.
+    :param unread: input that the previous owner of the socket has received but not processed.
+    :ivar at_end: whether the peer has closed its end, for example because its process has ended.
+    """
+
+    def __init__(self, sock: socket.socket, unread: bytes = b"") -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._input = bytearray(unread)
+        self._output = bytearray()
+        self._lock = threading.Lock()
+        self.at_end = False
+
+    @classmethod
+    def pair(cls) -> tuple[Channel, Channel]:
+        """Return both ends of a new connection."""
+        first, second = socket.socketpair()
+        return cls(first), cls(second)
+
+    def fileno(self) -> int:
+        """Return the descriptor of the socket; -1 when it is closed."""
+        return self._sock.fileno()
+
+    @property
+    def unread(self) -> bytes:
+        """The input that does not form a complete message yet."""
+        return bytes(self._input)
+
+    @property
+    def has_output(self) -> bool:
+        """Whether output waits until the socket is writable."""
+        return bool(self._output)
+
+    def send(self, kind: str, *, droppable: bool = False, **values: Any) -> bool:
+        """Send a message without waiting.
+
+        :param kind: its type.
+        :param droppable: do not send it if previous output waits.
+        :param values: its other values.
+        :returns: False if it was dropped: the peer has ended, or does not read.
+        """
+        line = json.dumps({"type": kind, **values}, separators=(",", ":"), default=str).encode() + b"\n"
+        with self._lock:
+            if self._output and (droppable or len(self._output) + len(line) > MAX_KEPT_OUTPUT):
+                return False
+            self._output += line
+            return self._flush()
+
+    def flush(self) -> bool:
+        """Send output that waits. Return False if the peer has ended."""
+        with self._lock:
+            return self._flush()
+
+    def _flush(self) -> bool:
+        try:
+            while self._output:
+                del self._output[: self._sock.send(self._output[:_CHUNK])]
+        except BlockingIOError:
+            return True
+        except OSError:
+            self._output.clear()
+            return False
+        return True
+
+    def receive(self) -> list[Message]:
+        """Return the messages that have arrived, without waiting. At the end of the input, set `at_end`."""
+        while not self.at_end:
+            try:
+                data = self._sock.recv(_CHUNK)
+            except BlockingIOError:
+                break
+            except OSError:
+                data = b""
+            self.at_end = not data
+            self._input += data
+            if len(self._input) > MAX_MESSAGE_SIZE:
+                break
+        return self._take_messages()
+
+    def _take_messages(self) -> list[Message]:
+        complete, newline, rest = self._input.rpartition(b"\n")
+        if len(rest) > MAX_MESSAGE_SIZE:
+            gen_log.error("a message between processes exceeds %d bytes and is discarded", MAX_MESSAGE_SIZE)
+            rest = bytearray()
+        self._input = rest
+        messages = []
+        for line in complete.split(b"\n") if newline else ():
+            try:
+                message = json.loads(line)
+            except ValueError:
+                message = None
+            if isinstance(message, dict) and isinstance(message.get("type"), str):
+                messages.append(message)
+            else:
+                gen_log.error("a message between processes is invalid and is discarded: %.200r", bytes(line))
+        return messages
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._sock.close()
+
+    def detach(self) -> int:
+        """Return the descriptor without closing it. The object must not be used afterwards."""
+        return self._sock.detach()
+
+
+__all__ = ["BEAT_INTERVAL", "MAX_KEPT_OUTPUT", "MAX_MESSAGE_SIZE", "Channel", "Message"]

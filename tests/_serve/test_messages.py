@@ -1,0 +1,98 @@
+"""The channel between the supervisor and a worker."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tornado._serve import messages
+from tornado._serve.messages import Channel
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Channel, Channel]]:
+    first, second = Channel.pair()
+    with contextlib.closing(first), contextlib.closing(second):
+        yield first, second
+
+
+def test_messages_arrive_in_order(pair):
+    first, second = pair
+    assert first.send("ready")
+    assert first.send("beat", loop=1, age=0.5)
+    assert second.receive() == [{"type": "ready"}, {"type": "beat", "loop": 1, "age": 0.5}]
+    assert second.receive() == []
+    assert not second.at_end
+
+
+def test_message_in_single_bytes():
+    ours, theirs = socket.socketpair()
+    with ours, contextlib.closing(Channel(theirs)) as channel:
+        line = b'{"type":"ready"}\n'
+        received = []
+        for number in range(len(line)):
+            ours.sendall(line[number : number + 1])
+            received += channel.receive()
+            assert channel.unread == (b"" if received else line[: number + 1])
+        assert received == [{"type": "ready"}]
+
+
+def test_unread_input_of_the_previous_owner_comes_first():
+    ours, theirs = socket.socketpair()
+    with ours, contextlib.closing(Channel(theirs, b'{"type":"re')) as channel:
+        ours.sendall(b'ady"}\n')
+        assert channel.receive() == [{"type": "ready"}]
+
+
+def test_end_of_the_peer_is_noticed_after_its_last_message(pair):
+    first, second = pair
+    first.send("drained", clean=True)
+    first.close()
+    assert second.receive() == [{"type": "drained", "clean": True}]
+    assert second.at_end
+    assert not second.send("drain")
+
+
+@pytest.mark.parametrize("line", [b"x", b"[]", b"{}", b'{"type":1}', b"\xff"])
+def test_invalid_message_is_logged_and_discarded(line, expect_log):
+    ours, theirs = socket.socketpair()
+    with ours, contextlib.closing(Channel(theirs)) as channel:
+        ours.sendall(line + b'\n{"type":"ready"}\n')
+        with expect_log("tornado.general", "a message between processes is invalid"):
+            assert channel.receive() == [{"type": "ready"}]
+
+
+def test_message_over_the_limit_is_logged_and_discarded(monkeypatch, expect_log):
+    monkeypatch.setattr(messages, "MAX_MESSAGE_SIZE", 100)
+    ours, theirs = socket.socketpair()
+    with ours, contextlib.closing(Channel(theirs)) as channel:
+        ours.sendall(b"x" * 101)
+        with expect_log("tornado.general", "exceeds 100 bytes"):
+            assert channel.receive() == []
+        assert channel.unread == b""
+
+
+def test_peer_that_does_not_read_blocks_nothing(pair):
+    first, second = pair
+    text = "x" * 50_000
+    while not first.has_output:
+        assert first.send("reply", data=text)
+    assert not first.send("beat", droppable=True)
+    first.send("drain", grace=1.0)
+    kinds = []
+    while "drain" not in kinds:
+        kinds += [message["type"] for message in second.receive()]
+        first.flush()
+    assert set(kinds) == {"reply", "drain"}
+    assert not first.has_output
+
+
+def test_output_for_a_peer_that_does_not_read_is_limited(pair, monkeypatch):
+    monkeypatch.setattr(messages, "MAX_KEPT_OUTPUT", 1000)
+    first, _ = pair
+    while first.send("reply", data="x" * 900):
+        pass
+    assert first.has_output
