@@ -14,7 +14,11 @@ SOURCE = ROOT / "src" / "tornado"
 DOCUMENTS = [*sorted((ROOT / "docs" / "design").glob("*.md")), ROOT / "CONTRIBUTING.md"]
 
 #: Packages to which a document refers by file names without a directory.
-PACKAGES = {"0001-architecture.md": "http1connection", "0005-http-client.md": "simple_httpclient"}
+PACKAGES = {
+    "0001-architecture.md": "http1connection",
+    "0005-http-client.md": "simple_httpclient",
+    "0009-serving.md": "_serve",
+}
 
 #: The enums whose members the table in 0001-architecture.md lists, by the first column.
 STATES = {

@@ -19,9 +19,11 @@ from tornado._serve.check import Severity, check
 from tornado._serve.configuration import Configuration, ConfigurationError, describe, resolve
 from tornado._serve.help_text import TEXTS, serve_help
 from tornado._serve.listeners import ListenError, open_listeners
+from tornado._serve.pid_file import PidFileError
 from tornado._serve.program_error import ProgramError
 from tornado._serve.routes import format_json, format_table, routes_of
 from tornado._serve.run import Service, ServiceSettings, serve_until_signal
+from tornado._serve.service_lock import ServiceRunningError
 from tornado._version import waterspout_version
 from tornado.httpserver import HTTPServerOptions
 from tornado.log import app_log, gen_log
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _WRONG_USAGE
     except ProgramError as error:
         _complain(error.report())
-    except (ListenError, CertificateError) as error:
+    except (ListenError, CertificateError, ServiceRunningError, PidFileError) as error:
         _complain(f"tornado {words[0]}: {error}\n")
     return _FAILED
 
@@ -86,14 +88,18 @@ def serve(configuration: Configuration) -> int:
     :raises ListenError: if an address cannot be used.
     :raises CertificateError: if the certificate cannot be used.
     """
-    # The supervisor is called here; it forks workers that run the following lines with its sockets.
-    if configuration.workers > 1:
-        raise ConfigurationError(
-            f"{configuration.origins['workers']}: {configuration.workers} workers are not supported yet; "
-            "expected 1"
-        )
     log_setup.set_up(configuration.log_format, configuration.access_log)
-    return _serve_here(configuration)
+    if configuration.reload or not hasattr(os, "fork"):
+        if configuration.workers > 1:
+            source = configuration.origins["reload"] if configuration.reload else "a platform without fork"
+            raise ConfigurationError(
+                f"{configuration.origins['workers']}: expected 1 worker, got {configuration.workers}; with "
+                f"{source}, the program has one process"
+            )
+        return _serve_here(configuration)
+    from tornado._serve.supervise import supervise  # it needs modules that Windows does not have
+
+    return supervise(configuration, server_options(configuration), loop_factory(configuration.loop))
 
 
 def _serve_here(configuration: Configuration) -> int:

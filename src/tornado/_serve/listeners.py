@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from tornado._serve import port_users
 from tornado._serve.bind import Bind, BindKind
 from tornado._serve.configuration import Configuration
 from tornado._serve.unix_socket import UnixSocketFile, bind_replacing
-from tornado.netutil import _socket_inheritance
+from tornado.netutil import _socket_inheritance, _systemd_activation
 from tornado.netutil._listen import DEFAULT_BACKLOG
 
 
@@ -104,7 +103,7 @@ def open_listeners(configuration: Configuration, *, reuse_port: bool = False) ->
     """
     listeners: list[Listener] = []
     binds: Iterable[Bind] = configuration.bind
-    if configuration.is_default("bind") and os.environ.get("LISTEN_PID") == str(os.getpid()):
+    if configuration.is_default("bind") and _systemd_activation.has_inherited_sockets():
         binds = (Bind(BindKind.SYSTEMD),)
     try:
         for bind in binds:

@@ -16,6 +16,7 @@ from tornado._serve.certificates import WatchedContext
 from tornado._serve.listeners import Listener, ListenError, open_listener
 from tornado._serve.stop_signals import StopSignals
 from tornado._serve.target import LoadedTarget, adopt
+from tornado.httpserver import HTTPServer
 from tornado.netutil._port_numbers import check_port
 
 
@@ -27,12 +28,14 @@ class ServiceSettings:
     :ivar grace: the maximum time for requests to finish at the end, in seconds.
     :ivar drain_delay: the time between the signal and the end of accepting, in seconds.
     :ivar certificate: the TLS context whose files are watched; None without TLS, or with ``ssl_options``.
+    :ivar on_server: called with the server before it accepts connections.
     """
 
     options: HTTPServerOptions = field(default_factory=HTTPServerOptions)
     grace: float = 30.0
     drain_delay: float = 0.0
     certificate: WatchedContext | None = None
+    on_server: Callable[[HTTPServer], object] = lambda server: None
 
 
 class StoppedAtStart(BaseException):
@@ -46,11 +49,13 @@ class Service:
     """One application on its listeners, in one event loop, from start-up to the end of the drain.
 
     :ivar listeners: the open listeners; `close` closes them.
+    :ivar grace: the maximum time for requests to finish at the end, in seconds.
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.listeners: list[Listener] = []
         self._settings = settings
+        self.grace, self._drain_delay = settings.grace, settings.drain_delay
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_requested = asyncio.Event()
         #: The task of `run` until connections are accepted.
@@ -72,6 +77,7 @@ class Service:
         if settings.certificate is not None:
             options = {**options, "ssl_options": settings.certificate.context}
         server = target.make_server(**options)
+        settings.on_server(server)
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(lifecycle.lifespan_of(target.application))
             for listener in self.listeners:
@@ -82,14 +88,19 @@ class Service:
             self._starting = None
             started()
             await self._stop_requested.wait()
-            await asyncio.sleep(settings.drain_delay)
-            return await lifecycle.drain(server, settings.grace)
+            await asyncio.sleep(self._drain_delay)
+            return await lifecycle.drain(server, self.grace)
 
-    def stop(self) -> None:
-        """Drain and end, or cancel the start-up. It is called in a signal handler.
+    def stop(self, grace: float | None = None, delay: float | None = None) -> None:
+        """Drain and end, or cancel the start-up. It is called in a signal handler, or in any thread.
 
+        :param grace: the maximum time for current requests, in seconds; by default that of the settings.
+        :param delay: the time before the end of accepting, in seconds; by default that of the settings.
         :raises StoppedAtStart: if the event loop does not run yet.
         """
+        if not self._stop_requested.is_set():
+            self.grace = self.grace if grace is None else grace
+            self._drain_delay = self._drain_delay if delay is None else delay
         if self._loop is None:
             raise StoppedAtStart
         self._loop.call_soon_threadsafe(self._stop_in_loop)

@@ -1,0 +1,110 @@
+"""Joins the parts of a supervised service: configuration, locks, listeners, supervisor and workers."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tornado import _process_replacement
+from tornado._serve import supervisor_exec, target
+from tornado._serve.bind import BindKind
+from tornado._serve.certificates import WatchedContext
+from tornado._serve.configuration import Configuration
+from tornado._serve.listeners import Listener, open_listeners
+from tornado._serve.service_lock import ServiceLock
+from tornado._serve.supervisor import Supervisor
+from tornado._serve.worker import Program, run_worker
+from tornado.httpserver import HTTPServerOptions
+from tornado.log import gen_log
+from tornado.netutil._systemd_activation import has_inherited_sockets
+
+
+def supervise(
+    configuration: Configuration,
+    options: HTTPServerOptions,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None,
+) -> int:
+    """Serve with worker processes until a signal ends the service, and return the exit status.
+
+    :param options: the arguments of `.HTTPServer`.
+    :raises ListenError: if an address cannot be used.
+    :raises ServiceRunningError: if another supervisor serves an address.
+    :raises PidFileError: if the PID file cannot be written.
+    :raises CertificateError: if the certificate cannot be used.
+    :raises ProgramError: with ``--preload``, if the program cannot be loaded.
+    """
+    if configuration.certificate is not None:
+        WatchedContext(configuration)  # an error ends the service before a worker is started
+    previous = supervisor_exec.inherited_state()
+    lock = ServiceLock() if previous is None else supervisor_exec.restore_lock(previous)
+    if previous is None:
+        lock.acquire(_own_addresses(configuration))
+    try:
+        return _serve(configuration, options, loop_factory, lock, previous)
+    finally:
+        lock.close()
+
+
+def _serve(
+    configuration: Configuration,
+    options: HTTPServerOptions,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None,
+    lock: ServiceLock,
+    previous: dict[str, Any] | None,
+) -> int:
+    listeners = open_listeners(configuration)
+    if previous is None:
+        lock.acquire(_shared_addresses(listeners), shared=True)
+    load = functools.partial(target.load, configuration.target)
+    if configuration.preload:
+        loaded = load()
+        load = functools.partial(_same, loaded)
+    program = Program(configuration, load, listeners, options, loop_factory)
+    scheme = "http" if configuration.certificate is None else "https"
+
+    def started() -> None:
+        for listener in listeners:
+            place = listener.url(scheme) or listener.address
+            workers = f", {configuration.workers} workers" if configuration.workers > 1 else ""
+            gen_log.info("serving %s on %s%s", configuration.target, place, workers)
+
+    supervisor = Supervisor(
+        configuration,
+        functools.partial(run_worker, program=program),
+        lock,
+        started=started,
+        listening=[sock.fileno() for listener in listeners for sock in listener.sockets],
+        trial_command=[*_process_replacement.command(), "--print-config"],
+        previous=previous,
+    )
+    try:
+        return supervisor.run()
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+def _same(loaded: target.LoadedTarget) -> target.LoadedTarget:
+    return loaded
+
+
+def _own_addresses(configuration: Configuration) -> list[str]:
+    """Return the addresses whose sockets this service opens.
+
+    A new server may replace the file of a Unix socket while the old one runs, so such files are not locked.
+    The order is fixed, so that two supervisors do not wait for each other.
+    """
+    binds = (bind for bind in configuration.bind if bind.kind is BindKind.TCP and bind.port)
+    return [] if configuration.is_default("bind") and has_inherited_sockets() else sorted(map(str, binds))
+
+
+def _shared_addresses(listeners: Iterable[Listener]) -> list[str]:
+    """Return the addresses of sockets that others have opened, and may serve as well."""
+    kinds = (BindKind.DESCRIPTOR, BindKind.SYSTEMD)
+    sockets = [sock for each in listeners if each.bind.kind in kinds for sock in each.sockets]
+    return sorted(f"socket {sock.getsockname()}" for sock in sockets)
+
+
+__all__ = ["supervise"]

@@ -1,0 +1,211 @@
+"""A worker: the child process of the supervisor that loads the program and serves it."""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import signal
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from tornado._serve import privileges
+from tornado._serve.bind import BindKind
+from tornado._serve.certificates import CertificateError, WatchedContext
+from tornado._serve.configuration import Configuration
+from tornado._serve.fair_accept import FairListener
+from tornado._serve.listeners import Listener
+from tornado._serve.program_error import ProgramError
+from tornado._serve.reporter import Reporter
+from tornado._serve.run import Service, ServiceSettings, StoppedAtStart
+from tornado._serve.target import LoadedTarget
+from tornado._serve.worker_pool import WorkerContext
+from tornado.httpserver import HTTPServer, HTTPServerOptions
+from tornado.ioloop import IOLoop
+from tornado.iostream._core import open_streams
+from tornado.log import app_log
+
+#: Signals for the supervisor that the whole process group receives, for example from a terminal. They have
+#: handlers because a program that the worker starts would inherit ignored signals.
+_FOR_SUPERVISOR = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU)
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a worker serves, and how.
+
+    :ivar load: loads the program.
+    :ivar listeners: the open listeners of the supervisor.
+    :ivar options: the arguments of `.HTTPServer`.
+    :ivar loop_factory: creates the event loop; None stands for asyncio's.
+    :ivar queries: the functions that answer queries of the supervisor, by their names.
+    """
+
+    configuration: Configuration
+    load: Callable[[], LoadedTarget]
+    listeners: list[Listener]
+    options: HTTPServerOptions
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    queries: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+
+
+def run_worker(context: WorkerContext, program: Program) -> int:
+    """Run a worker in its process, and return the exit status: 0 if all its requests have ended normally."""
+    return Worker(context, program).run()
+
+
+class Worker:
+    """One worker. It implements `.reporter.Served`."""
+
+    def __init__(self, context: WorkerContext, program: Program) -> None:
+        self._context = context
+        self._program = program
+        self._service = Service(ServiceSettings())
+        self._loop: asyncio.AbstractEventLoop | None = None
+        #: The streams of the event loop, whose number is that of the connections.
+        self._streams: set[Any] = set()
+        self._requests = 0
+        self._stage = "import"
+
+    def run(self) -> int:
+        """Serve until the supervisor, or SIGTERM, ends the worker."""
+        # It works while the event loop is blocked, because the handler is written in C.
+        try:
+            faulthandler.register(signal.SIGQUIT, all_threads=True)
+            faulthandler.enable()
+        except (RuntimeError, OSError, ValueError):
+            signal.signal(signal.SIGQUIT, _ignore)  # there is no standard error to write to
+        for number in _FOR_SUPERVISOR:
+            signal.signal(number, _ignore)
+        try:
+            return self._serve()
+        except StoppedAtStart:
+            return 0
+        except asyncio.CancelledError:
+            return 0  # stopped during the start-up
+        except BaseException as error:
+            self._context.channel.send("failed", stage=self._stage, report=self._report(error))
+            return 1
+
+    def _serve(self) -> int:
+        configuration = self._program.configuration
+        certificate = WatchedContext(configuration) if configuration.certificate is not None else None
+        privileges.drop(configuration.user, configuration.group)
+        settings = ServiceSettings(
+            options=self._program.options,
+            grace=configuration.grace,
+            drain_delay=configuration.drain_delay,
+            certificate=certificate,
+            on_server=self._prepare_server,
+        )
+        loaded = self._program.load()
+        self._stage = "start-up"
+        with asyncio.Runner(loop_factory=self._program.loop_factory) as runner:
+            clean = runner.run(self._run_service(settings, loaded))
+        if not clean:
+            app_log.warning("some requests were cut off after the grace period of %g s", self._service.grace)
+        self._context.channel.send("drained", clean=clean)
+        return 0 if clean else 1
+
+    async def _run_service(self, settings: ServiceSettings, loaded: LoadedTarget) -> bool:
+        self._loop = asyncio.get_running_loop()
+        self._streams = open_streams.get(IOLoop.current())
+        self._service = Service(settings)
+        for listener in self._program.listeners:
+            listener.sockets[:] = [self._share(sock) for sock in listener.sockets]
+        self._service.listeners += self._program.listeners
+        # asyncio's Runner would cancel the service at SIGINT, unless there is a handler already.
+        signal.signal(signal.SIGTERM, self._on_terminate)
+        Reporter(self._context.channel, self, settings.grace, self._program.queries).start()
+        return await self._service.run(loaded, self._set_ready)
+
+    def _share(self, sock: socket.socket) -> socket.socket:
+        context = self._context
+        return FairListener(sock, context.table, context.seat, self._streams.__len__)
+
+    def _set_ready(self) -> None:
+        self._stage = "serving"
+        self._context.channel.send("ready")
+
+    def _prepare_server(self, server: HTTPServer) -> None:
+        """Count requests, if their number is limited. Without a limit, a request costs nothing more."""
+        if self._program.configuration.max_requests is None:
+            return
+        start_request: Callable[..., Any] = server.start_request
+
+        def count(*arguments: Any) -> Any:
+            self._requests += 1
+            return start_request(*arguments)
+
+        server.start_request = count  # type: ignore[assignment]  # as programs may do
+
+    def _on_terminate(self, number: int, frame: FrameType | None) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._leave)
+
+    def _leave(self) -> None:
+        """Drain because of SIGTERM, and let the supervisor start a replacement."""
+        self._context.channel.send("leaving")
+        self._service.stop()
+
+    def _report(self, error: BaseException) -> str:
+        if isinstance(error, ProgramError):
+            return error.report()
+        if isinstance(error, (CertificateError, LookupError, PermissionError)) and self._stage == "import":
+            return f"{error}\n"
+        name = self._program.configuration.target
+        if isinstance(error, Exception):
+            return ProgramError(f"cannot serve {name}: its {self._stage} has failed", error).report()
+        return "".join(traceback.format_exception(error))
+
+    # -- for the reporter's thread --
+
+    def stop(self, grace: float, delay: float) -> None:
+        """Begin the drain."""
+        self._service.stop(grace, delay)
+
+    def is_accepting(self) -> bool:
+        """Whether a listening socket is open."""
+        return any(sock.fileno() >= 0 for listener in self._program.listeners for sock in listener.sockets)
+
+    def abandon_listeners(self) -> None:
+        """Make TCP sockets that belong to this service stop listening in all processes.
+
+        Sockets of the service manager or of another process continue for their owner.
+        """
+        for listener in self._program.listeners:
+            for sock in listener.sockets if listener.bind.kind is BindKind.TCP else ():
+                try:
+                    sock.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass  # it is closed, or another worker has done it
+
+    def release_addresses(self) -> None:
+        """Close the locks of the addresses."""
+        self._context.lock.close()
+
+    def stats(self) -> dict[str, Any]:
+        """Return the numbers of the worker, and publish the number of connections for `FairListener`."""
+        connections = len(self._streams)
+        if self.is_accepting():
+            self._context.table.publish(self._context.seat, connections)
+        else:
+            self._context.table.leave(self._context.seat)
+        return {
+            "connections": connections,
+            "requests": self._requests,
+            "cpu": time.process_time(),
+            "threads": threading.active_count(),
+        }
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Do nothing: the supervisor handles the signal."""
+
+
+__all__ = ["Program", "Worker", "run_worker"]

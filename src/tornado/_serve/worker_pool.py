@@ -1,0 +1,279 @@
+"""The worker processes of a supervisor: forking, messages, reaping."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import selectors
+import signal
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol
+
+from tornado import _process_replacement
+from tornado._serve import notify, supervisor_signals
+from tornado._serve.configuration import Configuration
+from tornado._serve.fair_accept import ConnectionTable
+from tornado._serve.messages import Channel, Message
+from tornado._serve.process_states import WorkerState
+from tornado._serve.service_lock import ServiceLock
+from tornado._serve.slot import MIN_DELAY, Slot
+from tornado._serve.worker_process import WorkerProcess
+from tornado.log import gen_log
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerContext:
+    """What a worker process receives from its supervisor.
+
+    :ivar number: the number of its slot, counted from 0.
+    :ivar seat: its index in `table`.
+    :ivar channel: its end of the connection to the supervisor.
+    :ivar table: the numbers of connections of all workers.
+    :ivar lock: the locks of the addresses, which it closes when it has stopped accepting.
+    """
+
+    number: int
+    seat: int
+    channel: Channel
+    table: ConnectionTable
+    lock: ServiceLock
+
+
+class PoolEvents(Protocol):
+    """The reactions of the supervisor to events of its workers."""
+
+    def worker_ready(self, slot: Slot, worker: WorkerProcess) -> None:
+        """Handle a candidate that accepts connections."""
+
+    def worker_leaving(self, slot: Slot, worker: WorkerProcess) -> None:
+        """Handle a worker that drains because of a signal of its own."""
+
+    def worker_exited(self, slot: Slot | None, worker: WorkerProcess, status: int) -> None:
+        """Handle the end of a process.
+
+        :param slot: the slot whose worker or candidate it was, or None.
+        :param status: its exit status; negative if a signal has killed it.
+        """
+
+    def stranger_exited(self, pid: int, status: int) -> None:
+        """Handle the end of a process that is not a worker."""
+
+    def reply(self, worker: WorkerProcess, message: Message) -> None:
+        """Handle the answer to a query."""
+
+
+class WorkerPool:
+    """All worker processes, including those that are draining.
+
+    :param run_worker: runs a worker in the child process, and returns its exit status.
+    :param close_in_child: closes what the child process must not keep open.
+    :ivar slots: the places for workers.
+    :ivar processes: all processes by their ID.
+    :ivar generation: the number that new workers have; a reload raises it.
+    :ivar restarts: the number of starts by reason, without the first one of each slot.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        run_worker: Callable[[WorkerContext], int],
+        selector: selectors.BaseSelector,
+        table: ConnectionTable,
+        lock: ServiceLock,
+        close_in_child: Callable[[], None],
+    ) -> None:
+        self._configuration = configuration
+        self._run_worker = run_worker
+        self._selector = selector
+        self.table = table
+        self.lock = lock
+        self._close_in_child = close_in_child
+        self.events: PoolEvents | None = None
+        self.slots: list[Slot] = []
+        self.processes: dict[int, WorkerProcess] = {}
+        self.generation = 1
+        self.restarts: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[WorkerProcess]:
+        return iter(list(self.processes.values()))
+
+    def serving(self) -> int:
+        """Return the number of slots whose worker is well."""
+        return sum(slot.is_serving for slot in self.slots)
+
+    def leaving(self) -> int:
+        """Return the number of processes that no slot has any more."""
+        return len(self.processes) - sum(
+            (slot.worker is not None) + (slot.candidate is not None) for slot in self.slots
+        )
+
+    # -- starting --
+
+    def start(self, slot: Slot, reason: str) -> None:
+        """Start a candidate for a slot. If that is impossible now, try again after a moment."""
+        slot.reason, slot.restart_at = reason, None
+        try:
+            slot.candidate = self._fork(slot)
+        except (OSError, RuntimeError) as error:
+            gen_log.error("cannot start worker %d: %s", slot.number, error)
+            slot.restart_at = time.monotonic() + MIN_DELAY * 10
+            return
+        if reason != "start":
+            self.restarts[reason] += 1
+
+    def start_due(self, now: float) -> None:
+        """Start the workers whose delay has passed."""
+        for slot in self.slots:
+            if slot.is_empty:
+                slot.restart_at = (
+                    now  # it was empty when the supervisor was replaced, or its reload has failed
+                )
+            if slot.restart_at is not None and slot.restart_at <= now and slot.candidate is None:
+                self.start(slot, slot.reason)
+
+    def _fork(self, slot: Slot) -> WorkerProcess:
+        ours, theirs = Channel.pair()
+        seat = self.table.take_seat()
+        _process_replacement.flush()
+        gc.freeze()  # otherwise a collection in the child would write to, and copy, all pages
+        # A signal to the child before it has restored the handlers would be taken for one to the supervisor.
+        supervisor_signals.block()
+        try:
+            pid = os.fork()
+            if pid == 0:
+                ours.close()
+                self._run_child(WorkerContext(slot.number, seat, theirs, self.table, self.lock))
+        except OSError:
+            ours.close()
+            self.table.free_seat(seat)
+            raise
+        finally:
+            gc.unfreeze()
+            theirs.close()
+            supervisor_signals.unblock()
+        worker = WorkerProcess(slot.number, seat, self.generation, pid, ours, WorkerState.STARTING)
+        worker.deadline = time.monotonic() + self._configuration.start_timeout
+        if self._configuration.max_requests is not None:
+            jitter = random.randint(0, self._configuration.max_requests_jitter)
+            worker.request_limit = self._configuration.max_requests + jitter
+        self.add(worker)
+        return worker
+
+    def _run_child(self, context: WorkerContext) -> NoReturn:
+        """Run a worker in the child process."""
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in supervisor_signals.HANDLED:
+                signal.signal(number, signal.SIG_DFL)
+            supervisor_signals.unblock()
+            self._selector.close()
+            for worker in self.processes.values():
+                worker.channel.close()
+            self._close_in_child()
+            for variable in notify.VARIABLES:
+                os.environ.pop(variable, None)
+            status = self._run_worker(context)
+        except SystemExit as error:
+            status = error.code if isinstance(error.code, int) else int(error.code is not None)
+        except BaseException:
+            sys.stderr.write(traceback.format_exc())
+        finally:
+            try:
+                _process_replacement.flush()
+            finally:
+                # Clean-up functions and `finally` blocks further up belong to the supervisor.
+                os._exit(status)
+
+    def add(self, worker: WorkerProcess) -> None:
+        """Watch a worker."""
+        self.processes[worker.pid] = worker
+        self._selector.register(worker.channel, selectors.EVENT_READ, lambda: self._on_input(worker))
+
+    # -- messages --
+
+    def _on_input(self, worker: WorkerProcess) -> None:
+        worker.channel.flush()
+        for message in worker.channel.receive():
+            self._on_message(worker, message)
+        if worker.channel.at_end:
+            # The worker ends, or has closed all its descriptors. Its exit is noticed by SIGCHLD.
+            self._unwatch(worker)
+
+    def _unwatch(self, worker: WorkerProcess) -> None:
+        if worker.channel in self._selector.get_map():
+            self._selector.unregister(worker.channel)
+
+    def _on_message(self, worker: WorkerProcess, message: Message) -> None:
+        assert self.events is not None
+        slot = self.slot_of(worker)
+        match message["type"]:
+            case "beat":
+                worker.beat(float(message.get("age", 0.0)), message.get("stats") or {})
+            case "ready" if worker.state is WorkerState.STARTING and slot is not None:
+                worker.set_ready()
+                self.events.worker_ready(slot, worker)
+            case "failed":
+                worker.failure = str(message.get("report", ""))
+            case "leaving" if slot is not None and worker.is_serving:
+                worker.note_leaving(self._configuration.grace + self._configuration.drain_delay)
+                self.events.worker_leaving(slot, worker)
+            case "drained":
+                worker.clean = bool(message.get("clean"))
+                _log_result(worker, message.get("result"))
+            case "reply":
+                self.events.reply(worker, message)
+
+    def slot_of(self, worker: WorkerProcess) -> Slot | None:
+        """Return the slot whose worker or candidate it is, or None."""
+        return next((slot for slot in self.slots if worker in (slot.worker, slot.candidate)), None)
+
+    # -- the end of processes --
+
+    def reap(self) -> None:
+        """Reap all processes that have ended: also, as PID 1, those that others have left behind."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._on_exit(pid, os.waitstatus_to_exitcode(status))
+
+    def _on_exit(self, pid: int, status: int) -> None:
+        assert self.events is not None
+        worker = self.processes.get(pid)
+        if worker is None:
+            self.events.stranger_exited(pid, status)
+            return
+        self._on_input(worker)  # its last messages
+        del self.processes[pid]
+        self._unwatch(worker)
+        worker.set_exited()
+        self.table.free_seat(worker.seat)
+        slot = self.slot_of(worker)
+        if slot is not None:
+            slot.forget(worker)
+        self.events.worker_exited(slot, worker, status)
+
+    def broadcast(self, kind: str, **values: Any) -> int:
+        """Send a message to all workers that serve. Return their number."""
+        chosen = [worker for worker in self if worker.is_serving]
+        for worker in chosen:
+            worker.channel.send(kind, **values)
+        return len(chosen)
+
+
+def _log_result(worker: WorkerProcess, result: Any) -> None:
+    if isinstance(result, dict) and result.get("cancelled"):
+        gen_log.warning("%s: cut off after the grace period: %s", worker, "; ".join(result["cancelled"]))
+
+
+__all__ = ["PoolEvents", "WorkerContext", "WorkerPool"]

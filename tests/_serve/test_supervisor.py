@@ -1,0 +1,330 @@
+"""The supervisor, with real processes and signals."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from tests.support.program import PYTHON
+from tests.support.serve import run_command, write_module
+from tests.support.supervisor import PROGRAM, ServiceManager, SupervisedService, children, ends
+
+BROKEN = "raise RuntimeError('this deploy is bad')\n"
+
+
+def test_sigterm_drains_and_ends_with_status_0(tmp_path):
+    with SupervisedService(tmp_path, "--workers=2") as service:
+        assert len(children(service.process.pid)) == 2
+        with service.sending("/wait?seconds=0.2", "waiting") as connection:
+            service.signal(signal.SIGTERM)
+            assert connection.getresponse().read() == b"waited"
+        assert service.end() == 0
+
+
+def test_second_sigterm_ends_at_once(tmp_path):
+    with SupervisedService(tmp_path) as service, service.sending("/wait?seconds=600", "waiting"):
+        service.signal(signal.SIGTERM)
+        service.wait_for("SIGTERM: draining")
+        service.signal(signal.SIGTERM)
+        assert service.end() == 128 + signal.SIGTERM
+
+
+def test_request_over_the_grace_period_makes_the_status_1(tmp_path):
+    with SupervisedService(tmp_path, "--grace=100ms") as service:
+        with service.sending("/wait?seconds=600", "waiting"):
+            assert service.stop() == 1
+
+
+def test_blocked_event_loop_is_killed_after_the_grace_period(tmp_path):
+    with SupervisedService(tmp_path, "--grace=100ms") as service:
+        with service.sending("/block?seconds=600", "blocking"):
+            assert service.stop() == 1
+    assert "has not ended in time (draining) and is killed" in service.output
+
+
+def test_sighup_replaces_all_workers_and_the_code(tmp_path):
+    with SupervisedService(tmp_path, "--workers=3") as service:
+        before = children(service.process.pid)
+        service.change(PROGRAM.replace('VERSION = "1"', 'VERSION = "2"'))
+        assert service.reload() == "reload complete: 3 workers replaced"
+        for pid in before:
+            assert ends(pid)
+        after = children(service.process.pid)
+        assert len(after) == 3
+        assert service.worker() in after
+        assert service.stop() == 0
+
+
+def test_old_worker_serves_until_the_new_one_is_ready(tmp_path):
+    slow = "import time\nprint('importing', flush=True)\ntime.sleep(0.3)\n" + PROGRAM
+    with SupervisedService(tmp_path) as service:
+        before = service.worker()
+        service.change(slow)
+        service.signal(signal.SIGHUP)
+        service.wait_for("importing")
+        assert service.worker() == before
+        service.wait_for("reload complete")
+        assert ends(before)
+        assert service.worker() != before
+        assert service.stop() == 0
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        BROKEN,
+        "import os\nos._exit(3)\n",
+        "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n",
+        PROGRAM.replace("application = ", "application = missing or "),
+        PROGRAM + "\nasync def application():\n    raise RuntimeError('this deploy is bad')\n",
+    ],
+)
+def test_bad_deploy_changes_nothing(tmp_path, source):
+    with SupervisedService(tmp_path, "--workers=2") as service:
+        before = children(service.process.pid)
+        service.change(source)
+        assert service.reload().startswith("reload failed after 0 of 2 workers")
+        assert children(service.process.pid) == before
+        assert service.worker() in before
+        service.change(PROGRAM)
+        assert service.reload() == "reload complete: 2 workers replaced"
+        assert service.stop() == 0
+    assert service.output.count("Traceback") <= 1
+
+
+def test_sighup_during_a_reload_begins_again(tmp_path):
+    waiting = "import sys\nprint('importing', flush=True)\nimport time\ntime.sleep(600)\n"
+    with SupervisedService(tmp_path, "--workers=2") as service:
+        before = children(service.process.pid)
+        service.change(waiting)
+        service.signal(signal.SIGHUP)
+        service.wait_for("importing")
+        service.change(PROGRAM)
+        assert service.reload() == "reload complete: 2 workers replaced"
+        assert all(map(ends, before))
+        assert service.stop() == 0
+
+
+def test_sigttin_and_sigttou_change_the_number_of_workers(tmp_path):
+    with SupervisedService(tmp_path) as service:
+        [first] = children(service.process.pid)
+        service.signal(signal.SIGTTIN)
+        second = int(service.wait_for(r"worker 1 \(pid (\d+)\) serves")[1])
+        assert children(service.process.pid) == {first, second}
+        service.signal(signal.SIGTTOU)
+        assert ends(second)
+        service.signal(signal.SIGTTOU)  # the last worker stays
+        assert service.worker() == first
+        assert service.stop() == 0
+
+
+def test_supervisor_is_replaced_while_the_workers_go_on(tmp_path):
+    with SupervisedService(tmp_path, "--workers=2") as service:
+        before = children(service.process.pid)
+        for _ in range(2):
+            with service.sending("/wait?seconds=0.5", "waiting") as connection:
+                service.signal(signal.SIGUSR2)
+                service.wait_for("the supervisor has been replaced; 2 workers continue")
+                assert connection.getresponse().read() == b"waited"
+        assert children(service.process.pid) == before
+        assert service.reload() == "reload complete: 2 workers replaced"
+        assert all(map(ends, before))
+        assert service.stop() == 0
+
+
+#: Runs the command as systemd's socket activation does, with the socket of another descriptor.
+ACTIVATED = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("kind", ["fd", "systemd", "unix"])
+def test_inherited_sockets_outlive_the_replacement_of_the_supervisor(tmp_path, kind):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        descriptor = listener.fileno()
+        wrapper = ["-c", ACTIVATED, str(descriptor), PYTHON] if kind == "systemd" else []
+        bind = {"fd": f"--bind=fd:{descriptor}", "systemd": "--bind=systemd", "unix": "--bind=unix:s"}[kind]
+        options = [bind, "--bind=127.0.0.1:0"] if kind == "unix" else [bind]
+        with SupervisedService(tmp_path, *options, wrapper=wrapper, descriptors=[descriptor]) as service:
+            for _ in range(2):
+                service.signal(signal.SIGUSR2)
+                service.wait_for("the supervisor has been replaced; 1 workers continue")
+                assert service.reload() == "reload complete: 1 workers replaced"
+                if kind == "unix":
+                    with socket.socket(socket.AF_UNIX) as client:
+                        client.connect(str(tmp_path / "s"))
+                else:
+                    service.number = listener.getsockname()[1]
+                service.get()
+            assert service.stop() == 0
+
+
+def test_supervisor_that_could_not_start_is_not_replaced(tmp_path):
+    variables = {"WATERSPOUT_CONFIG": "settings.toml"}
+    (tmp_path / "settings.toml").write_text("grace = 5")
+    with SupervisedService(tmp_path, variables=variables) as service:
+        (tmp_path / "settings.toml").write_text("grace = 'never'")
+        service.signal(signal.SIGUSR2)
+        service.wait_for("the supervisor is not replaced: its trial run has failed with status 2")
+        service.get()
+        assert service.stop() == 0
+    assert "settings.toml: grace: expected" in service.output
+
+
+@pytest.mark.parametrize("source", [BROKEN, "import os\nos._exit(3)\n", "application = 5\n"])
+def test_program_that_cannot_start_ends_with_its_own_frame(tmp_path, source):
+    write_module(tmp_path, source)
+    done = run_command(tmp_path, "serve", "app", "--workers=4", "--bind=127.0.0.1:0")
+    assert (done.returncode, done.stdout) == (1, "")
+    if source is BROKEN:
+        traceback, _, message = done.stderr.partition("RuntimeError: this deploy is bad\n")
+        assert traceback.count("File ") == 1
+        assert message == "cannot load 'app': its import has failed\n"
+    assert len(done.stderr.splitlines()) < 8
+
+
+def test_start_that_lasts_too_long_ends_with_its_stacks(tmp_path):
+    write_module(tmp_path, "import time\ntime.sleep(600)\n")
+    done = run_command(tmp_path, "serve", "app", "--start-timeout=500ms", "--bind=127.0.0.1:0")
+    assert done.returncode == 1
+    assert '/app.py", line 2 in <module>' in done.stderr
+    assert "has not started within 0.5 s; raise --start-timeout" in done.stderr
+
+
+def test_preloaded_program_is_imported_once(tmp_path):
+    source = "print('importing', flush=True)\n" + PROGRAM
+    with SupervisedService(tmp_path, "--preload", "--workers=3", source=source) as service:
+        assert service.worker() in children(service.process.pid)
+        assert service.stop() == 0
+    assert service.output.count("importing") == 1
+
+
+def test_worker_that_receives_sigterm_is_replaced(tmp_path):
+    with SupervisedService(tmp_path) as service:
+        first = service.worker()
+        os.kill(first, signal.SIGTERM)
+        service.wait_for("has received SIGTERM and is replaced")
+        assert ends(first)
+        assert service.worker() != first
+        assert service.stop() == 0
+
+
+def test_worker_is_replaced_after_its_number_of_requests(tmp_path):
+    with SupervisedService(tmp_path, "--max-requests=5") as service:
+        first = service.worker()
+        for _ in range(5):
+            service.get()
+        service.wait_for("has served 6 requests and is replaced")
+        assert ends(first)
+        assert service.worker() != first
+        assert service.stop() == 0
+
+
+def test_worker_is_replaced_when_it_uses_too_much_memory(tmp_path):
+    with SupervisedService(tmp_path, "--max-memory=200M") as service:
+        first = service.worker()
+        service.get("/allocate?size=300000000")
+        service.wait_for("of memory and is replaced")
+        assert ends(first)
+        assert service.worker() != first
+        assert service.stop() == 0
+
+
+def test_service_manager_is_notified(tmp_path):
+    with ServiceManager(tmp_path) as manager:
+        variables = {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "300000"}
+        with SupervisedService(tmp_path, variables=variables) as service:
+            assert f"MAINPID={service.process.pid}" in manager.wait_for("READY=1")
+            manager.wait_for("STATUS=serving: 1 of 1 workers serve")
+            manager.wait_for("WATCHDOG=1")
+            service.signal(signal.SIGHUP)
+            manager.wait_for(r"RELOADING=1\nMONOTONIC_USEC=\d+")
+            manager.wait_for("READY=1")
+            service.change(BROKEN)
+            service.signal(signal.SIGHUP)
+            manager.wait_for("STATUS=.*reload failed: cannot load 'app'")
+            service.signal(signal.SIGUSR2)
+            manager.wait_for("RELOADING=1")
+            manager.wait_for("READY=1")
+            service.signal(signal.SIGTERM)
+            manager.wait_for("STOPPING=1")
+            assert service.end() == 0
+
+
+def test_pid_file_is_removed_at_the_end(tmp_path):
+    with SupervisedService(tmp_path, "--pid-file=pid") as service:
+        for _ in range(2):
+            assert (tmp_path / "pid").read_text() == f"{service.process.pid}\n"
+            service.signal(signal.SIGUSR2)
+            service.wait_for("the supervisor has been replaced")
+        done = run_command(tmp_path, "serve", "app", "--pid-file=pid", "--bind=127.0.0.1:0")
+        assert done.returncode == 1
+        assert f"is in use by process {service.process.pid}" in done.stderr
+        assert service.stop() == 0
+    assert not (tmp_path / "pid").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")
+def test_workers_have_the_chosen_user(tmp_path):
+    source = PROGRAM.replace("str(os.getpid())", "f'{os.getuid()} {os.getgid()} {os.getgroups()}'")
+    # Preloaded, because the user may not read the folder.
+    options = ["--preload", "--user=65534", "--group=65533"]
+    with SupervisedService(tmp_path, *options, source=source) as service:
+        assert service.get() == "65534 65533 [65533]"
+        assert service.stop() == 0
+
+
+ORPHANS = """
+import os
+
+from tornado import web
+
+
+def orphan():
+    reading, writing = os.pipe()
+    receiving, sending = os.pipe()
+    if os.fork() == 0:
+        if os.fork() == 0:
+            os.write(sending, str(os.getpid()).encode())
+            os.close(writing)
+            os.read(reading, 1)
+        os._exit(0)
+    os.wait()
+    process = int(os.read(receiving, 20))
+    os.close(writing)
+    return process
+
+
+class Orphans(web.RequestHandler):
+    def get(self):
+        for process in [orphan() for _ in range(5)]:
+            while os.path.exists(f"/proc/{process}"):
+                os.sched_yield()
+        self.write(f"reaped by {os.getppid()}")
+
+
+application = web.Application([("/", Orphans)])
+"""
+
+
+@pytest.mark.skipif(
+    shutil.which("unshare") is None
+    or subprocess.run(["unshare", "-pf", "--mount-proc", "true"], capture_output=True).returncode != 0,
+    reason="unshare is not permitted, so that a test cannot have a process with the ID 1",
+)
+def test_supervisor_as_pid_1_reaps_strangers_and_obeys_sigterm(tmp_path):
+    command = "import os, sys; os.execvp('unshare', ['unshare', '-pf', '--mount-proc', *sys.argv[1:]])"
+    wrapper = ["-c", command, PYTHON]
+    with SupervisedService(tmp_path, source=ORPHANS, wrapper=wrapper) as service:
+        assert service.get() == "reaped by 1"
+        [supervisor] = children(service.process.pid)
+        os.kill(supervisor, signal.SIGTERM)
+        assert service.end() == 0
