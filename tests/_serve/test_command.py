@@ -354,3 +354,10 @@ def test_loop_factories(monkeypatch):
     assert command.loop_factory("auto") is None
     with pytest.raises(ImportError):
         command.loop_factory("uvloop")
+
+
+def test_reload_has_one_process(tmp_path):
+    write_module(tmp_path, APPLICATION)
+    done = run_command(tmp_path, "serve", "app", "--reload", "--workers=2")
+    assert done.returncode == 2
+    assert "--workers: expected 1 worker, got 2; with --reload, the program has one process" in done.stderr

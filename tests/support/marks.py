@@ -28,6 +28,8 @@ EXTERNAL = {
 }
 
 SLOW = {
+    "_serve/test_supervisor.py": "services with several processes",
+    "_serve/test_worker.py": "services with several processes",
     "_serve/test_command.py": "the commands in separate processes",
     "_serve/test_supervisor.py": "services with several processes",
     "_serve/test_worker.py": "services with several processes",

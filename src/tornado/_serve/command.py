@@ -24,7 +24,6 @@ from tornado._serve.program_error import ProgramError
 from tornado._serve.routes import format_json, format_table, routes_of
 from tornado._serve.run import Service, ServiceSettings, serve_until_signal
 from tornado._serve.service_lock import ServiceRunningError
-from tornado._serve.supervise import supervise
 from tornado._version import waterspout_version
 from tornado.httpserver import HTTPServerOptions
 from tornado.log import app_log, gen_log
@@ -90,18 +89,16 @@ def serve(configuration: Configuration) -> int:
     :raises CertificateError: if the certificate cannot be used.
     """
     log_setup.set_up(configuration.log_format, configuration.access_log)
-    if configuration.reload:
+    if configuration.reload or not hasattr(os, "fork"):
         if configuration.workers > 1:
+            source = configuration.origins["reload"] if configuration.reload else "a platform without fork"
             raise ConfigurationError(
-                f"{configuration.origins['reload']}: a program that is reloaded when its source changes has "
-                f"one process; expected 1 worker, got {configuration.workers}"
+                f"{configuration.origins['workers']}: expected 1 worker, got {configuration.workers}; with "
+                f"{source}, the program has one process"
             )
         return _serve_here(configuration)
-    return _supervise(configuration)
+    from tornado._serve.supervise import supervise  # it needs modules that Windows does not have
 
-
-def _supervise(configuration: Configuration) -> int:
-    """Serve in worker processes, as the supervisor."""
     return supervise(configuration, server_options(configuration), loop_factory(configuration.loop))
 
 

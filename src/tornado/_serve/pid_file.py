@@ -6,7 +6,6 @@ told apart from that of a running one, even if another process has its ID now.
 
 from __future__ import annotations
 
-import fcntl
 import os
 
 
@@ -33,6 +32,8 @@ class PidFile:
             raise PidFileError(f"cannot write the PID file {self.path!r}: {error.strerror}") from error
 
     def _open(self) -> int:
+        import fcntl  # Windows does not have it
+
         while True:
             try:
                 descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

@@ -75,8 +75,11 @@ class Worker:
     def run(self) -> int:
         """Serve until the supervisor, or SIGTERM, ends the worker."""
         # It works while the event loop is blocked, because the handler is written in C.
-        faulthandler.register(signal.SIGQUIT, all_threads=True)
-        faulthandler.enable()
+        try:
+            faulthandler.register(signal.SIGQUIT, all_threads=True)
+            faulthandler.enable()
+        except (RuntimeError, OSError, ValueError):
+            signal.signal(signal.SIGQUIT, _ignore)  # there is no standard error to write to
         for number in _FOR_SUPERVISOR:
             signal.signal(number, _ignore)
         try:
