@@ -31,8 +31,6 @@ SLOW = {
     "_serve/test_supervisor.py": "services with several processes",
     "_serve/test_worker.py": "services with several processes",
     "_serve/test_command.py": "the commands in separate processes",
-    "_serve/test_supervisor.py": "services with several processes",
-    "_serve/test_worker.py": "services with several processes",
     "autoreload/test_command.py": "the command line in separate processes",
     "http1connection/test_memory.py": "memory during large transfers",
     "platform/test_after_fork.py": "forked processes",
