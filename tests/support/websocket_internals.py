@@ -41,7 +41,7 @@ def is_congested(connection: Any) -> bool:
 
 
 def waits_for_output(connection: Any) -> bool:
-    """Whether the connection continues to close after all output has been sent."""
+    """Whether the connection waits until all output has been sent before it continues to close."""
     return connection._on_drained is not None
 
 

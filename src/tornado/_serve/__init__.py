@@ -1,4 +1,4 @@
-"""The command ``python -m tornado``, and what serves a program in production.
+"""The command ``python -m tornado``, which serves programs in production.
 
 The package is at the edge: only ``__main__`` and `tornado.web.run` import it.
 """

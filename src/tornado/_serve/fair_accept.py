@@ -80,7 +80,7 @@ class ConnectionTable:
         return (count - _ALLOWANCE) * workers > total
 
     def _occupied(self) -> int:
-        """Return a number of seats that contains all workers: seats are taken from the beginning."""
+        """Return a number n such that the first n seats include those of all workers."""
         limit = 64
         while limit < MAX_SEATS and self._counts[limit - 1] != _FREE:
             limit *= 2

@@ -11,7 +11,7 @@ from tornado._serve.worker_pool import WorkerPool
 from tornado._serve.worker_process import WorkerProcess
 from tornado.log import gen_log
 
-#: Time between two looks at the memory and the number of requests, in seconds.
+#: Time between two checks of the memory and the number of requests, in seconds.
 _LIMIT_INTERVAL = 1.0
 #: If the supervisor wakes later than this, in seconds, it was stopped itself, and did not see the beats.
 _MAX_LATENESS = 1.0

@@ -141,8 +141,10 @@ def _check_form(text: str, module_name: str, path: str) -> None:
 
 
 def _add_current_directory() -> None:
-    """Let modules in the current directory be imported, as ``python -m`` does, also for the console "
-    "script."""
+    """Let modules in the current directory be imported, also by the console script.
+
+    ``python -m`` does this by itself.
+    """
     here = os.getcwd()
     if here not in sys.path and "" not in sys.path:
         sys.path.insert(0, here)

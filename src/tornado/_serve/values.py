@@ -130,7 +130,7 @@ def _user(text: str) -> str:
     try:
         _ = pwd.getpwuid(int(text)) if text.isdecimal() else pwd.getpwnam(text)
     except KeyError:
-        # The number of a user that has no name is common in containers.
+        # In containers, a process often runs under a user id that has no name.
         if not text.isdecimal():
             raise ValueError("there is no such user") from None
     return text

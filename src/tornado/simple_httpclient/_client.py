@@ -310,7 +310,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             self.io_loop.remove_timeout(entry[2])
 
     def _on_timeout(self, key: object, info: str | None = None) -> None:
-        """Report a timeout of a queued request that a class of the program would have carried out."""
+        """Report a timeout of a queued request for which the program has defined a connection class."""
         request, callback, _timer = self.waiting[key]
         self.remove_from_queue(key)
         text = f"Timeout {info}" if info else "Timeout"
