@@ -43,7 +43,7 @@ class HasDeadline(Protocol):
     deadline: float
 
     def deadline_passed(self) -> None:
-        """Handle the expiry. It is called after `deadline` was set to `NEVER`. The object is still watched."""
+        """Handle the expiry. `deadline` has already been set to `NEVER`; the object is still watched."""
 
 
 class DeadlineScheduler:
