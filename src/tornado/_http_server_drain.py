@@ -34,8 +34,8 @@ from tornado.http1connection._states import ConnectionState, ExchangeState
 from tornado.iostream import SSLIOStream
 from tornado.log import gen_log
 
-#: Time between two checks of the connections, in seconds, and the minimum ratio of this time to the duration of
-#: a check, so that checking 100,000 connections does not occupy the event loop.
+#: Time between two checks of the connections, in seconds, and the minimum ratio of this time to the duration
+#: of a check, so that checking 100,000 connections does not occupy the event loop.
 _STEP = 0.01
 _STEP_FACTOR = 20
 #: The maximum number of idle connections that are closed in one step.
