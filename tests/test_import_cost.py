@@ -20,6 +20,7 @@ FORBIDDEN = set(
 
 #: Modules that a server must not load unless it uses them.
 UNUSED = {
+    "tornado.asgi",
     "tornado.auth",
     "tornado.autoreload",
     "tornado.curl_httpclient",

@@ -286,6 +286,10 @@ class HTTP1Connection(HTTPConnection):
         self._own_output().truncate()
         self.close_after = True
 
+    def set_trailers(self, block: bytes) -> None:
+        """Let `finish` send serialized trailer fields, if the body is chunked."""
+        self._own_output().set_trailers(block)
+
     @property
     def head_sent(self) -> bool:
         """Whether the head of this message has been sent and can no longer be replaced."""

@@ -30,12 +30,13 @@ class MessageOutput:
         not limited by a Content-Length.
     """
 
-    __slots__ = ("_bodiless", "chunking", "remaining_length", "state")
+    __slots__ = ("_bodiless", "_trailers", "chunking", "remaining_length", "state")
 
     def __init__(self, state: OutputState = _IDLE) -> None:
         self.state: OutputState = state
         self.chunking: bool = False
         self.remaining_length: int | None = None
+        self._trailers = b""
         self._bodiless = 0  # the status code of the last head if it was 204 or 1xx, otherwise 0
 
     def __repr__(self) -> str:
@@ -164,7 +165,15 @@ class MessageOutput:
         """
         if self.remaining_length:
             raise HTTPOutputError(f"Tried to write {self.remaining_length} bytes less than Content-Length")
+        if self._trailers and self.chunking:
+            return h1.LAST_CHUNK[:-2] + self._trailers + b"\r\n"
         return h1.LAST_CHUNK if self.chunking else b""
+
+    def set_trailers(self, block: bytes) -> None:
+        """Send serialized trailer fields after the last chunk (RFC 9112 section 7.1.2). A body that is not
+        chunked has none, so they are discarded.
+        """
+        self._trailers = block
 
     def end(self) -> None:
         """Record that the message is complete."""

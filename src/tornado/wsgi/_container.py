@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 from collections.abc import Awaitable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, cast
 
+from tornado._gateway_access_log import log_gateway_request
 from tornado.concurrent import DummyExecutor, dummy_executor
 from tornado.httputil import (
     HTTPConnection,
@@ -20,7 +20,7 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 from tornado.ioloop import IOLoop
-from tornado.log import access_log, escape_controls, log_access
+from tornado.log import escape_controls
 from tornado.wsgi._environ import WSGIAppType, make_environ
 from tornado.wsgi._invocation import Invocation
 from tornado.wsgi._request_body import SpooledRequest
@@ -143,11 +143,8 @@ class WSGIContainer(HTTPServerConnectionDelegate):
 
     def _log(self, status_code: int, request: HTTPServerRequest) -> None:
         """Write a line to the access log, as `.Application.log_request` does."""
-        level = logging.INFO if status_code < 400 else logging.WARNING if status_code < 500 else logging.ERROR
-        if access_log.isEnabledFor(level):
-            milliseconds = 1000.0 * request.request_time()
-            summary = f"{request.method} {request.uri} ({request.remote_ip})"
-            log_access(level, "%d %s %.2fms", status_code, summary, milliseconds)
+        method, uri = str(request.method), str(request.uri)
+        log_gateway_request(status_code, method, uri, request.remote_ip, request.request_time())
 
 
 def _summary(request: HTTPServerRequest) -> str:

@@ -1,0 +1,170 @@
+"""`ASGIContainer`: runs an ASGI application on a server or as the target of a route."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tornado.asgi._http_invocation import HTTPInvocation
+from tornado.asgi._lifespan import Lifespan
+from tornado.asgi._scope import ForeignHead, endpoints_of, make_scope
+from tornado.http1connection._interfaces import register_opener
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    RequestStartLine,
+    ResponseStartLine,
+)
+
+#: The type of an ASGI 3 application.
+ASGIAppType = Callable[[dict[str, Any], Callable[..., Any], Callable[..., Any]], Awaitable[None]]
+
+
+class ASGIContainer(HTTPServerConnectionDelegate):
+    """An adapter that runs an ASGI application on a Waterspout server.
+
+    ::
+
+        HTTPServer(ASGIContainer(app)).listen(8888)
+
+    It may be the application of an `.HTTPServer` or the target of a route. The size of request bodies is
+    limited by the server's ``max_body_size``.
+
+    :param asgi_application: an ASGI 3 application: a callable that accepts ``scope``, ``receive`` and
+        ``send`` and returns an awaitable.
+    :param mount: the path under which the application is mounted, such as ``"/api"``: the beginning of the
+        path of its requests, which becomes the ``root_path``. Other requests get 404.
+    :param root_path: a path that a proxy has removed from the path of each request. It is added again, and
+        becomes the beginning of the ``root_path``.
+    :param lifespan: ``"auto"`` if the application may not support the lifespan protocol; ``"on"`` if an
+        exception in it ends the start; ``"off"`` not to use it.
+    :raises TypeError: if the application is not callable.
+    :raises ValueError: if a path or `lifespan` is invalid.
+    """
+
+    def __init__(
+        self,
+        asgi_application: ASGIAppType,
+        *,
+        mount: str = "",
+        root_path: str = "",
+        lifespan: str = "auto",
+    ) -> None:
+        if not callable(asgi_application):
+            raise TypeError(f"an ASGI application must be callable, got {asgi_application!r:.100}")
+        self.asgi_application = asgi_application
+        self.mount: str = _path("mount", mount)
+        self.root_path: str = _path("root_path", root_path)
+        #: The state of the lifespan, which each request receives a copy of.
+        self.state: dict[str, Any] = {}
+        self._lifespan = Lifespan(asgi_application, self.state, lifespan)
+
+    def run_lifespan(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Return a context manager in which the application can be served::
+
+            async with container.run_lifespan():
+                server = HTTPServer(container)
+                server.listen(8888)
+                await stopping.wait()
+                await server.drain()
+
+        ``python -m tornado serve`` and `tornado.testing` use it, also for containers that are targets of an
+        `.Application`.
+
+        :raises RuntimeError: when the context manager is entered, if the application reports that its startup
+            has failed; when it is exited, likewise for the shutdown.
+        """
+        return self._lifespan.run()
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        """Return the delegate that receives a request and its body from a server or a router."""
+        head = getattr(request_conn, "head", None)
+        if head is not None:
+            return self._invocation(request_conn, head)
+        return _Receiver(self, request_conn)
+
+    def _invocation(self, connection: Any, head: Any) -> HTTPMessageDelegate:
+        """Return the call of the application for a request, which has not begun."""
+        application: Any = self.asgi_application
+        mount, prefix = self.mount, self.root_path
+        if mount and not (head.path == mount or head.path.startswith(mount + "/")):
+            application = _not_found
+        scope = make_scope("http", connection, head, prefix, prefix + mount, self.state)
+        extensions: dict[str, Any] = {
+            "http.response.early_hint": {},
+            "http.response.pathsend": {},
+            "http.response.trailers": {},
+        }
+        tls = endpoints_of(connection).tls
+        if tls is not None:
+            extensions["tls"] = tls.copy()
+        scope["method"] = head.method.upper()
+        scope["extensions"] = extensions
+        return HTTPInvocation(application, scope, connection, head)
+
+    def _open_exchange(self, exchange: Any, head: Any) -> Any:
+        """Start the application for a request; the server's dispatcher calls it if this object is the whole
+        server.
+        """
+        if type(self).start_request is not _START_REQUEST:
+            return NotImplemented
+        invocation: Any = self._invocation(exchange, head)
+        if not head.has_body:
+            exchange.close_callback = invocation.on_connection_close
+            return invocation.finish()
+        exchange.message_delegate = invocation
+        return invocation.begin()
+
+
+_START_REQUEST = ASGIContainer.start_request
+register_opener(ASGIContainer, ASGIContainer._open_exchange)
+
+
+class _Receiver(HTTPMessageDelegate):
+    """A message delegate for a connection whose request's head is not known before `headers_received`."""
+
+    def __init__(self, container: ASGIContainer, connection: HTTPConnection) -> None:
+        self._container = container
+        self._connection = connection
+        self._target: HTTPMessageDelegate | None = None
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        assert isinstance(start_line, RequestStartLine)
+        target = self._target = self._container._invocation(
+            self._connection, ForeignHead(start_line, headers)
+        )
+        return target.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        return None if self._target is None else self._target.data_received(chunk)
+
+    def finish(self) -> None:
+        return None if self._target is None else self._target.finish()
+
+    def on_connection_close(self) -> None:
+        if self._target is not None:
+            self._target.on_connection_close()
+
+
+async def _not_found(scope: Any, receive: Any, send: Any) -> None:
+    """Respond with 404: the application for requests outside of ``mount``."""
+    fields = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": 404, "headers": fields})
+    await send({"type": "http.response.body", "body": b"Not Found"})
+
+
+def _path(name: str, value: str) -> str:
+    path = value.rstrip("/")
+    if path and (not path.startswith("/") or not path.isascii() or any(each in path for each in "?#% ")):
+        raise ValueError(
+            f"{name} must be a path such as '/api', without escapes and query, got {value!r:.100}"
+        )
+    return path
+
+
+__all__ = ["ASGIAppType", "ASGIContainer"]

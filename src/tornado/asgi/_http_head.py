@@ -1,0 +1,175 @@
+"""The head of a response: checks of the header fields that an application sends, and default fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from time import time
+from typing import Any, NamedTuple
+
+from tornado._version import version
+from tornado._wire.dates import format_http_date
+
+_MAX_NAMES = 1000
+_is_token = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_is_length = re.compile(rb"[0-9]{1,19}").fullmatch
+_find_control = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
+
+
+class _Prefixes(dict[bytes, bytes]):
+    """A cache from names of fields to the beginning of their lines, which is in lower case."""
+
+    def __missing__(self, name: bytes) -> bytes:
+        if not isinstance(name, bytes):
+            raise TypeError(
+                f"the name of an ASGI header must be bytes, got {type(name).__name__}: {name!r:.100}"
+            )
+        if _is_token(name) is None:
+            raise ValueError(f"the name of an ASGI header must be a token, got {name!r:.100}")
+        if len(self) >= _MAX_NAMES:
+            self.clear()
+        prefix = self[name] = name.lower() + b": "
+        return prefix
+
+
+_prefixes = _Prefixes()
+_LENGTH, _CONNECTION, _CODING = b"content-length: ", b"connection: ", b"transfer-encoding: "
+_SERVER, _DATE = b"server: ", b"date: "
+#: Fields that affect framing, or that the server adds if they are missing.
+_SPECIAL = frozenset([_LENGTH, _CONNECTION, _CODING, _SERVER, _DATE])
+#: Fields that the connection writes.
+_OMITTED = frozenset([_CONNECTION, _CODING])
+
+
+class ResponseHead(NamedTuple):
+    """The header fields of a response.
+
+    :ivar block: the serialized fields, without Connection.
+    :ivar length: the value of Content-Length, or None.
+    :ivar connection: the value of Connection, or None.
+    """
+
+    block: bytes
+    length: int | None
+    connection: str | None
+
+
+def make_head(fields: Iterable[Any]) -> ResponseHead:
+    """Check and serialize the fields of a response, and add Server and Date if they are missing.
+
+    Transfer-Encoding is omitted, because only the server determines the framing.
+
+    :raises TypeError: if a name or value is not bytes.
+    :raises ValueError: if a name or value is invalid.
+    """
+    parts: list[bytes] = []
+    special: dict[bytes, bytes] = {}
+    prefixes, append = _prefixes, parts.append
+    try:
+        for name, value in fields:
+            prefix = prefixes[name]
+            if prefix in _SPECIAL:
+                _add_special(special, prefix, value)
+                if prefix in _OMITTED:
+                    continue
+            append(prefix)
+            append(value)
+            append(b"\r\n")
+        block = b"".join(parts)
+    except TypeError:
+        _explain_type(fields)
+        raise
+    if 3 * block.count(b"\n") != len(parts) or 3 * block.count(b"\r") != len(parts) or b"\0" in block:
+        _reject_value(parts)
+    if not special:
+        return ResponseHead(default_fields() + block, None, None)
+    if _SERVER not in special or _DATE not in special:
+        block = _missing_defaults(special) + block
+    length = special.get(_LENGTH)
+    connection = special.get(_CONNECTION)
+    return ResponseHead(
+        block,
+        None if length is None else int(length),
+        None if connection is None else connection.decode("latin-1"),
+    )
+
+
+def serialize_fields(fields: Iterable[Any]) -> bytes:
+    """Check and serialize fields without a special meaning, such as trailers.
+
+    :raises TypeError: if a name or value is not bytes.
+    :raises ValueError: if a name or value is invalid, or the field affects framing.
+    """
+    lines = []
+    for name, value in fields:
+        prefix = _prefixes[name]
+        if prefix in (_LENGTH, _CONNECTION, _CODING):
+            raise ValueError(
+                f"the ASGI header {name.decode()!r} is not allowed here: only the server may set it"
+            )
+        if not isinstance(value, bytes):
+            _explain_type([(name, value)])
+        if _find_control(value):
+            _reject_value([prefix, value])
+        lines.append(prefix + value + b"\r\n")
+    return b"".join(lines)
+
+
+def _add_special(special: dict[bytes, bytes], prefix: bytes, value: Any) -> None:
+    if not isinstance(value, bytes):
+        raise TypeError
+    if prefix == _LENGTH and (prefix in special or _is_length(value) is None):
+        raise ValueError(f"content-length must be a single decimal number, got {value!r:.100}")
+    if _find_control(value):
+        _reject_value([prefix, value])
+    special[prefix] = value
+
+
+def _explain_type(fields: Iterable[Any]) -> None:
+    """Raise TypeError for the first field whose name or value has the wrong type."""
+    for field in fields:
+        if not isinstance(field, (tuple, list)) or len(field) != 2:
+            raise TypeError(f"an ASGI header must be a pair of name and value, got {field!r:.100}") from None
+        name, value = field
+        if not isinstance(value, bytes):
+            kind = type(value).__name__
+            raise TypeError(
+                f"the value of the ASGI header {name!r:.100} must be bytes, got {kind}: {value!r:.100}"
+            ) from None
+
+
+def _reject_value(parts: list[bytes]) -> None:
+    """Raise ValueError for the first value that contains a control character."""
+    values = [part for part in parts if part != b"\r\n" and _find_control(part)]
+    raise ValueError(
+        f"the value of an ASGI header must not contain control characters, got {values[0]!r:.100}"
+    )
+
+
+# -- default fields --
+
+_SERVER_LINE = f"Server: TornadoServer/{version}\r\n".encode()
+_date_line = b""
+_defaults = b""
+_defaults_until = 0.0
+
+
+def default_fields() -> bytes:
+    """Return the serialized fields Server and Date."""
+    global _date_line, _defaults, _defaults_until
+    now = time()
+    if not _defaults_until - 1 <= now < _defaults_until:
+        _defaults_until = float(int(now) + 1)
+        _date_line = f"Date: {format_http_date(now)}\r\n".encode()
+        _defaults = _SERVER_LINE + _date_line
+    return _defaults
+
+
+def _missing_defaults(special: dict[bytes, bytes]) -> bytes:
+    both = default_fields()
+    if _SERVER in special:
+        return _date_line
+    return _SERVER_LINE if _DATE in special else both
+
+
+__all__ = ["ResponseHead", "default_fields", "make_head", "serialize_fields"]
