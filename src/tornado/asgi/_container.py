@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from tornado._wire import ws_handshake
+from tornado._wire.ws_errors import HandshakeError
 from tornado.asgi._http_invocation import HTTPInvocation
 from tornado.asgi._lifespan import Lifespan
 from tornado.asgi._scope import ForeignHead, endpoints_of, make_scope
+from tornado.asgi._websocket_handshake import rejection_of, wants_websocket
+from tornado.asgi._websocket_invocation import WebSocketInvocation
+from tornado.http1connection import HTTP1Connection
 from tornado.http1connection._interfaces import register_opener
 from tornado.httputil import (
     HTTPConnection,
@@ -18,6 +23,7 @@ from tornado.httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
+from tornado.websocket._parameters import params_of
 
 #: The type of an ASGI 3 application.
 ASGIAppType = Callable[[dict[str, Any], Callable[..., Any], Callable[..., Any]], Awaitable[None]]
@@ -41,8 +47,11 @@ class ASGIContainer(HTTPServerConnectionDelegate):
         becomes the beginning of the ``root_path``.
     :param lifespan: ``"auto"`` if the application may not support the lifespan protocol; ``"on"`` if an
         exception in it ends the start; ``"off"`` not to use it.
+    :param websocket_ping_interval: as the setting of an `.Application`, and likewise the following arguments.
+    :param compression_options: as the result of `.WebSocketHandler.get_compression_options`. By default,
+        messages are not compressed.
     :raises TypeError: if the application is not callable.
-    :raises ValueError: if a path or `lifespan` is invalid.
+    :raises ValueError: if a path, `lifespan` or a number is invalid.
     """
 
     def __init__(
@@ -52,6 +61,11 @@ class ASGIContainer(HTTPServerConnectionDelegate):
         mount: str = "",
         root_path: str = "",
         lifespan: str = "auto",
+        websocket_ping_interval: float | None = None,
+        websocket_ping_timeout: float | None = None,
+        websocket_max_message_size: int | None = None,
+        websocket_write_limit: int | None = None,
+        compression_options: Mapping[str, Any] | None = None,
     ) -> None:
         if not callable(asgi_application):
             raise TypeError(f"an ASGI application must be callable, got {asgi_application!r:.100}")
@@ -61,6 +75,14 @@ class ASGIContainer(HTTPServerConnectionDelegate):
         #: The state of the lifespan, which each request receives a copy of.
         self.state: dict[str, Any] = {}
         self._lifespan = Lifespan(asgi_application, self.state, lifespan)
+        self._websocket_options: dict[str, Any] = {
+            "ping_interval": websocket_ping_interval,
+            "ping_timeout": websocket_ping_timeout,
+            "max_message_size": websocket_max_message_size,
+            "write_limit": websocket_write_limit,
+            "compression_options": compression_options,
+        }
+        params_of(**self._websocket_options)  # invalid options are rejected now
 
     def run_lifespan(self) -> contextlib.AbstractAsyncContextManager[None]:
         """Return a context manager in which the application can be served::
@@ -92,6 +114,8 @@ class ASGIContainer(HTTPServerConnectionDelegate):
         mount, prefix = self.mount, self.root_path
         if mount and not (head.path == mount or head.path.startswith(mount + "/")):
             application = _not_found
+        if head.upgrade and type(connection) is HTTP1Connection and wants_websocket(head):
+            return self._websocket_invocation(application, connection, head)
         scope = make_scope("http", connection, head, prefix, prefix + mount, self.state)
         extensions: dict[str, Any] = {
             "http.response.early_hint": {},
@@ -104,6 +128,27 @@ class ASGIContainer(HTTPServerConnectionDelegate):
         scope["method"] = head.method.upper()
         scope["extensions"] = extensions
         return HTTPInvocation(application, scope, connection, head)
+
+    def _websocket_invocation(
+        self, application: Any, exchange: HTTP1Connection, head: Any
+    ) -> HTTPMessageDelegate:
+        """Return the call of the application for a handshake, or a delegate that rejects it."""
+        prefix = self.root_path
+        scope = make_scope("websocket", exchange, head, prefix, prefix + self.mount, self.state)
+        scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
+        try:
+            offer = ws_handshake.check_request(head.method, head.version, head.headers)
+        except HandshakeError as error:
+            return HTTPInvocation(rejection_of(error), scope, exchange, head)
+        scope["subprotocols"] = list(offer.subprotocols)
+        extensions: dict[str, Any] = {"websocket.http.response": {}}
+        tls = endpoints_of(exchange).tls
+        if tls is not None:
+            extensions["tls"] = tls.copy()
+        scope["extensions"] = extensions
+        protection = exchange.params.protection
+        params = params_of(**self._websocket_options, max_inflation_ratio=protection.max_inflation_ratio)
+        return WebSocketInvocation(application, scope, exchange, head, offer, params)
 
     def _open_exchange(self, exchange: Any, head: Any) -> Any:
         """Start the application for a request; the server's dispatcher calls it if this object is the whole
@@ -153,9 +198,10 @@ class _Receiver(HTTPMessageDelegate):
 
 async def _not_found(scope: Any, receive: Any, send: Any) -> None:
     """Respond with 404: the application for requests outside of ``mount``."""
+    prefix = "websocket." if scope["type"] == "websocket" else ""
     fields = [(b"content-type", b"text/plain; charset=utf-8")]
-    await send({"type": "http.response.start", "status": 404, "headers": fields})
-    await send({"type": "http.response.body", "body": b"Not Found"})
+    await send({"type": f"{prefix}http.response.start", "status": 404, "headers": fields})
+    await send({"type": f"{prefix}http.response.body", "body": b"Not Found"})
 
 
 def _path(name: str, value: str) -> str:
