@@ -22,12 +22,13 @@ import stat
 from collections.abc import Callable
 from typing import Any
 
+from tornado._hooks import Hooks
 from tornado._wire.state_machine import State, permit
 from tornado.asgi._http_head import ResponseHead, make_head, serialize_fields
 from tornado.concurrent import Future
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import HTTPHeaders, ResponseStartLine, responses
-from tornado.iostream import StreamClosedError
+from tornado.httputil import HTTPHeaders, HTTPOutputError, ResponseStartLine, responses
+from tornado.iostream import BaseIOStream, StreamClosedError
 from tornado.iostream._file_segment import FileSegment
 
 
@@ -61,6 +62,9 @@ TRANSITIONS = {
 }
 permit(TRANSITIONS)
 
+#: The methods that the fast path bypasses.
+_FAST_STEPS = Hooks(HTTP1Connection, "write_headers", "finish")
+_STREAM_WRITE = Hooks(BaseIOStream, "write")
 _NO_FIELDS: tuple[Any, ...] = ()
 _BODILESS = (204, 304)
 
@@ -141,8 +145,8 @@ class HTTPResponse:
         if state is _STARTED:
             head = make_head(self._fields)
             if self._trailer_block is None:
-                self.state = state.to[_COMPLETE]
-                return self._send_whole(head, data)
+                self._send_whole(head, data)
+                return None
             self.state = state.to[_SENDING]
             _ = self._write_head(head, data)
         elif data:
@@ -157,31 +161,41 @@ class HTTPResponse:
         else:
             self.state = self.state.to[_TRAILERS]
 
-    def _send_whole(self, head: ResponseHead, data: bytes) -> Future[None] | None:
-        """Send a response whose body has one part."""
+    def _send_whole(self, head: ResponseHead, data: bytes) -> None:
+        """Send a response whose body has one part.
+
+        :raises HTTPOutputError: if the body does not have the length that the application has announced. The
+            application may then send another response.
+        """
         connection, status = self._connection, self.status
         block, length, connection_header = head
         method = self._request.method
-        plain = type(connection) is HTTP1Connection and method != "HEAD" and method != "CONNECT"
-        if not plain or status in _BODILESS or connection_header is not None:
-            if length is None and status not in _BODILESS and method != "HEAD":
-                head = ResponseHead(
-                    block + b"content-length: %d\r\n" % len(data), len(data), connection_header
-                )
-            _ = self._write_head(head, data)
-            connection.finish()
-            return None
+        has_body = method != "HEAD" and status not in _BODILESS
         if length is None:
             tail = b"content-length: %d\r\n\r\n" % len(data)
-        elif length != len(data):
-            _ = self._write_head(head, data)  # raises an exception if the body is too long
-            connection.finish()  # likewise if it is too short
-            return None
+        elif has_body and length != len(data):
+            raise HTTPOutputError(
+                f"content-length is {length}, but the body of the response has {len(data)} bytes"
+            )
         else:
             tail = b"\r\n"
         self._check_connection()
-        connection.send_response(status, responses.get(status, "Unknown"), block, tail, data)
-        return None
+        self.state = self.state.to[_COMPLETE]
+        reason = responses.get(status, "Unknown")
+        if (
+            has_body
+            and connection_header is None
+            and method != "CONNECT"
+            and type(connection) is HTTP1Connection
+            and _FAST_STEPS.are_original(HTTP1Connection)
+            and _STREAM_WRITE.are_original_on(connection.stream)
+        ):
+            connection.send_response(status, reason, block, tail, data)
+            return
+        if length is None and has_body:
+            head = ResponseHead(block + tail[:-2], len(data), connection_header)
+        _ = self._write_head(head, data)
+        connection.finish()
 
     def _write_head(self, head: ResponseHead, data: bytes) -> Future[None]:
         """Send the head and the first part of the body."""
