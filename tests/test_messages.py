@@ -536,7 +536,7 @@ SERVER_ARGUMENTS: list[tuple[dict[str, Any], str, str]] = [
 SERVER = [
     *(Row(calling(HTTPServer, _APP, **given), *row, list(given)[-1]) for given, *row in SERVER_ARGUMENTS),
     Row(calling(HTTPServer, wsgi_application), "wsgi_application", "WSGIContainer", "HTTPServer"),
-    Row(calling(HTTPServer, asgi_application), "asgi_application", "ASGI server", ""),
+    Row(calling(HTTPServer, asgi_application), "asgi_application", "ASGIContainer", "HTTPServer"),
     Row(calling(Protection, header_timeout="a"), "'a'", "number", "header_timeout"),
     Row(
         calling(HTTPServer, web.Application(xheaders=True)),
@@ -677,7 +677,7 @@ ROUTES: list[tuple[Any, str, str, str]] = [
     ([(5, Sample)], "5", "pattern.*Matcher", "route"),
     ([("/", 5)], "5", "RequestHandler class, its dotted name, a list of routes", "target"),
     ([("/", wsgi_application)], "wsgi_application", "WSGIContainer", "route"),
-    ([("/", asgi_application)], "asgi_application", "ASGI", "route"),
+    ([("/", asgi_application)], "asgi_application", "ASGIContainer", "route"),
     ([("/", web.FallbackHandler, {"fallback": wsgi_application})], "wsgi", "WSGIContainer", "fallback"),
     ([("/", "no.such.Handler")], "no", "no module|no.such", ""),
     ([("/(?P<a>.)(.)", Sample)], "(?P<a>.)(.)", "name all.* or none", ""),

@@ -607,7 +607,7 @@ def _explain_unknown(name: str) -> str:
 #: What to do with an application that is written for another interface.
 _GATEWAY_HINTS = {
     "WSGI": "; wrap it: HTTPServer(tornado.wsgi.WSGIContainer(app))",
-    "ASGI": "; run it with an ASGI server",
+    "ASGI": "; wrap it: HTTPServer(tornado.asgi.ASGIContainer(app))",
 }
 
 

@@ -483,7 +483,7 @@ def _check_function(rule: Rule) -> None:
 #: Hints for targets that seem to be WSGI or ASGI applications.
 _GATEWAY_HINTS = {
     "WSGI": '; it looks like a WSGI application: (r".*", FallbackHandler, {"fallback": WSGIContainer(app)})',
-    "ASGI": "; it looks like an ASGI application, which Tornado cannot serve",
+    "ASGI": '; it looks like an ASGI application: (r".*", tornado.asgi.ASGIContainer(app))',
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 from tests.support.serve import APPLICATION, write_module
 from tornado._serve.program_error import ProgramError
 from tornado._serve.target import TargetKind, adopt, load
+from tornado.asgi import ASGIContainer
 from tornado.routing import RuleRouter
 from tornado.web import Application, RequestHandler
 
@@ -101,9 +102,35 @@ async def test_factory_may_return_a_wsgi_application(folder):
     assert (await load("app").resolve()).kind is TargetKind.WSGI
 
 
-def test_factory_has_no_server():
-    with pytest.raises(RuntimeError, match="here is a factory"):
-        adopt(Application, "here").make_server()
+@pytest.mark.parametrize(
+    "source",
+    [
+        "async def app(scope, receive, send): pass",
+        "class X:\n  async def __call__(self, a, b, c): pass\napp = X()",
+        "async def app(*arguments): pass",
+        "def make_app():\n  async def app(scope, receive, send): pass\n  return app",
+    ],
+)
+async def test_asgi_application_is_served_in_a_container(folder, source):
+    write_module(folder, source)
+    loaded = load("app")
+    if loaded.kind is not TargetKind.FACTORY:
+        assert loaded.kind is TargetKind.ASGI
+    target = await loaded.resolve()
+    assert target.kind is TargetKind.APPLICATION
+    assert isinstance(target.application, ASGIContainer)
+    assert target.make_server().request_callback is target.application
+
+
+async def _asgi_application(scope, receive, send): ...
+
+
+@pytest.mark.parametrize(
+    ("application", "kind"), [(Application, "a factory"), (_asgi_application, "an ASGI application")]
+)
+def test_target_that_must_be_resolved_has_no_server(application, kind):
+    with pytest.raises(RuntimeError, match=f"here is {kind}"):
+        adopt(application, "here").make_server()
 
 
 @pytest.mark.parametrize(
@@ -129,13 +156,6 @@ def test_factory_has_no_server():
         ("def x(*, a): pass", "app:x", "got <function x"),
         ("def x(a, b, c, d): pass", "app:x", "got <function x"),
         ("class X:\n  pass", "app:X", "got the class X; name an object of it"),
-        (
-            "async def x(scope, receive, send): pass",
-            "app:x",
-            "is an ASGI application, which is not supported",
-        ),
-        ("class X:\n  async def __call__(self, a, b, c): pass\nx = X()", "app:x", "is an ASGI application"),
-        ("async def x(*arguments): pass", "app:x", "is an ASGI application"),
     ],
 )
 def test_targets_that_cannot_be_served_are_explained(folder, source, text, message):

@@ -1,4 +1,4 @@
-"""The lifespan of an application, which WSGI applications do not have."""
+"""The lifespan of an application or an ASGI application; WSGI applications do not have one."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Loads the application that the command line names: ``module:name``.
 
 The kinds of targets are told apart by the object itself: an `.Application` or another connection delegate, a
-function without arguments that returns one (a factory, which may be a coroutine function), or a WSGI
-application. ASGI applications are recognized and refused.
+function without arguments that returns one (a factory, which may be a coroutine function), a WSGI
+application, or an ASGI application.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any, Unpack
 from tornado import _signature_checks
 from tornado._http_server_options import HTTPServerOptions
 from tornado._serve.program_error import ProgramError, only_frames_of_ours
+from tornado.asgi import ASGIContainer
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.web import Application, RequestHandler
@@ -39,10 +40,11 @@ class TargetKind(enum.Enum):
     #: A function without arguments that returns a target of another kind, or a coroutine function.
     FACTORY = "factory"
     WSGI = "WSGI application"
+    ASGI = "ASGI application"
 
 
-#: The kinds of callables by the number of arguments that they require; None stands for ASGI.
-_KINDS = {0: TargetKind.FACTORY, 1: TargetKind.APPLICATION, 2: TargetKind.WSGI, 3: None}
+#: The kinds of callables by the number of arguments that they require.
+_KINDS = {0: TargetKind.FACTORY, 1: TargetKind.APPLICATION, 2: TargetKind.WSGI, 3: TargetKind.ASGI}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class LoadedTarget:
         :raises ProgramError: if the factory fails, or returns something that cannot be served.
         """
         if self.kind is not TargetKind.FACTORY:
-            return self
+            return self._contained()
         try:
             made = self.application()
             if inspect.isawaitable(made):
@@ -80,16 +82,23 @@ class LoadedTarget:
                 f"cannot serve {name}: expected an application, got {_shown(made)}, which is another "
                 f"function without arguments"
             )
-        return loaded
+        return loaded._contained()
+
+    def _contained(self) -> LoadedTarget:
+        """Return an ASGI application in its container, which has a lifespan; other targets as they are."""
+        if self.kind is not TargetKind.ASGI:
+            return self
+        return LoadedTarget(TargetKind.APPLICATION, ASGIContainer(self.application), self.name)
 
     def make_server(self, **options: Unpack[HTTPServerOptions]) -> HTTPServer:
         """Return a server for the application, which does not listen yet.
 
         :param options: the arguments of `.HTTPServer`.
-        :raises RuntimeError: for a factory; serve the result of `resolve`.
+        :raises RuntimeError: for a factory or an ASGI application; serve the result of `resolve`.
         """
-        if self.kind is TargetKind.FACTORY:
-            raise RuntimeError(f"{self.name} is a factory: call make_server() of the result of resolve()")
+        if self.kind in (TargetKind.FACTORY, TargetKind.ASGI):
+            kind = f"a {self.kind.value}" if self.kind is TargetKind.FACTORY else f"an {self.kind.value}"
+            raise RuntimeError(f"{self.name} is {kind}: call make_server() of the result of resolve()")
         if self.kind is TargetKind.WSGI:
             return HTTPServer(WSGIContainer(self.application, threads=WSGI_THREADS), **options)
         if isinstance(self.application, Application):
@@ -207,15 +216,9 @@ def _kind_of(found: Any, name: str) -> TargetKind:
     if required is None or required not in _KINDS:
         raise ProgramError(
             f"cannot serve {name}: expected an Application, a function without arguments that returns one, "
-            f"or a WSGI application, got {_shown(found)}"
+            f"or a WSGI or ASGI application, got {_shown(found)}"
         )
-    kind = _KINDS[required]
-    if kind is None:
-        raise ProgramError(
-            f"cannot serve {name}: {_shown(found)} is an ASGI application, which is not supported; run it "
-            "with an ASGI server, or name its WSGI application"
-        )
-    return kind
+    return _KINDS[required]
 
 
 def _kind_of_class(found: type, name: str) -> TargetKind:

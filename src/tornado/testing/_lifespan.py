@@ -7,6 +7,8 @@ import contextlib
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from tornado.web._dispatch._lifespan import targets_with_lifespan
+
 
 def lifespan_of(app: Any) -> AbstractAsyncContextManager[None]:
     """Return the lifespan of an application, which does nothing for an object without one."""
@@ -18,8 +20,12 @@ def lifespan_of(app: Any) -> AbstractAsyncContextManager[None]:
 def has_lifespan(app: Any) -> bool:
     """Whether an application has code to run before or after it serves."""
     settings = getattr(app, "settings", None)
+    if not isinstance(settings, dict):
+        return hasattr(app, "run_lifespan")
     names = ("lifespan", "on_startup", "on_shutdown")
-    return isinstance(settings, dict) and any(settings.get(name) for name in names)
+    if any(settings.get(name) for name in names):
+        return True
+    return hasattr(app, "default_router") and bool(targets_with_lifespan(app))
 
 
 class LifespanTask:

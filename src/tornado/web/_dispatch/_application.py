@@ -277,7 +277,8 @@ class Application(SecurityOwner, ReversibleRouter):
                 await server.drain()
 
         `tornado.testing` uses it. At the beginning, it enters the context manager of the setting
-        ``lifespan``, and calls the functions of ``on_startup`` in their order. At the end, it calls the
+        ``lifespan``, runs the lifespans of the routes' targets (`.ASGIContainer`), and calls the functions of
+        ``on_startup`` in their order. At the end, it does the reverse: it calls the
         functions of ``on_shutdown`` in the reverse order, and exits ``lifespan``. Each function receives the
         application and may be ``async``.
 

@@ -11,6 +11,8 @@ import inspect
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
+from tornado.routing import RuleRouter
+
 if TYPE_CHECKING:
     from tornado.web._interfaces import ApplicationInterface
 
@@ -25,11 +27,34 @@ async def run(application: ApplicationInterface) -> AsyncIterator[None]:
     async with contextlib.AsyncExitStack() as stack:
         if lifespan is not None:
             await stack.enter_async_context(_context(lifespan, application))
+        for target in targets_with_lifespan(application):
+            await stack.enter_async_context(target.run_lifespan())
         for function in shutdown:
             stack.push_async_callback(_call, function, application)
         for function in startup:
             await _call(function, application)
         yield
+
+
+def targets_with_lifespan(application: Any) -> list[Any]:
+    """Return the targets of routes that have a lifespan of their own, such as an `.ASGIContainer`."""
+    found: dict[int, Any] = {}
+    pending: list[Any] = [application.default_router]
+    seen: set[int] = set()
+    while pending:
+        router = pending.pop()
+        if id(router) in seen:
+            continue
+        seen.add(id(router))
+        for rule in getattr(router, "rules", ()):
+            target = rule.target
+            if isinstance(target, RuleRouter):
+                pending.append(target)
+            elif hasattr(target, "default_router"):  # another application
+                pending.append(target.default_router)
+            elif not isinstance(target, type) and hasattr(target, "run_lifespan"):
+                found[id(target)] = target
+    return list(found.values())
 
 
 async def _call(function: Callable[[Any], object], application: ApplicationInterface) -> None:

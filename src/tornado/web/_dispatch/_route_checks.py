@@ -207,7 +207,7 @@ def _check_fallback(rule: Rule) -> None:
 #: What to do with an application that is written for another interface.
 _GATEWAY_HINTS = {
     "WSGI": "; wrap it: tornado.wsgi.WSGIContainer(app)",
-    "ASGI": "; run it with an ASGI server",
+    "ASGI": "; use it as the target of a route: (pattern, tornado.asgi.ASGIContainer(app))",
 }
 
 
