@@ -23,6 +23,21 @@ _OTHERS = [
     Peer("aiohttp", "aiohttp on uvloop", APPS / "aiohttp_app.py", ("aiohttp==3.14.5", "uvloop==0.23.0")),
     Peer("falcon", "Falcon on uvicorn", APPS / "falcon_app.py", ("falcon==4.4.0", UVICORN)),
     Peer("blacksheep", "BlackSheep on uvicorn", APPS / "blacksheep_app.py", ("blacksheep==2.6.4", UVICORN)),
+    Peer(
+        "ours-asgi",
+        "Waterspout, an ASGI application",
+        APPS / "uvicorn_app.py",
+        environment={"BENCH_SERVER": "waterspout"},
+        without=BARE,
+    ),
+    Peer(
+        "hypercorn",
+        "hypercorn on uvloop, no framework",
+        APPS / "uvicorn_app.py",
+        ("hypercorn==0.18.0", "uvloop==0.23.0"),
+        environment={"BENCH_SERVER": "hypercorn"},
+        without=BARE,
+    ),
     Peer("uvicorn", "uvicorn, no framework", APPS / "uvicorn_app.py", (UVICORN,), without=BARE),
     Peer(
         "granian",
