@@ -10,7 +10,7 @@ from tornado._wire import ws_handshake
 from tornado._wire.ws_errors import HandshakeError
 from tornado.asgi._http_invocation import HTTPInvocation
 from tornado.asgi._lifespan import Lifespan
-from tornado.asgi._scope import ForeignHead, endpoints_of, make_scope
+from tornado.asgi._scope import ForeignHead, make_scope
 from tornado.asgi._websocket_handshake import rejection_of, wants_websocket
 from tornado.asgi._websocket_invocation import WebSocketInvocation
 from tornado.http1connection import HTTP1Connection
@@ -116,17 +116,14 @@ class ASGIContainer(HTTPServerConnectionDelegate):
             application = _not_found
         if head.upgrade and type(connection) is HTTP1Connection and wants_websocket(head):
             return self._websocket_invocation(application, connection, head)
-        scope = make_scope("http", connection, head, prefix, prefix + mount, self.state)
         extensions: dict[str, Any] = {
             "http.response.early_hint": {},
             "http.response.pathsend": {},
             "http.response.trailers": {},
         }
-        tls = endpoints_of(connection).tls
-        if tls is not None:
-            extensions["tls"] = tls.copy()
+        root_path = prefix + mount
+        scope = make_scope("http", connection, head, prefix, root_path, self.state, extensions)
         scope["method"] = head.method.upper()
-        scope["extensions"] = extensions
         return HTTPInvocation(application, scope, connection, head)
 
     def _websocket_invocation(
@@ -134,18 +131,15 @@ class ASGIContainer(HTTPServerConnectionDelegate):
     ) -> HTTPMessageDelegate:
         """Return the call of the application for a handshake, or a delegate that rejects it."""
         prefix = self.root_path
-        scope = make_scope("websocket", exchange, head, prefix, prefix + self.mount, self.state)
+        extensions: dict[str, Any] = {"websocket.http.response": {}}
+        root_path = prefix + self.mount
+        scope = make_scope("websocket", exchange, head, prefix, root_path, self.state, extensions)
         scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
         try:
             offer = ws_handshake.check_request(head.method, head.version, head.headers)
         except HandshakeError as error:
             return HTTPInvocation(rejection_of(error), scope, exchange, head)
         scope["subprotocols"] = list(offer.subprotocols)
-        extensions: dict[str, Any] = {"websocket.http.response": {}}
-        tls = endpoints_of(exchange).tls
-        if tls is not None:
-            extensions["tls"] = tls.copy()
-        scope["extensions"] = extensions
         protection = exchange.params.protection
         params = params_of(**self._websocket_options, max_inflation_ratio=protection.max_inflation_ratio)
         return WebSocketInvocation(application, scope, exchange, head, offer, params)

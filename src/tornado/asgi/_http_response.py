@@ -193,7 +193,7 @@ class HTTPResponse:
             connection.send_response(status, reason, block, tail, data)
             return
         if length is None and has_body:
-            head = ResponseHead(block + tail[:-2], len(data), connection_header)
+            head = (block + tail[:-2], len(data), connection_header)
         _ = self._write_head(head, data)
         connection.finish()
 
@@ -259,10 +259,11 @@ class HTTPResponse:
             if not stat.S_ISREG(status.st_mode):
                 raise ValueError(f"http.response.pathsend: expected the path of a regular file, got {path!r}")
             head = make_head(self._fields)
-            if head.length is None:
-                line = b"content-length: %d\r\n" % status.st_size
-                head = ResponseHead(head.block + line, status.st_size, head.connection)
-            size = min(status.st_size, head.length or 0)
+            block, length, connection_header = head
+            if length is None:
+                length = status.st_size
+                head = (block + b"content-length: %d\r\n" % length, length, connection_header)
+            size = min(status.st_size, length)
             self.state = self.state.to[_SENDING]
             _ = self._write_head(head, b"")
             piece = FileSegment(fd, 0, size)

@@ -76,17 +76,21 @@ class Endpoints(NamedTuple):
 _UNKNOWN = Endpoints(None, None, None)
 
 
-def endpoints_of(connection: Any) -> Endpoints:
-    """Return the ends of the connection of a request, which are stored in the connection's context."""
-    driver = getattr(connection, "driver", None)
-    context = connection.context if driver is None else driver.context
+def endpoints_of(connection: Any, context: Any) -> Endpoints:
+    """Return the ends of the connection of a request.
+
+    They are stored in the connection's context, of which a request from a proxy has a copy.
+
+    :param context: the context of the request.
+    """
     try:
         found: Endpoints = context.endpoints
     except AttributeError:
+        driver = getattr(connection, "driver", None)
+        owner = context if driver is None else driver.context
         sock = getattr(getattr(connection, "stream", None), "socket", None)
-        found = _UNKNOWN if sock is None else _endpoints(sock, getattr(context, "address", None))
-        if context is not None:
-            context.endpoints = found
+        found = _UNKNOWN if sock is None else _endpoints(sock, getattr(owner, "address", None))
+        owner.endpoints = context.endpoints = found
     return found
 
 
@@ -104,21 +108,31 @@ def _endpoints(sock: socket.socket, address: Any) -> Endpoints:
 
 
 def make_scope(
-    kind: str, connection: Any, head: RequestHead, prefix: str, root_path: str, state: dict[str, Any]
+    kind: str,
+    connection: Any,
+    head: RequestHead,
+    prefix: str,
+    root_path: str,
+    state: dict[str, Any],
+    extensions: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return the scope of a request, without its extensions.
+    """Return the scope of a request, without the keys of only one kind.
 
     :param kind: ``http`` or ``websocket``.
     :param connection: the exchange of the request.
     :param prefix: the path that a proxy has removed from the request's path, to which it is added again.
     :param root_path: the path under which the application is mounted, with the prefix.
     :param state: the state of the lifespan, which is copied.
+    :param extensions: the extensions, to which ``tls`` is added.
     """
-    endpoints = endpoints_of(connection)
     context = connection.context
-    client, remote_ip = endpoints.client, context.remote_ip
-    if (remote_ip != client[0]) if client is not None else (endpoints is _UNKNOWN or is_forwarded(context)):
-        client = (remote_ip, 0)  # a proxy has reported the address, but not the port
+    client, server, tls = endpoints_of(connection, context)
+    remote_ip = context.remote_ip
+    # A proxy reports the address, but not the port. "0.0.0.0" is the address of a Unix socket's peer.
+    if remote_ip != (client[0] if client is not None else None if server is None else "0.0.0.0"):
+        client = (remote_ip, 0)
+    if tls is not None:
+        extensions["tls"] = tls.copy()
     path = head.path
     raw_path = path.encode("latin-1")
     if "%" in path or not path.isascii():
@@ -129,7 +143,7 @@ def make_scope(
         "type": kind,
         "asgi": {"version": "3.0", "spec_version": "2.5"},
         "http_version": head.version[5:],
-        "server": endpoints.server,
+        "server": server,
         "client": client,
         "scheme": context.protocol,
         "root_path": root_path,
@@ -138,12 +152,8 @@ def make_scope(
         "query_string": head.query.encode("latin-1"),
         "headers": header_list(head),
         "state": state.copy(),
+        "extensions": extensions,
     }
-
-
-def is_forwarded(context: Any) -> bool:
-    """Whether a proxy that is connected through a Unix socket has reported the address of the client."""
-    return bool(context.remote_ip != "0.0.0.0")  # the value without a report
 
 
 # -- header fields --
