@@ -15,6 +15,20 @@ _OTHERS = [
         "picows", "picows on uvloop", APPS / "picows_app.py", ("picows==2.3.1", UVLOOP), without=("deflate",)
     ),
     Peer("websockets", "websockets on uvloop", APPS / "websockets_app.py", ("websockets==17.4", UVLOOP)),
+    Peer(
+        "ours-asgi",
+        "Waterspout, an ASGI application",
+        APPS / "asgi_app.py",
+        environment={"BENCH_SERVER": "waterspout"},
+        without=("loop", "broadcast", "deflate", "alert", "stalled"),
+    ),
+    Peer(
+        "uvicorn",
+        "uvicorn with websockets",
+        APPS / "asgi_app.py",
+        ("uvicorn[standard]==0.54.0", "websockets==17.4"),
+        without=("loop", "broadcast", "deflate", "alert", "stalled"),
+    ),
     Peer("aiohttp", "aiohttp on uvloop", APPS / "aiohttp_app.py", ("aiohttp==3.14.5", UVLOOP)),
 ]
 PEERS = {
