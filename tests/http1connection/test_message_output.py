@@ -91,6 +91,16 @@ def test_chunks_and_last_chunk():
     assert repr(output) == "<MessageOutput BODY, chunked>"
 
 
+@pytest.mark.parametrize(
+    ("framed", "expected"), [(b"", b"0\r\nA: b\r\n\r\n"), (FRAMED, b"")], ids=["chunked", "length"]
+)
+def test_trailers_follow_the_last_chunk(framed, expected):
+    output = MessageOutput()
+    output.begin_request("POST", framed, 0 if framed else None, bool(framed))
+    output.set_trailers(b"A: b\r\n")
+    assert output.last_bytes() == expected
+
+
 def test_body_after_204_is_discarded(expect_log: ExpectLog) -> None:
     output = MessageOutput()
     output.begin_response(head(), 204, b"", None, False)
