@@ -16,8 +16,8 @@ from tornado._version import waterspout_version as waterspout_version
 
 if TYPE_CHECKING:
     # For type checkers; at run time `__getattr__` imports the submodules. Names in `__all__` need no alias.
-    from tornado import asgi as asgi
     from tornado import (
+        asgi,
         auth,
         autoreload,
         concurrent,
@@ -83,9 +83,10 @@ __all__ = [
     "autoreload",
     "testing",
     "wsgi",
+    "asgi",
 ]
 
-_submodules = frozenset(__all__) | {"asgi", "curl_httpclient", "stack_context"}
+_submodules = frozenset(__all__) | {"curl_httpclient", "stack_context"}
 
 if not TYPE_CHECKING:  # a type checker that saw `__getattr__` would accept any attribute as a submodule
 

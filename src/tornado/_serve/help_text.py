@@ -15,17 +15,17 @@ commands:
   routes TARGET  print the routes of an application
   check TARGET   load an application and check its settings, templates and routes
 
-TARGET is module:name: an Application, a function that returns one, or a WSGI application. Without a name, it
-is `application`, `app`, `make_app` or `create_app` of the module.
+TARGET is module:name: an Application, a function that returns one, or a WSGI or ASGI application. Without a
+name, it is `application`, `app`, `make_app` or `create_app` of the module.
 `python -m tornado COMMAND --help` describes the options; `--version` prints the version.
 """
 _SERVE = """\
 usage: python -m tornado serve [TARGET] [options]
 
 Serve an application. TARGET is module:name: an Application, a function that returns one, or a WSGI
-application. Each option can also be set by an environment variable (--drain-delay: WATERSPOUT_DRAIN_DELAY)
-or in a TOML file (drain_delay = 5). The command line takes precedence over the environment, and the
-environment over the file.
+or ASGI application. Each option can also be set by an environment variable (--drain-delay:
+WATERSPOUT_DRAIN_DELAY) or in a TOML file (drain_delay = 5). The command line takes precedence over the
+environment, and the environment over the file.
 """
 _OWN = (
     ("--config FILE", "the TOML file; by default waterspout.toml in the current directory if it exists"),
