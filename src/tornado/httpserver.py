@@ -33,7 +33,7 @@ import time
 import weakref
 from collections.abc import Awaitable, Callable, Iterable
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack, cast
 
 from tornado import _setting_names, _signature_checks, netutil
 from tornado._hooks import Hooks
@@ -238,6 +238,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         self.protocol: str | None = protocol
         self.xheaders: bool = xheaders
         self.trusted_downstream: list[str] | None = trusted_downstream
+        _servers.add(self)
 
     @classmethod
     def configurable_base(cls) -> type[Configurable]:
@@ -403,6 +404,10 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         if callback is not None:
             callback()
 
+    def connection_counts(self) -> ConnectionCounts:
+        """Return the number of open connections. Must be called on the event loop's thread."""
+        return ConnectionCounts(len(self._connections), len(self._upgraded_connections()))
+
     async def close_all_connections(self) -> None:
         """Close every open connection without waiting for current requests. WebSocket connections are closed
         with the close code 1001 (going away).
@@ -478,6 +483,25 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             params = getattr(self, "conn_params", None)  # not set yet while the server is initialized
             if params is not None:
                 params.dispatcher.forget(self)
+
+
+class ConnectionCounts(NamedTuple):
+    """The open connections of a server.
+
+    :ivar http: those that speak HTTP, busy and idle ones.
+    :ivar upgraded: those that were upgraded to WebSockets.
+    """
+
+    http: int
+    upgraded: int
+
+
+_servers: weakref.WeakSet[HTTPServer] = weakref.WeakSet()
+
+
+def servers_of(application: object) -> list[HTTPServer]:
+    """Return the servers of this process whose request callback is `application`."""
+    return [server for server in list(_servers) if server.request_callback is application]
 
 
 #: The attributes of a server that determine how its connections call the application.
@@ -640,6 +664,9 @@ def _check_callback(callback: Any, given: set[str]) -> None:
 class _HTTPRequestContext:
     """The address and protocol of a connection's peer, from the socket or as reported by a proxy."""
 
+    #: Whether the header fields of the request are those of a trusted proxy.
+    from_proxy = False
+
     def __init__(
         self,
         stream: IOStream,
@@ -706,6 +733,7 @@ class _HTTPRequestContext:
         protocol = protocol.rpartition(",")[2].strip().lower()
         if protocol in ("http", "https"):
             self.protocol = protocol
+        self.from_proxy = True
 
     def _is_proxy(self, proxies: TrustedProxies) -> bool:
         """Whether the peer of the connection is a trusted proxy."""
@@ -716,6 +744,7 @@ class _HTTPRequestContext:
     def _unapply_xheaders(self) -> None:
         """Restore the address and protocol of the connection itself."""
         self.protocol, self.remote_ip = self._orig_protocol, self._orig_remote_ip
+        self.from_proxy = False
 
 
 class _ProxyAdapter(HTTPMessageDelegate):

@@ -1,4 +1,8 @@
-"""`Application`: routes and settings, and the dispatch of requests from a connection to a handler."""
+"""`Application`: routes and settings, and the dispatch of requests from a connection to a handler.
+
+This file exceeds the usual length limit because the steps of the dispatch share private state of the
+application, and calls between objects would slow down each request.
+"""
 
 from __future__ import annotations
 
@@ -62,6 +66,7 @@ from tornado.web._ui._uimodules import TemplateModule, UIModule, _linkify, _xsrf
 if TYPE_CHECKING:
     from tornado._http_server_options import HTTPServerOptions
     from tornado.web._dispatch._application_settings import ApplicationSettings
+    from tornado.web._observation._observer import Observer
 
 _INFO = logging.INFO
 #: The UI modules of every application.
@@ -141,6 +146,7 @@ class Application(SecurityOwner, ReversibleRouter):
 
     _static_handler_class = StaticFileHandler
     _hosts: AllowedHosts | None = None
+    _observer: Observer | None
 
     # There are several signatures because programs have their own settings; see `_application_settings`.
     @overload
@@ -177,7 +183,7 @@ class Application(SecurityOwner, ReversibleRouter):
         transforms: list[type[OutputTransform]] | None = None,
         **settings: Any,
     ) -> None:
-        _check_routes(handlers, default_host)
+        _settings_checks.check_routes(handlers, default_host)
         own_delegates = not _DELEGATES.are_original(type(self))
         _settings_checks.check(settings, transforms, own_delegates)
         _static_precompressed.wanted(None, settings.get("static_precompressed"))
@@ -222,6 +228,13 @@ class Application(SecurityOwner, ReversibleRouter):
         self.default_router: _ApplicationRouter = _ApplicationRouter(
             self, [Rule(AnyMatches(), self.wildcard_router)]
         )
+        #: Follows each request if a setting such as ``metrics`` requires it.
+        self._observer = None
+        self._run = _run_handler
+        if not _OBSERVING.isdisjoint(settings):
+            from tornado.web._observation._installation import install
+
+            install(self, Application.log_request)
         if settings.get("autoreload"):
             from tornado import autoreload
 
@@ -242,6 +255,8 @@ class Application(SecurityOwner, ReversibleRouter):
     def server_listens(self) -> None:
         """Log warnings about settings that are unsafe in production; called before a server listens."""
         _settings_checks.warn_of_short_secrets(self.settings.get("cookie_secret"))
+        if self._observer is not None:
+            self._observer.server_listens()
 
     def listen(
         self,
@@ -304,6 +319,24 @@ class Application(SecurityOwner, ReversibleRouter):
     def add_transform(self, transform_class: type[OutputTransform]) -> None:
         """Add an `OutputTransform` class for all responses."""
         self.transforms.append(transform_class)
+
+    def observe(self, observer: Observer, fields: Any = None) -> None:
+        """Let `observer` follow each request from now on, and add response header fields.
+
+        :param fields: called with the `SecurityHeaders` or None; returns an object with the same interface.
+        """
+        self._observer = observer
+        self._special, self._run = True, _run_observed
+        if fields is not None:
+            self._security = fields(self._security)
+        # The attribute takes precedence over the method, also over that of a subclass, which the observer
+        # calls. Thus an application without an observer does no additional work.
+        self.log_request = observer.request_finished  # type: ignore[method-assign]
+
+    @property
+    def observer(self) -> Observer | None:
+        """The object that follows each request, or None."""
+        return self._observer
 
     # -- dispatching requests --
 
@@ -448,6 +481,7 @@ class Application(SecurityOwner, ReversibleRouter):
             target, handler_kwargs = self._unmatched(request)
         else:
             rule, parameters = found
+            request.matched_rule = rule
             target = rule.target
             handler_kwargs = rule.target_kwargs
             if parameters:
@@ -467,7 +501,7 @@ class Application(SecurityOwner, ReversibleRouter):
             or target._execute is not EXECUTE.originals
             or self._special
         ):
-            return _run_handler(self, target, request, handler_kwargs, path_args, path_kwargs)
+            return self._run(self, target, request, handler_kwargs, path_args, path_kwargs)
         try:
             handler = target(self, request)
         except Exception as error:
@@ -540,6 +574,8 @@ class Application(SecurityOwner, ReversibleRouter):
 register_opener(Application, Application._open_exchange)
 
 _NO_TRANSFORMS: list[Any] = []
+#: The settings that require an observer.
+_OBSERVING = frozenset({"access_log", "metrics", "opentelemetry", "request_id"})
 _request_of = httputil.HTTPServerRequest._from_head
 #: The methods of an application and of its routers that the fast path bypasses.
 _START = Hooks(Application, "start_request")
@@ -593,6 +629,35 @@ def _run_handler(
     if rest is None or handler_class in application._handler_classes:
         return rest
     return _cancellation.wrap(handler, rest)
+
+
+def _run_observed(
+    application: Application,
+    handler_class: type[RequestHandler],
+    request: httputil.HTTPServerRequest,
+    handler_kwargs: dict[str, Any] | None,
+    path_args: Any,
+    path_kwargs: dict[str, bytes] | None,
+) -> Any:
+    """Tell the observer that a request begins, then run it as `_run_handler` or `_open_exchange` does."""
+    application._observer.request_started(request, handler_class)  # type: ignore[union-attr]
+    if (
+        handler_class not in application._handler_classes
+        or handler_kwargs
+        or application.transforms
+        or not EXECUTE.are_original(handler_class)
+        or application._reloads
+        or application._in_tasks
+        or application._checks_handlers
+        or application._loads_sessions
+    ):
+        return _run_handler(application, handler_class, request, handler_kwargs, path_args, path_kwargs)
+    try:
+        handler = handler_class(application, request)
+    except Exception as error:
+        _construction_errors.respond(application, request, handler_class, handler_kwargs, error)
+        return None
+    return _execute.start(handler, _NO_TRANSFORMS, path_args, path_kwargs)
 
 
 def _execute_handler(
@@ -709,7 +774,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
                 future.exception()
 
     def _start(self) -> Any:
-        return _run_handler(
+        return self.application._run(
             self.application,
             self.handler_class,
             self.request,
@@ -728,6 +793,8 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         handler_class = self.handler_class
         if not self.stream_request_body:
             return self._start()  # type: ignore[no-any-return]
+        if application._observer is not None:
+            application._observer.request_started(self.request, handler_class)
         try:
             _cancellation.settings_of(application, handler_class)  # an invalid setting gets an error page
             handler = handler_class(application, self.request, **self.handler_kwargs)
@@ -797,16 +864,3 @@ def _can_be_target(target: Any) -> bool:
 def _set_result(future: Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-def _check_routes(handlers: Any, second: Any) -> None:
-    if handlers is None:
-        return
-    right = 'Application([(r"/", MainHandler)])'
-    if isinstance(handlers, (str, bytes)):
-        shown = getattr(second, "__name__", second)
-        raise TypeError(f"Application({handlers!r}, {shown}): routes must be a list of tuples, as in {right}")
-    if isinstance(handlers, RequestHandler) or (
-        isinstance(handlers, type) and issubclass(handlers, RequestHandler)
-    ):
-        raise TypeError(f"Application({handlers!r}): routes must be a list of tuples, as in {right}")

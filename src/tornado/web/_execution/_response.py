@@ -348,7 +348,7 @@ class Response:
         # The application of the instance is used, because programs also create and run handlers directly.
         security = handler.application._security
         if security is not None:
-            block += security.block(request.protocol)
+            block += security.block(request)
         fields = tail.encode()
         # As in `send_whole`, whose call would cost 500 instructions.
         self.state = _HEAD_SENT
@@ -379,6 +379,7 @@ class Response:
         """
         self.advance(_HEAD_SENT)
         self._sent_blocks = block, tail
+        self.buffer = [body]
         try:
             connection.send_response(self.status_code, self.reason, block, tail, body)
         except httputil.HTTPOutputError:
@@ -526,7 +527,7 @@ class Response:
             block = default_block(self._is_json)
             security = handler.application._security
             if security is not None:
-                block += security.block(handler.request.protocol)
+                block += security.block(handler.request)
             length = self._length
             if length is not None:
                 block += b"Content-Length: %d\r\n" % length

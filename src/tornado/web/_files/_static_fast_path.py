@@ -298,7 +298,7 @@ def _send(handler: Any, connection: Any, entry: _Entry, modified: bool, body: by
         block += _cache_fields(handler.CACHE_MAX_AGE)
     security = security_of(handler)
     if security is not None:
-        block += security.block(request.protocol)
+        block += security.block(request)
     handler.path = entry.name
     handler.absolute_path = entry.absolute
     handler.modified = entry.modified_datetime
