@@ -7,6 +7,7 @@ snapshots of the same worker.
 
 from __future__ import annotations
 
+import zlib
 from collections import deque
 from typing import Any
 
@@ -131,13 +132,16 @@ class State:
         return route_rows(merge(increment for _, increment in self._increments), elapsed)
 
     def errors(self) -> list[dict[str, Any]]:
-        """Return the recent errors of all workers, the latest first. Equal ones are counted together."""
+        """Return the recent errors of all workers, the latest first. Equal ones are counted together.
+
+        The ``id`` of an error depends on its traceback only.
+        """
         found: dict[tuple[Any, ...], dict[str, Any]] = {}
         for pid, errors in self._errors.items():
             for error in errors:
                 key = (error["logger"], error["type"], error["traceback"])
                 known = found.get(key)
-                candidate = {**error, "pid": pid}
+                candidate = {**error, "pid": pid, "id": f"{zlib.crc32(error['traceback'].encode()):08x}"}
                 if known is not None:
                     latest = max(known, candidate, key=_time)
                     candidate = {**latest, "count": known["count"] + error["count"]}
