@@ -29,6 +29,7 @@ EXTERNAL = {
 
 SLOW = {
     "_serve/admin/test_process.py": "services with several processes",
+    "_serve/test_ctl.py": "services with several processes",
     "_serve/test_supervisor.py": "services with several processes",
     "_serve/test_worker.py": "services with several processes",
     "_serve/test_command.py": "the commands in separate processes",

@@ -96,6 +96,16 @@ def resolve(arguments: Arguments, environment: Mapping[str, str]) -> Configurati
     return configuration
 
 
+def text_of(name: str, arguments: Arguments, environment: Mapping[str, str]) -> str | None:
+    """Return the text of one option, without interpreting it, or None if no source sets it.
+
+    :raises ConfigurationError: if the configuration file is wrong.
+    """
+    file, table = _read_file(arguments, environment)
+    source = _source_of(BY_NAME[name], arguments, environment, file, table)
+    return source.texts[0] if source.texts else None
+
+
 def describe(configuration: Configuration) -> str:
     """Return a line for each option with its value and the source of the value, for ``--print-config``."""
     rows = [
@@ -265,4 +275,4 @@ def _check_combinations(configuration: Configuration) -> None:
         raise ConfigurationError(f"{origins['bind']}: expected at least one address, got none")
 
 
-__all__ = ["Configuration", "ConfigurationError", "describe", "load", "resolve"]
+__all__ = ["Configuration", "ConfigurationError", "describe", "load", "resolve", "text_of"]
