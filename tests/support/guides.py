@@ -150,7 +150,7 @@ async def _serve(application: Application, port: int, options: dict[str, Any]) -
 
 
 def is_served(program: dict[str, Any]) -> bool:
-    """Whether a program is a server: it has an `application` or `make_app`, or a `main` without parameters."""
+    """Whether a program is a server: it has an `application`, `make_app`, or a `main` without parameters."""
     main = program.get("main")
     if inspect.iscoroutinefunction(main):
         return not inspect.signature(main).parameters
