@@ -191,6 +191,7 @@ class Application(SecurityOwner, ReversibleRouter):
             transforms = transforms_of(settings)
         self.transforms: list[type[OutputTransform]] = transforms
         self.settings = settings
+        self._has_run_lifespan = False
         self.default_host = default_host
         ui_modules = _settings_checks.ui_modules_of(settings.get("ui_modules", {}))
         self.ui_modules: dict[str, type[UIModule]] = {**_UI_MODULES, **ui_modules}
@@ -252,9 +253,14 @@ class Application(SecurityOwner, ReversibleRouter):
         patterns = (re.escape(prefix) + r"(.*)", r"/(favicon\.ico)", r"/(robots\.txt)")
         return [(pattern, handler_class, arguments) for pattern in patterns]
 
-    def server_listens(self) -> None:
-        """Log warnings about settings that are unsafe in production; called before a server listens."""
+    def server_listens(self, *, runs_lifespan: bool = False) -> None:
+        """Log warnings about settings that are unsafe in production; called before a server listens.
+
+        :param runs_lifespan: whether the caller runs the application's lifespan before it listens.
+        """
         _settings_checks.warn_of_short_secrets(self.settings.get("cookie_secret"))
+        if not runs_lifespan and not self._has_run_lifespan:
+            _lifespan.warn_if_set(self.settings)
         if self._observer is not None:
             self._observer.server_listens()
 
@@ -302,6 +308,7 @@ class Application(SecurityOwner, ReversibleRouter):
 
         :raises TypeError: when the context manager is entered, if one of the settings has the wrong type.
         """
+        self._has_run_lifespan = True
         return _lifespan.run(self)
 
     def add_handlers(self, host_pattern: str, host_handlers: _RuleList) -> None:

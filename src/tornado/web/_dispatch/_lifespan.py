@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
+
+from tornado.log import app_log
 
 if TYPE_CHECKING:
     from tornado.web._interfaces import ApplicationInterface
@@ -30,6 +32,18 @@ async def run(application: ApplicationInterface) -> AsyncIterator[None]:
         for function in startup:
             await _call(function, application)
         yield
+
+
+def warn_if_set(settings: Mapping[str, Any]) -> None:
+    """Log a warning if the settings contain code that does not run, because `run` has not been called."""
+    for name in ("lifespan", "on_startup", "on_shutdown"):
+        if settings.get(name):
+            app_log.warning(
+                "the setting %s has no effect: serve the application with tornado.web.run or "
+                "`python -m tornado serve`, or listen within `async with application.run_lifespan()`",
+                name,
+            )
+            return
 
 
 async def _call(function: Callable[[Any], object], application: ApplicationInterface) -> None:
