@@ -67,7 +67,7 @@ def is_settled(modified: int, now: int | None = None) -> bool:
 
 
 class VersionCache:
-    """The versions of files that were used last, by path, for one or more `StaticFileHandler` classes.
+    """The most recently used versions, by path, for one or more `StaticFileHandler` classes.
 
     :param hashes: stores the identity and the version of each file, the least recently used one first. It
         may belong to a program, so only the operations of a plain dict are used.
@@ -81,7 +81,7 @@ class VersionCache:
         self._lock = lock
 
     def clear(self) -> None:
-        """Forget all versions."""
+        """Remove all versions."""
         with self._lock:
             self._hashes.clear()
 
