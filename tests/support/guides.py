@@ -1,4 +1,4 @@
-"""The programs in the guide: the documentation's programs are run by tests and checked for types."""
+"""The programs in the guide, which tests run and mypy checks."""
 
 from __future__ import annotations
 
