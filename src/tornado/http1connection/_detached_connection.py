@@ -20,7 +20,7 @@ class DetachedConnection:
     :param params: the settings of the connection.
     :param stream: the stream that was detached.
     :param dispatcher: creates the context; None if `context` is not an address.
-    :param context: the context of the exchange, or the address of the peer, from which it is created.
+    :param context: the context of the exchange, or the address of the peer, from which a context is created.
     """
 
     __slots__ = ("_address", "_dispatcher", "_stream", "params")

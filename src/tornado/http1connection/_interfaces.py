@@ -77,7 +77,8 @@ class Exchange(Protocol):
 class Dispatcher(Protocol):
     """The interface through which a server's connections call its application."""
 
-    #: The class of the server, and its ``start_request`` if it is neither overridden nor patched.
+    #: The class of the server, and the original ``start_request`` of `.HTTPServer`. The class has another one
+    #: if the method is overridden or patched.
     server_class: Any
     start_request: Any
     #: The function that starts an exchange without message delegates, or None. It may be called only if

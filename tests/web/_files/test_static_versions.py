@@ -1,4 +1,4 @@
-"""Versions of files, which are hashed once, large ones in a thread."""
+"""Versions of files. Each file is hashed once, a large file in a thread."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 The checks wrap methods of each handler object, so they cost nothing without ``debug``. A method that blocks
 the event loop for `BLOCKING_TIME` is reported in a warning; plain methods are measured as a whole, coroutines
-step by step. The methods that produce the response raise a `RuntimeError` in another thread, where they would
-corrupt the response or the event loop.
+step by step. The methods that produce the response raise a `RuntimeError` if they are called in another
+thread, because such a call would corrupt the response or the event loop.
 """
 
 from __future__ import annotations

@@ -24,7 +24,8 @@ from tornado.web._worker_threads import InternalThreads
 
 #: The identity and the version of each file, by path.
 Hashes = dict[str, tuple[tuple[int, ...] | None, str | None]]
-#: The maximum size, in bytes, of a file that is hashed without a thread, which takes half a millisecond.
+#: The maximum size, in bytes, of a file that is hashed in the event loop thread. Hashing a file of this size
+#: takes half a millisecond.
 _MAX_SYNC_SIZE = 256 * 1024
 _READ_SIZE = 256 * 1024
 #: The time in nanoseconds after a change during which a second change may leave the modification time
