@@ -1,4 +1,4 @@
-"""The programs in the guide: the documentation's programs are run by tests and checked for types."""
+"""The programs in the guide, which tests run and mypy checks."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Run:
     async def served(self, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
         """Run the program's `main`, or serve its `application`.
 
-        The server listens on a port that the kernel chose, in place of the program's.
+        The server listens on a port that the kernel chose, instead of the port in the program.
         """
         opened: asyncio.Future[Server] = asyncio.get_running_loop().create_future()
 

@@ -217,7 +217,7 @@ class Application(SecurityOwner, ReversibleRouter):
         )
         #: Whether every handler runs in a task, so that `asyncio.current_task` is never None in handlers.
         self._in_tasks = bool(settings.get("handler_tasks"))
-        #: Whether handlers are checked by `_debug_checks`.
+        #: Whether `_debug_checks` checks handlers.
         self._checks_handlers = bool(settings.get("debug"))
         #: Whether sessions are loaded before handlers run, because their store is asynchronous.
         self._loads_sessions = _settings_checks.loads_sessions(self)
@@ -531,7 +531,7 @@ class Application(SecurityOwner, ReversibleRouter):
         """Whether all hosts share one list of routes, and `default_router` and `wildcard_router` search it as
         `.RuleRouter` does. The result is cached until the rules for hosts change.
 
-        The routers are of the same class, so a check of the methods of one covers the other.
+        The routers are of the same class, so checking the methods of one is sufficient.
         """
         router = type(self.wildcard_router)
         if (
@@ -554,7 +554,7 @@ class Application(SecurityOwner, ReversibleRouter):
             self._plain_rules = None  # the next request calls `_is_plain`
 
     def _open_slow(self, request: httputil.HTTPServerRequest, exchange: HTTP1Connection, head: Any) -> Any:
-        """Handle a request on the slow path, because this object or its routes are customised.
+        """Handle a request on the slow path, because this object or its routes are customized.
 
         If `start_request` is set on this object, NotImplemented is returned, so that the connection calls it.
         """

@@ -47,7 +47,7 @@ def warn_if_set(settings: Mapping[str, Any]) -> None:
 
 
 async def _call(function: Callable[[Any], object], application: ApplicationInterface) -> None:
-    """Call a function or a coroutine function with the application."""
+    """Call a function or a coroutine function with the application as its argument."""
     result = function(application)
     if inspect.isawaitable(result):
         await result
@@ -71,7 +71,7 @@ def _functions(name: str, value: Any) -> list[Callable[[Any], object]]:
 def _context(lifespan: Any, application: ApplicationInterface) -> Any:
     """Return the context manager that the setting ``lifespan`` creates.
 
-    :raises TypeError: if it creates none.
+    :raises TypeError: if it does not create a context manager.
     """
     expected = "lifespan must be a function of the application that returns an asynchronous context manager"
     if not callable(lifespan):
