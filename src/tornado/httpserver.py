@@ -512,7 +512,7 @@ _START_REQUEST = Hooks(HTTPServer, "start_request")
 
 
 class _Dispatcher:
-    """The way from a server's connections to its application; see `.http1connection._interfaces.Dispatcher`.
+    """The calls of a server's connections to its application; see `.http1connection._interfaces.Dispatcher`.
 
     `opener` is found at the first request, and again after an attribute in `_DISPATCH_ATTRIBUTES` of the
     server has been assigned.
@@ -538,7 +538,7 @@ class _Dispatcher:
         self._server = weakref.ref(server)
         self.server_class = type(server)
         self.start_request = _START_REQUEST.originals
-        # A connection that was upgraded may outlive the server, and makes its context later.
+        # A connection that was upgraded may outlive the server, and creates its context later.
         self._protocol: str | None = None
         self._trusted: TrustedProxies | list[str] | None = None
         self.opener: Any = None
@@ -628,7 +628,7 @@ def _explain_unknown(name: str) -> str:
     return text if similar is None else f"{text}; did you mean {similar!r}?"
 
 
-#: What to do with an application that is written for another interface.
+#: The advice in the error message if the request callback is an application for another interface.
 _GATEWAY_HINTS = {
     "WSGI": "; wrap it: HTTPServer(tornado.wsgi.WSGIContainer(app))",
     "ASGI": "; run it with an ASGI server",

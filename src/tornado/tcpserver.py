@@ -371,7 +371,7 @@ class TCPServer:
 class ServerDrain:
     """The draining of one server before a restart: it accepts no connections while the open ones finish.
 
-    This is an object beside the server, because programs subclass servers with names of their own.
+    This is an object separate from the server, because a subclass in a program may use any attribute name.
     """
 
     __slots__ = ("_server",)

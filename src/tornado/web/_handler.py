@@ -615,7 +615,7 @@ class RequestHandler(ExecutionOwner):
         if status_code == 405:
             self.set_header("Allow", ", ".join(self._allowed_methods()))
         if exc_info is not None and isinstance(exc_info[1], HTTPError):
-            for challenge in _authentication.challenges_of(exc_info[1], self.authentication_realm):
+            for challenge in _authentication.challenges_of(exc_info[1], self):
                 self.add_header("WWW-Authenticate", challenge)
         try:
             if status_code == 204 or status_code == 304 or 100 <= status_code < 200:

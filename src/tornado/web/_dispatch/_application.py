@@ -191,6 +191,7 @@ class Application(SecurityOwner, ReversibleRouter):
             transforms = transforms_of(settings)
         self.transforms: list[type[OutputTransform]] = transforms
         self.settings = settings
+        self._has_run_lifespan = False
         self.default_host = default_host
         ui_modules = _settings_checks.ui_modules_of(settings.get("ui_modules", {}))
         self.ui_modules: dict[str, type[UIModule]] = {**_UI_MODULES, **ui_modules}
@@ -216,7 +217,7 @@ class Application(SecurityOwner, ReversibleRouter):
         )
         #: Whether every handler runs in a task, so that `asyncio.current_task` is never None in handlers.
         self._in_tasks = bool(settings.get("handler_tasks"))
-        #: Whether handlers are checked by `_debug_checks`.
+        #: Whether `_debug_checks` checks handlers.
         self._checks_handlers = bool(settings.get("debug"))
         #: Whether sessions are loaded before handlers run, because their store is asynchronous.
         self._loads_sessions = _settings_checks.loads_sessions(self)
@@ -252,9 +253,14 @@ class Application(SecurityOwner, ReversibleRouter):
         patterns = (re.escape(prefix) + r"(.*)", r"/(favicon\.ico)", r"/(robots\.txt)")
         return [(pattern, handler_class, arguments) for pattern in patterns]
 
-    def server_listens(self) -> None:
-        """Log warnings about settings that are unsafe in production; called before a server listens."""
+    def server_listens(self, *, runs_lifespan: bool = False) -> None:
+        """Log warnings about settings that are unsafe in production; called before a server listens.
+
+        :param runs_lifespan: whether the caller runs the application's lifespan before it listens.
+        """
         _settings_checks.warn_of_short_secrets(self.settings.get("cookie_secret"))
+        if not runs_lifespan and not self._has_run_lifespan:
+            _lifespan.warn_if_set(self.settings)
         if self._observer is not None:
             self._observer.server_listens()
 
@@ -302,6 +308,7 @@ class Application(SecurityOwner, ReversibleRouter):
 
         :raises TypeError: when the context manager is entered, if one of the settings has the wrong type.
         """
+        self._has_run_lifespan = True
         return _lifespan.run(self)
 
     def add_handlers(self, host_pattern: str, host_handlers: _RuleList) -> None:
@@ -524,7 +531,7 @@ class Application(SecurityOwner, ReversibleRouter):
         """Whether all hosts share one list of routes, and `default_router` and `wildcard_router` search it as
         `.RuleRouter` does. The result is cached until the rules for hosts change.
 
-        The routers are of the same class, so a check of the methods of one covers the other.
+        The routers are of the same class, so checking the methods of one is sufficient.
         """
         router = type(self.wildcard_router)
         if (
@@ -547,7 +554,7 @@ class Application(SecurityOwner, ReversibleRouter):
             self._plain_rules = None  # the next request calls `_is_plain`
 
     def _open_slow(self, request: httputil.HTTPServerRequest, exchange: HTTP1Connection, head: Any) -> Any:
-        """Handle a request on the slow path, because this object or its routes are customised.
+        """Handle a request on the slow path, because this object or its routes are customized.
 
         If `start_request` is set on this object, NotImplemented is returned, so that the connection calls it.
         """

@@ -6,7 +6,7 @@ is still below the root, and sends the stored fields and the content. If the fil
 requested, the slow path continues with the open file. The content is not cached, because a cache would save
 only the read, which is two percent of the cost of a request.
 
-The fast path is taken only if none of the methods that it bypasses is overridden or patched, on the class of
+The fast path is taken only if none of the methods that it bypasses is overridden or patched in the classes of
 the handler, the connection and the stream. This is checked for each request.
 """
 
