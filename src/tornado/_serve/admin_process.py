@@ -68,6 +68,7 @@ class AdminProcess:
     :param identity: a text that differs if the process must be replaced when the supervisor is replaced.
     :param selector: the selector of the supervisor.
     :param close_in_child: closes what the process must not keep open.
+    :ivar kept: the data that the process has asked to keep.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class AdminProcess:
         self._close_in_child = close_in_child
         self._pid: int | None = None
         self._channel: Channel | None = None
-        self._kept: Any = None
+        self.kept: Any = None
         self._started = 0.0
         self._restart_at: float | None = None
         self._delay = MIN_DELAY
@@ -98,7 +99,7 @@ class AdminProcess:
         def run() -> int:
             ours.close()
             self._close_in_child()
-            return self._run(theirs, self._kept)
+            return self._run(theirs, self.kept)
 
         self._started = time.monotonic()
         try:
@@ -192,7 +193,7 @@ class AdminProcess:
                 error = self._act(message.get("action"), **arguments)
                 channel.send("reply", id=identifier, data={"error": error})
             case "keep":
-                self._kept = message.get("data")
+                self.kept = message.get("data")
 
     def _pass_on(self, message: Message) -> list[int]:
         """Pass a query on to the workers that can answer, and return their process IDs."""

@@ -58,7 +58,7 @@ def _serve(
     previous: dict[str, Any] | None,
 ) -> int:
     listeners = open_listeners(configuration)
-    admin = open_admin(configuration)
+    admin = open_admin(configuration, ((previous or {}).get("admin") or {}).get("identity"))
     if previous is None:
         lock.acquire(_shared_addresses(listeners), shared=True)
     load = functools.partial(target.load, configuration.target)

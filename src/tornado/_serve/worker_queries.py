@@ -32,6 +32,9 @@ class WorkerQueries:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
         self._snapshot: dict[str, Any] | None = None
+        #: Is set when the event loop has taken the requested snapshot.
+        self._taken = threading.Event()
+        self._taken.set()
 
     def begin(self, application: object) -> None:
         """Observe an application from now on. Call this in the event loop, before connections are accepted.
@@ -60,18 +63,20 @@ class WorkerQueries:
         loop = self._loop
         if loop is None:
             return None
-        taken = threading.Event()
-
-        def take() -> None:
-            self.take_snapshot()
-            taken.set()
-
-        try:
-            loop.call_soon_threadsafe(take)
-        except RuntimeError:
-            return self._snapshot  # the event loop is closed
-        taken.wait(_SNAPSHOT_TIME)
+        if self._taken.is_set():  # otherwise the event loop is still to take the one for an earlier query
+            self._taken.clear()
+            try:
+                loop.call_soon_threadsafe(self._take)
+            except RuntimeError:
+                return self._snapshot  # the event loop is closed
+        self._taken.wait(_SNAPSHOT_TIME)
         return self._snapshot
+
+    def _take(self) -> None:
+        try:
+            self.take_snapshot()
+        finally:
+            self._taken.set()
 
     def take_snapshot(self) -> dict[str, Any] | None:
         """Return a new snapshot of the metrics. Call this in the event loop."""

@@ -260,3 +260,19 @@ def test_port_in_use_is_reported(tmp_path):
         port = taken.getsockname()[1]
         with pytest.raises(AssertionError, match=rf"cannot listen on 127.0.0.1:{port}"):
             AdministeredService(tmp_path, f"--admin=127.0.0.1:{port}").__enter__()
+
+
+def test_generated_token_remains_valid_when_the_supervisor_replaces_itself(tmp_path):
+    with SupervisedService(tmp_path, "--admin=0.0.0.0:0") as service:
+        port = int(service.wait_for(r"administration on http://localhost:(\d+)")[1])
+        token = service.wait_for(r"token of the administration .*: (\S+)$")[1]
+        service.signal(signal.SIGUSR2)
+        service.wait_for("the supervisor has been replaced")
+        (worker,) = {service.worker()}
+        (admin,) = children(service.process.pid) - {worker}
+        os.kill(admin, signal.SIGKILL)
+        service.wait_for("the process of --admin has ended")
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+            connection.request("GET", "/api/status", headers={"Authorization": f"Bearer {token}"})
+            assert connection.getresponse().status == 200
+        assert service.stop() == 0

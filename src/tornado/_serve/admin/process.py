@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 import time
@@ -35,6 +36,8 @@ _IGNORED = (
     signal.SIGTTOU,
 )
 _OWNER_ONLY = 0o600
+#: The maximum size of a request body in bytes: the largest is the login form.
+_MAX_BODY = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Admin:
     @property
     def identity(self) -> str:
         """A text that contains what a process cannot change: its address and its token."""
-        return f"{self.configuration.admin} {self.configuration.admin_token}"
+        return f"{self.configuration.admin} {self.access.token or ''}"
 
     def announce(self) -> None:
         """Log the address, and the token if it was generated."""
@@ -68,15 +71,19 @@ class Admin:
             sock.close()
 
 
-def open_admin(configuration: Configuration) -> Admin | None:
+def open_admin(configuration: Configuration, previous: str | None = None) -> Admin | None:
     """Open the listener, or return None without ``--admin``.
 
+    :param previous: the identity in the previous supervisor, whose generated token remains valid.
     :raises ListenError: if the address cannot be used.
     """
     if configuration.admin is None:
         return None
     listener = open_listener(configuration.admin, mode=_OWNER_ONLY)
     access, generated = choose_access(listener, configuration.admin_token)
+    address, _, token = (previous or "").partition(" ")
+    if generated and token and address == str(configuration.admin):
+        access = dataclasses.replace(access, token=token)
     return Admin(configuration, listener, access, generated)
 
 
@@ -104,7 +111,10 @@ async def _serve(admin: Admin, channel: Channel, kept: Any) -> None:
 
     link = SupervisorLink(channel, add_final, _end)
     collector = Collector(link, state)
-    server = HTTPServer(make_application(collector, admin.access))
+    # Anyone who can connect may ask for the login form and the health checks.
+    server = HTTPServer(
+        make_application(collector, admin.access), protection="public", max_body_size=_MAX_BODY
+    )
     server.add_sockets(admin.listener.sockets)
     await collector.run()
 
