@@ -42,7 +42,7 @@ _MAX_BODY = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """What the process needs.
+    """The parameters of the process.
 
     :ivar listener: its open listener.
     :ivar access: the rules of access.
