@@ -11,6 +11,7 @@ WORKER: dict[str, Any] = {
     "pid": 12,
     "state": "serving",
     "started": 900.0,
+    "blocked": 0.0,
     "restarts": 1,
     "memory": 50 << 20,
     "stats": {"connections": 3},
@@ -66,6 +67,11 @@ def test_status_has_a_row_for_each_worker():
     assert lines[1] == "requests/s 12.3, p50 1 ms, p95 -, p99 -, in flight -"
     assert lines[4].split() == "0 12 serving 12.3 12.3 ms 50% 50 MiB 3 1 min 40 s 1".split()
     assert lines[5].split() == "1 13 starting - - - - - 1 min 40 s 1".split()
+
+
+def test_blocked_event_loop_is_shown():
+    answer = {"service": SERVICE, "workers": [{**WORKER, "blocked": 2.5}], "point": None}
+    assert " blocked 2.5 s " in TABLES["status"](answer, 1000.0)
 
 
 def test_status_before_the_first_point_and_after_a_failed_reload():

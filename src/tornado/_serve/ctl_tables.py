@@ -71,7 +71,7 @@ def _status(answer: dict[str, Any], now: float) -> str:
             (
                 str(worker["number"]),
                 str(worker["pid"]),
-                worker["state"],
+                f"blocked {duration_text(worker['blocked'])}" if worker["blocked"] else worker["state"],
                 _rate(values.get("rate")),
                 duration_text(values.get("p95")),
                 "-" if cpu is None else f"{cpu:.0%}",

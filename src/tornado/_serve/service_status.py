@@ -39,6 +39,7 @@ def service_status(
                 "generation": worker.generation,
                 "state": worker.state.value,
                 "started": worker.started,
+                "blocked": round(worker.blocked_time(), 3),
                 "restarts": pool.slots[worker.number].starts - 1 if worker.number < len(pool.slots) else 0,
                 "memory": worker.memory(),
                 "stats": worker.stats,

@@ -75,6 +75,19 @@ def test_hung_request_is_visible_with_its_stack_within_two_seconds(browser, tmp_
         service.stop()
 
 
+def test_blocked_event_loop_is_visible_with_the_stack_of_its_thread(browser, tmp_path):
+    with AdministeredService(tmp_path, "--grace=100ms") as service:
+        with showing(browser, service.admin) as page:
+            page.wait_for_selector("#workers tr")
+            with service.sending("/block?seconds=60", "blocking"):
+                item = page.locator("#requests details", has_text="/block?seconds=60")
+                item.wait_for(timeout=2000)
+                assert "in Block.get: time.sleep(" in item.locator("pre").text_content()
+                page.wait_for_selector("#workers .badge.bad >> text=/^blocked /")
+                page.wait_for_selector("text=The event loop of worker 0 is blocked.")
+        service.stop()
+
+
 def test_history_tables_and_errors_are_shown(browser, tmp_path):
     with AdministeredService(tmp_path, source=FAILING) as service:
         with showing(browser, service.admin) as page:

@@ -53,7 +53,7 @@ const CHARTS = [
     series: [
       { name: "active", className: "active", value: connections("active") },
       { name: "idle", className: "idle", value: connections("idle") },
-      { name: "event streams", className: "event_stream", value: connections("event_stream") },
+      { name: "streams", className: "event_stream", value: connections("event_stream") },
       { name: "WebSockets", className: "websocket", value: connections("websocket") },
     ],
   },
@@ -129,7 +129,7 @@ function showService(event) {
   const rate = event.point ? `${count(event.point.rate)}/s` : "";
   document.title = service.state === "serving" ? `${rate} · ${service.target}` : `${service.state} · ${service.target}`;
   notice("reload-error", service.reload_error && `The last reload has failed, and the old workers continue: ${service.reload_error}`);
-  const hung = event.workers.filter((worker) => worker.state === "hung").map((worker) => worker.number);
+  const hung = event.workers.filter((worker) => worker.state === "hung" || worker.blocked).map((worker) => worker.number);
   notice("hung", hung.length > 0 && `The event loop of worker ${hung.join(", ")} is blocked.`);
   for (const id of ["reload", "scale", "drain"]) byId(id).disabled = !["serving", "reloading"].includes(service.state);
 }

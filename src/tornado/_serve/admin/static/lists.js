@@ -27,8 +27,9 @@ export function showWorkers(workers, now, restart) {
     (row, worker) => {
       const values = worker.now ?? {};
       const badge = row.cells[1].firstElementChild;
-      setText(badge, worker.state);
-      badge.className = `badge ${{ serving: "good", starting: "busy", draining: "busy" }[worker.state] ?? "bad"}`;
+      const kind = { serving: "good", starting: "busy", draining: "busy" }[worker.state] ?? "bad";
+      setText(badge, worker.blocked ? `blocked ${duration(worker.blocked)}` : worker.state);
+      badge.className = `badge ${worker.blocked ? "bad" : kind}`;
       const texts = [
         count(values.rate),
         duration(values.p95),
