@@ -9,6 +9,7 @@ import re
 import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +19,17 @@ from tests.support.program import PYTHON
 from tests.support.serve import environment
 
 PAGE = GUIDE / "deploying.md"
+#: The main configuration of nginx, which includes the file of the guide as those of Debian do.
+NGINX = """
+user www-data;
+pid /run/nginx.pid;
+error_log /var/log/nginx/error.log;
+events {}
+http {
+    access_log off;
+    @@FILE@@
+}
+"""
 _BLOCK = re.compile(r"^```\w+\n# ([\w.@]+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -114,7 +126,52 @@ def rest(sock: socket.socket) -> bytes:
     return received
 
 
+class Client(threading.Thread):
+    """Sends requests on a kept-alive connection until it is told to stop.
+
+    :ivar failed: the statuses and exceptions of requests that have failed.
+    """
+
+    def __init__(self, port: int) -> None:
+        super().__init__(daemon=True)
+        self._port = port
+        self._stopping = threading.Event()
+        self._lock = threading.Condition()
+        self.answered = 0
+        self.failed: list[object] = []
+
+    def run(self) -> None:
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)) as connection:
+            while not self._stopping.is_set():
+                try:
+                    connection.request("GET", "/")
+                    response = connection.getresponse()
+                    response.read()
+                    outcome: object = response.status
+                except (OSError, http.client.HTTPException) as error:
+                    connection.close()
+                    outcome = error
+                with self._lock:
+                    self.answered += 1
+                    if outcome != 200:
+                        self.failed.append(outcome)
+                    self._lock.notify_all()
+
+    def await_more(self, count: int) -> None:
+        """Wait until `count` more requests have been answered."""
+        with self._lock:
+            goal = self.answered + count
+            assert self._lock.wait_for(lambda: self.answered >= goal, 60)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.join(60)
+        assert not self.is_alive()
+
+
 __all__ = [
+    "NGINX",
+    "Client",
     "PAGE",
     "ask",
     "blocks",
