@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.deployment import NGINX, Client, ask, blocks, words_of, write_files
+from tests.support.deployment import NGINX, PAGE, Client, ask, blocks, words_of, write_files
 from tests.support.haproxy import HAProxy
 from tests.support.nginx import Nginx, reserve
 from tests.support.serve import Served
@@ -28,12 +29,14 @@ FORGED = {
 class Proxied:
     """The service of the guide behind a proxy; a context manager.
 
+    :param bind: HAProxy's line in the guide that is used in place of the one in the file.
     :ivar port: the port of the proxy.
     """
 
-    def __init__(self, folder: Path, proxy: str) -> None:
+    def __init__(self, folder: Path, proxy: str, bind: str = "bind :80") -> None:
         write_files(folder)
         self._folder, self._proxy = folder, proxy
+        self._bind = re.sub(r":\d+", "127.0.0.1:{port}", bind)
         self._stack = ExitStack()
 
     def __enter__(self) -> Proxied:
@@ -63,7 +66,7 @@ class Proxied:
             return Nginx(self._folder, text, replacements, self.port)
         replacements = {
             **upstream,
-            "bind :80": f"bind 127.0.0.1:{self.port}",
+            "bind :80": self._bind.format(port=self.port),
             "inter 2s": "inter 100ms",
             "maxconn 20000": "maxconn 1000",  # the limit of file descriptors may be low
         }
@@ -126,6 +129,18 @@ def test_no_request_fails_while_workers_are_replaced(tmp_path, proxy):
             client.await_more(20)
             client.stop()
         assert [client.failed for client in clients] == [[]] * 8
+
+
+def test_haproxy_tells_the_scheme(tmp_path, certificates):
+    pair = Path(certificates.certificate_file).read_bytes() + Path(certificates.key_file).read_bytes()
+    (tmp_path / "pair.pem").write_bytes(pair)
+    bind = "bind :443 ssl crt /etc/ssl/example.com.pem"
+    assert f"`{bind}`" in PAGE.read_text()
+    with Proxied(
+        tmp_path, "haproxy", bind.replace("/etc/ssl/example.com.pem", f"{tmp_path}/pair.pem")
+    ) as site:
+        answer = ask(site.port, "/address", context=certificates.client_context, headers=FORGED)
+        assert answer == (200, "127.0.0.1 by https\n")
 
 
 def test_haproxy_checks_the_health_of_the_service(tmp_path):
