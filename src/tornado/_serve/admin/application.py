@@ -25,24 +25,23 @@ def make_application(collector: Collector, access: Access) -> Application:
     :param collector: the state of the service.
     :param access: the rules of access.
     """
+    arguments = {"collector": collector, "access": access}
     return Application(
         [
-            (r"/", api.Dashboard),
-            (r"/login", handlers.Login),
-            (r"/logout", handlers.Logout),
-            (r"/livez", handlers.Live),
-            (r"/readyz", handlers.Ready),
-            (r"/metrics", api.Metrics),
-            (r"/events", api.Events),
-            (r"/api/status", api.Status),
-            (r"/api/requests", api.Requests),
-            (r"/api/requests/([^/]+)/log", api.RequestLog),
-            (r"/api/errors", api.Errors),
-            (r"/api/(reload|drain|scale)", api.Action),
-            (r"/api/(restart)/([0-9]{1,4})", api.Action),
+            (r"/", api.Dashboard, arguments),
+            (r"/login", handlers.Login, arguments),
+            (r"/logout", handlers.Logout, arguments),
+            (r"/livez", handlers.Live, arguments),
+            (r"/readyz", handlers.Ready, arguments),
+            (r"/metrics", api.Metrics, arguments),
+            (r"/events", api.Events, arguments),
+            (r"/api/status", api.Status, arguments),
+            (r"/api/requests", api.Requests, arguments),
+            (r"/api/requests/([^/]+)/log", api.RequestLog, arguments),
+            (r"/api/errors", api.Errors, arguments),
+            (r"/api/(reload|drain|scale)", api.Action, arguments),
+            (r"/api/(restart)/([0-9]{1,4})", api.Action, arguments),
         ],
-        collector=collector,
-        access=access,
         template_path=os.path.join(_HERE, "templates"),
         static_path=os.path.join(_HERE, "static"),
         cookie_secret=access.cookie_secret,

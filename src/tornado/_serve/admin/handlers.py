@@ -27,17 +27,14 @@ class AdminHandler(RequestHandler):
     authentication_realm = "administration"
     redirects = False
 
-    @property
-    def access(self) -> Access:
-        """The rules of access."""
-        access: Access = self.settings["access"]
-        return access
+    def initialize(self, collector: Collector, access: Access) -> None:
+        """Keep the arguments of the route.
 
-    @property
-    def collector(self) -> Collector:
-        """The state of the service."""
-        collector: Collector = self.settings["collector"]
-        return collector
+        :param collector: the state of the service.
+        :param access: the rules of access.
+        """
+        self.collector = collector
+        self.access = access
 
     def set_default_headers(self) -> None:
         """Prevent caches from keeping the response."""
@@ -101,13 +98,16 @@ class Logout(AdminHandler):
 class _Health(RequestHandler):
     """The base class of the health checks, which reveal nothing and need no credentials."""
 
+    def initialize(self, collector: Collector, access: Access) -> None:
+        """Keep the state of the service; the checks are the same for all clients."""
+        self.collector = collector
+
     async def status(self) -> dict[str, Any] | None:
         """Return the status of the service, or None if the supervisor does not answer."""
         self.set_header("Cache-Control", "no-store")
         self.set_header("Content-Type", "text/plain; charset=utf-8")
-        collector: Collector = self.settings["collector"]
         try:
-            return await collector.update_status()
+            return await self.collector.update_status()
         except SupervisorTimeout:
             return None
 
