@@ -101,7 +101,7 @@ def test_history_tables_and_errors_are_shown(browser, tmp_path):
             error = page.locator("#errors details")
             error.wait_for()
             error.locator("summary").click()
-            page.wait_for_function("document.querySelector('#errors pre').textContent.includes('price')")
+            error.locator("pre", has_text="the price is negative").wait_for()
             error.get_by_role("button", name="Show log").click()
             page.wait_for_selector("#log-records .record.error")
             assert "Uncaught exception GET /fail" in page.locator("#log-records").inner_text()
