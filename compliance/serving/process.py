@@ -35,6 +35,8 @@ class Running:
     :param prefix: the command that runs the server's command, for example ``unshare``.
     :param source: the module of the program, instead of that of the server.
     :param waits: whether to wait until it answers.
+    :param complete: whether to wait until all workers answer, whose process IDs are those of its namespace.
+    :ivar last_output: the output, once the server has ended.
     :ivar target: its address.
     """
 
@@ -47,10 +49,12 @@ class Running:
         source: str | None = None,
         context: ssl.SSLContext | None = None,
         waits: bool = True,
+        complete: bool = True,
     ) -> None:
         self.server = server
         self._prefix = prefix
-        self._waits = waits
+        self._waits, self._complete = waits, complete
+        self.last_output = ""
         self._folder = tempfile.TemporaryDirectory()
         self.folder = Path(self._folder.name)
         (self.folder / "app.py").write_text(source or server.peer.app.read_text())
@@ -96,6 +100,7 @@ class Running:
             self.start()
             if self._waits:
                 await self.until_answering()
+            if self._waits and self._complete:
                 await self.until_complete()
         except BaseException:
             await self.__aexit__(None, None, None)
@@ -113,6 +118,7 @@ class Running:
         self.process.wait()
         self._reservation.close()
         self._log.close()
+        self.last_output = self.output()
         if keep := os.environ.get("SERVING_LOGS"):
             shutil.copy(self.folder / "log", f"{keep}/{self.server.peer.name}-{self.process.pid}.log")
         self._folder.cleanup()
@@ -129,7 +135,7 @@ class Running:
         :raises OSError: if there is no complete response.
         """
         async with asyncio.timeout(timeout):
-            reader, writer = await self._open()
+            reader, writer = await self.target.open()
             try:
                 writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
                 head, end, body = (await reader.read()).partition(b"\r\n\r\n")
@@ -138,15 +144,6 @@ class Running:
         if not end or not head.startswith(b"HTTP/1.1 200"):
             raise ConnectionAbortedError(f"no complete response: {head!r}")
         return body
-
-    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        target = self.target
-        if target.path is not None:
-            return await asyncio.open_unix_connection(target.path)
-        name = "localhost" if target.context is not None else None
-        return await asyncio.open_connection(
-            "127.0.0.1", target.port, ssl=target.context, server_hostname=name
-        )
 
     async def until_answering(self, timeout: float = TIMEOUT) -> None:
         """Wait for the first response."""
@@ -162,7 +159,11 @@ class Running:
 
     async def answering(self) -> int:
         """Return the ID of the process that answers a new connection."""
-        return int((await self.ask()).split()[1])
+        return await self.answering_within(TIMEOUT)
+
+    async def answering_within(self, timeout: float) -> int:
+        """Return the ID of the process that answers a new connection within `timeout` seconds."""
+        return int((await self.ask("/", timeout)).split()[1])
 
     async def until_complete(self) -> set[int]:
         """Wait until as many processes as there are workers have answered, and return their IDs."""

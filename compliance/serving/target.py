@@ -34,3 +34,10 @@ class Target:
             factory, "127.0.0.1", self.port, ssl=self.context, server_hostname=name
         )
         return made[1]
+
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a connection with streams."""
+        if self.path is not None:
+            return await asyncio.open_unix_connection(self.path)
+        name = "localhost" if self.context is not None else None
+        return await asyncio.open_connection("127.0.0.1", self.port, ssl=self.context, server_hostname=name)

@@ -49,6 +49,7 @@ async def http(scope: dict[str, Any], receive: Any, send: Any) -> None:
             query = parse_qs(scope["query_string"].decode())
             await asyncio.sleep(float(query["seconds"][0]))
         case "/stream":
+            await asyncio.sleep(0.09)
             parts = [b"x" * 100] * 6
         case "/block":
             time.sleep(600)  # noqa: ASYNC251 - a program should not do this, but some do

@@ -32,6 +32,7 @@ class Stream(web.RequestHandler):
     """Receives a body, and sends the response in six parts."""
 
     async def post(self) -> None:
+        await asyncio.sleep(0.09)
         self.set_header("Content-Length", "600")
         for _ in range(5):
             self.write(b"x" * 100)

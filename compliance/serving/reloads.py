@@ -1,9 +1,10 @@
-"""The scenarios. Each returns its figures by their names; a time of None means that it has not happened."""
+"""Workers replaced under load, a program that cannot start, and a replaced certificate."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from compliance.serving.figures import Figures, rounded
 from compliance.serving.load import load
 from compliance.serving.process import Running
 from compliance.serving.processes import is_running
@@ -11,7 +12,6 @@ from compliance.serving.servers import Options, Server
 from compliance.serving.waiting import until
 from compliance.serving.websockets import store_in, websockets
 
-Figures = dict[str, Any]
 CONNECTIONS = 64
 
 
@@ -38,7 +38,7 @@ async def reload_under_load(service: Running, target: Any, number: int, sockets:
             old = {int(answer.split()[1]) for answer in counts.answers}
             old = {pid for pid in old if is_running(pid)}
             service.signal(server.reload_signal)
-            times.append(await until(lambda old=old: not any(map(is_running, old)), 15.0))
+            times.append(await until(lambda old=old: not any(map(is_running, old)), 10.0))
             before = counts.requests
             await until(lambda before=before: counts.requests > before + 200, 5.0)
     figures: Figures = {
@@ -47,7 +47,7 @@ async def reload_under_load(service: Running, target: Any, number: int, sockets:
         "failures": dict(counts.failures),
         "resets": counts.resets,
         "refused": counts.refused,
-        "reload_seconds": [None if each is None else round(each, 2) for each in times],
+        "reload_seconds": [rounded(each) for each in times],
         "changed": any(answer.startswith("2 ") for answer in counts.answers),
     }
     if sockets:
