@@ -1,4 +1,4 @@
-"""What Waterspout must achieve in each scenario."""
+"""The conditions that Waterspout must meet in each scenario."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _PAUSE = 0.005
 
 @dataclass
 class Counts:
-    """What the clients have seen.
+    """The observations of the clients.
 
     :ivar requests: the number of requests that were sent.
     :ivar failures: the number of requests without a complete answer, by the reason.

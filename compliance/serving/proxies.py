@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -111,6 +112,8 @@ class Proxy:
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = PROXIES[self._name](Path(self._folder.name), self.target.port, self._upstream)
+        # These programs are in a folder that is not on the PATH of every user.
+        command[0] = shutil.which(command[0]) or f"/usr/sbin/{command[0]}"
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     async def __aenter__(self) -> Proxy:

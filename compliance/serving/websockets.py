@@ -40,7 +40,7 @@ def frame(first: int, payload: bytes) -> bytes:
 
 @dataclass
 class WebSocketCounts:
-    """What the clients have seen.
+    """The observations of the clients.
 
     :ivar closes: the number of closed connections by the close code, or by the reason without a close frame.
     :ivar acknowledged: the number of the last acknowledged message of each client.
