@@ -1,28 +1,27 @@
 """Measure production servers by the same scenarios, each with two workers.
 
-``scripts/compliance serving [--only ours,uvicorn] [--scenario reloads,sweep] [--repeat 3] [--output FILE]``
-prints the table of docs/serving.md. The exit status is 1 if Waterspout does not pass a scenario.
+``scripts/compliance serving [--only ours,uvicorn] [--scenario reloads,sweep] [--repeat 3]`` prints the table
+of docs/serving.md; ``--thorough`` runs Waterspout alone, with WebSockets and behind proxies. ``--record``
+replaces the table in the document. The exit status is 1 if Waterspout does not pass a scenario.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import datetime
 import json
-import os
-import platform
 import sys
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import version
 from compliance.serving import deploys, kills, reloads, stops
+from compliance.serving.document import record
 from compliance.serving.expectations import problems
 from compliance.serving.figures import Figures
 from compliance.serving.report import table
 from compliance.serving.servers import SERVERS, Server
+from compliance.serving.thorough import thorough, thorough_problems, thorough_table
 
 #: The scenarios by name, and whether `--repeat` applies, because their result varies.
 SCENARIOS: dict[str, tuple[Callable[[Server], Coroutine[Any, Any, Figures]], bool]] = {
@@ -59,16 +58,6 @@ def _run(server: Server, function: Callable[[Server], Coroutine[Any, Any, Figure
         return {"error": f"{type(error).__name__}: {error}"[:200]}
 
 
-def machine() -> dict[str, str]:
-    """Return the machine, the interpreter and the date."""
-    return {
-        "python": f"CPython {platform.python_version()}",
-        "system": f"{platform.system()} {platform.release()}",
-        "processors": str(len(os.sched_getaffinity(0))),
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-    }
-
-
 def _names(text: str, known: dict[str, Any]) -> list[str]:
     names = text.split(",") if text else list(known)
     for name in names:
@@ -83,19 +72,36 @@ def main() -> None:
     parser.add_argument("--only", type=lambda text: _names(text, SERVERS), default="", help="servers")
     parser.add_argument("--scenario", type=lambda text: _names(text, SCENARIOS), default="", help="scenarios")
     parser.add_argument("--repeat", type=int, default=3, help="runs of scenarios whose result varies")
-    parser.add_argument("--output", type=Path, help="write the results to this file as JSON")
+    parser.add_argument("--thorough", action="store_true", help="run Waterspout's own scenarios")
+    parser.add_argument("--record", action="store_true", help="write docs/serving.json and docs/serving.md")
     arguments = parser.parse_args()
-    servers = [SERVERS[name] for name in arguments.only]
-    results = {server.peer.name: measure(server, arguments.scenario, arguments.repeat) for server in servers}
-    titles = {server.peer.name: server.peer.title for server in servers}
-    versions = {server.peer.name: version(server.peer) for server in servers}
-    if arguments.output is not None:
-        content = {"machine": machine(), "versions": versions, "results": results}
-        arguments.output.write_text(json.dumps(content, indent=1) + "\n")
-    print(table(titles, results), "", *machine().values(), *versions.values(), sep="\n")
-    found = problems(results.get("ours", {}))
+    if arguments.thorough:
+        found = run_thorough(arguments.repeat, arguments.record)
+    else:
+        found = compare(arguments)
     print("", *found, sep="\n")
     sys.exit(bool(found))
+
+
+def run_thorough(repeat: int, records: bool) -> list[str]:
+    """Run Waterspout's own scenarios, and return the problems."""
+    results = thorough(repeat)
+    print(thorough_table(results))
+    if records:
+        record("thorough", results, {"ours": version(SERVERS["ours"].peer)})
+    return thorough_problems(results)
+
+
+def compare(arguments: argparse.Namespace) -> list[str]:
+    """Measure the servers, and return the problems of Waterspout."""
+    servers = [SERVERS[name] for name in arguments.only]
+    results = {server.peer.name: measure(server, arguments.scenario, arguments.repeat) for server in servers}
+    versions = {server.peer.name: version(server.peer) for server in servers}
+    print(table({server.peer.name: server.peer.title for server in servers}, results))
+    print("", *versions.values(), sep="\n")
+    if arguments.record:
+        record("servers", results, versions)
+    return problems(results.get("ours", {}))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Those of worker processes are in ``tests/_serve/test_rolling_replacement.py`` an
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from pathlib import Path
 
@@ -13,11 +14,13 @@ import pytest
 
 from benchmarks.peers import Peer
 from compliance.serving import deploys, reloads, stops
+from compliance.serving.document import DOCUMENT, RESULTS, rendered
 from compliance.serving.expectations import problems
 from compliance.serving.load import load
 from compliance.serving.process import Running, StartError
 from compliance.serving.report import ROWS, table
 from compliance.serving.servers import SERVERS, Options, Server
+from compliance.serving.thorough import summary, thorough_problems
 from compliance.serving.waiting import until
 from compliance.serving.websockets import WebSocketCounts
 
@@ -119,3 +122,22 @@ async def test_conditions_wait_for_their_time():
     began = asyncio.get_running_loop().time()
     seconds = await until(lambda: asyncio.get_running_loop().time() > began, 30.0)
     assert seconds is not None
+
+
+def test_document_contains_the_tables_of_the_results():
+    content = json.loads(RESULTS.read_text(encoding="utf-8"))
+    document = DOCUMENT.read_text(encoding="utf-8")
+    assert rendered(document, content) == document
+    assert "error:" not in document
+    assert content.keys() == {"servers", "thorough"}
+
+
+def test_losses_of_thorough_runs_are_problems():
+    names = ("requests", "failed", "resets", "refused", "acknowledged", "lost")
+    good = dict.fromkeys(names, 0) | {"reload_seconds": [0.5, 0.7]}
+    bad = good | {"lost": 2, "reload_seconds": [0.5, None]}
+    assert summary([good, good])["longest_reload_seconds"] == 0.7
+    results = {"TCP": summary([good, good]), "TLS": summary([good, bad])}
+    [problem] = thorough_problems(results)
+    assert problem.startswith("TLS: ")
+    assert results["TLS"]["reloads_failed"] == 1
