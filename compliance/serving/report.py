@@ -66,6 +66,8 @@ def _blocked(runs: list[Figures]) -> str:
 
 
 def _end(runs: list[Figures]) -> str:
+    if runs[0]["seconds"] is None:
+        return _NEVER
     return f"{_worst(runs, 'seconds')}, status {runs[0]['status']}"
 
 

@@ -132,7 +132,7 @@ class Connection(asyncio.Protocol):
         """Record the end."""
         reason = self._closed_by or "no close frame"
         if error is not None:
-            reason += f", {type(error).__name__}"
+            reason += ", then reset"
         if self._upgraded:
             self._counts.closes[reason] += 1
             self._counts.open -= 1

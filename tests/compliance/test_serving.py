@@ -41,7 +41,7 @@ async def test_sigterm_at_any_point_of_a_request_lets_it_finish(kind, workers, c
         files = str(certificates.certificate_file), str(certificates.key_file)
         options, context = Options(workers=workers, certificate=files), certificates.client_context
     figures = await stops.sweep(OURS, options=options, context=context)
-    assert figures["requests"] == stops.STEPS
+    assert figures["requests"] + figures["late"] == stops.STEPS
     assert figures["failures"] == {}
     assert figures["status"] == 0
 
@@ -67,7 +67,6 @@ async def test_replaced_certificate_is_used():
 
 async def test_careless_server_loses_requests_at_sigterm():
     figures = await stops.sweep(CARELESS, options=ONE)
-    assert figures["requests"] == stops.STEPS
     # The response of this server takes 50 ms after the 60 ms in which the request arrives.
     assert figures["failed"] > 50
     assert len(figures["lost_after_ms"]) == figures["failed"]
