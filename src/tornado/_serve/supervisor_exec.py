@@ -46,11 +46,17 @@ def begin_trial(command: Sequence[str]) -> int:
     return os.posix_spawn(command[0], list(command), os.environ, file_actions=_QUIET)
 
 
-def replace(pool: WorkerPool, pid_file: int | None, listening: Sequence[int]) -> None:
+def replace(
+    pool: WorkerPool,
+    pid_file: int | None,
+    listening: Sequence[int],
+    signals: supervisor_signals.SignalQueue,
+) -> None:
     """Replace this supervisor. This function returns only if that fails; the error has been logged.
 
     :param pid_file: the descriptor of the locked PID file.
     :param listening: the descriptors of the listening sockets. ``--bind fd:3`` needs the same number again.
+    :param signals: the signals, which the new supervisor handles.
     """
     workers = [worker.dump() for worker in pool]
     descriptors = [worker["channel"] for worker in workers]
@@ -69,8 +75,7 @@ def replace(pool: WorkerPool, pid_file: int | None, listening: Sequence[int]) ->
     }
     for descriptor in descriptors:
         os.set_inheritable(descriptor, True)
-    # They stay blocked, and pending, until the new supervisor handles them.
-    supervisor_signals.block()
+    signals.hand_over()
     try:
         _process_replacement.execute({_KEY: state})
     finally:
