@@ -90,7 +90,8 @@ class AccessLog:
         shown = _NUMBERS[size] if size < 1000 else size
         return (
             f"{self._time}{_MILLISECONDS[int(fraction * 1000)]}{request.remote_ip}{start}"
-            f'{_quoted(request.uri)}{route}{shown},"duration_us":{int(duration * 1e6)},"version":"{request.version}"{fields}}}\n'
+            f'{_quoted(request.uri)}{route}{shown},"duration_us":{int(duration * 1e6)},'
+            f'"version":"{request.version}"{fields}}}\n'
         )
 
     def _texts_of(self, request: Any, series: Series) -> tuple[str, str]:

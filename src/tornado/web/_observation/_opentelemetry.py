@@ -22,8 +22,7 @@ try:
     from opentelemetry.propagators.textmap import Getter
 except ImportError:
     raise ImportError(
-        "the setting opentelemetry requires the package opentelemetry-api: "
-        "pip install 'tornado[opentelemetry]'"
+        "the setting opentelemetry requires the package opentelemetry-api: pip install opentelemetry-api"
     ) from None
 
 __all__ = ["Telemetry", "scope"]
