@@ -45,7 +45,7 @@ def restored_process() -> Iterator[None]:
 
 def lines_of(application: Any, path: Path) -> list[str]:
     """Return the lines of an access log, after all of them have been written."""
-    application.observer.access_log.close()
+    application.observer.access_log.writer.close()
     return path.read_text().splitlines()
 
 

@@ -155,6 +155,8 @@ class Supervisor:
 
     def _run_once(self) -> None:
         self._show_status()
+        if self.state is SupervisorState.SERVING:
+            self._signals.resume()
         timeout = max(0.0, self._next_time() - time.monotonic())
         expected = time.monotonic() + timeout
         for key, _ in self._selector.select(timeout):
@@ -285,6 +287,10 @@ class Supervisor:
             self.reload_error = None
             self._notifier.reloading()
             self._replacement = RollingReplacement(self._pool)
+        elif self.state in (SupervisorState.STARTING, SupervisorState.UPGRADING):
+            gen_log.info("SIGHUP is handled when the service is no longer %s", self.state.value)
+            self._signals.defer(signal.SIGHUP)
+            return
         else:
             gen_log.warning("SIGHUP is ignored while the service is %s", self.state.value)
             return
@@ -314,6 +320,7 @@ class Supervisor:
             gen_log.warning("SIGUSR2 is ignored while the service is %s", self.state.value)
             return
         self.state = self.state.to(SupervisorState.UPGRADING)
+        gen_log.info("upgrading: a trial run checks whether the new supervisor can start")
         try:
             self._trial = (
                 None if self._trial_command is None else supervisor_exec.begin_trial(self._trial_command)
@@ -340,7 +347,7 @@ class Supervisor:
         self._notifier.reloading()
         pid_file = None if self._pid_file is None else self._pid_file.descriptor
         admin = None if self._admin is None else self._admin.dump()
-        supervisor_exec.replace(self._pool, pid_file, self._listening, admin)
+        supervisor_exec.replace(self._pool, pid_file, self._listening, self._signals, admin)
         self.state = self.state.to(SupervisorState.SERVING)  # it has failed, and the error has been logged
         self._notifier.ready()
 

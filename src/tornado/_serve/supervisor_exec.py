@@ -50,12 +50,14 @@ def replace(
     pool: WorkerPool,
     pid_file: int | None,
     listening: Sequence[int],
+    signals: supervisor_signals.SignalQueue,
     admin: dict[str, Any] | None = None,
 ) -> None:
     """Replace this supervisor. This function returns only if that fails; the error has been logged.
 
     :param pid_file: the descriptor of the locked PID file.
     :param listening: the descriptors of the listening sockets. ``--bind fd:3`` needs the same number again.
+    :param signals: the signals, which the new supervisor handles.
     :param admin: the result of `AdminProcess.dump`.
     """
     workers = [worker.dump() for worker in pool]
@@ -78,8 +80,7 @@ def replace(
     }
     for descriptor in descriptors:
         os.set_inheritable(descriptor, True)
-    # They stay blocked, and pending, until the new supervisor handles them.
-    supervisor_signals.block()
+    signals.hand_over()
     try:
         _process_replacement.execute({_KEY: state})
     finally:

@@ -178,7 +178,7 @@ def _loop(text: str) -> str:
         try:
             import uvloop  # noqa: F401 - only whether it is installed
         except ImportError as error:
-            raise ValueError(f"{error}; install the extra: pip install 'tornado[speed]'") from None
+            raise ValueError(f"{error}; pip install uvloop") from None
     return text
 
 

@@ -104,16 +104,18 @@ class Worker:
             certificate=certificate,
             on_server=self._prepare_server,
         )
+        reporter = Reporter(self._context.channel, self, settings.grace, self._queries.functions())
+        reporter.start()
         loaded = self._program.load()
         self._stage = "start-up"
         with asyncio.Runner(loop_factory=self._program.loop_factory) as runner:
-            clean = runner.run(self._run_service(settings, loaded))
+            clean = runner.run(self._run_service(settings, loaded, reporter))
         if not clean:
             app_log.warning("some requests were cut off after the grace period of %g s", self._service.grace)
         self._context.channel.send("drained", clean=clean, snapshot=self._last_snapshot)
         return 0 if clean else 1
 
-    async def _run_service(self, settings: ServiceSettings, loaded: LoadedTarget) -> bool:
+    async def _run_service(self, settings: ServiceSettings, loaded: LoadedTarget, reporter: Reporter) -> bool:
         self._loop = asyncio.get_running_loop()
         self._streams = open_streams.get(IOLoop.current())
         self._service = Service(settings)
@@ -122,7 +124,7 @@ class Worker:
         self._service.listeners += self._program.listeners
         # asyncio's Runner would cancel the service at SIGINT, unless there is a handler already.
         signal.signal(signal.SIGTERM, self._on_terminate)
-        Reporter(self._context.channel, self, settings.grace, self._queries.functions()).start()
+        reporter.begin_beats()
         clean = await self._service.run(loaded, self._set_ready)
         self._last_snapshot = self._queries.take_snapshot()
         return clean
@@ -174,8 +176,12 @@ class Worker:
     # -- for the reporter's thread --
 
     def stop(self, grace: float, delay: float) -> None:
-        """Begin the drain."""
-        self._service.stop(grace, delay)
+        """Begin the drain.
+
+        The service is called in the event loop, because until that runs, it would take this for a signal.
+        """
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._service.stop, grace, delay)
 
     def is_accepting(self) -> bool:
         """Whether a listening socket is open."""

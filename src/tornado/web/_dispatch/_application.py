@@ -231,7 +231,6 @@ class Application(SecurityOwner, ReversibleRouter):
         )
         #: Follows each request if a setting such as ``metrics`` requires it.
         self._observer = None
-        self._run = _run_handler
         if not _OBSERVING.isdisjoint(settings):
             from tornado.web._observation._installation import install
 
@@ -333,7 +332,6 @@ class Application(SecurityOwner, ReversibleRouter):
         :param fields: called with the `SecurityHeaders` or None; returns an object with the same interface.
         """
         self._observer = observer
-        self._special, self._run = True, _run_observed
         if fields is not None:
             self._security = fields(self._security)
         # The attribute takes precedence over the method, also over that of a subclass, which the observer
@@ -508,7 +506,12 @@ class Application(SecurityOwner, ReversibleRouter):
             or target._execute is not EXECUTE.originals
             or self._special
         ):
-            return self._run(self, target, request, handler_kwargs, path_args, path_kwargs)
+            return _run_handler(self, target, request, handler_kwargs, path_args, path_kwargs)
+        observer = self._observer
+        if observer is not None:
+            observer.in_flight[request] = target  # a call of `request_started` would cost 500 instructions
+            if observer.follows_start:
+                observer.call_started(request)
         try:
             handler = target(self, request)
         except Exception as error:
@@ -604,6 +607,8 @@ def _run_handler(
     path_kwargs: dict[str, bytes] | None,
 ) -> Any:
     """Create the handler and start it; return a coroutine for the rest of its work, or None."""
+    if application._observer is not None:
+        application._observer.request_started(request, handler_class)
     if application._reloads:
         settings = application.settings
         if not settings.get("compiled_template_cache", True):
@@ -636,35 +641,6 @@ def _run_handler(
     if rest is None or handler_class in application._handler_classes:
         return rest
     return _cancellation.wrap(handler, rest)
-
-
-def _run_observed(
-    application: Application,
-    handler_class: type[RequestHandler],
-    request: httputil.HTTPServerRequest,
-    handler_kwargs: dict[str, Any] | None,
-    path_args: Any,
-    path_kwargs: dict[str, bytes] | None,
-) -> Any:
-    """Tell the observer that a request begins, then run it as `_run_handler` or `_open_exchange` does."""
-    application._observer.request_started(request, handler_class)  # type: ignore[union-attr]
-    if (
-        handler_class not in application._handler_classes
-        or handler_kwargs
-        or application.transforms
-        or not EXECUTE.are_original(handler_class)
-        or application._reloads
-        or application._in_tasks
-        or application._checks_handlers
-        or application._loads_sessions
-    ):
-        return _run_handler(application, handler_class, request, handler_kwargs, path_args, path_kwargs)
-    try:
-        handler = handler_class(application, request)
-    except Exception as error:
-        _construction_errors.respond(application, request, handler_class, handler_kwargs, error)
-        return None
-    return _execute.start(handler, _NO_TRANSFORMS, path_args, path_kwargs)
 
 
 def _execute_handler(
@@ -781,7 +757,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
                 future.exception()
 
     def _start(self) -> Any:
-        return self.application._run(
+        return _run_handler(
             self.application,
             self.handler_class,
             self.request,

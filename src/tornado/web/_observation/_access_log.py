@@ -13,24 +13,24 @@ import re
 import time
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as _quoted
-from typing import Any, TypeVar
+from typing import Any
 
-from tornado.routing import Rule, pattern_of_route
-from tornado.web._observation._followers import RequestFollower
+from tornado.routing import pattern_of_route
 from tornado.web._observation._log_writer import LogWriter
+from tornado.web._observation._request_metrics import Series
 
 __all__ = ["FORMATS", "AccessLog"]
 
-_K = TypeVar("_K")
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-#: The maximum number of entries of each cache, and the maximum size of a header section in one.
+#: The maximum number of entries of the cache, and the maximum size of a header section in one.
 _MAX_ENTRIES = 1000
 _MAX_SECTION = 4096
+_NUMBERS = [str(number) for number in range(1000)]
 _MILLISECONDS = [f'.{number:03d}Z","remote_ip":"' for number in range(1001)]
 _fields = re.compile(r"\n(?:([Uu]ser-[Aa]gent)|[Rr]eferer):[ \t]*([^\r\n]*)").finditer
 
 
-class AccessLog(RequestFollower):
+class AccessLog:
     """Writes a line for each request.
 
     :param format: a key of `FORMATS`.
@@ -41,24 +41,27 @@ class AccessLog(RequestFollower):
     def __init__(self, format: str, writer: LogWriter, has_ids: bool = False) -> None:
         self.writer = writer
         self._has_ids = has_ids
+        #: The second of which `_time` is the text.
         self._second = -1
         self._time = ""
-        self._routes: dict[Rule | None, str] = {}
-        self._methods: dict[str, str] = {}
-        self._sections: dict[str, tuple[str, str]] = {}
+        self._sections: dict[str, str] = {}
         self._line: Callable[..., str] = getattr(self, FORMATS[format])
         self._is_json = format == "json"
 
-    def request_finished(self, handler: Any, status: int, now: float, duration: float, size: int) -> None:
-        """Write the line of a request."""
-        self.writer.write(self._line(handler.request, status, now, duration, size))
+    def __call__(self, request: Any, series: Series, now: float, duration: float, size: int) -> None:
+        """Write the line of a request.
 
-    def _common(self, request: Any, status: int, now: float, duration: float, size: int) -> str:
-        return self._common_fields(request, status, now, size) + "\n"
+        :param now: the present time (`time.time`).
+        :param duration: the duration of the request in seconds.
+        :param size: the size of the response body in bytes.
+        """
+        self.writer.write(self._line(request, series, now, duration, size))
 
-    def _combined(self, request: Any, status: int, now: float, duration: float, size: int) -> str:
-        agent, referer = self._agent_and_referer(request)
-        return f"{self._common_fields(request, status, now, size)} {referer} {agent}\n"
+    def _common(self, request: Any, series: Series, now: float, duration: float, size: int) -> str:
+        return self._common_fields(request, series.status, now, size) + "\n"
+
+    def _combined(self, request: Any, series: Series, now: float, duration: float, size: int) -> str:
+        return f"{self._common_fields(request, series.status, now, size)} {self._fields_of(request)}\n"
 
     def _common_fields(self, request: Any, status: int, now: float, size: int) -> str:
         second = int(now)
@@ -70,60 +73,69 @@ class AccessLog(RequestFollower):
         line = _quoted(f"{request.method} {request.uri} {request.version}")
         return f"{request.remote_ip or '-'} - - [{self._time}] {line} {status} {size or '-'}"
 
-    def _json(self, request: Any, status: int, now: float, duration: float, size: int) -> str:
-        second = int(now)
-        if second != self._second:
-            self._time = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            self._second = second
+    def _json(self, request: Any, series: Series, now: float, duration: float, size: int) -> str:
+        fraction = now - self._second
+        if not 0.0 <= fraction < 1.0:
+            self._second = int(now)
+            self._time = time.strftime('{"time":"%Y-%m-%dT%H:%M:%S', time.gmtime(self._second))
+            fraction = now - self._second
+        start, route = series.log_texts or self._texts_of(request, series)
         try:
-            start = self._methods[request.method]
-            route = self._routes[request.matched_rule]
-        except KeyError:
-            start, route = self._texts(request)
-        agent, referer = self._agent_and_referer(request)
-        end = f',"request_id":{_quoted(request.id)}}}\n' if self._has_ids else "}\n"
+            fields = self._sections[request.connection.head.headers_block]
+        except (KeyError, AttributeError, TypeError):
+            fields = self._new_fields(request)
+        if self._has_ids:
+            fields += f',"request_id":{_quoted(request.id)}'
+        # A list look-up takes a fifth of the time in which a number is formatted.
+        shown = _NUMBERS[size] if size < 1000 else size
         return (
-            f'{{"time":"{self._time}{_MILLISECONDS[int((now - second) * 1000)]}{request.remote_ip}",'
-            f'{start}{_quoted(request.uri)},"route":{route},"version":"{request.version}",'
-            f'"status":{status},"size":{size},"duration":{duration:.6f}{agent}{referer}{end}'
+            f"{self._time}{_MILLISECONDS[int(fraction * 1000)]}{request.remote_ip}{start}"
+            f'{_quoted(request.uri)}{route}{shown},"duration_us":{int(duration * 1e6)},'
+            f'"version":"{request.version}"{fields}}}\n'
         )
 
-    def _texts(self, request: Any) -> tuple[str, str]:
-        """Return the texts that contain the method and the route of a request in JSON, and cache them."""
-        start = f'"method":{_quoted(request.method)},"target":'
-        pattern = pattern_of_route(request.matched_rule)
-        route = "null" if pattern is None else _quoted(pattern)
-        _cache(self._methods, request.method, start)
-        _cache(self._routes, request.matched_rule, route)
-        return start, route
+    def _texts_of(self, request: Any, series: Series) -> tuple[str, str]:
+        """Return the texts that contain the method, the route and the status of a request in JSON.
 
-    def _agent_and_referer(self, request: Any) -> tuple[str, str]:
-        """Return the values of User-Agent and Referer in the form that the line needs."""
+        They are stored in the series, unless it also counts requests with other methods or routes.
+        """
+        rule, method = request.matched_rule, request.method
+        pattern = pattern_of_route(rule)
+        route = "null" if pattern is None else _quoted(pattern)
+        texts = (
+            f'","method":{_quoted(method)},"target":',
+            f',"route":{route},"status":{series.status},"size":',
+        )
+        if series.rule is rule and series.method == method:
+            series.log_texts = texts
+        return texts
+
+    def _fields_of(self, request: Any) -> str:
+        try:
+            return self._sections[request.connection.head.headers_block]
+        except (KeyError, AttributeError, TypeError):
+            return self._new_fields(request)
+
+    def _new_fields(self, request: Any) -> str:
+        """Return the text of User-Agent and Referer, and cache it if the request has a header section."""
         section: Any = getattr(getattr(request.connection, "head", None), "headers_block", None)
         if type(section) is not str:  # not from a server of this package, or the head has been released
             headers = request.headers
-            return self._field_texts(headers.get("User-Agent"), headers.get("Referer"))
-        try:
-            return self._sections[section]
-        except KeyError:
-            found: dict[bool, str] = {}
-            for each in _fields("\n" + section):
-                found.setdefault(each[1] is not None, each[2].rstrip(" \t"))
-            texts = self._field_texts(found.get(True), found.get(False))
-            if len(section) <= _MAX_SECTION:
-                _cache(self._sections, section, texts)
-            return texts
+            return self._field_text(headers.get("User-Agent"), headers.get("Referer"))
+        found: dict[bool, str] = {}
+        for each in _fields("\n" + section):
+            found.setdefault(each[1] is not None, each[2].rstrip(" \t"))
+        text = self._field_text(found.get(True), found.get(False))
+        if len(section) <= _MAX_SECTION:
+            if len(self._sections) >= _MAX_ENTRIES:
+                self._sections.clear()
+            self._sections[section] = text
+        return text
 
-    def _field_texts(self, agent: str | None, referer: str | None) -> tuple[str, str]:
+    def _field_text(self, agent: str | None, referer: str | None) -> str:
         if self._is_json:
-            return _member("user_agent", agent), _member("referer", referer)
-        return _quoted(agent or "-"), _quoted(referer or "-")
-
-
-def _cache(cache: dict[_K, Any], key: _K, value: Any) -> None:
-    if len(cache) >= _MAX_ENTRIES:
-        cache.clear()
-    cache[key] = value
+            return _member("user_agent", agent) + _member("referer", referer)
+        return f"{_quoted(referer or '-')} {_quoted(agent or '-')}"
 
 
 def _member(name: str, value: str | None) -> str:

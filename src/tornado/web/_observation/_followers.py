@@ -13,12 +13,11 @@ class RequestFollower:
     def request_started(self, request: Any) -> None:
         """Called in the context of the request, before the handler is created."""
 
-    def request_finished(self, handler: Any, status: int, now: float, duration: float, size: int) -> None:
+    def request_finished(self, handler: Any, status: int, duration: float, size: int) -> None:
         """Called in the context of the request, after the response.
 
         :param handler: the handler. For a request that the server has refused, one that has not run.
         :param status: the status code.
-        :param now: the present time (`time.time`).
         :param duration: the duration of the request in seconds.
         :param size: the size of the response body in bytes.
         """

@@ -66,8 +66,7 @@ def add_access_log(observer: Observer, log_format: str, path: str | None) -> Non
     :param path: the path of the file; None for standard output.
     """
     if observer.access_log is None:
-        observer.access_log = LogWriter(path)
-        observer.add(AccessLog(log_format, observer.access_log, observer.recent is not None))
+        observer.write_access_log(AccessLog(log_format, LogWriter(path), observer.recent is not None))
 
 
 def keep_records(application: ApplicationInterface, observer: Observer) -> None:

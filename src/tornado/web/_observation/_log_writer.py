@@ -17,7 +17,6 @@ import os
 import select
 import threading
 import weakref
-from collections import deque
 
 from tornado.log import gen_log
 
@@ -27,8 +26,8 @@ __all__ = ["LogWriter"]
 _INTERVAL = 0.1
 #: The time between two attempts to write after an error, in seconds.
 _RETRY_INTERVAL = 1.0
-#: The maximum size of one write, in bytes. Waiting lines beyond it are written by further calls.
-_MAX_BATCH = 1024 * 1024
+#: The maximum number of lines in one write.
+_MAX_BATCH = 4096
 _MAX_PENDING = 32 * 1024 * 1024
 
 
@@ -45,9 +44,11 @@ class LogWriter:
         self.max_pending = max_pending
         self.lost = 0
         self._reported = 0
-        self._lines: deque[str] = deque()
+        self._lines: list[str] = []
         # The counts are separate because each is written by one thread only.
         self._added = self._taken = 0
+        #: The value of `_added` at which no more lines fit.
+        self._limit = max_pending
         self._unwritten = b""
         self._descriptor: int | None = None
         self._identity: tuple[int, int] | None = None
@@ -61,10 +62,11 @@ class LogWriter:
 
     def write(self, line: str) -> None:
         """Add a line, which ends with a line feed. The method never waits."""
-        if self._added - self._taken > self.max_pending:
+        added = self._added + len(line)
+        if added > self._limit:
             self.lost += 1
             return
-        self._added += len(line)
+        self._added = added
         self._lines.append(line)
         if not self._is_awake:
             self._wake_thread()
@@ -97,6 +99,7 @@ class LogWriter:
         """Start anew in a child process, where the thread does not exist. The parent writes its own lines."""
         self._lines.clear()
         self._added = self._taken = 0
+        self._limit = self.max_pending
         self._unwritten = b""
         self._thread = None
         self._is_awake = False
@@ -144,13 +147,12 @@ class LogWriter:
             self._report()
 
     def _take_batch(self) -> bytes:
-        lines, size = [], 0
-        while self._lines and size < _MAX_BATCH:
-            line = self._lines.popleft()
-            lines.append(line)
-            size += len(line)
-        self._taken += size
-        return "".join(lines).encode("utf-8", "backslashreplace")
+        # Both operations are atomic, and the other thread only appends.
+        text = "".join(self._lines[:_MAX_BATCH])
+        del self._lines[:_MAX_BATCH]
+        self._taken += len(text)
+        self._limit = self._taken + self.max_pending
+        return text.encode("utf-8", "backslashreplace")
 
     def _write(self, data: bytes) -> int:
         descriptor = self._descriptor

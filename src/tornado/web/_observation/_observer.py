@@ -8,6 +8,7 @@ from collections.abc import Callable
 from time import time
 from typing import TYPE_CHECKING, Any
 
+from tornado.httputil._request import arrival_time
 from tornado.log import app_log
 from tornado.web._execution._response import response_of
 from tornado.web._observation._followers import RequestFollower
@@ -15,8 +16,8 @@ from tornado.web._observation._loop_delay import start_measuring
 from tornado.web._observation._request_metrics import RequestMetrics
 
 if TYPE_CHECKING:
+    from tornado.web._observation._access_log import AccessLog
     from tornado.web._observation._log_records import RecentRecords
-    from tornado.web._observation._log_writer import LogWriter
 
 __all__ = ["Observer"]
 
@@ -30,10 +31,11 @@ class Observer:
     :param application: the application.
     :param original_log: the method ``log_request`` of `Application`. A method that overrides it, and
         ``log_function``, are called for each request; the original is not if there is an access log.
+    :ivar access_log: writes a line for each request, or None.
     :ivar in_flight: the requests that have started and not finished, with their handler classes.
+    :ivar follows_start: whether `call_started` must be called for each request.
     :ivar metrics: the finished requests.
     :ivar recent: the log records of recent requests, or None if ``request_id`` is off.
-    :ivar access_log: the writer of the access log, or None.
     """
 
     def __init__(self, application: Any, original_log: Any) -> None:
@@ -41,11 +43,13 @@ class Observer:
         self.in_flight: dict[Any, type[Any]] = {}
         self.metrics = RequestMetrics()
         self.recent: RecentRecords | None = None
-        self.access_log: LogWriter | None = None
+        self.access_log: AccessLog | None = None
         self._original_log = original_log
         self._class = type(application)
-        self._has_function: bool = application.settings.get("log_function") is not None
+        #: Whether `log_request` must be called even if it is the original.
+        self._calls_log = True
         self._record = self.metrics.record
+        self.follows_start = False
         self._on_start: tuple[Callable[[Any], None], ...] = ()
         self._on_finish: tuple[Callable[..., None], ...] = ()
         self._sweep_at = _FIRST_SWEEP
@@ -54,25 +58,31 @@ class Observer:
         """Call the methods of `follower` for each request from now on."""
         if getattr(type(follower), "request_started", None) is not RequestFollower.request_started:
             self._on_start += (follower.request_started,)
+            self.follows_start = True
         if getattr(type(follower), "request_finished", None) is not RequestFollower.request_finished:
             self._on_finish += (follower.request_finished,)
 
     def request_started(self, request: Any, handler_class: type[Any]) -> None:
         """Register a request, before its handler is created."""
         self.in_flight[request] = handler_class
-        if self._on_start:
-            for call in self._on_start:
-                try:
-                    call(request)
-                except Exception:
-                    _report(call)
+        if self.follows_start:
+            self.call_started(request)
+
+    def call_started(self, request: Any) -> None:
+        """Tell the followers that a request has started."""
+        for call in self._on_start:
+            try:
+                call(request)
+            except Exception:
+                _report(call)
 
     def request_finished(self, handler: Any) -> None:
         """Count and log a finished request; the application's ``log_request`` while it is observed."""
         request = handler.request
         self.in_flight.pop(request, None)
         response = response_of(handler)
-        duration = request.request_time()
+        now = time()
+        duration = now - arrival_time(request)
         if duration < 0.0:  # the clock has been set back
             duration = 0.0
         buffer = response.buffer
@@ -81,17 +91,31 @@ class Observer:
         else:
             size = getattr(getattr(request.connection, "output", None), "body_size", 0)
         status = response.status_code
-        self._record(request, status, duration, size)
+        series = self._record(request, status, duration, size)
         if self._on_finish:
-            now = time()
             for call in self._on_finish:
                 try:
-                    call(handler, status, now, duration, size)
+                    call(handler, status, duration, size)
                 except Exception:
                     _report(call)
+        access_log = self.access_log
+        if access_log is not None:
+            try:
+                access_log(request, series, now, duration, size)
+            except Exception:
+                _report(access_log)
+        # The original only writes a log line, which an access log replaces.
         log: Any = self._class.log_request
-        if self.access_log is None or log is not self._original_log or self._has_function:
+        if log is not self._original_log or self._calls_log:
             log(self.application, handler)
+
+    def write_access_log(self, access_log: AccessLog) -> None:
+        """Write a line for each request in place of the application's ``log_request``.
+
+        A method that overrides it, and ``log_function``, are still called.
+        """
+        self.access_log = access_log
+        self._calls_log = self.application.settings.get("log_function") is not None
 
     def server_listens(self) -> None:
         """Start the measurements that need time, if an event loop is running."""

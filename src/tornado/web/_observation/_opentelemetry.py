@@ -17,12 +17,12 @@ from tornado.web._observation._followers import RequestFollower
 from tornado.web._observation._histogram import DURATION_BOUNDS
 
 try:
-    from opentelemetry import context, metrics, propagate, trace
+    import opentelemetry.propagate as propagate
+    from opentelemetry import context, metrics, trace
     from opentelemetry.propagators.textmap import Getter
 except ImportError:
     raise ImportError(
-        "the setting opentelemetry requires the package opentelemetry-api: "
-        "pip install 'tornado[opentelemetry]'"
+        "the setting opentelemetry requires the package opentelemetry-api: pip install opentelemetry-api"
     ) from None
 
 __all__ = ["Telemetry", "scope"]
@@ -102,7 +102,7 @@ class Telemetry(RequestFollower):
         context.attach(trace.set_span_in_context(span))
         self._active.add(1, _active_attributes(request))
 
-    def request_finished(self, handler: Any, status: int, now: float, duration: float, size: int) -> None:
+    def request_finished(self, handler: Any, status: int, duration: float, size: int) -> None:
         """End the span of a request, with its status and its exception, if any."""
         request = handler.request
         span = self._spans.pop(request, None)

@@ -6,7 +6,8 @@ import functools
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from opentelemetry import propagate, trace
+import opentelemetry.propagate as propagate
+from opentelemetry import trace
 
 from tornado.concurrent import future_add_done_callback
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest

@@ -29,7 +29,7 @@ def metrics_text(snapshots: Iterable[dict[str, Any]]) -> bytes:
     """
     if prometheus_client is None:
         raise ImportError(
-            "metrics for Prometheus require the package prometheus-client: pip install 'tornado[metrics]'"
+            "metrics for Prometheus require the package prometheus-client: pip install prometheus-client"
         )
     registry = prometheus_client.CollectorRegistry(auto_describe=False)
     registry.register(_Collector(merge(snapshots)))

@@ -12,7 +12,7 @@ from typing import Any
 from tornado.routing import Rule, pattern_of_route
 from tornado.web._observation._histogram import DURATION_BOUNDS, SIZE_BOUNDS
 
-__all__ = ["RequestMetrics"]
+__all__ = ["RequestMetrics", "Series"]
 
 #: The methods with a label of their own. A client could otherwise create any number of series (OpenTelemetry
 #: semantic conventions for HTTP).
@@ -22,17 +22,29 @@ _OTHER = "_OTHER"
 _MAX_SERIES = 5000
 _LAST_SIZE = len(SIZE_BOUNDS)
 _MAX_BITS = 64
+_FIRST_BOUND = DURATION_BOUNDS[0]
 
 
-class _Series:
+class Series:
     """The finished requests with one route, method and status.
 
     The sizes are counted by their number of bits; the bucket of `SIZE_BOUNDS` is half of that number.
+
+    :ivar rule: the route, or None.
+    :ivar method: the method, or ``_OTHER``.
+    :ivar log_texts: for the access log: texts that are the same for all these requests. None: not known yet.
     """
 
-    __slots__ = ("duration", "durations", "received", "received_sizes", "sent", "sent_sizes")
+    __slots__ = (
+        "duration", "durations", "log_texts", "method", "received", "received_sizes", "rule", "sent",
+        "sent_sizes", "status",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, rule: Rule | None, method: str, status: int) -> None:
+        self.rule = rule
+        self.method = method
+        self.status = status
+        self.log_texts: tuple[str, str] | None = None
         self.duration = 0.0
         self.durations = [0] * (len(DURATION_BOUNDS) + 1)
         self.received = self.sent = 0
@@ -46,33 +58,41 @@ class RequestMetrics:
     __slots__ = ("_series",)
 
     def __init__(self) -> None:
-        self._series: dict[tuple[Rule | None, str, int], _Series] = {}
+        self._series: dict[tuple[Rule | None, str, int], Series] = {}
 
-    def record(self, request: Any, status: int, duration: float, sent: int) -> None:
+    def record(self, request: Any, status: int, duration: float, sent: int) -> Series:
         """Count a request.
 
         :param duration: in seconds.
         :param sent: the size of the response body in bytes.
+        :returns: the series of the request.
         """
         method = request.method
         try:
             series = self._series[request.matched_rule, method, status]
         except KeyError:
             series = self._new_series(request.matched_rule, method, status)
-        series.durations[bisect_left(DURATION_BOUNDS, duration)] += 1
+        if duration <= _FIRST_BOUND:  # most requests
+            series.durations[0] += 1
+        else:
+            series.durations[bisect_left(DURATION_BOUNDS, duration)] += 1
         series.duration += duration
         series.sent += sent
         series.sent_sizes[sent.bit_length()] += 1
         if method != "GET" and (received := len(request.body) or _announced_size(request)):
             series.received += received
             series.received_sizes[received.bit_length()] += 1
+        return series
 
-    def _new_series(self, rule: Rule | None, method: str, status: int) -> _Series:
+    def _new_series(self, rule: Rule | None, method: str, status: int) -> Series:
         if len(self._series) >= _MAX_SERIES:
             rule, method = None, _OTHER
         elif method not in _METHODS:
             method = _OTHER
-        return self._series.setdefault((rule, method, status), _Series())
+        key = rule, method, status
+        if key not in self._series:
+            self._series[key] = Series(rule, method, status)
+        return self._series[key]
 
     def as_json(self) -> list[list[Any]]:
         """Return the series: route, method, status, and the histograms of duration, request body size and

@@ -55,7 +55,7 @@ def take_snapshot(observer: Observer) -> dict[str, Any]:
         },
     }
     if observer.access_log is not None:
-        counters["tornado.access_log.lost_lines"] = observer.access_log.lost
+        counters["tornado.access_log.lost_lines"] = observer.access_log.writer.lost
     return {
         "requests": observer.metrics.as_json(),
         Kind.COUNTER: counters,
