@@ -85,7 +85,7 @@ def test_guide_contains_the_expected_files():
     programs = {"app.py", "own.py"}
     settings = {"waterspout.toml", "Dockerfile", "app.conf", "haproxy.cfg"}
     units = {"app.service", "app@.service", "app.socket"}
-    scripts = {"try", "settings", "tls", "update", "switch", "rolling", "plain", "descriptors"}
+    scripts = {"try", "settings", "tls", "update", "switch", "rolling", "plain", "descriptors", "watch"}
     assert set(blocks()) == programs | settings | units | {f"{name}.sh" for name in scripts}
 
 
@@ -327,6 +327,18 @@ def test_recovery_after_running_out_of_descriptors(folder):
         for sock in held:
             sock.close()
         assert greeted(port) == worker
+        stop(running)
+
+
+def test_running_service_is_watched(folder, port):
+    script = (folder / "watch.sh").read_text()
+    (folder / "watch.sh").write_text(script.replace("9000", str(port)))
+    with serve(folder, "--workers=2", "--bind=127.0.0.1:0", f"--admin=127.0.0.1:{port}") as running:
+        running.wait_for(f"administration on http://localhost:{port}")
+        done = run_script(folder, "watch.sh")
+        assert done.returncode == 0, done.stdout
+        assert done.stdout.startswith("app:make_app: serving, 2 of 2 workers serve, up ")
+        assert done.stdout.endswith("\nno request is in flight\nready\n")
         stop(running)
 
 

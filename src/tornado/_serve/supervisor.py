@@ -20,19 +20,21 @@ import selectors
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tornado import _process_replacement
 from tornado._serve import supervisor_exec, supervisor_signals
+from tornado._serve.admin_process import AdminProcess, discard
 from tornado._serve.configuration import Configuration
 from tornado._serve.health import Health
-from tornado._serve.messages import Message
+from tornado._serve.messages import Channel, Message
 from tornado._serve.notify import Notifier
 from tornado._serve.pid_file import PidFile
 from tornado._serve.process_states import SupervisorState, WorkerState
 from tornado._serve.rolling_replacement import RELOAD, RollingReplacement
 from tornado._serve.service_lock import ServiceLock
+from tornado._serve.service_status import describe_exit, service_status
 from tornado._serve.slot import Slot
 from tornado._serve.worker_pool import WorkerContext, WorkerPool
 from tornado._serve.worker_process import WorkerProcess
@@ -53,6 +55,8 @@ class Supervisor:
         trial run before SIGUSR2 replaces the supervisor.
     :param listening: the descriptors of the listening sockets, which a new supervisor inherits.
     :param previous: the result of `supervisor_exec.inherited_state`.
+    :param run_admin: runs the administration in a child process; see `AdminProcess`. None omits it.
+    :param admin_identity: see `AdminProcess`.
     :ivar state: the state.
     :ivar reload_error: the reason why the last reload has failed; None if it has not.
     """
@@ -67,6 +71,8 @@ class Supervisor:
         trial_command: Sequence[str] | None = None,
         listening: Sequence[int] = (),
         previous: dict[str, Any] | None = None,
+        run_admin: Callable[[Channel, Any], int] | None = None,
+        admin_identity: str = "",
     ) -> None:
         self._configuration = configuration
         self._started = started
@@ -79,12 +85,18 @@ class Supervisor:
         table = supervisor_exec.restore_table(previous)
         self._pool = WorkerPool(configuration, run_worker, self._selector, table, lock, self._close_in_child)
         self._pool.events = self
+        self._admin = (
+            None
+            if run_admin is None
+            else AdminProcess(self, run_admin, admin_identity, self._selector, self._close_in_child)
+        )
         self._health = Health(configuration, self._pool)
         self._notifier = Notifier(os.environ)
         self._next_watchdog = 0.0
         self._replacement: RollingReplacement | None = None
         self._trial: int | None = None
         self._status = 0
+        self._started_at = time.time()
         #: The processes that were killed before the end of the service began: they do not affect its status.
         self._killed_before: set[int] = set()
         self.state = SupervisorState.STARTING
@@ -95,6 +107,10 @@ class Supervisor:
         return PidFile(path, (self._previous or {}).get("pid_file")) if path is not None else None
 
     def _close_in_child(self) -> None:
+        """Close what belongs to the supervisor, in a child process."""
+        self._pool.close_in_child()
+        if self._admin is not None:
+            self._admin.close()
         if self._pid_file is not None:
             self._pid_file.close()
 
@@ -115,6 +131,8 @@ class Supervisor:
         finally:
             # If the supervisor itself has failed, the workers notice its end, and drain.
             self._signals.restore()
+            if self._admin is not None:
+                self._admin.end()
             self._selector.close()
             if self._pid_file is not None:
                 self._pid_file.remove()
@@ -127,10 +145,13 @@ class Supervisor:
             _process_replacement.settle()
             gen_log.info("the supervisor has been replaced; %d workers continue", self._pool.serving())
             self.state = self.state.to(SupervisorState.SERVING)
-            self._set_size(self._configuration.workers)
             self._notifier.ready()
+        self._set_size(self._configuration.workers)
+        admin = (self._previous or {}).get("admin")
+        if self._admin is not None:
+            self._admin.begin(admin)
         else:
-            self._set_size(self._configuration.workers)
+            discard(admin)
 
     def _run_once(self) -> None:
         self._show_status()
@@ -145,6 +166,8 @@ class Supervisor:
             worker.channel.flush()
         self._pool.reap()
         now = time.monotonic()
+        if self._admin is not None:
+            self._admin.advance(now)
         starts = self.state not in (SupervisorState.STOPPING, SupervisorState.KILLING, SupervisorState.ENDED)
         self._health.check(now, replaces=starts and self.state is not SupervisorState.STARTING)
         if starts:
@@ -160,7 +183,7 @@ class Supervisor:
             due = min(due, time.monotonic() + 0.1)
         if self._notifier.watchdog_interval is not None:
             due = min(due, self._next_watchdog)
-        return due
+        return due if self._admin is None else min(due, self._admin.next_time())
 
     def _feed_watchdog(self, now: float) -> None:
         """Feed systemd's watchdog, unless no worker is well."""
@@ -323,7 +346,8 @@ class Supervisor:
         gen_log.info("replacing the supervisor")
         self._notifier.reloading()
         pid_file = None if self._pid_file is None else self._pid_file.descriptor
-        supervisor_exec.replace(self._pool, pid_file, self._listening, self._signals)
+        admin = None if self._admin is None else self._admin.dump()
+        supervisor_exec.replace(self._pool, pid_file, self._listening, self._signals, admin)
         self.state = self.state.to(SupervisorState.SERVING)  # it has failed, and the error has been logged
         self._notifier.ready()
 
@@ -366,7 +390,7 @@ class Supervisor:
                 self._fail_start(worker, status)
             case SupervisorState.RELOADING if failed_to_start and slot is not None and slot.reason == RELOAD:
                 if worker.generation == self._pool.generation:
-                    self._end_reload(worker.failure or f"{worker} {_describe(status)} during its start")
+                    self._end_reload(worker.failure or f"{worker} {describe_exit(status)} during its start")
             case _ if slot is not None and slot.candidate is None:
                 self._restart(slot, worker, status)
 
@@ -374,56 +398,57 @@ class Supervisor:
         reason = "failed" if worker.failure else "exited" if status >= 0 else "killed"
         delay = slot.schedule(reason, worker)
         text = f"\n{worker.failure.rstrip()}" if worker.failure else ""
-        gen_log.warning("%s %s and is started again in %.1f s%s", worker, _describe(status), delay, text)
+        gen_log.warning("%s %s and is started again in %.1f s%s", worker, describe_exit(status), delay, text)
 
     def _fail_start(self, worker: WorkerProcess, status: int) -> None:
         """End the service, because one of its first workers has failed."""
-        sys.stderr.write(worker.failure or f"{worker} {_describe(status)} during its start\n")
+        sys.stderr.write(worker.failure or f"{worker} {describe_exit(status)} during its start\n")
         sys.stderr.flush()
         self._status = _FAILED
         self._begin_end(0.0)
 
     def stranger_exited(self, pid: int, status: int) -> None:
-        """Handle the end of the trial run. Other processes need only be reaped."""
+        """Handle the end of the administration or of the trial run. Others need only be reaped."""
+        if self._admin is not None and self._admin.exited(pid, status):
+            return
         if pid == self._trial:
             self._end_trial(status)
 
     def reply(self, worker: WorkerProcess, message: Message) -> None:
-        """Ignore answers to queries: nothing in the supervisor asks yet."""
+        """Pass the answer to a query on to the administration."""
+        if self._admin is not None:
+            self._admin.forward(worker, message)
 
-    # -- the status --
+    def last_snapshot(self, worker: WorkerProcess, snapshot: Any) -> None:
+        """Pass the last counts of a worker on to the administration."""
+        if self._admin is not None:
+            self._admin.forward_last(worker, snapshot)
+
+    # -- the administration --
+
+    def workers(self) -> Iterator[WorkerProcess]:
+        """Return all worker processes."""
+        return iter(self._pool)
 
     def status(self) -> dict[str, Any]:
         """Return the status as values for JSON."""
-        return {
-            "state": self.state.value,
-            "pid": os.getpid(),
-            "generation": self._pool.generation,
-            "reload_error": self.reload_error,
-            "restarts": dict(self._pool.restarts),
-            "workers": [
-                {
-                    "number": worker.number,
-                    "pid": worker.pid,
-                    "generation": worker.generation,
-                    "state": worker.state.value,
-                    "started": worker.started,
-                    "memory": worker.memory(),
-                    "stats": worker.stats,
-                }
-                for worker in self._pool
-                if worker.state is not WorkerState.EXITED
-            ],
-        }
+        return service_status(
+            self._configuration, self._pool, self.state, self._started_at, self.reload_error
+        )
 
+    def restart_worker(self, number: int) -> str | None:
+        """Replace a worker by a new one, which is ready before the old one drains.
 
-def _describe(status: int) -> str:
-    if status >= 0:
-        return f"has exited with status {status}"
-    try:
-        return f"was killed by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was killed by signal {-status}"
+        :param number: the number of its slot.
+        :returns: the reason if that is impossible now.
+        """
+        if not 0 <= number < len(self._pool.slots):
+            return f"there is no worker {number}"
+        slot = self._pool.slots[number]
+        if slot.candidate is not None or slot.worker is None:
+            return f"worker {number} is starting"
+        self._pool.start(slot, "restart")
+        return None
 
 
 __all__ = ["Supervisor"]

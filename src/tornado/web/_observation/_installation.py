@@ -19,7 +19,7 @@ from tornado.web._redaction._redactor import Redactor
 if TYPE_CHECKING:
     from tornado.web._interfaces import ApplicationInterface
 
-__all__ = ["add_access_log", "install", "observe"]
+__all__ = ["add_access_log", "install", "keep_records", "observe"]
 
 
 def install(application: ApplicationInterface, original_log: Any) -> None:
@@ -69,10 +69,16 @@ def add_access_log(observer: Observer, log_format: str, path: str | None) -> Non
         observer.write_access_log(AccessLog(log_format, LogWriter(path), observer.recent is not None))
 
 
+def keep_records(application: ApplicationInterface, observer: Observer) -> None:
+    """Add request identifiers to log records, and keep recent ones, unless this is already done."""
+    if observer.recent is None:
+        observer.add(RequestIds())
+        observer.recent = extend_records()
+        observer.recent.redactors.append(functools.partial(_redactor, weakref.ref(application)))
+
+
 def _add_request_ids(application: ApplicationInterface, observer: Observer) -> None:
-    observer.add(RequestIds())
-    observer.recent = extend_records()
-    observer.recent.redactors.append(functools.partial(_redactor, weakref.ref(application)))
+    keep_records(application, observer)
     application.observe(observer, RequestIdField)
 
 

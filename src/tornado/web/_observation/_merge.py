@@ -84,6 +84,10 @@ class WorkerTotals:
         if last is not None:
             self._retired = merge((), (self._retired, last))
 
+    def ended(self) -> Snapshot:
+        """Return the sum of the workers that have ended."""
+        return merge((), (self._retired,))
+
     def total(self) -> Snapshot:
         """Return the sum of all workers."""
         return merge(self._latest.values(), (self._retired,))
