@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient
@@ -52,3 +53,17 @@ def lines_of(application: Any, path: Path) -> list[str]:
 def json_lines_of(application: Any, path: Path) -> list[dict[str, Any]]:
     """Return the lines of an access log in the JSON format."""
     return [json.loads(line) for line in lines_of(application, path)]
+
+
+class FinishedRequest:
+    """What the metrics read of a request.
+
+    :param rule: the route.
+    :param announced: the Content-Length of a body that was streamed to the handler.
+    """
+
+    def __init__(self, rule: Any, method: str, body: bytes = b"", announced: int | None = None) -> None:
+        self.matched_rule = rule
+        self.method = method
+        self.body = body
+        self.connection = SimpleNamespace(head=SimpleNamespace(content_length=announced))

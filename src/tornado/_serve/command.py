@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 
 from tornado import version
-from tornado._serve import ctl, log_setup, target
+from tornado._serve import ctl, log_setup, observation, target
 from tornado._serve.arguments import Arguments, parse, suggestion
 from tornado._serve.certificates import CertificateError, WatchedContext
 from tornado._serve.check import Severity, check
@@ -111,6 +111,7 @@ def _serve_here(configuration: Configuration) -> int:
         grace=configuration.grace,
         drain_delay=configuration.drain_delay,
         certificate=WatchedContext(configuration) if secure else None,
+        on_server=lambda server: observation.write_access_log(server.request_callback, configuration),
     )
     service = Service(settings)
 

@@ -126,9 +126,9 @@ TABLE: tuple[Option, ...] = (
         "Logs",
         (
             "access_log",
-            choice("off", "tornado"),
+            choice("off", "tornado", "common", "combined", "json"),
             "tornado",
-            "tornado: a line for each request, as Tornado writes it",
+            "tornado: with the other messages; the others: a line for each request on standard output",
         ),
         ("log_format", choice("text", "json"), "text", "the form of all other log messages"),
     ),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from tornado._serve import privileges
+from tornado._serve import observation, privileges
 from tornado._serve.bind import BindKind
 from tornado._serve.certificates import CertificateError, WatchedContext
 from tornado._serve.configuration import Configuration
@@ -69,6 +69,7 @@ class Worker:
         #: The streams of the event loop, whose number is that of the connections.
         self._streams: set[Any] = set()
         self._requests = 0
+        self._application: object = None
         self._queries = WorkerQueries()
         self._last_snapshot: dict[str, Any] | None = None
         self._stage = "import"
@@ -127,6 +128,7 @@ class Worker:
         reporter.begin_beats()
         clean = await self._service.run(loaded, self._set_ready)
         self._last_snapshot = self._queries.take_snapshot()
+        observation.close_access_log(self._application)
         return clean
 
     def _share(self, sock: socket.socket) -> socket.socket:
@@ -138,10 +140,12 @@ class Worker:
         self._context.channel.send("ready")
 
     def _prepare_server(self, server: HTTPServer) -> None:
-        """Count requests, if their number is limited, and observe them, if there is an administration.
+        """Count requests, if their number is limited, and observe them, if the options require it.
 
-        Without both, a request costs nothing more.
+        Otherwise a request costs nothing more.
         """
+        self._application = server.request_callback
+        observation.write_access_log(self._application, self._program.configuration)
         if self._program.configuration.admin is not None:
             self._queries.begin(server.request_callback)
         if self._program.configuration.max_requests is None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import atexit
 import os
 import select
+import stat
 import threading
 import weakref
 
@@ -29,6 +30,7 @@ _RETRY_INTERVAL = 1.0
 #: The maximum number of lines in one write.
 _MAX_BATCH = 4096
 _MAX_PENDING = 32 * 1024 * 1024
+_NOTHING = memoryview(b"")
 
 
 class LogWriter:
@@ -49,7 +51,9 @@ class LogWriter:
         self._added = self._taken = 0
         #: The value of `_added` at which no more lines fit.
         self._limit = max_pending
-        self._unwritten = b""
+        self._unwritten = _NOTHING
+        #: The maximum size of one write, which may be interrupted by another process after that.
+        self._max_write: int | None = None
         self._descriptor: int | None = None
         self._identity: tuple[int, int] | None = None
         self._thread: threading.Thread | None = None
@@ -100,7 +104,7 @@ class LogWriter:
         self._lines.clear()
         self._added = self._taken = 0
         self._limit = self.max_pending
-        self._unwritten = b""
+        self._unwritten = _NOTHING
         self._thread = None
         self._is_awake = False
         self._wake, self._closing = threading.Event(), threading.Event()
@@ -121,8 +125,8 @@ class LogWriter:
                 self._is_awake = True
                 self._wake.set()  # try again later
         if self._unwritten:
-            self.lost += self._unwritten.count(b"\n") + len(self._lines)
-            self._unwritten = b""
+            self.lost += bytes(self._unwritten).count(b"\n") + len(self._lines)
+            self._unwritten = _NOTHING
         self._report()
         self._close_file()
 
@@ -131,7 +135,7 @@ class LogWriter:
             self._open_again_if_rotated()
             while self._lines or self._unwritten:
                 if not self._unwritten:
-                    self._unwritten = self._take_batch()
+                    self._unwritten = memoryview(self._take_batch())
                 written = self._write(self._unwritten)
                 self._unwritten = self._unwritten[written:]
                 if not self._unwritten and self._error is not None:
@@ -154,9 +158,12 @@ class LogWriter:
         self._limit = self._taken + self.max_pending
         return text.encode("utf-8", "backslashreplace")
 
-    def _write(self, data: bytes) -> int:
+    def _write(self, data: memoryview) -> int:
         descriptor = self._descriptor
         assert descriptor is not None
+        if self._max_write is not None and len(data) > self._max_write:
+            end = bytes(data[: self._max_write]).rfind(b"\n") + 1
+            data = data[: end or self._max_write]
         try:
             return os.write(descriptor, data)
         except BlockingIOError:  # standard output may be a pipe that another process has made non-blocking
@@ -165,7 +172,10 @@ class LogWriter:
 
     def _open_again_if_rotated(self) -> None:
         if self.path is None:
-            self._descriptor = 1
+            if self._descriptor is None:
+                self._descriptor = 1
+                # Up to this size, the lines of processes that share a pipe are not mixed (POSIX, write).
+                self._max_write = select.PIPE_BUF if stat.S_ISFIFO(os.fstat(1).st_mode) else None
             return
         if self._descriptor is not None:
             try:
