@@ -76,6 +76,7 @@ def _serve(
         lock,
         started=started,
         listening=[sock.fileno() for listener in listeners for sock in listener.sockets],
+        stop_listening=functools.partial(_close_sockets, listeners),
         trial_command=[*_process_replacement.command(), "--print-config"],
         previous=previous,
     )
@@ -84,6 +85,13 @@ def _serve(
     finally:
         for listener in listeners:
             listener.close()
+
+
+def _close_sockets(listeners: Iterable[Listener]) -> None:
+    """Close the sockets, but do not remove the files of Unix sockets yet."""
+    for listener in listeners:
+        for sock in listener.sockets:
+            sock.close()
 
 
 def _same(loaded: target.LoadedTarget) -> target.LoadedTarget:
