@@ -27,6 +27,7 @@ from compliance.serving.thorough import thorough, thorough_problems, thorough_ta
 SCENARIOS: dict[str, tuple[Callable[[Server], Coroutine[Any, Any, Figures]], bool]] = {
     "reloads": (reloads.reloads, True),
     "sweep": (stops.sweep, True),
+    "stop_under_load": (stops.stop_under_load, True),
     "websockets": (stops.websockets_at_stop, False),
     "kill_supervisor": (kills.kill_supervisor, True),
     "kill_worker": (kills.kill_worker, True),

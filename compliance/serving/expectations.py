@@ -21,6 +21,7 @@ EXPECTATIONS: dict[str, Callable[[Figures], bool]] = {
         and not run.get("lost")
     ),
     "sweep": lambda run: run["failed"] == 0 and run["status"] == 0,
+    "stop_under_load": lambda run: run["failed"] == 0 and run["answered"] and run["status"] == 0,
     "websockets": lambda run: (
         set(run["closes"]) == {"1012"} and _within(run, "last_close_seconds", 1.0) and run["status"] == 0
     ),

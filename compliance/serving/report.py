@@ -46,6 +46,12 @@ def _sweep(runs: list[Figures]) -> str:
     return f"{_sum(runs, 'failed')} of {_sum(runs, 'requests')}{late}"
 
 
+def _stop_under_load(runs: list[Figures]) -> str:
+    late = ", does not end" if any(run["seconds"] is None for run in runs) else ""
+    cut = "" if all(run["answered"] for run in runs) else ", the long one cut off"
+    return f"{_sum(runs, 'failed')} of {_sum(runs, 'requests'):,}{cut}{late}"
+
+
 def _closes(runs: list[Figures]) -> str:
     names = sorted({name for run in runs for name in run["closes"]})
     return "; ".join(f"{sum(run['closes'].get(name, 0) for run in runs)}: {name}" for name in names)
@@ -96,6 +102,7 @@ ROWS: tuple[tuple[str, str, Callable[[list[Figures]], str]], ...] = (
     ("five reloads under 64 kept-alive connections: requests failed", "reloads", _reloads),
     ("– connections reset · refused", "reloads", _connections),
     ("SIGTERM during requests of 200 ms: requests failed", "sweep", _sweep),
+    ("SIGTERM under 32 kept-alive connections: requests failed", "stop_under_load", _stop_under_load),
     ("SIGTERM with 100 WebSockets: closed with", "websockets", _closes),
     ("– last close frame after", "websockets", lambda runs: _worst(runs, "last_close_seconds")),
     ("– the server ends after", "websockets", _end),

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from compliance.serving.figures import Figures, rounded
+from compliance.serving.load import load
 from compliance.serving.process import Running
 from compliance.serving.servers import Server
 from compliance.serving.target import Target
+from compliance.serving.waiting import until
 from compliance.serving.websockets import websockets
 
 #: The steps of the sweep, and the time of one, in seconds.
@@ -31,6 +33,8 @@ _LEAD = 0.3
 #: A client that opens a connection must send its request within this time, in seconds. Servers close
 #: connections that have been silent for longer; Waterspout does so after a second.
 _MAX_LATENESS = 0.5
+#: The number of connections of the load.
+_CLIENTS = 32
 _GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #: The maximum time for an answer, and for a server to end, in seconds.
 _TIMEOUT = 30.0
@@ -160,6 +164,33 @@ async def websockets_at_stop(server: Server, number: int = 100, **running: Any) 
         "last_close_seconds": rounded(
             max(counts.close_times, default=began) - began if counts.close_times else None
         ),
+        "seconds": rounded(seconds),
+        "status": status,
+    }
+
+
+async def stop_under_load(server: Server, **running: Any) -> Figures:
+    """Send SIGTERM under the load of kept-alive connections, with one request that takes another second.
+
+    After `Connection: close`, the clients open new connections. The server should refuse them: one that is
+    accepted by the kernel only waits, and is reset when the server ends.
+    """
+    async with Running(server, **running) as service:
+        async with load(service.target, _CLIENTS) as counts:
+            await until(lambda: counts.requests > 500, _TIMEOUT)
+            waiting = asyncio.create_task(service.ask("/wait?seconds=1.2"))
+            await asyncio.sleep(0.2)
+            service.signal(signal.SIGTERM)
+            seconds = await service.until_ended(_TIMEOUT)
+        [answer] = await asyncio.gather(waiting, return_exceptions=True)
+        status = service.status
+    return {
+        "requests": counts.requests,
+        "failed": counts.failed,
+        "failures": dict(counts.failures),
+        "resets": counts.resets,
+        "refused": counts.refused,
+        "answered": isinstance(answer, bytes),
         "seconds": rounded(seconds),
         "status": status,
     }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support.program import PYTHON
 from tests.support.serve import serve, write_module
 from tests.support.supervisor import PROGRAM, SupervisedService, children, ends
-from tornado._serve import supervisor_signals
 from tornado._serve.supervisor_signals import SignalQueue
 
 #: A program whose import waits until its test opens a pipe.
@@ -41,14 +42,24 @@ def test_deferred_signals_are_read_after_resume(queue):
     assert queue.read() == [signal.SIGHUP]
 
 
-def test_signals_that_are_handed_over_stay_pending_and_blocked(queue):
-    queue.defer(signal.SIGHUP)
-    os.kill(os.getpid(), signal.SIGTTIN)
-    queue.hand_over()
-    assert signal.sigpending() == {signal.SIGHUP, signal.SIGTTIN}
-    assert queue.read() == []
-    supervisor_signals.unblock()
-    assert set(queue.read()) == {signal.SIGHUP, signal.SIGTTIN}
+#: Runs in a process of its own, because any thread of the process could take the signals.
+HAND_OVER = """
+import os, signal
+from tornado._serve import supervisor_signals
+queue = supervisor_signals.SignalQueue()
+queue.install()
+queue.defer(signal.SIGHUP)
+os.kill(os.getpid(), signal.SIGTTIN)
+queue.hand_over()
+assert signal.sigpending() == {signal.SIGHUP, signal.SIGTTIN}
+assert queue.read() == []
+supervisor_signals.unblock()
+assert set(queue.read()) == {signal.SIGHUP, signal.SIGTTIN}
+"""
+
+
+def test_signals_that_are_handed_over_stay_pending_and_blocked():
+    subprocess.run([PYTHON, "-c", HAND_OVER], check=True, timeout=60)
 
 
 def test_sighup_during_an_upgrade_reloads_afterwards(tmp_path):
@@ -84,8 +95,12 @@ def test_sighup_during_the_start_reloads_afterwards(tmp_path):
         service.signal(signal.SIGHUP)
         service.wait_for("SIGHUP is handled when the service is no longer starting")
         write_module(tmp_path, PROGRAM)
-        os.close(os.open(tmp_path / "pipe", os.O_WRONLY))
-        service.wait_for("reload complete: 2 workers replaced")
+        # A worker may not have reached the pipe yet, so it stays open for writing.
+        pipe = os.open(tmp_path / "pipe", os.O_RDWR)
+        try:
+            service.wait_for("reload complete: 2 workers replaced")
+        finally:
+            os.close(pipe)
         assert all(map(ends, before))
         service.signal(signal.SIGTERM)
         assert service.end() == 0

@@ -46,6 +46,13 @@ async def test_sigterm_at_any_point_of_a_request_lets_it_finish(kind, workers, c
     assert figures["status"] == 0
 
 
+async def test_requests_under_load_are_answered_or_refused_at_sigterm():
+    figures = await stops.stop_under_load(OURS)
+    assert figures["failures"] == {}
+    assert figures["refused"] > 0
+    assert (figures["answered"], figures["status"]) == (True, 0)
+
+
 async def test_websockets_are_closed_with_1012_at_sigterm():
     figures = await stops.websockets_at_stop(OURS, 50)
     assert figures["closes"] == {"1012": 50}

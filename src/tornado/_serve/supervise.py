@@ -86,6 +86,7 @@ def _serve(
             for listener in [*listeners, *([] if admin is None else [admin.listener])]
             for sock in listener.sockets
         ],
+        stop_listening=functools.partial(_close_sockets, listeners),
         trial_command=[*_process_replacement.command(), "--print-config"],
         previous=previous,
         run_admin=None if admin is None else functools.partial(_run_admin, admin, listeners, lock),
@@ -114,6 +115,13 @@ def _run_admin(
             sock.close()
     lock.close()
     return run_admin(admin, channel, kept)
+
+
+def _close_sockets(listeners: Iterable[Listener]) -> None:
+    """Close the sockets, but do not remove the files of Unix sockets yet."""
+    for listener in listeners:
+        for sock in listener.sockets:
+            sock.close()
 
 
 def _same(loaded: target.LoadedTarget) -> target.LoadedTarget:

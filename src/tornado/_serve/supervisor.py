@@ -54,6 +54,7 @@ class Supervisor:
     :param trial_command: a command line that exits with 0 if a new supervisor can start; None omits the
         trial run before SIGUSR2 replaces the supervisor.
     :param listening: the descriptors of the listening sockets, which a new supervisor inherits.
+    :param stop_listening: closes the listening sockets of this process, at the end of the service.
     :param previous: the result of `supervisor_exec.inherited_state`.
     :param run_admin: runs the administration in a child process; see `AdminProcess`. None omits it.
     :param admin_identity: see `AdminProcess`.
@@ -70,6 +71,7 @@ class Supervisor:
         started: Callable[[], object] = lambda: None,
         trial_command: Sequence[str] | None = None,
         listening: Sequence[int] = (),
+        stop_listening: Callable[[], object] = lambda: None,
         previous: dict[str, Any] | None = None,
         run_admin: Callable[[Channel, Any], int] | None = None,
         admin_identity: str = "",
@@ -78,6 +80,7 @@ class Supervisor:
         self._started = started
         self._trial_command = trial_command
         self._listening = listening
+        self._stop_listening = stop_listening
         self._previous = previous
         self._selector = selectors.DefaultSelector()
         self._signals = supervisor_signals.SignalQueue()
@@ -236,6 +239,9 @@ class Supervisor:
         self._killed_before = {worker.pid for worker in self._pool if worker.state is WorkerState.KILLED}
         for slot in self._pool.slots:
             slot.restart_at = None
+        # Otherwise connections that arrive after the workers have stopped accepting would wait until the end
+        # of the drain, and then be reset.
+        self._stop_listening()
         for worker in self._pool:
             worker.drain(self._configuration.grace, delay)
             worker.cancel()

@@ -466,10 +466,7 @@ class Application(SecurityOwner, ReversibleRouter):
         is_special = False
         target: Any
         wildcard = self.wildcard_router
-        try:
-            rules: Any = self.default_router.rules
-        except AttributeError:  # default_router may be any Router
-            return self._open_slow(request, exchange, head)
+        rules: Any = getattr(self.default_router, "rules", False)  # default_router may be any Router
         router = type(wildcard)
         if (
             rules is not self._plain_rules
@@ -509,9 +506,7 @@ class Application(SecurityOwner, ReversibleRouter):
             return _run_handler(self, target, request, handler_kwargs, path_args, path_kwargs)
         observer = self._observer
         if observer is not None:
-            observer.in_flight[request] = target  # a call of `request_started` would cost 500 instructions
-            if observer.follows_start:
-                observer.call_started(request)
+            observer.request_started(request, target)
         try:
             handler = target(self, request)
         except Exception as error:
