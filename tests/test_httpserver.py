@@ -555,7 +555,7 @@ async def test_unix_sockets(loop_kind, tmp_path, place, xheaders):
     name = str(tmp_path / "server.sock")
     if place == "abstract":
         if not os.path.exists("/proc/net/unix"):
-            pytest.skip("abstract names are Linux's")
+            pytest.skip("only Linux has abstract socket names")
         name = f"\0waterspout-test-{os.getpid()}-{loop_kind}"
     async with serving(ORIGIN, listener=bind_unix_socket(name), xheaders=xheaders) as server:
         peer = await server.connect()

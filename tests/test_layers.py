@@ -100,6 +100,8 @@ EXTRAS = {
     "compression": "content coding zstd, in the standard library of Python 3.14",
     "colorama": "coloured logs on old Windows consoles",
     "jwt": "ID tokens of tornado.auth",
+    "opentelemetry": "traces and metrics of applications",
+    "prometheus_client": "web.MetricsHandler",
     "pycares": "platform.caresresolver",
     "pycurl": "curl_httpclient",
     "pytest": "testing.pytest, a pytest plugin",

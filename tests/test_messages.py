@@ -107,6 +107,10 @@ def in_handler(
     return provoke
 
 
+def rejected_without_realm(handler: Any) -> None:
+    raise web.AuthenticationError(scheme="Basic")
+
+
 def served(method: Callable[[Any], Any], *fields: str, **settings: Any) -> Callable[[], Any]:
     """Have a handler call a function in its ``get``."""
 
@@ -636,7 +640,7 @@ HANDLER = [
     ),
     Row(calling(web.authenticated, "Bearer"), "'Bearer'", "scheme='Bearer'", "@authenticated"),
     Row(calling(web.stream_request_body, int), "int", "subclass of RequestHandler", "@stream_request_body"),
-    Row(calling(web.AuthenticationError, scheme="Basic"), "Basic", "realm=", "authentication_realm"),
+    Row(served(rejected_without_realm), "Basic", "realm=", "authentication_realm"),
     Row(
         calling(web.AuthenticationError, challenges="Basic"), "'Basic'", "list of field values", "challenges"
     ),

@@ -394,8 +394,8 @@ def test_too_many_restarts_terminate_the_other_children(stubborn):
     assert ("signal 9" in done.stderr) is stubborn
 
 
-@pytest.mark.parametrize("everybody", [True, False])
-def test_ctrl_c_ends_children_without_tracebacks(everybody):
+@pytest.mark.parametrize("all_processes", [True, False])
+def test_ctrl_c_ends_children_without_tracebacks(all_processes):
     """A terminal signals all processes. If only the parent is signalled, it forwards the signal."""
     program = """
         import logging, os, time
@@ -416,7 +416,7 @@ def test_ctrl_c_ends_children_without_tracebacks(everybody):
         try:
             assert parent.stdout is not None
             children = [int(parent.stdout.readline()) for _ in range(2)]
-            (os.killpg if everybody else os.kill)(parent.pid, signal.SIGINT)
+            (os.killpg if all_processes else os.kill)(parent.pid, signal.SIGINT)
             _, errors = parent.communicate(timeout=10)
         finally:
             parent.kill()

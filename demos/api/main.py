@@ -6,11 +6,10 @@ PyJWT and aiosqlite: ``pip install -r demos/api/requirements.txt``.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import signal
 import sqlite3
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from accounts import Accounts, Sessions
@@ -23,8 +22,6 @@ from storage import Storage, open_storage
 from tokens import ALGORITHMS, AccessTokens, generate_key, load_key
 
 import tornado.web
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
 define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
@@ -70,11 +67,20 @@ async def make_services(storage: Storage, passwords: PasswordHasher) -> Services
     )
 
 
-def make_app(services: Services, debug: bool = False) -> tornado.web.Application:
-    """Return the application."""
+@contextlib.asynccontextmanager
+async def lifespan(app: tornado.web.Application) -> AsyncIterator[None]:
+    """Open the database, and close it after the last request."""
+    with contextlib.closing(PasswordHasher(options.password_cost)) as passwords:
+        async with open_storage(options.database) as storage:
+            app.settings["services"] = await make_services(storage, passwords)
+            yield
+
+
+def make_app(debug: bool = False) -> tornado.web.Application:
+    """Return the application. Its handlers find the services in its settings while it is served."""
     return tornado.web.Application(
         ROUTES,
-        services=services,
+        lifespan=lifespan,
         default_handler_class=UnknownResource,
         head_from_get=True,
         debug=debug,
@@ -83,30 +89,15 @@ def make_app(services: Services, debug: bool = False) -> tornado.web.Application
     )
 
 
-async def main() -> None:
+def main() -> None:
     """Serve until interrupted."""
     if unknown := options.parse_command_line():
         raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--database=…]")
-    stop = asyncio.Event()
-    with contextlib.suppress(NotImplementedError):  # Windows
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    with contextlib.closing(PasswordHasher(options.password_cost)) as passwords:
-        async with open_storage(options.database) as storage:
-            server = HTTPServer(make_app(await make_services(storage, passwords), options.debug))
-            sockets = bind_sockets(options.port)
-            server.add_sockets(sockets)
-            print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
-            try:
-                await stop.wait()
-            finally:
-                server.stop()
-                await server.close_all_connections()
+    tornado.web.run(make_app(options.debug), options.port)
 
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main())
-    except KeyboardInterrupt:
-        pass
+        main()
     except (Error, OSError, ValueError, sqlite3.Error) as error:
         sys.exit(f"api: {error}")

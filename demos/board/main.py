@@ -8,11 +8,10 @@ MySQL need ``pip install aiomysql``.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
-import signal
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from connections import open_database
@@ -22,8 +21,6 @@ from messages import Board
 
 import tornado.locale
 import tornado.web
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
 define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
@@ -46,11 +43,19 @@ define("debug", default=False, help="reload on changes, show tracebacks", type=b
 HERE = Path(__file__).parent
 
 
-def make_app(board: Board, secret: str, debug: bool = False) -> tornado.web.Application:
-    """Return the application, with its messages in `board`."""
+@contextlib.asynccontextmanager
+async def lifespan(app: tornado.web.Application) -> AsyncIterator[None]:
+    """Open the database, and close it after the last request."""
+    async with open_database(options.database, options.timeout) as database:
+        app.settings["board"] = Board(database, options.page)
+        yield
+
+
+def make_app(secret: str, debug: bool = False) -> tornado.web.Application:
+    """Return the application. Its handlers find the board in its settings while it is served."""
     return tornado.web.Application(
         ROUTES,
-        board=board,
+        lifespan=lifespan,
         default_handler_class=NowhereHandler,
         cookie_secret=secret,
         template_path=str(HERE / "templates"),
@@ -67,31 +72,16 @@ def make_app(board: Board, secret: str, debug: bool = False) -> tornado.web.Appl
     )
 
 
-async def main() -> None:
+def main() -> None:
     """Serve until interrupted."""
     if unknown := options.parse_command_line():
         raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--database=…]")
     tornado.locale.load_translations(str(HERE / "translations"))
-    stop = asyncio.Event()
-    with contextlib.suppress(NotImplementedError):  # Windows
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with open_database(options.database, options.timeout) as database:
-        app = make_app(Board(database, options.page), options.secret or secrets.token_hex(32), options.debug)
-        server = HTTPServer(app)
-        sockets = bind_sockets(options.port)
-        server.add_sockets(sockets)
-        print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
-        try:
-            await stop.wait()
-        finally:
-            server.stop()
-            await server.close_all_connections()
+    tornado.web.run(make_app(options.secret or secrets.token_hex(32), options.debug), options.port)
 
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main())
-    except KeyboardInterrupt:
-        pass
+        main()
     except (Error, Unavailable, OSError, ValueError) as error:
         sys.exit(f"board: {error}")

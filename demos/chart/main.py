@@ -7,16 +7,16 @@ one source. A slow page misses some samples and does not delay the others.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import sys
 import time
 from collections import deque
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from tornado import web
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 from tornado.websocket import WebSocketHandler, broadcast
 
@@ -102,7 +102,7 @@ class ViewerSocket(WebSocketHandler):
         self.source.viewers.discard(self)
 
 
-def make_app(source: Source) -> web.Application:
+def make_app(source: Source, **settings: Any) -> web.Application:
     """Return the application, for ``main`` and for tests."""
     return web.Application(
         [
@@ -113,24 +113,27 @@ def make_app(source: Source) -> web.Application:
         websocket_max_message_size=100,
         template_path=str(HERE / "templates"),
         static_path=str(HERE / "static"),
+        **settings,
     )
 
 
-async def main() -> None:
+def main() -> None:
     """Serve until interrupted."""
     if unknown := options.parse_command_line():
         raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--interval=0.05]")
     source = Source()
-    sockets = bind_sockets(options.port)
-    HTTPServer(make_app(source)).add_sockets(sockets)
-    print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
-    await source.run(options.interval)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: web.Application) -> AsyncIterator[None]:
+        sampling = asyncio.create_task(source.run(options.interval))
+        yield
+        sampling.cancel()
+
+    web.run(make_app(source, lifespan=lifespan), options.port)
 
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main())
-    except KeyboardInterrupt:
-        pass
+        main()
     except (Error, OSError, ValueError) as error:
         sys.exit(f"chart: {error}")

@@ -7,13 +7,14 @@ restart the program: the page reconnects.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from tornado import web
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
 define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
@@ -89,7 +90,7 @@ class CloseHandler(MarketHandler):
         self.market.channel.close()
 
 
-def make_app(market: Market) -> web.Application:
+def make_app(market: Market, **settings: Any) -> web.Application:
     """Return the application, for ``main`` and for tests."""
     return web.Application(
         [
@@ -102,25 +103,27 @@ def make_app(market: Market) -> web.Application:
         cross_origin_protection=True,  # other sites must not be able to send these forms
         template_path=str(HERE / "templates"),
         static_path=str(HERE / "static"),
+        **settings,
     )
 
 
-async def main() -> None:
+def main() -> None:
     """Serve until interrupted."""
     if unknown := options.parse_command_line():
         raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--interval=0.5]")
     market = Market()
-    sockets = bind_sockets(options.port)
-    HTTPServer(make_app(market)).add_sockets(sockets)
-    print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
-    await market.run(options.interval)
-    await asyncio.Event().wait()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: web.Application) -> AsyncIterator[None]:
+        trading = asyncio.create_task(market.run(options.interval))
+        yield
+        trading.cancel()
+
+    web.run(make_app(market, lifespan=lifespan), options.port)
 
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main())
-    except KeyboardInterrupt:
-        pass
+        main()
     except (Error, OSError, ValueError) as error:
         sys.exit(f"events: {error}")

@@ -1,27 +1,26 @@
 """Blocking work in threads: the server hashes a password for seconds and still responds to other requests.
 
 Run it with ``python demos/executor/main.py``, open http://localhost:8888 and watch the response times while a
-password is hashed. After Ctrl-C, running jobs are finished and their responses sent; jobs that wait for a
-thread get a 503 response.
+password is hashed. After Ctrl-C, the jobs are finished and their responses sent, for at most 30 seconds. Jobs
+that still run then are finished without a response, because a thread cannot be interrupted.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from tornado import web
-from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
-from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
 define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
@@ -129,7 +128,7 @@ class PulseHandler(WorkshopHandler):
         self.write({"jobs": self.workshop.jobs})
 
 
-def make_app(workshop: Workshop) -> web.Application:
+def make_app(workshop: Workshop, **settings: Any) -> web.Application:
     """Return the application, for ``main`` and for tests."""
     return web.Application(
         [
@@ -141,32 +140,28 @@ def make_app(workshop: Workshop) -> web.Application:
         cross_origin_protection=True,  # other sites must not be able to keep the threads busy
         template_path=str(HERE / "templates"),
         static_path=str(HERE / "static"),
+        **settings,
     )
 
 
-async def main() -> None:
+def main() -> None:
     """Serve until interrupted."""
     if unknown := options.parse_command_line():
         raise Error(
             f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--threads=2] [--waiting=8]"
         )
     workshop = Workshop(options.threads, options.waiting)
-    sockets = bind_sockets(options.port)
-    server = HTTPServer(make_app(workshop))
-    server.add_sockets(sockets)
-    print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
-    try:
-        await asyncio.Event().wait()
-    finally:
-        server.stop()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: web.Application) -> AsyncIterator[None]:
+        yield
         await workshop.close()
-        await server.close_all_connections()
+
+    web.run(make_app(workshop, lifespan=lifespan), options.port)
 
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main())
-    except KeyboardInterrupt:
-        pass
+        main()
     except (Error, OSError, ValueError) as error:
         sys.exit(f"executor: {error}")

@@ -7,19 +7,16 @@ PyJWT and oidc-provider-mock: ``pip install -r demos/login/requirements.txt``.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
-import signal
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from local_provider import ProviderFailed, running_provider
 from pages import ROUTES, UnknownPageHandler
 
 import tornado.web
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
 define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
@@ -52,14 +49,29 @@ def make_store(name: str) -> tornado.web.SessionStore:
     raise Error(f"--sessions={name}: expected memory, cookie or redis://host:port/0")
 
 
-def make_app(issuer: str, store: tornado.web.SessionStore) -> tornado.web.Application:
+@contextlib.asynccontextmanager
+async def lifespan(app: tornado.web.Application) -> AsyncIterator[None]:
+    """Start the local provider, if no other one is configured, and stop it after the last request.
+
+    The port is already open, so that a port in use is reported immediately. Early requests wait until the
+    provider has started.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(app.settings["session_store"].close)
+        if not options.issuer:
+            app.settings["openid_connect"]["issuer"] = await stack.enter_async_context(running_provider())
+        yield
+
+
+def make_app(store: tornado.web.SessionStore) -> tornado.web.Application:
     """Return the application for the options of the command line."""
     return tornado.web.Application(
         ROUTES,
+        lifespan=lifespan,
         default_handler_class=UnknownPageHandler,
         allowed_hosts=[*tornado.web.LOCAL_HOSTS, *filter(None, options.hosts)],
         openid_connect={
-            "issuer": issuer,
+            "issuer": options.issuer,
             "client_id": options.client_id,
             # The local provider accepts any client but requires a secret.
             "client_secret": options.client_secret or ("" if options.issuer else "any"),
@@ -80,36 +92,15 @@ def make_app(issuer: str, store: tornado.web.SessionStore) -> tornado.web.Applic
     )
 
 
-async def main() -> None:
+def main() -> None:
     """Serve until interrupted."""
     if unknown := options.parse_command_line():
         raise Error(f"unknown argument {unknown[0]!r}; usage: main.py [--port=8888] [--issuer=https://…]")
-    stop = asyncio.Event()
-    with contextlib.suppress(NotImplementedError):  # Windows
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with contextlib.AsyncExitStack() as stack:
-        store = make_store(options.sessions)
-        stack.push_async_callback(store.close)
-        # The port is opened before the provider is started, so that a port in use is reported immediately.
-        # Early requests wait until the provider has started.
-        sockets = bind_sockets(options.port)
-        for each in sockets:
-            stack.callback(each.close)
-        issuer = options.issuer or await stack.enter_async_context(running_provider())
-        server = HTTPServer(make_app(issuer, store))
-        server.add_sockets(sockets)
-        print(f"listening on http://localhost:{sockets[0].getsockname()[1]}", flush=True)
-        try:
-            await stop.wait()
-        finally:
-            server.stop()
-            await server.close_all_connections()
+    tornado.web.run(make_app(make_store(options.sessions)), options.port)
 
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main())
-    except KeyboardInterrupt:
-        pass
+        main()
     except (Error, ProviderFailed, OSError, ValueError) as error:
         sys.exit(f"login: {error}")

@@ -53,7 +53,7 @@ DEVIATIONS = [
         "not in RFC 3986, but browsers and old servers send them; Tornado accepts them as Latin-1",
     ),
     Deviation(
-        "white space before a chunk extension",
+        "whitespace before a chunk extension",
         re.compile(rb"(?m)^([0-9A-Fa-f]+)[ \t]+(?=;)"),
         rb"\1",
         "RFC 9112 section 7.1.1: BWS; neither h11 nor llhttp implements this part of the grammar",

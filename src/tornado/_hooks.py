@@ -1,4 +1,4 @@
-"""`Hooks`: whether a program has replaced the methods that a fast path does not call.
+"""`Hooks`: whether a program has replaced the methods that a fast path bypasses.
 
 A program may replace a method in a subclass, by a patch of the class at run time, or by an attribute of one
 object. A fast path is taken only while none of the methods that it bypasses is replaced, which is checked

@@ -33,7 +33,7 @@ import time
 import weakref
 from collections.abc import Awaitable, Callable, Iterable
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack, cast
 
 from tornado import _setting_names, _signature_checks, netutil
 from tornado._hooks import Hooks
@@ -238,6 +238,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         self.protocol: str | None = protocol
         self.xheaders: bool = xheaders
         self.trusted_downstream: list[str] | None = trusted_downstream
+        _servers.add(self)
 
     @classmethod
     def configurable_base(cls) -> type[Configurable]:
@@ -403,6 +404,10 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         if callback is not None:
             callback()
 
+    def connection_counts(self) -> ConnectionCounts:
+        """Return the number of open connections. Must be called on the event loop's thread."""
+        return ConnectionCounts(len(self._connections), len(self._upgraded_connections()))
+
     async def close_all_connections(self) -> None:
         """Close every open connection without waiting for current requests. WebSocket connections are closed
         with the close code 1001 (going away).
@@ -480,6 +485,25 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
                 params.dispatcher.forget(self)
 
 
+class ConnectionCounts(NamedTuple):
+    """The open connections of a server.
+
+    :ivar http: those that speak HTTP, busy and idle ones.
+    :ivar upgraded: those that were upgraded to WebSockets.
+    """
+
+    http: int
+    upgraded: int
+
+
+_servers: weakref.WeakSet[HTTPServer] = weakref.WeakSet()
+
+
+def servers_of(application: object) -> list[HTTPServer]:
+    """Return the servers of this process whose request callback is `application`."""
+    return [server for server in list(_servers) if server.request_callback is application]
+
+
 #: The attributes of a server that determine how its connections call the application.
 _DISPATCH_ATTRIBUTES = frozenset(
     {"protocol", "request_callback", "start_request", "trusted_downstream", "trusted_proxies", "xheaders"}
@@ -488,7 +512,7 @@ _START_REQUEST = Hooks(HTTPServer, "start_request")
 
 
 class _Dispatcher:
-    """The way from a server's connections to its application; see `.http1connection._interfaces.Dispatcher`.
+    """The calls of a server's connections to its application; see `.http1connection._interfaces.Dispatcher`.
 
     `opener` is found at the first request, and again after an attribute in `_DISPATCH_ATTRIBUTES` of the
     server has been assigned.
@@ -514,7 +538,7 @@ class _Dispatcher:
         self._server = weakref.ref(server)
         self.server_class = type(server)
         self.start_request = _START_REQUEST.originals
-        # A connection that was upgraded may outlive the server, and makes its context later.
+        # A connection that was upgraded may outlive the server, and creates its context later.
         self._protocol: str | None = None
         self._trusted: TrustedProxies | list[str] | None = None
         self.opener: Any = None
@@ -604,7 +628,7 @@ def _explain_unknown(name: str) -> str:
     return text if similar is None else f"{text}; did you mean {similar!r}?"
 
 
-#: What to do with an application that is written for another interface.
+#: The advice in the error message if the request callback is an application for another interface.
 _GATEWAY_HINTS = {
     "WSGI": "; wrap it: HTTPServer(tornado.wsgi.WSGIContainer(app))",
     "ASGI": "; wrap it: HTTPServer(tornado.asgi.ASGIContainer(app))",
@@ -639,6 +663,9 @@ def _check_callback(callback: Any, given: set[str]) -> None:
 
 class _HTTPRequestContext:
     """The address and protocol of a connection's peer, from the socket or as reported by a proxy."""
+
+    #: Whether the header fields of the request are those of a trusted proxy.
+    from_proxy = False
 
     def __init__(
         self,
@@ -706,6 +733,7 @@ class _HTTPRequestContext:
         protocol = protocol.rpartition(",")[2].strip().lower()
         if protocol in ("http", "https"):
             self.protocol = protocol
+        self.from_proxy = True
 
     def _is_proxy(self, proxies: TrustedProxies) -> bool:
         """Whether the peer of the connection is a trusted proxy."""
@@ -716,6 +744,7 @@ class _HTTPRequestContext:
     def _unapply_xheaders(self) -> None:
         """Restore the address and protocol of the connection itself."""
         self.protocol, self.remote_ip = self._orig_protocol, self._orig_remote_ip
+        self.from_proxy = False
 
 
 class _ProxyAdapter(HTTPMessageDelegate):

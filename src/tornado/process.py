@@ -48,7 +48,7 @@ _task_id: int | None = None
 def cpu_count() -> int:
     """Return the number of processors available to this process, or 1 if it is unknown.
 
-    If the process is restricted to some processors (``taskset``, a container's CPU set), only those count.
+    If the process is restricted to some processors (``taskset``, a container's CPU set), only they count.
     """
     if hasattr(os, "process_cpu_count"):  # Python 3.13
         return os.process_cpu_count() or 1
@@ -80,7 +80,7 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
     `KeyboardInterrupt`, without a traceback from each process. At a second signal, the children are killed.
     An interrupt from a terminal (Ctrl-C) is not forwarded, because the terminal sends it to all processes. If
     the program has set its own handler for one of the signals before, that handler is called instead. If the
-    parent is killed, its children receive ``SIGTERM`` (on Linux). All of this also holds if the parent is
+    parent is killed, its children receive ``SIGTERM`` (on Linux). All of this also applies if the parent is
     process 1 of a container.
 
     Children share only what was open before the fork: create listening sockets before it, and event loops and
@@ -315,7 +315,7 @@ class Subprocess:
             self._watch()
 
     def wait_for_exit(self, raise_error: bool = True) -> Future[int]:
-        """Return a Future of the return code. Several calls, and also an exit callback, are allowed.
+        """Return a Future of the return code. Several calls are allowed, also with an exit callback.
 
         :param raise_error: whether a return code other than 0 raises `CalledProcessError`.
         """

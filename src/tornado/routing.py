@@ -282,6 +282,12 @@ class PathMatches(Matcher):
         return "%s".join(piece.replace("%", "%%") for piece in self._literal_parts), count
 
 
+def pattern_of_route(rule: Rule | None) -> str | None:
+    """Return the pattern of a rule as the program wrote it, or None if the rule does not match paths."""
+    pattern = getattr(getattr(getattr(rule, "matcher", None), "regex", None), "pattern", None)
+    return pattern.removesuffix("$") if isinstance(pattern, str) else None
+
+
 class _MixedGroupsError(ValueError, AssertionError):
     """A pattern with named and unnamed groups."""
 
@@ -559,9 +565,11 @@ class RuleRouter(Router):
         for rule, params in self._matches(request):
             if rule.target_kwargs:
                 params["target_kwargs"] = rule.target_kwargs
+            request.matched_rule = rule  # a router that is the target replaces it with its own rule
             found = self.get_target_delegate(rule.target, request, **params)
             if found is not None:
                 return found
+        request.matched_rule = None
         return None
 
     def get_target_delegate(

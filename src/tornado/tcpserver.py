@@ -43,6 +43,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream
 from tornado.log import app_log, gen_log
 from tornado.netutil import _listening_end, add_accept_handler, bind_sockets, ssl_options_to_context
+from tornado.netutil._accept import accept_backlog
 from tornado.netutil._error_context import format_address
 
 __all__ = ["TCPServer"]
@@ -200,6 +201,10 @@ class TCPServer:
         for sock in self._pending_sockets:
             sock.close()
         self._pending_sockets = []
+
+    def accept_backlogs(self) -> list[int]:
+        """Return how many connections wait to be accepted on each listening TCP socket (Linux only)."""
+        return [size for sock in self._sockets.values() if (size := accept_backlog(sock)) is not None]
 
     async def _close_listeners(self) -> None:
         """Accept all connections that clients have established, and close the listening sockets."""
@@ -366,7 +371,7 @@ class TCPServer:
 class ServerDrain:
     """The draining of one server before a restart: it accepts no connections while the open ones finish.
 
-    This is an object beside the server, because programs subclass servers with names of their own.
+    This is an object separate from the server, because a subclass in a program may use any attribute name.
     """
 
     __slots__ = ("_server",)

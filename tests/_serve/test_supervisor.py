@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import socket
@@ -22,6 +23,19 @@ def test_sigterm_drains_and_ends_with_status_0(tmp_path):
         assert len(children(service.process.pid)) == 2
         with service.sending("/wait?seconds=0.2", "waiting") as connection:
             service.signal(signal.SIGTERM)
+            assert connection.getresponse().read() == b"waited"
+        assert service.end() == 0
+
+
+def test_connections_during_the_drain_are_refused(tmp_path):
+    """If they waited in the queue of the socket, they would be reset at the end of the drain."""
+    with SupervisedService(tmp_path, "--workers=2") as service:
+        with service.sending("/wait?seconds=5", "waiting") as connection:
+            service.signal(signal.SIGTERM)
+            with pytest.raises(ConnectionRefusedError):
+                while True:
+                    socket.create_connection(("127.0.0.1", service.number)).close()
+            assert select.select([connection.sock], [], [], 0)[0] == []
             assert connection.getresponse().read() == b"waited"
         assert service.end() == 0
 

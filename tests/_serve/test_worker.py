@@ -94,7 +94,7 @@ def test_stopped_worker_is_replaced(tmp_path):
 
 
 def test_workers_are_not_replaced_after_the_supervisor_was_stopped(tmp_path):
-    with SupervisedService(tmp_path, "--hang-timeout=300ms", "--workers=2") as service:
+    with SupervisedService(tmp_path, "--hang-timeout=1s", "--workers=2") as service:
         workers = children(service.process.pid)
         service.signal(signal.SIGSTOP)
         service.get("/wait?seconds=3")

@@ -74,7 +74,7 @@ DEVIATION_EXAMPLES = {
     "content of a CONNECT request": b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
     "Host beside an absolute target": b"GET http://b:81/c HTTP/1.1\r\nHost: a\r\n\r\n",
     "octets from 0x80 up in a target": b"GET /\xc3\xa4?\xff HTTP/1.1\r\nHost: a\r\n\r\n",
-    "white space before a chunk extension": (
+    "whitespace before a chunk extension": (
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1 ;x\r\na\r\n0\t;x\r\n\r\n"
     ),
     "fields about framing among the trailers": (

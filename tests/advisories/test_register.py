@@ -23,7 +23,7 @@ ADVISORIES = {
     "injected XSRF cookie": "cookies of subdomains",
     "CVE-2023-28370": "open redirect of static directories",
     "GHSA-qppv-j76h-2rpx": "lenient integers in Content-Length and chunk sizes",
-    "GHSA-753j-mpmx-qq6g": "Transfer-Encoding: duplicate, unknown, with a length, in Unicode's white space",
+    "GHSA-753j-mpmx-qq6g": "Transfer-Encoding: duplicate, unknown, with a length, in Unicode's whitespace",
     "GHSA-w235-7p84-xx57": "line ends in the client's headers",
     "CVE-2024-52804": "quadratic cookies",
     "CVE-2025-47287": "a log line for each fault of a multipart body",

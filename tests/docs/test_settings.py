@@ -27,7 +27,7 @@ _READ = re.compile(
 #: Table rows for attributes of the request instead of the class, and for attributes that are not plain
 #: values.
 _NO_ATTRIBUTES = {
-    web.RequestHandler: {"path_args", "path_kwargs", "session", "ui"},
+    web.RequestHandler: {"path_args", "path_kwargs", "route", "session", "ui"},
     web.StaticFileHandler: {"allowed_symlink_directory", "default_filename", "absolute_path", "modified"},
 }
 

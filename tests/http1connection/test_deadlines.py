@@ -434,7 +434,10 @@ class SendsFile(web.RequestHandler):
 
 @pytest.fixture
 def sends_file(tmp_path: Any) -> Callable[[bool], web.Application]:
-    """Return an application whose handler sends a file, and waits for this before the body, or not."""
+    """Return a function that creates an application whose handler sends a file.
+
+    Its argument is whether the handler waits until the file has been sent before it receives the body.
+    """
     file = tmp_path / "file"
     with open(file, "wb") as output:
         output.truncate(40_000_000)

@@ -43,7 +43,7 @@ class LongPoll:
         self.application = Application([("/", Handler)])
 
 
-async def turns_until(event: asyncio.Event) -> int:
+async def iterations_until(event: asyncio.Event) -> int:
     for count in range(LIMIT):
         if event.is_set():
             return count
@@ -80,7 +80,7 @@ async def test_disconnect_is_reported_immediately(way, loop_kind, tls):
             if way == "reset":
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             client.close()
-        await turns_until(poll.gone)
+        await iterations_until(poll.gone)
         poll.news.set()
         if way == "half-close":  # the client still gets its response
             received = await asyncio.to_thread(client.recv, 65536)
@@ -100,7 +100,7 @@ async def test_disconnect_does_not_affect_other_clients(loop_kind, tls):
         staying.get("/")
         await poll.started.wait()
         leaving.close()
-        await turns_until(poll.gone)
+        await iterations_until(poll.gone)
         poll.news.set()
         assert (await staying.response()).body == b"news"
 
@@ -149,12 +149,12 @@ async def paused(server):
         await asyncio.sleep(0)
 
 
-async def until_nothing_is_held(server):
+async def until_connection_is_closed(server):
     for _ in range(LIMIT):
         if not server.connections:
             return
         await asyncio.sleep(0)
-    raise AssertionError("the connection is still held")
+    raise AssertionError("the connection is still open")
 
 
 @pytest.mark.parametrize("protection", ["default", "public"])
@@ -167,8 +167,8 @@ async def test_reset_after_pipelined_requests_closes_connection(loop_kind, tls, 
         await paused(server)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         client.close()
-        await turns_until(poll.gone)
-        await until_nothing_is_held(server)
+        await iterations_until(poll.gone)
+        await until_connection_is_closed(server)
         poll.news.set()
 
 
@@ -182,7 +182,7 @@ async def test_half_close_after_pipelined_requests_is_reported_to_each_handler(l
         await poll.started.wait()
         await paused(server)
         for _ in range(3):
-            await turns_until(poll.gone)
+            await iterations_until(poll.gone)
             poll.gone.clear()
             poll.started.clear()
             poll.news.set()
@@ -211,8 +211,8 @@ async def test_reset_after_pipelined_requests_cancels_handler(loop_kind, tls, ea
         await paused(server)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         client.close()
-        await turns_until(cancelled)
-        await until_nothing_is_held(server)
+        await iterations_until(cancelled)
+        await until_connection_is_closed(server)
 
 
 async def test_reset_after_part_of_streamed_body_cancels_handler(loop_kind, tls, eager):
@@ -224,9 +224,9 @@ async def test_reset_after_part_of_streamed_body_cancels_handler(loop_kind, tls,
         await paused(server)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         client.close()
-        await turns_until(receiving.gone)
-        await turns_until(receiving.cancelled)
-        await until_nothing_is_held(server)
+        await iterations_until(receiving.gone)
+        await iterations_until(receiving.cancelled)
+        await until_connection_is_closed(server)
 
 
 async def test_end_of_input_in_body_of_pipelined_request_closes_connection(loop_kind, tls):
@@ -238,7 +238,7 @@ async def test_end_of_input_in_body_of_pipelined_request_closes_connection(loop_
         client.sendall(REQUEST + POST + b"a part")
         half_close(client)
         await poll.started.wait()
-        await turns_until(poll.gone)
+        await iterations_until(poll.gone)
         poll.news.set()
-        await until_nothing_is_held(server)
+        await until_connection_is_closed(server)
         client.close()

@@ -1,7 +1,7 @@
 """Failing writes and callbacks of a program that change the state of an exchange from inside another change.
 
 In the sweeps, the n-th write fails, or the n-th call of a delegate's method acts on the stream, for n = 0, 1,
-2, ... until a run needs fewer of them. No step may find a state that its caller did not expect.
+2, ... until a run has fewer steps. No step may cause a transition that the table does not permit.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ ACTIONS: dict[str, Callable[[Any], object]] = {
 
 
 class Fault:
-    """Does something in the n-th step of a run.
+    """An action in the n-th step of a run.
 
     :ivar done: whether the n-th step has been reached.
     """
@@ -87,7 +87,7 @@ def reset_by_peer() -> None:
     raise ConnectionResetError(errno.ECONNRESET, "reset by peer")
 
 
-#: Steps of which none does anything.
+#: A fault that never occurs.
 NO_FAULT = Fault(-1, reset_by_peer)
 
 
@@ -168,7 +168,7 @@ def fail_writes(monkeypatch: pytest.MonkeyPatch, fault: Fault, failing: IOStream
 async def serve(data: bytes, step: Fault, moment: str) -> None:
     """Send `data` to a server, half-close, and disconnect.
 
-    :param step: has the calls of the delegates as its steps.
+    :param step: the fault. Each call of a delegate is one of its steps.
     """
     async with serving(Application(step, moment), max_body_size=1000) as server:
         peer = await server.connect()

@@ -318,9 +318,7 @@ async def test_a_handler_cannot_write_into_a_later_response(loop_kind: Any) -> N
         assert (await peer.fetch("/")).body == b"mine"
 
 
-async def test_hooks_patched_at_run_time_are_honoured(
-    loop_kind: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_hooks_patched_at_run_time_are_called(loop_kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
     def wrap(cls: Any, name: Any) -> None:

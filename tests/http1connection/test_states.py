@@ -1,4 +1,4 @@
-"""The tables of transitions, and that they are used."""
+"""The tables of transitions, and the states that ``repr()`` shows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_only_transitions_in_the_table_are_allowed(kind: type[State]) -> None:
     check_transitions(TRANSITIONS, kind, *INITIAL.get(kind, []))
 
 
-async def test_repr_of_connection_and_exchange_tells_states():
+async def test_repr_of_connection_and_exchange_shows_states():
     texts: list[str] = []
     exchanges: list[Any] = []
 

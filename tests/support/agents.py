@@ -1,4 +1,4 @@
-"""A function wrapper that passes operations on, like the wrappers of wrapt that monitoring agents use."""
+"""A function wrapper that behaves like its original, as those of wrapt do, which monitoring agents use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files that the process has open."""
+"""The open files of the process."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
-"""The programs in the guide: the documentation's programs are run by tests and checked for types."""
+"""The programs in the guide, which tests run and mypy checks."""
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import contextlib
 import inspect
+import logging
 import re
 import sys
 from collections.abc import AsyncIterator
@@ -84,7 +86,7 @@ class Run:
     async def served(self, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
         """Run the program's `main`, or serve its `application`.
 
-        The server listens on a port that the kernel chose, in place of the program's.
+        The server listens on a port that the kernel chose, instead of the port in the program.
         """
         opened: asyncio.Future[Server] = asyncio.get_running_loop().create_future()
 
@@ -98,7 +100,7 @@ class Run:
         if "main" in self.program:
             running = asyncio.ensure_future(self.program["main"]())
         else:
-            running = asyncio.ensure_future(_serve(self.program["application"]))
+            running = asyncio.ensure_future(_serve(*_arguments_of_run(self.program, monkeypatch)))
         try:
             await asyncio.wait([opened, running], return_when=asyncio.FIRST_COMPLETED)
             if running.done():
@@ -114,18 +116,45 @@ class Run:
         assert running.cancelled() or running.exception() is None
 
 
-async def _serve(application: Application) -> None:
+def _arguments_of_run(
+    program: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> tuple[Application, int, dict[str, Any]]:
+    """Run the program's block ``if __name__ == "__main__"``; return the arguments of its `tornado.web.run`.
+
+    Short programs have only an `application`.
+    """
+    calls: list[tuple[Application, int, dict[str, Any]]] = []
+
+    def run(application: Any, port: int = PORT, **options: Any) -> None:
+        calls.append((application if isinstance(application, Application) else application(), port, options))
+
+    path = Path(program["__file__"])
+    block = ast.parse(path.read_text()).body[-1] if path.exists() else None
+    if not isinstance(block, ast.If):
+        return program["application"], PORT, {}
+    assert ast.unparse(block.test) == "__name__ == '__main__'"
+    monkeypatch.setattr("tornado.web.run", run)
+    monkeypatch.setattr(sys, "argv", [path.name])
+    level = logging.getLogger().level
+    exec(compile(ast.Module(block.body, []), str(path), "exec"), program)
+    logging.getLogger().setLevel(level)
+    (arguments,) = calls
+    return arguments
+
+
+async def _serve(application: Application, port: int, options: dict[str, Any]) -> None:
     """Serve as `tornado.web.run` does, in a loop that runs already."""
-    application.listen(PORT)
-    await asyncio.Event().wait()
+    async with application.run_lifespan():
+        application.listen(port, **options)
+        await asyncio.Event().wait()
 
 
 def is_served(program: dict[str, Any]) -> bool:
-    """Whether a program is a server: it has an `application`, or a `main` without parameters."""
+    """Whether a program is a server: it has an `application`, `make_app`, or a `main` without parameters."""
     main = program.get("main")
     if inspect.iscoroutinefunction(main):
         return not inspect.signature(main).parameters
-    return "application" in program
+    return "application" in program or "make_app" in program
 
 
 @contextlib.contextmanager

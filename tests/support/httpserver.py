@@ -35,6 +35,6 @@ def reset_log_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def address_of_socket(context: Any) -> str:
-    """Return the address of the socket's peer, whatever the header of a proxy says."""
+    """Return the address of the socket's peer, regardless of the header fields of a proxy."""
     address: str = context._orig_remote_ip
     return address

@@ -13,7 +13,7 @@ def header_block(headers: HTTPHeaders) -> str:
 
 
 def request_from_head(connection: Any, head: Any) -> HTTPServerRequest:
-    """Return the request that a server makes from a parsed head."""
+    """Return the request that a server creates from a parsed head."""
     return HTTPServerRequest._from_head(connection, head)
 
 

@@ -9,12 +9,12 @@ from tornado.options import OptionParser
 
 
 def colors(formatter: LogFormatter) -> tuple[dict[int, str], str]:
-    """Return the control sequence of each level, and the one that ends a colour."""
+    """Return the control sequence of each level, and the one that ends a color."""
     return formatter._colors, formatter._normal
 
 
 def set_colors(formatter: LogFormatter, by_level: dict[int, str], normal: str) -> None:
-    """Set the control sequence of each level, and the one that ends a colour."""
+    """Set the control sequence of each level, and the one that ends a color."""
     formatter._colors, formatter._normal = by_level, normal
 
 

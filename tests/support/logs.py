@@ -73,7 +73,7 @@ class Expectation:
 
 @contextmanager
 def watched_logs() -> Iterator[LogWatch]:
-    """Attach a :class:`LogWatch` to the watched loggers for the block."""
+    """Attach a `LogWatch` to the watched loggers for the block."""
     watch = LogWatch()
     loggers = [logging.getLogger(), *map(logging.getLogger, WATCHED)]
     for logger in loggers:

@@ -113,7 +113,7 @@ def _targets(node: ast.AST, package: str, known: set[str]) -> Iterator[str]:
 
 
 def cycles(graph: Mapping[str, set[str]]) -> list[set[str]]:
-    """Return the largest groups of modules in which each module imports each other one, indirectly at least.
+    """Return the largest groups of modules in which each module imports each other one, at least indirectly.
 
     These are the strongly connected components of more than one module.
 

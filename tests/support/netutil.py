@@ -8,5 +8,5 @@ from tornado.netutil import ThreadedResolver
 
 
 def shared_pool() -> tuple[ThreadPoolExecutor | None, int | None]:
-    """Return the pool that all ThreadedResolvers use, and the process that made it."""
+    """Return the pool that all ThreadedResolvers use, and the process that created it."""
     return ThreadedResolver._threadpool, ThreadedResolver._threadpool_pid

@@ -48,7 +48,7 @@ def watch_late(resolver: Any, channel: Any, number: int) -> None:
 
 
 def set_options(resolver: Any, options: dict[str, Any]) -> None:
-    """Set the options of the channels that a CaresResolver makes."""
+    """Set the options of the channels that a CaresResolver creates."""
     resolver._options = options
 
 

@@ -14,5 +14,5 @@ def watched_children() -> Any:
 
 
 def send_to_processes(group: ProgramProcesses, data: bytes) -> None:
-    """Send data to all processes of a program, which they read as a request for a restart."""
+    """Send data to all processes of a program, which interpret it as a request for a restart."""
     group._sender.send(data)

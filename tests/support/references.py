@@ -20,7 +20,7 @@ def gc_disabled() -> Iterator[None]:
 
 
 def find_garbage() -> list[Any]:
-    """Return the objects that the garbage collector finds: reference cycles, and their references."""
+    """Return the objects that the collector finds: reference cycles, and objects that only these need."""
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
         gc.collect()

@@ -25,5 +25,5 @@ def candidates(router: RuleRouter, path: str) -> Iterable[Any]:
 
 
 def template_of(matcher: PathMatches) -> tuple[str | None, int | None]:
-    """Return the template from which ``reverse`` makes a path, and its number of arguments."""
+    """Return the template from which ``reverse`` builds a path, and its number of arguments."""
     return matcher._find_groups()

@@ -1,4 +1,4 @@
-"""Programs served by the command ``python -m tornado``, in processes of their own."""
+"""Programs served by the command ``python -m tornado``, in separate processes."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.support.program import PYTHON
 from tests.support.serve import Served, write_module
 
-#: A program whose handlers tell their process, block the event loop, and wait.
+#: A program whose handlers return their process ID, block the event loop, wait, or allocate memory.
 PROGRAM = """
 import asyncio
 import os

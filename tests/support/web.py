@@ -59,7 +59,7 @@ def new_cookie_line(handler: Any, name: str) -> str:
 
 
 def execute(handler: Any) -> Awaitable[None]:
-    """Handle the request of a handler without groups in its path, as programs do that delegate to it."""
+    """Run a handler whose route has no groups, as programs do when one handler delegates to another."""
     result: Awaitable[None] = handler._execute([])
     return result
 

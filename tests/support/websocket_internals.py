@@ -1,6 +1,6 @@
-"""What tests observe of a WebSocket connection beyond its public interface.
+"""The internals of WebSocket connections that tests access.
 
-Only this module depends on how `tornado.websocket` stores these facts.
+Only this module depends on how `tornado.websocket` stores them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A WebSocket server that sends exactly what a script determines, valid or not."""
+"""A WebSocket server whose scripts determine each byte that it sends, so that output may be invalid."""
 
 from __future__ import annotations
 

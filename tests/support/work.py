@@ -3,7 +3,7 @@
 A parser spends most of its time in C functions, where operations cannot be counted. So the test measures the
 processor time of the thread for two sizes, and compares the best ratio of several attempts with a wide
 margin. An input that is 8 times as large may cost up to 24 times as much. With a quadratic parser it costs 64
-times as much, whatever the load of the machine.
+times as much, regardless of the load of the machine.
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ is at least a tenth of the shortest timeout, or one second if that is less, so a
 detected that much later. If many deadlines expire at the same time, as after an attack, they are handled in
 batches.
 
-The two kinds of users differ in one point. The connections of a server are long-lived, so the timer is
+Servers and clients use the timer differently. The connections of a server are long-lived, so the timer is
 cancelled when the last of them is removed. The requests of a client are short, and often there is only one at
-a time. Their timer is kept, so that a request that completes in time costs two set operations and a
-comparison, and no timer.
+a time. Their timer is kept, so that a request that completes in time costs only two set operations
+and a comparison.
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ class ConfigurationError(Exception):
 class Arguments:
     """A command line.
 
-    :ivar target: the target, or None.
+    :ivar target: the target, or None. For ``ctl``, the subcommand.
+    :ivar words: further arguments.
     :ivar values: the texts of the options that are given, by the option's name.
     :ivar config: the name of the configuration file, or None.
     :ivar switches: the options of the command itself that are given, such as ``--help``.
@@ -32,19 +33,21 @@ class Arguments:
     target: str | None = None
     values: dict[str, list[str]] = field(default_factory=dict)
     config: str | None = None
+    words: list[str] = field(default_factory=list)
     switches: set[str] = field(default_factory=set)
 
 
-def parse(arguments: Sequence[str]) -> Arguments:
+def parse(arguments: Sequence[str], max_words: int = 0) -> Arguments:
     """Split a command line.
 
+    :param max_words: the number of arguments that may follow the target.
     :raises ConfigurationError: for an unknown option, a missing value, and a second target.
     """
     parsed = Arguments()
     rest = iter(arguments)
     for argument in rest:
         if not argument.startswith("-"):
-            _set_target(parsed, argument)
+            _set_target(parsed, argument, max_words)
             continue
         flag, equals, value = argument.partition("=")
         if flag in ("-h", "--help", "--print-config", "--json", "--strict") and not equals:
@@ -56,7 +59,10 @@ def parse(arguments: Sequence[str]) -> Arguments:
     return parsed
 
 
-def _set_target(parsed: Arguments, argument: str) -> None:
+def _set_target(parsed: Arguments, argument: str, max_words: int) -> None:
+    if parsed.target is not None and len(parsed.words) < max_words:
+        parsed.words.append(argument)
+        return
     if parsed.target is not None:
         raise ConfigurationError(
             f"unexpected argument {argument!r}: the target is already {parsed.target!r}; expected one "

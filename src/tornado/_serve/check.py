@@ -89,7 +89,7 @@ def check(text: str) -> tuple[object, list[Finding]]:
 async def _load(text: str) -> object:
     loaded = await target.load(text).resolve()
     if isinstance(loaded.application, Application):
-        loaded.application.server_listens()  # logs warnings about secrets
+        loaded.application.server_listens(runs_lifespan=True)  # logs warnings about secrets
     return loaded.application
 
 

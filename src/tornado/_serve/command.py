@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from tornado import version
-from tornado._serve import log_setup, target
+from tornado._serve import ctl, log_setup, observation, target
 from tornado._serve.arguments import Arguments, parse, suggestion
 from tornado._serve.certificates import CertificateError, WatchedContext
 from tornado._serve.check import Severity, check
 from tornado._serve.configuration import Configuration, ConfigurationError, describe, resolve
+from tornado._serve.ctl import ControlError
 from tornado._serve.help_text import TEXTS, serve_help
 from tornado._serve.listeners import ListenError, open_listeners
 from tornado._serve.pid_file import PidFileError
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _WRONG_USAGE
     except ProgramError as error:
         _complain(error.report())
-    except (ListenError, CertificateError, ServiceRunningError, PidFileError) as error:
+    except (ListenError, CertificateError, ServiceRunningError, PidFileError, ControlError) as error:
         _complain(f"tornado {words[0]}: {error}\n")
     return _FAILED
 
@@ -65,7 +66,7 @@ def _run(words: list[str]) -> int:
         if not hint and ":" in words[0]:
             hint = f"; did you mean serve {words[0]}?"
         raise ConfigurationError(f"unknown command {words[0]!r}{hint or f'; expected one of {known}'}")
-    parsed = parse(words[1:])
+    parsed = parse(words[1:], _MAX_WORDS.get(words[0], 0))
     if "--help" in parsed.switches:
         _print(serve_help() if words[0] == "serve" else TEXTS[words[0]])
         return 0
@@ -110,6 +111,7 @@ def _serve_here(configuration: Configuration) -> int:
         grace=configuration.grace,
         drain_delay=configuration.drain_delay,
         certificate=WatchedContext(configuration) if secure else None,
+        on_server=lambda server: observation.write_access_log(server.request_callback, configuration),
     )
     service = Service(settings)
 
@@ -186,6 +188,12 @@ def _check(parsed: Arguments) -> int:
     return _FAILED if failed else 0
 
 
+def _ctl(parsed: Arguments) -> int:
+    _accept_only(parsed, {"--json"}, {"--admin", "--admin-token", "--config"})
+    _print(ctl.run(parsed, os.environ))
+    return 0
+
+
 async def _load(text: str) -> object:
     return (await target.load(text).resolve()).application
 
@@ -196,15 +204,19 @@ def _target_of(parsed: Arguments) -> str:
     return parsed.target
 
 
-def _accept_only(parsed: Arguments, switches: set[str]) -> None:
-    """Check that a command has no options of another command."""
+def _accept_only(parsed: Arguments, switches: set[str], options: Collection[str] = ()) -> None:
+    """Check that a command has no options of another command.
+
+    :param options: the options of ``serve`` that it has as well.
+    """
     wrong = parsed.switches - switches
     if "--print-config" not in switches:
-        wrong |= {f"--{name.replace('_', '-')}" for name in parsed.values}
+        given = {f"--{name.replace('_', '-')}" for name in parsed.values}
         if parsed.config is not None:
-            wrong.add("--config")
+            given.add("--config")
+        wrong |= given.difference(options)
     for flag in sorted(wrong):
-        accepted = ", ".join(sorted(switches))
+        accepted = ", ".join(sorted({*switches, *options}))
         raise ConfigurationError(f"unknown option {flag} of this command; expected a target or {accepted}")
 
 
@@ -220,6 +232,13 @@ def _complain(text: str) -> None:
 
 
 #: The commands, which take the parsed command line and return the exit status.
-_COMMANDS: dict[str, Callable[[Arguments], int]] = {"serve": _serve, "routes": _routes, "check": _check}
+_COMMANDS: dict[str, Callable[[Arguments], int]] = {
+    "serve": _serve,
+    "routes": _routes,
+    "check": _check,
+    "ctl": _ctl,
+}
+#: The number of arguments after the first one.
+_MAX_WORDS = {"ctl": 1}
 
 __all__ = ["loop_factory", "main", "serve", "server_options"]

@@ -21,6 +21,8 @@ from tornado._serve.options import BY_NAME, PREFIX, Option
 DEFAULT_FILE = "waterspout.toml"
 _CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 _DEFAULT = "default"
+#: The options whose values are not shown.
+_SECRET = frozenset({"admin_token"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Configuration:
     drain_delay: float
     access_log: str
     log_format: str
+    admin: Bind | None
+    admin_token: str | None
     pid_file: str | None
     user: str | None
     group: str | None
@@ -92,6 +96,16 @@ def resolve(arguments: Arguments, environment: Mapping[str, str]) -> Configurati
     return configuration
 
 
+def text_of(name: str, arguments: Arguments, environment: Mapping[str, str]) -> str | None:
+    """Return the text of one option, without interpreting it, or None if no source sets it.
+
+    :raises ConfigurationError: if the configuration file is wrong.
+    """
+    file, table = _read_file(arguments, environment)
+    source = _source_of(BY_NAME[name], arguments, environment, file, table)
+    return source.texts[0] if source.texts else None
+
+
 def describe(configuration: Configuration) -> str:
     """Return a line for each option with its value and the source of the value, for ``--print-config``."""
     rows = [
@@ -107,6 +121,8 @@ def _shown(name: str, value: Any) -> str:
     """Return the value of an option in the form in which the option accepts it."""
     if name == "socket_mode":
         return f"{value:o}"
+    if name in _SECRET and value is not None:
+        return "(secret)"
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -213,6 +229,8 @@ def _value(option: Option, source: _Source) -> Any:
 
 
 def _wrong_value(option: Option, origin: str, value: Any, reason: str = "") -> ConfigurationError:
+    if option.name in _SECRET:
+        value = f"{len(str(value))} characters"
     # Without their representation, the quotes of TOML would distinguish a string from a number.
     accepted = option.kind.accepted
     return ConfigurationError(
@@ -233,6 +251,15 @@ def _check_combinations(configuration: Configuration) -> None:
             f"{origins['reload']}: a program that is loaded before its workers (--preload, "
             f"{origins['preload']}) cannot be reloaded; set only one of the two"
         )
+    if configuration.admin_token is not None and configuration.admin is None:
+        raise ConfigurationError(
+            f"{origins['admin_token']}: a token without an address has no effect; set --admin as well"
+        )
+    if configuration.reload and configuration.admin is not None:
+        raise ConfigurationError(
+            f"{origins['admin']}: {configuration.admin} is not served with --reload ({origins['reload']}), "
+            "which has no supervisor; set only one of the two"
+        )
     if configuration.max_requests_jitter and configuration.max_requests is None:
         raise ConfigurationError(
             f"{origins['max_requests_jitter']}: {configuration.max_requests_jitter} has no effect without "
@@ -248,4 +275,4 @@ def _check_combinations(configuration: Configuration) -> None:
         raise ConfigurationError(f"{origins['bind']}: expected at least one address, got none")
 
 
-__all__ = ["Configuration", "ConfigurationError", "describe", "load", "resolve"]
+__all__ = ["Configuration", "ConfigurationError", "describe", "load", "resolve", "text_of"]

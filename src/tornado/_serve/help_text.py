@@ -14,6 +14,7 @@ commands:
   serve TARGET   serve an application
   routes TARGET  print the routes of an application
   check TARGET   load an application and check its settings, templates and routes
+  ctl            show and control a running service
 
 TARGET is module:name: an Application, a function that returns one, or a WSGI or ASGI application. Without a
 name, it is `application`, `app`, `make_app` or `create_app` of the module.
@@ -46,8 +47,26 @@ Load an application and check its settings, routes and templates. The exit statu
 
   --strict    the exit status is also 1 if there are warnings
 """
+_CTL = """\
+usage: python -m tornado ctl [--admin ADDRESS] [--admin-token TOKEN] [--json] SUBCOMMAND
+
+Show and control a service that runs with --admin. ADDRESS is a URL, host:port or unix:path. By default, it is
+that of the service: WATERSPOUT_ADMIN or `admin` in the configuration file. The token is taken from the same
+sources; WATERSPOUT_ADMIN_TOKEN does not show it to other users of the machine.
+
+  status      the service and its workers
+  requests    the requests in flight of all workers, with the stacks of their coroutines
+  errors      the recent errors of all workers, with their tracebacks
+  log ID      the log records of one request
+  reload      replace all workers by new ones, one by one
+  restart N   replace worker N
+  scale N     change the number of workers
+  drain       drain all workers and end the service
+
+  --json      print the answer as JSON
+"""
 #: The texts of the commands other than ``serve``, by command; the text of the program itself is that of "".
-TEXTS = {"": _USAGE, "routes": _ROUTES, "check": _CHECK}
+TEXTS = {"": _USAGE, "routes": _ROUTES, "check": _CHECK, "ctl": _CTL}
 _WIDTH = 110
 _INDENT = 29
 

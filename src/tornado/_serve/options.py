@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tornado._serve.values import (
+    ADMIN,
     BIND,
     DURATION,
     FILE,
@@ -20,6 +21,7 @@ from tornado._serve.values import (
     PROXY,
     SIZE,
     TARGET,
+    TOKEN,
     USER,
     WORKERS,
     Kind,
@@ -124,11 +126,26 @@ TABLE: tuple[Option, ...] = (
         "Logs",
         (
             "access_log",
-            choice("off", "tornado"),
+            choice("off", "tornado", "common", "combined", "json"),
             "tornado",
-            "tornado: a line for each request, as Tornado writes it",
+            "tornado: with the other messages; the others: a line for each request on standard output",
         ),
         ("log_format", choice("text", "json"), "text", "the form of all other log messages"),
+    ),
+    *_group(
+        "Administration",
+        (
+            "admin",
+            ADMIN,
+            None,
+            "serve the dashboard, metrics and health checks there: host:port or unix:path",
+        ),
+        (
+            "admin_token",
+            TOKEN,
+            None,
+            "the secret for --admin; by default a random one, which is logged, if other machines can connect",
+        ),
     ),
     *_group(
         "Process",

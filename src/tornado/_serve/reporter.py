@@ -3,6 +3,7 @@
 The event loop counts beats, and the thread reports the number and the time since the last beat. So the
 supervisor can distinguish a blocked event loop from a busy one. When the supervisor has ended, the thread
 sees the end of the channel: the worker drains, and if its event loop is blocked, the thread ends the process.
+A worker that still imports its program ends at once, because it has no connections.
 """
 
 from __future__ import annotations
@@ -71,10 +72,13 @@ class Reporter:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
-        """Start the thread. Call this in the event loop."""
+        """Start the thread. It reports nothing until `begin_beats`, but notices the end of the supervisor."""
+        self._thread.start()
+
+    def begin_beats(self) -> None:
+        """Count and report the beats of the running event loop."""
         self._loop = asyncio.get_running_loop()
         self._beat()
-        self._thread.start()
 
     def _beat(self) -> None:
         assert self._loop is not None
@@ -90,6 +94,8 @@ class Reporter:
             self._end_orphan()
         except Exception:
             gen_log.exception("the thread that reports to the supervisor has failed; the worker ends")
+            if self._loop is None:
+                os._exit(1)
             self._served.stop(self._grace, 0.0)
 
     def _report(self) -> None:
@@ -107,6 +113,8 @@ class Reporter:
             now = time.monotonic()
             if now >= next_report:
                 next_report = now + BEAT_INTERVAL
+                if self._loop is None:
+                    continue
                 stats = {} if reports % _STATS_EVERY else self._served.stats()
                 reports += 1
                 age = round(now - self._last_beat, 3)
@@ -135,11 +143,14 @@ class Reporter:
     def _dump(self) -> None:
         """Log the stacks of all threads now, and those of all tasks when the event loop runs."""
         faulthandler.dump_traceback(all_threads=True)
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(_dump_tasks, self._loop)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(_dump_tasks, self._loop)
 
     def _end_orphan(self) -> None:
         """Drain because the supervisor has ended, and end the process if its event loop is blocked."""
+        if self._loop is None:
+            gen_log.error("the supervisor has ended during the import of the program: exiting")
+            os._exit(1)
         gen_log.error("the supervisor has ended: draining")
         served = self._served
         served.stop(self._grace, 0.0)

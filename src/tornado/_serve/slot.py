@@ -20,6 +20,7 @@ class Slot:
     :ivar worker: the worker that serves, or None.
     :ivar candidate: the worker that is starting and will replace `worker`, or None.
     :ivar reason: the reason for the start of `candidate`, or of the start at `restart_at`.
+    :ivar starts: the number of processes that have been started for it.
     :ivar restart_at: the time of the next start (`time.monotonic`), or None.
     """
 
@@ -28,6 +29,7 @@ class Slot:
         self.worker: WorkerProcess | None = None
         self.candidate: WorkerProcess | None = None
         self.reason = "start"
+        self.starts = 0
         self.restart_at: float | None = None
         self._delay = MIN_DELAY
 

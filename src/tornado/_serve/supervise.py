@@ -9,13 +9,16 @@ from typing import Any
 
 from tornado import _process_replacement
 from tornado._serve import supervisor_exec, target
+from tornado._serve.admin.process import Admin, open_admin, run_admin
 from tornado._serve.bind import BindKind
 from tornado._serve.certificates import WatchedContext
 from tornado._serve.configuration import Configuration
 from tornado._serve.listeners import Listener, open_listeners
+from tornado._serve.messages import Channel
 from tornado._serve.service_lock import ServiceLock
 from tornado._serve.supervisor import Supervisor
 from tornado._serve.worker import Program, run_worker
+from tornado._serve.worker_pool import WorkerContext
 from tornado.httpserver import HTTPServerOptions
 from tornado.log import gen_log
 from tornado.netutil._systemd_activation import has_inherited_sockets
@@ -55,6 +58,7 @@ def _serve(
     previous: dict[str, Any] | None,
 ) -> int:
     listeners = open_listeners(configuration)
+    admin = open_admin(configuration, ((previous or {}).get("admin") or {}).get("identity"))
     if previous is None:
         lock.acquire(_shared_addresses(listeners), shared=True)
     load = functools.partial(target.load, configuration.target)
@@ -69,21 +73,55 @@ def _serve(
             place = listener.url(scheme) or listener.address
             workers = f", {configuration.workers} workers" if configuration.workers > 1 else ""
             gen_log.info("serving %s on %s%s", configuration.target, place, workers)
+        if admin is not None:
+            admin.announce()
 
     supervisor = Supervisor(
         configuration,
-        functools.partial(run_worker, program=program),
+        functools.partial(_run_worker, program, admin),
         lock,
         started=started,
-        listening=[sock.fileno() for listener in listeners for sock in listener.sockets],
+        listening=[
+            sock.fileno()
+            for listener in [*listeners, *([] if admin is None else [admin.listener])]
+            for sock in listener.sockets
+        ],
+        stop_listening=functools.partial(_close_sockets, listeners),
         trial_command=[*_process_replacement.command(), "--print-config"],
         previous=previous,
+        run_admin=None if admin is None else functools.partial(_run_admin, admin, listeners, lock),
+        admin_identity="" if admin is None else admin.identity,
     )
     try:
         return supervisor.run()
     finally:
         for listener in listeners:
             listener.close()
+        if admin is not None:
+            admin.listener.close()
+
+
+def _run_worker(program: Program, admin: Admin | None, context: WorkerContext) -> int:
+    if admin is not None:
+        admin.close_sockets()
+    return run_worker(context, program)
+
+
+def _run_admin(
+    admin: Admin, listeners: Iterable[Listener], lock: ServiceLock, channel: Channel, kept: Any
+) -> int:
+    for listener in listeners:
+        for sock in listener.sockets:
+            sock.close()
+    lock.close()
+    return run_admin(admin, channel, kept)
+
+
+def _close_sockets(listeners: Iterable[Listener]) -> None:
+    """Close the sockets, but do not remove the files of Unix sockets yet."""
+    for listener in listeners:
+        for sock in listener.sockets:
+            sock.close()
 
 
 def _same(loaded: target.LoadedTarget) -> target.LoadedTarget:
@@ -96,8 +134,11 @@ def _own_addresses(configuration: Configuration) -> list[str]:
     A new server may replace the file of a Unix socket while the old one runs, so such files are not locked.
     The order is fixed, so that two supervisors do not wait for each other.
     """
-    binds = (bind for bind in configuration.bind if bind.kind is BindKind.TCP and bind.port)
-    return [] if configuration.is_default("bind") and has_inherited_sockets() else sorted(map(str, binds))
+    inherits = configuration.is_default("bind") and has_inherited_sockets()
+    binds = [] if inherits else list(configuration.bind)
+    if configuration.admin is not None:
+        binds.append(configuration.admin)
+    return sorted(str(bind) for bind in binds if bind.kind is BindKind.TCP and bind.port)
 
 
 def _shared_addresses(listeners: Iterable[Listener]) -> list[str]:

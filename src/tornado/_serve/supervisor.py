@@ -20,19 +20,21 @@ import selectors
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tornado import _process_replacement
 from tornado._serve import supervisor_exec, supervisor_signals
+from tornado._serve.admin_process import AdminProcess, discard
 from tornado._serve.configuration import Configuration
 from tornado._serve.health import Health
-from tornado._serve.messages import Message
+from tornado._serve.messages import Channel, Message
 from tornado._serve.notify import Notifier
 from tornado._serve.pid_file import PidFile
 from tornado._serve.process_states import SupervisorState, WorkerState
 from tornado._serve.rolling_replacement import RELOAD, RollingReplacement
 from tornado._serve.service_lock import ServiceLock
+from tornado._serve.service_status import describe_exit, service_status
 from tornado._serve.slot import Slot
 from tornado._serve.worker_pool import WorkerContext, WorkerPool
 from tornado._serve.worker_process import WorkerProcess
@@ -52,7 +54,10 @@ class Supervisor:
     :param trial_command: a command line that exits with 0 if a new supervisor can start; None omits the
         trial run before SIGUSR2 replaces the supervisor.
     :param listening: the descriptors of the listening sockets, which a new supervisor inherits.
+    :param stop_listening: closes the listening sockets of this process, at the end of the service.
     :param previous: the result of `supervisor_exec.inherited_state`.
+    :param run_admin: runs the administration in a child process; see `AdminProcess`. None omits it.
+    :param admin_identity: see `AdminProcess`.
     :ivar state: the state.
     :ivar reload_error: the reason why the last reload has failed; None if it has not.
     """
@@ -66,12 +71,16 @@ class Supervisor:
         started: Callable[[], object] = lambda: None,
         trial_command: Sequence[str] | None = None,
         listening: Sequence[int] = (),
+        stop_listening: Callable[[], object] = lambda: None,
         previous: dict[str, Any] | None = None,
+        run_admin: Callable[[Channel, Any], int] | None = None,
+        admin_identity: str = "",
     ) -> None:
         self._configuration = configuration
         self._started = started
         self._trial_command = trial_command
         self._listening = listening
+        self._stop_listening = stop_listening
         self._previous = previous
         self._selector = selectors.DefaultSelector()
         self._signals = supervisor_signals.SignalQueue()
@@ -79,12 +88,18 @@ class Supervisor:
         table = supervisor_exec.restore_table(previous)
         self._pool = WorkerPool(configuration, run_worker, self._selector, table, lock, self._close_in_child)
         self._pool.events = self
+        self._admin = (
+            None
+            if run_admin is None
+            else AdminProcess(self, run_admin, admin_identity, self._selector, self._close_in_child)
+        )
         self._health = Health(configuration, self._pool)
         self._notifier = Notifier(os.environ)
         self._next_watchdog = 0.0
         self._replacement: RollingReplacement | None = None
         self._trial: int | None = None
         self._status = 0
+        self._started_at = time.time()
         #: The processes that were killed before the end of the service began: they do not affect its status.
         self._killed_before: set[int] = set()
         self.state = SupervisorState.STARTING
@@ -95,6 +110,10 @@ class Supervisor:
         return PidFile(path, (self._previous or {}).get("pid_file")) if path is not None else None
 
     def _close_in_child(self) -> None:
+        """Close what belongs to the supervisor, in a child process."""
+        self._pool.close_in_child()
+        if self._admin is not None:
+            self._admin.close()
         if self._pid_file is not None:
             self._pid_file.close()
 
@@ -115,6 +134,8 @@ class Supervisor:
         finally:
             # If the supervisor itself has failed, the workers notice its end, and drain.
             self._signals.restore()
+            if self._admin is not None:
+                self._admin.end()
             self._selector.close()
             if self._pid_file is not None:
                 self._pid_file.remove()
@@ -127,13 +148,18 @@ class Supervisor:
             _process_replacement.settle()
             gen_log.info("the supervisor has been replaced; %d workers continue", self._pool.serving())
             self.state = self.state.to(SupervisorState.SERVING)
-            self._set_size(self._configuration.workers)
             self._notifier.ready()
+        self._set_size(self._configuration.workers)
+        admin = (self._previous or {}).get("admin")
+        if self._admin is not None:
+            self._admin.begin(admin)
         else:
-            self._set_size(self._configuration.workers)
+            discard(admin)
 
     def _run_once(self) -> None:
         self._show_status()
+        if self.state is SupervisorState.SERVING:
+            self._signals.resume()
         timeout = max(0.0, self._next_time() - time.monotonic())
         expected = time.monotonic() + timeout
         for key, _ in self._selector.select(timeout):
@@ -143,6 +169,8 @@ class Supervisor:
             worker.channel.flush()
         self._pool.reap()
         now = time.monotonic()
+        if self._admin is not None:
+            self._admin.advance(now)
         starts = self.state not in (SupervisorState.STOPPING, SupervisorState.KILLING, SupervisorState.ENDED)
         self._health.check(now, replaces=starts and self.state is not SupervisorState.STARTING)
         if starts:
@@ -158,7 +186,7 @@ class Supervisor:
             due = min(due, time.monotonic() + 0.1)
         if self._notifier.watchdog_interval is not None:
             due = min(due, self._next_watchdog)
-        return due
+        return due if self._admin is None else min(due, self._admin.next_time())
 
     def _feed_watchdog(self, now: float) -> None:
         """Feed systemd's watchdog, unless no worker is well."""
@@ -211,6 +239,9 @@ class Supervisor:
         self._killed_before = {worker.pid for worker in self._pool if worker.state is WorkerState.KILLED}
         for slot in self._pool.slots:
             slot.restart_at = None
+        # Otherwise connections that arrive after the workers have stopped accepting would wait until the end
+        # of the drain, and then be reset.
+        self._stop_listening()
         for worker in self._pool:
             worker.drain(self._configuration.grace, delay)
             worker.cancel()
@@ -262,6 +293,10 @@ class Supervisor:
             self.reload_error = None
             self._notifier.reloading()
             self._replacement = RollingReplacement(self._pool)
+        elif self.state in (SupervisorState.STARTING, SupervisorState.UPGRADING):
+            gen_log.info("SIGHUP is handled when the service is no longer %s", self.state.value)
+            self._signals.defer(signal.SIGHUP)
+            return
         else:
             gen_log.warning("SIGHUP is ignored while the service is %s", self.state.value)
             return
@@ -291,6 +326,7 @@ class Supervisor:
             gen_log.warning("SIGUSR2 is ignored while the service is %s", self.state.value)
             return
         self.state = self.state.to(SupervisorState.UPGRADING)
+        gen_log.info("upgrading: a trial run checks whether the new supervisor can start")
         try:
             self._trial = (
                 None if self._trial_command is None else supervisor_exec.begin_trial(self._trial_command)
@@ -316,7 +352,8 @@ class Supervisor:
         gen_log.info("replacing the supervisor")
         self._notifier.reloading()
         pid_file = None if self._pid_file is None else self._pid_file.descriptor
-        supervisor_exec.replace(self._pool, pid_file, self._listening)
+        admin = None if self._admin is None else self._admin.dump()
+        supervisor_exec.replace(self._pool, pid_file, self._listening, self._signals, admin)
         self.state = self.state.to(SupervisorState.SERVING)  # it has failed, and the error has been logged
         self._notifier.ready()
 
@@ -359,7 +396,7 @@ class Supervisor:
                 self._fail_start(worker, status)
             case SupervisorState.RELOADING if failed_to_start and slot is not None and slot.reason == RELOAD:
                 if worker.generation == self._pool.generation:
-                    self._end_reload(worker.failure or f"{worker} {_describe(status)} during its start")
+                    self._end_reload(worker.failure or f"{worker} {describe_exit(status)} during its start")
             case _ if slot is not None and slot.candidate is None:
                 self._restart(slot, worker, status)
 
@@ -367,56 +404,57 @@ class Supervisor:
         reason = "failed" if worker.failure else "exited" if status >= 0 else "killed"
         delay = slot.schedule(reason, worker)
         text = f"\n{worker.failure.rstrip()}" if worker.failure else ""
-        gen_log.warning("%s %s and is started again in %.1f s%s", worker, _describe(status), delay, text)
+        gen_log.warning("%s %s and is started again in %.1f s%s", worker, describe_exit(status), delay, text)
 
     def _fail_start(self, worker: WorkerProcess, status: int) -> None:
         """End the service, because one of its first workers has failed."""
-        sys.stderr.write(worker.failure or f"{worker} {_describe(status)} during its start\n")
+        sys.stderr.write(worker.failure or f"{worker} {describe_exit(status)} during its start\n")
         sys.stderr.flush()
         self._status = _FAILED
         self._begin_end(0.0)
 
     def stranger_exited(self, pid: int, status: int) -> None:
-        """Handle the end of the trial run. Other processes need only be reaped."""
+        """Handle the end of the administration or of the trial run. Others need only be reaped."""
+        if self._admin is not None and self._admin.exited(pid, status):
+            return
         if pid == self._trial:
             self._end_trial(status)
 
     def reply(self, worker: WorkerProcess, message: Message) -> None:
-        """Ignore answers to queries: nothing in the supervisor asks yet."""
+        """Pass the answer to a query on to the administration."""
+        if self._admin is not None:
+            self._admin.forward(worker, message)
 
-    # -- the status --
+    def last_snapshot(self, worker: WorkerProcess, snapshot: Any) -> None:
+        """Pass the last counts of a worker on to the administration."""
+        if self._admin is not None:
+            self._admin.forward_last(worker, snapshot)
+
+    # -- the administration --
+
+    def workers(self) -> Iterator[WorkerProcess]:
+        """Return all worker processes."""
+        return iter(self._pool)
 
     def status(self) -> dict[str, Any]:
         """Return the status as values for JSON."""
-        return {
-            "state": self.state.value,
-            "pid": os.getpid(),
-            "generation": self._pool.generation,
-            "reload_error": self.reload_error,
-            "restarts": dict(self._pool.restarts),
-            "workers": [
-                {
-                    "number": worker.number,
-                    "pid": worker.pid,
-                    "generation": worker.generation,
-                    "state": worker.state.value,
-                    "started": worker.started,
-                    "memory": worker.memory(),
-                    "stats": worker.stats,
-                }
-                for worker in self._pool
-                if worker.state is not WorkerState.EXITED
-            ],
-        }
+        return service_status(
+            self._configuration, self._pool, self.state, self._started_at, self.reload_error
+        )
 
+    def restart_worker(self, number: int) -> str | None:
+        """Replace a worker by a new one, which is ready before the old one drains.
 
-def _describe(status: int) -> str:
-    if status >= 0:
-        return f"has exited with status {status}"
-    try:
-        return f"was killed by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was killed by signal {-status}"
+        :param number: the number of its slot.
+        :returns: the reason if that is impossible now.
+        """
+        if not 0 <= number < len(self._pool.slots):
+            return f"there is no worker {number}"
+        slot = self._pool.slots[number]
+        if slot.candidate is not None or slot.worker is None:
+            return f"worker {number} is starting"
+        self._pool.start(slot, "restart")
+        return None
 
 
 __all__ = ["Supervisor"]

@@ -46,17 +46,27 @@ def begin_trial(command: Sequence[str]) -> int:
     return os.posix_spawn(command[0], list(command), os.environ, file_actions=_QUIET)
 
 
-def replace(pool: WorkerPool, pid_file: int | None, listening: Sequence[int]) -> None:
+def replace(
+    pool: WorkerPool,
+    pid_file: int | None,
+    listening: Sequence[int],
+    signals: supervisor_signals.SignalQueue,
+    admin: dict[str, Any] | None = None,
+) -> None:
     """Replace this supervisor. This function returns only if that fails; the error has been logged.
 
     :param pid_file: the descriptor of the locked PID file.
     :param listening: the descriptors of the listening sockets. ``--bind fd:3`` needs the same number again.
+    :param signals: the signals, which the new supervisor handles.
+    :param admin: the result of `AdminProcess.dump`.
     """
     workers = [worker.dump() for worker in pool]
     descriptors = [worker["channel"] for worker in workers]
     descriptors += [pool.table.descriptor, *pool.lock.descriptors(), *listening]
     if pid_file is not None:
         descriptors.append(pid_file)
+    if admin is not None:
+        descriptors.append(admin["channel"])
     state = {
         "workers": workers,
         "slots": [_dump_slot(slot) for slot in pool.slots],
@@ -65,12 +75,12 @@ def replace(pool: WorkerPool, pid_file: int | None, listening: Sequence[int]) ->
         "table": pool.table.descriptor,
         "lock": pool.lock.descriptors(),
         "pid_file": pid_file,
+        "admin": admin,
         "descriptors": descriptors,
     }
     for descriptor in descriptors:
         os.set_inheritable(descriptor, True)
-    # They stay blocked, and pending, until the new supervisor handles them.
-    supervisor_signals.block()
+    signals.hand_over()
     try:
         _process_replacement.execute({_KEY: state})
     finally:
@@ -80,7 +90,8 @@ def replace(pool: WorkerPool, pid_file: int | None, listening: Sequence[int]) ->
 
 
 def _dump_slot(slot: Slot) -> list[int | None]:
-    return [None if worker is None else worker.pid for worker in (slot.worker, slot.candidate)]
+    workers = [None if worker is None else worker.pid for worker in (slot.worker, slot.candidate)]
+    return [*workers, slot.starts]
 
 
 def restore(pool: WorkerPool, state: dict[str, Any]) -> None:
@@ -92,8 +103,9 @@ def restore(pool: WorkerPool, state: dict[str, Any]) -> None:
         channel = Channel(socket.socket(fileno=values["channel"]), values["unread"].encode("latin-1"))
         workers[values["pid"]] = worker = WorkerProcess.restore(values, channel)
         pool.add(worker)
-    for number, (worker_pid, candidate_pid) in enumerate(state["slots"]):
+    for number, (worker_pid, candidate_pid, starts) in enumerate(state["slots"]):
         slot = Slot(number)
+        slot.starts = starts
         slot.worker, slot.candidate = workers.get(worker_pid), workers.get(candidate_pid)
         pool.slots.append(slot)
 

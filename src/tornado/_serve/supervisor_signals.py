@@ -6,6 +6,7 @@ interpreter writes the number of the signal to a socket (`signal.set_wakeup_fd`)
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from types import FrameType
@@ -32,6 +33,8 @@ class SignalQueue:
         self._receiver.setblocking(False)
         self._sender.setblocking(False)
         self._previous: dict[int, Any] = {}
+        #: The signals that cannot be handled yet.
+        self._deferred: set[int] = set()
 
     def fileno(self) -> int:
         """Return a descriptor that is readable when a signal has arrived."""
@@ -50,6 +53,26 @@ class SignalQueue:
             return list(self._receiver.recv(4096))
         except BlockingIOError:
             return []
+
+    def defer(self, number: int) -> None:
+        """Keep a signal until `resume`. As with blocked signals, several of one kind count as one."""
+        self._deferred.add(number)
+
+    def resume(self) -> None:
+        """Let `read` return the signals that were deferred."""
+        if self._deferred:
+            self._sender.send(bytes(sorted(self._deferred)))
+            self._deferred.clear()
+
+    def hand_over(self) -> None:
+        """Block the signals, and keep those that have not been handled pending for the next program.
+
+        Without this, a signal that arrives between the last `read` and ``exec`` would be lost.
+        """
+        block()
+        self.resume()
+        for number in set(self.read()) - {signal.SIGCHLD}:
+            os.kill(os.getpid(), number)
 
     def restore(self) -> None:
         """Restore the previous handlers and close the sockets."""

@@ -102,7 +102,7 @@ class LoadedTarget:
         if self.kind is TargetKind.WSGI:
             return HTTPServer(WSGIContainer(self.application, threads=WSGI_THREADS), **options)
         if isinstance(self.application, Application):
-            self.application.server_listens()
+            self.application.server_listens(runs_lifespan=True)
         return HTTPServer(self.application, **options)
 
 

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tornado import process
-from tornado._serve.bind import FORMS, parse_bind
+from tornado._serve.bind import FORMS, Bind, BindKind, parse_bind
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZE = re.compile(r"([0-9]+) ?(?:([KMG])i?B?|B)?", re.IGNORECASE)
 _BYTES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+#: RFC 6750 section 2.1, with a minimum length, because the token is the only protection.
+_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]{16,}=*")
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
@@ -93,6 +95,19 @@ def _flag(text: str) -> bool:
     raise ValueError
 
 
+def _admin(text: str) -> Bind:
+    bind = parse_bind(text)
+    if bind.kind not in (BindKind.TCP, BindKind.UNIX):
+        raise ValueError
+    return bind
+
+
+def _token(text: str) -> str:
+    if not _TOKEN.fullmatch(text):
+        raise ValueError
+    return text
+
+
 def _mode(text: str) -> int:
     if not re.fullmatch("0?o?[0-7]{3}", text):
         raise ValueError
@@ -163,7 +178,7 @@ def _loop(text: str) -> str:
         try:
             import uvloop  # noqa: F401 - only whether it is installed
         except ImportError as error:
-            raise ValueError(f"{error}; install the extra: pip install 'tornado[speed]'") from None
+            raise ValueError(f"{error}; pip install uvloop") from None
     return text
 
 
@@ -193,6 +208,8 @@ WORKERS = Kind("an integer of at least 1, or auto", "N|auto", _workers)
 DURATION = Kind("a duration such as 30, 1.5s, 500ms, 10m or 1h", "TIME", _duration)
 SIZE = Kind("a size such as 512M or 2G", "SIZE", _size)
 BIND = Kind(FORMS, "ADDRESS", parse_bind)
+ADMIN = Kind("host:port, [IPv6 address]:port, :port (all interfaces) or unix:path", "ADDRESS", _admin)
+TOKEN = Kind("at least 16 letters, digits or -._~+/=", "TOKEN", _token)
 MODE = Kind("permissions as three octal digits, such as 660", "MODE", _mode)
 USER = Kind("the name or number of a user", "USER", _user)
 GROUP = Kind("the name or number of a group", "GROUP", _group)

@@ -9,12 +9,12 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from tornado._serve import privileges
+from tornado._serve import observation, privileges
 from tornado._serve.bind import BindKind
 from tornado._serve.certificates import CertificateError, WatchedContext
 from tornado._serve.configuration import Configuration
@@ -25,6 +25,7 @@ from tornado._serve.reporter import Reporter
 from tornado._serve.run import Service, ServiceSettings, StoppedAtStart
 from tornado._serve.target import LoadedTarget
 from tornado._serve.worker_pool import WorkerContext
+from tornado._serve.worker_queries import WorkerQueries
 from tornado.httpserver import HTTPServer, HTTPServerOptions
 from tornado.ioloop import IOLoop
 from tornado.iostream._core import open_streams
@@ -43,7 +44,6 @@ class Program:
     :ivar listeners: the open listeners of the supervisor.
     :ivar options: the arguments of `.HTTPServer`.
     :ivar loop_factory: creates the event loop; None stands for asyncio's.
-    :ivar queries: the functions that answer queries of the supervisor, by their names.
     """
 
     configuration: Configuration
@@ -51,7 +51,6 @@ class Program:
     listeners: list[Listener]
     options: HTTPServerOptions
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
-    queries: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
 
 def run_worker(context: WorkerContext, program: Program) -> int:
@@ -70,6 +69,9 @@ class Worker:
         #: The streams of the event loop, whose number is that of the connections.
         self._streams: set[Any] = set()
         self._requests = 0
+        self._application: object = None
+        self._queries = WorkerQueries()
+        self._last_snapshot: dict[str, Any] | None = None
         self._stage = "import"
 
     def run(self) -> int:
@@ -103,16 +105,18 @@ class Worker:
             certificate=certificate,
             on_server=self._prepare_server,
         )
+        reporter = Reporter(self._context.channel, self, settings.grace, self._queries.functions())
+        reporter.start()
         loaded = self._program.load()
         self._stage = "start-up"
         with asyncio.Runner(loop_factory=self._program.loop_factory) as runner:
-            clean = runner.run(self._run_service(settings, loaded))
+            clean = runner.run(self._run_service(settings, loaded, reporter))
         if not clean:
             app_log.warning("some requests were cut off after the grace period of %g s", self._service.grace)
-        self._context.channel.send("drained", clean=clean)
+        self._context.channel.send("drained", clean=clean, snapshot=self._last_snapshot)
         return 0 if clean else 1
 
-    async def _run_service(self, settings: ServiceSettings, loaded: LoadedTarget) -> bool:
+    async def _run_service(self, settings: ServiceSettings, loaded: LoadedTarget, reporter: Reporter) -> bool:
         self._loop = asyncio.get_running_loop()
         self._streams = open_streams.get(IOLoop.current())
         self._service = Service(settings)
@@ -121,8 +125,11 @@ class Worker:
         self._service.listeners += self._program.listeners
         # asyncio's Runner would cancel the service at SIGINT, unless there is a handler already.
         signal.signal(signal.SIGTERM, self._on_terminate)
-        Reporter(self._context.channel, self, settings.grace, self._program.queries).start()
-        return await self._service.run(loaded, self._set_ready)
+        reporter.begin_beats()
+        clean = await self._service.run(loaded, self._set_ready)
+        self._last_snapshot = self._queries.take_snapshot()
+        observation.close_access_log(self._application)
+        return clean
 
     def _share(self, sock: socket.socket) -> socket.socket:
         context = self._context
@@ -133,7 +140,14 @@ class Worker:
         self._context.channel.send("ready")
 
     def _prepare_server(self, server: HTTPServer) -> None:
-        """Count requests, if their number is limited. Without a limit, a request costs nothing more."""
+        """Count requests, if their number is limited, and observe them, if the options require it.
+
+        Otherwise a request costs nothing more.
+        """
+        self._application = server.request_callback
+        observation.write_access_log(self._application, self._program.configuration)
+        if self._program.configuration.admin is not None:
+            self._queries.begin(server.request_callback)
         if self._program.configuration.max_requests is None:
             return
         start_request: Callable[..., Any] = server.start_request
@@ -166,8 +180,12 @@ class Worker:
     # -- for the reporter's thread --
 
     def stop(self, grace: float, delay: float) -> None:
-        """Begin the drain."""
-        self._service.stop(grace, delay)
+        """Begin the drain.
+
+        The service is called in the event loop, because until that runs, it would take this for a signal.
+        """
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._service.stop, grace, delay)
 
     def is_accepting(self) -> bool:
         """Whether a listening socket is open."""

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import random
 import selectors
-import signal
-import sys
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
-from tornado import _process_replacement
-from tornado._serve import notify, supervisor_signals
 from tornado._serve.configuration import Configuration
 from tornado._serve.fair_accept import ConnectionTable
+from tornado._serve.forking import fork
 from tornado._serve.messages import Channel, Message
 from tornado._serve.process_states import WorkerState
 from tornado._serve.service_lock import ServiceLock
@@ -67,12 +62,15 @@ class PoolEvents(Protocol):
     def reply(self, worker: WorkerProcess, message: Message) -> None:
         """Handle the answer to a query."""
 
+    def last_snapshot(self, worker: WorkerProcess, snapshot: Any) -> None:
+        """Handle the last counts of a worker; None if it does not count."""
+
 
 class WorkerPool:
     """All worker processes, including those that are draining.
 
     :param run_worker: runs a worker in the child process, and returns its exit status.
-    :param close_in_child: closes what the child process must not keep open.
+    :param close_in_child: closes what a worker process must not keep open; it calls `close_in_child`.
     :ivar slots: the places for workers.
     :ivar processes: all processes by their ID.
     :ivar generation: the number that new workers have; a reload raises it.
@@ -118,6 +116,7 @@ class WorkerPool:
     def start(self, slot: Slot, reason: str) -> None:
         """Start a candidate for a slot. If that is impossible now, try again after a moment."""
         slot.reason, slot.restart_at = reason, None
+        slot.starts += 1
         try:
             slot.candidate = self._fork(slot)
         except (OSError, RuntimeError) as error:
@@ -140,23 +139,19 @@ class WorkerPool:
     def _fork(self, slot: Slot) -> WorkerProcess:
         ours, theirs = Channel.pair()
         seat = self.table.take_seat()
-        _process_replacement.flush()
-        gc.freeze()  # otherwise a collection in the child would write to, and copy, all pages
-        # A signal to the child before it has restored the handlers would be taken for one to the supervisor.
-        supervisor_signals.block()
+
+        def run() -> int:
+            ours.close()
+            return self._run_child(WorkerContext(slot.number, seat, theirs, self.table, self.lock))
+
         try:
-            pid = os.fork()
-            if pid == 0:
-                ours.close()
-                self._run_child(WorkerContext(slot.number, seat, theirs, self.table, self.lock))
+            pid = fork(run)
         except OSError:
             ours.close()
             self.table.free_seat(seat)
             raise
         finally:
-            gc.unfreeze()
             theirs.close()
-            supervisor_signals.unblock()
         worker = WorkerProcess(slot.number, seat, self.generation, pid, ours, WorkerState.STARTING)
         worker.deadline = time.monotonic() + self._configuration.start_timeout
         if self._configuration.max_requests is not None:
@@ -165,31 +160,16 @@ class WorkerPool:
         self.add(worker)
         return worker
 
-    def _run_child(self, context: WorkerContext) -> NoReturn:
+    def _run_child(self, context: WorkerContext) -> int:
         """Run a worker in the child process."""
-        status = 1
-        try:
-            signal.set_wakeup_fd(-1)
-            for number in supervisor_signals.HANDLED:
-                signal.signal(number, signal.SIG_DFL)
-            supervisor_signals.unblock()
-            self._selector.close()
-            for worker in self.processes.values():
-                worker.channel.close()
-            self._close_in_child()
-            for variable in notify.VARIABLES:
-                os.environ.pop(variable, None)
-            status = self._run_worker(context)
-        except SystemExit as error:
-            status = error.code if isinstance(error.code, int) else int(error.code is not None)
-        except BaseException:
-            sys.stderr.write(traceback.format_exc())
-        finally:
-            try:
-                _process_replacement.flush()
-            finally:
-                # Clean-up functions and `finally` blocks further up belong to the supervisor.
-                os._exit(status)
+        self._close_in_child()
+        return self._run_worker(context)
+
+    def close_in_child(self) -> None:
+        """Close what belongs to the supervisor, in a child process."""
+        self._selector.close()
+        for worker in self.processes.values():
+            worker.channel.close()
 
     def add(self, worker: WorkerProcess) -> None:
         """Watch a worker."""
@@ -227,6 +207,7 @@ class WorkerPool:
             case "drained":
                 worker.clean = bool(message.get("clean"))
                 _log_result(worker, message.get("result"))
+                self.events.last_snapshot(worker, message.get("snapshot"))
             case "reply":
                 self.events.reply(worker, message)
 

@@ -17,6 +17,8 @@ SHUTDOWN_TIME = 5.0
 _DUMP_TIME = 1.0
 #: The maximum delay of a beat, in seconds: the event loop and the reporter's thread each add an interval.
 _BEAT_TOLERANCE = 2 * BEAT_INTERVAL
+#: An event loop that has not run for this time is shown as blocked, in seconds.
+_MIN_BLOCKED = 1.0
 
 
 class WorkerProcess:
@@ -84,6 +86,11 @@ class WorkerProcess:
         :param timeout: how long its event loop may be blocked, in seconds.
         """
         return self.alive + timeout + _BEAT_TOLERANCE
+
+    def blocked_time(self) -> float:
+        """Return how long its event loop has been blocked, in seconds; 0 if it runs, or does not serve."""
+        silent = time.monotonic() - self.alive
+        return silent if self.is_serving and silent > _MIN_BLOCKED else 0.0
 
     def drain(self, grace: float, delay: float = 0.0) -> None:
         """Tell it to drain and to exit.

@@ -3,7 +3,7 @@
 Theory of operation
 -------------------
 There are two ways to change a state. Both look up the next state in a dict of the current state, so a check
-costs one look-up, which each request can afford:
+costs only one look-up:
 
 - ``self.state = self.state.to[NEXT]`` if the caller determines the next state. `permit` defines these
   transitions.

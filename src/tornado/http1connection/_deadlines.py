@@ -14,9 +14,10 @@ waiting for the peer to receive       ``min_send_rate``; if it is not set and th
 output                                ``idle_connection_timeout`` without progress
 ====================================  ==================================================================
 
-While a minimum rate is measured, a `TransferRate` holds the ends of its windows. A partially received head,
-a body with a ``body_timeout``, and the wait for the peer to receive output have their own deadlines. The
-connection's deadline is the earliest of these. Each log line about a timeout names the setting.
+While a minimum rate is measured, a `TransferRate` holds the end of the current window. There are separate
+deadlines for a partially received head, for a body with a ``body_timeout``, and for the wait until the peer
+receives output. The connection's deadline is the earliest of these. Each log line about a timeout names the
+setting.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Deadlines:
         connection.params.deadlines.set(connection, now, timeout)
 
     def begin_head(self) -> None:
-        """Set the deadline of a head. It does not change when later parts of the head arrive."""
+        """Set the deadline for receiving a head. It does not change when later parts of the head arrive."""
         if self._head_end:
             return
         connection, now = self._connection, monotonic()
@@ -100,7 +101,7 @@ class Deadlines:
         self.update()
 
     def end_head(self) -> None:
-        """Remove the deadline of the head, because it is complete."""
+        """Remove the deadline for the head, because it is complete."""
         self._head_end = 0.0
 
     @property
@@ -215,7 +216,7 @@ class Deadlines:
         self._set(now, deadline, self._connection.params.rate_window)
 
     def _set(self, now: float, deadline: float, period: float) -> None:
-        """Set the connection's deadline to `deadline`, or to that of an incomplete head or body if it is
+        """Set the connection's deadline to `deadline`, or to that of an incomplete head or body if that is
         earlier.
 
         :param period: the full timeout that ends at `deadline`, in seconds.

@@ -19,8 +19,8 @@ class DetachedConnection:
 
     :param params: the settings of the connection.
     :param stream: the stream that was detached.
-    :param dispatcher: makes the context; None if `context` is not an address.
-    :param context: the context of the exchange, or the address of the peer, from which the context is made.
+    :param dispatcher: creates the context; None if `context` is not an address.
+    :param context: the context of the exchange, or the address of the peer, from which a context is created.
     """
 
     __slots__ = ("_address", "_dispatcher", "_stream", "params")

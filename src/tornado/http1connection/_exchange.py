@@ -7,7 +7,8 @@ chunks, or by closing the connection. The exchange itself sends the framed bytes
 The driver of an exchange feeds the reader, and handles errors and the end of the exchange. On the server side
 it is the `HTTP1ServerConnection`, on the client side a `ResponseReader`.
 
-States (`ExchangeState`): an exchange is OPEN until `HTTP1Connection.end`, the only way in which it ends.
+States (`ExchangeState`): an exchange is OPEN until `HTTP1Connection.end` is called, or until
+`HTTP1Connection.send_response` has sent the whole response.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ _OPEN, _SWITCHING, _FINISHED = ExchangeState.OPEN, ExchangeState.SWITCHING, Exch
 _find_control = re.compile(rb"[\x00-\x1f\x7f]").search
 
 
-# Most exchanges receive no body and send a response at once. These share their parts.
+# Most requests have no body, and most responses are sent in one step. Their exchanges share these objects.
 #: The read side of an exchange for a request without a body, and the write side before the response begins.
 NO_BODY = MessageInput(None, None, InputState.COMPLETE)
 NO_OUTPUT = MessageOutput()
@@ -116,7 +117,7 @@ class HTTP1Connection(HTTPConnection):
     #: Whether the connection closes after this exchange. Programs may set it.
     no_keep_alive: bool = False
 
-    #: Which side this is: a server reads a request and writes the response, a client the reverse.
+    #: The role of this side: a server reads a request and writes the response, and a client does the reverse.
     role: h1.Role = h1.Role.SERVER
     # These have no default in the class: CPython 3.11 does not specialize access to an attribute of an
     # instance if the class has one with an object of a Python class as its value (1,000 instructions a
@@ -134,7 +135,7 @@ class HTTP1Connection(HTTPConnection):
     run_context: contextvars.Context | None = None
     request_method: str = "GET"
     close_after: bool = False
-    #: The error that made the peer's message malformed, on the client side.
+    #: On the client side, the error that was found in a malformed message; otherwise None.
     fault: HTTPInputError | None = None
     max_body_size: int | None = None
     body_timeout: float | None = None
@@ -142,12 +143,12 @@ class HTTP1Connection(HTTPConnection):
     half_close_disconnects: bool = False  # whether a half-close by the peer counts as a disconnect
     #: The event stream in the response, which a drain of the server ends.
     drainable: Any = None
-    #: The Task that serves the request, if it waits: the event loop does not keep a reference to it.
+    #: The Task that serves the request, if it waits. The event loop itself has only a weak reference to it.
     task: asyncio.Task[Any] | None = None
     #: The Task in which the delegate is called; None if the server's `start_request` is not overridden.
     request_task: RequestTask | None = None
 
-    #: Whether the delegate receives no further part of the message, which is complete or abandoned.
+    #: Whether the delegate receives no further part of the message, because it is complete or abandoned.
     read_done: Any = property(attrgetter("input.state.ended"))
     #: Whether the message that this side sends is complete.
     write_done: Any = property(attrgetter("output.state.ended"))
@@ -177,7 +178,7 @@ class HTTP1Connection(HTTPConnection):
     def begin_input(
         self, driver: ExchangeDriver, reader: h1.Reader, message: HTTPMessageDelegate | None = None
     ) -> MessageInput:
-        """Begin to receive a message with `reader`, and pass it to `message`, in a copy of this context.
+        """Begin to receive a message with `reader`. Pass it to `message` in a copy of the current context.
 
         :param message: the delegate; None if the application sets `message_delegate`.
         """
@@ -224,7 +225,7 @@ class HTTP1Connection(HTTPConnection):
         if self.input.reader is not None:
             self.input.reader.max_body_size = max_body_size
 
-    # Tornado's names.
+    # The names of these attributes in Tornado, which programs use.
     _body_timeout = property(attrgetter("body_timeout"), set_body_timeout)
     _max_body_size = property(lambda self: self.body_limit(), set_max_body_size)
 
@@ -276,7 +277,7 @@ class HTTP1Connection(HTTPConnection):
 
     @property
     def ended(self) -> bool:
-        """Whether the exchange is over: its writes fail."""
+        """Whether the exchange has ended, so that its writes fail."""
         return self.state is not _OPEN
 
     def truncate_body(self) -> None:
@@ -517,7 +518,7 @@ class HTTP1Connection(HTTPConnection):
         """Let the driver end the exchange, because the response is complete."""
         if self.role is h1.Role.SERVER:
             self.close_callback = None
-            # Without a driver, it is the program's own exchange, without a server.
+            # An exchange without a driver was created by the program, not by a server.
             if (self.state is _OPEN or self.state is _SWITCHING) and self.driver is not None:
                 self.driver.exchange_finished(self)
 
@@ -542,7 +543,7 @@ class HTTP1Connection(HTTPConnection):
         if stream is None:
             return self._failed_write()  # type: ignore[unreachable]  # after detach()
         if not _STREAM_WRITE.are_original_on(stream):
-            return stream.write(data)  # a program overrides this method to process all output
+            return stream.write(data)  # some programs override this method to process all output
         if stream.closed():
             return self._failed_write()
         if not stream.send(data):
@@ -637,10 +638,10 @@ class HTTP1Connection(HTTPConnection):
     def end(self, state: ExchangeState) -> None:
         """End the exchange; its writes fail from now on.
 
-        If the exchange is not FINISHED or DETACHED but LOST, its close callback is called. If the message was
-        not read completely, ``on_connection_close`` of the delegate is called, unless it is DETACHED.
+        If the state is LOST, the close callback is called. If the message was not read completely,
+        ``on_connection_close`` of the delegate is called, except if the state is DETACHED.
 
-        :param state: the reason.
+        :param state: the new state.
         """
         self.state = self.state.to[state]
         if state is not _FINISHED:

@@ -1,6 +1,6 @@
 """The interfaces between a connection, its exchanges, and the parts of both.
 
-The parts know only these interfaces, so none of their modules imports the module of its owner.
+The parts depend only on these interfaces, so that no part imports the module of its owner.
 """
 
 from __future__ import annotations
@@ -75,9 +75,10 @@ class Exchange(Protocol):
 
 
 class Dispatcher(Protocol):
-    """The way from a server's connections to its application."""
+    """The interface through which a server's connections call its application."""
 
-    #: The class of the server, and its ``start_request`` if it is neither overridden nor patched.
+    #: The class of the server, and the original ``start_request`` of `.HTTPServer`. The class has another one
+    #: if the method is overridden or patched.
     server_class: Any
     start_request: Any
     #: The function that starts an exchange without message delegates, or None. It may be called only if
@@ -107,8 +108,8 @@ def register_opener(kind: type, opener: Callable[[Any, Any, Any], Any]) -> None:
 def opener_of(application: object) -> Any:
     """Return the function that was registered for the class of `application`, bound to it, or None.
 
-    The type of the object counts, because an object that delegates attribute access may wrap
-    ``start_request``.
+    The type of the object determines the result, not its ``__class__``, because a proxy object that passes
+    attribute access on to an application may wrap ``start_request``.
     """
     for kind in type(application).__mro__:
         if kind in _OPENERS:

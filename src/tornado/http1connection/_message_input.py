@@ -117,7 +117,7 @@ class MessageInput:
             future.add_done_callback(self._resume)
 
     def stop(self) -> None:
-        """Pass nothing more to the delegate, whatever arrives."""
+        """Pass no further part of the message to the delegate."""
         self.waiting = Future()  # never done
 
     def _resume(self, future: Future[Any]) -> None:

@@ -26,15 +26,17 @@ class MessageOutput:
     :param state: the initial state.
     :ivar state: an `OutputState`.
     :ivar chunking: whether the body is sent in the chunked transfer coding.
+    :ivar body_size: the number of bytes of the body that have been written, without the framing of chunks.
     :ivar remaining_length: the number of bytes of the body that have not been written; None if the body is
         not limited by a Content-Length.
     """
 
-    __slots__ = ("_bodiless", "_trailers", "chunking", "remaining_length", "state")
+    __slots__ = ("_bodiless", "_trailers", "body_size", "chunking", "remaining_length", "state")
 
     def __init__(self, state: OutputState = _IDLE) -> None:
         self.state: OutputState = state
         self.chunking: bool = False
+        self.body_size: int = 0
         self.remaining_length: int | None = None
         self._trailers = b""
         self._bodiless = 0  # the status code of the last head if it was 204 or 1xx, otherwise 0
@@ -126,6 +128,7 @@ class MessageOutput:
                 if not self._bodiless:
                     raise HTTPOutputError("Tried to write more data than Content-Length")
                 return self._discard(chunk)
+        self.body_size += len(chunk)
         if self.chunking and chunk:
             return h1.serialize_chunk(chunk)
         return chunk
@@ -152,6 +155,7 @@ class MessageOutput:
         if self.remaining_length is None or size > self.remaining_length:
             raise HTTPOutputError("Tried to write more data than Content-Length")
         self.remaining_length -= size
+        self.body_size += size
 
     def truncate(self) -> None:
         """End the body as it is, without a last chunk and although it may be shorter than announced."""

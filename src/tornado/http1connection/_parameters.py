@@ -14,7 +14,7 @@ from tornado.http1connection._protection import DEFAULT as DEFAULT_PROTECTION
 from tornado.http1connection._protection import Protection
 from tornado.log import gen_log
 
-#: Buffered bytes above which reading from the peer is paused.
+#: The number of buffered bytes above which reading from the peer is paused.
 READ_AHEAD = 65536
 #: The default maximum number of bytes in one call of a delegate's ``data_received``.
 DEFAULT_CHUNK_SIZE = 65536
@@ -62,8 +62,8 @@ class HTTP1ConnectionParameters:
         self.max_body_size = max_body_size
         self.body_timeout: float | None = protection.body_timeout if body_timeout is None else body_timeout
         self.decompress = decompress
-        # No limit on the body here: the connection sets it for each message, because a delegate may raise it
-        # after it has received the head.
+        # No limit on the body here: the connection sets it for each message, because a delegate may change
+        # it after it has received the head.
         self.limits: Limits = Limits(
             max_head_size=self.max_header_size,
             max_request_line=self.max_header_size,
@@ -79,7 +79,7 @@ class HTTP1ConnectionParameters:
         self.rate_window: float = protection.rate_window
         self.max_pipelined: int | None = protection.max_pipelined_requests
         self.deadlines: DeadlineScheduler = DeadlineScheduler()
-        #: The server's way to its application (see `tornado.httpserver`); None for other connections.
+        #: The object through which the connections of an `.HTTPServer` call its application, or None.
         self.dispatcher: Any = None
         #: The drain of the server (see `tornado._http_server_drain`); None if it is not draining.
         self.drain: Any = None

@@ -27,7 +27,7 @@ setting                        "default"    "public"     precedent
 `max_json_size`                none         128 KiB      Express 100 kB, Fastify 1 MiB
 =============================  ===========  ===========  ====================================================
 
-The size of bodies in general is not included, because it depends on the program (``max_body_size``).
+There is no general limit on the size of bodies, because it depends on the program (see ``max_body_size``).
 """
 
 from __future__ import annotations

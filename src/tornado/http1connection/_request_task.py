@@ -25,8 +25,8 @@ _leave_task: Callable[[Any, Any], None] | None = getattr(tasks, "_leave_task", N
 
 
 class _QuietTask(asyncio.Task[None]):
-    """A Task that logs no warning if it is destroyed while pending, as when the loop is closed before its
-    connections.
+    """A Task that logs no warning if it is destroyed while it is pending, for example because the event
+    loop was closed before its connections.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -349,7 +349,7 @@ class HTTP1ServerConnection:
 
         :param waited: whether these requests arrived before the previous response was finished.
         """
-        # A connection that waits for output continues to wait for it after this.
+        # If the connection waits for output now, it still waits for it when this call returns.
         previous = self._pipeline
         self._pipeline = previous.to[_ADVANCING]
         try:

@@ -43,7 +43,7 @@ class PipelineState(State):
 class ExchangeState(State):
     """The state of an exchange."""
 
-    #: The request is being served; on the client side, until the response has been read.
+    #: The request is being served or, on the client side, the response has not been read completely.
     OPEN = 1
     #: A response with the status 101 is complete; writes fail. The program may detach the stream during this
     #: event loop iteration.
@@ -118,7 +118,7 @@ TRANSITIONS: dict[State, tuple[State, ...]] = {
     _INPUT.BODY: (_INPUT.COMPLETE, _INPUT.RELEASED),
     _INPUT.COMPLETE: (_INPUT.FAILED,),
     _INPUT.FAILED: (_INPUT.RELEASED,),
-    # A handler may read from the stream when it has received the whole body, but not yet its end.
+    # A handler may begin to read from the stream after the last part of the body, before the message ends.
     _INPUT.RELEASED: (_INPUT.COMPLETE,),
     _OUTPUT.IDLE: (_OUTPUT.INTERIM, _OUTPUT.BODY, _OUTPUT.COMPLETE),
     _OUTPUT.INTERIM: (_OUTPUT.INTERIM, _OUTPUT.BODY, _OUTPUT.COMPLETE),

@@ -8,6 +8,7 @@ and tests may set every attribute at any time.
 
 from __future__ import annotations
 
+import operator
 import re
 import ssl
 import time
@@ -26,6 +27,7 @@ from tornado._wire.urlencoded import parse_urlencoded
 from tornado.httputil import _forms
 from tornado.httputil._forms import HTTPFile, parse_query
 from tornado.httputil._lazy_form import LazyForm
+from tornado.httputil._request_id import choose_id
 from tornado.httputil._url import split_host_and_port
 
 if TYPE_CHECKING:
@@ -71,6 +73,8 @@ class HTTPServerRequest:
     :ivar query_arguments: name -> values, only those in the query.
     :ivar body_arguments: name -> values, only those of a form in the body.
     :ivar files: name -> `HTTPFile` objects uploaded in the body.
+    :ivar id: the identifier of the request in logs: that of a trusted proxy (the server's ``xheaders``) in
+        X-Request-Id or traceparent, otherwise 32 random hexadecimal digits.
     :ivar connection: the connection object to which the response is written.
     :ivar server_connection: an object that identifies the connection, which may carry several requests.
 
@@ -104,6 +108,9 @@ class HTTPServerRequest:
     body_arguments: dict[str, list[bytes]]
     files: dict[str, list[HTTPFile]]
     cookies: SimpleCookie
+    id: str
+    #: The `tornado.routing.Rule` by which a router has found the handler, or None.
+    matched_rule: Any = None
     connection: HTTPConnection | None
     server_connection: object = None
 
@@ -312,6 +319,8 @@ class HTTPServerRequest:
 
 
 _PARSE_BODY = HTTPServerRequest._parse_body
+#: Returns the time at which a request arrived (`time.time`). A method would take four times as long.
+arrival_time: Callable[[HTTPServerRequest], float] = operator.attrgetter("_start_time")
 
 
 def _deprecated(what: str, instead: str) -> None:
@@ -390,6 +399,23 @@ class _LazyQueryArguments(_Lazy):
             return self
         found = parse_urlencoded(request._head.query, _forms.default_config.urlencoded.max_arguments)
         request.query_arguments = found
+        return found
+
+
+class _LazyRemoteIP(_Lazy):
+    """The descriptor of `remote_ip`, which access logs read; inlined likewise."""
+
+    __slots__ = ()
+
+    def __get__(self, request: HTTPServerRequest | None, owner: type | None = None) -> Any:
+        if request is None:
+            return self
+        connection: Any = request.connection
+        try:
+            found = connection.context.remote_ip
+        except AttributeError:
+            found = None
+        request.remote_ip = found
         return found
 
 
@@ -485,8 +511,10 @@ _COMPUTED: dict[str, Callable[[HTTPServerRequest], Any]] = {
     "_cookie_values": _cookie_values,
     "remote_ip": lambda request: getattr(_context(request), "remote_ip", None),
     "protocol": lambda request: getattr(_context(request), "protocol", "http"),
+    "id": lambda request: choose_id(request, getattr(_context(request), "from_proxy", False) is True),
 }
 
+_INLINED: dict[str, type[_Lazy]] = {"query_arguments": _LazyQueryArguments, "remote_ip": _LazyRemoteIP}
+
 for _name, _compute in _COMPUTED.items():
-    _kind = _LazyQueryArguments if _name == "query_arguments" else _Lazy
-    setattr(HTTPServerRequest, _name, _kind(_name, _compute))
+    setattr(HTTPServerRequest, _name, _INLINED.get(_name, _Lazy)(_name, _compute))

@@ -148,7 +148,7 @@ class PushStream(Transport, Protocol):
         """Return bytes to the front of the read buffer, in pull mode."""
 
     def watch_unread(self) -> None:
-        """Detect a disconnect although unread input prevents that the end of input is read."""
+        """Detect a disconnect while unread input keeps the stream from reading the end of input."""
 
     # -- output --
 

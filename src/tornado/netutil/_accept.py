@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -39,6 +40,23 @@ _CONNECTION_ERRORS = frozenset(
 )
 
 _last_report = float("-inf")
+# The offset of `tcpi_unacked` in `struct tcp_info` (linux/tcp.h). For a listening socket, it is the number of
+# connections in the accept queue.
+_BACKLOG_OFFSET = 24
+
+
+def accept_backlog(sock: socket.socket) -> int | None:
+    """Return how many connections wait to be accepted on a listening TCP socket; None if this is unknown."""
+    option = getattr(socket, "TCP_INFO", None)
+    if option is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return None
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, option, _BACKLOG_OFFSET + 4)
+    except OSError:  # closed, or another protocol
+        return None
+    if len(info) < _BACKLOG_OFFSET + 4:
+        return None
+    return int.from_bytes(info[_BACKLOG_OFFSET:], sys.byteorder)
 
 
 class AcceptPause(BlockingIOError):

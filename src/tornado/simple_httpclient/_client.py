@@ -9,6 +9,7 @@ import asyncio
 import functools
 import os
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -130,6 +131,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.max_clients_per_host = max_clients_per_host
         max_idle = max_clients if max_idle_connections is None else max_idle_connections
         self.pool: ConnectionPool = ConnectionPool(self.io_loop, max_idle, idle_timeout)
+        _clients.add(self)
         #: The active and waiting requests of each host; empty without ``max_clients_per_host``.
         self._hosts: dict[str, _HostRequests] = {}
         self.connector: Connector = Connector(max_buffer_size)
@@ -335,6 +337,19 @@ class _HostRequests:
     def __init__(self) -> None:
         self.active = 0
         self.waiting: deque[tuple[Fetch, HTTPRequest, _Callback]] = deque()
+
+
+_clients: weakref.WeakSet[SimpleAsyncHTTPClient] = weakref.WeakSet()
+
+
+def client_counts() -> dict[str, int]:
+    """Return the active and queued requests, and the idle connections, of all clients of this process."""
+    clients = list(_clients)
+    return {
+        "active": sum(len(client.active) for client in clients),
+        "queued": sum(len(client.waiting) for client in clients),
+        "idle": sum(len(client.pool) for client in clients),
+    }
 
 
 def _queue_timeout(request: HTTPRequest) -> float | None:

@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from tornado.web._dispatch._application_settings import ApplicationSettings
     from tornado.web._input._uploaded_file import UploadedFile
     from tornado.web._input._uploads import UploadHandler
+    from tornado.web._observation._metrics_handler import MetricsHandler
     from tornado.web._run import run
     from tornado.web._security._cookie_options import ClearCookieOptions, SignedCookieOptions
     from tornado.web._sessions.cookie import CookieSessionStore
@@ -127,6 +128,7 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidBodyError",
     "MemorySessionStore",
+    "MetricsHandler",
     "MissingArgumentError",
     "OutputTransform",
     "RedirectHandler",
@@ -167,6 +169,7 @@ _LATE = {
     "CookieSessionStore": "tornado.web._sessions.cookie",
     "EventSourceHandler": "tornado.web._sse._sse_handler",
     "MemorySessionStore": "tornado.web._sessions.memory",
+    "MetricsHandler": "tornado.web._observation._metrics_handler",
     "RedisSessionStore": "tornado.web._sessions.redis",
     "Session": "tornado.web._sessions.session",
     "SessionRecord": "tornado.web._sessions.store",

@@ -15,7 +15,7 @@ import re
 import threading
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack, cast, overload
 
 from tornado import escape, httputil
 from tornado.concurrent import Future
@@ -35,6 +35,7 @@ from tornado.web._execution import (
     _response_fields,
 )
 from tornado.web._execution._execution_state import ExecutionOwner
+from tornado.web._execution._matched_route import MatchedRoute
 from tornado.web._execution._response import Response, ResponseOwner, response_of
 from tornado.web._input import _arguments
 from tornado.web._input._arguments import _ARG_DEFAULT, _ArgDefault
@@ -104,6 +105,10 @@ class RequestHandler(ExecutionOwner):
     #: includes the upload: set a larger value, or 0, in such classes. An `EventSourceHandler` has no limit
     #: unless its class sets one. Handlers that wait without a coroutine (`asynchronous`) are not limited.
     handler_timeout: float | None = None
+
+    #: The pattern of the route that matched the request, as the program wrote it; None if no route matched.
+    #: A class or an object may assign another value.
+    route: str | None = cast("str | None", MatchedRoute())
 
     #: Whether `get` also handles HEAD in a class without `head`: the response has the same status and header
     #: fields, and no body. None: the value of the application setting of the same name; by default HEAD is
@@ -610,7 +615,7 @@ class RequestHandler(ExecutionOwner):
         if status_code == 405:
             self.set_header("Allow", ", ".join(self._allowed_methods()))
         if exc_info is not None and isinstance(exc_info[1], HTTPError):
-            for challenge in _authentication.challenges_of(exc_info[1], self.authentication_realm):
+            for challenge in _authentication.challenges_of(exc_info[1], self):
                 self.add_header("WWW-Authenticate", challenge)
         try:
             if status_code == 204 or status_code == 304 or 100 <= status_code < 200:

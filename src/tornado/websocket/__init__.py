@@ -32,6 +32,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log, gen_log
 from tornado.util import import_object
+from tornado.websocket import _message_counting
 from tornado.websocket._broadcast import BroadcastResult, broadcast
 from tornado.websocket._compression_options import (
     _DecompressTooLargeError,

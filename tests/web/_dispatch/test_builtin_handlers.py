@@ -1,4 +1,4 @@
-"""The handlers of this package."""
+"""The built-in handlers: error pages, redirects, and fallbacks."""
 
 from __future__ import annotations
 

@@ -81,6 +81,17 @@ async def test_without_settings():
         pass
 
 
+@pytest.mark.parametrize("name", ["lifespan", "on_startup", "on_shutdown"])
+async def test_server_without_the_lifespan_is_reported(name, expect_log):
+    log = Log()
+    value = log.lifespan if name == "lifespan" else [log.plain("never")]
+    app = web.Application(**{name: value})
+    with expect_log("tornado.application", f"the setting {name} has no effect"):
+        app.listen(0, "127.0.0.1").stop()
+    async with app.run_lifespan():
+        app.listen(0, "127.0.0.1").stop()
+
+
 async def test_error_in_startup_runs_the_shutdown_and_propagates():
     log = Log()
     app = application(log, on_startup=[log.plain("start 1"), log.failing("start 2"), log.plain("start 3")])

@@ -100,7 +100,7 @@ async def test_application_with_its_own_delegates_may_have_any_handler_class() -
         ("template_paths", "template_path"),
     ],
 )
-def test_misspelt_setting_is_reported(slip: str, meant: str, expect_log: ExpectLog) -> None:
+def test_misspelled_setting_is_reported(slip: str, meant: str, expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", f"unknown setting '{slip}'; did you mean '{meant}'"):
         web.Application(**{slip: True})
 

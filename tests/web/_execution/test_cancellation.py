@@ -17,7 +17,7 @@ from tornado.locks import Event
 SHORT = 0.02
 
 
-class Diary:
+class Recorder:
     """A record of the events of a handler, in order, with a way to wait for its end."""
 
     def __init__(self) -> None:
@@ -33,12 +33,12 @@ class Diary:
             self.ended.set()
 
 
-def waiting(diary: Diary, base: Any = web.RequestHandler, **members: Any) -> Any:
+def waiting(recorder: Recorder, base: Any = web.RequestHandler, **members: Any) -> Any:
     """Return a handler whose method never returns, unless `members` override it."""
 
     class Waiting(base):  # type: ignore[misc]
         def on_connection_close(self) -> None:
-            diary.note("on_connection_close")
+            recorder.note("on_connection_close")
 
         async def get(self) -> None:
             await self.wait()
@@ -46,17 +46,17 @@ def waiting(diary: Diary, base: Any = web.RequestHandler, **members: Any) -> Any
         post = get
 
         async def wait(self) -> None:
-            diary.note("started")
+            recorder.note("started")
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
-                diary.note("cancelled")
+                recorder.note("cancelled")
                 raise
             finally:
-                diary.note("finally")
+                recorder.note("finally")
 
         def on_finish(self) -> None:
-            diary.note(f"on_finish {self.get_status()}")
+            recorder.note(f"on_finish {self.get_status()}")
 
     return type("Waiting", (Waiting,), members)
 
@@ -79,27 +79,27 @@ async def leave(peer: Peer, how: str) -> None:
 @pytest.mark.parametrize("how", ["close", "reset"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_handler_is_cancelled_on_disconnect(how: str, method: str, loop_kind: str, tls: Any) -> None:
-    diary = Diary()
-    application = web.Application([("/", waiting(diary))], cancel_on_disconnect=True)
+    recorder = Recorder()
+    application = web.Application([("/", waiting(recorder))], cancel_on_disconnect=True)
     async with serving(application, tls=tls) as server:
         peer = await server.connect()
         peer.get("/", method=method, body=b"x" if method == "POST" else None)
-        await diary.started.wait()
+        await recorder.started.wait()
         await leave(peer, how)
-        await diary.ended.wait()
-    assert diary.entries == GONE
+        await recorder.ended.wait()
+    assert recorder.entries == GONE
 
 
 async def test_half_close_counts_as_disconnect() -> None:
-    diary = Diary()
-    async with serving(web.Application([("/", waiting(diary))], cancel_on_disconnect=True)) as server:
+    recorder = Recorder()
+    async with serving(web.Application([("/", waiting(recorder))], cancel_on_disconnect=True)) as server:
         peer = await server.connect()
         peer.get("/")
-        await diary.started.wait()
+        await recorder.started.wait()
         await leave(peer, "half-close")
         assert await peer.rest() == b""
-        await diary.ended.wait()
-    assert diary.entries == GONE
+        await recorder.ended.wait()
+    assert recorder.entries == GONE
 
 
 @pytest.mark.parametrize(
@@ -107,35 +107,35 @@ async def test_half_close_counts_as_disconnect() -> None:
     [(None, None, False), (None, True, True), (True, None, True), (True, False, False), (False, True, True)],
 )
 async def test_attribute_overrides_the_setting(setting: Any, attribute: Any, cancelled: bool) -> None:
-    diary = Diary()
+    recorder = Recorder()
     go_on = Event()
 
     async def wait(self: Any) -> None:
-        diary.note("started")
+        recorder.note("started")
         try:
             await go_on.wait()
         except asyncio.CancelledError:
-            diary.note("cancelled")
+            recorder.note("cancelled")
             raise
         self.write("answer")
 
-    handler = waiting(diary, wait=wait, cancel_on_disconnect=attribute)
+    handler = waiting(recorder, wait=wait, cancel_on_disconnect=attribute)
     settings = {} if setting is None else {"cancel_on_disconnect": setting}
     async with serving(web.Application([("/", handler)], **settings)) as server:
         peer = await server.connect()
         peer.get("/")
-        await diary.started.wait()
+        await recorder.started.wait()
         await leave(peer, "half-close")
-        while "on_connection_close" not in diary.entries:
+        while "on_connection_close" not in recorder.entries:
             await asyncio.sleep(0)
         go_on.set()
         answer = await peer.rest()
-    assert ("cancelled" in diary.entries) is cancelled
+    assert ("cancelled" in recorder.entries) is cancelled
     assert answer.endswith(b"answer") is not cancelled
 
 
 async def test_disconnect_while_prepare_waits() -> None:
-    diary = Diary()
+    recorder = Recorder()
 
     async def prepare(self: Any) -> None:
         await self.wait()
@@ -143,25 +143,25 @@ async def test_disconnect_while_prepare_waits() -> None:
     def get(self: Any) -> None:
         raise AssertionError("not reached")
 
-    handler = waiting(diary, prepare=prepare, get=get)
+    handler = waiting(recorder, prepare=prepare, get=get)
     async with serving(web.Application([("/", handler)], cancel_on_disconnect=True)) as server:
         peer = await server.connect()
         peer.get("/")
-        await diary.started.wait()
+        await recorder.started.wait()
         await peer.close()
-        await diary.ended.wait()
-    assert diary.entries == GONE
+        await recorder.ended.wait()
+    assert recorder.entries == GONE
 
 
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("awaits", ["future", "moment", "task"])
 async def test_generator_coroutine_is_cancelled_on_disconnect(nested: bool, awaits: str) -> None:
     """If the handler is a generator coroutine, its generator is closed."""
-    diary = Diary()
+    recorder = Recorder()
 
     @gen.coroutine
     def wait(self: Any) -> Any:
-        diary.note("started")
+        recorder.note("started")
         try:
             while True:
                 if awaits == "future":
@@ -171,32 +171,32 @@ async def test_generator_coroutine_is_cancelled_on_disconnect(nested: bool, awai
                 else:
                     yield asyncio.create_task(asyncio.Event().wait())
         except asyncio.CancelledError:
-            diary.note("cancelled")
+            recorder.note("cancelled")
             raise
         finally:
-            diary.note("finally")
+            recorder.note("finally")
 
     @gen.coroutine
     def outer(self: Any) -> Any:
         yield wait(self)
 
-    handler = waiting(diary, get=outer if nested else wait)
+    handler = waiting(recorder, get=outer if nested else wait)
     async with serving(web.Application([("/", handler)], cancel_on_disconnect=True)) as server:
         peer = await server.connect()
         peer.get("/")
-        await diary.started.wait()
+        await recorder.started.wait()
         await peer.close()
-        await diary.ended.wait()
-    assert diary.entries == GONE
+        await recorder.ended.wait()
+    assert recorder.entries == GONE
 
 
 async def test_shielded_task_continues() -> None:
-    diary = Diary()
+    recorder = Recorder()
     go_on = asyncio.Event()
     done = asyncio.Event()
 
     async def work() -> None:
-        diary.note("started")
+        recorder.note("started")
         await go_on.wait()
         done.set()
 
@@ -205,106 +205,106 @@ async def test_shielded_task_continues() -> None:
         await asyncio.shield(self.task)
 
     async with serving(
-        web.Application([("/", waiting(diary, wait=wait))], cancel_on_disconnect=True)
+        web.Application([("/", waiting(recorder, wait=wait))], cancel_on_disconnect=True)
     ) as server:
         peer = await server.connect()
         peer.get("/")
-        await diary.started.wait()
+        await recorder.started.wait()
         await peer.close()
-        await diary.ended.wait()
+        await recorder.ended.wait()
         go_on.set()
         await done.wait()
 
 
 async def test_handler_may_catch_the_cancellation_and_respond() -> None:
-    diary = Diary()
+    recorder = Recorder()
 
     async def wait(self: Any) -> None:
-        diary.note("started")
+        recorder.note("started")
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             self.write("all the same")
 
     async with serving(
-        web.Application([("/", waiting(diary, wait=wait))], cancel_on_disconnect=True)
+        web.Application([("/", waiting(recorder, wait=wait))], cancel_on_disconnect=True)
     ) as server:
         peer = await server.connect()
         peer.get("/")
-        await diary.started.wait()
+        await recorder.started.wait()
         await leave(peer, "half-close")
         assert (await peer.rest()).endswith(b"all the same")
-    assert diary.entries[-1] == "on_finish 200"
+    assert recorder.entries[-1] == "on_finish 200"
 
 
 async def test_disconnect_inside_an_asyncio_timeout() -> None:
-    diary = Diary()
+    recorder = Recorder()
 
     async def wait(self: Any) -> None:
         try:
             async with asyncio.timeout(60):
-                diary.note("started")
+                recorder.note("started")
                 await asyncio.Event().wait()
         finally:
-            diary.note("finally")
+            recorder.note("finally")
 
     async with serving(
-        web.Application([("/", waiting(diary, wait=wait))], cancel_on_disconnect=True)
+        web.Application([("/", waiting(recorder, wait=wait))], cancel_on_disconnect=True)
     ) as server:
         peer = await server.connect()
         peer.get("/")
-        await diary.started.wait()
+        await recorder.started.wait()
         await peer.close()
-        await diary.ended.wait()
-    assert diary.entries == ["started", "on_connection_close", "finally", "on_finish 499"]
+        await recorder.ended.wait()
+    assert recorder.entries == ["started", "on_connection_close", "finally", "on_finish 499"]
 
 
 async def test_exception_in_on_connection_close_does_not_prevent_cancellation(expect_log: ExpectLog) -> None:
-    diary = Diary()
+    recorder = Recorder()
 
     def on_connection_close(self: Any) -> None:
         raise ZeroDivisionError("a bug")
 
-    handler = waiting(diary, on_connection_close=on_connection_close)
+    handler = waiting(recorder, on_connection_close=on_connection_close)
     with expect_log("tornado.application", "Uncaught exception in a close callback"):
         async with serving(web.Application([("/", handler)], cancel_on_disconnect=True)) as server:
             peer = await server.connect()
             peer.get("/")
-            await diary.started.wait()
+            await recorder.started.wait()
             await peer.close()
-            await diary.ended.wait()
-    assert "cancelled" in diary.entries
+            await recorder.ended.wait()
+    assert "cancelled" in recorder.entries
 
 
 async def test_disconnect_while_the_response_is_sent() -> None:
     """When `on_finish` is called for the cancelled request, the status is still the one that was sent."""
-    diary = Diary()
+    recorder = Recorder()
 
     async def wait(self: Any) -> None:
-        diary.note("started")
+        recorder.note("started")
         while True:
             self.write(b"x" * 100_000)
             await self.flush()
 
     async with serving(
-        web.Application([("/", waiting(diary, wait=wait))], cancel_on_disconnect=True)
+        web.Application([("/", waiting(recorder, wait=wait))], cancel_on_disconnect=True)
     ) as server:
         peer = await server.connect()
         peer.get("/")
         await peer.reader.readline()
         peer.writer.transport.abort()
-        await diary.ended.wait()
-    assert diary.entries[-1] == "on_finish 200"
+        await recorder.ended.wait()
+    assert recorder.entries[-1] == "on_finish 200"
 
 
 async def test_pipelined_request_after_a_disconnect_is_cancelled() -> None:
-    diary = Diary()
+    recorder = Recorder()
     first = asyncio.Event()
 
     async def get(self: Any) -> None:
         await first.wait()
 
-    routes = [("/first", handler_of(get=get)), ("/", waiting(diary, cancel_on_disconnect=True))]
+    routes = [("/first", handler_of(get=get)), ("/", waiting(recorder, cancel_on_disconnect=True))]
     async with serving(web.Application(routes)) as server:
         peer = await server.connect()
         peer.get("/first")
@@ -313,45 +313,45 @@ async def test_pipelined_request_after_a_disconnect_is_cancelled() -> None:
         for _ in range(5):
             await asyncio.sleep(0)
         first.set()
-        await diary.ended.wait()
-    assert diary.entries == GONE
+        await recorder.ended.wait()
+    assert recorder.entries == GONE
 
 
 @pytest.mark.parametrize("where", ["prepare", "data_received", "body"])
 async def test_disconnect_during_a_streamed_body(where: str) -> None:
-    diary = Diary()
+    recorder = Recorder()
 
     async def wait_there(self: Any, chunk: bytes = b"") -> None:
         await self.wait()
 
     async def no_wait(self: Any, chunk: bytes = b"") -> None:
         if where == "body" and chunk:
-            diary.note("started")
+            recorder.note("started")
 
     members = {name: wait_there if name == where else no_wait for name in ("prepare", "data_received")}
-    handler = web.stream_request_body(waiting(diary, **members))
+    handler = web.stream_request_body(waiting(recorder, **members))
     async with serving(web.Application([("/", handler)], cancel_on_disconnect=True)) as server:
         peer = await server.connect()
         peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
-        await diary.started.wait()
+        await recorder.started.wait()
         await leave(peer, "half-close")
         assert await peer.rest() == b""
-        await diary.ended.wait()
+        await recorder.ended.wait()
     expected = ["started", "on_connection_close", "on_finish 499"]
-    assert [entry for entry in diary.entries if entry in expected] == expected
-    assert ("cancelled" in diary.entries) is (where != "body")
+    assert [entry for entry in recorder.entries if entry in expected] == expected
+    assert ("cancelled" in recorder.entries) is (where != "body")
 
 
 async def test_cancellation_writes_one_line_to_the_access_log(caplog: pytest.LogCaptureFixture) -> None:
-    diary = Diary()
+    recorder = Recorder()
     caplog.set_level(logging.DEBUG)
-    application = web.Application([("/", waiting(diary))], cancel_on_disconnect=True)
+    application = web.Application([("/", waiting(recorder))], cancel_on_disconnect=True)
     async with serving(application, access_log=logging.INFO) as server:
         peer = await server.connect()
         peer.get("/")
-        await diary.started.wait()
+        await recorder.started.wait()
         await peer.close()
-        await diary.ended.wait()
+        await recorder.ended.wait()
     records = [each for each in caplog.records if each.name.startswith("tornado")]
     assert [(each.levelname, each.getMessage().rpartition(" ")[0]) for each in records] == [
         ("INFO", "499 GET / (127.0.0.1)")
@@ -359,19 +359,19 @@ async def test_cancellation_writes_one_line_to_the_access_log(caplog: pytest.Log
 
 
 async def test_overridden_execute_is_cancelled() -> None:
-    diary = Diary()
+    recorder = Recorder()
 
     async def _execute(self: Any, transforms: Any, *args: Any) -> None:
         await self.wait()
 
-    handler = waiting(diary, _execute=_execute)
+    handler = waiting(recorder, _execute=_execute)
     async with serving(web.Application([("/", handler)], cancel_on_disconnect=True)) as server:
         peer = await server.connect()
         peer.get("/")
-        await diary.started.wait()
+        await recorder.started.wait()
         await peer.close()
-        await diary.ended.wait()
-    assert diary.entries == GONE
+        await recorder.ended.wait()
+    assert recorder.entries == GONE
 
 
 async def test_cancellation_by_other_code_returns_500() -> None:
@@ -404,14 +404,14 @@ async def test_settings_do_not_affect_later_requests_of_the_connection() -> None
 
 
 async def test_close_all_connections_cancels_the_handler() -> None:
-    diary = Diary()
-    async with serving(web.Application([("/", waiting(diary))], cancel_on_disconnect=True)) as server:
+    recorder = Recorder()
+    async with serving(web.Application([("/", waiting(recorder))], cancel_on_disconnect=True)) as server:
         peer = await server.connect()
         peer.get("/")
-        await diary.started.wait()
+        await recorder.started.wait()
         await server.server.close_all_connections()
-        await diary.ended.wait()
-    assert diary.entries == GONE
+        await recorder.ended.wait()
+    assert recorder.entries == GONE
 
 
 async def test_callback_is_called_within_100_ms(clock: FakeClock, tls: Any) -> None:
@@ -452,15 +452,15 @@ LATE = ("tornado.application", "Waiting took longer than its handler_timeout of 
 async def test_handler_that_exceeds_its_timeout_returns_503(
     loop_kind: str, tls: Any, expect_log: ExpectLog
 ) -> None:
-    diary = Diary()
+    recorder = Recorder()
     with expect_log(*LATE):
         async with serving(
-            web.Application([("/", waiting(diary))], handler_timeout=SHORT), tls=tls
+            web.Application([("/", waiting(recorder))], handler_timeout=SHORT), tls=tls
         ) as server:
             peer = await server.connect()
             assert (await peer.fetch("/")).code == 503
-            assert diary.entries == ["started", "cancelled", "finally", "on_finish 503"]
-            diary.entries.clear()
+            assert recorder.entries == ["started", "cancelled", "finally", "on_finish 503"]
+            recorder.entries.clear()
             assert (await peer.fetch("/")).code == 503  # the connection is still usable
 
 
@@ -533,7 +533,7 @@ async def test_timeout_does_not_apply_after_the_response() -> None:
 
 @pytest.mark.parametrize("where", ["prepare", "data_received", "body"])
 async def test_timeout_during_a_streamed_body(where: str, expect_log: ExpectLog) -> None:
-    diary = Diary()
+    recorder = Recorder()
 
     async def wait_there(self: Any, chunk: bytes = b"") -> None:
         await self.wait()
@@ -542,7 +542,7 @@ async def test_timeout_during_a_streamed_body(where: str, expect_log: ExpectLog)
         pass
 
     members = {name: wait_there if name == where else no_wait for name in ("prepare", "data_received")}
-    handler = web.stream_request_body(waiting(diary, **members))
+    handler = web.stream_request_body(waiting(recorder, **members))
     with expect_log("tornado.application", "handler_timeout"):
         async with serving(web.Application([("/", handler)], handler_timeout=SHORT)) as server:
             peer = await server.connect()
@@ -579,10 +579,10 @@ def test_invalid_handler_timeout_is_rejected(value: Any) -> None:
 @pytest.mark.parametrize("error", [StreamClosedError, ZeroDivisionError])
 async def test_exception_raised_in_place_of_the_cancellation(error: Any, expect_log: ExpectLog) -> None:
     """An exception raised in place of the cancellation is logged, unless it only reports the disconnect."""
-    diary = Diary()
+    recorder = Recorder()
 
     async def wait(self: Any) -> None:
-        diary.note("started")
+        recorder.note("started")
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -590,13 +590,13 @@ async def test_exception_raised_in_place_of_the_cancellation(error: Any, expect_
 
     with expect_log("tornado.application", "Uncaught exception", required=error is ZeroDivisionError):
         async with serving(
-            web.Application([("/", waiting(diary, wait=wait))], cancel_on_disconnect=True)
+            web.Application([("/", waiting(recorder, wait=wait))], cancel_on_disconnect=True)
         ) as server:
             peer = await server.connect()
             peer.get("/")
-            await diary.started.wait()
+            await recorder.started.wait()
             await peer.close()
-            await diary.ended.wait()
+            await recorder.ended.wait()
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

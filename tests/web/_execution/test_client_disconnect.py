@@ -19,7 +19,7 @@ from tornado.web._execution import _client_disconnect
 from tornado.web._execution._client_disconnect import abandon
 
 
-async def test_watch_of_returns_one_scheduler_for_each_name_and_loop() -> None:
+async def test_scheduler_of_returns_one_scheduler_for_each_name_and_loop() -> None:
     loop = asyncio.get_running_loop()
     assert scheduler_of(loop, "_one") is scheduler_of(loop, "_one")
     assert scheduler_of(loop, "_one") is not scheduler_of(loop, "_other")

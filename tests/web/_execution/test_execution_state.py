@@ -39,7 +39,7 @@ async def test_release_body_is_idempotent() -> None:
     assert prepared_future(made).result() is None
 
 
-async def test_first_error_of_a_body_counts() -> None:
+async def test_only_first_error_of_a_body_is_raised() -> None:
     execution = execution_of(handler())
     execution.body = Future()
     error = ValueError("first")

@@ -59,7 +59,7 @@ def wrap(patch: pytest.MonkeyPatch, cls: Any, name: str) -> list[str]:
 
 
 async def paths_that_call(server: Server, calls: list[str], *paths: str) -> list[str]:
-    """Return the paths whose requests, on connections of their own, add to `calls`."""
+    """Return the paths whose requests, each on a separate connection, add to `calls`."""
     calling = []
     for path in paths:
         calls.clear()

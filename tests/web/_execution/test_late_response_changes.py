@@ -20,7 +20,7 @@ CHANGES: dict[str, Callable[[Any], None]] = {
     "set_cookie('gone')": lambda self: self.clear_cookie("gone"),
 }
 WAYS = ["flush", "finish", "finish with headers"]
-#: All combinations except clear_header() of a field that responses on the fast path do not have.
+#: All combinations, except that clear_header() cannot clear a field that responses on the fast path lack.
 CASES = [(call, way) for call in CHANGES for way in WAYS if "X-Early" not in call or way != "finish"]
 
 

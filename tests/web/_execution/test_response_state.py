@@ -21,7 +21,7 @@ _POSSIBLE = {
 
 @pytest.mark.parametrize("before", ResponseState)
 @pytest.mark.parametrize("after", ResponseState)
-def test_state_changes_only_as_the_table_says(before: ResponseState, after: ResponseState) -> None:
+def test_only_transitions_in_the_table_are_possible(before: ResponseState, after: ResponseState) -> None:
     response = Response()
     response.state = before
     if (before.value, after.value) in _POSSIBLE:

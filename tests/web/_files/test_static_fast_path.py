@@ -176,7 +176,7 @@ def test_file_is_settled_some_time_after_its_modification(modified: int, now: in
 
 
 @pytest.mark.parametrize("how", ["subclass", "patch"])
-async def test_own_log_method_is_called(
+async def test_overridden_log_method_is_called(
     root: Path, paths: list[str], how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logged: list[str] = []

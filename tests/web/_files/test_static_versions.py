@@ -1,4 +1,4 @@
-"""Versions of files, which are hashed once, large ones in a thread."""
+"""Versions of files. Each file is hashed once, a large file in a thread."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def five_requests(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def asking(cache: VersionCache, *args: Any) -> str | None:
         if next(count) == 5:
-            arrived.set()  # the loop learns of the complete hash after this request has begun to wait
+            arrived.set()  # the hash is reported to the loop after this request has begun to wait
         return await ask(cache, *args)
 
     def waiting(fd: int, state: Any) -> str | None:
@@ -262,7 +262,7 @@ async def test_overridden_compute_etag_prevents_hashing(root: Path, threads: lis
 # -- the attributes in which upstream stores the versions --
 
 
-def test_versions_of_a_subclass_are_its_own(root: Path) -> None:
+def test_subclass_has_separate_versions(root: Path) -> None:
     class First(web.StaticFileHandler):
         @classmethod
         def get_content_version(cls, abspath: str) -> str:

@@ -176,6 +176,24 @@ async def test_basic_without_a_realm_is_explained(expect_log: ExpectLog) -> None
     assert "set authentication_realm" in str(raised(expected))
 
 
+@pytest.mark.parametrize("realm", ["stock", None])
+async def test_basic_challenge_takes_the_realm_of_the_handler(
+    realm: str | None, expect_log: ExpectLog
+) -> None:
+    class Handler(web.RequestHandler):
+        authentication_realm = realm
+
+        def get(self) -> None:
+            raise AuthenticationError(scheme="Basic")
+
+    if realm is None:
+        with expect_log("tornado.application", "set authentication_realm in Handler"):
+            response = await ask(Handler)
+    else:
+        response = await ask(Handler)
+    assert (response.code, response.get("www-authenticate")) == (401, f'Basic realm="{realm or ""}"')
+
+
 @pytest.mark.parametrize("argument", ["Bearer", 401, {"scheme": "Bearer"}])
 def test_positional_argument_of_the_decorator_is_rejected(argument: Any) -> None:
     with pytest.raises(TypeError, match="accepts keyword arguments"):

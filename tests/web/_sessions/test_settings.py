@@ -104,6 +104,6 @@ def test_each_application_has_its_own_settings() -> None:
     assert policy_of(one) is policy_of(one)
 
 
-def test_misspelt_setting_is_reported(expect_log: ExpectLog) -> None:
+def test_misspelled_setting_is_reported(expect_log: ExpectLog) -> None:
     with expect_log("tornado.application", "did you mean 'session_store'"):
         web.Application(sesion_store=None)

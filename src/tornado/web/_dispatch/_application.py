@@ -1,4 +1,8 @@
-"""`Application`: routes and settings, and the dispatch of requests from a connection to a handler."""
+"""`Application`: routes and settings, and the dispatch of requests from a connection to a handler.
+
+This file exceeds the usual length limit because the steps of the dispatch share private state of the
+application, and calls between objects would slow down each request.
+"""
 
 from __future__ import annotations
 
@@ -62,6 +66,7 @@ from tornado.web._ui._uimodules import TemplateModule, UIModule, _linkify, _xsrf
 if TYPE_CHECKING:
     from tornado._http_server_options import HTTPServerOptions
     from tornado.web._dispatch._application_settings import ApplicationSettings
+    from tornado.web._observation._observer import Observer
 
 _INFO = logging.INFO
 #: The UI modules of every application.
@@ -141,6 +146,7 @@ class Application(SecurityOwner, ReversibleRouter):
 
     _static_handler_class = StaticFileHandler
     _hosts: AllowedHosts | None = None
+    _observer: Observer | None
 
     # There are several signatures because programs have their own settings; see `_application_settings`.
     @overload
@@ -177,7 +183,7 @@ class Application(SecurityOwner, ReversibleRouter):
         transforms: list[type[OutputTransform]] | None = None,
         **settings: Any,
     ) -> None:
-        _check_routes(handlers, default_host)
+        _settings_checks.check_routes(handlers, default_host)
         own_delegates = not _DELEGATES.are_original(type(self))
         _settings_checks.check(settings, transforms, own_delegates)
         _static_precompressed.wanted(None, settings.get("static_precompressed"))
@@ -185,6 +191,7 @@ class Application(SecurityOwner, ReversibleRouter):
             transforms = transforms_of(settings)
         self.transforms: list[type[OutputTransform]] = transforms
         self.settings = settings
+        self._has_run_lifespan = False
         self.default_host = default_host
         ui_modules = _settings_checks.ui_modules_of(settings.get("ui_modules", {}))
         self.ui_modules: dict[str, type[UIModule]] = {**_UI_MODULES, **ui_modules}
@@ -210,7 +217,7 @@ class Application(SecurityOwner, ReversibleRouter):
         )
         #: Whether every handler runs in a task, so that `asyncio.current_task` is never None in handlers.
         self._in_tasks = bool(settings.get("handler_tasks"))
-        #: Whether handlers are checked by `_debug_checks`.
+        #: Whether `_debug_checks` checks handlers.
         self._checks_handlers = bool(settings.get("debug"))
         #: Whether sessions are loaded before handlers run, because their store is asynchronous.
         self._loads_sessions = _settings_checks.loads_sessions(self)
@@ -222,6 +229,12 @@ class Application(SecurityOwner, ReversibleRouter):
         self.default_router: _ApplicationRouter = _ApplicationRouter(
             self, [Rule(AnyMatches(), self.wildcard_router)]
         )
+        #: Follows each request if a setting such as ``metrics`` requires it.
+        self._observer = None
+        if not _OBSERVING.isdisjoint(settings):
+            from tornado.web._observation._installation import install
+
+            install(self, Application.log_request)
         if settings.get("autoreload"):
             from tornado import autoreload
 
@@ -239,9 +252,16 @@ class Application(SecurityOwner, ReversibleRouter):
         patterns = (re.escape(prefix) + r"(.*)", r"/(favicon\.ico)", r"/(robots\.txt)")
         return [(pattern, handler_class, arguments) for pattern in patterns]
 
-    def server_listens(self) -> None:
-        """Log warnings about settings that are unsafe in production; called before a server listens."""
+    def server_listens(self, *, runs_lifespan: bool = False) -> None:
+        """Log warnings about settings that are unsafe in production; called before a server listens.
+
+        :param runs_lifespan: whether the caller runs the application's lifespan before it listens.
+        """
         _settings_checks.warn_of_short_secrets(self.settings.get("cookie_secret"))
+        if not runs_lifespan and not self._has_run_lifespan:
+            _lifespan.warn_if_set(self.settings)
+        if self._observer is not None:
+            self._observer.server_listens()
 
     def listen(
         self,
@@ -288,6 +308,7 @@ class Application(SecurityOwner, ReversibleRouter):
 
         :raises TypeError: when the context manager is entered, if one of the settings has the wrong type.
         """
+        self._has_run_lifespan = True
         return _lifespan.run(self)
 
     def add_handlers(self, host_pattern: str, host_handlers: _RuleList) -> None:
@@ -305,6 +326,23 @@ class Application(SecurityOwner, ReversibleRouter):
     def add_transform(self, transform_class: type[OutputTransform]) -> None:
         """Add an `OutputTransform` class for all responses."""
         self.transforms.append(transform_class)
+
+    def observe(self, observer: Observer, fields: Any = None) -> None:
+        """Let `observer` follow each request from now on, and add response header fields.
+
+        :param fields: called with the `SecurityHeaders` or None; returns an object with the same interface.
+        """
+        self._observer = observer
+        if fields is not None:
+            self._security = fields(self._security)
+        # The attribute takes precedence over the method, also over that of a subclass, which the observer
+        # calls. Thus an application without an observer does no additional work.
+        self.log_request = observer.request_finished  # type: ignore[method-assign]
+
+    @property
+    def observer(self) -> Observer | None:
+        """The object that follows each request, or None."""
+        return self._observer
 
     # -- dispatching requests --
 
@@ -429,10 +467,7 @@ class Application(SecurityOwner, ReversibleRouter):
         is_special = False
         target: Any
         wildcard = self.wildcard_router
-        try:
-            rules: Any = self.default_router.rules
-        except AttributeError:  # default_router may be any Router
-            return self._open_slow(request, exchange, head)
+        rules: Any = getattr(self.default_router, "rules", False)  # default_router may be any Router
         router = type(wildcard)
         if (
             rules is not self._plain_rules
@@ -449,6 +484,7 @@ class Application(SecurityOwner, ReversibleRouter):
             target, handler_kwargs = self._unmatched(request)
         else:
             rule, parameters = found
+            request.matched_rule = rule
             target = rule.target
             handler_kwargs = rule.target_kwargs
             if parameters:
@@ -469,6 +505,9 @@ class Application(SecurityOwner, ReversibleRouter):
             or self._special
         ):
             return _run_handler(self, target, request, handler_kwargs, path_args, path_kwargs)
+        observer = self._observer
+        if observer is not None:
+            observer.request_started(request, target)
         try:
             handler = target(self, request)
         except Exception as error:
@@ -491,7 +530,7 @@ class Application(SecurityOwner, ReversibleRouter):
         """Whether all hosts share one list of routes, and `default_router` and `wildcard_router` search it as
         `.RuleRouter` does. The result is cached until the rules for hosts change.
 
-        The routers are of the same class, so a check of the methods of one covers the other.
+        The routers are of the same class, so checking the methods of one is sufficient.
         """
         router = type(self.wildcard_router)
         if (
@@ -514,7 +553,7 @@ class Application(SecurityOwner, ReversibleRouter):
             self._plain_rules = None  # the next request calls `_is_plain`
 
     def _open_slow(self, request: httputil.HTTPServerRequest, exchange: HTTP1Connection, head: Any) -> Any:
-        """Handle a request on the slow path, because this object or its routes are customised.
+        """Handle a request on the slow path, because this object or its routes are customized.
 
         If `start_request` is set on this object, NotImplemented is returned, so that the connection calls it.
         """
@@ -541,6 +580,8 @@ class Application(SecurityOwner, ReversibleRouter):
 register_opener(Application, Application._open_exchange)
 
 _NO_TRANSFORMS: list[Any] = []
+#: The settings that require an observer.
+_OBSERVING = frozenset({"access_log", "metrics", "opentelemetry", "request_id"})
 _request_of = httputil.HTTPServerRequest._from_head
 #: The methods of an application and of its routers that the fast path bypasses.
 _START = Hooks(Application, "start_request")
@@ -562,6 +603,8 @@ def _run_handler(
     path_kwargs: dict[str, bytes] | None,
 ) -> Any:
     """Create the handler and start it; return a coroutine for the rest of its work, or None."""
+    if application._observer is not None:
+        application._observer.request_started(request, handler_class)
     if application._reloads:
         settings = application.settings
         if not settings.get("compiled_template_cache", True):
@@ -729,6 +772,8 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         handler_class = self.handler_class
         if not self.stream_request_body:
             return self._start()  # type: ignore[no-any-return]
+        if application._observer is not None:
+            application._observer.request_started(self.request, handler_class)
         try:
             _cancellation.settings_of(application, handler_class)  # an invalid setting gets an error page
             handler = handler_class(application, self.request, **self.handler_kwargs)
@@ -798,16 +843,3 @@ def _can_be_target(target: Any) -> bool:
 def _set_result(future: Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-def _check_routes(handlers: Any, second: Any) -> None:
-    if handlers is None:
-        return
-    right = 'Application([(r"/", MainHandler)])'
-    if isinstance(handlers, (str, bytes)):
-        shown = getattr(second, "__name__", second)
-        raise TypeError(f"Application({handlers!r}, {shown}): routes must be a list of tuples, as in {right}")
-    if isinstance(handlers, RequestHandler) or (
-        isinstance(handlers, type) and issubclass(handlers, RequestHandler)
-    ):
-        raise TypeError(f"Application({handlers!r}): routes must be a list of tuples, as in {right}")

@@ -57,6 +57,12 @@ class ApplicationSettings(TypedDict, total=False):
     lifespan: Callable[[Any], AbstractAsyncContextManager[Any]] | None
     on_startup: Sequence[Callable[[Any], object]] | None
     on_shutdown: Sequence[Callable[[Any], object]] | None
+    # Observation
+    access_log: Literal["off", "common", "combined", "json"] | None
+    access_log_file: str | os.PathLike[str] | None
+    metrics: bool
+    opentelemetry: bool
+    request_id: bool
     # Routes
     default_handler_class: type[RequestHandler] | None
     default_handler_args: Mapping[str, Any] | None

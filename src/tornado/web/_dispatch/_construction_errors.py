@@ -54,7 +54,7 @@ def respond(
 
 
 def _is_about_arguments(error: Exception, handler_class: type[RequestHandler]) -> bool:
-    """Whether the route's arguments may have caused an error that ``set_default_headers`` did not raise."""
+    """Whether the route's arguments may have caused an error: not if ``set_default_headers`` raised it."""
     hooks = {
         getattr(hook, "__code__", None) for hook in (handler_class.clear, handler_class.set_default_headers)
     }

@@ -2,8 +2,8 @@
 
 The checks wrap methods of each handler object, so they cost nothing without ``debug``. A method that blocks
 the event loop for `BLOCKING_TIME` is reported in a warning; plain methods are measured as a whole, coroutines
-step by step. The methods that produce the response raise a `RuntimeError` in another thread, where they would
-corrupt the response or the event loop.
+step by step. The methods that produce the response raise a `RuntimeError` if they are called in another
+thread, because such a call would corrupt the response or the event loop.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _current: contextvars.ContextVar[StepTimer] = contextvars.ContextVar("tornado.we
 
 
 def check(handler: HandlerInterface) -> None:
-    """Wrap the methods of a handler. Must be called on the event loop's thread, before the handler runs."""
+    """Wrap the methods of a handler; called in the thread of the event loop, before the handler runs."""
     _measure_generators()
     thread = threading.get_ident()
     for name in _LOOP_THREAD_ONLY:
@@ -105,7 +105,7 @@ def _check_thread(
 
 class StepTimer:
     """The steps of one method of a handler. Each ``with`` block is a step, or a part of a step. A step that
-    takes too long, not counting nested steps of other methods, is logged.
+    takes too long is logged. The time of nested steps of other methods does not count.
 
     :param name: the name of the method.
     """
@@ -186,7 +186,7 @@ def _step_by_step(steps: StepTimer, coroutine: Coroutine[Any, Any, Any]) -> Gene
 
 @functools.cache
 def _measure_generators() -> None:
-    """Measure the steps of generator coroutines too, which run in a Runner instead of the handler's task."""
+    """Also measure the steps of generator coroutines, which run in a Runner, not in the handler's task."""
     run = gen.Runner.run
 
     @functools.wraps(run)

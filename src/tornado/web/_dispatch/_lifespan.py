@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tornado.routing import RuleRouter
+from tornado.log import app_log
 
 if TYPE_CHECKING:
     from tornado.web._interfaces import ApplicationInterface
@@ -55,10 +56,20 @@ def targets_with_lifespan(application: Any) -> list[Any]:
             elif not isinstance(target, type) and hasattr(target, "run_lifespan"):
                 found[id(target)] = target
     return list(found.values())
+def warn_if_set(settings: Mapping[str, Any]) -> None:
+    """Log a warning if the settings contain code that does not run, because `run` has not been called."""
+    for name in ("lifespan", "on_startup", "on_shutdown"):
+        if settings.get(name):
+            app_log.warning(
+                "the setting %s has no effect: serve the application with tornado.web.run or "
+                "`python -m tornado serve`, or listen within `async with application.run_lifespan()`",
+                name,
+            )
+            return
 
 
 async def _call(function: Callable[[Any], object], application: ApplicationInterface) -> None:
-    """Call a function or a coroutine function with the application."""
+    """Call a function or a coroutine function with the application as its argument."""
     result = function(application)
     if inspect.isawaitable(result):
         await result
@@ -82,7 +93,7 @@ def _functions(name: str, value: Any) -> list[Callable[[Any], object]]:
 def _context(lifespan: Any, application: ApplicationInterface) -> Any:
     """Return the context manager that the setting ``lifespan`` creates.
 
-    :raises TypeError: if it creates none.
+    :raises TypeError: if it does not create a context manager.
     """
     expected = "lifespan must be a function of the application that returns an asynchronous context manager"
     if not callable(lifespan):

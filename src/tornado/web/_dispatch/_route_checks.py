@@ -81,7 +81,7 @@ def _warn_of_duplicates(rules: list[Rule], added: list[Rule]) -> None:
     for rule in rules:
         if type(rule.matcher) is not PathMatches or "match" in vars(rule.matcher):
             continue
-        earlier = first.get(rule.matcher.regex)  # two are equal if their patterns and flags are
+        earlier = first.get(rule.matcher.regex)  # two regexes are equal if their patterns and flags are
         if earlier is None:
             if _handles_all(rule.target):
                 first[rule.matcher.regex] = rule
@@ -100,8 +100,8 @@ def _warn_of_duplicates(rules: list[Rule], added: list[Rule]) -> None:
 def _warn_of_mismatches(rules: Sequence[Rule], added: Iterable[Rule]) -> None:
     """Log a warning for each of the `added` rules whose groups do not match the parameters of the methods.
 
-    A method is reported if it matches none of the routes of its class, or if the route matches none of the
-    methods. A class with two routes may have different methods for each.
+    A method is reported if it matches none of the routes of its class, or if a route of the class matches
+    none of its methods. A class with two routes may have different methods for each.
 
     :param rules: all rules of the router.
     """
@@ -160,7 +160,7 @@ def _methods(target: type[RequestHandler]) -> list[tuple[str, Any]]:
 
 
 def _warn_of_missing_directories(added: list[Rule]) -> None:
-    """Log a warning for each directory of static files that does not exist (yet).
+    """Log a warning for each directory of static files that does not exist.
 
     The setting ``static_path`` creates several routes, for which a single warning is logged.
     """
@@ -179,7 +179,7 @@ def _warn_of_missing_directories(added: list[Rule]) -> None:
 
 
 def _handles_all(target: Any) -> bool:
-    """Whether a target handles each request that its route matches; a router may reject it."""
+    """Whether a target handles each request that its route matches. A router may not handle all of them."""
     return isinstance(target, type) and issubclass(target, RequestHandler)
 
 
@@ -204,7 +204,7 @@ def _check_fallback(rule: Rule) -> None:
         )
 
 
-#: What to do with an application that is written for another interface.
+#: The advice in the error message if the fallback is an application for another interface.
 _GATEWAY_HINTS = {
     "WSGI": "; wrap it: tornado.wsgi.WSGIContainer(app)",
     "ASGI": "; use it as the target of a route: (pattern, tornado.asgi.ASGIContainer(app))",

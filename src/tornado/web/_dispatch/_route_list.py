@@ -73,7 +73,7 @@ def _routes(
 
 
 def _pattern_of(matcher: Any) -> str:
-    """Return a description of what a matcher matches; empty if it matches every request."""
+    """Return a description of the requests that a matcher matches; empty if it matches every request."""
     regex = getattr(matcher, "regex", None)
     if regex is not None:
         return str(regex.pattern).removesuffix("$") or "$"

@@ -58,6 +58,24 @@ def check(settings: dict[str, Any], transforms: Any, own_delegates: bool) -> Non
     _warn_of_misspellings(settings)
 
 
+def check_routes(handlers: Any, second: Any) -> None:
+    """Check the first argument of an application.
+
+    :param second: the second argument, shown in the message.
+    :raises TypeError: if `handlers` is not a list of routes; the message contains the correct form.
+    """
+    if handlers is None:
+        return
+    right = 'Application([(r"/", MainHandler)])'
+    if isinstance(handlers, (str, bytes)):
+        shown = getattr(second, "__name__", second)
+        raise TypeError(f"Application({handlers!r}, {shown}): routes must be a list of tuples, as in {right}")
+    if isinstance(handlers, RequestHandler) or (
+        isinstance(handlers, type) and issubclass(handlers, RequestHandler)
+    ):
+        raise TypeError(f"Application({handlers!r}): routes must be a list of tuples, as in {right}")
+
+
 def loads_sessions(application: ApplicationInterface) -> bool:
     """Whether the setting ``session_store`` is an asynchronous store.
 
@@ -178,4 +196,4 @@ def _namespaces(setting: str, value: Any) -> list[tuple[Mapping[str, Any], bool]
     return [(value, "__name__" not in value)]
 
 
-__all__ = ["check", "ui_methods_of", "ui_modules_of"]
+__all__ = ["check", "check_routes", "ui_methods_of", "ui_modules_of"]

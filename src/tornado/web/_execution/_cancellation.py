@@ -112,7 +112,8 @@ def wrap(handler: Any, rest: Any) -> Any:
 class Cancellation:
     """Cancels the tasks of one handler when its client disconnects or its time limit is exceeded.
 
-    It has a weak reference to the handler, which refers to it. The tasks keep the handler alive.
+    The reference to the handler is weak, because the handler has a reference to this object. The tasks keep
+    the handler alive.
 
     :ivar cause: why the tasks were cancelled, or None if they were not.
     """

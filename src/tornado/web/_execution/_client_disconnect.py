@@ -2,7 +2,7 @@
 the log line.
 
 This module is used by the cancellation of handlers (`_cancellation`), by event streams (`_sse_handler`), and
-if any other handler writes to a disconnected client.
+when any other handler writes to a disconnected client.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def is_disconnect(handler: ResponseOwner, error: BaseException | None) -> bool:
 
 
 def report(handler: ResponseOwner) -> None:
-    """Log that a handler's client has disconnected, at most once per second, as thousands may disconnect
-    together.
+    """Log that a handler's client has disconnected, at most once per second, because thousands may
+    disconnect at the same time.
     """
     text = "Connection closed before the end of the response: %s"
     _log_limit.log("gone", logging.INFO, text, request_summary(handler))

@@ -269,7 +269,10 @@ def _finish_slowly(handler: ExecutionOwner, response: Response) -> None:
 
 
 def _finish_stepwise(handler: ExecutionOwner, response: Response) -> Future[None]:
-    """Complete a response by calling the hooks of the handler; likewise."""
+    """Complete a response by calling the hooks of the handler.
+
+    :returns: the Future of the last ``flush``.
+    """
     saving = response.complete(handler)
     if saving is None:
         return response.send(handler)

@@ -1,7 +1,7 @@
 """The hooks of `RequestHandler`, its connection and its stream that fast paths of this package bypass.
 
-Each fast path has a slow path that calls these methods. Both are compared by
-tests/web/_execution/test_fast_paths.py.
+Each fast path has a slow path that calls these methods. tests/web/_execution/test_fast_paths.py checks that
+both send the same bytes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The response of a handler: default header fields, ETag, head and body in one send.
 
 Until a handler's header fields are accessed, no mapping exists: the default fields are prepared as bytes,
-formatted once a second, and the entity tag, the length and the JSON content type are stored separately. The
+formatted once per second, and the entity tag, the length and the JSON content type are stored separately. The
 first access to ``handler._headers`` creates an `.HTTPHeaders` from all of these; from then on, only this
 mapping is used.
 """
@@ -86,13 +86,13 @@ def default_headers() -> httputil.HTTPHeaders:
 
 
 def default_block(json: bool) -> bytes:
-    """Return the default header fields, serialised; `json` selects the content type."""
+    """Return the default header fields, serialized; `json` selects the content type."""
     _refresh_if_due()
     return _json_block if json else _html_block
 
 
 def is_plain(connection: Any) -> bool:
-    """Whether a serialised response may be sent to `connection`: no method that it bypasses is overridden."""
+    """Whether a serialized response may be sent to `connection`: no method that it bypasses is overridden."""
     return (
         type(connection) is HTTP1Connection
         and CONNECTION.are_original_on(connection)
@@ -192,7 +192,7 @@ class Response:
         self.buffer = []
 
     def set_flags(self, head_sent: bool, ended: bool) -> None:
-        """Set the state that a program selects by assigning ``_headers_written`` or ``_finished``."""
+        """Set the state that corresponds to a program's values of ``_headers_written`` and ``_finished``."""
         self.state = STATES_BY_FLAGS[bool(head_sent), bool(ended)]
 
     @property
@@ -348,7 +348,7 @@ class Response:
         # The application of the instance is used, because programs also create and run handlers directly.
         security = handler.application._security
         if security is not None:
-            block += security.block(request.protocol)
+            block += security.block(request)
         fields = tail.encode()
         # As in `send_whole`, whose call would cost 500 instructions.
         self.state = _HEAD_SENT
@@ -373,12 +373,13 @@ class Response:
     ) -> None:
         """Send a complete response in one step, and end it: log the request and call ``on_finish``.
 
-        :param block: the serialised header fields.
+        :param block: the serialized header fields.
         :param tail: further fields, and the empty line.
         :raises HTTPOutputError: if the status line is invalid.
         """
         self.advance(_HEAD_SENT)
         self._sent_blocks = block, tail
+        self.buffer = [body]
         try:
             connection.send_response(self.status_code, self.reason, block, tail, body)
         except httputil.HTTPOutputError:
@@ -526,7 +527,7 @@ class Response:
             block = default_block(self._is_json)
             security = handler.application._security
             if security is not None:
-                block += security.block(handler.request.protocol)
+                block += security.block(handler.request)
             length = self._length
             if length is not None:
                 block += b"Content-Length: %d\r\n" % length

@@ -61,13 +61,13 @@ def header_text(value: object) -> str:
 
 
 def add_field_name(error: Exception, name: str) -> None:
-    """Add the name of the header field to the message of an error that its value has caused."""
+    """Add the name of a header field to the message of an error that the field's value has caused."""
     if len(error.args) == 1 and isinstance(error.args[0], str) and name not in error.args[0]:
         error.args = (f"{error.args[0]} (in the header field {name!r})",)
 
 
 def reason_phrase(status_code: int, reason: str | None) -> str:
-    """Return the reason phrase to send: by default the standard one, and "Unknown" for one that is unsafe."""
+    """Return the reason phrase to send: by default the standard one; "Unknown" replaces an unsafe one."""
     if reason is None:
         return httputil.responses.get(status_code, "Unknown")
     text = native_str(reason)
@@ -77,8 +77,8 @@ def reason_phrase(status_code: int, reason: str | None) -> str:
 
 
 class _LengthLines(dict[int, str]):
-    """A cache from length to the Content-Length line and the end of the head; formatting takes ten times as
-    long as a look-up.
+    """A cache of the Content-Length line and the end of the head, by length. Formatting them takes ten times
+    as long as a look-up.
     """
 
     def __missing__(self, length: int) -> str:
@@ -99,7 +99,7 @@ class _SmallLengthLines(_LengthLines):
         return super().__missing__(length)
 
 
-#: From the length of a body to the Content-Length line and the end of the head.
+#: The Content-Length line and the end of the head, by the length of the body.
 length_lines = _LengthLines()
 #: The same for smaller bodies; a larger length raises KeyError.
 small_length_lines = _SmallLengthLines()

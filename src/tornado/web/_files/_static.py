@@ -588,7 +588,7 @@ class StaticFileHandler(RequestHandler):
         found = try_stat(abspath)  # also None if a subclass reads the content from elsewhere
         state: tuple[int, ...] | None = None if found is None else identity(found)
         if state is not None and found is not None and cls._too_large(found):
-            state += (cls.MAX_VERSION_CONTENT_SIZE,)  # with a greater limit, the file would have a version
+            state += (cls.MAX_VERSION_CONTENT_SIZE,)  # the result depends on the limit, too
         known = cls._version_cache().get(abspath, state)
         if known is not None:
             return known[0]

@@ -6,7 +6,7 @@ is still below the root, and sends the stored fields and the content. If the fil
 requested, the slow path continues with the open file. The content is not cached, because a cache would save
 only the read, which is two percent of the cost of a request.
 
-The fast path is taken only if none of the methods that it bypasses is overridden or patched, on the class of
+The fast path is taken only if none of the methods that it bypasses is overridden or patched in the classes of
 the handler, the connection and the stream. This is checked for each request.
 """
 
@@ -298,7 +298,7 @@ def _send(handler: Any, connection: Any, entry: _Entry, modified: bool, body: by
         block += _cache_fields(handler.CACHE_MAX_AGE)
     security = security_of(handler)
     if security is not None:
-        block += security.block(request.protocol)
+        block += security.block(request)
     handler.path = entry.name
     handler.absolute_path = entry.absolute
     handler.modified = entry.modified_datetime

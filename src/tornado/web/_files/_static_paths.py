@@ -129,7 +129,7 @@ else:
 
 
 def identity(found: os.stat_result) -> Identity:
-    """Return the attributes by which a change of the file is detected."""
+    """Return the attributes of a file that differ after the file has been changed or replaced."""
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 

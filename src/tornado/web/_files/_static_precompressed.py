@@ -2,8 +2,8 @@
 
 A precompressed file is another representation of the same resource (RFC 9110 section 3.2). Its entity tag and
 ranges differ from those of the original, its media type is the same, and responses with either have the field
-Vary. It is served only if it is a regular file below the root and not older than the original. Otherwise an
-outdated file would be served unnoticed after a change of the original.
+Vary. It is served only if it is a regular file below the root and not older than the original.
+Otherwise, an outdated file would be served after a change of the original.
 """
 
 from __future__ import annotations

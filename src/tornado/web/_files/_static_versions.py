@@ -24,7 +24,8 @@ from tornado.web._worker_threads import InternalThreads
 
 #: The identity and the version of each file, by path.
 Hashes = dict[str, tuple[tuple[int, ...] | None, str | None]]
-#: The maximum size, in bytes, of a file that is hashed without a thread, which takes half a millisecond.
+#: The maximum size, in bytes, of a file that is hashed in the event loop thread. Hashing a file of this size
+#: takes half a millisecond.
 _MAX_SYNC_SIZE = 256 * 1024
 _READ_SIZE = 256 * 1024
 #: The time in nanoseconds after a change during which a second change may leave the modification time
@@ -67,7 +68,7 @@ def is_settled(modified: int, now: int | None = None) -> bool:
 
 
 class VersionCache:
-    """The versions of files that were used last, by path, for one or more `StaticFileHandler` classes.
+    """The most recently used versions, by path, for one or more `StaticFileHandler` classes.
 
     :param hashes: stores the identity and the version of each file, the least recently used one first. It
         may belong to a program, so only the operations of a plain dict are used.
@@ -81,7 +82,7 @@ class VersionCache:
         self._lock = lock
 
     def clear(self) -> None:
-        """Forget all versions."""
+        """Remove all versions."""
         with self._lock:
             self._hashes.clear()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tornado._wire import challenges as _challenges
 from tornado._wire.bearer import InvalidBearerCredentials, bearer_token
+from tornado.log import app_log
 from tornado.web._errors import HTTPError
 
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ class AuthenticationError(HTTPError):
     :param challenges: values of ``WWW-Authenticate`` to send instead (see `format_challenge`), each in a
         separate field line.
     :raises TypeError: if `challenges` is a str.
-    :raises ValueError: if a value cannot be part of a challenge, or the scheme Basic has no realm (RFC 7617
-        section 2).
+    :raises ValueError: if a value cannot be part of a challenge.
+
+    The scheme Basic requires a realm (RFC 7617 section 2). Without one, an empty realm is sent and an error
+    is logged.
     """
 
     def __init__(
@@ -71,21 +74,22 @@ class AuthenticationError(HTTPError):
         super().__init__(status_code, "%s credentials refused: %s" if reason else None, scheme, reason)
         self.public_message = description
         if challenges is None:
-            if realm is None and scheme.lower() == "basic":
-                raise ValueError(
-                    "the scheme Basic requires a realm (RFC 7617 section 2): set authentication_realm in the "
-                    "handler's class, or pass realm="
-                )
             given = {"realm": realm, "scope": scope, "error": error, "error_description": description}
             params = {name: value for name, value in given.items() if value is not None}
-            challenges = [_challenges.format_challenge(scheme, params)]
             if realm is None:
                 self._challenge_without_realm = scheme, params
+                if _requires_realm(scheme):
+                    params = {"realm": "", **params}
+            challenges = [_challenges.format_challenge(scheme, params)]
         elif isinstance(challenges, str):
             raise TypeError(f"challenges must be a list of field values, got {challenges!r:.100}")
         self.www_authenticate: Sequence[str] = tuple(challenges)
 
     _challenge_without_realm: tuple[str, dict[str, str]] | None = None
+
+    def lacks_realm(self) -> bool:
+        """Whether the scheme requires a realm, and none has been set."""
+        return self._challenge_without_realm is not None and _requires_realm(self._challenge_without_realm[0])
 
     def set_default_realm(self, realm: str) -> None:
         """Add the name of the protected area to the challenge, unless the program has chosen it."""
@@ -94,13 +98,26 @@ class AuthenticationError(HTTPError):
             self.www_authenticate = (_challenges.format_challenge(scheme, {"realm": realm, **params}),)
 
 
-def challenges_of(error: HTTPError, realm: str | None) -> Sequence[str]:
-    """Return the values of ``WWW-Authenticate`` of an error.
+def _requires_realm(scheme: str) -> bool:
+    """Whether a challenge of the scheme requires a realm (RFC 7617 section 2)."""
+    return scheme.lower() == "basic"
 
-    :param realm: the realm of the handler.
-    """
-    if realm is not None and isinstance(error, AuthenticationError):
-        error.set_default_realm(realm)
+
+def _missing_realm(handler: HandlerInterface) -> str:
+    """Return the message for a challenge that requires a realm and has none."""
+    return (
+        "the scheme Basic requires a realm (RFC 7617 section 2): set authentication_realm in "
+        f"{type(handler).__name__}, or pass realm="
+    )
+
+
+def challenges_of(error: HTTPError, handler: HandlerInterface) -> Sequence[str]:
+    """Return the values of ``WWW-Authenticate`` of an error, with the realm of the handler as the default."""
+    if isinstance(error, AuthenticationError):
+        if handler.authentication_realm is not None:
+            error.set_default_realm(handler.authentication_realm)
+        elif error.lacks_realm():
+            app_log.error("%s: %s", type(error).__name__, _missing_realm(handler))
     return error.www_authenticate
 
 
@@ -144,7 +161,11 @@ def missing_user_error(
 
     If a token was sent, it did not identify a user and is reported as invalid. Without a token no error code
     is sent (RFC 6750 section 3.1).
+
+    :raises ValueError: if the scheme requires a realm and `realm` is None.
     """
+    if realm is None and _requires_realm(scheme):
+        raise ValueError(_missing_realm(handler))
     is_bearer = scheme.lower() == "bearer"
     error = "invalid_token" if is_bearer and token_of(handler) is not None else None
     return AuthenticationError(error, scheme=scheme, realm=realm, scope=scope or None)

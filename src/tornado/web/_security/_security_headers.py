@@ -128,9 +128,9 @@ class SecurityHeaders:
         self._blocks = tuple(HTTPHeaders(each)._serialize() for each in self._fields)
         self._cache: list[tuple[HTTPHeaders, HTTPHeaders] | None] = [None, None]
 
-    def block(self, protocol: str) -> bytes:
+    def block(self, request: Any) -> bytes:
         """Return the serialized fields, for a response whose headers have not been accessed."""
-        return self._blocks[protocol == "https"]
+        return self._blocks[bool(request.protocol == "https")]
 
     def policies(self, nonce: str | None) -> dict[str, str]:
         """Return the policies by field name. If `nonce` is None, its source is removed from them."""

@@ -30,13 +30,13 @@ _RETRY = 3000
 
 
 class EventStreamState(State):
-    """How far a stream has got."""
+    """The progress of a stream."""
 
     #: The head of the response has not been sent.
     NEW = "new"
     #: The head has been sent, and events can follow.
     OPEN = "open"
-    #: The stream has left its channels, and its handler ends the response.
+    #: The stream is no longer subscribed to channels, and its handler ends the response.
     ENDED = "ended"
 
 
@@ -133,7 +133,7 @@ class EventStream:
         return self._state is not EventStreamState.NEW
 
     def begin(self) -> None:
-        """Start to send keep-alive comments, and the events that the channels have published."""
+        """Start to send keep-alive comments and the events that the channels have published."""
         handler = self._handler
         assert handler is not None  # the stream is open
         self._bypasses_handler = not self._response.transforms and _may_bypass(handler)
@@ -300,7 +300,7 @@ def _may_bypass(handler: Any) -> bool:
 
 
 def _logged(handler: Any, future: asyncio.Future[Any]) -> asyncio.Future[Any]:
-    """Let a handler log the exception of its ``on_drain``."""
+    """Return `future` after arranging for the handler to log an exception of its ``on_drain``."""
 
     def log(done: asyncio.Future[Any]) -> None:
         error = None if done.cancelled() else done.exception()

@@ -30,8 +30,8 @@ class EventChannel:
 
     Every event has an id that is unique across channels and runs of the program. A browser that reconnects
     sends the id of the last event it received, and the events it has missed are sent from the history. If the
-    id is unknown, or its event is no longer in the history, the whole history is sent: an event may be sent
-    twice, but none is silently left out.
+    id is unknown, or its event is no longer in the history, the whole history is sent. The client may then
+    receive an event twice, but no event of the history is omitted.
 
     A channel belongs to one event loop and must be used in the thread of that loop. Other threads must call
     ``loop.call_soon_threadsafe(channel.publish, data)``.

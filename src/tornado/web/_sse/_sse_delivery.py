@@ -75,10 +75,10 @@ class Subscriber(Protocol):
 
 
 class Delivery:
-    """The history of a channel, its subscribers, and how much each of them has been sent.
+    """The history of a channel, its subscribers, and the number of the last event sent to each of them.
 
-    :param history: the number of events that new and reconnecting streams may be sent.
-    :param drops_slow: whether a slow stream is disconnected; otherwise it is sent the events later.
+    :param history: the number of events that are kept for new and reconnecting streams.
+    :param drops_slow: whether a slow stream is disconnected; otherwise it receives the events later.
     """
 
     def __init__(self, history: int, drops_slow: bool) -> None:

@@ -48,7 +48,7 @@ class EventSourceHandler(RequestHandler):
                 self.subscribe(news)
 
     In both cases, `prepare` is called before the stream begins, and `on_finish` after the stream has ended
-    for whatever reason. `on_connection_close` is called if the client has disconnected.
+    for any reason. `on_connection_close` is called if the client has disconnected.
 
     When a stream ends, a browser reconnects after a few seconds (`retry`) and sends the id of the last event
     it received (`last_event_id`). To prevent the reconnection, respond with 204: ``raise web.HTTPError(204)``
@@ -156,8 +156,8 @@ class EventSourceHandler(RequestHandler):
         """Send every event of a channel on this stream until it ends.
 
         A client that reconnects is first sent the events it has missed. A browser stores only the id of the
-        last event, from whichever channel. So if a stream subscribes to several channels, the id is unknown
-        to all but one of them.
+        last event of the stream. If the stream subscribes to several channels, the id is unknown to all of
+        them except the one that published this event.
 
         If the client has already disconnected, nothing happens.
 

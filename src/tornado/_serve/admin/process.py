@@ -1,0 +1,124 @@
+"""The process of the administration."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from tornado._serve import privileges
+from tornado._serve.admin.access import Access, choose_access
+from tornado._serve.admin.application import make_application
+from tornado._serve.admin.collector import Collector
+from tornado._serve.admin.link import SupervisorLink
+from tornado._serve.admin.state import State
+from tornado._serve.configuration import Configuration
+from tornado._serve.listeners import Listener, open_listener
+from tornado._serve.messages import Channel
+from tornado.httpserver import HTTPServer
+from tornado.log import gen_log
+
+__all__ = ["Admin", "open_admin", "run_admin"]
+
+#: The signals of the process group. The process must remain until the workers have ended, because load
+#: balancers ask it whether the service is ready.
+_IGNORED = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGHUP,
+    signal.SIGUSR2,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+)
+_OWNER_ONLY = 0o600
+#: The maximum size of a request body in bytes: the largest is the login form.
+_MAX_BODY = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """The parameters of the process.
+
+    :ivar listener: its open listener.
+    :ivar access: the rules of access.
+    :ivar generated: whether the token was generated.
+    """
+
+    configuration: Configuration
+    listener: Listener
+    access: Access
+    generated: bool
+
+    @property
+    def identity(self) -> str:
+        """A text that contains what a process cannot change: its address and its token."""
+        return f"{self.configuration.admin} {self.access.token or ''}"
+
+    def announce(self) -> None:
+        """Log the address, and the token if it was generated."""
+        gen_log.info("administration on %s", self.listener.url("http") or self.listener.address)
+        if self.generated:
+            gen_log.info("token of the administration (set WATERSPOUT_ADMIN_TOKEN): %s", self.access.token)
+
+    def close_sockets(self) -> None:
+        """Close the listening sockets in a worker."""
+        for sock in self.listener.sockets:
+            sock.close()
+
+
+def open_admin(configuration: Configuration, previous: str | None = None) -> Admin | None:
+    """Open the listener, or return None without ``--admin``.
+
+    :param previous: the identity in the previous supervisor, whose generated token remains valid.
+    :raises ListenError: if the address cannot be used.
+    """
+    if configuration.admin is None:
+        return None
+    listener = open_listener(configuration.admin, mode=_OWNER_ONLY)
+    access, generated = choose_access(listener, configuration.admin_token)
+    address, _, token = (previous or "").partition(" ")
+    if generated and token and address == str(configuration.admin):
+        access = dataclasses.replace(access, token=token)
+    return Admin(configuration, listener, access, generated)
+
+
+def run_admin(admin: Admin, channel: Channel, kept: Any) -> int:
+    """Run the process until the supervisor ends, and return the exit status.
+
+    :param channel: the connection to the supervisor.
+    :param kept: the counts of workers that ended before an earlier process did, or None.
+    """
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    privileges.drop(admin.configuration.user, admin.configuration.group)
+    asyncio.run(_serve(admin, channel, kept))
+    return 0
+
+
+async def _serve(admin: Admin, channel: Channel, kept: Any) -> None:
+    state = State(time.time())
+    if kept is not None:
+        state.restore(kept)
+    collector: Collector
+
+    def add_final(pid: int, snapshot: Any) -> None:
+        collector.add_final(pid, snapshot)
+
+    link = SupervisorLink(channel, add_final, _end)
+    collector = Collector(link, state)
+    # Anyone who can connect may ask for the login form and the health checks.
+    server = HTTPServer(
+        make_application(collector, admin.access), protection="public", max_body_size=_MAX_BODY
+    )
+    server.add_sockets(admin.listener.sockets)
+    await collector.run()
+
+
+def _end() -> None:
+    """End at once: a new supervisor may wait for the address, and there is nothing to complete."""
+    os._exit(0)

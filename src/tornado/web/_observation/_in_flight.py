@@ -1,0 +1,107 @@
+"""The requests in flight: age, route, peer, and the stack of the coroutine that serves each of them."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from types import CodeType
+from typing import Any
+
+from tornado.routing import pattern_of_route
+
+__all__ = ["describe_requests", "stack_of"]
+
+#: The maximum number of frames of a stack, and of requests in one list.
+_MAX_FRAMES = 40
+_MAX_REQUESTS = 200
+
+
+def describe_requests(
+    observer: Any, limit: int = _MAX_REQUESTS, loop_thread: int | None = None
+) -> list[dict[str, Any]]:
+    """Return the requests in flight, the oldest first, as values for JSON.
+
+    May be called from another thread, so that the requests of a blocked event loop can be listed. A handler
+    without a coroutine has the stack of the event loop's thread then.
+
+    :param observer: an `Observer`.
+    :param loop_thread: the identifier of the event loop's thread, if the caller is another thread.
+    """
+    # A copy, because the event loop's thread may change the dictionary.
+    found = list(observer.in_flight.items())
+    found.sort(key=lambda item: item[0].request_time(), reverse=True)
+    return [_describe(request, handler_class, loop_thread) for request, handler_class in found[:limit]]
+
+
+def _describe(request: Any, handler_class: type[Any], loop_thread: int | None) -> dict[str, Any]:
+    connection = request.connection
+    awaitable = _awaitable_of(connection)
+    blocking = awaitable is None and loop_thread is not None
+    return {
+        "id": request.id,
+        "method": request.method,
+        "target": request.uri,
+        "route": pattern_of_route(request.matched_rule),
+        "handler": f"{handler_class.__module__}.{handler_class.__qualname__}",
+        "peer": request.remote_ip,
+        "age": request.request_time(),
+        "is_connected": getattr(connection, "ended", False) is not True,
+        "stack": _thread_stack(loop_thread) if blocking else stack_of(awaitable),
+    }
+
+
+def _awaitable_of(connection: Any) -> Any:
+    """Return the task of a request, or None if its handler runs without one or waits for its body."""
+    task = getattr(connection, "task", None)
+    return getattr(getattr(connection, "input", None), "waiting", None) if task is None else task
+
+
+def stack_of(awaitable: Any) -> list[str]:
+    """Return where a task or coroutine waits, from its own function to the innermost one.
+
+    The chain continues through tasks and generators that are awaited. Each item has the form
+    ``file.py:12 in function: source line``.
+    """
+    lines: list[str] = []
+    seen: set[int] = set()
+    while awaitable is not None and id(awaitable) not in seen and len(lines) < _MAX_FRAMES:
+        seen.add(id(awaitable))
+        get_coro = getattr(awaitable, "get_coro", None)
+        if get_coro is not None:
+            awaitable = get_coro()
+            continue
+        frame, following = _step(awaitable)
+        if frame is not None:
+            lines.append(_line(frame.f_code, frame.f_lineno))
+        elif following is None and not lines:
+            break
+        if following is None:
+            break
+        awaitable = following
+    return lines
+
+
+def _thread_stack(thread: int | None) -> list[str]:
+    """Return the innermost frames of a thread, the outermost of them first."""
+    frame = None if thread is None else sys._current_frames().get(thread)
+    lines: list[str] = []
+    while frame is not None and len(lines) < _MAX_FRAMES:
+        lines.append(_line(frame.f_code, frame.f_lineno))
+        frame = frame.f_back
+    return lines[::-1]
+
+
+def _step(awaitable: Any) -> tuple[Any, Any]:
+    """Return the frame of a coroutine or generator, and what it awaits."""
+    for prefix, awaited in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
+        frame = getattr(awaitable, f"{prefix}_frame", None)
+        if frame is not None:
+            return frame, getattr(awaitable, awaited, None)
+    # The iterator of a Future or a task refers to it, but does not expose it.
+    return None, None
+
+
+def _line(code: CodeType, number: int) -> str:
+    source = linecache.getline(code.co_filename, number).strip()
+    text = f"{code.co_filename}:{number} in {code.co_qualname}"
+    return f"{text}: {source}" if source else text

@@ -1,0 +1,145 @@
+"""`Observer`: follows each request of an application from its dispatch to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from time import time
+from typing import TYPE_CHECKING, Any
+
+from tornado.httputil._request import arrival_time
+from tornado.log import app_log
+from tornado.web._execution._response import response_of
+from tornado.web._observation._followers import RequestFollower
+from tornado.web._observation._loop_delay import start_measuring
+from tornado.web._observation._request_metrics import RequestMetrics
+
+if TYPE_CHECKING:
+    from tornado.web._observation._access_log import AccessLog
+    from tornado.web._observation._log_records import RecentRecords
+
+__all__ = ["Observer"]
+
+#: The number of requests in flight above which abandoned ones are searched for, each time it has doubled.
+_FIRST_SWEEP = 10_000
+
+
+class Observer:
+    """Follows the requests of one application.
+
+    :param application: the application.
+    :param original_log: the method ``log_request`` of `Application`. A method that overrides it, and
+        ``log_function``, are called for each request; the original is not if there is an access log.
+    :ivar access_log: writes a line for each request, or None.
+    :ivar in_flight: the requests that have started and not finished, with their handler classes.
+    :ivar follows_start: whether `call_started` must be called for each request.
+    :ivar metrics: the finished requests.
+    :ivar recent: the log records of recent requests, or None if ``request_id`` is off.
+    """
+
+    def __init__(self, application: Any, original_log: Any) -> None:
+        self.application = application
+        self.in_flight: dict[Any, type[Any]] = {}
+        self.metrics = RequestMetrics()
+        self.recent: RecentRecords | None = None
+        self.access_log: AccessLog | None = None
+        self._original_log = original_log
+        self._class = type(application)
+        #: Whether `log_request` must be called even if it is the original.
+        self._calls_log = True
+        self._record = self.metrics.record
+        self.follows_start = False
+        self._on_start: tuple[Callable[[Any], None], ...] = ()
+        self._on_finish: tuple[Callable[..., None], ...] = ()
+        self._sweep_at = _FIRST_SWEEP
+
+    def add(self, follower: RequestFollower) -> None:
+        """Call the methods of `follower` for each request from now on."""
+        if getattr(type(follower), "request_started", None) is not RequestFollower.request_started:
+            self._on_start += (follower.request_started,)
+            self.follows_start = True
+        if getattr(type(follower), "request_finished", None) is not RequestFollower.request_finished:
+            self._on_finish += (follower.request_finished,)
+
+    def request_started(self, request: Any, handler_class: type[Any]) -> None:
+        """Register a request, before its handler is created."""
+        self.in_flight[request] = handler_class
+        if self.follows_start:
+            self.call_started(request)
+
+    def call_started(self, request: Any) -> None:
+        """Tell the followers that a request has started."""
+        for call in self._on_start:
+            try:
+                call(request)
+            except Exception:
+                _report(call)
+
+    def request_finished(self, handler: Any) -> None:
+        """Count and log a finished request; the application's ``log_request`` while it is observed."""
+        request = handler.request
+        self.in_flight.pop(request, None)
+        response = response_of(handler)
+        now = time()
+        duration = now - arrival_time(request)
+        if duration < 0.0:  # the clock has been set back
+            duration = 0.0
+        buffer = response.buffer
+        if buffer:
+            size = len(buffer[0]) if len(buffer) == 1 else sum(map(len, buffer))
+        else:
+            size = getattr(getattr(request.connection, "output", None), "body_size", 0)
+        status = response.status_code
+        series = self._record(request, status, duration, size)
+        if self._on_finish:
+            for call in self._on_finish:
+                try:
+                    call(handler, status, duration, size)
+                except Exception:
+                    _report(call)
+        access_log = self.access_log
+        if access_log is not None:
+            try:
+                access_log(request, series, now, duration, size)
+            except Exception:
+                _report(access_log)
+        # The original only writes a log line, which an access log replaces.
+        log: Any = self._class.log_request
+        if log is not self._original_log or self._calls_log:
+            log(self.application, handler)
+
+    def write_access_log(self, access_log: AccessLog) -> None:
+        """Write a line for each request in place of the application's ``log_request``.
+
+        A method that overrides it, and ``log_function``, are still called.
+        """
+        self.access_log = access_log
+        self._calls_log = self.application.settings.get("log_function") is not None
+
+    def server_listens(self) -> None:
+        """Start the measurements that need time, if an event loop is running."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # the program starts its event loop later, and the first snapshot starts them
+        start_measuring(loop, self.sweep)
+
+    def sweep(self) -> None:
+        """Forget requests whose connections have ended and whose handlers have not finished the response, if
+        there are many.
+
+        Such a handler may never do so: it has detached the connection, or waits for an event that will not
+        happen.
+        """
+        if len(self.in_flight) < self._sweep_at:
+            return
+        for request in list(self.in_flight):
+            if getattr(request.connection, "ended", False) is True:
+                del self.in_flight[request]
+        self._sweep_at = max(_FIRST_SWEEP, 2 * len(self.in_flight))
+
+
+def _report(call: Callable[..., Any]) -> None:
+    if app_log.isEnabledFor(logging.ERROR):
+        app_log.error("Uncaught exception in the observer %r", call, exc_info=True)

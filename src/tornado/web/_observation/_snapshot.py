@@ -1,0 +1,97 @@
+"""A snapshot of the metrics of this process, as values for JSON; `._merge` adds up those of several."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from tornado.httpserver import HTTPServer, servers_of
+from tornado.web._observation._catalog import Kind
+from tornado.web._observation._loop_delay import collector_pauses, loop_delay, start_measuring
+from tornado.web._observation._message_counts import message_counts
+
+if TYPE_CHECKING:
+    from tornado.web._observation._observer import Observer
+
+__all__ = ["take_snapshot"]
+
+_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+_MEMORY = "/proc/self/statm"
+_DESCRIPTORS = "/proc/self/fd"
+
+
+def take_snapshot(observer: Observer) -> dict[str, Any]:
+    """Return the metrics of this process. Must be called on the thread of the running event loop.
+
+    :returns: the series of requests, and the counters, gauges and histograms by name.
+    """
+    loop = asyncio.get_running_loop()
+    start_measuring(loop, observer.sweep)
+    servers = servers_of(observer.application)
+    cpu = os.times()
+    clients = _client_counts()
+    gauges: dict[str, Any] = {
+        "http.server.active_requests": len(observer.in_flight),
+        "tornado.connections": _connections(observer, servers),
+        "asyncio.tasks": len(asyncio.all_tasks(loop)),
+        "http.client.requests": {"active": clients["active"], "queued": clients["queued"]},
+        "http.client.open_connections": {"idle": clients["idle"]},
+    }
+    backlogs = [backlog for server in servers for backlog in server.accept_backlogs()]
+    if backlogs:
+        gauges["tornado.accept.backlog"] = sum(backlogs)
+    if os.path.exists(_MEMORY):
+        with open(_MEMORY) as file:
+            gauges["process.memory.usage"] = int(file.read().split()[1]) * _PAGE
+        gauges["process.open_file_descriptor.count"] = len(os.listdir(_DESCRIPTORS)) - 1
+    counters: dict[str, Any] = {
+        "process.cpu.time": {"user": cpu.user, "system": cpu.system},
+        "tornado.websocket.messages": {
+            "received": message_counts.received,
+            "sent": message_counts.sent,
+        },
+    }
+    if observer.access_log is not None:
+        counters["tornado.access_log.lost_lines"] = observer.access_log.writer.lost
+    return {
+        "requests": observer.metrics.as_json(),
+        Kind.COUNTER: counters,
+        Kind.GAUGE: gauges,
+        Kind.HISTOGRAM: {
+            "tornado.event_loop.delay": loop_delay.get(loop).delays.as_json(),
+            "cpython.gc.pause": collector_pauses().pauses.as_json(),
+        },
+    }
+
+
+def _connections(observer: Observer, servers: Iterable[HTTPServer]) -> dict[str, int]:
+    """Return the number of open connections by kind."""
+    total = upgraded = 0
+    for server in servers:
+        counts = server.connection_counts()
+        total += counts.http
+        upgraded += counts.upgraded
+    module: Any = sys.modules.get("tornado.web._sse._sse_handler")  # otherwise there are no event streams
+    streams = 0
+    if module is not None:
+        handlers = list(observer.in_flight.values())
+        streams = sum(issubclass(each, module.EventSourceHandler) for each in handlers)
+    active = min(total, len(observer.in_flight)) - streams
+    return {
+        "active": max(0, active),
+        "idle": max(0, total - active - streams),
+        "event_stream": streams,
+        "websocket": upgraded,
+    }
+
+
+def _client_counts() -> dict[str, int]:
+    """Return the requests and idle connections of the HTTP clients of this process."""
+    module: Any = sys.modules.get("tornado.simple_httpclient._client")
+    if module is None:
+        return {"active": 0, "queued": 0, "idle": 0}
+    counts: dict[str, int] = module.client_counts()
+    return counts

@@ -1,0 +1,51 @@
+"""The thread of a worker that talks to the supervisor."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.support.supervisor import PROGRAM, SupervisedService, children, ends
+
+IMPORTING = "import time\nprint('starting', flush=True)\ntime.sleep(600)\n"
+STARTING = f"""{PROGRAM}
+started = application
+
+async def application():
+    print("starting", flush=True)
+    await asyncio.sleep(600)
+    return started
+"""
+
+
+@pytest.mark.parametrize("source", [IMPORTING, STARTING])
+def test_worker_that_starts_ends_with_its_supervisor_and_a_new_one_can_start(tmp_path, source):
+    with SupervisedService(tmp_path) as service:
+        service.change(source)
+        service.signal(signal.SIGHUP)
+        service.wait_for("starting")
+        workers = children(service.process.pid)
+        assert len(workers) == 2
+        service.process.kill()
+        for pid in workers:
+            assert ends(pid)
+        service.end()
+        with SupervisedService(tmp_path, f"--bind=127.0.0.1:{service.number}") as second:
+            assert second.worker() in children(second.process.pid)
+            assert second.stop() == 0
+    assert "Traceback" not in service.output
+
+
+def test_worker_reports_nothing_while_it_imports_its_program(tmp_path):
+    """Otherwise other workers would leave connections to it, or it would count as blocked."""
+    with SupervisedService(tmp_path, "--hang-timeout=1s") as service:
+        first = service.worker()
+        service.change("import time\nprint('starting', flush=True)\ntime.sleep(3)\n" + PROGRAM)
+        service.signal(signal.SIGHUP)
+        service.wait_for("starting")
+        assert service.worker() == first
+        service.wait_for("reload complete")
+        assert ends(first)
+        assert service.stop() == 0
+    assert "blocked" not in service.output

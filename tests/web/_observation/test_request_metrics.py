@@ -1,0 +1,80 @@
+"""Counts of finished requests by route, method and status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.observation import FinishedRequest
+from tornado.routing import Rule
+from tornado.web import RequestHandler, url
+from tornado.web._observation._histogram import DURATION_BOUNDS, SIZE_BOUNDS
+from tornado.web._observation._request_metrics import RequestMetrics
+
+
+def rule(pattern: str) -> Rule:
+    return url(pattern, RequestHandler)
+
+
+def counts(metrics: RequestMetrics) -> dict[tuple[Any, str, int], int]:
+    return {(route, method, status): sum(each[0][1]) for route, method, status, *each in metrics.as_json()}
+
+
+def test_requests_are_counted_by_route_method_and_status() -> None:
+    metrics, item = RequestMetrics(), rule("/item/(.*)")
+    for method, status in [("GET", 200), ("GET", 200), ("GET", 404), ("DELETE", 204)]:
+        metrics.record(FinishedRequest(item, method), status, 0.001, 0)
+    metrics.record(FinishedRequest(None, "GET"), 404, 0.001, 0)
+    assert counts(metrics) == {
+        ("/item/(.*)", "GET", 200): 2,
+        ("/item/(.*)", "GET", 404): 1,
+        ("/item/(.*)", "DELETE", 204): 1,
+        (None, "GET", 404): 1,
+    }
+
+
+def test_unknown_methods_share_one_series() -> None:
+    metrics = RequestMetrics()
+    for number in range(100):
+        series = metrics.record(FinishedRequest(None, f"M{number}"), 405, 0.001, 0)
+    assert counts(metrics) == {(None, "_OTHER", 405): 100}
+    assert (series.rule, series.method, series.status) == (None, "_OTHER", 405)
+
+
+def test_number_of_series_is_limited() -> None:
+    metrics = RequestMetrics()
+    rules = [rule(f"/{number}") for number in range(6000)]
+    for each in rules:
+        metrics.record(FinishedRequest(each, "GET"), 200, 0.001, 0)
+    found = counts(metrics)
+    assert len(found) == 5001
+    assert found[None, "_OTHER", 200] == 1000
+
+
+@pytest.mark.parametrize("duration", [0.0, *DURATION_BOUNDS, 1e9])
+def test_durations_are_counted_in_buckets_with_inclusive_bounds(duration: float) -> None:
+    metrics = RequestMetrics()
+    metrics.record(FinishedRequest(None, "GET"), 200, duration, 0)
+    ((*_, (total, buckets), _, _),) = metrics.as_json()
+    assert total == duration
+    expected = sum(bound < duration for bound in DURATION_BOUNDS)
+    assert [index for index, count in enumerate(buckets) if count] == [expected]
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 4, 15, 16, 17, 10**6, 4**15 - 1, 4**15, 2**60])
+def test_sizes_are_counted_in_buckets_with_inclusive_bounds(size: int) -> None:
+    metrics = RequestMetrics()
+    metrics.record(FinishedRequest(None, "POST", bytes(min(size, 1000))), 200, 0.001, size)
+    ((*_, (received, received_sizes), (sent, sent_sizes)),) = metrics.as_json()
+    assert (received, sent) == (min(size, 1000), size)
+    for value, buckets in ((received, received_sizes), (sent, sent_sizes)):
+        expected = sum(bound < value for bound in SIZE_BOUNDS)
+        assert [index for index, count in enumerate(buckets) if count] == [expected]
+
+
+def test_size_of_a_streamed_body_is_the_announced_one() -> None:
+    metrics = RequestMetrics()
+    metrics.record(FinishedRequest(None, "PUT", announced=500), 200, 0.001, 0)
+    ((*_, (received, _), _),) = metrics.as_json()
+    assert received == 500
