@@ -27,6 +27,7 @@ UNUSED = {
     "tornado.testing",
     "tornado.websocket",
     "tornado.wsgi",
+    "tornado.asgi",
     "uvloop",
 }
 

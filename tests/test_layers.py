@@ -66,7 +66,7 @@ LAYERS = {
         "simple_httpclient",
     ],
     "web": ["_language_names", "auth", "locale", "routing", "template", "web", "websocket"],
-    "edge": ["__main__", "_serve", "autoreload", "testing", "wsgi"],
+    "edge": ["__main__", "_serve", "autoreload", "testing", "wsgi", "asgi"],
 }
 
 #: Imports that break a rule, by importer and imported module (each with all its files), and the reason.

@@ -17,6 +17,7 @@ from tornado._version import waterspout_version as waterspout_version
 if TYPE_CHECKING:
     # For type checkers; at run time `__getattr__` imports the submodules. Names in `__all__` need no alias.
     from tornado import (
+        asgi,
         auth,
         autoreload,
         concurrent,
@@ -82,6 +83,7 @@ __all__ = [
     "autoreload",
     "testing",
     "wsgi",
+    "asgi",
 ]
 
 _submodules = frozenset(__all__) | {"curl_httpclient", "stack_context"}
