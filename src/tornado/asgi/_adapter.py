@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tornado.asgi._adapter_lifespan import serve_lifespan
+from tornado.asgi._adapter_websocket import ASGIWebSocketRequest
 from tornado.asgi._request import ASGIRequest
 from tornado.asgi._types import Receive, Scope, Send
 from tornado.http1connection import HTTP1ConnectionParameters
@@ -82,6 +83,8 @@ class ASGIAdapter:
         kind = scope["type"]
         if kind == "http":
             await ASGIRequest(self.application, self._params, scope, receive, send).run()
+        elif kind == "websocket":
+            await ASGIWebSocketRequest(self.application, self._params, scope, receive, send).run()
         elif kind == "lifespan":
             await serve_lifespan(self.application, receive, send)
         else:

@@ -234,12 +234,12 @@ class ASGIExchange(ServerExchange):
             return self._failed_write()
         code = start_line.code
         if code < 200:
-            return self._send_interim(code, headers)
+            return self.put_interim(code, headers)
         fields = response_fields(headers, self.close_after, self._is_http_1())
         self.output.begin(code, headers)
         part = self._counted(chunk) if chunk else b""
-        sent = self._send_head(code, fields)
-        return self._send_body(part) if part else sent
+        sent = self.put_head(code, fields)
+        return self.put_body(part) if part else sent
 
     def write(self, chunk: bytes) -> Future[None]:
         """Send a part of the body.
@@ -255,7 +255,7 @@ class ASGIExchange(ServerExchange):
                 "an ASGI server does not accept serialized messages"
             )
         part = self._counted(chunk)
-        return self._send_body(part) if part else self._queue.when_sent()
+        return self.put_body(part) if part else self._queue.when_sent()
 
     def finish(self) -> None:
         """End the response.
@@ -271,7 +271,7 @@ class ASGIExchange(ServerExchange):
                 self.close()
                 raise
             if complete:
-                self._send_end()
+                self.put_end()
         else:
             self.output.abandon()
         if self.state is ExchangeState.OPEN:
@@ -288,21 +288,24 @@ class ASGIExchange(ServerExchange):
             self.close()
             raise
 
-    def _send_head(self, code: int, fields: list[tuple[bytes, bytes]]) -> Future[None]:
+    def put_head(self, code: int, fields: list[tuple[bytes, bytes]]) -> Future[None]:
+        """Add the event of the head."""
         return self._queue.put({"type": f"{self.event_prefix}.start", "status": code, "headers": fields})
 
-    def _send_body(self, part: bytes) -> Future[None]:
+    def put_body(self, part: bytes) -> Future[None]:
+        """Add the event of a part of the body."""
         event = {"type": f"{self.event_prefix}.body", "body": bytes(part), "more_body": True}
         return self._queue.put(event, len(part))
 
-    def _send_end(self) -> None:
+    def put_end(self) -> None:
+        """Mark the last event of the body as such, or add one."""
         last = self._queue.last()
         if last is not None and last.get("more_body"):
             last["more_body"] = False
         else:
             _ = self._queue.put({"type": f"{self.event_prefix}.body", "body": b"", "more_body": False})
 
-    def _send_interim(self, code: int, headers: HTTPHeaders) -> Future[None]:
+    def put_interim(self, code: int, headers: HTTPHeaders) -> Future[None]:
         """Send early hints, if the server supports them; omit other interim responses."""
         if code == 101:
             raise HTTPOutputError(

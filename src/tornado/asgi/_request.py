@@ -52,9 +52,6 @@ class ASGIRequest:
     :param scope: the arguments of the call.
     """
 
-    #: The prefix of the types of the events that carry an error response.
-    response_type = "http.response"
-
     def __init__(
         self,
         application: HTTPServerConnectionDelegate,
@@ -66,8 +63,8 @@ class ASGIRequest:
         self.params = params
         self.context = ASGIContext(scope)
         self._application = application
-        self._scope = scope
-        self._receive = receive
+        self.scope = scope
+        self.receive = receive
         self._send = send
         self._loop = asyncio.get_running_loop()
         self._exchange: ASGIExchange | None = None
@@ -86,20 +83,20 @@ class ASGIRequest:
         """Serve the request."""
         first: Event | None = None
         try:
-            head = read_head(self._scope, self.params.limits)
-            if may_have_body(self._scope, head):
-                first = await self._receive()
+            head = read_head(self.scope, self.params.limits)
+            if may_have_body(self.scope, head):
+                first = await self.receive()
                 if first.get("body") or first.get("more_body"):
                     head = with_body(head)
         except HTTPInputError as error:
             self._log_rejected(error)
-            await self._send_error(error.status_code, self._scope.get("method") == "HEAD")
+            await self._send_error(error.status_code, self.scope.get("method") == "HEAD")
             return
         exchange = self._exchange = self.make_exchange(head)
         try:
             self._begin(exchange, head)
             if first is not None:
-                self._received(first)
+                self.received(first)
             await self._transfer(exchange)
         except asyncio.CancelledError:
             self._cancelled(exchange)
@@ -110,7 +107,7 @@ class ASGIRequest:
 
     def make_exchange(self, head: RequestHead) -> ASGIExchange:
         """Return the exchange for a request."""
-        return ASGIExchange(self, head, self._scope)
+        return ASGIExchange(self, head, self.scope)
 
     async def _transfer(self, exchange: ASGIExchange) -> None:
         """Pass the events of the response to the server until the exchange is over."""
@@ -246,7 +243,7 @@ class ASGIRequest:
                 if self.is_input_paused():
                     self._input_waiter = self._loop.create_future()
                     await self._input_waiter
-                elif not self._received(await self._receive()):
+                elif not self.received(await self.receive()):
                     return
         except Exception as error:
             app_log.error("Uncaught exception in receive() of the ASGI server", exc_info=error)
@@ -264,7 +261,7 @@ class ASGIRequest:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def _received(self, event: Event) -> bool:
+    def received(self, event: Event) -> bool:
         """Process an event; return False if no other event will follow."""
         kind = event["type"]
         if kind == "http.disconnect":
@@ -393,14 +390,20 @@ class ASGIRequest:
             (b"content-type", b"text/plain; charset=UTF-8"),
             (b"content-length", b"%d" % len(body)),
         ]
-        if str(self._scope.get("http_version", "1.1")).startswith("1"):
+        if str(self.scope.get("http_version", "1.1")).startswith("1"):
             fields.append((b"connection", b"close"))
-        start = {"type": f"{self.response_type}.start", "status": code, "headers": fields}
         try:
-            await self._send(start)
-            await self._send({"type": f"{self.response_type}.body", "body": b"" if is_head else body})
+            for event in self.error_events(code, fields, b"" if is_head else body):
+                await self._send(event)
         except OSError:
             return  # the client has disconnected
+
+    def error_events(self, code: int, fields: list[tuple[bytes, bytes]], body: bytes) -> list[Event]:
+        """Return the events of an error response."""
+        return [
+            {"type": "http.response.start", "status": code, "headers": fields},
+            {"type": "http.response.body", "body": body},
+        ]
 
 
 __all__ = ["ASGIRequest"]
