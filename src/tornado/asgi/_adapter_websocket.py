@@ -111,6 +111,19 @@ class ASGIWebSocketRequest(ASGIRequest):
             self._transport = ASGIWebSocketTransport(queue, self)
         return self._transport
 
+    async def send_event(self, event: Event) -> None:
+        """Pass an event to the server.
+
+        A close event ends the WebSocket for the application: the server completes the closing handshake.
+        Granian does not do this while the application waits in ``receive``.
+        """
+        closes = event["type"] == "websocket.close"
+        if closes:
+            await self.stop_receiving()
+        await super().send_event(event)
+        if closes and self._transport is not None:
+            self._transport.close_sent(event["code"], event["reason"])
+
     def event_accepted(self) -> None:
         """Record that the server has accepted an event."""
         super().event_accepted()

@@ -200,6 +200,16 @@ class ASGIWebSocketTransport:
             close = ws_connection.Close(None if code == _NO_CODE else code, reason)
             self._consumer.data_received(Incoming(close))
 
+    def close_sent(self, code: int, reason: str) -> None:
+        """Process the end of the connection after the server has accepted a close event.
+
+        The reply of the client is not known. The same code is assumed, because clients usually repeat it (RFC
+        6455 section 5.5.1).
+        """
+        self._is_disconnected = True
+        if not self._is_closed:
+            self._consumer.data_received(Incoming(ws_connection.Close(code, reason)))
+
     def output_accepted(self) -> None:
         """Notify those who wait for the output, after the server has accepted an event."""
         size = self._queue.size

@@ -115,7 +115,7 @@ class ASGIRequest:
             event = self.next_event()
             if event is not None:
                 try:
-                    await self._send(event)
+                    await self.send_event(event)
                 except OSError:  # since version 2.4 of the HTTP specification: the client has disconnected
                     self.disconnected()
                 else:
@@ -128,6 +128,17 @@ class ASGIRequest:
                 return
             else:
                 await self._wait()
+
+    async def send_event(self, event: Event) -> None:
+        """Pass an event to the server."""
+        await self._send(event)
+
+    async def stop_receiving(self) -> None:
+        """Cancel the task that receives events, and wait for its end."""
+        receiver = self._receiver
+        if receiver is not None and not receiver.done():
+            receiver.cancel()
+            await asyncio.wait([receiver])
 
     async def _wait(self) -> None:
         """Wait for output or the end of the exchange, and receive input in the meantime."""
