@@ -40,6 +40,8 @@ from tornado.httputil import (
 )
 from tornado.log import app_log, escape_controls, gen_log
 
+#: The number of events that are received before other requests are served.
+_BATCH = 4
 _OPEN, _LOST = ExchangeState.OPEN, ExchangeState.LOST
 _log_limit = LogRateLimit(gen_log, burst=10)
 
@@ -249,13 +251,21 @@ class ASGIRequest:
         """Receive the body, and wait for the disconnect of the client."""
         exchange = self._exchange
         assert exchange is not None
+        batch = _BATCH
         try:
             while exchange.state is _OPEN or exchange.is_detached:
                 if self.is_input_paused():
                     self._input_waiter = self._loop.create_future()
                     await self._input_waiter
+                    batch = _BATCH
                 elif not self.received(await self.receive()):
                     return
+                elif batch:
+                    batch -= 1
+                else:
+                    # `receive` does not suspend while the server has events.
+                    batch = _BATCH
+                    await asyncio.sleep(0)
         except Exception as error:
             app_log.error("Uncaught exception in receive() of the ASGI server", exc_info=error)
             self.disconnected()
