@@ -191,6 +191,44 @@ async def test_write_limit_applies_back_pressure() -> None:
             await asyncio.sleep(0)
 
 
+async def test_disconnect_while_a_callback_waits_for_its_output() -> None:
+    class Sender(Echo):
+        async def on_message(self, message: str | bytes) -> None:
+            await self.write_message("x" * 1000)
+
+    async with connecting(Sender, websocket_write_limit=10) as connect:
+        socket = connect()
+        await socket.take()
+        socket.sendable.clear()
+        for _ in range(3):
+            socket.put("websocket.receive", text="go")
+        await socket.take()
+        socket.put("websocket.disconnect", code=1001)
+        assert await Sender.closed == (1001, None)
+        socket.sendable.set()
+        await socket.task
+
+
+@pytest.mark.parametrize("error", [OSError("gone"), RuntimeError("unexpected message")])
+async def test_send_that_fails_closes_the_websocket(error: Exception) -> None:
+    async with connecting() as connect:
+        socket = connect()
+        await socket.take()
+        socket.send_error = error
+        socket.put("websocket.receive", text="x")
+        assert await Echo.closed == (None, None)
+        await asyncio.wait([socket.task])
+        assert socket.task.exception() is (None if isinstance(error, OSError) else error)
+
+
+async def test_cancelled_call_closes_the_websocket() -> None:
+    async with connecting() as connect:
+        socket = connect()
+        await socket.take()
+        socket.task.cancel()
+        assert await Echo.closed == (None, None)
+
+
 async def test_broadcast() -> None:
     class Client(Echo):
         clients: set[Any] = set()

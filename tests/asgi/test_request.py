@@ -449,6 +449,20 @@ async def test_send_that_fails_is_a_disconnect() -> None:
         await request.task
 
 
+async def test_exception_of_send_is_raised_and_ends_the_exchange() -> None:
+    class Waiting(Streaming):
+        def on_connection_close(self) -> None:
+            closed.set()
+
+    closed = asyncio.Event()
+    async with calls(adapter(("/stream", Waiting))) as call:
+        request = call(path="/stream")
+        request.send_error = RuntimeError("unexpected message")
+        await closed.wait()
+        with pytest.raises(RuntimeError, match="unexpected message"):
+            await request.task
+
+
 async def test_cancelled_call_cancels_the_handler() -> None:
     class Waiting(RequestHandler):
         async def get(self) -> None:

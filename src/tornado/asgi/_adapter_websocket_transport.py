@@ -194,6 +194,8 @@ class ASGIWebSocketTransport:
             return
         self._is_disconnected = True
         self._queue.clear()
+        # A callback that waits for its output must end before the consumer processes the disconnect.
+        self.output_accepted()
         if code is None or code == _ABNORMAL:
             self._consumer.eof_received()
         else:

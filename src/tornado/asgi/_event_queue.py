@@ -63,8 +63,8 @@ class EventQueue:
 
     def accepted(self) -> None:
         """Remove the first event, because the server has accepted it."""
-        self._is_sending = False
-        if self._entries:  # otherwise `clear` was called in the meantime
+        if self._is_sending:  # otherwise `clear` was called in the meantime
+            self._is_sending = False
             entry = self._entries.popleft()
             self.size -= entry.size
             if not entry.sent.done():

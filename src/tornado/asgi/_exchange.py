@@ -132,8 +132,7 @@ class ASGIExchange(ServerExchange):
 
     def close(self) -> None:
         """End the exchange; the ASGI server closes the connection if the response is incomplete."""
-        if self.state is ExchangeState.OPEN or self._queue.size:
-            self._queue.clear()
+        self._queue.clear()
         if self.state is ExchangeState.OPEN:
             self.end(ExchangeState.LOST)
 

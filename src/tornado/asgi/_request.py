@@ -104,7 +104,7 @@ class ASGIRequest:
             self._cancelled(exchange)
             raise
         finally:
-            self._end(exchange)
+            self._end()
         await self._wait_for_handler(exchange)
 
     def make_exchange(self, head: RequestHead) -> ASGIExchange:
@@ -173,12 +173,12 @@ class ASGIRequest:
         assert self._exchange is not None
         return self._exchange.state is not _OPEN
 
-    def _end(self, exchange: ASGIExchange) -> None:
+    def _end(self) -> None:
         if self._receiver is not None:
             self._receiver.cancel()
         self._stop_body_timer()
-        if exchange.state is _OPEN:  # the server's `send` has raised an exception
-            exchange.end(_LOST)
+        if not self.is_over():  # the server's `send` has raised an exception
+            self.disconnected()
 
     def _cancelled(self, exchange: ASGIExchange) -> None:
         """Cancel the handler, because the server has cancelled the call."""

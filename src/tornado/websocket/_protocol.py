@@ -205,7 +205,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         finally:
             stream.uncork()
 
-    def make_core(self, parameters: DeflateParameters | None) -> ws_connection.WSConnection:
+    def make_core(self, parameters: DeflateParameters | None) -> Any:
         """Return the sans-IO protocol of the connection, which a transport without frames replaces."""
         limits, policy = self.params.limits, self.params.policy
         keys = next_masking_key if self.mask_outgoing else None
