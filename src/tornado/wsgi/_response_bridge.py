@@ -127,8 +127,7 @@ class ResponseBridge:
 
     def _progress(self) -> tuple[int, int]:
         """Return a value that changes when the client reads."""
-        connection = self._connection
-        return self._unsent, connection.unsent_size if isinstance(connection, ServerExchange) else 0
+        return self._unsent, getattr(self._connection, "unsent_size", 0)
 
     def _close_slow_client(self) -> None:
         self.disconnected = True
