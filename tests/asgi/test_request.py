@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
+import os
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.support.asgi import calls
 from tornado.asgi import ASGIAdapter
 from tornado.httputil import HTTPHeaders, ResponseStartLine
 from tornado.iostream import StreamClosedError
+from tornado.iostream._file_segment import FileSegment, FileTruncatedError
 from tornado.web import (
     Application,
     EventSourceHandler,
@@ -256,6 +258,33 @@ async def test_static_file_and_range(tmp_path: Any) -> None:
         assert (status, body) == (206, b"\n\x0b\x0c")
         headers = [(b"host", b"x"), (b"if-none-match", fields["etag"].encode())]
         assert (await call(path="/s/file.txt", headers=headers).response())[0] == 304
+
+
+@pytest.mark.parametrize("size", [300_000, 400_000])
+async def test_connection_sends_a_segment_of_a_file(tmp_path: Any, size: int) -> None:
+    class Download(RequestHandler):
+        async def get(self) -> None:
+            self.set_header("Content-Length", size - 10)
+            _ = self.flush()
+            connection: Any = self.request.connection
+            piece = FileSegment(os.open(path, os.O_RDONLY), 10, size - 10)
+            try:
+                await connection.write_file(piece)
+            except OSError as error:
+                raised.append(error)
+
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(300_000))
+    raised: list[OSError] = []
+    async with calls(adapter(("/file", Download))) as call:
+        request = call(path="/file")
+        if size == 300_000:
+            assert (await request.response())[2] == path.read_bytes()[10:]
+            assert raised == []
+        else:
+            with pytest.raises(EOFError):  # the file is shorter than its segment
+                await request.response()
+            assert isinstance(raised[0], FileTruncatedError)
 
 
 # -- what is not available --

@@ -27,8 +27,6 @@ class ASGIContext:
     :ivar address: the client's address and port, or None.
     """
 
-    __slots__ = ("address", "protocol", "remote_ip")
-
     def __init__(self, scope: Scope) -> None:
         client = scope.get("client")
         self.address: tuple[str, int] | None = tuple(client) if client else None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,7 @@ from tornado.http1connection._states import ExchangeState, OutputState
 from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
 from tornado.httputil._server_exchange import ServerExchange
 from tornado.iostream import StreamClosedError
+from tornado.iostream._file_segment import READ_SIZE, FileSegment, FileTruncatedError
 
 _NO_STREAM = (
     "{} is not available under an ASGI server, which gives an application events instead of the bytes of the "
@@ -255,6 +257,27 @@ class ASGIExchange(ServerExchange):
             )
         part = self._counted(chunk)
         return self.put_body(part) if part else self._queue.when_sent()
+
+    def write_file(self, piece: FileSegment) -> Future[None]:
+        """Send a segment of a file as a part of the body, and close it.
+
+        :returns: a Future that is done when the ASGI server has accepted the whole segment. It raises
+            `.FileTruncatedError` if the file is shorter than the segment.
+        """
+        return self._loop.create_task(self._send_file(piece))
+
+    async def _send_file(self, piece: FileSegment) -> None:
+        position, end = piece.start, piece.start + piece.size
+        try:
+            while position < end:
+                data = os.pread(piece.fd, min(READ_SIZE, end - position), position)
+                if not data:
+                    self.close()
+                    raise FileTruncatedError(f"the file ends {end - position} bytes before its segment")
+                await self.write(data)
+                position += len(data)
+        finally:
+            piece.close()
 
     def finish(self) -> None:
         """End the response.
