@@ -28,6 +28,7 @@ UNUSED = {
     "tornado.testing",
     "tornado.websocket",
     "tornado.wsgi",
+    "tornado.asgi",
     "uvloop",
 }
 

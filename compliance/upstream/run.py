@@ -2,7 +2,8 @@
 """Run Tornado's own test modules against the package installed for this interpreter.
 
 ``.venv/bin/python compliance/upstream/run.py gen_test locks_test`` runs two of them; without names, all are
-run. ``--version`` selects the suite of an older release. README.md in this folder explains it;
+run. ``--version`` selects the suite of an older release, and ``--server uvicorn`` serves the applications of
+the tests with uvicorn. README.md in this folder explains it;
 ``accepted/VERSION/MODULE.json`` lists the tests that are expected to fail, with reasons.
 """
 
@@ -49,6 +50,10 @@ LEFT_OUT = {"api_test"}
 #: The permitted kinds of reasons. A test of an older release may contradict the behaviour of 6.6.1, a modern
 #: Python, or an RFC; a test of 6.6.1 itself may contradict an RFC or a documented design decision.
 GROUNDS = {VERSION: {"rfc", "design"}, **{version: {VERSION, "python", "rfc"} for version in SOURCES}}
+#: The same for 6.6.1 under an ASGI server: a test may need what ASGI does not have, or depend on the server.
+GROUNDS["uvicorn"] = {"asgi", "server", "rfc", "design"}
+#: The modules that are run under an ASGI server, by default.
+ASGI_MODULES = ["web_test"]
 
 
 @dataclass
@@ -128,14 +133,23 @@ def update_tests(tests: Path) -> None:
             (tests / name).write_bytes(content.read(f"tornado/test/{name}"))
 
 
-def run(module: str, target: Path, seconds: float) -> Outcome:
-    """Run one module in a separate process; a crash or a timeout is a failure of the module."""
+def run(module: str, target: Path, seconds: float, server: str | None = None) -> Outcome:
+    """Run one module in a separate process; a crash or a timeout is a failure of the module.
+
+    :param server: the ASGI server that serves the applications of the tests; None for `HTTPServer`.
+    """
     answer, log = target / f"{module}.json", target / f"{module}.log"
     environment = {"ASYNC_TEST_TIMEOUT": "15", **os.environ, "PYTHONPATH": str(target)}
     with log.open("wb") as output:
         try:
             subprocess.run(
-                [sys.executable, str(WORKER), f"tornado.test.{module}", str(answer)],
+                [
+                    sys.executable,
+                    str(WORKER),
+                    f"tornado.test.{module}",
+                    str(answer),
+                    *([server] if server else []),
+                ],
                 cwd=target,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -216,7 +230,10 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep the temporary copy even if nothing failed")
     parser.add_argument("--version", default=VERSION, choices=[VERSION, *SOURCES], help="whose suite")
     parser.add_argument("--demos", action="store_true", help="check the demos of an older release instead")
+    parser.add_argument("--server", choices=["uvicorn"], help="serve the tests' applications with it")
     asked = parser.parse_args()
+    if asked.server and asked.version != VERSION:
+        parser.error(f"--server needs version {VERSION}")
     if asked.demos:
         return check_demos(parser, asked.version, asked.modules)
     target = Path(tempfile.mkdtemp(prefix="upstream-tests-"))
@@ -224,9 +241,10 @@ def main() -> int:
     if unknown := set(asked.modules) - set(present):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; expected {', '.join(present)}")
     total: Counter[str] = Counter()
-    for module in asked.modules or [name for name in present if name not in LEFT_OUT]:
-        reasons = accepted(asked.version, module)
-        total += report(run(module, target, asked.timeout), reasons)
+    modules = ASGI_MODULES if asked.server else [name for name in present if name not in LEFT_OUT]
+    for module in asked.modules or modules:
+        reasons = accepted(asked.server or asked.version, module)
+        total += report(run(module, target, asked.timeout, asked.server), reasons)
     print(summary(total))
     if not total["failed"] and not asked.keep:
         shutil.rmtree(target)

@@ -1,4 +1,7 @@
-"""Run one module of Tornado's tests in this process: ``worker.py tornado.test.gen_test verdicts.json``."""
+"""Run one module of Tornado's tests in this process: ``worker.py tornado.test.gen_test verdicts.json``.
+
+A third argument, ``uvicorn``, names the ASGI server that serves the applications of the tests.
+"""
 
 from __future__ import annotations
 
@@ -69,12 +72,19 @@ def end_of_alarm(_signal: int, _frame: object) -> None:
     raise TimeoutError("the test did not finish before its alarm")
 
 
-def main(module: str, answer: Path) -> None:
-    """Run the module's tests and write the verdicts."""
+def main(module: str, answer: Path, server: str | None = None) -> None:
+    """Run the module's tests and write the verdicts.
+
+    :param server: the ASGI server that serves the applications of the tests; None for `HTTPServer`.
+    """
     # Tornado's own runner silences this logger too; a few tests expect no output from it.
     logging.getLogger("tornado.access").setLevel(logging.CRITICAL)
     signal.signal(signal.SIGALRM, end_of_alarm)
     old_python.supply()
+    if server == "uvicorn":
+        import uvicorn_server
+
+        uvicorn_server.install()
     if module == "tornado.test.twisted_test":
         old_python.supply_to_twisted()
     try:
@@ -94,6 +104,6 @@ def main(module: str, answer: Path) -> None:
 
 if __name__ == "__main__":
     # Some of the tests parse the command line.
-    name, path = sys.argv[1:]
+    name, path, *servers = sys.argv[1:]
     del sys.argv[1:]
-    main(name, Path(path))
+    main(name, Path(path), *servers)

@@ -20,6 +20,7 @@ PACKAGES = {
     "0001-architecture.md": "http1connection",
     "0005-http-client.md": "simple_httpclient",
     "0009-serving.md": "_serve",
+    "0010-asgi.md": "asgi",
 }
 
 #: The enums whose members the table in 0001-architecture.md lists, by the first column.

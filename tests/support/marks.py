@@ -12,6 +12,7 @@ from pathlib import PurePath
 
 #: Files and folders, relative to ``tests``.
 EXTERNAL = {
+    "asgi/test_servers.py": "uvicorn, hypercorn and granian",
     "autoreload/test_live.py": "programs that restart while files change",
     "benchmarks": "the benchmark programs and the peers they measure",
     "compliance": "Autobahn, nginx, upstream's suite, deployments, attacks, faults",

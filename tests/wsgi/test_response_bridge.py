@@ -195,14 +195,11 @@ def test_put_raises_after_loop_was_stopped(monkeypatch):
 async def test_client_that_does_not_read_is_disconnected_after_timeout(monkeypatch, moves):
     """A client that reads only a little is not disconnected."""
 
-    class Stream:
-        pending_output = 10**6
-
     clock = FakeClock()
     monkeypatch.setattr(_response_bridge, "monotonic", clock)
     monkeypatch.setattr(_response_bridge, "_CHECK_INTERVAL", 0.001)
     connection = Connection()
-    connection.stream = stream = Stream()
+    connection.unsent_size = 10**6
     closed = asyncio.Event()
     connection.close = closed.set
     response = ResponseBridge(connection, asyncio.get_running_loop(), 60.0)
@@ -220,7 +217,7 @@ async def test_client_that_does_not_read_is_disconnected_after_timeout(monkeypat
     for _ in range(3):
         clock.advance(59)
         if moves:
-            stream.pending_output -= 1
+            connection.unsent_size -= 1
         await look(2)
         if not moves:
             break

@@ -34,13 +34,13 @@ from tornado.http1connection._request_task import RequestTask
 from tornado.http1connection._response_reader import ResponseReader
 from tornado.http1connection._states import ExchangeState, InputState, OutputState
 from tornado.httputil import (
-    HTTPConnection,
     HTTPHeaders,
     HTTPInputError,
     HTTPMessageDelegate,
     RequestStartLine,
     ResponseStartLine,
 )
+from tornado.httputil._server_exchange import ServerExchange
 from tornado.iostream import BaseIOStream, IOStream, StreamClosedError
 from tornado.iostream._file_segment import FileSegment
 from tornado.log import app_log
@@ -93,7 +93,7 @@ class _ConnectionAttribute:
         return self._get(exchange.driver)
 
 
-class HTTP1Connection(HTTPConnection):
+class HTTP1Connection(ServerExchange):
     """One HTTP/1.x exchange over a stream.
 
     A server creates one for each request. A client creates one, calls `write_headers`, `write` and `finish`
@@ -140,7 +140,6 @@ class HTTP1Connection(HTTPConnection):
     max_body_size: int | None = None
     body_timeout: float | None = None
     on_body_too_large: Callable[[], None] | None = None  # the handler's own response to a body over the limit
-    half_close_disconnects: bool = False  # whether a half-close by the peer counts as a disconnect
     #: The event stream in the response, which a drain of the server ends.
     drainable: Any = None
     #: The Task that serves the request, if it waits. The event loop itself has only a weak reference to it.
@@ -156,9 +155,6 @@ class HTTP1Connection(HTTPConnection):
     chunking: Any = property(attrgetter("output.chunking"))
     #: How many bytes of the body have not been written; None without a Content-Length.
     remaining_length: Any = property(attrgetter("output.remaining_length"))
-    #: The callback set by `set_close_callback`.
-    close_callback: Callable[[], None] | None = None
-
     _written_since_yield = 0
 
     def __init__(
@@ -485,7 +481,7 @@ class HTTP1Connection(HTTPConnection):
         if output.interim_code:
             self._end_informational(output)
             return
-        if self._stream_is_open():
+        if not self.is_closed():
             try:
                 last = output.last_bytes()
             except HTTPOutputError:
@@ -528,8 +524,18 @@ class HTTP1Connection(HTTPConnection):
             output = self.output = MessageOutput()
         return output
 
-    def _stream_is_open(self) -> bool:
-        return self.stream is not None and not self.stream.closed()
+    def is_closed(self) -> bool:
+        """Whether nothing can be sent any more, because the stream is closed or has another owner."""
+        return self.stream is None or self.stream.closed()
+
+    @property
+    def unsent_size(self) -> int:
+        """The number of bytes that have not been passed to the operating system."""
+        return 0 if self.stream is None else self.stream.pending_output
+
+    def when_sent(self) -> Future[None]:
+        """Return a Future that is done when all output has been passed to the operating system."""
+        return self._failed_write() if self.is_closed() else self.stream.write(b"")
 
     def _frame(self, chunk: bytes) -> bytes:
         try:

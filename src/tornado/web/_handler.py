@@ -548,9 +548,10 @@ class RequestHandler(ExecutionOwner):
 
         :returns: the stream, with all unread bytes in its buffer.
         """
-        response_of(self).detach()
         connection: Any = self.request.connection
-        return connection.detach()  # type: ignore[no-any-return]
+        stream = connection.detach()
+        response_of(self).detach()  # after the connection, which may refuse: then an error page is sent
+        return stream  # type: ignore[no-any-return]
 
     def redirect(self, url: str, permanent: bool = False, status: int | None = None) -> None:
         """Redirect the client to `url`, which may be relative, and finish the response.

@@ -20,7 +20,12 @@ from tornado.websocket._errors import closed_error
 from tornado.websocket._interface import WebSocketProtocol
 from tornado.websocket._parameters import MAX_MESSAGE_SIZE, WRITE_LIMIT, WebSocketParams, params_of
 from tornado.websocket._protocol import WebSocketProtocol13
-from tornado.websocket._server_handshake import ServerHandshake, read_offer, release_request
+from tornado.websocket._server_handshake import (
+    ServerHandshake,
+    offered_websocket,
+    read_offer,
+    release_request,
+)
 
 _OPEN = WebSocketState.OPEN
 #: The transforms of a handler that has sent a 101 response, which has no content.
@@ -275,6 +280,9 @@ class WebSocketHandler(RequestHandler):
         :returns: the object, or None if the version of the request is not supported. The response then has
             status 426.
         """
+        websocket = offered_websocket(self.request)
+        if websocket is not None:
+            return websocket.make_protocol(self, self._params())  # type: ignore[no-any-return]
         version = self.request.headers.get("Sec-WebSocket-Version")
         if version not in ("7", "8", "13"):
             return None

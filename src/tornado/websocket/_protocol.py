@@ -186,13 +186,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         :param opening: a function called first, when messages can be sent. Until it has finished, messages
             are not delivered, and the owner is not notified of the end of the connection.
         """
-        params = self.params
-        policy = params.policy
-        keys = next_masking_key if self.mask_outgoing else None
-        if parameters is None or policy is None:
-            self._core = ws_connection.WSConnection(params.limits, keys)
-        else:
-            self._core = ws_connection.WSConnection(params.limits, keys, parameters, policy)
+        self._core = self.make_core(parameters)
         self.stream = stream
         self._done = done_future(stream.loop)
         self._subprotocol = subprotocol
@@ -210,6 +204,14 @@ class WebSocketProtocol13(WebSocketProtocol):
                 self._open_future.add_done_callback(self._opened)
         finally:
             stream.uncork()
+
+    def make_core(self, parameters: DeflateParameters | None) -> Any:
+        """Return the sans-IO protocol of the connection, which a transport without frames replaces."""
+        limits, policy = self.params.limits, self.params.policy
+        keys = next_masking_key if self.mask_outgoing else None
+        if parameters is None or policy is None:
+            return ws_connection.WSConnection(limits, keys)
+        return ws_connection.WSConnection(limits, keys, parameters, policy)
 
     def _opened(self, _: Future[Any]) -> None:
         self._open_future = None

@@ -11,6 +11,7 @@ from tornado._wire import ws_handshake
 from tornado._wire.ws_errors import HandshakeError
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
+from tornado.httputil._server_exchange import ServerExchange
 from tornado.log import gen_log
 from tornado.web._errors import HTTPError
 from tornado.web._execution._execute import FastPathAwaitable, Rest
@@ -98,8 +99,17 @@ def read_offer(handler: HandshakeHandler) -> ws_handshake.Offer:
     :raises HandshakeError: if the request is not a valid handshake.
     """
     request = handler.request
+    websocket = offered_websocket(request)
+    if websocket is not None:
+        return websocket.offer  # type: ignore[no-any-return]
     assert request.method is not None
     return ws_handshake.check_request(request.method, request.version, request.headers)
+
+
+def offered_websocket(request: HTTPServerRequest) -> Any:
+    """Return the ``websocket`` of an exchange whose server performs the handshake itself, otherwise None."""
+    connection = request.connection
+    return connection.websocket if isinstance(connection, ServerExchange) else None
 
 
 def _read_offer_or_respond(handler: HandshakeHandler) -> ws_handshake.Offer | None:
@@ -151,4 +161,4 @@ def release_request(request: Any) -> None:
         request.release_head()
 
 
-__all__ = ["HandshakeHandler", "ServerHandshake", "read_offer", "release_request"]
+__all__ = ["HandshakeHandler", "ServerHandshake", "offered_websocket", "read_offer", "release_request"]

@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any
 
 from tornado.concurrent import Future
-from tornado.http1connection import HTTP1Connection
+from tornado.httputil._server_exchange import ServerExchange
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log, gen_log
 from tornado.wsgi._response_head import ResponseHead
@@ -127,8 +127,7 @@ class ResponseBridge:
 
     def _progress(self) -> tuple[int, int]:
         """Return a value that changes when the client reads."""
-        stream = getattr(self._connection, "stream", None)
-        return self._unsent, getattr(stream, "pending_output", 0)
+        return self._unsent, getattr(self._connection, "unsent_size", 0)
 
     def _close_slow_client(self) -> None:
         self.disconnected = True
@@ -211,6 +210,6 @@ def _abort_response(connection: Any) -> None:
     """End an incomplete response so that the client does not mistake it for a complete one: pending output is
     sent, then the connection is closed without the last chunk (RFC 9112 section 8).
     """
-    if isinstance(connection, HTTP1Connection):
+    if isinstance(connection, ServerExchange):
         connection.truncate_body()
     connection.finish()

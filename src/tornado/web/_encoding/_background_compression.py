@@ -17,7 +17,7 @@ from typing import Any
 from tornado import httputil
 from tornado._loop.tasks import keep_reference
 from tornado.concurrent import Future
-from tornado.http1connection import HTTP1Connection
+from tornado.httputil._server_exchange import ServerExchange
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log
 from tornado.web._encoding._content_codings import MAX_AT_ONCE, Compressor
@@ -34,7 +34,7 @@ class CompressionQueue:
 
     __slots__ = ("_connection", "_finishes", "_last", "_queue", "_task")
 
-    def __init__(self, connection: HTTP1Connection) -> None:
+    def __init__(self, connection: ServerExchange) -> None:
         self._connection = connection
         self._queue: deque[tuple[Compressor, bytes, bool, Future[None]]] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -99,7 +99,7 @@ class CompressionQueue:
             piece = await in_thread(workers, compressor.compress, view[position : position + MAX_AT_ONCE])
             if piece:
                 await connection.write(piece)
-            elif connection.stream is None or connection.stream.closed():
+            elif connection.is_closed():
                 raise StreamClosedError
         piece = await in_thread(workers, compressor.finish if finishing else compressor.flush)
         if piece:
@@ -137,7 +137,7 @@ def prepare(transforms: list[Any], request: httputil.HTTPServerRequest, size: in
         queue = transform._queue = None
     if size > MAX_AT_ONCE and request.method != "HEAD":
         connection: Any = request.connection
-        if isinstance(connection, HTTP1Connection) and connection.stream is not None:
+        if isinstance(connection, ServerExchange) and not connection.is_detached:
             queue = transform._queue = CompressionQueue(connection)
     return queue
 

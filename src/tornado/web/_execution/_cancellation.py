@@ -26,7 +26,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tornado._loop.deadlines import NEVER, scheduler_of
-from tornado.http1connection import HTTP1Connection
+from tornado.httputil._server_exchange import ServerExchange
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log, gen_log
 from tornado.web._execution._client_disconnect import CLIENT_CLOSED_REQUEST, abandon
@@ -200,7 +200,7 @@ class Cancellation:
 
     def _listen(self, connection: Any) -> None:
         # The existing close callback is called first: on_connection_close, or one that the handler has set.
-        if isinstance(connection, HTTP1Connection):
+        if isinstance(connection, ServerExchange):
             self._inner = connection.close_callback
             connection.half_close_disconnects = True
         else:
@@ -209,7 +209,7 @@ class Cancellation:
 
     def _stop_listening(self, connection: Any) -> None:
         """Restore the handler's close callback, as the handler may continue without a coroutine."""
-        if isinstance(connection, HTTP1Connection):
+        if isinstance(connection, ServerExchange):
             connection.half_close_disconnects = False
             if connection.close_callback == self._gone:
                 connection.set_close_callback(self._inner)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 
 from tornado._log_rate_limit import LogRateLimit
+from tornado.httputil._server_exchange import ServerExchange
 from tornado.iostream import StreamClosedError
 from tornado.log import gen_log
 from tornado.web._execution._response import ResponseOwner, break_cycles, log, request_summary, response_of
@@ -26,8 +27,10 @@ def is_disconnect(handler: ResponseOwner, error: BaseException | None) -> bool:
     """
     if not isinstance(error, StreamClosedError):
         return False
-    stream = getattr(handler.request.connection, "stream", None)
-    closed = getattr(stream, "closed", None)
+    connection = handler.request.connection
+    if isinstance(connection, ServerExchange):
+        return connection.is_closed() and not connection.is_detached
+    closed = getattr(getattr(connection, "stream", None), "closed", None)
     return closed is not None and closed() is True  # tests of programs use mock connections
 
 

@@ -19,6 +19,7 @@ from tornado._version import version as _version
 from tornado.concurrent import Future
 from tornado.escape import json_encode, utf8
 from tornado.http1connection import HTTP1Connection
+from tornado.httputil._server_exchange import ServerExchange
 from tornado.log import escape_controls
 from tornado.util import import_object
 from tornado.web._encoding import _background_compression
@@ -442,15 +443,15 @@ class Response:
         whole: send the pending output, then close the connection without the last chunk (RFC 9112 section 8).
         """
         connection: Any = handler.request.connection
-        is_http1 = isinstance(connection, HTTP1Connection)
+        can_truncate = isinstance(connection, ServerExchange)
         try:
             _ = handler.flush()
             self.transforms = _no_transforms  # they would complete the content coding
-            if is_http1:
+            if can_truncate:
                 connection.truncate_body()
             _ = handler.finish()
         finally:
-            if is_http1 and not connection.write_done:
+            if can_truncate and not connection.write_done:
                 connection.close()  # flush() or finish() has failed and has not ended the response
 
     def _complete_head(self, handler: ResponseOwner) -> None:

@@ -11,6 +11,7 @@ from tornado._loop.deadlines import NEVER, scheduler_of
 from tornado._wire.sse import serialize_comment
 from tornado._wire.state_machine import State, permit
 from tornado.http1connection import HTTP1Connection
+from tornado.httputil._server_exchange import ServerExchange
 from tornado.log import gen_log
 from tornado.web._execution import _response
 from tornado.web._execution._execution_state import cancellation_of
@@ -203,8 +204,8 @@ class EventStream:
 
     def unsent(self) -> int:
         """Return the number of bytes that have not been passed to the operating system."""
-        stream = None if self._handler is None else getattr(self._handler.request.connection, "stream", None)
-        return 0 if stream is None else stream.pending_output
+        connection = None if self._handler is None else self._handler.request.connection
+        return connection.unsent_size if isinstance(connection, ServerExchange) else 0
 
     def is_slow(self) -> bool:
         """Whether more output is unsent than the handler permits."""
@@ -213,8 +214,8 @@ class EventStream:
     def call_when_drained(self, callback: Callable[[Any], None]) -> None:
         """Call `callback` when all output has been sent."""
         connection = None if self._handler is None else self._handler.request.connection
-        if connection is not None and not connection.stream.closed():
-            connection.stream.write(b"").add_done_callback(callback)
+        if connection is not None and not connection.is_closed():
+            connection.when_sent().add_done_callback(callback)
 
     def disconnect(self, reason: str) -> None:
         """Close the connection without completing the response, and log the reason. A browser reconnects."""

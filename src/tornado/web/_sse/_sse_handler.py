@@ -17,6 +17,7 @@ from typing import Any
 from tornado import gen
 from tornado._wire.sse import check_id, serialize_comment, serialize_event
 from tornado.concurrent import Future
+from tornado.httputil._server_exchange import ServerExchange
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web._encoding._transforms import _Compression
 from tornado.web._errors import HTTPError
@@ -286,8 +287,10 @@ class EventSourceHandler(RequestHandler):
         cancellation = self._cancellation
         if self._finished or (cancellation is not None and cancellation.cause is CancelReason.GONE):
             return True
-        stream = getattr(self.request.connection, "stream", None)
-        return stream is not None and stream.closed()
+        connection = self.request.connection
+        return (
+            isinstance(connection, ServerExchange) and not connection.is_detached and connection.is_closed()
+        )
 
     # -- sending --
 
