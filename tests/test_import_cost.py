@@ -28,7 +28,6 @@ UNUSED = {
     "tornado.testing",
     "tornado.websocket",
     "tornado.wsgi",
-    "tornado.asgi",
     "uvloop",
 }
 

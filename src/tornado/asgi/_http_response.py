@@ -28,6 +28,7 @@ from tornado.asgi._http_head import ResponseHead, make_head, serialize_fields
 from tornado.concurrent import Future
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPHeaders, HTTPOutputError, ResponseStartLine, responses
+from tornado.httputil._server_exchange import ServerExchange
 from tornado.iostream import BaseIOStream, StreamClosedError
 from tornado.iostream._file_segment import FileSegment
 
@@ -319,7 +320,7 @@ class HTTPResponse:
         """
         self.state = self.state.to[_ABORTED]
         connection = self._connection
-        if isinstance(connection, HTTP1Connection):
+        if isinstance(connection, ServerExchange):
             if connection.ended:
                 return
             connection.truncate_body()

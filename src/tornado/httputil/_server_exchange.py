@@ -32,6 +32,11 @@ class ServerExchange(HTTPConnection):
         raise NotImplementedError()
 
     @property
+    def ended(self) -> bool:
+        """Whether the exchange has ended, so that its writes fail."""
+        raise NotImplementedError()
+
+    @property
     def unsent_size(self) -> int:
         """The number of bytes of the response that have not been passed to the operating system."""
         raise NotImplementedError()

@@ -12,7 +12,6 @@ from tests.support.websocket import dial
 from tornado.websocket import websocket_connect
 
 
-
 async def check_mixed(run: Run) -> None:
     """The handler and FastAPI answer their paths; the state of the lifespan reaches FastAPI."""
     assert b"/api/docs" in (await run.server.fetch("/")).body
@@ -30,7 +29,6 @@ async def check_sizes(run: Run) -> None:
     client.send("x" * 65_537)
     assert (await client.event()).code == 1009
     await client.peer.close()
-
 
 
 async def check_adapter(run: Run) -> None:

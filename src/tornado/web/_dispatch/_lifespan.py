@@ -11,8 +11,8 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tornado.routing import RuleRouter
 from tornado.log import app_log
+from tornado.routing import RuleRouter
 
 if TYPE_CHECKING:
     from tornado.web._interfaces import ApplicationInterface
@@ -56,6 +56,8 @@ def targets_with_lifespan(application: Any) -> list[Any]:
             elif not isinstance(target, type) and hasattr(target, "run_lifespan"):
                 found[id(target)] = target
     return list(found.values())
+
+
 def warn_if_set(settings: Mapping[str, Any]) -> None:
     """Log a warning if the settings contain code that does not run, because `run` has not been called."""
     for name in ("lifespan", "on_startup", "on_shutdown"):
