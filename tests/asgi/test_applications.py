@@ -36,11 +36,13 @@ MEMORY = 60_000_000
 async def running(name, mounted=False):
     """Serve the application of a framework, as the whole server or as a route."""
     framework(name)
-    app = importlib.import_module(f"tests.asgi.applications.{name}_app").app
-    container = ASGIContainer(app)
+    module = importlib.import_module(f"tests.asgi.applications.{name}_app")
+    container = ASGIContainer(module.app)
     application = Application([("/.*", container)]) if mounted else container
+    settings = module.override_settings(**module.SETTINGS) if name == "django" else contextlib.nullcontext()
     async with application.run_lifespan(), serving(application, max_body_size=UPLOAD_SIZE) as server:
-        yield server
+        with settings:
+            yield server
 
 
 @pytest.fixture(params=NAMES)

@@ -90,6 +90,7 @@ def app():
     """The application; Django is set up once per process."""
     from django.conf import settings
     from django.core.wsgi import get_wsgi_application
+    from django.test import override_settings
     from django.urls import path
 
     urls = types.ModuleType("tests_wsgi_urls")
@@ -99,20 +100,21 @@ def app():
     ]
     sys.modules[urls.__name__] = urls
     if not settings.configured:
-        settings.configure(
-            SECRET_KEY="for tests",
-            ALLOWED_HOSTS=["*"],
-            ROOT_URLCONF=urls.__name__,
-            LOGGING_CONFIG=None,
-            SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
-            MIDDLEWARE=[
-                "django.middleware.security.SecurityMiddleware",
-                "django.contrib.sessions.middleware.SessionMiddleware",
-                "django.middleware.common.CommonMiddleware",
-            ],
-            FILE_UPLOAD_MAX_MEMORY_SIZE=100_000,
-        )
-    yield get_wsgi_application()
+        settings.configure(LOGGING_CONFIG=None, SECRET_KEY="for tests")
+    # A process can be configured only once, and other tests may have done that.
+    with override_settings(
+        SECRET_KEY="for tests",
+        ALLOWED_HOSTS=["*"],
+        ROOT_URLCONF=urls.__name__,
+        SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
+        MIDDLEWARE=[
+            "django.middleware.security.SecurityMiddleware",
+            "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.middleware.common.CommonMiddleware",
+        ],
+        FILE_UPLOAD_MAX_MEMORY_SIZE=100_000,
+    ):
+        yield get_wsgi_application()
     del sys.modules[urls.__name__]
 
 

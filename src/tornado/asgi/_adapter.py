@@ -70,7 +70,7 @@ class ASGIAdapter:
         )
         listens: Any = getattr(application, "server_listens", None)
         if listens is not None:
-            listens()
+            listens(runs_lifespan=True)
 
     def __repr__(self) -> str:
         return f"<ASGIAdapter {self.application!r}>"

@@ -12,19 +12,21 @@ import django
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.test import override_settings
 from django.urls import path
 
 from tests.asgi.applications.specification import DOWNLOAD_SIZE, PART
 
+#: A process can be configured only once, so tests override the settings of other applications with these.
+SETTINGS: dict[str, Any] = {
+    "ROOT_URLCONF": __name__,
+    "ALLOWED_HOSTS": ["*"],
+    "SECRET_KEY": "test",
+    "MIDDLEWARE": [],
+    "DATA_UPLOAD_MAX_MEMORY_SIZE": None,
+}
 if not settings.configured:
-    settings.configure(
-        ROOT_URLCONF=__name__,
-        ALLOWED_HOSTS=["*"],
-        SECRET_KEY="test",
-        MIDDLEWARE=[],
-        DATA_UPLOAD_MAX_MEMORY_SIZE=None,
-        LOGGING_CONFIG=None,
-    )
+    settings.configure(LOGGING_CONFIG=None, **SETTINGS)
     django.setup()
 
 results: list[str] = []
@@ -95,4 +97,5 @@ urlpatterns: list[Any] = [
     path("result", result),
     path("fail", fail),
 ]
-app = get_asgi_application()
+with override_settings(**SETTINGS):
+    app = get_asgi_application()
