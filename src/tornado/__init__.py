@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tornado import (
         auth,
         autoreload,
+        channels,
         concurrent,
         escape,
         gen,
@@ -79,6 +80,7 @@ __all__ = [
     "web",
     "websocket",
     "auth",
+    "channels",
     "autoreload",
     "testing",
     "wsgi",
