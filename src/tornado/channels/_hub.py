@@ -136,6 +136,7 @@ class Hub:
                 f"{self._publishing} messages wait for the broker: increase max_waiting", idempotency_key
             )
         self._publishing += 1
+        reason: BrokerUnavailableError | None = None
         try:
             async with asyncio.timeout(limit):
                 delay = _MIN_DELAY
@@ -144,13 +145,15 @@ class Hub:
                         return await self.broker.publish(
                             message, history, idempotency_key, max(120.0, 2 * limit)
                         )
-                    except BrokerUnavailableError:
+                    except BrokerUnavailableError as error:
+                        reason = error
                         await asyncio.sleep(_jitter(delay))
                         delay = min(2 * delay, _MAX_DELAY)
         except TimeoutError as error:
+            details = "" if reason is None else f" ({reason})"
             raise PublishError(
-                f"the broker has not confirmed a message to {channel!r} within {limit} s: check that it is "
-                "running, or increase the timeout",
+                f"the broker has not confirmed a message to {channel!r} within {limit} s{details}: check "
+                "that it is running, or increase the timeout",
                 idempotency_key,
             ) from error
         finally:
