@@ -14,6 +14,7 @@ from tornado.channels._broker import Broker, BrokerListener, Page
 from tornado.channels._errors import BrokerUnavailableError, ChannelError, PublishError
 from tornado.channels._hub import Hub
 from tornado.channels._memory import MemoryBroker
+from tornado.channels._presence import Presence, PresenceChange
 from tornado.channels._receivers import Receiver, ReceiverGroup
 from tornado.channels._redis import RedisBroker
 from tornado.channels._subscription import Subscription
@@ -31,6 +32,8 @@ __all__ = [
     "Message",
     "Page",
     "Position",
+    "Presence",
+    "PresenceChange",
     "PublishError",
     "Receiver",
     "ReceiverGroup",

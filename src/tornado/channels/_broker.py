@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -96,6 +96,31 @@ class Broker(ABC):
     @abstractmethod
     def unsubscribe(self, channel: str) -> None:
         """End the subscription without waiting."""
+
+    @abstractmethod
+    async def add_presence(
+        self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
+    ) -> None:
+        """Store entries of a process by connection ID, and renew its lease.
+
+        :param worker: identifies the process.
+        :param lease: the number of seconds after which the entries of the process are removed.
+        """
+
+    @abstractmethod
+    async def remove_presence(self, channel: str, connections: Sequence[str]) -> None:
+        """Remove entries."""
+
+    @abstractmethod
+    async def renew_presence(self, channel: str, worker: str, lease: float) -> bool:
+        """Renew the lease of a process.
+
+        :returns: False if there is no lease: it has ended, or the data is lost.
+        """
+
+    @abstractmethod
+    async def list_presence(self, channel: str) -> Mapping[str, bytes]:
+        """Return the entries of all processes whose lease has not ended, by connection ID."""
 
 
 __all__ = ["Broker", "BrokerListener", "Page"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Mapping, Sequence
 from time import monotonic
 
 from tornado.channels._broker import Broker, BrokerListener, Page
@@ -38,6 +39,8 @@ class MemoryBroker(Broker):
     def __init__(self) -> None:
         self._channels: dict[str, _Stored] = {}
         self._subscribed: set[str] = set()
+        #: For each channel: the ends of the leases by worker; the worker and the entry by connection.
+        self._presence: dict[str, tuple[dict[str, float], dict[str, tuple[str, bytes]]]] = {}
         self._listener: BrokerListener | None = None
 
     async def start(self, listener: BrokerListener) -> None:
@@ -86,6 +89,34 @@ class MemoryBroker(Broker):
 
     def unsubscribe(self, channel: str) -> None:
         self._subscribed.discard(channel)
+
+    async def add_presence(
+        self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
+    ) -> None:
+        leases, present = self._presence.setdefault(channel, ({}, {}))
+        leases[worker] = monotonic() + lease
+        present.update({connection: (worker, entry) for connection, entry in entries.items()})
+
+    async def remove_presence(self, channel: str, connections: Sequence[str]) -> None:
+        present = self._presence.get(channel, ({}, {}))[1]
+        for connection in connections:
+            present.pop(connection, None)
+        if not present:
+            self._presence.pop(channel, None)
+
+    async def renew_presence(self, channel: str, worker: str, lease: float) -> bool:
+        leases = self._presence.get(channel, ({}, {}))[0]
+        if leases.get(worker, 0.0) <= monotonic():
+            return False
+        leases[worker] = monotonic() + lease
+        return True
+
+    async def list_presence(self, channel: str) -> Mapping[str, bytes]:
+        leases, present = self._presence.get(channel, ({}, {}))
+        now = monotonic()
+        for connection in [each for each, (worker, _) in present.items() if leases[worker] <= now]:
+            del present[connection]
+        return {connection: entry for connection, (_, entry) in present.items()}
 
     def _stored(self, channel: str) -> _Stored:
         stored = self._channels.get(channel)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 from tornado._log_rate_limit import LogRateLimit
@@ -96,6 +96,47 @@ return {epoch, offset, oldest, entries}
 )
 
 
+#: KEYS: the hash of entries, in which "w" and a worker is the end of its lease, and "c" and a connection is
+#: its worker, a space and its entry. ARGV: the worker, its lease, whether it must have one, connections and
+#: entries.
+_LEASE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local ends = tonumber(redis.call('HGET', KEYS[1], 'w' .. ARGV[1]) or 0)
+if ARGV[3] == '1' and ends <= now then return 0 end
+redis.call('HSET', KEYS[1], 'w' .. ARGV[1], string.format('%.0f', now + ARGV[2]))
+for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], 'c' .. ARGV[i], ARGV[1] .. ' ' .. ARGV[i + 1]) end
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 1
+"""
+
+_LIST = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local all = redis.call('HGETALL', KEYS[1])
+local ended, found = {}, {}
+local alive = {}
+for i = 1, #all, 2 do
+  if string.sub(all[i], 1, 1) == 'w' then
+    if tonumber(all[i + 1]) > now then alive[string.sub(all[i], 2)] = true else ended[#ended + 1] = all[i] end
+  end
+end
+for i = 1, #all, 2 do
+  if string.sub(all[i], 1, 1) == 'c' then
+    local worker, entry = string.match(all[i + 1], '^(%w+) (.*)$')
+    if alive[worker] then
+      found[#found + 1] = string.sub(all[i], 2)
+      found[#found + 1] = entry
+    else
+      ended[#ended + 1] = all[i]
+    end
+  end
+end
+for i, name in ipairs(ended) do redis.call('HDEL', KEYS[1], name) end
+return found
+"""
+
+
 class RedisBroker(Broker):
     """A broker in Redis 6.2 or later, or Valkey. It needs the package redis (the extra ``redis``).
 
@@ -143,6 +184,8 @@ class RedisBroker(Broker):
         self._client: Any = redis.asyncio.Redis.from_pool(self._pool)
         self._publish_script: Any = self._client.register_script(_PUBLISH)
         self._read_script: Any = self._client.register_script(_READ)
+        self._lease_script: Any = self._client.register_script(_LEASE)
+        self._list_script: Any = self._client.register_script(_LIST)
         self._listener: RedisListener | None = None
         self._ping_interval = ping_interval
 
@@ -229,6 +272,29 @@ class RedisBroker(Broker):
     def unsubscribe(self, channel: str) -> None:
         if self._listener is not None:
             self._listener.unsubscribe(self._channel(channel))
+
+    async def add_presence(
+        self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
+    ) -> None:
+        arguments: list[Any] = [worker, int(lease * 1000), 0]
+        for connection, entry in entries.items():
+            arguments += [connection, entry]
+        await self._call(self._lease_script([self._presence_key(channel)], arguments))
+
+    async def remove_presence(self, channel: str, connections: Sequence[str]) -> None:
+        fields = ["c" + each for each in connections]
+        await self._call(self._client.hdel(self._presence_key(channel), *fields))
+
+    async def renew_presence(self, channel: str, worker: str, lease: float) -> bool:
+        arguments = [worker, int(lease * 1000), 1]
+        return bool(await self._call(self._lease_script([self._presence_key(channel)], arguments)))
+
+    async def list_presence(self, channel: str) -> Mapping[str, bytes]:
+        found = await self._call(self._list_script([self._presence_key(channel)]))
+        return {name.decode(): entry for name, entry in zip(found[::2], found[1::2], strict=True)}
+
+    def _presence_key(self, channel: str) -> str:
+        return self._keys(channel)[0][:-1] + "p"
 
     async def _call(self, operation: Awaitable[Any]) -> Any:
         """Wait for the result of an operation.
