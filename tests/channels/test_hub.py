@@ -66,6 +66,17 @@ async def test_subscriber_without_position_gets_later_messages():
         assert hub.position("c") is None  # the channel has no receivers any more
 
 
+async def test_head_is_the_position_of_the_last_message():
+    async with Hub(MemoryBroker()) as hub:
+        start = await hub.head("c")
+        assert start.offset == 0
+        first = await hub.publish("c", 1)
+        assert await hub.head("c") == first
+        async with hub.subscribe("c", since=start) as messages:
+            assert (await anext(messages)).data == 1
+            assert await hub.head("c") == first
+
+
 async def test_history_that_is_too_short_is_a_gap():
     async with Hub(MemoryBroker(), history=History(count=2)) as hub:
         positions = [await hub.publish("c", n) for n in range(5)]
@@ -115,6 +126,24 @@ async def test_group_is_called_once_for_all_receivers():
         await hub.publish("c", 1)
         await asyncio.sleep(0)
         assert Group.calls == [(["r", "s"], [1])]
+
+
+async def test_messages_missed_before_a_connection_are_read():
+    broker = MemoryBroker()
+    async with Hub(broker) as hub:
+        receiver = Receiver()
+        hub.attach("c", receiver)
+        while hub.position("c") is None:
+            await asyncio.sleep(0)
+        broker.unsubscribe("c")
+        hub.disconnected()
+        assert hub.disconnected_for > 0
+        await hub.publish("c", 1)
+        hub.connected()
+        assert hub.disconnected_for == 0
+        while not receiver.batches:
+            await asyncio.sleep(0)
+        assert receiver.batches == [[1]]
 
 
 @pytest.mark.parametrize("stored", [False, True])

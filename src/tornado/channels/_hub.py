@@ -218,6 +218,19 @@ class Hub:
         state = self._channels.get(channel)
         return None if state is None else state.last
 
+    async def head(self, channel: str) -> Position:
+        """Return the position of the last message published.
+
+        A receiver that is attached since this position can later continue in another process, even if it has
+        not received a message yet.
+
+        :raises BrokerUnavailableError: if the broker cannot be reached.
+        """
+        state = self._channels.get(channel)
+        if state is not None and state.last is not None and not state.is_stale and not self.disconnected_for:
+            return state.last
+        return (await self.broker.read(channel, None, 0, self._history_of(channel))).head
+
     # -- the interface for the broker --
 
     def received(self, message: Message) -> None:
