@@ -20,7 +20,10 @@ class ReceiverGroup(Protocol):
     """Delivers to many receivers in one call, for example with `tornado.websocket.broadcast`."""
 
     def deliver(self, receivers: Collection[Any], items: Sequence[Message | Gap]) -> None:
-        """Deliver consecutive messages and gaps to all `receivers`. The collection must not be kept."""
+        """Deliver consecutive messages and gaps to all `receivers`.
+
+        The collection is that of the channel: copy it to keep it, or before receivers are detached.
+        """
 
 
 class EachReceiver:
