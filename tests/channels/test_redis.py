@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -208,6 +209,19 @@ async def test_suspended_server_is_detected(redis_server, expect_log):
             await until(lambda: 1 in receiver.got)
             # The script may have run after the server continued, although the publisher has given up.
             assert receiver.got in ([1], ["late", 1])
+
+
+async def test_blocked_event_loop_does_not_end_the_connection(redis_server):
+    """The time limit of a ping passes while the event loop is blocked by a program."""
+    async with Hub(RedisBroker(redis_server.url, ping_interval=0.02, timeout=0.1)) as hub:
+        await until(lambda: not hub.disconnected_for)
+        for turns in range(8):
+            time.sleep(0.15)  # noqa: ASYNC251 - a ping becomes due
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            time.sleep(0.15)  # noqa: ASYNC251 - its time limit passes
+            await asyncio.sleep(0.03)
+            assert not hub.disconnected_for
 
 
 async def test_missing_server_is_logged_once(redis_server, expect_log):

@@ -17,6 +17,8 @@ from tornado.log import gen_log
 
 #: The bounds of the delay between attempts to connect, in seconds.
 _MIN_DELAY, _MAX_DELAY = 0.02, 0.4
+#: The additional time for the response to a ping after the time limit, in seconds.
+_GRACE = 0.1
 #: The number of channels in one command.
 _CHUNK = 1000
 
@@ -209,7 +211,10 @@ class RedisListener:
                     pinged_at = monotonic()
                     commands.put_nowait((b"PING",))
             else:
-                raise TimeoutError(f"no response to a ping within {self._timeout} s")
+                # If the event loop was blocked, the ping may be unsent, or the response unread.
+                await asyncio.wait(tasks, timeout=_GRACE, return_when=asyncio.FIRST_COMPLETED)
+                if self._last_input <= pinged_at:
+                    raise TimeoutError(f"no response to a ping within {self._timeout} s")
 
     async def _write(self, connection: Any, commands: asyncio.Queue[tuple[bytes, ...]]) -> None:
         while True:
