@@ -65,7 +65,7 @@ LAYERS = {
         "httputil",
         "simple_httpclient",
     ],
-    "web": ["_language_names", "auth", "locale", "routing", "template", "web", "websocket"],
+    "web": ["_language_names", "auth", "channels", "locale", "routing", "template", "web", "websocket"],
     "edge": ["__main__", "_gateway_access_log", "_serve", "asgi", "autoreload", "testing", "wsgi"],
 }
 

@@ -1,0 +1,1 @@
+"""A random test of `tornado.channels` against a model."""

@@ -1,0 +1,126 @@
+"""The interface between a hub and its broker."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tornado.channels._values import History, Message, Position
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a channel's history.
+
+    :ivar head: the position of the last message published; the offset is 0 if there is none.
+    :ivar oldest: the offset of the oldest message that is available, or ``head.offset + 1``.
+    :ivar messages: consecutive messages.
+    """
+
+    head: Position
+    oldest: int
+    messages: Sequence[Message] = ()
+
+    @property
+    def start(self) -> int:
+        """Return the offset of the first message of this page."""
+        return self.messages[0].position.offset if self.messages else self.head.offset + 1  # type: ignore[union-attr]
+
+    @property
+    def end(self) -> int:
+        """Return the offset of the last message of this page, or that of `head`."""
+        return self.messages[-1].position.offset if self.messages else self.head.offset  # type: ignore[union-attr]
+
+
+class BrokerListener(Protocol):
+    """The methods of a hub that its broker calls, in the event loop in which the broker was started."""
+
+    def received(self, message: Message) -> None:
+        """Receive a message of a subscribed channel. Messages may be missing or repeated."""
+
+    def connected(self) -> None:
+        """Learn that all subscriptions are established again. Messages may have been missed before."""
+
+    def disconnected(self) -> None:
+        """Learn that no messages will arrive until the next call of `connected`."""
+
+
+class Broker(ABC):
+    """Stores the messages of channels, numbers them and distributes them to processes.
+
+    The hub repeats failed operations, looks for missing messages and removes duplicates. A broker has three
+    obligations: `publish` assigns the offset, stores the message and distributes it in one atomic step;
+    a message that is published after `subscribe` has returned is received or detected as missing; and the
+    epoch changes whenever stored messages may have been lost.
+
+    Every method that waits raises `BrokerUnavailableError` within the timeout of the broker.
+    """
+
+    @abstractmethod
+    async def start(self, listener: BrokerListener) -> None:
+        """Begin to connect, and return without waiting for the connection."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close all connections."""
+
+    @abstractmethod
+    async def publish(
+        self, message: Message, history: History, idempotency_key: str, lifetime: float
+    ) -> Position:
+        """Store a message and send it to all processes that have subscribed to its channel.
+
+        :param idempotency_key: if a message with this key was stored in the last `lifetime` seconds, its
+            position is returned and nothing is stored.
+        """
+
+    @abstractmethod
+    async def send(self, message: Message) -> None:
+        """Send an ephemeral message, which is not stored and has no position."""
+
+    @abstractmethod
+    async def read(self, channel: str, after: Position | None, limit: int, history: History) -> Page:
+        """Return the messages that follow a position.
+
+        :param after: if it is not a position of the history, the page begins with the oldest message. With
+            None the page contains no messages, only the position of the last one.
+        :param limit: the maximum number of messages.
+        """
+
+    @abstractmethod
+    async def subscribe(self, channel: str) -> None:
+        """Subscribe to a channel, and return when the subscription is established."""
+
+    @abstractmethod
+    def unsubscribe(self, channel: str) -> None:
+        """End the subscription without waiting."""
+
+    @abstractmethod
+    async def add_presence(
+        self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
+    ) -> None:
+        """Store entries of a process by connection ID, and renew its lease.
+
+        :param worker: identifies the process.
+        :param lease: the number of seconds after which the entries of the process are removed.
+        """
+
+    @abstractmethod
+    async def remove_presence(self, channel: str, connections: Sequence[str]) -> None:
+        """Remove entries."""
+
+    @abstractmethod
+    async def renew_presence(self, channel: str, worker: str, lease: float) -> bool:
+        """Renew the lease of a process.
+
+        :returns: False if there is no lease: it has ended, or the data is lost.
+        """
+
+    @abstractmethod
+    async def list_presence(self, channel: str) -> Mapping[str, bytes]:
+        """Return the entries of all processes whose lease has not ended, by connection ID."""
+
+
+__all__ = ["Broker", "BrokerListener", "Page"]

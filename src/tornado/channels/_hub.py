@@ -1,0 +1,311 @@
+"""`Hub`: connects the receivers of one process with a broker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+from collections.abc import Callable
+from time import monotonic
+from types import TracebackType
+from typing import Any
+
+from tornado.channels._broker import Broker
+from tornado.channels._channel_state import ChannelState
+from tornado.channels._errors import BrokerUnavailableError, PublishError
+from tornado.channels._receivers import EachReceiver, Receiver, ReceiverGroup
+from tornado.channels._subscription import Subscription
+from tornado.channels._values import History, Message, Position
+from tornado.log import gen_log
+
+#: The bounds of the delay between attempts, in seconds.
+_MIN_DELAY, _MAX_DELAY = 0.02, 0.4
+#: The number of channels whose history is read at the same time.
+_MAX_READS = 32
+_PAGE = 500
+
+
+class Hub:
+    """Publishes messages and distributes them to the receivers of this process. ::
+
+        hub = Hub(RedisBroker("redis://localhost:6379/0"))
+
+        async with hub:
+            await hub.publish("room:7", {"text": "Hello"})
+            async with hub.subscribe("room:7") as messages:
+                async for message in messages:
+                    ...
+
+    A hub belongs to one event loop.
+
+    :param broker: the broker, which must not be shared with another hub.
+    :param history: the limits of the history of each channel, or a function that returns them for the name
+        of a channel. All processes must use the same limits.
+    :param tail: the number of messages to keep in this process for each channel with receivers.
+    :param timeout: the default time limit of `publish`, in seconds.
+    :param max_waiting: the maximum number of messages that wait for the broker. Above it, `publish` fails
+        immediately.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        history: History | Callable[[str], History] | None = None,
+        tail: int = 100,
+        timeout: float = 5.0,
+        max_waiting: int = 1000,
+    ) -> None:
+        self.broker = broker
+        self.timeout = timeout
+        self.max_waiting = max_waiting
+        self._tail = tail
+        limits = History() if history is None else history
+        self._history_of: Callable[[str], History] = (
+            limits if not isinstance(limits, History) else lambda channel: limits
+        )
+        self._channels: dict[str, ChannelState] = {}
+        self._readers: dict[str, asyncio.Task[None]] = {}
+        self._unflushed: dict[str, ChannelState] = {}
+        self._each = EachReceiver()
+        self._reads = asyncio.Semaphore(_MAX_READS)
+        self._disconnected_at: float | None = None
+        self._publishing = 0
+
+    def __repr__(self) -> str:
+        return f"<Hub {self.broker!r}, {len(self._channels)} channels>"
+
+    async def start(self) -> None:
+        """Begin to connect to the broker. Messages can be published and received as soon as it responds."""
+        self._disconnected_at = monotonic()
+        await self.broker.start(self)
+
+    async def close(self) -> None:
+        """Close the connections to the broker. Receivers get no further messages."""
+        readers, self._readers = list(self._readers.values()), {}
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+        self._channels.clear()
+        await self.broker.close()
+
+    async def __aenter__(self) -> Hub:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def disconnected_for(self) -> float:
+        """Return the number of seconds for which no messages could arrive; 0 while they can."""
+        return 0.0 if self._disconnected_at is None else monotonic() - self._disconnected_at
+
+    # -- publishing --
+
+    async def publish(
+        self,
+        channel: str,
+        data: Any,
+        *,
+        key: str | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Position:
+        """Publish a message, and return its position when the broker has stored it.
+
+        While the broker cannot be reached, the message waits until the deadline. It is stored at most once,
+        although it may be sent to the broker several times.
+
+        :param data: anything that can be encoded as JSON.
+        :param key: see `Message`.
+        :param idempotency_key: if another message was published with this key in the last two minutes, its
+            position is returned and nothing is published.
+        :param timeout: the time limit in seconds.
+        :raises PublishError: if the broker has not confirmed the message by the deadline.
+        """
+        message = Message(channel, _encode(data), None, key)
+        history = self._history_of(channel)
+        idempotency_key = idempotency_key or os.urandom(12).hex()
+        limit = self.timeout if timeout is None else timeout
+        if self._publishing >= self.max_waiting:
+            raise PublishError(
+                f"{self._publishing} messages wait for the broker: increase max_waiting", idempotency_key
+            )
+        self._publishing += 1
+        reason: BrokerUnavailableError | None = None
+        try:
+            async with asyncio.timeout(limit):
+                delay = _MIN_DELAY
+                while True:
+                    try:
+                        return await self.broker.publish(
+                            message, history, idempotency_key, max(120.0, 2 * limit)
+                        )
+                    except BrokerUnavailableError as error:
+                        reason = error
+                        await asyncio.sleep(_jitter(delay))
+                        delay = min(2 * delay, _MAX_DELAY)
+        except TimeoutError as error:
+            details = "" if reason is None else f" ({reason})"
+            raise PublishError(
+                f"the broker has not confirmed a message to {channel!r} within {limit} s{details}: check "
+                "that it is running, or increase the timeout",
+                idempotency_key,
+            ) from error
+        finally:
+            self._publishing -= 1
+
+    async def send(self, channel: str, data: Any, *, key: str | None = None) -> None:
+        """Send an ephemeral message: it is not stored, has no position, and may be lost.
+
+        :raises BrokerUnavailableError: if it could not be sent.
+        """
+        await self.broker.send(Message(channel, _encode(data), None, key))
+
+    # -- receiving --
+
+    def subscribe(self, channel: str, since: Position | None = None, *, limit: int = 1000) -> Subscription:
+        """Return an asynchronous iterator over the messages and gaps of a channel.
+
+        :param since: the position of the last message received; None for the messages from now on.
+        :param limit: the number of messages to hold for a slow consumer. Later messages are read from the
+            history when it has caught up.
+        """
+        return Subscription(self, channel, since, limit)
+
+    def attach(
+        self,
+        channel: str,
+        receiver: Receiver | Any,
+        since: Position | None = None,
+        group: ReceiverGroup | None = None,
+    ) -> None:
+        """Deliver the messages of a channel to a receiver, without a Task or a queue.
+
+        If the receiver is attached to this channel already, it continues at the new position.
+
+        :param since: the position of the last message received. The receiver gets all later messages, and a
+            `Gap` in place of those that are no longer available. With None it gets the messages that are
+            published after the subscription of this process is established.
+        :param group: an object that delivers to many receivers at once, instead of ``receiver.deliver``.
+        """
+        state = self._channels.get(channel)
+        if state is None:
+            state = self._channels[channel] = ChannelState(channel, self._tail)
+        state.attach(receiver, self._each if group is None else group, since)
+        self._read_if_needed(state)
+
+    def detach(self, channel: str, receiver: Receiver | Any) -> None:
+        """End the delivery to a receiver. It has no effect if the receiver is not attached."""
+        state = self._channels.get(channel)
+        if state is None:
+            return
+        state.detach(receiver)
+        if not len(state):
+            del self._channels[channel]
+            self._unflushed.pop(channel, None)
+            reader = self._readers.pop(channel, None)
+            if reader is not None:
+                reader.cancel()
+            self.broker.unsubscribe(channel)
+
+    def position(self, channel: str) -> Position | None:
+        """Return the position of the last message delivered in this process, or None if it is unknown."""
+        state = self._channels.get(channel)
+        return None if state is None else state.last
+
+    async def head(self, channel: str) -> Position:
+        """Return the position of the last message published.
+
+        A receiver that is attached since this position can later continue in another process, even if it has
+        not received a message yet.
+
+        :raises BrokerUnavailableError: if the broker cannot be reached.
+        """
+        state = self._channels.get(channel)
+        if state is not None and state.last is not None and not state.is_stale and not self.disconnected_for:
+            return state.last
+        return (await self.broker.read(channel, None, 0, self._history_of(channel))).head
+
+    # -- the interface for the broker --
+
+    def received(self, message: Message) -> None:
+        """See `BrokerListener.received`."""
+        state = self._channels.get(message.channel)
+        if state is None:
+            return
+        if state.receive(message):
+            if not self._unflushed:
+                asyncio.get_running_loop().call_soon(self._flush)
+            self._unflushed[message.channel] = state
+        elif state.is_stale:
+            self._read_if_needed(state)
+
+    def connected(self) -> None:
+        """See `BrokerListener.connected`."""
+        self._disconnected_at = None
+        for state in self._channels.values():
+            state.is_stale = True
+            self._read_if_needed(state)
+
+    def disconnected(self) -> None:
+        """See `BrokerListener.disconnected`."""
+        if self._disconnected_at is None:
+            self._disconnected_at = monotonic()
+
+    def _flush(self) -> None:
+        unflushed, self._unflushed = self._unflushed, {}
+        for state in unflushed.values():
+            state.flush()
+
+    # -- history --
+
+    def _read_if_needed(self, state: ChannelState) -> None:
+        if state.must_read and state.name not in self._readers:
+            self._readers[state.name] = asyncio.get_running_loop().create_task(self._read(state))
+
+    async def _read(self, state: ChannelState) -> None:
+        """Subscribe to a channel and read its history until no receiver waits for it."""
+        delay = _MIN_DELAY
+        try:
+            while state.must_read:
+                try:
+                    async with self._reads:
+                        await self._read_page(state)
+                    delay = _MIN_DELAY
+                except BrokerUnavailableError:
+                    state.is_stale = True
+                    await asyncio.sleep(_jitter(delay))
+                    delay = min(2 * delay, _MAX_DELAY)
+                except Exception:
+                    gen_log.error("Exception while channel %r was read", state.name, exc_info=True)
+                    state.is_stale = True
+                    await asyncio.sleep(_MAX_DELAY)
+        finally:
+            if self._readers.get(state.name) is asyncio.current_task():
+                del self._readers[state.name]
+
+    async def _read_page(self, state: ChannelState) -> None:
+        await self.broker.subscribe(state.name)
+        after = state.begin_read()
+        page = await self.broker.read(
+            state.name, after, 0 if after is None else _PAGE, self._history_of(state.name)
+        )
+        if self._channels.get(state.name) is state:
+            state.apply(page)
+
+
+def _encode(data: Any) -> bytes:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _jitter(delay: float) -> float:
+    """Return a random delay of at most `delay`."""
+    return delay * random.uniform(0.5, 1)
+
+
+__all__ = ["Hub"]

@@ -1,0 +1,128 @@
+"""`MemoryBroker`: channels of one process."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Mapping, Sequence
+from time import monotonic
+
+from tornado.channels._broker import Broker, BrokerListener, Page
+from tornado.channels._values import History, Message, Position
+
+
+class _Stored:
+    """One channel: its last position, its messages with their times, and the idempotency keys."""
+
+    __slots__ = ("head", "keys", "messages")
+
+    def __init__(self) -> None:
+        self.head = Position(os.urandom(6).hex(), 0)
+        self.messages: deque[tuple[float, Message]] = deque()
+        self.keys: dict[str, tuple[float, Position]] = {}
+
+    def expire(self, history: History, now: float) -> None:
+        """Remove what exceeds the limits."""
+        messages = self.messages
+        while messages and (len(messages) > history.count or messages[0][0] <= now - history.age):
+            messages.popleft()
+        while self.keys:
+            key = next(iter(self.keys))
+            if self.keys[key][0] > now:
+                break
+            del self.keys[key]
+
+
+class MemoryBroker(Broker):
+    """A broker for a program with a single process. The history is lost when the process ends."""
+
+    def __init__(self) -> None:
+        self._channels: dict[str, _Stored] = {}
+        self._subscribed: set[str] = set()
+        #: For each channel: the ends of the leases by worker; the worker and the entry by connection.
+        self._presence: dict[str, tuple[dict[str, float], dict[str, tuple[str, bytes]]]] = {}
+        self._listener: BrokerListener | None = None
+
+    async def start(self, listener: BrokerListener) -> None:
+        self._listener = listener
+        listener.connected()
+
+    async def close(self) -> None:
+        self._listener = None
+
+    async def publish(
+        self, message: Message, history: History, idempotency_key: str, lifetime: float
+    ) -> Position:
+        now = monotonic()
+        stored = self._stored(message.channel)
+        stored.expire(history, now)
+        known = stored.keys.get(idempotency_key)
+        if known is not None and known[0] > now:
+            return known[1]
+        position = stored.head = Position(stored.head.epoch, stored.head.offset + 1)
+        message = Message(message.channel, message.payload, position, message.key)
+        stored.messages.append((now, message))
+        stored.keys[idempotency_key] = (now + lifetime, position)
+        stored.expire(history, now)
+        await self.send(message)
+        return position
+
+    async def send(self, message: Message) -> None:
+        if self._listener is not None and message.channel in self._subscribed:
+            self._listener.received(message)
+
+    async def read(self, channel: str, after: Position | None, limit: int, history: History) -> Page:
+        stored = self._stored(channel)
+        stored.expire(history, monotonic())
+        head = stored.head
+        oldest = head.offset + 1 - len(stored.messages)
+        if after is None:
+            return Page(head, oldest)
+        begin = 0
+        if after.epoch == head.epoch and after.offset <= head.offset:
+            begin = max(0, after.offset + 1 - oldest)
+        messages = [each for _, each in stored.messages][begin : begin + limit]
+        return Page(head, oldest, messages)
+
+    async def subscribe(self, channel: str) -> None:
+        self._subscribed.add(channel)
+
+    def unsubscribe(self, channel: str) -> None:
+        self._subscribed.discard(channel)
+
+    async def add_presence(
+        self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
+    ) -> None:
+        leases, present = self._presence.setdefault(channel, ({}, {}))
+        leases[worker] = monotonic() + lease
+        present.update({connection: (worker, entry) for connection, entry in entries.items()})
+
+    async def remove_presence(self, channel: str, connections: Sequence[str]) -> None:
+        present = self._presence.get(channel, ({}, {}))[1]
+        for connection in connections:
+            present.pop(connection, None)
+        if not present:
+            self._presence.pop(channel, None)
+
+    async def renew_presence(self, channel: str, worker: str, lease: float) -> bool:
+        leases = self._presence.get(channel, ({}, {}))[0]
+        if leases.get(worker, 0.0) <= monotonic():
+            return False
+        leases[worker] = monotonic() + lease
+        return True
+
+    async def list_presence(self, channel: str) -> Mapping[str, bytes]:
+        leases, present = self._presence.get(channel, ({}, {}))
+        now = monotonic()
+        for connection in [each for each, (worker, _) in present.items() if leases[worker] <= now]:
+            del present[connection]
+        return {connection: entry for connection, (_, entry) in present.items()}
+
+    def _stored(self, channel: str) -> _Stored:
+        stored = self._channels.get(channel)
+        if stored is None:
+            stored = self._channels[channel] = _Stored()
+        return stored
+
+
+__all__ = ["MemoryBroker"]

@@ -1,0 +1,344 @@
+"""`RedisBroker`: channels of many processes, over Redis or Valkey.
+
+A channel has three kinds of keys with the same hash tag: a hash with its epoch and its last offset, a stream
+with its history, whose entry IDs are the offsets, and one key for each idempotency key. One script assigns
+the offset, stores the message and publishes it.
+
+The scripts compare the ``run_id`` of the server with that of the last operation. If it differs, the server
+was restarted or replaced, and may have lost messages. Then the channel begins a new epoch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any
+
+from tornado._log_rate_limit import LogRateLimit
+from tornado.channels._broker import Broker, BrokerListener, Page
+from tornado.channels._errors import BrokerUnavailableError
+from tornado.channels._redis_listener import RedisListener
+from tornado.channels._values import History, Message, Position
+from tornado.log import gen_log
+
+_LOG = LogRateLimit(gen_log)
+_MAX_CONNECTIONS = 50
+#: The minimum time for which the epoch of an unused channel is kept, in milliseconds.
+_MIN_EPOCH_AGE = 86_400_000
+
+#: KEYS: hash, stream. ARGV: an epoch to use if there is none, its time to live, the maximum age of a message.
+_BEGIN = """
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+local found = redis.call('HMGET', KEYS[1], 'run', 'epoch', 'offset')
+local epoch, offset = found[2], tonumber(found[3] or 0)
+if found[1] ~= run then
+  epoch, offset = ARGV[1], 0
+  redis.call('DEL', KEYS[2])
+  redis.call('HSET', KEYS[1], 'run', run, 'epoch', epoch, 'offset', 0)
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function expire(count)
+  local entries = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', count)
+  local expired = 0
+  for i, entry in ipairs(entries) do
+    if now - tonumber(entry[2][2]) < tonumber(ARGV[3]) then break end
+    expired = i
+  end
+  if expired > 0 then
+    local last = tonumber(string.match(entries[expired][1], '^%d+'))
+    redis.call('XTRIM', KEYS[2], 'MINID', '=', string.format('%.0f', last + 1))
+  end
+  return expired
+end
+"""
+
+#: KEYS[3]: the idempotency key. Further ARGV: its time to live, the maximum number of messages, the Redis
+#: channel, the key of the message ('-' for none, or '+' and the key), the payload.
+_PUBLISH = (
+    _BEGIN
+    + """
+local known = redis.call('GET', KEYS[3])
+if known and string.sub(known, 1, #epoch + 1) == epoch .. ':' then
+  return {epoch, tonumber(string.sub(known, #epoch + 2))}
+end
+offset = offset + 1
+local text = string.format('%.0f', offset)
+redis.call('HSET', KEYS[1], 'offset', text)
+redis.call('XADD', KEYS[2], 'MAXLEN', '=', ARGV[5], text .. '-0', 't', now, 'k', ARGV[7], 'd', ARGV[8])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+expire(2)
+redis.call('SET', KEYS[3], epoch .. ':' .. text, 'PX', ARGV[4])
+redis.call('PUBLISH', ARGV[6], epoch .. ' ' .. text .. ' ' .. #ARGV[7] .. ' ' .. ARGV[7] .. ARGV[8])
+return {epoch, offset}
+"""
+)
+
+#: Further ARGV: the epoch and the offset of the position, the maximum number of messages to return.
+_READ = (
+    _BEGIN
+    + """
+while expire(64) == 64 do end
+local first = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)
+local oldest = offset + 1
+if first[1] then oldest = tonumber(string.match(first[1][1], '^%d+')) end
+local entries = {}
+if tonumber(ARGV[6]) > 0 then
+  local after = 0
+  if ARGV[4] == epoch and tonumber(ARGV[5]) <= offset then after = tonumber(ARGV[5]) end
+  entries = redis.call('XRANGE', KEYS[2], string.format('%.0f', after + 1), '+', 'COUNT', ARGV[6])
+end
+return {epoch, offset, oldest, entries}
+"""
+)
+
+
+#: KEYS: the hash of entries, in which "w" and a worker is the end of its lease, and "c" and a connection is
+#: its worker, a space and its entry. ARGV: the worker, its lease, whether it must have one, connections and
+#: entries.
+_LEASE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local ends = tonumber(redis.call('HGET', KEYS[1], 'w' .. ARGV[1]) or 0)
+if ARGV[3] == '1' and ends <= now then return 0 end
+redis.call('HSET', KEYS[1], 'w' .. ARGV[1], string.format('%.0f', now + ARGV[2]))
+for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], 'c' .. ARGV[i], ARGV[1] .. ' ' .. ARGV[i + 1]) end
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 1
+"""
+
+_LIST = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local all = redis.call('HGETALL', KEYS[1])
+local ended, found = {}, {}
+local alive = {}
+for i = 1, #all, 2 do
+  if string.sub(all[i], 1, 1) == 'w' then
+    if tonumber(all[i + 1]) > now then alive[string.sub(all[i], 2)] = true else ended[#ended + 1] = all[i] end
+  end
+end
+for i = 1, #all, 2 do
+  if string.sub(all[i], 1, 1) == 'c' then
+    local worker, entry = string.match(all[i + 1], '^(%w+) (.*)$')
+    if alive[worker] then
+      found[#found + 1] = string.sub(all[i], 2)
+      found[#found + 1] = entry
+    else
+      ended[#ended + 1] = all[i]
+    end
+  end
+end
+for i, name in ipairs(ended) do redis.call('HDEL', KEYS[1], name) end
+return found
+"""
+
+
+class RedisBroker(Broker):
+    """A broker in Redis 6.2 or later, or Valkey. It needs the package redis (the extra ``redis``).
+
+    A process has one connection for messages, however many channels and receivers it has, and a pool of
+    connections for commands.
+
+    :param url: ``redis://user:password@host:6379/0``, ``rediss://…`` for TLS, or ``unix://…``.
+    :param prefix: the prefix of all keys and channels in Redis.
+    :param timeout: the time limit for one attempt of an operation, in seconds.
+    :param ping_interval: the number of seconds without messages after which a ping is sent to find out
+        whether the connection still works.
+    """
+
+    def __init__(
+        self, url: str, *, prefix: str = "channels:", timeout: float = 2.0, ping_interval: float = 1.0
+    ) -> None:
+        try:
+            import redis.asyncio.retry
+            import redis.backoff
+        except ImportError as error:
+            raise ImportError("RedisBroker needs the package redis (the extra 'redis')") from error
+        for name, value in (("timeout", timeout), ("ping_interval", ping_interval)):
+            if not value > 0:
+                raise ValueError(f"{name} must be a positive number of seconds, got {value!r}")
+        options = redis.asyncio.connection.parse_url(url)
+        self.prefix = prefix
+        self.timeout = timeout
+        self._redis: Any = redis
+        self._address = (
+            options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
+        )
+        self._database = options.get("db", 0)
+        #: Channels in Redis do not belong to a database, so their names contain its number.
+        self._channel_prefix = f"{prefix}{self._database}:".encode()
+        # Operations have a time limit of their own, and the hub repeats them.
+        self._pool: Any = redis.asyncio.BlockingConnectionPool.from_url(
+            url,
+            max_connections=_MAX_CONNECTIONS,
+            timeout=None,
+            socket_timeout=None,
+            socket_connect_timeout=None,
+            protocol=2,
+            retry=redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 0),
+        )
+        self._client: Any = redis.asyncio.Redis.from_pool(self._pool)
+        self._publish_script: Any = self._client.register_script(_PUBLISH)
+        self._read_script: Any = self._client.register_script(_READ)
+        self._lease_script: Any = self._client.register_script(_LEASE)
+        self._list_script: Any = self._client.register_script(_LIST)
+        self._listener: RedisListener | None = None
+        self._ping_interval = ping_interval
+
+    def __repr__(self) -> str:
+        return f"<RedisBroker {self._address}, database {self._database}>"
+
+    async def start(self, listener: BrokerListener) -> None:
+        def received(channel: bytes, data: bytes) -> None:
+            name = channel.removeprefix(self._channel_prefix).decode()
+            try:
+                message = _decode_message(name, data)
+            except ValueError:
+                _LOG.log(
+                    "malformed",
+                    logging.WARNING,
+                    "Malformed message in channel %r of Redis at %s ignored: only hubs may publish there",
+                    name,
+                    self._address,
+                )
+            else:
+                listener.received(message)
+
+        self._listener = RedisListener(
+            self._pool.make_connection,
+            (self._redis.exceptions.RedisError,),
+            self._address,
+            self._ping_interval,
+            self.timeout,
+            received,
+            listener.connected,
+            listener.disconnected,
+        )
+        self._listener.start()
+
+    async def close(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            await listener.close()
+        await self._client.aclose()
+        await self._pool.aclose()
+
+    async def publish(
+        self, message: Message, history: History, idempotency_key: str, lifetime: float
+    ) -> Position:
+        keys = self._keys(message.channel)
+        epoch, offset = await self._call(
+            self._publish_script(
+                [*keys, f"{keys[0][:-1]}i:{idempotency_key}"],
+                [
+                    *_limits(history),
+                    int(lifetime * 1000),
+                    history.count,
+                    self._channel(message.channel),
+                    *_encode_message(message),
+                ],
+            )
+        )
+        return Position(epoch.decode(), offset)
+
+    async def send(self, message: Message) -> None:
+        key, payload = _encode_message(message)
+        data = b"- 0 %d %s%s" % (len(key), key, payload)
+        await self._call(self._client.publish(self._channel(message.channel), data))
+
+    async def read(self, channel: str, after: Position | None, limit: int, history: History) -> Page:
+        epoch, offset = ("", 0) if after is None else after
+        if after is None:
+            limit = 0
+        epoch, head, oldest, entries = await self._call(
+            self._read_script(self._keys(channel), [*_limits(history), epoch, offset, limit])
+        )
+        epoch = epoch.decode()
+        messages = [
+            Message(channel, fields[5], Position(epoch, int(name.partition(b"-")[0])), _decode_key(fields[3]))
+            for name, fields in entries
+        ]
+        return Page(Position(epoch, head), oldest, messages)
+
+    async def subscribe(self, channel: str) -> None:
+        if self._listener is None:
+            raise BrokerUnavailableError("the broker has not been started, or is closed")
+        await self._listener.subscribe(self._channel(channel))
+
+    def unsubscribe(self, channel: str) -> None:
+        if self._listener is not None:
+            self._listener.unsubscribe(self._channel(channel))
+
+    async def add_presence(
+        self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
+    ) -> None:
+        arguments: list[Any] = [worker, int(lease * 1000), 0]
+        for connection, entry in entries.items():
+            arguments += [connection, entry]
+        await self._call(self._lease_script([self._presence_key(channel)], arguments))
+
+    async def remove_presence(self, channel: str, connections: Sequence[str]) -> None:
+        fields = ["c" + each for each in connections]
+        await self._call(self._client.hdel(self._presence_key(channel), *fields))
+
+    async def renew_presence(self, channel: str, worker: str, lease: float) -> bool:
+        arguments = [worker, int(lease * 1000), 1]
+        return bool(await self._call(self._lease_script([self._presence_key(channel)], arguments)))
+
+    async def list_presence(self, channel: str) -> Mapping[str, bytes]:
+        found = await self._call(self._list_script([self._presence_key(channel)]))
+        return {name.decode(): entry for name, entry in zip(found[::2], found[1::2], strict=True)}
+
+    def _presence_key(self, channel: str) -> str:
+        return self._keys(channel)[0][:-1] + "p"
+
+    async def _call(self, operation: Awaitable[Any]) -> Any:
+        """Wait for the result of an operation.
+
+        :raises BrokerUnavailableError: if it fails or takes longer than the time limit.
+        """
+        try:
+            async with asyncio.timeout(self.timeout):
+                return await operation
+        except TimeoutError as error:
+            raise BrokerUnavailableError(
+                f"Redis at {self._address} did not respond within {self.timeout} s"
+            ) from error
+        except (self._redis.exceptions.RedisError, OSError) as error:
+            raise BrokerUnavailableError(f"Redis at {self._address}: {error}") from error
+
+    def _channel(self, channel: str) -> bytes:
+        return self._channel_prefix + channel.encode()
+
+    def _keys(self, channel: str) -> list[str]:
+        # Braces in the name must not end the hash tag, and the tag must not be empty.
+        tag = "c" + channel.replace("%", "%25").replace("}", "%7D")
+        return [f"{self.prefix}{{{tag}}}:m", f"{self.prefix}{{{tag}}}:s"]
+
+
+def _limits(history: History) -> list[bytes | str | int]:
+    """Return the first arguments of the scripts."""
+    age = int(history.age * 1000)
+    return [os.urandom(6).hex(), max(2 * age, _MIN_EPOCH_AGE), age]
+
+
+def _encode_message(message: Message) -> tuple[bytes, bytes]:
+    return (b"-" if message.key is None else b"+" + message.key.encode()), message.payload
+
+
+def _decode_key(key: bytes) -> str | None:
+    return key[1:].decode() if key.startswith(b"+") else None
+
+
+def _decode_message(channel: str, data: bytes) -> Message:
+    epoch, offset, length, rest = data.split(b" ", 3)
+    end = int(length)
+    position = Position(epoch.decode(), int(offset)) if int(offset) else None
+    return Message(channel, rest[end:], position, _decode_key(rest[:end]))
+
+
+__all__ = ["RedisBroker"]

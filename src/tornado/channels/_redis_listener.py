@@ -1,0 +1,262 @@
+"""The connection on which a process receives messages from Redis.
+
+One connection serves all channels. It is replaced when it is closed, when an error occurs, and when it
+does not respond to a ping, until the listener is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from tornado.channels._errors import BrokerUnavailableError
+from tornado.log import gen_log
+
+#: The bounds of the delay between attempts to connect, in seconds.
+_MIN_DELAY, _MAX_DELAY = 0.02, 0.4
+#: The additional time for the response to a ping after the time limit, in seconds.
+_GRACE = 0.1
+#: The number of channels in one command.
+_CHUNK = 1000
+
+
+class RedisListener:
+    """Subscribes to channels of Redis and passes their messages on.
+
+    :param connect: returns a new connection of redis-py, which is not connected yet.
+    :param errors: the exceptions that mean that a connection is unusable.
+    :param address: the address for log messages.
+    :param ping_interval: the number of seconds without input after which a ping is sent.
+    :param timeout: the time limit for the response to a ping, for a connection attempt and for `subscribe`.
+    :param received: called with a channel and the data of a message.
+    :param connected: called when all subscriptions are established.
+    :param disconnected: called when the connection is lost, and when the first attempt fails.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        errors: tuple[type[Exception], ...],
+        address: str,
+        ping_interval: float,
+        timeout: float,
+        received: Callable[[bytes, bytes], None],
+        connected: Callable[[], None],
+        disconnected: Callable[[], None],
+    ) -> None:
+        self._connect = connect
+        self._errors: tuple[type[Exception], ...] = (*errors, OSError, TimeoutError)
+        self._address = address
+        self._ping_interval = ping_interval
+        self._timeout = timeout
+        self._received = received
+        self._connected = connected
+        self._disconnected = disconnected
+        self._wanted: set[bytes] = set()
+        self._confirmed: set[bytes] = set()
+        #: The number of SUBSCRIBE commands of each channel without a response on this connection.
+        self._requested: dict[bytes, int] = {}
+        self._waiters: dict[bytes, list[asyncio.Future[None]]] = {}
+        self._commands: asyncio.Queue[tuple[bytes, ...]] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._last_input = 0.0
+        #: When the connection was lost; None while it is established.
+        self._lost_at: float | None = None
+        self._is_ready = False
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        """Close the connection."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    # -- subscriptions --
+
+    async def subscribe(self, channel: bytes) -> None:
+        """Subscribe to a channel, and return when Redis has confirmed it.
+
+        :raises BrokerUnavailableError: if this takes longer than the time limit.
+        """
+        if channel in self._confirmed:
+            return
+        if channel not in self._wanted:
+            self._wanted.add(channel)
+            self._request((channel,))
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(channel, []).append(waiter)
+        try:
+            async with asyncio.timeout(self._timeout):
+                await waiter
+        except TimeoutError as error:
+            raise BrokerUnavailableError(
+                f"Redis at {self._address} has not confirmed a subscription within {self._timeout} s"
+            ) from error
+        finally:
+            waiters = self._waiters.get(channel, [])
+            if waiter in waiters:
+                waiters.remove(waiter)
+                if not waiters:
+                    del self._waiters[channel]
+
+    def unsubscribe(self, channel: bytes) -> None:
+        """End the subscription to a channel, without waiting for Redis."""
+        if channel in self._wanted:
+            self._wanted.discard(channel)
+            self._confirmed.discard(channel)
+            if self._commands is not None:
+                self._commands.put_nowait((b"UNSUBSCRIBE", channel))
+
+    def _request(self, channels: tuple[bytes, ...]) -> None:
+        if self._commands is None:
+            return  # all channels are requested when the connection is established
+        for channel in channels:
+            self._requested[channel] = self._requested.get(channel, 0) + 1
+        self._commands.put_nowait((b"SUBSCRIBE", *channels))
+
+    # -- connection --
+
+    async def _run(self) -> None:
+        """Connect again and again, until cancelled."""
+        delay = _MIN_DELAY
+        while True:
+            try:
+                connection = self._connect()
+                try:
+                    await self._use(connection)
+                finally:
+                    self._reset()
+                    await connection.disconnect(nowait=True)
+            except self._errors as error:
+                was_ready = self._report_lost(error)
+                delay = _MIN_DELAY if was_ready else min(2 * delay, _MAX_DELAY)
+            except Exception as error:
+                gen_log.error("Exception in the listener of Redis at %s", self._address, exc_info=True)
+                self._report_lost(error)
+                delay = _MAX_DELAY
+            await asyncio.sleep(delay * random.uniform(0.5, 1))
+
+    def _report_lost(self, error: BaseException) -> bool:
+        """Log the loss of the connection once.
+
+        :returns: whether all subscriptions had been established.
+        """
+        was_ready, self._is_ready = self._is_ready, False
+        if self._lost_at is None:
+            self._lost_at = monotonic()
+            gen_log.warning(
+                "The connection to Redis at %s is lost (%s): no messages arrive until it is restored",
+                self._address,
+                error or type(error).__name__,
+            )
+            self._disconnected()
+        return was_ready
+
+    def _reset(self) -> None:
+        self._commands = None
+        self._confirmed.clear()
+        self._requested.clear()
+
+    async def _use(self, connection: Any) -> None:
+        """Use one connection until it is lost.
+
+        :raises OSError: or another of the `errors`, in every case.
+        """
+        async with asyncio.timeout(self._timeout):
+            await connection.connect()
+        commands: asyncio.Queue[tuple[bytes, ...]] = asyncio.Queue()
+        self._commands = commands
+        wanted = list(self._wanted)
+        for begin in range(0, len(wanted), _CHUNK):
+            self._request(tuple(wanted[begin : begin + _CHUNK]))
+        # The response shows that the server accepts commands, also if there are no channels.
+        commands.put_nowait((b"PING",))
+        loop = asyncio.get_running_loop()
+        tasks = [
+            loop.create_task(self._read(connection)),
+            loop.create_task(self._write(connection, commands)),
+        ]
+        try:
+            await self._watch(tasks, commands)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch(
+        self, tasks: list[asyncio.Task[None]], commands: asyncio.Queue[tuple[bytes, ...]]
+    ) -> None:
+        """Send pings while there is no input, until a task ends or a ping is not answered."""
+        self._last_input = pinged_at = monotonic()
+        pending = True  # the first ping is in the queue
+        while True:
+            done, _ = await asyncio.wait(
+                tasks,
+                timeout=self._timeout if pending else self._ping_interval,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for task in done:
+                task.result()
+                raise ConnectionError("the connection was closed")
+            if not pending or self._last_input > pinged_at:
+                pending = monotonic() - self._last_input >= self._ping_interval
+                if pending:
+                    pinged_at = monotonic()
+                    commands.put_nowait((b"PING",))
+            else:
+                # If the event loop was blocked, the ping may be unsent, or the response unread.
+                await asyncio.wait(tasks, timeout=_GRACE, return_when=asyncio.FIRST_COMPLETED)
+                if self._last_input <= pinged_at:
+                    raise TimeoutError(f"no response to a ping within {self._timeout} s")
+
+    async def _write(self, connection: Any, commands: asyncio.Queue[tuple[bytes, ...]]) -> None:
+        while True:
+            command = await commands.get()
+            await connection.send_packed_command(connection.pack_command(*command), check_health=False)
+
+    async def _read(self, connection: Any) -> None:
+        while True:
+            response = await connection.read_response(disable_decoding=True)
+            self._last_input = monotonic()
+            if isinstance(response, list):
+                kind = response[0]
+                if kind == b"message":
+                    self._received(response[1], response[2])
+                    continue
+                if kind == b"subscribe":
+                    self._confirm(response[1])
+            if not self._is_ready and not self._requested:
+                self._report_ready()
+
+    def _confirm(self, channel: bytes) -> None:
+        remaining = self._requested.get(channel, 1) - 1
+        if remaining:
+            self._requested[channel] = remaining
+            return
+        self._requested.pop(channel, None)
+        if channel in self._wanted:
+            self._confirmed.add(channel)
+            for waiter in self._waiters.pop(channel, []):
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    def _report_ready(self) -> None:
+        self._is_ready = True
+        if self._lost_at is not None:
+            gen_log.warning(
+                "The connection to Redis at %s is restored after %.1f s",
+                self._address,
+                monotonic() - self._lost_at,
+            )
+            self._lost_at = None
+        self._connected()
+
+
+__all__ = ["RedisListener"]

@@ -1,0 +1,194 @@
+"""A hub with a broker in memory."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tornado.channels import BrokerUnavailableError, Gap, History, Hub, MemoryBroker, Position, PublishError
+
+
+class Unreliable(MemoryBroker):
+    """A broker whose first operations fail, or succeed without a response."""
+
+    def __init__(self, failures: int, *, stored: bool = False) -> None:
+        super().__init__()
+        self.failures = failures
+        self.stored = stored
+
+    async def publish(self, message, history, idempotency_key, lifetime):
+        if self.failures:
+            self.failures -= 1
+            if self.stored:
+                await super().publish(message, history, idempotency_key, lifetime)
+            raise BrokerUnavailableError("no response")
+        return await super().publish(message, history, idempotency_key, lifetime)
+
+
+class Receiver:
+    """Collects items."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[object]] = []
+
+    def deliver(self, items):
+        self.batches.append([each if isinstance(each, Gap) else each.data for each in items])
+
+
+async def take(messages, count):
+    return [await anext(messages) for _ in range(count)]
+
+
+async def test_subscriber_gets_messages_in_order():
+    async with Hub(MemoryBroker()) as hub:
+        first = await hub.publish("c", "before")
+        async with hub.subscribe("c", since=Position(first.epoch, 0)) as messages:
+            second = await hub.publish("c", {"n": 1}, key="k")
+            got = await take(messages, 2)
+            assert [(each.data, each.position, each.key) for each in got] == [
+                ("before", first, None),
+                ({"n": 1}, second, "k"),
+            ]
+            assert messages.position == second
+        assert second == Position(first.epoch, 2)
+
+
+async def test_subscriber_without_position_gets_later_messages():
+    async with Hub(MemoryBroker()) as hub:
+        await hub.publish("c", 1)
+        async with hub.subscribe("c") as messages:
+            while hub.position("c") is None:
+                await asyncio.sleep(0)
+            await hub.publish("c", 2)
+            await hub.send("c", "typing")
+            assert [each.data for each in await take(messages, 2)] == [2, "typing"]
+        assert hub.position("c") is None  # the channel has no receivers any more
+
+
+async def test_head_is_the_position_of_the_last_message():
+    async with Hub(MemoryBroker()) as hub:
+        start = await hub.head("c")
+        assert start.offset == 0
+        first = await hub.publish("c", 1)
+        assert await hub.head("c") == first
+        async with hub.subscribe("c", since=start) as messages:
+            assert (await anext(messages)).data == 1
+            assert await hub.head("c") == first
+
+
+async def test_history_that_is_too_short_is_a_gap():
+    async with Hub(MemoryBroker(), history=History(count=2)) as hub:
+        positions = [await hub.publish("c", n) for n in range(5)]
+        async with hub.subscribe("c", since=positions[0]) as messages:
+            gap, *rest = await take(messages, 3)
+            assert gap == Gap("c", positions[0], positions[2])
+            assert gap.missed == 2
+            assert [each.data for each in rest] == [3, 4]
+
+
+async def test_slow_consumer_continues_from_history():
+    async with Hub(MemoryBroker(), tail=5) as hub:
+        async with hub.subscribe("c", limit=10) as messages:
+            while hub.position("c") is None:
+                await asyncio.sleep(0)
+            for n in range(100):
+                await hub.publish("c", n)
+                await asyncio.sleep(0)
+            assert [each.data for each in await take(messages, 100)] == list(range(100))
+
+
+async def test_messages_are_delivered_in_batches():
+    async with Hub(MemoryBroker()) as hub:
+        receiver = Receiver()
+        hub.attach("c", receiver)
+        while hub.position("c") is None:
+            await asyncio.sleep(0)
+        for n in range(3):
+            await hub.publish("c", n)
+        await asyncio.sleep(0)
+        assert receiver.batches == [[0, 1, 2]]
+        hub.detach("c", receiver)
+
+
+async def test_group_is_called_once_for_all_receivers():
+    class Group:
+        calls: list[object] = []
+
+        def deliver(self, receivers, items):
+            self.calls.append((sorted(receivers), [each.data for each in items]))
+
+    async with Hub(MemoryBroker()) as hub:
+        for name in ("r", "s"):
+            hub.attach("c", name, group=(group := Group()) if name == "r" else group)
+        while hub.position("c") is None:
+            await asyncio.sleep(0)
+        await hub.publish("c", 1)
+        await asyncio.sleep(0)
+        assert Group.calls == [(["r", "s"], [1])]
+
+
+async def test_messages_missed_before_a_connection_are_read():
+    broker = MemoryBroker()
+    async with Hub(broker) as hub:
+        receiver = Receiver()
+        hub.attach("c", receiver)
+        while hub.position("c") is None:
+            await asyncio.sleep(0)
+        broker.unsubscribe("c")
+        hub.disconnected()
+        assert hub.disconnected_for > 0
+        await hub.publish("c", 1)
+        hub.connected()
+        assert hub.disconnected_for == 0
+        while not receiver.batches:
+            await asyncio.sleep(0)
+        assert receiver.batches == [[1]]
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_failed_attempts_to_publish_are_repeated(stored):
+    async with Hub(Unreliable(2, stored=stored)) as hub:
+        position = await hub.publish("c", 1)
+        assert position.offset == 1
+        assert (await hub.publish("c", 2)).offset == 2
+
+
+async def test_publish_raises_at_the_deadline():
+    async with Hub(Unreliable(10**9)) as hub:
+        with pytest.raises(PublishError, match="within 0.1 s") as raised:
+            await hub.publish("c", 1, idempotency_key="k", timeout=0.1)
+        assert raised.value.idempotency_key == "k"
+
+
+async def test_number_of_waiting_messages_is_limited():
+    async with Hub(Unreliable(10**9), max_waiting=1) as hub:
+        first = asyncio.ensure_future(hub.publish("c", 1))
+        await asyncio.sleep(0)
+        with pytest.raises(PublishError, match="increase max_waiting"):
+            await hub.publish("c", 1)
+        first.cancel()
+        await asyncio.wait([first])
+
+
+async def test_message_with_the_same_key_is_stored_once():
+    async with Hub(MemoryBroker()) as hub:
+        first = await hub.publish("c", 1, idempotency_key="k")
+        assert await hub.publish("c", 1, idempotency_key="k") == first
+        assert (await hub.publish("c", 1)).offset == 2
+
+
+@pytest.mark.parametrize("text", ["", "a", "a:", ":1", "a:-1", "a:²"])
+def test_invalid_positions_are_rejected(text):
+    with pytest.raises(ValueError, match="expected a position"):
+        Position.parse(text)
+
+
+def test_positions_are_parsed():
+    assert Position.parse(str(Position("a:b", 7))) == Position("a:b", 7)
+
+
+@pytest.mark.parametrize("limits", [{"count": 0}, {"age": 0}])
+def test_invalid_limits_of_a_history_are_rejected(limits):
+    with pytest.raises(ValueError, match="must be a number"):
+        History(**limits)

@@ -1,0 +1,133 @@
+"""Members of channels, with a broker in memory and with Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tornado.channels import Broker, Hub, MemoryBroker, Presence, RedisBroker
+
+
+@pytest.fixture(params=["memory", "redis"])
+def url(request: pytest.FixtureRequest) -> str | None:
+    """The URL of an empty Redis server, or None for a broker in memory."""
+    if request.param == "memory":
+        return None
+    server = request.getfixturevalue("redis_server")
+    server.start()
+    server.flush()
+    return server.url
+
+
+def broker(url: str | None) -> Broker:
+    return MemoryBroker() if url is None else RedisBroker(url)
+
+
+@asynccontextmanager
+async def presences(
+    url: str | None, lease: float = 6.0, first: Broker | None = None
+) -> AsyncIterator[tuple[Presence, Presence]]:
+    """Two processes: with Redis each has a hub, and in memory they share one."""
+    async with Hub(first or broker(url)) as hub, Hub(broker(url)) as other:
+        while hub.disconnected_for or other.disconnected_for:
+            await asyncio.sleep(0.005)
+        async with Presence(hub, lease=lease) as one:
+            async with Presence(hub if url is None else other, lease=lease) as two:
+                yield one, two
+
+
+class Observer:
+    """Applies changes, and lists them."""
+
+    def __init__(self) -> None:
+        self.members: dict[str, list[object]] = {}
+        self.changes: list[tuple[set[str], set[str], set[str]]] = []
+
+    def __call__(self, change) -> None:
+        self.changes.append((set(change.joined), set(change.left), set(change.updated)))
+        for name, connections in {**change.joined, **change.updated}.items():
+            self.members[name] = sorted(connections.values())
+        for name in change.left:
+            del self.members[name]
+
+    async def sees(self, members) -> None:
+        while self.members != members:
+            await asyncio.sleep(0.005)
+
+
+async def test_members_join_and_leave_in_all_processes(url):
+    async with presences(url) as (one, two):
+        observer = Observer()
+        two.watch("c", observer)
+        phone = await one.join("c", "alice", "phone")
+        await observer.sees({"alice": ["phone"]})
+        tab = await two.join("c", "alice", "tab")
+        await two.join("c", "bob é", "tab")
+        await observer.sees({"alice": ["phone", "tab"], "bob é": ["tab"]})
+        await one.leave("c", phone)
+        await one.leave("c", phone)
+        await observer.sees({"alice": ["tab"], "bob é": ["tab"]})
+        await two.update("c", tab, "desktop")
+        await observer.sees({"alice": ["desktop"], "bob é": ["tab"]})
+        await two.leave("c", tab)
+        await observer.sees({"bob é": ["tab"]})
+        assert observer.changes[0] == ({"alice"}, set(), set())
+        assert observer.changes[-1] == (set(), {"alice"}, set())
+        later = Observer()
+        two.watch("c", later)
+        assert later.members == {"bob é": ["tab"]}
+        two.unwatch("c", later)
+        two.unwatch("c", observer)
+
+
+async def test_orderly_end_of_a_process_removes_its_members(url):
+    async with presences(url) as (one, two):
+        await one.join("c", "alice")
+        await two.join("c", "bob")
+        await one.close()
+        assert set(await two.members("c")) == {"bob"}
+
+
+async def test_members_of_a_dead_process_leave(url):
+    first = broker(url)
+    async with presences(url, 0.3, first) as (_, two):
+        observer = Observer()
+        two.watch("c", observer)
+        # A connection of a process that never renews its lease.
+        await first.add_presence("c", "dead", {"x": b'["ghost", 1]'}, 0.3)
+        await two.join("c", "bob", 2)
+        await observer.sees({"ghost": [1], "bob": [2]})
+        await observer.sees({"bob": [2]})
+        assert not await first.renew_presence("c", "dead", 0.3)
+
+
+async def test_process_registers_again_if_its_lease_is_lost(url, request):
+    first = broker(url)
+    async with presences(url, 0.3, first) as (one, two):
+        connection = await one.join("c", "alice", 1)
+        if url is None:
+            await first.remove_presence("c", [connection])
+        else:
+            request.getfixturevalue("redis_server").flush()
+        while not await two.members("c"):
+            await asyncio.sleep(0.005)
+        assert await two.members("c") == {"alice": {connection: 1}}
+        assert await first.renew_presence("d", "nothing", 1) is False
+
+
+async def test_exception_of_an_observer_is_logged(url, expect_log):
+    async with presences(url) as (one, two):
+        observer = Observer()
+        two.watch("c", lambda change: 1 / 0)
+        two.watch("c", observer)
+        with expect_log("tornado.application", "Exception in presence observer"):
+            await one.join("c", "alice", 1)
+            await observer.sees({"alice": [1]})
+
+
+def test_invalid_lease_is_rejected():
+    with pytest.raises(ValueError, match="lease must be a positive number"):
+        Presence(Hub(MemoryBroker()), lease=0)

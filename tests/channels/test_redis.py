@@ -1,0 +1,239 @@
+"""Hubs of several processes, connected by a Redis server that fails in several ways."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.support.databases import RedisServer
+from tornado.channels import Gap, History, Hub, Message, Position, PublishError, RedisBroker
+
+LOST = "connection to Redis at .* is lost"
+
+
+@asynccontextmanager
+async def connected_hub(server: RedisServer, **options) -> AsyncIterator[Hub]:
+    """A hub that is connected."""
+    broker = RedisBroker(server.url, ping_interval=0.1, timeout=0.5)
+    async with Hub(broker, **options) as hub:
+        await until(lambda: not hub.disconnected_for)
+        yield hub
+
+
+async def until(condition) -> None:
+    while not condition():
+        await asyncio.sleep(0.005)
+
+
+class Receiver:
+    """Collects the data of messages, and gaps."""
+
+    def __init__(self) -> None:
+        self.got: list[object] = []
+        self.messages: list[Message] = []
+
+    def deliver(self, items):
+        self.got += [each if isinstance(each, Gap) else each.data for each in items]
+        self.messages += [each for each in items if isinstance(each, Message)]
+
+
+@asynccontextmanager
+async def attached(hub: Hub, channel: str, since: Position | None = None) -> AsyncIterator[Receiver]:
+    """A receiver whose subscription is established."""
+    receiver = Receiver()
+    hub.attach(channel, receiver, since)
+    await until(lambda: hub.position(channel) is not None)
+    yield receiver
+    hub.detach(channel, receiver)
+
+
+@pytest.fixture(autouse=True)
+def empty(redis_server: RedisServer) -> None:
+    redis_server.start()
+    redis_server.flush()
+
+
+async def test_messages_reach_other_processes(redis_server):
+    async with connected_hub(redis_server) as sender, connected_hub(redis_server) as hub:
+        async with attached(hub, "room}{ü") as receiver:
+            first = await sender.publish("room}{ü", {"text": "ü b"}, key="a b")
+            second = await sender.publish("room}{ü", 2)
+            await sender.send("room}{ü", "typing")
+            await until(lambda: len(receiver.got) == 3)
+            assert receiver.got == [{"text": "ü b"}, 2, "typing"]
+            assert [(each.position, each.key) for each in receiver.messages] == [
+                (first, "a b"),
+                (second, None),
+                (None, None),
+            ]
+            assert (first.offset, second) == (1, Position(first.epoch, 2))
+
+
+async def test_resume_in_another_process(redis_server):
+    async with connected_hub(redis_server) as sender, connected_hub(redis_server) as hub:
+        positions = [await sender.publish("c", n, key="k") for n in range(700)]
+        async with hub.subscribe("c", since=positions[9]) as messages:
+            got = [await anext(messages) for _ in range(690)]
+        assert [(each.data, each.position, each.key) for each in got] == [
+            (n, positions[n], "k") for n in range(10, 700)
+        ]
+
+
+async def test_history_is_limited_by_count(redis_server):
+    async with connected_hub(redis_server, history=History(count=3)) as hub:
+        positions = [await hub.publish("c", n) for n in range(10)]
+        async with hub.subscribe("c", since=positions[0]) as messages:
+            got = [await anext(messages) for _ in range(4)]
+        assert got[0] == Gap("c", positions[0], positions[6])
+        assert [each.data for each in got[1:]] == [7, 8, 9]
+
+
+async def test_history_is_limited_by_age(redis_server):
+    async with connected_hub(redis_server, history=History(age=0.05)) as hub:
+        first = await hub.publish("c", 1)
+        await until(lambda: redis_server.run("EXISTS channels:{cc}:s") == b":0")
+        async with hub.subscribe("c", since=Position(first.epoch, 0)) as messages:
+            assert await anext(messages) == Gap("c", Position(first.epoch, 0), first)
+
+
+async def test_message_with_the_same_key_is_stored_once(redis_server):
+    async with connected_hub(redis_server) as hub:
+        first = await hub.publish("c", 1, idempotency_key="k")
+        assert await hub.publish("c", 1, idempotency_key="k") == first
+        assert (await hub.publish("c", 1)).offset == 2
+        assert redis_server.run("PTTL channels:{cc}:i:k") > b":0"
+
+
+async def test_subscription_ends_with_the_last_receiver(redis_server):
+    async with connected_hub(redis_server) as hub:
+        async with attached(hub, "c"):
+            hub.attach("c", other := Receiver())
+            hub.detach("c", other)
+            assert redis_server.run("PUBSUB CHANNELS") == b"*1"
+        async with attached(hub, "c") as receiver:
+            await hub.publish("c", 1)
+            await until(lambda: receiver.got == [1])
+        await until(lambda: redis_server.run("PUBSUB CHANNELS") == b"*0")
+
+
+async def test_malformed_message_is_ignored(redis_server, expect_log):
+    async with connected_hub(redis_server) as hub:
+        async with attached(hub, "c") as receiver:
+            with expect_log("tornado.general", "Malformed message in channel 'c'"):
+                assert redis_server.run("PUBLISH channels:0:c x") == b":1"
+                await hub.publish("c", 1)
+                await until(lambda: receiver.got == [1])
+
+
+async def test_killed_server_without_persistence_is_a_gap(redis_server, expect_log):
+    async with connected_hub(redis_server) as sender, connected_hub(redis_server) as hub:
+        async with attached(hub, "c") as receiver:
+            last = await sender.publish("c", 1)
+            await until(lambda: receiver.got == [1])
+            with expect_log("tornado.general", LOST):
+                redis_server.stop()
+                await until(lambda: hub.disconnected_for and sender.disconnected_for)
+            waiting = asyncio.ensure_future(sender.publish("c", 2, timeout=20))
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            with expect_log("tornado.general", "is restored after"):
+                redis_server.start()
+                position = await waiting
+                await until(lambda: len(receiver.got) == 3)
+                await until(lambda: not sender.disconnected_for)
+            assert receiver.got == [1, Gap("c", last, Position(position.epoch, 0)), 2]
+            assert position.epoch != last.epoch
+
+
+async def test_restart_from_an_old_snapshot_is_a_gap(redis_server, expect_log):
+    """Without a new epoch, the second message 2 would have the offset of the one that was lost."""
+    async with connected_hub(redis_server) as hub:
+        async with attached(hub, "c") as receiver:
+            await hub.publish("c", 1)
+            assert redis_server.run("SAVE") == b"+OK"
+            last = await hub.publish("c", "lost")
+            await until(lambda: len(receiver.got) == 2)
+            with expect_log("tornado.general", LOST):
+                redis_server.stop()
+                await until(lambda: hub.disconnected_for)
+            with expect_log("tornado.general", "is restored after"):
+                redis_server.start()
+                position = await hub.publish("c", 2, timeout=20)
+                await until(lambda: len(receiver.got) == 4)
+            assert receiver.got == [1, "lost", Gap("c", last, Position(position.epoch, 0)), 2]
+
+
+async def test_closed_connection_loses_nothing(redis_server, expect_log):
+    async with connected_hub(redis_server) as sender, connected_hub(redis_server) as hub:
+        async with attached(hub, "c") as receiver:
+            with expect_log("tornado.general", LOST), expect_log("tornado.general", "is restored after"):
+                for n in range(200):
+                    if n == 100:
+                        assert redis_server.run("CLIENT KILL TYPE pubsub") >= b":1"
+                    await sender.publish("c", n)
+                await until(lambda: len(receiver.got) == 200)
+                await until(lambda: not sender.disconnected_for)
+            assert receiver.got == list(range(200))
+
+
+async def test_full_output_buffer_loses_nothing(redis_server, expect_log):
+    async with connected_hub(redis_server) as sender, connected_hub(redis_server) as hub:
+        async with attached(hub, "c") as receiver:
+            limit = "CONFIG SET client-output-buffer-limit 'pubsub %s 0 0'"
+            assert redis_server.run(limit % "100kb") == b"+OK"
+            try:
+                with expect_log("tornado.general", LOST), expect_log("tornado.general", "is restored after"):
+                    await sender.publish("c", "x" * 300_000)
+                    await sender.publish("c", 2)
+                    await until(lambda: len(receiver.got) == 2)
+            finally:
+                assert redis_server.run(limit % "32mb") == b"+OK"
+            assert receiver.got == ["x" * 300_000, 2]
+
+
+async def test_suspended_server_is_detected(redis_server, expect_log):
+    async with connected_hub(redis_server) as hub:
+        async with attached(hub, "c") as receiver:
+            with expect_log("tornado.general", r"lost \(no response to a ping within 0.5 s\)"):
+                with redis_server.paused():
+                    await until(lambda: hub.disconnected_for)
+                    with pytest.raises(PublishError, match="did not respond|has not confirmed"):
+                        await hub.publish("c", "late", timeout=0.2)
+            with expect_log("tornado.general", "is restored after"):
+                await until(lambda: not hub.disconnected_for)
+            await hub.publish("c", 1)
+            await until(lambda: 1 in receiver.got)
+            # The script may have run after the server continued, although the publisher has given up.
+            assert receiver.got in ([1], ["late", 1])
+
+
+async def test_blocked_event_loop_does_not_end_the_connection(redis_server):
+    """The time limit of a ping passes while the event loop is blocked by a program."""
+    async with Hub(RedisBroker(redis_server.url, ping_interval=0.02, timeout=0.1)) as hub:
+        await until(lambda: not hub.disconnected_for)
+        for turns in range(8):
+            time.sleep(0.15)  # noqa: ASYNC251 - a ping becomes due
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            time.sleep(0.15)  # noqa: ASYNC251 - its time limit passes
+            await asyncio.sleep(0.03)
+            assert not hub.disconnected_for
+
+
+async def test_missing_server_is_logged_once(redis_server, expect_log):
+    redis_server.stop()
+    with expect_log("tornado.general", LOST):
+        async with Hub(RedisBroker(redis_server.url, timeout=0.5)) as hub:
+            with pytest.raises(PublishError, match="increase the timeout"):
+                await hub.publish("c", 1, timeout=0.3)
+            assert hub.disconnected_for > 0
+
+
+@pytest.mark.parametrize("options", [{"timeout": 0}, {"ping_interval": -1}])
+def test_invalid_times_are_rejected(options):
+    with pytest.raises(ValueError, match="must be a positive number of seconds"):
+        RedisBroker("redis://localhost", **options)
