@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tornado.channels import Broker, Hub, MemoryBroker, Presence, RedisBroker
+from tornado.channels import Broker, BrokerUnavailableError, Hub, MemoryBroker, Presence, RedisBroker
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -102,6 +102,26 @@ async def test_members_of_a_dead_process_leave(url):
         await observer.sees({"ghost": [1], "bob": [2]})
         await observer.sees({"bob": [2]})
         assert not await first.renew_presence("c", "dead", 0.3)
+
+
+async def test_removal_that_failed_is_repeated(url, monkeypatch):
+    first = broker(url)
+    remove = first.remove_presence
+
+    async def fail(channel, connections) -> None:
+        monkeypatch.setattr(first, "remove_presence", remove)
+        raise BrokerUnavailableError("on purpose")
+
+    async with presences(url, lease=0.6, first=first) as (one, two):
+        observer = Observer()
+        two.watch("room", observer)
+        await one.join("room", "bob")
+        connection = await one.join("room", "ada")
+        await observer.sees({"ada": [None], "bob": [None]})
+        monkeypatch.setattr(first, "remove_presence", fail)
+        with pytest.raises(BrokerUnavailableError):
+            await one.leave("room", connection)
+        await observer.sees({"bob": [None]})
 
 
 async def test_process_registers_again_if_its_lease_is_lost(url, request):

@@ -78,6 +78,8 @@ class Presence:
         self._hub = hub
         self._worker = os.urandom(9).hex()
         self._own: dict[str, dict[str, bytes]] = {}
+        #: The connections whose removal the broker has not confirmed.
+        self._leaving: dict[str, set[str]] = {}
         self._watched: dict[str, _Watched] = {}
         self._renewal: asyncio.Task[None] | None = None
 
@@ -150,7 +152,17 @@ class Presence:
             return
         if not entries:
             del self._own[channel]
-        await self._hub.broker.remove_presence(channel, [connection])
+        # Until the broker has confirmed the removal, the renewal repeats it.
+        self._leaving.setdefault(channel, set()).add(connection)
+        await self._remove(channel, [connection])
+
+    async def _remove(self, channel: str, connections: list[str]) -> None:
+        await self._hub.broker.remove_presence(channel, connections)
+        leaving = self._leaving.get(channel)
+        if leaving is not None:
+            leaving.difference_update(connections)
+            if not leaving:
+                del self._leaving[channel]
         await self._hub.send(_PREFIX + channel, 1)
 
     async def members(self, channel: str) -> Members:
@@ -169,6 +181,13 @@ class Presence:
         broker = self._hub.broker
         while True:
             await asyncio.sleep(self.lease / 3)
+            for channel, connections in list(self._leaving.items()):
+                try:
+                    await self._remove(channel, list(connections))
+                except BrokerUnavailableError:
+                    pass  # tried again by the next renewal
+                except Exception:
+                    gen_log.error("Exception while presence in %r was removed", channel, exc_info=True)
             for channel in list(self._own):
                 try:
                     if not await broker.renew_presence(channel, self._worker, self.lease):
