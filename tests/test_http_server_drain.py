@@ -247,11 +247,11 @@ async def test_connection_in_accept_queue_is_served(loop_kind):
 
 async def test_own_listening_socket_drops_new_handshakes(loop_kind, monkeypatch):
     """A client that begins a handshake while the socket closes is neither accepted nor reset."""
-    from tornado.netutil import _listening_end
+    from tornado.netutil import _listener_close
 
     dropped = []
-    drop = _listening_end.drop_handshakes
-    monkeypatch.setattr(_listening_end, "drop_handshakes", lambda sock: dropped.append(drop(sock)))
+    drop = _listener_close.drop_handshakes
+    monkeypatch.setattr(_listener_close, "drop_handshakes", lambda sock: dropped.append(drop(sock)))
     server = application(Events()).listen(0, "127.0.0.1")
     assert await server.drain() == DrainResult()
     assert dropped == [False]  # the clients of a loopback address have no handshakes under way

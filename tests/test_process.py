@@ -375,8 +375,8 @@ def test_too_many_restarts_terminate_the_other_children(stubborn):
     """
     done = run(f"""
         import socket
-        from tornado import _program_processes
-        _program_processes.GRACE_PERIOD = 0.1 if {stubborn} else 60
+        from tornado import _forked_restart
+        _forked_restart.GRACE_PERIOD = 0.1 if {stubborn} else 60
         if {stubborn}:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         ready, tell = socket.socketpair()

@@ -2,7 +2,7 @@
 
 `execute` restarts the process with its original command line, including the interpreter's options
 (``sys.orig_argv``), and passes the listening sockets on (`netutil._socket_inheritance`). `tornado.autoreload`
-decides when to restart. Programs with forked children restart as `_program_processes` describes.
+decides when to restart. Programs with forked children restart as `_forked_restart` describes.
 """
 
 from __future__ import annotations

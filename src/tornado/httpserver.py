@@ -36,10 +36,10 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack, cast
 
 from tornado import _setting_names, _signature_checks, netutil
-from tornado._hooks import Hooks
 from tornado._http_server_drain import ConnectionDrain, DrainResult
 from tornado._implicit_reexports import reexported
 from tornado._log_rate_limit import LogRateLimit
+from tornado._original_methods import OriginalMethods
 from tornado._public_module_names import list_public
 from tornado._trusted_proxies import TrustedProxies
 from tornado.http1connection import (
@@ -508,7 +508,7 @@ def servers_of(application: object) -> list[HTTPServer]:
 _DISPATCH_ATTRIBUTES = frozenset(
     {"protocol", "request_callback", "start_request", "trusted_downstream", "trusted_proxies", "xheaders"}
 )
-_START_REQUEST = Hooks(HTTPServer, "start_request")
+_START_REQUEST = OriginalMethods(HTTPServer, "start_request")
 
 
 class _Dispatcher:

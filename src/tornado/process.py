@@ -18,7 +18,7 @@ from subprocess import CalledProcessError
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
-from tornado import _program_processes
+from tornado import _forked_restart
 from tornado._forked_children import ForkedChildren
 from tornado._implicit_reexports import reexported
 from tornado._public_module_names import list_public
@@ -104,7 +104,7 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
     max_restarts = _integer_argument("max_restarts", max_restarts, _DEFAULT_MAX_RESTARTS)
     gen_log.info("Starting %d processes", num_processes)
     children = ForkedChildren()
-    group = _program_processes.start(children.numbers)
+    group = _forked_restart.start(children.numbers)
     _hide_interrupt_tracebacks()
     children.block_signals()
     try:
@@ -139,9 +139,7 @@ def _hide_interrupt_tracebacks() -> None:
     sys.excepthook = show
 
 
-def _supervise(
-    children: ForkedChildren, group: _program_processes.ProgramProcesses, max_restarts: int
-) -> int:
+def _supervise(children: ForkedChildren, group: _forked_restart.ForkedRestart, max_restarts: int) -> int:
     """Wait in the parent for the exit of children, and restart those that failed.
 
     :returns: in a restarted child, its number. In the parent it does not return.
@@ -160,11 +158,11 @@ def _supervise(
             if restarts > max_restarts:
                 children.restore_signals()
                 reason = "terminated because too many children failed"
-                _program_processes.terminate(children.numbers, reason)
+                _forked_restart.terminate(children.numbers, reason)
                 raise RuntimeError(f"Too many child restarts ({max_restarts} allowed), giving up")
             if _fork_child(number, children):
                 return number
-    _program_processes.end()
+    _forked_restart.end()
     return children.exit()
 
 

@@ -42,7 +42,7 @@ from tornado.concurrent import Future, future_add_done_callback
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream
 from tornado.log import app_log, gen_log
-from tornado.netutil import _listening_end, add_accept_handler, bind_sockets, ssl_options_to_context
+from tornado.netutil import _listener_close, add_accept_handler, bind_sockets, ssl_options_to_context
 from tornado.netutil._accept import accept_backlog
 from tornado.netutil._error_context import format_address
 
@@ -101,7 +101,7 @@ class TCPServer:
         self._handlers: dict[int, Callable[[], None]] = {}
         #: Sockets that bind() has created for start().
         self._pending_sockets: list[socket.socket] = []
-        self._origins = _listening_end.ListenerOrigins()
+        self._origins = _listener_close.ListenerOrigins()
         self._started = self._stopped = False
         self._connection_limits: ConnectionLimits | None = None
         if max_connections is not None or max_connections_per_address is not None:
@@ -209,12 +209,12 @@ class TCPServer:
     async def _close_listeners(self) -> None:
         """Accept all connections that clients have established, and close the listening sockets."""
         own = [sock for sock in self._sockets.values() if sock.fileno() >= 0 and self._origins.is_own(sock)]
-        remote = [sock for sock in own if _listening_end.drop_handshakes(sock)]
+        remote = [sock for sock in own if _listener_close.drop_handshakes(sock)]
         if remote:
-            await asyncio.sleep(_listening_end.HANDSHAKE_TIME)
+            await asyncio.sleep(_listener_close.HANDSHAKE_TIME)
         TCPServer._start_draining(self)
         for sock in list(self._sockets.values()):
-            _listening_end.accept_queue(sock, self._handle_connection)
+            _listener_close.accept_queue(sock, self._handle_connection)
         self.stop()
 
     def _start_draining(self) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from tests.support.admin import snapshot, status
 from tornado._serve.admin_process import AdminProcess, discard
-from tornado._serve.messages import Channel
 from tornado._serve.process_states import SupervisorState, WorkerState
 from tornado._serve.worker_process import WorkerProcess
+from tornado._serve.worker_protocol import Channel
 
 
 class Service:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import tornado._serve.values
+import tornado._serve.option_types
 from tornado._serve.program_error import ProgramError, only_frames_of_ours, program_traceback
 
 
@@ -28,7 +28,7 @@ def test_report_ends_with_the_message():
 
 def test_frames_of_the_package_are_removed_only_at_the_start():
     # Its last frame is in the package, as if the program had called it.
-    error = caught(lambda: tornado._serve.values.BIND.parse(":x"))
+    error = caught(lambda: tornado._serve.option_types.BIND.parse(":x"))
     text = program_traceback(error)
     assert text.index("test_program_error.py") < text.index("bind.py")
     assert not only_frames_of_ours(error.__traceback__)
@@ -41,7 +41,7 @@ def test_frames_of_causes_are_removed_as_well():
     def raise_from(cause):
         raise ValueError("outer") from cause
 
-    inner = caught(tornado._serve.values.BIND.parse, ":x")
+    inner = caught(tornado._serve.option_types.BIND.parse, ":x")
     text = program_traceback(caught(raise_from, inner))
     assert "the number must be from" in text
     assert "The above exception was the direct cause" in text

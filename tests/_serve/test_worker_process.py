@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from tornado._serve.messages import Channel
 from tornado._serve.process_states import WorkerState
 from tornado._serve.worker_process import WorkerProcess
+from tornado._serve.worker_protocol import Channel
 
 
 @pytest.mark.parametrize(

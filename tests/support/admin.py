@@ -18,7 +18,7 @@ from tornado._serve.admin.application import make_application
 from tornado._serve.admin.collector import Collector
 from tornado._serve.admin.link import SupervisorLink
 from tornado._serve.admin.state import State
-from tornado._serve.messages import Channel
+from tornado._serve.worker_protocol import Channel
 from tornado.web import LOCAL_HOSTS
 from tornado.web._observation._histogram import DURATION_BOUNDS, SIZE_BOUNDS, Histogram
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tornado._program_processes import ProgramProcesses
+from tornado._forked_restart import ForkedRestart
 from tornado.process import Subprocess
 
 
@@ -13,6 +13,6 @@ def watched_children() -> Any:
     return Subprocess._watched
 
 
-def send_to_processes(group: ProgramProcesses, data: bytes) -> None:
+def send_to_processes(group: ForkedRestart, data: bytes) -> None:
     """Send data to all processes of a program, which interpret it as a request for a restart."""
     group._sender.send(data)

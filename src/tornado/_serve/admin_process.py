@@ -26,10 +26,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from tornado._serve.forking import fork
-from tornado._serve.messages import Channel, Message
 from tornado._serve.process_states import SupervisorState, WorkerState
-from tornado._serve.slot import MAX_DELAY, MIN_DELAY
 from tornado._serve.worker_process import WorkerProcess
+from tornado._serve.worker_protocol import Channel, Message
+from tornado._serve.worker_slot import MAX_DELAY, MIN_DELAY
 from tornado.log import gen_log
 
 #: A process that has run for this time ends the back-off of its restarts, in seconds.

@@ -22,7 +22,7 @@ from tornado._serve.help_text import TEXTS, serve_help
 from tornado._serve.listeners import ListenError, open_listeners
 from tornado._serve.pid_file import PidFileError
 from tornado._serve.program_error import ProgramError
-from tornado._serve.routes import format_json, format_table, routes_of
+from tornado._serve.route_table import format_json, format_table, routes_of
 from tornado._serve.run import Service, ServiceSettings, serve_until_signal
 from tornado._serve.service_lock import ServiceRunningError
 from tornado._version import waterspout_version
@@ -98,7 +98,7 @@ def serve(configuration: Configuration) -> int:
                 f"{source}, the program has one process"
             )
         return _serve_here(configuration)
-    from tornado._serve.supervise import supervise  # it needs modules that Windows does not have
+    from tornado._serve.supervised_service import supervise  # it needs modules that Windows does not have
 
     return supervise(configuration, server_options(configuration), loop_factory(configuration.loop))
 

@@ -6,9 +6,9 @@ import time
 
 from tornado._serve.configuration import Configuration
 from tornado._serve.process_states import WorkerState
-from tornado._serve.slot import Slot
 from tornado._serve.worker_pool import WorkerPool
 from tornado._serve.worker_process import WorkerProcess
+from tornado._serve.worker_slot import Slot
 from tornado.log import gen_log
 
 #: Time between two checks of the memory and the number of requests, in seconds.

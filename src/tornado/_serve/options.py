@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tornado._serve.values import (
+from tornado._serve.option_types import (
     ADMIN,
     BIND,
     DURATION,
@@ -24,7 +24,7 @@ from tornado._serve.values import (
     TOKEN,
     USER,
     WORKERS,
-    Kind,
+    OptionType,
     choice,
     integer,
     optional,
@@ -47,7 +47,7 @@ class Option:
     """
 
     name: str
-    kind: Kind
+    kind: OptionType
     default: str | None
     group: str
     help: str
@@ -64,7 +64,7 @@ class Option:
         return PREFIX + self.name.upper()
 
 
-def _group(group: str, *rows: tuple[str, Kind, str | None, str]) -> list[Option]:
+def _group(group: str, *rows: tuple[str, OptionType, str | None, str]) -> list[Option]:
     return [Option(name, kind, default, group, text) for name, kind, default, text in rows]
 
 

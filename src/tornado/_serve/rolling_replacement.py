@@ -7,8 +7,8 @@ memory in addition to its replacement.
 
 from __future__ import annotations
 
-from tornado._serve.slot import Slot
 from tornado._serve.worker_pool import WorkerPool
+from tornado._serve.worker_slot import Slot
 
 #: The reason of a start, in the numbers of restarts.
 RELOAD = "reload"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tornado._http_server_options import HTTPServerOptions
-from tornado._serve import lifecycle
+from tornado._serve import lifespan
 from tornado._serve.bind import FORMS, Bind, BindKind, parse_bind
 from tornado._serve.certificates import WatchedContext
 from tornado._serve.listeners import Listener, ListenError, open_listener
@@ -79,7 +79,7 @@ class Service:
         server = target.make_server(**options)
         settings.on_server(server)
         async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(lifecycle.lifespan_of(target.application))
+            await stack.enter_async_context(lifespan.lifespan_of(target.application))
             for listener in self.listeners:
                 server.add_sockets(listener.sockets)
             if settings.certificate is not None:

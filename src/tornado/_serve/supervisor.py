@@ -28,16 +28,16 @@ from tornado._serve import supervisor_exec, supervisor_signals
 from tornado._serve.admin_process import AdminProcess, discard
 from tornado._serve.configuration import Configuration
 from tornado._serve.health import Health
-from tornado._serve.messages import Channel, Message
 from tornado._serve.notify import Notifier
 from tornado._serve.pid_file import PidFile
 from tornado._serve.process_states import SupervisorState, WorkerState
 from tornado._serve.rolling_replacement import RELOAD, RollingReplacement
 from tornado._serve.service_lock import ServiceLock
 from tornado._serve.service_status import describe_exit, service_status
-from tornado._serve.slot import Slot
 from tornado._serve.worker_pool import WorkerContext, WorkerPool
 from tornado._serve.worker_process import WorkerProcess
+from tornado._serve.worker_protocol import Channel, Message
+from tornado._serve.worker_slot import Slot
 from tornado.log import gen_log
 
 _FAILED = 1

@@ -15,11 +15,11 @@ from typing import Any
 from tornado import _process_replacement
 from tornado._serve import supervisor_signals
 from tornado._serve.fair_accept import ConnectionTable
-from tornado._serve.messages import Channel
 from tornado._serve.service_lock import ServiceLock
-from tornado._serve.slot import Slot
 from tornado._serve.worker_pool import WorkerPool
 from tornado._serve.worker_process import WorkerProcess
+from tornado._serve.worker_protocol import Channel
+from tornado._serve.worker_slot import Slot
 
 _KEY = "supervisor"
 #: The trial run prints nothing but its errors.

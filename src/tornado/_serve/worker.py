@@ -19,9 +19,9 @@ from tornado._serve.bind import BindKind
 from tornado._serve.certificates import CertificateError, WatchedContext
 from tornado._serve.configuration import Configuration
 from tornado._serve.fair_accept import FairListener
+from tornado._serve.heartbeat_thread import HeartbeatThread
 from tornado._serve.listeners import Listener
 from tornado._serve.program_error import ProgramError
-from tornado._serve.reporter import Reporter
 from tornado._serve.run import Service, ServiceSettings, StoppedAtStart
 from tornado._serve.target import LoadedTarget
 from tornado._serve.worker_pool import WorkerContext
@@ -59,7 +59,7 @@ def run_worker(context: WorkerContext, program: Program) -> int:
 
 
 class Worker:
-    """One worker. It implements `.reporter.Served`."""
+    """One worker. It implements `.heartbeat_thread.Served`."""
 
     def __init__(self, context: WorkerContext, program: Program) -> None:
         self._context = context
@@ -105,18 +105,20 @@ class Worker:
             certificate=certificate,
             on_server=self._prepare_server,
         )
-        reporter = Reporter(self._context.channel, self, settings.grace, self._queries.functions())
-        reporter.start()
+        heartbeats = HeartbeatThread(self._context.channel, self, settings.grace, self._queries.functions())
+        heartbeats.start()
         loaded = self._program.load()
         self._stage = "start-up"
         with asyncio.Runner(loop_factory=self._program.loop_factory) as runner:
-            clean = runner.run(self._run_service(settings, loaded, reporter))
+            clean = runner.run(self._run_service(settings, loaded, heartbeats))
         if not clean:
             app_log.warning("some requests were cut off after the grace period of %g s", self._service.grace)
         self._context.channel.send("drained", clean=clean, snapshot=self._last_snapshot)
         return 0 if clean else 1
 
-    async def _run_service(self, settings: ServiceSettings, loaded: LoadedTarget, reporter: Reporter) -> bool:
+    async def _run_service(
+        self, settings: ServiceSettings, loaded: LoadedTarget, heartbeats: HeartbeatThread
+    ) -> bool:
         self._loop = asyncio.get_running_loop()
         self._streams = open_streams.get(IOLoop.current())
         self._service = Service(settings)
@@ -125,7 +127,7 @@ class Worker:
         self._service.listeners += self._program.listeners
         # asyncio's Runner would cancel the service at SIGINT, unless there is a handler already.
         signal.signal(signal.SIGTERM, self._on_terminate)
-        reporter.begin_beats()
+        heartbeats.begin_beats()
         clean = await self._service.run(loaded, self._set_ready)
         self._last_snapshot = self._queries.take_snapshot()
         observation.close_access_log(self._application)
@@ -177,7 +179,7 @@ class Worker:
             return ProgramError(f"cannot serve {name}: its {self._stage} has failed", error).report()
         return "".join(traceback.format_exception(error))
 
-    # -- for the reporter's thread --
+    # -- for the heartbeats's thread --
 
     def stop(self, grace: float, delay: float) -> None:
         """Begin the drain.

@@ -14,11 +14,11 @@ from typing import Any, Protocol
 from tornado._serve.configuration import Configuration
 from tornado._serve.fair_accept import ConnectionTable
 from tornado._serve.forking import fork
-from tornado._serve.messages import Channel, Message
 from tornado._serve.process_states import WorkerState
 from tornado._serve.service_lock import ServiceLock
-from tornado._serve.slot import MIN_DELAY, Slot
 from tornado._serve.worker_process import WorkerProcess
+from tornado._serve.worker_protocol import Channel, Message
+from tornado._serve.worker_slot import MIN_DELAY, Slot
 from tornado.log import gen_log
 
 

@@ -7,8 +7,8 @@ import signal
 import time
 from typing import Any
 
-from tornado._serve.messages import BEAT_INTERVAL, Channel
 from tornado._serve.process_states import WorkerState
+from tornado._serve.worker_protocol import BEAT_INTERVAL, Channel
 from tornado.log import gen_log
 
 #: Time after the grace period in which a worker runs its shutdown and exits, in seconds; then it is killed.

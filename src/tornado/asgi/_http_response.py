@@ -22,7 +22,7 @@ import stat
 from collections.abc import Callable
 from typing import Any
 
-from tornado._hooks import Hooks
+from tornado._original_methods import OriginalMethods
 from tornado._wire.state_machine import State, permit
 from tornado.asgi._http_head import ResponseHead, make_head, serialize_fields
 from tornado.concurrent import Future
@@ -64,8 +64,8 @@ TRANSITIONS = {
 permit(TRANSITIONS)
 
 #: The methods that the fast path bypasses.
-_FAST_STEPS = Hooks(HTTP1Connection, "write_headers", "finish")
-_STREAM_WRITE = Hooks(BaseIOStream, "write")
+_FAST_STEPS = OriginalMethods(HTTP1Connection, "write_headers", "finish")
+_STREAM_WRITE = OriginalMethods(BaseIOStream, "write")
 _NO_FIELDS: tuple[Any, ...] = ()
 _BODILESS = (204, 304)
 

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable
 from types import TracebackType
 
-from tornado import _process_replacement, _program_processes, process
+from tornado import _forked_restart, _process_replacement, process
 from tornado.autoreload import _files, _watcher
 from tornado.autoreload._files import SourceFiles
 from tornado.autoreload._watcher import restart
@@ -89,7 +89,7 @@ def wait() -> None:
     # The program may have imported the old version of a file that changed while the program was starting.
     stamps = _files.parse_stamps(_process_replacement.inherited("files"))
     files = SourceFiles(stamps, since=_process_replacement.started)
-    group = _program_processes.current()
+    group = _forked_restart.current()
     pause = time.sleep if group is None else group.wait
     changed: list[str] = []
     while True:
@@ -103,7 +103,7 @@ def wait() -> None:
         pause(_CHECK_PERIOD)
     state = {"files": files.stamps(changed)}
     if group is not None:
-        group.request_restart(_program_processes.RestartRequest(_watcher.DRAIN_TIME, state))
+        group.request_restart(_forked_restart.RestartRequest(_watcher.DRAIN_TIME, state))
     restart(state)
     sys.exit(1)
 

@@ -16,7 +16,7 @@ import enum
 import time
 from typing import Any
 
-from tornado import _process_replacement, _program_processes, process, tcpserver
+from tornado import _forked_restart, _process_replacement, process, tcpserver
 from tornado.autoreload._file_notifications import FileNotifications
 from tornado.autoreload._files import SourceFiles, parse_stamps, source_files
 from tornado.ioloop import IOLoop, PeriodicCallback
@@ -58,7 +58,7 @@ class Watcher:
         # reference to it.
         self._draining: list[tcpserver.ServerDrain] = []
         self._notifications: FileNotifications | None = None
-        self._group = _program_processes.current()
+        self._group = _forked_restart.current()
         self.check_files()
 
     def start(self) -> None:
@@ -129,7 +129,7 @@ class Watcher:
     def _drain(self, seconds: float) -> None:
         self._state = _WatcherState.DRAINING
         if self._group is not None:
-            self._group.request_restart(_program_processes.RestartRequest(seconds, self._restart_state()))
+            self._group.request_restart(_forked_restart.RestartRequest(seconds, self._restart_state()))
         self._deadline = time.monotonic() + seconds
         self._draining = tcpserver.server_drains()
         for drain in self._draining:
@@ -179,7 +179,7 @@ def restart(state: dict[str, Any]) -> None:
 
     :param state: values to pass on to the new program.
     """
-    group = _program_processes.current()
+    group = _forked_restart.current()
     if group is not None and process.task_id() is None:
         group.replace()
         return

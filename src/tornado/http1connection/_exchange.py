@@ -20,8 +20,8 @@ from collections.abc import Awaitable, Callable
 from operator import attrgetter
 from typing import Any
 
-from tornado._hooks import Hooks
 from tornado._loop.tasks import done_future
+from tornado._original_methods import OriginalMethods
 from tornado._wire import h1
 from tornado._wire.errors import HTTPOutputError
 from tornado.concurrent import Future
@@ -54,7 +54,7 @@ FAIR_SHARE = 256 * 1024
 _MIN_SHARE = 64 * 1024
 _TOTAL_SHARE = 4 * 1024 * 1024
 
-_STREAM_WRITE = Hooks(BaseIOStream, "write")
+_STREAM_WRITE = OriginalMethods(BaseIOStream, "write")
 _OK_LINE = h1.status_line("HTTP/1.1", 200, "OK")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _OPEN, _SWITCHING, _FINISHED = ExchangeState.OPEN, ExchangeState.SWITCHING, ExchangeState.FINISHED

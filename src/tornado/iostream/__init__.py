@@ -41,8 +41,8 @@ from tornado.iostream._interface import StreamConsumer as StreamConsumer
 from tornado.iostream._interface import Transport as Transport
 from tornado.iostream._pipe import PipeIOStream
 from tornado.iostream._pull_mode import BaseIOStream
-from tornado.iostream._tls import IOStream, SSLIOStream
-from tornado.iostream._tls import TLSOverTLSStream as TLSOverTLSStream
+from tornado.iostream._streams import IOStream, SSLIOStream
+from tornado.iostream._streams import TLSOverTLSStream as TLSOverTLSStream
 from tornado.iostream._write_buffer import _StreamBuffer as _StreamBuffer
 
 if typing.TYPE_CHECKING:

@@ -19,8 +19,8 @@ from collections.abc import Generator, Iterable
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from tornado._hooks import Hooks
 from tornado._loop.tasks import keep_reference
+from tornado._original_methods import OriginalMethods
 from tornado._wire.ws_shared_message import SharedMessage
 from tornado.concurrent import Future
 from tornado.escape import json_encode
@@ -43,8 +43,8 @@ Policy: TypeAlias = Literal["close", "skip", "wait"]
 TOO_SLOW = 1013
 _REASON = "messages are read too slowly"
 _POLICIES = ("close", "skip", "wait")
-_WRITE = Hooks(WebSocketHandler, "write_message")
-_SEND = Hooks(WebSocketProtocol13, "write_message")
+_WRITE = OriginalMethods(WebSocketHandler, "write_message")
+_SEND = OriginalMethods(WebSocketProtocol13, "write_message")
 
 
 def broadcast(

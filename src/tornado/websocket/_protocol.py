@@ -56,7 +56,7 @@ from tornado._wire.ws_state import WebSocketState, WebSocketStep
 from tornado.concurrent import Future
 from tornado.escape import to_unicode
 from tornado.log import gen_log
-from tornado.web._execution._running_handler import describe_handler
+from tornado.web._execution._handler_lookup import describe_handler
 from tornado.websocket._back_pressure import BackPressure
 from tornado.websocket._errors import check_thread, closed_error
 from tornado.websocket._interface import WebSocketProtocol

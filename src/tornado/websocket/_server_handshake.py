@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from tornado._hooks import Hooks
+from tornado._original_methods import OriginalMethods
 from tornado._wire import ws_handshake
 from tornado._wire.ws_errors import HandshakeError
 from tornado.http1connection import HTTP1Connection
@@ -19,7 +19,7 @@ from tornado.web._security._xsrf import check_origin
 from tornado.websocket._interface import WebSocketProtocol
 from tornado.websocket._protocol import WebSocketProtocol13
 
-_ACCEPT = Hooks(WebSocketProtocol13, "accept_connection")
+_ACCEPT = OriginalMethods(WebSocketProtocol13, "accept_connection")
 
 
 class HandshakeHandler(Protocol):

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from tornado._serve.messages import Channel, Message
+from tornado._serve.worker_protocol import Channel, Message
 from tornado.web import HTTPError
 
 __all__ = ["SupervisorLink", "SupervisorTimeout"]

@@ -18,7 +18,7 @@ from tornado._serve.admin.link import SupervisorLink
 from tornado._serve.admin.state import State
 from tornado._serve.configuration import Configuration
 from tornado._serve.listeners import Listener, open_listener
-from tornado._serve.messages import Channel
+from tornado._serve.worker_protocol import Channel
 from tornado.httpserver import HTTPServer
 from tornado.log import gen_log
 

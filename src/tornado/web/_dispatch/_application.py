@@ -17,8 +17,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
 from tornado import httputil
-from tornado._hooks import Hooks
 from tornado._loop.tasks import run_eagerly
+from tornado._original_methods import OriginalMethods
 from tornado.concurrent import Future
 from tornado.http1connection import HTTP1Connection
 from tornado.http1connection._interfaces import register_opener
@@ -37,8 +37,8 @@ from tornado.routing import (
     _VersionedRules,
 )
 from tornado.web._dispatch import (
-    _construction_errors,
     _debug_checks,
+    _handler_construction_errors,
     _lifespan,
     _route_checks,
     _settings_checks,
@@ -46,7 +46,7 @@ from tornado.web._dispatch import (
 from tornado.web._dispatch._allowed_hosts import AllowedHosts, HostCheckingRouter, MisdirectedHandler
 from tornado.web._dispatch._builtin_handlers import ErrorHandler, ServerOptionsHandler
 from tornado.web._encoding._transforms import OutputTransform, transforms_of
-from tornado.web._execution import _cancellation, _execute, _request_body_errors, _running_handler
+from tornado.web._execution import _cancellation, _execute, _handler_lookup, _request_body_errors
 from tornado.web._execution._execution_state import (
     execute,
     execution_of,
@@ -443,7 +443,7 @@ class Application(SecurityOwner, ReversibleRouter):
 
     def describe_exchange(self, exchange: HTTP1Connection) -> str:
         """Return a description of a request that is being served, for the log of `.HTTPServer.drain`."""
-        return _running_handler.describe(exchange)
+        return _handler_lookup.describe(exchange)
 
     # -- the fast path, taken if no step is overridden --
 
@@ -511,7 +511,7 @@ class Application(SecurityOwner, ReversibleRouter):
         try:
             handler = target(self, request)
         except Exception as error:
-            _construction_errors.respond(self, request, target, handler_kwargs, error)
+            _handler_construction_errors.respond(self, request, target, handler_kwargs, error)
             return None
         return _execute.start(handler, _NO_TRANSFORMS, path_args, path_kwargs)
 
@@ -584,11 +584,11 @@ _NO_TRANSFORMS: list[Any] = []
 _OBSERVING = frozenset({"access_log", "metrics", "opentelemetry", "request_id"})
 _request_of = httputil.HTTPServerRequest._from_head
 #: The methods of an application and of its routers that the fast path bypasses.
-_START = Hooks(Application, "start_request")
-_DELEGATES = Hooks(Application, "get_handler_delegate")
-_DISPATCH = Hooks(Application, "start_request", "find_handler", "get_handler_delegate")
-_ROUTING = Hooks(RuleRouter, "find_handler", "get_target_delegate")
-_TARGETS = Hooks(RuleRouter, "get_target_delegate")
+_START = OriginalMethods(Application, "start_request")
+_DELEGATES = OriginalMethods(Application, "get_handler_delegate")
+_DISPATCH = OriginalMethods(Application, "start_request", "find_handler", "get_handler_delegate")
+_ROUTING = OriginalMethods(RuleRouter, "find_handler", "get_target_delegate")
+_TARGETS = OriginalMethods(RuleRouter, "get_target_delegate")
 # `_open_exchange` compares these one by one: comparing tuples would cost 560 more instructions a request.
 _START_REQUEST, _FIND_HANDLER, _GET_DELEGATE = _DISPATCH.originals
 _ROUTER_FIND, _TARGET_DELEGATE = _ROUTING.originals
@@ -621,7 +621,7 @@ def _run_handler(
             else handler_class(application, request)
         )
     except Exception as error:
-        _construction_errors.respond(application, request, handler_class, handler_kwargs, error)
+        _handler_construction_errors.respond(application, request, handler_class, handler_kwargs, error)
         return None
     if application._checks_handlers:
         _debug_checks.check(handler)
@@ -778,7 +778,7 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
             _cancellation.settings_of(application, handler_class)  # an invalid setting gets an error page
             handler = handler_class(application, self.request, **self.handler_kwargs)
         except Exception as error:
-            self.handler = _construction_errors.respond(
+            self.handler = _handler_construction_errors.respond(
                 application, self.request, handler_class, self.handler_kwargs, error
             )
             return None
@@ -809,7 +809,9 @@ class _HandlerDelegate(httputil.HTTPMessageDelegate):
         try:
             handler = handler_class(application, self.request, **self.handler_kwargs)
         except Exception as fault:
-            _construction_errors.respond(application, self.request, handler_class, self.handler_kwargs, fault)
+            _handler_construction_errors.respond(
+                application, self.request, handler_class, self.handler_kwargs, fault
+            )
             return
         response_of(handler).transforms = [transform(self.request) for transform in application.transforms]
         handle_error(handler, error)

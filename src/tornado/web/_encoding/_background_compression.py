@@ -21,7 +21,7 @@ from tornado.httputil._server_exchange import ServerExchange
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log
 from tornado.web._encoding._content_codings import MAX_AT_ONCE, Compressor
-from tornado.web._worker_threads import InternalThreads
+from tornado.web._internal_threads import InternalThreads
 
 _workers = InternalThreads("compression")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from tornado._hooks import Hooks
+from tornado._original_methods import OriginalMethods
 from tornado.http1connection import HTTP1Connection
 from tornado.iostream import BaseIOStream
 
@@ -28,26 +28,26 @@ __all__ = [
 _Class = TypeVar("_Class", bound=type[Any])
 
 #: The coroutine that runs a handler, which tracing programs replace.
-EXECUTE = Hooks(None, "_execute")
+EXECUTE = OriginalMethods(None, "_execute")
 #: The end of a response.
-FINISH = Hooks(None, "finish")
+FINISH = OriginalMethods(None, "finish")
 #: The methods that `RequestHandler.finish` calls.
-FINISH_STEPS = Hooks(
+FINISH_STEPS = OriginalMethods(
     None, "flush", "set_header", "set_etag_header", "compute_etag", "check_etag_header", "_log"
 )
 #: Setting a header field.
-SET_HEADER = Hooks(None, "set_header")
+SET_HEADER = OriginalMethods(None, "set_header")
 #: The methods through which the body of a response passes.
-OUTPUT = Hooks(None, "write", "flush")
+OUTPUT = OriginalMethods(None, "write", "flush")
 #: The methods that `RequestHandler.clear_all_cookies` calls.
-COOKIES = Hooks(None, "clear_cookie", "set_cookie")
+COOKIES = OriginalMethods(None, "clear_cookie", "set_cookie")
 
 #: The methods of the connection that send a response.
-CONNECTION = Hooks(HTTP1Connection, "write_headers", "finish")
+CONNECTION = OriginalMethods(HTTP1Connection, "write_headers", "finish")
 #: The method of the connection that sends a head.
-WRITE_HEADERS = Hooks(HTTP1Connection, "write_headers")
+WRITE_HEADERS = OriginalMethods(HTTP1Connection, "write_headers")
 #: The method of the stream through which all output passes.
-STREAM_WRITE = Hooks(BaseIOStream, "write")
+STREAM_WRITE = OriginalMethods(BaseIOStream, "write")
 
 
 def record(cls: _Class) -> _Class:

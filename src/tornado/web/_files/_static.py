@@ -28,7 +28,7 @@ from collections.abc import Awaitable, Generator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from tornado import httputil, iostream
-from tornado._hooks import Hooks
+from tornado._original_methods import OriginalMethods
 from tornado._wire.dates import parse_http_date
 from tornado.escape import url_escape
 from tornado.iostream._core import FAIR_SHARE
@@ -636,11 +636,13 @@ if sys.version_info >= (3, 12):
     inspect.markcoroutinefunction(StaticFileHandler.get)
 
 # The methods of this class without which parts of the work can be done differently.
-_PATH = Hooks(StaticFileHandler, "get_absolute_path")
-_VALIDATION = Hooks(StaticFileHandler, "validate_absolute_path")
-_READING = Hooks(StaticFileHandler, "get_content")
-_REPRESENTATION = Hooks(StaticFileHandler, "get_content_version", "get_content_size", "compute_etag")
-_VERSION = Hooks(StaticFileHandler, "get_content_version")
-_CACHED_VERSION = Hooks(StaticFileHandler, "get_content_version", "_get_cached_version")
-_TAGGING = Hooks(StaticFileHandler, "get_content_version", "_get_cached_version", "compute_etag")
+_PATH = OriginalMethods(StaticFileHandler, "get_absolute_path")
+_VALIDATION = OriginalMethods(StaticFileHandler, "validate_absolute_path")
+_READING = OriginalMethods(StaticFileHandler, "get_content")
+_REPRESENTATION = OriginalMethods(
+    StaticFileHandler, "get_content_version", "get_content_size", "compute_etag"
+)
+_VERSION = OriginalMethods(StaticFileHandler, "get_content_version")
+_CACHED_VERSION = OriginalMethods(StaticFileHandler, "get_content_version", "_get_cached_version")
+_TAGGING = OriginalMethods(StaticFileHandler, "get_content_version", "_get_cached_version", "compute_etag")
 _static_fast_path.STEPS.record(StaticFileHandler)

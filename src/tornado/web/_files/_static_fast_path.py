@@ -19,7 +19,7 @@ from time import time
 from typing import Any
 
 from tornado import httputil
-from tornado._hooks import Hooks
+from tornado._original_methods import OriginalMethods
 from tornado._wire.dates import parse_http_date
 from tornado.web._encoding import _transforms
 from tornado.web._execution import _response, _response_fields
@@ -34,7 +34,7 @@ _MAX_ENTRIES = 4096
 
 #: The methods called by the slow path, which a program may replace. The originals are those of
 #: `StaticFileHandler`.
-STEPS = Hooks(
+STEPS = OriginalMethods(
     None,
     "_serve",
     "parse_url_path",

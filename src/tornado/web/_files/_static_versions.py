@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from tornado.iostream._file_segment import read_at
 from tornado.web._files._static_paths import Identity, OpenFile, identity
-from tornado.web._worker_threads import InternalThreads
+from tornado.web._internal_threads import InternalThreads
 
 #: The identity and the version of each file, by path.
 Hashes = dict[str, tuple[tuple[int, ...] | None, str | None]]

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tornado._serve import messages
-from tornado._serve.messages import Channel
+from tornado._serve import worker_protocol
+from tornado._serve.worker_protocol import Channel
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_invalid_message_is_logged_and_discarded(line, expect_log):
 
 
 def test_message_over_the_limit_is_logged_and_discarded(monkeypatch, expect_log):
-    monkeypatch.setattr(messages, "MAX_MESSAGE_SIZE", 100)
+    monkeypatch.setattr(worker_protocol, "MAX_MESSAGE_SIZE", 100)
     ours, theirs = socket.socketpair()
     with ours, contextlib.closing(Channel(theirs)) as channel:
         ours.sendall(b"x" * 101)
@@ -91,7 +91,7 @@ def test_peer_that_does_not_read_blocks_nothing(pair):
 
 
 def test_output_for_a_peer_that_does_not_read_is_limited(pair, monkeypatch):
-    monkeypatch.setattr(messages, "MAX_KEPT_OUTPUT", 1000)
+    monkeypatch.setattr(worker_protocol, "MAX_KEPT_OUTPUT", 1000)
     first, _ = pair
     while first.send("reply", data="x" * 900):
         pass

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tornado.netutil._listening_end import ListenerOrigins, accept_queue, drop_handshakes
+from tornado.netutil._listener_close import ListenerOrigins, accept_queue, drop_handshakes
 
 
 @pytest.fixture

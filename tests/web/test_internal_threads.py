@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tornado.web._worker_threads import InternalThreads
+from tornado.web._internal_threads import InternalThreads
 
 
 def test_threads_are_started_once_and_named() -> None:

@@ -1,4 +1,4 @@
-"""`Hooks`: whether a program has replaced the methods that a fast path bypasses.
+"""`OriginalMethods`: whether a program has replaced the methods that a fast path bypasses.
 
 A program may replace a method in a subclass, by a patch of the class at run time, or by an attribute of one
 object. A fast path is taken only while none of the methods that it bypasses is replaced, which is checked
@@ -15,7 +15,7 @@ from operator import attrgetter
 from types import MethodType
 from typing import Any, TypeVar
 
-__all__ = ["Hooks"]
+__all__ = ["OriginalMethods"]
 
 _Class = TypeVar("_Class", bound=type)
 
@@ -28,7 +28,7 @@ def check(x):
 """
 
 
-class Hooks:
+class OriginalMethods:
     """Methods of a class, and the originals with which those of subclasses and objects are compared.
 
     The code that runs for every request compares plain functions directly: ``cls.name is original``.
@@ -58,7 +58,7 @@ class Hooks:
             self.record(owner)
 
     def __repr__(self) -> str:
-        return f"<Hooks {', '.join(self.names)}>"
+        return f"<OriginalMethods {', '.join(self.names)}>"
 
     def record(self, owner: _Class) -> _Class:
         """Record the methods of `owner` as the originals. This method can be used as a class decorator.

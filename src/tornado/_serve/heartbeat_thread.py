@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from tornado._serve.messages import BEAT_INTERVAL, Channel, Message
 from tornado._serve.worker_process import SHUTDOWN_TIME
+from tornado._serve.worker_protocol import BEAT_INTERVAL, Channel, Message
 from tornado.log import gen_log
 
 #: How long the event loop has to stop accepting after the supervisor has ended, in seconds. Then the thread
@@ -48,7 +48,7 @@ class Served(Protocol):
         """Return the numbers of the worker. It is called in the reporter's thread."""
 
 
-class Reporter:
+class HeartbeatThread:
     """Reports the beats of an event loop, and handles the messages of the supervisor.
 
     :param grace: the maximum time for requests after the end of the supervisor, in seconds.
@@ -173,4 +173,4 @@ def _dump_tasks(loop: asyncio.AbstractEventLoop) -> None:
         task.print_stack(file=sys.stderr)
 
 
-__all__ = ["Reporter", "Served"]
+__all__ = ["HeartbeatThread", "Served"]

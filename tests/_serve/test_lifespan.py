@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import contextlib
 
-from tornado._serve import lifecycle
+from tornado._serve import lifespan
 from tornado.web import Application
 
 
@@ -16,11 +16,11 @@ async def test_lifespan_of_an_application_that_has_one():
             yield
             events.append("shutdown")
 
-    async with lifecycle.lifespan_of(Own()):
+    async with lifespan.lifespan_of(Own()):
         assert events == ["startup"]
     assert events == ["startup", "shutdown"]
 
 
 async def test_object_without_a_lifespan():
-    async with lifecycle.lifespan_of(lambda environ, start_response: []) as nothing:
+    async with lifespan.lifespan_of(lambda environ, start_response: []) as nothing:
         assert nothing is None

@@ -28,7 +28,7 @@ from tests.support.streams import (
     tls_stream,
 )
 from tornado import _log_rate_limit, netutil
-from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, _tls
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, _streams
 from tornado.iostream._core import LARGE_SHARE
 from tornado.iostream._pull_mode import _RECEIVE_COST
 
@@ -332,7 +332,7 @@ async def test_failed_handshake_error_names_the_peer(
 async def test_failed_handshakes_are_logged_with_a_rate_limit(
     certificates: Certificates, expect_log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_tls, "_handshake_log_limits", weakref.WeakKeyDictionary())
+    monkeypatch.setattr(_streams, "_handshake_log_limits", weakref.WeakKeyDictionary())
     monkeypatch.setattr(_log_rate_limit, "time", SimpleNamespace(monotonic=lambda: 0.0))
 
     async def shake() -> None:
@@ -648,7 +648,7 @@ async def test_short_record_during_a_blocked_send_is_read_after_the_deferral(
     loop_kind: str, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A record with five bytes looks like a KeyUpdate. The peer may wait for a response before it reads."""
-    monkeypatch.setattr(_tls, "_MAX_DEFERRAL", 0.001)
+    monkeypatch.setattr(_streams, "_MAX_DEFERRAL", 0.001)
     async with updating_peer(certificates) as (server, peer):
         _ = server.write(bytes(2_000_000))
         peer.socket.setblocking(False)

@@ -14,11 +14,11 @@ from tornado._serve.bind import BindKind
 from tornado._serve.certificates import WatchedContext
 from tornado._serve.configuration import Configuration
 from tornado._serve.listeners import Listener, open_listeners
-from tornado._serve.messages import Channel
 from tornado._serve.service_lock import ServiceLock
 from tornado._serve.supervisor import Supervisor
 from tornado._serve.worker import Program, run_worker
 from tornado._serve.worker_pool import WorkerContext
+from tornado._serve.worker_protocol import Channel
 from tornado.httpserver import HTTPServerOptions
 from tornado.log import gen_log
 from tornado.netutil._systemd_activation import has_inherited_sockets

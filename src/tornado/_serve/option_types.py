@@ -26,7 +26,7 @@ _FALSE = frozenset({"0", "false", "no", "off"})
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class OptionType:
     """A kind of value.
 
     :ivar accepted: the values that are accepted, for messages: "a number of seconds".
@@ -40,12 +40,12 @@ class Kind:
     parse: Callable[[str], Any]
 
 
-def integer(minimum: int) -> Kind:
+def integer(minimum: int) -> OptionType:
     """Return the kind of a number that is at least `minimum`."""
-    return Kind(f"an integer of at least {minimum}", "N", lambda text: _integer(text, minimum))
+    return OptionType(f"an integer of at least {minimum}", "N", lambda text: _integer(text, minimum))
 
 
-def choice(*values: str) -> Kind:
+def choice(*values: str) -> OptionType:
     """Return the kind of a value that is one of `values`."""
 
     def parse(text: str) -> str:
@@ -53,12 +53,12 @@ def choice(*values: str) -> Kind:
             raise ValueError
         return text
 
-    return Kind(" or ".join([", ".join(values[:-1]), values[-1]]), "|".join(values), parse)
+    return OptionType(" or ".join([", ".join(values[:-1]), values[-1]]), "|".join(values), parse)
 
 
-def optional(kind: Kind) -> Kind:
+def optional(kind: OptionType) -> OptionType:
     """Return a kind that also accepts ``off``, whose value is None."""
-    return Kind(
+    return OptionType(
         f"{kind.accepted}, or off", kind.metavar, lambda text: None if text == "off" else kind.parse(text)
     )
 
@@ -199,19 +199,19 @@ def available_processors(quota_file: str = "/sys/fs/cgroup/cpu.max") -> int:
     return count
 
 
-TEXT = Kind("a text that is not empty", "TEXT", _text)
-TARGET = Kind("module:name", "MODULE:NAME", _text)
-FILE = Kind("the name of a file that can be read", "FILE", _file)
-NEW_FILE = Kind("the name of a file in an existing directory", "FILE", _new_file)
-FLAG = Kind("true or false", "", _flag)
-WORKERS = Kind("an integer of at least 1, or auto", "N|auto", _workers)
-DURATION = Kind("a duration such as 30, 1.5s, 500ms, 10m or 1h", "TIME", _duration)
-SIZE = Kind("a size such as 512M or 2G", "SIZE", _size)
-BIND = Kind(FORMS, "ADDRESS", parse_bind)
-ADMIN = Kind("host:port, [IPv6 address]:port, :port (all interfaces) or unix:path", "ADDRESS", _admin)
-TOKEN = Kind("at least 16 letters, digits or -._~+/=", "TOKEN", _token)
-MODE = Kind("permissions as three octal digits, such as 660", "MODE", _mode)
-USER = Kind("the name or number of a user", "USER", _user)
-GROUP = Kind("the name or number of a group", "GROUP", _group)
-PROXY = Kind("IP addresses, networks such as 10.0.0.0/8, or unix", "ADDRESS", _proxy)
-LOOP = Kind("asyncio, uvloop or auto", "asyncio|uvloop|auto", _loop)
+TEXT = OptionType("a text that is not empty", "TEXT", _text)
+TARGET = OptionType("module:name", "MODULE:NAME", _text)
+FILE = OptionType("the name of a file that can be read", "FILE", _file)
+NEW_FILE = OptionType("the name of a file in an existing directory", "FILE", _new_file)
+FLAG = OptionType("true or false", "", _flag)
+WORKERS = OptionType("an integer of at least 1, or auto", "N|auto", _workers)
+DURATION = OptionType("a duration such as 30, 1.5s, 500ms, 10m or 1h", "TIME", _duration)
+SIZE = OptionType("a size such as 512M or 2G", "SIZE", _size)
+BIND = OptionType(FORMS, "ADDRESS", parse_bind)
+ADMIN = OptionType("host:port, [IPv6 address]:port, :port (all interfaces) or unix:path", "ADDRESS", _admin)
+TOKEN = OptionType("at least 16 letters, digits or -._~+/=", "TOKEN", _token)
+MODE = OptionType("permissions as three octal digits, such as 660", "MODE", _mode)
+USER = OptionType("the name or number of a user", "USER", _user)
+GROUP = OptionType("the name or number of a group", "GROUP", _group)
+PROXY = OptionType("IP addresses, networks such as 10.0.0.0/8, or unix", "ADDRESS", _proxy)
+LOOP = OptionType("asyncio, uvloop or auto", "asyncio|uvloop|auto", _loop)

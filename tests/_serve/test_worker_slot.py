@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tornado._serve.messages import Channel
 from tornado._serve.process_states import WorkerState
-from tornado._serve.slot import MAX_DELAY, MIN_DELAY, Slot
 from tornado._serve.worker_process import WorkerProcess
+from tornado._serve.worker_protocol import Channel
+from tornado._serve.worker_slot import MAX_DELAY, MIN_DELAY, Slot
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The processes of one program: the parent and the children of `fork_processes`, which restart together.
 
 The parent restarts, so that the process ID of the program stays the same, and forks new children. Any child
-can request a restart with `ProgramProcesses.request_restart`. All processes see the request: each child
+can request a restart with `ForkedRestart.request_restart`. All processes see the request: each child
 finishes its work and exits; when all children have exited, the parent replaces itself
 (`_process_replacement`).
 """
@@ -27,7 +27,7 @@ GRACE_PERIOD = 5.0
 _POLL_INTERVAL = 0.01
 _MAX_REQUEST_SIZE = 65_536
 
-_current: ProgramProcesses | None = None
+_current: ForkedRestart | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class RestartRequest:
     state: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-class ProgramProcesses:
+class ForkedRestart:
     """The processes of one program. This object is created before the fork, so each process has a copy.
 
     :param children: a mapping whose keys are the IDs of the child processes that are still running. The
@@ -99,7 +99,7 @@ class ProgramProcesses:
         _process_replacement.execute(request.state)
 
 
-def current() -> ProgramProcesses | None:
+def current() -> ForkedRestart | None:
     """Return the processes that this one belongs to: the parent of `fork_processes`, or one of its children.
 
     :returns: None in a program that has not forked.
@@ -107,10 +107,10 @@ def current() -> ProgramProcesses | None:
     return _current
 
 
-def start(children: Mapping[int, object]) -> ProgramProcesses:
-    """Create the `current` processes, before the first fork; see `ProgramProcesses` for the argument."""
+def start(children: Mapping[int, object]) -> ForkedRestart:
+    """Create the `current` processes, before the first fork; see `ForkedRestart` for the argument."""
     global _current
-    _current = ProgramProcesses(children)
+    _current = ForkedRestart(children)
     return _current
 
 

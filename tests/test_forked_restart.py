@@ -10,14 +10,14 @@ import pytest
 
 from tests.support.clock import FakeClock
 from tests.support.process import send_to_processes
-from tornado import _process_replacement, _program_processes
-from tornado._program_processes import ProgramProcesses, RestartRequest
+from tornado import _forked_restart, _process_replacement
+from tornado._forked_restart import ForkedRestart, RestartRequest
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
 
 
 def test_request_is_visible_to_all_processes():
-    group = ProgramProcesses({})
+    group = ForkedRestart({})
     assert group.pending_request() is None
     assert not group.wait(0)
     group.request_restart(RestartRequest(2.5, {"files": {}}))
@@ -31,19 +31,19 @@ def test_request_is_visible_to_all_processes():
 
 
 def test_truncated_request_has_default_values():
-    group = ProgramProcesses({})
+    group = ForkedRestart({})
     send_to_processes(group, b'{"grace_period": ')
     assert group.pending_request() == RestartRequest()
     group.close()
 
 
 def test_only_the_started_processes_are_current():
-    assert _program_processes.current() is None
-    group = _program_processes.start({})
-    assert _program_processes.current() is group
-    _program_processes.end()
-    _program_processes.end()  # a second call has no effect
-    assert _program_processes.current() is None
+    assert _forked_restart.current() is None
+    group = _forked_restart.start({})
+    assert _forked_restart.current() is group
+    _forked_restart.end()
+    _forked_restart.end()  # a second call has no effect
+    assert _forked_restart.current() is None
     assert group.fileno() == -1
 
 
@@ -64,7 +64,7 @@ def test_children_that_delay_the_restart_are_terminated(monkeypatch, expect_log)
             wait_for_exit(pid)
 
     monkeypatch.setattr(_process_replacement, "execute", executed.append)
-    monkeypatch.setattr(_program_processes, "time", SimpleNamespace(monotonic=clock, sleep=clock.advance))
+    monkeypatch.setattr(_forked_restart, "time", SimpleNamespace(monotonic=clock, sleep=clock.advance))
     monkeypatch.setattr(os, "kill", kill)
     ready, tell = os.pipe()
     children = {}
@@ -83,7 +83,7 @@ def test_children_that_delay_the_restart_are_terminated(monkeypatch, expect_log)
     os.close(ready)
     os.close(tell)
     wait_for_exit(next(iter(children)))
-    group = ProgramProcesses(children)
+    group = ForkedRestart(children)
     with expect_log("tornado.general", "delays the restart: signal") as log:
         group.replace()
     group.close()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import re
 
-from tornado._serve.routes import Route, format_json, format_table, routes_of
+from tornado._serve.route_table import RouteRow, format_json, format_table, routes_of
 from tornado.routing import AnyMatches, HostMatches, Matcher, Rule, RuleRouter
 from tornado.web import Application, RequestHandler, StaticFileHandler, url
 from tornado.websocket import WebSocketHandler
@@ -50,14 +50,14 @@ def test_routes_in_the_order_in_which_they_are_tried():
     application.add_handlers(r"b\.example", [("/b", Item)])
     here = __name__
     assert routes_of(application) == [
-        Route("", r"host b\.example /b", f"{here}.Item", ("GET", "DELETE")),
-        Route("item", "/item/([0-9]+)", f"{here}.Item", ("GET", "DELETE")),
-        Route("", "/child/(.*)", f"{here}.Child", ("GET", "POST", "DELETE")),
-        Route("", "/socket", f"{here}.Socket", ("WEBSOCKET",)),
-        Route("", "/part", f"{here}.function", ()),
-        Route("", "/nested/.* /nested/a", f"{here}.Item", ("GET", "DELETE")),
-        Route("", "/nested/.* /nested/b /c", f"{here}.function", ()),
-        Route("", "Odd()", f"{here}.Child", ("GET", "POST", "DELETE")),
+        RouteRow("", r"host b\.example /b", f"{here}.Item", ("GET", "DELETE")),
+        RouteRow("item", "/item/([0-9]+)", f"{here}.Item", ("GET", "DELETE")),
+        RouteRow("", "/child/(.*)", f"{here}.Child", ("GET", "POST", "DELETE")),
+        RouteRow("", "/socket", f"{here}.Socket", ("WEBSOCKET",)),
+        RouteRow("", "/part", f"{here}.function", ()),
+        RouteRow("", "/nested/.* /nested/a", f"{here}.Item", ("GET", "DELETE")),
+        RouteRow("", "/nested/.* /nested/b /c", f"{here}.function", ()),
+        RouteRow("", "Odd()", f"{here}.Child", ("GET", "POST", "DELETE")),
     ]
 
 
@@ -65,8 +65,8 @@ def test_applications_as_targets_and_routes_for_any_request():
     inner = Application([("/", Item)])
     router = RuleRouter([Rule(HostMatches("x"), inner), Rule(AnyMatches(), object())])
     assert routes_of(router) == [
-        Route("", "host x /", f"{__name__}.Item", ("GET", "DELETE")),
-        Route("", "(any)", "builtins.object", ()),
+        RouteRow("", "host x /", f"{__name__}.Item", ("GET", "DELETE")),
+        RouteRow("", "(any)", "builtins.object", ()),
     ]
 
 
@@ -83,7 +83,7 @@ def test_wsgi_application_has_no_routes():
 
 
 def test_columns_are_aligned():
-    routes = [Route("long name", "/", "a.B", ("GET",)), Route("", "/pattern", "a.function", ())]
+    routes = [RouteRow("long name", "/", "a.B", ("GET",)), RouteRow("", "/pattern", "a.function", ())]
     assert format_table(routes).splitlines() == [
         "NAME       PATTERN   HANDLER     METHODS",
         "long name  /         a.B         GET",
@@ -92,5 +92,5 @@ def test_columns_are_aligned():
 
 
 def test_json():
-    found = json.loads(format_json([Route("ä", "/", "a.B", ("GET", "HEAD"))]))
+    found = json.loads(format_json([RouteRow("ä", "/", "a.B", ("GET", "HEAD"))]))
     assert found == [{"name": "ä", "pattern": "/", "handler": "a.B", "methods": ["GET", "HEAD"]}]

@@ -25,7 +25,7 @@ _HEADINGS = ("NAME", "PATTERN", "HANDLER", "METHODS")
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class RouteRow:
     """One route, as it is printed.
 
     :ivar name: its name, or an empty string.
@@ -40,7 +40,7 @@ class Route:
     methods: tuple[str, ...]
 
 
-def routes_of(application: object) -> list[Route]:
+def routes_of(application: object) -> list[RouteRow]:
     """Return the routes of an application or router, in the order in which they are tried.
 
     Routes of contained routers have the patterns of both. The list is empty for an object without routes,
@@ -49,7 +49,7 @@ def routes_of(application: object) -> list[Route]:
     return [_route(rule, pattern) for rule, pattern in _rules(application, "")]
 
 
-def format_table(routes: list[Route]) -> str:
+def format_table(routes: list[RouteRow]) -> str:
     """Return the routes in aligned columns."""
     rows = [
         _HEADINGS,
@@ -63,7 +63,7 @@ def format_table(routes: list[Route]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def format_json(routes: list[Route]) -> str:
+def format_json(routes: list[RouteRow]) -> str:
     """Return the routes as a JSON array of objects."""
     return json.dumps([asdict(route) for route in routes], indent=2, ensure_ascii=False) + "\n"
 
@@ -92,9 +92,9 @@ def _pattern(matcher: Matcher) -> str:
     return "" if type(matcher) is AnyMatches else repr(matcher)
 
 
-def _route(rule: Rule, pattern: str) -> Route:
+def _route(rule: Rule, pattern: str) -> RouteRow:
     target = rule.target
-    return Route(rule.name or "", pattern or "(any)", _name(target), _methods(target))
+    return RouteRow(rule.name or "", pattern or "(any)", _name(target), _methods(target))
 
 
 def _name(target: Any) -> str:
@@ -115,4 +115,4 @@ def _methods(target: Any) -> tuple[str, ...]:
     )
 
 
-__all__ = ["Route", "format_json", "format_table", "routes_of"]
+__all__ = ["RouteRow", "format_json", "format_table", "routes_of"]
