@@ -19,11 +19,11 @@ from tornado._serve.check import Severity, check
 from tornado._serve.configuration import Configuration, ConfigurationError, describe, resolve
 from tornado._serve.ctl import ControlError
 from tornado._serve.help_text import TEXTS, serve_help
+from tornado._serve.in_process import Service, ServiceSettings, serve_until_signal
 from tornado._serve.listeners import ListenError, open_listeners
 from tornado._serve.pid_file import PidFileError
 from tornado._serve.program_error import ProgramError
 from tornado._serve.route_table import format_json, format_table, routes_of
-from tornado._serve.run import Service, ServiceSettings, serve_until_signal
 from tornado._serve.service_lock import ServiceRunningError
 from tornado._version import waterspout_version
 from tornado.httpserver import HTTPServerOptions

@@ -20,9 +20,9 @@ from tornado._serve.certificates import CertificateError, WatchedContext
 from tornado._serve.configuration import Configuration
 from tornado._serve.fair_accept import FairListener
 from tornado._serve.heartbeat_thread import HeartbeatThread
+from tornado._serve.in_process import Service, ServiceSettings, StoppedAtStart
 from tornado._serve.listeners import Listener
 from tornado._serve.program_error import ProgramError
-from tornado._serve.run import Service, ServiceSettings, StoppedAtStart
 from tornado._serve.target import LoadedTarget
 from tornado._serve.worker_pool import WorkerContext
 from tornado._serve.worker_queries import WorkerQueries

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from asyncio import Future
 
 
+def _undefined(exchange: HTTPConnection) -> NotImplementedError:
+    return NotImplementedError(f"{type(exchange).__name__} must define all members of ServerExchange")
+
+
 class ServerExchange(HTTPConnection):
     """The ``request.connection`` of a request that a server of this package has received."""
 
@@ -29,37 +33,34 @@ class ServerExchange(HTTPConnection):
     @property
     def is_detached(self) -> bool:
         """Whether the connection has another owner."""
-        raise NotImplementedError()
+        raise _undefined(self)
 
     @property
     def ended(self) -> bool:
         """Whether the exchange has ended, so that its writes fail."""
-        raise NotImplementedError()
+        raise _undefined(self)
 
     @property
     def unsent_size(self) -> int:
         """The number of bytes of the response that have not been passed to the operating system."""
-        raise NotImplementedError()
+        raise _undefined(self)
 
     def is_closed(self) -> bool:
         """Whether nothing can be sent any more, because the connection is closed or has another owner."""
-        raise NotImplementedError()
+        raise _undefined(self)
 
     def when_sent(self) -> Future[None]:
         """Return a Future that is done when all output has been passed to the operating system."""
-        raise NotImplementedError()
+        raise _undefined(self)
 
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
         """Call `callback` once if the peer disconnects before the end of the exchange."""
-        raise NotImplementedError()
 
     def truncate_body(self) -> None:
         """Let `finish` end the body as it is, so that the peer detects that it is incomplete."""
-        raise NotImplementedError()
 
     def close(self) -> None:
         """Close the connection; output that has not been sent is lost."""
-        raise NotImplementedError()
 
 
 __all__ = ["ServerExchange"]

@@ -25,10 +25,10 @@ from tornado.log import app_log, escape_controls, gen_log
 from tornado.template import BaseLoader
 from tornado.web._errors import HTTPError
 from tornado.web._execution import (
+    _bypassed_methods,
     _client_disconnect,
     _error_page,
     _execute,
-    _handler_hooks,
     _late_response_changes,
     _request_body_errors,
     _response,
@@ -59,7 +59,7 @@ _ONLY_HANDLERS: set[type] = set()
 _MAX_ONLY_HANDLERS = 1000
 
 
-@_handler_hooks.record
+@_bypassed_methods.record
 class RequestHandler(ExecutionOwner):
     """Base class of request handlers. Each request is handled by a new object.
 

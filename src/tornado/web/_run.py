@@ -53,7 +53,7 @@ def run(
         if not seconds >= 0:
             raise ValueError(f"run: {name} must be a number of seconds of at least 0, got {seconds!r}")
     # The edge layer is imported here only, because most programs of the tests never need it.
-    from tornado._serve.run import ServiceSettings, run_program
+    from tornado._serve.in_process import ServiceSettings, run_program
 
     run_program(
         application,

@@ -19,7 +19,7 @@ from tests.support.server import handler_of, serving
 from tornado import web
 from tornado.http1connection import HTTP1Connection
 from tornado.iostream import BaseIOStream
-from tornado.web._execution import _handler_hooks
+from tornado.web._execution import _bypassed_methods
 from tornado.web._execution._response import Response
 from tornado.web._files import _static_fast_path
 from tornado.web._sse._event_stream import EventStream
@@ -106,7 +106,7 @@ REQUESTS = [
     "HEAD / HTTP/1.0\r\n\r\n",
 ]
 #: The replaceable methods by the class that defines them.
-HANDLER_HOOKS = [*_handler_hooks.FINISH_STEPS.names, "finish", "_execute", "write"]
+HANDLER_HOOKS = [*_bypassed_methods.FINISH_STEPS.names, "finish", "_execute", "write"]
 APPLICATION_HOOKS = ["start_request", "find_handler", "get_handler_delegate"]
 PATCHES = [(HTTP1Connection, "write_headers"), (HTTP1Connection, "finish"), (BaseIOStream, "write")]
 
@@ -141,7 +141,7 @@ async def test_responses_of_a_handler_with_a_replaced_hook(
     finished.clear()
     slow = await bytes_sent(web.Application([("/", with_replaced_hook(handler, hook))]), *REQUESTS)
     assert slow == fast
-    if hook in _handler_hooks.FINISH_STEPS.names:
+    if hook in _bypassed_methods.FINISH_STEPS.names:
         assert not any(finished)
 
 

@@ -47,6 +47,7 @@ from tornado.web._dispatch._allowed_hosts import AllowedHosts, HostCheckingRoute
 from tornado.web._dispatch._builtin_handlers import ErrorHandler, ServerOptionsHandler
 from tornado.web._encoding._transforms import OutputTransform, transforms_of
 from tornado.web._execution import _cancellation, _execute, _handler_lookup, _request_body_errors
+from tornado.web._execution._bypassed_methods import EXECUTE
 from tornado.web._execution._execution_state import (
     execute,
     execution_of,
@@ -54,7 +55,6 @@ from tornado.web._execution._execution_state import (
     loading_of,
     streams_body,
 )
-from tornado.web._execution._handler_hooks import EXECUTE
 from tornado.web._execution._response import SecurityOwner, request_summary, response_of
 from tornado.web._files import _static_precompressed
 from tornado.web._files._static import StaticFileHandler

@@ -27,6 +27,7 @@ from tornado.iostream import StreamClosedError
 from tornado.log import app_log
 from tornado.web._errors import Finish, HTTPError, InvalidBodyError
 from tornado.web._execution import _return_value_checks
+from tornado.web._execution._bypassed_methods import FINISH
 from tornado.web._execution._execution_state import (
     ExecutionOwner,
     begin_body,
@@ -38,7 +39,6 @@ from tornado.web._execution._execution_state import (
     send_minimal_error,
     streams_body,
 )
-from tornado.web._execution._handler_hooks import FINISH
 from tornado.web._execution._response import Response, response_of
 from tornado.web._security import _xsrf
 

@@ -23,7 +23,7 @@ from tornado.httputil._server_exchange import ServerExchange
 from tornado.log import escape_controls
 from tornado.util import import_object
 from tornado.web._encoding import _background_compression
-from tornado.web._execution._handler_hooks import (
+from tornado.web._execution._bypassed_methods import (
     CONNECTION,
     FINISH_STEPS,
     SET_HEADER,

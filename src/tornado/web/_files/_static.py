@@ -37,8 +37,8 @@ from tornado.log import gen_log
 from tornado.web._encoding import _transforms
 from tornado.web._errors import HTTPError
 from tornado.web._execution import _response
+from tornado.web._execution._bypassed_methods import OUTPUT
 from tornado.web._execution._execute import FastPathAwaitable, Rest
-from tornado.web._execution._handler_hooks import OUTPUT
 from tornado.web._files import _static_fast_path, _static_precompressed, _static_versions
 from tornado.web._files._static_paths import (
     Directories,

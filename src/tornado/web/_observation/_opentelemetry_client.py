@@ -51,7 +51,8 @@ def _attributes(method: str, url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     # The conventions forbid user names and passwords in the URL.
-    bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    netloc = parts.netloc.rpartition("@")[2]
+    bare = urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))
     return {
         "http.request.method": method,
         "server.address": host,

@@ -20,7 +20,7 @@ from tornado._wire.cookies import (
 )
 from tornado.escape import native_str
 from tornado.log import gen_log
-from tornado.web._execution._handler_hooks import COOKIES
+from tornado.web._execution._bypassed_methods import COOKIES
 from tornado.web._execution._response import response_of
 
 if TYPE_CHECKING:

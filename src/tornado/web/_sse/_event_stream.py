@@ -14,8 +14,8 @@ from tornado.http1connection import HTTP1Connection
 from tornado.httputil._server_exchange import ServerExchange
 from tornado.log import gen_log
 from tornado.web._execution import _response
+from tornado.web._execution._bypassed_methods import OUTPUT, STREAM_WRITE
 from tornado.web._execution._execution_state import cancellation_of
-from tornado.web._execution._handler_hooks import OUTPUT, STREAM_WRITE
 from tornado.web._execution._handler_lookup import describe_handler
 from tornado.web._execution._response import Response
 from tornado.web._sse._sse_delivery import Delivery, EncodedEvent

@@ -14,7 +14,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer
 from tornado.iostream import BaseIOStream
 from tornado.routing import RuleRouter
-from tornado.web._execution import _handler_hooks
+from tornado.web._execution import _bypassed_methods
 from tornado.web._files import _static_fast_path
 
 
@@ -34,14 +34,14 @@ class Cookies(web.RequestHandler):
 
 
 #: Methods that the handlers of `Cookies` call for a request with a cookie.
-COOKIES = list(_handler_hooks.COOKIES.names)
-HANDLER_HOOKS = ["_execute", "finish", "set_header", "write", "flush", *_handler_hooks.FINISH_STEPS.names]
+COOKIES = list(_bypassed_methods.COOKIES.names)
+HANDLER_HOOKS = ["_execute", "finish", "set_header", "write", "flush", *_bypassed_methods.FINISH_STEPS.names]
 HOOKS: list[tuple[Any, str]] = [
     *((web.RequestHandler, name) for name in dict.fromkeys([*HANDLER_HOOKS, *COOKIES])),
     *((web.Application, name) for name in ("start_request", "find_handler", "get_handler_delegate")),
     *((RuleRouter, name) for name in ("find_handler", "get_target_delegate")),
     (HTTPServer, "start_request"),
-    *((HTTP1Connection, name) for name in _handler_hooks.CONNECTION.names),
+    *((HTTP1Connection, name) for name in _bypassed_methods.CONNECTION.names),
     (BaseIOStream, "write"),
 ]
 #: The methods that the slow path calls for a plain GET request of a file.
