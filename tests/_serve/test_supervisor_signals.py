@@ -15,7 +15,7 @@ from tests.support.supervisor import PROGRAM, SupervisedService, children, ends
 from tornado._serve.supervisor_signals import SignalQueue
 
 #: A program whose import waits until its test opens a pipe.
-WAITING = "print('importing', flush=True)\nopen('pipe').close()\n" + PROGRAM
+WAITING = "import os\nos.write(1, b'importing\\n')\nopen('pipe').close()\n" + PROGRAM
 
 
 @pytest.fixture

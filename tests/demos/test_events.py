@@ -92,8 +92,6 @@ def test_cross_origin_request_cannot_close_the_market(program):
 
 @pytest.mark.browser
 def test_restart_is_not_counted_as_a_gap(browser):
-    from playwright.sync_api import expect
-
     arguments = ("--port={port}", "--interval=0.02")
     context = browser.new_context()
     page = context.new_page()
@@ -101,7 +99,7 @@ def test_restart_is_not_counted_as_a_gap(browser):
         page.goto(running.url())
         page.wait_for_function("Number(document.getElementById('events').textContent) > 20")
         running.restart()
-        expect(page.locator("#connections")).to_have_text("2", timeout=20_000)
+        page.wait_for_function("Number(document.getElementById('connections').textContent) > 1")
         page.wait_for_function("Number(document.getElementById('events').textContent) > 40")
         assert page.locator("#gaps").text_content() == "0"
     context.close()
