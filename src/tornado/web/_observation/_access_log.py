@@ -39,7 +39,7 @@ class AccessLog:
     """
 
     def __init__(self, format: str, writer: LogWriter, has_ids: bool = False) -> None:
-        self.writer = writer
+        self.writer: LogWriter = writer
         self._has_ids = has_ids
         #: The second of which `_time` is the text.
         self._second = -1

@@ -42,9 +42,9 @@ class LogWriter:
     """
 
     def __init__(self, path: str | None = None, max_pending: int = _MAX_PENDING) -> None:
-        self.path = path
-        self.max_pending = max_pending
-        self.lost = 0
+        self.path: str | None = path
+        self.max_pending: int = max_pending
+        self.lost: int = 0
         self._reported = 0
         self._lines: list[str] = []
         # The counts are separate because each is written by one thread only.

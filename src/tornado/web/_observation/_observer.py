@@ -41,7 +41,7 @@ class Observer:
     def __init__(self, application: Any, original_log: Any) -> None:
         self.application = application
         self.in_flight: dict[Any, type[Any]] = {}
-        self.metrics = RequestMetrics()
+        self.metrics: RequestMetrics = RequestMetrics()
         self.recent: RecentRecords | None = None
         self.access_log: AccessLog | None = None
         self._original_log = original_log
@@ -49,7 +49,7 @@ class Observer:
         #: Whether `log_request` must be called even if it is the original.
         self._calls_log = True
         self._record = self.metrics.record
-        self.follows_start = False
+        self.follows_start: bool = False
         self._on_start: tuple[Callable[[Any], None], ...] = ()
         self._on_finish: tuple[Callable[..., None], ...] = ()
         self._sweep_at = _FIRST_SWEEP

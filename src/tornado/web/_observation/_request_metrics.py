@@ -41,15 +41,16 @@ class Series:
     )  # fmt: skip
 
     def __init__(self, rule: Rule | None, method: str, status: int) -> None:
-        self.rule = rule
-        self.method = method
-        self.status = status
+        self.rule: Rule | None = rule
+        self.method: str = method
+        self.status: int = status
         self.log_texts: tuple[str, str] | None = None
-        self.duration = 0.0
-        self.durations = [0] * (len(DURATION_BOUNDS) + 1)
-        self.received = self.sent = 0
-        self.received_sizes = [0] * _MAX_BITS
-        self.sent_sizes = [0] * _MAX_BITS
+        self.duration: float = 0.0
+        self.durations: list[int] = [0] * (len(DURATION_BOUNDS) + 1)
+        self.received: int = 0
+        self.sent: int = 0
+        self.received_sizes: list[int] = [0] * _MAX_BITS
+        self.sent_sizes: list[int] = [0] * _MAX_BITS
 
 
 class RequestMetrics:
