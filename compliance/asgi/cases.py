@@ -102,7 +102,9 @@ def expectation(port: int) -> str:
 
 
 def open_socket(port: int, path: str, **options: Any) -> Any:
-    return connect(f"ws://127.0.0.1:{port}{path}", open_timeout=_TIMEOUT, proxy=None, **options)
+    """Connect without keepalive pings, whose thread could log an error after the case has ended."""
+    address = f"ws://127.0.0.1:{port}{path}"
+    return connect(address, open_timeout=_TIMEOUT, proxy=None, ping_interval=None, **options)
 
 
 def handshake(path: str) -> Case:

@@ -9,12 +9,13 @@ import inspect
 import logging
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.descriptors import open_below
 from tests.support.program import ROOT
 from tests.support.server import ExpectLog, Server
 from tests.support.visitor import Visitor
@@ -97,10 +98,13 @@ class Run:
             opened.set_result(Server(server, listener, None))
 
         monkeypatch.setattr(TCPServer, "listen", listen)
+        stop = asyncio.Event()
         if "main" in self.program:
             running = asyncio.ensure_future(self.program["main"]())
+            end: Callable[[], object] = running.cancel
         else:
-            running = asyncio.ensure_future(_serve(*_arguments_of_run(self.program, monkeypatch)))
+            running = asyncio.ensure_future(_serve(*_arguments_of_run(self.program, monkeypatch), stop))
+            end = stop.set
         try:
             await asyncio.wait([opened, running], return_when=asyncio.FIRST_COMPLETED)
             if running.done():
@@ -108,12 +112,13 @@ class Run:
             self._visitor = Visitor(opened.result())
             yield
         finally:
-            running.cancel()
+            end()
             await asyncio.wait([running])
             if opened.done():
                 opened.result().server.stop()
                 await opened.result().server.close_all_connections()
         assert running.cancelled() or running.exception() is None
+        assert open_below(self.folder) == []
 
 
 def _arguments_of_run(
@@ -142,11 +147,14 @@ def _arguments_of_run(
     return arguments
 
 
-async def _serve(application: Application, port: int, options: dict[str, Any]) -> None:
-    """Serve as `tornado.web.run` does, in a loop that runs already."""
+async def _serve(application: Application, port: int, options: dict[str, Any], stop: asyncio.Event) -> None:
+    """Serve as `tornado.web.run` does, in a loop that runs already, until `stop` is set.
+
+    Cancellation would skip the statements after ``yield`` in the program's lifespan.
+    """
     async with application.run_lifespan():
         application.listen(port, **options)
-        await asyncio.Event().wait()
+        await stop.wait()
 
 
 def is_served(program: dict[str, Any]) -> bool:
