@@ -183,7 +183,13 @@ async def microsocks(user: str, password: str) -> AsyncIterator[int]:
 async def _stop(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
-    await process.wait()
+    try:
+        async with asyncio.timeout(2):
+            await process.wait()
+    except TimeoutError:
+        # tinyproxy stores the signal, and misses it if it begins to wait for a connection at that moment.
+        process.kill()
+        await process.wait()
 
 
 async def _listening(port: int, process: asyncio.subprocess.Process) -> None:
