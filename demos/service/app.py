@@ -22,13 +22,13 @@ PAGE = """<!DOCTYPE html>
 <li><a href="/items/1">/items/1</a> answers at once
 <li><a href="/search?q=lamp">/search</a> waits for up to 0.4 seconds
 <li><a href="/report">/report</a> computes for some milliseconds, and delays all other requests of its worker
-<li><a href="/orders/1">/orders/1</a> fails
+<li><a href="/orders/A1">/orders/A1</a> fails
 <li><a href="/warehouse">/warehouse</a> never answers: the dashboard shows the line at which it waits
 <li><a href="/ticker">/ticker</a> is an event stream
 <li>/chat is a WebSocket
 </ul>
 """
-ORDERS = {2: "a lamp", 3: "a chair"}
+ORDERS = {"A2": "a lamp", "A3": "a chair"}
 
 
 class HomeHandler(tornado.web.RequestHandler):
@@ -67,7 +67,7 @@ class OrderHandler(tornado.web.RequestHandler):
 
     def get(self, number: str) -> None:
         log.info("looking for order %s", number)
-        self.write({"order": ORDERS[int(number)]})
+        self.write({"order": ORDERS[number]})
 
 
 class WarehouseHandler(tornado.web.RequestHandler):
@@ -106,7 +106,7 @@ def make_app() -> tornado.web.Application:
             (r"/items/([0-9]+)", ItemHandler),
             (r"/search", SearchHandler),
             (r"/report", ReportHandler),
-            (r"/orders/([0-9]+)", OrderHandler),
+            (r"/orders/(\w+)", OrderHandler),
             (r"/warehouse", WarehouseHandler),
             (r"/ticker", TickerHandler),
             (r"/chat", ChatHandler),

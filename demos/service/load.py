@@ -20,7 +20,7 @@ ROUTES: dict[Callable[[], str], int] = {
     lambda: "/": 17,
     lambda: "/search?q=lamp": 17,
     lambda: "/report": 5,
-    lambda: f"/orders/{random.randint(1, 3)}": 1,
+    lambda: f"/orders/A{random.randint(1, 3)}": 1,
 }
 #: How long a client waits for the route that hangs, and then until it sends the next request, in seconds.
 HANG, PAUSE = 20.0, 10.0
