@@ -33,6 +33,7 @@ SLOW = {
     "_serve/test_ctl.py": "services with several processes",
     "_serve/test_health.py": "services whose workers are blocked, stopped and killed",
     "_serve/test_heartbeat_thread.py": "services with several processes",
+    "_serve/test_observation.py": "services with several processes",
     "_serve/test_rolling_replacement.py": "services that are reloaded under load",
     "_serve/test_supervisor_signals.py": "services with several processes",
     "_serve/test_supervisor.py": "services with several processes",

@@ -111,7 +111,7 @@ def _serve_here(configuration: Configuration) -> int:
         grace=configuration.grace,
         drain_delay=configuration.drain_delay,
         certificate=WatchedContext(configuration) if secure else None,
-        on_server=lambda server: observation.write_access_log(server.request_callback, configuration),
+        on_server=lambda server: observation.observe_application(server.request_callback, configuration),
     )
     service = Service(settings)
 

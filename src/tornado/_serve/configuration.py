@@ -53,6 +53,7 @@ class Configuration:
     grace: float
     drain_delay: float
     access_log: str
+    request_id: bool
     log_format: str
     admin: Bind | None
     admin_token: str | None

@@ -130,6 +130,7 @@ TABLE: tuple[Option, ...] = (
             "tornado",
             "tornado: with the other messages; the others: a line for each request on standard output",
         ),
+        ("request_id", FLAG, "false", "give each request an identifier, in log records and X-Request-Id"),
         ("log_format", choice("text", "json"), "text", "the form of all other log messages"),
     ),
     *_group(

@@ -147,7 +147,7 @@ class Worker:
         Otherwise a request costs nothing more.
         """
         self._application = server.request_callback
-        observation.write_access_log(self._application, self._program.configuration)
+        observation.observe_application(self._application, self._program.configuration)
         if self._program.configuration.admin is not None:
             self._queries.begin(server.request_callback)
         if self._program.configuration.max_requests is None:

@@ -122,8 +122,8 @@ class Telemetry(RequestFollower):
             return  # the server has refused the request
         self._active.add(-1, _active_attributes(request))
         if status >= 500:
-            # The error page is sent while the exception is being handled.
-            error = sys.exc_info()[1]
+            # The error page of a handler is sent while the exception is being handled.
+            error = getattr(handler, "error", None) or sys.exc_info()[1]
             if isinstance(error, Exception):
                 span.record_exception(error)
                 attributes["error.type"] = f"{type(error).__module__}.{type(error).__qualname__}"
