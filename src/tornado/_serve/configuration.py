@@ -41,6 +41,23 @@ class Configuration:
     key: str | None
     trusted_proxies: tuple[str, ...]
     protection: str
+    max_body_size: int | None
+    max_header_size: int | None
+    max_header_count: int | None
+    max_form_size: int | None
+    max_json_size: int | None
+    max_buffer_size: int | None
+    max_inflation_ratio: int | None
+    max_connections: int | None
+    max_connections_per_address: int | None
+    max_pipelined_requests: int | None
+    header_timeout: float | None
+    body_timeout: float | None
+    idle_connection_timeout: float | None
+    tls_handshake_timeout: float | None
+    min_body_rate: int | None
+    min_send_rate: int | None
+    rate_window: float | None
     workers: int
     loop: str
     preload: bool

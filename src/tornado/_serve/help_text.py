@@ -41,11 +41,14 @@ Print the routes of an application, in the order in which they are tried: name, 
   --json      print them as JSON
 """
 _CHECK = """\
-usage: python -m tornado check TARGET [--strict]
+usage: python -m tornado check [TARGET] [--strict] [--config FILE]
 
-Load an application and check its settings, routes and templates. The exit status is 1 if there are errors.
+Load an application and check its settings, routes and templates, and the options of `serve` in the
+environment and in the configuration file, which may contain the target. The exit status is 1 if there are
+errors.
 
-  --strict    the exit status is also 1 if there are warnings
+  --strict       the exit status is also 1 if there are warnings
+  --config FILE  the configuration file (default: waterspout.toml, if it exists)
 """
 _CTL = """\
 usage: python -m tornado ctl [--admin ADDRESS] [--admin-token TOKEN] [--json] SUBCOMMAND
