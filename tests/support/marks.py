@@ -31,6 +31,7 @@ EXTERNAL = {
 SLOW = {
     "_serve/admin/test_process.py": "services with several processes",
     "_serve/test_ctl.py": "services with several processes",
+    "_serve/test_ctl_wait.py": "services with several processes",
     "_serve/test_health.py": "services whose workers are blocked, stopped and killed",
     "_serve/test_heartbeat_thread.py": "services with several processes",
     "_serve/test_observation.py": "services with several processes",

@@ -51,7 +51,7 @@ errors.
   --config FILE  the configuration file (default: waterspout.toml, if it exists)
 """
 _CTL = """\
-usage: python -m tornado ctl [--admin ADDRESS] [--admin-token TOKEN] [--json] SUBCOMMAND
+usage: python -m tornado ctl [--admin ADDRESS] [--admin-token TOKEN] [--json] [--wait] SUBCOMMAND
 
 Show and control a service that runs with --admin. ADDRESS is a URL, host:port or unix:path. By default, it is
 that of the service: WATERSPOUT_ADMIN or `admin` in the configuration file. The token is taken from the same
@@ -67,6 +67,7 @@ sources; WATERSPOUT_ADMIN_TOKEN does not show it to other users of the machine.
   drain       drain all workers and end the service
 
   --json      print the answer as JSON
+  --wait      wait until an action is complete; the exit status is 1, with the reason, if it fails
 """
 #: The texts of the commands other than ``serve``, by command; the text of the program itself is that of "".
 TEXTS = {"": _USAGE, "routes": _ROUTES, "check": _CHECK, "ctl": _CTL}

@@ -38,6 +38,8 @@ _IGNORED = (
 _OWNER_ONLY = 0o600
 #: The maximum size of a request body in bytes: the largest is the login form.
 _MAX_BODY = 16_384
+#: The maximum time for responses at the end of the service, in seconds; less than the supervisor waits.
+_LAST_RESPONSES = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,11 @@ async def _serve(admin: Admin, channel: Channel, kept: Any) -> None:
         make_application(collector, admin.access), protection="public", max_body_size=_MAX_BODY
     )
     server.add_sockets(admin.listener.sockets)
-    await collector.run()
+    collecting = asyncio.create_task(collector.run())
+    await link.service_end()
+    collecting.cancel()
+    # Only clients that wait for the end of the service have a response that is not complete.
+    await server.drain(_LAST_RESPONSES, idle_timeout=0)
 
 
 def _end() -> None:
