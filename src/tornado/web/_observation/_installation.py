@@ -13,6 +13,7 @@ from tornado.web._observation._log_records import RequestIds, extend_records
 from tornado.web._observation._log_writer import LogWriter
 from tornado.web._observation._message_counts import start_counting
 from tornado.web._observation._observer import Observer
+from tornado.web._observation._query_secrets import QuerySecrets
 from tornado.web._observation._request_id_field import RequestIdField
 from tornado.web._redaction._redactor import Redactor
 
@@ -27,7 +28,7 @@ def install(application: ApplicationInterface, original_log: Any) -> None:
 
     :param original_log: the method ``log_request`` of `Application`.
     :raises ValueError: if ``access_log`` is not a known format.
-    :raises TypeError: if ``access_log_file`` is not a path.
+    :raises TypeError: if ``access_log_file`` is not a path, or ``opentelemetry_secrets`` no list of names.
     :raises ImportError: if ``opentelemetry`` is set and its API is not installed.
     """
     settings = application.settings
@@ -41,8 +42,9 @@ def install(application: ApplicationInterface, original_log: Any) -> None:
         from tornado.web._observation._opentelemetry import Telemetry
         from tornado.web._observation._opentelemetry_client import trace_clients
 
-        observe(application, original_log).add(Telemetry())
-        trace_clients()
+        names = settings.get("opentelemetry_secrets") or ()
+        observe(application, original_log).add(Telemetry(QuerySecrets(names)))
+        trace_clients(names)
     if log_format in FORMATS:
         add_access_log(observe(application, original_log), log_format, path)
     if settings.get("metrics"):
