@@ -30,6 +30,7 @@ EXTERNAL = {
 
 SLOW = {
     "_serve/admin/test_process.py": "services with several processes",
+    "_serve/admin/test_tls.py": "services with several processes",
     "_serve/test_ctl.py": "services with several processes",
     "_serve/test_ctl_wait.py": "services with several processes",
     "_serve/test_health.py": "services whose workers are blocked, stopped and killed",

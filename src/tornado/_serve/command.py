@@ -189,7 +189,9 @@ def _check(parsed: Arguments) -> int:
 
 
 def _ctl(parsed: Arguments) -> int:
-    _accept_only(parsed, {"--json", "--wait"}, {"--admin", "--admin-token", "--config"})
+    _accept_only(
+        parsed, {"--json", "--wait"}, {"--admin", "--admin-token", "--admin-certificate", "--config"}
+    )
     _print(ctl.run(parsed, os.environ))
     return 0
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from tornado._serve.arguments import Arguments, ConfigurationError, parse, suggestion
-from tornado._serve.bind import Bind
+from tornado._serve.bind import Bind, BindKind
 from tornado._serve.options import BY_NAME, PREFIX, Option
 
 #: The configuration file that is read if there is no ``--config``.
@@ -74,6 +74,8 @@ class Configuration:
     log_format: str
     admin: Bind | None
     admin_token: str | None
+    admin_certificate: str | None
+    admin_key: str | None
     pid_file: str | None
     user: str | None
     group: str | None
@@ -273,6 +275,7 @@ def _check_combinations(configuration: Configuration) -> None:
         raise ConfigurationError(
             f"{origins['admin_token']}: a token without an address has no effect; set --admin as well"
         )
+    _check_admin_tls(configuration)
     if configuration.reload and configuration.admin is not None:
         raise ConfigurationError(
             f"{origins['admin']}: {configuration.admin} is not served with --reload ({origins['reload']}), "
@@ -291,6 +294,20 @@ def _check_combinations(configuration: Configuration) -> None:
         )
     if not configuration.bind:
         raise ConfigurationError(f"{origins['bind']}: expected at least one address, got none")
+
+
+def _check_admin_tls(configuration: Configuration) -> None:
+    origins, file = configuration.origins, configuration.admin_certificate
+    if configuration.admin_key is not None and file is None:
+        raise ConfigurationError(
+            f"{origins['admin_key']}: {configuration.admin_key!r} is a private key without a certificate; "
+            "set --admin-certificate as well"
+        )
+    if file is not None and (configuration.admin is None or configuration.admin.kind is not BindKind.TCP):
+        raise ConfigurationError(
+            f"{origins['admin_certificate']}: {file!r} has no effect without a TCP address; set "
+            "--admin=host:port as well"
+        )
 
 
 __all__ = ["Configuration", "ConfigurationError", "describe", "load", "resolve", "text_of"]

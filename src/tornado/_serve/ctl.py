@@ -31,7 +31,8 @@ def run(arguments: Arguments, environment: Mapping[str, str]) -> str:
             f"expected the address of the administration as --admin, {FORMS}, got none; it is the value of "
             "--admin of the service"
         )
-    client = Client(text, text_of("admin_token", arguments, environment))
+    certificate = text_of("admin_certificate", arguments, environment)
+    client = Client(text, text_of("admin_token", arguments, environment), certificate)
     as_json = "--json" in arguments.switches
     waits = "--wait" in arguments.switches
     if waits and name not in _ACTIONS:

@@ -42,14 +42,55 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+class _PinnedConnection(http.client.HTTPSConnection):
+    """A connection to a service with a known certificate. Its names are not checked.
+
+    :param certificate: the certificate in the DER format.
+    """
+
+    def __init__(self, host: str, port: int, certificate: bytes) -> None:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        super().__init__(host, port, timeout=_TIMEOUT, context=context)
+        self._certificate = certificate
+
+    def connect(self) -> None:
+        """Connect, and compare the certificates.
+
+        :raises OSError: if they differ.
+        """
+        super().connect()
+        if self.sock.getpeercert(binary_form=True) != self._certificate:
+            self.close()
+            raise OSError("the certificate of the service is not that of --admin-certificate")
+
+
+def _read_certificate(file: str) -> bytes:
+    """Return the first certificate of a file.
+
+    :raises ConfigurationError: if there is none.
+    """
+    try:
+        with open(file, encoding="ascii", errors="replace") as opened:
+            text = opened.read()
+        begin, end = text.index(ssl.PEM_HEADER), text.index(ssl.PEM_FOOTER) + len(ssl.PEM_FOOTER)
+        return ssl.PEM_cert_to_DER_cert(text[begin:end])
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "expected a PEM file"
+        raise ConfigurationError(f"--admin-certificate: cannot read {file!r}: {reason}") from None
+
+
 class Client:
     """A client of the administration.
 
     :param address: a URL, or an address as ``--admin`` of the service accepts it.
     :param token: the token, or None.
+    :param certificate: the file of the service's certificate. Without a URL, the service must present it,
+        for any name. A URL with ``https`` is verified as usual instead.
     """
 
-    def __init__(self, address: str, token: str | None) -> None:
+    def __init__(self, address: str, token: str | None, certificate: str | None = None) -> None:
+        self._certificate = certificate
         self._address = address
         self._token = token
         self._prefix = "/"
@@ -144,6 +185,8 @@ class Client:
                 return _UnixConnection(bind.path)
             case BindKind.TCP:
                 host = _LOCAL.get(bind.host, bind.host)
+                if self._certificate is not None:
+                    return _PinnedConnection(host, bind.port, _read_certificate(self._certificate))
                 return http.client.HTTPConnection(host, bind.port, timeout=_TIMEOUT)
         raise ConfigurationError(f"--admin: expected {FORMS}, got {self._address!r}")
 

@@ -51,11 +51,13 @@ errors.
   --config FILE  the configuration file (default: waterspout.toml, if it exists)
 """
 _CTL = """\
-usage: python -m tornado ctl [--admin ADDRESS] [--admin-token TOKEN] [--json] [--wait] SUBCOMMAND
+usage: python -m tornado ctl [--admin ADDRESS] [--admin-token TOKEN] [--admin-certificate FILE]
+                             [--json] [--wait] SUBCOMMAND
 
 Show and control a service that runs with --admin. ADDRESS is a URL, host:port or unix:path. By default, it is
 that of the service: WATERSPOUT_ADMIN or `admin` in the configuration file. The token is taken from the same
-sources; WATERSPOUT_ADMIN_TOKEN does not show it to other users of the machine.
+sources; WATERSPOUT_ADMIN_TOKEN does not show it to other users of the machine. The service must present the
+certificate in FILE, which is that of its --admin-certificate; with an https URL, its name is checked instead.
 
   status      the service and its workers
   requests    the requests in flight of all workers, with the stacks of their coroutines

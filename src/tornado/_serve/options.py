@@ -195,6 +195,13 @@ TABLE: tuple[Option, ...] = (
             None,
             "the secret for --admin; by default a random one, which is logged, if other machines can connect",
         ),
+        (
+            "admin_certificate",
+            FILE,
+            None,
+            "the TLS certificate for --admin and its chain; enables HTTPS",
+        ),
+        ("admin_key", FILE, None, "its private key, if the certificate's file does not contain it"),
     ),
     *_group(
         "Process",
