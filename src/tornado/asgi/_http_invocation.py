@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+from collections.abc import Coroutine
 from time import time
 from typing import Any
 
@@ -105,7 +106,7 @@ class HTTPInvocation(HTTPMessageDelegate):
 
     def _start(self) -> None:
         loop = asyncio.get_running_loop()
-        task = self._task = run_eagerly(loop, self.run(), contextvars.copy_context())
+        task = self._task = run_eagerly(loop, self._running(), contextvars.copy_context())
         if not task.done():
             self._connection.task = task
             task.add_done_callback(self._ended)
@@ -119,19 +120,6 @@ class HTTPInvocation(HTTPMessageDelegate):
 
     async def run(self) -> None:
         """Call the application, and end its response."""
-        observed = self._observed
-        if observed is None:
-            await self._run()
-            return
-        observed.begin()
-        try:
-            await self._run()
-        finally:
-            # A response that is complete has been counted already. Otherwise the client has disconnected, or
-            # an incomplete response was ended.
-            observed.end(self.response.status or CLIENT_CLOSED_REQUEST)
-
-    async def _run(self) -> None:
         try:
             await self._application(self._scope, self.receive, self.send)
         except asyncio.CancelledError:
@@ -143,6 +131,18 @@ class HTTPInvocation(HTTPMessageDelegate):
             state = self.response.state
             if state is not _COMPLETE and state is not _ABORTED:
                 self._returned_early()
+
+    async def _run_observed(self, observed: ObservedRequest) -> None:
+        observed.begin()
+        try:
+            await self.run()
+        finally:
+            # A response that is complete has been counted already. Otherwise the client has disconnected, or
+            # an incomplete response was ended.
+            observed.end(self.response.status or CLIENT_CLOSED_REQUEST)
+
+    def _running(self) -> Coroutine[Any, Any, None]:
+        return self.run() if self._observed is None else self._run_observed(self._observed)
 
     # -- the delegate --
 
@@ -172,7 +172,7 @@ class HTTPInvocation(HTTPMessageDelegate):
         if self._wakeup is not None:
             self._wakeup.wake()
         if self._task is None:
-            return self.run()
+            return self.run() if self._observed is None else self._running()
         return None
 
     def on_connection_close(self) -> None:

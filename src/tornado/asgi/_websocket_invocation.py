@@ -137,7 +137,7 @@ class WebSocketInvocation(HTTPMessageDelegate):
     def finish(self) -> Any:
         """Return the coroutine that calls the application."""
         self._exchange.set_close_callback(self.on_connection_close)
-        return self.run()
+        return self.run() if self._observed is None else self._run_observed(self._observed)
 
     def on_connection_close(self) -> None:
         """Record that the client has disconnected during the handshake."""
@@ -148,18 +148,6 @@ class WebSocketInvocation(HTTPMessageDelegate):
     async def run(self) -> None:
         """Call the application, and end its connection."""
         self._task = asyncio.current_task()
-        observed = self._observed
-        if observed is None:
-            await self._run()
-            return
-        observed.begin()
-        try:
-            await self._run()
-        finally:
-            # Does nothing unless the client has disconnected during the handshake.
-            observed.end(CLIENT_CLOSED_REQUEST)
-
-    async def _run(self) -> None:
         try:
             await self._application(self._scope, self.receive, self.send)
         except asyncio.CancelledError:
@@ -177,6 +165,14 @@ class WebSocketInvocation(HTTPMessageDelegate):
                     escape_controls(self._head.target),
                 )
             self._end(1000)
+
+    async def _run_observed(self, observed: ObservedRequest) -> None:
+        observed.begin()
+        try:
+            await self.run()
+        finally:
+            # Does nothing unless the client has disconnected during the handshake.
+            observed.end(CLIENT_CLOSED_REQUEST)
 
     def _end(self, code: int) -> None:
         """End what the application has left open."""
