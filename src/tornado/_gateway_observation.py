@@ -42,7 +42,7 @@ class ObservedRequest:
         self._observer = observer
         self._target = target
         self._ended = False
-        self.request = request
+        self.request: HTTPServerRequest = request
         self.thread: int | None = None
         self.error: BaseException | None = None
         request.gateway = self
