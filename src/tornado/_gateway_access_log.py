@@ -14,11 +14,11 @@ def log_gateway_request(
 ) -> None:
     """Write a line to the access log, as `.Application.log_request` does.
 
-    :param status: the status code of the response.
+    :param status: the status code of the response; 499 if the client had disconnected.
     :param remote_ip: the address of the client.
     :param duration: the time since the request arrived, in seconds.
     """
-    level = _INFO if status < 400 else _WARNING if status < 500 else _ERROR
+    level = _INFO if status < 400 or status == 499 else _WARNING if status < 500 else _ERROR
     if access_log.isEnabledFor(level):
         summary = f"{method} {escape_controls(target)} ({remote_ip})"
         log_access(level, "%d %s %.2fms", status, summary, 1000.0 * duration)

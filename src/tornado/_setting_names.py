@@ -17,8 +17,8 @@ APPLICATION = frozenset(
     allowed_hosts autoescape autoreload autoreload_check_time autoreload_drain_time cancel_on_disconnect
     compiled_template_cache compress_response cookie_secret cross_origin_protection debug
     default_handler_args default_handler_class gzip handler_tasks handler_timeout head_from_get
-    key_version lifespan log_function login_url metrics opentelemetry on_shutdown on_startup request_id
-    security_headers serve_traceback
+    key_version lifespan log_function login_url metrics opentelemetry opentelemetry_secrets
+    on_shutdown on_startup request_id security_headers serve_traceback
     session_cookie_kwargs session_cookie_name session_idle_timeout session_lifetime session_store
     static_handler_args static_handler_class static_hash_cache static_path static_precompressed
     static_url_prefix template_loader template_path template_whitespace trusted_origins ui_methods

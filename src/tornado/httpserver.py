@@ -139,6 +139,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     #: The drain of the connections, and the task of `drain`, which ends it.
     _connection_drain: ConnectionDrain | None = None
     _drain_task: asyncio.Task[DrainResult] | None = None
+    _request_count: RequestCount | None = None
 
     if TYPE_CHECKING:
 
@@ -432,12 +433,26 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         """Serve HTTP on an accepted stream."""
         HTTP1ServerConnection(stream, self.conn_params, address).start_serving(self)
 
+    def count_requests(self) -> RequestCount:
+        """Count the requests from now on, without those that the server rejects itself.
+
+        Without this call, a request costs nothing more.
+
+        :returns: the count, which the server increases; the same for each call.
+        """
+        if self._request_count is None:
+            self._request_count = RequestCount()
+            self.conn_params.dispatcher.forget(self)
+        return self._request_count
+
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """Return the delegate that receives the next request's head and body.
 
         May be overridden, for example to inspect each request before the application does.
         """
         callback = self.request_callback
+        if self._request_count is not None:
+            self._request_count.total += 1
         message: HTTPMessageDelegate
         if isinstance(callback, HTTPServerConnectionDelegate):
             message = callback.start_request(server_conn, request_conn)
@@ -483,6 +498,18 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             params = getattr(self, "conn_params", None)  # not set yet while the server is initialized
             if params is not None:
                 params.dispatcher.forget(self)
+
+
+class RequestCount:
+    """The number of requests of a server; see `HTTPServer.count_requests`.
+
+    :ivar total: the number.
+    """
+
+    __slots__ = ("total",)
+
+    def __init__(self) -> None:
+        self.total: int = 0
 
 
 class ConnectionCounts(NamedTuple):
@@ -565,7 +592,11 @@ class _Dispatcher:
         function = opener_of(server.request_callback)
         if function is None or server.conn_params.decompress:
             return None
-        self.opener = functools.partial(_open_with_xheaders, function) if server.xheaders else function
+        if server.xheaders:
+            function = functools.partial(_open_with_xheaders, function)
+        # A subclass that does not initialize this class has no count.
+        count = getattr(server, "_request_count", None)
+        self.opener = function if count is None else functools.partial(_open_and_count, count, function)
         return self.opener
 
     def calls_start_request(self) -> bool:
@@ -583,6 +614,14 @@ def _find_and_open(reference: weakref.ref[_Dispatcher], exchange: HTTP1Connectio
     assert dispatcher is not None
     opener = dispatcher.find_opener()
     return NotImplemented if opener is None else opener(exchange, head)
+
+
+def _open_and_count(count: RequestCount, opener: Any, exchange: HTTP1Connection, head: Any) -> Any:
+    count.total += 1
+    result = opener(exchange, head)
+    if result is NotImplemented:
+        count.total -= 1  # the server's `start_request` is called next, which counts
+    return result
 
 
 def _open_with_xheaders(opener: Any, exchange: HTTP1Connection, head: Any) -> Any:

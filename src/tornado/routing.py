@@ -584,8 +584,7 @@ class RuleRouter(Router):
         if isinstance(target, Router):
             return target.find_handler(request, **target_params)
         if isinstance(target, httputil.HTTPServerConnectionDelegate):
-            assert request.connection is not None
-            return target.start_request(request.server_connection, request.connection)
+            return self._delegate_of_server(target, request)
         if isinstance(target, type):
             found = self._delegate_of_class(target, request, target_params)
             if found is not None:
@@ -593,6 +592,16 @@ class RuleRouter(Router):
         if callable(target):
             return _CallableDelegate(functools.partial(target, **target_params), request)
         return None
+
+    def _delegate_of_server(
+        self, target: httputil.HTTPServerConnectionDelegate, request: httputil.HTTPServerRequest
+    ) -> httputil.HTTPMessageDelegate:
+        """Return the delegate of a target that could be the callback of a server.
+
+        It is separate from `get_target_delegate` for the same reason as `_delegate_of_class`.
+        """
+        assert request.connection is not None
+        return target.start_request(request.server_connection, request.connection)
 
     def _delegate_of_class(
         self, target: type[Any], request: httputil.HTTPServerRequest, params: dict[str, Any]

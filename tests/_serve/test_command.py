@@ -268,7 +268,7 @@ def test_configuration_of_the_environment_and_a_file(tmp_path):
         (["xyz"], 2, "tornado: unknown command 'xyz'; expected one of serve, routes, check"),
         (["routes"], 2, "tornado routes: expected the application as module:name, got none"),
         (["routes", "app", "--bind=:1"], 2, "tornado routes: unknown option --bind of this command"),
-        (["check", "app", "--config=x"], 2, "tornado check: unknown option --config of this command"),
+        (["check", "app", "--bind=:1"], 2, "tornado check: unknown option --bind of this command"),
     ],
 )
 def test_errors_are_one_line(tmp_path, words, status, error):
@@ -334,6 +334,22 @@ def test_check(tmp_path, settings, words, status, output):
     done = run_command(tmp_path, "check", "app", *words)
     assert done.stdout.startswith(output)
     assert (done.returncode, done.stderr) == (status, "")
+
+
+def test_check_of_the_configuration(tmp_path):
+    write_module(tmp_path, APPLICATION)
+    (tmp_path / "waterspout.toml").write_text('target = "app"\nmax_body_size = "10 MB"\n')
+    done = run_command(tmp_path, "check")
+    assert (done.stdout, done.returncode) == ("app: 1 routes, 0 errors, 0 warnings\n", 0)
+    (tmp_path / "waterspout.toml").write_text("max_body_sise = 10\n")
+    done = run_command(tmp_path, "check", "app")
+    assert done.returncode == 1
+    assert done.stdout == (
+        "error: waterspout.toml: unknown key 'max_body_sise'; did you mean max_body_size?\n"
+        "app: 1 routes, 1 errors, 0 warnings\n"
+    )
+    done = run_command(tmp_path, "check", variables={"WATERSPOUT_CONFIG": "other.toml"})
+    assert (done.stdout, done.returncode) == ("", 2)
 
 
 def test_help_and_version(capsys):

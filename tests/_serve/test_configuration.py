@@ -103,6 +103,16 @@ def test_file_that_is_not_text_or_not_readable_is_explained(directory):
         (["a", "--key=/dev/null"], {}, "--key: '/dev/null' is a private key without a certificate"),
         (["a", "--reload"], {"WATERSPOUT_PRELOAD": "1"}, r"--reload: .*\(--preload, WATERSPOUT_PRELOAD\)"),
         (
+            ["a", "--admin-key=/dev/null"],
+            {},
+            "--admin-key: '/dev/null' is a private key without a certificate; set --admin-certificate",
+        ),
+        (
+            ["a", "--admin-certificate=/dev/null", "--admin=unix:s"],
+            {},
+            "--admin-certificate: '/dev/null' has no effect without a TCP address; set --admin=host:port",
+        ),
+        (
             ["a", "--max-requests-jitter=5"],
             {},
             "--max-requests-jitter: 5 has no effect without --max-requests",

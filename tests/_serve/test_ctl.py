@@ -29,6 +29,10 @@ def run(*words: str, **environment: str) -> str:
         (["restart"], "restart: expected a worker, got none"),
         (["log"], "log: expected a request id, got none"),
         (["status"], "expected the address of the administration as --admin, a URL, host:port or unix:path"),
+        (
+            ["status", "--wait", "--admin=:1"],
+            "--wait: status has nothing to wait for; expected one of reload",
+        ),
         (["status", "--admin=8888"], "--admin: expected a URL, host:port or unix:path, got '8888'"),
         (["status", "--admin=fd:3"], "--admin: expected a URL, host:port or unix:path, got 'fd:3'"),
         (["status", "--admin=ftp://host/"], "--admin: expected a URL"),

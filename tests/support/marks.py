@@ -30,9 +30,12 @@ EXTERNAL = {
 
 SLOW = {
     "_serve/admin/test_process.py": "services with several processes",
+    "_serve/admin/test_tls.py": "services with several processes",
     "_serve/test_ctl.py": "services with several processes",
+    "_serve/test_ctl_wait.py": "services with several processes",
     "_serve/test_health.py": "services whose workers are blocked, stopped and killed",
     "_serve/test_heartbeat_thread.py": "services with several processes",
+    "_serve/test_observation.py": "services with several processes",
     "_serve/test_rolling_replacement.py": "services that are reloaded under load",
     "_serve/test_supervisor_signals.py": "services with several processes",
     "_serve/test_supervisor.py": "services with several processes",

@@ -12,12 +12,13 @@ messages of the process are:
 ==========  ==================================================================================================
 
 Each answer is a ``reply`` with the ``id`` of the message. ``final`` has the last ``snapshot`` of the worker
-``pid``.
+``pid``, and ``ended`` the exit ``status`` of the service.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import signal
 import socket
@@ -34,6 +35,8 @@ from tornado.log import gen_log
 
 #: A process that has run for this time ends the back-off of its restarts, in seconds.
 _STABLE_TIME = 10.0
+#: The time for responses to clients that wait for the end of the service, in seconds.
+_END_TIME = 1.0
 
 
 class Controlled(Protocol):
@@ -159,8 +162,20 @@ class AdminProcess:
             self._channel.close()
             self._channel = None
 
-    def end(self) -> None:
-        """End the process, and wait until it has ended. It has nothing to complete."""
+    def end(self, status: int | None = None) -> None:
+        """End the process, and wait until it has ended.
+
+        :param status: the exit status of the service, for clients that wait for its end. They are answered in
+            at most `_END_TIME`. None: the process has nothing to complete.
+        """
+        channel = self._channel
+        if status is not None and channel is not None:
+            channel.send("ended", status=status)
+            deadline = time.monotonic() + _END_TIME
+            while not channel.at_end and (remaining := deadline - time.monotonic()) > 0:
+                select.select([channel], [channel] if channel.has_output else [], [], remaining)
+                channel.flush()
+                channel.receive()
         self.close()
         pid, self._pid = self._pid, None
         if pid is not None:

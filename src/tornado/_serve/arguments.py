@@ -10,7 +10,7 @@ from tornado._serve.options import TABLE
 
 _BY_FLAG = {option.flag: option for option in TABLE}
 #: Options of the command itself, which are not part of the configuration.
-_OWN = ("--config", "--print-config", "--help", "--json", "--strict")
+_OWN = ("--config", "--print-config", "--help", "--json", "--strict", "--wait")
 #: The least similarity of a name to a known one at which the known one is suggested.
 _SIMILAR = 0.75
 
@@ -50,7 +50,7 @@ def parse(arguments: Sequence[str], max_words: int = 0) -> Arguments:
             _set_target(parsed, argument, max_words)
             continue
         flag, equals, value = argument.partition("=")
-        if flag in ("-h", "--help", "--print-config", "--json", "--strict") and not equals:
+        if flag in ("-h", "--help", "--print-config", "--json", "--strict", "--wait") and not equals:
             parsed.switches.add("--help" if flag == "-h" else flag)
         elif flag == "--config":
             parsed.config = value if equals else _next_value(flag, rest)

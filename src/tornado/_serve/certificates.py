@@ -37,15 +37,17 @@ class WatchedContext:
 
     :param configuration: its ``certificate`` and ``key`` are the names of the files. The key may be None if
         the certificate's file contains it.
+    :param administration: whether to use ``admin_certificate`` and ``admin_key`` instead.
     :raises CertificateError: if the files cannot be used.
     :ivar context: the context. It stays the same object.
     """
 
-    def __init__(self, configuration: Configuration) -> None:
-        assert configuration.certificate is not None
-        self._files = [configuration.certificate]
-        if configuration.key is not None:
-            self._files.append(configuration.key)
+    def __init__(self, configuration: Configuration, *, administration: bool = False) -> None:
+        certificate, key = configuration.certificate, configuration.key
+        if administration:
+            certificate, key = configuration.admin_certificate, configuration.admin_key
+        assert certificate is not None
+        self._files = [certificate] if key is None else [certificate, key]
         self.context = _new_context()
         self._loaded: list[bytes] = []
         #: The state of the files that was seen last, and whether an error in that state was reported.

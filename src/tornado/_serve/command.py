@@ -15,7 +15,7 @@ from tornado import version
 from tornado._serve import ctl, log_setup, observation, target
 from tornado._serve.arguments import Arguments, parse, suggestion
 from tornado._serve.certificates import CertificateError, WatchedContext
-from tornado._serve.check import Severity, check
+from tornado._serve.check import Finding, Severity, check
 from tornado._serve.configuration import Configuration, ConfigurationError, describe, resolve
 from tornado._serve.ctl import ControlError
 from tornado._serve.help_text import TEXTS, serve_help
@@ -24,9 +24,9 @@ from tornado._serve.listeners import ListenError, open_listeners
 from tornado._serve.pid_file import PidFileError
 from tornado._serve.program_error import ProgramError
 from tornado._serve.route_table import format_json, format_table, routes_of
+from tornado._serve.server_limits import server_options
 from tornado._serve.service_lock import ServiceRunningError
 from tornado._version import waterspout_version
-from tornado.httpserver import HTTPServerOptions
 from tornado.log import app_log, gen_log
 
 _FAILED = 1
@@ -111,7 +111,7 @@ def _serve_here(configuration: Configuration) -> int:
         grace=configuration.grace,
         drain_delay=configuration.drain_delay,
         certificate=WatchedContext(configuration) if secure else None,
-        on_server=lambda server: observation.write_access_log(server.request_callback, configuration),
+        on_server=lambda server: observation.observe_application(server.request_callback, configuration),
     )
     service = Service(settings)
 
@@ -142,14 +142,6 @@ def _serve_here(configuration: Configuration) -> int:
     return 0 if clean else _FAILED
 
 
-def server_options(configuration: Configuration) -> HTTPServerOptions:
-    """Return the arguments of `.HTTPServer` for a configuration, except ``ssl_options``."""
-    options: HTTPServerOptions = {"protection": configuration.protection}
-    if configuration.trusted_proxies:
-        options["trusted_proxies"] = list(configuration.trusted_proxies)
-    return options
-
-
 def loop_factory(loop: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Return the function that creates the event loop; None stands for asyncio's.
 
@@ -175,21 +167,31 @@ def _routes(parsed: Arguments) -> int:
 
 
 def _check(parsed: Arguments) -> int:
-    _accept_only(parsed, {"--strict"})
-    application, findings = check(_target_of(parsed))
+    _accept_only(parsed, {"--strict"}, {"--config"})
+    findings: list[Finding] = []
+    name = parsed.target
+    try:
+        name = resolve(parsed, os.environ).target
+    except ConfigurationError as error:
+        if name is None:
+            raise
+        findings.append(Finding(Severity.ERROR, str(error)))
+    application, found = check(name)
+    findings += found
     for finding in findings:
         _print(f"{finding}\n")
     errors = sum(each.severity is Severity.ERROR for each in findings)
     _print(
-        f"{parsed.target}: {len(routes_of(application))} routes, {errors} errors, "
-        f"{len(findings) - errors} warnings\n"
+        f"{name}: {len(routes_of(application))} routes, {errors} errors, {len(findings) - errors} warnings\n"
     )
     failed = errors or (findings and "--strict" in parsed.switches)
     return _FAILED if failed else 0
 
 
 def _ctl(parsed: Arguments) -> int:
-    _accept_only(parsed, {"--json"}, {"--admin", "--admin-token", "--config"})
+    _accept_only(
+        parsed, {"--json", "--wait"}, {"--admin", "--admin-token", "--admin-certificate", "--config"}
+    )
     _print(ctl.run(parsed, os.environ))
     return 0
 
@@ -241,4 +243,4 @@ _COMMANDS: dict[str, Callable[[Arguments], int]] = {
 #: The number of arguments after the first one.
 _MAX_WORDS = {"ctl": 1}
 
-__all__ = ["loop_factory", "main", "serve", "server_options"]
+__all__ = ["loop_factory", "main", "serve"]

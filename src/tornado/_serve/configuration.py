@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from tornado._serve.arguments import Arguments, ConfigurationError, parse, suggestion
-from tornado._serve.bind import Bind
+from tornado._serve.bind import Bind, BindKind
 from tornado._serve.options import BY_NAME, PREFIX, Option
 
 #: The configuration file that is read if there is no ``--config``.
@@ -41,6 +41,23 @@ class Configuration:
     key: str | None
     trusted_proxies: tuple[str, ...]
     protection: str
+    max_body_size: int | None
+    max_header_size: int | None
+    max_header_count: int | None
+    max_form_size: int | None
+    max_json_size: int | None
+    max_buffer_size: int | None
+    max_inflation_ratio: int | None
+    max_connections: int | None
+    max_connections_per_address: int | None
+    max_pipelined_requests: int | None
+    header_timeout: float | None
+    body_timeout: float | None
+    idle_connection_timeout: float | None
+    tls_handshake_timeout: float | None
+    min_body_rate: int | None
+    min_send_rate: int | None
+    rate_window: float | None
     workers: int
     loop: str
     preload: bool
@@ -53,9 +70,12 @@ class Configuration:
     grace: float
     drain_delay: float
     access_log: str
+    request_id: bool
     log_format: str
     admin: Bind | None
     admin_token: str | None
+    admin_certificate: str | None
+    admin_key: str | None
     pid_file: str | None
     user: str | None
     group: str | None
@@ -255,6 +275,7 @@ def _check_combinations(configuration: Configuration) -> None:
         raise ConfigurationError(
             f"{origins['admin_token']}: a token without an address has no effect; set --admin as well"
         )
+    _check_admin_tls(configuration)
     if configuration.reload and configuration.admin is not None:
         raise ConfigurationError(
             f"{origins['admin']}: {configuration.admin} is not served with --reload ({origins['reload']}), "
@@ -273,6 +294,20 @@ def _check_combinations(configuration: Configuration) -> None:
         )
     if not configuration.bind:
         raise ConfigurationError(f"{origins['bind']}: expected at least one address, got none")
+
+
+def _check_admin_tls(configuration: Configuration) -> None:
+    origins, file = configuration.origins, configuration.admin_certificate
+    if configuration.admin_key is not None and file is None:
+        raise ConfigurationError(
+            f"{origins['admin_key']}: {configuration.admin_key!r} is a private key without a certificate; "
+            "set --admin-certificate as well"
+        )
+    if file is not None and (configuration.admin is None or configuration.admin.kind is not BindKind.TCP):
+        raise ConfigurationError(
+            f"{origins['admin_certificate']}: {file!r} has no effect without a TCP address; set "
+            "--admin=host:port as well"
+        )
 
 
 __all__ = ["Configuration", "ConfigurationError", "describe", "load", "resolve", "text_of"]

@@ -41,18 +41,23 @@ Print the routes of an application, in the order in which they are tried: name, 
   --json      print them as JSON
 """
 _CHECK = """\
-usage: python -m tornado check TARGET [--strict]
+usage: python -m tornado check [TARGET] [--strict] [--config FILE]
 
-Load an application and check its settings, routes and templates. The exit status is 1 if there are errors.
+Load an application and check its settings, routes and templates, and the options of `serve` in the
+environment and in the configuration file, which may contain the target. The exit status is 1 if there are
+errors.
 
-  --strict    the exit status is also 1 if there are warnings
+  --strict       the exit status is also 1 if there are warnings
+  --config FILE  the configuration file (default: waterspout.toml, if it exists)
 """
 _CTL = """\
-usage: python -m tornado ctl [--admin ADDRESS] [--admin-token TOKEN] [--json] SUBCOMMAND
+usage: python -m tornado ctl [--admin ADDRESS] [--admin-token TOKEN] [--admin-certificate FILE]
+                             [--json] [--wait] SUBCOMMAND
 
 Show and control a service that runs with --admin. ADDRESS is a URL, host:port or unix:path. By default, it is
 that of the service: WATERSPOUT_ADMIN or `admin` in the configuration file. The token is taken from the same
-sources; WATERSPOUT_ADMIN_TOKEN does not show it to other users of the machine.
+sources; WATERSPOUT_ADMIN_TOKEN does not show it to other users of the machine. The service must present the
+certificate in FILE, which is that of its --admin-certificate; with an https URL, its name is checked instead.
 
   status      the service and its workers
   requests    the requests in flight of all workers, with the stacks of their coroutines
@@ -64,6 +69,7 @@ sources; WATERSPOUT_ADMIN_TOKEN does not show it to other users of the machine.
   drain       drain all workers and end the service
 
   --json      print the answer as JSON
+  --wait      wait until an action is complete; the exit status is 1, with the reason, if it fails
 """
 #: The texts of the commands other than ``serve``, by command; the text of the program itself is that of "".
 TEXTS = {"": _USAGE, "routes": _ROUTES, "check": _CHECK, "ctl": _CTL}

@@ -80,6 +80,13 @@ def _duration(text: str) -> float:
     return float(found[1]) * _SECONDS[found[2] or "s"]
 
 
+def _positive_duration(text: str) -> float:
+    found = _duration(text)
+    if not found:
+        raise ValueError
+    return found
+
+
 def _size(text: str) -> int:
     found = _SIZE.fullmatch(text)
     if found is None or not int(found[1]):
@@ -206,6 +213,10 @@ NEW_FILE = OptionType("the name of a file in an existing directory", "FILE", _ne
 FLAG = OptionType("true or false", "", _flag)
 WORKERS = OptionType("an integer of at least 1, or auto", "N|auto", _workers)
 DURATION = OptionType("a duration such as 30, 1.5s, 500ms, 10m or 1h", "TIME", _duration)
+POSITIVE_DURATION = OptionType(
+    "a duration above 0 such as 30, 1.5s, 500ms, 10m or 1h", "TIME", _positive_duration
+)
+RATE = OptionType("a number of bytes per second such as 500 or 2K", "SIZE", _size)
 SIZE = OptionType("a size such as 512M or 2G", "SIZE", _size)
 BIND = OptionType(FORMS, "ADDRESS", parse_bind)
 ADMIN = OptionType("host:port, [IPv6 address]:port, :port (all interfaces) or unix:path", "ADDRESS", _admin)

@@ -18,7 +18,9 @@ from tornado._serve.option_types import (
     LOOP,
     MODE,
     NEW_FILE,
+    POSITIVE_DURATION,
     PROXY,
+    RATE,
     SIZE,
     TARGET,
     TOKEN,
@@ -69,6 +71,7 @@ def _group(group: str, *rows: tuple[str, OptionType, str | None, str]) -> list[O
 
 
 _LISTENING = "Listening"
+_LIMITS = "Limits, by default those of --protection; off removes one"
 
 TABLE: tuple[Option, ...] = (
     Option(
@@ -106,6 +109,51 @@ TABLE: tuple[Option, ...] = (
         ),
     ),
     *_group(
+        _LIMITS,
+        ("max_body_size", SIZE, None, "the maximum size of a request body; 100 MiB by default"),
+        ("max_header_size", SIZE, None, "the maximum size of the request line and header section"),
+        ("max_header_count", integer(1), None, "the maximum number of header fields of a request"),
+        ("max_form_size", optional(SIZE), None, "the maximum size of a form that a handler reads"),
+        ("max_json_size", optional(SIZE), None, "the maximum size of a JSON body that a handler reads"),
+        ("max_buffer_size", SIZE, None, "the maximum input that is buffered for one connection"),
+        (
+            "max_inflation_ratio",
+            optional(integer(1)),
+            None,
+            "the maximum ratio of the sizes of a body or message after and before it is decompressed",
+        ),
+        (
+            "max_connections",
+            optional(integer(1)),
+            None,
+            "the maximum number of connections of a worker; idle ones are closed to accept new ones",
+        ),
+        (
+            "max_connections_per_address",
+            optional(integer(1)),
+            None,
+            "the maximum number of connections of a worker from one address",
+        ),
+        (
+            "max_pipelined_requests",
+            optional(integer(1)),
+            None,
+            "the maximum number of successive requests that do not wait for the previous response",
+        ),
+        ("header_timeout", POSITIVE_DURATION, None, "how long the head of a request may take"),
+        ("body_timeout", optional(POSITIVE_DURATION), None, "how long a request body may take"),
+        (
+            "idle_connection_timeout",
+            POSITIVE_DURATION,
+            None,
+            "how long a connection may be idle between requests",
+        ),
+        ("tls_handshake_timeout", POSITIVE_DURATION, None, "how long a TLS handshake may take"),
+        ("min_body_rate", optional(RATE), None, "the minimum rate at which a request body must arrive"),
+        ("min_send_rate", optional(RATE), None, "the minimum rate at which a client must read"),
+        ("rate_window", POSITIVE_DURATION, None, "the time over which both rates are measured"),
+    ),
+    *_group(
         "Workers",
         ("workers", WORKERS, "1", "the number of worker processes; auto: one for each processor"),
         ("loop", LOOP, "auto", "the event loop; auto: uvloop if it is installed"),
@@ -130,6 +178,7 @@ TABLE: tuple[Option, ...] = (
             "tornado",
             "tornado: with the other messages; the others: a line for each request on standard output",
         ),
+        ("request_id", FLAG, "false", "give each request an identifier, in log records and X-Request-Id"),
         ("log_format", choice("text", "json"), "text", "the form of all other log messages"),
     ),
     *_group(
@@ -146,6 +195,13 @@ TABLE: tuple[Option, ...] = (
             None,
             "the secret for --admin; by default a random one, which is logged, if other machines can connect",
         ),
+        (
+            "admin_certificate",
+            FILE,
+            None,
+            "the TLS certificate for --admin and its chain; enables HTTPS",
+        ),
+        ("admin_key", FILE, None, "its private key, if the certificate's file does not contain it"),
     ),
     *_group(
         "Process",
@@ -158,6 +214,9 @@ TABLE: tuple[Option, ...] = (
 #: The target is the argument of the command; it can also be set in the file or the environment.
 TARGET_OPTION = Option("target", TARGET, None, "", "the application, module:name")
 
+#: The names of the options that are arguments of `.HTTPServer`, where they mean the same.
+LIMITS = frozenset(option.name for option in TABLE if option.group == _LIMITS)
+
 BY_NAME: dict[str, Option] = {option.name: option for option in (TARGET_OPTION, *TABLE)}
 
-__all__ = ["BY_NAME", "PREFIX", "TABLE", "TARGET_OPTION", "Option"]
+__all__ = ["BY_NAME", "LIMITS", "PREFIX", "TABLE", "TARGET_OPTION", "Option"]

@@ -17,6 +17,7 @@ def service_status(
     state: SupervisorState,
     started: float,
     reload_error: str | None,
+    start_error: str | None,
 ) -> dict[str, Any]:
     """Return the status of a service.
 
@@ -31,6 +32,7 @@ def service_status(
         "serving": pool.serving(),
         "generation": pool.generation,
         "reload_error": reload_error,
+        "start_error": start_error,
         "restarts": dict(pool.restarts),
         "workers": [
             {

@@ -60,6 +60,7 @@ class Supervisor:
     :param admin_identity: see `AdminProcess`.
     :ivar state: the state.
     :ivar reload_error: the reason why the last reload has failed; None if it has not.
+    :ivar start_error: the reason why a worker has failed to start, until another one serves.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Supervisor:
         self._killed_before: set[int] = set()
         self.state = SupervisorState.STARTING
         self.reload_error: str | None = None
+        self.start_error: str | None = None
 
     def _open_pid_file(self) -> PidFile | None:
         path = self._configuration.pid_file
@@ -135,7 +137,7 @@ class Supervisor:
             # If the supervisor itself has failed, the workers notice its end, and drain.
             self._signals.restore()
             if self._admin is not None:
-                self._admin.end()
+                self._admin.end(self._status if self.state is SupervisorState.ENDED else None)
             self._selector.close()
             if self._pid_file is not None:
                 self._pid_file.remove()
@@ -307,7 +309,7 @@ class Supervisor:
         if error is None:
             gen_log.info("reload complete: %d workers replaced", self._replacement.replaced)
         else:
-            self.reload_error = error.strip().rpartition("\n")[2]
+            self.reload_error = _reason(error)
             gen_log.error(
                 "reload failed after %d of %d workers; the others continue to serve\n%s",
                 self._replacement.replaced,
@@ -364,6 +366,7 @@ class Supervisor:
         if self.state in (SupervisorState.STOPPING, SupervisorState.KILLING):
             worker.drain(self._configuration.grace)
             return
+        self.start_error = None
         previous = slot.promote()
         if previous is not None:
             previous.drain(self._configuration.grace)
@@ -404,6 +407,8 @@ class Supervisor:
         reason = "failed" if worker.failure else "exited" if status >= 0 else "killed"
         delay = slot.schedule(reason, worker)
         text = f"\n{worker.failure.rstrip()}" if worker.failure else ""
+        if worker.failure:
+            self.start_error = _reason(worker.failure)
         gen_log.warning("%s %s and is started again in %.1f s%s", worker, describe_exit(status), delay, text)
 
     def _fail_start(self, worker: WorkerProcess, status: int) -> None:
@@ -439,7 +444,12 @@ class Supervisor:
     def status(self) -> dict[str, Any]:
         """Return the status as values for JSON."""
         return service_status(
-            self._configuration, self._pool, self.state, self._started_at, self.reload_error
+            self._configuration,
+            self._pool,
+            self.state,
+            self._started_at,
+            self.reload_error,
+            self.start_error,
         )
 
     def restart_worker(self, number: int) -> str | None:
@@ -455,6 +465,12 @@ class Supervisor:
             return f"worker {number} is starting"
         self._pool.start(slot, "restart")
         return None
+
+
+def _reason(report: str) -> str:
+    """Return the last line of a report, and that of the traceback before it."""
+    *before, last = report.strip().split("\n")
+    return f"{last}: {before[-1]}" if before and "Traceback" in report else last
 
 
 __all__ = ["Supervisor"]

@@ -10,9 +10,11 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tornado._gateway_observation import ObservedGateway
+from tornado._serve.observation import observed
 from tornado.web import Application
 from tornado.web._observation._in_flight import describe_requests
-from tornado.web._observation._installation import keep_records, observe
+from tornado.web._observation._installation import keep_records
 from tornado.web._observation._snapshot import take_snapshot
 
 __all__ = ["WorkerQueries"]
@@ -24,7 +26,7 @@ _SNAPSHOT_TIME = 0.2
 class WorkerQueries:
     """Observes the application of a worker, and answers queries about it.
 
-    Before `begin`, and for other applications than those of this package, the answers are empty.
+    Before `begin`, and for functions and routers that are not applications, the answers are empty.
     """
 
     def __init__(self) -> None:
@@ -41,11 +43,11 @@ class WorkerQueries:
 
         Log records get the identifiers of requests; responses do not.
         """
-        if not isinstance(application, Application):
+        if not isinstance(application, (Application, ObservedGateway)):
             return
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
-        self._observer = observe(application, Application.log_request)
+        self._observer = observed(application)
         keep_records(application, self._observer)
 
     def functions(self) -> Mapping[str, Callable[..., Any]]:

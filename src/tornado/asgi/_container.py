@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from tornado._gateway_observation import ObservedGateway, ObservedRequest
 from tornado._wire import ws_handshake
 from tornado._wire.ws_errors import HandshakeError
 from tornado.asgi._http_invocation import HTTPInvocation
@@ -19,7 +20,7 @@ from tornado.httputil import (
     HTTPConnection,
     HTTPHeaders,
     HTTPMessageDelegate,
-    HTTPServerConnectionDelegate,
+    HTTPServerRequest,
     RequestStartLine,
     ResponseStartLine,
 )
@@ -29,7 +30,7 @@ from tornado.websocket._parameters import params_of
 ASGIAppType = Callable[[dict[str, Any], Callable[..., Any], Callable[..., Any]], Awaitable[None]]
 
 
-class ASGIContainer(HTTPServerConnectionDelegate):
+class ASGIContainer(ObservedGateway):
     """An adapter that runs an ASGI application on a Waterspout server.
 
     ::
@@ -105,17 +106,28 @@ class ASGIContainer(HTTPServerConnectionDelegate):
         """Return the delegate that receives a request and its body from a server or a router."""
         head = getattr(request_conn, "head", None)
         if head is not None:
-            return self._invocation(request_conn, head)
+            return self._invocation(request_conn, head, self.observed(request_conn, head))
         return _Receiver(self, request_conn)
 
-    def _invocation(self, connection: Any, head: Any) -> HTTPMessageDelegate:
+    def start_observed(self, request: HTTPServerRequest, observer: Any) -> HTTPMessageDelegate:
+        """Return the delegate for a request that the observer of an `.Application` follows."""
+        assert request.connection is not None
+        observed = ObservedRequest(observer, request, type(self))
+        head = getattr(request.connection, "head", None)
+        if head is not None:
+            return self._invocation(request.connection, head, observed)
+        return _Receiver(self, request.connection, observed)
+
+    def _invocation(
+        self, connection: Any, head: Any, observed: ObservedRequest | None
+    ) -> HTTPMessageDelegate:
         """Return the call of the application for a request, which has not begun."""
         application: Any = self.asgi_application
         mount, prefix = self.mount, self.root_path
         if mount and not (head.path == mount or head.path.startswith(mount + "/")):
             application = _not_found
         if head.upgrade and type(connection) is HTTP1Connection and wants_websocket(head):
-            return self._websocket_invocation(application, connection, head)
+            return self._websocket_invocation(application, connection, head, observed)
         extensions: dict[str, Any] = {
             "http.response.early_hint": {},
             "http.response.pathsend": {},
@@ -124,10 +136,10 @@ class ASGIContainer(HTTPServerConnectionDelegate):
         root_path = prefix + mount
         scope = make_scope("http", connection, head, prefix, root_path, self.state, extensions)
         scope["method"] = head.method.upper()
-        return HTTPInvocation(application, scope, connection, head)
+        return HTTPInvocation(application, scope, connection, head, observed)
 
     def _websocket_invocation(
-        self, application: Any, exchange: HTTP1Connection, head: Any
+        self, application: Any, exchange: HTTP1Connection, head: Any, observed: ObservedRequest | None
     ) -> HTTPMessageDelegate:
         """Return the call of the application for a handshake, or a delegate that rejects it."""
         prefix = self.root_path
@@ -138,11 +150,11 @@ class ASGIContainer(HTTPServerConnectionDelegate):
         try:
             offer = ws_handshake.check_request(head.method, head.version, head.headers)
         except HandshakeError as error:
-            return HTTPInvocation(rejection_of(error), scope, exchange, head)
+            return HTTPInvocation(rejection_of(error), scope, exchange, head, observed)
         scope["subprotocols"] = list(offer.subprotocols)
         protection = exchange.params.protection
         params = params_of(**self._websocket_options, max_inflation_ratio=protection.max_inflation_ratio)
-        return WebSocketInvocation(application, scope, exchange, head, offer, params)
+        return WebSocketInvocation(application, scope, exchange, head, offer, params, observed)
 
     def _open_exchange(self, exchange: Any, head: Any) -> Any:
         """Start the application for a request; the server's dispatcher calls it if this object is the whole
@@ -150,7 +162,8 @@ class ASGIContainer(HTTPServerConnectionDelegate):
         """
         if type(self).start_request is not _START_REQUEST:
             return NotImplemented
-        invocation: Any = self._invocation(exchange, head)
+        observed = None if self._observer is None else self.observed(exchange, head)
+        invocation: Any = self._invocation(exchange, head, observed)
         if not head.has_body:
             exchange.close_callback = invocation.on_connection_close
             return invocation.finish()
@@ -165,8 +178,11 @@ register_opener(ASGIContainer, ASGIContainer._open_exchange)
 class _Receiver(HTTPMessageDelegate):
     """A message delegate for a connection whose request's head is not known before `headers_received`."""
 
-    def __init__(self, container: ASGIContainer, connection: HTTPConnection) -> None:
+    def __init__(
+        self, container: ASGIContainer, connection: HTTPConnection, observed: ObservedRequest | None = None
+    ) -> None:
         self._container = container
+        self._observed = observed
         self._connection = connection
         self._target: HTTPMessageDelegate | None = None
 
@@ -174,9 +190,9 @@ class _Receiver(HTTPMessageDelegate):
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
         assert isinstance(start_line, RequestStartLine)
-        target = self._target = self._container._invocation(
-            self._connection, ForeignHead(start_line, headers)
-        )
+        head = ForeignHead(start_line, headers)
+        observed = self._observed or self._container.observed(self._connection, head)
+        target = self._target = self._container._invocation(self._connection, head, observed)
         return target.headers_received(start_line, headers)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:

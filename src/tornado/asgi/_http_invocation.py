@@ -13,10 +13,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+from collections.abc import Coroutine
 from time import time
 from typing import Any
 
 from tornado._gateway_access_log import log_gateway_request
+from tornado._gateway_observation import CLIENT_CLOSED_REQUEST, ObservedRequest
 from tornado._loop.tasks import run_eagerly
 from tornado.asgi._application_errors import comes_from_disconnect, log_exception
 from tornado.asgi._http_response import HTTPResponse, ResponseState
@@ -39,6 +41,7 @@ class HTTPInvocation(HTTPMessageDelegate):
     :param scope: its first argument.
     :param connection: the exchange of the request.
     :param head: the head of the request.
+    :param observed: the observation of the request, or None.
     """
 
     __slots__ = (
@@ -48,6 +51,7 @@ class HTTPInvocation(HTTPMessageDelegate):
         "_chunks",
         "_connection",
         "_head",
+        "_observed",
         "_room",
         "_scope",
         "_size",
@@ -56,7 +60,15 @@ class HTTPInvocation(HTTPMessageDelegate):
         "response",
     )
 
-    def __init__(self, application: Any, scope: dict[str, Any], connection: Any, head: Any) -> None:
+    def __init__(
+        self,
+        application: Any,
+        scope: dict[str, Any],
+        connection: Any,
+        head: Any,
+        observed: ObservedRequest | None = None,
+    ) -> None:
+        self._observed = observed
         self._application = application
         self._scope = scope
         self._connection = connection
@@ -94,7 +106,7 @@ class HTTPInvocation(HTTPMessageDelegate):
 
     def _start(self) -> None:
         loop = asyncio.get_running_loop()
-        task = self._task = run_eagerly(loop, self.run(), contextvars.copy_context())
+        task = self._task = run_eagerly(loop, self._running(), contextvars.copy_context())
         if not task.done():
             self._connection.task = task
             task.add_done_callback(self._ended)
@@ -119,6 +131,18 @@ class HTTPInvocation(HTTPMessageDelegate):
             state = self.response.state
             if state is not _COMPLETE and state is not _ABORTED:
                 self._returned_early()
+
+    async def _run_observed(self, observed: ObservedRequest) -> None:
+        observed.begin()
+        try:
+            await self.run()
+        finally:
+            # A response that is complete has been counted already. Otherwise the client has disconnected, or
+            # an incomplete response was ended.
+            observed.end(self.response.status or CLIENT_CLOSED_REQUEST)
+
+    def _running(self) -> Coroutine[Any, Any, None]:
+        return self.run() if self._observed is None else self._run_observed(self._observed)
 
     # -- the delegate --
 
@@ -148,7 +172,7 @@ class HTTPInvocation(HTTPMessageDelegate):
         if self._wakeup is not None:
             self._wakeup.wake()
         if self._task is None:
-            return self.run()
+            return self.run() if self._observed is None else self._running()
         return None
 
     def on_connection_close(self) -> None:
@@ -201,6 +225,8 @@ class HTTPInvocation(HTTPMessageDelegate):
         if kind == "http.response.start":
             if response.state is _ABORTED:
                 raise StreamClosedError
+            if self._observed is not None:
+                message = {**message, "headers": self._observed.asgi_fields(message.get("headers", ()))}
             response.start(message)
             return
         written = (
@@ -213,7 +239,9 @@ class HTTPInvocation(HTTPMessageDelegate):
 
     def _completed(self) -> None:
         status, head = self.response.status, self._head
-        if access_log.isEnabledFor(logging.INFO) or status >= 400:
+        if self._observed is not None:
+            self._observed.end(status, self.response.size)
+        elif access_log.isEnabledFor(logging.INFO) or status >= 400:
             remote_ip = self._connection.context.remote_ip
             log_gateway_request(status, head.method, head.target, remote_ip, time() - self._began)
         self._release()
@@ -226,6 +254,8 @@ class HTTPInvocation(HTTPMessageDelegate):
         if response.state is _ABORTED and comes_from_disconnect(error):
             return
         log_exception(self._head, self._connection, error)
+        if self._observed is not None:
+            self._observed.error = error
         self._end_early()
 
     def _returned_early(self) -> None:
@@ -247,7 +277,7 @@ class HTTPInvocation(HTTPMessageDelegate):
             response.abort()
             self._release()
         else:
-            response.send_error(500, "Internal Server Error")
+            response.send_error(500, "Internal Server Error", self._observed)
             self._completed()
 
 

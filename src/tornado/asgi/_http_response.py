@@ -22,6 +22,7 @@ import stat
 from collections.abc import Callable
 from typing import Any
 
+from tornado._gateway_observation import ObservedRequest
 from tornado._original_methods import OriginalMethods
 from tornado._wire.state_machine import State, permit
 from tornado.asgi._http_head import ResponseHead, make_head, serialize_fields
@@ -77,15 +78,17 @@ class HTTPResponse:
     :param head: the head of the request.
     :ivar state: a `ResponseState`.
     :ivar status: the status code; 0 before the response has started.
+    :ivar size: the size of a body that was sent at once, in bytes; None if the connection has counted it.
     """
 
-    __slots__ = ("_connection", "_fields", "_request", "_trailer_block", "state", "status")
+    __slots__ = ("_connection", "_fields", "_request", "_trailer_block", "size", "state", "status")
 
     def __init__(self, connection: Any, head: Any) -> None:
         self._connection = connection
         self._request = head
         self.state: ResponseState = _WAITING
         self.status = 0
+        self.size: int | None = None
         self._fields: Any = _NO_FIELDS
         #: The serialized trailers received so far; None if the response has none.
         self._trailer_block: bytes | None = None
@@ -191,6 +194,7 @@ class HTTPResponse:
             and _FAST_STEPS.are_original(HTTP1Connection)
             and _STREAM_WRITE.are_original_on(connection.stream)
         ):
+            self.size = len(data)
             connection.send_response(status, reason, block, tail, data)
             return
         if length is None and has_body:
@@ -307,11 +311,15 @@ class HTTPResponse:
 
     # -- errors --
 
-    def send_error(self, status: int, text: str) -> None:
-        """Send an error response, if no response has begun and the client is connected."""
+    def send_error(self, status: int, text: str, observed: ObservedRequest | None = None) -> None:
+        """Send an error response, if no response has begun and the client is connected.
+
+        :param observed: the observation of the request, which may add a field.
+        """
         self.state, self.status = _STARTED, status
         self._trailer_block = None
-        self._fields = [(b"content-type", b"text/plain; charset=utf-8")]
+        fields = [(b"content-type", b"text/plain; charset=utf-8")]
+        self._fields = fields if observed is None else observed.asgi_fields(fields)
         self.body({"body": text.encode()})
 
     def abort(self) -> None:

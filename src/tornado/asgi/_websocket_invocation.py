@@ -13,6 +13,7 @@ from time import time
 from typing import Any
 
 from tornado._gateway_access_log import log_gateway_request
+from tornado._gateway_observation import CLIENT_CLOSED_REQUEST, ObservedRequest
 from tornado._wire import ws_handshake
 from tornado._wire.state_machine import State, permit
 from tornado.asgi._application_errors import comes_from_disconnect, log_exception
@@ -72,6 +73,7 @@ class WebSocketInvocation(HTTPMessageDelegate):
     :param head: the head of the request.
     :param offer: the options that the client offers.
     :param params: the settings of the connection.
+    :param observed: the observation of the request, which ends with the handshake; None without an observer.
     """
 
     __slots__ = (
@@ -82,6 +84,7 @@ class WebSocketInvocation(HTTPMessageDelegate):
         "_exchange",
         "_final",
         "_head",
+        "_observed",
         "_offer",
         "_params",
         "_response",
@@ -101,7 +104,9 @@ class WebSocketInvocation(HTTPMessageDelegate):
         head: Any,
         offer: ws_handshake.Offer,
         params: WebSocketParams,
+        observed: ObservedRequest | None = None,
     ) -> None:
+        self._observed = observed
         self._application = application
         self._scope = scope
         self._exchange = exchange
@@ -132,7 +137,7 @@ class WebSocketInvocation(HTTPMessageDelegate):
     def finish(self) -> Any:
         """Return the coroutine that calls the application."""
         self._exchange.set_close_callback(self.on_connection_close)
-        return self.run()
+        return self.run() if self._observed is None else self._run_observed(self._observed)
 
     def on_connection_close(self) -> None:
         """Record that the client has disconnected during the handshake."""
@@ -161,6 +166,14 @@ class WebSocketInvocation(HTTPMessageDelegate):
                 )
             self._end(1000)
 
+    async def _run_observed(self, observed: ObservedRequest) -> None:
+        observed.begin()
+        try:
+            await self.run()
+        finally:
+            # Does nothing unless the client has disconnected during the handshake.
+            observed.end(CLIENT_CLOSED_REQUEST)
+
     def _end(self, code: int) -> None:
         """End what the application has left open."""
         if self._state is _OPEN:
@@ -176,7 +189,7 @@ class WebSocketInvocation(HTTPMessageDelegate):
             if self._response.begun:
                 self._response.abort()
             else:
-                self._response.send_error(500, "Internal Server Error")
+                self._response.send_error(500, "Internal Server Error", self._observed)
 
     # -- called by the connection --
 
@@ -255,6 +268,8 @@ class WebSocketInvocation(HTTPMessageDelegate):
         subprotocol = message.get("subprotocol")
         fields = ws_handshake.response_headers(offer, subprotocol, extension)
         own = message.get("headers") or ()
+        if self._observed is not None:
+            own = self._observed.asgi_fields(own)
         for name, _ in own:
             if name.lower() in _RESERVED:
                 raise ValueError(f"websocket.accept must not contain the header {name.decode()!r}: {_HINT}")
@@ -288,7 +303,10 @@ class WebSocketInvocation(HTTPMessageDelegate):
     async def _start_response(self, message: dict[str, Any]) -> None:
         """Reject the handshake with a response of the application."""
         response = HTTPResponse(self._exchange, self._head)
-        response.start({**message, "type": "http.response.start"})
+        fields = message.get("headers", ())
+        if self._observed is not None:
+            fields = self._observed.asgi_fields(fields)
+        response.start({**message, "type": "http.response.start", "headers": fields})
         self._response = response
         self._state = self._state.to[_DENYING]
 
@@ -305,11 +323,14 @@ class WebSocketInvocation(HTTPMessageDelegate):
 
     def _deny(self, status: int, body: bytes) -> None:
         response = self._response = HTTPResponse(self._exchange, self._head)
-        response.send_error(status, body.decode())
+        response.send_error(status, body.decode(), self._observed)
         self._log(status)
 
     def _log(self, status: int) -> None:
         head = self._head
+        if self._observed is not None:
+            self._observed.end(status, None if self._response is None else self._response.size)
+            return
         remote_ip = self._exchange.context.remote_ip
         log_gateway_request(status, head.method, head.target, remote_ip, time() - self._began)
 

@@ -111,6 +111,8 @@ class HTTPServerRequest:
     id: str
     #: The `tornado.routing.Rule` by which a router has found the handler, or None.
     matched_rule: Any = None
+    #: The `tornado._gateway_observation.ObservedRequest` of a request that a WSGI or ASGI application serves.
+    gateway: Any = None
     connection: HTTPConnection | None
     server_connection: object = None
 

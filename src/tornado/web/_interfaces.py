@@ -6,7 +6,7 @@ protocols, so there are no cyclic imports. The members are documented in the two
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 if TYPE_CHECKING:
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from tornado.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerRequest
     from tornado.locale import Locale
     from tornado.routing import _RuleList
+
+
+class Observable(Protocol):
+    """The members of an application, or of the container of another one, that an observer uses."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+    @property
+    def observer(self) -> Any: ...
+    def observe(self, observer: Any, fields: Any = None) -> None: ...
 
 
 class ApplicationInterface(Protocol):
@@ -114,4 +124,4 @@ class HandlerInterface(Protocol):
     def render_embed_css(self, css_embed: Iterable[bytes]) -> bytes: ...
 
 
-__all__ = ["ApplicationInterface", "HandlerInterface"]
+__all__ = ["ApplicationInterface", "HandlerInterface", "Observable"]

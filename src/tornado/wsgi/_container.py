@@ -9,12 +9,12 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, cast
 
 from tornado._gateway_access_log import log_gateway_request
+from tornado._gateway_observation import ObservedGateway, ObservedRequest
 from tornado.concurrent import DummyExecutor, dummy_executor
 from tornado.httputil import (
     HTTPConnection,
     HTTPHeaders,
     HTTPMessageDelegate,
-    HTTPServerConnectionDelegate,
     HTTPServerRequest,
     RequestStartLine,
     ResponseStartLine,
@@ -27,7 +27,7 @@ from tornado.wsgi._request_body import SpooledRequest
 from tornado.wsgi._response_bridge import ResponseBridge
 
 
-class WSGIContainer(HTTPServerConnectionDelegate):
+class WSGIContainer(ObservedGateway):
     """An adapter that runs a WSGI application on a Waterspout server.
 
     ::
@@ -90,6 +90,17 @@ class WSGIContainer(HTTPServerConnectionDelegate):
         """Return the delegate that receives a request and its body from a server or a router."""
         return _Receiver(self, server_conn, request_conn)
 
+    def start_observed(self, request: HTTPServerRequest, observer: Any) -> HTTPMessageDelegate:
+        """Return the delegate for a request that the observer of an `.Application` follows."""
+        observed = ObservedRequest(observer, request, type(self))
+        assert request.connection is not None
+        return _Receiver(self, request.server_connection, request.connection, observed)
+
+    def call_observed(self, request: HTTPServerRequest, observer: Any) -> None:
+        """Handle a request of a `.FallbackHandler`, which the observer of its application follows."""
+        ObservedRequest(observer, request, type(self))
+        self(request)
+
     def __call__(self, request: HTTPServerRequest) -> None:
         """Handle a complete request."""
         IOLoop.current().spawn_callback(self.handle_request, request)
@@ -98,7 +109,11 @@ class WSGIContainer(HTTPServerConnectionDelegate):
         """Run the application for one request, wait until it is done, and log the request."""
         response = self._make_response(request)
         environ = self.environ(request)
-        invocation = Invocation(self.wsgi_application, environ, response, _summary(request))
+        observed: ObservedRequest | None = request.gateway
+        invocation = Invocation(self.wsgi_application, environ, response, _summary(request), observed)
+        if observed is not None:
+            observed.thread = 0
+            observed.begin()
         release = (
             request.spooled.close if isinstance(request, SpooledRequest) else environ["wsgi.input"].close
         )
@@ -110,7 +125,12 @@ class WSGIContainer(HTTPServerConnectionDelegate):
         else:
             # This task does not call release(), because it may be cancelled before the application is done.
             job.add_done_callback(lambda done: release())
-            await asyncio.wrap_future(job)
+            try:
+                await asyncio.wrap_future(job)
+            except asyncio.CancelledError:
+                if observed is not None:
+                    observed.end(invocation.status)
+                raise
         self._log(invocation.status, request)
 
     def _make_response(self, request: HTTPServerRequest) -> ResponseBridge:
@@ -123,6 +143,7 @@ class WSGIContainer(HTTPServerConnectionDelegate):
             {"REQUEST_METHOD": request.method},
             self._make_response(request),
             _summary(request),
+            request.gateway,
         )
         invocation.fail(error)
         self._log(invocation.status, request)
@@ -143,6 +164,9 @@ class WSGIContainer(HTTPServerConnectionDelegate):
 
     def _log(self, status_code: int, request: HTTPServerRequest) -> None:
         """Write a line to the access log, as `.Application.log_request` does."""
+        if request.gateway is not None:
+            request.gateway.end(status_code)
+            return
         method, uri = str(request.method), str(request.uri)
         log_gateway_request(status_code, method, uri, request.remote_ip, request.request_time())
 
@@ -154,8 +178,15 @@ def _summary(request: HTTPServerRequest) -> str:
 class _Receiver(HTTPMessageDelegate):
     """A message delegate that collects one request and passes it to the container."""
 
-    def __init__(self, container: WSGIContainer, server_conn: object, connection: HTTPConnection) -> None:
+    def __init__(
+        self,
+        container: WSGIContainer,
+        server_conn: object,
+        connection: HTTPConnection,
+        observed: ObservedRequest | None = None,
+    ) -> None:
         self._container = container
+        self._observed = observed
         self._server_connection = server_conn
         self._connection = connection
         self._request: SpooledRequest | None = None
@@ -171,6 +202,10 @@ class _Receiver(HTTPMessageDelegate):
             server_connection=self._server_connection,
         )
         head = getattr(self._connection, "head", None)
+        if self._observed is not None:
+            request.gateway = self._observed
+        elif head is not None:
+            request.gateway = self._container.observed(self._connection, head)
         if head is not None and head.host:
             request.host = head.host  # a host in the target takes precedence (RFC 9112 section 3.2.2)
         return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tornado._gateway_observation import CLIENT_CLOSED_REQUEST, ObservedRequest
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log
 from tornado.wsgi._environ import WSGIAppType
@@ -25,13 +27,20 @@ class Invocation:
 
     :param response: the response to write.
     :param summary: a description of the request for the log.
-    :ivar status: the status code that was sent; 500 before that.
+    :param observed: the observation of the request, or None.
+    :ivar status: the status code that was sent; 500 before that, and 499 if the client has disconnected.
     """
 
     def __init__(
-        self, application: WSGIAppType, environ: dict[str, Any], response: ResponseBridge, summary: str
+        self,
+        application: WSGIAppType,
+        environ: dict[str, Any],
+        response: ResponseBridge,
+        summary: str,
+        observed: ObservedRequest | None = None,
     ) -> None:
         self.status = 500
+        self._observed = observed
         self._application = application
         self._environ = environ
         self._response = response
@@ -47,6 +56,8 @@ class Invocation:
         An exception is logged, and 500 is sent if no head has been sent.
         """
         body: Any = None
+        if self._observed is not None:
+            self._observed.thread = threading.get_ident()
         try:
             body = self._application(self._environ, self._start_response)
             self._send(body)
@@ -163,6 +174,9 @@ class Invocation:
         if not self._head_sent:
             head = self._head
             assert head is not None
+            identifier = None if self._observed is None else self._observed.response_id()
+            if identifier is not None:
+                head.headers.setdefault("X-Request-Id", identifier)
             head.add_defaults()
             self.status = head.line.code
             self._head_sent = True
@@ -173,7 +187,11 @@ class Invocation:
 
     def _failed(self, error: BaseException) -> None:
         if self._response.disconnected and isinstance(error, StreamClosedError):
+            if not self._head_sent:
+                self.status = CLIENT_CLOSED_REQUEST
             return  # the client has disconnected, which is not an error in the application
+        if self._observed is not None:
+            self._observed.error = error
         app_log.error("Uncaught exception in a WSGI application: %s", self._summary, exc_info=error)
         if self._ended:
             return

@@ -141,7 +141,7 @@ def test_failed_reload_is_part_of_the_status(tmp_path):
         service.wait_for("reload failed")
         assert (
             service.json("/api/status")["service"]["reload_error"]
-            == "cannot load 'app': its import has failed"
+            == "cannot load 'app': its import has failed: RuntimeError: this deploy is bad"
         )
         assert service.stop() == 0
 
@@ -243,9 +243,12 @@ def test_generated_token_is_logged_and_required(tmp_path):
 
 def test_other_applications_have_a_status_and_no_metrics(tmp_path):
     source = """
-        def application(environ, start_response):
-            start_response("200 OK", [("Content-Type", "text/plain")])
-            return [b"Hello"]
+        from tornado.httputil import HTTPHeaders, ResponseStartLine
+
+        def application(request):
+            line, headers = ResponseStartLine("HTTP/1.1", 200, "OK"), HTTPHeaders({"Content-Length": "5"})
+            request.connection.write_headers(line, headers, b"Hello")
+            request.connection.finish()
     """
     with AdministeredService(tmp_path, source=source) as service:
         assert service.get() == "Hello"

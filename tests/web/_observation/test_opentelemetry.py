@@ -134,6 +134,23 @@ async def test_client_span_connects_the_traces(spans: InMemorySpanExporter) -> N
     }
 
 
+async def test_secrets_in_queries_are_redacted(spans: InMemorySpanExporter) -> None:
+    application = web.Application(ROUTES, opentelemetry=True, opentelemetry_secrets=["code"])
+    async with serving(application) as server:
+        url = f"http://127.0.0.1:{server.port}/item/1"
+        await AsyncHTTPClient().fetch(f"{url}?a=1&access%5Ftoken=x&code=y&sig=z&Code=c#token=x")
+    inner, client = spans.get_finished_spans()
+    query = "a=1&access%5Ftoken=REDACTED&code=REDACTED&sig=REDACTED&Code=c"
+    assert (inner.attributes or {})["url.query"] == query
+    assert (client.attributes or {})["url.full"] == f"{url}?{query}#token=REDACTED"
+
+
+@pytest.mark.parametrize("names", ["code", 1, [b"code"]])
+def test_wrong_names_of_secrets_are_reported(names: Any, spans: InMemorySpanExporter) -> None:
+    with pytest.raises(TypeError, match="opentelemetry_secrets must be a list of names of query parameters"):
+        web.Application([], opentelemetry=True, opentelemetry_secrets=names)
+
+
 async def test_client_spans_of_errors(spans: InMemorySpanExporter) -> None:
     async with serving(web.Application(ROUTES, opentelemetry=True)) as server:
         client = AsyncHTTPClient()

@@ -40,3 +40,9 @@ def test_key_is_secret_except_as_variable() -> None:
 )
 def test_names_of_information_about_secrets_are_not_secret(name: str) -> None:
     assert not is_secret_name(name)
+
+
+def test_names_of_exceptions_are_not_secret() -> None:
+    for name in ("KeyError", "InvalidTokenError", "SessionException", "TokenWarning"):
+        assert not is_secret_name(name, variable=True)
+    assert is_secret_name("token_on_error")

@@ -8,7 +8,7 @@ from tornado._serve.admin.handlers import AdminHandler
 from tornado.log import gen_log
 from tornado.web import EventSourceHandler, HTTPError
 
-__all__ = ["Action", "Dashboard", "Errors", "Events", "Metrics", "RequestLog", "Requests", "Status"]
+__all__ = ["Action", "Dashboard", "End", "Errors", "Events", "Metrics", "RequestLog", "Requests", "Status"]
 
 _MAX_WORKERS = 1000
 
@@ -91,6 +91,14 @@ class Action(AdminHandler):
             text = f"workers must be a number from 1 to {_MAX_WORKERS}, got {number}"
             raise HTTPError(400, public_message=text)
         return number
+
+
+class End(AdminHandler):
+    """``/api/end``: responds when the last worker has ended, with the exit status of the service."""
+
+    async def get(self) -> None:
+        """Wait for the end of the service."""
+        self.write({"exit_status": await self.collector.link.service_end()})
 
 
 class Metrics(AdminHandler):

@@ -39,6 +39,7 @@ def make_application(collector: Collector, access: Access) -> Application:
             (r"/api/requests", api.Requests, arguments),
             (r"/api/requests/([^/]+)/log", api.RequestLog, arguments),
             (r"/api/errors", api.Errors, arguments),
+            (r"/api/end", api.End, arguments),
             (r"/api/(reload|drain|scale)", api.Action, arguments),
             (r"/api/(restart)/([0-9]{1,4})", api.Action, arguments),
         ],

@@ -66,6 +66,7 @@ class SupervisorLink:
         self._numbers = itertools.count(1)
         self._waiting: dict[str, asyncio.Future[Any]] = {}
         self._questions: dict[str, _Question] = {}
+        self._exit_status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(channel.fileno(), self._on_readable)
 
@@ -112,6 +113,10 @@ class SupervisorLink:
             del self._questions[identifier]
         return question.answers
 
+    async def service_end(self) -> int:
+        """Wait until the last worker has ended, and return the exit status of the service."""
+        return await asyncio.shield(self._exit_status)
+
     def keep(self, data: Any) -> None:
         """Let the supervisor keep data for the process that replaces this one."""
         self._send("keep", data=data)
@@ -152,6 +157,10 @@ class SupervisorLink:
     def _handle(self, message: Message) -> None:
         if message["type"] == "final":
             self._on_final(message["pid"], message["snapshot"])
+            return
+        if message["type"] == "ended":
+            if not self._exit_status.done():
+                self._exit_status.set_result(message["status"])
             return
         identifier = message.get("id", "")
         if "pid" in message:

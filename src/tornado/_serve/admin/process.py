@@ -16,6 +16,7 @@ from tornado._serve.admin.application import make_application
 from tornado._serve.admin.collector import Collector
 from tornado._serve.admin.link import SupervisorLink
 from tornado._serve.admin.state import State
+from tornado._serve.certificates import WatchedContext
 from tornado._serve.configuration import Configuration
 from tornado._serve.listeners import Listener, open_listener
 from tornado._serve.worker_protocol import Channel
@@ -38,6 +39,8 @@ _IGNORED = (
 _OWNER_ONLY = 0o600
 #: The maximum size of a request body in bytes: the largest is the login form.
 _MAX_BODY = 16_384
+#: The maximum time for responses at the end of the service, in seconds; less than the supervisor waits.
+_LAST_RESPONSES = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +59,15 @@ class Admin:
 
     @property
     def identity(self) -> str:
-        """A text that contains what a process cannot change: its address and its token."""
-        return f"{self.configuration.admin} {self.access.token or ''}"
+        """A text that contains what a process cannot change: its address, its token and its certificate."""
+        configuration = self.configuration
+        files = f"{configuration.admin_certificate or ''} {configuration.admin_key or ''}"
+        return f"{configuration.admin} {self.access.token or ''} {files}"
 
     def announce(self) -> None:
         """Log the address, and the token if it was generated."""
-        gen_log.info("administration on %s", self.listener.url("http") or self.listener.address)
+        scheme = "http" if self.configuration.admin_certificate is None else "https"
+        gen_log.info("administration on %s", self.listener.url(scheme) or self.listener.address)
         if self.generated:
             gen_log.info("token of the administration (set WATERSPOUT_ADMIN_TOKEN): %s", self.access.token)
 
@@ -76,12 +82,14 @@ def open_admin(configuration: Configuration, previous: str | None = None) -> Adm
 
     :param previous: the identity in the previous supervisor, whose generated token remains valid.
     :raises ListenError: if the address cannot be used.
+    :raises CertificateError: if the certificate cannot be used.
     """
     if configuration.admin is None:
         return None
+    _ = _certificate_of(configuration)  # an error ends the service before a process is started
     listener = open_listener(configuration.admin, mode=_OWNER_ONLY)
     access, generated = choose_access(listener, configuration.admin_token)
-    address, _, token = (previous or "").partition(" ")
+    address, token, *_ = [*(previous or "").split(" "), ""]
     if generated and token and address == str(configuration.admin):
         access = dataclasses.replace(access, token=token)
     return Admin(configuration, listener, access, generated)
@@ -95,12 +103,19 @@ def run_admin(admin: Admin, channel: Channel, kept: Any) -> int:
     """
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
+    certificate = _certificate_of(admin.configuration)
     privileges.drop(admin.configuration.user, admin.configuration.group)
-    asyncio.run(_serve(admin, channel, kept))
+    asyncio.run(_serve(admin, channel, kept, certificate))
     return 0
 
 
-async def _serve(admin: Admin, channel: Channel, kept: Any) -> None:
+def _certificate_of(configuration: Configuration) -> WatchedContext | None:
+    if configuration.admin_certificate is None:
+        return None
+    return WatchedContext(configuration, administration=True)
+
+
+async def _serve(admin: Admin, channel: Channel, kept: Any, certificate: WatchedContext | None) -> None:
     state = State(time.time())
     if kept is not None:
         state.restore(kept)
@@ -113,10 +128,20 @@ async def _serve(admin: Admin, channel: Channel, kept: Any) -> None:
     collector = Collector(link, state)
     # Anyone who can connect may ask for the login form and the health checks.
     server = HTTPServer(
-        make_application(collector, admin.access), protection="public", max_body_size=_MAX_BODY
+        make_application(collector, admin.access),
+        protection="public",
+        max_body_size=_MAX_BODY,
+        ssl_options=None if certificate is None else certificate.context,
     )
     server.add_sockets(admin.listener.sockets)
-    await collector.run()
+    tasks = [asyncio.create_task(collector.run())]
+    if certificate is not None:
+        tasks.append(asyncio.create_task(certificate.watch()))
+    await link.service_end()
+    for task in tasks:
+        task.cancel()
+    # Only clients that wait for the end of the service have a response that is not complete.
+    await server.drain(_LAST_RESPONSES, idle_timeout=0)
 
 
 def _end() -> None:

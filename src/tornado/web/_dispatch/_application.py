@@ -107,6 +107,15 @@ class _ApplicationRouter(ReversibleRuleRouter):
             return self.application.get_handler_delegate(request, target, **params)
         return None
 
+    def _delegate_of_server(
+        self, target: httputil.HTTPServerConnectionDelegate, request: httputil.HTTPServerRequest
+    ) -> httputil.HTTPMessageDelegate:
+        observer = self.application.observer
+        start: Any = None if observer is None else getattr(target, "start_observed", None)
+        if start is None:
+            return super()._delegate_of_server(target, request)
+        return cast("httputil.HTTPMessageDelegate", start(request, observer))
+
 
 class Application(SecurityOwner, ReversibleRouter):
     """The routes and settings of a program; served by an `.HTTPServer`.

@@ -62,6 +62,7 @@ class ApplicationSettings(TypedDict, total=False):
     access_log_file: str | os.PathLike[str] | None
     metrics: bool
     opentelemetry: bool
+    opentelemetry_secrets: Collection[str] | None
     request_id: bool
     # Routes
     default_handler_class: type[RequestHandler] | None

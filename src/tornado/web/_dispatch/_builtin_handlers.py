@@ -126,6 +126,11 @@ class FallbackHandler(RequestHandler):
 
     def prepare(self) -> None:
         """Call the fallback, which handles the rest of the request."""
-        self.fallback(self.request)
+        call: Any = getattr(self.fallback, "call_observed", None)
+        observer = self.application.observer
+        if call is None or observer is None:
+            self.fallback(self.request)
+        else:
+            call(self.request, observer)
         self._finished = True
         self.on_finish()

@@ -22,7 +22,8 @@ def describe_requests(
     """Return the requests in flight, the oldest first, as values for JSON.
 
     May be called from another thread, so that the requests of a blocked event loop can be listed. A handler
-    without a coroutine has the stack of the event loop's thread then.
+    without a coroutine has the stack of the event loop's thread then. A WSGI application has the stack of the
+    thread that runs it.
 
     :param observer: an `Observer`.
     :param loop_thread: the identifier of the event loop's thread, if the caller is another thread.
@@ -35,8 +36,12 @@ def describe_requests(
 
 def _describe(request: Any, handler_class: type[Any], loop_thread: int | None) -> dict[str, Any]:
     connection = request.connection
-    awaitable = _awaitable_of(connection)
-    blocking = awaitable is None and loop_thread is not None
+    if request.gateway is not None and request.gateway.thread is not None:
+        stack = _thread_stack(request.gateway.thread)
+    elif (awaitable := _awaitable_of(connection)) is None and loop_thread is not None:
+        stack = _thread_stack(loop_thread)
+    else:
+        stack = stack_of(awaitable)
     return {
         "id": request.id,
         "method": request.method,
@@ -46,7 +51,7 @@ def _describe(request: Any, handler_class: type[Any], loop_thread: int | None) -
         "peer": request.remote_ip,
         "age": request.request_time(),
         "is_connected": getattr(connection, "ended", False) is not True,
-        "stack": _thread_stack(loop_thread) if blocking else stack_of(awaitable),
+        "stack": stack,
     }
 
 

@@ -13,13 +13,14 @@ from tornado.web._observation._log_records import RequestIds, extend_records
 from tornado.web._observation._log_writer import LogWriter
 from tornado.web._observation._message_counts import start_counting
 from tornado.web._observation._observer import Observer
+from tornado.web._observation._query_secrets import QuerySecrets
 from tornado.web._observation._request_id_field import RequestIdField
 from tornado.web._redaction._redactor import Redactor
 
 if TYPE_CHECKING:
-    from tornado.web._interfaces import ApplicationInterface
+    from tornado.web._interfaces import ApplicationInterface, Observable
 
-__all__ = ["add_access_log", "install", "keep_records", "observe"]
+__all__ = ["add_access_log", "add_request_ids", "install", "keep_records", "observe"]
 
 
 def install(application: ApplicationInterface, original_log: Any) -> None:
@@ -27,7 +28,7 @@ def install(application: ApplicationInterface, original_log: Any) -> None:
 
     :param original_log: the method ``log_request`` of `Application`.
     :raises ValueError: if ``access_log`` is not a known format.
-    :raises TypeError: if ``access_log_file`` is not a path.
+    :raises TypeError: if ``access_log_file`` is not a path, or ``opentelemetry_secrets`` no list of names.
     :raises ImportError: if ``opentelemetry`` is set and its API is not installed.
     """
     settings = application.settings
@@ -36,20 +37,21 @@ def install(application: ApplicationInterface, original_log: Any) -> None:
         raise ValueError(f"access_log must be one of off, {', '.join(FORMATS)}, got {log_format!r:.100}")
     path = _log_path(settings.get("access_log_file"))
     if settings.get("request_id"):
-        _add_request_ids(application, observe(application, original_log))
+        add_request_ids(application, observe(application, original_log))
     if settings.get("opentelemetry"):
         from tornado.web._observation._opentelemetry import Telemetry
         from tornado.web._observation._opentelemetry_client import trace_clients
 
-        observe(application, original_log).add(Telemetry())
-        trace_clients()
+        names = settings.get("opentelemetry_secrets") or ()
+        observe(application, original_log).add(Telemetry(QuerySecrets(names)))
+        trace_clients(names)
     if log_format in FORMATS:
         add_access_log(observe(application, original_log), log_format, path)
     if settings.get("metrics"):
         observe(application, original_log)
 
 
-def observe(application: ApplicationInterface, original_log: Any) -> Observer:
+def observe(application: Observable, original_log: Any) -> Observer:
     """Return the observer of an application, which counts its requests; create it if there is none."""
     observer: Observer | None = application.observer
     if observer is None:
@@ -69,7 +71,7 @@ def add_access_log(observer: Observer, log_format: str, path: str | None) -> Non
         observer.write_access_log(AccessLog(log_format, LogWriter(path), observer.recent is not None))
 
 
-def keep_records(application: ApplicationInterface, observer: Observer) -> None:
+def keep_records(application: Observable, observer: Observer) -> None:
     """Add request identifiers to log records, and keep recent ones, unless this is already done."""
     if observer.recent is None:
         observer.add(RequestIds())
@@ -77,9 +79,12 @@ def keep_records(application: ApplicationInterface, observer: Observer) -> None:
         observer.recent.redactors.append(functools.partial(_redactor, weakref.ref(application)))
 
 
-def _add_request_ids(application: ApplicationInterface, observer: Observer) -> None:
+def add_request_ids(application: Observable, observer: Observer) -> None:
+    """Add request identifiers to log records and responses, unless this is already done."""
     keep_records(application, observer)
-    application.observe(observer, RequestIdField)
+    if not observer.sends_ids:
+        observer.sends_ids = True
+        application.observe(observer, RequestIdField)
 
 
 def _log_path(path: Any) -> str | None:

@@ -36,6 +36,7 @@ class Observer:
     :ivar follows_start: whether `call_started` must be called for each request.
     :ivar metrics: the finished requests.
     :ivar recent: the log records of recent requests, or None if ``request_id`` is off.
+    :ivar sends_ids: whether responses have the header field X-Request-Id.
     """
 
     def __init__(self, application: Any, original_log: Any) -> None:
@@ -44,6 +45,7 @@ class Observer:
         self.metrics: RequestMetrics = RequestMetrics()
         self.recent: RecentRecords | None = None
         self.access_log: AccessLog | None = None
+        self.sends_ids: bool = False
         self._original_log = original_log
         self._class = type(application)
         #: Whether `log_request` must be called even if it is the original.
@@ -108,6 +110,28 @@ class Observer:
         log: Any = self._class.log_request
         if log is not self._original_log or self._calls_log:
             log(self.application, handler)
+
+    def gateway_finished(self, gateway: Any, status: int, size: int) -> None:
+        """Count and log a finished request of a WSGI or ASGI application.
+
+        :param gateway: a `tornado._gateway_observation.ObservedRequest`.
+        :param size: the size of the response body in bytes.
+        """
+        request = gateway.request
+        self.in_flight.pop(request, None)
+        now = time()
+        duration = max(0.0, now - arrival_time(request))
+        series = self._record(request, status, duration, size)
+        for call in self._on_finish:
+            try:
+                call(gateway, status, duration, size)
+            except Exception:
+                _report(call)
+        if self.access_log is not None:
+            try:
+                self.access_log(request, series, now, duration, size)
+            except Exception:
+                _report(self.access_log)
 
     def write_access_log(self, access_log: AccessLog) -> None:
         """Write a line for each request in place of the application's ``log_request``.

@@ -15,6 +15,7 @@ from tornado.routing import pattern_of_route
 from tornado.web._execution._response_fields import request_field
 from tornado.web._observation._followers import RequestFollower
 from tornado.web._observation._histogram import DURATION_BOUNDS
+from tornado.web._observation._query_secrets import QuerySecrets
 
 try:
     import opentelemetry.propagate as propagate
@@ -52,9 +53,12 @@ class Telemetry(RequestFollower):
     """Records a server span, its duration and its body size for each request.
 
     The span is the current one while the handler runs, also in the tasks that the handler starts.
+
+    :param secrets: the parameters of queries that spans must not contain.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: QuerySecrets) -> None:
+        self._secrets = secrets
         self._tracer = trace.get_tracer(*scope)
         self._spans: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         meter = metrics.get_meter(*scope)
@@ -84,7 +88,7 @@ class Telemetry(RequestFollower):
         }
         optional = {
             "http.route": route,
-            "url.query": request.query or None,
+            "url.query": self._secrets.scrub(request.query) or None,
             "client.address": request.remote_ip,
             "user_agent.original": request_field(request, "User-Agent"),
             "http.request.method_original": request.method if method == "_OTHER" else None,
@@ -122,8 +126,8 @@ class Telemetry(RequestFollower):
             return  # the server has refused the request
         self._active.add(-1, _active_attributes(request))
         if status >= 500:
-            # The error page is sent while the exception is being handled.
-            error = sys.exc_info()[1]
+            # The error page of a handler is sent while the exception is being handled.
+            error = getattr(handler, "error", None) or sys.exc_info()[1]
             if isinstance(error, Exception):
                 span.record_exception(error)
                 attributes["error.type"] = f"{type(error).__module__}.{type(error).__qualname__}"

@@ -13,12 +13,21 @@ from tornado.concurrent import future_add_done_callback
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.httputil import HTTPHeaders
 from tornado.web._observation._opentelemetry import scope
+from tornado.web._observation._query_secrets import QuerySecrets
 
 __all__ = ["trace_clients"]
 
 
-def trace_clients() -> None:
-    """Record a client span for each `.AsyncHTTPClient.fetch` of this process, and send its context."""
+#: The parameters of queries that client spans must not contain, for all applications of the process.
+_secrets = QuerySecrets()
+
+
+def trace_clients(secret_names: Any = ()) -> None:
+    """Record a client span for each `.AsyncHTTPClient.fetch` of this process, and send its context.
+
+    :param secret_names: further names of query parameters whose values spans must not contain.
+    """
+    _secrets.add(secret_names)
     original = AsyncHTTPClient.fetch
     if getattr(original, "__wrapped__", None) is not None:
         return  # done before, or the program uses another instrumentation
@@ -52,7 +61,8 @@ def _attributes(method: str, url: str) -> dict[str, Any]:
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     # The conventions forbid user names and passwords in the URL.
     netloc = parts.netloc.rpartition("@")[2]
-    bare = urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))
+    query, fragment = _secrets.scrub(parts.query), _secrets.scrub(parts.fragment)
+    bare = urlunsplit((parts.scheme, netloc, parts.path, query, fragment))
     return {
         "http.request.method": method,
         "server.address": host,

@@ -12,8 +12,12 @@ _NAME_PARTS = re.compile(
 # Whole words of secret names ("api_key", "apiKey", but not "monkey").
 _WORDS = frozenset({"key", "keys", "apikey", "pwd", "pass", "auth", "jwt", "bearer", "otp", "pin", "sid"})
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-# Names that describe a secret but do not contain it, such as "secret_name" or "token_url".
-_NOT_SECRET = re.compile(r"xsrf_cookie_.*|.*[_-](?:url|name|backend|algorithm|path)", re.IGNORECASE)
+# Names that describe a secret but do not contain it, such as "secret_name" or "token_url", and the names of
+# exceptions, which precede their message in a traceback: "KeyError: 'user'".
+_NOT_SECRET = re.compile(
+    r"xsrf_cookie_.*|.*[_-](?:url|name|backend|algorithm|path)|(?-i:.*(?:Error|Exception|Warning))",
+    re.IGNORECASE,
+)
 # Common names of loop variables. They suggest a secret only if they are names of settings or fields.
 _LOOP_VARIABLES = frozenset({"key", "keys"})
 _MAX_LENGTH = 200
