@@ -215,6 +215,25 @@ async def test_disconnect_wakes_all_waiting_calls():
         assert await call.result == [{"type": "http.disconnect"}] * 3
 
 
+async def test_application_that_ignores_the_disconnect_does_not_block_the_event_loop():
+    async def application(scope, receive, send):
+        if scope["path"] == "/other":
+            await respond(send, b"other")
+            return
+        while not released.is_set():
+            await receive()
+        ended.set()
+
+    released, ended = asyncio.Event(), asyncio.Event()
+    async with serving(ASGIContainer(application)) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await peer.close()
+        assert (await server.fetch("/other")).body == b"other"
+        released.set()
+        await ended.wait()
+
+
 async def test_disconnect_in_the_body():
     async def steps(receive, send):
         first = await receive()

@@ -444,3 +444,78 @@ async def test_drain_closes_the_connection_and_waits_for_the_application():
         result = await draining
         assert (result.websockets, result.clean) == (1, True)
         assert session.result.result()["code"] == 1012
+
+
+# -- clients that leave early --
+
+
+async def test_application_that_ignores_the_disconnect_does_not_block_the_event_loop():
+    async def steps(receive, send):
+        await accepted(receive, send)
+        while not released.is_set():
+            await receive()
+
+    released = asyncio.Event()
+    session = Session(steps)
+    async with serving(ASGIContainer(session)) as server:
+        client = await dial(server)
+        client.drop()
+        await server.connect()
+        released.set()
+        await session.result
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_send_to_a_client_that_has_left_raises_an_oserror_that_is_not_logged(waits):
+    async def steps(receive, send):
+        await accepted(receive, send)
+        while True:
+            await send({"type": "websocket.send", "bytes": bytes(100_000 if waits else 100)})
+            if not waits:
+                await asyncio.sleep(0)
+
+    session = Session(steps)
+    async with serving(ASGIContainer(session, websocket_write_limit=200_000)) as server:
+        client = await dial(server)
+        client.drop()
+        with pytest.raises(StreamClosedError):
+            await session.result
+
+
+@pytest.mark.parametrize("returns", [False, True])
+async def test_close_with_unreceived_messages_ends_the_connection(returns):
+    """The messages had made the connection pause reading before the close frame of the client."""
+
+    async def steps(receive, send):
+        await accepted(receive, send)
+        await going_on.wait()
+        if not returns:
+            await send({"type": "websocket.close", "code": 4000})
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+
+    going_on = asyncio.Event()
+    async with serving(ASGIContainer(Session(steps))) as server:
+        client = await dial(server)
+        for _ in range(200):
+            client.send("x" * 1000)
+        going_on.set()
+        assert await client.event() == Close(1000 if returns else 4000, "")
+        client.close(1000)
+        assert await client.peer.rest() == b""
+
+
+async def test_half_close_during_the_handshake_ends_the_connection():
+    async def steps(receive, send):
+        await receive()
+        assert (await receive())["type"] == "websocket.disconnect"
+        await send({"type": "websocket.accept"})
+
+    session = Session(steps)
+    async with serving(ASGIContainer(session)) as server:
+        peer = await server.connect()
+        peer.get("/", *FIELDS)
+        peer.writer.write_eof()
+        assert await peer.rest() == b""
+        with pytest.raises(StreamClosedError):
+            await session.result

@@ -171,6 +171,7 @@ class HTTPInvocation(HTTPMessageDelegate):
         while True:
             state = self.response.state
             if state is _COMPLETE or state is _ABORTED:
+                await asyncio.sleep(0)  # an application that ignores this event must not block the event loop
                 return {"type": "http.disconnect"}
             chunks, room = self._chunks, self._room
             if chunks or self._body_complete:

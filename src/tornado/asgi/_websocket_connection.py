@@ -93,6 +93,10 @@ class WebSocketConnection:
         except WebSocketClosedError:
             raise StreamClosedError from None
 
+    def is_closing(self) -> bool:
+        """Whether a side has started the closing handshake, or the connection is lost."""
+        return self._protocol.is_closing()
+
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake."""
         self._protocol.close(code, reason)

@@ -24,6 +24,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log, escape_controls
+from tornado.websocket._errors import WebSocketClosedError
 from tornado.websocket._parameters import WebSocketParams
 
 #: The number of messages, and their size in bytes or characters, above which the application must receive
@@ -149,9 +150,8 @@ class WebSocketInvocation(HTTPMessageDelegate):
             self._end(1001)
             raise
         except Exception as error:
-            if self._state is _DISCONNECTED and comes_from_disconnect(error):
-                return
-            log_exception(self._head, self._exchange, error)
+            if not (self._has_ended() and comes_from_disconnect(error)):
+                log_exception(self._head, self._exchange, error)
             self._end(1011)
         else:
             if self._state is _CONNECTING or self._state is _DENYING:
@@ -161,8 +161,18 @@ class WebSocketInvocation(HTTPMessageDelegate):
                 )
             self._end(1000)
 
+    def _has_ended(self) -> bool:
+        """Whether the connection has ended. `disconnected` may be called later, after the messages that the
+        client has sent before.
+        """
+        connection = self._connection
+        return self._state is _DISCONNECTED or (connection is not None and connection.is_closing())
+
     def _end(self, code: int) -> None:
         """End what the application has left open."""
+        if self._connection is None and self._state is _DISCONNECTED:
+            # The client has only closed its sending side, and the handshake has not been answered.
+            self._exchange.close()
         if self._state is _OPEN:
             assert self._connection is not None
             self._state = self._state.to[_CLOSED]
@@ -177,6 +187,15 @@ class WebSocketInvocation(HTTPMessageDelegate):
                 self._response.abort()
             else:
                 self._response.send_error(500, "Internal Server Error")
+        self._release()
+
+    def _release(self) -> None:
+        """Let the connection continue to read, because its messages are not received any more. Otherwise it
+        would not find the close frame after them.
+        """
+        room, self._room = self._room, None
+        if room is not None and not room.done():
+            room.set_result(None)
 
     # -- called by the connection --
 
@@ -185,6 +204,8 @@ class WebSocketInvocation(HTTPMessageDelegate):
 
         :returns: a Future for which the delivery of further messages must wait, or None.
         """
+        if self._state is not _OPEN:
+            return None  # the application has closed the connection
         key = "text" if type(message) is str else "bytes"
         self._events.append({"type": "websocket.receive", key: message})
         self._size += len(message)
@@ -213,14 +234,13 @@ class WebSocketInvocation(HTTPMessageDelegate):
         events = self._events
         while not events:
             if self._final is not None:
+                await asyncio.sleep(0)  # an application that ignores this event must not block the event loop
                 return self._final.copy()
             await self._wakeup.wait(asyncio.get_running_loop())
         event = events.popleft()
         if not events:
             self._size = 0
-            room, self._room = self._room, None
-            if room is not None and not room.done():
-                room.set_result(None)
+            self._release()
         return event
 
     async def send(self, message: dict[str, Any]) -> None:
@@ -231,7 +251,10 @@ class WebSocketInvocation(HTTPMessageDelegate):
             data = message.get("bytes")
             written = connection.send(_text_of(message) if data is None else data)
             if not written.done():
-                await written
+                try:
+                    await written
+                except WebSocketClosedError:
+                    raise StreamClosedError from None
             return
         if self._state is _DISCONNECTED:
             raise StreamClosedError
@@ -263,6 +286,8 @@ class WebSocketInvocation(HTTPMessageDelegate):
         if exchange.ended:
             raise StreamClosedError
         _ = exchange.write_response_head(101, "Switching Protocols", block, None, False, None)
+        if exchange.ended:
+            raise StreamClosedError  # the write has failed
         exchange.set_close_callback(None)
         stream = exchange.detach()
         self._log(101)
@@ -277,6 +302,7 @@ class WebSocketInvocation(HTTPMessageDelegate):
         self._connection.close(code, reason)
         self._state = self._state.to[_CLOSED]
         self._final = {"type": "websocket.disconnect", "code": code, "reason": reason}
+        self._release()
         self._wakeup.wake()
 
     async def _refuse(self, message: dict[str, Any]) -> None:
