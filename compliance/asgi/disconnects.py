@@ -1,9 +1,9 @@
 """Clients that disconnect early, flood or never read, against `ASGIContainer`.
 
-``python -m compliance.asgi.disconnects`` combines each application of `careless_applications` with
-each client, and lets the client leave after 0, 1, 2 … iterations of the event loop, on asyncio and uvloop, with and
-without TLS. After each case, all calls of the application must have ended, no connection may be open, another
-client must be served, and a correct application must not have caused a log record.
+``python -m compliance.asgi.disconnects`` combines each application of `careless_applications` with each
+client, and lets the client leave after 0, 1, 2 … iterations of the event loop, on asyncio and uvloop, with
+and without TLS. After each case, all calls of the application must have ended, no connection may be open,
+another client must be served, and a correct application must not have caused a log record.
 """
 
 from __future__ import annotations
@@ -51,6 +51,15 @@ def _reset(peer: Peer) -> None:
     peer.writer.transport.abort()
 
 
+async def _end_output(peer: Peer) -> None:
+    """Close the sending side, and read for a moment. With TLS, close the connection."""
+    if peer.writer.can_write_eof():
+        peer.writer.write_eof()
+        await _read_briefly(peer)
+    else:
+        peer.writer.close()
+
+
 async def _read_briefly(peer: Peer) -> None:
     """Read the beginning of a response, if there is one within 10 milliseconds."""
     with contextlib.suppress(OSError, TimeoutError):
@@ -89,12 +98,14 @@ async def end_in_body(peer: Peer, delay: int) -> None:
     """Close the sending side in the middle of the body, and read what the server sends."""
     peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\nabc")
     await _iterations(delay)
-    if peer.writer.can_write_eof():
-        peer.writer.write_eof()
-    else:
-        peer.writer.close()
-    with contextlib.suppress(OSError):
-        await peer.rest()
+    await _end_output(peer)
+
+
+async def end_after_request(peer: Peer, delay: int) -> None:
+    """Close the sending side after a complete request, and read what the server sends."""
+    peer.get("/", method="POST", body=b"abc")
+    await _iterations(delay)
+    await _end_output(peer)
 
 
 async def malformed_body(peer: Peer, delay: int) -> None:
@@ -226,6 +237,7 @@ CLIENTS: dict[str, dict[str, Client]] = {
             reset_in_body,
             reset_after_body,
             end_in_body,
+            end_after_request,
             malformed_body,
             large_body,
             continue_and_reset,

@@ -234,6 +234,47 @@ async def test_application_that_ignores_the_disconnect_does_not_block_the_event_
         await ended.wait()
 
 
+async def test_client_that_has_closed_its_sending_side_receives_its_response():
+    async def steps(receive, send):
+        await going_on.wait()
+        events = await receive(), await receive()
+        await respond(send, b"late")
+        return events
+
+    async def application(scope, receive, send):
+        await (respond(send) if scope["path"] == "/other" else call(scope, receive, send))
+
+    going_on = asyncio.Event()
+    call = Call(steps)
+    async with serving(ASGIContainer(application)) as server:
+        peer = await server.connect()
+        peer.get("/", method="POST", body=b"abc")
+        peer.writer.write_eof()
+        await server.fetch("/other")  # the end has arrived before the response
+        going_on.set()
+        assert (await peer.response()).body == b"late"
+        assert await peer.rest() == b""
+    request = {"type": "http.request", "body": b"abc", "more_body": False}
+    assert call.result.result() == (request, {"type": "http.disconnect"})
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_return_after_a_half_close_closes_the_connection(begun):
+    async def steps(receive, send):
+        if begun:
+            await send(START)
+            await send({"type": "http.response.body", "body": b"abc", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async with serving(ASGIContainer(Call(steps))) as server:
+        peer = await server.connect()
+        peer.get("/")
+        peer.writer.write_eof()
+        data = await peer.rest()
+        assert data.endswith(b"3\r\nabc\r\n") if begun else data == b""
+
+
 async def test_disconnect_in_the_body():
     async def steps(receive, send):
         first = await receive()
