@@ -10,7 +10,7 @@ from tornado._wire import ws_handshake
 from tornado._wire.ws_errors import HandshakeError
 from tornado.asgi._http_invocation import HTTPInvocation
 from tornado.asgi._lifespan import Lifespan
-from tornado.asgi._scope import ForeignHead, make_scope
+from tornado.asgi._scope import ForeignHead, make_scope, root_path_of
 from tornado.asgi._websocket_handshake import rejection_of, wants_websocket
 from tornado.asgi._websocket_invocation import WebSocketInvocation
 from tornado.http1connection import HTTP1Connection
@@ -20,6 +20,7 @@ from tornado.httputil import (
     HTTPHeaders,
     HTTPMessageDelegate,
     HTTPServerConnectionDelegate,
+    HTTPServerRequest,
     RequestStartLine,
     ResponseStartLine,
 )
@@ -36,7 +37,8 @@ class ASGIContainer(HTTPServerConnectionDelegate):
 
         HTTPServer(ASGIContainer(app)).listen(8888)
 
-    It may be the application of an `.HTTPServer` or the target of a route. The size of request bodies is
+    It may be the application of an `.HTTPServer`, the target of a route, or the ``fallback`` of a
+    `.FallbackHandler`, which receives the whole body first. The size of request bodies is
     limited by the server's ``max_body_size``.
 
     :param asgi_application: an ASGI 3 application: a callable that accepts ``scope``, ``receive`` and
@@ -108,14 +110,33 @@ class ASGIContainer(HTTPServerConnectionDelegate):
             return self._invocation(request_conn, head)
         return _Receiver(self, request_conn)
 
+    def __call__(self, request: HTTPServerRequest) -> None:
+        """Handle a complete request, for `.FallbackHandler`."""
+        connection: Any = request.connection
+        head = getattr(connection, "head", None)
+        if head is None:
+            head = ForeignHead(
+                RequestStartLine(request.method, request.uri, request.version), request.headers
+            )
+        invocation: Any = self._invocation(connection, head)
+        connection.set_close_callback(invocation.on_connection_close)
+        if request.body:
+            _ = invocation.data_received(request.body)
+        invocation.begin_complete()
+
     def _invocation(self, connection: Any, head: Any) -> HTTPMessageDelegate:
         """Return the call of the application for a request, which has not begun."""
         application: Any = self.asgi_application
         mount, prefix = self.mount, self.root_path
         if mount and not (head.path == mount or head.path.startswith(mount + "/")):
             application = _not_found
-        if head.upgrade and type(connection) is HTTP1Connection and wants_websocket(head):
-            return self._websocket_invocation(application, connection, head)
+        if type(connection) is HTTP1Connection:
+            if head.upgrade and wants_websocket(head):
+                return self._websocket_invocation(application, connection, head, prefix)
+        else:
+            prefix = root_path_of(connection) + prefix
+            if getattr(connection, "websocket", None) is not None:
+                return self._websocket_invocation(application, connection, head, prefix)
         extensions: dict[str, Any] = {
             "http.response.early_hint": {},
             "http.response.pathsend": {},
@@ -127,16 +148,18 @@ class ASGIContainer(HTTPServerConnectionDelegate):
         return HTTPInvocation(application, scope, connection, head)
 
     def _websocket_invocation(
-        self, application: Any, exchange: HTTP1Connection, head: Any
+        self, application: Any, exchange: Any, head: Any, prefix: str
     ) -> HTTPMessageDelegate:
         """Return the call of the application for a handshake, or a delegate that rejects it."""
-        prefix = self.root_path
         extensions: dict[str, Any] = {"websocket.http.response": {}}
         root_path = prefix + self.mount
         scope = make_scope("websocket", exchange, head, prefix, root_path, self.state, extensions)
         scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
         try:
-            offer = ws_handshake.check_request(head.method, head.version, head.headers)
+            if exchange.websocket is not None:
+                offer = exchange.websocket.offer
+            else:
+                offer = ws_handshake.check_request(head.method, head.version, head.headers)
         except HandshakeError as error:
             return HTTPInvocation(rejection_of(error), scope, exchange, head)
         scope["subprotocols"] = list(offer.subprotocols)

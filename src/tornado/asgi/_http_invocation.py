@@ -95,6 +95,11 @@ class HTTPInvocation(HTTPMessageDelegate):
         self._start()
         return room
 
+    def begin_complete(self) -> None:
+        """Start the application after its request, including the body, is complete."""
+        self._body_complete = True
+        self._start()
+
     def _start(self) -> None:
         loop = asyncio.get_running_loop()
         task = self._task = run_eagerly(loop, self.run(), contextvars.copy_context())

@@ -8,11 +8,13 @@ the application to the same protocol object that a `.WebSocketHandler` uses.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import deque
 from time import time
 from typing import Any
 
 from tornado._gateway_access_log import log_gateway_request
+from tornado._loop.tasks import keep_reference, run_eagerly
 from tornado._wire import ws_handshake
 from tornado._wire.state_machine import State, permit
 from tornado.asgi._application_errors import comes_from_disconnect, log_exception
@@ -98,7 +100,7 @@ class WebSocketInvocation(HTTPMessageDelegate):
         self,
         application: Any,
         scope: dict[str, Any],
-        exchange: HTTP1Connection,
+        exchange: Any,
         head: Any,
         offer: ws_handshake.Offer,
         params: WebSocketParams,
@@ -134,6 +136,11 @@ class WebSocketInvocation(HTTPMessageDelegate):
         """Return the coroutine that calls the application."""
         self._exchange.set_close_callback(self.on_connection_close)
         return self.run()
+
+    def begin_complete(self) -> None:
+        """Start the application, for a `.FallbackHandler`."""
+        loop = asyncio.get_running_loop()
+        _ = keep_reference(run_eagerly(loop, self.finish(), contextvars.copy_context()))
 
     def on_connection_close(self) -> None:
         """Record that the client has disconnected during the handshake."""
@@ -281,11 +288,18 @@ class WebSocketInvocation(HTTPMessageDelegate):
         for name, _ in own:
             if name.lower() in _RESERVED:
                 raise ValueError(f"websocket.accept must not contain the header {name.decode()!r}: {_HINT}")
-        lines = "".join(f"{name}: {value}\r\n" for name, value in fields).encode("latin-1")
-        block = default_fields() + lines + serialize_fields(own)
+        block = serialize_fields(own)
         if exchange.ended:
             raise StreamClosedError
-        _ = exchange.write_response_head(101, "Switching Protocols", block, None, False, None)
+        if isinstance(exchange, HTTP1Connection):
+            lines = "".join(f"{name}: {value}\r\n" for name, value in fields).encode("latin-1")
+            block = default_fields() + lines + block
+            _ = exchange.write_response_head(101, _SWITCHING, block, None, False, None)
+        else:
+            headers = HTTPHeaders.parse(block.decode("latin-1"))
+            if subprotocol is not None:
+                headers["Sec-WebSocket-Protocol"] = subprotocol
+            exchange.write_headers(ResponseStartLine("HTTP/1.1", 101, _SWITCHING), headers)
         if exchange.ended:
             raise StreamClosedError  # the write has failed
         exchange.set_close_callback(None)
@@ -358,6 +372,7 @@ _METHODS: dict[tuple[WebSocketCallState, str], Any] = {
 _RESERVED = frozenset(
     [b"sec-websocket-protocol", b"sec-websocket-accept", b"sec-websocket-extensions", b"upgrade"]
 )
+_SWITCHING = "Switching Protocols"
 _HINT = "only the server may set it (the subprotocol is a key of the message)"
 
 
