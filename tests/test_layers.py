@@ -66,7 +66,16 @@ LAYERS = {
         "simple_httpclient",
     ],
     "web": ["_language_names", "auth", "channels", "locale", "routing", "template", "web", "websocket"],
-    "edge": ["__main__", "_gateway_access_log", "_serve", "asgi", "autoreload", "testing", "wsgi"],
+    "edge": [
+        "__main__",
+        "_gateway_access_log",
+        "_mount_path",
+        "_serve",
+        "asgi",
+        "autoreload",
+        "testing",
+        "wsgi",
+    ],
 }
 
 #: Imports that break a rule, by importer and imported module (each with all its files), and the reason.

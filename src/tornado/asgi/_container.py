@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from tornado._mount_path import MountPath
 from tornado._wire import ws_handshake
 from tornado._wire.ws_errors import HandshakeError
 from tornado.asgi._http_invocation import HTTPInvocation
@@ -72,8 +73,9 @@ class ASGIContainer(HTTPServerConnectionDelegate):
         if not callable(asgi_application):
             raise TypeError(f"an ASGI application must be callable, got {asgi_application!r:.100}")
         self.asgi_application = asgi_application
-        self.mount: str = _path("mount", mount)
-        self.root_path: str = _path("root_path", root_path)
+        self._path = path = MountPath(mount, root_path)
+        self.mount: str = path.mount
+        self.root_path: str = path.prefix
         #: The state of the lifespan, which each request receives a copy of.
         self.state: dict[str, Any] = {}
         self._lifespan = Lifespan(asgi_application, self.state, lifespan)
@@ -128,7 +130,7 @@ class ASGIContainer(HTTPServerConnectionDelegate):
         """Return the call of the application for a request, which has not begun."""
         application: Any = self.asgi_application
         mount, prefix = self.mount, self.root_path
-        if mount and not (head.path == mount or head.path.startswith(mount + "/")):
+        if mount and not self._path.contains(head.path):
             application = _not_found
         if type(connection) is HTTP1Connection:
             if head.upgrade and wants_websocket(head):
@@ -219,15 +221,6 @@ async def _not_found(scope: Any, receive: Any, send: Any) -> None:
     fields = [(b"content-type", b"text/plain; charset=utf-8")]
     await send({"type": f"{prefix}http.response.start", "status": 404, "headers": fields})
     await send({"type": f"{prefix}http.response.body", "body": b"Not Found"})
-
-
-def _path(name: str, value: str) -> str:
-    path = value.rstrip("/")
-    if path and (not path.startswith("/") or not path.isascii() or any(each in path for each in "?#% ")):
-        raise ValueError(
-            f"{name} must be a path such as '/api', without escapes and query, got {value!r:.100}"
-        )
-    return path
 
 
 __all__ = ["ASGIAppType", "ASGIContainer"]
