@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from tests.support.server import serving
+from tests.support.streams import has_writer, run_loop_iterations
 from tornado.asgi import ASGIContainer
 
 
@@ -204,12 +203,9 @@ async def test_send_waits_for_a_client_that_does_not_read():
         peer = await server.connect()
         peer.writer.transport.pause_reading()
         peer.get("/")
-        while True:
-            before = len(sent)
-            await asyncio.sleep(0.2)
-            if len(sent) == before > 0:
-                break
-        assert before < 300
+        while not any(has_writer(each.stream) for each in server.connections):
+            await run_loop_iterations()
+        assert 0 < len(sent) < 300
         peer.writer.transport.resume_reading()
         assert len((await peer.response()).body) == 30_000_000
 

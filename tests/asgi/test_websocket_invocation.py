@@ -7,10 +7,13 @@ import asyncio
 import pytest
 
 from tests.support.server import serving
+from tests.support.streams import run_loop_iterations
 from tests.support.websocket import END, FIELDS, dial, masked
 from tornado._wire.ws_deflate import DeflatePolicy
 from tornado._wire.ws_events import Close
 from tornado.asgi import ASGIContainer
+from tornado.asgi._websocket_connection import WebSocketConnection
+from tornado.asgi._websocket_invocation import WebSocketInvocation
 from tornado.httputil import HTTPHeaders
 from tornado.iostream import StreamClosedError
 from tornado.web import Application
@@ -347,7 +350,16 @@ async def test_message_over_the_limit_is_1009():
     assert (event["type"], event["code"]) == ("websocket.disconnect", 1006)
 
 
-async def test_reading_pauses_while_the_application_does_not_receive():
+async def test_reading_pauses_while_the_application_does_not_receive(monkeypatch):
+    def receive_message(self, message):
+        room = original(self, message)
+        if room is not None:
+            paused.set()
+        return room
+
+    original, paused = WebSocketInvocation.message_received, asyncio.Event()
+    monkeypatch.setattr(WebSocketInvocation, "message_received", receive_message)
+
     async def steps(receive, send):
         await accepted(receive, send)
         await going_on.wait()
@@ -361,8 +373,8 @@ async def test_reading_pauses_while_the_application_does_not_receive():
         for _ in range(count):
             client.send(bytes(100_000))
         draining = asyncio.ensure_future(client.peer.writer.drain())
-        done, _ = await asyncio.wait([draining], timeout=0.2)
-        assert not done
+        await paused.wait()
+        assert not draining.done()
         going_on.set()
         events = await session.result
         await draining
@@ -370,7 +382,14 @@ async def test_reading_pauses_while_the_application_does_not_receive():
     assert all(len(each["bytes"]) == 100_000 for each in events)
 
 
-async def test_send_waits_for_a_client_that_does_not_read():
+async def test_send_waits_for_a_client_that_does_not_read(monkeypatch):
+    def send_message(self, message):
+        written.append(original(self, message))
+        return written[-1]
+
+    original, written = WebSocketConnection.send, []
+    monkeypatch.setattr(WebSocketConnection, "send", send_message)
+
     async def steps(receive, send):
         await accepted(receive, send)
         for number in range(1000):
@@ -382,12 +401,9 @@ async def test_send_waits_for_a_client_that_does_not_read():
     async with serving(ASGIContainer(session, websocket_write_limit=200_000)) as server:
         client = await dial(server)
         client.stop_reading()
-        while True:
-            before = len(sent)
-            await asyncio.wait([session.result], timeout=0.2)
-            if len(sent) == before:
-                break
-        assert 0 < before < 1000
+        while not written or written[-1].done():
+            await run_loop_iterations()
+        assert 0 < len(sent) < 1000
         client.read_on()
         messages = [await client.event() for _ in range(1000)]
         assert {len(each) for each in messages} == {100_000}
