@@ -70,6 +70,7 @@ LAYERS = {
         "__main__",
         "_gateway_access_log",
         "_gateway_observation",
+        "_mount_path",
         "_serve",
         "asgi",
         "autoreload",

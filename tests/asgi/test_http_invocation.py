@@ -9,6 +9,7 @@ import pytest
 
 from tests.asgi.conftest import echo, read_body, respond
 from tests.support.server import serving
+from tests.support.streams import is_paused, run_loop_iterations
 from tornado.asgi import ASGIContainer
 from tornado.iostream import StreamClosedError
 from tornado.web import Application
@@ -100,8 +101,9 @@ async def test_unread_body_pauses_the_client():
         peer = await server.connect()
         peer.get("/", method="POST", body=bytes(total))
         draining = asyncio.ensure_future(peer.writer.drain())
-        done, _ = await asyncio.wait([draining], timeout=0.2)
-        assert not done
+        while not any(is_paused(each.stream) for each in server.connections):
+            await run_loop_iterations()
+        assert not draining.done()
         going_on.set()
         assert (await peer.response()).code == 200
         await draining
@@ -213,6 +215,66 @@ async def test_disconnect_wakes_all_waiting_calls():
         peer.get("/")
         await peer.close()
         assert await call.result == [{"type": "http.disconnect"}] * 3
+
+
+async def test_application_that_ignores_the_disconnect_does_not_block_the_event_loop():
+    async def application(scope, receive, send):
+        if scope["path"] == "/other":
+            await respond(send, b"other")
+            return
+        while not released.is_set():
+            await receive()
+        ended.set()
+
+    released, ended = asyncio.Event(), asyncio.Event()
+    async with serving(ASGIContainer(application)) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await peer.close()
+        assert (await server.fetch("/other")).body == b"other"
+        released.set()
+        await ended.wait()
+
+
+async def test_client_that_has_closed_its_sending_side_receives_its_response():
+    async def steps(receive, send):
+        await going_on.wait()
+        events = await receive(), await receive()
+        await respond(send, b"late")
+        return events
+
+    async def application(scope, receive, send):
+        await (respond(send) if scope["path"] == "/other" else call(scope, receive, send))
+
+    going_on = asyncio.Event()
+    call = Call(steps)
+    async with serving(ASGIContainer(application)) as server:
+        peer = await server.connect()
+        peer.get("/", method="POST", body=b"abc")
+        peer.writer.write_eof()
+        await server.fetch("/other")  # the end has arrived before the response
+        going_on.set()
+        assert (await peer.response()).body == b"late"
+        assert await peer.rest() == b""
+    request = {"type": "http.request", "body": b"abc", "more_body": False}
+    assert call.result.result() == (request, {"type": "http.disconnect"})
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_return_after_a_half_close_closes_the_connection(begun):
+    async def steps(receive, send):
+        if begun:
+            await send(START)
+            await send({"type": "http.response.body", "body": b"abc", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async with serving(ASGIContainer(Call(steps))) as server:
+        peer = await server.connect()
+        peer.get("/")
+        peer.writer.write_eof()
+        data = await peer.rest()
+        assert data.endswith(b"3\r\nabc\r\n") if begun else data == b""
 
 
 async def test_disconnect_in_the_body():

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from tests.support.server import serving
+from tests.support.streams import has_writer, run_loop_iterations
 from tornado.asgi import ASGIContainer
 
 
@@ -106,6 +105,34 @@ async def test_status_without_a_body(status):
             assert response.get("transfer-encoding") is None
 
 
+@pytest.mark.parametrize(("status", "method"), [(200, "HEAD"), (304, "GET")])
+async def test_endless_body_that_is_not_sent_does_not_block_the_event_loop(status, method):
+    async def application(scope, receive, send):
+        if scope["path"] == "/other":
+            await send(start())
+            await send(part(b"abc"))
+            return
+        await send(start(status))
+        while True:
+            await send(part(b"x" * 1000, True))
+
+    async with serving(ASGIContainer(application)) as server:
+        peer = await server.connect()
+        peer.get("/", method=method)
+        assert (await peer.response(to_head=True)).code == status
+        assert (await server.fetch("/other")).body == b"abc"
+
+
+async def test_later_parts_of_a_body_after_204_are_discarded(expect_log):
+    parts = [part(b"abc", True), part(b"def", True), part()]
+    with expect_log("tornado.application", "Discarded 3 bytes written after a 204 response") as log:
+        async with serving(responding(start(204), *parts)) as server:
+            peer = await server.connect()
+            assert (await peer.fetch("/")).code == 204
+            assert (await peer.fetch("/")).code == 204
+    assert len(log.records) == 2
+
+
 @pytest.mark.parametrize(
     ("messages", "text"),
     [
@@ -176,12 +203,9 @@ async def test_send_waits_for_a_client_that_does_not_read():
         peer = await server.connect()
         peer.writer.transport.pause_reading()
         peer.get("/")
-        while True:
-            before = len(sent)
-            await asyncio.sleep(0.2)
-            if len(sent) == before > 0:
-                break
-        assert before < 300
+        while not any(has_writer(each.stream) for each in server.connections):
+            await run_loop_iterations()
+        assert 0 < len(sent) < 300
         peer.writer.transport.resume_reading()
         assert len((await peer.response()).body) == 30_000_000
 
@@ -213,6 +237,26 @@ async def test_file(length, tmp_path, tls):
             response = await peer.fetch("/")
             assert (response.get("content-length"), response.body) == ("1000000", path.read_bytes())
         assert (await peer.fetch("/", method="HEAD")).get("content-length") == "1000000"
+
+
+async def test_small_file_that_is_sent_at_once(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    async with serving(responding(start(), {"type": "http.response.pathsend", "path": str(path)})) as server:
+        peer = await server.connect()
+        for _ in range(2):
+            assert (await peer.fetch("/")).body == b"0123456789"
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_file_for_a_status_without_a_body(status, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    messages = start(status), {"type": "http.response.pathsend", "path": str(path)}
+    async with serving(responding(*messages)) as server:
+        peer = await server.connect()
+        for _ in range(2):
+            assert (await peer.fetch("/")).code == status
 
 
 async def test_empty_file(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 import pytest
@@ -170,3 +171,28 @@ async def test_failed_startup_of_a_target_ends_the_start_of_the_application():
     with pytest.raises(RuntimeError, match="startup of the ASGI application has failed"):
         async with application.run_lifespan():
             raise AssertionError
+
+
+@pytest.mark.parametrize("step", ["startup", "shutdown"])
+async def test_application_that_never_returns_from_its_lifespan_is_cancelled(step, clock, expect_log):
+    async def application(scope, receive, send):
+        await receive()
+        if step == "startup":
+            await send({"type": "lifespan.startup.failed", "message": "no database"})
+        else:
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    cancelled = asyncio.Event()
+    failure = (
+        pytest.raises(RuntimeError, match="no database") if step == "startup" else contextlib.nullcontext()
+    )
+    with expect_log("tornado.application", "has not returned 10 seconds after its last message"), failure:
+        async with ASGIContainer(application).run_lifespan():
+            pass
+    await cancelled.wait()

@@ -7,10 +7,13 @@ import asyncio
 import pytest
 
 from tests.support.server import serving
+from tests.support.streams import run_loop_iterations
 from tests.support.websocket import END, FIELDS, dial, masked
 from tornado._wire.ws_deflate import DeflatePolicy
 from tornado._wire.ws_events import Close
 from tornado.asgi import ASGIContainer
+from tornado.asgi._websocket_connection import WebSocketConnection
+from tornado.asgi._websocket_invocation import WebSocketInvocation
 from tornado.httputil import HTTPHeaders
 from tornado.iostream import StreamClosedError
 from tornado.web import Application
@@ -347,7 +350,16 @@ async def test_message_over_the_limit_is_1009():
     assert (event["type"], event["code"]) == ("websocket.disconnect", 1006)
 
 
-async def test_reading_pauses_while_the_application_does_not_receive():
+async def test_reading_pauses_while_the_application_does_not_receive(monkeypatch):
+    def receive_message(self, message):
+        room = original(self, message)
+        if room is not None:
+            paused.set()
+        return room
+
+    original, paused = WebSocketInvocation.message_received, asyncio.Event()
+    monkeypatch.setattr(WebSocketInvocation, "message_received", receive_message)
+
     async def steps(receive, send):
         await accepted(receive, send)
         await going_on.wait()
@@ -361,8 +373,8 @@ async def test_reading_pauses_while_the_application_does_not_receive():
         for _ in range(count):
             client.send(bytes(100_000))
         draining = asyncio.ensure_future(client.peer.writer.drain())
-        done, _ = await asyncio.wait([draining], timeout=0.2)
-        assert not done
+        await paused.wait()
+        assert not draining.done()
         going_on.set()
         events = await session.result
         await draining
@@ -370,7 +382,14 @@ async def test_reading_pauses_while_the_application_does_not_receive():
     assert all(len(each["bytes"]) == 100_000 for each in events)
 
 
-async def test_send_waits_for_a_client_that_does_not_read():
+async def test_send_waits_for_a_client_that_does_not_read(monkeypatch):
+    def send_message(self, message):
+        written.append(original(self, message))
+        return written[-1]
+
+    original, written = WebSocketConnection.send, []
+    monkeypatch.setattr(WebSocketConnection, "send", send_message)
+
     async def steps(receive, send):
         await accepted(receive, send)
         for number in range(1000):
@@ -382,12 +401,9 @@ async def test_send_waits_for_a_client_that_does_not_read():
     async with serving(ASGIContainer(session, websocket_write_limit=200_000)) as server:
         client = await dial(server)
         client.stop_reading()
-        while True:
-            before = len(sent)
-            await asyncio.wait([session.result], timeout=0.2)
-            if len(sent) == before:
-                break
-        assert 0 < before < 1000
+        while not written or written[-1].done():
+            await run_loop_iterations()
+        assert 0 < len(sent) < 1000
         client.read_on()
         messages = [await client.event() for _ in range(1000)]
         assert {len(each) for each in messages} == {100_000}
@@ -444,3 +460,78 @@ async def test_drain_closes_the_connection_and_waits_for_the_application():
         result = await draining
         assert (result.websockets, result.clean) == (1, True)
         assert session.result.result()["code"] == 1012
+
+
+# -- clients that leave early --
+
+
+async def test_application_that_ignores_the_disconnect_does_not_block_the_event_loop():
+    async def steps(receive, send):
+        await accepted(receive, send)
+        while not released.is_set():
+            await receive()
+
+    released = asyncio.Event()
+    session = Session(steps)
+    async with serving(ASGIContainer(session)) as server:
+        client = await dial(server)
+        client.drop()
+        await server.connect()
+        released.set()
+        await session.result
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_send_to_a_client_that_has_left_raises_an_oserror_that_is_not_logged(waits):
+    async def steps(receive, send):
+        await accepted(receive, send)
+        while True:
+            await send({"type": "websocket.send", "bytes": bytes(100_000 if waits else 100)})
+            if not waits:
+                await asyncio.sleep(0)
+
+    session = Session(steps)
+    async with serving(ASGIContainer(session, websocket_write_limit=200_000)) as server:
+        client = await dial(server)
+        client.drop()
+        with pytest.raises(StreamClosedError):
+            await session.result
+
+
+@pytest.mark.parametrize("returns", [False, True])
+async def test_close_with_unreceived_messages_ends_the_connection(returns):
+    """The messages had made the connection pause reading before the close frame of the client."""
+
+    async def steps(receive, send):
+        await accepted(receive, send)
+        await going_on.wait()
+        if not returns:
+            await send({"type": "websocket.close", "code": 4000})
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+
+    going_on = asyncio.Event()
+    async with serving(ASGIContainer(Session(steps))) as server:
+        client = await dial(server)
+        for _ in range(200):
+            client.send("x" * 1000)
+        going_on.set()
+        assert await client.event() == Close(1000 if returns else 4000, "")
+        client.close(1000)
+        assert await client.peer.rest() == b""
+
+
+async def test_half_close_during_the_handshake_ends_the_connection():
+    async def steps(receive, send):
+        await receive()
+        assert (await receive())["type"] == "websocket.disconnect"
+        await send({"type": "websocket.accept"})
+
+    session = Session(steps)
+    async with serving(ASGIContainer(session)) as server:
+        peer = await server.connect()
+        peer.get("/", *FIELDS)
+        peer.writer.write_eof()
+        assert await peer.rest() == b""
+        with pytest.raises(StreamClosedError):
+            await session.result

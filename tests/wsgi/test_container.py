@@ -56,6 +56,31 @@ async def test_container_runs_as_a_fallback(threads):
     await asyncio.to_thread(container.close)
 
 
+@pytest.mark.parametrize(
+    ("path", "root_path", "expected"),
+    [
+        ("/shop", "", "200 /shop|"),
+        ("/shop/a%20b", "", "200 /shop|/a b"),
+        ("/shop/", "/site/", "200 /site/shop|/"),
+        ("/shopping", "", "404 Not Found"),
+    ],
+)
+async def test_mounted_application(path, root_path, expected):
+    def show(environ, start_response):
+        start_response("200 OK", [])
+        return [f"{environ['SCRIPT_NAME']}|{environ['PATH_INFO']}".encode()]
+
+    container = WSGIContainer(show, mount="/shop", root_path=root_path)
+    async with serving(Application([(".*", container)])) as server:
+        response = await server.fetch(path)
+    assert f"{response.code} {response.body.decode()}" == expected
+
+
+def test_invalid_mount_is_rejected():
+    with pytest.raises(ValueError, match="mount must be a path such as '/api'"):
+        WSGIContainer(echo, mount="shop")
+
+
 async def test_container_runs_as_a_route():
     container = WSGIContainer(echo, threads=2)
     async with serving(Application([("/hello", Hello), ("/(.*)", container)])) as server:

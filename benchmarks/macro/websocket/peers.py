@@ -29,6 +29,14 @@ _OTHERS = [
         ("uvicorn[standard]==0.54.0", "websockets==17.4"),
         without=("loop", "broadcast", "deflate", "alert", "stalled"),
     ),
+    Peer(
+        "hypercorn",
+        "hypercorn on uvloop",
+        APPS / "asgi_app.py",
+        ("hypercorn==0.18.0", UVLOOP),
+        environment={"BENCH_SERVER": "hypercorn"},
+        without=("loop", "broadcast", "deflate", "alert", "stalled"),
+    ),
     Peer("aiohttp", "aiohttp on uvloop", APPS / "aiohttp_app.py", ("aiohttp==3.14.5", UVLOOP)),
 ]
 PEERS = {

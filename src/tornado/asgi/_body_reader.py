@@ -34,6 +34,11 @@ class BodyReader:
         self._is_complete = not more
 
     @property
+    def buffered(self) -> int:
+        """The number of bytes that have been received and not yet been delivered."""
+        return sum(map(len, self._parts))
+
+    @property
     def is_complete(self) -> bool:
         """Whether the whole body has been received."""
         return self._is_complete

@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from tornado._gateway_observation import ObservedGateway, ObservedRequest
+from tornado._mount_path import MountPath
 from tornado._wire import ws_handshake
 from tornado._wire.ws_errors import HandshakeError
 from tornado.asgi._http_invocation import HTTPInvocation
 from tornado.asgi._lifespan import Lifespan
-from tornado.asgi._scope import ForeignHead, make_scope
+from tornado.asgi._scope import ForeignHead, make_scope, root_path_of
 from tornado.asgi._websocket_handshake import rejection_of, wants_websocket
 from tornado.asgi._websocket_invocation import WebSocketInvocation
 from tornado.http1connection import HTTP1Connection
@@ -37,7 +38,8 @@ class ASGIContainer(ObservedGateway):
 
         HTTPServer(ASGIContainer(app)).listen(8888)
 
-    It may be the application of an `.HTTPServer` or the target of a route. The size of request bodies is
+    It may be the application of an `.HTTPServer`, the target of a route, or the ``fallback`` of a
+    `.FallbackHandler`, which receives the whole body first. The size of request bodies is
     limited by the server's ``max_body_size``.
 
     :param asgi_application: an ASGI 3 application: a callable that accepts ``scope``, ``receive`` and
@@ -71,8 +73,9 @@ class ASGIContainer(ObservedGateway):
         if not callable(asgi_application):
             raise TypeError(f"an ASGI application must be callable, got {asgi_application!r:.100}")
         self.asgi_application = asgi_application
-        self.mount: str = _path("mount", mount)
-        self.root_path: str = _path("root_path", root_path)
+        self._path = path = MountPath(mount, root_path)
+        self.mount: str = path.mount
+        self.root_path: str = path.prefix
         #: The state of the lifespan, which each request receives a copy of.
         self.state: dict[str, Any] = {}
         self._lifespan = Lifespan(asgi_application, self.state, lifespan)
@@ -118,16 +121,35 @@ class ASGIContainer(ObservedGateway):
             return self._invocation(request.connection, head, observed)
         return _Receiver(self, request.connection, observed)
 
+    def __call__(self, request: HTTPServerRequest) -> None:
+        """Handle a complete request, for `.FallbackHandler`."""
+        connection: Any = request.connection
+        head = getattr(connection, "head", None)
+        if head is None:
+            head = ForeignHead(
+                RequestStartLine(request.method, request.uri, request.version), request.headers
+            )
+        invocation: Any = self._invocation(connection, head, request.gateway)
+        connection.set_close_callback(invocation.on_connection_close)
+        if request.body:
+            _ = invocation.data_received(request.body)
+        invocation.begin_complete()
+
     def _invocation(
         self, connection: Any, head: Any, observed: ObservedRequest | None
     ) -> HTTPMessageDelegate:
         """Return the call of the application for a request, which has not begun."""
         application: Any = self.asgi_application
         mount, prefix = self.mount, self.root_path
-        if mount and not (head.path == mount or head.path.startswith(mount + "/")):
+        if mount and not self._path.contains(head.path):
             application = _not_found
-        if head.upgrade and type(connection) is HTTP1Connection and wants_websocket(head):
-            return self._websocket_invocation(application, connection, head, observed)
+        if type(connection) is HTTP1Connection:
+            if head.upgrade and wants_websocket(head):
+                return self._websocket_invocation(application, connection, head, prefix, observed)
+        else:
+            prefix = root_path_of(connection) + prefix
+            if getattr(connection, "websocket", None) is not None:
+                return self._websocket_invocation(application, connection, head, prefix, observed)
         extensions: dict[str, Any] = {
             "http.response.early_hint": {},
             "http.response.pathsend": {},
@@ -139,16 +161,18 @@ class ASGIContainer(ObservedGateway):
         return HTTPInvocation(application, scope, connection, head, observed)
 
     def _websocket_invocation(
-        self, application: Any, exchange: HTTP1Connection, head: Any, observed: ObservedRequest | None
+        self, application: Any, exchange: Any, head: Any, prefix: str, observed: ObservedRequest | None
     ) -> HTTPMessageDelegate:
         """Return the call of the application for a handshake, or a delegate that rejects it."""
-        prefix = self.root_path
         extensions: dict[str, Any] = {"websocket.http.response": {}}
         root_path = prefix + self.mount
         scope = make_scope("websocket", exchange, head, prefix, root_path, self.state, extensions)
         scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
         try:
-            offer = ws_handshake.check_request(head.method, head.version, head.headers)
+            if exchange.websocket is not None:
+                offer = exchange.websocket.offer
+            else:
+                offer = ws_handshake.check_request(head.method, head.version, head.headers)
         except HandshakeError as error:
             return HTTPInvocation(rejection_of(error), scope, exchange, head, observed)
         scope["subprotocols"] = list(offer.subprotocols)
@@ -212,15 +236,6 @@ async def _not_found(scope: Any, receive: Any, send: Any) -> None:
     fields = [(b"content-type", b"text/plain; charset=utf-8")]
     await send({"type": f"{prefix}http.response.start", "status": 404, "headers": fields})
     await send({"type": f"{prefix}http.response.body", "body": b"Not Found"})
-
-
-def _path(name: str, value: str) -> str:
-    path = value.rstrip("/")
-    if path and (not path.startswith("/") or not path.isascii() or any(each in path for each in "?#% ")):
-        raise ValueError(
-            f"{name} must be a path such as '/api', without escapes and query, got {value!r:.100}"
-        )
-    return path
 
 
 __all__ = ["ASGIAppType", "ASGIContainer"]

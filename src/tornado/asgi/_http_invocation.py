@@ -51,6 +51,7 @@ class HTTPInvocation(HTTPMessageDelegate):
         "_chunks",
         "_connection",
         "_head",
+        "_is_half_closed",
         "_observed",
         "_room",
         "_scope",
@@ -79,6 +80,8 @@ class HTTPInvocation(HTTPMessageDelegate):
         self._size = 0
         #: Whether ``receive`` has returned, or will return, the end of the body; None after it has.
         self._body_complete: bool | None = False
+        #: Whether the client has closed its sending side. It may still receive the response.
+        self._is_half_closed = False
         #: The Future for which the connection waits before it passes on more of the body.
         self._room: Future[None] | None = None
         self._wakeup: Wakeup | None = None
@@ -103,6 +106,11 @@ class HTTPInvocation(HTTPMessageDelegate):
             room = self._room = asyncio.get_running_loop().create_future()
         self._start()
         return room
+
+    def begin_complete(self) -> None:
+        """Start the application after its request, including the body, is complete."""
+        self._body_complete = True
+        self._start()
 
     def _start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -176,8 +184,11 @@ class HTTPInvocation(HTTPMessageDelegate):
         return None
 
     def on_connection_close(self) -> None:
-        """Record that the client has disconnected."""
-        self.response.disconnected()
+        """Record that the client has disconnected, or has only closed its sending side."""
+        if getattr(self._connection, "ended", True):
+            self.response.disconnected()
+        else:
+            self._is_half_closed = True
         self._release()
 
     def _release(self) -> None:
@@ -195,10 +206,14 @@ class HTTPInvocation(HTTPMessageDelegate):
         while True:
             state = self.response.state
             if state is _COMPLETE or state is _ABORTED:
+                await asyncio.sleep(0)  # an application that ignores this event must not block the event loop
                 return {"type": "http.disconnect"}
             chunks, room = self._chunks, self._room
             if chunks or self._body_complete:
                 break
+            if self._is_half_closed:
+                await asyncio.sleep(0)
+                return {"type": "http.disconnect"}
             if room is not None:
                 self._room = None
                 if not room.done():
@@ -250,16 +265,18 @@ class HTTPInvocation(HTTPMessageDelegate):
 
     def _failed(self, error: Exception) -> None:
         """Process an exception of the application."""
-        response = self.response
-        if response.state is _ABORTED and comes_from_disconnect(error):
-            return
-        log_exception(self._head, self._connection, error)
-        if self._observed is not None:
-            self._observed.error = error
+        ended = self.response.state is _ABORTED or getattr(self._connection, "ended", False)
+        if not (ended and comes_from_disconnect(error)):
+            log_exception(self._head, self._connection, error)
+            if self._observed is not None:
+                self._observed.error = error
         self._end_early()
 
     def _returned_early(self) -> None:
         """Process the end of an application that has not completed its response."""
+        if self._is_half_closed:
+            self.response.abort()
+            return
         app_log.error(
             "The ASGI application returned without completing its response to %s %s",
             self._head.method,
@@ -273,7 +290,7 @@ class HTTPInvocation(HTTPMessageDelegate):
         state = response.state
         if state is _COMPLETE or state is _ABORTED:
             return
-        if response.begun:
+        if response.begun or getattr(self._connection, "ended", False):
             response.abort()
             self._release()
         else:

@@ -17,6 +17,7 @@ message                                 states in which it is accepted
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 from collections.abc import Callable
@@ -207,8 +208,8 @@ class HTTPResponse:
         self._check_connection()
         block, length, connection_header = head
         status, connection = self.status, self._connection
-        if self._request.method == "HEAD":
-            data = b""  # RFC 9110 section 9.3.2
+        if self._request.method == "HEAD" or status == 304:
+            data = b""  # RFC 9110 sections 9.3.2 and 15.4.5
         reason = responses.get(status, "Unknown")
         if isinstance(connection, HTTP1Connection):
             return connection.write_response_head(
@@ -224,8 +225,8 @@ class HTTPResponse:
 
     def _write(self, data: bytes) -> Future[None] | None:
         self._check_connection()
-        if self._request.method == "HEAD":
-            return None
+        if self._request.method == "HEAD" or self.status in _BODILESS:
+            return _next_iteration()  # a long stream must not block the event loop
         future: Future[None] = self._connection.write(data)
         return future
 
@@ -276,12 +277,15 @@ class HTTPResponse:
         finally:
             if fd >= 0:
                 os.close(fd)
-        if self._request.method == "HEAD" or not size:
+        if self._request.method == "HEAD" or self.status in _BODILESS or not size:
             piece.close()
             self._end_body()
             return None
         sent: Future[None] = self._connection.write_file(piece)
-        sent.add_done_callback(self._file_sent)
+        if sent.done():
+            self._file_sent(sent)  # a callback would be called after `send` has returned
+        else:
+            sent.add_done_callback(self._file_sent)
         return sent
 
     def _file_sent(self, sent: Future[None]) -> None:
@@ -369,6 +373,19 @@ def _status_code(status: Any) -> int:
     if not isinstance(status, int):
         raise TypeError(f"status must be an int, got {type(status).__name__}: {status!r:.100}")
     return int(status)
+
+
+def _next_iteration() -> Future[None]:
+    """Return a Future that is done in the next iteration of the event loop."""
+    loop = asyncio.get_running_loop()
+    future: Future[None] = loop.create_future()
+    loop.call_soon(_complete, future)
+    return future
+
+
+def _complete(future: Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _as_bytes(data: Any) -> bytes:

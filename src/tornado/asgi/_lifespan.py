@@ -11,6 +11,9 @@ from typing import Any
 from tornado.asgi._wakeup import Wakeup
 from tornado.log import app_log, gen_log
 
+#: How long an application may run after the last message of its lifespan, in seconds. It is then cancelled.
+END_TIMEOUT = 10.0
+
 
 class LifespanMode(enum.Enum):
     """Whether an application supports the lifespan protocol."""
@@ -79,8 +82,7 @@ class _Session:
         if reply is not None:
             failed, message = reply
             if failed:
-                await asyncio.wait([self._task])
-                self._retrieve()
+                await self._end()
                 raise RuntimeError(
                     f"the startup of the ASGI application has failed: {message or 'no reason given'}"
                 )
@@ -100,15 +102,30 @@ class _Session:
         self._events.append({"type": "lifespan.shutdown"})
         self._wakeup.wake()
         reply = await self._reply_to("shutdown")
-        if reply is not None:
-            await asyncio.wait([self._task])
-        error = self._retrieve()
+        error = self._retrieve() if reply is None else await self._end()
         if reply is not None and reply[0]:
             raise RuntimeError(
                 f"the shutdown of the ASGI application has failed: {reply[1] or 'no reason given'}"
             )
         if error is not None:
             app_log.error("Uncaught exception in the lifespan of the ASGI application", exc_info=error)
+
+    async def _end(self) -> BaseException | None:
+        """Wait until the application returns after its last message, and return its exception."""
+        assert self._task is not None
+        try:
+            _, running = await asyncio.wait([self._task], timeout=END_TIMEOUT)
+        except asyncio.CancelledError:
+            self._task.cancel()
+            raise
+        if not running:
+            return self._retrieve()
+        app_log.error(
+            "The lifespan of the ASGI application has not returned %g seconds after its last message",
+            END_TIMEOUT,
+        )
+        self._task.cancel()
+        return None
 
     def _retrieve(self) -> BaseException | None:
         """Return the exception of the task, which is done."""

@@ -89,7 +89,11 @@ def endpoints_of(connection: Any, context: Any) -> Endpoints:
         driver = getattr(connection, "driver", None)
         owner = context if driver is None else driver.context
         sock = getattr(getattr(connection, "stream", None), "socket", None)
-        found = _UNKNOWN if sock is None else _endpoints(sock, getattr(owner, "address", None))
+        scope = getattr(connection, "scope", None)
+        if scope is not None:
+            found = _endpoints_of_scope(scope)
+        else:
+            found = _UNKNOWN if sock is None else _endpoints(sock, getattr(owner, "address", None))
         owner.endpoints = context.endpoints = found
     return found
 
@@ -105,6 +109,19 @@ def _endpoints(sock: socket.socket, address: Any) -> Endpoints:
         return Endpoints(client, (local[0], local[1]), tls)
     name = local.decode("utf-8", "surrogateescape") if isinstance(local, bytes) else str(local)
     return Endpoints(None, (name, None), tls)
+
+
+def _endpoints_of_scope(scope: Any) -> Endpoints:
+    """Return the ends of a connection of an ASGI server."""
+    client, server = scope.get("client"), scope.get("server")
+    tls = (scope.get("extensions") or {}).get("tls")
+    return Endpoints(tuple(client) if client else None, tuple(server) if server else None, tls)
+
+
+def root_path_of(connection: Any) -> str:
+    """Return the path under which an ASGI server has mounted the application that has this connection."""
+    scope = getattr(connection, "scope", None)
+    return "" if scope is None else str(scope.get("root_path") or "").rstrip("/")
 
 
 def make_scope(
@@ -212,4 +229,13 @@ def _parsed_by_headers(head: RequestHead) -> Fields:
     return [(name.lower().encode(), value.encode("latin-1")) for name, value in head.headers.get_all()]
 
 
-__all__ = ["Endpoints", "Fields", "ForeignHead", "RequestHead", "endpoints_of", "header_list", "make_scope"]
+__all__ = [
+    "Endpoints",
+    "Fields",
+    "ForeignHead",
+    "RequestHead",
+    "endpoints_of",
+    "header_list",
+    "make_scope",
+    "root_path_of",
+]

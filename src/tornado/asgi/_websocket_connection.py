@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tornado.http1connection import HTTP1Connection
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket._errors import WebSocketClosedError
 from tornado.websocket._protocol import WebSocketProtocol13
 
 if TYPE_CHECKING:
     from tornado._wire.ws_deflate import DeflateParameters
-    from tornado.http1connection import HTTP1Connection
     from tornado.websocket._parameters import WebSocketParams
 
 _NO_CODE, _ABNORMAL, _INTERNAL_ERROR = 1005, 1006, 1011
@@ -42,10 +42,11 @@ class _Request:
 
     __slots__ = ("_began", "_loop", "connection", "method", "uri")
 
-    def __init__(self, exchange: HTTP1Connection) -> None:
-        head: Any = exchange.head
+    def __init__(self, exchange: Any) -> None:
+        head = exchange.head
         self.method, self.uri = head.method, head.target
-        self.connection = exchange.detached_connection()
+        is_own = isinstance(exchange, HTTP1Connection)
+        self.connection = exchange.detached_connection() if is_own else exchange
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
 
@@ -69,14 +70,17 @@ class WebSocketConnection:
     def __init__(
         self,
         consumer: MessageConsumer,
-        exchange: HTTP1Connection,
+        exchange: Any,
         params: WebSocketParams,
         task: asyncio.Task[None] | None,
     ) -> None:
         self._task = task
         self._consumer = consumer
         self.request = _Request(exchange)
-        self._protocol = _Protocol(self, False, params)
+        websocket = exchange.websocket
+        self._protocol: WebSocketProtocol13 = (
+            _Protocol(self, False, params) if websocket is None else websocket.make_protocol(self, params)
+        )
         self.on_message = consumer.message_received
 
     def begin(self, stream: IOStream, parameters: DeflateParameters | None, subprotocol: str | None) -> None:
@@ -92,6 +96,10 @@ class WebSocketConnection:
             return self._protocol.write_message(message, type(message) is not str)
         except WebSocketClosedError:
             raise StreamClosedError from None
+
+    def is_closing(self) -> bool:
+        """Whether a side has started the closing handshake, or the connection is lost."""
+        return self._protocol.is_closing()
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake."""

@@ -8,12 +8,14 @@ the application to the same protocol object that a `.WebSocketHandler` uses.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import deque
 from time import time
 from typing import Any
 
 from tornado._gateway_access_log import log_gateway_request
 from tornado._gateway_observation import CLIENT_CLOSED_REQUEST, ObservedRequest
+from tornado._loop.tasks import keep_reference, run_eagerly
 from tornado._wire import ws_handshake
 from tornado._wire.state_machine import State, permit
 from tornado.asgi._application_errors import comes_from_disconnect, log_exception
@@ -25,6 +27,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
 from tornado.iostream import StreamClosedError
 from tornado.log import app_log, escape_controls
+from tornado.websocket._errors import WebSocketClosedError
 from tornado.websocket._parameters import WebSocketParams
 
 #: The number of messages, and their size in bytes or characters, above which the application must receive
@@ -100,7 +103,7 @@ class WebSocketInvocation(HTTPMessageDelegate):
         self,
         application: Any,
         scope: dict[str, Any],
-        exchange: HTTP1Connection,
+        exchange: Any,
         head: Any,
         offer: ws_handshake.Offer,
         params: WebSocketParams,
@@ -139,6 +142,11 @@ class WebSocketInvocation(HTTPMessageDelegate):
         self._exchange.set_close_callback(self.on_connection_close)
         return self.run() if self._observed is None else self._run_observed(self._observed)
 
+    def begin_complete(self) -> None:
+        """Start the application, for a `.FallbackHandler`."""
+        loop = asyncio.get_running_loop()
+        _ = keep_reference(run_eagerly(loop, self.finish(), contextvars.copy_context()))
+
     def on_connection_close(self) -> None:
         """Record that the client has disconnected during the handshake."""
         if self._response is not None:
@@ -154,9 +162,8 @@ class WebSocketInvocation(HTTPMessageDelegate):
             self._end(1001)
             raise
         except Exception as error:
-            if self._state is _DISCONNECTED and comes_from_disconnect(error):
-                return
-            log_exception(self._head, self._exchange, error)
+            if not (self._has_ended() and comes_from_disconnect(error)):
+                log_exception(self._head, self._exchange, error)
             self._end(1011)
         else:
             if self._state is _CONNECTING or self._state is _DENYING:
@@ -173,9 +180,18 @@ class WebSocketInvocation(HTTPMessageDelegate):
         finally:
             # Does nothing unless the client has disconnected during the handshake.
             observed.end(CLIENT_CLOSED_REQUEST)
+    def _has_ended(self) -> bool:
+        """Whether the connection has ended. `disconnected` may be called later, after the messages that the
+        client has sent before.
+        """
+        connection = self._connection
+        return self._state is _DISCONNECTED or (connection is not None and connection.is_closing())
 
     def _end(self, code: int) -> None:
         """End what the application has left open."""
+        if self._connection is None and self._state is _DISCONNECTED:
+            # The client has only closed its sending side, and the handshake has not been answered.
+            self._exchange.close()
         if self._state is _OPEN:
             assert self._connection is not None
             self._state = self._state.to[_CLOSED]
@@ -190,6 +206,15 @@ class WebSocketInvocation(HTTPMessageDelegate):
                 self._response.abort()
             else:
                 self._response.send_error(500, "Internal Server Error", self._observed)
+        self._release()
+
+    def _release(self) -> None:
+        """Let the connection continue to read, because its messages are not received any more. Otherwise it
+        would not find the close frame after them.
+        """
+        room, self._room = self._room, None
+        if room is not None and not room.done():
+            room.set_result(None)
 
     # -- called by the connection --
 
@@ -198,6 +223,8 @@ class WebSocketInvocation(HTTPMessageDelegate):
 
         :returns: a Future for which the delivery of further messages must wait, or None.
         """
+        if self._state is not _OPEN:
+            return None  # the application has closed the connection
         key = "text" if type(message) is str else "bytes"
         self._events.append({"type": "websocket.receive", key: message})
         self._size += len(message)
@@ -226,14 +253,13 @@ class WebSocketInvocation(HTTPMessageDelegate):
         events = self._events
         while not events:
             if self._final is not None:
+                await asyncio.sleep(0)  # an application that ignores this event must not block the event loop
                 return self._final.copy()
             await self._wakeup.wait(asyncio.get_running_loop())
         event = events.popleft()
         if not events:
             self._size = 0
-            room, self._room = self._room, None
-            if room is not None and not room.done():
-                room.set_result(None)
+            self._release()
         return event
 
     async def send(self, message: dict[str, Any]) -> None:
@@ -244,7 +270,10 @@ class WebSocketInvocation(HTTPMessageDelegate):
             data = message.get("bytes")
             written = connection.send(_text_of(message) if data is None else data)
             if not written.done():
-                await written
+                try:
+                    await written
+                except WebSocketClosedError:
+                    raise StreamClosedError from None
             return
         if self._state is _DISCONNECTED:
             raise StreamClosedError
@@ -273,11 +302,20 @@ class WebSocketInvocation(HTTPMessageDelegate):
         for name, _ in own:
             if name.lower() in _RESERVED:
                 raise ValueError(f"websocket.accept must not contain the header {name.decode()!r}: {_HINT}")
-        lines = "".join(f"{name}: {value}\r\n" for name, value in fields).encode("latin-1")
-        block = default_fields() + lines + serialize_fields(own)
+        block = serialize_fields(own)
         if exchange.ended:
             raise StreamClosedError
-        _ = exchange.write_response_head(101, "Switching Protocols", block, None, False, None)
+        if isinstance(exchange, HTTP1Connection):
+            lines = "".join(f"{name}: {value}\r\n" for name, value in fields).encode("latin-1")
+            block = default_fields() + lines + block
+            _ = exchange.write_response_head(101, _SWITCHING, block, None, False, None)
+        else:
+            headers = HTTPHeaders.parse(block.decode("latin-1"))
+            if subprotocol is not None:
+                headers["Sec-WebSocket-Protocol"] = subprotocol
+            exchange.write_headers(ResponseStartLine("HTTP/1.1", 101, _SWITCHING), headers)
+        if exchange.ended:
+            raise StreamClosedError  # the write has failed
         exchange.set_close_callback(None)
         stream = exchange.detach()
         self._log(101)
@@ -292,6 +330,7 @@ class WebSocketInvocation(HTTPMessageDelegate):
         self._connection.close(code, reason)
         self._state = self._state.to[_CLOSED]
         self._final = {"type": "websocket.disconnect", "code": code, "reason": reason}
+        self._release()
         self._wakeup.wake()
 
     async def _refuse(self, message: dict[str, Any]) -> None:
@@ -353,6 +392,7 @@ _METHODS: dict[tuple[WebSocketCallState, str], Any] = {
 _RESERVED = frozenset(
     [b"sec-websocket-protocol", b"sec-websocket-accept", b"sec-websocket-extensions", b"upgrade"]
 )
+_SWITCHING = "Switching Protocols"
 _HINT = "only the server may set it (the subprotocol is a key of the message)"
 
 

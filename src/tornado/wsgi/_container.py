@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from tornado._gateway_access_log import log_gateway_request
 from tornado._gateway_observation import ObservedGateway, ObservedRequest
+from tornado._mount_path import MountPath
 from tornado.concurrent import DummyExecutor, dummy_executor
 from tornado.httputil import (
     HTTPConnection,
@@ -45,8 +46,13 @@ class WSGIContainer(ObservedGateway):
     :param threads: the maximum number of requests that run at the same time, in threads of the container.
         Further requests wait for a free thread. The threads start when they are needed, and end when `close`
         is called or the container is garbage-collected.
+    :param mount: the path under which the application is mounted, such as ``"/shop"``: the beginning of the
+        path of its requests, which becomes ``SCRIPT_NAME``. Other requests get 404.
+    :param root_path: a path that a proxy has removed from the path of each request, and the beginning of
+        ``SCRIPT_NAME``.
     :raises TypeError: if the application is not callable.
-    :raises ValueError: if both `executor` and `threads` are given, or `threads` is less than 1.
+    :raises ValueError: if a path is invalid, both `executor` and `threads` are given, or `threads` is less
+        than 1.
     """
 
     #: The maximum size of a request body that is kept in memory, in bytes. A larger body is written to a
@@ -63,10 +69,13 @@ class WSGIContainer(ObservedGateway):
         executor: Executor | None = None,
         *,
         threads: int | None = None,
+        mount: str = "",
+        root_path: str = "",
     ) -> None:
         if not callable(wsgi_application):
             raise TypeError(f"a WSGI application must be callable, got {wsgi_application!r}")
         self.wsgi_application = wsgi_application
+        self._path = MountPath(mount, root_path)
         self._own_executor: Executor | None = None
         if threads is not None:
             if executor is not None:
@@ -110,7 +119,8 @@ class WSGIContainer(ObservedGateway):
         response = self._make_response(request)
         environ = self.environ(request)
         observed: ObservedRequest | None = request.gateway
-        invocation = Invocation(self.wsgi_application, environ, response, _summary(request), observed)
+        application = self.wsgi_application if self._path.contains(request.path) else _not_found
+        invocation = Invocation(application, environ, response, _summary(request), observed)
         if observed is not None:
             observed.thread = 0
             observed.begin()
@@ -153,14 +163,20 @@ class WSGIContainer(ObservedGateway):
 
         In Tornado 4 and 5 this was a static method; ``WSGIContainer.environ(request)`` still works.
         """
+        path: MountPath | None = None
         if request is None:
             request, multithread = cast(HTTPServerRequest, self), False
         else:
-            multithread = not isinstance(self.executor, DummyExecutor)
+            path, multithread = self._path, not isinstance(self.executor, DummyExecutor)
         if isinstance(request, SpooledRequest):
             body, size = request.body_input()
-            return make_environ(request, body, size, multithread)
-        return make_environ(request, None, len(request.body), multithread)
+            environ = make_environ(request, body, size, multithread)
+        else:
+            environ = make_environ(request, None, len(request.body), multithread)
+        if path is not None and path.root:
+            environ["SCRIPT_NAME"] = path.root
+            environ["PATH_INFO"] = environ["PATH_INFO"][len(path.mount) :]
+        return environ
 
     def _log(self, status_code: int, request: HTTPServerRequest) -> None:
         """Write a line to the access log, as `.Application.log_request` does."""
@@ -169,6 +185,12 @@ class WSGIContainer(ObservedGateway):
             return
         method, uri = str(request.method), str(request.uri)
         log_gateway_request(status_code, method, uri, request.remote_ip, request.request_time())
+
+
+def _not_found(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Respond with 404: the application for requests outside of ``mount``."""
+    start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
+    return [b"Not Found"]
 
 
 def _summary(request: HTTPServerRequest) -> str:

@@ -1,4 +1,4 @@
-"""The measured program as an ASGI application, on uvicorn with uvloop, or on Waterspout."""
+"""The measured program as an ASGI application, on uvicorn or hypercorn with uvloop, or on Waterspout."""
 
 from __future__ import annotations
 
@@ -27,8 +27,22 @@ async def waterspout() -> None:
     await asyncio.Event().wait()
 
 
+async def hypercorn() -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    config = Config()
+    config.bind = [f"127.0.0.1:{settings.PORT}"]
+    config.accesslog = config.errorlog = None
+    await serve(application, config)  # type: ignore[arg-type]
+
+
 if os.environ.get("BENCH_SERVER") == "waterspout":
     asyncio.run(waterspout())
+elif os.environ.get("BENCH_SERVER") == "hypercorn":
+    import uvloop
+
+    uvloop.run(hypercorn())
 else:
     import uvicorn
 
