@@ -12,6 +12,7 @@ from tornado.httputil._request import arrival_time
 from tornado.log import app_log
 from tornado.web._execution._response import response_of
 from tornado.web._observation._followers import RequestFollower
+from tornado.web._observation._log_records import current_id
 from tornado.web._observation._loop_delay import start_measuring
 from tornado.web._observation._request_metrics import RequestMetrics
 
@@ -63,6 +64,11 @@ class Observer:
             self._on_finish += (follower.request_finished,)
             self._follows_finish = True
 
+    def keep_records(self, recent: RecentRecords) -> None:
+        """Set the request identifier in the context of each request, so that log records contain it."""
+        self.recent = recent
+        self.follows_start = True
+
     def request_started(self, request: Any, handler_class: type[Any]) -> None:
         """Register a request, before its handler is created."""
         self.in_flight[request] = handler_class
@@ -70,7 +76,9 @@ class Observer:
             self.call_started(request)
 
     def call_started(self, request: Any) -> None:
-        """Tell the followers that a request has started."""
+        """Set the request identifier of the context, and tell the followers that a request has started."""
+        if self.recent is not None:
+            current_id.set(request.id)
         for call in self._on_start:
             try:
                 call(request)
