@@ -27,7 +27,7 @@ from tornado._wire.urlencoded import parse_urlencoded
 from tornado.httputil import _forms
 from tornado.httputil._forms import HTTPFile, parse_query
 from tornado.httputil._lazy_form import LazyForm
-from tornado.httputil._request_id import choose_id
+from tornado.httputil._request_id import choose_id, new_id
 from tornado.httputil._url import split_host_and_port
 
 if TYPE_CHECKING:
@@ -421,6 +421,24 @@ class _LazyRemoteIP(_Lazy):
         return found
 
 
+class _LazyId(_Lazy):
+    """The descriptor of `id`, which an observed application reads in each request; inlined likewise."""
+
+    __slots__ = ()
+
+    def __get__(self, request: HTTPServerRequest | None, owner: type | None = None) -> Any:
+        if request is None:
+            return self
+        connection: Any = request.connection
+        try:
+            from_proxy = connection.context.from_proxy is True
+        except AttributeError:
+            from_proxy = False
+        found = choose_id(request, True) if from_proxy else new_id()
+        request.id = found
+        return found
+
+
 def _query_arguments(request: HTTPServerRequest) -> dict[str, list[bytes]]:
     return parse_urlencoded(request._head.query, _forms.default_config.urlencoded.max_arguments)
 
@@ -516,7 +534,11 @@ _COMPUTED: dict[str, Callable[[HTTPServerRequest], Any]] = {
     "id": lambda request: choose_id(request, getattr(_context(request), "from_proxy", False) is True),
 }
 
-_INLINED: dict[str, type[_Lazy]] = {"query_arguments": _LazyQueryArguments, "remote_ip": _LazyRemoteIP}
+_INLINED: dict[str, type[_Lazy]] = {
+    "query_arguments": _LazyQueryArguments,
+    "remote_ip": _LazyRemoteIP,
+    "id": _LazyId,
+}
 
 for _name, _compute in _COMPUTED.items():
     setattr(HTTPServerRequest, _name, _INLINED.get(_name, _Lazy)(_name, _compute))

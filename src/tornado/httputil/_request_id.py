@@ -18,13 +18,34 @@ _traceparent = re.compile(
 
 # Not `secrets`, because an identifier is not a secret, and a system call per request costs 1 us.
 _random = random.Random()
+_LENGTH = 32
+#: The number of identifiers that are made at a time. Making one takes 3,000 instructions.
+_BATCH = 64
+
+
+#: Identifiers that have not been used. The methods of a list are atomic, so threads may share it.
+_ids: list[str] = []
+
+
+def _after_fork() -> None:
+    """Discard the identifiers, which the parent process will use."""
+    _random.seed()
+    _ids.clear()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random.seed)
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def new_id() -> str:
     """Return 32 random hexadecimal digits, the form of a trace ID."""
-    return f"{_random.getrandbits(128):032x}"
+    try:
+        return _ids.pop()
+    except IndexError:
+        size = _BATCH * _LENGTH
+        digits = f"{_random.getrandbits(4 * size):0{size}x}"
+        _ids.extend(digits[start : start + _LENGTH] for start in range(_LENGTH, size, _LENGTH))
+        return digits[:_LENGTH]
 
 
 def choose_id(request: Any, from_proxy: bool) -> str:

@@ -68,5 +68,12 @@ class SizedOnly(dict):  # type: ignore[type-arg]
         return 0
 
 
+async def test_nothing_is_stored_in_the_loop() -> None:
+    loop = asyncio.get_running_loop()
+    names = set(dir(loop))
+    start_measuring(loop, lambda: None)
+    assert set(dir(loop)) == names
+
+
 def test_application_may_be_checked_without_an_event_loop() -> None:
     web.Application(metrics=True).server_listens()

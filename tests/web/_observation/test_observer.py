@@ -197,6 +197,16 @@ async def test_patched_log_request_is_called(monkeypatch: pytest.MonkeyPatch) ->
     assert logged == ["/"]
 
 
+async def test_log_request_that_is_set_on_an_observed_application_is_called() -> None:
+    logged: list[str] = []
+    application = web.Application(ROUTES, metrics=True)
+    application.log_request = lambda handler: logged.append(handler.request.path)  # type: ignore[method-assign]
+    async with serving(application) as server:
+        await server.fetch("/")
+        await server.fetch("/parts")
+    assert logged == ["/", "/parts"]
+
+
 async def test_error_of_a_follower_is_logged_and_the_response_is_sent(expect_log: ExpectLog) -> None:
     class Wrong(RequestFollower):
         def request_started(self, request: Any) -> None:

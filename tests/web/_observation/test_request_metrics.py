@@ -73,6 +73,27 @@ def test_sizes_are_counted_in_buckets_with_inclusive_bounds(size: int) -> None:
         assert [index for index, count in enumerate(buckets) if count] == [expected]
 
 
+def test_many_requests_are_counted_in_batches() -> None:
+    metrics, item = RequestMetrics(), rule("/item/(.*)")
+    for number in range(1050):
+        metrics.record(FinishedRequest(item, "GET"), 200 if number % 5 else 404, number / 1000, number % 3)
+        if number == 450:
+            assert sum(counts(metrics).values()) == 451
+    total: dict[int, tuple[Any, ...]] = {status: tuple(each) for _, _, status, *each in metrics.as_json()}
+    assert sum(total[200][0][1]) == 840
+    assert sum(total[404][0][1]) == 210
+    durations = [sum(pair) for pair in zip(total[200][0][1], total[404][0][1], strict=True)]
+    lower = (-1.0, *DURATION_BOUNDS)
+    expected = [
+        sum(below < number / 1000 <= bound for number in range(1050))
+        for below, bound in zip(lower, (*DURATION_BOUNDS, 1e9), strict=True)
+    ]
+    assert durations == expected
+    assert total[200][0][0] + total[404][0][0] == pytest.approx(sum(range(1050)) / 1000)
+    assert total[200][2][0] + total[404][2][0] == 1050
+    assert [a + b for a, b in zip(total[200][2][1], total[404][2][1], strict=True)][:2] == [350, 700]
+
+
 def test_size_of_a_streamed_body_is_the_announced_one() -> None:
     metrics = RequestMetrics()
     metrics.record(FinishedRequest(None, "PUT", announced=500), 200, 0.001, 0)

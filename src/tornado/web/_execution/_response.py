@@ -54,6 +54,8 @@ JSON = "application/json; charset=UTF-8"
 
 _WRITE_HEADERS, _CONNECTION_FINISH = CONNECTION.originals
 _STREAM_WRITE = STREAM_WRITE.originals
+#: The methods whose responses may have no body, or no Content-Length as in front of a tunnel.
+_UNUSUAL_METHODS = frozenset(("HEAD", "CONNECT"))
 _REPRESENTATION_FIELDS = ("Content-Encoding", "Content-Language", "Content-Type")
 
 _date = ""
@@ -322,7 +324,7 @@ class Response:
             or HTTP1Connection.finish is not _CONNECTION_FINISH
             or connection.stream is None
             or type(connection.stream).write is not _STREAM_WRITE
-            or request.method == "HEAD"
+            or request.method in _UNUSUAL_METHODS
             or (code != 200 and (code < 200 or code == 204 or code == 304))
         ):
             return False
@@ -337,8 +339,6 @@ class Response:
                 tail = 'Etag: "' + etag + '"\r\n' + length_lines[len(body)]
             if connection.head.conditional and is_confirmed(request, tail[6:48]):  # type: ignore[union-attr]
                 return False
-        elif request.method == "CONNECT" and code < 300:
-            return False  # a tunnel has no Content-Length
         else:
             tail = length_lines[len(body)]
         if now is None:
@@ -347,7 +347,8 @@ class Response:
             _refresh(now)
         block = _json_block if self._is_json else _html_block
         # The application of the instance is used, because programs also create and run handlers directly.
-        security = handler.application._security
+        application = handler.application
+        security = application._security
         if security is not None:
             block += security.block(request)
         fields = tail.encode()
@@ -359,7 +360,11 @@ class Response:
         except httputil.HTTPOutputError:
             self.head_failed(begun=connection.head_sent)
             raise
-        handler.application.log_request(handler)
+        observer = application._response_observer
+        if observer is None:
+            application.log_request(handler)
+        else:
+            observer.response_sent(handler, request, code, len(body))
         if self.state is _HEAD_SENT:
             self.state = _FINISHED
         else:
@@ -604,8 +609,13 @@ class Response:
 
 
 class SecurityOwner:
-    """The base class of `Application` that holds the header fields of the setting ``security_headers``."""
+    """The base class of `Application` that holds what responses need: the header fields of the setting
+    ``security_headers``, and the observer.
+    """
 
+    #: An `Observer`, which the fast path calls in place of ``log_request``; None if that must be called.
+    #: There is no default in the class, see `ResponseOwner`.
+    _response_observer: Any
     #: A `SecurityHeaders`, or None. Its class is not imported, because its module imports this one.
     _security: Any = None
 

@@ -48,7 +48,7 @@ class AccessLog:
         self._line: Callable[..., str] = getattr(self, FORMATS[format])
         self._is_json = format == "json"
 
-    def __call__(self, request: Any, series: Series, now: float, duration: float, size: int) -> None:
+    def add(self, request: Any, series: Series, now: float, duration: float, size: int) -> None:
         """Write the line of a request.
 
         :param now: the present time (`time.time`).

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from tornado.web._observation._access_log import FORMATS, AccessLog
-from tornado.web._observation._log_records import RequestIds, extend_records
+from tornado.web._observation._log_records import extend_records
 from tornado.web._observation._log_writer import LogWriter
 from tornado.web._observation._message_counts import start_counting
 from tornado.web._observation._observer import Observer
@@ -74,9 +74,9 @@ def add_access_log(observer: Observer, log_format: str, path: str | None) -> Non
 def keep_records(application: Observable, observer: Observer) -> None:
     """Add request identifiers to log records, and keep recent ones, unless this is already done."""
     if observer.recent is None:
-        observer.add(RequestIds())
-        observer.recent = extend_records()
-        observer.recent.redactors.append(functools.partial(_redactor, weakref.ref(application)))
+        recent = extend_records()
+        observer.keep_records(recent)
+        recent.redactors.append(functools.partial(_redactor, weakref.ref(application)))
 
 
 def add_request_ids(application: Observable, observer: Observer) -> None:

@@ -14,10 +14,9 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-from tornado.web._observation._followers import RequestFollower
 from tornado.web._redaction._redactor import Redactor
 
-__all__ = ["NO_REQUEST", "RecentRecords", "RequestIds", "current_id", "extend_records"]
+__all__ = ["NO_REQUEST", "RecentRecords", "current_id", "extend_records"]
 
 #: The value of ``request_id`` in records outside of requests.
 NO_REQUEST = "-"
@@ -115,14 +114,6 @@ def _masked(text: str, masks: list[Redactor]) -> str:
     for each in masks:
         text = each.mask_source(text)
     return text
-
-
-class RequestIds(RequestFollower):
-    """Sets the request identifier of each request's context."""
-
-    def request_started(self, request: Any) -> None:
-        """Set the identifier for log records; the context ends with the request."""
-        current_id.set(request.id)
 
 
 class _RecordFactory:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from tornado._loop.per_loop import PerLoop
 from tornado.web._observation._histogram import Histogram
 
 __all__ = ["CollectorPauses", "LoopDelay", "collector_pauses", "loop_delay", "start_measuring"]
@@ -32,16 +31,18 @@ class LoopDelay:
         self.beats = 0
         self.on_beat: list[Callable[[], None]] = []
         self._loop = weakref.ref(loop)
-        self._handle: asyncio.TimerHandle | None = None
+        # The handle of the timer is not stored, because it refers to the loop, which is a weak key of
+        # `_loop_delays`.
+        self._is_stopped = False
         self._schedule(loop)
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         self._expected = loop.time() + INTERVAL
-        self._handle = loop.call_at(self._expected, self._beat)
+        loop.call_at(self._expected, self._beat)
 
     def _beat(self) -> None:
         loop = self._loop()
-        if loop is None:
+        if loop is None or self._is_stopped:
             return
         self.beats += 1
         self.delays.record(max(0.0, loop.time() - self._expected))
@@ -51,9 +52,7 @@ class LoopDelay:
 
     def stop(self) -> None:
         """Stop measuring."""
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
+        self._is_stopped = True
 
 
 class CollectorPauses:
@@ -79,8 +78,18 @@ class CollectorPauses:
         gc.callbacks.remove(self._call)
 
 
-loop_delay: PerLoop[LoopDelay] = PerLoop("loop delay", LoopDelay)
+# Not a `PerLoop`: CPython 3.11 reads the attributes of an object more slowly after its `__dict__` has been
+# accessed, which costs each iteration of an asyncio loop 4,200 instructions.
+_loop_delays: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopDelay] = weakref.WeakKeyDictionary()
 _pauses: list[CollectorPauses] = []
+
+
+def loop_delay(loop: asyncio.AbstractEventLoop) -> LoopDelay:
+    """Return the recorder of an event loop, which begins with the first call."""
+    delay = _loop_delays.get(loop)
+    if delay is None:
+        delay = _loop_delays[loop] = LoopDelay(loop)
+    return delay
 
 
 def collector_pauses() -> CollectorPauses:
@@ -95,7 +104,7 @@ def start_measuring(loop: asyncio.AbstractEventLoop, on_beat: Callable[[], None]
 
     :param on_beat: a function that the timer of the event loop calls regularly.
     """
-    delay = loop_delay.get(loop)
+    delay = loop_delay(loop)
     if on_beat not in delay.on_beat:
         delay.on_beat.append(on_beat)
     collector_pauses()

@@ -1,12 +1,14 @@
 """Counts of finished requests by route, method and status, with histograms of durations and body sizes.
 
-Recording a request is plain arithmetic on lists, because it runs for each request. Names, such as the text of
-a route, are found when a snapshot is taken.
+Recording a request only appends its values to lists, because it runs for each request. The values are sorted
+into buckets in batches, most of which is done by functions in C. Names, such as the text of a route, are
+found when a snapshot is taken.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
+from collections import Counter
 from typing import Any
 
 from tornado.routing import Rule, pattern_of_route
@@ -21,23 +23,23 @@ _OTHER = "_OTHER"
 #: The maximum number of series. A program may create rules at run time.
 _MAX_SERIES = 5000
 _LAST_SIZE = len(SIZE_BOUNDS)
-_MAX_BITS = 64
-_FIRST_BOUND = DURATION_BOUNDS[0]
+#: The number of values in a batch. The lists of a series take at most 8 KiB.
+_BATCH = 200
 
 
 class Series:
     """The finished requests with one route, method and status.
 
-    The sizes are counted by their number of bits; the bucket of `SIZE_BOUNDS` is half of that number.
-
-    :ivar rule: the route, or None.
-    :ivar method: the method, or ``_OTHER``.
+    :param rule: the route, or None.
+    :param method: the method, or ``_OTHER``.
     :ivar log_texts: for the access log: texts that are the same for all these requests. None: not known yet.
+    :ivar new_durations: the durations that have not been counted yet, in seconds.
+    :ivar new_sent: the sizes of the response bodies that have not been counted yet.
     """
 
     __slots__ = (
-        "duration", "durations", "log_texts", "method", "received", "received_sizes", "rule", "sent",
-        "sent_sizes", "status",
+        "_duration", "_durations", "_received", "_received_sizes", "_sent", "_sent_sizes", "log_texts",
+        "method", "new_durations", "new_sent", "rule", "status",
     )  # fmt: skip
 
     def __init__(self, rule: Rule | None, method: str, status: int) -> None:
@@ -45,21 +47,61 @@ class Series:
         self.method: str = method
         self.status: int = status
         self.log_texts: tuple[str, str] | None = None
-        self.duration: float = 0.0
-        self.durations: list[int] = [0] * (len(DURATION_BOUNDS) + 1)
-        self.received: int = 0
-        self.sent: int = 0
-        self.received_sizes: list[int] = [0] * _MAX_BITS
-        self.sent_sizes: list[int] = [0] * _MAX_BITS
+        self.new_durations: list[float] = []
+        self.new_sent: list[int] = []
+        self._duration = 0.0
+        self._durations = [0] * (len(DURATION_BOUNDS) + 1)
+        self._received = self._sent = 0
+        self._received_sizes = [0] * (_LAST_SIZE + 1)
+        self._sent_sizes = [0] * (_LAST_SIZE + 1)
+
+    def count(self) -> None:
+        """Count the new values, and clear their lists."""
+        durations, sent = self.new_durations, self.new_sent
+        durations.sort()
+        self._duration += sum(durations)
+        below = 0
+        for index, bound in enumerate(DURATION_BOUNDS):
+            if below == len(durations):
+                break
+            end = bisect_right(durations, bound, below)
+            self._durations[index] += end - below
+            below = end
+        self._durations[-1] += len(durations) - below
+        self._sent += sum(sent)
+        for size, count in Counter(sent).items():
+            self._sent_sizes[_bucket_of(size)] += count
+        durations.clear()
+        sent.clear()
+
+    def add_received(self, size: int) -> None:
+        """Count the body of a request, unless it is empty."""
+        self._received += size
+        self._received_sizes[_bucket_of(size)] += 1
+
+    def as_json(self) -> list[list[Any]]:
+        """Return the histograms of duration, request body size and response body size, each as a list of the
+        sum and the counts of the buckets.
+        """
+        self.count()
+        received = list(self._received_sizes)
+        received[0] = sum(self._durations) - sum(received[1:])
+        return [
+            [self._duration, list(self._durations)],
+            [self._received, received],
+            [self._sent, list(self._sent_sizes)],
+        ]
 
 
 class RequestMetrics:
     """The finished requests of one process."""
 
-    __slots__ = ("_series",)
+    __slots__ = ("_latest", "_series")
 
     def __init__(self) -> None:
         self._series: dict[tuple[Rule | None, str, int], Series] = {}
+        #: The series of the latest request by route. It is found without a tuple as the key.
+        self._latest: dict[Rule | None, Series] = {}
 
     def record(self, request: Any, status: int, duration: float, sent: int) -> Series:
         """Count a request.
@@ -70,19 +112,24 @@ class RequestMetrics:
         """
         method = request.method
         try:
-            series = self._series[request.matched_rule, method, status]
+            series = self._latest[request.matched_rule]
+            if series.status != status or series.method != method:
+                series = self._find(request.matched_rule, method, status)
         except KeyError:
-            series = self._new_series(request.matched_rule, method, status)
-        if duration <= _FIRST_BOUND:  # most requests
-            series.durations[0] += 1
-        else:
-            series.durations[bisect_left(DURATION_BOUNDS, duration)] += 1
-        series.duration += duration
-        series.sent += sent
-        series.sent_sizes[sent.bit_length()] += 1
+            series = self._find(request.matched_rule, method, status)
+        durations = series.new_durations
+        durations.append(duration)
+        series.new_sent.append(sent)
+        if len(durations) >= _BATCH:
+            series.count()
         if method != "GET" and (received := len(request.body) or _announced_size(request)):
-            series.received += received
-            series.received_sizes[received.bit_length()] += 1
+            series.add_received(received)
+        return series
+
+    def _find(self, rule: Rule | None, method: str, status: int) -> Series:
+        series = self._series.get((rule, method, status)) or self._new_series(rule, method, status)
+        if series.rule is rule:  # otherwise it is the common series of too many routes
+            self._latest[rule] = series
         return series
 
     def _new_series(self, rule: Rule | None, method: str, status: int) -> Series:
@@ -96,25 +143,11 @@ class RequestMetrics:
         return self._series[key]
 
     def as_json(self) -> list[list[Any]]:
-        """Return the series: route, method, status, and the histograms of duration, request body size and
-        response body size, each as a list of the sum and the counts of the buckets.
-        """
-        found: list[list[Any]] = []
-        for (rule, method, status), series in list(self._series.items()):
-            durations = list(series.durations)
-            received, sent = series.received_sizes[:], series.sent_sizes[:]
-            received[0] = sum(durations) - sum(received[1:])
-            found.append(
-                [
-                    pattern_of_route(rule),
-                    method,
-                    status,
-                    [series.duration, durations],
-                    [series.received, _size_counts(received)],
-                    [series.sent, _size_counts(sent)],
-                ]
-            )
-        return found
+        """Return the series: route, method, status, and the histograms of `Series.as_json`."""
+        return [
+            [pattern_of_route(rule), method, status, *series.as_json()]
+            for (rule, method, status), series in list(self._series.items())
+        ]
 
 
 def _announced_size(request: Any) -> int:
@@ -122,9 +155,6 @@ def _announced_size(request: Any) -> int:
     return getattr(getattr(request.connection, "head", None), "content_length", None) or 0
 
 
-def _size_counts(by_bits: list[int]) -> list[int]:
-    """Return the counts of the buckets of `SIZE_BOUNDS`, given the counts by the number of bits."""
-    counts = [0] * (_LAST_SIZE + 1)
-    for bits, count in enumerate(by_bits):
-        counts[min((bits + 1) // 2, _LAST_SIZE)] += count
-    return counts
+def _bucket_of(size: int) -> int:
+    """Return the index of the bucket of `SIZE_BOUNDS` that counts a size."""
+    return min((size.bit_length() + 1) // 2, _LAST_SIZE)

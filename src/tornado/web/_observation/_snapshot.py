@@ -61,7 +61,7 @@ def take_snapshot(observer: Observer) -> dict[str, Any]:
         Kind.COUNTER: counters,
         Kind.GAUGE: gauges,
         Kind.HISTOGRAM: {
-            "tornado.event_loop.delay": loop_delay.get(loop).delays.as_json(),
+            "tornado.event_loop.delay": loop_delay(loop).delays.as_json(),
             "cpython.gc.pause": collector_pauses().pauses.as_json(),
         },
     }
