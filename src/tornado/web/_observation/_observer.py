@@ -53,7 +53,6 @@ class Observer:
         self._calls_log = True
         self.follows_start: bool = False
         self._on_start: tuple[Callable[[Any], None], ...] = ()
-        self._follows_finish = False
         self._on_finish: tuple[Callable[..., None], ...] = ()
         self._sweep_at = _FIRST_SWEEP
 
@@ -64,7 +63,6 @@ class Observer:
             self.follows_start = True
         if getattr(type(follower), "request_finished", None) is not RequestFollower.request_finished:
             self._on_finish += (follower.request_finished,)
-            self._follows_finish = True
 
     def keep_records(self, recent: RecentRecords) -> None:
         """Set the request identifier in the context of each request, so that log records contain it."""
@@ -113,7 +111,7 @@ class Observer:
         if duration < 0.0:  # the clock has been set back
             duration = 0.0
         series = self.metrics.record(request, status, duration, size)
-        if self._follows_finish:
+        if self._on_finish:
             self._call_finished(handler, status, duration, size)
         access_log = self.access_log
         if access_log is not None:
@@ -143,15 +141,12 @@ class Observer:
         self.in_flight.pop(request, None)
         now = time()
         duration = max(0.0, now - arrival_time(request))
-        series = self._record(request, status, duration, size)
-        for call in self._on_finish:
-            try:
-                call(gateway, status, duration, size)
-            except Exception:
-                _report(call)
+        series = self.metrics.record(request, status, duration, size)
+        if self._on_finish:
+            self._call_finished(gateway, status, duration, size)
         if self.access_log is not None:
             try:
-                self.access_log(request, series, now, duration, size)
+                self.access_log.add(request, series, now, duration, size)
             except Exception:
                 _report(self.access_log)
 
