@@ -5,9 +5,13 @@ processes: `MemoryBroker` for a single process, `RedisBroker` for several proces
 
 Messages within a channel have an order and a `Position`. A receiver that continues at a position gets every
 later message once, and a `Gap` in place of messages that are no longer available.
+
+`ChannelHandler` serves channels to browsers and other clients.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from tornado._public_module_names import export
 from tornado.channels._broker import Broker, BrokerListener, Page
@@ -19,15 +23,25 @@ from tornado.channels._receivers import Receiver, ReceiverGroup
 from tornado.channels._redis import RedisBroker
 from tornado.channels._subscription import Subscription
 from tornado.channels._values import Gap, History, Message, Position
+from tornado.util import import_object
+
+if TYPE_CHECKING:
+    from tornado.channels._endpoint import revoke
+    from tornado.channels._handler import ChannelHandler
+    from tornado.channels._limits import ClientLimits, SlowPolicy
+    from tornado.channels._session import Identity
 
 __all__ = [
     "Broker",
     "BrokerListener",
     "BrokerUnavailableError",
     "ChannelError",
+    "ChannelHandler",
+    "ClientLimits",
     "Gap",
     "History",
     "Hub",
+    "Identity",
     "MemoryBroker",
     "Message",
     "Page",
@@ -38,7 +52,27 @@ __all__ = [
     "Receiver",
     "ReceiverGroup",
     "RedisBroker",
+    "SlowPolicy",
     "Subscription",
+    "revoke",
 ]
 
-export(globals())
+#: Names imported on first use, because they import `tornado.web`, which a publisher does not need.
+_LATE = {
+    "ChannelHandler": "tornado.channels._handler",
+    "ClientLimits": "tornado.channels._limits",
+    "Identity": "tornado.channels._session",
+    "SlowPolicy": "tornado.channels._limits",
+    "revoke": "tornado.channels._endpoint",
+}
+
+
+if not TYPE_CHECKING:  # a type checker would accept every name as an attribute of this module
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LATE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return globals().setdefault(name, import_object(f"{_LATE[name]}.{name}"))
+
+
+export(globals(), late=_LATE)
