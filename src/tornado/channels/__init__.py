@@ -1,7 +1,7 @@
 """Channels: the same messages to many clients, in any number of processes.
 
 A `Hub` publishes messages and distributes them to the receivers of its process. Its broker connects the
-processes: `MemoryBroker` for a single process, `RedisBroker` for several processes and hosts.
+processes: `MemoryBroker` for a single process, `RedisBroker` or `NATSBroker` for several processes and hosts.
 
 Messages within a channel have an order and a `Position`. A receiver that continues at a position gets every
 later message once, and a `Gap` in place of messages that are no longer available.
@@ -18,6 +18,7 @@ from tornado.channels._broker import Broker, BrokerListener, Page
 from tornado.channels._errors import BrokerUnavailableError, ChannelError, PublishError
 from tornado.channels._hub import Hub
 from tornado.channels._memory import MemoryBroker
+from tornado.channels._nats import NATSBroker
 from tornado.channels._presence import Presence, PresenceChange
 from tornado.channels._receivers import Receiver, ReceiverGroup
 from tornado.channels._redis import RedisBroker
@@ -44,6 +45,7 @@ __all__ = [
     "Identity",
     "MemoryBroker",
     "Message",
+    "NATSBroker",
     "Page",
     "Position",
     "Presence",
