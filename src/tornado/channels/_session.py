@@ -209,7 +209,7 @@ class Session:
     def connect(self, token: str | None, client: str | None, request_id: str | None = None) -> Steps:
         """Authenticate the client, and reply ``connected``."""
         yield from self.authenticate(token, client)
-        self._send_connected(request_id)
+        self.send_connected(request_id)
 
     def authenticate(self, token: str | None, client: str | None) -> Steps:
         """Authenticate the client.
@@ -234,7 +234,8 @@ class Session:
             self._state = self._state.to[SessionState.CONNECTED]
         self._schedule_expiry()
 
-    def _send_connected(self, request_id: str | None) -> None:
+    def send_connected(self, request_id: str | None) -> None:
+        """Reply ``connected``."""
         if not self.is_closed:
             self._transport.send(
                 self._receiver, encode_reply("connected", request_id, self.describe_connection())
