@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import secrets
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -230,7 +230,7 @@ class Session:
             return
         self.identity = identity
         if was_new:
-            self._client = client or secrets.token_urlsafe(9)
+            self._client = client or os.urandom(9).hex()
             self._state = self._state.to[SessionState.CONNECTED]
         self._schedule_expiry()
 
