@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tornado.channels._endpoint import revoke
     from tornado.channels._handler import ChannelHandler
     from tornado.channels._limits import ClientLimits, SlowPolicy
-    from tornado.channels._session import Identity
+    from tornado.channels._session_state import Identity
 
 __all__ = [
     "Broker",
@@ -71,7 +71,7 @@ _LATE = {
     "connect": "tornado.channels._client",
     "ChannelHandler": "tornado.channels._handler",
     "ClientLimits": "tornado.channels._limits",
-    "Identity": "tornado.channels._session",
+    "Identity": "tornado.channels._session_state",
     "SlowPolicy": "tornado.channels._limits",
     "revoke": "tornado.channels._endpoint",
 }

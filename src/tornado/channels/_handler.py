@@ -10,7 +10,8 @@ from tornado.channels._http_requests import answer_preflight, body_of, serve_req
 from tornado.channels._hub import Hub
 from tornado.channels._limits import ClientLimits, SlowPolicy
 from tornado.channels._presence import Presence
-from tornado.channels._session import Identity, Session
+from tornado.channels._session import Session
+from tornado.channels._session_state import Identity
 from tornado.channels._static import serve_file
 from tornado.channels._steps import run_steps
 from tornado.channels._websocket_transport import WebSocketTransport
