@@ -172,13 +172,28 @@ class ChannelClient:
         :raises ChannelRequestError: if the server refuses the message.
         :raises PublishError: if it was not confirmed in time, or too many messages wait.
         """
+        request = {"type": "publish", "channel": channel, "data": data}
+        if key is not None:
+            request["key"] = key
+        position = await self._publish(request, timeout)
+        assert position is not None  # the message was not ephemeral
+        return position
+
+    async def send(self, channel: str, data: Any, *, timeout: float | None = None) -> None:
+        """Send an ephemeral message: it is not stored, has no position, and may be lost.
+
+        :param timeout: as for `publish`.
+        :raises ChannelRequestError: if the server refuses the message.
+        :raises PublishError: if it was not confirmed in time, or too many messages wait.
+        """
+        await self._publish({"type": "publish", "channel": channel, "data": data, "ephemeral": True}, timeout)
+
+    async def _publish(self, request: dict[str, Any], timeout: float | None) -> Position | None:
         self._check_open()
         request_id = os.urandom(12).hex()
         if len(self.state.unconfirmed) >= self._max_waiting:
             raise PublishError(f"{self._max_waiting} messages wait: increase max_waiting", request_id)
-        request = {"type": "publish", "id": request_id, "channel": channel, "data": data}
-        if key is not None:
-            request["key"] = key
+        request["id"] = request_id
         future: asyncio.Future[Position | None] = asyncio.get_running_loop().create_future()
         self.state.unconfirmed[request_id] = (request, future)
         self.publishing.set()
@@ -186,14 +201,12 @@ class ChannelClient:
             self._send(request)
         try:
             async with asyncio.timeout(timeout):
-                position = await future
+                return await future
         except TimeoutError:
-            text = f"a message to {channel!r} was not confirmed within {timeout} s"
+            text = f"a message to {request['channel']!r} was not confirmed within {timeout} s"
             raise PublishError(text, request_id) from None
         finally:
             self.state.unconfirmed.pop(request_id, None)
-        assert position is not None  # the message was not ephemeral
-        return position
 
     def members(self, channel: str) -> dict[str, dict[str, Any]]:
         """Return the members of a channel that is watched, as far as they are known."""
