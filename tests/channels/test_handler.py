@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.channels import Open, serving_channels
 from tests.support.server import ExpectLog
-from tornado.channels import ChannelHandler, ClientLimits, Identity, revoke
+from tornado.channels import ChannelHandler, ClientLimits, Gap, Identity, Position, revoke
 
 
 async def test_messages_arrive_in_order_after_subscribed(loop_kind: str) -> None:
@@ -262,6 +262,22 @@ async def test_revocation_during_authorization_calls_hook_again(loop_kind: str) 
         revoked.set()
         assert (await client.receive())["code"] == "forbidden"
         assert asked == ["a", "a"]
+
+
+async def test_users_connect_again_if_revocations_may_be_lost(loop_kind: str) -> None:
+    class Handler(Tokens):
+        def authenticate(self, token: str | None) -> Identity | None:
+            return Identity(None) if token is None else super().authenticate(token)
+
+    async with serving_channels(Handler) as server:
+        alice, anonymous = await server.connect(), await server.connect()
+        await alice.ask(type="connect", token="alice")
+        await anonymous.ask(type="connect")
+        endpoint: Any = server.hub.endpoint
+        endpoint.deliver([Gap("$revocations", Position("a", 1), Position("b", 0))])
+        assert (await alice.closed())[0] == 1012
+        assert (await anonymous.ask(type="ping"))["type"] == "pong"
+        await server.has_sessions(1)
 
 
 async def test_presence_is_sent_completely_and_then_as_differences(loop_kind: str) -> None:

@@ -8,13 +8,15 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from tests.support.server import Server, serving
+from tests.support.server import Peer, Response, Server, serving
 from tests.support.websocket import Client, dial
 from tornado import web
+from tornado._wire import sse
 from tornado.channels import ChannelHandler, Hub, MemoryBroker
 from tornado.channels._endpoint import Endpoint
-from tornado.channels._session import Session
 
+#: The header field of requests with POST.
+JSON = "Content-Type: application/json"
 PATTERN = r"/channels(?:/(.*))?"
 
 
@@ -72,6 +74,31 @@ class SocketClient:
         return event.code, event.reason
 
 
+class StreamClient:
+    """A client with an event stream."""
+
+    def __init__(self, peer: Peer, response: Response) -> None:
+        self.peer = peer
+        self.response = response
+        self.parser = sse.Parser()
+
+    async def event(self) -> sse.Event | None:
+        """Return the next event, or None at the end of the stream."""
+        while (event := self.parser.next_event()) is None:
+            size = int((await self.peer.reader.readuntil(b"\r\n")).partition(b";")[0], 16)
+            self.parser.receive_data((await self.peer.reader.readexactly(size + 2))[:-2])
+            if not size:
+                return None
+        return event
+
+    async def receive(self) -> dict[str, Any]:
+        """Return the object in the next event."""
+        event = await self.event()
+        assert event is not None
+        found: dict[str, Any] = json.loads(event.data)
+        return found
+
+
 class ChannelServer:
     """A server with a `ChannelHandler` at ``/channels``."""
 
@@ -83,17 +110,46 @@ class ChannelServer:
         """Open a WebSocket."""
         return SocketClient(await dial(self.server, "/channels", *fields, **options))
 
+    async def stream(self, *fields: str, **request: Any) -> StreamClient:
+        """Open an event stream with POST."""
+        peer = await self.server.connect()
+        body = json.dumps({"type": "stream", **request}).encode()
+        peer.get("/channels", JSON, *fields, method="POST", body=body)
+        return await accepted_stream(peer)
+
+    async def post(self, *fields: str, **request: Any) -> Response:
+        """Send a request with POST on a connection of its own."""
+        return await self.server.fetch(
+            "/channels", JSON, *fields, method="POST", body=json.dumps(request).encode()
+        )
+
+    async def poll(self, **request: Any) -> list[dict[str, Any]]:
+        """Send a poll. Return the messages of the response."""
+        response = await self.post(type="poll", **request)
+        assert response.code == 200, (response.head, response.body)
+        messages: list[dict[str, Any]] = json.loads(response.body)["messages"]
+        return messages
+
     @property
-    def sessions(self) -> list[Session]:
+    def sessions(self) -> list[Any]:
         """The sessions of the server."""
         endpoint = self.hub.endpoint
-        assert isinstance(endpoint, Endpoint)
-        return list(endpoint.sessions.values())  # type: ignore[arg-type]  # no other class is used
+        return list(endpoint.sessions.values()) if isinstance(endpoint, Endpoint) else []
 
     async def has_sessions(self, count: int) -> None:
         """Wait until the server has this number of sessions."""
         while len(self.sessions) != count:
             await asyncio.sleep(0)
+
+
+async def accepted_stream(peer: Peer) -> StreamClient:
+    """Return the client of a stream after the head of the response."""
+    head = await peer.reader.readuntil(b"\r\n\r\n")
+    response = Response(head[:-2], b"")
+    if response.code != 200:
+        response.body = await peer.reader.readexactly(int(response.get("content-length")))
+    assert response.code == 200, (head, response.body)
+    return StreamClient(peer, response)
 
 
 @contextlib.asynccontextmanager

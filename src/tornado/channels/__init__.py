@@ -6,7 +6,7 @@ processes: `MemoryBroker` for a single process, `RedisBroker` or `NATSBroker` fo
 Messages within a channel have an order and a `Position`. A receiver that continues at a position gets every
 later message once, and a `Gap` in place of messages that are no longer available.
 
-`ChannelHandler` serves channels to browsers and other clients.
+`ChannelHandler` serves channels to browsers and other clients, and `connect` is such a client.
 """
 
 from __future__ import annotations
@@ -27,17 +27,21 @@ from tornado.channels._values import Gap, History, Message, Position
 from tornado.util import import_object
 
 if TYPE_CHECKING:
+    from tornado.channels._client import ChannelClient, connect
+    from tornado.channels._client_state import ChannelRequestError, SubscriptionEnd
     from tornado.channels._endpoint import revoke
     from tornado.channels._handler import ChannelHandler
     from tornado.channels._limits import ClientLimits, SlowPolicy
-    from tornado.channels._session import Identity
+    from tornado.channels._session_state import Identity
 
 __all__ = [
     "Broker",
     "BrokerListener",
     "BrokerUnavailableError",
+    "ChannelClient",
     "ChannelError",
     "ChannelHandler",
+    "ChannelRequestError",
     "ClientLimits",
     "Gap",
     "History",
@@ -56,14 +60,20 @@ __all__ = [
     "RedisBroker",
     "SlowPolicy",
     "Subscription",
+    "SubscriptionEnd",
+    "connect",
     "revoke",
 ]
 
 #: Names imported on first use, because they import `tornado.web`, which a publisher does not need.
 _LATE = {
+    "ChannelClient": "tornado.channels._client",
+    "ChannelRequestError": "tornado.channels._client_state",
+    "SubscriptionEnd": "tornado.channels._client_state",
+    "connect": "tornado.channels._client",
     "ChannelHandler": "tornado.channels._handler",
     "ClientLimits": "tornado.channels._limits",
-    "Identity": "tornado.channels._session",
+    "Identity": "tornado.channels._session_state",
     "SlowPolicy": "tornado.channels._limits",
     "revoke": "tornado.channels._endpoint",
 }

@@ -18,10 +18,13 @@ from tornado.web._sse._sse_delivery import EncodedEvent
 #: The maximum size of the texts in the cache of an `Encoder`, in bytes.
 _MAX_CACHED = 2 * 1024 * 1024
 
+#: `json.dumps` would create an encoder for each call.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 def encode_json(value: Any) -> bytes:
     """Return a value as JSON without spaces, in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _encode(value).encode()
 
 
 class EncodedItem:

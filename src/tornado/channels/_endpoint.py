@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Sequence
 from time import monotonic
 from typing import Any, Protocol, TypeVar
@@ -14,6 +15,7 @@ from tornado.channels._hub import Hub
 from tornado.channels._limits import ClientLimits, RequestCounter
 from tornado.channels._presence import Presence
 from tornado.channels._presence_events import PresenceFeed
+from tornado.channels._session_state import Identity
 from tornado.channels._transport import SlowClient, Transport
 from tornado.channels._values import Gap, Message
 from tornado.log import gen_log
@@ -22,12 +24,17 @@ from tornado.log import gen_log
 _REVOCATIONS = "$revocations"
 #: How long a polling client is present after its last poll has ended, in seconds.
 _LINGER = 10.0
+#: If revocations may have been lost, all users connect again: the number of batches, and their interval in
+#: seconds.
+_RECONNECT_BATCHES, _RECONNECT_INTERVAL = 50, 0.2
 
 _Transport = TypeVar("_Transport", bound=Transport)
 
 
 class RevocableSession(SlowClient, Protocol):
     """The part of a session that an endpoint uses."""
+
+    identity: Identity
 
     def revoke(self, user: str, channel: str | None) -> None:
         """End what is revoked, if the user is that of this session."""
@@ -52,6 +59,7 @@ class Endpoint:
         self.sessions: dict[Any, RevocableSession] = {}
         self.revision = 0
         self.is_watching = False
+        self._reconnecting: asyncio.Task[None] | None = None
         self._requests = RequestCounter()
         self._transports: dict[type[Transport], Transport] = {}
         self._given_presence = presence
@@ -62,6 +70,8 @@ class Endpoint:
 
     async def close(self) -> None:
         """End the presence of all clients."""
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
         for _, timer in self._lingering.values():
             timer.cancel()
         self._lingering.clear()
@@ -95,11 +105,25 @@ class Endpoint:
         """Apply revocations; see `Receiver.deliver`."""
         self.revision += 1
         for item in items:
+            if isinstance(item, Gap):
+                if self._reconnecting is not None:
+                    self._reconnecting.cancel()
+                self._reconnecting = asyncio.get_running_loop().create_task(self._reconnect_all())
+                continue
+            revoked = item.data
             for session in list(self.sessions.values()):
-                if isinstance(item, Gap):
-                    session.reconnect()  # it is unknown what was revoked
-                else:
-                    session.revoke(item.data["user"], item.data["channel"])
+                session.revoke(revoked["user"], revoked["channel"])
+
+    async def _reconnect_all(self) -> None:
+        """Close all connections of users in batches, because it is unknown what was revoked."""
+        sessions = [each for each in self.sessions.values() if each.identity.user is not None]
+        random.shuffle(sessions)
+        size = max(1, -(-len(sessions) // _RECONNECT_BATCHES))
+        while sessions:
+            for session in sessions[-size:]:
+                session.reconnect()
+            del sessions[-size:]
+            await asyncio.sleep(_RECONNECT_INTERVAL)
 
     # -- presence --
 

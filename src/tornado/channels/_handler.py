@@ -6,18 +6,26 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from tornado.channels._endpoint import Endpoint, endpoint_of
+from tornado.channels._http_requests import answer_preflight, body_of, serve_request
 from tornado.channels._hub import Hub
 from tornado.channels._limits import ClientLimits, SlowPolicy
 from tornado.channels._presence import Presence
-from tornado.channels._session import Identity, Session
+from tornado.channels._session import Session
+from tornado.channels._session_state import Identity
+from tornado.channels._static import serve_file
+from tornado.channels._steps import run_steps
 from tornado.channels._websocket_transport import WebSocketTransport
+from tornado.web import EventSourceHandler, RequestHandler
+from tornado.web._sse._event_stream import EventStream
+from tornado.web._sse._sse_handler import event_stream_of
 from tornado.websocket import WebSocketHandler
+from tornado.websocket._server_handshake import offered_websocket
 
 #: The interval between pings if the application does not set ``websocket_ping_interval``, in seconds.
 _PING_INTERVAL = 30.0
 
 
-class ChannelHandler(WebSocketHandler):
+class ChannelHandler(EventSourceHandler, WebSocketHandler):
     """Serves the channels of a `Hub` to browsers and other clients. ::
 
         class Rooms(ChannelHandler):
@@ -88,6 +96,42 @@ class ChannelHandler(WebSocketHandler):
         session = self._session
         return _ANONYMOUS if session is None else session.identity
 
+    # -- requests --
+
+    # A fast path of event streams requires the original methods, which `WebSocketHandler` replaces.
+    write = RequestHandler.write
+    flush = RequestHandler.flush
+
+    def get(self, path: str | None = None) -> Awaitable[None] | None:  # type: ignore[override]
+        """Open a WebSocket, serve a file, or process the request in the argument ``request``."""
+        if path:
+            serve_file(self, path)
+            return None
+        upgrade = self.request.headers.get("Upgrade", "").lower()
+        if upgrade == "websocket" or offered_websocket(self.request) is not None:
+            return WebSocketHandler.get(self)
+        return run_steps(serve_request(self, self._endpoint, self.get_query_argument("request", "{}")))
+
+    def post(self, path: str | None = None) -> Awaitable[None] | None:
+        """Process the request in the body."""
+        return run_steps(serve_request(self, self._endpoint, body_of(self)))
+
+    def options(self, path: str | None = None) -> None:
+        """Respond to a browser that asks whether a page of another origin may send requests."""
+        answer_preflight(self)
+
+    def check_xsrf_cookie(self) -> None:
+        """Do nothing: each request is checked with `check_origin` instead."""
+
+    @property
+    def event_stream(self) -> EventStream:
+        """The event stream of this request."""
+        return event_stream_of(self)
+
+    def begin_stream(self) -> None:
+        """Send the head of an event stream."""
+        _ = EventSourceHandler.get(self)
+
     # -- the WebSocket --
 
     if not TYPE_CHECKING:
@@ -109,9 +153,11 @@ class ChannelHandler(WebSocketHandler):
         return session
 
     def _open(self, *args: str, **kwargs: str) -> None:
-        Session(self, self, self._endpoint, self._endpoint.transport(WebSocketTransport))
+        if self.ws_connection is not None:
+            Session(self, self, self._endpoint, self._endpoint.transport(WebSocketTransport))
 
     open = _open
+    cancel_on_disconnect: bool | None = True
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         """Process a request of the client."""

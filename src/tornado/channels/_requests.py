@@ -117,7 +117,7 @@ def decode_object(text: str | bytes) -> dict[str, Any]:
     try:
         if isinstance(text, bytes):
             text = text.decode()  # json.loads would also accept UTF-16 and UTF-32
-        value = json.loads(text, parse_constant=_reject_constant)
+        value = _decode(text)
     except (ValueError, RecursionError):
         raise RequestError("bad_request", "expected a JSON object in UTF-8") from None
     if not isinstance(value, dict):
@@ -276,6 +276,9 @@ def _reject(name: str, value: Any, expected: str) -> NoReturn:
 def _reject_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
+
+#: `json.loads` would create a decoder for each call.
+_decode = json.JSONDecoder(parse_constant=_reject_constant).decode
 
 __all__ = [
     "ABSENT",

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import secrets
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from tornado._wire.state_machine import State, permit
 from tornado.channels._endpoint import Endpoint
 from tornado.channels._errors import BrokerUnavailableError, PublishError
 from tornado.channels._limits import ClientLimits, SlowPolicy, count_request
+from tornado.channels._operations import OPERATIONS, connect
 from tornado.channels._requests import (
     ABSENT,
     PROTOCOL_VERSION,
@@ -26,6 +25,7 @@ from tornado.channels._requests import (
     parse_request,
     request_id_of,
 )
+from tornado.channels._session_state import Identity, SessionState
 from tornado.channels._slow_clients import SlowReceiver
 from tornado.channels._steps import Steps, resolve, run_steps
 from tornado.channels._transport import Transport
@@ -38,40 +38,6 @@ _MAX_EXPIRY = 30 * 86400.0
 
 TOO_SLOW, RESTART = 1013, 1012
 _REVOKED, _RATE, _POLICY = 4403, 4429, 1008
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """The user of a client, as `ChannelHandler.authenticate` returns it.
-
-    :ivar user: the name of the user; None for an anonymous client.
-    :ivar expires_at: the time at which the permissions of the token end (`time.time`), or None.
-    """
-
-    __module__ = "tornado.channels"  # the module that exports this class
-
-    user: str | None = None
-    expires_at: float | None = None
-
-
-class SessionState(State):
-    """The progress of a session."""
-
-    #: The client has not been authenticated.
-    NEW = "new"
-    #: The client may send requests.
-    CONNECTED = "connected"
-    #: The connection is closed or closing.
-    CLOSED = "closed"
-
-
-#: For each state, the states that may follow it.
-TRANSITIONS: dict[SessionState, frozenset[SessionState]] = {
-    SessionState.NEW: frozenset({SessionState.CONNECTED, SessionState.CLOSED}),
-    SessionState.CONNECTED: frozenset({SessionState.CLOSED}),
-    SessionState.CLOSED: frozenset(),
-}
-permit(TRANSITIONS)
 
 
 class Hooks(Protocol):
@@ -164,12 +130,12 @@ class Session:
             request_id = request_id_of(members)
             self._count_request()
             request = parse_request(members)
-            operation = _OPERATIONS.get(request.type)
+            operation = OPERATIONS.get(request.type)
             if operation is None:
                 raise RequestError("bad_request", f"{request.type} is not available on a WebSocket")
-            if self._state is SessionState.NEW and operation is not Session._on_connect:
+            if self._state is SessionState.NEW and operation is not connect:
                 yield from self.connect(None, None)
-            if self._state is SessionState.CONNECTED or operation is Session._on_connect:
+            if self._state is SessionState.CONNECTED or operation is connect:
                 yield from operation(self, request)
             self._violations = max(0, self._violations - 1)
         except Exception as error:
@@ -192,6 +158,11 @@ class Session:
         self._hooks.log_exception(type(error), error, sys.exc_info()[2])
         return RequestError("internal", "internal error")
 
+    def reply(self, kind: str, request_id: str | None, members: Mapping[str, Any]) -> None:
+        """Send a reply or an event, unless the session has ended."""
+        if not self.is_closed:
+            self._transport.send(self._receiver, encode_reply(kind, request_id, members))
+
     def fail(self, error: RequestError, request_id: str | None = None) -> None:
         """Report an error, and close the connection if the error or the number of errors requires it."""
         if self.is_closed:
@@ -209,7 +180,7 @@ class Session:
     def connect(self, token: str | None, client: str | None, request_id: str | None = None) -> Steps:
         """Authenticate the client, and reply ``connected``."""
         yield from self.authenticate(token, client)
-        self._send_connected(request_id)
+        self.send_connected(request_id)
 
     def authenticate(self, token: str | None, client: str | None) -> Steps:
         """Authenticate the client.
@@ -230,17 +201,15 @@ class Session:
             return
         self.identity = identity
         if was_new:
-            self._client = client or secrets.token_urlsafe(9)
+            self._client = client or os.urandom(9).hex()
             self._state = self._state.to[SessionState.CONNECTED]
         self._schedule_expiry()
 
-    def _send_connected(self, request_id: str | None) -> None:
-        if not self.is_closed:
-            self._transport.send(
-                self._receiver, encode_reply("connected", request_id, self.describe_connection())
-            )
+    def send_connected(self, request_id: str | None) -> None:
+        """Reply ``connected``."""
+        self.reply("connected", request_id, self._describe_connection())
 
-    def describe_connection(self) -> dict[str, Any]:
+    def _describe_connection(self) -> dict[str, Any]:
         """Return the members of ``connected``."""
         limits = self._hooks.client_limits
         members: dict[str, Any] = {
@@ -288,8 +257,7 @@ class Session:
             self.close(_REVOKED, "revoked")
         elif channel in self._channels:
             self.unsubscribe(channel)
-            members = {"channel": channel, "code": "revoked"}
-            self._transport.send(self._receiver, encode_reply("unsubscribed", None, members))
+            self.reply("unsubscribed", None, {"channel": channel, "code": "revoked"})
 
     def reconnect(self) -> None:
         """Close the connection, so that the client connects again and is authorized again."""
@@ -316,13 +284,12 @@ class Session:
         else:
             self._channels = (*self._channels, channel)
         if wanted.position is None or not self._lingers:
-            members = {"channel": channel, "position": str(since)}
-            self._transport.send(self._receiver, encode_reply("subscribed", request_id, members))
+            self.reply("subscribed", request_id, {"channel": channel, "position": str(since)})
         self._attach(channel, since)
         if wanted.join is not ABSENT:
             yield from self.join(channel, wanted.join)
         if wanted.watch:
-            self._watch(channel, wanted.watch if isinstance(wanted.watch, str) else "")
+            self.watch(channel, wanted.watch if isinstance(wanted.watch, str) else "")
 
     def _attach(self, channel: str, since: Position | None) -> None:
         group = self._transport.group(self._hooks.slow_policy(channel))
@@ -338,12 +305,16 @@ class Session:
         """End a subscription, and the presence of the client in the channel."""
         self._detach(channel)
         self._channels = tuple([each for each in self._channels if each != channel])
-        self._unwatch(channel)
+        self.unwatch(channel)
         connection = None if self._connections is None else self._connections.pop(channel, None)
         if connection is not None:
             self._endpoint.leave(channel, connection)
 
-    def _check_subscribed(self, channel: str) -> None:
+    def check_subscribed(self, channel: str) -> None:
+        """Check that the client has subscribed to a channel.
+
+        :raises RequestError: if it has not.
+        """
         if channel not in self._channels:
             raise RequestError("not_subscribed", "subscribe to the channel first", channel=channel)
 
@@ -389,19 +360,22 @@ class Session:
         else:
             connections[channel] = connection
 
-    def _leave(self, channel: str) -> Steps:
+    def leave(self, channel: str) -> Steps:
+        """End the presence of the client in a channel."""
         connection = None if self._connections is None else self._connections.pop(channel, None)
         if connection is not None:
             yield self._endpoint.presence.leave(channel, connection)
 
-    def _watch(self, channel: str, version: str = "") -> None:
+    def watch(self, channel: str, version: str = "") -> None:
+        """Send the members of a channel, and their changes, to the client."""
         if self.is_closed:
             return
         if channel not in self._watched:
             self._watched = (*self._watched, channel)
         self._endpoint.watch(channel, self._receiver, self._transport, version)
 
-    def _unwatch(self, channel: str) -> None:
+    def unwatch(self, channel: str) -> None:
+        """End the presence events of a channel."""
         if channel in self._watched:
             self._watched = tuple([each for each in self._watched if each != channel])
             self._endpoint.unwatch(channel, self._receiver, self._transport)
@@ -473,67 +447,7 @@ class Session:
                 endpoint.leave(channel, connection)
         self._channels = self._watched = ()
 
-    # -- the requests by type --
-
-    def _on_connect(self, request: Request) -> Steps:
-        yield from self.connect(request.token, request.client, request.id)
-
-    def _on_subscribe(self, request: Request) -> Steps:
-        yield from self.subscribe(request.subscriptions[0], request.id)
-
-    def _on_unsubscribe(self, request: Request) -> Steps:
-        self.unsubscribe(request.channel)
-        self._reply("unsubscribed", request)
-        yield from ()
-
-    def _on_publish(self, request: Request) -> Steps:
-        members = yield from self.publish(request)
-        if request.id is not None:
-            self._reply("published", request, members)
-
-    def _on_join(self, request: Request) -> Steps:
-        self._check_subscribed(request.channel)
-        yield from self.join(request.channel, request.data)
-        self._reply("joined", request)
-
-    def _on_leave(self, request: Request) -> Steps:
-        yield from self._leave(request.channel)
-        self._reply("left", request)
-
-    def _on_watch(self, request: Request) -> Steps:
-        self._check_subscribed(request.channel)
-        self._reply("watching", request)
-        self._watch(request.channel)
-        yield from ()
-
-    def _on_unwatch(self, request: Request) -> Steps:
-        self._unwatch(request.channel)
-        self._reply("unwatched", request)
-        yield from ()
-
-    def _on_ping(self, request: Request) -> Steps:
-        self._transport.send(self._receiver, encode_reply("pong", request.id, {}))
-        yield from ()
-
-    def _reply(self, kind: str, request: Request, members: Mapping[str, Any] | None = None) -> None:
-        if not self.is_closed:
-            reply = encode_reply(kind, request.id, members or {"channel": request.channel})
-            self._transport.send(self._receiver, reply)
-
 
 _ANONYMOUS: Final = Identity()
 
-_OPERATIONS: Final[Mapping[str, Callable[[Session, Request], Steps]]] = {
-    "connect": Session._on_connect,
-    "token": Session._on_connect,
-    "subscribe": Session._on_subscribe,
-    "unsubscribe": Session._on_unsubscribe,
-    "publish": Session._on_publish,
-    "join": Session._on_join,
-    "leave": Session._on_leave,
-    "watch": Session._on_watch,
-    "unwatch": Session._on_unwatch,
-    "ping": Session._on_ping,
-}
-
-__all__ = ["TRANSITIONS", "Hooks", "Identity", "Session", "SessionState"]
+__all__ = ["Hooks", "Session"]

@@ -39,7 +39,8 @@ async def _finish(steps: Steps, awaitable: Awaitable[Any]) -> None:
 
 def resolve(value: Any) -> Steps:
     """Return a value, or the result of an awaitable, as a part of an operation."""
-    if inspect.isawaitable(value):
+    # Most hooks return a bool. The check of the others takes two microseconds.
+    if value is not True and value is not False and inspect.isawaitable(value):
         value = yield value
     return value
 
