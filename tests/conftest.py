@@ -20,7 +20,14 @@ import pytest
 from tests.support.browser import running_browser
 from tests.support.certificates import Certificates
 from tests.support.clock import FakeClock
-from tests.support.databases import MariaDB, RedisServer, running_mariadb, running_redis
+from tests.support.databases import (
+    MariaDB,
+    NATSServer,
+    RedisServer,
+    running_mariadb,
+    running_nats,
+    running_redis,
+)
 from tests.support.logs import Expectation, LogWatch, watched_logs
 from tests.support.marks import marks
 from tornado.iostream import _write_side
@@ -165,6 +172,13 @@ def browser() -> Iterator[Browser]:
 def mariadb() -> Iterator[MariaDB]:
     """A MariaDB server for the tests of one file; each test creates a separate database."""
     with running_mariadb() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def nats_server() -> Iterator[NATSServer]:
+    """A NATS server with JetStream for the tests of one file."""
+    with running_nats() as running:
         yield running
 
 

@@ -274,6 +274,72 @@ class RedisServer(DatabaseServer):
         process.wait(DEADLINE)
 
 
+class NATSServer(DatabaseServer):
+    """A NATS server with JetStream. It can be killed and started again, with the same address and data."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.url = f"nats://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start the server unless it is running, and wait until it responds."""
+        if self._process is not None:
+            return
+        command = [_found("nats-server"), "--jetstream", "--addr", "127.0.0.1", "--port", str(self.port)]
+        self._process = subprocess.Popen(
+            [*command, "--store_dir", str(self._directory / "store")],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        self._wait_until(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE) as client:
+                return client.recv(4) == b"INFO"
+        except ConnectionRefusedError:
+            return False
+
+    def restart_empty(self) -> None:
+        """Kill the server, remove its data, and start it."""
+        self.stop()
+        shutil.rmtree(self._directory / "store", ignore_errors=True)
+        self.start()
+
+    def stop(self) -> None:
+        """Kill the server."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait(DEADLINE)
+
+
+def missing_nats() -> str | None:
+    """Return the reason why NATS cannot be started, or None."""
+    if shutil.which("nats-server", path=PATH) is None:
+        return "nats-server is not installed; on Debian: apt-get install nats-server"
+    if importlib.util.find_spec("nats") is None:
+        return "nats-py is not installed; pip install nats-py"
+    return None
+
+
+@contextmanager
+def running_nats() -> Iterator[NATSServer]:
+    """Run a NATS server. If it is not installed, skip the test, or fail it if ``CI`` is set."""
+    reason = missing_nats()
+    if reason is not None:
+        _skip(reason)
+    with tempfile.TemporaryDirectory(prefix="nats-") as directory:
+        server = NATSServer(Path(directory))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.close()
+
+
 def missing_redis() -> str | None:
     """Return the reason why Redis cannot be started, or None."""
     if shutil.which("redis-server", path=PATH) is None:

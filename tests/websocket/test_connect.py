@@ -17,6 +17,7 @@ from tests.support.websocket_internals import traffic
 from tornado import gen, netutil, websocket
 from tornado.httpclient import HTTPClientError, HTTPRequest, _RequestProxy
 from tornado.ioloop import IOLoop
+from tornado.netutil import bind_sockets
 from tornado.websocket import websocket_connect
 
 # -- options --
@@ -350,3 +351,17 @@ async def test_unsafe_redirects_are_rejected(certificates: Any) -> None:
         with pytest.raises(HTTPClientError) as caught:
             await websocket_connect(request)
         assert caught.value.code == 302
+
+
+async def test_cancelled_connection_that_is_refused_logs_nothing(loop_kind: str) -> None:
+    with bind_sockets(0, "127.0.0.1")[0] as unused:
+        port = unused.getsockname()[1]
+    for count in range(30):  # one of these is the event loop iteration of the refusal
+        connecting = websocket_connect(f"ws://127.0.0.1:{port}/")
+        for _ in range(count):
+            await asyncio.sleep(0)
+        connecting.cancel()
+        with pytest.raises((asyncio.CancelledError, OSError)):
+            await connecting
+        for _ in range(30):
+            await asyncio.sleep(0)

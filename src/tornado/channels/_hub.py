@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from time import monotonic
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from tornado.channels._broker import Broker
 from tornado.channels._channel_state import ChannelState
@@ -24,6 +24,13 @@ _MIN_DELAY, _MAX_DELAY = 0.02, 0.4
 #: The number of channels whose history is read at the same time.
 _MAX_READS = 32
 _PAGE = 500
+
+
+class Closeable(Protocol):
+    """An object that a hub closes before it is closed itself."""
+
+    async def close(self) -> None:
+        """Release all resources."""
 
 
 class Hub:
@@ -46,6 +53,7 @@ class Hub:
     :param timeout: the default time limit of `publish`, in seconds.
     :param max_waiting: the maximum number of messages that wait for the broker. Above it, `publish` fails
         immediately.
+    :ivar endpoint: what the handlers of this hub share, which the first `ChannelHandler` sets.
     """
 
     def __init__(
@@ -60,6 +68,7 @@ class Hub:
         self.broker = broker
         self.timeout = timeout
         self.max_waiting = max_waiting
+        self.endpoint: Closeable | None = None
         self._tail = tail
         limits = History() if history is None else history
         self._history_of: Callable[[str], History] = (
@@ -83,6 +92,9 @@ class Hub:
 
     async def close(self) -> None:
         """Close the connections to the broker. Receivers get no further messages."""
+        endpoint, self.endpoint = self.endpoint, None
+        if endpoint is not None:
+            await endpoint.close()
         readers, self._readers = list(self._readers.values()), {}
         for reader in readers:
             reader.cancel()
@@ -265,7 +277,9 @@ class Hub:
     # -- history --
 
     def _read_if_needed(self, state: ChannelState) -> None:
-        if state.must_read and state.name not in self._readers:
+        # A receiver may have detached itself while it was being attached, and the channel with it.
+        is_current = self._channels.get(state.name) is state
+        if is_current and state.must_read and state.name not in self._readers:
             self._readers[state.name] = asyncio.get_running_loop().create_task(self._read(state))
 
     async def _read(self, state: ChannelState) -> None:

@@ -47,6 +47,8 @@ class _Watched:
     def __init__(self, channel: str) -> None:
         self.channel = channel
         self.members: Members = {}
+        #: Whether `members` has been read once.
+        self.is_loaded = False
         self.observers: list[Observer] = []
         self.changed = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
@@ -83,8 +85,13 @@ class Presence:
         self._watched: dict[str, _Watched] = {}
         self._renewal: asyncio.Task[None] | None = None
 
+    def start(self) -> None:
+        """Begin to renew the leases."""
+        if self._renewal is None:
+            self._renewal = asyncio.get_running_loop().create_task(self._renew())
+
     async def __aenter__(self) -> Presence:
-        self._renewal = asyncio.get_running_loop().create_task(self._renew())
+        self.start()
         return self
 
     async def __aexit__(
@@ -202,13 +209,15 @@ class Presence:
     # -- observers --
 
     def watch(self, channel: str, observer: Observer) -> None:
-        """Call `observer` with each `PresenceChange`. The first one contains the members present now."""
+        """Call `observer` with each `PresenceChange`. The first one contains the members present now, and may
+        be empty.
+        """
         watched = self._watched.get(channel)
         if watched is None:
             watched = self._watched[channel] = _Watched(channel)
             watched.task = asyncio.get_running_loop().create_task(self._refresh(watched))
             self._hub.attach(_PREFIX + channel, watched)
-        elif watched.members:
+        elif watched.is_loaded:
             joined = {member: dict(connections) for member, connections in watched.members.items()}
             _notify(observer, PresenceChange(channel, joined))
         watched.observers.append(observer)
@@ -233,7 +242,8 @@ class Presence:
                 change = _difference(watched, await self.members(watched.channel))
             except BrokerUnavailableError:
                 change = None
-            if change:
+            if change is not None and (change or not watched.is_loaded):
+                watched.is_loaded = True
                 for observer in list(watched.observers):
                     _notify(observer, change)
             try:

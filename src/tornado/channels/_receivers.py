@@ -22,7 +22,8 @@ class ReceiverGroup(Protocol):
     def deliver(self, receivers: Collection[Any], items: Sequence[Message | Gap]) -> None:
         """Deliver consecutive messages and gaps to all `receivers`.
 
-        The collection is that of the channel: copy it to keep it, or before receivers are detached.
+        The collection is that of the channel: copy it to keep it, or before receivers are detached. It is a
+        tuple with one receiver if the items are the history for this receiver.
         """
 
 

@@ -16,7 +16,6 @@ from tornado._tornado4.deprecation import deprecated, ignored_loop
 from tornado._tornado4.legacy_arguments import drop_io_loop, stack_contexts
 from tornado.concurrent import (
     Future,
-    future_set_exception_unless_cancelled,
     future_set_result_unless_cancelled,
 )
 from tornado.httpclient._request import HTTPRequest, _RequestProxy, default_settings, original_headers
@@ -174,7 +173,8 @@ class AsyncHTTPClient(Configurable):
         def deliver(response: HTTPResponse) -> None:
             future.on_cancel = None
             if response.error and (raise_error or not is_status_error(response)):
-                future_set_exception_unless_cancelled(future, response.error)
+                if not future.cancelled():  # the failure of a cancelled request is not reported
+                    future.set_exception(response.error)
             else:
                 future_set_result_unless_cancelled(future, response)
 

@@ -104,6 +104,15 @@ def broadcast(
     return result
 
 
+def broadcast_shared(
+    handlers: Iterable[Receiver], message: SharedMessage, *, slow: Policy, limit: int
+) -> BroadcastResult:
+    """Send a text message whose frames may have been used before; see `broadcast`."""
+    result = BroadcastResult(slow, limit)
+    result._send(list(handlers), message, message.payload, False)
+    return result
+
+
 class BroadcastResult:
     """The outcome of `broadcast`. Awaiting it returns the object itself after the message has been sent to
     all connections and, with ``slow="wait"``, all peers have caught up.
@@ -257,4 +266,4 @@ def _write_done(handler: Receiver, future: Future[Any]) -> None:
         handler.log_exception(type(error), error, error.__traceback__)
 
 
-__all__ = ["BroadcastResult", "broadcast"]
+__all__ = ["BroadcastResult", "broadcast", "broadcast_shared"]

@@ -21,7 +21,7 @@ from tornado._wire import ws_handshake
 from tornado._wire.h1 import ResponseHead
 from tornado._wire.ws_errors import HandshakeError
 from tornado._wire.ws_state import WebSocketState, WebSocketStep
-from tornado.concurrent import Future, future_set_exception_unless_cancelled
+from tornado.concurrent import Future
 from tornado.escape import json_encode, utf8
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.httpclient._request import _RequestProxy
@@ -434,8 +434,9 @@ class WebSocketClientConnection(HTTPConnectionCompat):
             error.response.error = HTTPClientError(error.code, error.message)
         if isinstance(error, HandshakeError):
             error.add_note(f"(WebSocket handshake with {url_without_secrets(self.request.url)})")
-        if self._connecting is not None:
-            future_set_exception_unless_cancelled(self._connecting, error)
+        # The failure of an attempt that the program has cancelled is not reported.
+        if self._connecting is not None and not self._connecting.cancelled():
+            self._connecting.set_exception(error)
         clear_frames(error)
 
     def _on_connected(self, future: Future[WebSocketClientConnection]) -> None:

@@ -18,7 +18,7 @@ from tornado.web._execution._bypassed_methods import OUTPUT, STREAM_WRITE
 from tornado.web._execution._execution_state import cancellation_of
 from tornado.web._execution._handler_lookup import describe_handler
 from tornado.web._execution._response import Response
-from tornado.web._sse._sse_delivery import Delivery, EncodedEvent
+from tornado.web._sse._sse_delivery import EncodedEvent
 
 _SCHEDULER = "_tornado_event_streams"
 _KEEP_ALIVE = EncodedEvent(serialize_comment())
@@ -67,6 +67,22 @@ class StreamHandler(Protocol):
         """See `RequestHandler.finish`."""
 
 
+class StreamSource(Protocol):
+    """A source of events to which a stream subscribes, such as a `Delivery`."""
+
+    def attach(self, stream: Any, last_id: str, backlog: int) -> None:
+        """Add a stream; see `EventStream.subscribe`."""
+
+    def detach(self, stream: Any) -> None:
+        """Remove a stream, which has ended."""
+
+    def send_missed(self, stream: Any, now: float) -> None:
+        """Send a stream the events that have not been sent to it yet, unless it is slow."""
+
+    def catch_up(self, stream: Any, now: float) -> None:
+        """Send a stream the events that have not been sent to it yet."""
+
+
 class EventStream:
     """One stream: a subscriber of channels, with a deadline for the next keep-alive comment.
 
@@ -95,7 +111,7 @@ class EventStream:
         self._handler: StreamHandler | None = handler
         self._response = response
         self._state = EventStreamState.NEW
-        self._channels: tuple[Delivery, ...] = ()
+        self._channels: tuple[StreamSource, ...] = ()
         self._bypasses_handler = False
         self._stalled_intervals = 0
         self._stalled_unsent = 0
@@ -162,7 +178,7 @@ class EventStream:
 
     # -- channels --
 
-    def subscribe(self, channel: Delivery, last_id: str, backlog: int) -> None:
+    def subscribe(self, channel: StreamSource, last_id: str, backlog: int) -> None:
         """Send the events of a channel; see `EventSourceHandler.subscribe`."""
         channel.attach(self, last_id, backlog)
         if channel not in self._channels:
@@ -312,4 +328,4 @@ def _logged(handler: Any, future: asyncio.Future[Any]) -> asyncio.Future[Any]:
     return future
 
 
-__all__ = ["TRANSITIONS", "EventStream", "StreamHandler", "EventStreamState"]
+__all__ = ["TRANSITIONS", "EventStream", "EventStreamState", "StreamHandler", "StreamSource"]

@@ -315,6 +315,11 @@ class EventSourceHandler(RequestHandler):
         return self.flush()
 
 
+def event_stream_of(handler: EventSourceHandler) -> EventStream:
+    """Return the stream of a handler, which may not have begun."""
+    return handler._stream_object()
+
+
 def _is_coroutine_function(stream: Any) -> bool:
     """Whether `stream` is a coroutine function, so that calling it has no effect until it is awaited."""
     return inspect.iscoroutinefunction(stream) or gen.is_coroutine_function(stream)
@@ -375,4 +380,4 @@ def _is_number(value: Any, kind: Any) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool) and 0 <= value < inf
 
 
-__all__ = ["EventSourceHandler"]
+__all__ = ["EventSourceHandler", "event_stream_of"]

@@ -1,0 +1,1 @@
+"""One message through Redis to many WebSockets, with several libraries."""

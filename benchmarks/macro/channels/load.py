@@ -1,0 +1,82 @@
+"""The subscribers: blocking sockets that read one frame at a time.
+
+They check the number in each message, so a message that is lost, repeated or reordered ends the measurement.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+
+from benchmarks.macro.websocket.load import Client, masked
+
+_SOCKET_IO = "/socket.io/?EIO=4&transport=websocket"
+_SUBSCRIBE = b'{"type":"subscribe","channel":"news"}'
+_NUMBER = re.compile(rb" (\d+)\"")
+_PLAIN_NUMBER = re.compile(rb" (\d+)$")
+_TEXT = 1
+
+
+class Subscriber(Client):
+    """A WebSocket that is subscribed to the channel ``news``.
+
+    :param kind: the name of the peer.
+    """
+
+    def __init__(self, port: int, kind: str) -> None:
+        super().__init__(port, _SOCKET_IO if kind == "socketio" else "/feed")
+        if kind == "socketio":
+            self._read_until(b"0{")
+            self.send(masked(b"40"))
+            self._read_until(b"40{")
+        elif kind == "channels":
+            self.send(masked(_SUBSCRIBE))
+            self._read_until(b'"subscribed"')
+
+    def receive_number(self) -> int:
+        """Receive a message, and return the number that it ends with."""
+        while True:
+            payload = self.receive()
+            if payload == b"2":  # a ping of Engine.IO
+                self.send(masked(b"3"))
+            elif found := _NUMBER.search(payload) or _PLAIN_NUMBER.search(payload):
+                return int(found[1])
+            else:
+                raise RuntimeError(f"the server sent {payload!r}")
+
+    def receive(self) -> bytes:
+        """Receive a text message, and return its payload. Pings of the WebSocket are ignored."""
+        while True:
+            self._need(2)
+            opcode, size = self._pending[0] & 15, self._pending[1]
+            start = 2
+            if size == 126:
+                self._need(4)
+                size, start = int.from_bytes(self._pending[2:4], "big"), 4
+            self._need(start + size)
+            payload = self._pending[start : start + size]
+            self._pending = self._pending[start + size :]
+            if opcode == _TEXT:
+                return payload
+
+    def _need(self, size: int) -> None:
+        while len(self._pending) < size:
+            self._pending += self._more()
+
+    def _read_until(self, mark: bytes) -> None:
+        while mark not in self.receive():
+            pass
+
+
+@contextlib.contextmanager
+def subscribers(port: int, kind: str, count: int) -> Iterator[list[Subscriber]]:
+    """Open ``count`` subscribers, and close them at the end of the block."""
+    opened: list[Subscriber] = []
+    try:
+        for _ in range(count):
+            opened.append(Subscriber(port, kind))  # noqa: PERF401 (those opened before a failure are closed)
+        yield opened
+    finally:
+        for each in opened:
+            each.close()

@@ -1,0 +1,96 @@
+"""The measurements of one program."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.instructions import counting, wrapper
+from benchmarks.macro.channels.broker import Publisher, publisher, redis_server
+from benchmarks.macro.channels.load import Subscriber, subscribers
+from benchmarks.macro.server.process import Server, running
+from benchmarks.peers import Peer
+
+#: Deliveries per figure of CPU time, and the number of counted messages under callgrind.
+_DELIVERIES, _COUNTED = 100_000, 3
+#: Subscribers that are connected for a figure of the CPU time of a connection.
+_CONNECTS = 1_000
+_numbers = itertools.count(1)
+
+
+def delivery_cpu(peer: Peer, count: int) -> float:
+    """Return the server's CPU microseconds per delivery, with `count` subscribers."""
+    with _serving(peer) as (server, publishing), subscribers(server.port, peer.name, count) as opened:
+        messages = max(_DELIVERIES // count, 5)
+        _deliver(publishing, opened, max(messages // 10, 2))
+        before = server.cpu_seconds()
+        _deliver(publishing, opened, messages)
+        return (server.cpu_seconds() - before) / (messages * count) * 1e6
+
+
+def delivery_instructions(peer: Peer, count: int) -> float:
+    """Return the server's user-space instructions per delivery."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with (
+            _serving(peer, wrapper(folder)) as (server, publishing),
+            subscribers(server.port, peer.name, count) as opened,
+        ):
+            _deliver(publishing, opened, _COUNTED)
+            figures = []
+            for _ in range(_COUNTED):
+                with counting(server.pid, folder) as counted:
+                    _deliver(publishing, opened, _COUNTED)
+                figures.append(counted.value / (_COUNTED * count))
+            return statistics.median(figures)
+
+
+def idle_memory(peer: Peer, count: int) -> float:
+    """Return the server's memory in bytes per idle subscriber."""
+    with _serving(peer) as (server, _):
+        with subscribers(server.port, peer.name, 500):
+            pass
+        before = server.memory()
+        with subscribers(server.port, peer.name, count):
+            return (server.memory() - before) / count
+
+
+def connect_cpu(peer: Peer) -> float:
+    """Return the server's CPU microseconds to accept and subscribe a client."""
+    with _serving(peer) as (server, _):
+        with subscribers(server.port, peer.name, _CONNECTS // 4):
+            pass
+        before = server.cpu_seconds()
+        with subscribers(server.port, peer.name, _CONNECTS):
+            return (server.cpu_seconds() - before) / _CONNECTS * 1e6
+
+
+def _deliver(publishing: Publisher, opened: list[Subscriber], messages: int) -> None:
+    """Publish messages one after the other, each when all subscribers have received the previous one."""
+    for _ in range(messages):
+        number = next(_numbers)
+        publishing.publish(number)
+        for each in opened:
+            found = each.receive_number()
+            if found != number:
+                raise RuntimeError(f"a subscriber received message {found} instead of {number}")
+
+
+@contextmanager
+def _serving(peer: Peer, command: list[str] | None = None) -> Iterator[tuple[Server, Publisher]]:
+    with redis_server() as url:
+        peer = replace(peer, environment={**peer.environment, "BENCH_REDIS": url})
+        with running(peer, wrapper=command or ()) as server, publisher(peer) as publishing:
+            yield server, publishing
+
+
+#: The metrics that are measured with each number of subscribers.
+BY_SUBSCRIBERS: dict[str, Callable[[Peer, int], float]] = {
+    "cpu": delivery_cpu,
+    "instructions": delivery_instructions,
+}

@@ -1,0 +1,379 @@
+"""`connect`: a client of the channel protocol, for programs in Python."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import random
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from time import monotonic
+from types import TracebackType
+from typing import Any, Final, TypeAlias
+
+from tornado.channels._client_state import ChannelRequestError, ClientState, ClientSubscription, Item
+from tornado.channels._client_transports import (
+    Connection,
+    Disconnected,
+    run_polling,
+    run_stream,
+    run_websocket,
+)
+from tornado.channels._errors import PublishError
+from tornado.channels._requests import ABSENT
+from tornado.channels._values import Position
+from tornado.httpclient import AsyncHTTPClient
+from tornado.log import gen_log
+
+Token: TypeAlias = str | Callable[[], str | Awaitable[str]]
+
+_TRANSPORTS: Final[Mapping[str, Callable[[Connection], Awaitable[None]]]] = {
+    "websocket": run_websocket,
+    "stream": run_stream,
+    "poll": run_polling,
+}
+#: The maximum delay before a connection attempt in seconds: the first, and the longest.
+_MIN_DELAY, _MAX_DELAY = 0.5, 30.0
+#: The duration of a connection in seconds after which the back-off begins again.
+_STABLE = 10.0
+#: The number of failures after which the next transport is used, and the time in seconds after which the
+#: first one is tried again.
+_MAX_FAILURES = 2
+_FALLBACK_TIME = 300.0
+#: The close codes and HTTP statuses after which no connection is attempted.
+_FINAL = (1002, 1008, 4403, 403)
+_UNAUTHORIZED = (401, 4401)
+#: The part of a token's lifetime after which it is renewed.
+_RENEWAL = 0.8
+
+
+class ChannelClient:
+    """A connection to a `ChannelHandler`, which is restored whenever it is lost; see `connect`.
+
+    :ivar url: the URL.
+    """
+
+    __module__ = "tornado.channels"  # the module that exports this class
+
+    def __init__(
+        self, url: str, token: Token | None, transports: Sequence[str], max_items: int, max_waiting: int
+    ) -> None:
+        unknown = [each for each in transports if each not in _TRANSPORTS]
+        if unknown or not transports:
+            raise ValueError(f"transports must be some of {', '.join(_TRANSPORTS)}, got {list(transports)!r}")
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"expected a URL with the scheme http or https, got {url!r:.200}")
+        self.url = url
+        self.state = ClientState()
+        self.changed = asyncio.Event()
+        self.publishing = asyncio.Event()
+        self.http = AsyncHTTPClient(force_instance=True)
+        self._client_id = os.urandom(12).hex()
+        self._token = token
+        self._current_token: str | None = None
+        self._transports = transports
+        self._max_items = max_items
+        self._max_waiting = max_waiting
+        self._send: Callable[[dict[str, Any]], None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._renewal: asyncio.Task[None] | None = None
+        self._connected = asyncio.Event()
+        self._room = asyncio.Event()
+        self._error: Exception | None = None
+
+    def __repr__(self) -> str:
+        state = "connected" if self.is_connected else "not connected"
+        return f"<ChannelClient {self.url} {state}, {len(self.state.subscriptions)} channels>"
+
+    # -- beginning and ending --
+
+    def __await__(self) -> Generator[Any, None, ChannelClient]:
+        return self._start().__await__()
+
+    async def __aenter__(self) -> ChannelClient:
+        return await self._start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _start(self) -> ChannelClient:
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+        waiting = asyncio.ensure_future(self._connected.wait())
+        try:
+            await asyncio.wait([waiting, self._task], return_when=asyncio.FIRST_COMPLETED)
+        except BaseException:
+            await self.close()
+            raise
+        finally:
+            waiting.cancel()
+        if self._error is not None:
+            await self.close()
+            raise self._error
+        return self
+
+    async def close(self) -> None:
+        """Close the connection."""
+        tasks = [each for each in (self._task, self._renewal) if each is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._connected.clear()
+        self._error = self._error or ChannelRequestError("closed", "the client is closed")
+        self.state.fail_all(self._error)
+        self.http.close()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection now."""
+        return self._connected.is_set()
+
+    # -- requests --
+
+    async def subscribe(
+        self, channel: str, since: Position | None = None, *, join: Any = ABSENT, watch: bool = False
+    ) -> None:
+        """Subscribe to a channel, and return when the position of the subscription is known.
+
+        :param since: the position of the last message received; None for the messages from now on.
+        :param join: if given, be present in the channel with this data.
+        :param watch: whether to receive a `PresenceChange` when members join or leave.
+        :raises ChannelRequestError: if the server refuses the subscription.
+        """
+        self._check_open()
+        options: dict[str, Any] = {} if join is ABSENT else {"join": join}
+        if watch:
+            options["watch"] = True
+        confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if since is not None:
+            confirmed.set_result(None)  # polls do not confirm it; a refusal is reported as SubscriptionEnd
+        subscription = ClientSubscription(channel, options, confirmed, since)
+        self.state.subscriptions[channel] = subscription
+        self._request({"type": "subscribe", **subscription.request()})
+        await confirmed
+
+    def unsubscribe(self, channel: str) -> None:
+        """End a subscription."""
+        if self.state.subscriptions.pop(channel, None) is not None:
+            self._request({"type": "unsubscribe", "channel": channel})
+
+    async def publish(
+        self, channel: str, data: Any, *, key: str | None = None, timeout: float | None = None
+    ) -> Position:
+        """Publish a message, and return its position when the server has stored it.
+
+        While there is no connection, the message waits. It is stored once, although it may be sent several
+        times.
+
+        :param key: see `Message`.
+        :param timeout: the time limit in seconds; None to wait without a limit.
+        :raises ChannelRequestError: if the server refuses the message.
+        :raises PublishError: if it was not confirmed in time, or too many messages wait.
+        """
+        request = {"type": "publish", "channel": channel, "data": data}
+        if key is not None:
+            request["key"] = key
+        position = await self._publish(request, timeout)
+        assert position is not None  # the message was not ephemeral
+        return position
+
+    async def send(self, channel: str, data: Any, *, timeout: float | None = None) -> None:
+        """Send an ephemeral message: it is not stored, has no position, and may be lost.
+
+        :param timeout: as for `publish`.
+        :raises ChannelRequestError: if the server refuses the message.
+        :raises PublishError: if it was not confirmed in time, or too many messages wait.
+        """
+        await self._publish({"type": "publish", "channel": channel, "data": data, "ephemeral": True}, timeout)
+
+    async def _publish(self, request: dict[str, Any], timeout: float | None) -> Position | None:
+        self._check_open()
+        request_id = os.urandom(12).hex()
+        if len(self.state.unconfirmed) >= self._max_waiting:
+            raise PublishError(f"{self._max_waiting} messages wait: increase max_waiting", request_id)
+        request["id"] = request_id
+        future: asyncio.Future[Position | None] = asyncio.get_running_loop().create_future()
+        self.state.unconfirmed[request_id] = (request, future)
+        self.publishing.set()
+        if self._send is not None:
+            self._send(request)
+        try:
+            async with asyncio.timeout(timeout):
+                return await future
+        except TimeoutError:
+            text = f"a message to {request['channel']!r} was not confirmed within {timeout} s"
+            raise PublishError(text, request_id) from None
+        finally:
+            self.state.unconfirmed.pop(request_id, None)
+
+    def members(self, channel: str) -> dict[str, dict[str, Any]]:
+        """Return the members of a channel that is watched, as far as they are known."""
+        subscription = self.state.subscriptions.get(channel)
+        return {} if subscription is None else dict(subscription.members)
+
+    def _check_open(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _request(self, request: dict[str, Any]) -> None:
+        """Send a request on a WebSocket, or let the transport open another stream."""
+        self.changed.set()
+        if self._send is not None:
+            self._send(request)
+
+    # -- items --
+
+    def __aiter__(self) -> ChannelClient:
+        return self
+
+    async def __anext__(self) -> Item:
+        state = self.state
+        while not state.items:
+            if self._error is not None:
+                if isinstance(self._error, ChannelRequestError) and self._error.code == "closed":
+                    raise StopAsyncIteration
+                raise self._error
+            state.arrived.clear()
+            await state.arrived.wait()
+        item = state.items.popleft()
+        if len(state.items) < self._max_items:
+            self._room.set()
+        return item
+
+    # -- the interface for transports --
+
+    def hello(self) -> dict[str, Any]:
+        """See `Connection.hello`."""
+        members = {"client": self._client_id}
+        if self._current_token is not None:
+            members["token"] = self._current_token
+        return members
+
+    def use(self, send: Callable[[dict[str, Any]], None] | None) -> None:
+        """See `Connection.use`."""
+        self._send = send
+        if send is not None:
+            for request, _ in self.state.unconfirmed.values():
+                send(request)
+
+    async def receive(self, found: Mapping[str, Any]) -> None:
+        """See `Connection.receive`."""
+        if found.get("type") == "connected":
+            self._connected.set()
+            self._schedule_renewal(found.get("expires_in"))
+        self.state.receive(dict(found))
+        if self.state.retry is not None and (self._send is not None or "channel" in found):
+            delay, self.state.retry = self.state.retry, None
+            asyncio.get_running_loop().call_later(delay, self._repeat)
+        while len(self.state.items) >= self._max_items:
+            self._room.clear()
+            await self._room.wait()
+
+    def _repeat(self) -> None:
+        """Repeat what the server could not do."""
+        if self._send is None:
+            self.changed.set()
+        else:
+            for subscription in self.state.subscriptions.values():
+                if not subscription.confirmed.done():
+                    self._send({"type": "subscribe", **subscription.request()})
+            for request, _ in self.state.unconfirmed.values():
+                self._send(request)
+
+    # -- connecting --
+
+    async def _run(self) -> None:
+        index = failures = 0
+        delay, fell_back_at = _MIN_DELAY, 0.0
+        while True:
+            self._connected.clear()
+            began = monotonic()
+            code: int | None = None
+            try:
+                self._current_token = await self._get_token()
+                await _TRANSPORTS[self._transports[index]](self)
+            except Disconnected as error:
+                code = error.code
+                gen_log.debug("channels of %s: connection lost: %s", self.url, error)
+            except (OSError, TimeoutError) as error:
+                gen_log.debug("channels of %s: no connection: %r", self.url, error)
+            except Exception as error:
+                gen_log.error("Exception in %r", self, exc_info=True)
+                self._end(error)
+                return
+            if code in _FINAL or (code in _UNAUTHORIZED and not callable(self._token)):
+                self._end(ChannelRequestError("refused", f"the server refuses the connection ({code})"))
+                return
+            failures = 0 if self._connected.is_set() else failures + 1
+            if failures >= _MAX_FAILURES and index + 1 < len(self._transports):
+                index, failures, fell_back_at = index + 1, 0, began
+            elif index and began - fell_back_at > _FALLBACK_TIME:
+                index, failures = 0, 0
+            if monotonic() - began >= _STABLE:
+                delay = _MIN_DELAY
+            await asyncio.sleep(delay * random.uniform(0.5, 1))
+            delay = min(2 * delay, _MAX_DELAY)
+
+    def _end(self, error: Exception) -> None:
+        self._error = error
+        self.state.fail_all(error)
+
+    async def _get_token(self) -> str | None:
+        if not callable(self._token):
+            return self._token
+        token = self._token()
+        return await token if inspect.isawaitable(token) else token
+
+    def _schedule_renewal(self, expires_in: float | None) -> None:
+        if self._renewal is not None:
+            self._renewal.cancel()
+            self._renewal = None
+        if expires_in is not None and callable(self._token):
+            self._renewal = asyncio.get_running_loop().create_task(self._renew(expires_in * _RENEWAL))
+
+    async def _renew(self, delay: float) -> None:
+        await asyncio.sleep(delay)
+        self._renewal = None  # the reply schedules the next one
+        self._current_token = await self._get_token()
+        self._request({"type": "token", "token": self._current_token})
+
+
+def connect(
+    url: str,
+    *,
+    token: Token | None = None,
+    transports: Sequence[str] = ("websocket", "stream", "poll"),
+    max_items: int = 1000,
+    max_waiting: int = 1000,
+) -> ChannelClient:
+    """Connect to a `ChannelHandler`. ::
+
+        async with channels.connect("https://example.com/channels") as client:
+            await client.subscribe("room:7")
+            await client.publish("room:7", {"text": "Hello"})
+            async for item in client:
+                if isinstance(item, Message):
+                    print(item.data)
+
+    ``client = await connect(url)`` is possible too; close it with ``await client.close()``. When the
+    connection is lost, the client connects again and continues at its positions. The iteration then contains
+    every message once, and a `Gap` in place of messages that are no longer available. It also contains each
+    `PresenceChange` of watched channels, and a `SubscriptionEnd` if the server ends a subscription.
+
+    :param url: the URL of the handler, with the scheme ``http`` or ``https``.
+    :param token: the token for `ChannelHandler.authenticate`, or a function that returns it and may be
+        ``async``. It is called before each connection, and before the token expires.
+    :param transports: the transports to use, in this order.
+    :param max_items: the number of items to hold for the iteration. Above it, the client reads no more.
+    :param max_waiting: the maximum number of messages that wait for a confirmation.
+    :raises ChannelRequestError: (when awaited) if the server refuses the connection.
+    :raises ValueError: if an argument is invalid.
+    """
+    return ChannelClient(url, token, transports, max_items, max_waiting)
+
+
+connect.__module__ = "tornado.channels"  # the module that exports it
+
+__all__ = ["ChannelClient", "connect"]

@@ -1,0 +1,214 @@
+"""The three transports of `ChannelClient`. Each runs one connection until it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from tornado._wire import sse
+from tornado.channels._client_state import ClientState
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.websocket import WebSocketClosedError, websocket_connect
+
+#: The time limit for the establishment of a connection, in seconds.
+CONNECT_TIMEOUT = 10.0
+#: How long a client waits for a reply to its ``ping``, in seconds.
+_PONG_TIMEOUT = 10.0
+_POLL_WAIT = 25.0
+_JSON = {"Content-Type": "application/json"}
+
+
+class Disconnected(Exception):
+    """Raised when a connection has ended.
+
+    :param code: a close code of a WebSocket or an HTTP status, or None.
+    """
+
+    def __init__(self, code: int | None, reason: str = "") -> None:
+        super().__init__(f"{code} {reason}".strip())
+        self.code = code
+
+
+class Connection(Protocol):
+    """The part of `ChannelClient` that a transport uses."""
+
+    url: str
+    state: ClientState
+    http: AsyncHTTPClient
+    #: Set when the subscriptions or the token have changed, so that a stream must be opened again.
+    changed: asyncio.Event
+    #: Set when there is a publication to send.
+    publishing: asyncio.Event
+
+    def hello(self) -> dict[str, Any]:
+        """Return the members ``token`` and ``client``."""
+
+    async def receive(self, found: Mapping[str, Any]) -> None:
+        """Process an object of the server, when the program has read enough earlier ones."""
+
+    def use(self, send: Callable[[dict[str, Any]], None] | None) -> None:
+        """Set the function that sends requests, or None if there is no connection that can."""
+
+
+async def run_websocket(client: Connection) -> None:
+    """Connect with a WebSocket."""
+    url = "ws" + client.url.removeprefix("http")
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            socket = await websocket_connect(url)
+    except HTTPClientError as error:
+        raise Disconnected(error.code) from error
+
+    def send(request: dict[str, Any]) -> None:
+        try:
+            _ = socket.write_message(json.dumps(request))
+        except WebSocketClosedError:
+            pass  # the loop below ends
+
+    reading: asyncio.Future[Any] | None = None
+    keep_alive = CONNECT_TIMEOUT  # until the server has set it
+    try:
+        send({"type": "connect", **client.hello()})
+        for wanted in client.state.requests():
+            send({"type": "subscribe", **wanted})
+        client.use(send)
+        limit, is_checked = keep_alive, True
+        while True:
+            reading = reading or asyncio.ensure_future(socket.read_message())
+            await asyncio.wait([reading], timeout=limit)
+            if not reading.done():
+                if is_checked:
+                    raise Disconnected(None, "the server does not reply")
+                send({"type": "ping"})
+                limit, is_checked = _PONG_TIMEOUT, True
+                continue
+            text, reading = reading.result(), None
+            if text is None:
+                raise Disconnected(socket.close_code, socket.close_reason or "")
+            found = json.loads(text)
+            if found.get("type") == "connected":
+                keep_alive = float(found["keep_alive"])
+            await client.receive(found)
+            limit, is_checked = keep_alive, False
+    finally:
+        client.use(None)
+        if reading is not None:
+            reading.cancel()
+        socket.close()
+
+
+async def run_stream(client: Connection) -> None:
+    """Connect with server-sent events and POST."""
+    await _with_publisher(client, _stream)
+
+
+async def run_polling(client: Connection) -> None:
+    """Connect with long polling and POST."""
+    await _with_publisher(client, _poll)
+
+
+async def _with_publisher(client: Connection, receive: Callable[[Connection], Awaitable[None]]) -> None:
+    """Receive and publish at the same time. Begin again when the subscriptions have changed."""
+    publisher = asyncio.ensure_future(_publish_all(client))
+    try:
+        while True:
+            client.changed.clear()
+            receiver = asyncio.ensure_future(receive(client))
+            changed = asyncio.ensure_future(client.changed.wait())
+            tasks: set[asyncio.Future[Any]] = {receiver, changed, publisher}
+            try:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                receiver_is_done = receiver.done()
+                receiver.cancel()
+                changed.cancel()
+                results = await asyncio.gather(receiver, changed, return_exceptions=True)
+            if receiver_is_done and isinstance(results[0], BaseException):
+                raise results[0]
+            if publisher.done():
+                publisher.result()
+    finally:
+        publisher.cancel()
+        await asyncio.gather(publisher, return_exceptions=True)
+
+
+async def _stream(client: Connection) -> None:
+    body = {"type": "stream", **client.hello(), "subscribe": list(client.state.requests())}
+    parser = sse.Parser()
+    keep_alive = 0.0
+    try:
+        async with client.http.stream(_request(client, body, 0)) as response:
+            chunks = aiter(response)
+            while True:
+                limit = 2 * keep_alive + _PONG_TIMEOUT if keep_alive else CONNECT_TIMEOUT
+                try:
+                    async with asyncio.timeout(limit):
+                        chunk = await anext(chunks)
+                except StopAsyncIteration:
+                    raise Disconnected(None, "the stream has ended") from None
+                parser.receive_data(chunk)
+                while (event := parser.next_event()) is not None:
+                    found = json.loads(event.data)
+                    keep_alive = float(found.get("keep_alive", keep_alive))
+                    await client.receive(found)
+    except HTTPClientError as error:
+        raise Disconnected(error.code) from error
+
+
+async def _poll(client: Connection) -> None:
+    is_first = True
+    while True:
+        body = {"type": "poll", **client.hello(), "subscribe": list(client.state.requests(is_poll=True))}
+        body["wait"] = 0 if is_first else _POLL_WAIT
+        found = await _post(client, body)
+        if is_first:
+            await client.receive({"type": "connected"})
+            is_first = False
+        for each in found["messages"]:
+            await client.receive(each)
+        await asyncio.sleep(found.get("retry", 0) / 1000)
+
+
+async def _publish_all(client: Connection) -> None:
+    """Send the publications one after the other, so that their order is kept."""
+    while True:
+        client.publishing.clear()
+        for request, _ in list(client.state.unconfirmed.values()):
+            await client.receive(await _post(client, {**client.hello(), **request}))
+            if client.state.retry is not None:
+                await asyncio.sleep(client.state.retry)
+                client.state.retry = None
+                client.publishing.set()
+                break
+        await client.publishing.wait()
+
+
+async def _post(client: Connection, body: dict[str, Any]) -> dict[str, Any]:
+    """Send a request. Return the reply, which may be an ``error`` about this request."""
+    response = await client.http.fetch(
+        _request(client, body, _POLL_WAIT + 2 * _PONG_TIMEOUT), raise_error=False
+    )
+    if response.code in (401, 599) or (response.code >= 400 and body["type"] == "poll"):
+        raise Disconnected(response.code, response.reason or "")
+    try:
+        found: dict[str, Any] = json.loads(response.body)
+    except ValueError:
+        raise Disconnected(response.code, "the response is not JSON") from None
+    return found
+
+
+def _request(client: Connection, body: dict[str, Any], timeout: float) -> HTTPRequest:
+    text = json.dumps(body)
+    return HTTPRequest(
+        client.url,
+        "POST",
+        headers=_JSON,
+        body=text,
+        connect_timeout=CONNECT_TIMEOUT,
+        request_timeout=timeout,
+    )
+
+
+__all__ = ["Connection", "Disconnected", "run_polling", "run_stream", "run_websocket"]

@@ -1,0 +1,224 @@
+"""The requests of the channel protocol over HTTP: ``publish``, ``stream`` and ``poll``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from tornado.channels._endpoint import Endpoint
+from tornado.channels._limits import ClientLimits
+from tornado.channels._polling_transport import Poll, PollingTransport
+from tornado.channels._requests import (
+    Request,
+    RequestError,
+    SubscriptionRequest,
+    decode_object,
+    encode_reply,
+    parse_request,
+    request_id_of,
+)
+from tornado.channels._session import Hooks, Session
+from tornado.channels._sse_transport import EventStreamTransport, SessionEnd
+from tornado.channels._steps import Steps
+from tornado.channels._values import Position
+from tornado.http1connection import HTTP1Connection
+from tornado.httputil import HTTPServerRequest
+from tornado.web import HTTPError
+from tornado.web._security._xsrf import check_origin
+from tornado.web._sse._event_stream import EventStream
+
+_EVENT_STREAM = "text/event-stream"
+
+
+class HTTPHandler(Hooks, Protocol):
+    """The methods of a `ChannelHandler` that these functions call."""
+
+    request: HTTPServerRequest
+    client_limits: ClientLimits
+
+    @property
+    def last_event_id(self) -> str: ...
+
+    @property
+    def event_stream(self) -> EventStream: ...
+
+    def check_origin(self, origin: str) -> bool: ...
+
+    def begin_stream(self) -> None: ...
+
+    def set_status(self, status_code: int, reason: str | None = None) -> None: ...
+
+    def set_header(self, name: str, value: Any) -> None: ...
+
+    def finish(self, chunk: Any = None) -> Any: ...
+
+
+def check_cross_origin(handler: HTTPHandler) -> None:
+    """Refuse a request from a page of another origin unless the handler permits it.
+
+    :raises HTTPError: (403) if it is refused.
+    """
+    check_origin(handler.request, handler.check_origin)
+    origin = handler.request.headers.get("Origin")
+    if origin is not None:
+        # The origin was permitted, or it is that of the page itself, for which these fields have no effect.
+        handler.set_header("Access-Control-Allow-Origin", origin)
+        handler.set_header("Access-Control-Allow-Credentials", "true")
+        handler.set_header("Vary", "Origin")
+
+
+def answer_preflight(handler: HTTPHandler) -> None:
+    """Respond to an OPTIONS request, which a browser sends before a request to another origin."""
+    check_cross_origin(handler)
+    handler.set_header("Access-Control-Allow-Methods", "GET, POST")
+    handler.set_header("Access-Control-Allow-Headers", "Content-Type, Last-Event-ID")
+    handler.set_header("Access-Control-Max-Age", "600")
+    handler.set_status(204)
+
+
+def body_of(handler: HTTPHandler) -> bytes:
+    """Return the request in the body of a POST.
+
+    :raises HTTPError: (415) if it is not JSON. Browsers ask with OPTIONS before they send JSON to another
+        origin.
+    """
+    media_type = handler.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise HTTPError(415, "expected Content-Type application/json, got %r", media_type[:100])
+    return handler.request.body
+
+
+def serve_request(handler: HTTPHandler, endpoint: Endpoint, text: str | bytes) -> Steps:
+    """Process a request, and send its response or begin its event stream."""
+    check_cross_origin(handler)
+    request_id = None
+    session: Session | None = None
+    try:
+        if len(text) > handler.client_limits.message:
+            raise RequestError("too_large", f"a request has at most {handler.client_limits.message} bytes")
+        members = decode_object(text)
+        request_id = request_id_of(members)
+        request = parse_request({"type": _default_type(handler), **members})
+        serve = _OPERATIONS.get(request.type)
+        if serve is None:
+            raise RequestError("bad_request", f"{request.type} is not available over HTTP")
+        if request.type == "stream":
+            session = Session(
+                handler, handler.event_stream, endpoint, endpoint.transport(EventStreamTransport)
+            )
+            yield from _serve_stream(handler, endpoint, request, session)
+        else:
+            poll = Poll()
+            session = Session(
+                handler, poll, endpoint, endpoint.transport(PollingTransport), lingers=request.type == "poll"
+            )
+            try:
+                yield from serve(handler, endpoint, request, session, poll)
+            finally:
+                session.end()
+    except Exception as error:
+        if session is None and not isinstance(error, RequestError):
+            raise
+        refused = error if isinstance(error, RequestError) else session.error_of(error)  # type: ignore[union-attr]
+        if session is not None:
+            session.end()
+        _respond(handler, refused.encode(request_id), refused)
+
+
+def _default_type(handler: HTTPHandler) -> str:
+    return "stream" if _EVENT_STREAM in handler.request.headers.get("Accept", "") else "poll"
+
+
+def _respond(handler: HTTPHandler, body: bytes, error: RequestError | None = None) -> None:
+    if error is not None:
+        handler.set_status(error.status)
+        if error.retry is not None:
+            handler.set_header("Retry-After", str(math.ceil(error.retry)))
+    handler.set_header("Content-Type", "application/json; charset=UTF-8")
+    handler.set_header("Cache-Control", "no-store")
+    handler.finish(body)
+
+
+def _authenticate(handler: HTTPHandler, endpoint: Endpoint, request: Request, session: Session) -> Steps:
+    yield from session.authenticate(request.token, request.client)
+    client = session.identity.user or handler.request.remote_ip or ""
+    if request.type != "publish":
+        client += f"/{request.client}"  # many clients poll from the address of one proxy
+    wait = endpoint.count_request(handler.client_limits, client)
+    if wait:
+        rate = handler.client_limits.rate
+        raise RequestError("rate", f"more than {rate:g} requests per second", retry=wait)
+
+
+def _subscribe_all(session: Session, subscriptions: tuple[SubscriptionRequest, ...]) -> Steps:
+    for wanted in subscriptions:
+        try:
+            yield from session.subscribe(wanted)
+        except Exception as error:
+            refused = session.error_of(error)
+            if refused.channel is None:
+                refused.channel = wanted.channel
+            session.fail(refused)
+
+
+# -- the requests --
+
+
+def _serve_publish(
+    handler: HTTPHandler, endpoint: Endpoint, request: Request, session: Session, poll: Poll
+) -> Steps:
+    yield from _authenticate(handler, endpoint, request, session)
+    members = yield from session.publish(request)
+    _respond(handler, encode_reply("published", request.id, members))
+
+
+def _serve_poll(
+    handler: HTTPHandler, endpoint: Endpoint, request: Request, session: Session, poll: Poll
+) -> Steps:
+    yield from _authenticate(handler, endpoint, request, session)
+    connection = handler.request.connection
+    if isinstance(connection, HTTP1Connection):
+        connection.drainable = poll
+    yield from _subscribe_all(session, request.subscriptions)
+    if not poll.is_ready and request.wait:
+        yield poll.wait(request.wait)
+    session.end()
+    _respond(handler, poll.response())
+
+
+def _serve_stream(handler: HTTPHandler, endpoint: Endpoint, request: Request, session: Session) -> Steps:
+    yield from _authenticate(handler, endpoint, request, session)
+    subscriptions = _with_last_event_id(handler, request.subscriptions)
+    handler.begin_stream()
+    stream = handler.event_stream
+    if not stream.is_open:
+        session.end()  # the client has disconnected
+        return
+    stream.subscribe(SessionEnd(session), "", 0)
+    session.send_connected(request.id)
+    yield from _subscribe_all(session, subscriptions)
+
+
+def _with_last_event_id(
+    handler: HTTPHandler, subscriptions: tuple[SubscriptionRequest, ...]
+) -> tuple[SubscriptionRequest, ...]:
+    """Return the subscriptions with the position of a browser that reconnects by itself."""
+    last_event_id = handler.last_event_id
+    if not last_event_id or len(subscriptions) != 1:
+        return subscriptions
+    try:
+        position = Position.parse(last_event_id)
+    except ValueError as error:
+        raise RequestError("bad_request", f"Last-Event-ID: {error}") from None
+    [only] = subscriptions
+    return (SubscriptionRequest(only.channel, position, only.join, only.watch),)
+
+
+_OPERATIONS: Mapping[str, Callable[..., Steps]] = {
+    "publish": _serve_publish,
+    "poll": _serve_poll,
+    "stream": _serve_stream,
+}
+
+__all__ = ["HTTPHandler", "answer_preflight", "body_of", "serve_request"]

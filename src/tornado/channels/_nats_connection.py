@@ -1,0 +1,294 @@
+"""The connection of a process to NATS.
+
+It serves all channels, for commands and messages. When nats-py reconnects, it sends what it has not sent
+before, to a server that may have lost its data. Therefore its reconnection is disabled, and this module
+replaces a connection that is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+
+from tornado.channels._errors import BrokerUnavailableError
+from tornado.log import gen_log
+
+#: The bounds of the delay between attempts to connect, in seconds.
+_MIN_DELAY, _MAX_DELAY = 0.02, 0.4
+#: The additional time for the response to a ping after the time limit, in seconds.
+_GRACE = 0.1
+#: The maximum size of the messages of a channel that wait in this process, in bytes.
+_MAX_PENDING = 32 * 2**20
+#: The delay until the history is read after messages were dropped, in seconds.
+_DROPPED_DELAY = 0.1
+#: nats-py's own pings are not needed.
+_NEVER = 10**6
+
+Callback = Callable[[Any], Coroutine[Any, Any, None]]
+
+
+class NATSConnection:
+    """Connects to NATS again and again, and keeps subscriptions.
+
+    :param servers: the URLs of the servers.
+    :param options: further arguments of ``nats.connect``.
+    :param ping_interval: the number of seconds between pings.
+    :param timeout: the time limit for the response to a ping, for a connection attempt and for commands.
+    :param connected: called when all subscriptions are established, and when messages were dropped.
+    :param disconnected: called when the connection is lost, and when the first attempt fails.
+    """
+
+    def __init__(
+        self,
+        servers: list[str],
+        options: Mapping[str, Any],
+        ping_interval: float,
+        timeout: float,
+        connected: Callable[[], None],
+        disconnected: Callable[[], None],
+    ) -> None:
+        import nats.errors
+
+        self._nats: Any = nats
+        #: The exceptions that mean that a connection or a command has failed.
+        self.errors: tuple[type[Exception], ...] = (nats.errors.Error, OSError, TimeoutError)
+        self.address = ", ".join(map(_address, servers))
+        self._servers = servers
+        self._options = options
+        self._ping_interval = ping_interval
+        self._timeout = timeout
+        self._connected = connected
+        self._disconnected = disconnected
+        self._client: Any = None
+        self._ready = asyncio.Event()
+        #: The callbacks of all subjects to which this connection is to be subscribed.
+        self._wanted: dict[str, Callback] = {}
+        #: The subscriptions of the current connection; None while one is requested.
+        self._subscriptions: dict[str, Any] = {}
+        self._confirmed: set[str] = set()
+        self._ending: set[asyncio.Task[None]] = set()
+        self._task: asyncio.Task[None] | None = None
+        #: When the connection was lost; None while it is established.
+        self._lost_at: float | None = None
+        self._reread: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        """Close the connection."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    # -- commands --
+
+    async def client(self) -> Any:
+        """Return the connected client of nats-py.
+
+        :raises BrokerUnavailableError: if there is none within the time limit.
+        """
+        if not self._ready.is_set():
+            try:
+                async with asyncio.timeout(self._timeout):
+                    await self._ready.wait()
+            except TimeoutError as error:
+                raise BrokerUnavailableError(f"there is no connection to NATS at {self.address}") from error
+        return self._client
+
+    async def call(self, operation: Awaitable[Any]) -> Any:
+        """Wait for the result of an operation.
+
+        :raises BrokerUnavailableError: if it fails or takes longer than the time limit.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await operation
+        except TimeoutError as error:
+            raise BrokerUnavailableError(
+                f"NATS at {self.address} did not respond within {self._timeout} s"
+            ) from error
+        except self.errors as error:
+            raise BrokerUnavailableError(f"NATS at {self.address}: {error}") from error
+
+    # -- subscriptions --
+
+    async def subscribe(self, subject: str, callback: Callback) -> None:
+        """Subscribe to a subject, and return when the server has processed it.
+
+        :param callback: called with each message of nats-py.
+        :raises BrokerUnavailableError: if this takes longer than the time limit.
+        """
+        self._wanted[subject] = callback
+        client = await self.client()
+        if subject in self._confirmed:
+            return
+        await self.call(self._request(client, subject))
+        await self.call(client.flush())
+        if client is self._client and subject in self._subscriptions:
+            self._confirmed.add(subject)
+
+    def unsubscribe(self, subject: str) -> None:
+        """End the subscription to a subject without waiting."""
+        self._wanted.pop(subject, None)
+        self._confirmed.discard(subject)
+        subscription = self._subscriptions.pop(subject, None)
+        if subscription is not None:
+            self._end(subscription)
+
+    async def _request(self, client: Any, subject: str) -> None:
+        callback = self._wanted.get(subject)
+        if callback is None or subject in self._subscriptions:
+            return
+        self._subscriptions[subject] = None
+        subscription = await client.subscribe(subject, cb=callback, pending_bytes_limit=_MAX_PENDING)
+        if client is self._client and subject in self._wanted:
+            self._subscriptions[subject] = subscription
+        else:
+            self._end(subscription)
+
+    def _end(self, subscription: Any) -> None:
+        task = asyncio.get_running_loop().create_task(self._unsubscribe(subscription))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _unsubscribe(self, subscription: Any) -> None:
+        try:
+            await subscription.unsubscribe()
+        except self.errors:
+            pass  # the connection is lost, and the subscription with it
+
+    # -- connection --
+
+    async def _run(self) -> None:
+        """Connect again and again, until cancelled."""
+        delay = _MIN_DELAY
+        while True:
+            was_ready = False
+            try:
+                await self._use()
+            except self.errors as error:
+                was_ready = self._ready.is_set()
+                self._report_lost(error)
+            except Exception as error:
+                gen_log.error("Exception in the connection to NATS at %s", self.address, exc_info=True)
+                self._report_lost(error)
+            finally:
+                self._reset()
+            delay = _MIN_DELAY if was_ready else min(2 * delay, _MAX_DELAY)
+            await asyncio.sleep(delay * random.uniform(0.5, 1))
+
+    def _reset(self) -> None:
+        self._ready.clear()
+        self._client = None
+        self._subscriptions.clear()
+        self._confirmed.clear()
+        if self._reread is not None:
+            self._reread.cancel()
+            self._reread = None
+
+    async def _use(self) -> None:
+        """Use one connection until it is lost.
+
+        :raises OSError: or another of the `errors`, in every case.
+        """
+        loop = asyncio.get_running_loop()
+        lost: asyncio.Future[BaseException] = loop.create_future()
+        async with asyncio.timeout(self._timeout + _GRACE):
+            client = await self._nats.connect(
+                self._servers,
+                error_cb=partial(self._error, lost),
+                closed_cb=partial(_set_lost, lost, ConnectionError("the connection was closed")),
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+                connect_timeout=self._timeout,
+                ping_interval=_NEVER,
+                **self._options,
+            )
+        self._client = client
+        try:
+            for subject in list(self._wanted):
+                await self._request(client, subject)
+            await client.flush(self._timeout)
+            self._confirmed.update(self._subscriptions)
+            self._report_ready()
+            while True:
+                await asyncio.wait([lost], timeout=self._ping_interval)
+                if lost.done():
+                    raise lost.result()
+                await self._ping(client)
+        finally:
+            await self._close(client)
+
+    async def _ping(self, client: Any) -> None:
+        for limit in (self._timeout, _GRACE):
+            try:
+                await client.flush(limit)
+                return
+            except TimeoutError:
+                # If the event loop was blocked, the ping may be unsent, or the response unread.
+                continue
+        raise TimeoutError(f"no response to a ping within {self._timeout} s")
+
+    async def _close(self, client: Any) -> None:
+        try:
+            # Closing waits until everything is sent, for which a suspended server would need forever.
+            async with asyncio.timeout(_GRACE):
+                await client.close()
+        except self.errors:
+            pass
+
+    async def _error(self, lost: asyncio.Future[BaseException], error: Exception) -> None:
+        """Process an error that nats-py reports."""
+        if isinstance(error, self._nats.errors.SlowConsumerError):
+            if self._reread is None:
+                self._reread = asyncio.get_running_loop().call_later(_DROPPED_DELAY, self._after_drop)
+        elif not lost.done():
+            lost.set_result(error if isinstance(error, self.errors) else ConnectionError(str(error)))
+
+    def _after_drop(self) -> None:
+        self._reread = None
+        self._connected()
+
+    def _report_lost(self, error: BaseException) -> None:
+        """Log the loss of the connection once."""
+        if self._lost_at is None:
+            self._lost_at = monotonic()
+            gen_log.warning(
+                "The connection to NATS at %s is lost (%s): no messages arrive until it is restored",
+                self.address,
+                error or type(error).__name__,
+            )
+            self._disconnected()
+
+    def _report_ready(self) -> None:
+        if self._lost_at is not None:
+            gen_log.warning(
+                "The connection to NATS at %s is restored after %.1f s",
+                self.address,
+                monotonic() - self._lost_at,
+            )
+            self._lost_at = None
+        self._ready.set()
+        self._connected()
+
+
+async def _set_lost(lost: asyncio.Future[BaseException], error: BaseException) -> None:
+    if not lost.done():
+        lost.set_result(error)
+
+
+def _address(url: str) -> str:
+    """Return a URL without its user name and password."""
+    return urlsplit(url if "//" in url else f"nats://{url}").netloc.rpartition("@")[2]
+
+
+__all__ = ["NATSConnection"]

@@ -1,0 +1,141 @@
+"""Presence in NATS: the entries of connections and the leases of processes.
+
+One stream in the memory of the server contains the last message of each subject. A connection has a subject,
+whose message contains its worker and its entry. A worker has one with the duration of its lease, which begins
+when the server stores the message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from time import monotonic
+from typing import Any
+
+from tornado.channels._nats_connection import NATSConnection
+from tornado.channels._nats_encoding import token_of
+from tornado.channels._nats_streams import Streams
+
+#: The number of entries that are stored at the same time.
+_MAX_CONCURRENT = 100
+
+
+class NATSPresence:
+    """Stores entries and leases.
+
+    :param prefix: the first token of all subjects, and the beginning of the name of the stream.
+    """
+
+    def __init__(self, connection: NATSConnection, streams: Streams, prefix: str) -> None:
+        self._connection = connection
+        self._streams = streams
+        self._name = streams.table
+        self._subject = f"{prefix}.presence"
+        #: The ends of the leases of this process.
+        self._leases: dict[tuple[str, str], float] = {}
+
+    async def add(self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float) -> None:
+        """See `Broker.add_presence`."""
+        await self._call(lambda context: self._add(context, channel, worker, entries, lease))
+
+    async def _add(
+        self, context: Any, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
+    ) -> None:
+        await self._streams.create_table(context)
+        await self._extend(context, channel, worker, lease)
+        subject = self._of(channel)
+        await _gather(
+            context.publish(f"{subject}.c.{connection}", worker.encode() + b" " + entry, stream=self._name)
+            for connection, entry in entries.items()
+        )
+
+    async def _extend(self, context: Any, channel: str, worker: str, lease: float) -> None:
+        begin = monotonic()
+        subject = f"{self._of(channel)}.w.{worker}"
+        await context.publish(subject, b"%d" % (lease * 1000), stream=self._name)
+        self._leases[channel, worker] = begin + lease
+
+    async def remove(self, channel: str, connections: Sequence[str]) -> None:
+        """See `Broker.remove_presence`."""
+        subject = self._of(channel)
+
+        async def remove(context: Any) -> None:
+            await self._streams.create_table(context)
+            await _gather(
+                context.purge_stream(self._name, subject=f"{subject}.c.{connection}")
+                for connection in connections
+            )
+
+        await self._call(remove)
+
+    async def renew(self, channel: str, worker: str, lease: float) -> bool:
+        """See `Broker.renew_presence`."""
+        key = (channel, worker)
+        if self._leases.get(key, 0.0) <= monotonic():
+            self._leases.pop(key, None)
+            return False
+
+        async def renew(context: Any) -> bool:
+            if not await self._streams.has_message(context, self._name, f"{self._of(channel)}.w.{worker}"):
+                return False
+            await self._extend(context, channel, worker, lease)
+            return True
+
+        renewed: bool = await self._call(renew)
+        return renewed
+
+    async def list(self, channel: str) -> dict[str, bytes]:
+        """See `Broker.list_presence`. Remove what belongs to processes whose lease has ended."""
+        found: dict[str, bytes] = await self._call(lambda context: self._list(context, channel))
+        return found
+
+    async def _list(self, context: Any, channel: str) -> dict[str, bytes]:
+        await self._streams.create_table(context)
+        subject = self._of(channel)
+        messages, now = await self._streams.fetch(
+            context, self._name, float("inf"), filter_subject=f"{subject}.>"
+        )
+        workers: set[bytes] = set()
+        entries: dict[str, tuple[bytes, bytes, Any]] = {}
+        ended: list[Any] = []
+        for message in messages:
+            kind, _, name = message.subject[len(subject) + 1 :].partition(".")
+            if kind == "c":
+                worker, _, entry = message.data.partition(b" ")
+                entries[name] = (worker, entry, message)
+            elif message.metadata.timestamp + timedelta(milliseconds=int(message.data)) > now:
+                workers.add(name.encode())
+            else:
+                ended.append(message)
+        ended += [message for worker, _, message in entries.values() if worker not in workers]
+        # Limited to what was read: a process that was suspended may store its entries again now.
+        await _gather(
+            context.purge_stream(
+                self._name, subject=message.subject, seq=message.metadata.sequence.stream + 1
+            )
+            for message in ended
+        )
+        return {name: entry for name, (worker, entry, _) in entries.items() if worker in workers}
+
+    def _of(self, channel: str) -> str:
+        return f"{self._subject}.{token_of(channel)}"
+
+    async def _call(self, operation: Any) -> Any:
+        client = await self._connection.client()
+        return await self._connection.call(operation(client.jetstream()))
+
+
+async def _gather(operations: Iterable[Awaitable[Any]]) -> None:
+    limit = asyncio.Semaphore(_MAX_CONCURRENT)
+
+    async def one(operation: Awaitable[Any]) -> None:
+        async with limit:
+            await operation
+
+    async with asyncio.TaskGroup() as group:
+        for operation in operations:
+            group.create_task(one(operation))
+
+
+__all__ = ["NATSPresence"]

@@ -1,0 +1,211 @@
+"""The streams of JetStream that contain the histories of channels.
+
+Each channel has a stream, whose sequence numbers are the offsets. What it stores from the subject ``in`` it
+publishes again to the subject ``out``, together with the sequence number.
+
+A server that was restarted may have lost messages that it had confirmed, because it does not write each of
+them to the disk at once. A stream of a single server therefore contains the ID of the server's run, which is
+the creation time of a stream in memory. In another run, its messages are removed and a new epoch begins. In
+a cluster, a majority of the servers has stored each message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from tornado.channels._nats_encoding import token_of
+from tornado.channels._values import History
+
+#: The minimum time in seconds for which idempotency keys are stored.
+_WINDOW = 120.0
+#: Error codes of JetStream: the name of a stream, or one of its subjects, is in use.
+_IN_USE = (10058, 10065)
+#: The maximum number of messages in a response.
+_BATCH = 500
+
+
+@dataclass(slots=True)
+class ChannelStream:
+    """The stream of a channel, as a connection knows it.
+
+    :ivar name: the name of the stream.
+    :ivar epoch: its epoch.
+    :ivar begin: the last offset when the epoch was read. Later messages have larger offsets.
+    :ivar age: the time in seconds for which the server keeps messages.
+    :ivar window: the time in seconds for which it keeps idempotency keys.
+    :ivar received: the largest offset that was received on this connection.
+    """
+
+    name: str
+    epoch: str
+    begin: int
+    age: float
+    window: float
+    received: int = 0
+
+
+class Streams:
+    """Creates streams, and finds their epochs.
+
+    :param prefix: the first token of all subjects, and the beginning of the name of each stream.
+    :param storage: ``file`` or ``memory``.
+    :param replicas: the number of servers that store each message.
+    """
+
+    def __init__(self, prefix: str, storage: str, replicas: int) -> None:
+        import nats.js.api
+        import nats.js.errors
+
+        self._api: Any = nats.js.api
+        self._not_found: type[Exception] = nats.js.errors.NotFoundError
+        self._api_error: type[Exception] = nats.js.errors.APIError
+        self._prefix = prefix
+        #: The name of the stream of presence.
+        self.table = f"{prefix}-_presence"
+        self._storage = storage
+        self._replicas = replicas
+
+    def stored_subject(self, channel: str) -> str:
+        """Return the subject whose messages are stored."""
+        return f"{self._prefix}.in.{token_of(channel)}"
+
+    def subject(self, channel: str) -> str:
+        """Return the subject on which processes receive messages."""
+        return f"{self._prefix}.out.{token_of(channel)}"
+
+    async def open(
+        self, context: Any, run: str, channel: str, history: History, lifetime: float = _WINDOW
+    ) -> tuple[ChannelStream, Any]:
+        """Return the stream of a channel, and its state. Create it if it does not exist.
+
+        :param context: the JetStream context of a connection.
+        :param run: the ID of the run of the server.
+        :param lifetime: the time in seconds for which idempotency keys must be stored.
+        """
+        config = self._config(channel, history, run, max(lifetime, _WINDOW))
+        try:
+            info = await context.stream_info(config.name)
+        except self._not_found:
+            info = await self._create(context, config)
+        if info.cluster is not None:
+            run = ""
+        if info.config.duplicate_window > config.duplicate_window:
+            config = self._config(channel, history, run, info.config.duplicate_window)
+        if run and info.config.description != run:
+            # What another process publishes in the new epoch follows the last message of this state.
+            await context.purge_stream(config.name, seq=info.state.last_seq + 1)
+            await context.update_stream(config)
+            info = await context.stream_info(config.name)
+        elif _limits(info.config) != _limits(config):
+            info = await context.update_stream(replace(config, description=info.config.description))
+        epoch = f"{int(info.created.timestamp() * 1e6):x}{run and '-'}{run}"
+        stream = ChannelStream(
+            config.name, epoch, info.state.last_seq, config.max_age, config.duplicate_window
+        )
+        return stream, info.state
+
+    async def _create(self, context: Any, config: Any) -> Any:
+        try:
+            return await context.add_stream(config)
+        except self._api_error as error:
+            if getattr(error, "err_code", None) not in _IN_USE:
+                raise
+            return await context.stream_info(config.name)  # another process has created it
+
+    def _config(self, channel: str, history: History, run: str, window: float) -> Any:
+        api = self._api
+        subject = self.stored_subject(channel)
+        return api.StreamConfig(
+            name=f"{self._prefix}-{token_of(channel)}",
+            description=run,
+            subjects=[subject],
+            max_msgs=history.count,
+            # The server requires that messages are stored at least as long as their idempotency keys.
+            max_age=max(history.age, window),
+            duplicate_window=window,
+            storage=api.StorageType(self._storage),
+            num_replicas=self._replicas,
+            republish=api.RePublish(src=subject, dest=self.subject(channel)),
+        )
+
+    async def fetch(
+        self, context: Any, name: str, limit: float, **selection: Any
+    ) -> tuple[list[Any], datetime]:
+        """Return messages of a stream, and the time of the server.
+
+        :param limit: the maximum number of messages.
+        :param selection: fields of the configuration of a consumer, which select the messages.
+        """
+        api = self._api
+        consumer = os.urandom(9).hex()
+        config = api.ConsumerConfig(
+            name=consumer,
+            ack_policy=api.AckPolicy.NONE,
+            mem_storage=True,
+            num_replicas=1,
+            inactive_threshold=10.0,
+            **selection,
+        )
+        info = await context.add_consumer(name, config)
+        found: list[Any] = []
+        count = int(min(info.num_pending, limit))
+        if count:
+            pull = await context.pull_subscribe_bind(consumer=consumer, stream=name)
+            try:
+                while len(found) < count:
+                    found += await pull.fetch(min(count - len(found), _BATCH))
+            finally:
+                with contextlib.suppress(Exception):
+                    await pull.unsubscribe()
+        await context.delete_consumer(name, consumer)
+        return found, info.created
+
+    async def first_within(self, context: Any, name: str, age: float) -> int | None:
+        """Return the sequence number of the first message of at most this age, or None."""
+        _, now = await self.fetch(context, name, 0)
+        start = now - timedelta(seconds=age)
+        policy = self._api.DeliverPolicy.BY_START_TIME
+        found, _ = await self.fetch(context, name, 1, deliver_policy=policy, opt_start_time=start)
+        return found[0].metadata.sequence.stream if found else None
+
+    async def create_table(self, context: Any) -> str:
+        """Create the stream of presence, in memory, unless it exists.
+
+        :returns: the ID of the run of the server, at whose end the stream is lost.
+        """
+        api = self._api
+        config = api.StreamConfig(
+            name=self.table,
+            subjects=[f"{self._prefix}.presence.>"],
+            max_msgs_per_subject=1,
+            storage=api.StorageType.MEMORY,
+            num_replicas=self._replicas,
+        )
+        info = await context.add_stream(config)  # nothing changes if it exists with this configuration
+        return f"{int(info.created.timestamp() * 1e6):x}"
+
+    async def has_message(self, context: Any, name: str, subject: str) -> bool:
+        """Whether a stream contains a message with a subject."""
+        try:
+            await context.get_last_msg(name, subject)
+        except self._not_found:
+            return False
+        return True
+
+    def read_from(self, sequence: int) -> dict[str, Any]:
+        """Return the selection of the messages that begin with a sequence number."""
+        return {
+            "deliver_policy": self._api.DeliverPolicy.BY_START_SEQUENCE,
+            "opt_start_seq": sequence,
+        }
+
+
+def _limits(config: Any) -> tuple[int, float, float]:
+    return config.max_msgs, config.max_age, config.duplicate_window
+
+
+__all__ = ["ChannelStream", "Streams"]

@@ -1,0 +1,110 @@
+"""`PollingTransport`: messages are collected for the responses to long polls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from typing import Any
+
+from tornado.channels._encoding import EncodedItem
+from tornado.channels._limits import SlowPolicy
+from tornado.channels._transport import Transport
+
+#: The size of a response in bytes above which later messages are left to the next poll.
+_MAX_RESPONSE = 1024 * 1024
+#: The time after which a client polls again if a drain sets none, in milliseconds.
+_RETRY = 1000
+
+
+class Poll:
+    """The request of a polling client, and the response that is being collected for it.
+
+    Its other methods are those of `tornado._http_server_drain.LongLivedConnection`.
+
+    :ivar retry: the time after which the client polls again, in milliseconds.
+    """
+
+    __slots__ = ("_is_over", "_size", "_texts", "_waiter", "retry")
+
+    is_websocket = False
+
+    def __init__(self) -> None:
+        self._texts: list[bytes] = []
+        self._size = 0
+        self._is_over = False
+        self._waiter: asyncio.Future[None] | None = None
+        self.retry = 0
+
+    def add(self, text: bytes) -> None:
+        """Add an object, unless the response is large already."""
+        if self._size < _MAX_RESPONSE:
+            self._texts.append(text)
+            self._size += len(text)
+            self._wake()
+
+    def end(self) -> None:
+        """Send the response without further waiting."""
+        self._is_over = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the response must not wait for further messages."""
+        return self._is_over or bool(self._texts)
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until there is something to send, at most for a number of seconds."""
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = loop.call_later(seconds, self.end)
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+    def response(self) -> bytes:
+        """Return the body of the response."""
+        return b'{"messages":[%b],"retry":%d}' % (b",".join(self._texts), self.retry)
+
+    # -- the drain of the server --
+
+    def notify_drain(self) -> asyncio.Future[Any] | None:
+        """Do nothing; there is no hook for a poll."""
+        return None
+
+    def end_for_drain(self, retry: int | None) -> bool:
+        """End the poll; return False if it has ended already."""
+        was_over, self.retry = self._is_over, _RETRY if retry is None else retry
+        self.end()
+        return not was_over
+
+    def describe(self) -> str:
+        """Return a description for the log."""
+        return "a poll"
+
+
+class PollingTransport(Transport):
+    """The transport whose receivers are `Poll` objects."""
+
+    sends_differences = False
+
+    def send_to_all(
+        self, receivers: Collection[Any], item: EncodedItem, policy: SlowPolicy | None
+    ) -> Collection[Any]:
+        for poll in list(receivers):
+            poll.add(item.text)
+        return ()
+
+    def when_sent(self, receiver: Any, rest: int, callback: Callable[[], None]) -> None:
+        raise NotImplementedError("a poll is never slow")
+
+    def close(self, receiver: Any, code: int, reason: str) -> None:
+        receiver.end()
+
+
+__all__ = ["Poll", "PollingTransport"]

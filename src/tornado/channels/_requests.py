@@ -1,0 +1,293 @@
+"""The requests of the channel protocol (docs/reference/channel-protocol.md), without input and output."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from tornado.channels._encoding import encode_json
+from tornado.channels._values import Position
+
+PROTOCOL_VERSION: Final = 1
+_MAX_CHANNEL = 200
+_MAX_KEY = 200
+_MAX_POSITION = 200
+_MAX_ID = 64
+_MAX_WAIT: Final = 50.0
+_WAIT: Final = 25.0
+
+_client_pattern = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_control = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+#: For each error code: the HTTP status, and the close code if the error ends a connection.
+ERRORS: Final[Mapping[str, tuple[int, int | None]]] = {
+    "bad_request": (400, None),
+    "version": (400, 1002),
+    "unauthorized": (401, 4401),
+    "expired": (401, 4401),
+    "forbidden": (403, None),
+    "revoked": (403, None),
+    "not_subscribed": (409, None),
+    "limit": (409, None),
+    "too_large": (413, None),
+    "rate": (429, None),
+    "internal": (500, None),
+    "unavailable": (503, None),
+}
+
+
+class _Absent:
+    """The type of `ABSENT`."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+#: The value of ``join`` if the client is not to be present.
+ABSENT: Final = _Absent()
+
+
+class RequestError(Exception):
+    """Raised for a request that gets an ``error``.
+
+    :param code: one of `ERRORS`.
+    :param message: a description for developers.
+    :param channel: the channel that the error is about.
+    :param retry: the number of seconds after which to repeat the request.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, channel: str | None = None, retry: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.channel = channel
+        self.retry = retry
+        self.status, self.close_code = ERRORS[code]
+
+    def encode(self, request_id: str | None = None) -> bytes:
+        """Return the ``error`` as JSON."""
+        members: dict[str, Any] = {"code": self.code, "message": str(self)}
+        if self.channel is not None:
+            members["channel"] = self.channel
+        if self.retry is not None:
+            members["retry"] = round(self.retry * 1000)
+        return encode_reply("error", request_id, members)
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionRequest:
+    """A subscription.
+
+    :ivar position: the position after which to continue, or None.
+    :ivar join: the data with which to be present, or `ABSENT`.
+    :ivar watch: whether to send the members; a text is the version that the client has.
+    """
+
+    channel: str
+    position: Position | None = None
+    join: Any = ABSENT
+    watch: bool | str = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request of a client, after validation."""
+
+    type: str
+    id: str | None = None
+    subscriptions: tuple[SubscriptionRequest, ...] = ()
+    channel: str = ""
+    data: Any = None
+    key: str | None = None
+    is_ephemeral: bool = False
+    token: str | None = None
+    client: str | None = None
+    wait: float = _WAIT
+
+
+def decode_object(text: str | bytes) -> dict[str, Any]:
+    """Return the JSON object of a request.
+
+    :raises RequestError: if the text is not one.
+    """
+    try:
+        if isinstance(text, bytes):
+            text = text.decode()  # json.loads would also accept UTF-16 and UTF-32
+        value = _decode(text)
+    except (ValueError, RecursionError):
+        raise RequestError("bad_request", "expected a JSON object in UTF-8") from None
+    if not isinstance(value, dict):
+        raise RequestError("bad_request", f"expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def request_id_of(members: Mapping[str, Any]) -> str | None:
+    """Return the ``id`` of a request, or None if it has none.
+
+    :raises RequestError: if it is invalid.
+    """
+    return _text(members, "id", _MAX_ID)
+
+
+def parse_request(members: Mapping[str, Any]) -> Request:
+    """Validate a request.
+
+    :raises RequestError: if it is malformed.
+    """
+    kind = members.get("type")
+    parse = _PARSERS.get(kind) if isinstance(kind, str) else None
+    if parse is None:
+        raise RequestError("bad_request", f"unknown type {kind!r:.60} of a request")
+    return parse(str(kind), request_id_of(members), members)
+
+
+def encode_reply(kind: str, request_id: str | None, members: Mapping[str, Any]) -> bytes:
+    """Return a reply or an event as JSON."""
+    head: dict[str, Any] = {"type": kind}
+    if request_id is not None:
+        head["id"] = request_id
+    return encode_json(head | dict(members))
+
+
+def _parse_connect(kind: str, request_id: str | None, members: Mapping[str, Any]) -> Request:
+    version = members.get("version", PROTOCOL_VERSION)
+    if version not in (None, PROTOCOL_VERSION):
+        raise RequestError("version", f"expected version {PROTOCOL_VERSION}, got {version!r:.60}")
+    client = _text(members, "client", _MAX_ID)
+    if client is not None and _client_pattern.fullmatch(client) is None:
+        _reject("client", client, "8 to 64 letters, digits, '_' and '-'")
+    listed = members.get("subscribe")
+    if listed is None:
+        listed = []
+    if not isinstance(listed, list):
+        _reject("subscribe", listed, "a list of subscriptions")
+    wait = members.get("wait")
+    if wait is None:
+        wait = _WAIT
+    if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait <= _MAX_WAIT:
+        _reject("wait", wait, f"a number of seconds from 0 to {_MAX_WAIT:g}")
+    return Request(
+        kind,
+        request_id,
+        tuple(_subscription(each) for each in listed),
+        token=_text(members, "token", 1 << 16),
+        client=client,
+        wait=float(wait),
+    )
+
+
+def _parse_subscribe(kind: str, request_id: str | None, members: Mapping[str, Any]) -> Request:
+    return Request(kind, request_id, (_subscription(members),))
+
+
+def _parse_channel(kind: str, request_id: str | None, members: Mapping[str, Any]) -> Request:
+    return Request(kind, request_id, channel=_channel(members), data=members.get("data"))
+
+
+def _parse_publish(kind: str, request_id: str | None, members: Mapping[str, Any]) -> Request:
+    channel = _channel(members)
+    is_ephemeral = members.get("ephemeral") or False
+    if not isinstance(is_ephemeral, bool):
+        _reject("ephemeral", is_ephemeral, "true or false")
+    if request_id is None and not is_ephemeral:
+        raise RequestError("bad_request", "publish needs an id, which is its idempotency key")
+    if "data" not in members:
+        raise RequestError("bad_request", "publish needs data")
+    return Request(
+        kind,
+        request_id,
+        channel=channel,
+        data=members["data"],
+        key=_text(members, "key", _MAX_KEY),
+        is_ephemeral=is_ephemeral,
+        token=_text(members, "token", 1 << 16),
+        client=_text(members, "client", _MAX_ID),
+    )
+
+
+def _parse_token(kind: str, request_id: str | None, members: Mapping[str, Any]) -> Request:
+    token = _text(members, "token", 1 << 16)
+    if token is None:
+        raise RequestError("bad_request", "expected a token")
+    return Request(kind, request_id, token=token)
+
+
+def _parse_ping(kind: str, request_id: str | None, members: Mapping[str, Any]) -> Request:
+    return Request(kind, request_id)
+
+
+_PARSERS: Final[Mapping[str, Callable[[str, str | None, Mapping[str, Any]], Request]]] = {
+    "connect": _parse_connect,
+    "stream": _parse_connect,
+    "poll": _parse_connect,
+    "subscribe": _parse_subscribe,
+    "unsubscribe": _parse_channel,
+    "join": _parse_channel,
+    "leave": _parse_channel,
+    "watch": _parse_channel,
+    "unwatch": _parse_channel,
+    "publish": _parse_publish,
+    "token": _parse_token,
+    "ping": _parse_ping,
+}
+
+
+def _subscription(members: Any) -> SubscriptionRequest:
+    if not isinstance(members, dict):
+        _reject("subscribe", members, "a list of objects")
+    text = _text(members, "position", _MAX_POSITION)
+    try:
+        position = None if text is None else Position.parse(text)
+    except ValueError as error:
+        raise RequestError("bad_request", str(error)) from None
+    watch = members.get("watch") or False
+    if not isinstance(watch, (bool, str)):
+        _reject("watch", watch, "true or the version of a presence event")
+    return SubscriptionRequest(_channel(members), position, members.get("join", ABSENT), watch)
+
+
+def _channel(members: Mapping[str, Any]) -> str:
+    channel = _text(members, "channel", _MAX_CHANNEL)
+    if not channel:
+        raise RequestError("bad_request", "expected a channel")
+    if channel.startswith("$"):
+        raise RequestError("forbidden", "channels that begin with '$' are reserved", channel=channel)
+    return channel
+
+
+def _text(members: Mapping[str, Any], name: str, limit: int) -> str | None:
+    """Return an optional text without control characters."""
+    value = members.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > limit or _control.search(value) is not None:
+        _reject(name, value, f"a text of at most {limit} characters without control characters")
+    return value
+
+
+def _reject(name: str, value: Any, expected: str) -> NoReturn:
+    raise RequestError("bad_request", f"{name} must be {expected}, got {value!r:.60}")
+
+
+def _reject_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+#: `json.loads` would create a decoder for each call.
+_decode = json.JSONDecoder(parse_constant=_reject_constant).decode
+
+__all__ = [
+    "ABSENT",
+    "PROTOCOL_VERSION",
+    "Request",
+    "RequestError",
+    "SubscriptionRequest",
+    "decode_object",
+    "encode_reply",
+    "parse_request",
+    "request_id_of",
+]

@@ -1,0 +1,453 @@
+"""`Session`: one client of a `ChannelHandler`, with its user, subscriptions and limits."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol
+
+from tornado.channels._endpoint import Endpoint
+from tornado.channels._errors import BrokerUnavailableError, PublishError
+from tornado.channels._limits import ClientLimits, SlowPolicy, count_request
+from tornado.channels._operations import OPERATIONS, connect
+from tornado.channels._requests import (
+    ABSENT,
+    PROTOCOL_VERSION,
+    Request,
+    RequestError,
+    SubscriptionRequest,
+    decode_object,
+    encode_reply,
+    parse_request,
+    request_id_of,
+)
+from tornado.channels._session_state import Identity, SessionState
+from tornado.channels._slow_clients import SlowReceiver
+from tornado.channels._steps import Steps, resolve, run_steps
+from tornado.channels._transport import Transport
+from tornado.channels._values import Position
+
+#: The time in seconds after which a client may repeat a request if the broker cannot be reached.
+_RETRY = 1.0
+#: The longest time for which the end of a token is scheduled, in seconds.
+_MAX_EXPIRY = 30 * 86400.0
+
+TOO_SLOW, RESTART = 1013, 1012
+_REVOKED, _RATE, _POLICY = 4403, 4429, 1008
+
+
+class Hooks(Protocol):
+    """The methods of a `ChannelHandler` that a session calls."""
+
+    client_limits: ClientLimits
+    keep_alive: float
+
+    def authenticate(self, token: str | None) -> Any: ...
+
+    def authorize_subscribe(self, channel: str) -> Any: ...
+
+    def authorize_publish(self, channel: str) -> Any: ...
+
+    def authorize_presence(self, channel: str) -> Any: ...
+
+    def slow_policy(self, channel: str) -> SlowPolicy: ...
+
+    def log_exception(self, kind: Any, error: Any, traceback: Any) -> None: ...
+
+
+class Session:
+    """One client: a WebSocket, an event stream, or a poll.
+
+    :param hooks: the handler.
+    :param receiver: the client's receiver; see `Transport`.
+    :param lingers: whether the client remains present for some seconds after the end of the session.
+    :ivar identity: the user of the client.
+    """
+
+    __slots__ = (
+        "_channels",
+        "_client",
+        "_connections",
+        "_endpoint",
+        "_expiry",
+        "_free_at",
+        "_hooks",
+        "_lingers",
+        "_receiver",
+        "_slow",
+        "_state",
+        "_transport",
+        "_violations",
+        "_watched",
+        "identity",
+    )
+
+    def __init__(
+        self, hooks: Hooks, receiver: Any, endpoint: Endpoint, transport: Transport, lingers: bool = False
+    ) -> None:
+        self.identity = _ANONYMOUS
+        self._hooks = hooks
+        self._receiver = receiver
+        self._endpoint = endpoint
+        self._transport = transport
+        self._lingers = lingers
+        self._state = SessionState.NEW
+        self._client = ""
+        #: The names of the subscribed channels, and of those whose members the client watches.
+        self._channels: tuple[str, ...] = ()
+        self._watched: tuple[str, ...] = ()
+        #: The connection IDs of the client's presence by channel.
+        self._connections: dict[str, str] | None = None
+        #: The receivers that replace the client in channels that it reads too slowly.
+        self._slow: dict[str, SlowReceiver] | None = None
+        self._expiry: asyncio.TimerHandle | None = None
+        self._free_at = 0.0
+        self._violations = 0
+        endpoint.sessions[receiver] = self
+
+    def __repr__(self) -> str:
+        return f"<Session {self._state.value}, user {self.identity.user!r}, {len(self._channels)} channels>"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the session has ended."""
+        return self._state is SessionState.CLOSED
+
+    # -- requests of a WebSocket --
+
+    def receive(self, text: str | bytes) -> Awaitable[None] | None:
+        """Process a message of the client. Return a coroutine if it must be awaited."""
+        return run_steps(self._process(text))
+
+    def _process(self, text: str | bytes) -> Steps:
+        request_id = None
+        try:
+            members = decode_object(text)
+            request_id = request_id_of(members)
+            self._count_request()
+            request = parse_request(members)
+            operation = OPERATIONS.get(request.type)
+            if operation is None:
+                raise RequestError("bad_request", f"{request.type} is not available on a WebSocket")
+            if self._state is SessionState.NEW and operation is not connect:
+                yield from self.connect(None, None)
+            if self._state is SessionState.CONNECTED or operation is connect:
+                yield from operation(self, request)
+            self._violations = max(0, self._violations - 1)
+        except Exception as error:
+            self.fail(self.error_of(error), request_id)
+
+    def _count_request(self) -> None:
+        limits = self._hooks.client_limits
+        self._free_at, wait = count_request(limits, self._free_at, time.monotonic())
+        if wait:
+            raise RequestError("rate", f"more than {limits.rate:g} requests per second", retry=wait)
+
+    def error_of(self, error: Exception) -> RequestError:
+        """Return the error to report for an exception. An unexpected one is logged."""
+        if isinstance(error, RequestError):
+            return error
+        if isinstance(error, (BrokerUnavailableError, PublishError)):
+            return RequestError("unavailable", "the broker cannot be reached", retry=_RETRY)
+        if isinstance(error, UnicodeEncodeError):
+            return RequestError("bad_request", "a text contains a surrogate, which UTF-8 cannot represent")
+        self._hooks.log_exception(type(error), error, sys.exc_info()[2])
+        return RequestError("internal", "internal error")
+
+    def reply(self, kind: str, request_id: str | None, members: Mapping[str, Any]) -> None:
+        """Send a reply or an event, unless the session has ended."""
+        if not self.is_closed:
+            self._transport.send(self._receiver, encode_reply(kind, request_id, members))
+
+    def fail(self, error: RequestError, request_id: str | None = None) -> None:
+        """Report an error, and close the connection if the error or the number of errors requires it."""
+        if self.is_closed:
+            return
+        self._transport.send(self._receiver, error.encode(request_id))
+        if error.code in ("bad_request", "rate"):
+            self._violations += 1
+        if error.close_code is not None:
+            self.close(error.close_code, error.code)
+        elif self._violations >= self._hooks.client_limits.violations:
+            self.close(_RATE if error.code == "rate" else _POLICY, error.code)
+
+    # -- the user --
+
+    def connect(self, token: str | None, client: str | None, request_id: str | None = None) -> Steps:
+        """Authenticate the client, and reply ``connected``."""
+        yield from self.authenticate(token, client)
+        self.send_connected(request_id)
+
+    def authenticate(self, token: str | None, client: str | None) -> Steps:
+        """Authenticate the client.
+
+        :raises RequestError: if it is not permitted to connect.
+        """
+        if not self._endpoint.is_watching:
+            yield self._endpoint.watch_revocations()
+        identity = yield from resolve(self._hooks.authenticate(token))
+        if identity is None:
+            raise RequestError("unauthorized", "the token is not valid")
+        was_new = self._state is SessionState.NEW
+        if not was_new and identity.user != self.identity.user:
+            raise RequestError("unauthorized", "the token is that of another user")
+        if identity.expires_at is not None and identity.expires_at <= time.time():
+            raise RequestError("expired", "the token has expired")
+        if self.is_closed:
+            return
+        self.identity = identity
+        if was_new:
+            self._client = client or os.urandom(9).hex()
+            self._state = self._state.to[SessionState.CONNECTED]
+        self._schedule_expiry()
+
+    def send_connected(self, request_id: str | None) -> None:
+        """Reply ``connected``."""
+        self.reply("connected", request_id, self._describe_connection())
+
+    def _describe_connection(self) -> dict[str, Any]:
+        """Return the members of ``connected``."""
+        limits = self._hooks.client_limits
+        members: dict[str, Any] = {
+            "version": PROTOCOL_VERSION,
+            "client": self._client,
+            "keep_alive": self._hooks.keep_alive,
+            "limits": {
+                "message": limits.message,
+                "subscriptions": limits.subscriptions,
+                "rate": limits.rate,
+                "burst": limits.burst,
+            },
+        }
+        if self.identity.expires_at is not None:
+            members["expires_in"] = max(0, round(self.identity.expires_at - time.time()))
+        return members
+
+    def _schedule_expiry(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        expires_at = self.identity.expires_at
+        if expires_at is not None and expires_at - time.time() < _MAX_EXPIRY:
+            loop = asyncio.get_running_loop()
+            self._expiry = loop.call_later(expires_at - time.time(), self._expire)
+
+    def _expire(self) -> None:
+        self.fail(RequestError("expired", "the token has expired"))
+
+    def _authorize(self, hook: Callable[[str], Any], channel: str) -> Steps:
+        """Call an authorization method, again if permissions have been revoked while it was running."""
+        while True:
+            revision = self._endpoint.revision
+            if not (yield from resolve(hook(channel))):
+                raise RequestError("forbidden", "the user may not do this", channel=channel)
+            if revision == self._endpoint.revision:
+                return
+
+    def revoke(self, user: str, channel: str | None) -> None:
+        """End what is revoked, if `user` is the user of this session."""
+        if user != self.identity.user:
+            return
+        if channel is None:
+            self._transport.send(self._receiver, RequestError("revoked", "permissions were revoked").encode())
+            self.close(_REVOKED, "revoked")
+        elif channel in self._channels:
+            self.unsubscribe(channel)
+            self.reply("unsubscribed", None, {"channel": channel, "code": "revoked"})
+
+    def reconnect(self) -> None:
+        """Close the connection, so that the client connects again and is authorized again."""
+        self.close(RESTART, "connect again")
+
+    # -- subscriptions --
+
+    def subscribe(self, wanted: SubscriptionRequest, request_id: str | None = None) -> Steps:
+        """Subscribe to a channel, and reply ``subscribed``.
+
+        :raises RequestError: if this is not permitted.
+        """
+        channel, hub = wanted.channel, self._endpoint.hub
+        if channel not in self._channels and len(self._channels) >= self._hooks.client_limits.subscriptions:
+            raise RequestError("limit", "too many subscriptions", channel=channel)
+        yield from self._authorize(self._hooks.authorize_subscribe, channel)
+        since = wanted.position or hub.position(channel)
+        if since is None:
+            since = yield hub.head(channel)
+        if self.is_closed:
+            return
+        if channel in self._channels:
+            self._detach(channel)
+        else:
+            self._channels = (*self._channels, channel)
+        if wanted.position is None or not self._lingers:
+            self.reply("subscribed", request_id, {"channel": channel, "position": str(since)})
+        self._attach(channel, since)
+        if wanted.join is not ABSENT:
+            yield from self.join(channel, wanted.join)
+        if wanted.watch:
+            self.watch(channel, wanted.watch if isinstance(wanted.watch, str) else "")
+
+    def _attach(self, channel: str, since: Position | None) -> None:
+        group = self._transport.group(self._hooks.slow_policy(channel))
+        self._endpoint.hub.attach(channel, self._receiver, since, group)
+
+    def _detach(self, channel: str) -> None:
+        self._endpoint.hub.detach(channel, self._receiver)
+        slow = None if self._slow is None else self._slow.pop(channel, None)
+        if slow is not None:
+            self._endpoint.hub.detach(channel, slow)
+
+    def unsubscribe(self, channel: str) -> None:
+        """End a subscription, and the presence of the client in the channel."""
+        self._detach(channel)
+        self._channels = tuple([each for each in self._channels if each != channel])
+        self.unwatch(channel)
+        connection = None if self._connections is None else self._connections.pop(channel, None)
+        if connection is not None:
+            self._endpoint.leave(channel, connection)
+
+    def check_subscribed(self, channel: str) -> None:
+        """Check that the client has subscribed to a channel.
+
+        :raises RequestError: if it has not.
+        """
+        if channel not in self._channels:
+            raise RequestError("not_subscribed", "subscribe to the channel first", channel=channel)
+
+    # -- publishing --
+
+    def publish(self, request: Request) -> Steps:
+        """Publish a message. Return the members of ``published``.
+
+        :raises RequestError: if this is not permitted.
+        """
+        channel, hub = request.channel, self._endpoint.hub
+        yield from self._authorize(self._hooks.authorize_publish, channel)
+        if request.is_ephemeral:
+            yield hub.send(channel, request.data, key=request.key)
+            return {"channel": channel}
+        # The user is a part of the key, so that no other user can occupy it.
+        key = f"{self.identity.user or ''}/{request.id}"
+        position = yield hub.publish(channel, request.data, key=request.key, idempotency_key=key)
+        return {"channel": channel, "position": str(position)}
+
+    # -- presence --
+
+    @property
+    def _member(self) -> str:
+        return self._client if self.identity.user is None else self.identity.user
+
+    def join(self, channel: str, data: Any) -> Steps:
+        """Make the client present in a channel, or change its data."""
+        yield from self._authorize(self._hooks.authorize_presence, channel)
+        if self.is_closed or channel not in self._channels:
+            return
+        presence = self._endpoint.presence
+        connections = self._connections = {} if self._connections is None else self._connections
+        connection = connections.get(channel)
+        if connection is None and self._lingers:
+            connection = self._endpoint.take_lingering(self._member, self._client, channel)
+        if connection is None:
+            connection = yield presence.join(channel, self._member, data)
+        else:
+            yield presence.update(channel, connection, data)
+        if self.is_closed or channel not in self._channels:
+            self._endpoint.leave(channel, connection)
+        else:
+            connections[channel] = connection
+
+    def leave(self, channel: str) -> Steps:
+        """End the presence of the client in a channel."""
+        connection = None if self._connections is None else self._connections.pop(channel, None)
+        if connection is not None:
+            yield self._endpoint.presence.leave(channel, connection)
+
+    def watch(self, channel: str, version: str = "") -> None:
+        """Send the members of a channel, and their changes, to the client."""
+        if self.is_closed:
+            return
+        if channel not in self._watched:
+            self._watched = (*self._watched, channel)
+        self._endpoint.watch(channel, self._receiver, self._transport, version)
+
+    def unwatch(self, channel: str) -> None:
+        """End the presence events of a channel."""
+        if channel in self._watched:
+            self._watched = tuple([each for each in self._watched if each != channel])
+            self._endpoint.unwatch(channel, self._receiver, self._transport)
+
+    # -- slow clients --
+
+    def fall_behind(self, channel: str, after: Position, policy: SlowPolicy, reads_history: bool) -> None:
+        """Apply a policy to this client; see `SlowClient.fall_behind`."""
+        if self.is_closed or channel not in self._channels:
+            return
+        action = policy.action
+        if reads_history and action != "latest":
+            slow = SlowReceiver(channel, after, "wait", 0, self._close_slow)
+        elif action == "close":
+            self._close_slow()
+            return
+        else:
+            slow = SlowReceiver(channel, after, action, policy.limit, self._close_slow)
+        self._slow = {} if self._slow is None else self._slow
+        self._slow[channel] = slow
+        hub = self._endpoint.hub
+        hub.attach(channel, slow, None if slow.waits else after)
+        hub.detach(channel, self._receiver)
+        callback = functools.partial(self._catch_up, channel, slow)
+        self._transport.when_sent(self._receiver, policy.limit // 2, callback)
+
+    def _catch_up(self, channel: str, slow: SlowReceiver) -> None:
+        """Send what a slow client has missed, and continue with the live messages."""
+        if self._slow is None or self._slow.get(channel) is not slow:
+            return
+        hub = self._endpoint.hub
+        items = slow.take()
+        if items:
+            self._transport.group(self._hooks.slow_policy(channel)).deliver([self._receiver], items)
+        if self._slow is not None and self._slow.get(channel) is slow:  # it is not slow again
+            del self._slow[channel]
+            self._attach(channel, slow.position)
+        hub.detach(channel, slow)
+
+    def _close_slow(self) -> None:
+        self.close(TOO_SLOW, "messages are read too slowly")
+
+    # -- the end --
+
+    def close(self, code: int, reason: str) -> None:
+        """End the session and the connection."""
+        if not self.is_closed:
+            self.end()
+            self._transport.close(self._receiver, code, reason)
+
+    def end(self) -> None:
+        """Release everything after the connection has closed. A second call does nothing."""
+        if self.is_closed:
+            return
+        self._state = self._state.to[SessionState.CLOSED]
+        endpoint = self._endpoint
+        endpoint.sessions.pop(self._receiver, None)
+        if self._expiry is not None:
+            self._expiry.cancel()
+        for channel in self._channels:
+            self._detach(channel)
+        for channel in self._watched:
+            endpoint.unwatch(channel, self._receiver, self._transport)
+        connections, self._connections = self._connections or {}, None
+        for channel, connection in connections.items():
+            if self._lingers:
+                endpoint.leave_later(self._member, self._client, channel, connection)
+            else:
+                endpoint.leave(channel, connection)
+        self._channels = self._watched = ()
+
+
+_ANONYMOUS: Final = Identity()
+
+__all__ = ["Hooks", "Session"]

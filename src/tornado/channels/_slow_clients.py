@@ -1,0 +1,94 @@
+"""`SlowReceiver`: receives the messages of a channel in place of a client that reads too slowly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from tornado.channels._values import Gap, Message, Position
+
+
+class SlowReceiver:
+    """What a slow client will receive of one channel when it has caught up. Its memory is limited.
+
+    :param channel: the name of the channel.
+    :param after: the position of the last item that the client was sent.
+    :param action: the action of the policy, except ``"close"``. With ``"wait"`` nothing is stored, and the
+        client continues with the history.
+    :param limit: the maximum size of the messages of ``"latest"`` in bytes.
+    :param overflow: called once if the messages of ``"latest"`` exceed the limit.
+    :ivar position: the position up to which items are accounted for.
+    """
+
+    __slots__ = ("_action", "_after", "_channel", "_items", "_limit", "_overflow", "_size", "position")
+
+    def __init__(
+        self,
+        channel: str,
+        after: Position,
+        action: Literal["wait", "skip", "latest"],
+        limit: int,
+        overflow: Callable[[], None],
+    ) -> None:
+        self._channel = channel
+        self._after = self.position = after
+        self._action = action
+        self._limit = limit
+        self._overflow: Callable[[], None] | None = overflow
+        #: With "latest", the last item of each key, in the order of their positions.
+        self._items: dict[object, Message | Gap] = {}
+        self._size = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether the client continues with the history."""
+        return self._action == "wait"
+
+    def deliver(self, items: Sequence[Message | Gap]) -> None:
+        """See `Receiver.deliver`."""
+        for item in items:
+            position = end_of(item)
+            if position is None or self._action == "wait":
+                continue
+            self.position = position
+            if self._action == "latest":
+                self._keep(item, position)
+
+    def _keep(self, item: Message | Gap, position: Position) -> None:
+        # A message without a key, and a gap, are not replaced.
+        key: object = item.key if isinstance(item, Message) and item.key is not None else position
+        replaced = self._items.pop(key, None)
+        if replaced is not None:
+            self._size -= _size(replaced)
+        self._items[key] = item
+        self._size += _size(item)
+        if self._size > self._limit and self._overflow is not None:
+            overflow, self._overflow = self._overflow, None
+            self._items.clear()
+            overflow()
+
+    def take(self) -> list[Message | Gap]:
+        """Return the items to send to the client."""
+        if self._action == "latest":
+            return list(self._items.values())
+        return [] if self.position == self._after else [Gap(self._channel, self._after, self.position)]
+
+
+def end_of(item: Message | Gap) -> Position | None:
+    """Return the position after an item; None if it is an ephemeral message."""
+    return item.until if isinstance(item, Gap) else item.position
+
+
+def start_of(item: Message | Gap) -> Position | None:
+    """Return the position before an item; None if it is an ephemeral message."""
+    if isinstance(item, Gap):
+        return item.after
+    position = item.position
+    return None if position is None else Position(position.epoch, position.offset - 1)
+
+
+def _size(item: Message | Gap) -> int:
+    return len(item.payload) if isinstance(item, Message) else 0
+
+
+__all__ = ["SlowReceiver", "end_of", "start_of"]

@@ -1,0 +1,240 @@
+"""The client of the channel protocol for programs in Python, on each transport."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from tests.support.channels import ChannelServer, Open, serving_channels
+from tornado.channels import (
+    ChannelClient,
+    ChannelHandler,
+    ChannelRequestError,
+    Gap,
+    Hub,
+    Identity,
+    MemoryBroker,
+    Message,
+    Position,
+    PresenceChange,
+    PublishError,
+    SubscriptionEnd,
+    connect,
+    revoke,
+)
+
+TRANSPORTS = ["websocket", "stream", "poll"]
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> str:
+    """A transport."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(autouse=True)
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the client connect again at once."""
+    monkeypatch.setattr("tornado.channels._client._MIN_DELAY", 0.001)
+    monkeypatch.setattr("tornado.channels._client._MAX_DELAY", 0.001)
+
+
+def client_of(server: ChannelServer, *transports: str, **options: Any) -> ChannelClient:
+    url = f"http://127.0.0.1:{server.server.port}/channels"
+    return connect(url, transports=transports or TRANSPORTS, **options)
+
+
+async def messages(client: ChannelClient, count: int) -> list[Any]:
+    found = []
+    for _ in range(count):
+        item = await anext(client)
+        assert isinstance(item, Message), item
+        found.append(item.data)
+    return found
+
+
+async def test_messages_are_published_and_received_once(loop_kind: str, transport: str) -> None:
+    async with serving_channels() as server, client_of(server, transport) as client:
+        assert client.is_connected
+        await client.subscribe("a")
+        positions = [await client.publish("a", {"n": number}, key="k") for number in range(3)]
+        assert [each.offset for each in positions] == [1, 2, 3]
+        item = await anext(client)
+        assert item == Message("a", b'{"n":0}', positions[0], "k")
+        assert await messages(client, 2) == [{"n": 1}, {"n": 2}]
+        await client.send("a", "typing")
+        if transport != "poll":  # it may be lost between two polls
+            assert await anext(client) == Message("a", b'"typing"')
+        client.unsubscribe("a")
+        await client.subscribe("b")
+        await client.publish("a", "not received")
+        await client.publish("b", "received")
+        assert await messages(client, 1) == ["received"]
+
+
+async def test_lost_connections_are_restored_without_loss(loop_kind: str, transport: str) -> None:
+    async with serving_channels() as server, client_of(server, transport) as client:
+        await client.subscribe("a")
+        found: list[Any] = []
+        for number in range(30):
+            publishing = asyncio.ensure_future(client.publish("a", number))
+            if number % 5 == 0:
+                await server.server.server.close_all_connections()
+            await publishing
+            found += await messages(client, 1)
+        assert found == list(range(30))
+        assert (await server.hub.head("a")).offset == 30
+
+
+async def test_gap_is_received_for_position_of_another_epoch(loop_kind: str, transport: str) -> None:
+    async with serving_channels() as server, client_of(server, transport) as client:
+        head = await server.hub.publish("a", "old")
+        await client.subscribe("a", Position("other", 9))
+        gap = await anext(client)
+        assert gap == Gap("a", Position("other", 9), Position(head.epoch, 0))
+        assert await messages(client, 1) == ["old"]
+
+
+async def test_members_are_received_as_changes(loop_kind: str, transport: str) -> None:
+    async with (
+        serving_channels() as server,
+        client_of(server, transport) as client,
+        client_of(server, transport) as other,
+    ):
+        await other.subscribe("a", join={"name": "B"})
+        await client.subscribe("a", watch=True)
+        change = await anext(client)
+        assert isinstance(change, PresenceChange)
+        [[member, connections]] = change.joined.items()
+        assert list(connections.values()) == [{"name": "B"}]
+        assert client.members("a") == {member: connections}
+
+
+async def test_next_transport_is_used_if_first_fails(loop_kind: str) -> None:
+    class Handler(Open):
+        def get(self, path: str | None = None) -> Any:
+            if self.request.headers.get("Upgrade"):
+                self.set_status(400)
+                return None
+            return super().get(path)
+
+        def post(self, path: str | None = None) -> Any:
+            if b'"stream"' in self.request.body:
+                self.set_status(502)
+                return None
+            return super().post(path)
+
+    async with serving_channels(Handler) as server, client_of(server) as client:
+        await client.subscribe("a")
+        await client.publish("a", 1)
+        assert await messages(client, 1) == [1]
+
+
+async def test_refused_requests_raise(loop_kind: str, transport: str) -> None:
+    class Handler(ChannelHandler):
+        def authorize_subscribe(self, channel: str) -> bool:
+            return channel != "private"
+
+    async with serving_channels(Handler) as server, client_of(server, transport) as client:
+        with pytest.raises(ChannelRequestError, match="forbidden") as caught:
+            await client.subscribe("private")
+        assert caught.value.code == "forbidden"
+        with pytest.raises(ChannelRequestError, match="forbidden"):
+            await client.publish("a", 1)
+        await client.subscribe("private", Position("e", 1))
+        assert await anext(client) == SubscriptionEnd("private", "forbidden")
+
+
+class Tokens(Open):
+    """A handler whose tokens contain the user and the time of expiry."""
+
+    def authenticate(self, token: str | None) -> Identity | None:
+        user, _, seconds = (token or "").partition(" ")
+        return Identity(user, time.time() + float(seconds)) if seconds else None
+
+
+async def test_invalid_token_raises(loop_kind: str, transport: str) -> None:
+    async with serving_channels(Tokens) as server:
+        with pytest.raises(ChannelRequestError, match="the server refuses the connection"):
+            await client_of(server, transport, token="wrong")
+
+
+async def test_token_is_renewed_before_it_expires(clock: Any) -> None:
+    tokens = []
+
+    async def token() -> str:
+        tokens.append(f"alice {10 * (len(tokens) + 1)}")
+        return tokens[-1]
+
+    async with serving_channels(Tokens) as server, client_of(server, token=token) as client:
+        await client.subscribe("a")
+        await asyncio.sleep(20)
+        await client.publish("a", 1)
+        assert await messages(client, 1) == [1]
+        assert len(tokens) == 2
+        await revoke(server.hub, "alice", "a")
+        assert await anext(client) == SubscriptionEnd("a", "revoked")
+        await revoke(server.hub, "alice")
+        with pytest.raises(ChannelRequestError, match="4403"):
+            await anext(client)
+
+
+async def test_silent_connection_is_replaced(clock: Any) -> None:
+    class Handler(Open):
+        def on_message(self, message: str | bytes) -> Any:
+            return None if b"ping" in message.encode() else super().on_message(message)  # type: ignore[union-attr]
+
+    async with serving_channels(Handler) as server, client_of(server, "websocket") as client:
+        await client.subscribe("a")
+        [before] = server.sessions
+        await asyncio.sleep(60)
+        while server.sessions in ([], [before]):
+            await asyncio.sleep(0.1)
+        await server.hub.publish("a", 1)
+        assert await messages(client, 1) == [1]
+
+
+async def test_slow_program_limits_items_and_misses_nothing(loop_kind: str, transport: str) -> None:
+    async with serving_channels() as server, client_of(server, transport, max_items=5) as client:
+        await client.subscribe("a")
+        for number in range(200):
+            await server.hub.publish("a", number)
+        assert await messages(client, 200) == list(range(200))
+
+
+async def test_publishing_without_connection_has_deadline(loop_kind: str) -> None:
+    hub = Hub(MemoryBroker())
+    async with serving_channels(hub=hub) as server, client_of(server, max_waiting=1) as client:
+        server.server.server.stop()
+        await server.server.server.close_all_connections()
+        waiting = asyncio.ensure_future(client.publish("a", 1, timeout=0.05))
+        await asyncio.sleep(0)
+        with pytest.raises(PublishError, match="1 messages wait: increase max_waiting"):
+            await client.publish("a", 2)
+        with pytest.raises(PublishError, match="not confirmed within 0.05 s"):
+            await waiting
+    with pytest.raises(StopAsyncIteration):
+        await anext(client)
+    with pytest.raises(ChannelRequestError, match="closed"):
+        await client.publish("a", 1)
+
+
+@pytest.mark.parametrize(
+    ("url", "transports", "message"),
+    [
+        (
+            "ws://localhost/",
+            ["websocket"],
+            "expected a URL with the scheme http or https, got 'ws://localhost/'",
+        ),
+        ("http://localhost/", ["carrier"], "transports must be some of websocket, stream, poll"),
+        ("http://localhost/", [], "transports must be some of websocket, stream, poll"),
+    ],
+)
+async def test_invalid_argument_is_rejected(url: str, transports: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        connect(url, transports=transports)

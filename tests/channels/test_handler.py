@@ -1,0 +1,339 @@
+"""`ChannelHandler` over WebSockets: the requests of the protocol, permissions and limits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from tests.support.channels import Open, serving_channels
+from tests.support.server import ExpectLog
+from tornado.channels import ChannelHandler, ClientLimits, Gap, Identity, Position, revoke
+
+
+async def test_messages_arrive_in_order_after_subscribed(loop_kind: str) -> None:
+    async with serving_channels() as server:
+        client = await server.connect()
+        client.send(type="subscribe", channel="room:1", id="s1")
+        connected = await client.receive()
+        assert connected["type"] == "connected"
+        assert (connected["version"], connected["limits"]["subscriptions"]) == (1, 100)
+        subscribed = await client.receive()
+        epoch = subscribed["position"].rpartition(":")[0]
+        assert subscribed == {"type": "subscribed", "id": "s1", "channel": "room:1", "position": f"{epoch}:0"}
+        for number in range(3):
+            await server.hub.publish("room:1", {"text": "grüße", "n": number}, key=f"k{number}")
+        for number in range(3):
+            assert await client.receive() == {
+                "type": "message",
+                "channel": "room:1",
+                "position": f"{epoch}:{number + 1}",
+                "key": f"k{number}",
+                "data": {"text": "grüße", "n": number},
+            }
+
+
+async def test_client_continues_at_its_position_on_another_connection(loop_kind: str) -> None:
+    async with serving_channels() as server:
+        first = await server.connect()
+        position = await first.subscribe("a")
+        first.client.drop()
+        await server.has_sessions(0)
+        for number in range(3):
+            await server.hub.publish("a", number)
+        second = await server.connect()
+        assert await second.subscribe("a", position=position) == position
+        assert [(await second.receive())["data"] for _ in range(3)] == [0, 1, 2]
+
+
+async def test_gap_is_reported_for_another_epoch(loop_kind: str) -> None:
+    async with serving_channels() as server:
+        await server.hub.publish("a", 1)
+        client = await server.connect()
+        await client.subscribe("a", position="other:7")
+        gap = await client.receive()
+        assert (gap["type"], gap["after"], gap["missed"]) == ("gap", "other:7", None)
+        assert gap["until"].endswith(":0")
+        assert (await client.receive())["data"] == 1
+
+
+async def test_published_message_has_position_and_is_stored_once(loop_kind: str) -> None:
+    async with serving_channels() as server:
+        client, other = await server.connect(), await server.connect()
+        await other.subscribe("a")
+        first = await client.ask(type="publish", id="0123456789abcdef", channel="a", data={"x": [1]})
+        again = await client.ask(type="publish", id="0123456789abcdef", channel="a", data={"x": [1]})
+        assert first == again
+        assert (first["type"], first["channel"]) == ("published", "a")
+        message = await other.receive_type("message")
+        assert (message["position"], message["data"]) == (first["position"], {"x": [1]})
+        reply = await client.ask(type="publish", id="another", channel="a", data=None, ephemeral=True)
+        assert reply == {"type": "published", "id": "another", "channel": "a"}
+        assert await other.receive() == {"type": "message", "channel": "a", "data": None}
+
+
+async def test_unsubscribed_client_gets_no_further_messages(loop_kind: str) -> None:
+    async with serving_channels() as server:
+        client = await server.connect()
+        await client.subscribe("a")
+        await client.subscribe("b")
+        reply = await client.ask(type="unsubscribe", channel="a")
+        assert reply == {"type": "unsubscribed", "id": "ask", "channel": "a"}
+        await server.hub.publish("a", 1)
+        await server.hub.publish("b", 2)
+        assert (await client.receive())["data"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nonsense", "expected a JSON object in UTF-8"),
+        ("[" * 50_000, "expected a JSON object in UTF-8"),
+        ("[1]", "expected a JSON object, got list"),
+        ("{}", "unknown type None of a request"),
+        ('{"type":["a"]}', "unknown type ['a'] of a request"),
+        ('{"type":"poll"}', "poll is not available on a WebSocket"),
+        ('{"type":"subscribe"}', "expected a channel"),
+        ('{"type":"subscribe","channel":"a\\nb"}', "channel must be a text of at most 200 characters"),
+        ('{"type":"subscribe","channel":"a","position":"x"}', "expected a position such as 'epoch:7'"),
+        ('{"type":"subscribe","channel":"a","watch":1}', "watch must be true or the version"),
+        ('{"type":"publish","channel":"a","data":1}', "publish needs an id"),
+        ('{"type":"publish","channel":"a","id":"i"}', "publish needs data"),
+        ('{"type":"publish","channel":"a","id":"i","data":NaN}', "expected a JSON object in UTF-8"),
+        ('{"type":"publish","channel":"a","id":"i","data":"\\ud800"}', "a text contains a surrogate"),
+        ('{"type":"publish","channel":"a","id":"i","data":1,"ephemeral":2}', "ephemeral must be true"),
+        ('{"type":"connect","client":"short"}', "client must be 8 to 64 letters"),
+        ('{"type":"token"}', "expected a token"),
+    ],
+)
+async def test_malformed_request_gets_error_and_connection_stays_open(text: str, message: str) -> None:
+    async with serving_channels() as server:
+        client = await server.connect()
+        await client.ask(type="ping")
+        client.client.send(text)
+        error = await client.receive()
+        assert (error["type"], error["code"]) == ("error", "bad_request")
+        assert message in error["message"]
+        assert (await client.ask(type="ping"))["type"] == "pong"
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        ({"type": "subscribe", "channel": "$revocations"}, "forbidden"),
+        ({"type": "subscribe", "channel": "private"}, "forbidden"),
+        ({"type": "publish", "channel": "a", "data": 1}, "forbidden"),
+        ({"type": "subscribe", "channel": "a", "join": None}, "forbidden"),
+        ({"type": "join", "channel": "a"}, "not_subscribed"),
+        ({"type": "watch", "channel": "b"}, "not_subscribed"),
+    ],
+)
+async def test_refused_request(request_: dict[str, Any], code: str) -> None:
+    class Handler(ChannelHandler):
+        async def authorize_subscribe(self, channel: str) -> bool:
+            await asyncio.sleep(0)
+            return channel != "private"
+
+    async with serving_channels(Handler) as server:
+        client = await server.connect()
+        reply = await client.ask(**request_)
+        if request_.get("join", 1) is None:
+            assert reply["type"] == "subscribed"
+            reply = await client.ask(type="join", channel="a")
+        assert (reply["type"], reply["code"]) == ("error", code)
+
+
+async def test_exception_of_hook_is_logged_and_reported(expect_log: ExpectLog) -> None:
+    class Handler(ChannelHandler):
+        def authorize_subscribe(self, channel: str) -> bool:
+            raise ZeroDivisionError
+
+    async with serving_channels(Handler) as server:
+        client = await server.connect()
+        with expect_log("tornado.application", "Uncaught exception"):
+            assert (await client.ask(type="subscribe", channel="a"))["code"] == "internal"
+
+
+async def test_requests_above_rate_are_refused_and_repeated_ones_close(loop_kind: str) -> None:
+    class Handler(Open):
+        client_limits = ClientLimits(rate=0.01, burst=3, violations=2, subscriptions=1)
+
+    async with serving_channels(Handler) as server:
+        client = await server.connect()
+        assert (await client.ask(type="subscribe", channel="a"))["type"] == "subscribed"
+        assert (await client.ask(type="subscribe", channel="b"))["code"] == "limit"
+        assert (await client.ask(type="ping"))["type"] == "pong"
+        refused = await client.ask(type="ping")
+        assert (refused["code"], refused["retry"] > 0) == ("rate", True)
+        client.send(type="ping")
+        assert await client.closed() == (4429, "rate")
+
+
+class Tokens(ChannelHandler):
+    """A handler whose tokens contain the user and the time of expiry."""
+
+    def authenticate(self, token: str | None) -> Identity | None:
+        if token is None:
+            return None
+        user, _, seconds = token.partition(" ")
+        return Identity(user, time.time() + float(seconds) if seconds else None)
+
+    def authorize_subscribe(self, channel: str) -> bool:
+        return channel.startswith(f"{self.identity.user}:")
+
+
+async def test_client_without_valid_token_is_disconnected(loop_kind: str) -> None:
+    async with serving_channels(Tokens) as server:
+        client = await server.connect()
+        client.send(type="subscribe", channel="alice:a", id="s")
+        assert (await client.receive())["code"] == "unauthorized"
+        assert await client.closed() == (4401, "unauthorized")
+        await server.has_sessions(0)
+
+
+async def test_renewed_token_keeps_connection_open_and_expired_one_closes_it(clock: Any) -> None:
+    async with serving_channels(Tokens) as server:
+        client = await server.connect()
+        connected = await client.ask(type="connect", token="alice 10", client="client-1")
+        assert (connected["expires_in"], connected["client"]) == (10, "client-1")
+        await client.subscribe("alice:a")
+        assert (await client.ask(type="token", token="alice 1000"))["expires_in"] == 1000
+        await asyncio.sleep(15)
+        await server.hub.publish("alice:a", 1)
+        assert (await client.receive())["data"] == 1
+        await asyncio.sleep(1000)
+        assert (await client.receive())["code"] == "expired"
+        assert await client.closed() == (4401, "expired")
+
+
+async def test_token_of_another_user_or_version_ends_connection(loop_kind: str) -> None:
+    async with serving_channels(Tokens) as server:
+        client = await server.connect()
+        await client.ask(type="connect", token="alice")
+        client.send(type="token", token="bob")
+        assert await client.closed() == (4401, "unauthorized")
+        client = await server.connect()
+        client.send(type="connect", token="alice", version=2)
+        assert await client.closed() == (1002, "version")
+
+
+async def test_revocation_ends_subscription_or_connection_of_its_user(loop_kind: str) -> None:
+    async with serving_channels(Tokens) as server:
+        alice, bob = await server.connect(), await server.connect()
+        for client, user in ((alice, "alice"), (bob, "bob")):
+            await client.ask(type="connect", token=user)
+            await client.subscribe(f"{user}:a")
+            await client.subscribe(f"{user}:b")
+        await revoke(server.hub, "alice", "alice:a")
+        assert await alice.receive() == {"type": "unsubscribed", "channel": "alice:a", "code": "revoked"}
+        await server.hub.publish("alice:a", 1)
+        await server.hub.publish("alice:b", 2)
+        assert (await alice.receive())["data"] == 2
+        await revoke(server.hub, "alice")
+        assert (await alice.receive())["code"] == "revoked"
+        assert await alice.closed() == (4403, "revoked")
+        await server.hub.publish("bob:a", 3)
+        assert (await bob.receive())["data"] == 3
+
+
+async def test_revocation_during_authorization_calls_hook_again(loop_kind: str) -> None:
+    asked: list[str] = []
+    revoked = asyncio.Event()
+
+    class Handler(ChannelHandler):
+        def authenticate(self, token: str | None) -> Identity:
+            return Identity("alice")
+
+        async def authorize_subscribe(self, channel: str) -> bool:
+            asked.append(channel)
+            if len(asked) == 1:
+                await revoked.wait()
+                return True
+            return False
+
+    async with serving_channels(Handler) as server:
+        client = await server.connect()
+        client.send(type="subscribe", channel="a", id="s")
+        await client.receive_type("connected")
+        await revoke(server.hub, "alice", "a")
+        await asyncio.sleep(0)
+        revoked.set()
+        assert (await client.receive())["code"] == "forbidden"
+        assert asked == ["a", "a"]
+
+
+async def test_users_connect_again_if_revocations_may_be_lost(loop_kind: str) -> None:
+    class Handler(Tokens):
+        def authenticate(self, token: str | None) -> Identity | None:
+            return Identity(None) if token is None else super().authenticate(token)
+
+    async with serving_channels(Handler) as server:
+        alice, anonymous = await server.connect(), await server.connect()
+        await alice.ask(type="connect", token="alice")
+        await anonymous.ask(type="connect")
+        endpoint: Any = server.hub.endpoint
+        endpoint.deliver([Gap("$revocations", Position("a", 1), Position("b", 0))])
+        assert (await alice.closed())[0] == 1012
+        assert (await anonymous.ask(type="ping"))["type"] == "pong"
+        await server.has_sessions(1)
+
+
+async def test_presence_is_sent_completely_and_then_as_differences(loop_kind: str) -> None:
+    async with serving_channels() as server:
+        first, second = await server.connect(), await server.connect()
+        await first.ask(type="connect", client="client-1")
+        await second.ask(type="connect", client="client-2")
+        await first.subscribe("a", watch=True)
+        event = await first.receive_type("presence")
+        assert event["members"] == {}
+        await second.subscribe("a", join={"name": "B"})
+        joined = await first.receive_type("presence")
+        [(connection, data)] = joined["joined"]["client-2"].items()
+        assert data == {"name": "B"}
+        third = await server.connect()
+        await third.subscribe("a", watch=True)
+        event = await third.receive_type("presence")
+        assert event["members"] == {"client-2": {connection: {"name": "B"}}}
+        assert (await second.ask(type="join", channel="a", data="new"))["type"] == "joined"
+        assert (await first.receive())["updated"] == {"client-2": {connection: "new"}}
+        assert (await second.ask(type="leave", channel="a"))["type"] == "left"
+        assert (await first.receive())["left"] == {"client-2": {connection: "new"}}
+        await second.ask(type="join", channel="a", data="again")
+        assert "client-2" in (await first.receive())["joined"]
+        second.client.drop()
+        assert "client-2" in (await first.receive())["left"]
+        assert (await first.ask(type="unwatch", channel="a"))["type"] == "unwatched"
+
+
+async def test_page_of_another_origin_is_refused() -> None:
+    async with serving_channels() as server:
+        with pytest.raises(AssertionError, match="403"):
+            await server.connect("Origin: https://evil.example")
+
+
+async def test_drain_closes_with_restart_code(loop_kind: str) -> None:
+    async with serving_channels() as server:
+        client = await server.connect()
+        await client.subscribe("a")
+        draining = asyncio.ensure_future(server.server.server.drain(5))
+        assert (await client.closed())[0] == 1012
+        client.client.close(1012)
+        await draining
+
+
+async def test_compressed_message_is_the_same_for_all(loop_kind: str) -> None:
+    from tornado._wire.ws_deflate import DeflatePolicy
+
+    class Handler(Open):
+        def get_compression_options(self) -> dict[str, Any]:
+            return {}
+
+    async with serving_channels(Handler) as server:
+        clients = [await server.connect(policy=DeflatePolicy()) for _ in range(3)]
+        for client in clients:
+            await client.subscribe("a")
+        await server.hub.publish("a", "x" * 10_000)
+        for client in clients:
+            assert (await client.receive())["data"] == "x" * 10_000

@@ -1,0 +1,271 @@
+"""Hubs of several processes, connected by a NATS server that fails in several ways."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.support.databases import NATSServer
+from tornado.channels import Gap, History, Hub, Message, NATSBroker, Position, PublishError
+
+LOST = "connection to NATS at .* is lost"
+
+
+@pytest.fixture(autouse=True)
+def server(nats_server: NATSServer) -> NATSServer:
+    nats_server.restart_empty()
+    return nats_server
+
+
+@asynccontextmanager
+async def connected_hub(server: NATSServer, **options) -> AsyncIterator[Hub]:
+    """A hub that is connected."""
+    async with Hub(NATSBroker(server.url, ping_interval=0.1, timeout=0.5), **options) as hub:
+        await until(lambda: not hub.disconnected_for)
+        yield hub
+
+
+@asynccontextmanager
+async def administrator(server: NATSServer) -> AsyncIterator:
+    """A JetStream context of nats-py."""
+    import nats
+
+    client = await nats.connect(server.url, allow_reconnect=False)
+    yield client.jetstream()
+    await client.close()
+
+
+async def until(condition) -> None:
+    while not condition():
+        await asyncio.sleep(0.005)
+
+
+class Receiver:
+    """Collects the data of messages, and gaps."""
+
+    def __init__(self) -> None:
+        self.got: list[object] = []
+        self.messages: list[Message] = []
+
+    def deliver(self, items):
+        self.got += [each if isinstance(each, Gap) else each.data for each in items]
+        self.messages += [each for each in items if isinstance(each, Message)]
+
+
+@asynccontextmanager
+async def attached(hub: Hub, channel: str, since: Position | None = None) -> AsyncIterator[Receiver]:
+    """A receiver whose subscription is established."""
+    receiver = Receiver()
+    hub.attach(channel, receiver, since)
+    await until(lambda: hub.position(channel) is not None)
+    yield receiver
+    hub.detach(channel, receiver)
+
+
+@pytest.mark.parametrize("channel", ["room.*>}{ ü", "x" * 200, "$presence:a"])
+async def test_messages_reach_other_processes(server, channel):
+    async with connected_hub(server) as sender, connected_hub(server) as hub:
+        async with attached(hub, channel) as receiver:
+            first = await sender.publish(channel, {"text": "ü b"}, key="a b")
+            second = await sender.publish(channel, 2)
+            await sender.send(channel, "typing", key="-")
+            await until(lambda: len(receiver.got) == 3)
+            assert receiver.got == [{"text": "ü b"}, 2, "typing"]
+            assert [(each.position, each.key) for each in receiver.messages] == [
+                (first, "a b"),
+                (second, None),
+                (None, "-"),
+            ]
+            assert (first.offset, second) == (1, Position(first.epoch, 2))
+
+
+async def test_resume_in_another_process(server):
+    async with connected_hub(server) as sender, connected_hub(server) as hub:
+        positions = [await sender.publish("c", n, key="k") for n in range(700)]
+        async with hub.subscribe("c", since=positions[9]) as messages:
+            got = [await anext(messages) for _ in range(690)]
+        assert [(each.data, each.position, each.key) for each in got] == [
+            (n, positions[n], "k") for n in range(10, 700)
+        ]
+
+
+async def test_history_is_limited_by_count(server):
+    async with connected_hub(server, history=History(count=3)) as hub:
+        positions = [await hub.publish("c", n) for n in range(10)]
+        async with hub.subscribe("c", since=positions[0]) as messages:
+            got = [await anext(messages) for _ in range(4)]
+        assert got[0] == Gap("c", positions[0], positions[6])
+        assert [each.data for each in got[1:]] == [7, 8, 9]
+
+
+async def test_history_is_limited_by_age(server):
+    """The server keeps messages for as long as their idempotency keys, which is longer."""
+    async with connected_hub(server, history=History(age=0.05)) as hub:
+        first = await hub.publish("c", 1)
+        while (await hub.broker.read("c", None, 0, History(age=0.05))).oldest == 1:
+            pass
+        async with hub.subscribe("c", since=Position(first.epoch, 0)) as messages:
+            assert await anext(messages) == Gap("c", Position(first.epoch, 0), first)
+            second = await hub.publish("c", 2)
+            assert (await anext(messages)).position == second
+
+
+async def test_changed_limits_apply_to_existing_streams(server):
+    async with connected_hub(server) as hub:
+        first = await hub.publish("c", 1)
+        await hub.publish("c", 2)
+    async with connected_hub(server, history=History(count=1)) as hub:
+        async with hub.subscribe("c", since=Position(first.epoch, 0)) as messages:
+            assert await anext(messages) == Gap("c", Position(first.epoch, 0), first)
+            assert (await anext(messages)).data == 2
+
+
+async def test_message_with_the_same_key_is_stored_once(server):
+    async with connected_hub(server) as hub, connected_hub(server) as other:
+        first = await hub.publish("c", 1, idempotency_key="k")
+        assert await other.publish("c", 1, idempotency_key="k") == first
+        assert (await hub.publish("c", 1, timeout=100)).offset == 2
+        assert await hub.publish("c", 1, idempotency_key="k") == first
+        async with administrator(server) as context:
+            info = await context.stream_info("channels-c")
+        assert info.config.duplicate_window == 200
+
+
+async def test_subscription_ends_with_the_last_receiver(server):
+    async with connected_hub(server) as hub:
+        async with attached(hub, "c"):
+            hub.attach("c", other := Receiver())
+            hub.detach("c", other)
+        async with attached(hub, "c") as receiver:
+            await hub.publish("c", 1)
+            await until(lambda: receiver.got == [1])
+        async with administrator(server) as context:
+            # Without a subscription, a request to the subject gets the response that there is no receiver.
+            from nats.errors import NoRespondersError
+
+            with pytest.raises(NoRespondersError):
+                while True:
+                    await context._nc.request("channels.out.c", b"-0", timeout=5)
+
+
+async def test_malformed_message_is_ignored(server, expect_log):
+    async with connected_hub(server) as hub:
+        async with attached(hub, "c") as receiver, administrator(server) as context:
+            with expect_log("tornado.general", "Malformed message in channel 'c'"):
+                for data in (b"", b"7 k1", b"x 1"):
+                    await context._nc.publish("channels.out.c", data)
+                await context._nc.flush()
+                await hub.publish("c", 1)
+                await until(lambda: receiver.got == [1])
+
+
+@pytest.mark.parametrize("storage", ["file", "memory"])
+async def test_killed_server_is_a_gap(server, expect_log, storage):
+    """The new epoch begins without the messages of the old one: the last of them may be lost."""
+
+    def made() -> Hub:
+        return Hub(NATSBroker(server.url, ping_interval=0.1, timeout=0.5, storage=storage))
+
+    async with made() as sender, made() as hub:
+        async with attached(hub, "c") as receiver:
+            last = await sender.publish("c", 1, idempotency_key="k")
+            await until(lambda: receiver.got == [1])
+            with expect_log("tornado.general", LOST):
+                server.stop()
+                await until(lambda: hub.disconnected_for and sender.disconnected_for)
+            waiting = asyncio.ensure_future(sender.publish("c", 2, idempotency_key="k", timeout=20))
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            with expect_log("tornado.general", "is restored after"):
+                server.start()
+                position = await waiting
+                await until(lambda: len(receiver.got) == 3)
+                await until(lambda: not sender.disconnected_for)
+            before = Position(position.epoch, position.offset - 1)
+            assert receiver.got == [1, Gap("c", last, before), 2]
+            assert position.epoch != last.epoch
+
+
+async def test_deleted_stream_is_a_gap(server):
+    async with connected_hub(server) as hub:
+        async with attached(hub, "c") as receiver:
+            for n in range(3):
+                last = await hub.publish("c", n)
+            async with administrator(server) as context:
+                await context.delete_stream("channels-c")
+            position = await hub.publish("c", 3)
+            await until(lambda: len(receiver.got) == 5)
+            assert receiver.got == [0, 1, 2, Gap("c", last, Position(position.epoch, 0)), 3]
+
+
+async def test_suspended_server_is_detected(server, expect_log):
+    async with connected_hub(server) as hub:
+        async with attached(hub, "c") as receiver:
+            with expect_log("tornado.general", r"lost \(no response to a ping within 0.5 s\)"):
+                with server.paused():
+                    await until(lambda: hub.disconnected_for)
+                    with pytest.raises(PublishError, match="did not respond|has not confirmed"):
+                        await hub.publish("c", "late", timeout=0.2)
+            with expect_log("tornado.general", "is restored after"):
+                await until(lambda: not hub.disconnected_for)
+            await hub.publish("c", 1)
+            await until(lambda: 1 in receiver.got)
+            # The server may have processed it after it continued, although the publisher has given up.
+            assert receiver.got in ([1], ["late", 1])
+
+
+async def test_blocked_event_loop_does_not_end_the_connection(server):
+    """The time limit of a ping passes while the event loop is blocked by a program."""
+    async with Hub(NATSBroker(server.url, ping_interval=0.02, timeout=0.1)) as hub:
+        await until(lambda: not hub.disconnected_for)
+        for turns in range(8):
+            time.sleep(0.15)  # noqa: ASYNC251 - a ping becomes due
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            time.sleep(0.15)  # noqa: ASYNC251 - its time limit passes
+            await asyncio.sleep(0.03)
+            assert not hub.disconnected_for
+
+
+async def test_dropped_messages_are_read_from_history(server, monkeypatch):
+    """nats-py drops messages while too many bytes wait in the process."""
+    monkeypatch.setattr("tornado.channels._nats_connection._MAX_PENDING", 1000)
+    async with connected_hub(server) as sender, connected_hub(server) as hub:
+        async with attached(hub, "c") as receiver:
+            await asyncio.gather(*(sender.publish("c", "x" * 400) for _ in range(20)))
+            last = await sender.publish("c", 2)
+            await until(lambda: len(receiver.got) == 21)
+            assert [each.position.offset for each in receiver.messages] == list(range(1, 22))
+            assert receiver.messages[-1].position == last
+
+
+async def test_missing_server_is_logged_once(server, expect_log):
+    server.stop()
+    with expect_log("tornado.general", LOST):
+        async with Hub(NATSBroker(server.url, timeout=0.5)) as hub:
+            with pytest.raises(PublishError, match="increase the timeout"):
+                await hub.publish("c", 1, timeout=0.3)
+            assert hub.disconnected_for > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"timeout": 0}, "timeout must be a positive number of seconds"),
+        ({"ping_interval": -1}, "ping_interval must be a positive number of seconds"),
+        ({"storage": "disk"}, "storage must be 'file' or 'memory', got 'disk'"),
+        ({"prefix": "a.b"}, "prefix must consist of letters"),
+    ],
+)
+def test_invalid_options_are_rejected(options, problem):
+    with pytest.raises(ValueError, match=problem):
+        NATSBroker(**options)
+
+
+def test_password_is_not_shown(server):
+    broker = NATSBroker("nats://me:secret@localhost:4222")
+    assert "secret" not in repr(broker)
