@@ -180,6 +180,7 @@ class WebSocketInvocation(HTTPMessageDelegate):
         finally:
             # Does nothing unless the client has disconnected during the handshake.
             observed.end(CLIENT_CLOSED_REQUEST)
+
     def _has_ended(self) -> bool:
         """Whether the connection has ended. `disconnected` may be called later, after the messages that the
         client has sent before.
