@@ -278,7 +278,7 @@ class Response:
 
     def write(self, handler: ResponseOwner, chunk: Any) -> None:
         """Append a chunk that is not bytes to the buffer."""
-        if isinstance(chunk, dict):
+        if type(chunk) is dict or isinstance(chunk, dict):  # the former costs no call
             chunk = json_encode(chunk).encode()
             if self.fields is None and type(handler).set_header is SET_HEADER.originals:
                 self._is_json = True

@@ -36,7 +36,7 @@ def all_values(
         return []
     values = []
     for raw in found:
-        text = handler.decode_argument(raw, name=name)
+        text = handler.decode_argument(raw, name)
         # A subclass's decode_argument() may return bytes.
         if isinstance(text, str) and not text.isprintable():
             text = _without_controls(text)
@@ -61,8 +61,10 @@ def last(
     if found:
         if len(found) > 1:
             return all_values(handler, name, source, strip)[-1]
-        text = handler.decode_argument(found[0], name=name)
-        if isinstance(text, str) and not text.isprintable():
+        text = handler.decode_argument(found[0], name)
+        if type(text) is not str:  # the result of a subclass's decode_argument()
+            return all_values(handler, name, source, strip)[-1]
+        if not text.isprintable():
             text = _without_controls(text)
         return text.strip() if strip else text
     if default is _ARG_DEFAULT:
