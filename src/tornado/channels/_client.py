@@ -64,10 +64,10 @@ class ChannelClient:
         if not url.startswith(("http://", "https://")):
             raise ValueError(f"expected a URL with the scheme http or https, got {url!r:.200}")
         self.url = url
-        self.state = ClientState()
-        self.changed = asyncio.Event()
-        self.publishing = asyncio.Event()
-        self.http = AsyncHTTPClient(force_instance=True)
+        self.state: ClientState = ClientState()
+        self.changed: asyncio.Event = asyncio.Event()
+        self.publishing: asyncio.Event = asyncio.Event()
+        self.http: AsyncHTTPClient = AsyncHTTPClient(force_instance=True)
         self._client_id = os.urandom(12).hex()
         self._token = token
         self._current_token: str | None = None

@@ -88,7 +88,7 @@ class ClientState:
         self.subscriptions: dict[str, ClientSubscription] = {}
         self.unconfirmed: dict[str, tuple[dict[str, Any], asyncio.Future[Position | None]]] = {}
         self.items: deque[Item] = deque()
-        self.arrived = asyncio.Event()
+        self.arrived: asyncio.Event = asyncio.Event()
         self.retry: float | None = None
 
     def requests(self, is_poll: bool = False) -> Iterator[dict[str, Any]]:

@@ -45,7 +45,7 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
     __module__ = "tornado.channels"  # the module that exports this class
 
     #: The limits of each client.
-    client_limits = ClientLimits()
+    client_limits: ClientLimits = ClientLimits()
     #: The time without output, in seconds, after which a client checks its connection.
     keep_alive: float = 25.0
     _endpoint: Endpoint
@@ -98,9 +98,10 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
 
     # -- requests --
 
-    # A fast path of event streams requires the original methods, which `WebSocketHandler` replaces.
-    write = RequestHandler.write
-    flush = RequestHandler.flush
+    if not TYPE_CHECKING:
+        # A fast path of event streams requires the original methods, which `WebSocketHandler` replaces.
+        write = RequestHandler.write
+        flush = RequestHandler.flush
 
     def get(self, path: str | None = None) -> Awaitable[None] | None:  # type: ignore[override]
         """Open a WebSocket, serve a file, or process the request in the argument ``request``."""
@@ -156,7 +157,8 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
         if self.ws_connection is not None:
             Session(self, self, self._endpoint, self._endpoint.transport(WebSocketTransport))
 
-    open = _open
+    if not TYPE_CHECKING:
+        open = _open
     cancel_on_disconnect: bool | None = True
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:

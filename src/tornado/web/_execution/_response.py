@@ -149,13 +149,14 @@ class Response:
     )
 
     def __init__(self) -> None:
-        self.state = _OPEN
-        self.status_code = 200
-        self.reason = "OK"
+        self.state: ResponseState = _OPEN
+        self.status_code: int = 200
+        self.reason: str = "OK"
         self.buffer: list[bytes] = []
-        self.transforms = _no_transforms
-        self.auto_finish = True
-        self.has_ui = self._is_json = False
+        self.transforms: list[Any] = _no_transforms
+        self.auto_finish: bool = True
+        self.has_ui: bool = False
+        self._is_json = False
         self.fields: httputil.HTTPHeaders | None = None
         self.cookies: dict[str, Any] | None = None
         self.session: Any = None

@@ -115,7 +115,7 @@ class EventStream:
         self._bypasses_handler = False
         self._stalled_intervals = 0
         self._stalled_unsent = 0
-        self.deadline = NEVER
+        self.deadline: float = NEVER
 
     def __repr__(self) -> str:
         return f"<EventStream {self._state.value}, {len(self._channels)} channels>"

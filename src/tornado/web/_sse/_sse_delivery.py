@@ -30,8 +30,8 @@ class EncodedEvent:
     __slots__ = ("_chunk", "data", "id")
 
     def __init__(self, data: bytes, id: str = "") -> None:
-        self.data = data
-        self.id = id
+        self.data: bytes = data
+        self.id: str = id
         self._chunk: bytes | None = None
 
     @property
