@@ -1,0 +1,178 @@
+"""channels.js in a real browser."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.program import Program
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def program() -> Iterator[Program]:
+    with Program("tests/channels/browser_program.py") as running:
+        yield running
+        assert "Traceback" not in running.output()
+
+
+class Tab:
+    """A page with a client of the channel ``news``."""
+
+    def __init__(self, browser: Any, program: Program, *, blocked: str = "", query: str = "") -> None:
+        self.program = program
+        self.context = browser.new_context()
+        if blocked:
+            self.context.add_cookies([{"name": "blocked", "value": blocked, "url": program.url()}])
+        self.page = self.context.new_page()
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.open(query)
+
+    def open(self, query: str = "") -> None:
+        self.page.goto(self.program.url(f"/{query}"))
+
+    def wait(self, condition: str) -> None:
+        self.page.wait_for_function(condition, timeout=30_000)
+
+    def received(self) -> list[Any]:
+        """Return what the page has received, without the messages of earlier tests."""
+        got: list[Any] = self.page.evaluate("got")
+        return got
+
+    def close(self) -> None:
+        assert self.errors == []
+        self.context.close()
+
+
+def fetch(program: Program, path: str) -> None:
+    with urllib.request.urlopen(program.url(path)) as response:
+        response.read()
+
+
+@pytest.fixture
+def make_tab(browser: Any, program: Program) -> Iterator[Any]:
+    tabs: list[Tab] = []
+
+    def make(**options: Any) -> Tab:
+        tabs.append(Tab(browser, program, **options))
+        tabs[-1].wait("window.ready")
+        return tabs[-1]
+
+    yield make
+    for tab in tabs:
+        tab.close()
+
+
+@pytest.mark.parametrize(
+    ("blocked", "transport"), [("", "websocket"), ("sockets", "stream"), ("streams", "poll")]
+)
+def test_messages_arrive_once_over_lost_connections(make_tab, program, blocked, transport):
+    tab = make_tab(blocked=blocked)
+    assert tab.page.evaluate("client.transport") == transport
+    for first in range(0, 60, 20):
+        fetch(program, f"/publish?first={first}&count=10")
+        fetch(program, "/cut")
+        fetch(program, f"/publish?first={first + 10}&count=10")
+        tab.wait(f"got.length >= {first + 20}")
+    assert tab.received() == list(range(60))
+    assert tab.page.evaluate("client.transport") == transport
+
+
+@pytest.mark.parametrize("blocked", ["", "sockets", "streams"])
+def test_publishing_while_the_connection_is_lost(make_tab, program, blocked):
+    tab = make_tab(blocked=blocked)
+    fetch(program, "/cut")
+    positions = tab.page.evaluate("Promise.all([1, 2, 3].map(n => client.publish('news', n)))")
+    assert len(set(positions)) == 3
+    tab.wait("got.length >= 3")
+    assert tab.received() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("blocked", ["", "sockets", "streams"])
+def test_refused_requests_are_reported(make_tab, blocked):
+    tab = make_tab(blocked=blocked)
+    tab.wait("ended.length")
+    assert tab.page.evaluate("ended") == ["forbidden"]
+    code = tab.page.evaluate("client.publish('secret', 1).catch(error => error.name + ' ' + error.code)")
+    assert code == "ChannelError forbidden"
+
+
+def test_offline_and_online_again(make_tab, program):
+    tab = make_tab()
+    tab.context.set_offline(True)
+    tab.wait("client.state === 'offline'")
+    fetch(program, "/publish?first=0&count=5")
+    tab.page.evaluate("void client.publish('news', 'mine')")
+    assert tab.received() == []
+    tab.context.set_offline(False)
+    tab.wait("got.length >= 6")
+    assert tab.received() == [0, 1, 2, 3, 4, "mine"]
+    assert tab.page.evaluate("states.at(-1)") == "open websocket"
+
+
+def test_sleep_of_ten_minutes(browser, program):
+    """The timers of the page are late by ten minutes, and its connection is lost."""
+    tab = Tab(browser, program)
+    tab.page.clock.install()
+    tab.open()
+    tab.page.clock.run_for(100)
+    tab.wait("window.ready")
+    fetch(program, "/publish?first=0&count=3")
+    tab.wait("got.length >= 3")
+    fetch(program, "/cut")
+    fetch(program, "/publish?first=3&count=3")
+    tab.page.clock.fast_forward("10:00")
+    tab.wait("got.length >= 6")
+    assert tab.received() == [0, 1, 2, 3, 4, 5]
+    tab.close()
+
+
+def test_two_tabs_are_one_member(make_tab, program):
+    first = make_tab(query="?name=a")
+    second = make_tab(query="?name=b")
+    for tab in (first, second):
+        tab.wait("Object.values(members).flatMap(Object.values).sort().join() === 'a,b'")
+    second.page.evaluate("client.close()")
+    first.wait("Object.values(members).flatMap(Object.values).join() === 'a'")
+    state = second.page.evaluate("client.publish('news', 1).catch(error => error.code + ' ' + client.state)")
+    assert state == "closed closed"
+    first.page.evaluate("client.send('news', 'typing')")
+    first.wait("got.includes('typing')")
+
+
+def test_position_continues_after_the_page_is_loaded_again(make_tab, program):
+    tab = make_tab()
+    fetch(program, "/publish?first=0&count=3")
+    tab.wait("got.length >= 3")
+    position = tab.page.evaluate("subscription.position")
+    fetch(program, "/publish?first=3&count=2")
+    numbers = tab.page.evaluate(
+        """position => new Promise(resolve => {
+            const numbers = [];
+            client.subscribe("news", { position, onmessage: ({ data }) => {
+                if (numbers.push(data) === 2) resolve(numbers);
+            } });
+        })""",
+        position,
+    )
+    assert numbers == [3, 4]
+
+
+def test_missed_messages_are_a_gap(make_tab):
+    tab = make_tab()
+    gap = tab.page.evaluate(
+        """new Promise(resolve => client.subscribe("news", {
+            position: "another:3", ongap: gap => resolve([gap.after, gap.missed]),
+        }))"""
+    )
+    assert gap == ["another:3", None]
+
+
+def test_types_are_served(program):
+    with urllib.request.urlopen(program.url("/channels/channels.d.ts")) as response:
+        assert "export function connect(" in response.read().decode()
