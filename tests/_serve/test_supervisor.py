@@ -181,6 +181,20 @@ def test_inherited_sockets_outlive_the_replacement_of_the_supervisor(tmp_path, k
             assert service.stop() == 0
 
 
+def test_supervisor_is_replaced_while_the_certificate_cannot_be_used(tmp_path, certificates):
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    certificate.write_bytes(certificates.certificate_file.read_bytes())
+    key.write_bytes(certificates.key_file.read_bytes())
+    with SupervisedService(tmp_path, f"--certificate={certificate}", f"--key={key}") as service:
+        before = children(service.process.pid)
+        key.write_text("half of a k")
+        service.signal(signal.SIGUSR2)
+        service.wait_for("cannot use the certificate .* the current workers continue")
+        service.wait_for("the supervisor has been replaced; 1 workers continue")
+        assert children(service.process.pid) == before
+        assert service.stop() == 0
+
+
 def test_supervisor_that_could_not_start_is_not_replaced(tmp_path):
     variables = {"WATERSPOUT_CONFIG": "settings.toml"}
     (tmp_path / "settings.toml").write_text("grace = 5")
