@@ -111,6 +111,18 @@ def test_bad_deploy_changes_nothing(tmp_path, source):
     assert service.output.count("Traceback") <= 1
 
 
+def test_reload_does_not_wait_for_the_back_off_of_a_worker(tmp_path):
+    with SupervisedService(tmp_path, "--workers=2") as service:
+        service.change(BROKEN)
+        os.kill(service.worker(), signal.SIGKILL)
+        service.wait_for("has exited with status 1 and is started again in 0.4 s")
+        assert service.reload().startswith("reload failed after 0 of 2 workers")
+        service.wait_for("has exited with status 1 and is started again in 0.2 s")
+        service.change(PROGRAM)
+        assert service.reload() == "reload complete: 2 workers replaced"
+        assert service.stop() == 0
+
+
 def test_sighup_during_a_reload_begins_again(tmp_path):
     waiting = "import sys\nprint('importing', flush=True)\nimport time\ntime.sleep(600)\n"
     with SupervisedService(tmp_path, "--workers=2") as service:
