@@ -112,14 +112,14 @@ def test_bad_deploy_changes_nothing(tmp_path, source):
 
 
 def test_reload_does_not_wait_for_the_back_off_of_a_worker(tmp_path):
-    with SupervisedService(tmp_path, "--workers=2") as service:
+    with SupervisedService(tmp_path) as service:
         service.change(BROKEN)
         os.kill(service.worker(), signal.SIGKILL)
         service.wait_for("has exited with status 1 and is started again in 0.4 s")
-        assert service.reload().startswith("reload failed after 0 of 2 workers")
+        assert service.reload().startswith("reload failed after 0 of 1 workers")
         service.wait_for("has exited with status 1 and is started again in 0.2 s")
         service.change(PROGRAM)
-        assert service.reload() == "reload complete: 2 workers replaced"
+        assert service.reload() == "reload complete: 1 workers replaced"
         assert service.stop() == 0
 
 
