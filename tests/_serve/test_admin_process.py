@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import select
 import selectors
@@ -106,6 +107,22 @@ def answers(service: Service, message: dict[str, Any]) -> Any:
         made.process.end()
         made.selector.close()
     return made.process.kept["data"]
+
+
+def test_start_without_free_descriptors_is_tried_again(supervised, monkeypatch, expect_log):
+    """The error must not end the supervisor, because its workers would end with it."""
+
+    def fail() -> Any:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Channel, "pair", fail)
+        with expect_log("tornado.general", "cannot start the process of --admin: .*Too many open files"):
+            supervised.process.start()
+    due = supervised.process.next_time()
+    assert due < time.monotonic() + 1
+    supervised.process.advance(due)
+    assert supervised.pid()
 
 
 def test_status_is_answered():

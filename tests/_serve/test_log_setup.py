@@ -45,6 +45,14 @@ def test_json(capsys):
     assert found == {"level": "info", "logger": "app", "message": "hello ä\n"}
 
 
+@pytest.mark.parametrize(("value", "found"), [("5d61", "5d61"), ("-", None), (None, None)])
+def test_json_has_the_identifier_of_the_request(value, found):
+    record = logging.LogRecord("app", logging.INFO, __file__, 1, "hello", (), None)
+    if value is not None:
+        record.request_id = value
+    assert json.loads(JSONFormatter().format(record)).get("request_id") == found
+
+
 def test_json_of_an_exception():
     try:
         raise OSError("no disk")

@@ -111,6 +111,18 @@ def test_bad_deploy_changes_nothing(tmp_path, source):
     assert service.output.count("Traceback") <= 1
 
 
+def test_reload_does_not_wait_for_the_back_off_of_a_worker(tmp_path):
+    with SupervisedService(tmp_path) as service:
+        service.change(BROKEN)
+        os.kill(service.worker(), signal.SIGKILL)
+        service.wait_for("has exited with status 1 and is started again in 0.4 s")
+        assert service.reload().startswith("reload failed after 0 of 1 workers")
+        service.wait_for("has exited with status 1 and is started again in 0.2 s")
+        service.change(PROGRAM)
+        assert service.reload() == "reload complete: 1 workers replaced"
+        assert service.stop() == 0
+
+
 def test_sighup_during_a_reload_begins_again(tmp_path):
     waiting = "import sys\nprint('importing', flush=True)\nimport time\ntime.sleep(600)\n"
     with SupervisedService(tmp_path, "--workers=2") as service:
@@ -179,6 +191,20 @@ def test_inherited_sockets_outlive_the_replacement_of_the_supervisor(tmp_path, k
                     service.number = listener.getsockname()[1]
                 service.get()
             assert service.stop() == 0
+
+
+def test_supervisor_is_replaced_while_the_certificate_cannot_be_used(tmp_path, certificates):
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    certificate.write_bytes(certificates.certificate_file.read_bytes())
+    key.write_bytes(certificates.key_file.read_bytes())
+    with SupervisedService(tmp_path, f"--certificate={certificate}", f"--key={key}") as service:
+        before = children(service.process.pid)
+        key.write_text("half of a k")
+        service.signal(signal.SIGUSR2)
+        service.wait_for("cannot use the certificate .* the current workers continue")
+        service.wait_for("the supervisor has been replaced; 1 workers continue")
+        assert children(service.process.pid) == before
+        assert service.stop() == 0
 
 
 def test_supervisor_that_could_not_start_is_not_replaced(tmp_path):

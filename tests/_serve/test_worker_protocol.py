@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -26,6 +28,33 @@ def test_messages_arrive_in_order(pair):
     assert second.receive() == [{"type": "ready"}, {"type": "beat", "loop": 1, "age": 0.5}]
     assert second.receive() == []
     assert not second.at_end
+
+
+def test_last_message_that_exceeds_the_buffer_is_sent(pair):
+    first, second = pair
+    received = []
+
+    def read():
+        while not received:
+            select.select([second], [], [])
+            received.extend(second.receive())
+
+    first.send("drained", snapshot="x" * 3_000_000)
+    assert first.has_output
+    assert not first.finish(0.0)
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert first.finish(60.0)
+    reader.join()
+    assert not first.has_output
+    assert len(received[0]["snapshot"]) == 3_000_000
+
+
+def test_last_message_to_a_peer_that_has_ended_is_dropped(pair):
+    first, second = pair
+    first.send("drained", snapshot="x" * 3_000_000)
+    second.close()
+    assert not first.finish(60.0)
 
 
 def test_message_in_single_bytes():

@@ -40,6 +40,18 @@ def test_worker_that_has_served_for_long_ends_the_back_off(worker):
     assert slot.schedule("killed", worker) == MIN_DELAY
 
 
+def test_end_of_the_back_off_starts_at_once(worker):
+    slot = Slot(0)
+    slot.end_back_off()
+    assert slot.restart_at is None
+    for _ in range(5):
+        slot.schedule("killed", worker)
+    slot.end_back_off()
+    assert slot.restart_at is not None
+    assert slot.restart_at <= time.monotonic()
+    assert slot.schedule("killed", worker) == MIN_DELAY
+
+
 def test_candidate_becomes_the_worker(worker):
     slot = Slot(0)
     assert slot.is_empty

@@ -97,6 +97,15 @@ class AdminProcess:
     def start(self) -> None:
         """Start the process. If that is impossible now, try again later."""
         self._restart_at = None
+        self._started = time.monotonic()
+        try:
+            self._watch(self._fork())
+        except OSError as error:
+            gen_log.error("cannot start the process of --admin: %s", error)
+            self._restart_later()
+
+    def _fork(self) -> Channel:
+        """Fork the process, and return the connection to it."""
         ours, theirs = Channel.pair()
 
         def run() -> int:
@@ -104,17 +113,14 @@ class AdminProcess:
             self._close_in_child()
             return self._run(theirs, self.kept)
 
-        self._started = time.monotonic()
         try:
             self._pid = fork(run)
-        except OSError as error:
-            gen_log.error("cannot start the process of --admin: %s", error)
+        except OSError:
             ours.close()
-            self._restart_later()
-            return
+            raise
         finally:
             theirs.close()
-        self._watch(ours)
+        return ours
 
     def _watch(self, channel: Channel) -> None:
         self._channel = channel

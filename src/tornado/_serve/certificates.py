@@ -1,10 +1,12 @@
 """A TLS context that uses changed certificate files within seconds. Open connections are kept.
 
 Once per second, the state of both files is compared with the previous one (`os.stat`, which follows symbolic
-links: certbot and Kubernetes replace a link). After a change both files are read, and the pair is tried in
-another context. Only a valid pair is loaded into the context in use, from the bytes that were read, so that a
-file that changes in the meantime has no effect. New connections use the new certificate; OpenSSL keeps the
-old one for the connections that have begun with it.
+links: certbot and Kubernetes replace a link). After a change both files are read, and the pair is loaded into
+a new context, from the bytes that were read, so that a file that changes in the meantime has no effect. If
+the pair is valid, new connections use the new context. Connections that have begun keep the old one.
+
+The pair is not loaded into the old context: a context has one certificate for each type of key (RSA, ECDSA),
+so the old certificate would stay in use if the new one has a key of another type.
 
 A certificate and its key are usually replaced one after the other, so a pair that does not match is reported
 only if the files have not changed for another second.
@@ -17,7 +19,7 @@ import contextlib
 import os
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tornado._serve.configuration import Configuration
 from tornado.log import gen_log
@@ -33,13 +35,13 @@ class CertificateError(Exception):
 
 
 class WatchedContext:
-    """A TLS context for a server, and the task that watches its files.
+    """The TLS context for new connections of a server, and the task that watches its files.
 
     :param configuration: its ``certificate`` and ``key`` are the names of the files. The key may be None if
         the certificate's file contains it.
     :param administration: whether to use ``admin_certificate`` and ``admin_key`` instead.
     :raises CertificateError: if the files cannot be used.
-    :ivar context: the context. It stays the same object.
+    :ivar context: the context, another object after each change.
     """
 
     def __init__(self, configuration: Configuration, *, administration: bool = False) -> None:
@@ -58,16 +60,20 @@ class WatchedContext:
         except (OSError, ValueError) as error:
             raise CertificateError(f"cannot use {self._names()}: {_reason(error)}") from None
 
-    async def watch(self) -> None:
-        """Check the files once per second until this coroutine is cancelled."""
+    async def watch(self, use: Callable[[ssl.SSLContext], object]) -> None:
+        """Check the files once per second until this coroutine is cancelled.
+
+        :param use: called with the new context after a change.
+        """
         while True:
             await asyncio.sleep(CHECK_INTERVAL)
-            self.check()
+            if self.check():
+                use(self.context)
 
     def check(self) -> bool:
         """Load the files if they have changed.
 
-        :returns: whether the context now uses another certificate or key.
+        :returns: whether `context` is a new one, with another certificate or key.
         """
         state = self._read_state()
         changed = state != self._state
@@ -95,10 +101,10 @@ class WatchedContext:
         contents = [_read(file) for file in self._files]
         if contents == self._loaded:
             return False
+        context = _new_context()
         with _private_copies(contents) as copies:
-            _load_into(_new_context(), copies)
-            _load_into(self.context, copies)
-        self._loaded = contents
+            context.load_cert_chain(copies[0], copies[-1], password=_refuse_password)
+        self.context, self._loaded = context, contents
         return True
 
     def _read_state(self) -> _State:
@@ -113,10 +119,6 @@ class WatchedContext:
 
 def _new_context() -> ssl.SSLContext:
     return ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-
-
-def _load_into(context: ssl.SSLContext, files: list[str]) -> None:
-    context.load_cert_chain(files[0], files[-1], password=_refuse_password)
 
 
 def _refuse_password() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -83,7 +84,9 @@ class Service:
             for listener in self.listeners:
                 server.add_sockets(listener.sockets)
             if settings.certificate is not None:
-                watching = asyncio.create_task(settings.certificate.watch())
+                watching = asyncio.create_task(
+                    settings.certificate.watch(functools.partial(setattr, server, "ssl_options"))
+                )
                 stack.callback(watching.cancel)
             self._starting = None
             started()

@@ -7,6 +7,7 @@ import json
 import logging
 
 from tornado.log import LogFormatter, access_log
+from tornado.web._observation._log_records import NO_REQUEST
 
 #: A level above all others, which turns a logger off.
 _OFF = logging.CRITICAL + 1
@@ -15,8 +16,8 @@ _OFF = logging.CRITICAL + 1
 class JSONFormatter(logging.Formatter):
     """Formats each record as a JSON object on one line.
 
-    Its keys are ``time`` (RFC 3339, UTC), ``level``, ``logger``, ``message``, and, if there is a traceback,
-    ``exception``.
+    Its keys are ``time`` (RFC 3339, UTC), ``level``, ``logger``, ``message``; ``request_id`` for a record of
+    a request, if the application has the setting ``request_id``; and ``exception`` for a traceback.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -28,6 +29,9 @@ class JSONFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        request_id = getattr(record, "request_id", NO_REQUEST)
+        if request_id != NO_REQUEST:
+            fields["request_id"] = request_id
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
         return json.dumps(fields, ensure_ascii=False)

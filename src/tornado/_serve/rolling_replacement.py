@@ -30,6 +30,7 @@ class RollingReplacement:
         self._pool.generation += 1
         self.replaced = 0
         for slot in self._pool.slots:
+            slot.end_back_off()  # the failures were those of the previous program
             if slot.candidate is not None:
                 slot.candidate.cancel()
 

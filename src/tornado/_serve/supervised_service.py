@@ -11,7 +11,7 @@ from tornado import _process_replacement
 from tornado._serve import supervisor_exec, target
 from tornado._serve.admin.process import Admin, open_admin, run_admin
 from tornado._serve.bind import BindKind
-from tornado._serve.certificates import WatchedContext
+from tornado._serve.certificates import CertificateError, WatchedContext
 from tornado._serve.configuration import Configuration
 from tornado._serve.listeners import Listener, open_listeners
 from tornado._serve.service_lock import ServiceLock
@@ -35,12 +35,11 @@ def supervise(
     :raises ListenError: if an address cannot be used.
     :raises ServiceRunningError: if another supervisor serves an address.
     :raises PidFileError: if the PID file cannot be written.
-    :raises CertificateError: if the certificate cannot be used.
+    :raises CertificateError: if the certificate cannot be used, unless there are workers already.
     :raises ProgramError: with ``--preload``, if the program cannot be loaded.
     """
-    if configuration.certificate is not None:
-        WatchedContext(configuration)  # an error ends the service before a worker is started
     previous = supervisor_exec.inherited_state()
+    _check_certificate(configuration, has_workers=previous is not None)
     lock = ServiceLock() if previous is None else supervisor_exec.restore_lock(previous)
     if previous is None:
         lock.acquire(_own_addresses(configuration))
@@ -48,6 +47,21 @@ def supervise(
         return _serve(configuration, options, loop_factory, lock, previous)
     finally:
         lock.close()
+
+
+def _check_certificate(configuration: Configuration, *, has_workers: bool) -> None:
+    """End the service before a worker is started if its certificate cannot be used.
+
+    :param has_workers: whether workers serve with an earlier certificate; they continue.
+    """
+    if configuration.certificate is None:
+        return
+    try:
+        WatchedContext(configuration)
+    except CertificateError as error:
+        if not has_workers:
+            raise
+        gen_log.error("%s; the current workers continue with the previous certificate", error)
 
 
 def _serve(

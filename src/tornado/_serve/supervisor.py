@@ -31,7 +31,7 @@ from tornado._serve.health import Health
 from tornado._serve.notify import Notifier
 from tornado._serve.pid_file import PidFile
 from tornado._serve.process_states import SupervisorState, WorkerState
-from tornado._serve.rolling_replacement import RELOAD, RollingReplacement
+from tornado._serve.rolling_replacement import RollingReplacement
 from tornado._serve.service_lock import ServiceLock
 from tornado._serve.service_status import describe_exit, service_status
 from tornado._serve.worker_pool import WorkerContext, WorkerPool
@@ -397,7 +397,8 @@ class Supervisor:
                 self._end_if_empty()
             case SupervisorState.STARTING:
                 self._fail_start(worker, status)
-            case SupervisorState.RELOADING if failed_to_start and slot is not None and slot.reason == RELOAD:
+            case SupervisorState.RELOADING if failed_to_start and slot is not None:
+                # One of an earlier generation has been cancelled; `RollingReplacement` starts another.
                 if worker.generation == self._pool.generation:
                     self._end_reload(worker.failure or f"{worker} {describe_exit(status)} during its start")
             case _ if slot is not None and slot.candidate is None:

@@ -34,6 +34,8 @@ from tornado.log import app_log
 #: Signals for the supervisor that the whole process group receives, for example from a terminal. They have
 #: handlers because a program that the worker starts would inherit ignored signals.
 _FOR_SUPERVISOR = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU)
+#: The maximum time for sending the last counts, in seconds: those of many routes exceed a socket's buffer.
+_FINAL_TIME = 1.0
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ class Worker:
         if not clean:
             app_log.warning("some requests were cut off after the grace period of %g s", self._service.grace)
         self._context.channel.send("drained", clean=clean, snapshot=self._last_snapshot)
+        self._context.channel.finish(_FINAL_TIME)
         return 0 if clean else 1
 
     async def _run_service(

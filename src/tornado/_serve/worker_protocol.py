@@ -20,15 +20,18 @@ From the supervisor to the worker:
 ``query``  answer with a ``reply``: ``id``, ``what`` and ``arguments``
 =========  ===================================================================================================
 
-Neither side ever waits for the other one: what does not fit into the socket is kept, up to a limit, and sent
-when the socket is writable again. A stopped process on one side must not stop the other.
+Neither side waits for the other one, except a worker for a moment at its end: what does not fit into the
+socket is kept, up to a limit, and sent when the socket is writable again. A stopped process on one side must
+not stop the other.
 """
 
 from __future__ import annotations
 
 import json
+import select
 import socket
 import threading
+import time
 from typing import Any
 
 from tornado.log import gen_log
@@ -100,6 +103,20 @@ class Channel:
         """Send output that waits. Return False if the peer has ended."""
         with self._lock:
             return self._flush()
+
+    def finish(self, timeout: float) -> bool:
+        """Wait until all output has been sent, before the process ends. Return False if that is impossible.
+
+        :param timeout: the maximum time to wait, in seconds.
+        """
+        deadline = time.monotonic() + timeout
+        poll = select.poll()
+        poll.register(self._sock.fileno(), select.POLLOUT)
+        while (sent := self.flush()) and self._output:
+            left = deadline - time.monotonic()
+            if left <= 0 or not poll.poll(left * 1000):
+                return False
+        return sent
 
     def _flush(self) -> bool:
         try:

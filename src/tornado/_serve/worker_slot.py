@@ -46,6 +46,12 @@ class Slot:
         self.reason, self.restart_at = reason, now + delay
         return delay
 
+    def end_back_off(self) -> None:
+        """Do not wait for the next start, and begin with the shortest delay again."""
+        self._delay = MIN_DELAY
+        if self.restart_at is not None:
+            self.restart_at = time.monotonic()
+
     def promote(self) -> WorkerProcess | None:
         """Make the candidate the worker. Return the previous worker, which the caller drains."""
         previous, self.worker, self.candidate = self.worker, self.candidate, None
