@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import os
 import signal
 import time
@@ -136,7 +137,9 @@ async def _serve(admin: Admin, channel: Channel, kept: Any, certificate: Watched
     server.add_sockets(admin.listener.sockets)
     tasks = [asyncio.create_task(collector.run())]
     if certificate is not None:
-        tasks.append(asyncio.create_task(certificate.watch()))
+        tasks.append(
+            asyncio.create_task(certificate.watch(functools.partial(setattr, server, "ssl_options")))
+        )
     await link.service_end()
     for task in tasks:
         task.cancel()
