@@ -1,0 +1,61 @@
+"""docs/guide/channels.md."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.support.guides import Run
+from tests.support.server import serving
+from tornado import web
+from tornado.channels import (
+    ChannelHandler,
+    ChannelRequestError,
+    Hub,
+    MemoryBroker,
+    Message,
+    NATSBroker,
+    RedisBroker,
+    connect,
+)
+
+
+async def check_rooms(run: Run) -> None:
+    """The page and its module are served; a client may publish in rooms only."""
+    assert b"/channels/channels.js" in (await run.server.fetch("/")).body
+    assert b"export function connect" in (await run.server.fetch("/channels/channels.js")).body
+    async with connect(f"http://127.0.0.1:{run.server.port}/channels") as client:
+        await client.subscribe("room:7")
+        position = await client.publish("room:7", "Hello")
+        item = await anext(client)
+        assert isinstance(item, Message)
+        assert (item.data, item.position) == ("Hello", position)
+        with pytest.raises(ChannelRequestError, match="forbidden"):
+            await client.publish("hall", 1)
+
+
+async def check_ticker(run: Run) -> None:
+    async with Hub(MemoryBroker()) as hub:
+        assert await run.program["last_prices"](hub, 3) == [1.0, 1.01, 1.02]
+
+
+async def check_listen(run: Run) -> None:
+    async with Hub(MemoryBroker()) as hub:
+        application = web.Application([("/channels", ChannelHandler, {"hub": hub})])
+        async with serving(application) as server:
+            url = f"http://127.0.0.1:{server.port}/channels"
+            listening = asyncio.ensure_future(run.program["first_message"](url, "news"))
+            while not listening.done():
+                await hub.publish("news", {"text": "Hello"})
+                await asyncio.sleep(0)
+            assert await listening == {"text": "Hello"}
+
+
+async def check_brokers(run: Run) -> None:
+    make_broker = run.program["make_broker"]
+    pytest.importorskip("redis")
+    pytest.importorskip("nats")
+    assert isinstance(make_broker("redis://localhost:6379/0"), RedisBroker)
+    assert isinstance(make_broker("nats://localhost:4222"), NATSBroker)
+    assert isinstance(make_broker("memory"), MemoryBroker)
