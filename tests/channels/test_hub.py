@@ -192,3 +192,35 @@ def test_positions_are_parsed():
 def test_invalid_limits_of_a_history_are_rejected(limits):
     with pytest.raises(ValueError, match="must be a number"):
         History(**limits)
+
+
+async def test_memory_broker_forgets_unused_channels(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("tornado.channels._memory.monotonic", lambda: now)
+    broker = MemoryBroker()
+    async with Hub(broker) as hub:
+        first = await hub.publish("c", 1)
+        for number in range(2000):
+            await hub.head(f"room:{number}")
+        assert await hub.head("c") == first
+        now = 90_000.0
+        async with hub.subscribe("room:7"):
+            await broker.subscribe("room:7")
+            kept = await hub.head("room:7")
+            for number in range(2000, 4100):
+                await hub.head(f"room:{number}")
+            assert await hub.head("room:7") == kept
+        assert (await hub.head("c")).epoch != first.epoch
+
+
+async def test_memory_broker_forgets_ended_leases(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("tornado.channels._memory.monotonic", lambda: now)
+    broker = MemoryBroker()
+    await broker.add_presence("c", "one", {"a": b"1"}, 6.0)
+    now = 5.0
+    await broker.add_presence("c", "two", {"b": b"2"}, 6.0)
+    now = 7.0
+    assert await broker.list_presence("c") == {"b": b"2"}
+    assert not await broker.renew_presence("c", "one", 6.0)
+    assert await broker.renew_presence("c", "two", 6.0)

@@ -10,13 +10,20 @@ from time import monotonic
 from tornado.channels._broker import Broker, BrokerListener, Page
 from tornado.channels._values import History, Message, Position
 
+#: The number of seconds after which an unused channel is forgotten, as in Redis. Its next use begins a new
+#: epoch.
+_MAX_UNUSED = 86_400.0
+#: The number of channels above which unused ones are searched for, each time it has doubled.
+_FIRST_SWEEP = 1000
+
 
 class _Stored:
-    """One channel: its last position, its messages with their times, and the idempotency keys."""
+    """One channel: its last position, messages with their times, idempotency keys, and its last use."""
 
-    __slots__ = ("head", "keys", "messages")
+    __slots__ = ("head", "keys", "messages", "used_at")
 
     def __init__(self) -> None:
+        self.used_at = 0.0
         self.head = Position(os.urandom(6).hex(), 0)
         self.messages: deque[tuple[float, Message]] = deque()
         self.keys: dict[str, tuple[float, Position]] = {}
@@ -38,6 +45,7 @@ class MemoryBroker(Broker):
 
     def __init__(self) -> None:
         self._channels: dict[str, _Stored] = {}
+        self._sweep_at = _FIRST_SWEEP
         self._subscribed: set[str] = set()
         #: For each channel: the ends of the leases by worker; the worker and the entry by connection.
         self._presence: dict[str, tuple[dict[str, float], dict[str, tuple[str, bytes]]]] = {}
@@ -114,15 +122,28 @@ class MemoryBroker(Broker):
     async def list_presence(self, channel: str) -> Mapping[str, bytes]:
         leases, present = self._presence.get(channel, ({}, {}))
         now = monotonic()
-        for connection in [each for each, (worker, _) in present.items() if leases[worker] <= now]:
+        for worker in [each for each, end in leases.items() if end <= now]:
+            del leases[worker]
+        for connection in [each for each, (worker, _) in present.items() if worker not in leases]:
             del present[connection]
         return {connection: entry for connection, (_, entry) in present.items()}
 
     def _stored(self, channel: str) -> _Stored:
+        now = monotonic()
         stored = self._channels.get(channel)
         if stored is None:
+            if len(self._channels) >= self._sweep_at:
+                self._sweep(now)
             stored = self._channels[channel] = _Stored()
+        stored.used_at = now
         return stored
+
+    def _sweep(self, now: float) -> None:
+        """Forget the channels that have not been used for a long time."""
+        for name, stored in list(self._channels.items()):
+            if stored.used_at < now - _MAX_UNUSED and name not in self._subscribed:
+                del self._channels[name]
+        self._sweep_at = max(_FIRST_SWEEP, 2 * len(self._channels))
 
 
 __all__ = ["MemoryBroker"]
