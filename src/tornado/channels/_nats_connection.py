@@ -66,7 +66,7 @@ class NATSConnection:
         self._disconnected = disconnected
         self._client: Any = None
         self._ready = asyncio.Event()
-        #: The callbacks of all subjects to which this connection is to be subscribed.
+        #: The callbacks of all subjects to which the program has subscribed.
         self._wanted: dict[str, Callback] = {}
         #: The subscriptions of the current connection; None while one is requested.
         self._subscriptions: dict[str, Any] = {}
