@@ -61,7 +61,10 @@ class ObservedRequest:
         A field that the application has set takes precedence.
         """
         value = self.response_id()
-        if value is None or any(name.lower() == b"x-request-id" for name, _ in fields):
+        if value is None:
+            return fields
+        fields = list(fields)  # it may be an iterator
+        if any(name.lower() == b"x-request-id" for name, _ in fields):
             return fields
         return [*fields, (b"x-request-id", value.encode("latin-1", "replace"))]
 

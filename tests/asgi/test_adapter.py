@@ -135,3 +135,26 @@ async def test_delegate_without_lifespan() -> None:
 
     events = await lifespan(ASGIAdapter(RuleRouter([Rule("/", Application())])))
     assert [event["type"] for event in events] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+class Fields(RequestHandler):
+    def get(self) -> None:
+        self.write(dict(self.request.headers))
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"query_string": b"a HTTP/1.1\r\nx-admin: 1\r\nx-b: "},
+        {"raw_path": b"/ HTTP/1.1\r\nx-admin: 1\r\nx-b: "},
+        {"method": "GET / HTTP/1.1\r\nx-admin: 1\r\nx-b: "},
+        {"headers": [(b"host", b"x"), (b"a", b"b\r\nx-admin: 1")]},
+    ],
+)
+async def test_line_breaks_in_a_scope_cannot_add_fields(scope: dict[str, Any], expect_log: Any) -> None:
+    adapter = ASGIAdapter(Application([("/", Fields)]))
+    communicator = ApplicationCommunicator(adapter, http_scope(**scope))
+    await communicator.send_input({"type": "http.request", "body": b""})
+    with expect_log("tornado.general", "line break", required=False):
+        start = await communicator.receive_output()
+    assert start["status"] == 400

@@ -235,6 +235,19 @@ async def test_incomplete_denial_response(begun, expect_log):
     assert not data.endswith(b"0\r\n\r\n")
 
 
+async def test_header_fields_of_accept_may_be_an_iterator():
+    async def steps(receive, send):
+        await receive()
+        await send({"type": "websocket.accept", "headers": iter([(b"x-a", b"1")])})
+
+    async with serving(ASGIContainer(Session(steps))) as server:
+        peer = await server.connect()
+        peer.get("/", *FIELDS)
+        head = await peer.reader.readuntil(b"\r\n\r\n")
+        assert b"x-a: 1" in head.lower()
+        await peer.close()
+
+
 async def test_application_that_raises_before_accept(expect_log):
     async def steps(receive, send):
         raise ValueError("fault")

@@ -45,8 +45,10 @@ def read_head(scope: Scope, limits: Limits) -> RequestHead:
 
     :raises HTTPInputError: if the head is malformed; its ``status_code`` is the status to respond with.
     """
-    method = scope.get("method", "GET")
-    lines = [f"{method} {_target(scope)} {_version(scope)}".encode("latin-1")]
+    method, target = scope.get("method", "GET"), _target(scope)
+    if any(each in method or each in target for each in " \r\n"):
+        raise HTTPInputError(f"space or line break in the method or target {f'{method} {target}'!r:.200}")
+    lines = [f"{method} {target} {_version(scope)}".encode("latin-1")]
     has_host = False
     for name, value in scope.get("headers", ()):
         if any(each in name or each in value for each in _LINE_BREAKS):

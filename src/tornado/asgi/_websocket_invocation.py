@@ -297,7 +297,7 @@ class WebSocketInvocation(HTTPMessageDelegate):
         parameters, extension = (None, None) if agreed is None else agreed
         subprotocol = message.get("subprotocol")
         fields = ws_handshake.response_headers(offer, subprotocol, extension)
-        own = message.get("headers") or ()
+        own = list(message.get("headers") or ())
         if self._observed is not None:
             own = self._observed.asgi_fields(own)
         for name, _ in own:
