@@ -1,6 +1,7 @@
 """The program for `test_browser`, with the option ``--port``.
 
 ``/publish?first=1&count=3`` publishes numbers to the channel ``news``, and ``/cut`` closes all connections.
+Browsers may publish to ``news`` and not to ``read``.
 With the cookie ``blocked``, WebSockets are refused, as by some proxies; its value "streams" also blocks event
 streams.
 """
@@ -46,7 +47,7 @@ class Channels(ChannelHandler):
             raise HTTPError(502)
 
     def authorize_subscribe(self, channel: str) -> bool:
-        return channel == "news"
+        return channel in ("news", "read")
 
     def authorize_publish(self, channel: str) -> bool:
         return channel == "news"
@@ -62,7 +63,7 @@ class Publish(RequestHandler):
     async def get(self) -> None:
         first = self.get_query_argument("first", type=int)
         for number in range(first, first + self.get_query_argument("count", type=int)):
-            await self.hub.publish("news", number)
+            await self.hub.publish(self.get_query_argument("channel", "news"), number)
         self.write("published")
 
 

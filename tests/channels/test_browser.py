@@ -102,6 +102,44 @@ def test_refused_requests_are_reported(make_tab, blocked):
     assert code == "ChannelError forbidden"
 
 
+@pytest.mark.parametrize("blocked", ["", "sockets", "streams"])
+def test_refused_ephemeral_message_does_not_end_the_subscription(make_tab, program, blocked):
+    tab = make_tab(blocked=blocked)
+    tab.page.evaluate(
+        """window.read = [];
+        client.subscribe("read", { onmessage: ({ data }) => read.push(data), onend: code => ended.push(code) })
+            .ready.then(() => client.send("read", "typing"))"""
+    )
+    tab.wait("client.publish('read', 1).catch(error => error.code === 'forbidden')")
+    fetch(program, "/publish?channel=read&first=7&count=1")
+    tab.wait("read.length")
+    assert tab.page.evaluate("read") == [7]
+    assert tab.page.evaluate("ended") == ["forbidden"]
+
+
+def test_subscribing_again_continues_at_the_position(make_tab, program):
+    """Messages of the earlier subscription that are still on their way are not received twice."""
+    tab = make_tab()
+    fetch(program, "/publish?first=0&count=1")
+    tab.wait("got.length >= 1")
+    numbers = tab.page.evaluate(
+        """async () => {
+            const { position } = subscription, all = [];
+            for (let last = 1; last < 20; last++) {
+                await fetch("/publish?count=1&first=" + last);
+                await new Promise(resolve => {
+                    const numbers = [];
+                    client.subscribe("news", { position, onmessage: ({ data }) => {
+                        if (numbers.push(data) === last) resolve(all.push([...numbers]));
+                    } });
+                });
+            }
+            return all;
+        }"""
+    )
+    assert numbers == [[*range(1, last + 1)] for last in range(1, 20)]
+
+
 def test_offline_and_online_again(make_tab, program):
     tab = make_tab()
     tab.context.set_offline(True)

@@ -133,6 +133,12 @@ def request_id_of(members: Mapping[str, Any]) -> str | None:
     return _text(members, "id", _MAX_ID)
 
 
+def channel_of(members: Mapping[str, Any]) -> str | None:
+    """Return the ``channel`` of a request that has failed, or None if it has none or it is invalid."""
+    channel = members.get("channel")
+    return channel if isinstance(channel, str) and len(channel) <= _MAX_CHANNEL else None
+
+
 def parse_request(members: Mapping[str, Any]) -> Request:
     """Validate a request.
 
@@ -286,6 +292,7 @@ __all__ = [
     "Request",
     "RequestError",
     "SubscriptionRequest",
+    "channel_of",
     "decode_object",
     "encode_reply",
     "parse_request",

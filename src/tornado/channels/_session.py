@@ -20,6 +20,7 @@ from tornado.channels._requests import (
     Request,
     RequestError,
     SubscriptionRequest,
+    channel_of,
     decode_object,
     encode_reply,
     parse_request,
@@ -125,6 +126,7 @@ class Session:
 
     def _process(self, text: str | bytes) -> Steps:
         request_id = None
+        members: dict[str, Any] = {}
         try:
             members = decode_object(text)
             request_id = request_id_of(members)
@@ -139,7 +141,10 @@ class Session:
                 yield from operation(self, request)
             self._violations = max(0, self._violations - 1)
         except Exception as error:
-            self.fail(self.error_of(error), request_id)
+            refused = self.error_of(error)
+            if refused.channel is None:
+                refused.channel = channel_of(members)
+            self.fail(refused, request_id)
 
     def _count_request(self) -> None:
         limits = self._hooks.client_limits
