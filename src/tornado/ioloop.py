@@ -552,8 +552,8 @@ class _SyncRun:
     def expire(self) -> None:
         """Cancel the awaitable because the timeout has expired."""
         self.expired = True
-        # The timer may fire before the first callback; then `begin` does this. A coroutine runs until it first
-        # waits, even if the timeout has expired by then, so that the traceback shows where it was waiting.
+        # The timer may fire before the first callback; then `begin` does this. A coroutine runs until it
+        # first waits, even if the timeout has expired, so that the traceback shows where it was waiting.
         if self.future is not None:
             self.loop.add_callback(self.cancel)
 

@@ -107,8 +107,8 @@ def test_refused_ephemeral_message_does_not_end_the_subscription(make_tab, progr
     tab = make_tab(blocked=blocked)
     tab.page.evaluate(
         """window.read = [];
-        client.subscribe("read", { onmessage: ({ data }) => read.push(data), onend: code => ended.push(code) })
-            .ready.then(() => client.send("read", "typing"))"""
+        const onmessage = ({ data }) => read.push(data), onend = code => ended.push(code);
+        client.subscribe("read", { onmessage, onend }).ready.then(() => client.send("read", "typing"))"""
     )
     tab.wait("client.publish('read', 1).catch(error => error.code === 'forbidden')")
     fetch(program, "/publish?channel=read&first=7&count=1")
