@@ -16,12 +16,12 @@ from tornado.channels._limits import ClientLimits, SlowPolicy, count_request
 from tornado.channels._operations import OPERATIONS, connect
 from tornado.channels._requests import (
     ABSENT,
-    PROTOCOL_VERSION,
     Request,
     RequestError,
     SubscriptionRequest,
     channel_of,
     decode_object,
+    encode_limits,
     encode_reply,
     parse_request,
     request_id_of,
@@ -112,6 +112,11 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session {self._state.value}, user {self.identity.user!r}, {len(self._channels)} channels>"
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the client has not been authenticated."""
+        return self._state is SessionState.NEW
 
     @property
     def is_closed(self) -> bool:
@@ -212,25 +217,13 @@ class Session:
 
     def send_connected(self, request_id: str | None) -> None:
         """Reply ``connected``."""
-        self.reply("connected", request_id, self._describe_connection())
-
-    def _describe_connection(self) -> dict[str, Any]:
-        """Return the members of ``connected``."""
-        limits = self._hooks.client_limits
-        members: dict[str, Any] = {
-            "version": PROTOCOL_VERSION,
-            "client": self._client,
-            "keep_alive": self._hooks.keep_alive,
-            "limits": {
-                "message": limits.message,
-                "subscriptions": limits.subscriptions,
-                "rate": limits.rate,
-                "burst": limits.burst,
-            },
-        }
+        if self.is_closed:
+            return
+        members: dict[str, Any] = {"client": self._client}
         if self.identity.expires_at is not None:
             members["expires_in"] = max(0, round(self.identity.expires_at - time.time()))
-        return members
+        same_for_all = encode_limits(self._hooks.client_limits, self._hooks.keep_alive)
+        self._transport.send(self._receiver, encode_reply("connected", request_id, members, same_for_all))
 
     def _schedule_expiry(self) -> None:
         if self._expiry is not None:
