@@ -1,4 +1,4 @@
-"""The program for `test_browser`, with the option ``--port``.
+"""The program for `test_browser`, with the option ``--port``, and ``--broker`` for Redis.
 
 ``/publish?first=1&count=3`` publishes numbers to the channel ``news``, and ``/cut`` closes all connections.
 Browsers may publish to ``news`` and not to ``read``.
@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 
-from tornado.channels import ChannelHandler, Hub, MemoryBroker
+from tornado.channels import ChannelHandler, Hub, MemoryBroker, RedisBroker
 from tornado.options import define, options
 from tornado.web import Application, HTTPError, RequestHandler
 
 define("port", type=int)
+define("broker", default="")
 
 PAGE = """<!doctype html><title>channels</title>
 <script type="module">
@@ -81,7 +82,7 @@ class Cut(RequestHandler):
 async def main() -> None:
     options.parse_command_line()
     cut = asyncio.Event()
-    async with Hub(MemoryBroker()) as hub:
+    async with Hub(RedisBroker(options.broker) if options.broker else MemoryBroker()) as hub:
         application = Application(
             [
                 ("/", Page),

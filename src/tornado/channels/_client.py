@@ -318,7 +318,7 @@ class ChannelClient:
                 return
             failures = 0 if self._connected.is_set() else failures + 1
             if failures >= _MAX_FAILURES and index + 1 < len(self._transports):
-                index, failures, fell_back_at = index + 1, 0, began
+                index, failures, fell_back_at, delay = index + 1, 0, began, _MIN_DELAY
             elif index and began - fell_back_at > _FALLBACK_TIME:
                 index, failures = 0, 0
             if monotonic() - began >= _STABLE:

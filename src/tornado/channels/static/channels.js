@@ -17,9 +17,11 @@ const FALLBACK = 300000;
 // The duration of a poll, in seconds.
 const POLL_WAIT = 25;
 
+const onAbort = (signal, action) => signal.addEventListener("abort", action);
+
 const sleep = (delay, signal) => new Promise(resolve => {
   const timer = setTimeout(resolve, delay);
-  signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); });
+  onAbort(signal, () => { clearTimeout(timer); resolve(); });
 });
 
 const randomId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
@@ -200,7 +202,7 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
       clearTimeout(timer);
       timer = setTimeout(action, delay, {});
     };
-    signal.addEventListener("abort", finish);
+    onAbort(signal, finish);
     limit(TIMEOUT, finish);
     socket.onopen = () => {
       write({ type: "connect", client: id, token: currentToken });
@@ -222,7 +224,7 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
   const post = async (members, signal, delay = TIMEOUT) => {
     const controller = newController(), abort = () => controller.abort();
     const timer = setTimeout(abort, delay);
-    signal.addEventListener("abort", abort);
+    onAbort(signal, abort);
     try {
       return await fetch(url, {
         method: "POST",
@@ -238,7 +240,7 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
   // Receive over HTTP, and publish with POST in order. Other requests begin the reception again.
   const overHTTP = async (signal, read) => {
     let reception;
-    signal.addEventListener("abort", () => reception.abort());
+    onAbort(signal, () => reception.abort());
     posts = Promise.resolve();
     use(request => {
       if (request.type !== "publish") {
@@ -284,8 +286,8 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "", limit = TIMEOUT;
     for (;;) {
-      const timer = setTimeout(() => reader.cancel(), limit), { done, value } = await reader.read();
-      clearTimeout(timer);
+      const timer = setTimeout(() => reader.cancel(), limit);
+      const { done, value } = await reader.read().finally(() => clearTimeout(timer));
       if (done) {
         throw {};
       }
@@ -347,6 +349,7 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
         index++;
         failures = 0;
         fellBackAt = began;
+        delay = MIN_DELAY;
       } else if (index && Date.now() - fellBackAt > FALLBACK) {
         index = failures = 0;
       }
