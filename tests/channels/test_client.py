@@ -197,6 +197,29 @@ async def test_invalid_token_raises(loop_kind: str, transport: str) -> None:
             await client_of(server, transport, token="wrong")
 
 
+async def test_identity_is_known_to_authorization_methods(loop_kind: str, transport: str) -> None:
+    class Own(ChannelHandler):
+        def authenticate(self, token: str | None) -> Identity:
+            return Identity(token)
+
+        def authorize_subscribe(self, channel: str) -> bool:
+            return channel == self.identity.user
+
+        authorize_publish = authorize_presence = authorize_subscribe
+
+    async with serving_channels(Own) as server, client_of(server, transport, token="ann") as client:
+        await client.subscribe("ann", join="here", watch=True)
+        change = await anext(client)
+        assert isinstance(change, PresenceChange)
+        assert list(change.joined) == ["ann"]
+        await client.publish("ann", 1)
+        assert await messages(client, 1) == [1]
+        with pytest.raises(ChannelRequestError, match="forbidden"):
+            await client.publish("bao", 1)
+        with pytest.raises(ChannelRequestError, match="forbidden"):
+            await client.subscribe("bao")
+
+
 async def test_token_is_renewed_before_it_expires(clock: Any) -> None:
     tokens = []
 

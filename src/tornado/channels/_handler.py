@@ -48,6 +48,8 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
     client_limits: ClientLimits = ClientLimits()
     #: The time without output, in seconds, after which a client checks its connection.
     keep_alive: float = 25.0
+    #: The session of an HTTP request; that of a WebSocket is found by its handler.
+    http_session: Session | None = None
     _endpoint: Endpoint
 
     def initialize(self, hub: Hub, presence: Presence | None = None) -> None:
@@ -93,7 +95,7 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
     @property
     def identity(self) -> Identity:
         """The user of the client, for the authorization methods."""
-        session = self._session
+        session = self._session or self.http_session
         return _ANONYMOUS if session is None else session.identity
 
     # -- requests --
