@@ -10,36 +10,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import tornado.web
-from tornado.channels import (
-    Broker,
-    BrokerUnavailableError,
-    ChannelHandler,
-    Hub,
-    MemoryBroker,
-    NATSBroker,
-    Position,
-    RedisBroker,
-)
+from tornado.channels import BrokerUnavailableError, ChannelHandler, Hub, Position, create_broker
 
 HERE = Path(__file__).parent
 ROOM = re.compile(r"room:[\w-]{1,40}")
 #: The number of earlier messages that a page shows when it opens a room.
 HISTORY = 30
-
-
-def broker_of(url: str) -> Broker:
-    """Return the broker at a URL; without a URL, the one that works in a single process.
-
-    :raises ValueError: if the scheme is unknown.
-    """
-    if not url:
-        return MemoryBroker()
-    scheme = url.partition("://")[0]
-    if scheme in ("redis", "rediss"):
-        return RedisBroker(url)
-    if scheme in ("nats", "tls"):
-        return NATSBroker(url)
-    raise ValueError(f"--broker must begin with redis://, rediss://, nats:// or tls://, got {url!r}")
 
 
 class PageHandler(tornado.web.RequestHandler):
@@ -85,7 +61,7 @@ class RoomsHandler(ChannelHandler):
 
 def make_app() -> tornado.web.Application:
     """Return the application; each worker calls this."""
-    hub = Hub(broker_of(os.environ.get("BROKER", "")))
+    hub = Hub(create_broker(os.environ.get("BROKER") or "memory:"))
 
     @contextlib.asynccontextmanager
     async def lifespan(application: tornado.web.Application) -> AsyncIterator[None]:

@@ -12,13 +12,12 @@ import secrets
 import sys
 from pathlib import Path
 
-from app import broker_of
-
+from tornado.channels import create_broker
 from tornado.netutil import bind_sockets
 from tornado.options import Error, define, options
 
 define("port", default=8888, help="port to listen on; 0 chooses a free port", type=int)
-define("broker", default="", help="redis:// or nats:// URL; without it, one process", type=str)
+define("broker", default="", help="redis:// or nats:// URL; by default, one process", type=str)
 define("workers", default=0, help="worker processes; by default 2 with a broker, otherwise 1", type=int)
 
 HERE = Path(__file__).parent
@@ -33,7 +32,7 @@ def main() -> None:
     workers = options.workers or (2 if options.broker else 1)
     if workers > 1 and not options.broker:
         raise Error("--workers needs --broker: without a broker, each process would have rooms of its own")
-    broker_of(options.broker)  # raises if the URL cannot be used
+    create_broker(options.broker or "memory:")  # raises if the URL cannot be used
     (sock,) = bind_sockets(options.port, "127.0.0.1")
     print(f"listening on http://localhost:{sock.getsockname()[1]}", flush=True)
     sock.set_inheritable(True)

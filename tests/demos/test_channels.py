@@ -161,7 +161,7 @@ def test_two_workers_share_the_rooms(browser, request, server):
     ("arguments", "message"),
     [
         (["--workers=2"], "channels: --workers needs --broker"),
-        (["--broker=http://x"], "channels: --broker must begin with redis://"),
+        (["--broker=http://x"], "channels: the URL of a broker must begin with memory:"),
         (["x"], "channels: unknown argument 'x'"),
     ],
 )
