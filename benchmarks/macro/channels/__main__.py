@@ -20,6 +20,7 @@ UNITS = {
     "instructions": "instructions per delivery",
     "memory": "bytes per idle subscriber",
     "connect": "CPU us per connection",
+    "slow": "ms to the slowest of 200",
 }
 #: The program that the figures of the others are compared with.
 _BASE = "broadcast"
@@ -49,6 +50,8 @@ def measured(asked: argparse.Namespace) -> Results:
         elif metric == "connect":
             take = lambda name: measure.connect_cpu(PEERS[name])  # noqa: E731
             _measure(results, asked, UNITS[metric], asked.repeat, take)
+        elif metric == "slow":
+            _measure_slow(results, asked)
         else:
             repeat = asked.repeat if metric == "cpu" else 1
             for count in counts:
@@ -73,6 +76,23 @@ def _measure(
     for name in asked.only:
         results.setdefault(column, {})[name] = value = statistics.median(each[name])
         print(f"{PEERS[name].title:32} {column:45} {value:12,.1f}", flush=True)
+
+
+def _measure_slow(results: Results, asked: argparse.Namespace) -> None:
+    """Measure without and with a subscriber that never reads, in turn."""
+    column = UNITS["slow"]
+    for name in asked.only:
+        found = [
+            [measure.slowest_delivery(PEERS[name], stuck) for stuck in (0, 1)] for _ in range(asked.repeat)
+        ]
+        figures = {
+            column: [without[0] for without, _ in found],
+            f"{column}, one never reads": [stuck[0] for _, stuck in found],
+            "KiB more if one never reads": [(stuck[1] - without[1]) / 1024 for without, stuck in found],
+        }
+        for title, values in figures.items():
+            results.setdefault(title, {})[name] = value = statistics.median(values)
+            print(f"{PEERS[name].title:32} {title:45} {value:12,.2f}", flush=True)
 
 
 def how(asked: argparse.Namespace) -> str:

@@ -15,7 +15,7 @@ _SOCKET_IO = "/socket.io/?EIO=4&transport=websocket"
 _SUBSCRIBE = b'{"type":"subscribe","channel":"news"}'
 _NUMBER = re.compile(rb" (\d+)\"")
 _PLAIN_NUMBER = re.compile(rb" (\d+)$")
-_TEXT = 1
+_TEXT, _PING, _PONG = 1, 9, 10
 
 
 class Subscriber(Client):
@@ -46,7 +46,7 @@ class Subscriber(Client):
                 raise RuntimeError(f"the server sent {payload!r}")
 
     def receive(self) -> bytes:
-        """Receive a text message, and return its payload. Pings of the WebSocket are ignored."""
+        """Receive a text message, and return its payload. Pings of the WebSocket are answered."""
         while True:
             self._need(2)
             opcode, size = self._pending[0] & 15, self._pending[1]
@@ -59,6 +59,8 @@ class Subscriber(Client):
             self._pending = self._pending[start + size :]
             if opcode == _TEXT:
                 return payload
+            if opcode == _PING:
+                self.send(bytes([0x80 | _PONG, 0x80 | len(payload)]) + bytes(4) + payload)
 
     def _need(self, size: int) -> None:
         while len(self._pending) < size:

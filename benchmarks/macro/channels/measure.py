@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import statistics
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +21,8 @@ from benchmarks.peers import Peer
 _DELIVERIES, _COUNTED = 100_000, 3
 #: Subscribers that are connected for a figure of the CPU time of a connection.
 _CONNECTS = 1_000
+#: For `slowest_delivery`: the size of a message, the number of messages, and the subscribers that read.
+_LARGE, _MESSAGES, _BESIDE = 4096, 2_000, 200
 _numbers = itertools.count(1)
 
 
@@ -68,6 +71,30 @@ def connect_cpu(peer: Peer) -> float:
         before = server.cpu_seconds()
         with subscribers(server.port, peer.name, _CONNECTS):
             return (server.cpu_seconds() - before) / _CONNECTS * 1e6
+
+
+def slowest_delivery(peer: Peer, stuck: int) -> tuple[float, float]:
+    """Publish messages of 4 KiB to 200 subscribers, and to `stuck` more that never read.
+
+    :returns: the median time until the last of the 200 has received a message, in milliseconds; and the
+        growth of the server's memory in bytes.
+    """
+    peer = replace(peer, environment={**peer.environment, "BENCH_SIZE": str(_LARGE)})
+    with (
+        _serving(peer) as (server, publishing),
+        subscribers(server.port, peer.name, stuck) as never_read,
+        subscribers(server.port, peer.name, _BESIDE) as opened,
+    ):
+        for each in never_read:
+            each.read_nothing()
+        _deliver(publishing, opened, 100)
+        before = server.memory()
+        times = []
+        for _ in range(_MESSAGES):
+            begun = time.perf_counter()
+            _deliver(publishing, opened, 1)
+            times.append(time.perf_counter() - begun)
+        return statistics.median(times) * 1e3, server.memory() - before
 
 
 def _deliver(publishing: Publisher, opened: list[Subscriber], messages: int) -> None:

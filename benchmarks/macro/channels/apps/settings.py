@@ -17,12 +17,14 @@ REDIS = os.environ.get("BENCH_REDIS", "redis://127.0.0.1:6379/0")
 #: "uvloop" or "asyncio", for the programs that support both.
 LOOP = os.environ.get("BENCH_LOOP", "asyncio")
 CHANNEL = "news"
+#: The size of a message in bytes.
+SIZE = int(os.environ.get("BENCH_SIZE", "64"))
 PUBLISHES = sys.argv[1:] == ["publish"]
 
 
 def text(number: str) -> str:
-    """Return a message of 64 bytes."""
-    return f"{number:>64}"
+    """Return a message that ends with a number."""
+    return f"{number:>{SIZE}}"
 
 
 async def publish_numbers(publish: Callable[[str], Coroutine[Any, Any, Any]]) -> None:

@@ -1,0 +1,1 @@
+"""Publishing messages over Redis, and receiving them in the same process."""
