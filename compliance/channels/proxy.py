@@ -54,7 +54,7 @@ class Proxy:
         """Stop or continue forwarding."""
         self._is_stalled = stalled
         for connection in list(self.connections):
-            connection.resume()
+            connection.resume_both()
 
     def cut(self, share: float, truncate: bool = False) -> None:
         """Reset some connections.
@@ -107,7 +107,7 @@ class Connection(asyncio.Protocol):
             if self.transport is None or self.transport.is_closing():
                 self._other.reset()
             else:
-                self.resume()
+                self.resume_both()
 
     def data_received(self, data: bytes) -> None:
         """Forward data."""
@@ -121,7 +121,7 @@ class Connection(asyncio.Protocol):
         """Forward what was held back."""
         other = self._other
         if other is None or other.transport is None or self.proxy.is_stalled:
-            return
+            return  # continued by `Proxy.stall` or `_connect`
         waiting, self._waiting = self._waiting, []
         for data in waiting:
             if self.truncate_at is not None:
@@ -137,6 +137,12 @@ class Connection(asyncio.Protocol):
                 other.transport.write(data)
         if self._has_ended:
             other.transport.close()
+
+    def resume_both(self) -> None:
+        """Forward what was held back on both sides; the other one may have been closed."""
+        self.resume()
+        if self._other is not None:
+            self._other.resume()
 
     def eof_received(self) -> bool:
         """Close this side; the other one is closed when everything was forwarded."""

@@ -254,6 +254,7 @@ class ChannelClient:
     def use(self, send: Callable[[dict[str, Any]], None] | None) -> None:
         """See `Connection.use`."""
         self._send = send
+        self.state.refused.clear()  # a new connection begins with all subscriptions
         if send is not None:
             for request, _ in self.state.unconfirmed.values():
                 send(request)
@@ -276,8 +277,11 @@ class ChannelClient:
         if self._send is None:
             self.changed.set()
         else:
-            for subscription in self.state.subscriptions.values():
-                if not subscription.confirmed.done():
+            if not self._connected.is_set():
+                self._send({"type": "connect", **self.hello()})
+            refused, self.state.refused = self.state.refused, set()
+            for channel, subscription in self.state.subscriptions.items():
+                if channel in refused or not subscription.confirmed.done():
                     self._send({"type": "subscribe", **subscription.request()})
             for request, _ in self.state.unconfirmed.values():
                 self._send(request)

@@ -81,7 +81,8 @@ class ClientState:
     :ivar unconfirmed: the publications without a reply, by ID, in their order.
     :ivar items: the items to read.
     :ivar arrived: set when an item has been added.
-    :ivar retry_at: the number of seconds after which to repeat refused publications; None if there are none.
+    :ivar refused: the channels whose subscription the server could not process.
+    :ivar retry: the number of seconds after which to repeat what was refused; None if there is nothing.
     """
 
     def __init__(self) -> None:
@@ -89,6 +90,7 @@ class ClientState:
         self.unconfirmed: dict[str, tuple[dict[str, Any], asyncio.Future[Position | None]]] = {}
         self.items: deque[Item] = deque()
         self.arrived: asyncio.Event = asyncio.Event()
+        self.refused: set[str] = set()
         self.retry: float | None = None
 
     def requests(self, is_poll: bool = False) -> Iterator[dict[str, Any]]:
@@ -145,6 +147,8 @@ class ClientState:
         code, request_id, channel = found["code"], found.get("id", ""), found.get("channel", "")
         if code in _TEMPORARY:
             self.retry = found.get("retry", 1000) / 1000
+            if channel in self.subscriptions:
+                self.refused.add(channel)
             return
         error = ChannelRequestError(code, found.get("message", ""))
         _, future = self.unconfirmed.pop(request_id, (None, None))

@@ -54,6 +54,8 @@ class NATSPresence:
         begin = monotonic()
         subject = f"{self._of(channel)}.w.{worker}"
         await context.publish(subject, b"%d" % (lease * 1000), stream=self._name)
+        if (channel, worker) not in self._leases:  # a new one, perhaps in place of one that ends
+            self._leases = {key: end for key, end in self._leases.items() if end > begin}
         self._leases[channel, worker] = begin + lease
 
     async def remove(self, channel: str, connections: Sequence[str]) -> None:

@@ -133,6 +133,12 @@ def request_id_of(members: Mapping[str, Any]) -> str | None:
     return _text(members, "id", _MAX_ID)
 
 
+def subscribed_channel_of(members: Mapping[str, Any]) -> str | None:
+    """Return the channel of a request to subscribe, so that an error can name it."""
+    channel = members.get("channel") if members.get("type") == "subscribe" else None
+    return channel if isinstance(channel, str) and len(channel) <= _MAX_CHANNEL else None
+
+
 def parse_request(members: Mapping[str, Any]) -> Request:
     """Validate a request.
 
@@ -290,4 +296,5 @@ __all__ = [
     "encode_reply",
     "parse_request",
     "request_id_of",
+    "subscribed_channel_of",
 ]

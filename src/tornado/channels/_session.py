@@ -24,6 +24,7 @@ from tornado.channels._requests import (
     encode_reply,
     parse_request,
     request_id_of,
+    subscribed_channel_of,
 )
 from tornado.channels._session_state import Identity, SessionState
 from tornado.channels._slow_clients import SlowReceiver
@@ -75,6 +76,7 @@ class Session:
         "_endpoint",
         "_expiry",
         "_free_at",
+        "_hello",
         "_hooks",
         "_lingers",
         "_receiver",
@@ -106,6 +108,8 @@ class Session:
         self._slow: dict[str, SlowReceiver] | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._free_at = 0.0
+        #: The token and the ID of the last ``connect``, which the next request repeats if it has failed.
+        self._hello: tuple[str | None, str | None] = (None, None)
         self._violations = 0
         endpoint.sessions[receiver] = self
 
@@ -124,22 +128,25 @@ class Session:
         return run_steps(self._process(text))
 
     def _process(self, text: str | bytes) -> Steps:
-        request_id = None
+        request_id = channel = None
         try:
             members = decode_object(text)
             request_id = request_id_of(members)
+            channel = subscribed_channel_of(members)
             self._count_request()
             request = parse_request(members)
             operation = OPERATIONS.get(request.type)
             if operation is None:
                 raise RequestError("bad_request", f"{request.type} is not available on a WebSocket")
             if self._state is SessionState.NEW and operation is not connect:
-                yield from self.connect(None, None)
+                yield from self.connect(*self._hello)
             if self._state is SessionState.CONNECTED or operation is connect:
                 yield from operation(self, request)
             self._violations = max(0, self._violations - 1)
         except Exception as error:
-            self.fail(self.error_of(error), request_id)
+            refused = self.error_of(error)
+            refused.channel = refused.channel or channel  # the client repeats the subscription
+            self.fail(refused, request_id)
 
     def _count_request(self) -> None:
         limits = self._hooks.client_limits
@@ -179,6 +186,8 @@ class Session:
 
     def connect(self, token: str | None, client: str | None, request_id: str | None = None) -> Steps:
         """Authenticate the client, and reply ``connected``."""
+        if self._state is SessionState.NEW:
+            self._hello = (token, client)
         yield from self.authenticate(token, client)
         self.send_connected(request_id)
 
@@ -351,10 +360,11 @@ class Session:
         connection = connections.get(channel)
         if connection is None and self._lingers:
             connection = self._endpoint.take_lingering(self._member, self._client, channel)
-        if connection is None:
-            connection = yield presence.join(channel, self._member, data)
-        else:
+        if connection is not None:
+            connections[channel] = connection  # before the update, which may be cancelled
             yield presence.update(channel, connection, data)
+            return
+        connection = yield presence.join(channel, self._member, data)
         if self.is_closed or channel not in self._channels:
             self._endpoint.leave(channel, connection)
         else:
