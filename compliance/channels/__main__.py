@@ -7,8 +7,8 @@ import asyncio
 import logging
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from time import monotonic
 
@@ -18,7 +18,10 @@ from compliance.channels.model import Model
 from tests.support.databases import RedisServer, running_nats, running_redis
 
 ROUNDS_OF_A_RUN = 300
-_BROKERS = {"redis": running_redis, "nats": running_nats}
+_BROKERS: dict[str, Callable[[], AbstractContextManager[BrokerServer]]] = {
+    "redis": running_redis,
+    "nats": running_nats,
+}
 
 
 def main() -> int:
@@ -32,6 +35,7 @@ def main() -> int:
         if name == "clients":
             test.add_argument("--broker", choices=[*_BROKERS, "both"], default="both")
             test.add_argument("--clients", type=int, default=300)
+            test.add_argument("--logs", help="a folder for the logs of the workers")
             test.add_argument("--calm", type=int, default=400, help="the number of rounds between two calms")
     options = parser.parse_args()
     return {"hubs": _test_hubs, "clients": _test_clients}[options.test](options)
@@ -87,14 +91,14 @@ def _test_clients(options: argparse.Namespace) -> int:
     if missing:
         print(f"no partitions: {missing}")
     for broker in brokers_of(options.broker):
-        with running_broker(broker) as server, tempfile.TemporaryDirectory() as folder:
+        with running_broker(broker) as server, _folder(options.logs, broker) as folder:
             begin = monotonic()
             if missing:
-                model = ClientsModel(server, options.seed, Path(folder), None, options.clients)
+                model = ClientsModel(server, options.seed, folder, None, options.clients)
                 asyncio.run(_run_clients(model, options))
             else:
                 with SecondHost() as host:
-                    model = ClientsModel(server, options.seed, Path(folder), host, options.clients)
+                    model = ClientsModel(server, options.seed, folder, host, options.clients)
                     asyncio.run(_run_clients(model, options))
             for problem in model.record.problems[:50]:
                 print(f"{broker}, seed {options.seed}: {problem}")
@@ -102,6 +106,17 @@ def _test_clients(options: argparse.Namespace) -> int:
             done = f"{broker}, seed {options.seed}, {options.rounds} rounds in {monotonic() - begin:.0f} s"
             print(f"{done}: {model.figures()}")
     return 1 if found else 0
+
+
+@contextmanager
+def _folder(logs: str | None, broker: str) -> Iterator[Path]:
+    if logs is None:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+    else:
+        folder_of_broker = Path(logs) / broker
+        folder_of_broker.mkdir(parents=True, exist_ok=True)
+        yield folder_of_broker
 
 
 async def _run_clients(model: ClientsModel, options: argparse.Namespace) -> None:

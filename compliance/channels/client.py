@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Set
 from typing import Any
 
 from compliance.channels.record import Record, Track
@@ -106,12 +107,15 @@ class User:
         """Return the state for problems."""
         return f"{self._client!r}"
 
-    def members(self, channel: str) -> dict[str, list[Any]]:
-        """Return the members of a channel with the data of their connections."""
+    def members(self, channel: str, ignored: Set[int]) -> dict[str, list[int]]:
+        """Return the members of a channel with the data of their connections, which are numbers."""
         if self._client is None:
             return {}
-        found = self._client.members(channel)
-        return {name: sorted(connections.values()) for name, connections in found.items()}
+        members = {
+            name: sorted(number for number in connections.values() if number not in ignored)
+            for name, connections in self._client.members(channel).items()
+        }
+        return {name: numbers for name, numbers in members.items() if numbers}
 
     async def publish(self, channel: str, data: Any, timeout: float) -> None:
         """Publish a message, and note its position if it is confirmed."""

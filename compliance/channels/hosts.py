@@ -137,6 +137,11 @@ class Worker:
             raise RuntimeError(f"a worker did not start:\n{self.log.read_text()}")
         self.port = int(line)
 
+    def print_tasks(self) -> None:
+        """Let the process write its tasks to its log, to explain a problem."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGUSR1)
+
     async def stop(self, number: int = signal.SIGKILL) -> None:
         """Send a signal, and wait until the process has ended."""
         process, self._process = self._process, None

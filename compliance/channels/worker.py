@@ -59,6 +59,7 @@ async def serve(broker: str, address: str) -> None:
     """Serve until SIGTERM, then drain."""
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _print_tasks)
     async with Hub(broker_of(broker), history=history_of) as hub:
         application = web.Application(
             [(PATTERN, Rooms, {"hub": hub})], websocket_ping_interval=KEEP_ALIVE, log_function=_ignore
@@ -69,6 +70,12 @@ async def serve(broker: str, address: str) -> None:
         print(sockets[0].getsockname()[1], flush=True)
         await stopping.wait()
         await server.drain(grace=5, retry=100)
+
+
+def _print_tasks() -> None:
+    """Print where each task waits, to explain a problem."""
+    for task in asyncio.all_tasks():
+        task.print_stack(file=sys.stderr)
 
 
 def _ignore(handler: web.RequestHandler) -> None:
