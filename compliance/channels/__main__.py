@@ -100,7 +100,7 @@ def _test_clients(options: argparse.Namespace) -> int:
                 with SecondHost() as host:
                     model = ClientsModel(server, options.seed, folder, host, options.clients)
                     asyncio.run(_run_clients(model, options))
-            for problem in model.record.problems[:50]:
+            for problem in model.record.problems[:200]:
                 print(f"{broker}, seed {options.seed}: {problem}")
             found += len(model.record.problems)
             done = f"{broker}, seed {options.seed}, {options.rounds} rounds in {monotonic() - begin:.0f} s"

@@ -358,6 +358,8 @@ class ClientsModel:
             for worker in self.workers:
                 worker.print_tasks()
             await asyncio.sleep(1)
+            for channel in CHANNELS:
+                found.append(f"presence in {channel}: {await self._hub.broker.list_presence(channel)}")
         for problem in found:
             self.record.fail(problem)
         self.record.check()

@@ -262,7 +262,7 @@ class NATSConnection:
             if self._reread is None:
                 self._reread = asyncio.get_running_loop().call_later(_DROPPED_DELAY, self._after_drop)
         elif not lost.done():
-            lost.set_result(error if isinstance(error, self.errors) else ConnectionError(str(error)))
+            lost.set_result(error if isinstance(error, self.errors) else ConnectionError(repr(error)))
 
     def _after_drop(self) -> None:
         self._reread = None
@@ -275,7 +275,7 @@ class NATSConnection:
             gen_log.warning(
                 "The connection to NATS at %s is lost (%s): no messages arrive until it is restored",
                 self.address,
-                error or type(error).__name__,
+                str(error) or type(error).__name__,
             )
             self._disconnected()
 

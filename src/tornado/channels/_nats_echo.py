@@ -1,8 +1,8 @@
 """Round trips over a connection to NATS.
 
-``flush`` of nats-py is not used: if it is cancelled or exceeds its time limit, the response that arrives later ends
-the task that reads the connection, without an error. From then on ``flush`` returns without waiting for a response,
-so the connection seems to work but receives nothing.
+``flush`` of nats-py is not used: if it is cancelled or exceeds its time limit, the response that arrives
+later ends the task that reads the connection, without an error. From then on ``flush`` returns without
+waiting for a response, so the connection seems to work but receives nothing.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ a cluster, a majority of the servers has stored each message.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -158,6 +159,9 @@ class Streams:
             try:
                 while len(found) < count:
                     found += await pull.fetch(min(count - len(found), _BATCH))
+                    if limit == math.inf:
+                        # A message may have been replaced by one behind those that were counted.
+                        count = len(found) + found[-1].metadata.num_pending
             finally:
                 with contextlib.suppress(Exception):
                     await pull.unsubscribe()

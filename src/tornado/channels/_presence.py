@@ -296,7 +296,8 @@ class Presence:
 
     async def _refresh(self, watched: _Watched) -> None:
         """Read the members after each announcement, and at regular intervals, because leases end silently."""
-        while True:
+        # Its cancellation may be lost: `asyncio.wait_for` of Python 3.11 suppresses some.
+        while self._watched.get(watched.channel) is watched:
             watched.changed.clear()
             try:
                 change = _difference(watched, await self.members(watched.channel))
