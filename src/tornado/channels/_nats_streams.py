@@ -27,6 +27,8 @@ _WINDOW = 120.0
 _IN_USE = (10058, 10065)
 #: The maximum number of messages in a response.
 _BATCH = 500
+#: The time for which a request waits for messages that may have been removed, in seconds.
+_FETCH_TIMEOUT = 0.25
 
 
 @dataclass(slots=True)
@@ -158,10 +160,12 @@ class Streams:
             pull = await context.pull_subscribe_bind(consumer=consumer, stream=name)
             try:
                 while len(found) < count:
-                    found += await pull.fetch(min(count - len(found), _BATCH))
-                    if limit == math.inf:
-                        # A message may have been replaced by one behind those that were counted.
-                        count = len(found) + found[-1].metadata.num_pending
+                    with contextlib.suppress(TimeoutError):
+                        found += await pull.fetch(min(count - len(found), _BATCH), _FETCH_TIMEOUT)
+                    if len(found) < count or limit == math.inf:
+                        # Messages may have been removed, or replaced by others, since they were counted.
+                        remaining = (await pull.consumer_info()).num_pending
+                        count = int(min(len(found) + remaining, limit))
             finally:
                 with contextlib.suppress(Exception):
                     await pull.unsubscribe()
