@@ -1,4 +1,4 @@
-"""Test `tornado.channels` under random failures: ``scripts/compliance channels hubs|clients [OPTIONS]``."""
+"""Test `tornado.channels` under failures: ``scripts/compliance channels hubs|clients|cuts|outage [OPTIONS]``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from time import monotonic
 
+from compliance.channels.client import TRANSPORTS
 from compliance.channels.clients import BrokerServer, ClientsModel
+from compliance.channels.cuts import run_cuts
 from compliance.channels.hosts import SecondHost
 from compliance.channels.model import Model
+from compliance.channels.outage import run_outage
 from tests.support.databases import RedisServer, running_nats, running_redis
 
 ROUNDS_OF_A_RUN = 300
@@ -37,12 +40,22 @@ def main() -> int:
             test.add_argument("--clients", type=int, default=300)
             test.add_argument("--logs", help="a folder for the logs of the workers")
             test.add_argument("--calm", type=int, default=400, help="the number of rounds between two calms")
+    test = tests.add_parser("cuts")
+    test.add_argument("--broker", choices=[*_BROKERS, "both"], default="redis")
+    test.add_argument("--connections", type=int, default=1000)
+    test.add_argument("--seconds", type=float, default=60.0, help="the duration")
+    test.add_argument("--rate", type=float, default=200.0, help="the number of messages per second")
+    test.add_argument("--transport", choices=TRANSPORTS, action="append", help="default: each")
+    test.add_argument("--seed", type=int, default=1)
+    test = tests.add_parser("outage")
+    test.add_argument("--clients", type=int, default=300)
     options = parser.parse_args()
-    return {"hubs": _test_hubs, "clients": _test_clients}[options.test](options)
+    logging.disable(logging.WARNING)  # lost connections are expected
+    functions = {"hubs": _test_hubs, "clients": _test_clients, "cuts": _test_cuts, "outage": _test_outage}
+    return functions[options.test](options)
 
 
 def _test_hubs(options: argparse.Namespace) -> int:
-    logging.disable(logging.WARNING)  # lost connections are expected
     failed = messages = gaps = kills = 0
     runs = max(1, options.rounds // ROUNDS_OF_A_RUN)
     with running_redis() as server:
@@ -85,7 +98,6 @@ def running_broker(name: str) -> Iterator[BrokerServer]:
 
 
 def _test_clients(options: argparse.Namespace) -> int:
-    logging.disable(logging.WARNING)  # lost connections are expected
     found = 0
     missing = SecondHost.missing()
     if missing:
@@ -121,6 +133,38 @@ def _folder(logs: str | None, broker: str) -> Iterator[Path]:
 
 async def _run_clients(model: ClientsModel, options: argparse.Namespace) -> None:
     await model.run(options.rounds, options.calm, lambda line: print(line, flush=True))
+
+
+def _test_cuts(options: argparse.Namespace) -> int:
+    found = 0
+    for broker in brokers_of(options.broker):
+        with _BROKERS[broker]() as server, tempfile.TemporaryDirectory() as folder:
+            for transport in options.transport or TRANSPORTS:
+                result = asyncio.run(
+                    run_cuts(
+                        server.url,
+                        Path(folder),
+                        transport,
+                        options.connections,
+                        options.seconds,
+                        options.rate,
+                        options.seed,
+                    )
+                )
+                for problem in result.problems[:20]:
+                    print(f"{broker}: {problem}")
+                found += len(result.problems)
+                print(f"{broker}, {result}", flush=True)
+    return 1 if found else 0
+
+
+def _test_outage(options: argparse.Namespace) -> int:
+    with running_redis() as server, tempfile.TemporaryDirectory() as folder:
+        result = asyncio.run(run_outage(server, Path(folder), options.clients))
+    for problem in result.problems[:20]:
+        print(problem)
+    print(result)
+    return 1 if result.problems else 0
 
 
 if __name__ == "__main__":

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 
 ROOT = Path(__file__).resolve().parents[2]
 _TIMEOUT = 30.0
+_NUMBERS = itertools.count()
 
 
 def _run(*command: str) -> None:
@@ -27,9 +31,9 @@ class SecondHost:
     """
 
     def __init__(self) -> None:
-        pid = os.getpid()
-        self._name = f"channels-{pid}"
-        self._link = f"ch{pid}"
+        pid, number = os.getpid(), next(_NUMBERS)  # the kernel removes links of a namespace later
+        self._name = f"channels-{pid}-{number}"
+        self._link = f"ch{pid}-{number}"
         network = f"10.{100 + pid // 250 % 100}.{pid % 250}"
         self.near, self.far = f"{network}.1", f"{network}.2"
 
@@ -156,4 +160,15 @@ class Worker:
                 raise RuntimeError(f"a worker has not ended {_TIMEOUT} s after signal {number}") from None
 
 
-__all__ = ["ROOT", "SecondHost", "Worker"]
+@asynccontextmanager
+async def running_workers(broker: str, folder: Path, count: int) -> AsyncIterator[list[Worker]]:
+    """Run workers on this host."""
+    workers = [Worker(broker, folder / f"worker-{number}.log") for number in range(count)]
+    try:
+        await asyncio.gather(*(worker.start() for worker in workers))
+        yield workers
+    finally:
+        await asyncio.gather(*(worker.stop() for worker in workers))
+
+
+__all__ = ["ROOT", "SecondHost", "Worker", "running_workers"]

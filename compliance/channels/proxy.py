@@ -6,6 +6,7 @@ import asyncio
 import random
 import socket
 import struct
+from collections.abc import Sequence
 from typing import cast
 
 #: With this option a connection is reset when it is closed.
@@ -30,6 +31,12 @@ class Proxy:
         self._is_stalled = False
         self._server: asyncio.Server | None = None
         self.connections: dict[Connection, None] = {}
+        #: The sides that clients have opened.
+        self.accepted: dict[Connection, None] = {}
+
+    def choose(self) -> tuple[str, int] | None:
+        """Return the address of the server for a new connection."""
+        return self.target
 
     async def start(self) -> None:
         """Begin to accept connections."""
@@ -71,6 +78,27 @@ class Proxy:
                     connection.reset()
 
 
+class Balancer(Proxy):
+    """Forwards each connection to a random server.
+
+    :param targets: the addresses of the servers.
+    """
+
+    def __init__(self, randomness: random.Random, targets: Sequence[tuple[str, int]]) -> None:
+        super().__init__(randomness)
+        self._targets = targets
+
+    def choose(self) -> tuple[str, int] | None:
+        """See `Proxy.choose`."""
+        return self._random.choice(self._targets)
+
+    def cut_one(self) -> None:
+        """Reset one connection."""
+        if self.accepted:
+            self.cuts += 1
+            self._random.choice([*self.accepted]).reset()
+
+
 class Connection(asyncio.Protocol):
     """One side of a connection; the accepted one creates the other.
 
@@ -92,10 +120,11 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self.proxy.connections[self] = None
         if self._other is None:
+            self.proxy.accepted[self] = None
             self._connecting = asyncio.ensure_future(self._connect())
 
     async def _connect(self) -> None:
-        target = self.proxy.target
+        target = self.proxy.choose()
         loop = asyncio.get_running_loop()
         try:
             if target is None:
@@ -151,6 +180,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """Close the other side."""
         self.proxy.connections.pop(self, None)
+        self.proxy.accepted.pop(self, None)
         self._has_ended = True
         self.resume()
 
@@ -164,4 +194,4 @@ class Connection(asyncio.Protocol):
                 side.transport.abort()
 
 
-__all__ = ["Connection", "Proxy"]
+__all__ = ["Balancer", "Connection", "Proxy"]

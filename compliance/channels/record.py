@@ -48,6 +48,10 @@ class Record:
         if offset != position.offset:
             self.fail(f"message {data} of {channel} is stored twice: at {position} and at {offset}")
 
+    def heads(self, channel: str) -> dict[str, int]:
+        """Return the offset of the last message of each epoch."""
+        return {epoch: max(offsets) for (name, epoch), offsets in self._data.items() if name == channel}
+
     def lose(self, gap: Gap) -> None:
         """Note that a gap was reported."""
         self.gaps += 1
@@ -77,12 +81,18 @@ class Track:
 
     :param name: the name of the client for problems.
     :ivar position: the position up to which the client has everything, or knows that it is lost.
+    :ivar start: the first position.
+    :ivar received: the number of messages received.
+    :ivar missed: the number of messages in gaps within an epoch.
     """
 
     def __init__(self, name: str, channel: str, record: Record) -> None:
         self.name = name
         self.channel = channel
         self.position: Position | None = None
+        self.start: Position | None = None
+        #: The gaps between two epochs.
+        self.breaks: list[Gap] = []
         self.received = 0
         self.missed = 0
         self._record = record
@@ -102,7 +112,7 @@ class Track:
     def _on_subscribed(self, found: Mapping[str, Any]) -> None:
         position = Position.parse(found["position"])
         if self.position is None:
-            self.position = position
+            self.position = self.start = position
         elif self.position != position:
             self._fail(f"subscribed at {position}, not at {self.position}")
 
@@ -129,7 +139,9 @@ class Track:
             if not gap.missed:
                 self._fail(f"received the empty gap {gap}")
             self.missed += gap.missed or 0
-        elif not self._record.kills:
+            return
+        self.breaks.append(gap)
+        if not self._record.kills:
             self._fail(f"received {gap}, although the broker was never killed")
 
 
