@@ -1,4 +1,4 @@
-"""Test `tornado.channels` under failures: ``scripts/compliance channels hubs|clients|cuts|outage [OPTIONS]``."""
+"""Test `tornado.channels`: ``scripts/compliance channels hubs|clients|cuts|outage [OPTIONS]``."""
 
 from __future__ import annotations
 

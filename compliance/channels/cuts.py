@@ -42,8 +42,8 @@ class CutsResult:
     def __str__(self) -> str:
         return (
             f"{self.transport}: {self.connections} connections, {self.cuts} cuts, "
-            f"{self.published} messages at {self.rate:.0f}/s, {self.received} received of {self.expected}, {self.gaps} gaps, "
-            f"{len(self.problems)} problems"
+            f"{self.published} messages at {self.rate:.0f}/s, {self.received} received of {self.expected}, "
+            f"{self.gaps} gaps, {len(self.problems)} problems"
         )
 
 

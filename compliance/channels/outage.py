@@ -70,10 +70,15 @@ async def run_outage(server: RedisServer, folder: Path, clients: int, seconds: f
                 user.connect(f"http://127.0.0.1:{workers[number % len(workers)].port}/channels")
             await _until(lambda: all(track.received for track in tracks))
             await asyncio.sleep(_CALM)
+            for user in users[::5]:  # these miss the last messages of the epoch
+                user.disconnect()
+            await asyncio.sleep(_CALM / 2)
             record.kills += 1
             await asyncio.to_thread(server.stop)
             await asyncio.sleep(seconds)
             await asyncio.to_thread(server.start)
+            for number, user in list(enumerate(users))[::5]:
+                user.connect(f"http://127.0.0.1:{workers[number % len(workers)].port}/channels")
             await _measure_return(users, len(workers), result)
             await asyncio.sleep(_CALM)
             publisher.cancel()

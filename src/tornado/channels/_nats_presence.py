@@ -97,9 +97,7 @@ class NATSPresence:
     async def _list(self, context: Any, channel: str) -> dict[str, bytes]:
         await self._streams.create_table(context)
         subject = self._of(channel)
-        messages, now = await self._streams.fetch(
-            context, self._name, float("inf"), filter_subject=f"{subject}.>"
-        )
+        messages, now = await self._streams.fetch_all(context, self._name, filter_subject=f"{subject}.>")
         workers: set[bytes] = set()
         entries: dict[str, tuple[bytes, bytes, Any]] = {}
         ended: list[Any] = []
