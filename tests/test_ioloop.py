@@ -525,6 +525,24 @@ def test_run_sync_timeout_cancels(clock: FakeClock) -> None:
     loop.close()
 
 
+@pytest.mark.parametrize("timeout", [0, -1])
+def test_coroutine_begins_before_the_timeout_of_run_sync(loop: IOLoop, timeout: float) -> None:
+    seen = []
+
+    async def main() -> None:
+        seen.append("begun")
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    with pytest.raises(TimeoutError, match="Operation timed out"):
+        loop.run_sync(main, timeout=timeout)
+    assert seen == ["begun", "cancelled"]
+    assert loop.run_sync(lambda: asyncio.sleep(0, 42)) == 42
+
+
 def test_run_sync_with_zero_timeout(loop: IOLoop) -> None:
     async def main() -> None:
         await asyncio.get_running_loop().create_future()

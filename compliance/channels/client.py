@@ -33,7 +33,12 @@ class CheckedState(ClientState):
     def receive(self, found: dict[str, Any]) -> None:
         """See `ClientState.receive`."""
         if self._user.state is self:  # otherwise the client has been replaced and is being closed
-            self._user.receive(found)
+            subscription = self.subscriptions.get(found.get("channel", ""))
+            # Until the reply to a repeated subscription, messages belong to the earlier one.
+            if subscription is not None and not (
+                subscription.awaited and found["type"] in ("message", "gap")
+            ):
+                self._user.receive(found)
             super().receive(found)
 
 

@@ -543,20 +543,26 @@ class _SyncRun:
             self._new_future().set_exception(error)
         self.loop.add_future(self.future, lambda _: self.loop.stop())
         if self.expired:
-            self.expire()
+            self.loop.add_callback(self.cancel)
 
     def _new_future(self) -> asyncio.Future[None]:
         self.future = Future()
         return self.future  # type: ignore[no-any-return]
 
     def expire(self) -> None:
-        """Cancel the awaitable because the timeout has expired. If it cannot be cancelled, stop the loop.
+        """Cancel the awaitable because the timeout has expired."""
+        self.expired = True
+        # The timer may fire before the first callback; then `begin` does this. A coroutine runs until it
+        # first waits, even if the timeout has expired, so that the traceback shows where it was waiting.
+        if self.future is not None:
+            self.loop.add_callback(self.cancel)
+
+    def cancel(self) -> None:
+        """Cancel the awaitable. If it cannot be cancelled, stop the loop.
 
         A cancelled coroutine can still clean up before the loop stops.
         """
-        self.expired = True
-        # The timer may fire before the first callback; then `begin` calls this method again.
-        if self.future is not None and not self.future.cancel():
+        if not self.ended and not self.future.cancel():
             self.loop.stop()
 
     def outcome(self, timeout: float | None) -> Any:

@@ -441,3 +441,17 @@ class TestAnyFields:
         except InvalidHeader:
             return
         assert serialized(headers).splitlines() == [f"{next(iter(headers))}: {value}".encode("latin-1")]
+
+
+def test_headers_are_equal_if_their_joined_values_are():
+    def headers(*lines: str) -> HTTPHeaders:
+        return HTTPHeaders.parse("".join(f"{line}\r\n" for line in lines))
+
+    assert headers("a: 1", "b: 2") == headers("B: 2", "A: 1") == {"A": "1", "B": "2"}
+    assert headers("a: 1") != headers("a: 2")
+    assert headers("a: 1") != headers("a: 1", "a: 1")
+    assert headers("a: 1", "a: 2") == headers("a: 1", "a: 2") == headers("a: 1,2")
+    assert headers("a: 1", "a: 2") != headers("a: 2", "a: 1")
+    assert headers("a: 1") != "a: 1"
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(headers("a: 1"))

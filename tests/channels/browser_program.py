@@ -1,6 +1,7 @@
-"""The program for `test_browser`, with the option ``--port``.
+"""The program for `test_browser`, with the option ``--port``, and ``--broker`` for Redis.
 
 ``/publish?first=1&count=3`` publishes numbers to the channel ``news``, and ``/cut`` closes all connections.
+Browsers may publish to ``news`` and not to ``read``.
 With the cookie ``blocked``, WebSockets are refused, as by some proxies; its value "streams" also blocks event
 streams.
 """
@@ -9,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 
-from tornado.channels import ChannelHandler, Hub, MemoryBroker
+from tornado.channels import ChannelHandler, Hub, MemoryBroker, RedisBroker
 from tornado.options import define, options
 from tornado.web import Application, HTTPError, RequestHandler
 
 define("port", type=int)
+define("broker", default="")
 
 PAGE = """<!doctype html><title>channels</title>
 <script type="module">
@@ -46,7 +48,7 @@ class Channels(ChannelHandler):
             raise HTTPError(502)
 
     def authorize_subscribe(self, channel: str) -> bool:
-        return channel == "news"
+        return channel in ("news", "read")
 
     def authorize_publish(self, channel: str) -> bool:
         return channel == "news"
@@ -62,7 +64,7 @@ class Publish(RequestHandler):
     async def get(self) -> None:
         first = self.get_query_argument("first", type=int)
         for number in range(first, first + self.get_query_argument("count", type=int)):
-            await self.hub.publish("news", number)
+            await self.hub.publish(self.get_query_argument("channel", "news"), number)
         self.write("published")
 
 
@@ -80,7 +82,7 @@ class Cut(RequestHandler):
 async def main() -> None:
     options.parse_command_line()
     cut = asyncio.Event()
-    async with Hub(MemoryBroker()) as hub:
+    async with Hub(RedisBroker(options.broker) if options.broker else MemoryBroker()) as hub:
         application = Application(
             [
                 ("/", Page),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.forwarder import Forwarder
 from tests.support.program import Program
 
 pytestmark = pytest.mark.browser
@@ -23,18 +24,20 @@ def program() -> Iterator[Program]:
 class Tab:
     """A page with a client of the channel ``news``."""
 
-    def __init__(self, browser: Any, program: Program, *, blocked: str = "", query: str = "") -> None:
-        self.program = program
+    def __init__(
+        self, browser: Any, program: Program | Forwarder, *, blocked: str = "", query: str = ""
+    ) -> None:
+        self.url = f"http://127.0.0.1:{program.port}/"
         self.context = browser.new_context()
         if blocked:
-            self.context.add_cookies([{"name": "blocked", "value": blocked, "url": program.url()}])
+            self.context.add_cookies([{"name": "blocked", "value": blocked, "url": self.url}])
         self.page = self.context.new_page()
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.open(query)
 
     def open(self, query: str = "") -> None:
-        self.page.goto(self.program.url(f"/{query}"))
+        self.page.goto(f"{self.url}{query}")
 
     def wait(self, condition: str) -> None:
         self.page.wait_for_function(condition, timeout=30_000)
@@ -102,6 +105,44 @@ def test_refused_requests_are_reported(make_tab, blocked):
     assert code == "ChannelError forbidden"
 
 
+@pytest.mark.parametrize("blocked", ["", "sockets", "streams"])
+def test_refused_ephemeral_message_does_not_end_the_subscription(make_tab, program, blocked):
+    tab = make_tab(blocked=blocked)
+    tab.page.evaluate(
+        """window.read = [];
+        const onmessage = ({ data }) => read.push(data), onend = code => ended.push(code);
+        client.subscribe("read", { onmessage, onend }).ready.then(() => client.send("read", "typing"))"""
+    )
+    tab.wait("client.publish('read', 1).catch(error => error.code === 'forbidden')")
+    fetch(program, "/publish?channel=read&first=7&count=1")
+    tab.wait("read.length")
+    assert tab.page.evaluate("read") == [7]
+    assert tab.page.evaluate("ended") == ["forbidden"]
+
+
+def test_subscribing_again_continues_at_the_position(make_tab, program):
+    """Messages of the earlier subscription that are still on their way are not received twice."""
+    tab = make_tab()
+    fetch(program, "/publish?first=0&count=1")
+    tab.wait("got.length >= 1")
+    numbers = tab.page.evaluate(
+        """async () => {
+            const { position } = subscription, all = [];
+            for (let last = 1; last < 20; last++) {
+                await fetch("/publish?count=1&first=" + last);
+                await new Promise(resolve => {
+                    const numbers = [];
+                    client.subscribe("news", { position, onmessage: ({ data }) => {
+                        if (numbers.push(data) === last) resolve(all.push([...numbers]));
+                    } });
+                });
+            }
+            return all;
+        }"""
+    )
+    assert numbers == [[*range(1, last + 1)] for last in range(1, 20)]
+
+
 def test_offline_and_online_again(make_tab, program):
     tab = make_tab()
     tab.context.set_offline(True)
@@ -161,6 +202,32 @@ def test_position_continues_after_the_page_is_loaded_again(make_tab, program):
         position,
     )
     assert numbers == [3, 4]
+
+
+@pytest.mark.parametrize("blocked", ["", "sockets", "streams"])
+def test_two_workers_in_turn(browser, redis_server, blocked):
+    redis_server.start()
+    redis_server.flush()
+    arguments = ["--port={port}", f"--broker={redis_server.url}"]
+    with (
+        Program("tests/channels/browser_program.py", arguments) as one,
+        Program("tests/channels/browser_program.py", arguments) as two,
+        Forwarder([one.port, two.port]) as forwarder,
+    ):
+        tab = Tab(browser, forwarder, blocked=blocked)
+        tab.wait("window.ready")
+        for turn in range(1, 5):
+            tab.page.evaluate("void client.publish('news', 'mine ' + got.length)")
+            forwarder.use(turn % 2)
+            fetch([one, two][turn % 2], f"/publish?first={10 * turn}&count=5")
+            fetch([two, one][turn % 2], f"/publish?first={10 * turn + 5}&count=5")
+            tab.wait(f"got.filter(each => each >= 10).length >= {10 * turn}")
+            tab.wait(f"got.filter(each => String(each).startsWith('mine')).length >= {turn}")
+        received = tab.received()
+        assert [each for each in received if isinstance(each, int)] == list(range(10, 50))
+        assert len(received) == len(set(received)) == 44
+        assert min(forwarder.accepted) >= 2
+        tab.close()
 
 
 def test_missed_messages_are_a_gap(make_tab):

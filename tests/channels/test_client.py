@@ -80,6 +80,40 @@ async def test_messages_are_published_and_received_once(loop_kind: str, transpor
         assert await messages(client, 1) == ["received"]
 
 
+async def test_subscribing_again_continues_at_the_position(loop_kind: str, transport: str) -> None:
+    """Messages of the earlier subscription that are still on their way are not received twice."""
+    async with serving_channels() as server, client_of(server, transport) as client:
+        await client.subscribe("a")
+        since = await server.hub.publish("a", 0)
+        await server.hub.publish("a", 1)
+        assert await messages(client, 1) == [0]
+        for last in range(2, 10):
+            await server.hub.publish("a", last)
+            for _ in range(last % 7):
+                await asyncio.sleep(0)
+            await client.subscribe("a", since)
+            assert await messages(client, last) == [*range(1, last + 1)]
+
+
+async def test_subscription_is_repeated_after_a_failure(
+    loop_kind: str, transport: str, expect_log: Any
+) -> None:
+    class Handler(Open):
+        failures = 1
+
+        def authorize_subscribe(self, channel: str) -> bool:
+            if Handler.failures:
+                Handler.failures -= 1
+                raise RuntimeError("the database does not respond")
+            return True
+
+    async with serving_channels(Handler) as server, client_of(server, transport) as client:
+        position = await server.hub.publish("a", 0)
+        with expect_log("tornado.application", "Uncaught exception"):
+            await client.subscribe("a", Position(position.epoch, 0))
+            assert await messages(client, 1) == [0]
+
+
 async def test_lost_connections_are_restored_without_loss(loop_kind: str, transport: str) -> None:
     async with serving_channels() as server, client_of(server, transport) as client:
         await client.subscribe("a")
@@ -165,6 +199,29 @@ async def test_invalid_token_raises(loop_kind: str, transport: str) -> None:
     async with serving_channels(Tokens) as server:
         with pytest.raises(ChannelRequestError, match="the server refuses the connection"):
             await client_of(server, transport, token="wrong")
+
+
+async def test_identity_is_known_to_authorization_methods(loop_kind: str, transport: str) -> None:
+    class Own(ChannelHandler):
+        def authenticate(self, token: str | None) -> Identity:
+            return Identity(token)
+
+        def authorize_subscribe(self, channel: str) -> bool:
+            return channel == self.identity.user
+
+        authorize_publish = authorize_presence = authorize_subscribe
+
+    async with serving_channels(Own) as server, client_of(server, transport, token="ann") as client:
+        await client.subscribe("ann", join="here", watch=True)
+        change = await anext(client)
+        assert isinstance(change, PresenceChange)
+        assert list(change.joined) == ["ann"]
+        await client.publish("ann", 1)
+        assert await messages(client, 1) == [1]
+        with pytest.raises(ChannelRequestError, match="forbidden"):
+            await client.publish("bao", 1)
+        with pytest.raises(ChannelRequestError, match="forbidden"):
+            await client.subscribe("bao")
 
 
 async def test_token_is_renewed_before_it_expires(clock: Any) -> None:

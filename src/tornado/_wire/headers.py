@@ -396,6 +396,16 @@ class HTTPHeaders(MutableMapping[str, str]):
     def __len__(self) -> int:
         return len(self._fields())
 
+    def __eq__(self, other: object) -> bool:
+        # `Mapping.__eq__` compares the joined values of repeated fields, and creates two dicts for that.
+        if type(other) is HTTPHeaders and type(self) is HTTPHeaders:
+            fields, other_fields = self._fields(), other._fields()
+            if not (self._many or other._many) or fields == other_fields:
+                return fields == other_fields
+        return super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
     def clear(self) -> None:
         """Remove every field."""
         self._block = None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado._public_module_names import export
 from tornado.channels._broker import Broker, BrokerListener, Page
+from tornado.channels._create_broker import create_broker
 from tornado.channels._errors import BrokerUnavailableError, ChannelError, PublishError
 from tornado.channels._hub import Hub
 from tornado.channels._memory import MemoryBroker
@@ -62,6 +63,7 @@ __all__ = [
     "Subscription",
     "SubscriptionEnd",
     "connect",
+    "create_broker",
     "revoke",
 ]
 

@@ -137,6 +137,9 @@ class ChannelClient:
     ) -> None:
         """Subscribe to a channel, and return when the position of the subscription is known.
 
+        If the client has subscribed to the channel already, it continues at the new position, and items of
+        the channel that were not read are discarded.
+
         :param since: the position of the last message received; None for the messages from now on.
         :param join: if given, be present in the channel with this data.
         :param watch: whether to receive a `PresenceChange` when members join or leave.
@@ -150,12 +153,14 @@ class ChannelClient:
         if since is not None:
             confirmed.set_result(None)  # polls do not confirm it; a refusal is reported as SubscriptionEnd
         subscription = ClientSubscription(channel, options, confirmed, since)
+        self._discard(channel)
         self.state.subscriptions[channel] = subscription
-        self._request({"type": "subscribe", **subscription.request()})
+        self._request(subscription.request())
         await confirmed
 
     def unsubscribe(self, channel: str) -> None:
-        """End a subscription."""
+        """End a subscription. Items of the channel that were not read are discarded."""
+        self._discard(channel)
         if self.state.subscriptions.pop(channel, None) is not None:
             self._request({"type": "unsubscribe", "channel": channel})
 
@@ -242,6 +247,11 @@ class ChannelClient:
             self._room.set()
         return item
 
+    def _discard(self, channel: str) -> None:
+        self.state.discard(channel)
+        if len(self.state.items) < self._max_items:
+            self._room.set()
+
     # -- the interface for transports --
 
     def hello(self) -> dict[str, Any]:
@@ -254,7 +264,6 @@ class ChannelClient:
     def use(self, send: Callable[[dict[str, Any]], None] | None) -> None:
         """See `Connection.use`."""
         self._send = send
-        self.state.refused.clear()  # a new connection begins with all subscriptions
         if send is not None:
             for request, _ in self.state.unconfirmed.values():
                 send(request)
@@ -279,10 +288,9 @@ class ChannelClient:
         else:
             if not self._connected.is_set():
                 self._send({"type": "connect", **self.hello()})
-            refused, self.state.refused = self.state.refused, set()
-            for channel, subscription in self.state.subscriptions.items():
-                if channel in refused or not subscription.confirmed.done():
-                    self._send({"type": "subscribe", **subscription.request()})
+            for subscription in self.state.subscriptions.values():
+                if subscription.awaited:
+                    self._send(subscription.request())
             for request, _ in self.state.unconfirmed.values():
                 self._send(request)
 
@@ -312,7 +320,7 @@ class ChannelClient:
                 return
             failures = 0 if self._connected.is_set() else failures + 1
             if failures >= _MAX_FAILURES and index + 1 < len(self._transports):
-                index, failures, fell_back_at = index + 1, 0, began
+                index, failures, fell_back_at, delay = index + 1, 0, began, _MIN_DELAY
             elif index and began - fell_back_at > _FALLBACK_TIME:
                 index, failures = 0, 0
             if monotonic() - began >= _STABLE:

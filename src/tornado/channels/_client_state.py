@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -55,6 +56,8 @@ class ClientSubscription:
     :ivar position: the position of the last item; None before the first ``subscribed``.
     :ivar confirmed: done when the server has confirmed the subscription for the first time.
     :ivar version: the version of the members that a polling client has.
+    :ivar awaited: the ID of the request whose reply begins this subscription; messages before it belong to an
+        earlier subscription to the channel. It is empty for requests over HTTP, and None after the reply.
     """
 
     channel: str
@@ -63,9 +66,19 @@ class ClientSubscription:
     position: Position | None = None
     members: dict[str, dict[str, Any]] = field(default_factory=dict)
     version: str | None = None
+    awaited: str | None = ""
 
-    def request(self, is_poll: bool = False) -> dict[str, Any]:
-        """Return the subscription for a request."""
+    def request(self) -> dict[str, Any]:
+        """Return the request for a WebSocket, and await its reply."""
+        self.awaited = os.urandom(8).hex()
+        return {"type": "subscribe", "id": self.awaited, **self._members()}
+
+    def request_over_http(self, *, is_poll: bool) -> dict[str, Any]:
+        """Return the subscription for a request of a new stream or poll."""
+        self.awaited = ""
+        return self._members(is_poll)
+
+    def _members(self, is_poll: bool = False) -> dict[str, Any]:
         members: dict[str, Any] = {"channel": self.channel, **self.options}
         if self.position is not None:
             members["position"] = str(self.position)
@@ -81,7 +94,6 @@ class ClientState:
     :ivar unconfirmed: the publications without a reply, by ID, in their order.
     :ivar items: the items to read.
     :ivar arrived: set when an item has been added.
-    :ivar refused: the channels whose subscription the server could not process.
     :ivar retry: the number of seconds after which to repeat what was refused; None if there is nothing.
     """
 
@@ -90,12 +102,24 @@ class ClientState:
         self.unconfirmed: dict[str, tuple[dict[str, Any], asyncio.Future[Position | None]]] = {}
         self.items: deque[Item] = deque()
         self.arrived: asyncio.Event = asyncio.Event()
-        self.refused: set[str] = set()
         self.retry: float | None = None
 
-    def requests(self, is_poll: bool = False) -> Iterator[dict[str, Any]]:
-        """Return the subscriptions for the requests of a new connection."""
-        return (each.request(is_poll) for each in self.subscriptions.values())
+    def requests(self) -> Iterator[dict[str, Any]]:
+        """Return the subscriptions for the requests of a new WebSocket."""
+        return (each.request() for each in self.subscriptions.values())
+
+    def requests_over_http(self, *, is_poll: bool = False) -> list[dict[str, Any]]:
+        """Return the subscriptions for a new stream or poll."""
+        return [each.request_over_http(is_poll=is_poll) for each in self.subscriptions.values()]
+
+    def _current(self, found: dict[str, Any]) -> ClientSubscription | None:
+        """Return the subscription to which an event belongs, or None if it belongs to an earlier one."""
+        subscription = self.subscriptions.get(found["channel"])
+        return None if subscription is None or subscription.awaited else subscription
+
+    def discard(self, channel: str) -> None:
+        """Remove the items of an earlier subscription to a channel that the program has not read."""
+        self.items = deque(each for each in self.items if each.channel != channel)
 
     def receive(self, found: dict[str, Any]) -> None:
         """Process an object of the server. Unknown types are ignored."""
@@ -108,7 +132,7 @@ class ClientState:
         self.arrived.set()
 
     def _on_message(self, found: dict[str, Any]) -> None:
-        subscription = self.subscriptions.get(found["channel"])
+        subscription = self._current(found)
         if subscription is None:
             return
         position = None
@@ -121,7 +145,7 @@ class ClientState:
         self._add(Message(subscription.channel, payload, position, found.get("key")))
 
     def _on_gap(self, found: dict[str, Any]) -> None:
-        subscription = self.subscriptions.get(found["channel"])
+        subscription = self._current(found)
         if subscription is not None:
             after, until = Position.parse(found["after"]), Position.parse(found["until"])
             subscription.position = until
@@ -129,7 +153,8 @@ class ClientState:
 
     def _on_subscribed(self, found: dict[str, Any]) -> None:
         subscription = self.subscriptions.get(found["channel"])
-        if subscription is not None:
+        if subscription is not None and subscription.awaited in ("", found.get("id")):
+            subscription.awaited = None
             subscription.position = Position.parse(found["position"])
             if not subscription.confirmed.done():
                 subscription.confirmed.set_result(None)
@@ -147,8 +172,6 @@ class ClientState:
         code, request_id, channel = found["code"], found.get("id", ""), found.get("channel", "")
         if code in _TEMPORARY:
             self.retry = found.get("retry", 1000) / 1000
-            if channel in self.subscriptions:
-                self.refused.add(channel)
             return
         error = ChannelRequestError(code, found.get("message", ""))
         _, future = self.unconfirmed.pop(request_id, (None, None))
@@ -157,7 +180,7 @@ class ClientState:
                 future.set_exception(error)
             return
         subscription = self.subscriptions.get(channel)
-        if subscription is None:
+        if subscription is None or subscription.awaited != request_id:
             return
         del self.subscriptions[channel]
         if subscription.confirmed.done():
@@ -166,7 +189,7 @@ class ClientState:
             subscription.confirmed.set_exception(error)
 
     def _on_presence(self, found: dict[str, Any]) -> None:
-        subscription = self.subscriptions.get(found["channel"])
+        subscription = self._current(found)
         if subscription is None:
             return
         before = subscription.members

@@ -72,7 +72,7 @@ async def run_websocket(client: Connection) -> None:
     try:
         send({"type": "connect", **client.hello()})
         for wanted in client.state.requests():
-            send({"type": "subscribe", **wanted})
+            send(wanted)
         client.use(send)
         limit, is_checked = keep_alive, True
         while True:
@@ -135,7 +135,7 @@ async def _with_publisher(client: Connection, receive: Callable[[Connection], Aw
 
 
 async def _stream(client: Connection) -> None:
-    body = {"type": "stream", **client.hello(), "subscribe": list(client.state.requests())}
+    body = {"type": "stream", **client.hello(), "subscribe": client.state.requests_over_http()}
     parser = sse.Parser()
     keep_alive = 0.0
     try:
@@ -160,7 +160,7 @@ async def _stream(client: Connection) -> None:
 async def _poll(client: Connection) -> None:
     is_first = True
     while True:
-        body = {"type": "poll", **client.hello(), "subscribe": list(client.state.requests(is_poll=True))}
+        body = {"type": "poll", **client.hello(), "subscribe": client.state.requests_over_http(is_poll=True)}
         body["wait"] = 0 if is_first else _POLL_WAIT
         found = await _post(client, body)
         if is_first:

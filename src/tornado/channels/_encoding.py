@@ -27,6 +27,11 @@ def encode_json(value: Any) -> bytes:
     return _encode(value).encode()
 
 
+def encode_text(text: str) -> str:
+    """Return a text as JSON."""
+    return _encode(text)
+
+
 class EncodedItem:
     """One object of the channel protocol.
 
@@ -106,4 +111,4 @@ def _encode_gap(gap: Gap) -> EncodedItem:
     return EncodedItem(encode_json(members), str(gap.until))
 
 
-__all__ = ["EncodedItem", "Encoder", "encode_json"]
+__all__ = ["EncodedItem", "Encoder", "encode_json", "encode_text"]

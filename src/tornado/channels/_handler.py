@@ -48,6 +48,8 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
     client_limits: ClientLimits = ClientLimits()
     #: The time without output, in seconds, after which a client checks its connection.
     keep_alive: float = 25.0
+    #: The session of an HTTP request; that of a WebSocket is found by its handler.
+    http_session: Session | None = None
     _endpoint: Endpoint
 
     def initialize(self, hub: Hub, presence: Presence | None = None) -> None:
@@ -93,7 +95,7 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
     @property
     def identity(self) -> Identity:
         """The user of the client, for the authorization methods."""
-        session = self._session
+        session = self._session or self.http_session
         return _ANONYMOUS if session is None else session.identity
 
     # -- requests --
@@ -163,8 +165,17 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         """Process a request of the client."""
-        session = self._session
-        return None if session is None else session.receive(message)
+        session, connection = self._session, self.ws_connection
+        if session is None or connection is None:
+            return None
+        if not session.is_new:
+            return session.receive(message)
+        stream = connection.stream
+        stream.cork()  # "connected" and the reply are sent together
+        try:
+            return session.receive(message)
+        finally:
+            stream.uncork()
 
     def on_ws_connection_close(
         self, close_code: int | None = None, close_reason: str | None = None

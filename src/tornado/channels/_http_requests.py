@@ -36,6 +36,7 @@ class HTTPHandler(Hooks, Protocol):
 
     request: HTTPServerRequest
     client_limits: ClientLimits
+    http_session: Session | None
 
     @property
     def last_event_id(self) -> str: ...
@@ -104,13 +105,13 @@ def serve_request(handler: HTTPHandler, endpoint: Endpoint, text: str | bytes) -
         if serve is None:
             raise RequestError("bad_request", f"{request.type} is not available over HTTP")
         if request.type == "stream":
-            session = Session(
+            session = handler.http_session = Session(
                 handler, handler.event_stream, endpoint, endpoint.transport(EventStreamTransport)
             )
             yield from _serve_stream(handler, endpoint, request, session)
         else:
             poll = Poll()
-            session = Session(
+            session = handler.http_session = Session(
                 handler, poll, endpoint, endpoint.transport(PollingTransport), lingers=request.type == "poll"
             )
             try:

@@ -20,6 +20,8 @@ from tornado._log_rate_limit import LogRateLimit
 from tornado.channels._broker import Broker, BrokerListener, Page
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._redis_listener import RedisListener
+from tornado.channels._redis_pipeline import RedisPipeline
+from tornado.channels._redis_publisher import Entry, RedisPublisher
 from tornado.channels._values import History, Message, Position
 from tornado.log import gen_log
 
@@ -56,24 +58,31 @@ local function expire(count)
 end
 """
 
-#: KEYS[3]: the idempotency key. Further ARGV: its time to live, the maximum number of messages, the Redis
-#: channel, the key of the message ('-' for none, or '+' and the key), the payload.
+#: Further KEYS: the idempotency key of each message. Further ARGV: the maximum number of messages, the Redis
+#: channel, and for each message the time to live of its idempotency key, its key ('-' for none, or '+' and
+#: the key) and its payload.
 _PUBLISH = (
     _BEGIN
     + """
-local known = redis.call('GET', KEYS[3])
-if known and string.sub(known, 1, #epoch + 1) == epoch .. ':' then
-  return {epoch, tonumber(string.sub(known, #epoch + 2))}
+local result = {epoch}
+for i = 1, #KEYS - 2 do
+  local known = redis.call('GET', KEYS[i + 2])
+  if known and string.sub(known, 1, #epoch + 1) == epoch .. ':' then
+    result[i + 1] = tonumber(string.sub(known, #epoch + 2))
+  else
+    local key, payload = ARGV[3 * i + 4], ARGV[3 * i + 5]
+    offset = offset + 1
+    local text = string.format('%.0f', offset)
+    redis.call('HSET', KEYS[1], 'offset', text)
+    redis.call('XADD', KEYS[2], 'MAXLEN', '=', ARGV[4], text .. '-0', 't', now, 'k', key, 'd', payload)
+    redis.call('SET', KEYS[i + 2], epoch .. ':' .. text, 'PX', ARGV[3 * i + 3])
+    redis.call('PUBLISH', ARGV[5], epoch .. ' ' .. text .. ' ' .. #key .. ' ' .. key .. payload)
+    result[i + 1] = offset
+  end
 end
-offset = offset + 1
-local text = string.format('%.0f', offset)
-redis.call('HSET', KEYS[1], 'offset', text)
-redis.call('XADD', KEYS[2], 'MAXLEN', '=', ARGV[5], text .. '-0', 't', now, 'k', ARGV[7], 'd', ARGV[8])
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
-expire(2)
-redis.call('SET', KEYS[3], epoch .. ':' .. text, 'PX', ARGV[4])
-redis.call('PUBLISH', ARGV[6], epoch .. ' ' .. text .. ' ' .. #ARGV[7] .. ' ' .. ARGV[7] .. ARGV[8])
-return {epoch, offset}
+expire(#KEYS - 1)
+return result
 """
 )
 
@@ -182,7 +191,10 @@ class RedisBroker(Broker):
             retry=redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 0),
         )
         self._client: Any = redis.asyncio.Redis.from_pool(self._pool)
-        self._publish_script: Any = self._client.register_script(_PUBLISH)
+        self._pipeline = RedisPipeline(self._pool.make_connection, redis.exceptions, _PUBLISH)
+        self._publisher = RedisPublisher(
+            self._pipeline.execute, (redis.exceptions.RedisError, OSError), self._address, timeout
+        )
         self._read_script: Any = self._client.register_script(_READ)
         self._lease_script: Any = self._client.register_script(_LEASE)
         self._list_script: Any = self._client.register_script(_LIST)
@@ -224,6 +236,8 @@ class RedisBroker(Broker):
         listener, self._listener = self._listener, None
         if listener is not None:
             await listener.close()
+        await self._publisher.close()
+        await self._pipeline.close()
         await self._client.aclose()
         await self._pool.aclose()
 
@@ -231,19 +245,14 @@ class RedisBroker(Broker):
         self, message: Message, history: History, idempotency_key: str, lifetime: float
     ) -> Position:
         keys = self._keys(message.channel)
-        epoch, offset = await self._call(
-            self._publish_script(
-                [*keys, f"{keys[0][:-1]}i:{idempotency_key}"],
-                [
-                    *_limits(history),
-                    int(lifetime * 1000),
-                    history.count,
-                    self._channel(message.channel),
-                    *_encode_message(message),
-                ],
-            )
+        entry = Entry(
+            (keys[0].encode(), keys[1].encode()),
+            (*_limits(history), b"%d" % history.count, self._channel(message.channel)),
+            f"{keys[0][:-1]}i:{idempotency_key}".encode(),
+            (b"%d" % int(lifetime * 1000), *_encode_message(message)),
+            len(message.payload),
         )
-        return Position(epoch.decode(), offset)
+        return await self._publisher.publish(entry)
 
     async def send(self, message: Message) -> None:
         key, payload = _encode_message(message)
@@ -320,10 +329,10 @@ class RedisBroker(Broker):
         return [f"{self.prefix}{{{tag}}}:m", f"{self.prefix}{{{tag}}}:s"]
 
 
-def _limits(history: History) -> list[bytes | str | int]:
+def _limits(history: History) -> list[bytes]:
     """Return the first arguments of the scripts."""
     age = int(history.age * 1000)
-    return [os.urandom(6).hex(), max(2 * age, _MIN_EPOCH_AGE), age]
+    return [os.urandom(6).hex().encode(), b"%d" % max(2 * age, _MIN_EPOCH_AGE), b"%d" % age]
 
 
 def _encode_message(message: Message) -> tuple[bytes, bytes]:

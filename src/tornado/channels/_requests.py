@@ -6,9 +6,11 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NoReturn
 
-from tornado.channels._encoding import encode_json
+from tornado.channels._encoding import encode_json, encode_text
+from tornado.channels._limits import ClientLimits
 from tornado.channels._values import Position
 
 PROTOCOL_VERSION: Final = 1
@@ -133,9 +135,9 @@ def request_id_of(members: Mapping[str, Any]) -> str | None:
     return _text(members, "id", _MAX_ID)
 
 
-def subscribed_channel_of(members: Mapping[str, Any]) -> str | None:
-    """Return the channel of a request to subscribe, so that an error can name it."""
-    channel = members.get("channel") if members.get("type") == "subscribe" else None
+def channel_of(members: Mapping[str, Any]) -> str | None:
+    """Return the ``channel`` of a request that has failed, or None if it has none or it is invalid."""
+    channel = members.get("channel")
     return channel if isinstance(channel, str) and len(channel) <= _MAX_CHANNEL else None
 
 
@@ -151,12 +153,36 @@ def parse_request(members: Mapping[str, Any]) -> Request:
     return parse(str(kind), request_id_of(members), members)
 
 
-def encode_reply(kind: str, request_id: str | None, members: Mapping[str, Any]) -> bytes:
-    """Return a reply or an event as JSON."""
-    head: dict[str, Any] = {"type": kind}
+def encode_reply(
+    kind: str, request_id: str | None, members: Mapping[str, Any], encoded_members: str = ""
+) -> bytes:
+    """Return a reply or an event as JSON.
+
+    :param encoded_members: further members as JSON, each after a comma.
+    """
+    text = f'{{"type":"{kind}"'
     if request_id is not None:
-        head["id"] = request_id
-    return encode_json(head | dict(members))
+        text += f',"id":{encode_text(request_id)}'
+    for name, value in members.items():
+        # An encoder for a single text is faster than one for an object.
+        text += f',"{name}":{encode_text(value) if type(value) is str else encode_json(value).decode()}'
+    return f"{text}{encoded_members}}}".encode()
+
+
+@lru_cache(64)
+def encode_limits(limits: ClientLimits, keep_alive: float) -> str:
+    """Return the members of ``connected`` that are the same for all clients, each after a comma."""
+    members = {
+        "version": PROTOCOL_VERSION,
+        "keep_alive": keep_alive,
+        "limits": {
+            "message": limits.message,
+            "subscriptions": limits.subscriptions,
+            "rate": limits.rate,
+            "burst": limits.burst,
+        },
+    }
+    return f",{encode_json(members)[1:-1].decode()}"
 
 
 def _parse_connect(kind: str, request_id: str | None, members: Mapping[str, Any]) -> Request:
@@ -292,9 +318,10 @@ __all__ = [
     "Request",
     "RequestError",
     "SubscriptionRequest",
+    "channel_of",
     "decode_object",
+    "encode_limits",
     "encode_reply",
     "parse_request",
     "request_id_of",
-    "subscribed_channel_of",
 ]

@@ -16,15 +16,15 @@ from tornado.channels._limits import ClientLimits, SlowPolicy, count_request
 from tornado.channels._operations import OPERATIONS, connect
 from tornado.channels._requests import (
     ABSENT,
-    PROTOCOL_VERSION,
     Request,
     RequestError,
     SubscriptionRequest,
+    channel_of,
     decode_object,
+    encode_limits,
     encode_reply,
     parse_request,
     request_id_of,
-    subscribed_channel_of,
 )
 from tornado.channels._session_state import Identity, SessionState
 from tornado.channels._slow_clients import SlowReceiver
@@ -117,6 +117,11 @@ class Session:
         return f"<Session {self._state.value}, user {self.identity.user!r}, {len(self._channels)} channels>"
 
     @property
+    def is_new(self) -> bool:
+        """Whether the client has not been authenticated."""
+        return self._state is SessionState.NEW
+
+    @property
     def is_closed(self) -> bool:
         """Whether the session has ended."""
         return self._state is SessionState.CLOSED
@@ -128,11 +133,11 @@ class Session:
         return run_steps(self._process(text))
 
     def _process(self, text: str | bytes) -> Steps:
-        request_id = channel = None
+        request_id = None
+        members: dict[str, Any] = {}
         try:
             members = decode_object(text)
             request_id = request_id_of(members)
-            channel = subscribed_channel_of(members)
             self._count_request()
             request = parse_request(members)
             operation = OPERATIONS.get(request.type)
@@ -145,7 +150,8 @@ class Session:
             self._violations = max(0, self._violations - 1)
         except Exception as error:
             refused = self.error_of(error)
-            refused.channel = refused.channel or channel  # the client repeats the subscription
+            if refused.channel is None:
+                refused.channel = channel_of(members)
             self.fail(refused, request_id)
 
     def _count_request(self) -> None:
@@ -216,25 +222,13 @@ class Session:
 
     def send_connected(self, request_id: str | None) -> None:
         """Reply ``connected``."""
-        self.reply("connected", request_id, self._describe_connection())
-
-    def _describe_connection(self) -> dict[str, Any]:
-        """Return the members of ``connected``."""
-        limits = self._hooks.client_limits
-        members: dict[str, Any] = {
-            "version": PROTOCOL_VERSION,
-            "client": self._client,
-            "keep_alive": self._hooks.keep_alive,
-            "limits": {
-                "message": limits.message,
-                "subscriptions": limits.subscriptions,
-                "rate": limits.rate,
-                "burst": limits.burst,
-            },
-        }
+        if self.is_closed:
+            return
+        members: dict[str, Any] = {"client": self._client}
         if self.identity.expires_at is not None:
             members["expires_in"] = max(0, round(self.identity.expires_at - time.time()))
-        return members
+        same_for_all = encode_limits(self._hooks.client_limits, self._hooks.keep_alive)
+        self._transport.send(self._receiver, encode_reply("connected", request_id, members, same_for_all))
 
     def _schedule_expiry(self) -> None:
         if self._expiry is not None:

@@ -53,9 +53,13 @@ async def check_listen(run: Run) -> None:
 
 
 async def check_brokers(run: Run) -> None:
-    make_broker = run.program["make_broker"]
+    make_hub = run.program["make_hub"]
     pytest.importorskip("redis")
     pytest.importorskip("nats")
-    assert isinstance(make_broker("redis://localhost:6379/0"), RedisBroker)
-    assert isinstance(make_broker("nats://localhost:4222"), NATSBroker)
-    assert isinstance(make_broker("memory"), MemoryBroker)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("BROKER", raising=False)
+        assert isinstance(make_hub().broker, MemoryBroker)
+        environment.setenv("BROKER", "redis://localhost:6379/0")
+        assert isinstance(make_hub().broker, RedisBroker)
+        environment.setenv("BROKER", "nats://localhost:4222")
+        assert isinstance(make_hub().broker, NATSBroker)

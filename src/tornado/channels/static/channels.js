@@ -17,17 +17,18 @@ const FALLBACK = 300000;
 // The duration of a poll, in seconds.
 const POLL_WAIT = 25;
 
+const onAbort = (signal, action) => signal.addEventListener("abort", action);
+
 const sleep = (delay, signal) => new Promise(resolve => {
   const timer = setTimeout(resolve, delay);
-  signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); });
+  onAbort(signal, () => { clearTimeout(timer); resolve(); });
 });
 
 const randomId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
-const split = position => {
-  const end = position.lastIndexOf(":");
-  return [position.slice(0, end), +position.slice(end + 1)];
-};
+const newController = () => new AbortController();
+
+const split = position => position.split(/:(?=\d*$)/);
 
 /** Raised if the server refuses a request, or the client is closed. `code` is that of the protocol. */
 export class ChannelError extends Error {
@@ -45,7 +46,7 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
   // Sends a request on the current connection; null if there is none.
   let send = null;
   // Aborted to end the current connection, and the delay before the next one.
-  let attempt = new AbortController(), pause = new AbortController();
+  let attempt = newController(), pause = newController();
   let isOpen, currentToken, renewal, posts;
   url = new URL(url, location).href;
 
@@ -86,9 +87,12 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
     emit(subscription, "onend", code);
   };
 
-  const requestOf = ({ public: { channel, position }, options: { join, watch }, version }, isPoll) => ({
-    type: "subscribe", channel, position, join, watch: watch ? isPoll && version || true : undefined,
-  });
+  // Until the reply with this ID, messages belong to an earlier subscription to the channel. Over HTTP it is empty.
+  const requestOf = (subscription, isPoll, id = randomId()) => {
+    const { public: { channel, position }, options: { join, watch }, version } = subscription;
+    subscription.id = id;
+    return { type: "subscribe", id, channel, position, join, watch: watch ? isPoll && version || true : undefined };
+  };
 
   const renew = async () => {
     try {
@@ -99,22 +103,9 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
     }
   };
 
-  const repeatLater = (found, waiting, subscription) => {
-    const current = attempt;
-    setTimeout(() => {
-      if (current === attempt) {
-        if (unconfirmed.has(found.id)) {
-          send?.(waiting.request);
-        } else if (subscription) {
-          send?.(requestOf(subscription));
-        }
-      }
-    }, found.retry || 1000);
-  };
-
   const receive = found => {
-    const { type, channel, position, code } = found;
-    const subscription = subscriptions.get(channel), waiting = unconfirmed.get(found.id);
+    const { type, channel, position, code, id } = found;
+    const subscription = subscriptions.get(channel), waiting = unconfirmed.get(id);
     if (type === "connected") {
       isOpen = true;
       setState("open");
@@ -123,22 +114,39 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
         renewal = setTimeout(renew, found.expires_in * 800);
       }
     } else if (type === "published") {
-      unconfirmed.delete(found.id);
+      unconfirmed.delete(id);
       waiting?.resolve(position);
-    } else if (type === "error" && ["unavailable", "rate", "internal"].includes(code)) {
-      repeatLater(found, waiting, subscription);
-    } else if (type === "error" && waiting) {
-      unconfirmed.delete(found.id);
-      waiting.reject(new ChannelError(code, found.message));
+    } else if (type === "error") {
+      const current = attempt, isTemporary = ["unavailable", "rate", "internal"].includes(code);
+      const isOfSubscription = !waiting && subscription && subscription.id === (id || "");
+      if (isTemporary) {
+        setTimeout(() => {
+          if (current === attempt && unconfirmed.has(id)) {
+            send?.(waiting.request);
+          } else if (current === attempt && isOfSubscription && subscription === subscriptions.get(channel)) {
+            send?.(requestOf(subscription));
+          }
+        }, found.retry || 1000);
+      } else if (waiting) {
+        unconfirmed.delete(id);
+        waiting.reject(new ChannelError(code, found.message));
+      } else if (isOfSubscription) {
+        refuse(subscription, code, found.message);
+      }
     } else if (subscription) {
       const known = subscription.public;
-      if (type === "subscribed") {
+      if (code) {  // the server has ended the subscription
+        refuse(subscription, code);
+      } else if (subscription.id && subscription.id !== id) {
+        return;
+      } else if (type === "subscribed") {
+        subscription.id = null;
         known.position = position;
         subscription.resolve(known);
       } else if (type === "message") {
         if (position) {
           const [epoch, offset] = split(position), [lastEpoch, last] = split(known.position || "");
-          if (epoch === lastEpoch && offset <= last) {
+          if (epoch === lastEpoch && +offset <= +last) {
             return;  // a repetition
           }
           known.position = position;
@@ -149,8 +157,6 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
         emit(subscription, "ongap", found);
       } else if (type === "presence") {
         receivePresence(subscription, found);
-      } else if (code) {  // the error or the end of the subscription
-        refuse(subscription, code, found.message);
       }
     }
   };
@@ -196,7 +202,7 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
       clearTimeout(timer);
       timer = setTimeout(action, delay, {});
     };
-    signal.addEventListener("abort", finish);
+    onAbort(signal, finish);
     limit(TIMEOUT, finish);
     socket.onopen = () => {
       write({ type: "connect", client: id, token: currentToken });
@@ -216,9 +222,9 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
   });
 
   const post = async (members, signal, delay = TIMEOUT) => {
-    const controller = new AbortController(), abort = () => controller.abort();
+    const controller = newController(), abort = () => controller.abort();
     const timer = setTimeout(abort, delay);
-    signal.addEventListener("abort", abort);
+    onAbort(signal, abort);
     try {
       return await fetch(url, {
         method: "POST",
@@ -234,17 +240,17 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
   // Receive over HTTP, and publish with POST in order. Other requests begin the reception again.
   const overHTTP = async (signal, read) => {
     let reception;
-    signal.addEventListener("abort", () => reception.abort());
+    onAbort(signal, () => reception.abort());
     posts = Promise.resolve();
     use(request => {
       if (request.type !== "publish") {
-        setTimeout(() => reception.abort());
+        reception.abort();
         return;
       }
       posts = posts.then(async () => {
         try {
           if (!signal.aborted) {
-            receive({ ...await (await post(request, signal)).json(), id: request.id });
+            receive({ ...await (await post(request, signal)).json(), id: request.id || "-" });
           }
         } catch {
           attempt.abort();
@@ -252,7 +258,7 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
       });
     });
     while (!signal.aborted) {
-      reception = new AbortController();
+      reception = newController();
       const current = reception;
       try {
         await read(current.signal);
@@ -267,7 +273,7 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
   };
 
   const begin = async (type, reception, members, delay) => {
-    const subscribe = Array.from(subscriptions.values(), each => requestOf(each, members));
+    const subscribe = Array.from(subscriptions.values(), each => requestOf(each, members, ""));
     const response = await post({ type, subscribe, ...members }, reception, delay);
     if (!response.ok) {
       throw { code: response.status };
@@ -280,8 +286,8 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "", limit = TIMEOUT;
     for (;;) {
-      const timer = setTimeout(() => reader.cancel(), limit), { done, value } = await reader.read();
-      clearTimeout(timer);
+      const timer = setTimeout(() => reader.cancel(), limit);
+      const { done, value } = await reader.read().finally(() => clearTimeout(timer));
       if (done) {
         throw {};
       }
@@ -305,7 +311,7 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
         const response = await begin("poll", reception, { wait }, wait * 1000 + TIMEOUT);
         const { messages, retry } = await response.json();
         receive({ type: "connected" });
-        messages.forEach(receive);
+        messages.forEach(each => reception.aborted || receive(each));
         wait = POLL_WAIT;
         if (retry) {
           await sleep(retry, reception);
@@ -319,7 +325,7 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
     let index = 0, failures = 0, delay = MIN_DELAY, fellBackAt, code;
     while (client.state !== "closed") {
       const began = Date.now();
-      attempt = new AbortController();
+      attempt = newController();
       code = isOpen = 0;
       client.transport = transports[index];
       try {
@@ -343,6 +349,7 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
         index++;
         failures = 0;
         fellBackAt = began;
+        delay = MIN_DELAY;
       } else if (index && Date.now() - fellBackAt > FALLBACK) {
         index = failures = 0;
       }
@@ -350,7 +357,7 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
         delay = MIN_DELAY;
       }
       setState(isOffline ? "offline" : "connecting");
-      pause = new AbortController();
+      pause = newController();
       const delays = { 1012: 5000 * random, 1013: 1000 * random, 4429: TIMEOUT };
       await sleep(isOffline ? MAX_DELAY : delays[code] || delay * (1 + random) / 2, pause.signal);
       delay = Math.min(2 * delay, MAX_DELAY);
