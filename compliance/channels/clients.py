@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -16,7 +17,7 @@ from compliance.channels.client import TRANSPORTS, User
 from compliance.channels.hosts import SecondHost, Worker
 from compliance.channels.proxy import Proxy
 from compliance.channels.record import Record
-from compliance.channels.worker import broker_of, history_of
+from compliance.channels.worker import broker_of, history_of, report_error
 from tests.support.databases import NATSServer, RedisServer
 from tornado.channels import BrokerUnavailableError, Hub, PublishError
 
@@ -115,16 +116,16 @@ class ClientsModel:
 
     @contextlib.contextmanager
     def _errors_as_problems(self) -> Iterator[None]:
+        handler = _Problems(self.record)
+        logger = logging.getLogger("asyncio")
+        logger.addHandler(handler)
         loop = asyncio.get_running_loop()
-
-        def fail(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-            self.record.fail(f"{context['message']}: {context.get('exception')!r}")
-
-        loop.set_exception_handler(fail)
+        loop.set_exception_handler(report_error)
         try:
             yield
         finally:
             loop.set_exception_handler(None)
+            logger.removeHandler(handler)
 
     async def _start(self) -> None:
         await asyncio.gather(*(self._start_worker(number) for number in range(WORKERS)))
@@ -411,6 +412,18 @@ class ClientsModel:
                         if found.get(name) != wanted.get(name)
                     ]
         return problems
+
+
+class _Problems(logging.Handler):
+    """Adds log records of level ERROR to the problems."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__(logging.ERROR)
+        self._record = record
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        self._record.fail(record.getMessage())
 
 
 #: For each operation its method and its weight.

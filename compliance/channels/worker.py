@@ -10,6 +10,7 @@ import asyncio
 import logging
 import signal
 import sys
+from typing import Any
 
 from tornado import web
 from tornado.channels import ChannelHandler, History, Hub, Identity, NATSBroker, RedisBroker
@@ -60,6 +61,7 @@ async def serve(broker: str, address: str) -> None:
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _print_tasks)
+    asyncio.get_running_loop().set_exception_handler(report_error)
     async with Hub(broker_of(broker), history=history_of) as hub:
         application = web.Application(
             [(PATTERN, Rooms, {"hub": hub})], websocket_ping_interval=KEEP_ALIVE, log_function=_ignore
@@ -70,6 +72,18 @@ async def serve(broker: str, address: str) -> None:
         print(sockets[0].getsockname()[1], flush=True)
         await stopping.wait()
         await server.drain(grace=5, retry=100)
+
+
+def report_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log an error of the event loop, unless it is about a task that nats-py has left behind.
+
+    When a connection is lost, it does not retrieve the exception of the task that sends, and its tasks for
+    subscriptions remain if the connection cannot be closed in time.
+    """
+    task = context.get("task") or context.get("future")
+    code = getattr(task.get_coro(), "cr_code", None) if isinstance(task, asyncio.Task) else None
+    if code is None or "/nats/" not in code.co_filename:
+        loop.default_exception_handler(context)
 
 
 def _print_tasks() -> None:

@@ -133,15 +133,16 @@ class Presence:
 
     async def close(self) -> None:
         """Remove all connections of this process, as far as the broker can be reached."""
-        tasks = [each.task for each in self._watched.values() if each.task is not None]
-        if self._renewal is not None:
-            tasks.append(self._renewal)
+        # Tasks end with the next iteration if their cancellation is lost, see `_refresh`.
+        watched, self._watched = self._watched, {}
+        renewal, self._renewal = self._renewal, None
+        tasks = [task for task in (renewal, *(each.task for each in watched.values())) if task is not None]
         for task in tasks:
             task.cancel()
+        for each in watched.values():
+            each.changed.set()
+            self._hub.detach(_PREFIX + each.channel, each)
         await asyncio.gather(*tasks, return_exceptions=True)
-        for watched in self._watched.values():
-            self._hub.detach(_PREFIX + watched.channel, watched)
-        self._watched.clear()
         for channel, own in list(self._own.items()):
             for connection in list(own.entries):
                 own.remove(connection)
@@ -247,7 +248,7 @@ class Presence:
 
     async def _renew(self) -> None:
         """Renew the leases again and again."""
-        while True:
+        while self._renewal is not None:
             await asyncio.sleep(self.lease / 3)
             for channel, own in list(self._own.items()):
                 try:
