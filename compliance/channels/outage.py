@@ -19,6 +19,8 @@ _CHANNELS = ("a", "b")
 _WITHIN = 60.0
 #: The interval between messages, and the time for which messages are published before and after, in seconds.
 _INTERVAL, _CALM = 0.01, 2.0
+#: The time for which some clients are away before, in seconds. The workers remember the last 100 messages.
+_AWAY = 4.0
 
 
 @dataclass
@@ -72,7 +74,7 @@ async def run_outage(server: RedisServer, folder: Path, clients: int, seconds: f
             await asyncio.sleep(_CALM)
             for user in users[::5]:  # these miss the last messages of the epoch
                 user.disconnect()
-            await asyncio.sleep(_CALM / 2)
+            await asyncio.sleep(_AWAY)
             record.kills += 1
             await asyncio.to_thread(server.stop)
             await asyncio.sleep(seconds)
