@@ -1,4 +1,4 @@
-"""What was published and received, and the checks of what one client receives from one channel."""
+"""Messages that were published and received, and the checks of one client of one channel."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Record:
 
 
 class Track:
-    """What one client has received from one channel, in the objects of the protocol.
+    """The objects of the protocol that one client has received from one channel.
 
     :param name: the name of the client for problems.
     :ivar position: the position up to which the client has everything, or knows that it is lost.

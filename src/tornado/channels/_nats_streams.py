@@ -232,7 +232,7 @@ class Streams:
 def _is_complete(count: int, messages: list[Any]) -> bool:
     """Whether the number of messages that remained has decreased with each of them by at most one.
 
-    Otherwise some were removed meanwhile, or left out: NATS 2.9 does so while others are replaced.
+    Otherwise some were removed at the same time, or left out: NATS 2.9 does so while others are replaced.
     """
     counts = [count, *(each.metadata.num_pending for each in messages), 0]
     return all(before - after <= 1 for before, after in itertools.pairwise(counts))

@@ -61,8 +61,8 @@ class _Watched:
 class _OwnConnections:
     """The connections of this process in one channel, and the lease under which they are stored.
 
-    An operation without a response may be executed much later, after others. What it stores is ineffective
-    when another lease has begun, because the lease to which it belongs then ends soon.
+    An operation without a response may be executed much later, after others. When another lease has begun, it
+    has no effect for long, because the lease to which it belongs ends soon.
     """
 
     def __init__(self) -> None:
@@ -187,7 +187,7 @@ class Presence:
             gen_log.info("Presence in channel %r will be registered later: %s", channel, error)
 
     async def _store(self, channel: str, own: _OwnConnections, entries: dict[str, bytes]) -> None:
-        """Store entries, and again what has changed meanwhile: the broker may exchange the order."""
+        """Store entries. Store those again that have changed since: the broker may exchange the order."""
         broker = self._hub.broker
         while entries:
             names = {connection: own.name_of(connection) for connection in entries}
