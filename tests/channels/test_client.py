@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from compliance.channels.proxy import Proxy
 from tests.support.channels import ChannelServer, Open, serving_channels
 from tornado.channels import (
+    BrokerUnavailableError,
     ChannelClient,
     ChannelHandler,
     ChannelRequestError,
@@ -18,6 +21,7 @@ from tornado.channels import (
     Identity,
     MemoryBroker,
     Message,
+    Page,
     Position,
     PresenceChange,
     PublishError,
@@ -278,6 +282,63 @@ async def test_publishing_without_connection_has_deadline(loop_kind: str) -> Non
         await anext(client)
     with pytest.raises(ChannelRequestError, match="closed"):
         await client.publish("a", 1)
+
+
+async def test_cut_connection_is_replaced(transport: str) -> None:
+    async with serving_channels() as server:
+        proxy = Proxy(random.Random(1))
+        await proxy.start()
+        proxy.target = ("127.0.0.1", server.server.port)
+        client = await connect(f"http://127.0.0.1:{proxy.port}/channels", transports=[transport])
+        await client.subscribe("a")
+        for number in range(3):
+            await server.has_sessions(1)
+            proxy.cut(1.0)
+            await server.hub.publish("a", number)
+            assert await messages(client, 1) == [number]
+        await client.close()
+        await proxy.close()
+    assert proxy.cuts >= 3
+
+
+class Recording(Open):
+    """A handler whose tokens are users, and that records the users that subscribe."""
+
+    subscribed: ClassVar[list[str | None]] = []
+
+    def authenticate(self, token: str | None) -> Identity:
+        return Identity(token)
+
+    def authorize_subscribe(self, channel: str) -> bool:
+        self.subscribed.append(self.identity.user)
+        return True
+
+
+class Failing(MemoryBroker):
+    """A broker that cannot be reached by a number of reads."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__()
+        self.failures = failures
+
+    async def read(self, *arguments: Any) -> Page:
+        if self.failures:
+            self.failures -= 1
+            raise BrokerUnavailableError("on purpose")
+        return await super().read(*arguments)
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3])
+async def test_requests_that_the_server_could_not_process_are_repeated(
+    failures: int, transport: str, clock: Any
+) -> None:
+    Recording.subscribed.clear()
+    async with serving_channels(Recording, Hub(Failing(failures))) as server:
+        first = await server.hub.publish("a", 0)
+        async with client_of(server, transport, token="ada") as client:
+            await client.subscribe("a", Position(first.epoch, 0))
+            assert await messages(client, 1) == [0]
+        assert set(Recording.subscribed) == {"ada"}
 
 
 @pytest.mark.parametrize(

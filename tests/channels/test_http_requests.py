@@ -295,3 +295,21 @@ async def test_polling_client_stays_present_between_polls(clock: Any) -> None:
         wanted["watch"] = presence["version"]
         [left] = await server.poll(client="client-2", subscribe=[wanted])
         assert left["members"] == {}
+
+
+async def test_two_polls_of_one_client_at_the_same_time_do_not_leave_a_connection(clock: Any) -> None:
+    async with serving_channels() as server:
+        [subscribed] = await server.poll(client="client-1", subscribe=[{"channel": "a"}])
+        joined = {"channel": "a", "position": subscribed["position"], "join": 1}
+        polls = [
+            asyncio.ensure_future(server.poll(client="client-1", wait=3 + number, subscribe=[joined]))
+            for number in range(2)
+        ]
+        await asyncio.gather(*polls)
+        watched = {"channel": "a", "position": subscribed["position"], "watch": True}
+        [presence] = await server.poll(client="client-2", subscribe=[watched])
+        assert list(presence["members"]) == ["client-1"]
+        watched["watch"] = presence["version"]
+        while presence["members"]:
+            [presence] = await server.poll(client="client-2", subscribe=[watched], wait=20)
+            watched["watch"] = presence["version"]

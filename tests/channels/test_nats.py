@@ -269,3 +269,40 @@ def test_invalid_options_are_rejected(options, problem):
 def test_password_is_not_shown(server):
     broker = NATSBroker("nats://me:secret@localhost:4222")
     assert "secret" not in repr(broker)
+
+
+async def test_command_that_is_cancelled_does_not_end_the_reception(server):
+    async with connected_hub(server) as sender, connected_hub(server) as hub:
+        async with attached(hub, "a") as receiver:
+            with server.paused():
+                subscribing = [asyncio.ensure_future(hub.broker.subscribe(f"b{n}")) for n in range(3)]
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                for each in subscribing:
+                    each.cancel()
+                await asyncio.gather(*subscribing, return_exceptions=True)
+            await sender.publish("a", 1)
+            await until(lambda: receiver.got == [1])
+
+
+async def test_list_of_presence_is_complete_while_leases_are_renewed(server):
+    async with connected_hub(server) as one, connected_hub(server) as two:
+        entries = {f"c{n}-0": b"1" for n in range(30)}
+        await one.broker.add_presence("a", "worker", entries, 60)
+
+        async def renew() -> None:
+            number = 0
+            while not ended.is_set():
+                number += 1
+                await one.broker.add_presence("a", "other", {f"d{number}-0": b"2"}, 60)
+                assert await one.broker.renew_presence("a", "worker", 60)
+                await one.broker.remove_presence("a", [f"d{number}-0"])
+
+        ended = asyncio.Event()
+        renewing = asyncio.ensure_future(renew())
+        for _ in range(50):
+            found = await two.broker.list_presence("a")
+            assert {name for name in found if name.startswith("c")} == set(entries)
+        assert not renewing.done()
+        ended.set()
+        await renewing

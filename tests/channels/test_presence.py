@@ -140,12 +140,106 @@ async def test_removal_that_failed_is_repeated(url, monkeypatch):
         await observer.sees({"bob": [None]})
 
 
+async def test_registration_that_failed_is_repeated_while_the_lease_lasts(url, monkeypatch):
+    first = broker(url)
+    add = first.add_presence
+
+    async def fail(*arguments) -> None:
+        monkeypatch.setattr(first, "add_presence", add)
+        raise BrokerUnavailableError("on purpose")
+
+    async with presences(url, lease=0.6, first=first) as (one, two):
+        observer = Observer()
+        two.watch("room", observer)
+        await one.join("room", "ada")
+        monkeypatch.setattr(first, "add_presence", fail)
+        connection = await one.join("room", "bob", 1)
+        await observer.sees({"ada": [None], "bob": [1]})
+        assert (await two.members("room"))["bob"] == {connection: 1}
+
+
+async def test_cancelled_registration_does_not_remain(url, monkeypatch):
+    first = broker(url)
+    add = first.add_presence
+    begun = asyncio.Event()
+
+    async def block(*arguments) -> None:
+        monkeypatch.setattr(first, "add_presence", add)
+        await add(*arguments)
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with presences(url, lease=0.6, first=first) as (one, two):
+        observer = Observer()
+        two.watch("room", observer)
+        await one.join("room", "ada")
+        monkeypatch.setattr(first, "add_presence", block)
+        joining = asyncio.ensure_future(one.join("room", "bob"))
+        await begun.wait()
+        joining.cancel()
+        await asyncio.gather(joining, return_exceptions=True)
+        while set(await two.members("room")) != {"ada"}:
+            await asyncio.sleep(0.005)
+        await observer.sees({"ada": [None]})
+
+
+async def test_registration_that_is_executed_late_does_not_remain(url, monkeypatch):
+    """A broker that was suspended executes the commands of different connections in any order."""
+    first = broker(url)
+    add = first.add_presence
+    late: list[tuple] = []
+
+    async def fail(*arguments) -> None:
+        monkeypatch.setattr(first, "add_presence", add)
+        late.append(arguments)
+        raise BrokerUnavailableError("no response")
+
+    async with presences(url, lease=0.6, first=first) as (one, two):
+        observer = Observer()
+        two.watch("room", observer)
+        await one.join("room", "ada")
+        monkeypatch.setattr(first, "add_presence", fail)
+        connection = await one.join("room", "bob", 1)
+        await one.leave("room", connection)
+        await add(*late[0])
+        assert set(await two.members("room")) == {"ada", "bob"}
+        await observer.sees({"ada": [None], "bob": [1]})
+        await observer.sees({"ada": [None]})
+
+
+async def test_connection_that_leaves_while_it_is_registered_again_is_removed(url, monkeypatch):
+    first = broker(url)
+    add, renew = first.add_presence, first.renew_presence
+    begun, left = asyncio.Event(), asyncio.Event()
+
+    async def lose(*arguments) -> bool:
+        monkeypatch.setattr(first, "renew_presence", renew)
+        monkeypatch.setattr(first, "add_presence", wait)
+        return False
+
+    async def wait(*arguments) -> None:
+        monkeypatch.setattr(first, "add_presence", add)
+        begun.set()
+        await left.wait()
+        await add(*arguments)
+
+    async with presences(url, lease=0.6, first=first) as (one, two):
+        await one.join("room", "ada")
+        connection = await one.join("room", "bob")
+        monkeypatch.setattr(first, "renew_presence", lose)
+        await begun.wait()
+        await one.leave("room", connection)
+        left.set()
+        while set(await two.members("room")) != {"ada"}:
+            await asyncio.sleep(0.005)
+
+
 async def test_process_registers_again_if_its_lease_is_lost(url, request):
     first = broker(url)
     async with presences(url, 0.3, first) as (one, two):
         connection = await one.join("c", "alice", 1)
         if url is None:
-            await first.remove_presence("c", [connection])
+            await first.remove_presence("c", [f"{connection}-0"])
         else:
             request.getfixturevalue("redis_server").flush()
         while not await two.members("c"):

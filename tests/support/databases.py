@@ -47,9 +47,11 @@ class DatabaseServer:
     """Base class of database servers, which run in a separate process.
 
     :param directory: the directory for the data and the log.
+    :ivar bind: the address at which Redis and NATS listen when they are started.
     """
 
     def __init__(self, directory: Path) -> None:
+        self.bind = "127.0.0.1"
         self._directory = directory
         self._log: IO[bytes] = (directory / "log").open("w+b")
         self._process: subprocess.Popen[bytes] | None = None
@@ -241,8 +243,9 @@ class RedisServer(DatabaseServer):
         """Start the server unless it is running, and wait until it responds."""
         if self._process is not None:
             return
-        command = [_found("redis-server"), "--bind", "127.0.0.1", "--port", str(self.port)]
+        command = [_found("redis-server"), "--bind", self.bind, "--port", str(self.port)]
         command += ["--save", "", "--appendonly", "no", "--dir", str(self._directory)]
+        command += ["--protected-mode", "no"]  # needed for other addresses
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT
         )
@@ -265,8 +268,12 @@ class RedisServer(DatabaseServer):
         """Delete all data."""
         assert self.run("FLUSHALL") == b"+OK"
 
+    def remove_data(self) -> None:
+        """Remove the snapshot of ``SAVE``, while the server is stopped."""
+        (self._directory / "dump.rdb").unlink(missing_ok=True)
+
     def stop(self) -> None:
-        """Stop the server; its data is lost."""
+        """Stop the server; what has changed since the last ``SAVE`` is lost."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -285,7 +292,7 @@ class NATSServer(DatabaseServer):
         """Start the server unless it is running, and wait until it responds."""
         if self._process is not None:
             return
-        command = [_found("nats-server"), "--jetstream", "--addr", "127.0.0.1", "--port", str(self.port)]
+        command = [_found("nats-server"), "--jetstream", "--addr", self.bind, "--port", str(self.port)]
         self._process = subprocess.Popen(
             [*command, "--store_dir", str(self._directory / "store")],
             stdin=subprocess.DEVNULL,
@@ -304,8 +311,12 @@ class NATSServer(DatabaseServer):
     def restart_empty(self) -> None:
         """Kill the server, remove its data, and start it."""
         self.stop()
-        shutil.rmtree(self._directory / "store", ignore_errors=True)
+        self.remove_data()
         self.start()
+
+    def remove_data(self) -> None:
+        """Remove the data, while the server is stopped."""
+        shutil.rmtree(self._directory / "store", ignore_errors=True)
 
     def stop(self) -> None:
         """Kill the server."""

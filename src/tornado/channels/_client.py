@@ -286,6 +286,8 @@ class ChannelClient:
         if self._send is None:
             self.changed.set()
         else:
+            if not self._connected.is_set():
+                self._send({"type": "connect", **self.hello()})
             for subscription in self.state.subscriptions.values():
                 if subscription.awaited:
                     self._send(subscription.request())

@@ -94,7 +94,7 @@ class ClientState:
     :ivar unconfirmed: the publications without a reply, by ID, in their order.
     :ivar items: the items to read.
     :ivar arrived: set when an item has been added.
-    :ivar retry_at: the number of seconds after which to repeat refused publications; None if there are none.
+    :ivar retry: the number of seconds after which to repeat what was refused; None if there is nothing.
     """
 
     def __init__(self) -> None:

@@ -187,9 +187,11 @@ async def _publish_all(client: Connection) -> None:
 
 async def _post(client: Connection, body: dict[str, Any]) -> dict[str, Any]:
     """Send a request. Return the reply, which may be an ``error`` about this request."""
-    response = await client.http.fetch(
-        _request(client, body, _POLL_WAIT + 2 * _PONG_TIMEOUT), raise_error=False
-    )
+    request = _request(client, body, _POLL_WAIT + 2 * _PONG_TIMEOUT)
+    try:
+        response = await client.http.fetch(request, raise_error=False)
+    except HTTPClientError as error:  # there is no response
+        raise Disconnected(error.code, error.message) from error
     if response.code in (401, 599) or (response.code >= 400 and body["type"] == "poll"):
         raise Disconnected(response.code, response.reason or "")
     try:

@@ -165,10 +165,13 @@ class Endpoint:
     def leave_later(self, user: str, client: str, channel: str, connection: str) -> None:
         """Remove a connection unless the client polls again soon."""
         key = (user, client, channel)
+        previous = self.take_lingering(*key)
+        if previous is not None:  # two polls at the same time
+            self.leave(channel, previous)
 
         def leave() -> None:
-            if self._lingering.pop(key, ("",))[0] == connection:
-                self.leave(channel, connection)
+            del self._lingering[key]
+            self.leave(channel, connection)
 
         timer = asyncio.get_running_loop().call_later(_LINGER, leave)
         self._lingering[key] = (connection, timer)

@@ -286,7 +286,8 @@ class Hub:
         """Subscribe to a channel and read its history until no receiver waits for it."""
         delay = _MIN_DELAY
         try:
-            while state.must_read:
+            # Its cancellation may be lost: `asyncio.wait_for` of Python 3.11 suppresses some.
+            while state.must_read and self._channels.get(state.name) is state:
                 try:
                     async with self._reads:
                         await self._read_page(state)

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tornado.channels._errors import BrokerUnavailableError
+from tornado.channels._nats_echo import Echo
 from tornado.log import gen_log
 
 #: The bounds of the delay between attempts to connect, in seconds.
@@ -65,6 +66,7 @@ class NATSConnection:
         self._connected = connected
         self._disconnected = disconnected
         self._client: Any = None
+        self._echo: Echo | None = None
         self._ready = asyncio.Event()
         #: The callbacks of all subjects to which the program has subscribed.
         self._wanted: dict[str, Callback] = {}
@@ -131,7 +133,9 @@ class NATSConnection:
         if subject in self._confirmed:
             return
         await self.call(self._request(client, subject))
-        await self.call(client.flush())
+        echo = self._echo
+        if client is self._client and echo is not None:
+            await self.call(echo.round_trip(self._timeout))
         if client is self._client and subject in self._subscriptions:
             self._confirmed.add(subject)
 
@@ -148,7 +152,11 @@ class NATSConnection:
         if callback is None or subject in self._subscriptions:
             return
         self._subscriptions[subject] = None
-        subscription = await client.subscribe(subject, cb=callback, pending_bytes_limit=_MAX_PENDING)
+        try:
+            subscription = await client.subscribe(subject, cb=callback, pending_bytes_limit=_MAX_PENDING)
+        except BaseException:
+            self._subscriptions.pop(subject, None)
+            raise
         if client is self._client and subject in self._wanted:
             self._subscriptions[subject] = subscription
         else:
@@ -187,7 +195,7 @@ class NATSConnection:
 
     def _reset(self) -> None:
         self._ready.clear()
-        self._client = None
+        self._client = self._echo = None
         self._subscriptions.clear()
         self._confirmed.clear()
         if self._reread is not None:
@@ -211,27 +219,29 @@ class NATSConnection:
                 reconnect_time_wait=0,
                 connect_timeout=self._timeout,
                 ping_interval=_NEVER,
-                **self._options,
+                **{**self._options, "no_echo": False},  # `Echo` must receive its own messages
             )
         self._client = client
         try:
             for subject in list(self._wanted):
                 await self._request(client, subject)
-            await client.flush(self._timeout)
+            self._echo = echo = Echo(client)
+            await echo.start()
+            await echo.round_trip(self._timeout)
             self._confirmed.update(self._subscriptions)
             self._report_ready()
             while True:
                 await asyncio.wait([lost], timeout=self._ping_interval)
                 if lost.done():
                     raise lost.result()
-                await self._ping(client)
+                await self._ping(echo)
         finally:
             await self._close(client)
 
-    async def _ping(self, client: Any) -> None:
+    async def _ping(self, echo: Echo) -> None:
         for limit in (self._timeout, _GRACE):
             try:
-                await client.flush(limit)
+                await echo.round_trip(limit)
                 return
             except TimeoutError:
                 # If the event loop was blocked, the ping may be unsent, or the response unread.
@@ -252,7 +262,7 @@ class NATSConnection:
             if self._reread is None:
                 self._reread = asyncio.get_running_loop().call_later(_DROPPED_DELAY, self._after_drop)
         elif not lost.done():
-            lost.set_result(error if isinstance(error, self.errors) else ConnectionError(str(error)))
+            lost.set_result(error if isinstance(error, self.errors) else ConnectionError(repr(error)))
 
     def _after_drop(self) -> None:
         self._reread = None
@@ -265,7 +275,7 @@ class NATSConnection:
             gen_log.warning(
                 "The connection to NATS at %s is lost (%s): no messages arrive until it is restored",
                 self.address,
-                error or type(error).__name__,
+                str(error) or type(error).__name__,
             )
             self._disconnected()
 

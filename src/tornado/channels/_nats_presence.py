@@ -54,6 +54,8 @@ class NATSPresence:
         begin = monotonic()
         subject = f"{self._of(channel)}.w.{worker}"
         await context.publish(subject, b"%d" % (lease * 1000), stream=self._name)
+        if (channel, worker) not in self._leases:  # a new one, perhaps in place of one that ends
+            self._leases = {key: end for key, end in self._leases.items() if end > begin}
         self._leases[channel, worker] = begin + lease
 
     async def remove(self, channel: str, connections: Sequence[str]) -> None:
@@ -79,8 +81,10 @@ class NATSPresence:
         async def renew(context: Any) -> bool:
             if not await self._streams.has_message(context, self._name, f"{self._of(channel)}.w.{worker}"):
                 return False
+            end = self._leases.get(key, 0.0)
             await self._extend(context, channel, worker, lease)
-            return True
+            # After the end of the lease, another process may have removed the entries.
+            return monotonic() < end
 
         renewed: bool = await self._call(renew)
         return renewed
@@ -93,12 +97,11 @@ class NATSPresence:
     async def _list(self, context: Any, channel: str) -> dict[str, bytes]:
         await self._streams.create_table(context)
         subject = self._of(channel)
-        messages, now = await self._streams.fetch(
-            context, self._name, float("inf"), filter_subject=f"{subject}.>"
-        )
+        messages, now = await self._streams.fetch_all(context, self._name, filter_subject=f"{subject}.>")
         workers: set[bytes] = set()
         entries: dict[str, tuple[bytes, bytes, Any]] = {}
         ended: list[Any] = []
+        ended_workers: set[bytes] = set()
         for message in messages:
             kind, _, name = message.subject[len(subject) + 1 :].partition(".")
             if kind == "c":
@@ -108,6 +111,11 @@ class NATSPresence:
                 workers.add(name.encode())
             else:
                 ended.append(message)
+                ended_workers.add(name.encode())
+        for worker in {worker for worker, _, _ in entries.values()} - workers - ended_workers:
+            # Its lease may have been renewed after its position had been read.
+            if await self._streams.has_message(context, self._name, f"{subject}.w.{worker.decode()}"):
+                workers.add(worker)
         ended += [message for worker, _, message in entries.values() if worker not in workers]
         # Limited to what was read: a process that was suspended may store its entries again now.
         await _gather(
@@ -133,9 +141,12 @@ async def _gather(operations: Iterable[Awaitable[Any]]) -> None:
         async with limit:
             await operation
 
-    async with asyncio.TaskGroup() as group:
-        for operation in operations:
-            group.create_task(one(operation))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for operation in operations:
+                group.create_task(one(operation))
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
 
 
 __all__ = ["NATSPresence"]

@@ -12,6 +12,8 @@ a cluster, a majority of the servers has stored each message.
 from __future__ import annotations
 
 import contextlib
+import itertools
+import math
 import os
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -26,6 +28,10 @@ _WINDOW = 120.0
 _IN_USE = (10058, 10065)
 #: The maximum number of messages in a response.
 _BATCH = 500
+#: How often messages are read that change at the same time.
+_ATTEMPTS = 10
+#: The time for which a request waits for messages that may have been removed, in seconds.
+_FETCH_TIMEOUT = 0.25
 
 
 @dataclass(slots=True)
@@ -57,11 +63,13 @@ class Streams:
     """
 
     def __init__(self, prefix: str, storage: str, replicas: int) -> None:
+        import nats.errors
         import nats.js.api
         import nats.js.errors
 
         self._api: Any = nats.js.api
         self._not_found: type[Exception] = nats.js.errors.NotFoundError
+        self._error: type[Exception] = nats.errors.Error
         self._api_error: type[Exception] = nats.js.errors.APIError
         self._prefix = prefix
         #: The name of the stream of presence.
@@ -157,12 +165,29 @@ class Streams:
             pull = await context.pull_subscribe_bind(consumer=consumer, stream=name)
             try:
                 while len(found) < count:
-                    found += await pull.fetch(min(count - len(found), _BATCH))
+                    with contextlib.suppress(TimeoutError):
+                        found += await pull.fetch(min(count - len(found), _BATCH), _FETCH_TIMEOUT)
+                    if len(found) < count or limit == math.inf:
+                        # Messages may have been removed, or replaced by others, since they were counted.
+                        remaining = (await pull.consumer_info()).num_pending
+                        count = int(min(len(found) + remaining, limit))
             finally:
                 with contextlib.suppress(Exception):
                     await pull.unsubscribe()
         await context.delete_consumer(name, consumer)
+        if limit == math.inf and not _is_complete(info.num_pending, found):
+            raise self._error(f"the messages of {name} changed while they were read")
         return found, info.created
+
+    async def fetch_all(self, context: Any, name: str, **selection: Any) -> tuple[list[Any], datetime]:
+        """Return all messages that are selected; see `fetch`.
+
+        :raises nats.errors.Error: if they change too often.
+        """
+        for _ in range(_ATTEMPTS - 1):
+            with contextlib.suppress(self._error):
+                return await self.fetch(context, name, math.inf, **selection)
+        return await self.fetch(context, name, math.inf, **selection)
 
     async def first_within(self, context: Any, name: str, age: float) -> int | None:
         """Return the sequence number of the first message of at most this age, or None."""
@@ -202,6 +227,15 @@ class Streams:
             "deliver_policy": self._api.DeliverPolicy.BY_START_SEQUENCE,
             "opt_start_seq": sequence,
         }
+
+
+def _is_complete(count: int, messages: list[Any]) -> bool:
+    """Whether the number of messages that remained has decreased with each of them by at most one.
+
+    Otherwise some were removed at the same time, or left out: NATS 2.9 does so while others are replaced.
+    """
+    counts = [count, *(each.metadata.num_pending for each in messages), 0]
+    return all(before - after <= 1 for before, after in itertools.pairwise(counts))
 
 
 def _limits(config: Any) -> tuple[int, float, float]:

@@ -58,6 +58,41 @@ class _Watched:
         self.changed.set()
 
 
+class _OwnConnections:
+    """The connections of this process in one channel, and the lease under which they are stored.
+
+    An operation without a response may be executed much later, after others. When another lease has begun, it
+    has no effect for long, because the lease to which it belongs ends soon.
+    """
+
+    def __init__(self) -> None:
+        self.worker = os.urandom(9).hex()
+        #: The number of the lease, which is a part of the names in the broker.
+        self.lease = 0
+        #: Whether it is known what is stored under the lease.
+        self.is_certain = True
+        self.entries: dict[str, bytes] = {}
+        #: The names whose removal the broker has not confirmed.
+        self.leaving: set[str] = set()
+
+    def begin_lease(self) -> None:
+        """Use another lease from now on."""
+        self.worker = os.urandom(9).hex()
+        self.lease += 1
+        self.is_certain = True
+
+    def remove(self, connection: str) -> bool:
+        """Note that a connection has ended. Return whether it existed."""
+        found = self.entries.pop(connection, None) is not None
+        if found:
+            self.leaving.add(self.name_of(connection))
+        return found
+
+    def name_of(self, connection: str) -> str:
+        """Return the name of a connection in the broker."""
+        return f"{connection}-{self.lease}"
+
+
 class Presence:
     """Registers members of channels, and reports changes in all processes.
 
@@ -78,10 +113,7 @@ class Presence:
             raise ValueError(f"lease must be a positive number of seconds, got {lease!r}")
         self.lease = lease
         self._hub = hub
-        self._worker = os.urandom(9).hex()
-        self._own: dict[str, dict[str, bytes]] = {}
-        #: The connections whose removal the broker has not confirmed.
-        self._leaving: dict[str, set[str]] = {}
+        self._own: dict[str, _OwnConnections] = {}
         self._watched: dict[str, _Watched] = {}
         self._renewal: asyncio.Task[None] | None = None
 
@@ -101,21 +133,23 @@ class Presence:
 
     async def close(self) -> None:
         """Remove all connections of this process, as far as the broker can be reached."""
-        tasks = [each.task for each in self._watched.values() if each.task is not None]
-        if self._renewal is not None:
-            tasks.append(self._renewal)
+        # Tasks end with the next iteration if their cancellation is lost, see `_refresh`.
+        watched, self._watched = self._watched, {}
+        renewal, self._renewal = self._renewal, None
+        tasks = [task for task in (renewal, *(each.task for each in watched.values())) if task is not None]
         for task in tasks:
             task.cancel()
+        for each in watched.values():
+            each.changed.set()
+            self._hub.detach(_PREFIX + each.channel, each)
         await asyncio.gather(*tasks, return_exceptions=True)
-        for watched in self._watched.values():
-            self._hub.detach(_PREFIX + watched.channel, watched)
-        self._watched.clear()
-        for channel, entries in list(self._own.items()):
-            for connection in list(entries):
-                try:
-                    await self.leave(channel, connection)
-                except BrokerUnavailableError:
-                    pass  # the lease ends soon
+        for channel, own in list(self._own.items()):
+            for connection in list(own.entries):
+                own.remove(connection)
+            try:
+                await self._remove(channel, own)
+            except BrokerUnavailableError:
+                pass  # the lease ends soon
 
     # -- members --
 
@@ -128,7 +162,11 @@ class Presence:
         :returns: the ID of the connection, for `update` and `leave`.
         """
         connection = os.urandom(9).hex()
-        await self._set(channel, connection, member, data)
+        try:
+            await self._set(channel, connection, member, data)
+        except BaseException:  # the caller does not learn the ID
+            self._own[channel].remove(connection)
+            raise
         return connection
 
     async def update(self, channel: str, connection: str, data: Any) -> None:
@@ -136,17 +174,39 @@ class Presence:
 
         :raises KeyError: if this process has no such connection.
         """
-        member, _ = json.loads(self._own[channel][connection])
+        member, _ = json.loads(self._own[channel].entries[connection])
         await self._set(channel, connection, member, data)
 
     async def _set(self, channel: str, connection: str, member: str, data: Any) -> None:
         entry = json.dumps([member, data], ensure_ascii=False).encode()
-        self._own.setdefault(channel, {})[connection] = entry
+        own = self._own.setdefault(channel, _OwnConnections())
+        own.entries[connection] = entry
         try:
-            await self._hub.broker.add_presence(channel, self._worker, {connection: entry}, self.lease)
-            await self._hub.send(_PREFIX + channel, 1)
+            await self._store(channel, own, {connection: entry})
         except BrokerUnavailableError as error:
             gen_log.info("Presence in channel %r will be registered later: %s", channel, error)
+
+    async def _store(self, channel: str, own: _OwnConnections, entries: dict[str, bytes]) -> None:
+        """Store entries. Store those again that have changed since: the broker may exchange the order."""
+        broker = self._hub.broker
+        while entries:
+            names = {connection: own.name_of(connection) for connection in entries}
+            named = {names[connection]: entry for connection, entry in entries.items()}
+            try:
+                await broker.add_presence(channel, own.worker, named, self.lease)
+            except BaseException:
+                own.is_certain = False  # the next renewal begins another lease
+                raise
+            ended = {names[each] for each in entries if each not in own.entries}
+            entries = {
+                each: own.entries[each]
+                for each, entry in entries.items()
+                if each in own.entries and own.entries[each] is not entry
+            }
+            if ended:
+                own.leaving |= ended
+                await self._remove(channel, own)
+        await self._hub.send(_PREFIX + channel, 1)
 
     async def leave(self, channel: str, connection: str) -> None:
         """Remove a connection. It has no effect if this process has no such connection.
@@ -154,57 +214,58 @@ class Presence:
         :raises BrokerUnavailableError: if the broker cannot be reached. The connection is then removed by
             the next renewal.
         """
-        entries = self._own.get(channel)
-        if entries is None or entries.pop(connection, None) is None:
-            return
-        if not entries:
-            del self._own[channel]
-        # Until the broker has confirmed the removal, the renewal repeats it.
-        self._leaving.setdefault(channel, set()).add(connection)
-        await self._remove(channel, [connection])
+        own = self._own.get(channel)
+        if own is not None and own.remove(connection):
+            await self._remove(channel, own)
 
-    async def _remove(self, channel: str, connections: list[str]) -> None:
-        await self._hub.broker.remove_presence(channel, connections)
-        leaving = self._leaving.get(channel)
-        if leaving is not None:
-            leaving.difference_update(connections)
-            if not leaving:
-                del self._leaving[channel]
-        await self._hub.send(_PREFIX + channel, 1)
+    async def _remove(self, channel: str, own: _OwnConnections) -> None:
+        """Remove what has ended. Until the broker has confirmed this, each renewal repeats it."""
+        names = list(own.leaving)
+        if names:
+            await self._hub.broker.remove_presence(channel, names)
+            own.leaving.difference_update(names)
+        if not own.entries and not own.leaving and self._own.get(channel) is own:
+            del self._own[channel]
+        if names:
+            await self._hub.send(_PREFIX + channel, 1)
 
     async def members(self, channel: str) -> Members:
         """Return the members of a channel: for each of them the data of its connections.
 
         :raises BrokerUnavailableError: if the broker cannot be reached.
         """
+        # The entry of a connection under its last lease counts.
+        entries: dict[str, tuple[int, bytes]] = {}
+        for name, entry in (await self._hub.broker.list_presence(channel)).items():
+            connection, _, lease = name.partition("-")
+            if int(lease or 0) >= entries.get(connection, (0, b""))[0]:
+                entries[connection] = (int(lease or 0), entry)
         members: Members = {}
-        for connection, entry in sorted((await self._hub.broker.list_presence(channel)).items()):
-            member, data = json.loads(entry)
+        for connection in sorted(entries):
+            member, data = json.loads(entries[connection][1])
             members.setdefault(member, {})[connection] = data
         return members
 
     async def _renew(self) -> None:
-        """Renew the leases. Register the connections again if a lease has ended or its data is lost."""
-        broker = self._hub.broker
-        while True:
+        """Renew the leases again and again."""
+        while self._renewal is not None:
             await asyncio.sleep(self.lease / 3)
-            for channel, connections in list(self._leaving.items()):
+            for channel, own in list(self._own.items()):
                 try:
-                    await self._remove(channel, list(connections))
-                except BrokerUnavailableError:
-                    pass  # tried again by the next renewal
-                except Exception:
-                    gen_log.error("Exception while presence in %r was removed", channel, exc_info=True)
-            for channel in list(self._own):
-                try:
-                    if not await broker.renew_presence(channel, self._worker, self.lease):
-                        entries = dict(self._own.get(channel, ()))
-                        await broker.add_presence(channel, self._worker, entries, self.lease)
-                        await self._hub.send(_PREFIX + channel, 1)
+                    await self._renew_one(channel, own)
                 except BrokerUnavailableError:
                     pass  # the hub reports that the broker cannot be reached
                 except Exception:
                     gen_log.error("Exception while presence in %r was renewed", channel, exc_info=True)
+
+    async def _renew_one(self, channel: str, own: _OwnConnections) -> None:
+        """Renew a lease. Begin another one if it has ended, or if it is uncertain what is stored under it."""
+        if own.entries:
+            broker = self._hub.broker
+            if not own.is_certain or not await broker.renew_presence(channel, own.worker, self.lease):
+                own.begin_lease()
+                await self._store(channel, own, dict(own.entries))
+        await self._remove(channel, own)
 
     # -- observers --
 
@@ -236,7 +297,8 @@ class Presence:
 
     async def _refresh(self, watched: _Watched) -> None:
         """Read the members after each announcement, and at regular intervals, because leases end silently."""
-        while True:
+        # Its cancellation may be lost: `asyncio.wait_for` of Python 3.11 suppresses some.
+        while self._watched.get(watched.channel) is watched:
             watched.changed.clear()
             try:
                 change = _difference(watched, await self.members(watched.channel))

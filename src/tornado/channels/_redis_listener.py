@@ -154,7 +154,7 @@ class RedisListener:
             gen_log.warning(
                 "The connection to Redis at %s is lost (%s): no messages arrive until it is restored",
                 self._address,
-                error or type(error).__name__,
+                str(error) or type(error).__name__,
             )
             self._disconnected()
         return was_ready

@@ -76,6 +76,7 @@ class Session:
         "_endpoint",
         "_expiry",
         "_free_at",
+        "_hello",
         "_hooks",
         "_lingers",
         "_receiver",
@@ -107,6 +108,8 @@ class Session:
         self._slow: dict[str, SlowReceiver] | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._free_at = 0.0
+        #: The token and the ID of the last ``connect``, which the next request repeats if it has failed.
+        self._hello: tuple[str | None, str | None] = (None, None)
         self._violations = 0
         endpoint.sessions[receiver] = self
 
@@ -141,7 +144,7 @@ class Session:
             if operation is None:
                 raise RequestError("bad_request", f"{request.type} is not available on a WebSocket")
             if self._state is SessionState.NEW and operation is not connect:
-                yield from self.connect(None, None)
+                yield from self.connect(*self._hello)
             if self._state is SessionState.CONNECTED or operation is connect:
                 yield from operation(self, request)
             self._violations = max(0, self._violations - 1)
@@ -189,6 +192,8 @@ class Session:
 
     def connect(self, token: str | None, client: str | None, request_id: str | None = None) -> Steps:
         """Authenticate the client, and reply ``connected``."""
+        if self._state is SessionState.NEW:
+            self._hello = (token, client)
         yield from self.authenticate(token, client)
         self.send_connected(request_id)
 
@@ -349,10 +354,11 @@ class Session:
         connection = connections.get(channel)
         if connection is None and self._lingers:
             connection = self._endpoint.take_lingering(self._member, self._client, channel)
-        if connection is None:
-            connection = yield presence.join(channel, self._member, data)
-        else:
+        if connection is not None:
+            connections[channel] = connection  # before the update, which may be cancelled
             yield presence.update(channel, connection, data)
+            return
+        connection = yield presence.join(channel, self._member, data)
         if self.is_closed or channel not in self._channels:
             self._endpoint.leave(channel, connection)
         else:
