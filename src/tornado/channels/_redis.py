@@ -20,13 +20,12 @@ from tornado._log_rate_limit import LogRateLimit
 from tornado.channels._broker import Broker, BrokerListener, Page
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._redis_listener import RedisListener
-from tornado.channels._redis_pipeline import RedisPipeline
 from tornado.channels._redis_publisher import Entry, RedisPublisher
+from tornado.channels._redis_servers import servers_of
 from tornado.channels._values import History, Message, Position
 from tornado.log import gen_log
 
 _LOG = LogRateLimit(gen_log)
-_MAX_CONNECTIONS = 50
 #: The minimum time for which the epoch of an unused channel is kept, in milliseconds.
 _MIN_EPOCH_AGE = 86_400_000
 
@@ -152,7 +151,11 @@ class RedisBroker(Broker):
     A process has one connection for messages, however many channels and receivers it has, and a pool of
     connections for commands.
 
-    :param url: ``redis://user:password@host:6379/0``, ``rediss://…`` for TLS, or ``unix://…``.
+    :param url: ``redis://user:password@host:6379/0``, ``rediss://…`` for TLS, or ``unix://…``;
+        ``redis+cluster://host:6379,host:6379`` with some nodes of a cluster; or
+        ``redis+sentinel://host:26379,host:26379/service/0`` with Sentinels and the name of the service. The
+        user and the password are those of Redis; ``?sentinel_username=…&sentinel_password=…`` are those of
+        Sentinel.
     :param prefix: the prefix of all keys and channels in Redis.
     :param timeout: the time limit for one attempt of an operation, in seconds.
     :param ping_interval: the number of seconds without messages after which a ping is sent to find out
@@ -163,38 +166,26 @@ class RedisBroker(Broker):
         self, url: str, *, prefix: str = "channels:", timeout: float = 2.0, ping_interval: float = 1.0
     ) -> None:
         try:
+            import redis.asyncio.cluster
             import redis.asyncio.retry
+            import redis.asyncio.sentinel
             import redis.backoff
         except ImportError as error:
             raise ImportError("RedisBroker needs the package redis (the extra 'redis')") from error
         for name, value in (("timeout", timeout), ("ping_interval", ping_interval)):
             if not value > 0:
                 raise ValueError(f"{name} must be a positive number of seconds, got {value!r}")
-        options = redis.asyncio.connection.parse_url(url)
+        self._servers = servers_of(redis, url, timeout, ping_interval)
         self.prefix = prefix
         self.timeout = timeout
-        self._redis: Any = redis
-        self._address = (
-            options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
-        )
-        self._database = options.get("db", 0)
+        self._address = self._servers.address
         #: Channels in Redis do not belong to a database, so their names contain its number.
-        self._channel_prefix = f"{prefix}{self._database}:".encode()
-        # Operations have a time limit of their own, and the hub repeats them.
-        self._pool: Any = redis.asyncio.BlockingConnectionPool.from_url(
-            url,
-            max_connections=_MAX_CONNECTIONS,
-            timeout=None,
-            socket_timeout=None,
-            socket_connect_timeout=None,
-            protocol=2,
-            retry=redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 0),
-        )
-        self._client: Any = redis.asyncio.Redis.from_pool(self._pool)
-        self._pipeline = RedisPipeline(self._pool.make_connection, redis.exceptions, _PUBLISH)
-        self._publisher = RedisPublisher(
-            self._pipeline.execute, (redis.exceptions.RedisError, OSError), self._address, timeout
-        )
+        self._channel_prefix = f"{prefix}{self._servers.database}:".encode()
+        exceptions = redis.exceptions
+        self._errors = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
+        self._client: Any = self._servers.client
+        self._pipeline = self._servers.pipeline(_PUBLISH)
+        self._publisher = RedisPublisher(self._pipeline.execute, self._errors, self._address, timeout)
         self._read_script: Any = self._client.register_script(_READ)
         self._lease_script: Any = self._client.register_script(_LEASE)
         self._list_script: Any = self._client.register_script(_LIST)
@@ -202,7 +193,7 @@ class RedisBroker(Broker):
         self._ping_interval = ping_interval
 
     def __repr__(self) -> str:
-        return f"<RedisBroker {self._address}, database {self._database}>"
+        return f"<RedisBroker {self._address}, database {self._servers.database}>"
 
     async def start(self, listener: BrokerListener) -> None:
         def received(channel: bytes, data: bytes) -> None:
@@ -221,8 +212,9 @@ class RedisBroker(Broker):
                 listener.received(message)
 
         self._listener = RedisListener(
-            self._pool.make_connection,
-            (self._redis.exceptions.RedisError,),
+            self._servers.connect,
+            self._servers.monitor,
+            self._errors,
             self._address,
             self._ping_interval,
             self.timeout,
@@ -238,8 +230,7 @@ class RedisBroker(Broker):
             await listener.close()
         await self._publisher.close()
         await self._pipeline.close()
-        await self._client.aclose()
-        await self._pool.aclose()
+        await self._servers.close()
 
     async def publish(
         self, message: Message, history: History, idempotency_key: str, lifetime: float
@@ -317,7 +308,7 @@ class RedisBroker(Broker):
             raise BrokerUnavailableError(
                 f"Redis at {self._address} did not respond within {self.timeout} s"
             ) from error
-        except (self._redis.exceptions.RedisError, OSError) as error:
+        except self._errors as error:
             raise BrokerUnavailableError(f"Redis at {self._address}: {error}") from error
 
     def _channel(self, channel: str) -> bytes:

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 
 from tornado.channels._errors import BrokerUnavailableError
+from tornado.channels._redis_servers import Monitor
 from tornado.log import gen_log
 
 #: The bounds of the delay between attempts to connect, in seconds.
@@ -27,6 +28,7 @@ class RedisListener:
     """Subscribes to channels of Redis and passes their messages on.
 
     :param connect: returns a new connection of redis-py, which is not connected yet.
+    :param monitor: finds connections that are unusable although they respond; None if there are none.
     :param errors: the exceptions that mean that a connection is unusable.
     :param address: the address for log messages.
     :param ping_interval: the number of seconds without input after which a ping is sent.
@@ -39,6 +41,7 @@ class RedisListener:
     def __init__(
         self,
         connect: Callable[[], Any],
+        monitor: Monitor | None,
         errors: tuple[type[Exception], ...],
         address: str,
         ping_interval: float,
@@ -48,6 +51,7 @@ class RedisListener:
         disconnected: Callable[[], None],
     ) -> None:
         self._connect = connect
+        self._monitor = monitor
         self._errors: tuple[type[Exception], ...] = (*errors, OSError, TimeoutError)
         self._address = address
         self._ping_interval = ping_interval
@@ -171,6 +175,8 @@ class RedisListener:
         """
         async with asyncio.timeout(self._timeout):
             await connection.connect()
+            if self._monitor is not None:
+                await self._monitor.check(connection)
         commands: asyncio.Queue[tuple[bytes, ...]] = asyncio.Queue()
         self._commands = commands
         wanted = list(self._wanted)
@@ -183,6 +189,8 @@ class RedisListener:
             loop.create_task(self._read(connection)),
             loop.create_task(self._write(connection, commands)),
         ]
+        if self._monitor is not None:
+            tasks.append(loop.create_task(self._monitor.watch(connection)))
         try:
             await self._watch(tasks, commands)
         finally:
