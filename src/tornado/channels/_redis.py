@@ -13,12 +13,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import Any
 
 from tornado._log_rate_limit import LogRateLimit
 from tornado.channels._broker import Broker, BrokerListener, Page
 from tornado.channels._errors import BrokerUnavailableError
+from tornado.channels._pattern import Pattern
 from tornado.channels._redis_listener import RedisListener
 from tornado.channels._redis_publisher import Entry, RedisPublisher
 from tornado.channels._redis_servers import servers_of
@@ -26,6 +28,8 @@ from tornado.channels._values import History, Message, Position
 from tornado.log import gen_log
 
 _LOG = LogRateLimit(gen_log)
+#: The number of keys that Redis examines in one step.
+_SCAN = 1000
 #: The minimum time for which the epoch of an unused channel is kept, in milliseconds.
 _MIN_EPOCH_AGE = 86_400_000
 
@@ -190,6 +194,8 @@ class RedisBroker(Broker):
         self._lease_script: Any = self._client.register_script(_LEASE)
         self._list_script: Any = self._client.register_script(_LIST)
         self._listener: RedisListener | None = None
+        #: The subscribed patterns, by their form in Redis.
+        self._patterns: dict[bytes, Pattern] = {}
         self._ping_interval = ping_interval
 
     def __repr__(self) -> str:
@@ -211,6 +217,9 @@ class RedisBroker(Broker):
             else:
                 listener.received(message)
 
+        def matches(glob: bytes, channel: bytes) -> bool:
+            return self._patterns[glob].matches(channel.removeprefix(self._channel_prefix).decode())
+
         self._listener = RedisListener(
             self._servers.connect,
             self._servers.monitor,
@@ -218,6 +227,7 @@ class RedisBroker(Broker):
             self._address,
             self._ping_interval,
             self.timeout,
+            matches,
             received,
             listener.connected,
             listener.disconnected,
@@ -267,11 +277,32 @@ class RedisBroker(Broker):
     async def subscribe(self, channel: str) -> None:
         if self._listener is None:
             raise BrokerUnavailableError("the broker has not been started, or is closed")
-        await self._listener.subscribe(self._channel(channel))
+        await self._listener.channels.subscribe(self._channel(channel))
 
     def unsubscribe(self, channel: str) -> None:
         if self._listener is not None:
-            self._listener.unsubscribe(self._channel(channel))
+            self._listener.channels.unsubscribe(self._channel(channel))
+
+    async def subscribe_pattern(self, pattern: str) -> None:
+        if self._listener is None:
+            raise BrokerUnavailableError("the broker has not been started, or is closed")
+        glob = self._glob(pattern)
+        self._patterns[glob] = Pattern(pattern)
+        await self._listener.patterns.subscribe(glob)
+
+    def unsubscribe_pattern(self, pattern: str) -> None:
+        glob = self._glob(pattern)
+        if self._patterns.pop(glob, None) is not None and self._listener is not None:
+            self._listener.patterns.unsubscribe(glob)
+
+    async def channels(self, pattern: str) -> Collection[str]:
+        begin, end = f"{self.prefix}{{c", "}:m"
+        glob = Pattern(pattern).translate(lambda text: _escape_glob(_encode_name(text)))
+        keys = self._client.scan_iter(match=f"{_escape_glob(begin)}{glob}{end}", count=_SCAN)
+        found = set()
+        while (key := await self._call(anext(keys, None))) is not None:
+            found.add(_decode_name(key.decode()[len(begin) : -len(end)]))
+        return found
 
     async def add_presence(
         self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
@@ -314,10 +345,28 @@ class RedisBroker(Broker):
     def _channel(self, channel: str) -> bytes:
         return self._channel_prefix + channel.encode()
 
+    def _glob(self, pattern: str) -> bytes:
+        """Return a pattern for channels of Redis."""
+        glob = Pattern(pattern).translate(_escape_glob)
+        return (_escape_glob(self._channel_prefix.decode()) + glob).encode()
+
     def _keys(self, channel: str) -> list[str]:
         # Braces in the name must not end the hash tag, and the tag must not be empty.
-        tag = "c" + channel.replace("%", "%25").replace("}", "%7D")
+        tag = "c" + _encode_name(channel)
         return [f"{self.prefix}{{{tag}}}:m", f"{self.prefix}{{{tag}}}:s"]
+
+
+def _encode_name(name: str) -> str:
+    return name.replace("%", "%25").replace("}", "%7D")
+
+
+def _decode_name(tag: str) -> str:
+    return tag.replace("%7D", "}").replace("%25", "%")
+
+
+def _escape_glob(text: str) -> str:
+    """Return the pattern of Redis that matches only this text."""
+    return re.sub(r"[*?\[\]\\^-]", r"\\\g<0>", text)
 
 
 def _limits(history: History) -> list[bytes]:
