@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -306,3 +307,20 @@ async def test_list_of_presence_is_complete_while_leases_are_renewed(server):
         assert not renewing.done()
         ended.set()
         await renewing
+
+
+async def test_connection_closed_during_handshake_is_released(expect_log):
+    """nats-py leaves it open, which is a warning."""
+    attempts = 0
+
+    def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal attempts
+        attempts += 1
+        writer.close()
+
+    async with await asyncio.start_server(close, "127.0.0.1", 0) as closing:
+        port = closing.sockets[0].getsockname()[1]
+        with expect_log("tornado.general", LOST):
+            async with Hub(NATSBroker(f"nats://127.0.0.1:{port}")):
+                await until(lambda: attempts == 3)
+        gc.collect()

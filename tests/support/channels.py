@@ -162,3 +162,14 @@ async def serving_channels(
         application = web.Application([(PATTERN, handler, {"hub": hub})], **settings)
         async with serving(application) as server:
             yield ChannelServer(server, hub)
+
+
+def silence(hub: Hub) -> None:
+    """Let the time pass after which the channels of patterns without messages are reduced to their positions.
+
+    Two calls are needed, between which there was no message.
+    """
+    patterns = hub._patterns
+    assert patterns._sweeper is not None
+    patterns._sweeper.cancel()
+    patterns._sweep()

@@ -233,10 +233,14 @@ def running_mariadb() -> Iterator[MariaDB]:
 
 
 class RedisServer(DatabaseServer):
-    """A Redis server without persistence. It can be stopped and started again, with the same address."""
+    """A Redis server without persistence. It can be stopped and started again, with the same address.
 
-    def __init__(self, directory: Path) -> None:
+    :param options: further arguments of redis-server.
+    """
+
+    def __init__(self, directory: Path, *options: str) -> None:
         super().__init__(directory)
+        self._options = options
         self.url = f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
@@ -246,6 +250,7 @@ class RedisServer(DatabaseServer):
         command = [_found("redis-server"), "--bind", self.bind, "--port", str(self.port)]
         command += ["--save", "", "--appendonly", "no", "--dir", str(self._directory)]
         command += ["--protected-mode", "no"]  # needed for other addresses
+        command += self._options
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT
         )

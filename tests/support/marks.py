@@ -58,7 +58,7 @@ SLOW = {
 }
 
 #: Fixtures that start a program of others: each test that uses one is external.
-EXTERNAL_FIXTURES = {"browser", "mariadb", "nats_server", "redis_server"}
+EXTERNAL_FIXTURES = {"browser", "mariadb", "nats_server", "redis_cluster", "redis_sentinel", "redis_server"}
 
 
 def marks(path: PurePath, fixtures: Collection[str]) -> list[str]:

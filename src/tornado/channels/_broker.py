@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from tornado.channels._values import History, Message, Position
+
+#: The epoch of a received message whose epoch is not known. The hub then reads the history.
+UNKNOWN_EPOCH = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,21 @@ class Broker(ABC):
         """End the subscription without waiting."""
 
     @abstractmethod
+    async def subscribe_pattern(self, pattern: str) -> None:
+        """Subscribe to all channels that match a pattern, and return when the subscription is established.
+
+        A message is received once, although its channel and several patterns are subscribed.
+        """
+
+    @abstractmethod
+    def unsubscribe_pattern(self, pattern: str) -> None:
+        """End the subscription to a pattern without waiting."""
+
+    @abstractmethod
+    async def channels(self, pattern: str) -> Collection[str]:
+        """Return the existing channels that match a pattern. Others may be among them."""
+
+    @abstractmethod
     async def add_presence(
         self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
     ) -> None:
@@ -123,4 +141,4 @@ class Broker(ABC):
         """Return the entries of all processes whose lease has not ended, by connection ID."""
 
 
-__all__ = ["Broker", "BrokerListener", "Page"]
+__all__ = ["UNKNOWN_EPOCH", "Broker", "BrokerListener", "Page"]

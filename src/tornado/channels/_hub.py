@@ -14,6 +14,8 @@ from typing import Any, Protocol
 from tornado.channels._broker import Broker
 from tornado.channels._channel_state import ChannelState
 from tornado.channels._errors import BrokerUnavailableError, PublishError
+from tornado.channels._pattern_subscription import PatternSubscription
+from tornado.channels._patterns import Patterns
 from tornado.channels._receivers import EachReceiver, Receiver, ReceiverGroup
 from tornado.channels._subscription import Subscription
 from tornado.channels._values import History, Message, Position
@@ -81,6 +83,9 @@ class Hub:
         self._reads = asyncio.Semaphore(_MAX_READS)
         self._disconnected_at: float | None = None
         self._publishing = 0
+        self._patterns = Patterns(
+            broker, self._channels, tail, self._history_of, self._each, self._read_if_needed, self._remove
+        )
 
     def __repr__(self) -> str:
         return f"<Hub {self.broker!r}, {len(self._channels)} channels>"
@@ -95,6 +100,7 @@ class Hub:
         endpoint, self.endpoint = self.endpoint, None
         if endpoint is not None:
             await endpoint.close()
+        await self._patterns.close()
         readers, self._readers = list(self._readers.values()), {}
         for reader in readers:
             reader.cancel()
@@ -208,6 +214,7 @@ class Hub:
         state = self._channels.get(channel)
         if state is None:
             state = self._channels[channel] = ChannelState(channel, self._tail)
+            self._patterns.created(state)
         state.attach(receiver, self._each if group is None else group, since)
         self._read_if_needed(state)
 
@@ -218,12 +225,54 @@ class Hub:
             return
         state.detach(receiver)
         if not len(state):
-            del self._channels[channel]
-            self._unflushed.pop(channel, None)
-            reader = self._readers.pop(channel, None)
-            if reader is not None:
-                reader.cancel()
-            self.broker.unsubscribe(channel)
+            self._remove(channel)
+
+    def _remove(self, channel: str) -> None:
+        """Remove the state of a channel without receivers."""
+        del self._channels[channel]
+        self._unflushed.pop(channel, None)
+        reader = self._readers.pop(channel, None)
+        if reader is not None:
+            reader.cancel()
+        self.broker.unsubscribe(channel)
+
+    def subscribe_pattern(self, pattern: str, *, limit: int = 1000) -> PatternSubscription:
+        """Return an asynchronous iterator over the messages and gaps of all channels that match a pattern. ::
+
+            async with hub.subscribe_pattern("room:*") as messages:
+                await messages.established()
+                async for message in messages:
+                    print(message.channel)
+
+        For each channel, the messages and gaps together are what is published after the pattern is
+        established. To establish it, the position of each existing channel is read once, and again after the
+        connection to the broker was lost.
+
+        :param pattern: a name in which ``*`` stands for any text, also for none. All other characters stand
+            for themselves. Channels that begin with ``$`` match only patterns that begin with ``$``.
+        :param limit: see `subscribe`; it applies to all channels together.
+        """
+        return PatternSubscription(self, pattern, limit)
+
+    def attach_pattern(
+        self, pattern: str, receiver: Receiver | Any, group: ReceiverGroup | None = None
+    ) -> None:
+        """Deliver the messages of all channels that match a pattern to a receiver.
+
+        See `subscribe_pattern` for the patterns and the guarantee, and `attach` for the other parameters.
+        Each call of ``deliver`` is for one channel.
+        """
+        self._patterns.attach(pattern, receiver, self._each if group is None else group)
+
+    def detach_pattern(self, pattern: str, receiver: Receiver | Any) -> None:
+        """End the delivery to a receiver of a pattern. It has no effect if the receiver is not attached."""
+        self._patterns.detach(pattern, receiver)
+
+    async def established(self, pattern: str) -> None:
+        """Wait until a pattern with receivers is established."""
+        event = self._patterns.event(pattern)
+        if event is not None:
+            await event.wait()
 
     def position(self, channel: str) -> Position | None:
         """Return the position of the last message delivered in this process, or None if it is unknown."""
@@ -249,7 +298,9 @@ class Hub:
         """See `BrokerListener.received`."""
         state = self._channels.get(message.channel)
         if state is None:
-            return
+            state = self._patterns.wake(message)
+            if state is None:
+                return
         if state.receive(message):
             if not self._unflushed:
                 asyncio.get_running_loop().call_soon(self._flush)
@@ -263,6 +314,7 @@ class Hub:
         for state in self._channels.values():
             state.is_stale = True
             self._read_if_needed(state)
+        self._patterns.connected()
 
     def disconnected(self) -> None:
         """See `BrokerListener.disconnected`."""
@@ -305,7 +357,8 @@ class Hub:
                 del self._readers[state.name]
 
     async def _read_page(self, state: ChannelState) -> None:
-        await self.broker.subscribe(state.name)
+        if not self._patterns.covers(state.name):
+            await self.broker.subscribe(state.name)
         after = state.begin_read()
         page = await self.broker.read(
             state.name, after, 0 if after is None else _PAGE, self._history_of(state.name)

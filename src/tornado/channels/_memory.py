@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from time import monotonic
 
 from tornado.channels._broker import Broker, BrokerListener, Page
+from tornado.channels._pattern import Pattern
 from tornado.channels._values import History, Message, Position
 
 #: The number of seconds after which an unused channel is forgotten, as in Redis. Its next use begins a new
@@ -47,6 +48,7 @@ class MemoryBroker(Broker):
         self._channels: dict[str, _Stored] = {}
         self._sweep_at = _FIRST_SWEEP
         self._subscribed: set[str] = set()
+        self._patterns: dict[str, Pattern] = {}
         #: For each channel: the ends of the leases by worker; the worker and the entry by connection.
         self._presence: dict[str, tuple[dict[str, float], dict[str, tuple[str, bytes]]]] = {}
         self._listener: BrokerListener | None = None
@@ -76,7 +78,9 @@ class MemoryBroker(Broker):
         return position
 
     async def send(self, message: Message) -> None:
-        if self._listener is not None and message.channel in self._subscribed:
+        if self._listener is None:
+            return
+        if message.channel in self._subscribed or self._matches(message.channel):
             self._listener.received(message)
 
     async def read(self, channel: str, after: Position | None, limit: int, history: History) -> Page:
@@ -97,6 +101,18 @@ class MemoryBroker(Broker):
 
     def unsubscribe(self, channel: str) -> None:
         self._subscribed.discard(channel)
+
+    async def subscribe_pattern(self, pattern: str) -> None:
+        self._patterns[pattern] = Pattern(pattern)
+
+    def unsubscribe_pattern(self, pattern: str) -> None:
+        self._patterns.pop(pattern, None)
+
+    async def channels(self, pattern: str) -> Collection[str]:
+        return list(self._channels)
+
+    def _matches(self, channel: str) -> bool:
+        return any(pattern.matches(channel) for pattern in self._patterns.values())
 
     async def add_presence(
         self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float

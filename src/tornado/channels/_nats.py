@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
 from tornado._log_rate_limit import LogRateLimit
-from tornado.channels._broker import Broker, BrokerListener, Page
+from tornado.channels._broker import UNKNOWN_EPOCH, Broker, BrokerListener, Page
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._nats_connection import NATSConnection
-from tornado.channels._nats_encoding import decode_message, encode_message
+from tornado.channels._nats_encoding import channel_of, decode_message, encode_message, token_of
 from tornado.channels._nats_presence import NATSPresence
 from tornado.channels._nats_streams import ChannelStream, Streams
+from tornado.channels._pattern import Pattern
 from tornado.channels._values import History, Message, Position
 from tornado.log import gen_log
 
 _LOG = LogRateLimit(gen_log)
-#: The epoch of a message whose epoch is not known. The hub then reads the history.
-_UNKNOWN = "?"
 
 
 class NATSBroker(Broker):
@@ -27,6 +26,10 @@ class NATSBroker(Broker):
 
     A process has one connection, however many channels and receivers it has. Each channel has a stream, which
     exists until it is deleted. A stream must not be deleted while a hub uses its channel.
+
+    While a pattern is subscribed, a process receives the messages of all channels of the prefix. Patterns do
+    not match channels with very long names: 150 characters, in which all but letters, digits and "-" count
+    as three or more.
 
     :param servers: the URL of a server, such as ``nats://user:password@host:4222`` or ``tls://host:4222``, or
         the URLs of the servers of a cluster.
@@ -71,6 +74,7 @@ class NATSBroker(Broker):
         self._presence: NATSPresence | None = None
         #: The streams that were found on the current connection, by channel.
         self._known: dict[str, ChannelStream] = {}
+        self._patterns: dict[str, Pattern] = {}
         #: The ID of the run of the server; None if it is not known on the current connection.
         self._run: str | None = None
 
@@ -213,7 +217,55 @@ class NATSBroker(Broker):
         if self._connection is not None:
             self._connection.unsubscribe(self._streams.subject(channel))
 
+    async def subscribe_pattern(self, pattern: str) -> None:
+        connection = self._connected_to()
+        subject = self._streams.all_subjects
+        is_new = pattern not in self._patterns or not connection.is_confirmed(subject)
+        self._patterns[pattern] = Pattern(pattern)
+        await connection.subscribe(subject, self._received_any)
+        if is_new:
+            connection.reread()  # messages may be between two subscriptions
+
+    def unsubscribe_pattern(self, pattern: str) -> None:
+        connection = self._connection
+        if self._patterns.pop(pattern, None) is None or connection is None:
+            return
+        if not self._patterns:
+            connection.unsubscribe(self._streams.all_subjects)
+        connection.reread()
+
+    async def channels(self, pattern: str) -> Collection[str]:
+        connection = self._connected_to()
+        client = await connection.client()
+        found: list[str] = await connection.call(self._streams.channels(client, self.timeout))
+        return found
+
+    def _arrives_by_pattern(self, channel: str) -> bool:
+        """Whether the messages of a channel are those of the subscription to all channels.
+
+        The same messages of the subscription to the channel are ignored then.
+        """
+        connection = self._connection
+        return (
+            bool(self._patterns)
+            and connection is not None
+            and connection.is_confirmed(self._streams.all_subjects)
+            and any(each.matches(channel) for each in self._patterns.values())
+            and channel_of(token_of(channel)) is not None
+        )
+
+    async def _received_any(self, data: Any) -> None:
+        """Pass a message of any channel on."""
+        channel = channel_of(data.subject.rpartition(".")[2])
+        if channel is not None and self._arrives_by_pattern(channel):
+            self._pass_on(channel, data)
+
     async def _received(self, channel: str, data: Any) -> None:
+        """Pass a message of a subscribed channel on."""
+        if not self._arrives_by_pattern(channel):
+            self._pass_on(channel, data)
+
+    def _pass_on(self, channel: str, data: Any) -> None:
         """Pass a message of nats-py on."""
         listener = self._listener
         if listener is None:
@@ -235,11 +287,11 @@ class NATSBroker(Broker):
     def _position(self, channel: str, offset: int) -> Position:
         stream = self._known.get(channel)
         if stream is None:
-            return Position(_UNKNOWN, offset)
+            return Position(UNKNOWN_EPOCH, offset)
         if offset <= stream.received:
             # Numbers are not repeated: the stream was deleted and created again.
             del self._known[channel]
-            return Position(_UNKNOWN, offset)
+            return Position(UNKNOWN_EPOCH, offset)
         stream.received = offset
         return Position(stream.epoch, offset)
 

@@ -147,6 +147,15 @@ class NATSConnection:
         if subscription is not None:
             self._end(subscription)
 
+    def is_confirmed(self, subject: str) -> bool:
+        """Whether the server has processed the subscription to a subject."""
+        return subject in self._confirmed
+
+    def reread(self) -> None:
+        """Report soon that messages may have been missed."""
+        if self._reread is None and self._ready.is_set():
+            self._reread = asyncio.get_running_loop().call_later(_DROPPED_DELAY, self._after_drop)
+
     async def _request(self, client: Any, subject: str) -> None:
         callback = self._wanted.get(subject)
         if callback is None or subject in self._subscriptions:
@@ -209,20 +218,21 @@ class NATSConnection:
         """
         loop = asyncio.get_running_loop()
         lost: asyncio.Future[BaseException] = loop.create_future()
-        async with asyncio.timeout(self._timeout + _GRACE):
-            client = await self._nats.connect(
-                self._servers,
-                error_cb=partial(self._error, lost),
-                closed_cb=partial(_set_lost, lost, ConnectionError("the connection was closed")),
-                allow_reconnect=False,
-                max_reconnect_attempts=1,
-                reconnect_time_wait=0,
-                connect_timeout=self._timeout,
-                ping_interval=_NEVER,
-                **{**self._options, "no_echo": False},  # `Echo` must receive its own messages
-            )
-        self._client = client
+        client = self._nats.NATS()
         try:
+            async with asyncio.timeout(self._timeout + _GRACE):
+                await client.connect(
+                    self._servers,
+                    error_cb=partial(self._error, lost),
+                    closed_cb=partial(_set_lost, lost, ConnectionError("the connection was closed")),
+                    allow_reconnect=False,
+                    max_reconnect_attempts=1,
+                    reconnect_time_wait=0,
+                    connect_timeout=self._timeout,
+                    ping_interval=_NEVER,
+                    **{**self._options, "no_echo": False},  # `Echo` must receive its own messages
+                )
+            self._client = client
             for subject in list(self._wanted):
                 await self._request(client, subject)
             self._echo = echo = Echo(client)
@@ -259,8 +269,7 @@ class NATSConnection:
     async def _error(self, lost: asyncio.Future[BaseException], error: Exception) -> None:
         """Process an error that nats-py reports."""
         if isinstance(error, self._nats.errors.SlowConsumerError):
-            if self._reread is None:
-                self._reread = asyncio.get_running_loop().call_later(_DROPPED_DELAY, self._after_drop)
+            self.reread()
         elif not lost.done():
             lost.set_result(error if isinstance(error, self.errors) else ConnectionError(repr(error)))
 

@@ -9,6 +9,7 @@ from tornado.channels._values import Message
 
 #: What a token of a subject and the name of a stream may contain without encoding.
 _SPECIAL = re.compile(rb"[^A-Za-z0-9-]")
+_ENCODED = re.compile(rb"_[0-9a-f]{2}")
 #: Names of streams are names of directories.
 _MAX_TOKEN = 150
 
@@ -20,6 +21,15 @@ def token_of(channel: str) -> str:
         return token
     # No shorter channel has this token, because an underscore is followed by two hexadecimal digits.
     return f"__{hashlib.sha256(channel.encode()).hexdigest()}"
+
+
+def channel_of(token: str) -> str | None:
+    """Return the channel of a token; None if its name was too long to be contained in the token."""
+    try:
+        name = _ENCODED.sub(lambda found: bytes([int(found[0][1:], 16)]), token.encode()).decode()
+    except ValueError:
+        return None
+    return name if token_of(name) == token else None
 
 
 def encode_message(message: Message) -> bytes:
@@ -44,4 +54,4 @@ def decode_message(data: bytes) -> tuple[str | None, bytes]:
     return rest[:end].decode(), rest[end:]
 
 
-__all__ = ["decode_message", "encode_message", "token_of"]
+__all__ = ["channel_of", "decode_message", "encode_message", "token_of"]

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import math
 import os
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from tornado.channels._nats_encoding import token_of
+from tornado.channels._nats_encoding import channel_of, token_of
 from tornado.channels._values import History
 
 #: The minimum time in seconds for which idempotency keys are stored.
@@ -84,6 +85,31 @@ class Streams:
     def subject(self, channel: str) -> str:
         """Return the subject on which processes receive messages."""
         return f"{self._prefix}.out.{token_of(channel)}"
+
+    @property
+    def all_subjects(self) -> str:
+        """Return the subject with a wildcard that stands for those of all channels."""
+        return f"{self._prefix}.out.*"
+
+    async def channels(self, client: Any, timeout: float) -> list[str]:
+        """Return the channels that have a stream, except those with very long names.
+
+        :param timeout: the time limit for each request, in seconds.
+        """
+        found: list[str] = []
+        offset = 0
+        while True:
+            request = {"offset": offset, "subject": f"{self._prefix}.in.*"}
+            answer = await client.request(
+                "$JS.API.STREAM.NAMES", json.dumps(request).encode(), timeout=timeout
+            )
+            response = json.loads(answer.data)
+            names = response.get("streams") or []
+            offset += len(names)
+            channels = (channel_of(name.removeprefix(f"{self._prefix}-")) for name in names)
+            found += [channel for channel in channels if channel is not None]
+            if not names or offset >= response.get("total", 0):
+                return found
 
     async def open(
         self, context: Any, run: str, channel: str, history: History, lifetime: float = _WINDOW

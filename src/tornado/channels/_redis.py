@@ -13,20 +13,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import Any
 
 from tornado._log_rate_limit import LogRateLimit
 from tornado.channels._broker import Broker, BrokerListener, Page
 from tornado.channels._errors import BrokerUnavailableError
+from tornado.channels._pattern import Pattern
 from tornado.channels._redis_listener import RedisListener
-from tornado.channels._redis_pipeline import RedisPipeline
 from tornado.channels._redis_publisher import Entry, RedisPublisher
+from tornado.channels._redis_servers import servers_of
 from tornado.channels._values import History, Message, Position
 from tornado.log import gen_log
 
 _LOG = LogRateLimit(gen_log)
-_MAX_CONNECTIONS = 50
+#: The number of keys that Redis examines in one step.
+_SCAN = 1000
 #: The minimum time for which the epoch of an unused channel is kept, in milliseconds.
 _MIN_EPOCH_AGE = 86_400_000
 
@@ -152,7 +155,11 @@ class RedisBroker(Broker):
     A process has one connection for messages, however many channels and receivers it has, and a pool of
     connections for commands.
 
-    :param url: ``redis://user:password@host:6379/0``, ``rediss://…`` for TLS, or ``unix://…``.
+    :param url: ``redis://user:password@host:6379/0``, ``rediss://…`` for TLS, or ``unix://…``;
+        ``redis+cluster://host:6379,host:6379`` with some nodes of a cluster; or
+        ``redis+sentinel://host:26379,host:26379/service/0`` with Sentinels and the name of the service. The
+        user and the password are those of Redis; ``?sentinel_username=…&sentinel_password=…`` are those of
+        Sentinel.
     :param prefix: the prefix of all keys and channels in Redis.
     :param timeout: the time limit for one attempt of an operation, in seconds.
     :param ping_interval: the number of seconds without messages after which a ping is sent to find out
@@ -163,46 +170,36 @@ class RedisBroker(Broker):
         self, url: str, *, prefix: str = "channels:", timeout: float = 2.0, ping_interval: float = 1.0
     ) -> None:
         try:
+            import redis.asyncio.cluster
             import redis.asyncio.retry
+            import redis.asyncio.sentinel
             import redis.backoff
         except ImportError as error:
             raise ImportError("RedisBroker needs the package redis (the extra 'redis')") from error
         for name, value in (("timeout", timeout), ("ping_interval", ping_interval)):
             if not value > 0:
                 raise ValueError(f"{name} must be a positive number of seconds, got {value!r}")
-        options = redis.asyncio.connection.parse_url(url)
+        self._servers = servers_of(redis, url, timeout, ping_interval)
         self.prefix = prefix
         self.timeout = timeout
-        self._redis: Any = redis
-        self._address = (
-            options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
-        )
-        self._database = options.get("db", 0)
+        self._address = self._servers.address
         #: Channels in Redis do not belong to a database, so their names contain its number.
-        self._channel_prefix = f"{prefix}{self._database}:".encode()
-        # Operations have a time limit of their own, and the hub repeats them.
-        self._pool: Any = redis.asyncio.BlockingConnectionPool.from_url(
-            url,
-            max_connections=_MAX_CONNECTIONS,
-            timeout=None,
-            socket_timeout=None,
-            socket_connect_timeout=None,
-            protocol=2,
-            retry=redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 0),
-        )
-        self._client: Any = redis.asyncio.Redis.from_pool(self._pool)
-        self._pipeline = RedisPipeline(self._pool.make_connection, redis.exceptions, _PUBLISH)
-        self._publisher = RedisPublisher(
-            self._pipeline.execute, (redis.exceptions.RedisError, OSError), self._address, timeout
-        )
+        self._channel_prefix = f"{prefix}{self._servers.database}:".encode()
+        exceptions = redis.exceptions
+        self._errors = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
+        self._client: Any = self._servers.client
+        self._pipeline = self._servers.pipeline(_PUBLISH)
+        self._publisher = RedisPublisher(self._pipeline.execute, self._errors, self._address, timeout)
         self._read_script: Any = self._client.register_script(_READ)
         self._lease_script: Any = self._client.register_script(_LEASE)
         self._list_script: Any = self._client.register_script(_LIST)
         self._listener: RedisListener | None = None
+        #: The subscribed patterns, by their form in Redis.
+        self._patterns: dict[bytes, Pattern] = {}
         self._ping_interval = ping_interval
 
     def __repr__(self) -> str:
-        return f"<RedisBroker {self._address}, database {self._database}>"
+        return f"<RedisBroker {self._address}, database {self._servers.database}>"
 
     async def start(self, listener: BrokerListener) -> None:
         def received(channel: bytes, data: bytes) -> None:
@@ -220,12 +217,17 @@ class RedisBroker(Broker):
             else:
                 listener.received(message)
 
+        def matches(glob: bytes, channel: bytes) -> bool:
+            return self._patterns[glob].matches(channel.removeprefix(self._channel_prefix).decode())
+
         self._listener = RedisListener(
-            self._pool.make_connection,
-            (self._redis.exceptions.RedisError,),
+            self._servers.connect,
+            self._servers.monitor,
+            self._errors,
             self._address,
             self._ping_interval,
             self.timeout,
+            matches,
             received,
             listener.connected,
             listener.disconnected,
@@ -238,8 +240,7 @@ class RedisBroker(Broker):
             await listener.close()
         await self._publisher.close()
         await self._pipeline.close()
-        await self._client.aclose()
-        await self._pool.aclose()
+        await self._servers.close()
 
     async def publish(
         self, message: Message, history: History, idempotency_key: str, lifetime: float
@@ -276,11 +277,32 @@ class RedisBroker(Broker):
     async def subscribe(self, channel: str) -> None:
         if self._listener is None:
             raise BrokerUnavailableError("the broker has not been started, or is closed")
-        await self._listener.subscribe(self._channel(channel))
+        await self._listener.channels.subscribe(self._channel(channel))
 
     def unsubscribe(self, channel: str) -> None:
         if self._listener is not None:
-            self._listener.unsubscribe(self._channel(channel))
+            self._listener.channels.unsubscribe(self._channel(channel))
+
+    async def subscribe_pattern(self, pattern: str) -> None:
+        if self._listener is None:
+            raise BrokerUnavailableError("the broker has not been started, or is closed")
+        glob = self._glob(pattern)
+        self._patterns[glob] = Pattern(pattern)
+        await self._listener.patterns.subscribe(glob)
+
+    def unsubscribe_pattern(self, pattern: str) -> None:
+        glob = self._glob(pattern)
+        if self._patterns.pop(glob, None) is not None and self._listener is not None:
+            self._listener.patterns.unsubscribe(glob)
+
+    async def channels(self, pattern: str) -> Collection[str]:
+        begin, end = f"{self.prefix}{{c", "}:m"
+        glob = Pattern(pattern).translate(lambda text: _escape_glob(_encode_name(text)))
+        keys = self._client.scan_iter(match=f"{_escape_glob(begin)}{glob}{end}", count=_SCAN)
+        found = set()
+        while (key := await self._call(anext(keys, None))) is not None:
+            found.add(_decode_name(key.decode()[len(begin) : -len(end)]))
+        return found
 
     async def add_presence(
         self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
@@ -317,16 +339,34 @@ class RedisBroker(Broker):
             raise BrokerUnavailableError(
                 f"Redis at {self._address} did not respond within {self.timeout} s"
             ) from error
-        except (self._redis.exceptions.RedisError, OSError) as error:
+        except self._errors as error:
             raise BrokerUnavailableError(f"Redis at {self._address}: {error}") from error
 
     def _channel(self, channel: str) -> bytes:
         return self._channel_prefix + channel.encode()
 
+    def _glob(self, pattern: str) -> bytes:
+        """Return a pattern for channels of Redis."""
+        glob = Pattern(pattern).translate(_escape_glob)
+        return (_escape_glob(self._channel_prefix.decode()) + glob).encode()
+
     def _keys(self, channel: str) -> list[str]:
         # Braces in the name must not end the hash tag, and the tag must not be empty.
-        tag = "c" + channel.replace("%", "%25").replace("}", "%7D")
+        tag = "c" + _encode_name(channel)
         return [f"{self.prefix}{{{tag}}}:m", f"{self.prefix}{{{tag}}}:s"]
+
+
+def _encode_name(name: str) -> str:
+    return name.replace("%", "%25").replace("}", "%7D")
+
+
+def _decode_name(tag: str) -> str:
+    return tag.replace("%7D", "}").replace("%25", "%")
+
+
+def _escape_glob(text: str) -> str:
+    """Return the pattern of Redis that matches only this text."""
+    return re.sub(r"[*?\[\]\\^-]", r"\\\g<0>", text)
 
 
 def _limits(history: History) -> list[bytes]:

@@ -12,55 +12,58 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from tornado.channels._errors import BrokerUnavailableError
+from tornado.channels._redis_servers import Monitor
+from tornado.channels._redis_subscriptions import Commands, RedisSubscriptions
 from tornado.log import gen_log
 
 #: The bounds of the delay between attempts to connect, in seconds.
 _MIN_DELAY, _MAX_DELAY = 0.02, 0.4
 #: The additional time for the response to a ping after the time limit, in seconds.
 _GRACE = 0.1
-#: The number of channels in one command.
-_CHUNK = 1000
 
 
 class RedisListener:
     """Subscribes to channels of Redis and passes their messages on.
 
     :param connect: returns a new connection of redis-py, which is not connected yet.
+    :param monitor: finds connections that are unusable although they respond; None if there are none.
     :param errors: the exceptions that mean that a connection is unusable.
     :param address: the address for log messages.
     :param ping_interval: the number of seconds without input after which a ping is sent.
-    :param timeout: the time limit for the response to a ping, for a connection attempt and for `subscribe`.
+    :param timeout: the time limit for the response to a ping, for a connection attempt and for subscriptions.
+    :param matches: whether a pattern matches a channel.
     :param received: called with a channel and the data of a message.
     :param connected: called when all subscriptions are established.
     :param disconnected: called when the connection is lost, and when the first attempt fails.
+    :ivar channels: the subscriptions to channels.
+    :ivar patterns: the subscriptions to patterns.
     """
 
     def __init__(
         self,
         connect: Callable[[], Any],
+        monitor: Monitor | None,
         errors: tuple[type[Exception], ...],
         address: str,
         ping_interval: float,
         timeout: float,
+        matches: Callable[[bytes, bytes], bool],
         received: Callable[[bytes, bytes], None],
         connected: Callable[[], None],
         disconnected: Callable[[], None],
     ) -> None:
         self._connect = connect
+        self._monitor = monitor
         self._errors: tuple[type[Exception], ...] = (*errors, OSError, TimeoutError)
         self._address = address
         self._ping_interval = ping_interval
         self._timeout = timeout
+        self._matches = matches
         self._received = received
         self._connected = connected
         self._disconnected = disconnected
-        self._wanted: set[bytes] = set()
-        self._confirmed: set[bytes] = set()
-        #: The number of SUBSCRIBE commands of each channel without a response on this connection.
-        self._requested: dict[bytes, int] = {}
-        self._waiters: dict[bytes, list[asyncio.Future[None]]] = {}
-        self._commands: asyncio.Queue[tuple[bytes, ...]] | None = None
+        self.channels = RedisSubscriptions(b"", address, timeout)
+        self.patterns = RedisSubscriptions(b"P", address, timeout)
         self._task: asyncio.Task[None] | None = None
         self._last_input = 0.0
         #: When the connection was lost; None while it is established.
@@ -77,49 +80,6 @@ class RedisListener:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
-
-    # -- subscriptions --
-
-    async def subscribe(self, channel: bytes) -> None:
-        """Subscribe to a channel, and return when Redis has confirmed it.
-
-        :raises BrokerUnavailableError: if this takes longer than the time limit.
-        """
-        if channel in self._confirmed:
-            return
-        if channel not in self._wanted:
-            self._wanted.add(channel)
-            self._request((channel,))
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(channel, []).append(waiter)
-        try:
-            async with asyncio.timeout(self._timeout):
-                await waiter
-        except TimeoutError as error:
-            raise BrokerUnavailableError(
-                f"Redis at {self._address} has not confirmed a subscription within {self._timeout} s"
-            ) from error
-        finally:
-            waiters = self._waiters.get(channel, [])
-            if waiter in waiters:
-                waiters.remove(waiter)
-                if not waiters:
-                    del self._waiters[channel]
-
-    def unsubscribe(self, channel: bytes) -> None:
-        """End the subscription to a channel, without waiting for Redis."""
-        if channel in self._wanted:
-            self._wanted.discard(channel)
-            self._confirmed.discard(channel)
-            if self._commands is not None:
-                self._commands.put_nowait((b"UNSUBSCRIBE", channel))
-
-    def _request(self, channels: tuple[bytes, ...]) -> None:
-        if self._commands is None:
-            return  # all channels are requested when the connection is established
-        for channel in channels:
-            self._requested[channel] = self._requested.get(channel, 0) + 1
-        self._commands.put_nowait((b"SUBSCRIBE", *channels))
 
     # -- connection --
 
@@ -160,9 +120,8 @@ class RedisListener:
         return was_ready
 
     def _reset(self) -> None:
-        self._commands = None
-        self._confirmed.clear()
-        self._requested.clear()
+        self.channels.disconnected()
+        self.patterns.disconnected()
 
     async def _use(self, connection: Any) -> None:
         """Use one connection until it is lost.
@@ -171,11 +130,11 @@ class RedisListener:
         """
         async with asyncio.timeout(self._timeout):
             await connection.connect()
-        commands: asyncio.Queue[tuple[bytes, ...]] = asyncio.Queue()
-        self._commands = commands
-        wanted = list(self._wanted)
-        for begin in range(0, len(wanted), _CHUNK):
-            self._request(tuple(wanted[begin : begin + _CHUNK]))
+            if self._monitor is not None:
+                await self._monitor.check(connection)
+        commands: Commands = asyncio.Queue()
+        self.patterns.connected(commands)
+        self.channels.connected(commands)
         # The response shows that the server accepts commands, also if there are no channels.
         commands.put_nowait((b"PING",))
         loop = asyncio.get_running_loop()
@@ -183,6 +142,8 @@ class RedisListener:
             loop.create_task(self._read(connection)),
             loop.create_task(self._write(connection, commands)),
         ]
+        if self._monitor is not None:
+            tasks.append(loop.create_task(self._monitor.watch(connection)))
         try:
             await self._watch(tasks, commands)
         finally:
@@ -190,9 +151,7 @@ class RedisListener:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _watch(
-        self, tasks: list[asyncio.Task[None]], commands: asyncio.Queue[tuple[bytes, ...]]
-    ) -> None:
+    async def _watch(self, tasks: list[asyncio.Task[None]], commands: Commands) -> None:
         """Send pings while there is no input, until a task ends or a ping is not answered."""
         self._last_input = pinged_at = monotonic()
         pending = True  # the first ping is in the queue
@@ -216,7 +175,7 @@ class RedisListener:
                 if self._last_input <= pinged_at:
                     raise TimeoutError(f"no response to a ping within {self._timeout} s")
 
-    async def _write(self, connection: Any, commands: asyncio.Queue[tuple[bytes, ...]]) -> None:
+    async def _write(self, connection: Any, commands: Commands) -> None:
         while True:
             command = await commands.get()
             await connection.send_packed_command(connection.pack_command(*command), check_health=False)
@@ -228,24 +187,29 @@ class RedisListener:
             if isinstance(response, list):
                 kind = response[0]
                 if kind == b"message":
-                    self._received(response[1], response[2])
+                    self._received_message(response[1], response[2])
+                    continue
+                if kind == b"pmessage":
+                    self._received_by_pattern(response[1], response[2], response[3])
                     continue
                 if kind == b"subscribe":
-                    self._confirm(response[1])
-            if not self._is_ready and not self._requested:
+                    self.channels.confirm(response[1])
+                elif kind == b"psubscribe":
+                    self.patterns.confirm(response[1])
+            if not self._is_ready and self.channels.is_complete and self.patterns.is_complete:
                 self._report_ready()
 
-    def _confirm(self, channel: bytes) -> None:
-        remaining = self._requested.get(channel, 1) - 1
-        if remaining:
-            self._requested[channel] = remaining
+    def _received_message(self, channel: bytes, data: bytes) -> None:
+        # A message of a subscription that has ended may have arrived by a pattern, too.
+        if channel in self.channels.confirmed:
+            self._received(channel, data)
+
+    def _received_by_pattern(self, pattern: bytes, channel: bytes, data: bytes) -> None:
+        """Pass on a message that Redis sends once for each pattern, and once for the channel."""
+        if channel in self.channels.confirmed:
             return
-        self._requested.pop(channel, None)
-        if channel in self._wanted:
-            self._confirmed.add(channel)
-            for waiter in self._waiters.pop(channel, []):
-                if not waiter.done():
-                    waiter.set_result(None)
+        if pattern == next((each for each in self.patterns.confirmed if self._matches(each, channel)), None):
+            self._received(channel, data)
 
     def _report_ready(self) -> None:
         self._is_ready = True
