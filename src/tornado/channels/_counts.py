@@ -145,7 +145,7 @@ def channel_metrics(histogram: Callable[[], Durations]) -> dict[str, dict[str, A
 
 
 def broker_problems() -> list[str]:
-    """Describe each hub that has been disconnected for too long. This function may be called in any thread."""
+    """Describe each hub that has been disconnected for too long. It may be called in any thread."""
     return [
         f"no connection to {hub.broker!r} for {outage:.0f} s"
         for hub in _started_hubs()
