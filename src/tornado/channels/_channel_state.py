@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tornado.channels._broker import Page
+from tornado.channels._counts import counts_of
 from tornado.channels._receivers import ReceiverGroup
 from tornado.channels._values import Gap, Message, Position
 from tornado.log import app_log
@@ -26,7 +27,7 @@ class ChannelState:
     :ivar is_stale: whether messages may be missing after `last`.
     """
 
-    __slots__ = ("_asking", "_live", "_pending", "_tail", "_waiting", "is_stale", "last", "name")
+    __slots__ = ("_asking", "_counts", "_live", "_pending", "_tail", "_waiting", "is_stale", "last", "name")
 
     def __init__(self, name: str, tail: int) -> None:
         self.name = name
@@ -38,6 +39,7 @@ class ChannelState:
         self._asking: dict[Any, tuple[ReceiverGroup, Position | None]] = {}
         self._tail: deque[Message] = deque(maxlen=tail)
         self._pending: list[Message | Gap] = []
+        self._counts = counts_of(name)
 
     def __len__(self) -> int:
         """Return the number of receivers."""
@@ -130,6 +132,7 @@ class ChannelState:
             self._deliver(group, receivers, items)
 
     def _deliver(self, group: ReceiverGroup, receivers: Any, items: Sequence[Message | Gap]) -> None:
+        self._counts.delivered += len(receivers) * len(items)
         try:
             group.deliver(receivers, items)
         except Exception:
@@ -169,6 +172,7 @@ class ChannelState:
             items = _next_items(self.name, page, since, page.head)
             if items:
                 self._waiting[receiver] = (group, _end(items))
+                self._counts.gaps["history"] += isinstance(items[0], Gap)
                 self._deliver(group, (receiver,), items)
         self.settle()
 
@@ -184,6 +188,7 @@ class ChannelState:
                 self.last = item.until
                 self._tail.clear()
                 self._pending.append(item)
+                self._counts.gaps["history"] += sum(map(len, self._live.values()))
             elif item.position is not None:
                 self._append(item, item.position)
         self.flush()

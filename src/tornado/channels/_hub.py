@@ -6,13 +6,14 @@ import asyncio
 import json
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import monotonic
 from types import TracebackType
 from typing import Any, Protocol
 
 from tornado.channels._broker import Broker
 from tornado.channels._channel_state import ChannelState
+from tornado.channels._counts import RESERVED, add_hub, counts, counts_of, remove_hub
 from tornado.channels._errors import BrokerUnavailableError, PublishError
 from tornado.channels._pattern_subscription import PatternSubscription
 from tornado.channels._patterns import Patterns
@@ -55,6 +56,8 @@ class Hub:
     :param timeout: the default time limit of `publish`, in seconds.
     :param max_waiting: the maximum number of messages that wait for the broker. Above it, `publish` fails
         immediately.
+    :param max_disconnected: the number of seconds without a connection to the broker after which a worker of
+        the production server is not ready. With None, its readiness does not depend on the broker.
     :ivar endpoint: what the handlers of this hub share, which the first `ChannelHandler` sets.
     """
 
@@ -66,10 +69,16 @@ class Hub:
         tail: int = 100,
         timeout: float = 5.0,
         max_waiting: int = 1000,
+        max_disconnected: float | None = 10.0,
     ) -> None:
+        if max_disconnected is not None and not max_disconnected > 0:
+            raise ValueError(
+                f"max_disconnected must be a positive number of seconds, or None, got {max_disconnected!r}"
+            )
         self.broker = broker
         self.timeout = timeout
         self.max_waiting = max_waiting
+        self.max_disconnected = max_disconnected
         self.endpoint: Closeable | None = None
         self._tail = tail
         limits = History() if history is None else history
@@ -93,6 +102,7 @@ class Hub:
     async def start(self) -> None:
         """Begin to connect to the broker. Messages can be published and received as soon as it responds."""
         self._disconnected_at = monotonic()
+        add_hub(self)
         await self.broker.start(self)
 
     async def close(self) -> None:
@@ -107,6 +117,9 @@ class Hub:
         await asyncio.gather(*readers, return_exceptions=True)
         self._channels.clear()
         await self.broker.close()
+        remove_hub(self)
+        counts.disconnected += self.disconnected_for
+        self._disconnected_at = None
 
     async def __aenter__(self) -> Hub:
         await self.start()
@@ -120,7 +133,17 @@ class Hub:
     @property
     def disconnected_for(self) -> float:
         """Return the number of seconds for which no messages could arrive; 0 while they can."""
-        return 0.0 if self._disconnected_at is None else monotonic() - self._disconnected_at
+        since = self._disconnected_at  # read once, because another thread may call this
+        return 0.0 if since is None else monotonic() - since
+
+    @property
+    def waiting_publications(self) -> int:
+        """Return the number of messages that wait for the broker."""
+        return self._publishing
+
+    def subscriber_counts(self) -> Iterator[int]:
+        """Yield the number of receivers of each channel, except channels for internal use."""
+        return (len(state) for name, state in self._channels.items() if not name.startswith(RESERVED))
 
     # -- publishing --
 
@@ -154,20 +177,24 @@ class Hub:
                 f"{self._publishing} messages wait for the broker: increase max_waiting", idempotency_key
             )
         self._publishing += 1
+        began = monotonic()
         reason: BrokerUnavailableError | None = None
         try:
             async with asyncio.timeout(limit):
                 delay = _MIN_DELAY
                 while True:
                     try:
-                        return await self.broker.publish(
+                        position = await self.broker.publish(
                             message, history, idempotency_key, max(120.0, 2 * limit)
                         )
+                        counts_of(channel).count_publication(monotonic() - began)
+                        return position
                     except BrokerUnavailableError as error:
                         reason = error
                         await asyncio.sleep(_jitter(delay))
                         delay = min(2 * delay, _MAX_DELAY)
         except TimeoutError as error:
+            counts_of(channel).failed += 1
             details = "" if reason is None else f" ({reason})"
             raise PublishError(
                 f"the broker has not confirmed a message to {channel!r} within {limit} s{details}: check "
@@ -183,6 +210,7 @@ class Hub:
         :raises BrokerUnavailableError: if it could not be sent.
         """
         await self.broker.send(Message(channel, _encode(data), None, key))
+        counts_of(channel).sent += 1
 
     # -- receiving --
 
@@ -310,6 +338,7 @@ class Hub:
 
     def connected(self) -> None:
         """See `BrokerListener.connected`."""
+        counts.disconnected += self.disconnected_for
         self._disconnected_at = None
         for state in self._channels.values():
             state.is_stale = True

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
+from tornado.channels._counts import counts
 from tornado.channels._endpoint import Endpoint
 from tornado.channels._errors import BrokerUnavailableError, PublishError
 from tornado.channels._limits import ClientLimits, SlowPolicy, count_request
@@ -27,10 +28,10 @@ from tornado.channels._requests import (
     request_id_of,
 )
 from tornado.channels._session_state import Identity, SessionState
-from tornado.channels._slow_clients import SlowReceiver
+from tornado.channels._slow_clients import SLOW_RECEIVERS, SlowReceiver
 from tornado.channels._steps import Steps, resolve, run_steps
 from tornado.channels._transport import Transport
-from tornado.channels._values import Position
+from tornado.channels._values import Gap, Position
 
 #: The time in seconds after which a client may repeat a request if the broker cannot be reached.
 _RETRY = 1.0
@@ -397,11 +398,12 @@ class Session:
             self._close_slow()
             return
         else:
+            counts.slow["latest" if action == "latest" else "skipped"] += 1
             slow = SlowReceiver(channel, after, action, policy.limit, self._close_slow)
         self._slow = {} if self._slow is None else self._slow
         self._slow[channel] = slow
         hub = self._endpoint.hub
-        hub.attach(channel, slow, None if slow.waits else after)
+        hub.attach(channel, slow, None if slow.waits else after, SLOW_RECEIVERS)
         hub.detach(channel, self._receiver)
         callback = functools.partial(self._catch_up, channel, slow)
         self._transport.when_sent(self._receiver, policy.limit // 2, callback)
@@ -413,6 +415,8 @@ class Session:
         hub = self._endpoint.hub
         items = slow.take()
         if items:
+            counts.delivered += len(items)
+            counts.gaps["slow"] += sum(isinstance(each, Gap) for each in items)
             self._transport.group(self._hooks.slow_policy(channel)).deliver([self._receiver], items)
         if self._slow is not None and self._slow.get(channel) is slow:  # it is not slow again
             del self._slow[channel]
@@ -420,6 +424,7 @@ class Session:
         hub.detach(channel, slow)
 
     def _close_slow(self) -> None:
+        counts.slow["closed"] += 1
         self.close(TOO_SLOW, "messages are read too slowly")
 
     # -- the end --

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Literal
 
+from tornado.channels._counts import counts
+from tornado.channels._receivers import EachReceiver
 from tornado.channels._values import Gap, Message, Position
 
 
@@ -74,6 +76,18 @@ class SlowReceiver:
         return [] if self.position == self._after else [Gap(self._channel, self._after, self.position)]
 
 
+class SlowReceivers(EachReceiver):
+    """The group of the slow receivers. Their items do not count as delivered yet."""
+
+    def deliver(self, receivers: Collection[Any], items: Sequence[Message | Gap]) -> None:
+        """Pass items to all receivers."""
+        counts.delivered -= len(receivers) * len(items)
+        super().deliver(receivers, items)
+
+
+SLOW_RECEIVERS = SlowReceivers()
+
+
 def end_of(item: Message | Gap) -> Position | None:
     """Return the position after an item; None if it is an ephemeral message."""
     return item.until if isinstance(item, Gap) else item.position
@@ -91,4 +105,4 @@ def _size(item: Message | Gap) -> int:
     return len(item.payload) if isinstance(item, Message) else 0
 
 
-__all__ = ["SlowReceiver", "end_of", "start_of"]
+__all__ = ["SLOW_RECEIVERS", "SlowReceiver", "end_of", "start_of"]

@@ -44,6 +44,31 @@ CATALOG: dict[str, Metric] = {
     "tornado.websocket.messages": Metric(Kind.COUNTER, "", "direction", "WebSocket messages."),
     "tornado.access_log.lost_lines": Metric(Kind.COUNTER, "", None, "Lines that could not be written."),
     "tornado.workers.restarts": Metric(Kind.COUNTER, "", "reason", "Restarted worker processes."),
+    "tornado.channels.subscribers": Metric(Kind.GAUGE, "", None, "Subscriptions of channels."),
+    "tornado.channels.active_channels": Metric(Kind.GAUGE, "", None, "Channels with subscribers."),
+    "tornado.channels.published": Metric(Kind.COUNTER, "", "kind", "Messages sent to the broker."),
+    "tornado.channels.publish_failures": Metric(
+        Kind.COUNTER, "", None, "Messages that the broker has not confirmed by their deadline."
+    ),
+    "tornado.channels.publish.duration": Metric(
+        Kind.HISTOGRAM, "seconds", None, "Time until the broker has stored a message."
+    ),
+    "tornado.channels.waiting_publications": Metric(
+        Kind.GAUGE, "", None, "Messages that wait for the broker."
+    ),
+    "tornado.channels.delivered": Metric(
+        Kind.COUNTER, "", None, "Messages and gaps delivered, once for each subscriber."
+    ),
+    "tornado.channels.gaps": Metric(
+        Kind.COUNTER, "", "reason", "Gaps reported, once for each subscriber, by reason."
+    ),
+    "tornado.channels.slow_clients": Metric(
+        Kind.COUNTER, "", "action", "Clients found to be slow, by the action of the policy."
+    ),
+    "tornado.channels.brokers": Metric(Kind.GAUGE, "", "state", "Connections to brokers by state."),
+    "tornado.channels.broker.disconnected": Metric(
+        Kind.COUNTER, "seconds", None, "Time without a connection to a broker."
+    ),
     "asyncio.tasks": Metric(Kind.GAUGE, "", None, "Tasks that are not done."),
     "http.client.requests": Metric(Kind.GAUGE, "", "state", "Requests of HTTP clients by state."),
     "http.client.open_connections": Metric(Kind.GAUGE, "", "state", "Connections of HTTP clients."),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.httpserver import HTTPServer, servers_of
 from tornado.web._observation._catalog import Kind
+from tornado.web._observation._histogram import Histogram
 from tornado.web._observation._loop_delay import collector_pauses, loop_delay, start_measuring
 from tornado.web._observation._message_counts import message_counts
 
@@ -56,13 +57,15 @@ def take_snapshot(observer: Observer) -> dict[str, Any]:
     }
     if observer.access_log is not None:
         counters["tornado.access_log.lost_lines"] = observer.access_log.writer.lost
+    channels = _channel_metrics()
     return {
         "requests": observer.metrics.as_json(),
-        Kind.COUNTER: counters,
-        Kind.GAUGE: gauges,
+        Kind.COUNTER: {**counters, **channels.get(Kind.COUNTER, {})},
+        Kind.GAUGE: {**gauges, **channels.get(Kind.GAUGE, {})},
         Kind.HISTOGRAM: {
             "tornado.event_loop.delay": loop_delay(loop).delays.as_json(),
             "cpython.gc.pause": collector_pauses().pauses.as_json(),
+            **channels.get(Kind.HISTOGRAM, {}),
         },
     }
 
@@ -86,6 +89,12 @@ def _connections(observer: Observer, servers: Iterable[HTTPServer]) -> dict[str,
         "event_stream": streams,
         "websocket": upgraded,
     }
+
+
+def _channel_metrics() -> dict[str, dict[str, Any]]:
+    """Return the metrics of `tornado.channels`; nothing if the program does not use it."""
+    module: Any = sys.modules.get("tornado.channels._counts")
+    return {} if module is None else module.channel_metrics(Histogram) or {}
 
 
 def _client_counts() -> dict[str, int]:
