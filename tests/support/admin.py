@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.support.server import Server, serving
 from tests.support.supervisor import SupervisedService
@@ -21,6 +21,9 @@ from tornado._serve.admin.state import State
 from tornado._serve.worker_protocol import Channel
 from tornado.web import LOCAL_HOSTS
 from tornado.web._observation._histogram import DURATION_BOUNDS, SIZE_BOUNDS, Histogram
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 
 def series(
@@ -186,6 +189,23 @@ class AdministeredService(SupervisedService):
         assert code == 200, body
         lines = [line for line in body.decode().splitlines() if re.match(rf"{name}[{{ ]", line)]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+@contextlib.contextmanager
+def showing(browser: Browser, port: int, **options: Any) -> Iterator[Page]:
+    """Open the dashboard, and fail at the end if the page had an error."""
+    context = browser.new_context(**options)
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    try:
+        page.goto(f"http://127.0.0.1:{port}/")
+        yield page
+    finally:
+        context.close()
+    # Chromium reports each failed connection and each error status.
+    assert not [each for each in problems if not each.startswith("Failed to load resource")]
 
 
 TOKEN = "0123456789abcdef"

@@ -6,6 +6,7 @@ import asyncio
 import faulthandler
 import signal
 import socket
+import sys
 import threading
 import time
 import traceback
@@ -215,7 +216,14 @@ class Worker:
             "requests": self._requests.total,
             "cpu": time.process_time(),
             "threads": threading.active_count(),
+            "problems": _channel_problems(),
         }
+
+
+def _channel_problems() -> list[str]:
+    """Return why this worker should get no requests: its channels receive no messages."""
+    module = sys.modules.get("tornado.channels._counts")
+    return [] if module is None else module.broker_problems()
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:

@@ -7,16 +7,15 @@ import json
 import os
 import re
 import signal
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.admin import AdministeredService
+from tests.support.admin import AdministeredService, showing
 from tests.support.supervisor import PROGRAM, SupervisedService, ends
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    pass
 
 FAILING = (
     PROGRAM
@@ -30,23 +29,6 @@ class Fail(web.RequestHandler):
 application.add_handlers(".*", [("/fail", Fail)])
 """
 )
-
-
-@contextlib.contextmanager
-def showing(browser: Browser, port: int, **options: Any) -> Iterator[Page]:
-    """Open the dashboard, and fail at the end if the page had an error."""
-    context = browser.new_context(**options)
-    page = context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    try:
-        page.goto(f"http://127.0.0.1:{port}/")
-        yield page
-    finally:
-        context.close()
-    # Chromium reports each failed connection and each error status.
-    assert not [each for each in problems if not each.startswith("Failed to load resource")]
 
 
 def fail(service: SupervisedService) -> None:

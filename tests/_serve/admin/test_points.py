@@ -23,6 +23,35 @@ def test_point_without_requests_has_no_percentiles():
     assert point["p50"] is point["p95"] is point["p99"] is point["loop_delay"] is None
 
 
+def test_point_has_the_values_of_channels_if_they_are_used():
+    assert make_point(1.0, merge([]), merge([]))["channels"] is None
+    present, increment = snapshot(), snapshot()
+    present["gauges"].update(
+        {
+            "tornado.channels.subscribers": 7,
+            "tornado.channels.waiting_publications": 2,
+            "tornado.channels.brokers": {"connected": 1, "disconnected": 1},
+        }
+    )
+    increment["counters"].update(
+        {
+            "tornado.channels.published": {"stored": 4, "ephemeral": 6},
+            "tornado.channels.delivered": 30,
+            "tornado.channels.gaps": {"history": 1, "slow": 2},
+        }
+    )
+    assert make_point(2.0, increment, present)["channels"] == {
+        "subscribers": 7,
+        "waiting": 2,
+        "disconnected": 1,
+        "published": 5.0,
+        "delivered": 15.0,
+        "gaps": 1.5,
+        "slow_clients": 0.0,
+        "publish_failures": 0.0,
+    }
+
+
 def test_slowest_routes_come_first():
     increment = merge(
         [

@@ -126,7 +126,8 @@ class Ready(_Health):
     """``/readyz``: whether requests should be sent to the service.
 
     It is not ready from the beginning of the end on, ``--drain-delay`` before the listeners close, so that a
-    load balancer can take it out of service first.
+    load balancer can take it out of service first; and while a worker reports a problem, such as channels
+    that receive no messages.
     """
 
     async def get(self) -> None:
@@ -134,5 +135,17 @@ class Ready(_Health):
         status = await self.status()
         state = "the supervisor does not answer" if status is None else status["state"]
         ready = status is not None and state in _READY_STATES and status["serving"] > 0
-        self.set_status(200 if ready else 503)
-        self.write("ready\n" if ready else f"not ready: {state}\n")
+        problems = _problems(status) if ready else [state]
+        self.set_status(503 if problems else 200)
+        self.write(f"not ready: {'; '.join(problems)}\n" if problems else "ready\n")
+
+
+def _problems(status: dict[str, Any] | None) -> list[str]:
+    """Return the problems that workers report."""
+    workers = () if status is None else status["workers"]
+    return [
+        f"worker {worker['number']}: {problem}"
+        for worker in workers
+        if worker.get("state") == "serving"
+        for problem in worker.get("stats", {}).get("problems", ())
+    ]

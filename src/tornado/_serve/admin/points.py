@@ -49,6 +49,30 @@ def make_point(elapsed: float, increment: Snapshot, present: Snapshot) -> dict[s
         "tasks": gauges.get("asyncio.tasks", 0),
         "backlog": gauges.get("tornado.accept.backlog", 0),
         "memory": gauges.get("process.memory.usage", 0),
+        "channels": _channel_values(elapsed, counters, gauges),
+    }
+
+
+def _channel_values(
+    elapsed: float, counters: dict[str, Any], gauges: dict[str, Any]
+) -> dict[str, float] | None:
+    """Return the values of `tornado.channels`; None if the program does not use it."""
+    if "tornado.channels.subscribers" not in gauges:
+        return None
+
+    def rate(name: str) -> float:
+        value = counters.get(f"tornado.channels.{name}", 0)
+        count: float = sum(value.values()) if isinstance(value, dict) else value
+        return round(count / elapsed, 6)
+
+    return {
+        "subscribers": gauges["tornado.channels.subscribers"],
+        "waiting": gauges.get("tornado.channels.waiting_publications", 0),
+        "disconnected": gauges.get("tornado.channels.brokers", {}).get("disconnected", 0),
+        **{
+            name: rate(name)
+            for name in ("published", "delivered", "gaps", "slow_clients", "publish_failures")
+        },
     }
 
 

@@ -80,6 +80,34 @@ const CHARTS = [
   },
 ];
 
+const channels = (name) => (point) => point.channels?.[name] ?? null;
+
+// Shown if the program uses channels.
+const CHANNEL_CHARTS = [
+  {
+    title: "Channels: subscriptions",
+    format: count,
+    series: [{ name: "subscriptions", className: "websocket", value: channels("subscribers") }],
+  },
+  {
+    title: "Channels: messages per second",
+    format: count,
+    series: [
+      { name: "published", className: "active", value: channels("published") },
+      { name: "delivered", className: "websocket", value: channels("delivered") },
+    ],
+  },
+  {
+    title: "Channels: losses per second",
+    format: count,
+    series: [
+      { name: "gaps", className: "s4xx", value: channels("gaps") },
+      { name: "slow clients", className: "idle", value: channels("slow_clients") },
+      { name: "not published", className: "s5xx", value: channels("publish_failures") },
+    ],
+  },
+];
+
 let points = [];
 let seconds = 300;
 let service = null;
@@ -92,13 +120,18 @@ const tiles = TILES.map((tile) => {
   byId("tiles").append(node);
   return { ...tile, node, line, output: value };
 });
-const charts = CHARTS.map((chart) => {
+const charts = CHARTS.map(addChart);
+
+function addChart(chart) {
   const figure = element("figure");
   byId("charts").append(figure);
   return new Chart(figure, chart);
-});
+}
 
 function drawHistory() {
+  if (charts.length === CHARTS.length && points.some((point) => point.channels)) {
+    charts.push(...CHANNEL_CHARTS.map(addChart));
+  }
   for (const chart of charts) chart.draw(points, seconds);
   const latest = points[points.length - 1];
   for (const tile of tiles) {
@@ -131,6 +164,8 @@ function showService(event) {
   notice("reload-error", service.reload_error && `The last reload has failed, and the old workers continue: ${service.reload_error}`);
   const hung = event.workers.filter((worker) => worker.state === "hung" || worker.blocked).map((worker) => worker.number);
   notice("hung", hung.length > 0 && `The event loop of worker ${hung.join(", ")} is blocked.`);
+  const lost = event.point?.channels?.disconnected;
+  notice("brokers", lost > 0 && `Channels receive no messages: ${lost} ${lost > 1 ? "workers have" : "worker has"} no connection to the broker.`);
   for (const id of ["reload", "scale", "drain"]) byId(id).disabled = !["serving", "reloading"].includes(service.state);
 }
 
