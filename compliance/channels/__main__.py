@@ -1,10 +1,11 @@
-"""Test `tornado.channels`: ``scripts/compliance channels hubs|clients|cuts|outage [OPTIONS]``."""
+"""Test `tornado.channels`: ``scripts/compliance channels hubs|clients|cuts|outage|restart [OPTIONS]``."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import logging
+import resource
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from compliance.channels.cuts import run_cuts
 from compliance.channels.hosts import SecondHost
 from compliance.channels.model import Model
 from compliance.channels.outage import run_outage
+from compliance.channels.restart import run_restart
 from tests.support.databases import RedisServer, running_nats, running_redis
 
 ROUNDS_OF_A_RUN = 300
@@ -49,9 +51,18 @@ def main() -> int:
     test.add_argument("--seed", type=int, default=1)
     test = tests.add_parser("outage")
     test.add_argument("--clients", type=int, default=300)
+    test = tests.add_parser("restart")
+    test.add_argument("--clients", type=int, default=5000)
+    test.add_argument("--rate", type=float, default=50.0, help="the number of messages per second")
     options = parser.parse_args()
     logging.disable(logging.WARNING)  # lost connections are expected
-    functions = {"hubs": _test_hubs, "clients": _test_clients, "cuts": _test_cuts, "outage": _test_outage}
+    functions = {
+        "hubs": _test_hubs,
+        "clients": _test_clients,
+        "cuts": _test_cuts,
+        "outage": _test_outage,
+        "restart": _test_restart,
+    }
     return functions[options.test](options)
 
 
@@ -165,6 +176,17 @@ def _test_outage(options: argparse.Namespace) -> int:
         print(problem)
     print(result)
     return 1 if result.problems else 0
+
+
+def _test_restart(options: argparse.Namespace) -> int:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with running_redis() as server, tempfile.TemporaryDirectory() as folder:
+        result = asyncio.run(run_restart(server.url, Path(folder), options.clients, options.rate))
+    for problem in result.problems[:20]:
+        print(problem)
+    print(result)
+    return 1 if result.problems or result.received != result.expected else 0
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from compliance.channels.clients import ClientsModel
 from compliance.channels.cuts import run_cuts
 from compliance.channels.model import Model
 from compliance.channels.outage import run_outage
+from compliance.channels.restart import run_restart
 from tests.support.databases import NATSServer, RedisServer
 from tests.support.server import ExpectLog
 
@@ -70,3 +71,15 @@ async def test_gaps_of_an_outage_contain_what_is_lost(
     assert result.problems == []
     assert result.missed > 0
     assert len(result.delays) == 4
+
+
+@pytest.mark.deadline(60)
+async def test_rolling_restart_loses_nothing(redis_server: RedisServer, tmp_path: Path) -> None:
+    redis_server.start()
+    redis_server.flush()
+    result = await run_restart(redis_server.url, tmp_path, 200, 50.0, before=0.5)
+    assert result.problems == []
+    assert result.received == result.expected > 100
+    # A client can connect to the worker that is replaced next, and then connects again.
+    assert result.reconnected >= 200
+    assert result.codes == {1012: result.reconnected}
