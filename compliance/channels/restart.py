@@ -70,7 +70,8 @@ class RestartResult:
         codes = ", ".join(f"{number} with {code}" for code, number in sorted(self.codes.items()))
         return (
             f"{self.clients} clients, {self.published} messages, "
-            f"{self.received} received of {self.expected}; closed: {codes}; {self.reconnected} reconnected, at most {self.rate} in a second; "
+            f"{self.received} received of {self.expected}; closed: {codes}; "
+            f"{self.reconnected} reconnected, at most {self.rate} in a second; "
             f"{len(self.problems)} problems"
         )
 

@@ -46,7 +46,7 @@ class CountedHub(Protocol):
 
 
 class ChannelCounts:
-    """What has happened since the start of the process.
+    """The numbers since the start of the process.
 
     :ivar published: the number of messages that the broker has stored.
     :ivar sent: the number of ephemeral messages.

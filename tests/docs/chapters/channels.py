@@ -52,6 +52,18 @@ async def check_listen(run: Run) -> None:
             assert await listening == {"text": "Hello"}
 
 
+async def check_audit(run: Run) -> None:
+    async with Hub(MemoryBroker()) as hub:
+        listening = asyncio.ensure_future(run.program["first_messages"](hub, 2))
+        number = 0
+        while not listening.done():
+            number += 1
+            for channel in ("room:1", "room:2", "other"):
+                await hub.publish(channel, number)
+            await asyncio.sleep(0)
+        assert set(await listening) == {"room:1", "room:2"}
+
+
 async def check_brokers(run: Run) -> None:
     make_hub = run.program["make_hub"]
     pytest.importorskip("redis")
