@@ -21,7 +21,7 @@ from tests.support.program import ROOT
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 #: Folders whose modules import each other by their plain names, as programs do.
-SIBLINGS = ("demos/api", "demos/board", "demos/login", "guide/testing", "guide/deploying")
+SIBLINGS = ("demos/api", "demos/board", "demos/login", "demos/points", "guide/testing", "guide/deploying")
 PYRIGHT = {
     "typeCheckingMode": "standard",
     "pythonVersion": "3.11",

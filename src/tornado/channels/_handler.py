@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tornado.channels._endpoint import Endpoint, endpoint_of
 from tornado.channels._http_requests import answer_preflight, body_of, serve_request
@@ -49,7 +49,7 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
     #: The time without output, in seconds, after which a client checks its connection.
     keep_alive: float = 25.0
     #: The session of an HTTP request; that of a WebSocket is found by its handler.
-    http_session: Session | None = None
+    http_session: Any = None
     _endpoint: Endpoint
 
     def initialize(self, hub: Hub, presence: Presence | None = None) -> None:
@@ -96,7 +96,8 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
     def identity(self) -> Identity:
         """The user of the client, for the authorization methods."""
         session = self._session or self.http_session
-        return _ANONYMOUS if session is None else session.identity
+        identity: Identity = _ANONYMOUS if session is None else session.identity
+        return identity
 
     # -- requests --
 
