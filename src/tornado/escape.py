@@ -151,16 +151,20 @@ def xhtml_unescape(value: str | bytes) -> str:
 # --- JSON ---
 
 
-def _prepare_encoder() -> Callable[[Any], str]:
-    """Return an encoder that all calls share.
+def _prepare_encoder() -> Callable[[Any, int], Iterable[str]]:
+    """Return an encoder that all calls share. Its second argument is 0, and its result is joined.
 
     `json.dumps` creates a new C encoder for each call, which takes as long as encoding a small object. The
     shared encoder does not detect cycles, because the state for that cannot be shared between calls. A cycle
     causes a `RecursionError` instead; `json_encode` then calls `json.dumps`, which raises a clear error.
     """
     plain = json.JSONEncoder()
+
+    def encode(value: Any, level: int) -> Iterable[str]:
+        return (plain.encode(value),)
+
     try:
-        prepared = _json_encoder.c_make_encoder(  # type: ignore[attr-defined]
+        prepared: Callable[[Any, int], Iterable[str]] = _json_encoder.c_make_encoder(  # type: ignore[attr-defined]
             None,
             lambda o: plain.default(o),  # looked up on each call, because programs patch JSONEncoder.default
             _json_encoder.encode_basestring_ascii,
@@ -172,14 +176,10 @@ def _prepare_encoder() -> Callable[[Any], str]:
             True,  # allow_nan
         )
         if "".join(prepared({"a": [1, "b", 2.5, None, True]}, 0)) != '{"a": [1, "b", 2.5, null, true]}':
-            return plain.encode
+            return encode
     except (AttributeError, TypeError):  # another Python implementation or version
-        return plain.encode
-
-    def encode(value: Any) -> str:
-        return "".join(prepared(value, 0))
-
-    return encode
+        return encode
+    return prepared
 
 
 _encode = _prepare_encoder()
@@ -194,7 +194,7 @@ def json_encode(value: Any) -> str:
     :raises ValueError: if a container contains itself.
     """
     try:
-        text = _encode(value)
+        text = "".join(_encode(value, 0))
     except RecursionError:
         text = json.dumps(value)
     return text.replace("</", "<\\/") if "</" in text else text

@@ -57,15 +57,17 @@ def parse_urlencoded(data: str | bytes, max_fields: int | None = None) -> dict[s
         data = data.decode("latin-1")
     elif not data.isascii():
         _reject_non_latin_1(data)
-    single = "&" not in data
-    if max_fields is not None and (0 if single else data.count("&")) >= max_fields:
+    if "&" not in data:
+        if max_fields is not None and max_fields < 1:
+            raise _too_many(max_fields)
+        if "%" not in data:
+            name, _, value = (data.replace("+", " ") if "+" in data else data).partition("=")
+            return {name: [value.encode("latin-1")]}
+    elif max_fields is not None and data.count("&") >= max_fields:
         raise _too_many(max_fields)
     if "+" in data:
         data = data.replace("+", " ")
     escaped = "%" in data
-    if single and not escaped:
-        name, _, value = data.partition("=")
-        return {name: [value.encode("latin-1")]}
     found: dict[str, list[bytes]] = {}
     for field in data.split("&"):
         if field:
