@@ -116,8 +116,9 @@ async def test_slow_client_is_counted_by_policy(action: str, counted: str) -> No
         client.client.stop_reading()
         change = Change()
         await publish(server, 400, keys=2)
+        # The buffers of the kernel may grow, so that the client catches up and falls behind again.
         for each in ("closed", "skipped", "latest"):
-            assert change.of(f"slow_clients {each}") == (each == counted)
+            assert bool(change.of(f"slow_clients {each}")) == (each == counted)
         client.client.read_on()
         received = gaps = 0
         while isinstance(event := await client.client.event(), str):
@@ -126,9 +127,10 @@ async def test_slow_client_is_counted_by_policy(action: str, counted: str) -> No
             gaps += members["type"] == "gap"
             if members.get("position", members.get("until", "")).endswith(":400"):
                 break
-        # The message during which the client was found to be slow may count although it is not sent.
-        assert received <= change.of("delivered") <= received + 1
-        assert change.of("gaps slow") == gaps == (action == "skip")
+        # A message during which the client was found to be slow may count although it is not sent.
+        assert received <= change.of("delivered") <= received + change.of(f"slow_clients {counted}")
+        assert change.of("gaps slow") == gaps
+        assert bool(gaps) == (action == "skip")
 
 
 async def test_failed_and_waiting_publications_are_counted() -> None:
