@@ -145,9 +145,12 @@ def channel_metrics(histogram: Callable[[], Durations]) -> dict[str, dict[str, A
 
 
 def broker_problems() -> list[str]:
-    """Describe each hub that has been disconnected for too long. It may be called in any thread."""
+    """Describe each hub that has been disconnected for too long. It may be called in any thread.
+
+    The address of the broker is not included, because health checks need no credentials.
+    """
     return [
-        f"no connection to {hub.broker!r} for {outage:.0f} s"
+        f"channels have had no connection to their broker for {outage:.0f} s"
         for hub in _started_hubs()
         if hub.max_disconnected is not None and (outage := hub.disconnected_for) >= hub.max_disconnected
     ]
