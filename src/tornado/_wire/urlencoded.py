@@ -57,13 +57,15 @@ def parse_urlencoded(data: str | bytes, max_fields: int | None = None) -> dict[s
         data = data.decode("latin-1")
     elif not data.isascii():
         _reject_non_latin_1(data)
-    if "&" not in data:
-        if max_fields is not None and max_fields < 1:
-            raise _too_many(max_fields)
-        if "%" not in data:
-            name, _, value = (data.replace("+", " ") if "+" in data else data).partition("=")
-            return {name: [value.encode("latin-1")]}
-    elif max_fields is not None and data.count("&") >= max_fields:
+    if "&" not in data and "%" not in data and max_fields != 0:
+        name, _, value = (data.replace("+", " ") if "+" in data else data).partition("=")
+        return {name: [value.encode("latin-1")]}
+    return _parse_small(data, max_fields)
+
+
+def _parse_small(data: str, max_fields: int | None) -> dict[str, list[bytes]]:
+    """Return the values of text with several fields, or with percent-encoding."""
+    if max_fields is not None and data.count("&") >= max_fields:
         raise _too_many(max_fields)
     if "+" in data:
         data = data.replace("+", " ")
