@@ -41,6 +41,7 @@ __all__ = [
     "MAX_NAME_SIZE",
     "NOT_CACHED",
     "REPEATING",
+    "UPGRADE",
     "CACHED",
     "CONTENT_TYPE",
     "forget",
@@ -103,8 +104,10 @@ IF_NONE_MATCH: Final = 4
 CONNECTION: Final = 5
 #: The field Content-Type, whose lines are cached unless they contain a boundary.
 CONTENT_TYPE: Final = 6
+#: The field Upgrade.
+UPGRADE: Final = 7
 #: Any other field that affects how the message is read, or a name that is not a token.
-DECISIVE: Final = 7
+DECISIVE: Final = 8
 
 _KINDS: Final = {
     **dict.fromkeys(REPEATING, CACHED),
@@ -113,7 +116,8 @@ _KINDS: Final = {
     "if-none-match": IF_NONE_MATCH,
     "connection": CONNECTION,
     "content-type": CONTENT_TYPE,
-    **dict.fromkeys(("expect", "transfer-encoding", "upgrade"), DECISIVE),
+    "upgrade": UPGRADE,
+    **dict.fromkeys(("expect", "transfer-encoding"), DECISIVE),
 }
 _is_token = re.compile(rf"[{TCHAR}]++").fullmatch
 

@@ -13,7 +13,7 @@ result or None. It splits the head into lines, skips the field lines found in th
 (`tornado._wire.field_line_cache`), validates all characters of the other lines in one pass, and looks up
 their names. It returns None for anything unusual: another version or form of target, a control or non-ASCII
 character, a bare LF, a field that affects framing (except one plain Content-Length), a Connection option
-other than ``close`` and ``keep-alive``. `parse_request_head` then parses or rejects such a head.
+other than ``close``, ``keep-alive`` and ``upgrade``. `parse_request_head` then parses or rejects such a head.
 
 In successive requests of a client, often no field changes, or only the cookie, which browsers send last. If
 every field line of a head of up to `MAX_BLOCK_SIZE` bytes is in the cache, the lines are also cached as one
@@ -49,6 +49,7 @@ from tornado._wire.field_line_cache import (
     DECISIVE,
     HOST,
     IF_NONE_MATCH,
+    UPGRADE,
     hosts,
     keep_host,
     keep_line,
@@ -314,7 +315,8 @@ def forget() -> None:
 
 def read_usual_head(data: bytes, limits: Limits) -> RequestHead | None:
     """Parse the head of a common request: HTTP/1.1, origin-form, printable characters, CRLF, and of the
-    fields that affect parsing only Host, a Content-Length, and Connection ``close`` or ``keep-alive``.
+    fields that affect parsing only Host, a Content-Length, Upgrade, and Connection with one of the common
+    values.
 
     A head whose block of field lines is cached is parsed in this function alone, because a call costs as much
     as several of its steps.
@@ -351,12 +353,12 @@ def read_usual_head(data: bytes, limits: Limits) -> RequestHead | None:
         if cookie:
             fields += f"{cookie.decode('latin-1')}\r\n"
         first = start.decode("latin-1")
-        length, keep_alive, conditional = None, True, False
+        length, keep_alive, upgrade, conditional = None, True, False, False
     else:
         read = _read_fields(data, limits)
         if read is None:
             return None
-        first, fields, authority, length, keep_alive, conditional, count, uncached = read
+        first, fields, authority, length, keep_alive, upgrade, conditional, count, uncached = read
     try:
         method, target, version = first.split(" ")
     except ValueError:
@@ -371,7 +373,8 @@ def read_usual_head(data: bytes, limits: Limits) -> RequestHead | None:
     head.headers_block = fields
     head.host = authority
     head.content_length = length
-    head.chunked = head.upgrade = head.expect_continue = head.expect_unknown = False
+    head.upgrade = upgrade
+    head.chunked = head.expect_continue = head.expect_unknown = False
     head.plain = not length
     head.has_body = not head.plain
     head.keep_alive = keep_alive
@@ -387,12 +390,13 @@ def read_usual_head(data: bytes, limits: Limits) -> RequestHead | None:
 
 def _read_fields(
     data: bytes, limits: Limits
-) -> tuple[str, str, str, int | None, bool, bool, int, int] | None:
+) -> tuple[str, str, str, int | None, bool, bool, bool, int, int] | None:
     """Parse the field lines of a head whose block of lines is not cached.
 
     :returns: the request line, the field lines as text, the authority, the Content-Length or None, whether
-        the connection persists, whether there is an If-None-Match field, the number of fields, and how many
-        of them are not in the cache; or None if the head is not a common one.
+        the connection persists, whether the client offers to switch protocols, whether there is an
+        If-None-Match field, the number of fields, and how many of them are not in the cache; or None if the
+        head is not a common one.
     """
     text = data.decode("latin-1")
     lines = text.split("\r\n")
@@ -410,6 +414,7 @@ def _read_fields(
         return None
     authority = length = None
     keep_alive, conditional = True, False
+    is_option = is_offered = False
     for line in unknown[1:-2]:
         name, colon, value = line.partition(":")
         kind = kind_of[name] if colon else DECISIVE
@@ -425,18 +430,23 @@ def _read_fields(
             length = _read_length(value, limits)
         elif kind == CONNECTION:
             option = value.strip(" ").lower()
-            if option == "close":
-                keep_alive = False
-            elif option == "keep-alive":
+            if option == "keep-alive":
                 keep_line(line)
+            elif option == "close":
+                keep_alive = False
+            elif option in _UPGRADE_OPTIONS:
+                is_option = True
             else:
                 return None
+        elif kind == UPGRADE:
+            is_offered = True
         elif kind != CONTENT_TYPE:
             return None
     if not authority or length == _INVALID_LENGTH:
         return None
     fields = text[len(first) + 2 : -2]
-    return first, fields, authority, length, keep_alive, conditional, count, len(unknown) - 3
+    upgrade = is_option and is_offered
+    return first, fields, authority, length, keep_alive, upgrade, conditional, count, len(unknown) - 3
 
 
 def _keep_block(lines: bytes, cookie: bytes, fields: str, authority: str, count: int) -> None:
@@ -476,6 +486,8 @@ _METHODS: Final = {method: method for method in ("GET", "HEAD", "POST", "PUT", "
 #: A translation table that changes every byte except the printable ASCII characters.
 _PRINTABLE: Final = bytes(octet if 0x20 <= octet <= 0x7E else octet ^ 0x80 for octet in range(256))
 _INVALID_LENGTH: Final = -1
+#: The values of Connection that browsers and other clients send to open a WebSocket, in lower case.
+_UPGRADE_OPTIONS: Final = frozenset(("upgrade", "keep-alive, upgrade"))
 _is_length = re.compile(r" ?(?:0|[1-9][0-9]{0,14})").fullmatch
 
 
