@@ -8,8 +8,8 @@ for the value. Repeated values are joined on access rather than on arrival, so r
 however they repeat (CVE-2025-67725).
 
 The dict of a received message is built on first access, from the header section that the head parser has
-already validated (`HTTPHeaders._from_block`). The text is not kept, because it may contain cookies and
-credentials.
+already validated (`HTTPHeaders._from_block`). The text remains until a field is changed: a mapping with the
+text of its head can be dropped and built again (`is_unchanged`).
 
 Setting a field raises `InvalidHeader` if the name is not a token or the value contains a control character,
 including CR, LF and NUL, so `HTTPHeaders._serialize` needs no checks (CVE-2025-67724). `InvalidHeader` is an
@@ -30,7 +30,7 @@ from typing import Any, TypeVar, overload
 
 from tornado._wire.errors import HTTPInputError
 
-__all__ = ["FORBIDDEN_VALUE_CHARS", "HTTPHeaders", "InvalidHeader", "is_token"]
+__all__ = ["FORBIDDEN_VALUE_CHARS", "HTTPHeaders", "InvalidHeader", "is_token", "is_unchanged"]
 
 MAX_KEPT_NAMES = 1000
 MAX_KEPT_NAME_SIZE = 64
@@ -196,7 +196,7 @@ class HTTPHeaders(MutableMapping[str, str]):
     __slots__ = ("__dict__", "__weakref__", "_block", "_dict", "_many")
 
     _dict: _Fields | None  # None if it has not been built from `_block` yet
-    _block: str | None
+    _block: str | None  # the text of the fields; None if they have been changed since
     _many: bool  # whether a value may be a list or a number
 
     def __init__(self, *args: Any, **kwargs: str) -> None:
@@ -220,6 +220,13 @@ class HTTPHeaders(MutableMapping[str, str]):
             return self._dict
         fields, self._many = _parse_block(self._block or "")
         self._dict = fields
+        return fields
+
+    def _fields_to_change(self) -> _Fields:
+        """Return the dict, which the caller changes."""
+        fields = self._dict
+        if fields is None:
+            fields = self._fields()
         self._block = None
         return fields
 
@@ -254,12 +261,13 @@ class HTTPHeaders(MutableMapping[str, str]):
         fields = self._dict
         if fields is None:
             fields = self._fields()
+        self._block = None
         fields[_valid_names[name]] = value
         if type(value) is not str:
             self._many = True
 
     def __delitem__(self, name: str) -> None:
-        del self._fields()[_names[name]]
+        del self._fields_to_change()[_names[name]]
 
     def __contains__(self, name: object) -> bool:
         fields = self._dict
@@ -287,7 +295,7 @@ class HTTPHeaders(MutableMapping[str, str]):
 
     def _put(self, name: str, value: str) -> None:
         """Set a field without validation: ``name`` must be normalized and ``value`` valid."""
-        self._fields()[name] = value
+        self._fields_to_change()[name] = value
 
     # -- repeated fields
 
@@ -305,7 +313,7 @@ class HTTPHeaders(MutableMapping[str, str]):
             value = _text(name, value)
         if not (value.isascii() and value.isprintable()) or value[:1] == " " or value[-1:] == " ":
             _check_added(name, value, _chars_are_bytes)
-        if _append(self._fields(), normal, value):
+        if _append(self._fields_to_change(), normal, value):
             self._many = True
 
     def get_list(self, name: str) -> list[str]:
@@ -422,6 +430,11 @@ class HTTPHeaders(MutableMapping[str, str]):
         return twin
 
     __copy__ = copy
+
+
+def is_unchanged(headers: object, block: str) -> bool:
+    """Return whether an object is a mapping that was created from `block` and has not been changed."""
+    return type(headers) is HTTPHeaders and headers._block is block
 
 
 def _check_added(name: str, value: str, chars_are_bytes: bool) -> None:

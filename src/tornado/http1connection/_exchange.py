@@ -56,6 +56,7 @@ _TOTAL_SHARE = 4 * 1024 * 1024
 
 _STREAM_WRITE = OriginalMethods(BaseIOStream, "write")
 _OK_LINE = h1.status_line("HTTP/1.1", 200, "OK")
+_UPGRADE_LINE = h1.status_line("HTTP/1.1", 101, "Switching Protocols")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _OPEN, _SWITCHING, _FINISHED = ExchangeState.OPEN, ExchangeState.SWITCHING, ExchangeState.FINISHED
 _find_control = re.compile(rb"[\x00-\x1f\x7f]").search
@@ -430,6 +431,17 @@ class HTTP1Connection(ServerExchange):
         if self.run_context is None and self.message_delegate is None and self.state is _OPEN:
             self.state = _FINISHED  # from OPEN, as in `end`; there is nothing to release
         self.driver.exchange_finished(self)
+
+    def send_upgrade(self, fields: bytes) -> None:
+        """Send the head of a 101 response. The caller then detaches the stream.
+
+        This is the fast path of `write_headers`, with the same conditions as `send_response`.
+
+        :param fields: the serialized header fields and the empty line.
+        """
+        if self.state is _OPEN:
+            self.output = _SENT_AT_ONCE
+            self.stream.send(_UPGRADE_LINE + fields)
 
     def response_future(self) -> Future[None]:
         """Return the Future that `write_headers` would have returned, after `send_response`."""

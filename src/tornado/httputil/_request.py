@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from tornado._tornado4.deprecation import deprecated
 from tornado._wire.cookies import parse_cookie
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.headers import HTTPHeaders
+from tornado._wire.headers import HTTPHeaders, is_unchanged
 from tornado._wire.heads import CompactHead
 from tornado._wire.start_line import check_authority
 from tornado._wire.urlencoded import parse_urlencoded
@@ -310,7 +310,7 @@ class HTTPServerRequest:
         if head is None:
             return
         # Without `__dict__`, because CPython allocates a dict object for it (64 bytes).
-        if self.headers == head.headers:
+        if is_unchanged(self.headers, head.headers_block):
             del self.headers
         self._head = CompactHead(head)
 

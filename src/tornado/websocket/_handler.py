@@ -9,12 +9,14 @@ import functools
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from tornado._original_methods import OriginalMethods
 from tornado._wire import ws_handshake
 from tornado._wire.ws_errors import HandshakeError
 from tornado._wire.ws_state import WebSocketState, WebSocketStep
 from tornado.concurrent import Future
 from tornado.escape import json_encode, utf8
 from tornado.web._execution._response import release, response_of
+from tornado.web._execution._upgrade_response import send_upgrade
 from tornado.web._handler import RequestHandler
 from tornado.websocket._errors import closed_error
 from tornado.websocket._interface import WebSocketProtocol
@@ -346,13 +348,16 @@ class WebSocketHandler(RequestHandler):
 
     def _switch_protocols(self, fields: list[tuple[str, str]]) -> None:
         """Send the 101 response and end the request."""
-        response_of(self).transforms = _NO_TRANSFORMS
-        self.clear_header("Content-Type")
-        self.set_status(101)
-        for name, value in fields:
-            self.set_header(name, value)
-        _ = self.flush()
-        response_of(self).detach()
+        response = response_of(self)
+        response.transforms = _NO_TRANSFORMS
+        if not (_may_send_upgrade(type(self)) and send_upgrade(self, response, fields)):
+            self.clear_header("Content-Type")
+            self.set_status(101)
+            for name, value in fields:
+                self.set_header(name, value)
+            _ = self.flush()
+            response = response_of(self)
+        response.detach()
         try:
             self._log()
             self._ws_state = self._ws_state.after[WebSocketStep.OPENED]
@@ -417,5 +422,21 @@ def _unavailable_after_handshake(name: str) -> Any:
 
 for _name in ("write", "redirect", "set_header", "set_cookie", "set_status", "flush", "finish"):
     setattr(WebSocketHandler, _name, _unavailable_after_handshake(_name))
+
+#: The methods that the fast path of the 101 response bypasses, here and in the base class.
+_HEAD_METHODS = OriginalMethods(WebSocketHandler, "clear_header", "set_status", "set_header")
+_BASE_METHODS = OriginalMethods(RequestHandler, "clear_header", "set_status", "set_header", "flush")
+_flush, _base_flush = WebSocketHandler.flush, RequestHandler.flush
+
+
+def _may_send_upgrade(cls: type[WebSocketHandler]) -> bool:
+    """Whether a handler class has the original methods that the fast path of the 101 response bypasses."""
+    flush = cls.flush
+    return (
+        (flush is _flush or flush is _base_flush)
+        and _HEAD_METHODS.are_original(cls)
+        and _BASE_METHODS.are_original(RequestHandler)
+    )
+
 
 __all__ = ["WebSocketHandler"]

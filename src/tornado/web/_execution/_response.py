@@ -61,19 +61,21 @@ _REPRESENTATION_FIELDS = ("Content-Encoding", "Content-Language", "Content-Type"
 _date = ""
 _html_block = b""
 _json_block = b""
+_bare_block = b""
 _html_headers = httputil.HTTPHeaders()
 _valid_from = _valid_until = 0.0
 
 
 def _refresh(now: float) -> None:
     """Format the date of this second, and the header blocks that contain it."""
-    global _date, _html_block, _json_block, _html_headers, _valid_from, _valid_until
+    global _date, _html_block, _json_block, _bare_block, _html_headers, _valid_from, _valid_until
     _valid_from = float(int(now))
     _valid_until = _valid_from + 1
     _date = httputil.format_timestamp(int(now))
     _html_headers = httputil.HTTPHeaders({"Server": SERVER, "Content-Type": HTML, "Date": _date})
     _html_block = _html_headers._serialize()
     _json_block = httputil.HTTPHeaders({"Server": SERVER, "Content-Type": JSON, "Date": _date})._serialize()
+    _bare_block = httputil.HTTPHeaders({"Server": SERVER, "Date": _date})._serialize()
 
 
 def _refresh_if_due() -> None:
@@ -92,6 +94,12 @@ def default_block(json: bool) -> bytes:
     """Return the default header fields, serialized; `json` selects the content type."""
     _refresh_if_due()
     return _json_block if json else _html_block
+
+
+def bare_block() -> bytes:
+    """Return the default header fields of a response without content, serialized."""
+    _refresh_if_due()
+    return _bare_block
 
 
 def is_plain(connection: Any) -> bool:
@@ -397,6 +405,16 @@ class Response:
         handler.on_finish()
         if self.has_ui:
             handler._break_cycles()
+
+    def record_upgrade(self, block: bytes, tail: bytes) -> None:
+        """Record that the head of a 101 response is sent as bytes.
+
+        :param block: the serialized header fields.
+        :param tail: further fields, and the empty line.
+        """
+        self.advance(_HEAD_SENT)
+        self.set_status(101, None)
+        self._sent_blocks = block, tail
 
     # -- finish, step by step --
 
