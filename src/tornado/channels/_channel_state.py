@@ -58,8 +58,19 @@ class ChannelState:
     def attach(self, receiver: Any, group: ReceiverGroup, since: Position | None) -> None:
         """Add a receiver, or change the position of one that is attached."""
         self.detach(receiver)
+        if since is not None and self.last is not None:
+            self.flush()
+            if since == self.last:  # nothing to deliver
+                self._make_live(receiver, group)
+                return
         self._waiting[receiver] = (group, since)
         self.settle()
+
+    def _make_live(self, receiver: Any, group: ReceiverGroup) -> None:
+        receivers = self._live.get(group)
+        if receivers is None:
+            receivers = self._live[group] = {}
+        receivers[receiver] = None
 
     def detach(self, receiver: Any) -> None:
         """Remove a receiver if it is attached."""
@@ -83,7 +94,7 @@ class ChannelState:
                 continue
             if self._waiting.pop(receiver, None) is None:
                 continue  # detached by a receiver before it
-            self._live.setdefault(group, {})[receiver] = None
+            self._make_live(receiver, group)
             if items:
                 self._deliver(group, (receiver,), items)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 from tornado.channels._encoding import encode_json, encode_text
 from tornado.channels._limits import ClientLimits
@@ -80,8 +79,7 @@ class RequestError(Exception):
         return encode_reply("error", request_id, members)
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionRequest:
+class SubscriptionRequest(NamedTuple):
     """A subscription.
 
     :ivar position: the position after which to continue, or None.
@@ -95,8 +93,7 @@ class SubscriptionRequest:
     watch: bool | str = False
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A request of a client, after validation."""
 
     type: str
@@ -310,7 +307,18 @@ def _reject_constant(name: str) -> NoReturn:
 
 
 #: `json.loads` would create a decoder for each call.
-_decode = json.JSONDecoder(parse_constant=_reject_constant).decode
+_decoder = json.JSONDecoder(parse_constant=_reject_constant)
+
+
+def _decode(text: str) -> Any:
+    """Return the value of a JSON text."""
+    try:
+        value, end = _decoder.raw_decode(text)
+    except ValueError:
+        end = -1
+    # `decode` also accepts whitespace around the value, which takes as long as the value itself.
+    return value if end == len(text) else _decoder.decode(text)
+
 
 __all__ = [
     "ABSENT",

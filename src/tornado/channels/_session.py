@@ -205,7 +205,9 @@ class Session:
         """
         if not self._endpoint.is_watching:
             yield self._endpoint.watch_revocations()
-        identity = yield from resolve(self._hooks.authenticate(token))
+        identity = self._hooks.authenticate(token)
+        if type(identity) is not Identity:
+            identity = yield from resolve(identity)
         if identity is None:
             raise RequestError("unauthorized", "the token is not valid")
         was_new = self._state is SessionState.NEW
@@ -247,7 +249,10 @@ class Session:
         """Call an authorization method, again if permissions have been revoked while it was running."""
         while True:
             revision = self._endpoint.revision
-            if not (yield from resolve(hook(channel))):
+            allowed = hook(channel)
+            if allowed is not True:
+                allowed = yield from resolve(allowed)
+            if not allowed:
                 raise RequestError("forbidden", "the user may not do this", channel=channel)
             if revision == self._endpoint.revision:
                 return
