@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.support.wire import headers_from_block, put, serialized
 from tornado._wire import headers as module
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.headers import HTTPHeaders, InvalidHeader, is_token
+from tornado._wire.headers import HTTPHeaders, InvalidHeader, is_token, is_unchanged
 
 BAD_NAMES = ["", " ", "a b", "a:", "é", "a\r\nb", "a\n", "a\0", "(a)", "\x7f"]
 BAD_VALUES = ["a\r\nb", "a\nb", "a\rb", "\0", "a\x0bb", "\x1f", "\x7f"]
@@ -455,3 +455,31 @@ def test_headers_are_equal_if_their_joined_values_are():
     assert headers("a: 1") != "a: 1"
     with pytest.raises(TypeError, match="unhashable"):
         hash(headers("a: 1"))
+
+
+@pytest.mark.parametrize(
+    ("change", "unchanged"),
+    [
+        (lambda headers: headers.get("A"), True),
+        (lambda headers: headers.get_list("a").append("x"), True),
+        (lambda headers: headers.copy().clear(), True),
+        (lambda headers: list(headers.get_all()), True),
+        (lambda headers: headers.__setitem__("A", "1"), False),
+        (lambda headers: headers.__delitem__("A"), False),
+        (lambda headers: headers.add("A", "2"), False),
+        (lambda headers: headers.parse_line("B: 2"), False),
+        (lambda headers: headers.setdefault("B", "2"), False),
+        (lambda headers: headers.pop("A"), False),
+        (lambda headers: headers.update(B="2"), False),
+        (lambda headers: headers.clear(), False),
+    ],
+)
+def test_changed_headers_are_recognised(change, unchanged):
+    block = "A: 1\r\nC: 3\r\n"
+    headers = HTTPHeaders._from_block(block)
+    for _ in range(2):
+        assert is_unchanged(headers, block)
+        headers.get("A")  # the fields are parsed on first access
+    change(headers)
+    assert is_unchanged(headers, block) is unchanged
+    assert not is_unchanged({"A": "1", "C": "3"}, block)

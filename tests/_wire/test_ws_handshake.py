@@ -57,7 +57,7 @@ def test_minimal_request_is_accepted():
     assert response_headers(found) == [
         ("Upgrade", "websocket"),
         ("Connection", "Upgrade"),
-        ("Sec-WebSocket-Accept", accept_value(KEY)),
+        ("Sec-Websocket-Accept", accept_value(KEY)),
     ]
 
 
@@ -76,8 +76,8 @@ def test_request_with_options():
     agreed, value = found.deflate(DeflatePolicy(client_max_window_bits=10))
     assert agreed == DeflateParameters(client_max_window_bits=10)
     assert response_headers(found, "superchat", value)[3:] == [
-        ("Sec-WebSocket-Protocol", "superchat"),
-        ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits=10"),
+        ("Sec-Websocket-Protocol", "superchat"),
+        ("Sec-Websocket-Extensions", "permessage-deflate; client_max_window_bits=10"),
     ]
     with pytest.raises(ValueError, match="'other'"):
         response_headers(found, "other")

@@ -162,7 +162,8 @@ def check_request(method: str, version: str, headers: HeaderFields) -> Offer:
 def response_headers(
     offer: Offer, subprotocol: str | None = None, extensions: str | None = None
 ) -> list[tuple[str, str]]:
-    """Return the header fields of a server's 101 response (RFC 6455 section 4.2.2, number 5).
+    """Return the header fields of a server's 101 response (RFC 6455 section 4.2.2, number 5), with names in
+    the form in which `.HTTPHeaders` sends them.
 
     :param subprotocol: the chosen subprotocol, None for none.
     :param extensions: the field value that `Offer.deflate` returned, None for none.
@@ -171,15 +172,15 @@ def response_headers(
     fields = [
         ("Upgrade", "websocket"),
         ("Connection", "Upgrade"),
-        ("Sec-WebSocket-Accept", accept_value(offer.key)),
+        ("Sec-Websocket-Accept", accept_value(offer.key)),
     ]
     if subprotocol is not None:
         if subprotocol not in offer.subprotocols:
             offered = ", ".join(offer.subprotocols) or "none"
             raise ValueError(f"subprotocol must be one of those offered ({offered}), got {subprotocol!r}")
-        fields.append(("Sec-WebSocket-Protocol", subprotocol))
+        fields.append(("Sec-Websocket-Protocol", subprotocol))
     if extensions is not None:
-        fields.append(("Sec-WebSocket-Extensions", extensions))
+        fields.append(("Sec-Websocket-Extensions", extensions))
     return fields
 
 

@@ -739,9 +739,10 @@ class HTTP1ServerConnection:
         self.params.deadlines.discard(self)
         stream = self.stream
         stream.stop_push()
-        rest = exchange.input.take_pieces() + self._reader.take_buffer()
-        if rest:
-            stream.unread(rest)
+        if exchange.input is not NO_BODY or self._reader.buffered:
+            rest = exchange.input.take_pieces() + self._reader.take_buffer()
+            if rest:
+                stream.unread(rest)
         self.exchange = None
         exchange.end(ExchangeState.DETACHED)
         self._notify_closed()

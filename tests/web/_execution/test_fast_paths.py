@@ -23,6 +23,7 @@ from tornado.web._execution import _bypassed_methods
 from tornado.web._execution._response import Response
 from tornado.web._files import _static_fast_path
 from tornado.web._sse._event_stream import EventStream
+from tornado.websocket import WebSocketHandler
 
 
 def passing_through(original: Any) -> Any:
@@ -169,6 +170,97 @@ async def test_responses_while_connection_or_stream_is_patched(
     finished.clear()
     assert await bytes_sent(application, *REQUESTS) == fast
     assert finished[0] == (name in SIMPLE)
+
+
+# -- the 101 response of a WebSocket --
+
+
+async def prepare_field(self: Any) -> None:
+    self.set_header("X-Own", "1")
+
+
+def open_with_message(self: Any) -> None:
+    self.write_message("hello")
+
+
+UPGRADES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "message": {"open": open_with_message},
+    "subprotocol": {"select_subprotocol": lambda self, offered: offered[1]},
+    "compression": {"get_compression_options": lambda self: {}},
+    "header field": {"prepare": prepare_field},
+    "cookie": {"prepare": lambda self: self.set_cookie("a", "b")},
+    "default field": {"set_default_headers": lambda self: self.set_header("Server", "own")},
+}
+UPGRADE_REQUEST = (
+    f"GET / HTTP/1.1\r\n{_HOST}Upgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    "Sec-WebSocket-Protocol: a, b\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+)
+#: A masked close frame without a code. With it, the server closes the connection.
+CLOSE_FRAME = b"\x88\x80\0\0\0\0"
+
+
+@pytest.fixture
+def upgraded(monkeypatch: pytest.MonkeyPatch) -> list[Response]:
+    """Return a list of the responses with status 101 that were sent on the fast path."""
+    taken: list[Response] = []
+    original = Response.record_upgrade
+
+    def recording(self: Response, block: bytes, tail: bytes) -> None:
+        taken.append(self)
+        original(self, block, tail)
+
+    monkeypatch.setattr(Response, "record_upgrade", recording)
+    return taken
+
+
+async def upgrade_bytes(handler: Any, **settings: Any) -> bytes:
+    """Return the bytes that the server sends to a client that opens and closes a WebSocket."""
+    async with serving(web.Application([("/", handler)], **settings)) as server:
+        peer = await server.connect()
+        peer.send(UPGRADE_REQUEST.encode() + CLOSE_FRAME)
+        return re.sub(rb"\r\nDate: [^\r]*", b"\r\nDate: ", await peer.rest())
+
+
+@pytest.mark.parametrize("name", UPGRADES)
+@pytest.mark.parametrize("hook", ["set_header", "set_status", "clear_header", "flush"])
+@pytest.mark.parametrize("place", ["subclass", "RequestHandler"])
+async def test_upgrade_with_a_replaced_hook(
+    name: str, hook: str, place: str, upgraded: list[Response], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler = type("Handler", (WebSocketHandler,), UPGRADES[name])
+    fast = await upgrade_bytes(handler)
+    assert fast.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
+    assert len(upgraded) == (name in ("plain", "message", "subprotocol", "compression"))
+    upgraded.clear()
+    if place == "subclass":
+        handler = with_replaced_hook(handler, hook)
+    else:
+        monkeypatch.setattr(web.RequestHandler, hook, passing_through(getattr(web.RequestHandler, hook)))
+    assert await upgrade_bytes(handler) == fast
+    assert not upgraded
+
+
+async def test_upgrade_with_security_headers_or_a_patched_stream(
+    upgraded: list[Response], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fast = await upgrade_bytes(WebSocketHandler)
+    assert len(upgraded) == 1
+    assert b"X-Content-Type-Options" in await upgrade_bytes(WebSocketHandler, security_headers=True)
+    monkeypatch.setattr(BaseIOStream, "write", passing_through(BaseIOStream.write))
+    assert await upgrade_bytes(WebSocketHandler) == fast
+    assert len(upgraded) == 1
+
+
+async def test_fields_of_an_upgrade_are_available_afterwards() -> None:
+    logged: list[Any] = []
+
+    def log(handler: Any) -> None:
+        logged.append((handler.get_status(), handler._headers["Upgrade"], "Content-Type" in handler._headers))
+
+    await upgrade_bytes(WebSocketHandler, log_function=log)
+    assert logged == [(101, "websocket", False)]
 
 
 # -- static files --
