@@ -476,7 +476,7 @@ def test_headers_are_equal_if_their_joined_values_are():
 )
 def test_changed_headers_are_recognised(change, unchanged):
     block = "A: 1\r\nC: 3\r\n"
-    headers = HTTPHeaders._from_block(block)
+    headers = headers_from_block(block)
     for _ in range(2):
         assert is_unchanged(headers, block)
         headers.get("A")  # the fields are parsed on first access

@@ -412,9 +412,8 @@ def _read_fields(
         or unknown[0] is not first
     ):
         return None
-    authority = length = None
-    keep_alive, conditional = True, False
-    is_option = is_offered = False
+    authority = length = option = None
+    conditional = is_offered = False
     for line in unknown[1:-2]:
         name, colon, value = line.partition(":")
         kind = kind_of[name] if colon else DECISIVE
@@ -428,25 +427,17 @@ def _read_fields(
             conditional = True
         elif kind == CONTENT_LENGTH and length is None:
             length = _read_length(value, limits)
-        elif kind == CONNECTION:
-            option = value.strip(" ").lower()
-            if option == "keep-alive":
-                keep_line(line)
-            elif option == "close":
-                keep_alive = False
-            elif option in _UPGRADE_OPTIONS:
-                is_option = True
-            else:
-                return None
+        elif kind == CONNECTION and option is None:
+            option = _read_option(line, value)
         elif kind == UPGRADE:
             is_offered = True
         elif kind != CONTENT_TYPE:
             return None
-    if not authority or length == _INVALID_LENGTH:
+    if not authority or length == _INVALID_LENGTH or option == "":
         return None
     fields = text[len(first) + 2 : -2]
-    upgrade = is_option and is_offered
-    return first, fields, authority, length, keep_alive, upgrade, conditional, count, len(unknown) - 3
+    upgrade = is_offered and option in _UPGRADE_OPTIONS
+    return first, fields, authority, length, option != "close", upgrade, conditional, count, len(unknown) - 3
 
 
 def _keep_block(lines: bytes, cookie: bytes, fields: str, authority: str, count: int) -> None:
@@ -459,6 +450,14 @@ def _keep(table: dict[bytes, Any], size: int, key: bytes, value: Any) -> None:
     if len(table) >= size:
         table.clear()
     table[key] = value
+
+
+def _read_option(line: str, value: str) -> str:
+    """Return the value of a Connection line in lower case, or "" if it is not a common one."""
+    option = value.strip(" ").lower()
+    if option == "keep-alive":
+        keep_line(line)
+    return option if option in _COMMON_OPTIONS else ""
 
 
 def _read_host(line: str, value: str) -> str:
@@ -488,6 +487,7 @@ _PRINTABLE: Final = bytes(octet if 0x20 <= octet <= 0x7E else octet ^ 0x80 for o
 _INVALID_LENGTH: Final = -1
 #: The values of Connection that browsers and other clients send to open a WebSocket, in lower case.
 _UPGRADE_OPTIONS: Final = frozenset(("upgrade", "keep-alive, upgrade"))
+_COMMON_OPTIONS: Final = _UPGRADE_OPTIONS | {"close", "keep-alive"}
 _is_length = re.compile(r" ?(?:0|[1-9][0-9]{0,14})").fullmatch
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import handler_of, serving
+from tests.support.web import header_fields
 from tornado import web
 from tornado.http1connection import HTTP1Connection
 from tornado.iostream import BaseIOStream
@@ -257,7 +258,8 @@ async def test_fields_of_an_upgrade_are_available_afterwards() -> None:
     logged: list[Any] = []
 
     def log(handler: Any) -> None:
-        logged.append((handler.get_status(), handler._headers["Upgrade"], "Content-Type" in handler._headers))
+        fields = header_fields(handler)
+        logged.append((handler.get_status(), fields["Upgrade"], "Content-Type" in fields))
 
     await upgrade_bytes(WebSocketHandler, log_function=log)
     assert logged == [(101, "websocket", False)]

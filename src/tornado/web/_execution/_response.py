@@ -73,9 +73,11 @@ def _refresh(now: float) -> None:
     _valid_until = _valid_from + 1
     _date = httputil.format_timestamp(int(now))
     _html_headers = httputil.HTTPHeaders({"Server": SERVER, "Content-Type": HTML, "Date": _date})
-    _html_block = _html_headers._serialize()
-    _json_block = httputil.HTTPHeaders({"Server": SERVER, "Content-Type": JSON, "Date": _date})._serialize()
-    _bare_block = httputil.HTTPHeaders({"Server": SERVER, "Date": _date})._serialize()
+    json_headers = httputil.HTTPHeaders({"Server": SERVER, "Content-Type": JSON, "Date": _date})
+    bare_headers = httputil.HTTPHeaders({"Server": SERVER, "Date": _date})
+    _html_block, _json_block, _bare_block = (
+        headers._serialize() for headers in (_html_headers, json_headers, bare_headers)
+    )
 
 
 def _refresh_if_due() -> None:
