@@ -1,4 +1,4 @@
-"""Connections that are cut at random moments, and continue at any worker."""
+"""Connections that are cut at random moments, and continue at another worker."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ _WITHIN = 60.0
 class CutsResult:
     """The result of one test.
 
+    :ivar moves: the number of connections of clients to another worker than before.
+    :ivar rate: the number of messages per second that were published.
     :ivar expected: the number of messages that all clients together must receive.
     """
 
     transport: str
     connections: int
     cuts: int = 0
+    moves: int = 0
     published: int = 0
     rate: float = 0.0
     expected: int = 0
@@ -42,6 +45,7 @@ class CutsResult:
     def __str__(self) -> str:
         return (
             f"{self.transport}: {self.connections} connections, {self.cuts} cuts, "
+            f"{self.moves} times to another worker, "
             f"{self.published} messages at {self.rate:.0f}/s, {self.received} received of {self.expected}, "
             f"{self.gaps} gaps, {len(self.problems)} problems"
         )
@@ -72,19 +76,19 @@ async def run_cuts(
         await proxy.start()
         try:
             for user in users:
-                user.connect(f"http://127.0.0.1:{proxy.port}/channels")
+                user.connect(f"http://127.0.0.1:{proxy.port}/channels?user={user.number}")
             await _until(tracks, lambda track: track.position is not None)
             began = monotonic()
             cutting = asyncio.ensure_future(_cut(proxy, randomness, connections, seconds))
             await _publish(hub, record, names, int(seconds * rate), rate, randomness)
-            await cutting
             result.rate = record.confirmed / (monotonic() - began)
+            await cutting
             heads = {name: await hub.head(name) for name in names}
             await _until(tracks, lambda track: track.position == heads[track.channel])
         finally:
             await asyncio.gather(*(user.close() for user in users))
             await proxy.close()
-    result.cuts, result.published = proxy.cuts, record.confirmed
+    result.cuts, result.moves, result.published = proxy.cuts, proxy.moves, record.confirmed
     result.gaps, result.received = record.gaps, record.messages
     result.problems = record.problems
     for track in tracks:

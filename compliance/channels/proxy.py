@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import socket
 import struct
 from collections.abc import Sequence
@@ -11,16 +12,21 @@ from typing import cast
 
 #: With this option a connection is reset when it is closed.
 _RESET = struct.pack("ii", 1, 0)
+#: The parameter of a request target that names its user.
+_find_user = re.compile(rb"[?&]user=([^&\s]+)").search
 
 
 class Proxy:
     """Forwards connections to a server whose address may change.
 
     :param randomness: decides which connections are cut.
+    :cvar needs_data: whether the server for a connection is chosen when the client has sent data.
     :ivar target: the address of the server; None if it is not running, so that connections are refused.
     :ivar delay: the time in seconds for which data is held back.
     :ivar cuts: the number of connections that were cut.
     """
+
+    needs_data = False
 
     def __init__(self, randomness: random.Random) -> None:
         self.target: tuple[str, int] | None = None
@@ -34,8 +40,11 @@ class Proxy:
         #: The sides that clients have opened.
         self.accepted: dict[Connection, None] = {}
 
-    def choose(self) -> tuple[str, int] | None:
-        """Return the address of the server for a new connection."""
+    def choose(self, data: bytes) -> tuple[str, int] | None:
+        """Return the address of the server for a new connection.
+
+        :param data: the first data of the client; empty unless `needs_data`.
+        """
         return self.target
 
     async def start(self) -> None:
@@ -79,18 +88,33 @@ class Proxy:
 
 
 class Balancer(Proxy):
-    """Forwards each connection to a random server.
+    """Forwards each connection of a user to another server than the user's connection before.
 
-    :param targets: the addresses of the servers.
+    The first request of a connection names the user in a parameter of its target: ``?user=NAME``.
+
+    :param targets: the addresses of the servers, at least two.
+    :ivar moves: the number of connections of users that had a connection before.
     """
+
+    needs_data = True
 
     def __init__(self, randomness: random.Random, targets: Sequence[tuple[str, int]]) -> None:
         super().__init__(randomness)
+        self.moves = 0
         self._targets = targets
+        self._latest: dict[bytes, tuple[str, int]] = {}
 
-    def choose(self) -> tuple[str, int] | None:
+    def choose(self, data: bytes) -> tuple[str, int] | None:
         """See `Proxy.choose`."""
-        return self._random.choice(self._targets)
+        found = _find_user(data)
+        if found is None:
+            raise ValueError(f"expected a request with the parameter user, got {data!r:.200}")
+        user = found[1]
+        latest = self._latest.get(user)
+        self.moves += latest is not None
+        target = self._random.choice([each for each in self._targets if each != latest])
+        self._latest[user] = target
+        return target
 
     def cut_one(self) -> None:
         """Reset one connection."""
@@ -110,6 +134,7 @@ class Connection(asyncio.Protocol):
         self.proxy = proxy
         self.transport: asyncio.Transport | None = None
         self.truncate_at: int | None = None
+        self._is_accepted = other is None
         self._other = other
         self._waiting: list[bytes] = []
         self._has_ended = False
@@ -119,12 +144,13 @@ class Connection(asyncio.Protocol):
         """Connect to the server."""
         self.transport = cast(asyncio.Transport, transport)
         self.proxy.connections[self] = None
-        if self._other is None:
+        if self._is_accepted:
             self.proxy.accepted[self] = None
-            self._connecting = asyncio.ensure_future(self._connect())
+            if not self.proxy.needs_data:
+                self._connecting = asyncio.ensure_future(self._connect(b""))
 
-    async def _connect(self) -> None:
-        target = self.proxy.choose()
+    async def _connect(self, data: bytes) -> None:
+        target = self.proxy.choose(data)
         loop = asyncio.get_running_loop()
         try:
             if target is None:
@@ -141,6 +167,8 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Forward data."""
         self._waiting.append(data)
+        if self._connecting is None and self._is_accepted and self.proxy.needs_data:
+            self._connecting = asyncio.ensure_future(self._connect(data))
         if not self.proxy.delay:
             self.resume()
         else:
