@@ -156,7 +156,43 @@ async def test_exception_of_hook_is_logged_and_reported(expect_log: ExpectLog) -
             assert (await client.ask(type="subscribe", channel="a"))["code"] == "internal"
 
 
-async def test_requests_above_rate_are_refused_and_repeated_ones_close(loop_kind: str) -> None:
+async def test_requests_above_rate_wait_and_keep_their_order(loop_kind: str) -> None:
+    class Handler(Open):
+        client_limits = ClientLimits(rate=200, burst=2, violations=1)
+
+    async with serving_channels(Handler) as server:
+        client = await server.connect()
+        await client.subscribe("a")
+        began = time.monotonic()
+        for number in range(10):
+            client.send(type="publish", id=str(number), channel="a", data=number)
+        received = [await client.receive() for _ in range(20)]
+        assert [each["id"] for each in received if each["type"] == "published"] == [*map(str, range(10))]
+        assert [each["data"] for each in received if each["type"] == "message"] == [*range(10)]
+        assert time.monotonic() - began > 8 / 200
+
+
+async def test_request_waits_while_its_session_ends(loop_kind: str) -> None:
+    class Handler(Open):
+        client_limits = ClientLimits(rate=0.25, burst=2)
+
+        def authenticate(self, token: str | None) -> Identity:
+            return Identity("user")
+
+    async with serving_channels(Handler) as server:
+        client = await server.connect()
+        await client.subscribe("a")
+        client.send(type="publish", id="1", channel="a", data=1)
+        assert (await client.receive_type("message"))["data"] == 1
+        client.send(type="publish", id="2", channel="a", data=2)
+        client.send(type="ping")
+        await revoke(server.hub, "user")
+        assert (await client.closed())[0] == 4403
+        head = await server.hub.head("a")
+        assert head.offset == 1
+
+
+async def test_requests_far_above_rate_are_refused_and_repeated_ones_close(loop_kind: str) -> None:
     class Handler(Open):
         client_limits = ClientLimits(rate=0.01, burst=3, violations=2, subscriptions=1)
 

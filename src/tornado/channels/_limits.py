@@ -18,7 +18,9 @@ class ClientLimits:
 
     :param message: the maximum size of a request in bytes.
     :param subscriptions: the maximum number of subscriptions.
-    :param rate: the maximum number of requests per second on average.
+    :param rate: the maximum number of requests per second on average. On a WebSocket, the requests above the
+        rate wait, and no more of them are read. If one had to wait for more than five seconds, and over HTTP,
+        it is refused.
     :param burst: the maximum number of requests at once.
     :param violations: the number of malformed or refused requests after which a WebSocket is closed. It
         decreases by one with each request that is valid.

@@ -35,6 +35,8 @@ from tornado.channels._values import Gap, Position
 
 #: The time in seconds after which a client may repeat a request if the broker cannot be reached.
 _RETRY = 1.0
+#: The longest time in seconds for which a request above the rate waits.
+_MAX_WAIT = 5.0
 #: The longest time for which the end of a token is scheduled, in seconds.
 _MAX_EXPIRY = 30 * 86400.0
 
@@ -139,7 +141,11 @@ class Session:
         try:
             members = decode_object(text)
             request_id = request_id_of(members)
-            self._count_request()
+            while wait := self._count_request():
+                # The next requests wait until this one is processed, so that their order is kept.
+                yield asyncio.sleep(wait)
+            if self.is_closed:
+                return
             request = parse_request(members)
             operation = OPERATIONS.get(request.type)
             if operation is None:
@@ -155,11 +161,16 @@ class Session:
                 refused.channel = channel_of(members)
             self.fail(refused, request_id)
 
-    def _count_request(self) -> None:
+    def _count_request(self) -> float:
+        """Count a request. Return the number of seconds to wait before it is counted; 0 if it is permitted.
+
+        :raises RequestError: if the wait is too long.
+        """
         limits = self._hooks.client_limits
         self._free_at, wait = count_request(limits, self._free_at, time.monotonic())
-        if wait:
+        if wait > _MAX_WAIT:
             raise RequestError("rate", f"more than {limits.rate:g} requests per second", retry=wait)
+        return wait
 
     def error_of(self, error: Exception) -> RequestError:
         """Return the error to report for an exception. An unexpected one is logged."""
