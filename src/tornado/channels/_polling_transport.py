@@ -1,14 +1,20 @@
-"""`PollingTransport`: messages are collected for the responses to long polls."""
+"""`PollingTransport`: messages are collected for the responses to long polls.
+
+A message is added to the responses of all polls at once. The handlers that send the responses are woken in
+batches, because a response takes a hundred microseconds. Messages that are published before the handler of a
+poll continues are in the same response.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from tornado.channels._encoding import EncodedItem
+from tornado._loop.time_sliced_queue import TimeSlicedQueue
+from tornado.channels._encoding import EncodedItem, Encoder
 from tornado.channels._limits import SlowPolicy
-from tornado.channels._transport import Transport
+from tornado.channels._transport import SlowClient, Transport
 
 #: The size of a response in bytes above which later messages are left to the next poll.
 _MAX_RESPONSE = 1024 * 1024
@@ -35,19 +41,24 @@ class Poll:
         self._waiter: asyncio.Future[None] | None = None
         self.retry = 0
 
-    def add(self, text: bytes) -> None:
-        """Add an object, unless the response is large already."""
+    def add(self, text: bytes) -> bool:
+        """Add an object, unless the response is large already.
+
+        :returns: whether to call `wake`, because the poll waits and this is the first object.
+        """
+        is_first = not self._texts
         if self._size < _MAX_RESPONSE:
             self._texts.append(text)
             self._size += len(text)
-            self._wake()
+        return is_first and self._waiter is not None
 
     def end(self) -> None:
         """Send the response without further waiting."""
         self._is_over = True
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """End the waiting. The response contains what is added until the handler continues."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -58,6 +69,8 @@ class Poll:
 
     async def wait(self, seconds: float) -> None:
         """Wait until there is something to send, at most for a number of seconds."""
+        if self.is_ready:  # a message has arrived since the caller has checked this
+            return
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
         timer = loop.call_later(seconds, self.end)
@@ -93,11 +106,17 @@ class PollingTransport(Transport):
 
     sends_differences = False
 
+    def __init__(self, encoder: Encoder, sessions: Mapping[Any, SlowClient]) -> None:
+        super().__init__(encoder, sessions)
+        self._ready: TimeSlicedQueue[Poll] = TimeSlicedQueue(Poll.wake)
+
     def send_to_all(
         self, receivers: Collection[Any], item: EncodedItem, policy: SlowPolicy | None
     ) -> Collection[Any]:
+        loop = asyncio.get_running_loop()
         for poll in list(receivers):
-            poll.add(item.text)
+            if poll.add(item.text):
+                self._ready.add(poll, loop)
         return ()
 
     def when_sent(self, receiver: Any, rest: int, callback: Callable[[], None]) -> None:

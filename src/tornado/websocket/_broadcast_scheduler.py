@@ -19,18 +19,22 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from tornado._loop.per_loop import PerLoop
-
-if TYPE_CHECKING:
-    from tornado.websocket._protocol import WebSocketProtocol13
 
 #: The maximum time for sends in one iteration, in seconds, not including the time to hold the remaining
 #: connections.
 TIME_PER_ITERATION = 0.005
 #: The number of connections served between two reads of the clock.
 CONNECTIONS_PER_CHECK = 32
+
+
+class HeldConnection(Protocol):
+    """A connection that collects its output: a WebSocket, or an event stream of `tornado.channels`."""
+
+    def release_output(self) -> None:
+        """Send the collected output."""
 
 
 class BroadcastScheduler:
@@ -47,7 +51,7 @@ class BroadcastScheduler:
         self._loop = loop
         self._begun = False
         self._end = 0.0
-        self.waiting: deque[WebSocketProtocol13] = deque()
+        self.waiting: deque[HeldConnection] = deque()
         self._served: asyncio.Future[None] | None = None
 
     def begin(self) -> None:
@@ -102,4 +106,4 @@ def scheduler_of(loop: asyncio.AbstractEventLoop) -> BroadcastScheduler:
 _schedulers = PerLoop("broadcasts", BroadcastScheduler)
 
 
-__all__ = ["BroadcastScheduler", "scheduler_of"]
+__all__ = ["BroadcastScheduler", "HeldConnection", "scheduler_of"]

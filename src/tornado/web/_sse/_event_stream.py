@@ -11,7 +11,9 @@ from tornado._loop.deadlines import NEVER, scheduler_of
 from tornado._wire.sse import serialize_comment
 from tornado._wire.state_machine import State, permit
 from tornado.http1connection import HTTP1Connection
+from tornado.http1connection._exchange import COLLECT_LIMIT
 from tornado.httputil._server_exchange import ServerExchange
+from tornado.iostream import IOStream
 from tornado.log import gen_log
 from tornado.web._execution import _response
 from tornado.web._execution._bypassed_methods import OUTPUT, STREAM_WRITE
@@ -97,6 +99,7 @@ class EventStream:
         "_bypasses_handler",
         "_channels",
         "_handler",
+        "_held",
         "_response",
         "_stalled_intervals",
         "_stalled_unsent",
@@ -113,6 +116,8 @@ class EventStream:
         self._state = EventStreamState.NEW
         self._channels: tuple[StreamSource, ...] = ()
         self._bypasses_handler = False
+        #: The stream of the connection while it collects output.
+        self._held: IOStream | None = None
         self._stalled_intervals = 0
         self._stalled_unsent = 0
         self.deadline: float = NEVER
@@ -211,7 +216,25 @@ class EventStream:
             return
         connection = handler.request.connection
         if not connection.ended:
-            connection.stream.send(event.chunk if connection.chunking else event.data)
+            stream = connection.stream
+            stream.send(event.chunk if connection.chunking else event.data)
+            if stream.corked_size >= COLLECT_LIMIT:
+                stream.flush_output()
+
+    def hold_output(self) -> bool:
+        """Collect output until `release_output`. Return whether this call has changed the state."""
+        connection = None if self._handler is None else self._handler.request.connection
+        if self._held is not None or type(connection) is not HTTP1Connection or connection.is_closed():
+            return False
+        self._held = connection.stream
+        self._held.cork()
+        return True
+
+    def release_output(self) -> None:
+        """Send the output collected since `hold_output`."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.uncork()
 
     def postpone_comment(self, now: float) -> None:
         """Postpone the next keep-alive comment, because there is other output."""
@@ -219,9 +242,11 @@ class EventStream:
             self.deadline = now + self._handler.keep_alive
 
     def unsent(self) -> int:
-        """Return the number of bytes that have not been passed to the operating system."""
+        """Return the number of bytes that wait for the client, without collected output."""
         connection = None if self._handler is None else self._handler.request.connection
-        return connection.unsent_size if isinstance(connection, ServerExchange) else 0
+        if not isinstance(connection, ServerExchange):
+            return 0
+        return connection.unsent_size - (0 if self._held is None else self._held.corked_size)
 
     def is_slow(self) -> bool:
         """Whether more output is unsent than the handler permits."""
