@@ -34,7 +34,7 @@ from tornado.channels._steps import Steps, resolve, run_steps
 from tornado.channels._transport import Transport
 from tornado.channels._values import Gap, Position
 
-#: The bounds of the time after which a client may repeat a request if the broker cannot be reached, in seconds.
+#: The bounds of the time in seconds after which a client may repeat what has failed without a broker.
 _MIN_RETRY, _MAX_RETRY = 0.5, 1.5
 #: The longest time for which the end of a token is scheduled, in seconds.
 _MAX_EXPIRY = 30 * 86400.0
