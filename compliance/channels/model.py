@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
+from tests.support.channels import silence
 from tests.support.databases import RedisServer
 from tornado.channels import (
     BrokerUnavailableError,
@@ -22,11 +24,20 @@ from tornado.channels import (
 
 #: The names of the channels, and the number of messages that each of them keeps.
 CHANNELS = {"a": 20, "b": 1000}
+#: The number of messages that the channels keep that are created while the model runs.
+NEW_COUNT = 50
+PATTERNS = ["*", "a*", "*b", "new:*"]
+
+
+def history_of(channel: str) -> History:
+    """Return the limits of the history of a channel."""
+    return History(count=CHANNELS.get(channel, NEW_COUNT))
 
 
 class Client:
     """A client that reconnects at its position, and checks each item it receives.
 
+    :ivar start: the position before the first item.
     :ivar position: the position of the last item.
     :ivar hub: the hub that it is attached to, or None.
     """
@@ -35,6 +46,7 @@ class Client:
         self.name = name
         self.channel = channel
         self.model = model
+        self.start: Position | None = None
         self.position: Position | None = None
         self.hub: Hub | None = None
         self.messages = 0
@@ -61,9 +73,11 @@ class Client:
         """Check that items follow the position."""
         for item in items:
             if isinstance(item, Gap):
+                self.start = self.start or item.after
                 self._check_gap(item)
                 self.position = item.until
             elif item.position is not None:
+                self.start = self.start or Position(item.position.epoch, item.position.offset - 1)
                 self._check_message(item, item.position)
                 self.position = item.position
 
@@ -97,6 +111,91 @@ class Client:
         self.model.problems.append(f"client {self.name} of channel {self.channel}: {problem}")
 
 
+class Observer:
+    """A receiver of a pattern. It checks the items of each channel as a client of this channel does.
+
+    :ivar channels: a client for each channel of which it has received an item.
+    :ivar established: whether the pattern is established.
+    """
+
+    def __init__(self, name: str, pattern: str, model: Model) -> None:
+        self.name = name
+        self.pattern = pattern
+        self.model = model
+        self.hub: Hub | None = None
+        self.established = False
+        self.channels: dict[str, Client] = {}
+        self.messages = 0
+        #: Confirmed messages that must be received, with the number of kills before the confirmation.
+        self._expected: list[tuple[str, Position, int]] = []
+        self._waiting: asyncio.Task[None] | None = None
+
+    def matches(self, channel: str) -> bool:
+        """Whether the pattern matches a channel."""
+        return fnmatchcase(channel, self.pattern)
+
+    def attach(self, hub: Hub) -> None:
+        """Connect to a process. What was published before is forgotten."""
+        self.hub = hub
+        self.channels, self._expected = {}, []
+        hub.attach_pattern(self.pattern, self)
+        self._waiting = asyncio.ensure_future(self._wait(hub))
+
+    async def _wait(self, hub: Hub) -> None:
+        await hub.established(self.pattern)
+        self.established = True
+
+    def detach(self) -> None:
+        """Disconnect."""
+        if self.hub is not None:
+            self.hub.detach_pattern(self.pattern, self)
+            self.hub = None
+            self.established = False
+            assert self._waiting is not None  # set by attach
+            self._waiting.cancel()
+
+    def expect(self, channel: str, position: Position) -> None:
+        """Note a message that was published after the pattern was established."""
+        self._expected.append((channel, position, self.model.kills))
+
+    def deliver(self, items: Sequence[Message | Gap]) -> None:
+        """Check items of one channel."""
+        channel = items[0].channel
+        if channel not in self.channels:
+            self.channels[channel] = Client(f"{self.name} of pattern {self.pattern}", channel, self.model)
+        client = self.channels[channel]
+        client.hub = self.hub
+        before = client.messages
+        client.deliver(items)
+        self.messages += client.messages - before
+
+    def is_at(self, channel: str, position: Position) -> bool:
+        """Whether it has everything up to a position, or nothing of the channel had to be received."""
+        client = self.channels.get(channel)
+        if client is None:
+            return self.established and not self.lacking(channel)
+        return client.position == position
+
+    def lacking(self, channel: str) -> list[Position]:
+        """Return the positions of messages before the first item that had to be received.
+
+        If the server has lost a new channel before any message of it arrived, nothing tells of the loss.
+        """
+        client = self.channels.get(channel)
+        start = None if client is None else client.start
+        lacking = []
+        for name, position, kills in self._expected:
+            if name != channel:
+                continue
+            if start is None:
+                is_lacking = kills == self.model.kills
+            else:
+                is_lacking = start.epoch == position.epoch and start.offset >= position.offset
+            if is_lacking:
+                lacking.append(position)
+        return lacking
+
+
 class Model:
     """Hubs, clients and what was published.
 
@@ -104,19 +203,22 @@ class Model:
     :ivar problems: descriptions of what was wrong.
     """
 
-    def __init__(self, server: RedisServer, seed: int, hubs: int = 3, clients: int = 12) -> None:
+    def __init__(
+        self, server: RedisServer, seed: int, hubs: int = 3, clients: int = 12, observers: int = 5
+    ) -> None:
         self.server = server
         self.random = random.Random(seed)
         self.hubs = [
             Hub(
                 RedisBroker(server.url, ping_interval=0.1, timeout=0.4),
-                history=lambda channel: History(count=CHANNELS[channel]),
+                history=history_of,
                 tail=self.random.choice([1, 5, 50]),
                 timeout=10,
             )
             for _ in range(hubs)
         ]
         self.clients = [Client(str(n), self.random.choice([*CHANNELS]), self) for n in range(clients)]
+        self.observers = [Observer(str(n), PATTERNS[n % len(PATTERNS)], self) for n in range(observers)]
         self.published: dict[tuple[str, Position], Any] = {}
         self.seen: dict[tuple[str, Position], Any] = {}
         self.problems: list[str] = []
@@ -136,6 +238,8 @@ class Model:
             await self._converge()
             self.check_gaps()
         finally:
+            for observer in self.observers:
+                observer.detach()
             for task in self._publishing:
                 task.cancel()
             await asyncio.gather(*self._publishing, return_exceptions=True)
@@ -147,17 +251,21 @@ class Model:
             self._publish,
             self._move,
             self._detach,
+            self._observe,
+            self._silence,
             self._turns,
             self._cut,
             self._kill,
             self._pause,
         ]
-        [operation] = self.random.choices(operations, [60, 25, 8, 20, 3, 0.6, 0.3])
+        [operation] = self.random.choices(operations, [60, 25, 8, 8, 3, 20, 3, 0.6, 0.3])
         await operation()
 
     async def _publish(self) -> None:
         """Publish some messages at once from several processes."""
         channel = self.random.choice([*CHANNELS])
+        if self.random.random() < 0.2:
+            channel = f"new:{self._count // 100}"  # each of them is used for some time
         for _ in range(self.random.choice([1, 1, 3, 30])):
             self._count += 1
             task = asyncio.ensure_future(
@@ -167,10 +275,16 @@ class Model:
             task.add_done_callback(self._publishing.discard)
 
     async def _publish_one(self, hub: Hub, channel: str, data: int) -> None:
+        observers = [
+            (each, each.channels) for each in self.observers if each.established and each.matches(channel)
+        ]
         try:
             position = await hub.publish(channel, data)
         except PublishError:
             return
+        for observer, channels in observers:
+            if observer.channels is channels:  # it has not moved
+                observer.expect(channel, position)
         if self.published.setdefault((channel, position), data) != data:
             self.problems.append(f"two messages have the position {position} of channel {channel}")
         if self.seen.get((channel, position), data) != data:
@@ -189,6 +303,21 @@ class Model:
 
     async def _detach(self) -> None:
         self.random.choice(self.clients).detach()
+
+    async def _observe(self) -> None:
+        """Detach an observer, or connect it to another process."""
+        observer = self.random.choice(self.observers)
+        observer.detach()
+        if self.random.random() < 0.8:
+            observer.attach(self.random.choice(self.hubs))
+
+    async def _silence(self) -> None:
+        """Reduce channels without messages to their positions, as after some time."""
+        hub = self.random.choice(self.hubs)
+        for _ in range(2):
+            if any(each.hub is hub for each in self.observers):
+                silence(hub)
+            await self._turns()
 
     async def _turns(self) -> None:
         for _ in range(self.random.choice([1, 5, 50])):
@@ -221,11 +350,14 @@ class Model:
         for client in self.clients:
             if client.hub is None:
                 client.attach(self.random.choice(self.hubs))
+        for observer in self.observers:
+            if observer.hub is None:
+                observer.attach(self.random.choice(self.hubs))
         for client in self.clients:
             hub = client.hub
             assert hub is not None  # attached above
             await _until(partial(_has_position, hub, client.channel))
-        for channel in CHANNELS:
+        for channel in {*CHANNELS, *(name for name, _ in self.published)}:
             # No message follows: what was lost during the last interruption must be read nevertheless.
             head = await self._head(channel)
             waiting = [client for client in self.clients if client.channel == channel]
@@ -238,12 +370,32 @@ class Model:
                     for client in waiting
                     if not client.is_at(head)
                 ]
+            await self._converge_observers(channel, head)
+
+    async def _converge_observers(self, channel: str, head: Position) -> None:
+        """Wait until all observers have the last message of a channel."""
+        waiting = [each for each in self.observers if each.matches(channel)]
+        try:
+            async with asyncio.timeout(20):
+                await _until(lambda: all(each.is_at(channel, head) for each in waiting))
+        except TimeoutError:
+            self.problems += [
+                f"observer {each.name} of {each.pattern} is at {each.channels.get(channel)} of channel "
+                f"{channel}, not at {head}"
+                for each in waiting
+                if not each.is_at(channel, head)
+            ]
+        for each in waiting:
+            if lacking := each.lacking(channel):
+                self.problems.append(
+                    f"observer {each.name} of {each.pattern} has not received {lacking[:5]} of {channel}"
+                )
 
     async def _head(self, channel: str) -> Position:
         """Return the position of the last message that the server has stored."""
         while True:
             try:
-                page = await self.hubs[0].broker.read(channel, None, 0, History(CHANNELS[channel]))
+                page = await self.hubs[0].broker.read(channel, None, 0, history_of(channel))
                 return page.head
             except BrokerUnavailableError:
                 await asyncio.sleep(0.05)
@@ -257,7 +409,7 @@ class Model:
                 for name, position in known
                 if name == channel and position.epoch == gap.until.epoch
             )
-            if max(offsets, default=0) - gap.until.offset < CHANNELS[channel]:
+            if max(offsets, default=0) - gap.until.offset < history_of(channel).count:
                 self.problems.append(f"the messages of {gap} were within the history")
 
 
@@ -276,4 +428,4 @@ def _are_at(clients: Sequence[Client], position: Position) -> bool:
     return all(client.is_at(position) for client in clients)
 
 
-__all__ = ["CHANNELS", "Client", "Model"]
+__all__ = ["CHANNELS", "Client", "Model", "Observer"]

@@ -10,7 +10,18 @@ import pytest
 
 from tests.support.channels import Open, serving_channels
 from tests.support.server import ExpectLog
-from tornado.channels import ChannelHandler, ClientLimits, Gap, Identity, Position, revoke
+from tornado.channels import (
+    BrokerUnavailableError,
+    ChannelHandler,
+    ClientLimits,
+    Gap,
+    Hub,
+    Identity,
+    MemoryBroker,
+    Message,
+    Position,
+    revoke,
+)
 
 
 async def test_messages_arrive_in_order_after_subscribed(loop_kind: str) -> None:
@@ -205,6 +216,20 @@ async def test_requests_far_above_rate_are_refused_and_repeated_ones_close(loop_
         assert (refused["code"], refused["retry"] > 0) == ("rate", True)
         client.send(type="ping")
         assert await client.closed() == (4429, "rate")
+
+
+async def test_requests_that_fail_without_broker_are_repeated_at_different_times(loop_kind: str) -> None:
+    class Unavailable(MemoryBroker):
+        async def send(self, message: Message) -> None:
+            raise BrokerUnavailableError("the broker has been stopped")
+
+    async with serving_channels(hub=Hub(Unavailable())) as server:
+        client = await server.connect()
+        replies = [await client.ask(type="publish", channel="a", data=1, ephemeral=True) for _ in range(40)]
+        assert {reply["code"] for reply in replies} == {"unavailable"}
+        found = [reply["retry"] for reply in replies]
+        assert all(500 <= each <= 1500 for each in found)
+        assert min(found) < 1000 < max(found)
 
 
 class Tokens(ChannelHandler):

@@ -149,7 +149,9 @@ async def test_drain_ends_stream_with_retry_and_poll_at_once(loop_kind: str) -> 
         await server.server.server.drain(5)
         assert await stream.event() is None
         assert stream.parser.retry == 3000
-        assert json.loads((await poll).body) == {"messages": [], "retry": 1000}
+        response = json.loads((await poll).body)
+        assert response["messages"] == []
+        assert 1 <= response["retry"] <= 5000
 
 
 # -- publishing --

@@ -77,3 +77,21 @@ async def test_message_before_the_wait_ends_it() -> None:
     assert poll.is_ready
     await poll.wait(50)
     assert poll.response() == b'{"messages":[{}],"retry":0}'
+
+
+@pytest.mark.parametrize(("retry", "shortest", "longest"), [(None, 1, 5000), (2000, 1000, 3000), (0, 0, 0)])
+async def test_polls_that_a_drain_ends_are_repeated_at_different_times(
+    loop_kind: str, retry: int | None, shortest: int, longest: int
+) -> None:
+    async with serving_channels() as server:
+        position = str(await server.hub.head("a"))
+        wanted = [{"channel": "a", "position": position}]
+        polls = [asyncio.ensure_future(server.post(type="poll", subscribe=wanted)) for _ in range(40)]
+        await server.has_sessions(40)
+        await server.server.server.drain(5, retry=retry)
+        found = [json.loads(response.body)["retry"] for response in await asyncio.gather(*polls)]
+        assert all(shortest <= each <= longest for each in found)
+        if longest:
+            middle = (shortest + longest) / 2
+            assert min(found) < middle < max(found)
+            assert len(set(found)) > 10

@@ -1,4 +1,4 @@
-"""The delivery of messages to many event streams: slices, order, and clients that leave or join meanwhile."""
+"""The delivery of messages to many event streams: slices, order, and clients that leave or join."""
 
 from __future__ import annotations
 

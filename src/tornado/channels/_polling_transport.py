@@ -8,6 +8,7 @@ poll continues are in the same response.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -18,8 +19,9 @@ from tornado.channels._transport import SlowClient, Transport
 
 #: The size of a response in bytes above which later messages are left to the next poll.
 _MAX_RESPONSE = 1024 * 1024
-#: The time after which a client polls again if a drain sets none, in milliseconds.
-_RETRY = 1000
+#: The maximum time after which a client polls again if a drain sets none, in milliseconds. It is that of
+#: WebSockets after close code 1012.
+_MAX_RETRY = 5000
 
 
 class Poll:
@@ -91,8 +93,15 @@ class Poll:
         return None
 
     def end_for_drain(self, retry: int | None) -> bool:
-        """End the poll; return False if it has ended already."""
-        was_over, self.retry = self._is_over, _RETRY if retry is None else retry
+        """End the poll; return False if it has ended already.
+
+        The time after which the client polls again is random, because many polls end at the same time. It is
+        within the limits that the protocol sets for WebSockets, or, with `retry`, for event streams.
+        """
+        was_over = self._is_over
+        self.retry = (
+            random.randint(1, _MAX_RETRY) if retry is None else round(retry * random.uniform(0.5, 1.5))
+        )
         self.end()
         return not was_over
 

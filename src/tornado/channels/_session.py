@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import random
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -33,8 +34,8 @@ from tornado.channels._steps import Steps, resolve, run_steps
 from tornado.channels._transport import Transport
 from tornado.channels._values import Gap, Position
 
-#: The time in seconds after which a client may repeat a request if the broker cannot be reached.
-_RETRY = 1.0
+#: The bounds of the time in seconds after which a client may repeat what has failed without a broker.
+_MIN_RETRY, _MAX_RETRY = 0.5, 1.5
 #: The longest time in seconds for which a request above the rate waits.
 _MAX_WAIT = 5.0
 #: The longest time for which the end of a token is scheduled, in seconds.
@@ -177,7 +178,9 @@ class Session:
         if isinstance(error, RequestError):
             return error
         if isinstance(error, (BrokerUnavailableError, PublishError)):
-            return RequestError("unavailable", "the broker cannot be reached", retry=_RETRY)
+            # A random time, because the requests of all clients fail at the same time.
+            retry = random.uniform(_MIN_RETRY, _MAX_RETRY)
+            return RequestError("unavailable", "the broker cannot be reached", retry=retry)
         if isinstance(error, UnicodeEncodeError):
             return RequestError("bad_request", "a text contains a surrogate, which UTF-8 cannot represent")
         self._hooks.log_exception(type(error), error, sys.exc_info()[2])
