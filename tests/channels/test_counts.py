@@ -68,15 +68,15 @@ async def test_messages_and_subscribers_are_counted() -> None:
         async with (
             hub.subscribe("a") as first,
             hub.subscribe("a") as second,
-            hub.subscribe("$internal") as internal,
+            hub.subscribe("$presence:a") as internal,
         ):
             await hub.head("a")
-            while hub.position("a") is None or hub.position("$internal") is None:
+            while hub.position("a") is None or hub.position("$presence:a") is None:
                 await asyncio.sleep(0)
             assert (gauges()["subscribers"], gauges()["active_channels"]) == (2, 1)
             await hub.publish("a", 1)
             await hub.send("a", 2)
-            await hub.publish("$internal", 3)
+            await hub.publish("$presence:a", 3)
             for messages, data in ((first, [1, 2]), (second, [1, 2]), (internal, [3])):
                 assert [(await anext(messages)).data for _ in data] == data  # type: ignore[union-attr]
         assert (change.of("published stored"), change.of("published ephemeral")) == (1, 1)

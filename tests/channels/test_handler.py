@@ -232,6 +232,19 @@ async def test_requests_that_fail_without_broker_are_repeated_at_different_times
         assert min(found) < 1000 < max(found)
 
 
+async def test_authenticate_that_returns_no_identity_is_named(loop_kind: str, expect_log: ExpectLog) -> None:
+    class Handler(Open):
+        def authenticate(self, token: str | None) -> str:  # type: ignore[override]
+            return "alice"
+
+    async with serving_channels(Handler) as server:
+        client = await server.connect()
+        with expect_log("tornado.application", r"Uncaught exception") as logged:
+            assert (await client.ask(type="subscribe", channel="a"))["code"] == "internal"
+        [error] = [record.exc_info[1] for record in logged.records]
+        assert str(error) == "Handler.authenticate() must return an Identity or None, got 'alice'"
+
+
 class Tokens(ChannelHandler):
     """A handler whose tokens contain the user and the time of expiry."""
 

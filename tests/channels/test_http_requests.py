@@ -13,7 +13,18 @@ import pytest
 
 from tests.support.channels import Open, accepted_stream, serving_channels
 from tests.support.server import ExpectLog
-from tornado.channels import ClientLimits, Identity, SlowPolicy, revoke
+from tornado.channels import (
+    BrokerUnavailableError,
+    ClientLimits,
+    History,
+    Hub,
+    Identity,
+    MemoryBroker,
+    Position,
+    SlowPolicy,
+    revoke,
+)
+from tornado.channels._broker import Page
 
 
 class Tokens(Open):
@@ -315,3 +326,40 @@ async def test_two_polls_of_one_client_at_the_same_time_do_not_leave_a_connectio
         while presence["members"]:
             [presence] = await server.poll(client="client-2", subscribe=[watched], wait=20)
             watched["watch"] = presence["version"]
+
+
+@pytest.mark.parametrize("wait", [0, 0.001])
+async def test_short_poll_receives_history_of_a_channel_without_receivers(
+    loop_kind: str, wait: float
+) -> None:
+    class Slow(MemoryBroker):
+        async def read(self, channel: str, after: Position | None, limit: int, history: History) -> Page:
+            await asyncio.sleep(0.01)  # longer than the poll asks for
+            return await super().read(channel, after, limit, history)
+
+    async with serving_channels(hub=Hub(Slow())) as server:
+        first = await server.hub.publish("a", 1)
+        for number in (2, 3):
+            await server.hub.publish("a", number)
+        for _ in range(2):
+            found = await server.poll(wait=wait, subscribe=[{"channel": "a", "position": str(first)}])
+            assert [each["data"] for each in found] == [2, 3]
+            found = await server.poll(wait=wait, subscribe=[{"channel": "a", "position": "other:1"}])
+            assert [each["type"] for each in found] == ["gap", "message", "message", "message"]
+
+
+async def test_short_poll_without_broker_is_repeated_later(
+    loop_kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unavailable(MemoryBroker):
+        async def read(self, channel: str, after: Position | None, limit: int, history: History) -> Page:
+            if channel == "a" and after is not None:
+                raise BrokerUnavailableError("the broker has been stopped")
+            return await super().read(channel, after, limit, history)
+
+    monkeypatch.setattr("tornado.channels._http_requests._MAX_READ", 0.01)
+    async with serving_channels(hub=Hub(Unavailable())) as server:
+        body = {"type": "poll", "wait": 0, "subscribe": [{"channel": "a", "position": "other:1"}]}
+        response = json.loads((await server.post(**body)).body)
+        assert response["messages"] == []
+        assert 500 <= response["retry"] <= 1500

@@ -40,6 +40,113 @@ async def take(messages, count):
     return [await anext(messages) for _ in range(count)]
 
 
+async def use_each_method(hub: Hub) -> list[tuple[str, BaseException]]:
+    """Call the methods that need the broker. Return the exceptions."""
+
+    async def enter(subscription):
+        async with subscription:
+            pass
+
+    calls = {
+        "publish": hub.publish("c", 1),
+        "send": hub.send("c", 1),
+        "head": hub.head("c"),
+        "subscribe": enter(hub.subscribe("c")),
+        "subscribe_pattern": enter(hub.subscribe_pattern("*")),
+    }
+    results = await asyncio.gather(*calls.values(), return_exceptions=True)
+    return [(name, error) for name, error in zip(calls, results, strict=True) if error is not None]
+
+
+async def test_hub_that_was_never_opened_raises_an_error():
+    errors = await use_each_method(Hub(MemoryBroker()))
+    assert [name for name, _ in errors] == ["publish", "send", "head", "subscribe", "subscribe_pattern"]
+    for _, error in errors:
+        with pytest.raises(RuntimeError, match=r"not open: use `async with hub`"):
+            raise error
+
+
+async def test_closed_hub_raises_an_error_at_once_and_can_be_opened_again():
+    hub = Hub(MemoryBroker())
+    async with hub:
+        first = await hub.publish("c", 1)
+    errors = dict(await use_each_method(hub))
+    assert type(errors.pop("publish")) is PublishError
+    assert {name: type(error) for name, error in errors.items()} == dict.fromkeys(
+        ("send", "head", "subscribe", "subscribe_pattern"), BrokerUnavailableError
+    )
+    await hub.close()
+    async with hub, hub.subscribe("c", since=Position(first.epoch, 0)) as messages:
+        await hub.publish("c", 2)
+        assert [each.data for each in await take(messages, 2)] == [1, 2]
+
+
+async def test_open_hub_cannot_be_opened_and_its_broker_not_be_shared():
+    broker = MemoryBroker()
+    async with Hub(broker) as hub:
+        with pytest.raises(RuntimeError, match="open already"):
+            await hub.start()
+        other = Hub(broker)
+        with pytest.raises(RuntimeError, match="create a broker for each hub"):
+            await other.start()
+        with pytest.raises(RuntimeError, match="not open"):
+            await other.head("c")
+        assert (await hub.publish("c", 1)).offset == 1
+
+
+async def test_hub_without_a_connection_at_its_start_is_not_open():
+    class Broken(MemoryBroker):
+        async def start(self, listener):
+            raise OSError("no")
+
+    hub = Hub(Broken())
+    with pytest.raises(OSError, match="no"):
+        await hub.start()
+    assert hub.disconnected_for == 0
+    await hub.close()
+
+
+@pytest.mark.parametrize("name", ["", "x" * 201, "a\nb", "\udc80", "$mine"])
+async def test_invalid_names_are_refused(name):
+    async with Hub(MemoryBroker()) as hub:
+        for use in (hub.publish, hub.send):
+            with pytest.raises(ValueError, match=r"name"):
+                await use(name, 1)
+        with pytest.raises(ValueError, match=r"name"):
+            await hub.head(name)
+        with pytest.raises(ValueError, match=r"name"):
+            hub.subscribe(name)
+
+
+async def test_arguments_of_other_types_are_refused():
+    async with Hub(MemoryBroker()) as hub:
+        with pytest.raises(TypeError, match="name of a channel, a str, got 7"):
+            await hub.publish(7, 1)
+        with pytest.raises(TypeError, match=r"Position\.parse"):
+            hub.subscribe("c", since="e:1")
+        with pytest.raises(TypeError, match="a str, got 7"):
+            hub.subscribe_pattern(7)
+        with pytest.raises(ValueError, match="room:"):
+            hub.subscribe_pattern("")
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"history": 5}, TypeError),
+        ({"broker": "redis://localhost"}, TypeError),
+        ({"tail": -1}, ValueError),
+        ({"timeout": "5"}, ValueError),
+        ({"timeout": 0}, ValueError),
+        ({"max_waiting": 0}, ValueError),
+        ({"max_disconnected": 0}, ValueError),
+    ],
+)
+def test_arguments_of_a_hub_are_checked(options, error):
+    with pytest.raises(error, match=f"{next(iter(options))} must be"):
+        Hub(**{"broker": MemoryBroker(), **options})
+
+
 async def test_subscriber_gets_messages_in_order():
     async with Hub(MemoryBroker()) as hub:
         first = await hub.publish("c", "before")

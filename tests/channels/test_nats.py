@@ -153,6 +153,17 @@ async def test_subscription_ends_with_the_last_receiver(server):
                     await context._nc.request("channels.out.c", b"-0", timeout=5)
 
 
+async def test_closed_hub_can_be_opened_again(server):
+    hub = Hub(NATSBroker(server.url, ping_interval=0.1, timeout=0.5))
+    for number in range(3):
+        async with hub, attached(hub, "c") as receiver:
+            with pytest.raises(RuntimeError, match="create a broker for each hub"):
+                await Hub(hub.broker).start()
+            await hub.publish("c", number)
+            await until(lambda: len(receiver.got) == 1)
+            assert receiver.got == [number]
+
+
 async def test_malformed_message_is_ignored(server, expect_log):
     async with connected_hub(server) as hub:
         async with attached(hub, "c") as receiver, administrator(server) as context:

@@ -120,6 +120,19 @@ async def test_subscription_ends_with_the_last_receiver(redis_server):
         await until(lambda: redis_server.run("PUBSUB CHANNELS") == b"*0")
 
 
+async def test_closed_hub_can_be_opened_again(redis_server):
+    hub = Hub(RedisBroker(redis_server.url, ping_interval=0.1, timeout=0.5))
+    for number in range(3):
+        async with hub, attached(hub, "reopened") as receiver:
+            with pytest.raises(RuntimeError, match="create a broker for each hub"):
+                await Hub(hub.broker).start()
+            await hub.publish("reopened", number)
+            await until(lambda: len(receiver.got) == 1)
+            assert receiver.got == [number]
+    with pytest.raises(PublishError, match="is closed"):
+        await hub.publish("reopened", 3)
+
+
 async def test_malformed_message_is_ignored(redis_server, expect_log):
     async with connected_hub(redis_server) as hub:
         async with attached(hub, "c") as receiver:

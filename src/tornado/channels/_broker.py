@@ -63,7 +63,10 @@ class Broker(ABC):
 
     @abstractmethod
     async def start(self, listener: BrokerListener) -> None:
-        """Begin to connect, and return without waiting for the connection."""
+        """Begin to connect, and return without waiting for the connection.
+
+        :raises RuntimeError: if it was started, and not closed since.
+        """
 
     @abstractmethod
     async def close(self) -> None:
@@ -141,4 +144,9 @@ class Broker(ABC):
         """Return the entries of all processes whose lease has not ended, by connection ID."""
 
 
-__all__ = ["UNKNOWN_EPOCH", "Broker", "BrokerListener", "Page"]
+def shared_error(broker: Broker) -> RuntimeError:
+    """Return the exception for a broker that is started twice."""
+    return RuntimeError(f"{broker!r} belongs to a hub that is open already: create a broker for each hub")
+
+
+__all__ = ["UNKNOWN_EPOCH", "Broker", "BrokerListener", "Page", "shared_error"]

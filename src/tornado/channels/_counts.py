@@ -10,8 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-#: The names of channels for internal use begin with this character. They are not part of the metrics.
-RESERVED = "$"
+from tornado.channels._names import RESERVED
 
 
 class Durations(Protocol):

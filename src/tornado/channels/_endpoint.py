@@ -13,6 +13,7 @@ from tornado.channels._encoding import Encoder
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._hub import Hub
 from tornado.channels._limits import ClientLimits, RequestCounter
+from tornado.channels._names import REVOCATIONS
 from tornado.channels._presence import Presence
 from tornado.channels._presence_events import PresenceFeed
 from tornado.channels._session_state import Identity
@@ -21,7 +22,6 @@ from tornado.channels._values import Gap, Message
 from tornado.log import gen_log
 
 #: The channel on which revocations are published.
-_REVOCATIONS = "$revocations"
 #: How long a polling client is present after its last poll has ended, in seconds.
 _LINGER = 10.0
 #: If revocations may have been lost, all users connect again: the number of batches, and their interval in
@@ -96,10 +96,10 @@ class Endpoint:
 
     async def watch_revocations(self) -> None:
         """Begin to receive revocations. Permissions are granted only after this."""
-        position = await self.hub.head(_REVOCATIONS)
+        position = await self.hub.head(REVOCATIONS)
         if not self.is_watching:
             self.is_watching = True
-            self.hub.attach(_REVOCATIONS, self, position)
+            self.hub.attach(REVOCATIONS, self, position)
 
     def deliver(self, items: Sequence[Message | Gap]) -> None:
         """Apply revocations; see `Receiver.deliver`."""
@@ -203,7 +203,7 @@ async def revoke(hub: Hub, user: str, channel: str | None = None) -> None:
     :param channel: the channel whose subscription ends; None to close the connections of the user with 4403.
     :raises PublishError: if the broker has not confirmed the revocation by the deadline.
     """
-    await hub.publish(_REVOCATIONS, {"user": user, "channel": channel})
+    await hub.publish(REVOCATIONS, {"user": user, "channel": channel})
 
 
 revoke.__module__ = "tornado.channels"  # the module that exports it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -28,6 +29,10 @@ from tornado.web import HTTPError
 from tornado.web._security._xsrf import check_origin
 from tornado.web._sse._event_stream import EventStream
 
+#: The maximum time in seconds for which a poll waits for history longer than its client asks for.
+_MAX_READ = 2.0
+#: The bounds of the time after which a client repeats a poll without all of the history, in milliseconds.
+_RETRY = (500, 1500)
 _EVENT_STREAM = "text/event-stream"
 
 
@@ -184,6 +189,11 @@ def _serve_poll(
     yield from _subscribe_all(session, request.subscriptions)
     if not poll.is_ready and request.wait:
         yield poll.wait(request.wait)
+    if not poll.is_ready or not request.wait:
+        # A short poll also receives what must be read from the broker.
+        channels = [each.channel for each in request.subscriptions]
+        if not (yield endpoint.hub.read_history(channels, _MAX_READ)):
+            poll.retry = poll.retry or random.randint(*_RETRY)
     session.end()
     _respond(handler, poll.response())
 

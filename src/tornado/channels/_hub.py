@@ -6,15 +6,18 @@ import asyncio
 import json
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from time import monotonic
 from types import TracebackType
 from typing import Any, Protocol
 
 from tornado.channels._broker import Broker
 from tornado.channels._channel_state import ChannelState
-from tornado.channels._counts import RESERVED, add_hub, counts, counts_of, remove_hub
+from tornado.channels._counts import add_hub, counts, counts_of, remove_hub
 from tornado.channels._errors import BrokerUnavailableError, PublishError
+from tornado.channels._hub_state import HubState
+from tornado.channels._names import RESERVED, check_channel
+from tornado.channels._pattern import check_pattern
 from tornado.channels._pattern_subscription import PatternSubscription
 from tornado.channels._patterns import Patterns
 from tornado.channels._receivers import EachReceiver, Receiver, ReceiverGroup
@@ -47,7 +50,8 @@ class Hub:
                 async for message in messages:
                     ...
 
-    A hub belongs to one event loop.
+    While a hub is open, it belongs to one event loop. It can be opened again after it was closed. A hub that
+    has never been opened raises `RuntimeError` in methods that need the broker.
 
     :param broker: the broker, which must not be shared with another hub.
     :param history: the limits of the history of each channel, or a function that returns them for the name
@@ -58,6 +62,8 @@ class Hub:
         immediately.
     :param max_disconnected: the number of seconds without a connection to the broker after which a worker of
         the production server is not ready. With None, its readiness does not depend on the broker.
+    :raises TypeError: if `broker` or `history` has a wrong type.
+    :raises ValueError: if a number is out of range.
     :ivar endpoint: what the handlers of this hub share, which the first `ChannelHandler` sets.
     """
 
@@ -71,6 +77,7 @@ class Hub:
         max_waiting: int = 1000,
         max_disconnected: float | None = 10.0,
     ) -> None:
+        _check_arguments(broker, history, tail, timeout, max_waiting)
         if max_disconnected is not None and not max_disconnected > 0:
             raise ValueError(
                 f"max_disconnected must be a positive number of seconds, or None, got {max_disconnected!r}"
@@ -80,6 +87,7 @@ class Hub:
         self.max_waiting = max_waiting
         self.max_disconnected = max_disconnected
         self.endpoint: Closeable | None = None
+        self._state = HubState.NEW
         self._tail = tail
         limits = History() if history is None else history
         self._history_of: Callable[[str], History] = (
@@ -100,13 +108,30 @@ class Hub:
         return f"<Hub {self.broker!r}, {len(self._channels)} channels>"
 
     async def start(self) -> None:
-        """Begin to connect to the broker. Messages can be published and received as soon as it responds."""
+        """Begin to connect to the broker. Messages can be published and received as soon as it responds.
+
+        :raises RuntimeError: if the hub or the broker is open already.
+        """
+        if self._state is HubState.OPEN:
+            raise RuntimeError(
+                f"{self!r} is open already: use `async with hub` once, for example in the lifespan of the "
+                "application"
+            )
         self._disconnected_at = monotonic()
+        self._reads = asyncio.Semaphore(_MAX_READS)
+        try:
+            await self.broker.start(self)
+        except BaseException:
+            self._disconnected_at = None
+            raise
+        self._state = self._state.to[HubState.OPEN]
         add_hub(self)
-        await self.broker.start(self)
 
     async def close(self) -> None:
         """Close the connections to the broker. Receivers get no further messages."""
+        if self._state is not HubState.OPEN:
+            return
+        self._state = self._state.to[HubState.CLOSED]
         endpoint, self.endpoint = self.endpoint, None
         if endpoint is not None:
             await endpoint.close()
@@ -129,6 +154,19 @@ class Hub:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.close()
+
+    def _check_open(self) -> None:
+        """Check that the hub is open.
+
+        :raises RuntimeError: if it has not been opened yet.
+        :raises BrokerUnavailableError: if it was closed.
+        """
+        if self._state is HubState.NEW:
+            raise RuntimeError(
+                f"{self!r} is not open: use `async with hub`, for example in the application's lifespan"
+            )
+        if self._state is HubState.CLOSED:
+            raise BrokerUnavailableError(f"{self!r} is closed")
 
     @property
     def disconnected_for(self) -> float:
@@ -166,12 +204,20 @@ class Hub:
         :param idempotency_key: if another message was published with this key in the last two minutes, its
             position is returned and nothing is published.
         :param timeout: the time limit in seconds.
-        :raises PublishError: if the broker has not confirmed the message by the deadline.
+        :raises PublishError: if the broker has not confirmed the message by the deadline, too many messages
+            wait for it, or the hub was closed.
+        :raises TypeError: if `data` cannot be encoded as JSON.
+        :raises ValueError: if `channel` is not the name of a channel.
         """
+        check_channel(channel)
         message = Message(channel, _encode(data), None, key)
         history = self._history_of(channel)
         idempotency_key = idempotency_key or os.urandom(12).hex()
         limit = self.timeout if timeout is None else timeout
+        try:
+            self._check_open()
+        except BrokerUnavailableError as error:
+            raise PublishError(str(error), idempotency_key) from error
         if self._publishing >= self.max_waiting:
             raise PublishError(
                 f"{self._publishing} messages wait for the broker: increase max_waiting", idempotency_key
@@ -209,6 +255,8 @@ class Hub:
 
         :raises BrokerUnavailableError: if it could not be sent.
         """
+        check_channel(channel)
+        self._check_open()
         await self.broker.send(Message(channel, _encode(data), None, key))
         counts_of(channel).sent += 1
 
@@ -220,7 +268,11 @@ class Hub:
         :param since: the position of the last message received; None for the messages from now on.
         :param limit: the number of messages to hold for a slow consumer. Later messages are read from the
             history when it has caught up.
+        :raises ValueError: if `channel` is not the name of a channel.
         """
+        check_channel(channel)
+        if since is not None and not isinstance(since, Position):
+            raise TypeError(f"since must be a Position or None, got {since!r:.100}: use Position.parse(text)")
         return Subscription(self, channel, since, limit)
 
     def attach(
@@ -239,6 +291,7 @@ class Hub:
             published after the subscription of this process is established.
         :param group: an object that delivers to many receivers at once, instead of ``receiver.deliver``.
         """
+        self._check_open()
         state = self._channels.get(channel)
         if state is None:
             state = self._channels[channel] = ChannelState(channel, self._tail)
@@ -279,7 +332,9 @@ class Hub:
         :param pattern: a name in which ``*`` stands for any text, also for none. All other characters stand
             for themselves. Channels that begin with ``$`` match only patterns that begin with ``$``.
         :param limit: see `subscribe`; it applies to all channels together.
+        :raises ValueError: if `pattern` is empty.
         """
+        check_pattern(pattern)
         return PatternSubscription(self, pattern, limit)
 
     def attach_pattern(
@@ -290,6 +345,7 @@ class Hub:
         See `subscribe_pattern` for the patterns and the guarantee, and `attach` for the other parameters.
         Each call of ``deliver`` is for one channel.
         """
+        self._check_open()
         self._patterns.attach(pattern, receiver, self._each if group is None else group)
 
     def detach_pattern(self, pattern: str, receiver: Receiver | Any) -> None:
@@ -301,6 +357,15 @@ class Hub:
         event = self._patterns.event(pattern)
         if event is not None:
             await event.wait()
+
+    async def read_history(self, channels: Collection[str], timeout: float) -> bool:
+        """Wait until the history that receivers of channels need has been read and delivered.
+
+        :param timeout: the time limit in seconds.
+        :returns: whether it has been.
+        """
+        readers = [self._readers[each] for each in channels if each in self._readers]
+        return not readers or not (await asyncio.wait(readers, timeout=timeout))[1]
 
     def position(self, channel: str) -> Position | None:
         """Return the position of the last message delivered in this process, or None if it is unknown."""
@@ -315,6 +380,8 @@ class Hub:
 
         :raises BrokerUnavailableError: if the broker cannot be reached.
         """
+        check_channel(channel)
+        self._check_open()
         state = self._channels.get(channel)
         if state is not None and state.last is not None and not state.is_stale and not self.disconnected_for:
             return state.last
@@ -394,6 +461,19 @@ class Hub:
         )
         if self._channels.get(state.name) is state:
             state.apply(page)
+
+
+def _check_arguments(broker: Any, history: Any, tail: Any, timeout: Any, max_waiting: Any) -> None:
+    if not isinstance(broker, Broker):
+        raise TypeError(f"broker must be a Broker such as MemoryBroker(), got {broker!r:.100}")
+    if not (history is None or isinstance(history, History) or callable(history)):
+        raise TypeError(f"history must be a History, a function or None, got {history!r:.100}")
+    if not (isinstance(tail, int) and tail >= 0):
+        raise ValueError(f"tail must be a number of messages, at least 0, got {tail!r}")
+    if not (isinstance(timeout, (int, float)) and timeout > 0):
+        raise ValueError(f"timeout must be a positive number of seconds, got {timeout!r}")
+    if not (isinstance(max_waiting, int) and max_waiting >= 1):
+        raise ValueError(f"max_waiting must be a number of messages, at least 1, got {max_waiting!r}")
 
 
 def _encode(data: Any) -> bytes:

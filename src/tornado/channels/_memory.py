@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from time import monotonic
 
-from tornado.channels._broker import Broker, BrokerListener, Page
+from tornado.channels._broker import Broker, BrokerListener, Page, shared_error
 from tornado.channels._pattern import Pattern
 from tornado.channels._values import History, Message, Position
 
@@ -54,11 +54,15 @@ class MemoryBroker(Broker):
         self._listener: BrokerListener | None = None
 
     async def start(self, listener: BrokerListener) -> None:
+        if self._listener is not None:
+            raise shared_error(self)
         self._listener = listener
         listener.connected()
 
     async def close(self) -> None:
         self._listener = None
+        self._subscribed.clear()
+        self._patterns.clear()
 
     async def publish(
         self, message: Message, history: History, idempotency_key: str, lifetime: float

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 from tornado._log_rate_limit import LogRateLimit
-from tornado.channels._broker import UNKNOWN_EPOCH, Broker, BrokerListener, Page
+from tornado.channels._broker import UNKNOWN_EPOCH, Broker, BrokerListener, Page, shared_error
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._nats_connection import NATSConnection
 from tornado.channels._nats_encoding import channel_of, decode_message, encode_message, token_of
@@ -83,6 +83,8 @@ class NATSBroker(Broker):
         return f"<NATSBroker {address}>"
 
     async def start(self, listener: BrokerListener) -> None:
+        if self._listener is not None:
+            raise shared_error(self)
         self._listener = listener
         self._connection = NATSConnection(
             self._servers,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-#: Channels that the package uses itself begin with this character.
-_RESERVED = "$"
+from tornado.channels._names import RESERVED
 
 
 class Pattern:
@@ -29,7 +29,7 @@ class Pattern:
         A channel whose name begins with ``$`` matches only patterns that begin with ``$``.
         """
         first, *middle = self._parts
-        if channel.startswith(_RESERVED) and not first.startswith(_RESERVED):
+        if channel.startswith(RESERVED) and not first.startswith(RESERVED):
             return False
         if not middle:
             return channel == first
@@ -53,4 +53,16 @@ class Pattern:
         return "*".join(map(literal, self._parts))
 
 
-__all__ = ["Pattern"]
+def check_pattern(pattern: Any) -> None:
+    """Check a pattern.
+
+    :raises TypeError: if it is not a `str`.
+    :raises ValueError: if it is empty.
+    """
+    if not isinstance(pattern, str):
+        raise TypeError(f"expected a pattern of names of channels, a str, got {pattern!r:.100}")
+    if not pattern:
+        raise ValueError("expected a pattern of names of channels such as 'room:*', got ''")
+
+
+__all__ = ["Pattern", "check_pattern"]

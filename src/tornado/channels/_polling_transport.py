@@ -75,7 +75,7 @@ class Poll:
             return
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
-        timer = loop.call_later(seconds, self.end)
+        timer = loop.call_later(seconds, self.wake)
         try:
             await self._waiter
         finally:

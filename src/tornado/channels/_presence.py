@@ -12,10 +12,8 @@ from typing import Any
 
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._hub import Hub
+from tornado.channels._names import PRESENCE
 from tornado.log import app_log, gen_log
-
-#: The prefix of the channels on which changes are announced.
-_PREFIX = "$presence:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +139,7 @@ class Presence:
             task.cancel()
         for each in watched.values():
             each.changed.set()
-            self._hub.detach(_PREFIX + each.channel, each)
+            self._hub.detach(PRESENCE + each.channel, each)
         await asyncio.gather(*tasks, return_exceptions=True)
         for channel, own in list(self._own.items()):
             for connection in list(own.entries):
@@ -206,7 +204,7 @@ class Presence:
             if ended:
                 own.leaving |= ended
                 await self._remove(channel, own)
-        await self._hub.send(_PREFIX + channel, 1)
+        await self._hub.send(PRESENCE + channel, 1)
 
     async def leave(self, channel: str, connection: str) -> None:
         """Remove a connection. It has no effect if this process has no such connection.
@@ -227,7 +225,7 @@ class Presence:
         if not own.entries and not own.leaving and self._own.get(channel) is own:
             del self._own[channel]
         if names:
-            await self._hub.send(_PREFIX + channel, 1)
+            await self._hub.send(PRESENCE + channel, 1)
 
     async def members(self, channel: str) -> Members:
         """Return the members of a channel: for each of them the data of its connections.
@@ -277,7 +275,7 @@ class Presence:
         if watched is None:
             watched = self._watched[channel] = _Watched(channel)
             watched.task = asyncio.get_running_loop().create_task(self._refresh(watched))
-            self._hub.attach(_PREFIX + channel, watched)
+            self._hub.attach(PRESENCE + channel, watched)
         elif watched.is_loaded:
             joined = {member: dict(connections) for member, connections in watched.members.items()}
             _notify(observer, PresenceChange(channel, joined))
@@ -291,7 +289,7 @@ class Presence:
         watched.observers.remove(observer)
         if not watched.observers:
             del self._watched[channel]
-            self._hub.detach(_PREFIX + channel, watched)
+            self._hub.detach(PRESENCE + channel, watched)
             if watched.task is not None:
                 watched.task.cancel()
 

@@ -11,6 +11,7 @@ was restarted or replaced, and may have lost messages. Then the channel begins a
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import re
@@ -18,7 +19,7 @@ from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import Any
 
 from tornado._log_rate_limit import LogRateLimit
-from tornado.channels._broker import Broker, BrokerListener, Page
+from tornado.channels._broker import Broker, BrokerListener, Page, shared_error
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._pattern import Pattern
 from tornado.channels._redis_listener import RedisListener
@@ -179,29 +180,37 @@ class RedisBroker(Broker):
         for name, value in (("timeout", timeout), ("ping_interval", ping_interval)):
             if not value > 0:
                 raise ValueError(f"{name} must be a positive number of seconds, got {value!r}")
-        self._servers = servers_of(redis, url, timeout, ping_interval)
         self.prefix = prefix
         self.timeout = timeout
-        self._address = self._servers.address
-        #: Channels in Redis do not belong to a database, so their names contain its number.
-        self._channel_prefix = f"{prefix}{self._servers.database}:".encode()
+        self._ping_interval = ping_interval
+        self._make_servers = functools.partial(servers_of, redis, url, timeout, ping_interval)
         exceptions = redis.exceptions
         self._errors = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
-        self._client: Any = self._servers.client
-        self._pipeline = self._servers.pipeline(_PUBLISH)
-        self._publisher = RedisPublisher(self._pipeline.execute, self._errors, self._address, timeout)
-        self._read_script: Any = self._client.register_script(_READ)
-        self._lease_script: Any = self._client.register_script(_LEASE)
-        self._list_script: Any = self._client.register_script(_LIST)
+        self._create_clients()
+        #: Channels in Redis do not belong to a database, so their names contain its number.
+        self._channel_prefix = f"{prefix}{self._servers.database}:".encode()
         self._listener: RedisListener | None = None
         #: The subscribed patterns, by their form in Redis.
         self._patterns: dict[bytes, Pattern] = {}
-        self._ping_interval = ping_interval
+
+    def _create_clients(self) -> None:
+        """Create what executes commands. It connects when it is used."""
+        self._servers = servers = self._make_servers()
+        self._address = servers.address
+        self._client: Any = servers.client
+        self._pipeline = servers.pipeline(_PUBLISH)
+        self._publisher = RedisPublisher(self._pipeline.execute, self._errors, self._address, self.timeout)
+        self._read_script: Any = self._client.register_script(_READ)
+        self._lease_script: Any = self._client.register_script(_LEASE)
+        self._list_script: Any = self._client.register_script(_LIST)
 
     def __repr__(self) -> str:
         return f"<RedisBroker {self._address}, database {self._servers.database}>"
 
     async def start(self, listener: BrokerListener) -> None:
+        if self._listener is not None:
+            raise shared_error(self)
+
         def received(channel: bytes, data: bytes) -> None:
             name = channel.removeprefix(self._channel_prefix).decode()
             try:
@@ -241,6 +250,7 @@ class RedisBroker(Broker):
         await self._publisher.close()
         await self._pipeline.close()
         await self._servers.close()
+        self._create_clients()  # the broker can be started again, also on another event loop
 
     async def publish(
         self, message: Message, history: History, idempotency_key: str, lifetime: float

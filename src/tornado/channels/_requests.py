@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from tornado.channels._encoding import encode_json, encode_text
 from tornado.channels._limits import ClientLimits
+from tornado.channels._names import MAX_CHANNEL, RESERVED, find_control
 from tornado.channels._values import Position
 
 PROTOCOL_VERSION: Final = 1
-_MAX_CHANNEL = 200
 _MAX_KEY = 200
 _MAX_POSITION = 200
 _MAX_ID = 64
@@ -21,7 +21,6 @@ _MAX_WAIT: Final = 50.0
 _WAIT: Final = 25.0
 
 _client_pattern = re.compile(r"[A-Za-z0-9_-]{8,64}")
-_control = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 #: For each error code: the HTTP status, and the close code if the error ends a connection.
 ERRORS: Final[Mapping[str, tuple[int, int | None]]] = {
@@ -135,7 +134,7 @@ def request_id_of(members: Mapping[str, Any]) -> str | None:
 def channel_of(members: Mapping[str, Any]) -> str | None:
     """Return the ``channel`` of a request that has failed, or None if it has none or it is invalid."""
     channel = members.get("channel")
-    return channel if isinstance(channel, str) and len(channel) <= _MAX_CHANNEL else None
+    return channel if isinstance(channel, str) and len(channel) <= MAX_CHANNEL else None
 
 
 def parse_request(members: Mapping[str, Any]) -> Request:
@@ -280,10 +279,10 @@ def _subscription(members: Any) -> SubscriptionRequest:
 
 
 def _channel(members: Mapping[str, Any]) -> str:
-    channel = _text(members, "channel", _MAX_CHANNEL)
+    channel = _text(members, "channel", MAX_CHANNEL)
     if not channel:
         raise RequestError("bad_request", "expected a channel")
-    if channel.startswith("$"):
+    if channel.startswith(RESERVED):
         raise RequestError("forbidden", "channels that begin with '$' are reserved", channel=channel)
     return channel
 
@@ -293,7 +292,7 @@ def _text(members: Mapping[str, Any], name: str, limit: int) -> str | None:
     value = members.get(name)
     if value is None:
         return None
-    if not isinstance(value, str) or len(value) > limit or _control.search(value) is not None:
+    if not isinstance(value, str) or len(value) > limit or find_control(value) is not None:
         _reject(name, value, f"a text of at most {limit} characters without control characters")
     return value
 

@@ -222,8 +222,11 @@ class Session:
         identity = self._hooks.authenticate(token)
         if type(identity) is not Identity:
             identity = yield from resolve(identity)
-        if identity is None:
-            raise RequestError("unauthorized", "the token is not valid")
+            if identity is None:
+                raise RequestError("unauthorized", "the token is not valid")
+            if not isinstance(identity, Identity):
+                name = f"{type(self._hooks).__name__}.authenticate()"
+                raise TypeError(f"{name} must return an Identity or None, got {identity!r:.100}")
         was_new = self._state is SessionState.NEW
         if not was_new and identity.user != self.identity.user:
             raise RequestError("unauthorized", "the token is that of another user")
