@@ -232,7 +232,7 @@ class Patterns:
         try:
             head = await self._head(channel)
             waiting = self._opening.pop(channel)[1]
-            self._compare(channel, head, is_new=True, must_open=bool(waiting))
+            self._compare(channel, head, must_open=bool(waiting))
             state = self._channels.get(channel)
             if state is not None:
                 for message in waiting:
@@ -307,16 +307,18 @@ class Patterns:
             if channel not in self._channels and channel not in self._opening:
                 page = await self._broker.read(channel, None, 0, self._history_of(channel))
                 if self._patterns.get(entry.pattern.text) is entry:
-                    self._compare(channel, page.head, is_new=entry.established.is_set())
+                    self._compare(channel, page.head)
 
-    def _compare(self, channel: str, head: Position, *, is_new: bool, must_open: bool = False) -> None:
+    def _compare(self, channel: str, head: Position, *, must_open: bool = False) -> None:
         """Open a channel if there are messages after its last known position.
 
-        :param is_new: whether a channel without a position was created after a pattern was established.
         :param must_open: whether to open it in any case.
         """
-        if not self._matching(channel):
+        matching = self._matching(channel)
+        if not matching:
             return
+        # A channel without a position was created after any of the patterns was established.
+        is_new = any(each.established.is_set() for each in matching)
         known = self._positions.setdefault(channel, Position(head.epoch, 0) if is_new else head)
         state = self._channels.get(channel)
         if state is not None:
@@ -335,7 +337,9 @@ class Patterns:
                 continue
             is_silent = self._positions.get(channel) == state.last
             self._positions[channel] = state.last
-            if is_silent and not state.must_read and len(state) == len(matching):
+            # A pattern that is not established yet may not be attached.
+            has_others = len(state) > len(matching) or any(channel not in each.attached for each in matching)
+            if is_silent and not state.must_read and not has_others:
                 for entry in matching:
                     entry.attached.discard(channel)
                     state.detach(entry)
