@@ -231,6 +231,8 @@ class Patterns:
         """Open a channel that was created after a pattern was established, at its begin."""
         try:
             head = await self._head(channel)
+            if head is None:
+                return
             waiting = self._opening.pop(channel)[1]
             self._compare(channel, head, must_open=bool(waiting))
             state = self._channels.get(channel)
@@ -244,14 +246,17 @@ class Patterns:
             if self._opening.get(channel, (None,))[0] is asyncio.current_task():
                 del self._opening[channel]
 
-    async def _head(self, channel: str) -> Position:
+    async def _head(self, channel: str) -> Position | None:
+        """Return the position of the last message of a channel, or None after `close`."""
         delay = _MIN_DELAY
-        while True:
+        while channel in self._opening:
             try:
-                return (await self._broker.read(channel, None, 0, self._history_of(channel))).head
+                page = await self._broker.read(channel, None, 0, self._history_of(channel))
+                return page.head if channel in self._opening else None
             except BrokerUnavailableError:
                 await asyncio.sleep(delay * random.uniform(0.5, 1))
                 delay = min(2 * delay, _MAX_DELAY)
+        return None
 
     # -- positions --
 
@@ -269,7 +274,8 @@ class Patterns:
         """Subscribe to a pattern, and compare the positions of all channels until this has succeeded."""
         delay = _MIN_DELAY
         try:
-            while entry.must_check:
+            # Its cancellation may be lost: `asyncio.wait_for` of Python 3.11 suppresses some.
+            while entry.must_check and self._patterns.get(entry.pattern.text) is entry:
                 entry.must_check = False
                 try:
                     await self._check_channels(entry)
