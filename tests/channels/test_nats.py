@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import time
 from collections.abc import AsyncIterator
@@ -336,6 +337,27 @@ async def test_entry_that_is_removed_while_presence_is_listed(server, monkeypatc
         assert remaining.items() <= found.items()
         assert {int(data) for data in found.values()} - removed == {int(data) for data in remaining.values()}
         assert await two.broker.list_presence("a") == remaining
+
+
+async def test_hub_closes_although_a_cancellation_is_lost(server, monkeypatch):
+    """`asyncio.wait_for` of Python 3.11, with which nats-py connects, suppresses some cancellations."""
+    import nats.aio.client
+
+    connect = nats.aio.client.Client.connect
+    begun = asyncio.Event()
+
+    async def losing(self, *args, **options):
+        await connect(self, *args, **options)
+        begun.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(nats.aio.client.Client, "connect", losing)
+    hub = Hub(NATSBroker(server.url, ping_interval=0.1, timeout=5))
+    await hub.start()
+    await begun.wait()
+    await hub.close()
+    assert not [each for each in asyncio.all_tasks() if "NATSConnection._run" in repr(each)]
 
 
 async def test_connection_closed_during_handshake_is_released(expect_log):
