@@ -126,7 +126,7 @@ class Observer:
         self.established = False
         self.channels: dict[str, Client] = {}
         self.messages = 0
-        #: Confirmed messages that must be received, with the number of kills before the confirmation.
+        #: Confirmed messages that must be received, with the number of kills before the publication.
         self._expected: list[tuple[str, Position, int]] = []
         self._waiting: asyncio.Task[None] | None = None
 
@@ -135,7 +135,7 @@ class Observer:
         return fnmatchcase(channel, self.pattern)
 
     def attach(self, hub: Hub) -> None:
-        """Connect to a process. What was published before is forgotten."""
+        """Connect to a process, and forget all earlier messages."""
         self.hub = hub
         self.channels, self._expected = {}, []
         hub.attach_pattern(self.pattern, self)
@@ -154,9 +154,9 @@ class Observer:
             assert self._waiting is not None  # set by attach
             self._waiting.cancel()
 
-    def expect(self, channel: str, position: Position) -> None:
+    def expect(self, channel: str, position: Position, kills: int) -> None:
         """Note a message that was published after the pattern was established."""
-        self._expected.append((channel, position, self.model.kills))
+        self._expected.append((channel, position, kills))
 
     def deliver(self, items: Sequence[Message | Gap]) -> None:
         """Check items of one channel."""
@@ -278,13 +278,14 @@ class Model:
         observers = [
             (each, each.channels) for each in self.observers if each.established and each.matches(channel)
         ]
+        kills = self.kills
         try:
             position = await hub.publish(channel, data)
         except PublishError:
             return
         for observer, channels in observers:
             if observer.channels is channels:  # it has not moved
-                observer.expect(channel, position)
+                observer.expect(channel, position, kills)
         if self.published.setdefault((channel, position), data) != data:
             self.problems.append(f"two messages have the position {position} of channel {channel}")
         if self.seen.get((channel, position), data) != data:
@@ -329,10 +330,10 @@ class Model:
 
     async def _kill(self) -> None:
         """Kill the server, and start it with an old snapshot or without data."""
-        self.kills += 1
         if self.random.random() < 0.5:
             self.server.run("SAVE")
         await self._turns()
+        self.kills += 1
         self.server.stop()
         await asyncio.sleep(self.random.random() / 2)
         self.server.start()

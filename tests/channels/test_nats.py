@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import time
 from collections.abc import AsyncIterator
@@ -318,6 +319,56 @@ async def test_list_of_presence_is_complete_while_leases_are_renewed(server):
         assert not renewing.done()
         ended.set()
         await renewing
+
+
+@pytest.mark.parametrize("during", ["pull_subscribe_bind", "fetch"])
+@pytest.mark.parametrize("removed", [{0}, {25}, {29}, {3, 4, 5, 27}, set(range(30))], ids=len)
+async def test_entry_that_is_removed_while_presence_is_listed(server, monkeypatch, during, removed):
+    from nats.js.client import JetStreamContext
+
+    owner = JetStreamContext if during == "pull_subscribe_bind" else JetStreamContext.PullSubscription
+    original = getattr(owner, during)
+    # With "fetch", the entries are removed after the first of several batches.
+    countdown = [1] if during == "pull_subscribe_bind" else [2]
+    monkeypatch.setattr("tornado.channels._nats_streams._BATCH", 10)
+
+    async def removing(self, *args, **options):
+        countdown[0] -= 1
+        if not countdown[0]:
+            await one.broker.remove_presence("a", [f"c{number}-0" for number in removed])
+        return await original(self, *args, **options)
+
+    async with connected_hub(server) as one, connected_hub(server) as two:
+        await one.broker.add_presence("a", "worker", {f"c{n}-0": b"%d" % n for n in range(30)}, 60)
+        monkeypatch.setattr(owner, during, removing)
+        found = await two.broker.list_presence("a")
+        remaining = {f"c{n}-0": b"%d" % n for n in range(30) if n not in removed}
+        assert countdown[0] < 1
+        # An entry that was read before its removal may be in the list.
+        assert remaining.items() <= found.items()
+        assert {int(data) for data in found.values()} - removed == {int(data) for data in remaining.values()}
+        assert await two.broker.list_presence("a") == remaining
+
+
+async def test_hub_closes_although_a_cancellation_is_lost(server, monkeypatch):
+    """`asyncio.wait_for` of Python 3.11, with which nats-py connects, suppresses some cancellations."""
+    import nats.aio.client
+
+    connect = nats.aio.client.Client.connect
+    begun = asyncio.Event()
+
+    async def losing(self, *args, **options):
+        await connect(self, *args, **options)
+        begun.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(nats.aio.client.Client, "connect", losing)
+    hub = Hub(NATSBroker(server.url, ping_interval=0.1, timeout=5))
+    await hub.start()
+    await begun.wait()
+    await hub.close()
+    assert not [each for each in asyncio.all_tasks() if "NATSConnection._run" in repr(each)]
 
 
 async def test_connection_closed_during_handshake_is_released(expect_log):

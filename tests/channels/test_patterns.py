@@ -284,3 +284,53 @@ async def test_receiver_that_raises_affects_no_other(servers, expect_log):
 def test_limit_of_a_pattern_subscription_is_checked():
     with pytest.raises(ValueError, match="limit must be a number"):
         Hub(MemoryBroker()).subscribe_pattern("*", limit=0)
+
+
+class Delayed(MemoryBroker):
+    """A broker that confirms the subscription to a pattern when `confirmed` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.confirmed = asyncio.Event()
+        self.confirmed.set()
+
+    async def subscribe_pattern(self, pattern: str) -> None:
+        await self.confirmed.wait()
+        await super().subscribe_pattern(pattern)
+
+
+async def test_new_channel_of_an_interruption_is_complete_while_another_pattern_is_established(monkeypatch):
+    broker = Delayed()
+    async with Hub(broker) as hub, attached(hub, "room:*") as receiver:
+        with monkeypatch.context() as interruption:
+            interruption.setattr(hub, "received", lambda message: None)
+            for number in range(3):
+                await hub.publish("room:1", number)
+        broker.confirmed.clear()
+        other = Receiver()
+        hub.attach_pattern("*", other)  # reads the positions of all channels when it is confirmed
+        await asyncio.sleep(0)
+        broker.confirmed.set()
+        await hub.established("*")
+        hub.connected()
+        await until(lambda: receiver.got["room:1"] == [0, 1, 2])
+        await hub.publish("room:1", 3)
+        await until(lambda: receiver.got["room:1"] == [0, 1, 2, 3] and other.got["room:1"][-1] == 3)
+
+
+async def test_silent_channel_of_a_client_stays_while_another_pattern_is_not_established():
+    broker = Delayed()
+    async with Hub(broker) as hub, attached(hub, "room:*") as receiver:
+        await hub.publish("room:1", 1)
+        await until(lambda: receiver.got["room:1"] == [1])
+        client = Receiver()
+        hub.attach("room:1", client, hub.position("room:1"))
+        broker.confirmed.clear()
+        hub.attach_pattern("*", Receiver())
+        silence(hub)
+        silence(hub)
+        await hub.publish("room:1", 2)
+        await until(lambda: client.got["room:1"] == [2])
+        assert receiver.got["room:1"] == [1, 2]
+        broker.confirmed.set()
+        await hub.established("*")

@@ -137,10 +137,10 @@ class Hub:
             await endpoint.close()
         await self._patterns.close()
         readers, self._readers = list(self._readers.values()), {}
+        self._channels.clear()  # ends readers whose cancellation is lost, see `_read`
         for reader in readers:
             reader.cancel()
         await asyncio.gather(*readers, return_exceptions=True)
-        self._channels.clear()
         await self.broker.close()
         remove_hub(self)
         counts.disconnected += self.disconnected_for

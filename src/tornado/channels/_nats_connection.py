@@ -75,6 +75,7 @@ class NATSConnection:
         self._confirmed: set[str] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
+        self._is_closed = False
         #: When the connection was lost; None while it is established.
         self._lost_at: float | None = None
         self._reread: asyncio.TimerHandle | None = None
@@ -85,6 +86,7 @@ class NATSConnection:
 
     async def close(self) -> None:
         """Close the connection."""
+        self._is_closed = True
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -185,9 +187,10 @@ class NATSConnection:
     # -- connection --
 
     async def _run(self) -> None:
-        """Connect again and again, until cancelled."""
+        """Connect again and again, until `close`."""
         delay = _MIN_DELAY
-        while True:
+        # Its cancellation may be lost: nats-py uses `asyncio.wait_for`, which in Python 3.11 suppresses some.
+        while not self._is_closed:
             was_ready = False
             try:
                 await self._use()
@@ -212,9 +215,9 @@ class NATSConnection:
             self._reread = None
 
     async def _use(self) -> None:
-        """Use one connection until it is lost.
+        """Use one connection until it is lost, or until `close`.
 
-        :raises OSError: or another of the `errors`, in every case.
+        :raises OSError: or another of the `errors`, if it is lost.
         """
         loop = asyncio.get_running_loop()
         lost: asyncio.Future[BaseException] = loop.create_future()
@@ -239,8 +242,9 @@ class NATSConnection:
             await echo.start()
             await echo.round_trip(self._timeout)
             self._confirmed.update(self._subscriptions)
-            self._report_ready()
-            while True:
+            if not self._is_closed:
+                self._report_ready()
+            while not self._is_closed:
                 await asyncio.wait([lost], timeout=self._ping_interval)
                 if lost.done():
                     raise lost.result()

@@ -231,8 +231,10 @@ class Patterns:
         """Open a channel that was created after a pattern was established, at its begin."""
         try:
             head = await self._head(channel)
+            if head is None:
+                return
             waiting = self._opening.pop(channel)[1]
-            self._compare(channel, head, is_new=True, must_open=bool(waiting))
+            self._compare(channel, head, must_open=bool(waiting))
             state = self._channels.get(channel)
             if state is not None:
                 for message in waiting:
@@ -244,14 +246,17 @@ class Patterns:
             if self._opening.get(channel, (None,))[0] is asyncio.current_task():
                 del self._opening[channel]
 
-    async def _head(self, channel: str) -> Position:
+    async def _head(self, channel: str) -> Position | None:
+        """Return the position of the last message of a channel, or None after `close`."""
         delay = _MIN_DELAY
-        while True:
+        while channel in self._opening:
             try:
-                return (await self._broker.read(channel, None, 0, self._history_of(channel))).head
+                page = await self._broker.read(channel, None, 0, self._history_of(channel))
+                return page.head if channel in self._opening else None
             except BrokerUnavailableError:
                 await asyncio.sleep(delay * random.uniform(0.5, 1))
                 delay = min(2 * delay, _MAX_DELAY)
+        return None
 
     # -- positions --
 
@@ -269,7 +274,8 @@ class Patterns:
         """Subscribe to a pattern, and compare the positions of all channels until this has succeeded."""
         delay = _MIN_DELAY
         try:
-            while entry.must_check:
+            # Its cancellation may be lost: `asyncio.wait_for` of Python 3.11 suppresses some.
+            while entry.must_check and self._patterns.get(entry.pattern.text) is entry:
                 entry.must_check = False
                 try:
                     await self._check_channels(entry)
@@ -307,16 +313,18 @@ class Patterns:
             if channel not in self._channels and channel not in self._opening:
                 page = await self._broker.read(channel, None, 0, self._history_of(channel))
                 if self._patterns.get(entry.pattern.text) is entry:
-                    self._compare(channel, page.head, is_new=entry.established.is_set())
+                    self._compare(channel, page.head)
 
-    def _compare(self, channel: str, head: Position, *, is_new: bool, must_open: bool = False) -> None:
+    def _compare(self, channel: str, head: Position, *, must_open: bool = False) -> None:
         """Open a channel if there are messages after its last known position.
 
-        :param is_new: whether a channel without a position was created after a pattern was established.
         :param must_open: whether to open it in any case.
         """
-        if not self._matching(channel):
+        matching = self._matching(channel)
+        if not matching:
             return
+        # A channel without a position was created after any of the patterns was established.
+        is_new = any(each.established.is_set() for each in matching)
         known = self._positions.setdefault(channel, Position(head.epoch, 0) if is_new else head)
         state = self._channels.get(channel)
         if state is not None:
@@ -335,7 +343,9 @@ class Patterns:
                 continue
             is_silent = self._positions.get(channel) == state.last
             self._positions[channel] = state.last
-            if is_silent and not state.must_read and len(state) == len(matching):
+            # A pattern that is not established yet may not be attached.
+            has_others = len(state) > len(matching) or any(channel not in each.attached for each in matching)
+            if is_silent and not state.must_read and not has_others:
                 for entry in matching:
                     entry.attached.discard(channel)
                     state.detach(entry)
