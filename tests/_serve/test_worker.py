@@ -212,3 +212,30 @@ def unused_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port: int = sock.getsockname()[1]
         return port
+
+
+CHANNELS = """
+import contextlib
+
+from tornado import web
+from tornado.channels import ChannelHandler, Hub, MemoryBroker
+
+hub = Hub(MemoryBroker())
+
+
+@contextlib.asynccontextmanager
+async def lifespan(application):
+    async with hub:
+        yield
+
+
+application = web.Application([(r"/channels", ChannelHandler, {"hub": hub})], lifespan=lifespan)
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_broker_in_memory_with_several_workers_is_warned_of(tmp_path, workers):
+    with SupervisedService(tmp_path, f"--workers={workers}", source=CHANNELS) as service:
+        assert service.stop() == 0
+    warnings = service.output.count("channels with a MemoryBroker connect only the clients of one worker")
+    assert bool(warnings) == (workers > 1)

@@ -145,6 +145,14 @@ class Worker:
     def _set_ready(self) -> None:
         self._stage = "serving"
         self._context.channel.send("ready")
+        workers = self._program.configuration.workers
+        module = sys.modules.get("tornado.channels._counts")
+        if workers > 1 and module is not None and module.has_unshared_hub():
+            app_log.warning(
+                "channels with a MemoryBroker connect only the clients of one worker, and there are %d: "
+                "use a RedisBroker or a NATSBroker, or --workers=1",
+                workers,
+            )
 
     def _prepare_server(self, server: HTTPServer) -> None:
         """Count requests, if their number is limited, and observe them, if the options require it."""

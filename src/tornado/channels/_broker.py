@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from tornado.channels._values import History, Message, Position
 
@@ -59,7 +59,11 @@ class Broker(ABC):
     epoch changes whenever stored messages may have been lost.
 
     Every method that waits raises `BrokerUnavailableError` within the timeout of the broker.
+
+    :cvar is_shared: whether the broker connects several processes.
     """
+
+    is_shared: ClassVar[bool] = True
 
     @abstractmethod
     async def start(self, listener: BrokerListener) -> None:

@@ -143,6 +143,11 @@ def channel_metrics(histogram: Callable[[], Durations]) -> dict[str, dict[str, A
     }
 
 
+def has_unshared_hub() -> bool:
+    """Whether a hub is open whose broker does not connect several processes."""
+    return any(not hub.broker.is_shared for hub in _started_hubs())
+
+
 def broker_problems() -> list[str]:
     """Describe each hub that has been disconnected for too long. It may be called in any thread.
 
@@ -155,4 +160,13 @@ def broker_problems() -> list[str]:
     ]
 
 
-__all__ = ["RESERVED", "add_hub", "broker_problems", "channel_metrics", "counts", "counts_of", "remove_hub"]
+__all__ = [
+    "RESERVED",
+    "add_hub",
+    "broker_problems",
+    "channel_metrics",
+    "counts",
+    "counts_of",
+    "has_unshared_hub",
+    "remove_hub",
+]

@@ -44,6 +44,8 @@ class _Stored:
 class MemoryBroker(Broker):
     """A broker for a program with a single process. The history is lost when the process ends."""
 
+    is_shared = False
+
     def __init__(self) -> None:
         self._channels: dict[str, _Stored] = {}
         self._sweep_at = _FIRST_SWEEP
