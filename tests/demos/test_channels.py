@@ -183,6 +183,14 @@ def test_state_without_the_broker(browser, redis_server):
         ann.close()
 
 
+def test_narrow_page_shows_all_controls(visit):
+    ann = visit("Ann")
+    ann.page.set_viewport_size({"width": 390, "height": 700})
+    overflow = """[...document.querySelectorAll("button, input, select, #people li")]
+        .filter(each => each.getBoundingClientRect().right > innerWidth).length"""
+    assert ann.page.evaluate(overflow) == 0
+
+
 @pytest.mark.parametrize("server", ["redis_server", "nats_server"])
 def test_two_workers_share_the_rooms(browser, request, server):
     broker = request.getfixturevalue(server)
