@@ -40,6 +40,10 @@ class Visitor:
     def wait_connected(self, page: Any) -> None:
         page.wait_for_function("document.getElementById('connection').dataset.state === 'open'")
 
+    def wait_state(self, state: str) -> None:
+        condition = "state => document.getElementById('connection').dataset.state === state"
+        self.page.wait_for_function(condition, arg=state)
+
     def say(self, text: str) -> None:
         self.page.fill("#write input", text)
         self.page.press("#write input", "Enter")
@@ -138,6 +142,53 @@ def test_interrupted_connection_is_restored(visit):
     bao.say("last")
     ann.page.wait_for_function("document.querySelectorAll('#messages li').length === 7")
     bao.page.wait_for_function("!document.querySelector('.pending')")
+
+
+def test_delayed_message_moves_to_its_position(visit):
+    ann, bao = visit("Ann"), visit("Bao")
+    ann.say("first")
+    bao.wait_texts("first")
+    ann.context.set_offline(True)
+    ann.wait_state("offline")
+    ann.say("delayed 1")
+    ann.say("delayed 2")
+    bao.say("meanwhile")
+    bao.wait_texts("first", "meanwhile")
+    ann.context.set_offline(False)
+    for visitor in (ann, bao):
+        visitor.wait_texts("first", "meanwhile", "delayed 1", "delayed 2")
+    authors = "[...document.querySelectorAll('.first b')].map(each => each.textContent).join()"
+    assert ann.page.evaluate(authors) == bao.page.evaluate(authors) == "Ann,Bao,Ann"
+
+
+def test_state_without_the_broker(browser, redis_server):
+    redis_server.start()
+    with Program(SCRIPT, ["--port={port}", "--workers=1", f"--broker={redis_server.url}"]) as program:
+        ann = Visitor(browser, program, "Ann")
+        ann.page.click("#rooms button >> nth=1")
+        ann.say("stored")
+        ann.wait_texts("stored")
+        redis_server.stop()
+        ann.say("delayed")
+        ann.wait_state("delayed")
+        pages = [ann.page, ann.context.new_page()]
+        ann.page = pages[1]
+        ann.page.goto(program.url("/#music"))
+        ann.wait_state("delayed")
+        redis_server.start()
+        for ann.page in pages:
+            ann.wait_state("open")
+            ann.page.wait_for_function("!document.querySelector('.pending')")
+            ann.page.wait_for_selector("#messages >> text=delayed")
+        ann.close()
+
+
+def test_narrow_page_shows_all_controls(visit):
+    ann = visit("Ann")
+    ann.page.set_viewport_size({"width": 390, "height": 700})
+    overflow = """[...document.querySelectorAll("button, input, select, #people li")]
+        .filter(each => each.getBoundingClientRect().right > innerWidth).length"""
+    assert ann.page.evaluate(overflow) == 0
 
 
 @pytest.mark.parametrize("server", ["redis_server", "nats_server"])

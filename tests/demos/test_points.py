@@ -49,6 +49,16 @@ def test_slow_viewer_skips_positions(browser):
         page.context.close()
 
 
+def test_page_shows_that_it_is_offline(browser):
+    with Program(SCRIPT) as program:
+        page = viewer(browser, program)
+        page.context.set_offline(True)
+        page.wait_for_selector("text=Offline. The points stand still.")
+        page.context.set_offline(False)
+        page.wait_for_selector("text=Connected by WebSocket")
+        page.context.close()
+
+
 @pytest.mark.parametrize("server", ["redis_server", "nats_server"])
 def test_two_workers_show_the_same_points(browser, request, server):
     broker = request.getfixturevalue(server)

@@ -4,6 +4,8 @@ const DEFAULT_ROOMS = ["lobby", "music", "travel"];
 const TRANSPORTS = { websocket: "WebSocket", stream: "event stream", poll: "long polling" };
 // How long a "typing" is shown, and the minimum time between two of them, in milliseconds.
 const TYPING = 4000, TYPING_INTERVAL = 2000;
+// A message that is not confirmed after this time is shown as delayed; also the time between two attempts to open a room.
+const DELAY = 2000;
 
 const find = id => document.getElementById(id);
 const element = (name, className, ...content) => {
@@ -16,6 +18,8 @@ const randomId = () => crypto.getRandomValues(new Uint32Array(2)).join("-");
 
 const list = find("messages"), text = find("write").elements.text;
 const rooms = new Map();
+// Lines of messages and rooms for which the server has no answer, because its broker is away or there are too many.
+const delayed = new Set();
 const me = { id: localStorage.getItem("id") || randomId(), name: localStorage.getItem("name") || "" };
 me.name ||= `Guest ${Math.floor(1000 + 9000 * Math.random())}`;
 localStorage.setItem("id", me.id);
@@ -35,17 +39,29 @@ const open = () => {
 };
 
 const showState = () => {
-  const { state, transport } = client, status = find("connection");
+  const { transport } = client, status = find("connection");
+  const state = client.state === "open" && delayed.size ? "delayed" : client.state;
   status.dataset.state = state;
   status.textContent = {
     open: `Connected by ${TRANSPORTS[transport]}`,
+    delayed: "The server is connected, but does not accept messages at the moment. They are sent later.",
     connecting: "Connecting …",
     offline: "Offline. Messages are sent when the connection is restored.",
     closed: "Disconnected. Reload the page.",
   }[state];
 };
 
+const setDelayed = (item, isDelayed) => {
+  if (delayed.has(item) !== isDelayed) {
+    delayed[isDelayed ? "add" : "delete"](item);
+    showState();
+  }
+};
+
 const subscribe = room => {
+  if (!room.isOpen) {
+    return;
+  }
   const previous = room.subscription;
   room.subscription = client.subscribe(room.channel, {
     position: previous?.position ?? room.start,
@@ -76,10 +92,18 @@ const addRoom = async name => {
   localStorage.setItem("rooms", JSON.stringify(names));
   showRooms();
   // The position of some earlier messages: the page begins with them. Without it, it begins with new messages.
-  const response = await fetch(`/start?channel=${encodeURIComponent(room.channel)}`).catch(() => null);
-  if (response?.ok) {
+  const fetchStart = () => fetch(`/start?channel=${encodeURIComponent(room.channel)}`).catch(() => null);
+  let response = await fetchStart();
+  while (!response || response.status === 503) {
+    setDelayed(room, true);
+    await new Promise(resolve => setTimeout(resolve, DELAY));
+    response = await fetchStart();
+  }
+  setDelayed(room, false);
+  if (response.ok) {
     room.start = (await response.json()).position;
   }
+  room.isOpen = true;
   subscribe(room);
 };
 
@@ -121,26 +145,51 @@ const showPeople = () => {
 
 // -- messages --
 
-const add = (room, line) => {
+const isPending = line => line.classList.contains("pending");
+
+const isAfter = (line, { position }) => {
+  const [epoch, offset] = line.position?.split(/:(?=\d*$)/) ?? [];
+  const [otherEpoch, otherOffset] = position?.split(/:(?=\d*$)/) ?? [];
+  return position && epoch === otherEpoch && +offset > +otherOffset;
+};
+
+// The header with the name is shown at the first of several messages of one author.
+const showAuthor = (lines, index) => {
+  lines[index]?.classList.toggle("first", lines[index - 1]?.dataset.author !== lines[index].dataset.author);
+};
+
+/** Put a line in its place: messages in the order of their positions, then those that are not confirmed. */
+const place = (room, line) => {
   const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
-  room.lines.push(line);
+  const before = room.lines.indexOf(line);
+  if (before >= 0) {
+    room.lines.splice(before, 1);
+  }
+  let index = room.lines.length;
+  while (index && (!isPending(line) && isPending(room.lines[index - 1]) || isAfter(room.lines[index - 1], line))) {
+    index--;
+  }
+  room.lines.splice(index, 0, line);
+  for (const each of [before, before + 1, index, index + 1]) {
+    showAuthor(room.lines, each);
+  }
   if (room === current) {
-    list.append(line);
+    if (before !== index) {
+      list.insertBefore(line, room.lines[index + 1] ?? null);
+    }
     if (isAtEnd) {
       list.scrollTop = list.scrollHeight;
     }
   }
 };
 
-const note = (room, content) => add(room, element("li", "note", content));
+const note = (room, content) => place(room, element("li", "note", content));
 
-const lineOf = (room, { author, name, text, at }) => {
+const lineOf = ({ author, name, text, at }) => {
   const time = element("time", "", new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
-  const previous = room.lines.at(-1);
   const line = element("li", "message", element("header", "", element("b", "", name), " ", time), text);
   line.dataset.author = author;
   line.classList.toggle("mine", author === me.id);
-  line.classList.toggle("first", previous?.dataset.author !== author);
   return line;
 };
 
@@ -157,23 +206,36 @@ const receive = (room, { data, position }) => {
   showTyping();
   const mine = room.mine.get(data.id);
   if (mine) {
-    mine.classList.remove("pending");
+    confirm(room, mine, position);
     return;
   }
-  add(room, lineOf(room, data));
+  const line = lineOf(data);
+  line.position = position;
+  place(room, line);
   if (room !== current) {
     room.unread++;
     showRooms();
   }
 };
 
+// Both the reply and the message itself confirm it; the reply comes alone if the message is in a gap.
+const confirm = (room, line, position) => {
+  if (isPending(line)) {
+    line.classList.remove("pending");
+    line.position = position;
+    place(room, line);
+    setDelayed(line, false);
+  }
+};
+
 const send = content => {
   const room = current;
   const data = { id: randomId(), author: me.id, name: me.name, text: content, at: Date.now() };
-  const line = lineOf(room, data);
+  const line = lineOf(data);
   line.classList.add("pending");
   room.mine.set(data.id, line);
-  add(room, line);
+  place(room, line);
+  setTimeout(() => isPending(line) && setDelayed(line, true), DELAY);
   list.scrollTop = list.scrollHeight;
   publish(room, data, line);
 };
@@ -181,13 +243,14 @@ const send = content => {
 const publish = async (room, data, line) => {
   const used = client;
   try {
-    await used.publish(room.channel, data);
+    confirm(room, line, await used.publish(room.channel, data));
   } catch (error) {
     if (used !== client) {
       publish(room, data, line);  // another transport was chosen
       return;
     }
     line.classList.replace("pending", "failed");
+    setDelayed(line, false);
     note(room, `A message was not sent: ${error.message}`);
   }
 };

@@ -58,7 +58,12 @@ const client = connect("/channels");
 client.addEventListener("state", ({ detail: { state, transport } }) => {
   const status = find("connection");
   status.dataset.state = state;
-  status.textContent = state === "open" ? `Connected by ${TRANSPORTS[transport]}` : "Connecting …";
+  status.textContent = {
+    open: `Connected by ${TRANSPORTS[transport]}`,
+    connecting: "Connecting …",
+    offline: "Offline. The points stand still.",
+    closed: "Disconnected. Reload the page.",
+  }[state];
 });
 client.subscribe("points", {
   join: null,
