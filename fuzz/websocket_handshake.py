@@ -15,6 +15,11 @@ class Fields:
     def __init__(self, values: dict[str, list[str]]) -> None:
         self._values = values
 
+    def get(self, name: str) -> str | None:
+        """Return the lines of a field, joined; None if there are none."""
+        lines = self._values.get(name.lower())
+        return ",".join(lines) if lines else None
+
     def get_list(self, name: str) -> list[str]:
         """Return all lines of a field."""
         return self._values[name.lower()]

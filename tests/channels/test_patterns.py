@@ -11,7 +11,17 @@ import pytest
 
 from tests.support.channels import silence
 from tests.support.forwarder import Forwarder
-from tornado.channels import Broker, Gap, History, Hub, MemoryBroker, NATSBroker, Position, RedisBroker
+from tornado.channels import (
+    Broker,
+    Gap,
+    History,
+    Hub,
+    MemoryBroker,
+    NATSBroker,
+    Page,
+    Position,
+    RedisBroker,
+)
 
 LOST = "connection to .* is lost"
 RESTORED = "is restored after"
@@ -287,12 +297,20 @@ def test_limit_of_a_pattern_subscription_is_checked():
 
 
 class Delayed(MemoryBroker):
-    """A broker that confirms the subscription to a pattern when `confirmed` is set."""
+    """A broker that confirms the subscription to a pattern when `confirmed` is set, and reads history when
+    `readable` is set.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.confirmed = asyncio.Event()
         self.confirmed.set()
+        self.readable = asyncio.Event()
+        self.readable.set()
+
+    async def read(self, channel: str, after: Position | None, limit: int, history: History) -> Page:
+        await self.readable.wait()
+        return await super().read(channel, after, limit, history)
 
     async def subscribe_pattern(self, pattern: str) -> None:
         await self.confirmed.wait()
@@ -316,6 +334,41 @@ async def test_new_channel_of_an_interruption_is_complete_while_another_pattern_
         await until(lambda: receiver.got["room:1"] == [0, 1, 2])
         await hub.publish("room:1", 3)
         await until(lambda: receiver.got["room:1"] == [0, 1, 2, 3] and other.got["room:1"][-1] == 3)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_pattern_is_established_when_it_has_the_positions_of_channels_being_read(is_known):
+    broker = Delayed()
+    async with Hub(broker) as hub:
+        if is_known:
+            await hub.publish("room:1", 0)
+        broker.readable.clear()
+        client, receiver = Receiver(), Receiver()
+        hub.attach("room:1", client)
+        hub.attach_pattern("room:*", receiver)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        broker.readable.set()
+        await hub.established("room:*")
+        await hub.publish("room:1", 1)
+        await until(lambda: receiver.got["room:1"] == [1])
+
+
+async def test_pattern_that_ends_while_positions_are_read():
+    broker = Delayed()
+    async with Hub(broker) as hub:
+        broker.readable.clear()
+        client, receiver = Receiver(), Receiver()
+        hub.attach("room:1", client)
+        hub.attach_pattern("room:*", receiver)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        hub.detach_pattern("room:*", receiver)
+        broker.readable.set()
+        await until(lambda: hub.position("room:1") is not None)
+        await hub.publish("room:1", 1)
+        await until(lambda: client.got["room:1"] == [1])
+        assert not receiver.got
 
 
 async def test_silent_channel_of_a_client_stays_while_another_pattern_is_not_established():

@@ -205,7 +205,7 @@ class Patterns:
         known = self._positions.get(state.name)
         if known is None and any(each.established.is_set() for each in matching):
             self._begin_opening(state.name)
-        elif matching:
+        elif known is not None:
             self._join(state, known)
 
     def _open(self, channel: str, position: Position) -> ChannelState:
@@ -216,7 +216,7 @@ class Patterns:
         self._join(state, position)
         return state
 
-    def _join(self, state: ChannelState, position: Position | None) -> None:
+    def _join(self, state: ChannelState, position: Position) -> None:
         for entry in self._matching(state.name):
             if state.name not in entry.attached:
                 entry.attached.add(state.name)
@@ -297,23 +297,33 @@ class Patterns:
         entry.is_confirmed = True
         if not entry.established.is_set():
             for state in list(self._channels.values()):
-                if pattern.matches(state.name):
+                if pattern.matches(state.name) and state.last is not None:
                     self._join(state, state.last)
                     self._read(state)
         names = {each for each in await self._broker.channels(pattern.text) if pattern.matches(each)}
         names.update(each for each in self._positions if pattern.matches(each))
-        remaining = iter(names)
-        await asyncio.gather(
-            *[self._check_each(remaining, entry) for _ in range(min(len(names), _MAX_READS))]
-        )
+        names.update(each for each in self._channels if self._must_join(each, entry))
+        while names and self._patterns.get(pattern.text) is entry:
+            remaining = iter(names)
+            await asyncio.gather(
+                *[self._check_each(remaining, entry) for _ in range(min(len(names), _MAX_READS))]
+            )
+            # Receivers of channels may have been attached meanwhile.
+            names = {each for each in self._channels if self._must_join(each, entry)}
         entry.established.set()
 
     async def _check_each(self, names: Iterator[str], entry: _PatternReceivers) -> None:
         for channel in names:
-            if channel not in self._channels and channel not in self._opening:
+            if self._must_join(channel, entry):
                 page = await self._broker.read(channel, None, 0, self._history_of(channel))
                 if self._patterns.get(entry.pattern.text) is entry:
                     self._compare(channel, page.head)
+
+    def _must_join(self, channel: str, entry: _PatternReceivers) -> bool:
+        """Whether the position of a channel must be read, so that a pattern can be attached to it."""
+        return (
+            channel not in entry.attached and channel not in self._opening and entry.pattern.matches(channel)
+        )
 
     def _compare(self, channel: str, head: Position, *, must_open: bool = False) -> None:
         """Open a channel if there are messages after its last known position.
