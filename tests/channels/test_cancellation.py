@@ -79,9 +79,9 @@ class Stopping(MemoryBroker):
 
     async def add_presence(
         self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
-    ) -> None:
+    ) -> bool:
         await self._begin("add")
-        await super().add_presence(channel, worker, entries, lease)
+        return await super().add_presence(channel, worker, entries, lease)
 
     async def renew_presence(self, channel: str, worker: str, lease: float) -> bool:
         await self._begin("renew")

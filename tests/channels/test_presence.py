@@ -217,11 +217,11 @@ async def test_connection_that_leaves_while_it_is_registered_again_is_removed(ur
         monkeypatch.setattr(first, "add_presence", wait)
         return False
 
-    async def wait(*arguments) -> None:
+    async def wait(*arguments) -> bool:
         monkeypatch.setattr(first, "add_presence", add)
         begun.set()
         await left.wait()
-        await add(*arguments)
+        return await add(*arguments)
 
     async with presences(url, lease=0.6, first=first) as (one, two):
         await one.join("room", "ada")
@@ -246,6 +246,30 @@ async def test_process_registers_again_if_its_lease_is_lost(url, request):
             await asyncio.sleep(0.005)
         assert await two.members("c") == {"alice": {connection: 1}}
         assert await first.renew_presence("d", "nothing", 1) is False
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+async def test_connection_that_joins_after_the_end_of_the_lease_restores_the_others(url, request, is_lost):
+    """A broker that was restarted has lost them, but the new one begins the lease again."""
+    first = broker(url)
+    async with presences(url, 60, first) as (one, two):
+        await one.join("c", "alice", 1)
+        await one.join("c", "bob", 1)
+        if not is_lost:
+            [own] = one._own.values()
+            await first.add_presence("c", own.worker, {}, 0)
+            assert await two.members("c") == {}
+        elif url is None:
+            first._presence.clear()
+        elif url.startswith("nats:"):
+            nats = pytest.importorskip("nats")
+            client = await nats.connect(url, allow_reconnect=False)
+            await client.jetstream().delete_stream("channels-_presence")
+            await client.close()
+        else:
+            request.getfixturevalue("redis_server").flush()
+        await one.join("c", "carol", 1)
+        assert set(await two.members("c")) == {"alice", "bob", "carol"}
 
 
 async def test_exception_of_an_observer_is_logged(url, expect_log):

@@ -125,11 +125,12 @@ class Broker(ABC):
     @abstractmethod
     async def add_presence(
         self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
-    ) -> None:
-        """Store entries of a process by connection ID, and renew its lease.
+    ) -> bool:
+        """Store entries of a process by connection ID, and begin or renew its lease.
 
         :param worker: identifies the process.
         :param lease: the number of seconds after which the entries of the process are removed.
+        :returns: False if there was no lease: earlier entries of the process may have been removed or lost.
         """
 
     @abstractmethod

@@ -122,10 +122,13 @@ class MemoryBroker(Broker):
 
     async def add_presence(
         self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
-    ) -> None:
+    ) -> bool:
         leases, present = self._presence.setdefault(channel, ({}, {}))
-        leases[worker] = monotonic() + lease
+        now = monotonic()
+        had_lease = leases.get(worker, 0.0) > now
+        leases[worker] = now + lease
         present.update({connection: (worker, entry) for connection, entry in entries.items()})
+        return had_lease
 
     async def remove_presence(self, channel: str, connections: Sequence[str]) -> None:
         present = self._presence.get(channel, ({}, {}))[1]

@@ -306,8 +306,8 @@ class NATSBroker(Broker):
 
     async def add_presence(
         self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
-    ) -> None:
-        await self._present().add(channel, worker, entries, lease)
+    ) -> bool:
+        return await self._present().add(channel, worker, entries, lease)
 
     async def remove_presence(self, channel: str, connections: Sequence[str]) -> None:
         await self._present().remove(channel, connections)

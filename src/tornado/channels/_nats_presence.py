@@ -19,6 +19,8 @@ from tornado.channels._nats_streams import Streams
 
 #: The number of entries that are stored at the same time.
 _MAX_CONCURRENT = 100
+#: The end and the run of a lease that does not exist.
+_NO_LEASE = 0.0, ""
 
 
 class NATSPresence:
@@ -32,31 +34,39 @@ class NATSPresence:
         self._streams = streams
         self._name = streams.table
         self._subject = f"{prefix}.presence"
-        #: The ends of the leases of this process.
-        self._leases: dict[tuple[str, str], float] = {}
+        #: The ends of the leases of this process, and the run of the server that contains them.
+        self._leases: dict[tuple[str, str], tuple[float, str]] = {}
 
-    async def add(self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float) -> None:
+    async def add(self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float) -> bool:
         """See `Broker.add_presence`."""
-        await self._call(lambda context: self._add(context, channel, worker, entries, lease))
+        had_lease: bool = await self._call(
+            lambda context: self._add(context, channel, worker, entries, lease)
+        )
+        return had_lease
 
     async def _add(
         self, context: Any, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
-    ) -> None:
-        await self._streams.create_table(context)
-        await self._extend(context, channel, worker, lease)
+    ) -> bool:
+        had_lease = await self._extend(context, channel, worker, lease)
         subject = self._of(channel)
         await _gather(
             context.publish(f"{subject}.c.{connection}", worker.encode() + b" " + entry, stream=self._name)
             for connection, entry in entries.items()
         )
+        return had_lease
 
-    async def _extend(self, context: Any, channel: str, worker: str, lease: float) -> None:
+    async def _extend(self, context: Any, channel: str, worker: str, lease: float) -> bool:
+        """Begin or renew a lease. Return whether there was one until now."""
+        run = await self._streams.create_table(context)
+        end, known_run = self._leases.get((channel, worker), _NO_LEASE)
         begin = monotonic()
         subject = f"{self._of(channel)}.w.{worker}"
         await context.publish(subject, b"%d" % (lease * 1000), stream=self._name)
         if (channel, worker) not in self._leases:  # a new one, perhaps in place of one that ends
-            self._leases = {key: end for key, end in self._leases.items() if end > begin}
-        self._leases[channel, worker] = begin + lease
+            self._leases = {key: found for key, found in self._leases.items() if found[0] > begin}
+        self._leases[channel, worker] = begin + lease, run
+        # After the end of the lease, another process may have removed the entries.
+        return run == known_run and monotonic() < end
 
     async def remove(self, channel: str, connections: Sequence[str]) -> None:
         """See `Broker.remove_presence`."""
@@ -74,17 +84,14 @@ class NATSPresence:
     async def renew(self, channel: str, worker: str, lease: float) -> bool:
         """See `Broker.renew_presence`."""
         key = (channel, worker)
-        if self._leases.get(key, 0.0) <= monotonic():
+        if self._leases.get(key, _NO_LEASE)[0] <= monotonic():
             self._leases.pop(key, None)
             return False
 
         async def renew(context: Any) -> bool:
-            if not await self._streams.has_message(context, self._name, f"{self._of(channel)}.w.{worker}"):
-                return False
-            end = self._leases.get(key, 0.0)
-            await self._extend(context, channel, worker, lease)
-            # After the end of the lease, another process may have removed the entries.
-            return monotonic() < end
+            return await self._streams.has_message(
+                context, self._name, f"{self._of(channel)}.w.{worker}"
+            ) and await self._extend(context, channel, worker, lease)
 
         renewed: bool = await self._call(renew)
         return renewed

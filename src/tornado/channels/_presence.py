@@ -67,7 +67,8 @@ class _OwnConnections:
         self.worker = os.urandom(9).hex()
         #: The number of the lease, which is a part of the names in the broker.
         self.lease = 0
-        #: Whether it is known what is stored under the lease.
+        #: Whether something is stored under the lease, and whether it is known what.
+        self.has_begun = False
         self.is_certain = True
         self.entries: dict[str, bytes] = {}
         #: The names whose removal the broker has not confirmed.
@@ -77,6 +78,7 @@ class _OwnConnections:
         """Use another lease from now on."""
         self.worker = os.urandom(9).hex()
         self.lease += 1
+        self.has_begun = False
         self.is_certain = True
 
     def remove(self, connection: str) -> bool:
@@ -185,18 +187,27 @@ class Presence:
             gen_log.info("Presence in channel %r will be registered later: %s", channel, error)
 
     async def _store(self, channel: str, own: _OwnConnections, entries: dict[str, bytes]) -> None:
-        """Store entries. Store those again that have changed since: the broker may exchange the order."""
+        """Store entries. Store those again that have changed since: the broker may exchange the order.
+
+        If the lease has ended meanwhile, or its data is lost, store all entries again.
+        """
         broker = self._hub.broker
         while entries:
+            lease = own.lease
             names = {connection: own.name_of(connection) for connection in entries}
             named = {names[connection]: entry for connection, entry in entries.items()}
             try:
-                await broker.add_presence(channel, own.worker, named, self.lease)
+                had_lease = await broker.add_presence(channel, own.worker, named, self.lease)
             except BaseException:
                 own.is_certain = False  # the next renewal begins another lease
                 raise
+            lost: dict[str, bytes] = {}
+            if lease == own.lease:
+                if own.has_begun and not had_lease:
+                    lost = {each: entry for each, entry in own.entries.items() if each not in entries}
+                own.has_begun = True
             ended = {names[each] for each in entries if each not in own.entries}
-            entries = {
+            entries = lost | {
                 each: own.entries[each]
                 for each, entry in entries.items()
                 if each in own.entries and own.entries[each] is not entry
@@ -246,8 +257,8 @@ class Presence:
 
     async def _renew(self) -> None:
         """Renew the leases again and again."""
+        await asyncio.sleep(self.lease / 3)
         while self._renewal is not None:
-            await asyncio.sleep(self.lease / 3)
             for channel, own in list(self._own.items()):
                 try:
                     await self._renew_one(channel, own)
@@ -255,6 +266,7 @@ class Presence:
                     pass  # the hub reports that the broker cannot be reached
                 except Exception:
                     gen_log.error("Exception while presence in %r was renewed", channel, exc_info=True)
+            await asyncio.sleep(self.lease / 3)
 
     async def _renew_one(self, channel: str, own: _OwnConnections) -> None:
         """Renew a lease. Begin another one if it has ended, or if it is uncertain what is stored under it."""

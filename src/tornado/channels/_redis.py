@@ -111,7 +111,7 @@ return {epoch, offset, oldest, entries}
 
 #: KEYS: the hash of entries, in which "w" and a worker is the end of its lease, and "c" and a connection is
 #: its worker, a space and its entry. ARGV: the worker, its lease, whether it must have one, connections and
-#: entries.
+#: entries. The result is whether it had one.
 _LEASE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -120,7 +120,7 @@ if ARGV[3] == '1' and ends <= now then return 0 end
 redis.call('HSET', KEYS[1], 'w' .. ARGV[1], string.format('%.0f', now + ARGV[2]))
 for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], 'c' .. ARGV[i], ARGV[1] .. ' ' .. ARGV[i + 1]) end
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return 1
+return ends > now and 1 or 0
 """
 
 _LIST = """
@@ -316,11 +316,11 @@ class RedisBroker(Broker):
 
     async def add_presence(
         self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
-    ) -> None:
+    ) -> bool:
         arguments: list[Any] = [worker, int(lease * 1000), 0]
         for connection, entry in entries.items():
             arguments += [connection, entry]
-        await self._call(self._lease_script([self._presence_key(channel)], arguments))
+        return bool(await self._call(self._lease_script([self._presence_key(channel)], arguments)))
 
     async def remove_presence(self, channel: str, connections: Sequence[str]) -> None:
         fields = ["c" + each for each in connections]
