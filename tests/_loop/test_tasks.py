@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.agents import Wrapper
 from tornado._loop import tasks as _tasks
-from tornado._loop.tasks import done_future, run_eagerly
+from tornado._loop.tasks import done_future, run_eagerly, start_lazily
 
 captures_only = pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python can start tasks eagerly")
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
@@ -476,3 +476,20 @@ async def test_awaiting_the_done_future_does_not_suspend() -> None:
     loop.call_soon(seen.append, "turn")
     await done_future(loop)
     assert seen == []
+
+
+async def test_task_that_is_started_lazily_ignores_an_eager_factory(loop_kind: str) -> None:
+    steps = []
+
+    async def main() -> str:
+        steps.append("step")
+        return "done"
+
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(getattr(asyncio, "eager_task_factory", lambda loop, coro, **options: 1 / 0))
+    try:
+        task = start_lazily(main())
+        assert steps == []
+    finally:
+        loop.set_task_factory(None)
+    assert await task == "done"

@@ -249,18 +249,27 @@ async def test_process_registers_again_if_its_lease_is_lost(url, request):
 
 
 @pytest.mark.parametrize("is_lost", [True, False])
-async def test_connection_that_joins_after_the_end_of_the_lease_restores_the_others(url, request, is_lost):
+async def test_connection_that_joins_after_the_end_of_the_lease_restores_the_others(
+    url, request, monkeypatch, is_lost
+):
     """A broker that was restarted has lost them, but the new one begins the lease again."""
     first = broker(url)
+    add = first.add_presence
+    workers: list[str] = []
+
+    def note(channel, worker, entries, lease):
+        workers.append(worker)
+        return add(channel, worker, entries, lease)
+
+    monkeypatch.setattr(first, "add_presence", note)
     async with presences(url, 60, first) as (one, two):
         await one.join("c", "alice", 1)
         await one.join("c", "bob", 1)
         if not is_lost:
-            [own] = one._own.values()
-            await first.add_presence("c", own.worker, {}, 0)
+            await add("c", workers[0], {}, 0)
             assert await two.members("c") == {}
         elif url is None:
-            first._presence.clear()
+            await first.remove_presence("c", list(await first.list_presence("c")))  # and the lease
         elif url.startswith("nats:"):
             nats = pytest.importorskip("nats")
             client = await nats.connect(url, allow_reconnect=False)

@@ -1,4 +1,4 @@
-"""Eagerly started Tasks, references to background Tasks, and a shared completed Future.
+"""Eagerly and lazily started Tasks, references to background Tasks, and a shared completed Future.
 
 `asyncio.create_task` runs the first line of a coroutine only in the next event loop iteration. This delay
 slows down each request whose handler is an ``async def`` function, although most handlers never wait.
@@ -93,6 +93,15 @@ def _create_task(
         return loop.create_task(coro, name=name, context=context)
     # `context=` is newer than most task factories and may not be supported, so the Task copies the context.
     return context.run(loop.create_task, coro, name=name)
+
+
+def start_lazily(coro: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+    """Create a Task whose first step is executed in the next iteration of the running loop.
+
+    This also holds if the task factory of the loop starts Tasks eagerly (`asyncio.eager_task_factory`,
+    Python 3.12), for a coroutine that reads or deletes what the caller assigns after this call.
+    """
+    return asyncio.Task(coro, loop=asyncio.get_running_loop())
 
 
 def keep_reference(task: _AnyTask) -> _AnyTask:

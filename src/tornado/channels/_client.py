@@ -11,6 +11,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Final, TypeAlias
 
+from tornado._loop.tasks import start_lazily
 from tornado.channels._client_state import ChannelRequestError, ClientState, ClientSubscription, Item
 from tornado.channels._client_transports import (
     Connection,
@@ -100,7 +101,7 @@ class ChannelClient:
 
     async def _start(self) -> ChannelClient:
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run())
+            self._task = start_lazily(self._run())
         waiting = asyncio.ensure_future(self._connected.wait())
         try:
             await asyncio.wait([waiting, self._task], return_when=asyncio.FIRST_COMPLETED)
@@ -343,7 +344,7 @@ class ChannelClient:
             self._renewal.cancel()
             self._renewal = None
         if expires_in is not None and callable(self._token):
-            self._renewal = asyncio.get_running_loop().create_task(self._renew(expires_in * _RENEWAL))
+            self._renewal = start_lazily(self._renew(expires_in * _RENEWAL))
 
     async def _renew(self, delay: float) -> None:
         await asyncio.sleep(delay)

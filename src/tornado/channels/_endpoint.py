@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
-from tornado._loop.tasks import keep_reference
+from tornado._loop.tasks import keep_reference, start_lazily
 from tornado.channels._encoding import Encoder
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._hub import Hub
@@ -108,7 +108,7 @@ class Endpoint:
             if isinstance(item, Gap):
                 if self._reconnecting is not None:
                     self._reconnecting.cancel()
-                self._reconnecting = asyncio.get_running_loop().create_task(self._reconnect_all())
+                self._reconnecting = start_lazily(self._reconnect_all())
                 continue
             revoked = item.data
             for session in list(self.sessions.values()):

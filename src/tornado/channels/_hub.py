@@ -11,6 +11,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Protocol
 
+from tornado._loop.tasks import start_lazily
 from tornado.channels._broker import Broker
 from tornado.channels._channel_state import ChannelState
 from tornado.channels._counts import add_hub, counts, counts_of, remove_hub
@@ -428,7 +429,7 @@ class Hub:
         # A receiver may have detached itself while it was being attached, and the channel with it.
         is_current = self._channels.get(state.name) is state
         if is_current and state.must_read and state.name not in self._readers:
-            self._readers[state.name] = asyncio.get_running_loop().create_task(self._read(state))
+            self._readers[state.name] = start_lazily(self._read(state))
 
     async def _read(self, state: ChannelState) -> None:
         """Subscribe to a channel and read its history until no receiver waits for it."""

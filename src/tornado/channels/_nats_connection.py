@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
+from tornado._loop.tasks import start_lazily
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._nats_echo import Echo
 from tornado.log import gen_log
@@ -82,7 +83,7 @@ class NATSConnection:
 
     def start(self) -> None:
         """Begin to connect."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = start_lazily(self._run())
 
     async def close(self) -> None:
         """Close the connection."""
@@ -174,7 +175,7 @@ class NATSConnection:
             self._end(subscription)
 
     def _end(self, subscription: Any) -> None:
-        task = asyncio.get_running_loop().create_task(self._unsubscribe(subscription))
+        task = start_lazily(self._unsubscribe(subscription))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 

@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from tornado._loop.tasks import start_lazily
 from tornado.channels._broker import UNKNOWN_EPOCH, Broker
 from tornado.channels._channel_state import ChannelState
 from tornado.channels._errors import BrokerUnavailableError
@@ -224,7 +225,7 @@ class Patterns:
 
     def _begin_opening(self, channel: str) -> None:
         if channel not in self._opening:
-            task = asyncio.get_running_loop().create_task(self._open_unknown(channel))
+            task = start_lazily(self._open_unknown(channel))
             self._opening[channel] = task, []
 
     async def _open_unknown(self, channel: str) -> None:
@@ -268,7 +269,7 @@ class Patterns:
 
     def _check(self, entry: _PatternReceivers) -> None:
         if entry.task is None:
-            entry.task = asyncio.get_running_loop().create_task(self._run_check(entry))
+            entry.task = start_lazily(self._run_check(entry))
 
     async def _run_check(self, entry: _PatternReceivers) -> None:
         """Subscribe to a pattern, and compare the positions of all channels until this has succeeded."""
@@ -308,7 +309,7 @@ class Patterns:
             await asyncio.gather(
                 *[self._check_each(remaining, entry) for _ in range(min(len(names), _MAX_READS))]
             )
-            # Receivers of channels may have been attached meanwhile.
+            # Receivers of channels may have been attached since.
             names = {each for each in self._channels if self._must_join(each, entry)}
         entry.established.set()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
+from tornado._loop.tasks import start_lazily
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._hub import Hub
 from tornado.channels._names import PRESENCE
@@ -120,7 +121,7 @@ class Presence:
     def start(self) -> None:
         """Begin to renew the leases."""
         if self._renewal is None:
-            self._renewal = asyncio.get_running_loop().create_task(self._renew())
+            self._renewal = start_lazily(self._renew())
 
     async def __aenter__(self) -> Presence:
         self.start()
@@ -189,7 +190,7 @@ class Presence:
     async def _store(self, channel: str, own: _OwnConnections, entries: dict[str, bytes]) -> None:
         """Store entries. Store those again that have changed since: the broker may exchange the order.
 
-        If the lease has ended meanwhile, or its data is lost, store all entries again.
+        If the lease has ended, or its data is lost, store all entries again.
         """
         broker = self._hub.broker
         while entries:
@@ -286,7 +287,7 @@ class Presence:
         watched = self._watched.get(channel)
         if watched is None:
             watched = self._watched[channel] = _Watched(channel)
-            watched.task = asyncio.get_running_loop().create_task(self._refresh(watched))
+            watched.task = start_lazily(self._refresh(watched))
             self._hub.attach(PRESENCE + channel, watched)
         elif watched.is_loaded:
             joined = {member: dict(connections) for member, connections in watched.members.items()}

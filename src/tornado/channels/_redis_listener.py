@@ -12,6 +12,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
+from tornado._loop.tasks import start_lazily
 from tornado.channels._redis_servers import Monitor
 from tornado.channels._redis_subscriptions import Commands, RedisSubscriptions
 from tornado.log import gen_log
@@ -72,7 +73,7 @@ class RedisListener:
 
     def start(self) -> None:
         """Begin to connect."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = start_lazily(self._run())
 
     async def close(self) -> None:
         """Close the connection."""

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from tornado._loop.tasks import start_lazily
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._redis_pipeline import Call
 from tornado.channels._values import Position
@@ -139,7 +140,7 @@ class RedisPublisher:
     def _continue(self) -> None:
         """Publish in a task what has been collected."""
         if self._waiting:
-            self._task = asyncio.get_running_loop().create_task(self._publish_waiting())
+            self._task = start_lazily(self._publish_waiting())
         else:
             self._is_busy = False
 
