@@ -47,7 +47,8 @@ class NATSPresence:
     async def _add(
         self, context: Any, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
     ) -> bool:
-        had_lease = await self._extend(context, channel, worker, lease)
+        run = await self._streams.create_table(context)
+        had_lease = await self._extend(context, channel, worker, lease, run)
         subject = self._of(channel)
         await _gather(
             context.publish(f"{subject}.c.{connection}", worker.encode() + b" " + entry, stream=self._name)
@@ -55,9 +56,8 @@ class NATSPresence:
         )
         return had_lease
 
-    async def _extend(self, context: Any, channel: str, worker: str, lease: float) -> bool:
-        """Begin or renew a lease. Return whether there was one until now."""
-        run = await self._streams.create_table(context)
+    async def _extend(self, context: Any, channel: str, worker: str, lease: float, run: str) -> bool:
+        """Begin or renew a lease. Return whether there was one in this run of the server until now."""
         end, known_run = self._leases.get((channel, worker), _NO_LEASE)
         begin = monotonic()
         subject = f"{self._of(channel)}.w.{worker}"
@@ -83,15 +83,15 @@ class NATSPresence:
 
     async def renew(self, channel: str, worker: str, lease: float) -> bool:
         """See `Broker.renew_presence`."""
-        key = (channel, worker)
-        if self._leases.get(key, _NO_LEASE)[0] <= monotonic():
-            self._leases.pop(key, None)
+        end, run = self._leases.get((channel, worker), _NO_LEASE)
+        if end <= monotonic():
+            self._leases.pop((channel, worker), None)
             return False
 
         async def renew(context: Any) -> bool:
             return await self._streams.has_message(
                 context, self._name, f"{self._of(channel)}.w.{worker}"
-            ) and await self._extend(context, channel, worker, lease)
+            ) and await self._extend(context, channel, worker, lease, run)
 
         renewed: bool = await self._call(renew)
         return renewed

@@ -236,7 +236,7 @@ class Streams:
             storage=api.StorageType.MEMORY,
             num_replicas=self._replicas,
         )
-        info = await context.add_stream(config)  # nothing changes if it exists with this configuration
+        info = await self._create(context, config)  # nothing changes if it exists
         return f"{int(info.created.timestamp() * 1e6):x}"
 
     async def has_message(self, context: Any, name: str, subject: str) -> bool:
