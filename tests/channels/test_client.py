@@ -152,7 +152,7 @@ async def test_members_are_received_as_changes(loop_kind: str, transport: str) -
         assert client.members("a") == {member: connections}
 
 
-async def test_next_transport_is_used_if_first_fails(loop_kind: str) -> None:
+async def test_next_transport_is_used_if_first_fails(loop_kind: str, expect_log: Any) -> None:
     class Handler(Open):
         def get(self, path: str | None = None) -> Any:
             if self.request.headers.get("Upgrade"):
@@ -166,10 +166,23 @@ async def test_next_transport_is_used_if_first_fails(loop_kind: str) -> None:
                 return None
             return super().post(path)
 
-    async with serving_channels(Handler) as server, client_of(server) as client:
+    async with serving_channels(Handler) as server:
+        client = client_of(server)
+        with expect_log("tornado.general", "No connection .* by the transport 'websocket' .400 Bad Request"):
+            await client
         await client.subscribe("a")
         await client.publish("a", 1)
         assert await messages(client, 1) == [1]
+        await client.close()
+
+
+async def test_first_failure_is_logged_once(loop_kind: str, transport: str, expect_log: Any) -> None:
+    async with serving_channels() as server:
+        url = f"http://127.0.0.1:{server.server.port}/wrong"
+        with expect_log("tornado.general", f"No connection .*/wrong .*{transport}.*404.*check the URL"):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await connect(url, transports=[transport])
 
 
 async def test_refused_requests_raise(loop_kind: str, transport: str) -> None:
@@ -330,14 +343,16 @@ class Failing(MemoryBroker):
 
 @pytest.mark.parametrize("failures", [1, 2, 3])
 async def test_requests_that_the_server_could_not_process_are_repeated(
-    failures: int, transport: str, clock: Any
+    failures: int, transport: str, clock: Any, expect_log: Any
 ) -> None:
     Recording.subscribed.clear()
     async with serving_channels(Recording, Hub(Failing(failures))) as server:
         first = await server.hub.publish("a", 0)
-        async with client_of(server, transport, token="ada") as client:
-            await client.subscribe("a", Position(first.epoch, 0))
-            assert await messages(client, 1) == [0]
+        with expect_log("tornado.general", "No connection .*503", required=transport != "websocket"):
+            client = await client_of(server, transport, token="ada")
+        await client.subscribe("a", Position(first.epoch, 0))
+        assert await messages(client, 1) == [0]
+        await client.close()
         assert set(Recording.subscribed) == {"ada"}
 
 

@@ -300,18 +300,19 @@ class ChannelClient:
     async def _run(self) -> None:
         index = failures = 0
         delay, fell_back_at = _MIN_DELAY, 0.0
+        must_warn = True
         while True:
             self._connected.clear()
             began = monotonic()
             code: int | None = None
+            problem = ""
             try:
                 self._current_token = await self._get_token()
                 await _TRANSPORTS[self._transports[index]](self)
             except Disconnected as error:
-                code = error.code
-                gen_log.debug("channels of %s: connection lost: %s", self.url, error)
+                code, problem = error.code, str(error)
             except (OSError, TimeoutError) as error:
-                gen_log.debug("channels of %s: no connection: %r", self.url, error)
+                problem = repr(error)
             except Exception as error:
                 gen_log.error("Exception in %r", self, exc_info=True)
                 self._end(error)
@@ -319,7 +320,17 @@ class ChannelClient:
             if code in _FINAL or (code in _UNAUTHORIZED and not callable(self._token)):
                 self._end(ChannelRequestError("refused", f"the server refuses the connection ({code})"))
                 return
+            gen_log.debug("channels of %s: connection lost: %s", self.url, problem)
             failures = 0 if self._connected.is_set() else failures + 1
+            if failures and must_warn:
+                gen_log.warning(
+                    "No connection to the channels of %s by the transport %r (%s): further attempts follow; "
+                    "check the URL, and that the server is running",
+                    self.url,
+                    self._transports[index],
+                    problem,
+                )
+            must_warn = False
             if failures >= _MAX_FAILURES and index + 1 < len(self._transports):
                 index, failures, fell_back_at, delay = index + 1, 0, began, _MIN_DELAY
             elif index and began - fell_back_at > _FALLBACK_TIME:

@@ -59,7 +59,7 @@ async def run_websocket(client: Connection) -> None:
         async with asyncio.timeout(CONNECT_TIMEOUT):
             socket = await websocket_connect(url)
     except HTTPClientError as error:
-        raise Disconnected(error.code) from error
+        raise Disconnected(error.code, error.message) from error
 
     def send(request: dict[str, Any]) -> None:
         try:
@@ -154,7 +154,7 @@ async def _stream(client: Connection) -> None:
                     keep_alive = float(found.get("keep_alive", keep_alive))
                     await client.receive(found)
     except HTTPClientError as error:
-        raise Disconnected(error.code) from error
+        raise Disconnected(error.code, error.message) from error
 
 
 async def _poll(client: Connection) -> None:
