@@ -20,6 +20,7 @@ from tornado.channels._errors import BrokerUnavailableError, ChannelError, Publi
 from tornado.channels._hub import Hub
 from tornado.channels._memory import MemoryBroker
 from tornado.channels._nats import NATSBroker
+from tornado.channels._pattern_subscription import PatternSubscription
 from tornado.channels._presence import Presence, PresenceChange
 from tornado.channels._receivers import Receiver, ReceiverGroup
 from tornado.channels._redis import RedisBroker
@@ -52,6 +53,7 @@ __all__ = [
     "Message",
     "NATSBroker",
     "Page",
+    "PatternSubscription",
     "Position",
     "Presence",
     "PresenceChange",

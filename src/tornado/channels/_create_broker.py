@@ -32,7 +32,9 @@ def create_broker(url: str = "memory:", **options: Any) -> Broker:
     scheme = url.partition("://")[0]
     broker = _BROKERS.get(scheme.partition("+")[0])
     if broker is None:
-        expected = "memory:, redis://, rediss://, unix://, nats:// or tls://"
+        expected = (
+            "memory:, redis://, rediss://, unix://, redis+cluster://, redis+sentinel://, nats:// or tls://"
+        )
         # The rest of the URL may contain a password.
         raise ValueError(f"the URL of a broker must begin with {expected}, got {scheme[:20]!r}")
     if broker is NATSBroker:

@@ -16,7 +16,9 @@ from tornado.channels import (
     MemoryBroker,
     Message,
     NATSBroker,
+    Position,
     RedisBroker,
+    SubscriptionEnd,
     connect,
 )
 
@@ -33,6 +35,50 @@ async def check_rooms(run: Run) -> None:
         assert (item.data, item.position) == ("Hello", position)
         with pytest.raises(ChannelRequestError, match="forbidden"):
             await client.publish("hall", 1)
+
+
+async def check_start(run: Run) -> None:
+    async with Hub(MemoryBroker()) as hub:
+        for number in range(5):
+            await hub.publish("room:7", number)
+        for count, first in ((2, 3), (9, 0)):
+            start = Position.parse(await run.program["start_of"](hub, "room:7", count))
+            async with hub.subscribe("room:7", start) as messages:
+                assert (await anext(messages)).data == first
+
+
+async def check_members(run: Run) -> None:
+    """A member may enter with a token until the membership ends; others are refused."""
+    url = f"http://127.0.0.1:{run.server.port}/channels"
+    application = run.program["application"]
+    secret = application.settings["cookie_secret"]
+
+    async def token(user: str) -> str:
+        cookie = web.create_signed_value(secret, "user", user).decode()
+        return (await run.server.fetch("/token", f"Cookie: user={cookie}")).body.decode()
+
+    for wrong in (None, "x", (await token("ada"))[:-1]):
+        with pytest.raises(ChannelRequestError, match="refuses the connection"):
+            await connect(url, token=wrong)
+    async with connect(url, token=await token("eve")) as client:
+        with pytest.raises(ChannelRequestError, match="forbidden"):
+            await client.subscribe("room:7")
+    async with connect(url, token=lambda: token("ada")) as client:
+        await client.subscribe("room:7")
+        await client.publish("room:7", 1)
+        assert (await anext(client)).data == 1
+        await run.program["remove"]("room:7", "ada")
+        assert await anext(client) == SubscriptionEnd("room:7", "revoked")
+        with pytest.raises(ChannelRequestError, match="forbidden"):
+            await client.subscribe("room:7")
+
+
+async def check_orders(run: Run) -> None:
+    async with Hub(MemoryBroker()) as hub:
+        start = await hub.head("orders")
+        for number in (1, 1, 2):
+            await run.program["publish_order"](hub, {"id": str(number)})
+        assert (await hub.head("orders")).offset == start.offset + 2
 
 
 async def check_ticker(run: Run) -> None:
