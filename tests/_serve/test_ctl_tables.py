@@ -84,6 +84,12 @@ def test_status_before_the_first_point_and_after_a_failed_reload():
     assert "up 1 s, restarts: none\nthe last reload has failed: it is bad\nrequests/s -," in text
 
 
+def test_problems_of_workers_are_shown():
+    worker = {**WORKER, "stats": {"problems": ["no connection to a broker for 12 s"]}}
+    text = TABLES["status"]({"service": SERVICE, "workers": [worker], "point": None}, 1000.0)
+    assert "\nworker 0: no connection to a broker for 12 s\nrequests/s -," in text
+
+
 def test_errors_have_their_traceback():
     error = {
         "count": 3,

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from tornado._serve.worker_problems import worker_problems
+
 __all__ = ["TABLES", "bytes_text", "duration_text"]
 
 
@@ -56,6 +58,7 @@ def _status(answer: dict[str, Any], now: float) -> str:
     )
     if service["reload_error"]:
         text += f"the last reload has failed: {service['reload_error']}\n"
+    text += "".join(f"{problem}\n" for problem in worker_problems(answer["workers"]))
     text += (
         f"requests/s {_rate(point.get('rate'))}, p50 {duration_text(point.get('p50'))}, "
         f"p95 {duration_text(point.get('p95'))}, p99 {duration_text(point.get('p99'))}, "

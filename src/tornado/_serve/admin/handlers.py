@@ -8,6 +8,7 @@ from typing import Any
 from tornado._serve.admin.access import Access
 from tornado._serve.admin.collector import Collector
 from tornado._serve.admin.link import SupervisorTimeout
+from tornado._serve.worker_problems import worker_problems
 from tornado.log import gen_log
 from tornado.web import AuthenticationError, RequestHandler
 
@@ -135,17 +136,6 @@ class Ready(_Health):
         status = await self.status()
         state = "the supervisor does not answer" if status is None else status["state"]
         ready = status is not None and state in _READY_STATES and status["serving"] > 0
-        problems = _problems(status) if ready else [state]
+        problems = worker_problems(status["workers"]) if status is not None and ready else [state]
         self.set_status(503 if problems else 200)
         self.write(f"not ready: {'; '.join(problems)}\n" if problems else "ready\n")
-
-
-def _problems(status: dict[str, Any] | None) -> list[str]:
-    """Return the problems that workers report."""
-    workers = () if status is None else status["workers"]
-    return [
-        f"worker {worker['number']}: {problem}"
-        for worker in workers
-        if worker.get("state") == "serving"
-        for problem in worker.get("stats", {}).get("problems", ())
-    ]
