@@ -38,6 +38,38 @@ def test_burst_is_written_completely_and_in_order(tmp_path: Path) -> None:
     assert writer.lost == 0
 
 
+def test_close_between_two_writes_ends_the_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread must not miss a `close` between the end of an interval and its next wait."""
+    reached, released = threading.Event(), threading.Event()
+    calls = threading.Semaphore(0)
+
+    class Event(threading.Event):
+        def clear(self) -> None:
+            if threading.current_thread().name == "tornado access log":
+                reached.set()
+                released.wait()
+            super().clear()
+
+        def set(self) -> None:
+            super().set()
+            calls.release()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "Event", Event)
+        writer = LogWriter(str(tmp_path / "log"))
+    writer.write("line\n")
+    calls.acquire()
+    reached.wait()
+    closing = threading.Thread(target=writer.close)
+    closing.start()
+    for _ in range(2):
+        calls.acquire()
+    released.set()
+    closing.join()
+    assert (tmp_path / "log").read_text() == "line\n"
+    assert "tornado access log" not in [thread.name for thread in threading.enumerate()]
+
+
 def test_writer_can_be_used_again_after_close(tmp_path: Path) -> None:
     path = tmp_path / "log"
     writer = LogWriter(str(path))

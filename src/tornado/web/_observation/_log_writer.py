@@ -118,6 +118,7 @@ class LogWriter:
             # More lines are collected for one write.
             closing = self._closing.wait(_RETRY_INTERVAL if self._error else _INTERVAL)
             self._wake.clear()
+            closing = closing or self._closing.is_set()  # `close` may have been called since the interval
             # From here on, a new line wakes the thread; lines before are taken now.
             self._is_awake = False
             self._write_all()
