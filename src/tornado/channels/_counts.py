@@ -57,9 +57,21 @@ class ChannelCounts:
     :ivar disconnected: the seconds during which hubs were not connected. The present interruption is not
         included.
     :ivar durations: the durations of successful calls of `Hub.publish`; None if they are not measured.
+    :ivar delays: the times between the beginning of such a call and the arrival of the message in the same
+        process, if it has receivers for it; None if they are not measured.
     """
 
-    __slots__ = ("delivered", "disconnected", "durations", "failed", "gaps", "published", "sent", "slow")
+    __slots__ = (
+        "delays",
+        "delivered",
+        "disconnected",
+        "durations",
+        "failed",
+        "gaps",
+        "published",
+        "sent",
+        "slow",
+    )
 
     def __init__(self) -> None:
         self.published = self.sent = self.failed = self.delivered = 0
@@ -67,6 +79,7 @@ class ChannelCounts:
         self.slow = {"closed": 0, "skipped": 0, "latest": 0}
         self.disconnected = 0.0
         self.durations: Durations | None = None
+        self.delays: Durations | None = None
 
     def count_publication(self, duration: float) -> None:
         """Count a message that the broker has stored.
@@ -116,8 +129,8 @@ def channel_metrics(histogram: Callable[[], Durations]) -> dict[str, dict[str, A
     """
     if not _was_started:
         return None
-    if counts.durations is None:
-        counts.durations = histogram()
+    if counts.durations is None or counts.delays is None:
+        counts.durations, counts.delays = histogram(), histogram()
     hubs = _started_hubs()
     sizes = [size for hub in hubs for size in hub.subscriber_counts()]
     outages = [hub.disconnected_for for hub in hubs]
@@ -139,7 +152,10 @@ def channel_metrics(histogram: Callable[[], Durations]) -> dict[str, dict[str, A
                 "disconnected": sum(outage > 0 for outage in outages),
             },
         },
-        "histograms": {"tornado.channels.publish.duration": counts.durations.as_json()},
+        "histograms": {
+            "tornado.channels.publish.duration": counts.durations.as_json(),
+            "tornado.channels.delivery.delay": counts.delays.as_json(),
+        },
     }
 
 

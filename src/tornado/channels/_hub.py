@@ -15,6 +15,7 @@ from tornado._loop.tasks import start_lazily
 from tornado.channels._broker import Broker
 from tornado.channels._channel_state import ChannelState
 from tornado.channels._counts import add_hub, counts, counts_of, remove_hub
+from tornado.channels._delivery_delays import DeliveryDelays
 from tornado.channels._errors import BrokerUnavailableError, PublishError
 from tornado.channels._hub_state import HubState
 from tornado.channels._names import RESERVED, check_channel
@@ -101,6 +102,7 @@ class Hub:
         self._reads = asyncio.Semaphore(_MAX_READS)
         self._disconnected_at: float | None = None
         self._publishing = 0
+        self._delays = DeliveryDelays()
         self._patterns = Patterns(
             broker, self._channels, tail, self._history_of, self._each, self._read_if_needed, self._remove
         )
@@ -224,6 +226,9 @@ class Hub:
                 f"{self._publishing} messages wait for the broker: increase max_waiting", idempotency_key
             )
         self._publishing += 1
+        is_measured = counts_of(channel).delays is not None and channel in self._channels
+        if is_measured:
+            self._delays.begin()
         began = monotonic()
         reason: BrokerUnavailableError | None = None
         try:
@@ -235,6 +240,8 @@ class Hub:
                             message, history, idempotency_key, max(120.0, 2 * limit)
                         )
                         counts_of(channel).count_publication(monotonic() - began)
+                        if is_measured:
+                            self._delays.published(channel, position, began, self.position(channel))
                         return position
                     except BrokerUnavailableError as error:
                         reason = error
@@ -250,6 +257,8 @@ class Hub:
             ) from error
         finally:
             self._publishing -= 1
+            if is_measured:
+                self._delays.end()
 
     async def send(self, channel: str, data: Any, *, key: str | None = None) -> None:
         """Send an ephemeral message: it is not stored, has no position, and may be lost.
@@ -392,6 +401,8 @@ class Hub:
 
     def received(self, message: Message) -> None:
         """See `BrokerListener.received`."""
+        if self._delays and message.position is not None:
+            self._delays.arrived(message.channel, message.position)
         state = self._channels.get(message.channel)
         if state is None:
             state = self._patterns.wake(message)

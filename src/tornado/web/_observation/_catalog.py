@@ -53,6 +53,12 @@ CATALOG: dict[str, Metric] = {
     "tornado.channels.publish.duration": Metric(
         Kind.HISTOGRAM, "seconds", None, "Time until the broker has stored a message."
     ),
+    "tornado.channels.delivery.delay": Metric(
+        Kind.HISTOGRAM,
+        "seconds",
+        None,
+        "Time from the publication of a message to its arrival in the same worker, if it has subscribers.",
+    ),
     "tornado.channels.waiting_publications": Metric(
         Kind.GAUGE, "", None, "Messages that wait for the broker."
     ),
