@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator
@@ -181,14 +182,16 @@ async def microsocks(user: str, password: str) -> AsyncIterator[int]:
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
+    # The methods of asyncio would take the exit status of a process that has just ended from its watcher.
     with contextlib.suppress(ProcessLookupError):
-        process.terminate()
+        os.kill(process.pid, signal.SIGTERM)
     try:
         async with asyncio.timeout(2):
             await process.wait()
     except TimeoutError:
         # tinyproxy stores the signal, and misses it if it begins to wait for a connection at that moment.
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
         await process.wait()
 
 
