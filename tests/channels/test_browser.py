@@ -243,3 +243,16 @@ def test_missed_messages_are_a_gap(make_tab):
 def test_types_are_served(program):
     with urllib.request.urlopen(program.url("/channels/channels.d.ts")) as response:
         assert "export function connect(" in response.read().decode()
+
+
+def test_ended_stream_names_the_delay_before_the_next_connection(make_tab, program):
+    tab = make_tab(blocked="sockets")
+    tab.page.add_init_script(
+        "Math.random = () => 0.75; window.delays = []; const start = setTimeout;"
+        "window.setTimeout = (action, delay, ...values) => {"
+        "  delays.push(delay); return start(action, delay, ...values); };"
+    )
+    stream = 'retry: 1234\n\ndata: {"type":"connected","keep_alive":25}\n\n'
+    tab.page.route("**/channels", lambda route: route.fulfill(content_type="text/event-stream", body=stream))
+    tab.open()
+    tab.wait(f"delays.includes({1234 * 1.25})")

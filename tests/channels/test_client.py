@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from typing import Any, ClassVar
+from unittest import mock
 
 import pytest
 
@@ -45,6 +46,7 @@ def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the client connect again at once."""
     monkeypatch.setattr("tornado.channels._client._MIN_DELAY", 0.001)
     monkeypatch.setattr("tornado.channels._client._MAX_DELAY", 0.001)
+    monkeypatch.setattr("tornado.channels._client._DELAYS", {})
 
 
 def client_of(server: ChannelServer, *transports: str, **options: Any) -> ChannelClient:
@@ -174,6 +176,47 @@ async def test_next_transport_is_used_if_first_fails(loop_kind: str, expect_log:
         await client.publish("a", 1)
         assert await messages(client, 1) == [1]
         await client.close()
+
+
+@pytest.mark.parametrize(
+    ("transport", "code", "bounds"),
+    [
+        ("websocket", None, (0.0, 5.0)),  # 1012 of the drain
+        ("stream", None, (1.0, 3.0)),
+        ("websocket", 1013, (0.0, 1.0)),
+        ("websocket", 4429, (10.0, 10.0)),
+        ("websocket", 1011, (0.0005, 0.001)),
+    ],
+)
+async def test_delay_is_that_of_the_protocol(
+    monkeypatch: pytest.MonkeyPatch, transport: str, code: int | None, bounds: tuple[float, float]
+) -> None:
+    found: list[tuple[float, float]] = []
+
+    def uniform(low: float, high: float) -> float:
+        found.append((low, high))
+        return 60.0
+
+    handlers: list[ChannelHandler] = []
+
+    class Handler(Open):
+        def authenticate(self, token: str | None) -> Identity:
+            handlers.append(self)
+            return Identity()
+
+    monkeypatch.undo()
+    monkeypatch.setattr("tornado.channels._client._MIN_DELAY", 0.001)
+    async with serving_channels(Handler) as server:
+        client = await client_of(server, transport)
+        monkeypatch.setattr("tornado.channels._client.random", mock.Mock(uniform=uniform))
+        if code is None:
+            await server.server.server.drain(grace=5, retry=2000)
+        else:
+            handlers[0].close(code)
+        while not found:
+            await asyncio.sleep(0.001)
+        await client.close()
+    assert found == [bounds]
 
 
 async def test_first_failure_is_logged_once(loop_kind: str, transport: str, expect_log: Any) -> None:

@@ -44,6 +44,8 @@ _FALLBACK_TIME = 300.0
 #: The close codes and HTTP statuses after which no connection is attempted.
 _FINAL = (1002, 1008, 4403, 403)
 _UNAUTHORIZED = (401, 4401)
+#: The bounds of the delay in seconds before a connection attempt after these close codes.
+_DELAYS = {1012: (0.0, 5.0), 1013: (0.0, 1.0), 4429: (10.0, 10.0)}
 #: The part of a token's lifetime after which it is renewed.
 _RENEWAL = 0.8
 
@@ -305,12 +307,13 @@ class ChannelClient:
             self._connected.clear()
             began = monotonic()
             code: int | None = None
+            retry: float | None = None
             problem = ""
             try:
                 self._current_token = await self._get_token()
                 await _TRANSPORTS[self._transports[index]](self)
             except Disconnected as error:
-                code, problem = error.code, str(error)
+                code, retry, problem = error.code, error.retry, str(error)
             except (OSError, TimeoutError) as error:
                 problem = repr(error)
             except Exception as error:
@@ -337,7 +340,7 @@ class ChannelClient:
                 index, failures = 0, 0
             if monotonic() - began >= _STABLE:
                 delay = _MIN_DELAY
-            await asyncio.sleep(delay * random.uniform(0.5, 1))
+            await asyncio.sleep(_random_delay(code, retry, delay))
             delay = min(2 * delay, _MAX_DELAY)
 
     def _end(self, error: Exception) -> None:
@@ -362,6 +365,18 @@ class ChannelClient:
         self._renewal = None  # the reply schedules the next one
         self._current_token = await self._get_token()
         self._request({"type": "token", "token": self._current_token})
+
+
+def _random_delay(code: int | None, retry: float | None, delay: float) -> float:
+    """Return the time before the next connection attempt, in seconds.
+
+    :param code: the close code of the last connection.
+    :param retry: the time that the server has named.
+    :param delay: the longest time of the back-off.
+    """
+    if retry is not None:
+        return random.uniform(0.5 * retry, 1.5 * retry)
+    return random.uniform(*_DELAYS.get(code or 0, (0.5 * delay, delay)))
 
 
 def connect(

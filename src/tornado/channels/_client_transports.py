@@ -24,11 +24,13 @@ class Disconnected(Exception):
     """Raised when a connection has ended.
 
     :param code: a close code of a WebSocket or an HTTP status, or None.
+    :param retry: the number of seconds after which to connect again, if the server has named it.
     """
 
-    def __init__(self, code: int | None, reason: str = "") -> None:
-        super().__init__(f"{code} {reason}".strip())
+    def __init__(self, code: int | None, reason: str = "", retry: float | None = None) -> None:
+        super().__init__(f"{'' if code is None else code} {reason}".strip())
         self.code = code
+        self.retry = retry
 
 
 class Connection(Protocol):
@@ -147,7 +149,8 @@ async def _stream(client: Connection) -> None:
                     async with asyncio.timeout(limit):
                         chunk = await anext(chunks)
                 except StopAsyncIteration:
-                    raise Disconnected(None, "the stream has ended") from None
+                    retry = None if parser.retry is None else parser.retry / 1000
+                    raise Disconnected(None, "the stream has ended", retry) from None
                 parser.receive_data(chunk)
                 while (event := parser.next_event()) is not None:
                     found = json.loads(event.data)

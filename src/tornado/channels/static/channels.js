@@ -20,8 +20,8 @@ const POLL_WAIT = 25;
 const onAbort = (signal, action) => signal.addEventListener("abort", action);
 
 const sleep = (delay, signal) => new Promise(resolve => {
-  const timer = setTimeout(resolve, delay);
-  onAbort(signal, () => { clearTimeout(timer); resolve(); });
+  setTimeout(resolve, delay);
+  onAbort(signal, resolve);
 });
 
 const randomId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
@@ -284,17 +284,20 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
   const stream = signal => overHTTP(signal, async reception => {
     const response = await begin("stream", reception);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    let text = "", limit = TIMEOUT;
+    let text = "", limit = TIMEOUT, retry;
     for (;;) {
       const timer = setTimeout(() => reader.cancel(), limit);
       const { done, value } = await reader.read().finally(() => clearTimeout(timer));
       if (done) {
-        throw {};
+        throw { retry };
       }
       const events = (text + value).split(/\r\n\r\n|\n\n|\r\r/);
       text = events.pop();
       for (const event of events) {
-        const data = event.split(/\r\n|\n|\r/).filter(line => line.startsWith("data:")).map(line => line.slice(5));
+        const lines = event.split(/\r\n|\n|\r/);
+        const valuesOf = name => lines.filter(line => line.startsWith(name)).map(line => line.slice(name.length));
+        const data = valuesOf("data:");
+        [retry = retry] = valuesOf("retry:");
         if (data.length && !reception.aborted) {
           const found = JSON.parse(data.join("\n"));
           limit = found.keep_alive * 2000 + TIMEOUT || limit;
@@ -322,17 +325,17 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
 
   const run = async () => {
     const kinds = { websocket, stream, poll };
-    let index = 0, failures = 0, delay = MIN_DELAY, fellBackAt, code;
+    let index = 0, failures = 0, delay = MIN_DELAY, fellBackAt, code, retry;
     while (client.state !== "closed") {
       const began = Date.now();
       attempt = newController();
-      code = isOpen = 0;
+      code = retry = isOpen = 0;
       client.transport = transports[index];
       try {
         currentToken = isRenewable ? await token() : token;
         await kinds[client.transport](attempt.signal);
       } catch (error) {
-        code = error.code;
+        ({ code, retry } = error);
       }
       attempt.abort();
       send = null;
@@ -359,7 +362,7 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
       setState(isOffline ? "offline" : "connecting");
       pause = newController();
       const delays = { 1012: 5000 * random, 1013: 1000 * random, 4429: TIMEOUT };
-      await sleep(isOffline ? MAX_DELAY : delays[code] || delay * (1 + random) / 2, pause.signal);
+      await sleep(isOffline ? MAX_DELAY : delays[code] || retry * (random + 0.5) || delay * (1 + random) / 2, pause.signal);
       delay = Math.min(2 * delay, MAX_DELAY);
     }
   };
