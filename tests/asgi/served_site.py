@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tornado.asgi import ASGIAdapter
+from tornado.channels import ChannelHandler, Hub, Identity, MemoryBroker
 from tornado.web import (
     Application,
     EventSourceHandler,
@@ -109,11 +110,28 @@ class Echo(WebSocketHandler):
         events.append(f"closed {self.close_code}")
 
 
+class Rooms(ChannelHandler):
+    """Clients whose token is a name may do everything, except in the channel ``private``."""
+
+    def authenticate(self, token: str | None) -> Identity | None:
+        return Identity(token) if token else None
+
+    def authorize_subscribe(self, channel: str) -> bool:
+        return channel != "private"
+
+    authorize_publish = authorize_presence = authorize_subscribe
+
+
+hub = Hub(MemoryBroker())
+
+
 async def start(application: Application) -> None:
     events.append("started")
+    await hub.start()
 
 
-def stop(application: Application) -> None:
+async def stop(application: Application) -> None:
+    await hub.close()
     sys.stdout.write("application stopped\n")
     sys.stdout.flush()
 
@@ -128,6 +146,7 @@ application = Application(
         ("/waiting", Waiting),
         ("/events", Events),
         ("/echo", Echo),
+        (r"/channels(?:/(.*))?", Rooms, {"hub": hub}),
         ("/static/(.*)", StaticFileHandler, {"path": str(Path(__file__).parent)}),
     ],
     on_startup=[start],

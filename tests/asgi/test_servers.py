@@ -6,14 +6,17 @@ import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
+import random
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from compliance.channels.proxy import Proxy
 from tests.asgi.served_site import SERVERS
 from tests.support.program import Program
+from tornado.channels import ChannelClient, ChannelRequestError, Message, connect
 from tornado.httpclient import HTTPClientError
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.websocket import websocket_connect
@@ -153,6 +156,96 @@ async def test_handshake_of_foreign_origin_is_rejected(site: Site) -> None:
     with pytest.raises(HTTPClientError) as raised:
         await site.websocket(headers={"Origin": "http://evil.example"})
     assert raised.value.code == 403
+
+
+TRANSPORTS = pytest.mark.parametrize("transport", ["websocket", "stream", "poll"])
+
+
+def channel_client(site: Site, transport: str, token: str, **options: Any) -> ChannelClient:
+    url = f"http://127.0.0.1:{options.get('port', site.port)}/channels"
+    return connect(url, transports=[transport], token=token)
+
+
+@contextlib.asynccontextmanager
+async def cutting_proxy(site: Site) -> AsyncIterator[Proxy]:
+    """A proxy before the site that can cut its connections."""
+    proxy = Proxy(random.Random(1))
+    await proxy.start()
+    proxy.target = ("127.0.0.1", site.port)
+    yield proxy
+    await proxy.close()
+
+
+@TRANSPORTS
+async def test_channels(site: Site, transport: str) -> None:
+    channel = f"messages by {transport}"
+    async with (
+        channel_client(site, transport, "ada") as ada,
+        channel_client(site, transport, "bob") as bob,
+    ):
+        await ada.subscribe(channel)
+        await bob.subscribe(channel)
+        positions = [await bob.publish(channel, {"number": number}, key="k") for number in range(3)]
+        for client in (ada, bob):
+            for number, position in enumerate(positions):
+                message = await anext(client)
+                assert isinstance(message, Message)
+                assert (message.data, message.position, message.key) == ({"number": number}, position, "k")
+        with pytest.raises(ChannelRequestError, match="forbidden"):
+            await bob.subscribe("private")
+        with pytest.raises(ChannelRequestError, match="forbidden"):
+            await bob.publish("private", 1)
+        ada.unsubscribe(channel)
+        await ada.subscribe(channel, positions[0])
+        assert [(await anext(ada)).position for _ in range(2)] == positions[1:]
+
+
+@TRANSPORTS
+async def test_channels_after_a_lost_connection(
+    site: Site, transport: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tornado.channels._client._MIN_DELAY", 0.001)
+    channel = f"cut {transport}"
+    async with (
+        cutting_proxy(site) as proxy,
+        channel_client(site, transport, "ada", port=proxy.port) as ada,
+        channel_client(site, "websocket", "bob") as bob,
+    ):
+        await ada.subscribe(channel)
+        for number in range(5):
+            proxy.cut(1.0)
+            await bob.publish(channel, number)
+            message = await anext(ada)
+            assert isinstance(message, Message)
+            assert message.data == number
+    assert proxy.cuts >= 3
+
+
+@TRANSPORTS
+async def test_presence_in_channels(site: Site, transport: str) -> None:
+    channel = f"presence by {transport}"
+    async with channel_client(site, "websocket", "bob") as bob:
+        await bob.subscribe(channel, watch=True)
+        async with channel_client(site, transport, "ada") as ada:
+            await ada.subscribe(channel, join={"device": "phone"})
+            while "ada" not in bob.members(channel):
+                await anext(bob)
+            assert list(bob.members(channel)["ada"].values()) == [{"device": "phone"}]
+        # A client that polls is present for some seconds more.
+        while transport != "poll" and "ada" in bob.members(channel):
+            await anext(bob)
+
+
+async def test_channels_refuse_a_client_without_token(site: Site) -> None:
+    for transport in ("websocket", "stream", "poll"):
+        with pytest.raises(ChannelRequestError, match="refused"):
+            await channel_client(site, transport, "")
+
+
+async def test_module_of_channels_is_served(site: Site) -> None:
+    response = await site.fetch("/channels/channels.js")
+    assert response.headers["Content-Type"].startswith("text/javascript")
+    assert b"export function connect" in response.body
 
 
 @pytest.mark.parametrize("name", list(SERVERS))

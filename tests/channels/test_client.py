@@ -219,6 +219,20 @@ async def test_delay_is_that_of_the_protocol(
     assert found == [bounds]
 
 
+async def test_websocket_is_closed_when_close_returns(loop_kind: str) -> None:
+    closed = []
+
+    class Handler(Open):
+        def on_close(self) -> None:
+            closed.append(self)
+
+    async with serving_channels(Handler) as server:
+        async with client_of(server, "websocket") as client:
+            await client.subscribe("a")
+            await server.hub.publish("a", 1)  # not read by the program
+        assert len(closed) == 1
+
+
 async def test_first_failure_is_logged_once(loop_kind: str, transport: str, expect_log: Any) -> None:
     async with serving_channels() as server:
         url = f"http://127.0.0.1:{server.server.port}/wrong"

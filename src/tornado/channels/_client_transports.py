@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
@@ -16,6 +17,8 @@ from tornado.websocket import WebSocketClosedError, websocket_connect
 CONNECT_TIMEOUT = 10.0
 #: How long a client waits for a reply to its ``ping``, in seconds.
 _PONG_TIMEOUT = 10.0
+#: How long a client that is closed waits for the close of its WebSocket, in seconds.
+_CLOSE_TIMEOUT = 1.0
 _POLL_WAIT = 25.0
 _JSON = {"Content-Type": "application/json"}
 
@@ -94,6 +97,13 @@ async def run_websocket(client: Connection) -> None:
                 keep_alive = float(found["keep_alive"])
             await client.receive(found)
             limit, is_checked = keep_alive, False
+    except asyncio.CancelledError:
+        socket.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_TIMEOUT):
+                while await (reading or socket.read_message()) is not None:
+                    reading = None
+        raise
     finally:
         client.use(None)
         if reading is not None:
