@@ -16,7 +16,7 @@ class Fields:
         self._values = values
 
     def get(self, name: str) -> str | None:
-        """Return the lines of a field, joined; None if there are none."""
+        """Return the lines of a field, joined; None for a missing field."""
         lines = self._values.get(name.lower())
         return ",".join(lines) if lines else None
 

@@ -130,7 +130,7 @@ class Broker(ABC):
 
         :param worker: identifies the process.
         :param lease: the number of seconds after which the entries of the process are removed.
-        :returns: False if there was no lease: earlier entries of the process may have been removed or lost.
+        :returns: False if a new lease begins: earlier entries of the process may have been removed or lost.
         """
 
     @abstractmethod
