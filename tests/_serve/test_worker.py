@@ -196,7 +196,8 @@ def test_connections_are_shared_evenly(tmp_path):
                 connection.request("GET", "/")
                 count[int(connection.getresponse().read())] += 1
         assert service.stop() == 0
-    assert max(count.values()) <= 120
+    # A worker that the machine does not run gets fewer; without sharing, one gets twice the average.
+    assert max(count.values()) <= 160
 
 
 def request(path: str) -> str:
