@@ -218,3 +218,64 @@ def test_exception_of_a_group_does_not_reach_others(state, expect_log):
     with expect_log("tornado.application", "Exception in .*deliver"):
         state.flush()
     assert group.got == {"s": [6]}
+
+
+def test_live_receivers_and_late_ones_are_served_in_turn(state):
+    """Receivers with old positions may come faster than pages are read."""
+    group = Group()
+    state.attach("live", group, None)
+    state.receive(message(1000))  # others are missing before it
+    served = []
+    for number in range(6):
+        state.attach(f"late{number}", group, Position("a", 0))
+        served.append(state.begin_read())
+        state.is_stale = True  # further messages are missing
+    assert set(served) == {Position("a", 0), Position("a", 5)}
+    assert served[1:] != served[:-1]
+
+
+def test_receiver_that_has_waited_longest_is_first(state):
+    group = Group()
+    state.attach("first", group, Position("a", 700))
+    for number in range(10):
+        state.attach(f"late{number}", group, Position("a", number))
+    assert state.begin_read() == Position("a", 700)
+    state.attach("near", group, Position("a", 690))
+    assert state.begin_read() == Position("a", 690)
+
+
+def test_receiver_attached_during_a_delivery_gets_no_message_twice(state):
+    class Attaching(Group):
+        def deliver(self, receivers, items):
+            super().deliver(receivers, items)
+            if items[0] == message(6):
+                state.attach("other", group, state.last)
+
+    group, attaching = Group(), Attaching()
+    state.attach("r", attaching, None)
+    state.attach("s", group, None)
+    state.receive(message(6))
+    state.flush()
+    state.receive(message(7))
+    state.flush()
+    assert attaching.got == {"r": [6, 7]}
+    assert group.got == {"s": [6, 7], "other": [7]}
+
+
+def test_receiver_that_another_attaches_again_continues_at_its_new_position(state):
+    class Attaching(Group):
+        def deliver(self, receivers, items):
+            super().deliver(receivers, items)
+            state.attach("other", group, Position("a", 0))
+
+    group, attaching = Group(), Attaching()
+    for offset in (6, 7, 8):
+        state.receive(message(offset))
+    state.attach("other", group, Position("a", 1))
+    state.attach("r", attaching, Position("a", 6))
+    state.begin_read()
+    state.apply(page(2, 8))
+    assert attaching.got == {"r": [7, 8]}
+    assert "other" not in group.got or group.got["other"] == list(range(2, 9))
+    assert state.must_read
+    assert state.begin_read() == Position("a", 0)

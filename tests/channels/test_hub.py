@@ -138,6 +138,7 @@ async def test_arguments_of_other_types_are_refused():
         ({"tail": -1}, ValueError),
         ({"timeout": "5"}, ValueError),
         ({"timeout": 0}, ValueError),
+        ({"timeout": float("inf")}, ValueError),
         ({"max_waiting": 0}, ValueError),
         ({"max_disconnected": 0}, ValueError),
     ],
@@ -145,6 +146,13 @@ async def test_arguments_of_other_types_are_refused():
 def test_arguments_of_a_hub_are_checked(options, error):
     with pytest.raises(error, match=f"{next(iter(options))} must be"):
         Hub(**{"broker": MemoryBroker(), **options})
+
+
+async def test_time_limit_of_a_publication_is_checked():
+    async with Hub(MemoryBroker()) as hub:
+        for timeout in (0, 1e9):
+            with pytest.raises(ValueError, match="timeout must be"):
+                await hub.publish("c", 1, timeout=timeout)
 
 
 async def test_subscriber_gets_messages_in_order():
@@ -295,7 +303,7 @@ def test_positions_are_parsed():
     assert Position.parse(str(Position("a:b", 7))) == Position("a:b", 7)
 
 
-@pytest.mark.parametrize("limits", [{"count": 0}, {"age": 0}])
+@pytest.mark.parametrize("limits", [{"count": 0}, {"age": 0}, {"age": float("inf")}, {"age": 1e16}])
 def test_invalid_limits_of_a_history_are_rejected(limits):
     with pytest.raises(ValueError, match="must be a number"):
         History(**limits)
@@ -308,16 +316,109 @@ async def test_memory_broker_forgets_unused_channels(monkeypatch):
     async with Hub(broker) as hub:
         first = await hub.publish("c", 1)
         for number in range(2000):
-            await hub.head(f"room:{number}")
+            await hub.publish(f"room:{number}", number)
         assert await hub.head("c") == first
         now = 90_000.0
         async with hub.subscribe("room:7"):
             await broker.subscribe("room:7")
             kept = await hub.head("room:7")
             for number in range(2000, 4100):
-                await hub.head(f"room:{number}")
+                await hub.publish(f"room:{number}", number)
             assert await hub.head("room:7") == kept
         assert (await hub.head("c")).epoch != first.epoch
+
+
+async def test_kept_messages_after_ephemeral_ones_are_not_lost():
+    """The subscription is full before it knows a position."""
+    async with Hub(MemoryBroker()) as hub, hub.subscribe("c", limit=2) as messages:
+        while hub.position("c") is None:
+            await asyncio.sleep(0)
+        for text in ("one", "two"):
+            await hub.send("c", text)
+        for number in range(3):
+            await hub.publish("c", number)
+        assert [each.data for each in await take(messages, 5)] == ["one", "two", 0, 1, 2]
+
+
+async def test_iterators_end_with_the_hub():
+    async with Hub(MemoryBroker()) as hub:
+        async with hub.subscribe("c") as messages, hub.subscribe_pattern("*") as others:
+            await others.established()
+            waiting = [asyncio.ensure_future(anext(each)) for each in (messages, others)]
+            await asyncio.sleep(0)
+            await hub.close()
+            for each in waiting:
+                with pytest.raises(StopAsyncIteration):
+                    await each
+
+
+class Unestablished(MemoryBroker):
+    async def subscribe_pattern(self, pattern):
+        raise BrokerUnavailableError("no response")
+
+
+async def test_wait_for_a_pattern_ends_with_the_hub():
+    async with Hub(Unestablished()) as hub, hub.subscribe_pattern("*") as messages:
+        waiting = asyncio.ensure_future(messages.established())
+        await asyncio.sleep(0)
+        await hub.close()
+        with pytest.raises(BrokerUnavailableError, match="is closed"):
+            await waiting
+
+
+@pytest.mark.parametrize("error", [LookupError("unexpected"), asyncio.CancelledError()])
+async def test_failure_of_one_part_does_not_prevent_the_end_of_the_others(error):
+    class Failing:
+        async def close(self):
+            raise error
+
+    broker = MemoryBroker()
+    hub = Hub(broker)
+    await hub.start()
+    hub.endpoint = Failing()
+    hub.attach("c", Receiver())
+    with pytest.raises(type(error)):
+        await hub.close()
+    async with hub, hub.subscribe("c") as messages:  # the broker was closed, so it can be opened again
+        while hub.position("c") is None:
+            await asyncio.sleep(0)
+        await hub.publish("c", 1)
+        assert [each.data for each in await take(messages, 1)] == [1]
+
+
+async def test_head_waits_for_a_read_under_way():
+    class Delayed(MemoryBroker):
+        async def read(self, channel, after, limit, history):
+            page = await super().read(channel, after, limit, history)
+            if after is not None:
+                await continued.wait()
+            return page
+
+    continued = asyncio.Event()
+    async with Hub(Delayed()) as hub:
+        hub.attach("c", Receiver())
+        while hub.position("c") is None:
+            await asyncio.sleep(0)
+        hub.broker.unsubscribe("c")
+        last = await hub.publish("c", 1)
+        hub.connected()  # messages may be missing
+        await asyncio.sleep(0)
+        assert await hub.head("c") == last
+        continued.set()
+
+
+async def test_memory_broker_stores_nothing_for_channels_without_messages():
+    async with Hub(MemoryBroker()) as hub:
+        heads = [await hub.head(f"room:{number}") for number in range(100)]
+        assert await hub.broker.channels("*") == []
+        first = await hub.publish("room:7", 1)
+        assert first == Position(heads[7].epoch, 1)
+
+
+async def test_number_that_is_not_finite_cannot_be_published():
+    async with Hub(MemoryBroker()) as hub:
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            await hub.publish("c", [float("nan")])
 
 
 async def test_memory_broker_forgets_ended_leases(monkeypatch):

@@ -15,7 +15,7 @@ from compliance.channels.restart import run_restart
 from tests.support.databases import NATSServer, RedisServer
 from tests.support.server import ExpectLog
 
-LOST = "connection to (Redis|NATS) at .* is (lost|restored)|No connection to the channels"
+LOST = "(Redis|NATS) at .* (is (lost|restored|established)|cannot be reached)|No connection to the channels"
 
 
 @pytest.mark.deadline(90)

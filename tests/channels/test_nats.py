@@ -11,8 +11,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from tests.support.channels import known_streams, streams_of
 from tests.support.databases import NATSServer
-from tornado.channels import Gap, History, Hub, Message, NATSBroker, Position, PublishError
+from tests.support.hubs import Receiver, attached, until
+from tornado.channels import Gap, History, Hub, NATSBroker, Position, PublishError
 
 LOST = "connection to NATS at .* is lost"
 
@@ -39,33 +41,6 @@ async def administrator(server: NATSServer) -> AsyncIterator:
     client = await nats.connect(server.url, allow_reconnect=False)
     yield client.jetstream()
     await client.close()
-
-
-async def until(condition) -> None:
-    while not condition():
-        await asyncio.sleep(0.005)
-
-
-class Receiver:
-    """Collects the data of messages, and gaps."""
-
-    def __init__(self) -> None:
-        self.got: list[object] = []
-        self.messages: list[Message] = []
-
-    def deliver(self, items):
-        self.got += [each if isinstance(each, Gap) else each.data for each in items]
-        self.messages += [each for each in items if isinstance(each, Message)]
-
-
-@asynccontextmanager
-async def attached(hub: Hub, channel: str, since: Position | None = None) -> AsyncIterator[Receiver]:
-    """A receiver whose subscription is established."""
-    receiver = Receiver()
-    hub.attach(channel, receiver, since)
-    await until(lambda: hub.position(channel) is not None)
-    yield receiver
-    hub.detach(channel, receiver)
 
 
 @pytest.mark.parametrize("channel", ["room.*>}{ ü", "x" * 200, "$presence:a"])
@@ -256,13 +231,64 @@ async def test_dropped_messages_are_read_from_history(server, monkeypatch):
             assert receiver.messages[-1].position == last
 
 
+async def test_reopened_broker_does_not_continue_an_earlier_run(server, expect_log):
+    """A broker that assumed the earlier run would remove the messages of the others again and again."""
+    reopened = NATSBroker(server.url, timeout=0.5)
+    async with Hub(reopened) as hub:
+        await hub.publish("c", 1)
+    server.stop()
+    server.start()
+    async with Hub(reopened) as hub, connected_hub(server) as other:
+        first = await hub.publish("c", 2, timeout=20)
+        for n in range(3):
+            assert (await other.publish("c", n)).epoch == first.epoch
+            page = await hub.broker.read("c", first, 100, History())
+            assert [each.data for each in page.messages] == list(range(n + 1))
+
+
+async def test_process_that_does_not_know_of_a_restart_removes_nothing(server):
+    async with connected_hub(server) as hub, connected_hub(server) as other:
+        await hub.publish("c", 1)
+        async with administrator(server) as context:
+            with pytest.raises(Exception, match="the server was restarted"):
+                await streams_of(hub).open(context, "an earlier run", "c", History())
+        assert len((await other.broker.read("c", Position("?", 0), 10, History())).messages) == 1
+
+
+async def test_large_messages_are_read_in_several_pages(server):
+    async with connected_hub(server) as hub:
+        first = await hub.publish("c", 0)
+        for n in range(1, 81):
+            await hub.publish("c", str(n) + "x" * 900_000, timeout=20)
+        page = await hub.broker.read("c", first, 500, History())
+        assert [each.data[:2] for each in page.messages] == ["1x", "2x"]
+        async with attached(hub, "c", first) as receiver:
+            await until(lambda: len(receiver.got) == 80)
+            assert [each.position.offset for each in receiver.messages] == list(range(2, 82))
+
+
+async def test_streams_of_unused_channels_are_forgotten(server, monkeypatch):
+    monkeypatch.setattr("tornado.channels._nats._MAX_KNOWN", 5)
+    async with connected_hub(server) as hub, attached(hub, "c") as receiver:
+        for n in range(12):
+            await hub.publish(f"unused{n}", n)
+            await hub.publish("c", n)
+        await until(lambda: len(receiver.got) == 12)
+        assert "c" in known_streams(hub)
+        assert len(known_streams(hub)) <= 5
+
+
 async def test_missing_server_is_logged_once(server, expect_log):
     server.stop()
-    with expect_log("tornado.general", LOST):
+    with expect_log("tornado.general", r"^NATS at .* cannot be reached \("):
         async with Hub(NATSBroker(server.url, timeout=0.5)) as hub:
             with pytest.raises(PublishError, match="increase the timeout"):
                 await hub.publish("c", 1, timeout=0.3)
             assert hub.disconnected_for > 0
+            with expect_log("tornado.general", "is established after"):
+                server.start()
+                await hub.publish("c", 1, timeout=20)
+                await until(lambda: not hub.disconnected_for)
 
 
 @pytest.mark.parametrize(
@@ -272,6 +298,12 @@ async def test_missing_server_is_logged_once(server, expect_log):
         ({"ping_interval": -1}, "ping_interval must be a positive number of seconds"),
         ({"storage": "disk"}, "storage must be 'file' or 'memory', got 'disk'"),
         ({"prefix": "a.b"}, "prefix must consist of letters"),
+        ({"replicas": 0}, "replicas must be a number of servers from 1 to 5, got 0"),
+        ({"servers": []}, "at least one server"),
+        ({"servers": "nats://user:secret@host:port"}, "invalid URL 'host:port'"),
+        ({"servers": ["nats://"]}, "URL without a host"),
+        ({"options": {"connect_timeout": 5}}, "must not contain 'connect_timeout'"),
+        ({"options": {"no_such": 1}}, "'no_such', which nats.connect does not have"),
     ],
 )
 def test_invalid_options_are_rejected(options, problem):
@@ -382,7 +414,7 @@ async def test_connection_closed_during_handshake_is_released(expect_log):
 
     async with await asyncio.start_server(close, "127.0.0.1", 0) as closing:
         port = closing.sockets[0].getsockname()[1]
-        with expect_log("tornado.general", LOST):
+        with expect_log("tornado.general", "cannot be reached"):
             async with Hub(NATSBroker(f"nats://127.0.0.1:{port}")):
                 await until(lambda: attempts == 3)
         gc.collect()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -13,6 +13,7 @@ from tests.support.channels import silence
 from tests.support.forwarder import Forwarder
 from tornado.channels import (
     Broker,
+    BrokerUnavailableError,
     Gap,
     History,
     Hub,
@@ -272,7 +273,8 @@ async def test_killed_server_is_a_gap_in_each_channel(servers, expect_log):
                 servers.server.start()
                 position = await sender.publish("room:0", 2, timeout=20)
                 await until(lambda: not hub.disconnected_for and not sender.disconnected_for)
-            await until(lambda: len(receiver.got) == 3 and 2 in receiver.got["room:0"])
+            await until(lambda: 2 in receiver.got["room:0"] and len(receiver.got["room:1"]) == 2)
+            await until(lambda: receiver.got["room:old"])
             assert receiver.got["room:0"] == [1, Gap("room:0", last[0], Position(position.epoch, 0)), 2]
             assert [each.after for each in receiver.got["room:1"][1:]] == [last[1]]
             assert [each.after for each in receiver.got["room:old"]] == [old]
@@ -387,3 +389,110 @@ async def test_silent_channel_of_a_client_stays_while_another_pattern_is_not_est
         assert receiver.got["room:1"] == [1, 2]
         broker.confirmed.set()
         await hub.established("*")
+
+
+class Held(MemoryBroker):
+    """A broker whose list of channels, or whose position of a channel, arrives when `continued` is set."""
+
+    def __init__(self, *held: str) -> None:
+        super().__init__()
+        self.held = held
+        self.continued = asyncio.Event()
+
+    async def channels(self, pattern):
+        if "channels" in self.held:
+            await self.continued.wait()
+        return await super().channels(pattern)
+
+    async def read(self, channel, after, limit, history):
+        if channel in self.held:
+            await self.continued.wait()
+        return await super().read(channel, after, limit, history)
+
+
+@pytest.mark.parametrize("held", ["channels", "room:1"])
+async def test_channel_is_subscribed_when_the_pattern_that_covered_it_ends(held):
+    """The pattern was confirmed, but not attached to the channel yet."""
+    broker = Held(held)
+    async with Hub(broker) as hub:
+        pattern, receiver = Receiver(), Receiver()
+        hub.attach_pattern("room:*", pattern)
+        if held != "channels":
+            await hub.established("room:*")
+        await asyncio.sleep(0.01)
+        hub.attach("room:1", receiver)
+        await asyncio.sleep(0.01)
+        hub.detach_pattern("room:*", pattern)
+        broker.continued.set()
+        await until(lambda: hub.position("room:1") is not None)
+        await asyncio.sleep(0.01)
+        await hub.publish("room:1", 1)
+        await until(lambda: receiver.got["room:1"] == [1])
+        assert not pattern.got
+
+
+async def test_new_channel_is_opened_after_an_unexpected_error(expect_log, monkeypatch):
+    class Failing(MemoryBroker):
+        fails = False
+
+        async def read(self, channel, after, limit, history):
+            if self.fails and after is None:
+                self.fails = False
+                raise LookupError("unexpected")
+            return await super().read(channel, after, limit, history)
+
+    monkeypatch.setattr("tornado.channels._patterns.MAX_DELAY", 0.01)
+    broker = Failing()
+    async with Hub(broker) as hub, attached(hub, "room:*") as pattern:
+        receiver = Receiver()
+        broker.fails = True
+        with expect_log("tornado.general", "Exception while channel 'room:1' was opened"):
+            hub.attach("room:1", receiver)
+            await until(lambda: hub.position("room:1") is not None and not broker.fails)
+            await asyncio.sleep(0.05)
+        for number in range(3):
+            await hub.publish("room:1", number)
+        await until(lambda: receiver.got["room:1"] == pattern.got["room:1"] == [0, 1, 2])
+
+
+async def test_unreadable_channel_does_not_multiply_reads():
+    class Failing(MemoryBroker):
+        reading = peak = 0
+        total: Counter[str] = Counter()
+
+        async def channels(self, pattern):
+            return [f"room:{number}" for number in range(200)]
+
+        async def read(self, channel, after, limit, history):
+            self.reading += 1
+            self.peak = max(self.peak, self.reading)
+            self.total[channel] += 1
+            try:
+                await asyncio.sleep(0)
+                if channel == "room:7" and self.total[channel] < 5:
+                    raise BrokerUnavailableError("no response")
+                return await super().read(channel, after, limit, history)
+            finally:
+                self.reading -= 1
+
+    broker = Failing()
+    async with Hub(broker) as hub, attached(hub, "room:*"):
+        assert broker.peak <= 32
+        assert broker.total["room:7"] == 5
+        assert broker.total.total() < 200 + 5 * 32  # what was read before a failure is not read again
+
+
+async def test_sweep_continues_after_an_error(monkeypatch, expect_log):
+    class Failing(MemoryBroker):
+        def unsubscribe(self, channel):
+            raise LookupError("unexpected")
+
+    broker = Failing()
+    async with Hub(broker) as hub, attached(hub, "room:*") as receiver:
+        await hub.publish("room:1", 1)
+        await until(lambda: receiver.got["room:1"])
+        silence(hub)
+        with pytest.raises(LookupError):
+            silence(hub)
+        monkeypatch.delattr(Failing, "unsubscribe")
+        silence(hub)  # there is a timer

@@ -18,6 +18,7 @@ from tornado.channels import (
     Presence,
     RedisBroker,
 )
+from tornado.channels._endpoint import endpoint_of
 
 
 @pytest.fixture(params=["memory", "redis", "nats"])
@@ -294,3 +295,125 @@ async def test_exception_of_an_observer_is_logged(url, expect_log):
 def test_invalid_lease_is_rejected():
     with pytest.raises(ValueError, match="lease must be a positive number"):
         Presence(Hub(MemoryBroker()), lease=0)
+
+
+async def test_observer_survives_an_unexpected_error(expect_log):
+    class Failing(MemoryBroker):
+        fails = False
+
+        async def list_presence(self, channel):
+            if self.fails:
+                self.fails = False
+                raise LookupError("unexpected")
+            return await super().list_presence(channel)
+
+    first = Failing()
+    async with presences(None, 0.3, first) as (one, two):
+        observer = Observer()
+        two.watch("c", observer)
+        while not observer.changes:
+            await asyncio.sleep(0)
+        first.fails = True
+        with expect_log("tornado.general", "Exception while presence in 'c' was read"):
+            await one.join("c", "alice", 1)
+            await observer.sees({"alice": [1]})
+
+
+async def test_channels_that_do_not_respond_do_not_delay_the_others(expect_log):
+    """Leases are renewed at the same time."""
+
+    class Slow(MemoryBroker):
+        waiting = peak = 0
+
+        async def renew_presence(self, channel, worker, lease):
+            if channel.startswith("slow"):
+                self.waiting += 1
+                self.peak = max(self.peak, self.waiting)
+                try:
+                    await asyncio.sleep(0.2)
+                finally:
+                    self.waiting -= 1
+                raise BrokerUnavailableError("no response")
+            renewed.append(channel)
+            return await super().renew_presence(channel, worker, lease)
+
+    renewed: list[str] = []
+    first = Slow()
+    async with presences(None, 0.3, first) as (one, _):
+        for number in range(20):
+            await one.join(f"slow{number}", "bob")
+        await one.join("c", "alice")
+        while len(renewed) < 3:
+            await asyncio.sleep(0.005)
+        assert 1 < first.peak <= 32
+        assert set(await one.members("c")) == {"alice"}
+
+
+async def test_departure_is_announced_when_the_hub_is_closed():
+    sent: list[str] = []
+
+    class Recording(MemoryBroker):
+        async def send(self, message):
+            sent.append(message.channel)
+            await super().send(message)
+
+    async with Hub(Recording()) as hub:
+        await endpoint_of(hub).presence.join("c", "alice")
+        sent.clear()
+    assert sent == ["$presence:c"]
+
+
+async def test_observer_of_a_closed_hub_leaves_nothing():
+    async with Hub(MemoryBroker()) as hub:
+        presence = Presence(hub)
+    with pytest.raises(BrokerUnavailableError):
+        presence.watch("c", print)
+    presence.unwatch("c", print)
+    async with hub:
+        observer = Observer()
+        presence.watch("c", observer)
+        while not observer.changes:
+            await asyncio.sleep(0)
+        await presence.close()
+
+
+async def test_many_departures_in_an_outage_end_with_the_lease():
+    class Failing(MemoryBroker):
+        fails = False
+        removed = 0
+
+        async def remove_presence(self, channel, connections):
+            if self.fails:
+                raise BrokerUnavailableError("no response")
+            self.removed += len(connections)
+            await super().remove_presence(channel, connections)
+
+        async def renew_presence(self, channel, worker, lease):
+            if self.fails:
+                raise BrokerUnavailableError("no response")
+            return await super().renew_presence(channel, worker, lease)
+
+    first = Failing()
+    async with presences(None, 0.3, first) as (one, _):
+        await one.join("c", "alice", 0)
+        connections = [await one.join("c", "bob") for _ in range(1500)]
+        first.fails = True
+        for connection in connections:
+            with pytest.raises(BrokerUnavailableError):
+                await one.leave("c", connection)
+        first.fails = False
+        while set(await one.members("c")) != {"alice"}:
+            await asyncio.sleep(0.01)
+        assert first.removed == 0
+
+
+async def test_entry_that_cannot_be_encoded_is_not_registered():
+    async with presences(None) as (one, _):
+        for data, error in (
+            (object(), TypeError),
+            ("\ud800", UnicodeEncodeError),
+            (float("inf"), ValueError),
+        ):
+            with pytest.raises(error):
+                await one.join("c", "alice", data)
+        assert await one.members("c") == {}

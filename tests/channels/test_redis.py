@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
-from tests.support.databases import RedisServer
-from tornado.channels import Gap, History, Hub, Message, Position, PublishError, RedisBroker
+from tests.support.databases import RedisServer, running_redis
+from tests.support.forwarder import Forwarder
+from tests.support.hubs import Receiver, attached, until
+from tests.support.redis_servers import query
+from tornado.channels import BrokerUnavailableError, Gap, History, Hub, Position, PublishError, RedisBroker
 
 LOST = "connection to Redis at .* is lost"
 
@@ -22,33 +25,6 @@ async def connected_hub(server: RedisServer, **options) -> AsyncIterator[Hub]:
     async with Hub(broker, **options) as hub:
         await until(lambda: not hub.disconnected_for)
         yield hub
-
-
-async def until(condition) -> None:
-    while not condition():
-        await asyncio.sleep(0.005)
-
-
-class Receiver:
-    """Collects the data of messages, and gaps."""
-
-    def __init__(self) -> None:
-        self.got: list[object] = []
-        self.messages: list[Message] = []
-
-    def deliver(self, items):
-        self.got += [each if isinstance(each, Gap) else each.data for each in items]
-        self.messages += [each for each in items if isinstance(each, Message)]
-
-
-@asynccontextmanager
-async def attached(hub: Hub, channel: str, since: Position | None = None) -> AsyncIterator[Receiver]:
-    """A receiver whose subscription is established."""
-    receiver = Receiver()
-    hub.attach(channel, receiver, since)
-    await until(lambda: hub.position(channel) is not None)
-    yield receiver
-    hub.detach(channel, receiver)
 
 
 @pytest.fixture(autouse=True)
@@ -239,14 +215,143 @@ async def test_blocked_event_loop_does_not_end_the_connection(redis_server):
 
 async def test_missing_server_is_logged_once(redis_server, expect_log):
     redis_server.stop()
-    with expect_log("tornado.general", LOST):
+    with expect_log("tornado.general", r"^Redis at .* cannot be reached \("):
         async with Hub(RedisBroker(redis_server.url, timeout=0.5)) as hub:
             with pytest.raises(PublishError, match="increase the timeout"):
                 await hub.publish("c", 1, timeout=0.3)
             assert hub.disconnected_for > 0
+            with expect_log("tornado.general", "is established after"):
+                redis_server.start()
+                await hub.publish("c", 1, timeout=20)
+                await until(lambda: not hub.disconnected_for)
+
+
+async def test_user_without_permission_for_channels_cannot_publish(redis_server):
+    """Redis does not undo what a script has done before the command that is refused."""
+    assert redis_server.run("ACL SETUSER app on >pw ~* resetchannels +@all") == b"+OK"
+    try:
+        url = redis_server.url.replace("redis://", "redis://app:pw@")
+        async with connected_hub(redis_server) as hub, attached(hub, "c") as receiver:
+            async with Hub(RedisBroker(url)) as sender:
+                with pytest.raises(PublishError, match="the user may not publish to the channel"):
+                    await sender.publish("c", 1, timeout=0.3)
+            position = await hub.publish("c", 2)
+            await until(lambda: receiver.got)
+            assert (receiver.got, position.offset) == ([2], 1)
+    finally:
+        assert redis_server.run("ACL DELUSER app") == b":1"
+
+
+async def test_failed_publication_does_not_use_an_offset(redis_server):
+    async with connected_hub(redis_server) as hub:
+        assert (await hub.publish("c", 1)).offset == 1
+        redis_server.run("SET channels:{cc}:s text")
+        with pytest.raises(PublishError, match="WRONGTYPE"):
+            await hub.publish("c", 2, timeout=0.3)
+        redis_server.run("DEL channels:{cc}:s")
+        assert (await hub.publish("c", 2)).offset == 2
+
+
+async def test_publication_ends_with_the_hub(redis_server):
+    async with connected_hub(redis_server) as hub:
+        await hub.publish("c", 1)
+        assert redis_server.run("CLIENT PAUSE 60000 WRITE") == b"+OK"
+        try:
+            waiting = [asyncio.ensure_future(hub.publish("c", n, timeout=60)) for n in range(3)]
+            await asyncio.sleep(0)
+            await hub.close()
+            for each in waiting:
+                with pytest.raises(PublishError, match="was closed"):
+                    await each
+        finally:
+            assert redis_server.run("CLIENT UNPAUSE") == b"+OK"
+        with pytest.raises(BrokerUnavailableError, match="not been started, or is closed"):
+            await hub.broker.read("c", None, 0, History())
+    async with connected_hub(redis_server) as hub:
+        assert (await hub.publish("c", 4)).offset == 2
+
+
+async def test_large_messages_are_read_in_several_pages(redis_server):
+    async with connected_hub(redis_server) as hub:
+        first = await hub.publish("c", 0)
+        for n in range(1, 31):
+            await hub.publish("c", str(n) + "x" * 200_000)
+        page = await hub.broker.read("c", first, 500, History())
+        assert [each.data[:2] for each in page.messages] == ["1x", "2x", "3x", "4x", "5x", "6x"]
+        async with attached(hub, "c", first) as receiver:
+            await until(lambda: len(receiver.got) == 30)
+            assert [each.position.offset for each in receiver.messages] == list(range(2, 32))
+
+
+async def test_time_limit_is_that_of_one_step_through_the_keys(redis_server, monkeypatch):
+    monkeypatch.setattr("tornado.channels._redis._SCAN", 1)
+    async with connected_hub(redis_server) as hub:
+        await hub.publish("c", 1)
+        assert query(redis_server, "MSET", *map(str, range(20_000))) == "OK"
+        begin = time.monotonic()
+        assert await hub.broker.channels("*") == {"c"}
+        assert time.monotonic() - begin > hub.broker.timeout
+
+
+@contextmanager
+def replica_of(server: RedisServer) -> Iterator[RedisServer]:
+    """A replica. Replications begin without a delay."""
+    with running_redis() as replica:
+        for each in (server, replica):
+            assert each.run("CONFIG SET repl-diskless-sync-delay 0") == b"+OK"
+        assert replica.run(f"REPLICAOF 127.0.0.1 {server.port}") == b"+OK"
+        yield replica
+
+
+async def test_promoted_replica_begins_an_epoch(redis_server):
+    """A master became a replica, and a master again: what it had stored after the copy is lost."""
+    with replica_of(redis_server) as other:
+        async with connected_hub(redis_server) as hub:
+            await hub.publish("c", 1)
+            await until(lambda: other.run("EXISTS channels:{cc}:s") == b":1")
+            assert other.run("REPLICAOF NO ONE") == b"+OK"
+            lost = await hub.publish("c", "lost")
+            try:
+                assert redis_server.run(f"REPLICAOF 127.0.0.1 {other.port}") == b"+OK"
+                await until(lambda: is_synchronized(redis_server))
+            finally:
+                assert redis_server.run("REPLICAOF NO ONE") == b"+OK"
+            position = await hub.publish("c", "other", timeout=20)
+            assert position.epoch != lost.epoch
+            async with attached(hub, "c", lost) as receiver:
+                await until(lambda: len(receiver.got) == 2)
+                assert receiver.got == [Gap("c", lost, Position(position.epoch, 0)), "other"]
+
+
+async def test_reads_continue_after_a_failover_behind_a_forwarder(redis_server):
+    """The forwarder closes no connection: only new ones lead to the new master."""
+    with replica_of(redis_server) as other, Forwarder([redis_server.port, other.port]) as forwarder:
+        async with Hub(RedisBroker(f"redis://127.0.0.1:{forwarder.port}/0", timeout=0.5)) as hub:
+            last = await hub.publish("c", 1)
+            assert (await hub.broker.read("c", None, 0, History())).head == last
+            await until(lambda: other.run("EXISTS channels:{cc}:s") == b":1")
+            assert other.run("REPLICAOF NO ONE") == b"+OK"
+            forwarder.use(1, keep=True)
+            try:
+                assert redis_server.run(f"REPLICAOF 127.0.0.1 {other.port}") == b"+OK"
+                with pytest.raises(BrokerUnavailableError, match="read only replica"):
+                    await hub.broker.read("c", None, 0, History())
+                assert (await hub.broker.read("c", None, 0, History())).head.epoch != last.epoch
+            finally:
+                assert redis_server.run("REPLICAOF NO ONE") == b"+OK"
+
+
+def is_synchronized(server: RedisServer) -> bool:
+    """Whether a replica has the data of its master."""
+    return "master_link_status:up" in query(server, "INFO", "replication")
 
 
 @pytest.mark.parametrize("options", [{"timeout": 0}, {"ping_interval": -1}])
 def test_invalid_times_are_rejected(options):
     with pytest.raises(ValueError, match="must be a positive number of seconds"):
         RedisBroker("redis://localhost", **options)
+
+
+def test_invalid_prefix_is_rejected():
+    with pytest.raises(ValueError, match="prefix must not contain braces"):
+        RedisBroker("redis://localhost", prefix="a{b}")

@@ -144,3 +144,21 @@ async def test_messages_that_wait_fail_if_the_broker_is_closed():
     await publisher.close()
     with pytest.raises(BrokerUnavailableError):
         await second
+
+
+async def test_unexpected_error_fails_all_that_wait(expect_log):
+    server = Server()
+    publisher = publisher_of(server)
+    tasks = await started(publisher, *[entry(number) for number in range(3)])
+    server.permits.release()
+    await tasks[0]
+    later = await started(publisher, entry(3))
+    server.result = LookupError("unexpected")
+    with expect_log("tornado.general", "Exception while messages were published to Redis"):
+        server.permits.release()
+        for task in [*tasks[1:], *later]:
+            with pytest.raises(BrokerUnavailableError, match="the operation has failed"):
+                await task
+    server.result = None
+    server.permits.release()
+    assert await publisher.publish(entry(4))

@@ -8,21 +8,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from tests.support.hubs import attach, until
 from tests.support.redis_servers import MonitoredRedis, RedisCluster, running_cluster, running_sentinel
 from tornado.channels import Gap, Hub, Position, RedisBroker
 
 LOST = "connection to Redis at .* is lost"
 RESTORED = "is restored after"
-
-
-class Receiver:
-    """Collects the data of messages, and gaps."""
-
-    def __init__(self) -> None:
-        self.got: list[object] = []
-
-    def deliver(self, items):
-        self.got += [each if isinstance(each, Gap) else each.data for each in items]
 
 
 @asynccontextmanager
@@ -31,19 +22,6 @@ async def connected_hub(url: str) -> AsyncIterator[Hub]:
     async with Hub(RedisBroker(url, ping_interval=0.1, timeout=0.5)) as hub:
         await until(lambda: not hub.disconnected_for)
         yield hub
-
-
-async def until(condition) -> None:
-    while not condition():
-        await asyncio.sleep(0.005)
-
-
-async def attach(hub: Hub, channel: str) -> Receiver:
-    """Return a receiver whose subscription is established."""
-    receiver = Receiver()
-    hub.attach(channel, receiver)
-    await until(lambda: hub.position(channel) is not None)
-    return receiver
 
 
 async def cluster_is(cluster: RedisCluster, state: str) -> None:
@@ -158,6 +136,11 @@ async def test_failover_by_sentinel_is_a_gap(redis_sentinel, expect_log):
         ("redis+sentinel://a,b", "name of a service"),
         ("redis+other://a", "got 'redis.other'"),
         ("unix+cluster://a", "got 'unix.cluster'"),
+        ("redis://a?protocol=3", "must not contain protocol"),
+        ("redis+sentinel://a/s?socket_timeout=1", "must not contain socket_timeout"),
+        ("redis://a?other=1", "does not support: .*'other'"),
+        ("redis+cluster://a?other=1", "does not support: .*'other'"),
+        ("redis+sentinel://a/s?other=1", "does not support: .*'other'"),
     ],
 )
 def test_invalid_urls_are_rejected(url, message):

@@ -164,6 +164,16 @@ async def serving_channels(
             yield ChannelServer(server, hub)
 
 
+def streams_of(hub: Hub) -> Any:
+    """Return the streams of a hub with a `NATSBroker`."""
+    return hub.broker._streams  # type: ignore[attr-defined]
+
+
+def known_streams(hub: Hub) -> set[str]:
+    """Return the channels whose streams a hub with a `NATSBroker` knows."""
+    return set(hub.broker._known)  # type: ignore[attr-defined]
+
+
 def silence(hub: Hub) -> None:
     """Let the time pass after which the channels of patterns without messages are reduced to their positions.
 

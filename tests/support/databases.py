@@ -287,10 +287,14 @@ class RedisServer(DatabaseServer):
 
 
 class NATSServer(DatabaseServer):
-    """A NATS server with JetStream. It can be killed and started again, with the same address and data."""
+    """A NATS server with JetStream. It can be killed and started again, with the same address and data.
+
+    :ivar options: further arguments of nats-server.
+    """
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
+        self.options: list[str] = []
         self.url = f"nats://127.0.0.1:{self.port}"
 
     def start(self) -> None:
@@ -299,7 +303,7 @@ class NATSServer(DatabaseServer):
             return
         command = [_found("nats-server"), "--jetstream", "--addr", self.bind, "--port", str(self.port)]
         self._process = subprocess.Popen(
-            [*command, "--store_dir", str(self._directory / "store")],
+            [*command, "--store_dir", str(self._directory / "store"), *self.options],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,

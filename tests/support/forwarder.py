@@ -39,12 +39,13 @@ class Forwarder:
         self._thread.join()
         self._loop.close()
 
-    def use(self, index: int) -> None:
-        """Close all connections, and pass later ones to the target with this index."""
+    def use(self, index: int, *, keep: bool = False) -> None:
+        """Pass later connections to the target with this index, and close all others unless `keep` is set."""
 
         async def switch() -> None:
             self._current = index
-            self._close_connections()
+            if not keep:
+                self._close_connections()
 
         self._call(switch())
 

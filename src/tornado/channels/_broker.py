@@ -11,6 +11,8 @@ from tornado.channels._values import History, Message, Position
 
 #: The epoch of a received message whose epoch is not known. The hub then reads the history.
 UNKNOWN_EPOCH = "?"
+#: The size of a page of the history, in bytes, after which no further message is added.
+MAX_PAGE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ class Broker(ABC):
 
         :param after: if it is not a position of the history, the page begins with the oldest message. With
             None the page contains no messages, only the position of the last one.
-        :param limit: the maximum number of messages.
+        :param limit: the maximum number of messages. A page may contain fewer, because of their size, but at
+            least one if there is one.
         """
 
     @abstractmethod
@@ -154,4 +157,4 @@ def shared_error(broker: Broker) -> RuntimeError:
     return RuntimeError(f"{broker!r} belongs to a hub that is open already: create a broker for each hub")
 
 
-__all__ = ["UNKNOWN_EPOCH", "Broker", "BrokerListener", "Page", "shared_error"]
+__all__ = ["MAX_PAGE", "UNKNOWN_EPOCH", "Broker", "BrokerListener", "Page", "shared_error"]

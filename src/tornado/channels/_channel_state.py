@@ -14,8 +14,12 @@ from typing import Any
 from tornado.channels._broker import Page
 from tornado.channels._counts import counts_of
 from tornado.channels._receivers import ReceiverGroup
-from tornado.channels._values import Gap, Message, Position
+from tornado.channels._values import Gap, Message, Position, end_of
 from tornado.log import app_log
+
+#: The number of messages before the position of a receiver that are read with those after it. A page, unless
+#: its messages are large, contains more.
+_NEAR = 250
 
 
 class ChannelState:
@@ -27,7 +31,19 @@ class ChannelState:
     :ivar is_stale: whether messages may be missing after `last`.
     """
 
-    __slots__ = ("_asking", "_counts", "_live", "_pending", "_tail", "_waiting", "is_stale", "last", "name")
+    __slots__ = (
+        "_asking",
+        "_counts",
+        "_is_flushing",
+        "_live",
+        "_pending",
+        "_reads_for_live",
+        "_tail",
+        "_waiting",
+        "is_stale",
+        "last",
+        "name",
+    )
 
     def __init__(self, name: str, tail: int) -> None:
         self.name = name
@@ -39,6 +55,9 @@ class ChannelState:
         self._asking: dict[Any, tuple[ReceiverGroup, Position | None]] = {}
         self._tail: deque[Message] = deque(maxlen=tail)
         self._pending: list[Message | Gap] = []
+        #: Whether the next page is that of the live receivers, if others wait, too.
+        self._reads_for_live = True
+        self._is_flushing = False
         self._counts = counts_of(name)
 
     def __len__(self) -> int:
@@ -60,7 +79,7 @@ class ChannelState:
         self.detach(receiver)
         if since is not None and self.last is not None:
             self.flush()
-            if since == self.last:  # nothing to deliver
+            if since == self.last and not self._is_flushing:  # nothing to deliver
                 self._make_live(receiver, group)
                 return
         self._waiting[receiver] = (group, since)
@@ -85,15 +104,17 @@ class ChannelState:
 
     def settle(self) -> None:
         """Make the waiting receivers live for which no history must be read."""
-        if self.last is None or not self._waiting:
+        if self.last is None or not self._waiting or self._is_flushing:
             return
         self.flush()
-        for receiver, (group, since) in list(self._waiting.items()):
+        for receiver, entry in list(self._waiting.items()):
+            group, since = entry
             items = self._tail_after(since)
             if items is None:
                 continue
-            if self._waiting.pop(receiver, None) is None:
-                continue  # detached by a receiver before it
+            if self._waiting.get(receiver) is not entry:
+                continue  # detached, or attached again, by a receiver before it
+            del self._waiting[receiver]
             self._make_live(receiver, group)
             if items:
                 self._deliver(group, (receiver,), items)
@@ -136,11 +157,17 @@ class ChannelState:
 
     def flush(self) -> None:
         """Deliver the messages received since the last call to the live receivers."""
-        items, self._pending = self._pending, []
-        if not items:
+        if not self._pending or self._is_flushing:
             return
-        for group, receivers in list(self._live.items()):
-            self._deliver(group, receivers, items)
+        self._is_flushing = True  # receivers that are attached now do not get these messages
+        try:
+            while self._pending:
+                items, self._pending = self._pending, []
+                for group, receivers in list(self._live.items()):
+                    self._deliver(group, receivers, items)
+        finally:
+            self._is_flushing = False
+        self.settle()
 
     def _deliver(self, group: ReceiverGroup, receivers: Any, items: Sequence[Message | Gap]) -> None:
         self._counts.delivered += len(receivers) * len(items)
@@ -158,13 +185,15 @@ class ChannelState:
         """
         self._asking = dict(self._waiting)
         needed = [since for _, since in self._waiting.values() if since is not None]
-        if self.is_stale and self.last is not None:
-            needed.insert(0, self.last)
+        waiting = _first_of(needed) if needed else None
+        live = self.last if self.is_stale else None
         self.is_stale = False
-        if not needed:
-            return None
-        epoch = needed[0].epoch
-        return min(each for each in needed if each.epoch == epoch)
+        if live is None or waiting is None:
+            return live or waiting
+        if waiting.epoch == live.epoch and waiting.offset >= live.offset:
+            return live  # this page, or one that follows it, is for both
+        self._reads_for_live = not self._reads_for_live
+        return live if self._reads_for_live else waiting
 
     def apply(self, page: Page) -> None:
         """Deliver a part of the history to all receivers for which it is the next part."""
@@ -182,7 +211,7 @@ class ChannelState:
                 continue
             items = _next_items(self.name, page, since, page.head)
             if items:
-                self._waiting[receiver] = (group, _end(items))
+                self._waiting[receiver] = (group, end_of(items[-1]))
                 self._counts.gaps["history"] += isinstance(items[0], Gap)
                 self._deliver(group, (receiver,), items)
         self.settle()
@@ -208,6 +237,15 @@ class ChannelState:
             self.is_stale = True
 
 
+def _first_of(needed: Sequence[Position]) -> Position:
+    """Return the position after which to read. The first one is that of the receiver that has waited longest.
+
+    Others may come again and again, so only those shortly before it are served together with it.
+    """
+    epoch, last = needed[0]
+    return min(each for each in needed if each.epoch == epoch and each.offset >= last - _NEAR)
+
+
 def _next_items(
     channel: str, page: Page, since: Position, head: Position | None
 ) -> list[Message | Gap] | None:
@@ -223,12 +261,6 @@ def _next_items(
     if start != page.oldest:
         return None
     return [Gap(channel, since, Position(page.head.epoch, start - 1)), *page.messages]
-
-
-def _end(items: Sequence[Message | Gap]) -> Position | None:
-    """Return the position after the last item."""
-    item = items[-1]
-    return item.until if isinstance(item, Gap) else item.position
 
 
 __all__ = ["ChannelState"]

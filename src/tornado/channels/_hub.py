@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 from collections.abc import Callable, Collection, Iterator
 from time import monotonic
 from types import TracebackType
@@ -23,15 +22,16 @@ from tornado.channels._pattern import check_pattern
 from tornado.channels._pattern_subscription import PatternSubscription
 from tornado.channels._patterns import Patterns
 from tornado.channels._receivers import EachReceiver, Receiver, ReceiverGroup
+from tornado.channels._retries import FIRST_DELAY, MAX_DELAY, Retries
 from tornado.channels._subscription import Subscription
 from tornado.channels._values import History, Message, Position
 from tornado.log import gen_log
 
-#: The bounds of the delay between attempts, in seconds.
-_MIN_DELAY, _MAX_DELAY = 0.02, 0.4
 #: The number of channels whose history is read at the same time.
 _MAX_READS = 32
 _PAGE = 500
+#: The maximum time limit of a publication, in seconds.
+_MAX_TIMEOUT = 3600
 
 
 class Closeable(Protocol):
@@ -39,6 +39,13 @@ class Closeable(Protocol):
 
     async def close(self) -> None:
         """Release all resources."""
+
+
+class Endable(Protocol):
+    """An iterator over messages."""
+
+    def end(self) -> None:
+        """Return no further messages."""
 
 
 class Hub:
@@ -103,8 +110,18 @@ class Hub:
         self._disconnected_at: float | None = None
         self._publishing = 0
         self._delays = DeliveryDelays()
+        self._retries = Retries()
+        #: The iterators in use, which end with the hub.
+        self._subscriptions: set[Endable] = set()
         self._patterns = Patterns(
-            broker, self._channels, tail, self._history_of, self._each, self._read_if_needed, self._remove
+            broker,
+            self._channels,
+            tail,
+            self._history_of,
+            self._each,
+            self._read_if_needed,
+            self._remove,
+            self._retries,
         )
 
     def __repr__(self) -> str:
@@ -134,20 +151,36 @@ class Hub:
         """Close the connections to the broker. Receivers get no further messages."""
         if self._state is not HubState.OPEN:
             return
-        self._state = self._state.to[HubState.CLOSED]
         endpoint, self.endpoint = self.endpoint, None
-        if endpoint is not None:
-            await endpoint.close()
-        await self._patterns.close()
+        try:
+            if endpoint is not None:
+                await endpoint.close()  # it announces the departure of its clients
+        finally:
+            if self._state is HubState.OPEN:
+                await self._close()
+
+    async def _close(self) -> None:
+        self._state = self._state.to[HubState.CLOSED]
+        for subscription in list(self._subscriptions):
+            subscription.end()
+        try:
+            await self._end_tasks()
+        finally:
+            try:
+                await self.broker.close()
+            finally:
+                self._retries.wake()  # waiting publications fail
+                remove_hub(self)
+                counts.disconnected += self.disconnected_for
+                self._disconnected_at = None
+
+    async def _end_tasks(self) -> None:
         readers, self._readers = list(self._readers.values()), {}
         self._channels.clear()  # ends readers whose cancellation is lost, see `_read`
         for reader in readers:
             reader.cancel()
+        await self._patterns.close()
         await asyncio.gather(*readers, return_exceptions=True)
-        await self.broker.close()
-        remove_hub(self)
-        counts.disconnected += self.disconnected_for
-        self._disconnected_at = None
 
     async def __aenter__(self) -> Hub:
         await self.start()
@@ -210,13 +243,17 @@ class Hub:
         :raises PublishError: if the broker has not confirmed the message by the deadline, too many messages
             wait for it, or the hub was closed.
         :raises TypeError: if `data` cannot be encoded as JSON.
-        :raises ValueError: if `channel` is not the name of a channel.
+        :raises ValueError: if `channel` is not the name of a channel, `data` contains a number that is not
+            finite, or the time limit is not positive or more than an hour.
         """
         check_channel(channel)
         message = Message(channel, _encode(data), None, key)
         history = self._history_of(channel)
         idempotency_key = idempotency_key or os.urandom(12).hex()
-        limit = self.timeout if timeout is None else timeout
+        limit = self.timeout
+        if timeout is not None:
+            _check_timeout(timeout)
+            limit = timeout
         try:
             self._check_open()
         except BrokerUnavailableError as error:
@@ -233,7 +270,7 @@ class Hub:
         reason: BrokerUnavailableError | None = None
         try:
             async with asyncio.timeout(limit):
-                delay = _MIN_DELAY
+                delay = FIRST_DELAY
                 while True:
                     try:
                         position = await self.broker.publish(
@@ -244,9 +281,10 @@ class Hub:
                             self._delays.published(channel, position, began, self.position(channel))
                         return position
                     except BrokerUnavailableError as error:
+                        if self._state is not HubState.OPEN:
+                            raise PublishError(f"{self!r} was closed", idempotency_key) from error
                         reason = error
-                        await asyncio.sleep(_jitter(delay))
-                        delay = min(2 * delay, _MAX_DELAY)
+                        delay = await self._retries.wait(delay)
         except TimeoutError as error:
             counts_of(channel).failed += 1
             details = "" if reason is None else f" ({reason})"
@@ -283,7 +321,7 @@ class Hub:
         check_channel(channel)
         if since is not None and not isinstance(since, Position):
             raise TypeError(f"since must be a Position or None, got {since!r:.100}: use Position.parse(text)")
-        return Subscription(self, channel, since, limit)
+        return Subscription(self, channel, since, limit, self._subscriptions)
 
     def attach(
         self,
@@ -345,7 +383,7 @@ class Hub:
         :raises ValueError: if `pattern` is empty.
         """
         check_pattern(pattern)
-        return PatternSubscription(self, pattern, limit)
+        return PatternSubscription(self, pattern, limit, self._subscriptions)
 
     def attach_pattern(
         self, pattern: str, receiver: Receiver | Any, group: ReceiverGroup | None = None
@@ -363,10 +401,14 @@ class Hub:
         self._patterns.detach(pattern, receiver)
 
     async def established(self, pattern: str) -> None:
-        """Wait until a pattern with receivers is established."""
+        """Wait until a pattern with receivers is established.
+
+        :raises BrokerUnavailableError: if the hub was closed.
+        """
         event = self._patterns.event(pattern)
         if event is not None:
             await event.wait()
+            self._check_open()
 
     async def read_history(self, channels: Collection[str], timeout: float) -> bool:
         """Wait until the history that receivers of channels need has been read and delivered.
@@ -393,8 +435,9 @@ class Hub:
         check_channel(channel)
         self._check_open()
         state = self._channels.get(channel)
-        if state is not None and state.last is not None and not state.is_stale and not self.disconnected_for:
-            return state.last
+        if state is not None and state.last is not None and not state.is_stale:
+            if channel not in self._readers and not self.disconnected_for:
+                return state.last
         return (await self.broker.read(channel, None, 0, self._history_of(channel))).head
 
     # -- the interface for the broker --
@@ -419,6 +462,7 @@ class Hub:
         """See `BrokerListener.connected`."""
         counts.disconnected += self.disconnected_for
         self._disconnected_at = None
+        self._retries.wake()
         for state in self._channels.values():
             state.is_stale = True
             self._read_if_needed(state)
@@ -444,22 +488,21 @@ class Hub:
 
     async def _read(self, state: ChannelState) -> None:
         """Subscribe to a channel and read its history until no receiver waits for it."""
-        delay = _MIN_DELAY
+        delay = FIRST_DELAY
         try:
             # Its cancellation may be lost: `asyncio.wait_for` of Python 3.11 suppresses some.
             while state.must_read and self._channels.get(state.name) is state:
                 try:
                     async with self._reads:
                         await self._read_page(state)
-                    delay = _MIN_DELAY
+                    delay = FIRST_DELAY
                 except BrokerUnavailableError:
                     state.is_stale = True
-                    await asyncio.sleep(_jitter(delay))
-                    delay = min(2 * delay, _MAX_DELAY)
+                    delay = await self._retries.wait(delay)
                 except Exception:
                     gen_log.error("Exception while channel %r was read", state.name, exc_info=True)
                     state.is_stale = True
-                    await asyncio.sleep(_MAX_DELAY)
+                    await asyncio.sleep(MAX_DELAY)
         finally:
             if self._readers.get(state.name) is asyncio.current_task():
                 del self._readers[state.name]
@@ -482,19 +525,21 @@ def _check_arguments(broker: Any, history: Any, tail: Any, timeout: Any, max_wai
         raise TypeError(f"history must be a History, a function or None, got {history!r:.100}")
     if not (isinstance(tail, int) and tail >= 0):
         raise ValueError(f"tail must be a number of messages, at least 0, got {tail!r}")
-    if not (isinstance(timeout, (int, float)) and timeout > 0):
-        raise ValueError(f"timeout must be a positive number of seconds, got {timeout!r}")
+    _check_timeout(timeout)
     if not (isinstance(max_waiting, int) and max_waiting >= 1):
         raise ValueError(f"max_waiting must be a number of messages, at least 1, got {max_waiting!r}")
 
 
+def _check_timeout(timeout: Any) -> None:
+    # Idempotency keys are stored for twice this time.
+    if not (isinstance(timeout, (int, float)) and 0 < timeout <= _MAX_TIMEOUT):
+        raise ValueError(
+            f"timeout must be a positive number of seconds, at most {_MAX_TIMEOUT}, got {timeout!r}"
+        )
+
+
 def _encode(data: Any) -> bytes:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _jitter(delay: float) -> float:
-    """Return a random delay of at most `delay`."""
-    return delay * random.uniform(0.5, 1)
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 __all__ = ["Hub"]

@@ -23,9 +23,9 @@ class _Stored:
 
     __slots__ = ("head", "keys", "messages", "used_at")
 
-    def __init__(self) -> None:
+    def __init__(self, epoch: str) -> None:
         self.used_at = 0.0
-        self.head = Position(os.urandom(6).hex(), 0)
+        self.head = Position(epoch, 0)
         self.messages: deque[tuple[float, Message]] = deque()
         self.keys: dict[str, tuple[float, Position]] = {}
 
@@ -47,7 +47,10 @@ class MemoryBroker(Broker):
     is_shared = False
 
     def __init__(self) -> None:
+        #: The channels with messages. Clients may ask for any number of others, so they are not stored.
         self._channels: dict[str, _Stored] = {}
+        #: The epoch of the channels that are not stored.
+        self._epoch = _new_epoch()
         self._sweep_at = _FIRST_SWEEP
         self._subscribed: set[str] = set()
         self._patterns: dict[str, Pattern] = {}
@@ -90,6 +93,8 @@ class MemoryBroker(Broker):
             self._listener.received(message)
 
     async def read(self, channel: str, after: Position | None, limit: int, history: History) -> Page:
+        if channel not in self._channels:
+            return Page(Position(self._epoch, 0), 1)
         stored = self._stored(channel)
         stored.expire(history, monotonic())
         head = stored.head
@@ -159,7 +164,7 @@ class MemoryBroker(Broker):
         if stored is None:
             if len(self._channels) >= self._sweep_at:
                 self._sweep(now)
-            stored = self._channels[channel] = _Stored()
+            stored = self._channels[channel] = _Stored(self._epoch)
         stored.used_at = now
         return stored
 
@@ -168,7 +173,12 @@ class MemoryBroker(Broker):
         for name, stored in list(self._channels.items()):
             if stored.used_at < now - _MAX_UNUSED and name not in self._subscribed:
                 del self._channels[name]
+                self._epoch = _new_epoch()  # the offsets begin with 1 again
         self._sweep_at = max(_FIRST_SWEEP, 2 * len(self._channels))
+
+
+def _new_epoch() -> str:
+    return os.urandom(6).hex()
 
 
 __all__ = ["MemoryBroker"]

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
 from tornado._log_rate_limit import LogRateLimit
-from tornado.channels._broker import UNKNOWN_EPOCH, Broker, BrokerListener, Page, shared_error
+from tornado.channels._broker import (
+    MAX_PAGE,
+    UNKNOWN_EPOCH,
+    Broker,
+    BrokerListener,
+    Page,
+    shared_error,
+)
 from tornado.channels._errors import BrokerUnavailableError
-from tornado.channels._nats_connection import NATSConnection
+from tornado.channels._nats_connection import NATSConnection, check_options, check_servers
 from tornado.channels._nats_encoding import channel_of, decode_message, encode_message, token_of
 from tornado.channels._nats_presence import NATSPresence
-from tornado.channels._nats_streams import ChannelStream, Streams
+from tornado.channels._nats_streams import ChannelStream, Streams, batch_of
 from tornado.channels._pattern import Pattern
 from tornado.channels._values import History, Message, Position
 from tornado.log import gen_log
 
 _LOG = LogRateLimit(gen_log)
+#: The number of streams above which those of unused channels are forgotten, to be looked up again.
+_MAX_KNOWN = 10_000
 
 
 class NATSBroker(Broker):
@@ -62,12 +71,16 @@ class NATSBroker(Broker):
                 raise ValueError(f"{name} must be a positive number of seconds, got {value!r}")
         if storage not in ("file", "memory"):
             raise ValueError(f"storage must be 'file' or 'memory', got {storage!r}")
+        if type(replicas) is not int or not 1 <= replicas <= 5:
+            raise ValueError(f"replicas must be a number of servers from 1 to 5, got {replicas!r}")
         if not prefix or not prefix.replace("-", "").replace("_", "").isalnum():
             raise ValueError(f"prefix must consist of letters, digits, '-' and '_', got {prefix!r}")
         self.timeout = timeout
         self._servers = [servers] if isinstance(servers, str) else list(servers)
+        check_servers(self._servers)
         self._prefix = prefix
         self._options = dict(options or {})
+        check_options(self._options)
         self._ping_interval = ping_interval
         self._listener: BrokerListener | None = None
         self._connection: NATSConnection | None = None
@@ -86,6 +99,9 @@ class NATSBroker(Broker):
         if self._listener is not None:
             raise shared_error(self)
         self._listener = listener
+        self._known.clear()
+        self._patterns.clear()
+        self._run = None
         self._connection = NATSConnection(
             self._servers,
             self._options,
@@ -122,10 +138,18 @@ class NATSBroker(Broker):
     ) -> Position:
         connection = self._connected_to()
         client = await connection.client()
-        position: Position = await connection.call(
-            self._publish(client, message, history, idempotency_key, lifetime)
+        position: Position = await self._call(
+            connection, self._publish(client, message, history, idempotency_key, lifetime)
         )
         return position
+
+    async def _call(self, connection: NATSConnection, operation: Awaitable[Any]) -> Any:
+        """Wait for the result of an operation that uses the run of the server."""
+        try:
+            return await connection.call(operation)
+        except BrokerUnavailableError:
+            self._run = None  # the next attempt asks for it again
+            raise
 
     async def _publish(
         self, client: Any, message: Message, history: History, key: str, lifetime: float
@@ -161,7 +185,7 @@ class NATSBroker(Broker):
     async def read(self, channel: str, after: Position | None, limit: int, history: History) -> Page:
         connection = self._connected_to()
         client = await connection.client()
-        page: Page = await connection.call(self._read(client, channel, after, limit, history))
+        page: Page = await self._call(connection, self._read(client, channel, after, limit, history))
         return page
 
     async def _read(
@@ -183,7 +207,14 @@ class NATSBroker(Broker):
         if begin > head.offset:
             return Page(head, oldest)
         count = min(limit, head.offset + 1 - begin)
-        found, _ = await self._streams.fetch(context, stream.name, count, **self._streams.read_from(begin))
+        found, _ = await self._streams.fetch(
+            context,
+            stream.name,
+            count,
+            batch_of(client, state),
+            MAX_PAGE,
+            **self._streams.read_from(begin),
+        )
         messages = [_stored_message(channel, stream.epoch, each) for each in found]
         if messages and messages[0].position is not None:
             # Some may have been removed since their state was read.
@@ -206,8 +237,19 @@ class NATSBroker(Broker):
             return
         if known is not None and known.epoch == stream.epoch:
             known.window = max(known.window, stream.window)
-        else:
-            self._known[channel] = stream
+            return
+        if len(self._known) >= _MAX_KNOWN:
+            self._forget_unused()
+        self._known[channel] = stream
+
+    def _forget_unused(self) -> None:
+        """Forget the streams of channels without a subscriber in this process."""
+        connection = self._connection
+        self._known = {
+            channel: stream
+            for channel, stream in self._known.items()
+            if connection is not None and connection.is_wanted(self._streams.subject(channel))
+        }
 
     # -- subscriptions --
 

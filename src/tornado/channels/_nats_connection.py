@@ -8,16 +8,17 @@ replaces a connection that is lost.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
 from tornado._loop.tasks import start_lazily
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._nats_echo import Echo
+from tornado.channels._outage import Outage
 from tornado.log import gen_log
 
 #: The bounds of the delay between attempts to connect, in seconds.
@@ -30,6 +31,16 @@ _MAX_PENDING = 32 * 2**20
 _DROPPED_DELAY = 0.1
 #: nats-py's own pings are not needed.
 _NEVER = 10**6
+
+#: The options of each connection. `Echo` must receive its own messages.
+_OPTIONS: Mapping[str, Any] = {
+    "allow_reconnect": False,
+    "max_reconnect_attempts": 1,
+    "no_echo": False,
+    "ping_interval": _NEVER,
+    "reconnect_time_wait": 0,
+}
+_OWN_OPTIONS = {*_OPTIONS, "servers", "error_cb", "closed_cb", "connect_timeout"}
 
 Callback = Callable[[Any], Coroutine[Any, Any, None]]
 
@@ -77,8 +88,7 @@ class NATSConnection:
         self._ending: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
         self._is_closed = False
-        #: When the connection was lost; None while it is established.
-        self._lost_at: float | None = None
+        self._outage = Outage(f"NATS at {self.address}")
         self._reread: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -132,15 +142,22 @@ class NATSConnection:
         :raises BrokerUnavailableError: if this takes longer than the time limit.
         """
         self._wanted[subject] = callback
+        await self.call(self._subscribe(subject))
+
+    async def _subscribe(self, subject: str) -> None:
         client = await self.client()
         if subject in self._confirmed:
             return
-        await self.call(self._request(client, subject))
+        await self._request(client, subject)
         echo = self._echo
         if client is self._client and echo is not None:
-            await self.call(echo.round_trip(self._timeout))
+            await echo.round_trip(self._timeout)
         if client is self._client and subject in self._subscriptions:
             self._confirmed.add(subject)
+
+    def is_wanted(self, subject: str) -> bool:
+        """Whether the program has subscribed to a subject."""
+        return subject in self._wanted
 
     def unsubscribe(self, subject: str) -> None:
         """End the subscription to a subject without waiting."""
@@ -229,12 +246,9 @@ class NATSConnection:
                     self._servers,
                     error_cb=partial(self._error, lost),
                     closed_cb=partial(_set_lost, lost, ConnectionError("the connection was closed")),
-                    allow_reconnect=False,
-                    max_reconnect_attempts=1,
-                    reconnect_time_wait=0,
                     connect_timeout=self._timeout,
-                    ping_interval=_NEVER,
-                    **{**self._options, "no_echo": False},  # `Echo` must receive its own messages
+                    **_OPTIONS,
+                    **self._options,
                 )
             self._client = client
             for subject in list(self._wanted):
@@ -268,8 +282,8 @@ class NATSConnection:
             # Closing waits until everything is sent, for which a suspended server would need forever.
             async with asyncio.timeout(_GRACE):
                 await client.close()
-        except self.errors:
-            pass
+        except Exception:
+            pass  # nats-py raises AssertionError, for example, if it has not connected
 
     async def _error(self, lost: asyncio.Future[BaseException], error: Exception) -> None:
         """Process an error that nats-py reports."""
@@ -283,26 +297,46 @@ class NATSConnection:
         self._connected()
 
     def _report_lost(self, error: BaseException) -> None:
-        """Log the loss of the connection once."""
-        if self._lost_at is None:
-            self._lost_at = monotonic()
-            gen_log.warning(
-                "The connection to NATS at %s is lost (%s): no messages arrive until it is restored",
-                self.address,
-                str(error) or type(error).__name__,
-            )
+        if self._outage.begin(error):
             self._disconnected()
 
     def _report_ready(self) -> None:
-        if self._lost_at is not None:
-            gen_log.warning(
-                "The connection to NATS at %s is restored after %.1f s",
-                self.address,
-                monotonic() - self._lost_at,
-            )
-            self._lost_at = None
+        self._outage.end()
         self._ready.set()
         self._connected()
+
+
+def check_servers(servers: Sequence[str]) -> None:
+    """Check the URLs of servers.
+
+    :raises ValueError: if there are none, or one is invalid.
+    """
+    if not servers:
+        raise ValueError("servers must contain the URL of at least one server")
+    for url in servers:
+        try:
+            parts = urlsplit(url if "//" in url else f"nats://{url}")
+            _ = parts.port
+        except ValueError as error:
+            raise ValueError(f"servers contains the invalid URL {_address(url)!r}: {error}") from None
+        if not parts.hostname:
+            raise ValueError(f"servers contains a URL without a host: {url!r}")
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Check the names of options for ``nats.connect``.
+
+    :raises ValueError: if nats-py does not have one, or this module itself sets it.
+    """
+    import nats
+
+    connect: Any = nats.NATS.connect  # type: ignore[attr-defined]
+    known = inspect.signature(connect).parameters
+    for name in options:
+        if name in _OWN_OPTIONS:
+            raise ValueError(f"options must not contain {name!r}, which NATSBroker itself sets")
+        if name not in known:
+            raise ValueError(f"options contains {name!r}, which nats.connect does not have")
 
 
 async def _set_lost(lost: asyncio.Future[BaseException], error: BaseException) -> None:
@@ -315,4 +349,4 @@ def _address(url: str) -> str:
     return urlsplit(url if "//" in url else f"nats://{url}").netloc.rpartition("@")[2]
 
 
-__all__ = ["NATSConnection"]
+__all__ = ["NATSConnection", "check_options", "check_servers"]

@@ -15,7 +15,7 @@ from typing import Any
 
 from tornado.channels._nats_connection import NATSConnection
 from tornado.channels._nats_encoding import token_of
-from tornado.channels._nats_streams import Streams
+from tornado.channels._nats_streams import Streams, batch_of
 
 #: The number of entries that are stored at the same time.
 _MAX_CONCURRENT = 100
@@ -98,13 +98,17 @@ class NATSPresence:
 
     async def list(self, channel: str) -> dict[str, bytes]:
         """See `Broker.list_presence`. Remove what belongs to processes whose lease has ended."""
-        found: dict[str, bytes] = await self._call(lambda context: self._list(context, channel))
+        client = await self._connection.client()
+        batch = batch_of(client)
+        found: dict[str, bytes] = await self._call(lambda context: self._list(context, channel, batch))
         return found
 
-    async def _list(self, context: Any, channel: str) -> dict[str, bytes]:
+    async def _list(self, context: Any, channel: str, batch: int) -> dict[str, bytes]:
         await self._streams.create_table(context)
         subject = self._of(channel)
-        messages, now = await self._streams.fetch_all(context, self._name, filter_subject=f"{subject}.>")
+        messages, now = await self._streams.fetch_all(
+            context, self._name, batch, filter_subject=f"{subject}.>"
+        )
         workers: set[bytes] = set()
         entries: dict[str, tuple[bytes, bytes, Any]] = {}
         ended: list[Any] = []

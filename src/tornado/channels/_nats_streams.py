@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from tornado.channels._broker import MAX_PAGE
 from tornado.channels._nats_encoding import channel_of, token_of
 from tornado.channels._values import History
 
@@ -27,8 +28,9 @@ from tornado.channels._values import History
 _WINDOW = 120.0
 #: Error codes of JetStream: the name of a stream, or one of its subjects, is in use.
 _IN_USE = (10058, 10065)
-#: The maximum number of messages in a response.
-_BATCH = 500
+#: The maximum number of messages in a response, and their size in bytes: a NATS server closes the connection
+#: of a client that has not read 64 MiB.
+_BATCH, _BATCH_SIZE = 500, 32 * 2**20
 #: How often messages are read that change at the same time.
 _ATTEMPTS = 10
 #: The time for which a request waits for messages that may have been removed, in seconds.
@@ -53,6 +55,18 @@ class ChannelStream:
     age: float
     window: float
     received: int = 0
+
+
+def batch_of(client: Any, state: Any = None) -> int:
+    """Return the number of messages to request at a time.
+
+    :param client: the client of nats-py.
+    :param state: the state of a stream, if a page of at most `MAX_PAGE` bytes is read from it.
+    """
+    largest: int = max(1, _BATCH_SIZE // max(1, client.max_payload))
+    if state is not None and state.messages:
+        largest = min(largest, 1 + MAX_PAGE * state.messages // max(1, state.bytes))
+    return min(int(largest), _BATCH)
 
 
 class Streams:
@@ -130,6 +144,8 @@ class Streams:
         if info.config.duplicate_window > config.duplicate_window:
             config = self._config(channel, history, run, info.config.duplicate_window)
         if run and info.config.description != run:
+            if await self.create_table(context) != run:
+                raise self._error("the server was restarted, which this connection does not know yet")
             # What another process publishes in the new epoch follows the last message of this state.
             await context.purge_stream(config.name, seq=info.state.last_seq + 1)
             await context.update_stream(config)
@@ -167,11 +183,13 @@ class Streams:
         )
 
     async def fetch(
-        self, context: Any, name: str, limit: float, **selection: Any
+        self, context: Any, name: str, limit: float, batch: int, max_size: float = math.inf, **selection: Any
     ) -> tuple[list[Any], datetime]:
         """Return messages of a stream, and the time of the server.
 
         :param limit: the maximum number of messages.
+        :param batch: the number of messages to request at a time.
+        :param max_size: the size in bytes after which no further message is returned.
         :param selection: fields of the configuration of a consumer, which select the messages.
         """
         api = self._api
@@ -186,13 +204,17 @@ class Streams:
         )
         info = await context.add_consumer(name, config)
         found: list[Any] = []
+        size = 0
         count = int(min(info.num_pending, limit))
         if count:
             pull = await context.pull_subscribe_bind(consumer=consumer, stream=name)
             try:
-                while len(found) < count:
+                while len(found) < count and size < max_size:
                     with contextlib.suppress(TimeoutError):
-                        found += await pull.fetch(min(count - len(found), _BATCH), _FETCH_TIMEOUT)
+                        for each in await pull.fetch(min(count - len(found), batch), _FETCH_TIMEOUT):
+                            if size < max_size:
+                                found.append(each)
+                                size += len(each.data)
                     if len(found) < count or limit == math.inf:
                         # Messages may have been removed, or replaced by others, since they were counted.
                         remaining = (await pull.consumer_info()).num_pending
@@ -205,22 +227,24 @@ class Streams:
             raise self._error(f"the messages of {name} changed while they were read")
         return found, info.created
 
-    async def fetch_all(self, context: Any, name: str, **selection: Any) -> tuple[list[Any], datetime]:
+    async def fetch_all(
+        self, context: Any, name: str, batch: int, **selection: Any
+    ) -> tuple[list[Any], datetime]:
         """Return all messages that are selected; see `fetch`.
 
         :raises nats.errors.Error: if they change too often.
         """
         for _ in range(_ATTEMPTS - 1):
             with contextlib.suppress(self._error):
-                return await self.fetch(context, name, math.inf, **selection)
-        return await self.fetch(context, name, math.inf, **selection)
+                return await self.fetch(context, name, math.inf, batch, **selection)
+        return await self.fetch(context, name, math.inf, batch, **selection)
 
     async def first_within(self, context: Any, name: str, age: float) -> int | None:
         """Return the sequence number of the first message of at most this age, or None."""
-        _, now = await self.fetch(context, name, 0)
+        _, now = await self.fetch(context, name, 0, 1)
         start = now - timedelta(seconds=age)
         policy = self._api.DeliverPolicy.BY_START_TIME
-        found, _ = await self.fetch(context, name, 1, deliver_policy=policy, opt_start_time=start)
+        found, _ = await self.fetch(context, name, 1, 1, deliver_policy=policy, opt_start_time=start)
         return found[0].metadata.sequence.stream if found else None
 
     async def create_table(self, context: Any) -> str:
@@ -268,4 +292,4 @@ def _limits(config: Any) -> tuple[int, float, float]:
     return config.max_msgs, config.max_age, config.duplicate_window
 
 
-__all__ = ["ChannelStream", "Streams"]
+__all__ = ["ChannelStream", "Streams", "batch_of"]

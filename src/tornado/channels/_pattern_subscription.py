@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Protocol
 
-from tornado.channels._values import Gap, Message, Position
+from tornado.channels._values import Gap, Message, Position, end_of, start_of
 
 
 class _Hub(Protocol):
@@ -32,12 +32,14 @@ class PatternSubscription:
     from the history, one channel after the other.
     """
 
-    def __init__(self, hub: _Hub, pattern: str, limit: int) -> None:
+    def __init__(self, hub: _Hub, pattern: str, limit: int, all_open: set[Any]) -> None:
         if not limit >= 1:
             raise ValueError(f"limit must be a number of messages of at least 1, got {limit!r}")
         self._hub = hub
         self._pattern = pattern
         self._limit = limit
+        #: The iterators that are in use.
+        self._all = all_open
         self._items: deque[Message | Gap] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._is_open = False
@@ -46,20 +48,26 @@ class PatternSubscription:
         self._catching_up: _CatchUp | None = None
 
     async def __aenter__(self) -> PatternSubscription:
-        self._is_open = True
         self._hub.attach_pattern(self._pattern, self)
+        self._is_open = True
+        self._all.add(self)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._is_open = False
+        self._all.discard(self)
         self._hub.detach_pattern(self._pattern, self)
         if self._catching_up is not None:
             self._catching_up.end()
             self._catching_up = None
         self._items.clear()
         self._behind.clear()
+        self.end()
+
+    def end(self) -> None:
+        """End the iteration after the messages that have arrived, because the hub is closed."""
+        self._is_open = False
         self._wake()
 
     async def established(self) -> None:
@@ -97,7 +105,7 @@ class PatternSubscription:
         """Store items. Return whether there was room for all."""
         for item in items:
             if len(self._items) >= self._limit:
-                before = _before(item)
+                before = start_of(item)
                 if before is None:
                     continue  # ephemeral messages may be lost
                 self._behind[item.channel] = before
@@ -144,7 +152,7 @@ class _CatchUp:
             self.end()
             return
         for item in items:
-            self._last = (item.until if isinstance(item, Gap) else item.position) or self._last
+            self._last = end_of(item) or self._last
         if not self._is_scheduled:
             # The same messages may not have been delivered to the pattern yet.
             self._is_scheduled = True
@@ -159,14 +167,6 @@ class _CatchUp:
     def end(self) -> None:
         """Receive no further messages."""
         self._hub.detach(self._channel, self)
-
-
-def _before(item: Message | Gap) -> Position | None:
-    """Return the position before an item; None if it is ephemeral."""
-    if isinstance(item, Gap):
-        return item.after
-    position = item.position
-    return None if position is None else Position(position.epoch, position.offset - 1)
 
 
 __all__ = ["PatternSubscription"]

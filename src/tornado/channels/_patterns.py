@@ -9,7 +9,6 @@ without messages only the position is stored.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -19,11 +18,10 @@ from tornado.channels._channel_state import ChannelState
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._pattern import Pattern
 from tornado.channels._receivers import ReceiverGroup
+from tornado.channels._retries import FIRST_DELAY, MAX_DELAY, Retries, gather_all
 from tornado.channels._values import Gap, History, Message, Position
 from tornado.log import app_log, gen_log
 
-#: The bounds of the delay between attempts, in seconds.
-_MIN_DELAY, _MAX_DELAY = 0.02, 0.4
 #: The number of channels whose position is read at the same time.
 _MAX_READS = 32
 #: The interval after which a channel without messages is reduced to its position, in seconds.
@@ -39,9 +37,19 @@ class _PatternReceivers:
     :ivar established: set when the positions of all channels were read once.
     :ivar must_check: whether channels may have messages that were missed.
     :ivar attached: the channels to whose states it is attached.
+    :ivar checked: the channels whose positions were read on this connection, until all are.
     """
 
-    __slots__ = ("_groups", "attached", "established", "is_confirmed", "must_check", "pattern", "task")
+    __slots__ = (
+        "_groups",
+        "attached",
+        "checked",
+        "established",
+        "is_confirmed",
+        "must_check",
+        "pattern",
+        "task",
+    )
 
     def __init__(self, text: str) -> None:
         self.pattern = Pattern(text)
@@ -50,6 +58,7 @@ class _PatternReceivers:
         self.established = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
         self.attached: set[str] = set()
+        self.checked: set[str] = set()
         self._groups: dict[ReceiverGroup, dict[Any, None]] = {}
 
     def attach(self, receiver: Any, group: ReceiverGroup) -> None:
@@ -85,6 +94,7 @@ class Patterns:
     :param each: the group for receivers of channels.
     :param read: reads the history of a channel if this is needed.
     :param remove: removes the state of a channel without receivers.
+    :param retries: the delays of the hub between attempts.
     """
 
     def __init__(
@@ -96,6 +106,7 @@ class Patterns:
         each: ReceiverGroup,
         read: Callable[[ChannelState], None],
         remove: Callable[[str], None],
+        retries: Retries,
     ) -> None:
         self._broker = broker
         self._channels = channels
@@ -104,6 +115,7 @@ class Patterns:
         self._each = each
         self._read = read
         self._remove = remove
+        self._retries = retries
         self._patterns: dict[str, _PatternReceivers] = {}
         #: The last known positions of matching channels.
         self._positions: dict[str, Position] = {}
@@ -115,6 +127,8 @@ class Patterns:
         """End all work."""
         tasks = [task for task, _ in self._opening.values()]
         tasks += [each.task for each in self._patterns.values() if each.task is not None]
+        for entry in self._patterns.values():
+            entry.established.set()  # ends those who wait for it
         self._patterns.clear()
         self._positions.clear()
         self._opening.clear()
@@ -147,7 +161,7 @@ class Patterns:
             entry.task.cancel()
         self._broker.unsubscribe_pattern(text)
         for state in list(self._channels.values()):
-            if state.name in entry.attached:
+            if entry.pattern.matches(state.name):  # it may have been covered without being attached
                 state.detach(entry)
                 if not len(state):
                     self._remove(state.name)
@@ -155,8 +169,10 @@ class Patterns:
                     # The channel itself must be subscribed now.
                     state.is_stale = True
                     self._read(state)
-        for channel in [each for each in self._positions if not self._matching(each)]:
-            del self._positions[channel]
+        others = [each.pattern for each in self._patterns.values()]
+        for channel in [each for each in self._positions if entry.pattern.matches(each)]:
+            if not any(pattern.matches(channel) for pattern in others):
+                del self._positions[channel]
 
     def event(self, text: str) -> asyncio.Event | None:
         """Return the event that is set when a pattern is established."""
@@ -249,14 +265,16 @@ class Patterns:
 
     async def _head(self, channel: str) -> Position | None:
         """Return the position of the last message of a channel, or None after `close`."""
-        delay = _MIN_DELAY
+        delay = FIRST_DELAY
         while channel in self._opening:
             try:
                 page = await self._broker.read(channel, None, 0, self._history_of(channel))
                 return page.head if channel in self._opening else None
             except BrokerUnavailableError:
-                await asyncio.sleep(delay * random.uniform(0.5, 1))
-                delay = min(2 * delay, _MAX_DELAY)
+                delay = await self._retries.wait(delay)
+            except Exception:
+                gen_log.error("Exception while channel %r was opened", channel, exc_info=True)
+                await asyncio.sleep(MAX_DELAY)
         return None
 
     # -- positions --
@@ -265,6 +283,7 @@ class Patterns:
         """Look for messages that were missed while there was no connection."""
         for entry in self._patterns.values():
             entry.must_check = True
+            entry.checked.clear()
             self._check(entry)
 
     def _check(self, entry: _PatternReceivers) -> None:
@@ -273,22 +292,21 @@ class Patterns:
 
     async def _run_check(self, entry: _PatternReceivers) -> None:
         """Subscribe to a pattern, and compare the positions of all channels until this has succeeded."""
-        delay = _MIN_DELAY
+        delay = FIRST_DELAY
         try:
             # Its cancellation may be lost: `asyncio.wait_for` of Python 3.11 suppresses some.
             while entry.must_check and self._patterns.get(entry.pattern.text) is entry:
                 entry.must_check = False
                 try:
                     await self._check_channels(entry)
-                    delay = _MIN_DELAY
+                    delay = FIRST_DELAY
                 except BrokerUnavailableError:
                     entry.must_check = True
-                    await asyncio.sleep(delay * random.uniform(0.5, 1))
-                    delay = min(2 * delay, _MAX_DELAY)
+                    delay = await self._retries.wait(delay)
                 except Exception:
                     gen_log.error("Exception while %r was subscribed", entry.pattern, exc_info=True)
                     entry.must_check = True
-                    await asyncio.sleep(_MAX_DELAY)
+                    await asyncio.sleep(MAX_DELAY)
         finally:
             entry.task = None
 
@@ -304,13 +322,13 @@ class Patterns:
         names = {each for each in await self._broker.channels(pattern.text) if pattern.matches(each)}
         names.update(each for each in self._positions if pattern.matches(each))
         names.update(each for each in self._channels if self._must_join(each, entry))
+        names -= entry.checked
         while names and self._patterns.get(pattern.text) is entry:
             remaining = iter(names)
-            await asyncio.gather(
-                *[self._check_each(remaining, entry) for _ in range(min(len(names), _MAX_READS))]
-            )
+            await gather_all(self._check_each(remaining, entry) for _ in range(min(len(names), _MAX_READS)))
             # Receivers of channels may have been attached since.
             names = {each for each in self._channels if self._must_join(each, entry)}
+        entry.checked.clear()
         entry.established.set()
 
     async def _check_each(self, names: Iterator[str], entry: _PatternReceivers) -> None:
@@ -319,6 +337,7 @@ class Patterns:
                 page = await self._broker.read(channel, None, 0, self._history_of(channel))
                 if self._patterns.get(entry.pattern.text) is entry:
                     self._compare(channel, page.head)
+                    entry.checked.add(channel)
 
     def _must_join(self, channel: str, entry: _PatternReceivers) -> bool:
         """Whether the position of a channel must be read, so that a pattern can be attached to it."""
@@ -347,7 +366,10 @@ class Patterns:
             self._read(state)
 
     def _sweep(self) -> None:
-        """Reduce channels without messages since the last call to their positions."""
+        """Reduce channels without messages since the last call to their positions, and do so again later."""
+        self._sweeper = (
+            asyncio.get_running_loop().call_later(_SILENCE, self._sweep) if self._patterns else None
+        )
         for channel, state in list(self._channels.items()):
             matching = self._matching(channel)
             if not matching or state.last is None:
@@ -362,9 +384,6 @@ class Patterns:
                     state.detach(entry)
                 if not len(state):
                     self._remove(channel)
-        self._sweeper = (
-            asyncio.get_running_loop().call_later(_SILENCE, self._sweep) if self._patterns else None
-        )
 
 
 __all__ = ["Patterns"]

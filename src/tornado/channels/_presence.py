@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
@@ -14,6 +15,7 @@ from tornado._loop.tasks import start_lazily
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._hub import Hub
 from tornado.channels._names import PRESENCE
+from tornado.channels._retries import gather_all
 from tornado.log import app_log, gen_log
 
 
@@ -38,6 +40,14 @@ class PresenceChange:
 
 Observer = Callable[[PresenceChange], None]
 Members = dict[str, dict[str, Any]]
+
+
+#: The number of channels that are renewed at the same time.
+_MAX_CONCURRENT = 32
+#: The number of connections that wait for their removal above which their lease is abandoned instead.
+_MAX_LEAVING = 1000
+#: The time between two readings of the members of a channel, as a multiple of the time of a reading.
+_REST = 3
 
 
 class _Watched:
@@ -81,6 +91,11 @@ class _OwnConnections:
         self.lease += 1
         self.has_begun = False
         self.is_certain = True
+
+    def abandon_lease(self) -> None:
+        """Let everything that is stored under the lease end with it."""
+        self.begin_lease()
+        self.leaving.clear()
 
     def remove(self, connection: str) -> bool:
         """Note that a connection has ended. Return whether it existed."""
@@ -144,13 +159,10 @@ class Presence:
             each.changed.set()
             self._hub.detach(PRESENCE + each.channel, each)
         await asyncio.gather(*tasks, return_exceptions=True)
-        for channel, own in list(self._own.items()):
+        for own in self._own.values():
             for connection in list(own.entries):
                 own.remove(connection)
-            try:
-                await self._remove(channel, own)
-            except BrokerUnavailableError:
-                pass  # the lease ends soon
+        await self._for_each_channel(self._remove)  # what fails ends with the lease
 
     # -- members --
 
@@ -163,10 +175,13 @@ class Presence:
         :returns: the ID of the connection, for `update` and `leave`.
         """
         connection = os.urandom(9).hex()
+        entry = _encode_entry(member, data)
         try:
-            await self._set(channel, connection, member, data)
+            await self._set(channel, connection, entry)
         except BaseException:  # the caller does not learn the ID
-            self._own[channel].remove(connection)
+            own = self._own.get(channel)
+            if own is not None:
+                own.remove(connection)
             raise
         return connection
 
@@ -176,10 +191,9 @@ class Presence:
         :raises KeyError: if this process has no such connection.
         """
         member, _ = json.loads(self._own[channel].entries[connection])
-        await self._set(channel, connection, member, data)
+        await self._set(channel, connection, _encode_entry(member, data))
 
-    async def _set(self, channel: str, connection: str, member: str, data: Any) -> None:
-        entry = json.dumps([member, data], ensure_ascii=False).encode()
+    async def _set(self, channel: str, connection: str, entry: bytes) -> None:
         own = self._own.setdefault(channel, _OwnConnections())
         own.entries[connection] = entry
         try:
@@ -260,17 +274,30 @@ class Presence:
         """Renew the leases again and again."""
         await asyncio.sleep(self.lease / 3)
         while self._renewal is not None:
-            for channel, own in list(self._own.items()):
+            await self._for_each_channel(self._renew_one)
+            await asyncio.sleep(self.lease / 3)
+
+    async def _for_each_channel(
+        self, operation: Callable[[str, _OwnConnections], Coroutine[Any, Any, None]]
+    ) -> None:
+        """Execute an operation for each channel with own connections, for several at the same time."""
+
+        async def work() -> None:
+            for channel, own in remaining:
                 try:
-                    await self._renew_one(channel, own)
+                    await operation(channel, own)
                 except BrokerUnavailableError:
                     pass  # the hub reports that the broker cannot be reached
                 except Exception:
-                    gen_log.error("Exception while presence in %r was renewed", channel, exc_info=True)
-            await asyncio.sleep(self.lease / 3)
+                    gen_log.error("Exception while presence in %r was updated", channel, exc_info=True)
+
+        remaining = iter(list(self._own.items()))
+        await gather_all(work() for _ in range(min(len(self._own), _MAX_CONCURRENT)))
 
     async def _renew_one(self, channel: str, own: _OwnConnections) -> None:
         """Renew a lease. Begin another one if it has ended, or if it is uncertain what is stored under it."""
+        if len(own.leaving) > _MAX_LEAVING:  # the broker could not be reached
+            own.abandon_lease()
         if own.entries:
             broker = self._hub.broker
             if not own.is_certain or not await broker.renew_presence(channel, own.worker, self.lease):
@@ -286,9 +313,10 @@ class Presence:
         """
         watched = self._watched.get(channel)
         if watched is None:
-            watched = self._watched[channel] = _Watched(channel)
-            watched.task = start_lazily(self._refresh(watched))
+            watched = _Watched(channel)
             self._hub.attach(PRESENCE + channel, watched)
+            self._watched[channel] = watched
+            watched.task = start_lazily(self._refresh(watched))
         elif watched.is_loaded:
             joined = {member: dict(connections) for member, connections in watched.members.items()}
             _notify(observer, PresenceChange(channel, joined))
@@ -311,14 +339,19 @@ class Presence:
         # Its cancellation may be lost: `asyncio.wait_for` of Python 3.11 suppresses some.
         while self._watched.get(watched.channel) is watched:
             watched.changed.clear()
+            change, began = None, monotonic()
             try:
                 change = _difference(watched, await self.members(watched.channel))
             except BrokerUnavailableError:
-                change = None
+                pass
+            except Exception:
+                gen_log.error("Exception while presence in %r was read", watched.channel, exc_info=True)
             if change is not None and (change or not watched.is_loaded):
                 watched.is_loaded = True
                 for observer in list(watched.observers):
                     _notify(observer, change)
+            # Each announcement reads all members: those of a short time share one reading.
+            await asyncio.sleep(min(_REST * (monotonic() - began), self.lease / 6))
             try:
                 async with asyncio.timeout(self.lease / 3):
                     await watched.changed.wait()
@@ -342,6 +375,10 @@ def _notify(observer: Observer, change: PresenceChange) -> None:
         observer(change)
     except Exception:
         app_log.error("Exception in presence observer %r", observer, exc_info=True)
+
+
+def _encode_entry(member: str, data: Any) -> bytes:
+    return json.dumps([member, data], ensure_ascii=False, allow_nan=False).encode()
 
 
 __all__ = ["Presence", "PresenceChange"]

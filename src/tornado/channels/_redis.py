@@ -4,8 +4,9 @@ A channel has three kinds of keys with the same hash tag: a hash with its epoch 
 with its history, whose entry IDs are the offsets, and one key for each idempotency key. One script assigns
 the offset, stores the message and publishes it.
 
-The scripts compare the ``run_id`` of the server with that of the last operation. If it differs, the server
-was restarted or replaced, and may have lost messages. Then the channel begins a new epoch.
+The scripts compare the replication ID of the server with that of the last operation. A server has a new one
+after each start and after each promotion to master. If it differs, the server was restarted or replaced, and
+may have lost messages. Then the channel begins a new epoch.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import functools
 import logging
 import os
 import re
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from tornado._log_rate_limit import LogRateLimit
-from tornado.channels._broker import Broker, BrokerListener, Page, shared_error
+from tornado.channels._broker import MAX_PAGE, Broker, BrokerListener, Page, shared_error
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._pattern import Pattern
 from tornado.channels._redis_listener import RedisListener
@@ -36,7 +37,7 @@ _MIN_EPOCH_AGE = 86_400_000
 
 #: KEYS: hash, stream. ARGV: an epoch to use if there is none, its time to live, the maximum age of a message.
 _BEGIN = """
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+local run = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') or ''
 local found = redis.call('HMGET', KEYS[1], 'run', 'epoch', 'offset')
 local epoch, offset = found[2], tonumber(found[3] or 0)
 if found[1] ~= run then
@@ -65,8 +66,14 @@ end
 #: Further KEYS: the idempotency key of each message. Further ARGV: the maximum number of messages, the Redis
 #: channel, and for each message the time to live of its idempotency key, its key ('-' for none, or '+' and
 #: the key) and its payload.
+#: A script that has failed is not undone, so what can fail comes first.
 _PUBLISH = (
-    _BEGIN
+    """
+if redis.acl_check_cmd and not redis.acl_check_cmd('PUBLISH', ARGV[5], '') then
+  return redis.error_reply('NOPERM the user may not publish to the channel ' .. ARGV[5])
+end
+"""
+    + _BEGIN
     + """
 local result = {epoch}
 for i = 1, #KEYS - 2 do
@@ -77,8 +84,8 @@ for i = 1, #KEYS - 2 do
     local key, payload = ARGV[3 * i + 4], ARGV[3 * i + 5]
     offset = offset + 1
     local text = string.format('%.0f', offset)
-    redis.call('HSET', KEYS[1], 'offset', text)
     redis.call('XADD', KEYS[2], 'MAXLEN', '=', ARGV[4], text .. '-0', 't', now, 'k', key, 'd', payload)
+    redis.call('HSET', KEYS[1], 'offset', text)
     redis.call('SET', KEYS[i + 2], epoch .. ':' .. text, 'PX', ARGV[3 * i + 3])
     redis.call('PUBLISH', ARGV[5], epoch .. ' ' .. text .. ' ' .. #key .. ' ' .. key .. payload)
     result[i + 1] = offset
@@ -90,7 +97,8 @@ return result
 """
 )
 
-#: Further ARGV: the epoch and the offset of the position, the maximum number of messages to return.
+#: Further ARGV: the epoch and the offset of the position, the maximum number of messages to return, and the
+#: size in bytes after which no further message is returned.
 _READ = (
     _BEGIN
     + """
@@ -98,11 +106,18 @@ while expire(64) == 64 do end
 local first = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)
 local oldest = offset + 1
 if first[1] then oldest = tonumber(string.match(first[1][1], '^%d+')) end
-local entries = {}
-if tonumber(ARGV[6]) > 0 then
-  local after = 0
-  if ARGV[4] == epoch and tonumber(ARGV[5]) <= offset then after = tonumber(ARGV[5]) end
-  entries = redis.call('XRANGE', KEYS[2], string.format('%.0f', after + 1), '+', 'COUNT', ARGV[6])
+local entries, size, wanted, after = {}, 0, tonumber(ARGV[6]), 0
+if ARGV[4] == epoch and tonumber(ARGV[5]) <= offset then after = tonumber(ARGV[5]) end
+while #entries < wanted and size < tonumber(ARGV[7]) do
+  local count = math.min(wanted - #entries, 32)
+  local found = redis.call('XRANGE', KEYS[2], string.format('%.0f', after + 1), '+', 'COUNT', count)
+  for i, entry in ipairs(found) do
+    if size >= tonumber(ARGV[7]) then break end
+    entries[#entries + 1] = entry
+    size = size + #entry[2][6]
+    after = tonumber(string.match(entry[1], '^%d+'))
+  end
+  if #found < count then break end
 end
 return {epoch, offset, oldest, entries}
 """
@@ -180,16 +195,20 @@ class RedisBroker(Broker):
         for name, value in (("timeout", timeout), ("ping_interval", ping_interval)):
             if not value > 0:
                 raise ValueError(f"{name} must be a positive number of seconds, got {value!r}")
+        if "{" in prefix or "}" in prefix:
+            raise ValueError(f"prefix must not contain braces, which delimit hash tags, got {prefix!r}")
         self.prefix = prefix
         self.timeout = timeout
         self._ping_interval = ping_interval
         self._make_servers = functools.partial(servers_of, redis, url, timeout, ping_interval)
         exceptions = redis.exceptions
         self._errors = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
+        self._read_only: type[Exception] = exceptions.ReadOnlyError
         self._create_clients()
         #: Channels in Redis do not belong to a database, so their names contain its number.
         self._channel_prefix = f"{prefix}{self._servers.database}:".encode()
         self._listener: RedisListener | None = None
+        self._was_closed = False
         #: The subscribed patterns, by their form in Redis.
         self._patterns: dict[bytes, Pattern] = {}
 
@@ -210,6 +229,8 @@ class RedisBroker(Broker):
     async def start(self, listener: BrokerListener) -> None:
         if self._listener is not None:
             raise shared_error(self)
+        if self._was_closed:  # the last connections were those of another event loop
+            self._create_clients()
 
         def received(channel: bytes, data: bytes) -> None:
             name = channel.removeprefix(self._channel_prefix).decode()
@@ -245,16 +266,26 @@ class RedisBroker(Broker):
 
     async def close(self) -> None:
         listener, self._listener = self._listener, None
+        self._was_closed = True
         if listener is not None:
             await listener.close()
         await self._publisher.close()
         await self._pipeline.close()
         await self._servers.close()
-        self._create_clients()  # the broker can be started again, also on another event loop
+
+    def _started(self) -> RedisListener:
+        """Return the listener.
+
+        :raises BrokerUnavailableError: if the broker has not been started, or is closed.
+        """
+        if self._listener is None:
+            raise BrokerUnavailableError("the broker has not been started, or is closed")
+        return self._listener
 
     async def publish(
         self, message: Message, history: History, idempotency_key: str, lifetime: float
     ) -> Position:
+        self._started()
         keys = self._keys(message.channel)
         entry = Entry(
             (keys[0].encode(), keys[1].encode()),
@@ -268,14 +299,16 @@ class RedisBroker(Broker):
     async def send(self, message: Message) -> None:
         key, payload = _encode_message(message)
         data = b"- 0 %d %s%s" % (len(key), key, payload)
-        await self._call(self._client.publish(self._channel(message.channel), data))
+        await self._call(self._client.publish, self._channel(message.channel), data)
 
     async def read(self, channel: str, after: Position | None, limit: int, history: History) -> Page:
         epoch, offset = ("", 0) if after is None else after
         if after is None:
             limit = 0
         epoch, head, oldest, entries = await self._call(
-            self._read_script(self._keys(channel), [*_limits(history), epoch, offset, limit])
+            self._read_script,
+            self._keys(channel),
+            [*_limits(history), epoch, offset, limit, MAX_PAGE],
         )
         epoch = epoch.decode()
         messages = [
@@ -285,20 +318,17 @@ class RedisBroker(Broker):
         return Page(Position(epoch, head), oldest, messages)
 
     async def subscribe(self, channel: str) -> None:
-        if self._listener is None:
-            raise BrokerUnavailableError("the broker has not been started, or is closed")
-        await self._listener.channels.subscribe(self._channel(channel))
+        await self._started().channels.subscribe(self._channel(channel))
 
     def unsubscribe(self, channel: str) -> None:
         if self._listener is not None:
             self._listener.channels.unsubscribe(self._channel(channel))
 
     async def subscribe_pattern(self, pattern: str) -> None:
-        if self._listener is None:
-            raise BrokerUnavailableError("the broker has not been started, or is closed")
+        listener = self._started()
         glob = self._glob(pattern)
         self._patterns[glob] = Pattern(pattern)
-        await self._listener.patterns.subscribe(glob)
+        await listener.patterns.subscribe(glob)
 
     def unsubscribe_pattern(self, pattern: str) -> None:
         glob = self._glob(pattern)
@@ -308,10 +338,9 @@ class RedisBroker(Broker):
     async def channels(self, pattern: str) -> Collection[str]:
         begin, end = f"{self.prefix}{{c", "}:m"
         glob = Pattern(pattern).translate(lambda text: _escape_glob(_encode_name(text)))
-        keys = self._client.scan_iter(match=f"{_escape_glob(begin)}{glob}{end}", count=_SCAN)
-        found = set()
-        while (key := await self._call(anext(keys, None))) is not None:
-            found.add(_decode_name(key.decode()[len(begin) : -len(end)]))
+        found: set[str] = set()
+        async for names in self._servers.scan(f"{_escape_glob(begin)}{glob}{end}", _SCAN, self._call):
+            found.update(_decode_name(each.decode()[len(begin) : -len(end)]) for each in names)
         return found
 
     async def add_presence(
@@ -320,36 +349,40 @@ class RedisBroker(Broker):
         arguments: list[Any] = [worker, int(lease * 1000), 0]
         for connection, entry in entries.items():
             arguments += [connection, entry]
-        return bool(await self._call(self._lease_script([self._presence_key(channel)], arguments)))
+        return bool(await self._call(self._lease_script, [self._presence_key(channel)], arguments))
 
     async def remove_presence(self, channel: str, connections: Sequence[str]) -> None:
         fields = ["c" + each for each in connections]
-        await self._call(self._client.hdel(self._presence_key(channel), *fields))
+        await self._call(self._client.hdel, self._presence_key(channel), *fields)
 
     async def renew_presence(self, channel: str, worker: str, lease: float) -> bool:
         arguments = [worker, int(lease * 1000), 1]
-        return bool(await self._call(self._lease_script([self._presence_key(channel)], arguments)))
+        return bool(await self._call(self._lease_script, [self._presence_key(channel)], arguments))
 
     async def list_presence(self, channel: str) -> Mapping[str, bytes]:
-        found = await self._call(self._list_script([self._presence_key(channel)]))
+        found = await self._call(self._list_script, [self._presence_key(channel)])
         return {name.decode(): entry for name, entry in zip(found[::2], found[1::2], strict=True)}
 
     def _presence_key(self, channel: str) -> str:
         return self._keys(channel)[0][:-1] + "p"
 
-    async def _call(self, operation: Awaitable[Any]) -> Any:
-        """Wait for the result of an operation.
+    async def _call(self, operation: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any) -> Any:
+        """Start an operation, and wait for its result.
 
         :raises BrokerUnavailableError: if it fails or takes longer than the time limit.
         """
+        self._started()
         try:
             async with asyncio.timeout(self.timeout):
-                return await operation
+                return await operation(*arguments, **options)
         except TimeoutError as error:
             raise BrokerUnavailableError(
                 f"Redis at {self._address} did not respond within {self.timeout} s"
             ) from error
         except self._errors as error:
+            if isinstance(error, self._read_only):
+                # A proxy or a name may lead to another server now, but only for new connections.
+                await self._servers.disconnect()
             raise BrokerUnavailableError(f"Redis at {self._address}: {error}") from error
 
     def _channel(self, channel: str) -> bytes:

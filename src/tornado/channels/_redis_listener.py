@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 
 from tornado._loop.tasks import start_lazily
+from tornado.channels._outage import Outage
 from tornado.channels._redis_servers import Monitor
 from tornado.channels._redis_subscriptions import Commands, RedisSubscriptions
 from tornado.log import gen_log
@@ -67,8 +68,7 @@ class RedisListener:
         self.patterns = RedisSubscriptions(b"P", address, timeout)
         self._task: asyncio.Task[None] | None = None
         self._last_input = 0.0
-        #: When the connection was lost; None while it is established.
-        self._lost_at: float | None = None
+        self._outage = Outage(f"Redis at {address}")
         self._is_ready = False
 
     def start(self) -> None:
@@ -105,18 +105,12 @@ class RedisListener:
             await asyncio.sleep(delay * random.uniform(0.5, 1))
 
     def _report_lost(self, error: BaseException) -> bool:
-        """Log the loss of the connection once.
+        """Report the loss of the connection once.
 
         :returns: whether all subscriptions had been established.
         """
         was_ready, self._is_ready = self._is_ready, False
-        if self._lost_at is None:
-            self._lost_at = monotonic()
-            gen_log.warning(
-                "The connection to Redis at %s is lost (%s): no messages arrive until it is restored",
-                self._address,
-                str(error) or type(error).__name__,
-            )
+        if self._outage.begin(error):
             self._disconnected()
         return was_ready
 
@@ -214,13 +208,7 @@ class RedisListener:
 
     def _report_ready(self) -> None:
         self._is_ready = True
-        if self._lost_at is not None:
-            gen_log.warning(
-                "The connection to Redis at %s is restored after %.1f s",
-                self._address,
-                monotonic() - self._lost_at,
-            )
-            self._lost_at = None
+        self._outage.end()
         self._connected()
 
 

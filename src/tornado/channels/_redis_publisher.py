@@ -16,6 +16,7 @@ from tornado._loop.tasks import start_lazily
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._redis_pipeline import Call
 from tornado.channels._values import Position
+from tornado.log import gen_log
 
 #: The maximum number of messages, and of bytes in their payloads, in one command.
 _MAX_MESSAGES, _MAX_SIZE = 100, 1_048_576
@@ -112,10 +113,13 @@ class RedisPublisher:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
+        self._refuse_waiting("the broker is closed")
+
+    def _refuse_waiting(self, reason: str) -> None:
         while self._waiting:
             _, future = self._waiting.popleft()
             if not future.done():
-                future.set_exception(BrokerUnavailableError("the broker is closed"))
+                future.set_exception(BrokerUnavailableError(reason))
 
     async def publish(self, entry: Entry) -> Position:
         """Publish a message.
@@ -151,10 +155,14 @@ class RedisPublisher:
                 batches = _take(self._waiting)
                 for batch, result in zip(batches, await self._run(batches), strict=True):
                     batch.finish(result)
-        except BaseException:
+        except BaseException as error:
+            reason = f"Redis at {self._address}: the operation has failed"
             for batch in batches:
-                batch.finish(BrokerUnavailableError(f"Redis at {self._address}: the operation has failed"))
-            raise
+                batch.finish(BrokerUnavailableError(reason))
+            self._refuse_waiting(reason)
+            if not isinstance(error, Exception):
+                raise
+            gen_log.error("Exception while messages were published to Redis", exc_info=True)
         finally:
             self._task = None
             self._is_busy = False

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import parse_qs, urlsplit
 
 from tornado.channels._redis_pipeline import Call, RedisPipeline
 
@@ -14,6 +14,27 @@ _MAX_CONNECTIONS = 50
 #: redis-py does not wait for a connection to a node of a cluster, so this limit must not be reached.
 _MAX_NODE_CONNECTIONS = 1000
 _SENTINEL_PORT, _PORT = 26379, 6379
+#: The options of redis-py that would change how it replies, or repeats what the hub repeats.
+_OWN_OPTIONS = frozenset(
+    {
+        "decode_responses",
+        "encoding",
+        "encoding_errors",
+        "health_check_interval",
+        "max_connections",
+        "protocol",
+        "retry",
+        "retry_on_error",
+        "retry_on_timeout",
+        "single_connection_client",
+        "socket_connect_timeout",
+        "socket_timeout",
+        "timeout",
+    }
+)
+
+
+ScanCall: TypeAlias = Callable[..., Awaitable[Any]]
 
 
 class Pipeline(Protocol):
@@ -59,6 +80,16 @@ class RedisServers(Protocol):
     def pipeline(self, script: str) -> Pipeline:
         """Return a pipeline for a script."""
 
+    def scan(self, match: str, count: int, call: ScanCall) -> AsyncIterator[list[bytes]]:
+        """Iterate over the keys that match a pattern, in parts, which may be empty.
+
+        :param count: the number of keys to examine for each part.
+        :param call: calls a method of redis-py with arguments, and waits for its result.
+        """
+
+    async def disconnect(self) -> None:
+        """Close the connections for commands that are not in use."""
+
     async def close(self) -> None:
         """Close all connections for commands."""
 
@@ -71,6 +102,18 @@ def servers_of(redis: Any, url: str, timeout: float, interval: float) -> RedisSe
     :param interval: the number of seconds between checks of a connection.
     :raises ValueError: if the URL is invalid.
     """
+    for name in parse_qs(urlsplit(url).query, keep_blank_values=True):
+        if name in _OWN_OPTIONS:
+            raise ValueError(f"the URL of Redis must not contain {name}, which RedisBroker itself sets")
+    try:
+        servers = _parse_url(redis, url, timeout, interval)
+        servers.connect()  # the connection does not connect; this checks the options
+    except TypeError as error:
+        raise ValueError(f"the URL of Redis has an option that redis-py does not support: {error}") from error
+    return servers
+
+
+def _parse_url(redis: Any, url: str, timeout: float, interval: float) -> RedisServers:
     scheme, _, rest = url.partition("://")
     base, _, kind = scheme.partition("+")
     if not kind:
@@ -149,6 +192,12 @@ class _Server:
     def pipeline(self, script: str) -> Pipeline:
         return RedisPipeline(self.connect, self._redis.exceptions, script)
 
+    def scan(self, match: str, count: int, call: ScanCall) -> AsyncIterator[list[bytes]]:
+        return _scan(self.client, match, count, call)
+
+    async def disconnect(self) -> None:
+        await self._pool.disconnect(inuse_connections=False)
+
     async def close(self) -> None:
         await self.client.aclose()
         await self._pool.aclose()
@@ -196,6 +245,12 @@ class _Sentinel:
 
     def pipeline(self, script: str) -> Pipeline:
         return RedisPipeline(self.connect, self._redis.exceptions, script)
+
+    def scan(self, match: str, count: int, call: ScanCall) -> AsyncIterator[list[bytes]]:
+        return _scan(self.client, match, count, call)
+
+    async def disconnect(self) -> None:
+        await self._pool.disconnect(inuse_connections=False)
 
     async def close(self) -> None:
         await self.client.aclose()
@@ -269,8 +324,31 @@ class _Cluster:
     def pipeline(self, script: str) -> Pipeline:
         return _ClusterPipeline(self.client.register_script(script))
 
+    async def scan(self, match: str, count: int, call: ScanCall) -> AsyncIterator[list[bytes]]:
+        await call(self.client.initialize)  # finds the nodes
+        for node in self.client.get_primaries():
+            cursor = 0
+            while True:
+                cursors, keys = await call(self.client.scan, cursor, match, count, target_nodes=node)
+                yield keys
+                cursor = cursors[node.name]
+                if not cursor:
+                    break
+
+    async def disconnect(self) -> None:
+        """Do nothing: redis-py finds the nodes again."""
+
     async def close(self) -> None:
         await self.client.aclose()
+
+
+async def _scan(client: Any, match: str, count: int, call: ScanCall) -> AsyncIterator[list[bytes]]:
+    cursor = 0
+    while True:
+        cursor, keys = await call(client.scan, cursor, match, count)
+        yield keys
+        if not cursor:
+            return
 
 
 class _ClusterPipeline:
@@ -293,4 +371,4 @@ class _ClusterPipeline:
         """Do nothing: the connections belong to the client."""
 
 
-__all__ = ["Monitor", "Pipeline", "RedisServers", "servers_of"]
+__all__ = ["Monitor", "Pipeline", "RedisServers", "ScanCall", "servers_of"]

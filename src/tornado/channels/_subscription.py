@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Protocol
 
-from tornado.channels._values import Gap, Message, Position
+from tornado.channels._values import Gap, Message, Position, end_of, start_of
 
 
 class _Hub(Protocol):
@@ -23,12 +23,16 @@ class Subscription:
     :ivar position: the position of the last message returned.
     """
 
-    def __init__(self, hub: _Hub, channel: str, since: Position | None, limit: int) -> None:
+    def __init__(
+        self, hub: _Hub, channel: str, since: Position | None, limit: int, all_open: set[Any]
+    ) -> None:
         if not limit >= 1:
             raise ValueError(f"limit must be a number of messages of at least 1, got {limit!r}")
         self._hub = hub
         self._channel = channel
         self._limit = limit
+        #: The iterators that are in use.
+        self._all = all_open
         self._items: deque[Message | Gap] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._is_open = False
@@ -38,16 +42,23 @@ class Subscription:
         self.position = since
 
     async def __aenter__(self) -> Subscription:
-        self._is_open = True
         self._attach()
+        self._is_open = True
+        self._all.add(self)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._is_open = self._is_attached = False
+        self._is_attached = False
         self._items.clear()
         self._hub.detach(self._channel, self)
+        self._all.discard(self)
+        self.end()
+
+    def end(self) -> None:
+        """End the iteration after the messages that have arrived, because the hub is closed."""
+        self._is_open = False
         self._wake()
 
     def __aiter__(self) -> Subscription:
@@ -66,7 +77,7 @@ class Subscription:
             finally:
                 self._waiter = None
         item = self._items.popleft()
-        self.position = _position(item) or self.position
+        self.position = end_of(item) or self.position
         return item
 
     def deliver(self, items: Sequence[Message | Gap]) -> None:
@@ -75,13 +86,15 @@ class Subscription:
             return
         for item in items:
             if len(self._items) >= self._limit:
-                if _position(item) is None or self._accepted is None:
+                before = start_of(item)
+                if before is None:
                     continue  # ephemeral messages may be lost
+                self._accepted = self._accepted or before
                 self._is_attached = False
                 self._hub.detach(self._channel, self)
                 break
             self._items.append(item)
-            self._accepted = _position(item) or self._accepted
+            self._accepted = end_of(item) or self._accepted
         self._wake()
 
     def _attach(self) -> None:
@@ -91,10 +104,6 @@ class Subscription:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-
-def _position(item: Message | Gap) -> Position | None:
-    return item.until if isinstance(item, Gap) else item.position
 
 
 __all__ = ["Subscription"]

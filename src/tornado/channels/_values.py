@@ -6,6 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+#: The maximum age of a message: ten years, in seconds.
+_MAX_AGE = 315_360_000
+
 
 class Position(NamedTuple):
     """The place of a message in its channel.
@@ -76,13 +79,26 @@ class Gap:
         return missed if self.after.epoch == self.until.epoch and missed >= 0 else None
 
 
+def end_of(item: Message | Gap) -> Position | None:
+    """Return the position after an item; None if it is an ephemeral message."""
+    return item.until if isinstance(item, Gap) else item.position
+
+
+def start_of(item: Message | Gap) -> Position | None:
+    """Return the position before an item; None if it is an ephemeral message."""
+    if isinstance(item, Gap):
+        return item.after
+    position = item.position
+    return None if position is None else Position(position.epoch, position.offset - 1)
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """The limits of the history of a channel; a message is kept while it is within both.
 
     :param count: the number of messages.
-    :param age: the age in seconds.
-    :raises ValueError: if a limit is not positive.
+    :param age: the age in seconds, at most ten years.
+    :raises ValueError: if a limit is not positive, or the age is too large.
     """
 
     count: int = 1000
@@ -91,8 +107,8 @@ class History:
     def __post_init__(self) -> None:
         if not self.count >= 1:
             raise ValueError(f"count must be a number of messages of at least 1, got {self.count!r}")
-        if not self.age >= 0.001:
-            raise ValueError(f"age must be a number of seconds of at least 0.001, got {self.age!r}")
+        if not 0.001 <= self.age <= _MAX_AGE:
+            raise ValueError(f"age must be a number of seconds from 0.001 to {_MAX_AGE}, got {self.age!r}")
 
 
-__all__ = ["Gap", "History", "Message", "Position"]
+__all__ = ["Gap", "History", "Message", "Position", "end_of", "start_of"]
