@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.channels import Open, accepted_stream, serving_channels
+from tests.support.channels import JSON, Open, accepted_stream, serving_channels
 from tests.support.server import ExpectLog
 from tornado.channels import (
     BrokerUnavailableError,
@@ -25,6 +25,9 @@ from tornado.channels import (
     revoke,
 )
 from tornado.channels._broker import Page
+from tornado.channels._session_state import name_of_anonymous
+
+MEMBER_1, MEMBER_2 = map(name_of_anonymous, ("client-1", "client-2"))
 
 
 class Tokens(Open):
@@ -99,11 +102,11 @@ async def test_disconnect_of_stream_ends_session_and_presence(loop_kind: str) ->
         observer = await server.stream(subscribe=[{"channel": "a", "watch": True}])
         assert [(await observer.receive())["type"] for _ in range(3)][-1] == "presence"
         stream = await server.stream(client="client-2", subscribe=[{"channel": "a", "join": 7}])
-        [(_, data)] = (await observer.receive())["joined"]["client-2"].items()
+        [(_, data)] = (await observer.receive())["joined"][MEMBER_2].items()
         assert data == 7
         await server.has_sessions(2)
         await stream.peer.close()
-        assert "client-2" in (await observer.receive())["left"]
+        assert MEMBER_2 in (await observer.receive())["left"]
         await server.has_sessions(1)
 
 
@@ -227,7 +230,75 @@ async def test_request_of_another_origin_or_type_is_refused(expect_log: ExpectLo
         preflight = await server.server.fetch("/channels", trusted, method="OPTIONS")
         assert (preflight.code, preflight.get("access-control-allow-methods")) == (204, "GET, POST")
         with expect_log("tornado.general", "415 POST"):
-            assert (await server.server.fetch("/channels", method="POST", body=b"{}")).code == 415
+            response = await server.server.fetch("/channels", method="POST", body=b"{}")
+        assert response.code == 415
+        assert response.get("content-type") == "application/json; charset=UTF-8"
+        assert json.loads(response.body) == {
+            "type": "error",
+            "code": "bad_request",
+            "message": "Unsupported Media Type",
+        }
+
+
+async def test_publication_needs_post() -> None:
+    """A link of another site is a GET, to which browsers add the cookies of the user."""
+    async with serving_channels() as server:
+        request = quote(json.dumps({"type": "publish", "channel": "a", "data": 1, "id": "i" * 16}))
+        response = await server.server.fetch(f"/channels?request={request}")
+        assert (response.code, json.loads(response.body)["code"]) == (400, "bad_request")
+        assert (await server.hub.head("a")).offset == 0
+
+
+async def test_body_above_the_limit_is_not_read(expect_log: ExpectLog) -> None:
+    class Handler(Open):
+        client_limits = ClientLimits(message=1000)
+
+    async with serving_channels(Handler) as server:
+        response = await server.post(type="publish", channel="a", id="i" * 16, data="x" * 1000)
+        assert (response.code, json.loads(response.body)["code"]) == (413, "too_large")
+        peer = await server.server.connect()
+        peer.get("/channels", JSON, "Content-Length: 60000000", method="POST")
+        with expect_log("tornado.general", "413 POST", required=False):
+            response = await peer.response()
+        assert (response.code, json.loads(response.body)["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize("kind", ["stream", "poll"])
+async def test_list_of_subscriptions_is_limited(kind: str) -> None:
+    async with serving_channels() as server:
+        for count, name, code in ((101, "c{}", "limit"), (2, "c", "bad_request")):
+            wanted = [{"channel": name.format(number)} for number in range(count)]
+            response = await server.post(type=kind, subscribe=wanted)
+            assert json.loads(response.body)["code"] == code
+
+
+@pytest.mark.parametrize("kind", ["stream", "poll"])
+async def test_session_ends_if_client_disconnects_during_authentication(kind: str, loop_kind: str) -> None:
+    asked = asyncio.Event()
+
+    class Handler(Open):
+        async def authenticate(self, token: str | None) -> Identity:  # type: ignore[override]
+            asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    async with serving_channels(Handler) as server:
+        peer = await server.server.connect()
+        peer.get("/channels", JSON, method="POST", body=json.dumps({"type": kind}).encode())
+        await asked.wait()
+        assert len(server.sessions) == 1
+        await peer.close()
+        await server.has_sessions(0)
+
+
+async def test_subscribed_event_has_an_id() -> None:
+    """An `EventSource` that reconnects before the first message would otherwise miss messages."""
+    async with serving_channels() as server:
+        stream = await server.stream(subscribe=[{"channel": "a"}])
+        connected, subscribed = await stream.event(), await stream.event()
+        assert connected is not None
+        assert subscribed is not None
+        assert subscribed.id == json.loads(subscribed.data)["position"]
 
 
 async def test_xsrf_cookie_is_not_required() -> None:
@@ -295,7 +366,7 @@ async def test_polling_client_stays_present_between_polls(clock: Any) -> None:
         [subscribed] = await server.poll(client="client-2", subscribe=[{"channel": "a", "watch": True}])
         wanted = {"channel": "a", "position": subscribed["position"], "watch": True}
         [presence] = await server.poll(client="client-2", subscribe=[wanted])
-        [(connection, data)] = presence["members"]["client-1"].items()
+        [(connection, data)] = presence["members"][MEMBER_1].items()
         assert data == 1
         for _ in range(3):
             await asyncio.sleep(5)
@@ -304,7 +375,7 @@ async def test_polling_client_stays_present_between_polls(clock: Any) -> None:
         assert await server.poll(client="client-2", subscribe=[wanted], wait=8) == []
         wanted["watch"] = True
         [presence] = await server.poll(client="client-2", subscribe=[wanted])
-        assert presence["members"] == {"client-1": {connection: 1}}
+        assert presence["members"] == {MEMBER_1: {connection: 1}}
         wanted["watch"] = presence["version"]
         [left] = await server.poll(client="client-2", subscribe=[wanted])
         assert left["members"] == {}
@@ -321,7 +392,7 @@ async def test_two_polls_of_one_client_at_the_same_time_do_not_leave_a_connectio
         await asyncio.gather(*polls)
         watched = {"channel": "a", "position": subscribed["position"], "watch": True}
         [presence] = await server.poll(client="client-2", subscribe=[watched])
-        assert list(presence["members"]) == ["client-1"]
+        assert list(presence["members"]) == [MEMBER_1]
         watched["watch"] = presence["version"]
         while presence["members"]:
             [presence] = await server.poll(client="client-2", subscribe=[watched], wait=20)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.support.channels import ChannelServer, Open, SocketClient, serving_channels
-from tornado.channels import SlowPolicy
+from tornado.channels import Message, Position, SlowPolicy
 from tornado.channels._limits import ClientLimits, RequestCounter, count_request
+from tornado.channels._slow_clients import SlowReceiver
 
 BLOCK = "x" * 10_000
 #: Smaller buffers of the kernel would delay each segment.
@@ -141,8 +142,17 @@ def test_counter_forgets_clients_that_have_paused(monkeypatch: pytest.MonkeyPatc
     counter, limits = RequestCounter(), ClientLimits(rate=1.0, burst=1)
     assert [counter.count(limits, "a", 1.0), counter.count(limits, "a", 1.0)] == [0, 1.0]
     assert [counter.count(limits, name, 5.0) for name in "bcd"] == [0, 0, 0]
-    assert counter.count(limits, "b", 5.0) == 1.0
+    assert counter.count(limits, "d", 5.0) == 1.0
     assert counter.count(limits, "a", 5.0) == 0
+
+
+def test_counter_of_clients_that_are_all_active_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tornado.channels._limits._MAX_CLIENTS", 4)
+    counter, limits = RequestCounter(), ClientLimits(rate=0.1, burst=1)
+    for number in range(100):
+        assert counter.count(limits, f"other {number}", 1.0) == 0
+        assert counter.count(limits, f"other {number}", 1.0) > 0
+    assert counter.count(limits, "other 0", 1.0) == 0  # forgotten
 
 
 @pytest.mark.parametrize(
@@ -156,3 +166,12 @@ def test_counter_forgets_clients_that_have_paused(monkeypatch: pytest.MonkeyPatc
 def test_invalid_limit_is_rejected(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_latest_messages_of_many_keys_are_limited() -> None:
+    overflows: list[bool] = []
+    slow = SlowReceiver("c", Position("e", 0), "latest", 64 * 1024, lambda: overflows.append(True))
+    for number in range(1, 2001):
+        slow.deliver([Message("c", b"1", Position("e", number), f"{number:0>190}")])
+    assert overflows == [True]
+    assert slow.take() == []

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from tornado.channels._endpoint import Endpoint, endpoint_of
-from tornado.channels._http_requests import answer_preflight, body_of, serve_request
+from tornado.channels._http_requests import answer_preflight, body_of, respond_with_error, serve_request
 from tornado.channels._hub import Hub
 from tornado.channels._limits import ClientLimits, SlowPolicy
 from tornado.channels._presence import Presence
@@ -16,6 +16,7 @@ from tornado.channels._static import serve_file
 from tornado.channels._steps import run_steps
 from tornado.channels._websocket_transport import WebSocketTransport
 from tornado.web import EventSourceHandler, RequestHandler
+from tornado.web._execution._response import response_of
 from tornado.web._sse._event_stream import EventStream
 from tornado.web._sse._sse_handler import event_stream_of
 from tornado.websocket import WebSocketHandler
@@ -23,6 +24,14 @@ from tornado.websocket._server_handshake import offered_websocket
 
 #: The interval between pings if the application does not set ``websocket_ping_interval``, in seconds.
 _PING_INTERVAL = 30.0
+
+
+class _MaxBodySize:
+    """The limit of the bodies of requests: larger ones than this are not read."""
+
+    def __get__(self, handler: Any, cls: type[ChannelHandler]) -> int | None:
+        limits = cls.client_limits
+        return 2 * limits.message if isinstance(limits, ClientLimits) else None
 
 
 class ChannelHandler(EventSourceHandler, WebSocketHandler):
@@ -102,6 +111,7 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
     # -- requests --
 
     if not TYPE_CHECKING:
+        max_body_size = _MaxBodySize()
         # A fast path of event streams requires the original methods, which `WebSocketHandler` replaces.
         write = RequestHandler.write
         flush = RequestHandler.flush
@@ -123,6 +133,13 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
     def options(self, path: str | None = None) -> None:
         """Respond to a browser that asks whether a page of another origin may send requests."""
         answer_preflight(self)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Write an ``error`` of the protocol, except for files and WebSockets."""
+        if any(self.path_args) or "Upgrade" in self.request.headers:
+            super().write_error(status_code, **kwargs)
+        else:
+            respond_with_error(self, status_code, response_of(self).reason)
 
     def check_xsrf_cookie(self) -> None:
         """Do nothing: each request is checked with `check_origin` instead."""

@@ -15,6 +15,7 @@ from tornado.channels._requests import (
     RequestError,
     SubscriptionRequest,
     decode_object,
+    encode_http_error,
     encode_reply,
     parse_request,
     request_id_of,
@@ -109,6 +110,11 @@ def serve_request(handler: HTTPHandler, endpoint: Endpoint, text: str | bytes) -
         serve = _OPERATIONS.get(request.type)
         if serve is None:
             raise RequestError("bad_request", f"{request.type} is not available over HTTP")
+        if request.type == "publish" and handler.request.method != "POST":
+            # A link, or an image of another site, could publish with the cookies of the user.
+            raise RequestError("bad_request", "publish needs the method POST")
+        if len(request.subscriptions) > handler.client_limits.subscriptions:
+            raise RequestError("limit", "too many subscriptions")
         if request.type == "stream":
             session = handler.http_session = Session(
                 handler, handler.event_stream, endpoint, endpoint.transport(EventStreamTransport)
@@ -119,16 +125,17 @@ def serve_request(handler: HTTPHandler, endpoint: Endpoint, text: str | bytes) -
             session = handler.http_session = Session(
                 handler, poll, endpoint, endpoint.transport(PollingTransport), lingers=request.type == "poll"
             )
-            try:
-                yield from serve(handler, endpoint, request, session, poll)
-            finally:
-                session.end()
-    except Exception as error:
-        if session is None and not isinstance(error, RequestError):
-            raise
-        refused = error if isinstance(error, RequestError) else session.error_of(error)  # type: ignore[union-attr]
+            yield from serve(handler, endpoint, request, session, poll)
+            session.end()
+    except BaseException as error:  # also if the client has disconnected, and the handler is cancelled
         if session is not None:
             session.end()
+        if isinstance(error, RequestError):
+            refused = error
+        elif session is not None and isinstance(error, Exception):
+            refused = session.error_of(error)
+        else:
+            raise
         _respond(handler, refused.encode(request_id), refused)
 
 
@@ -141,9 +148,19 @@ def _respond(handler: HTTPHandler, body: bytes, error: RequestError | None = Non
         handler.set_status(error.status)
         if error.retry is not None:
             handler.set_header("Retry-After", str(math.ceil(error.retry)))
+    _set_json_fields(handler)
+    handler.finish(body)
+
+
+def _set_json_fields(handler: HTTPHandler) -> None:
     handler.set_header("Content-Type", "application/json; charset=UTF-8")
     handler.set_header("Cache-Control", "no-store")
-    handler.finish(body)
+
+
+def respond_with_error(handler: HTTPHandler, status: int, reason: str) -> None:
+    """Write the body of an error response that is not the reply to a request of the protocol."""
+    _set_json_fields(handler)
+    handler.finish(encode_http_error(status, reason))
 
 
 def _authenticate(handler: HTTPHandler, endpoint: Endpoint, request: Request, session: Session) -> Steps:
@@ -232,4 +249,4 @@ _OPERATIONS: Mapping[str, Callable[..., Steps]] = {
     "stream": _serve_stream,
 }
 
-__all__ = ["HTTPHandler", "answer_preflight", "body_of", "serve_request"]
+__all__ = ["HTTPHandler", "answer_preflight", "body_of", "respond_with_error", "serve_request"]

@@ -89,7 +89,9 @@ class RequestCounter:
         """Count a request. Return the number of seconds to wait; 0 if it is permitted."""
         free_at, wait = count_request(limits, self._free_at.get(client, 0.0), now)
         if client not in self._free_at and len(self._free_at) >= _MAX_CLIENTS:
-            self._free_at = {name: each for name, each in self._free_at.items() if each > now}
+            recent = [(name, each) for name, each in self._free_at.items() if each > now]
+            # If all are active, half are forgotten, so that neither the size nor the time grows.
+            self._free_at = dict(recent[-(_MAX_CLIENTS // 2) :])
         self._free_at[client] = free_at
         return wait
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -20,6 +21,10 @@ _MAX_ID = 64
 _MAX_WAIT: Final = 50.0
 _WAIT: Final = 25.0
 
+#: The maximum number of nested objects and arrays. Python and the clients could not process many more.
+_MAX_DEPTH: Final = 100
+
+_find_escaped_surrogate = re.compile(r"\\u[dD][89a-fA-F]").search
 _client_pattern = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 #: For each error code: the HTTP status, and the close code if the error ends a connection.
@@ -37,6 +42,21 @@ ERRORS: Final[Mapping[str, tuple[int, int | None]]] = {
     "internal": (500, None),
     "unavailable": (503, None),
 }
+
+
+#: The error code of each HTTP status that is not the response to a request of the protocol.
+_CODES: Final[Mapping[int, str]] = {
+    401: "unauthorized",
+    403: "forbidden",
+    413: "too_large",
+    503: "unavailable",
+}
+
+
+def encode_http_error(status: int, reason: str) -> bytes:
+    """Return the ``error`` for an HTTP status that another part of the framework has chosen."""
+    code = _CODES.get(status, "bad_request" if status < 500 else "internal")
+    return encode_reply("error", None, {"code": code, "message": reason})
 
 
 class _Absent:
@@ -120,7 +140,32 @@ def decode_object(text: str | bytes) -> dict[str, Any]:
         raise RequestError("bad_request", "expected a JSON object in UTF-8") from None
     if not isinstance(value, dict):
         raise RequestError("bad_request", f"expected a JSON object, got {type(value).__name__}")
+    if text.count("[") + text.count("{") > _MAX_DEPTH and _is_deeper(value, _MAX_DEPTH):
+        raise RequestError("bad_request", f"the request is nested more than {_MAX_DEPTH} levels deep")
+    if _find_escaped_surrogate(text) is not None:
+        try:
+            encode_json(value)
+        except UnicodeEncodeError:
+            raise RequestError(
+                "bad_request", "a text contains a surrogate, which UTF-8 cannot represent"
+            ) from None
     return value
+
+
+def _is_deeper(value: Any, limit: int) -> bool:
+    """Whether objects and arrays are nested more than `limit` levels deep."""
+    level = [value]
+    for _ in range(limit):
+        inner: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                inner += [item for item in each.values() if isinstance(item, (dict, list))]
+            elif isinstance(each, list):
+                inner += [item for item in each if isinstance(item, (dict, list))]
+        if not inner:
+            return False
+        level = inner
+    return True
 
 
 def request_id_of(members: Mapping[str, Any]) -> str | None:
@@ -133,8 +178,10 @@ def request_id_of(members: Mapping[str, Any]) -> str | None:
 
 def channel_of(members: Mapping[str, Any]) -> str | None:
     """Return the ``channel`` of a request that has failed, or None if it has none or it is invalid."""
-    channel = members.get("channel")
-    return channel if isinstance(channel, str) and len(channel) <= MAX_CHANNEL else None
+    try:
+        return _text(members, "channel", MAX_CHANNEL)
+    except RequestError:
+        return None
 
 
 def parse_request(members: Mapping[str, Any]) -> Request:
@@ -193,6 +240,9 @@ def _parse_connect(kind: str, request_id: str | None, members: Mapping[str, Any]
         listed = []
     if not isinstance(listed, list):
         _reject("subscribe", listed, "a list of subscriptions")
+    subscriptions = tuple([_subscription(each) for each in listed])
+    if len({each.channel for each in subscriptions}) < len(subscriptions):
+        raise RequestError("bad_request", "subscribe contains a channel twice")
     wait = members.get("wait")
     if wait is None:
         wait = _WAIT
@@ -201,7 +251,7 @@ def _parse_connect(kind: str, request_id: str | None, members: Mapping[str, Any]
     return Request(
         kind,
         request_id,
-        tuple(_subscription(each) for each in listed),
+        subscriptions,
         token=_text(members, "token", 1 << 16),
         client=client,
         wait=float(wait),
@@ -305,8 +355,16 @@ def _reject_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
+def _finite(text: str) -> float:
+    """Return a number. JSON cannot represent the infinite ones, which very large numbers would become."""
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(text)
+    return value
+
+
 #: `json.loads` would create a decoder for each call.
-_decoder = json.JSONDecoder(parse_constant=_reject_constant)
+_decoder = json.JSONDecoder(parse_constant=_reject_constant, parse_float=_finite)
 
 
 def _decode(text: str) -> Any:
@@ -327,6 +385,7 @@ __all__ = [
     "SubscriptionRequest",
     "channel_of",
     "decode_object",
+    "encode_http_error",
     "encode_limits",
     "encode_reply",
     "parse_request",

@@ -8,7 +8,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, Final, Protocol
 
 from tornado.channels._counts import counts
@@ -16,6 +16,7 @@ from tornado.channels._endpoint import Endpoint
 from tornado.channels._errors import BrokerUnavailableError, PublishError
 from tornado.channels._limits import ClientLimits, SlowPolicy, count_request
 from tornado.channels._operations import OPERATIONS, connect
+from tornado.channels._receivers import ReceiverGroup
 from tornado.channels._requests import (
     ABSENT,
     Request,
@@ -28,7 +29,7 @@ from tornado.channels._requests import (
     parse_request,
     request_id_of,
 )
-from tornado.channels._session_state import Identity, SessionState
+from tornado.channels._session_state import Identity, SessionState, name_of_anonymous
 from tornado.channels._slow_clients import SLOW_RECEIVERS, SlowReceiver
 from tornado.channels._steps import Steps, resolve, run_steps
 from tornado.channels._transport import Transport
@@ -219,14 +220,7 @@ class Session:
         """
         if not self._endpoint.is_watching:
             yield self._endpoint.watch_revocations()
-        identity = self._hooks.authenticate(token)
-        if type(identity) is not Identity:
-            identity = yield from resolve(identity)
-            if identity is None:
-                raise RequestError("unauthorized", "the token is not valid")
-            if not isinstance(identity, Identity):
-                name = f"{type(self._hooks).__name__}.authenticate()"
-                raise TypeError(f"{name} must return an Identity or None, got {identity!r:.100}")
+        identity = yield from self._identify(token)
         was_new = self._state is SessionState.NEW
         if not was_new and identity.user != self.identity.user:
             raise RequestError("unauthorized", "the token is that of another user")
@@ -239,6 +233,22 @@ class Session:
             self._client = client or os.urandom(9).hex()
             self._state = self._state.to[SessionState.CONNECTED]
         self._schedule_expiry()
+
+    def _identify(self, token: str | None) -> Generator[Any, Any, Identity]:
+        """Call `authenticate` of the handler, again if permissions have been revoked while it was running."""
+        while True:
+            revision = self._endpoint.revision
+            identity = self._hooks.authenticate(token)
+            if type(identity) is Identity:
+                return identity
+            identity = yield from resolve(identity)
+            if identity is None:
+                raise RequestError("unauthorized", "the token is not valid")
+            if not isinstance(identity, Identity):
+                name = f"{type(self._hooks).__name__}.authenticate()"
+                raise TypeError(f"{name} must return an Identity or None, got {identity!r:.100}")
+            if revision == self._endpoint.revision:
+                return identity
 
     def send_connected(self, request_id: str | None) -> None:
         """Reply ``connected``."""
@@ -271,6 +281,8 @@ class Session:
                 allowed = yield from resolve(allowed)
             if not allowed:
                 raise RequestError("forbidden", "the user may not do this", channel=channel)
+            if self.is_closed:
+                raise RequestError("unauthorized", "the session has ended", channel=channel)
             if revision == self._endpoint.revision:
                 return
 
@@ -299,10 +311,9 @@ class Session:
         channel, hub = wanted.channel, self._endpoint.hub
         if channel not in self._channels and len(self._channels) >= self._hooks.client_limits.subscriptions:
             raise RequestError("limit", "too many subscriptions", channel=channel)
-        yield from self._authorize(self._hooks.authorize_subscribe, channel)
-        since = wanted.position or hub.position(channel)
-        if since is None:
-            since = yield hub.head(channel)
+        since = yield from self._begin_subscription(wanted)
+        # What follows, up to the presence, cannot fail: the client gets one reply.
+        group = self._transport.group(self._hooks.slow_policy(channel))
         if self.is_closed:
             return
         if channel in self._channels:
@@ -310,16 +321,28 @@ class Session:
         else:
             self._channels = (*self._channels, channel)
         if wanted.position is None or not self._lingers:
-            self.reply("subscribed", request_id, {"channel": channel, "position": str(since)})
-        self._attach(channel, since)
-        if wanted.join is not ABSENT:
-            yield from self.join(channel, wanted.join)
+            position = str(since)
+            reply = encode_reply("subscribed", request_id, {"channel": channel, "position": position})
+            self._transport.send(self._receiver, reply, position)
+        hub.attach(channel, self._receiver, since, group)
         if wanted.watch:
             self.watch(channel, wanted.watch if isinstance(wanted.watch, str) else "")
+        if wanted.join is not ABSENT:
+            yield from self._join(channel, wanted.join)
 
-    def _attach(self, channel: str, since: Position | None) -> None:
-        group = self._transport.group(self._hooks.slow_policy(channel))
-        self._endpoint.hub.attach(channel, self._receiver, since, group)
+    def _begin_subscription(self, wanted: SubscriptionRequest) -> Generator[Any, Any, Position]:
+        """Check that a subscription is permitted, and return the position at which it begins."""
+        channel, hub, hooks = wanted.channel, self._endpoint.hub, self._hooks
+        while True:
+            revision = self._endpoint.revision
+            yield from self._authorize(hooks.authorize_subscribe, channel)
+            if wanted.join is not ABSENT:
+                yield from self._authorize(hooks.authorize_presence, channel)
+            since = wanted.position or hub.position(channel)
+            if since is None:
+                since = yield hub.head(channel)
+            if revision == self._endpoint.revision:
+                return since
 
     def _detach(self, channel: str) -> None:
         self._endpoint.hub.detach(channel, self._receiver)
@@ -357,7 +380,8 @@ class Session:
             yield hub.send(channel, request.data, key=request.key)
             return {"channel": channel}
         # The user is a part of the key, so that no other user can occupy it.
-        key = f"{self.identity.user or ''}/{request.id}"
+        user = self.identity.user or ""
+        key = f"{len(user)}/{user}/{request.id}"
         position = yield hub.publish(channel, request.data, key=request.key, idempotency_key=key)
         return {"channel": channel, "position": str(position)}
 
@@ -365,11 +389,15 @@ class Session:
 
     @property
     def _member(self) -> str:
-        return self._client if self.identity.user is None else self.identity.user
+        user = self.identity.user
+        return name_of_anonymous(self._client) if user is None else user
 
     def join(self, channel: str, data: Any) -> Steps:
         """Make the client present in a channel, or change its data."""
         yield from self._authorize(self._hooks.authorize_presence, channel)
+        yield from self._join(channel, data)
+
+    def _join(self, channel: str, data: Any) -> Steps:
         if self.is_closed or channel not in self._channels:
             return
         presence = self._endpoint.presence
@@ -427,10 +455,10 @@ class Session:
         hub = self._endpoint.hub
         hub.attach(channel, slow, None if slow.waits else after, SLOW_RECEIVERS)
         hub.detach(channel, self._receiver)
-        callback = functools.partial(self._catch_up, channel, slow)
+        callback = functools.partial(self._catch_up, channel, slow, self._transport.group(policy))
         self._transport.when_sent(self._receiver, policy.limit // 2, callback)
 
-    def _catch_up(self, channel: str, slow: SlowReceiver) -> None:
+    def _catch_up(self, channel: str, slow: SlowReceiver, group: ReceiverGroup) -> None:
         """Send what a slow client has missed, and continue with the live messages."""
         if self._slow is None or self._slow.get(channel) is not slow:
             return
@@ -439,10 +467,10 @@ class Session:
         if items:
             counts.delivered += len(items)
             counts.gaps["slow"] += sum(isinstance(each, Gap) for each in items)
-            self._transport.group(self._hooks.slow_policy(channel)).deliver([self._receiver], items)
+            group.deliver([self._receiver], items)
         if self._slow is not None and self._slow.get(channel) is slow:  # it is not slow again
             del self._slow[channel]
-            self._attach(channel, slow.position)
+            hub.attach(channel, self._receiver, slow.position, group)
         hub.detach(channel, slow)
 
     def _close_slow(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from tornado._wire.state_machine import State, permit
@@ -19,6 +20,15 @@ class Identity:
 
     user: str | None = None
     expires_at: float | None = None
+
+
+def name_of_anonymous(client: str) -> str:
+    """Return the name of a member without a user.
+
+    It contains a character that the IDs of clients do not have, so that a client cannot choose the name of a
+    user. The ID itself stays secret, because it is enough to continue the presence of the client.
+    """
+    return "~" + hashlib.sha256(client.encode()).hexdigest()[:16]
 
 
 class SessionState(State):
@@ -40,4 +50,4 @@ TRANSITIONS: dict[SessionState, frozenset[SessionState]] = {
 }
 permit(TRANSITIONS)
 
-__all__ = ["TRANSITIONS", "Identity", "SessionState"]
+__all__ = ["TRANSITIONS", "Identity", "SessionState", "name_of_anonymous"]

@@ -7,7 +7,10 @@ from typing import Any, Literal
 
 from tornado.channels._counts import counts
 from tornado.channels._receivers import EachReceiver
-from tornado.channels._values import Gap, Message, Position
+from tornado.channels._values import Gap, Message, Position, end_of
+
+#: The memory of an item without its data, in bytes.
+_OVERHEAD = 300
 
 
 class SlowReceiver:
@@ -17,7 +20,7 @@ class SlowReceiver:
     :param after: the position of the last item that the client was sent.
     :param action: the action of the policy, except ``"close"``. With ``"wait"`` nothing is stored, and the
         client continues with the history.
-    :param limit: the maximum size of the messages of ``"latest"`` in bytes.
+    :param limit: the maximum size of the messages of ``"latest"`` in bytes, with what Python needs for them.
     :param overflow: called once if the messages of ``"latest"`` exceed the limit.
     :ivar position: the position up to which items are accounted for.
     """
@@ -57,6 +60,8 @@ class SlowReceiver:
                 self._keep(item, position)
 
     def _keep(self, item: Message | Gap, position: Position) -> None:
+        if self._overflow is None:
+            return  # the connection is being closed
         # A message without a key, and a gap, are not replaced.
         key: object = item.key if isinstance(item, Message) and item.key is not None else position
         replaced = self._items.pop(key, None)
@@ -64,7 +69,7 @@ class SlowReceiver:
             self._size -= _size(replaced)
         self._items[key] = item
         self._size += _size(item)
-        if self._size > self._limit and self._overflow is not None:
+        if self._size > self._limit:
             overflow, self._overflow = self._overflow, None
             self._items.clear()
             overflow()
@@ -88,21 +93,8 @@ class SlowReceivers(EachReceiver):
 SLOW_RECEIVERS = SlowReceivers()
 
 
-def end_of(item: Message | Gap) -> Position | None:
-    """Return the position after an item; None if it is an ephemeral message."""
-    return item.until if isinstance(item, Gap) else item.position
-
-
-def start_of(item: Message | Gap) -> Position | None:
-    """Return the position before an item; None if it is an ephemeral message."""
-    if isinstance(item, Gap):
-        return item.after
-    position = item.position
-    return None if position is None else Position(position.epoch, position.offset - 1)
-
-
 def _size(item: Message | Gap) -> int:
-    return len(item.payload) if isinstance(item, Message) else 0
+    return _OVERHEAD + (len(item.payload) + len(item.key or "") if isinstance(item, Message) else 0)
 
 
-__all__ = ["SLOW_RECEIVERS", "SlowReceiver", "end_of", "start_of"]
+__all__ = ["SLOW_RECEIVERS", "SlowReceiver"]

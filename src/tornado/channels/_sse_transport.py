@@ -30,8 +30,8 @@ _REASON = "the client does not read"
 class EventStreamTransport(Transport):
     """The transport whose receivers are `EventStream` objects."""
 
-    def send(self, receiver: Any, text: bytes) -> None:
-        if not _send(receiver, EncodedItem(text).event, monotonic(), _MAX_UNSENT):
+    def send(self, receiver: Any, text: bytes, position: str | None = None) -> None:
+        if not _send(receiver, EncodedItem(text, position).event, monotonic(), _MAX_UNSENT):
             receiver.disconnect(_REASON)
 
     def send_to_all(

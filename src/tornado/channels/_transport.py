@@ -12,8 +12,7 @@ from typing import Any, Protocol
 
 from tornado.channels._encoding import EncodedItem, Encoder
 from tornado.channels._limits import SlowPolicy
-from tornado.channels._slow_clients import start_of
-from tornado.channels._values import Gap, Message, Position
+from tornado.channels._values import Gap, Message, Position, start_of
 
 
 class SlowClient(Protocol):
@@ -49,9 +48,12 @@ class Transport(ABC):
             group = self._groups[policy] = TransportGroup(self, policy, self._encoder, self._sessions)
         return group
 
-    def send(self, receiver: Any, text: bytes) -> None:
-        """Send a reply to one client."""
-        self.send_to_all((receiver,), EncodedItem(text), None)
+    def send(self, receiver: Any, text: bytes, position: str | None = None) -> None:
+        """Send a reply to one client.
+
+        :param position: the position that the reply contains.
+        """
+        self.send_to_all((receiver,), EncodedItem(text, position), None)
 
     @abstractmethod
     def send_to_all(

@@ -19,7 +19,7 @@ _MAX_UNSENT = 512 * 1024
 class WebSocketTransport(Transport):
     """The transport whose receivers are WebSocket handlers."""
 
-    def send(self, receiver: Any, text: bytes) -> None:
+    def send(self, receiver: Any, text: bytes, position: str | None = None) -> None:
         try:
             receiver.write_message(text)
         except WebSocketClosedError:
