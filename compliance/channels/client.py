@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Set
 from typing import Any
@@ -27,16 +28,17 @@ class CheckedState(ClientState):
     """Checks the objects of the server before the client removes repetitions."""
 
     def __init__(self, user: User) -> None:
-        super().__init__()
+        super().__init__(max_items=sys.maxsize)  # a subscription that falls behind would begin again
         self._user = user
 
     def receive(self, found: dict[str, Any]) -> None:
         """See `ClientState.receive`."""
         if self._user.state is self:  # otherwise the client has been replaced and is being closed
             subscription = self.subscriptions.get(found.get("channel", ""))
-            # Until the reply to a repeated subscription, messages belong to the earlier one.
+            # Until the reply to a repeated request, this object belongs to the earlier subscription.
+            is_earlier = subscription is not None and subscription.awaited not in (None, "", found.get("id"))
             if subscription is not None and not (
-                subscription.awaited and found["type"] in ("message", "gap")
+                is_earlier and found["type"] in ("subscribed", "message", "gap")
             ):
                 self._user.receive(found)
             super().receive(found)

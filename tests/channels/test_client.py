@@ -17,6 +17,7 @@ from tornado.channels import (
     ChannelClient,
     ChannelHandler,
     ChannelRequestError,
+    ClientLimits,
     Gap,
     Hub,
     Identity,
@@ -411,6 +412,241 @@ async def test_requests_that_the_server_could_not_process_are_repeated(
         assert await messages(client, 1) == [0]
         await client.close()
         assert set(Recording.subscribed) == {"ada"}
+
+
+async def test_too_large_message_is_refused_and_connection_stays(loop_kind: str, transport: str) -> None:
+    class Small(Open):
+        client_limits = ClientLimits(message=500)
+
+    async with serving_channels(Small) as server, client_of(server, transport) as client:
+        await client.subscribe("a")
+        before = server.sessions
+        with pytest.raises(ChannelRequestError, match="too_large") as caught:
+            await client.publish("a", "x" * 500)
+        assert caught.value.code == "too_large"
+        await client.publish("a", "x" * 300)
+        assert await messages(client, 1) == ["x" * 300]
+        if transport != "poll":
+            assert server.sessions == before
+
+
+async def test_too_large_message_that_waits_is_refused_after_the_connection(loop_kind: str) -> None:
+    class Small(Open):
+        client_limits = ClientLimits(message=500)
+
+    async with serving_channels(Small) as server:
+        client = client_of(server, "websocket")
+        publishing = asyncio.ensure_future(client.publish("a", "x" * 500))
+        await asyncio.sleep(0)
+        async with client:
+            with pytest.raises(ChannelRequestError, match="a request has at most 500 bytes"):
+                await publishing
+
+
+@pytest.mark.parametrize("data", [{1, 2}, float("nan"), b"bytes"])
+async def test_data_without_json_is_rejected_at_once(loop_kind: str, data: Any) -> None:
+    async with serving_channels() as server, client_of(server, max_waiting=1) as client:
+        with pytest.raises((TypeError, ValueError)):
+            await client.publish("a", data)
+        assert (await client.publish("a", 1)).offset == 1  # the other one does not wait
+
+
+async def test_data_may_change_while_the_message_waits(loop_kind: str) -> None:
+    async with serving_channels() as server:
+        client = client_of(server)
+        data = {"n": 1}
+        publishing = asyncio.ensure_future(client.publish("a", data))
+        await asyncio.sleep(0)
+        data["n"] = 2
+        async with client:
+            await client.subscribe("a", Position((await publishing).epoch, 0))
+            assert await messages(client, 1) == [{"n": 1}]
+
+
+async def test_subscription_that_is_replaced_fails(loop_kind: str, transport: str) -> None:
+    allowed = asyncio.Event()
+
+    class Waiting(Open):
+        async def authorize_subscribe(self, channel: str) -> bool:
+            await allowed.wait()
+            return True
+
+    async with serving_channels(Waiting) as server, client_of(server, transport) as client:
+        first = asyncio.ensure_future(client.subscribe("a"))
+        await asyncio.sleep(0)
+        second = asyncio.ensure_future(client.subscribe("a"))
+        with pytest.raises(ChannelRequestError, match="unsubscribed"):
+            await first
+        client.unsubscribe("a")
+        with pytest.raises(ChannelRequestError, match="unsubscribed"):
+            await second
+        third = asyncio.ensure_future(client.subscribe("a"))
+        await asyncio.sleep(0)
+        allowed.set()
+        await third
+        await server.hub.publish("a", 1)
+        assert await messages(client, 1) == [1]
+
+
+async def test_revocation_of_a_replaced_subscription_does_not_end_the_next(loop_kind: str) -> None:
+    """The permission is withdrawn and granted again while the request is on its way."""
+
+    class Handler(Open):
+        def authenticate(self, token: str | None) -> Identity:
+            return Identity(token)
+
+    async with serving_channels(Handler) as server, client_of(server, "websocket", token="ada") as client:
+        await client.subscribe("a")
+        [session] = server.sessions
+        again = asyncio.ensure_future(client.subscribe("a"))
+        await asyncio.sleep(0)
+        session.revoke("ada", "a")
+        await again
+        await server.hub.publish("a", 1)
+        assert await messages(client, 1) == [1]
+
+
+@pytest.mark.parametrize("transport", ["stream", "poll"])
+@pytest.mark.parametrize("body", ['{"error": "bad gateway"}', "[]", "1", "<h1>Bad gateway</h1>"])
+async def test_response_of_an_intermediary_is_not_a_reply(body: str, transport: str, loop_kind: str) -> None:
+    class Behind(Open):
+        is_broken = True
+
+        def post(self, path: str | None = None) -> Any:
+            if Behind.is_broken and b'"publish"' in self.request.body:
+                Behind.is_broken = False
+                self.set_status(502)
+                self.finish(body)
+                return None
+            return super().post(path)
+
+    async with serving_channels(Behind) as server, client_of(server, transport) as client:
+        await client.subscribe("a")
+        await client.publish("a", 1)
+        assert await messages(client, 1) == [1]
+        assert not Behind.is_broken
+
+
+async def test_refused_token_is_not_a_reason_for_another_transport(loop_kind: str) -> None:
+    tokens = iter(["old", "old", "old", "old", "new"])
+
+    class Handler(Open):
+        def authenticate(self, token: str | None) -> Identity | None:
+            return Identity("ada") if token == "new" else None
+
+        def post(self, path: str | None = None) -> Any:
+            raise AssertionError("another transport is used")
+
+    async with serving_channels(Handler) as server, client_of(server, token=lambda: next(tokens)) as client:
+        assert client.is_connected
+    assert list(tokens) == []
+
+
+async def test_program_that_publishes_without_reading_does_not_wait_for_itself(
+    loop_kind: str, transport: str
+) -> None:
+    async with serving_channels() as server, client_of(server, transport, max_items=3) as client:
+        await client.subscribe("a")
+        for number in range(50):
+            await client.publish("a", number)
+        await client.subscribe("b")
+        assert await messages(client, 50) == list(range(50))
+
+
+async def test_only_refused_requests_are_repeated(clock: Any, expect_log: Any) -> None:
+    """They are repeated together, after the time that the server has named."""
+    calls: list[str] = []
+    is_busy = True
+
+    class Busy(Open):
+        def authorize_publish(self, channel: str) -> bool:
+            calls.append(channel)
+            if is_busy and channel != "works":
+                raise BrokerUnavailableError("on purpose")
+            return True
+
+    async with serving_channels(Busy) as server, client_of(server, "websocket") as client:
+        publishing = [asyncio.ensure_future(client.publish(channel, 1)) for channel in ("a", "b", "works")]
+        await publishing[2]
+        is_busy = False
+        positions = await asyncio.gather(*publishing)
+        assert [each.offset for each in positions] == [1, 1, 1]
+    assert calls == ["a", "b", "works", "a", "b"]
+
+
+async def test_polls_wait_for_the_repetition_of_a_subscription(clock: Any, expect_log: Any) -> None:
+    calls = []
+
+    class Busy(Open):
+        def authorize_subscribe(self, channel: str) -> bool:
+            calls.append(clock())
+            if len(calls) == 1:
+                raise BrokerUnavailableError("on purpose")
+            return True
+
+    async with serving_channels(Busy) as server, client_of(server, "poll") as client:
+        await client.subscribe("a")
+    assert calls[1] - calls[0] > 0.1
+
+
+async def test_request_that_always_fails_is_not_repeated_for_ever(
+    transport: str, clock: Any, expect_log: Any
+) -> None:
+    calls = []
+
+    class Faulty(Open):
+        def authorize_publish(self, channel: str) -> bool:
+            calls.append(channel)
+            raise RuntimeError("a bug")
+
+    async with serving_channels(Faulty) as server, client_of(server, transport) as client:
+        with expect_log("tornado.application", "Uncaught exception"):
+            with pytest.raises(ChannelRequestError, match="internal"):
+                await client.publish("a", 1)
+            assert len(calls) == 5
+
+
+async def test_ephemeral_message_that_may_have_been_sent_is_not_repeated(
+    loop_kind: str, transport: str
+) -> None:
+    """It is lost with the connection, and does not arrive twice."""
+    calls = []
+    cut = asyncio.Event()
+
+    class Cut(Open):
+        async def authorize_publish(self, channel: str) -> bool:
+            calls.append(channel)
+            if len(calls) == 1:
+                cut.set()
+                await asyncio.Event().wait()
+            return True
+
+    async with serving_channels(Cut) as server, client_of(server, transport) as client:
+        sending = asyncio.ensure_future(client.send("a", "typing"))
+        await cut.wait()
+        await server.server.server.close_all_connections()
+        await sending
+        await client.send("a", "typing again")
+        await client.publish("a", 1)
+    assert len(calls) == 3
+
+
+async def test_token_function_that_fails_is_called_again(loop_kind: str, expect_log: Any) -> None:
+    tokens = iter([OSError("the service does not respond"), "ada"])
+
+    def token() -> str:
+        found = next(tokens)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    Recording.subscribed.clear()
+    async with serving_channels(Recording) as server:
+        with expect_log("tornado.general", "The token for the channels of http.*could not be obtained"):
+            client = await client_of(server, token=token)
+        await client.subscribe("a")
+        await client.close()
+    assert Recording.subscribed == ["ada"]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ CONSTRUCTORS = [
     channels.SlowPolicy,
 ]
 #: What `ChannelClient` has for its transports.
-_INTERNAL = {"hello", "receive", "use"}
+_INTERNAL = {"hello", "receive", "use", "wait_for_room"}
 
 
 def signature(function: Any, *, is_method: bool = False) -> str:

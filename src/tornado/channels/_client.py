@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import os
 import random
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
@@ -12,7 +13,13 @@ from types import TracebackType
 from typing import Any, Final, TypeAlias
 
 from tornado._loop.tasks import start_lazily
-from tornado.channels._client_state import ChannelRequestError, ClientState, ClientSubscription, Item
+from tornado.channels._client_state import (
+    ChannelRequestError,
+    ClientState,
+    ClientSubscription,
+    Item,
+    Publication,
+)
 from tornado.channels._client_transports import (
     Connection,
     Disconnected,
@@ -67,7 +74,7 @@ class ChannelClient:
         if not url.startswith(("http://", "https://")):
             raise ValueError(f"expected a URL with the scheme http or https, got {url!r:.200}")
         self.url = url
-        self.state: ClientState = ClientState()
+        self.state: ClientState = ClientState(max_items)
         self.changed: asyncio.Event = asyncio.Event()
         self.publishing: asyncio.Event = asyncio.Event()
         self.http: AsyncHTTPClient = AsyncHTTPClient(force_instance=True)
@@ -75,13 +82,13 @@ class ChannelClient:
         self._token = token
         self._current_token: str | None = None
         self._transports = transports
-        self._max_items = max_items
         self._max_waiting = max_waiting
         self._send: Callable[[dict[str, Any]], None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._renewal: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
         self._room = asyncio.Event()
+        self._repetition: asyncio.TimerHandle | None = None
         self._error: Exception | None = None
 
     def __repr__(self) -> str:
@@ -123,6 +130,8 @@ class ChannelClient:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._repetition is not None:
+            self._repetition.cancel()
         self._connected.clear()
         self._error = self._error or ChannelRequestError("closed", "the client is closed")
         self.state.fail_all(self._error)
@@ -163,8 +172,8 @@ class ChannelClient:
 
     def unsubscribe(self, channel: str) -> None:
         """End a subscription. Items of the channel that were not read are discarded."""
-        self._discard(channel)
-        if self.state.subscriptions.pop(channel, None) is not None:
+        if channel in self.state.subscriptions:
+            self._discard(channel)
             self._request({"type": "unsubscribe", "channel": channel})
 
     async def publish(
@@ -198,15 +207,19 @@ class ChannelClient:
 
     async def _publish(self, request: dict[str, Any], timeout: float | None) -> Position | None:
         self._check_open()
-        request_id = os.urandom(12).hex()
-        if len(self.state.unconfirmed) >= self._max_waiting:
+        request["id"] = request_id = os.urandom(12).hex()
+        text = json.dumps(request, allow_nan=False)
+        state = self.state
+        if len(state.unconfirmed) >= self._max_waiting:
             raise PublishError(f"{self._max_waiting} messages wait: increase max_waiting", request_id)
-        request["id"] = request_id
         future: asyncio.Future[Position | None] = asyncio.get_running_loop().create_future()
-        self.state.unconfirmed[request_id] = (request, future)
-        self.publishing.set()
-        if self._send is not None:
-            self._send(request)
+        # The program may change its data before the request is sent again.
+        publication = state.unconfirmed[request_id] = Publication(json.loads(text), len(text), future)
+        state.refuse_too_large()
+        if not future.done():
+            self.publishing.set()
+            if self._send is not None:
+                self._publish_now(publication)
         try:
             async with asyncio.timeout(timeout):
                 return await future
@@ -214,7 +227,12 @@ class ChannelClient:
             text = f"a message to {request['channel']!r} was not confirmed within {timeout} s"
             raise PublishError(text, request_id) from None
         finally:
-            self.state.unconfirmed.pop(request_id, None)
+            state.unconfirmed.pop(request_id, None)
+
+    def _publish_now(self, publication: Publication) -> None:
+        assert self._send is not None
+        publication.was_sent, publication.is_refused = True, False
+        self._send(publication.request)
 
     def members(self, channel: str) -> dict[str, dict[str, Any]]:
         """Return the members of a channel that is watched, as far as they are known."""
@@ -246,14 +264,21 @@ class ChannelClient:
             state.arrived.clear()
             await state.arrived.wait()
         item = state.items.popleft()
-        if len(state.items) < self._max_items:
-            self._room.set()
+        if state.has_room():
+            self._continue()
         return item
 
     def _discard(self, channel: str) -> None:
         self.state.discard(channel)
-        if len(self.state.items) < self._max_items:
-            self._room.set()
+        if self.state.has_room():
+            self._continue()
+
+    def _continue(self) -> None:
+        """Subscribe again to the channels that are behind, after the program has read enough."""
+        self._room.set()
+        for subscription in self.state.subscriptions.values():
+            if subscription.is_behind:
+                self._request(subscription.request())
 
     # -- the interface for transports --
 
@@ -268,34 +293,42 @@ class ChannelClient:
         """See `Connection.use`."""
         self._send = send
         if send is not None:
-            for request, _ in self.state.unconfirmed.values():
-                send(request)
+            for publication in self.state.unconfirmed.values():
+                self._publish_now(publication)
 
-    async def receive(self, found: Mapping[str, Any]) -> None:
+    def receive(self, found: Mapping[str, Any]) -> None:
         """See `Connection.receive`."""
         if found.get("type") == "connected":
             self._connected.set()
             self._schedule_renewal(found.get("expires_in"))
-        self.state.receive(dict(found))
-        if self.state.retry is not None and (self._send is not None or "channel" in found):
-            delay, self.state.retry = self.state.retry, None
-            asyncio.get_running_loop().call_later(delay, self._repeat)
-        while len(self.state.items) >= self._max_items:
+        state = self.state
+        state.receive(dict(found))
+        delay, state.retry = state.retry, None
+        if self._send is not None and state.publish_retry is not None:
+            delay, state.publish_retry = state.publish_retry, None
+        if delay is not None and self._repetition is None:
+            self._repetition = asyncio.get_running_loop().call_later(delay, self._repeat)
+
+    async def wait_for_room(self) -> None:
+        """See `Connection.wait_for_room`."""
+        while self.state.is_full() and not self.state.is_unconfirmed():
             self._room.clear()
             await self._room.wait()
 
     def _repeat(self) -> None:
         """Repeat what the server could not do."""
+        self._repetition = None
         if self._send is None:
             self.changed.set()
-        else:
-            if not self._connected.is_set():
-                self._send({"type": "connect", **self.hello()})
-            for subscription in self.state.subscriptions.values():
-                if subscription.awaited:
-                    self._send(subscription.request())
-            for request, _ in self.state.unconfirmed.values():
-                self._send(request)
+            return
+        if not self._connected.is_set():
+            self._send({"type": "connect", **self.hello()})
+        for subscription in self.state.subscriptions.values():
+            if subscription.is_refused:
+                self._send(subscription.request())
+        for publication in self.state.unconfirmed.values():
+            if publication.is_refused:
+                self._publish_now(publication)
 
     # -- connecting --
 
@@ -310,7 +343,7 @@ class ChannelClient:
             retry: float | None = None
             problem = ""
             try:
-                self._current_token = await self._get_token()
+                await self._obtain_token()
                 await _TRANSPORTS[self._transports[index]](self)
             except Disconnected as error:
                 code, retry, problem = error.code, error.retry, str(error)
@@ -324,7 +357,9 @@ class ChannelClient:
                 self._end(ChannelRequestError("refused", f"the server refuses the connection ({code})"))
                 return
             gen_log.debug("channels of %s: connection lost: %s", self.url, problem)
-            failures = 0 if self._connected.is_set() else failures + 1
+            self.state.forget_sent()
+            # Another transport would need another token, too.
+            failures = 0 if self._connected.is_set() or code in _UNAUTHORIZED else failures + 1
             if failures and must_warn:
                 gen_log.warning(
                     "No connection to the channels of %s by the transport %r (%s): further attempts follow; "
@@ -353,6 +388,22 @@ class ChannelClient:
         token = self._token()
         return await token if inspect.isawaitable(token) else token
 
+    async def _obtain_token(self) -> None:
+        """Call the token function, again until it succeeds."""
+        delay = _MIN_DELAY
+        while True:
+            try:
+                self._current_token = await self._get_token()
+                return
+            except Exception:
+                gen_log.warning(
+                    "The token for the channels of %s could not be obtained; further attempts follow",
+                    self.url,
+                    exc_info=True,
+                )
+            await asyncio.sleep(_random_delay(None, None, delay))
+            delay = min(2 * delay, _MAX_DELAY)
+
     def _schedule_renewal(self, expires_in: float | None) -> None:
         if self._renewal is not None:
             self._renewal.cancel()
@@ -362,8 +413,8 @@ class ChannelClient:
 
     async def _renew(self, delay: float) -> None:
         await asyncio.sleep(delay)
+        await self._obtain_token()
         self._renewal = None  # the reply schedules the next one
-        self._current_token = await self._get_token()
         self._request({"type": "token", "token": self._current_token})
 
 
@@ -405,7 +456,8 @@ def connect(
     :param token: the token for `ChannelHandler.authenticate`, or a function that returns it and may be
         ``async``. It is called before each connection, and before the token expires.
     :param transports: the transports to use, in this order.
-    :param max_items: the number of items to hold for the iteration. Above it, the client reads no more.
+    :param max_items: the number of items to hold for the iteration. Above it, the client discards messages,
+        and receives them again from the history when the program has read half of the items.
     :param max_waiting: the maximum number of messages that wait for a confirmation.
     :raises ChannelRequestError: (when awaited) if the server refuses the connection.
     :raises ValueError: if an argument is invalid.

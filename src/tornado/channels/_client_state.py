@@ -16,6 +16,8 @@ from tornado.channels._values import Gap, Message, Position
 
 #: The errors after which a request is repeated.
 _TEMPORARY = ("unavailable", "rate", "internal")
+#: The number of errors ``internal`` after which a request is not repeated.
+_MAX_INTERNAL = 5
 
 
 class ChannelRequestError(ChannelError):
@@ -49,6 +51,31 @@ Item: TypeAlias = Message | Gap | PresenceChange | SubscriptionEnd
 
 
 @dataclass(slots=True)
+class Publication:
+    """A message that the server has not confirmed.
+
+    :ivar request: the request, which can be encoded.
+    :ivar size: the size of the request in bytes.
+    :ivar future: done when the server has replied.
+    :ivar was_sent: whether it was sent.
+    :ivar is_refused: whether the server has asked to repeat it.
+    :ivar internal_errors: the number of times the server has failed.
+    """
+
+    request: dict[str, Any]
+    size: int
+    future: asyncio.Future[Position | None]
+    was_sent: bool = False
+    is_refused: bool = False
+    internal_errors: int = 0
+
+    def fail(self, error: Exception) -> None:
+        """Report that the message is not published."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+@dataclass(slots=True)
 class ClientSubscription:
     """A channel of a client.
 
@@ -58,6 +85,9 @@ class ClientSubscription:
     :ivar version: the version of the members that a polling client has.
     :ivar awaited: the ID of the request whose reply begins this subscription; messages before it belong to an
         earlier subscription to the channel. It is empty for requests over HTTP, and None after the reply.
+    :ivar is_behind: whether items are missing after `position`, because the program has not read enough.
+    :ivar is_refused: whether the server has asked to repeat the request.
+    :ivar internal_errors: the number of times the server has failed.
     """
 
     channel: str
@@ -67,15 +97,26 @@ class ClientSubscription:
     members: dict[str, dict[str, Any]] = field(default_factory=dict)
     version: str | None = None
     awaited: str | None = ""
+    is_behind: bool = False
+    is_refused: bool = False
+    internal_errors: int = 0
+
+    def fail(self, error: Exception) -> None:
+        """Report that the subscription is not established."""
+        if not self.confirmed.done():
+            self.confirmed.set_exception(error)
+            self.confirmed.exception()  # the program may not await it any more
 
     def request(self) -> dict[str, Any]:
         """Return the request for a WebSocket, and await its reply."""
         self.awaited = os.urandom(8).hex()
+        self.is_behind = self.is_refused = False
         return {"type": "subscribe", "id": self.awaited, **self._members()}
 
     def request_over_http(self, *, is_poll: bool) -> dict[str, Any]:
         """Return the subscription for a request of a new stream or poll."""
         self.awaited = ""
+        self.is_behind = self.is_refused = False
         return self._members(is_poll)
 
     def _members(self, is_poll: bool = False) -> dict[str, Any]:
@@ -90,19 +131,59 @@ class ClientSubscription:
 class ClientState:
     """The subscriptions of a client, its unconfirmed requests, and the items that the program has not read.
 
+    :param max_items: the number of items to read at which a subscription falls behind. It continues at its
+        position when the program has read enough.
     :ivar subscriptions: the subscriptions by channel.
     :ivar unconfirmed: the publications without a reply, by ID, in their order.
     :ivar items: the items to read.
     :ivar arrived: set when an item has been added.
-    :ivar retry: the number of seconds after which to repeat what was refused; None if there is nothing.
+    :ivar retry: the number of seconds after which to repeat what was refused, other than publications; None
+        if there is nothing.
+    :ivar publish_retry: the same for publications.
+    :ivar max_request: the maximum size of a request in bytes; None if it is not known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_items: int) -> None:
         self.subscriptions: dict[str, ClientSubscription] = {}
-        self.unconfirmed: dict[str, tuple[dict[str, Any], asyncio.Future[Position | None]]] = {}
+        self.unconfirmed: dict[str, Publication] = {}
         self.items: deque[Item] = deque()
         self.arrived: asyncio.Event = asyncio.Event()
         self.retry: float | None = None
+        self.publish_retry: float | None = None
+        self.max_request: int | None = None
+        self._max_items = max_items
+
+    def is_full(self) -> bool:
+        """Whether subscriptions fall behind."""
+        return len(self.items) >= self._max_items
+
+    def has_room(self) -> bool:
+        """Whether the program has read enough for those that are behind."""
+        return len(self.items) <= self._max_items // 2
+
+    def is_unconfirmed(self) -> bool:
+        """Whether the program waits for the confirmation of a subscription."""
+        return any(not each.confirmed.done() for each in self.subscriptions.values())
+
+    def is_refused(self) -> bool:
+        """Whether the server has asked to repeat a subscription."""
+        return any(each.is_refused for each in self.subscriptions.values())
+
+    def refuse_too_large(self) -> None:
+        """Refuse the publications that the server would not accept."""
+        limit = self.max_request
+        for name, each in list(self.unconfirmed.items()):
+            if limit is not None and each.size > limit:
+                del self.unconfirmed[name]
+                each.fail(ChannelRequestError("too_large", f"a request has at most {limit} bytes"))
+
+    def forget_sent(self) -> None:
+        """Forget the ephemeral messages of a lost connection: they may be lost, but not doubled."""
+        for name, each in list(self.unconfirmed.items()):
+            if each.was_sent and each.request.get("ephemeral"):
+                del self.unconfirmed[name]
+                if not each.future.done():
+                    each.future.set_result(None)
 
     def requests(self) -> Iterator[dict[str, Any]]:
         """Return the subscriptions for the requests of a new WebSocket."""
@@ -113,13 +194,24 @@ class ClientState:
         return [each.request_over_http(is_poll=is_poll) for each in self.subscriptions.values()]
 
     def _current(self, found: dict[str, Any]) -> ClientSubscription | None:
-        """Return the subscription to which an event belongs, or None if it belongs to an earlier one."""
+        """Return the subscription to which an event belongs.
+
+        It is None if the event belongs to an earlier one, or if the program must read other items first.
+        """
         subscription = self.subscriptions.get(found["channel"])
-        return None if subscription is None or subscription.awaited else subscription
+        if subscription is None or subscription.awaited or subscription.is_behind:
+            return None
+        if self.is_full():
+            subscription.is_behind = True
+            return None
+        return subscription
 
     def discard(self, channel: str) -> None:
-        """Remove the items of an earlier subscription to a channel that the program has not read."""
+        """End an earlier subscription to a channel: remove the items that the program has not read."""
         self.items = deque(each for each in self.items if each.channel != channel)
+        earlier = self.subscriptions.pop(channel, None)
+        if earlier is not None:
+            earlier.fail(ChannelRequestError("unsubscribed", f"the subscription to {channel!r} was ended"))
 
     def receive(self, found: dict[str, Any]) -> None:
         """Process an object of the server. Unknown types are ignored."""
@@ -155,38 +247,58 @@ class ClientState:
         subscription = self.subscriptions.get(found["channel"])
         if subscription is not None and subscription.awaited in ("", found.get("id")):
             subscription.awaited = None
+            subscription.is_refused = False
+            subscription.internal_errors = 0
             subscription.position = Position.parse(found["position"])
             if not subscription.confirmed.done():
                 subscription.confirmed.set_result(None)
 
     def _on_unsubscribed(self, found: dict[str, Any]) -> None:
-        if "code" in found and self.subscriptions.pop(found["channel"], None) is not None:
-            self._add(SubscriptionEnd(found["channel"], found["code"]))
+        subscription = self.subscriptions.get(found["channel"])
+        # An earlier subscription may have ended before the server has processed the latest request.
+        if "code" in found and subscription is not None and not subscription.awaited:
+            self._end(subscription, ChannelRequestError(found["code"], "the subscription was ended"))
+
+    def _end(self, subscription: ClientSubscription, error: ChannelRequestError) -> None:
+        del self.subscriptions[subscription.channel]
+        if subscription.confirmed.done():
+            self._add(SubscriptionEnd(subscription.channel, error.code))
+        else:
+            subscription.confirmed.set_exception(error)
 
     def _on_published(self, found: dict[str, Any]) -> None:
-        _, future = self.unconfirmed.pop(found.get("id", ""), (None, None))
-        if future is not None and not future.done():
-            future.set_result(Position.parse(found["position"]) if "position" in found else None)
+        publication = self.unconfirmed.pop(found.get("id", ""), None)
+        if publication is not None and not publication.future.done():
+            position = Position.parse(found["position"]) if "position" in found else None
+            publication.future.set_result(position)
+
+    def _on_connected(self, found: dict[str, Any]) -> None:
+        limit = found.get("limits", {}).get("message")
+        if limit is not None:
+            self.max_request = limit
+            self.refuse_too_large()
 
     def _on_error(self, found: dict[str, Any]) -> None:
         code, request_id, channel = found["code"], found.get("id", ""), found.get("channel", "")
-        if code in _TEMPORARY:
-            self.retry = found.get("retry", 1000) / 1000
-            return
         error = ChannelRequestError(code, found.get("message", ""))
-        _, future = self.unconfirmed.pop(request_id, (None, None))
-        if future is not None:
-            if not future.done():
-                future.set_exception(error)
-            return
+        publication = self.unconfirmed.get(request_id)
         subscription = self.subscriptions.get(channel)
-        if subscription is None or subscription.awaited != request_id:
-            return
-        del self.subscriptions[channel]
-        if subscription.confirmed.done():
-            self._add(SubscriptionEnd(channel, code))
-        else:
-            subscription.confirmed.set_exception(error)
+        if subscription is not None and subscription.awaited != request_id:
+            subscription = None
+        refused = subscription if publication is None else publication
+        if code in _TEMPORARY and not (refused is not None and _fails_always(refused, code)):
+            delay = found.get("retry", 1000) / 1000
+            if refused is not None:
+                refused.is_refused = True
+            if publication is None:
+                self.retry = delay
+            else:
+                self.publish_retry = delay
+        elif publication is not None:
+            del self.unconfirmed[request_id]
+            publication.fail(error)
+        elif subscription is not None:
+            self._end(subscription, error)
 
     def _on_presence(self, found: dict[str, Any]) -> None:
         subscription = self._current(found)
@@ -212,18 +324,25 @@ class ClientState:
 
     def fail_all(self, error: Exception) -> None:
         """Set the exception of everything that waits for the server."""
-        waiting = [each.confirmed for each in self.subscriptions.values()]
-        waiting += [future for _, future in self.unconfirmed.values()]  # type: ignore[misc]
-        for future in waiting:
-            if not future.done():
-                future.set_exception(error)
-                future.exception()  # the program may not await it any more
+        for subscription in self.subscriptions.values():
+            subscription.fail(error)
+        for publication in self.unconfirmed.values():
+            publication.fail(error)
+            if not publication.future.cancelled():
+                publication.future.exception()  # the program may not await it any more
         self.arrived.set()
+
+
+def _fails_always(refused: Publication | ClientSubscription, code: str) -> bool:
+    """Count an error of the server. Return whether it fails again and again."""
+    refused.internal_errors += code == "internal"
+    return refused.internal_errors >= _MAX_INTERNAL
 
 
 _PROCESS = {
     "message": ClientState._on_message,
     "gap": ClientState._on_gap,
+    "connected": ClientState._on_connected,
     "subscribed": ClientState._on_subscribed,
     "unsubscribed": ClientState._on_unsubscribed,
     "published": ClientState._on_published,
@@ -231,4 +350,11 @@ _PROCESS = {
     "presence": ClientState._on_presence,
 }
 
-__all__ = ["ChannelRequestError", "ClientState", "ClientSubscription", "Item", "SubscriptionEnd"]
+__all__ = [
+    "ChannelRequestError",
+    "ClientState",
+    "ClientSubscription",
+    "Item",
+    "Publication",
+    "SubscriptionEnd",
+]

@@ -50,8 +50,11 @@ class Connection(Protocol):
     def hello(self) -> dict[str, Any]:
         """Return the members ``token`` and ``client``."""
 
-    async def receive(self, found: Mapping[str, Any]) -> None:
-        """Process an object of the server, when the program has read enough earlier ones."""
+    def receive(self, found: Mapping[str, Any]) -> None:
+        """Process an object of the server."""
+
+    async def wait_for_room(self) -> None:
+        """Wait until the program has read enough, or waits for a subscription."""
 
     def use(self, send: Callable[[dict[str, Any]], None] | None) -> None:
         """Set the function that sends requests, or None if there is no connection that can."""
@@ -95,7 +98,7 @@ async def run_websocket(client: Connection) -> None:
             found = json.loads(text)
             if found.get("type") == "connected":
                 keep_alive = float(found["keep_alive"])
-            await client.receive(found)
+            client.receive(found)
             limit, is_checked = keep_alive, False
     except asyncio.CancelledError:
         socket.close()
@@ -165,7 +168,7 @@ async def _stream(client: Connection) -> None:
                 while (event := parser.next_event()) is not None:
                     found = json.loads(event.data)
                     keep_alive = float(found.get("keep_alive", keep_alive))
-                    await client.receive(found)
+                    client.receive(found)
     except HTTPClientError as error:
         raise Disconnected(error.code, error.message) from error
 
@@ -173,26 +176,34 @@ async def _stream(client: Connection) -> None:
 async def _poll(client: Connection) -> None:
     is_first = True
     while True:
+        await client.wait_for_room()
         body = {"type": "poll", **client.hello(), "subscribe": client.state.requests_over_http(is_poll=True)}
         body["wait"] = 0 if is_first else _POLL_WAIT
         found = await _post(client, body)
         if is_first:
-            await client.receive({"type": "connected"})
+            client.receive({"type": "connected"})
             is_first = False
         for each in found["messages"]:
-            await client.receive(each)
+            client.receive(each)
+        if client.state.is_refused():
+            await client.changed.wait()  # set after the time that the server has named
         await asyncio.sleep(found.get("retry", 0) / 1000)
 
 
 async def _publish_all(client: Connection) -> None:
     """Send the publications one after the other, so that their order is kept."""
+    state = client.state
     while True:
         client.publishing.clear()
-        for request, _ in list(client.state.unconfirmed.values()):
-            await client.receive(await _post(client, {**client.hello(), **request}))
-            if client.state.retry is not None:
-                await asyncio.sleep(client.state.retry)
-                client.state.retry = None
+        for name, publication in list(state.unconfirmed.items()):
+            if name not in state.unconfirmed:
+                continue  # the program has cancelled it
+            publication.was_sent = True
+            found = await _post(client, {**client.hello(), **publication.request})
+            client.receive({**found, "id": name})
+            if state.publish_retry is not None:
+                delay, state.publish_retry = state.publish_retry, None
+                await asyncio.sleep(delay)
                 client.publishing.set()
                 break
         await client.publishing.wait()
@@ -211,6 +222,9 @@ async def _post(client: Connection, body: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(response.body)
     except ValueError:
         raise Disconnected(response.code, "the response is not JSON") from None
+    expected = ("published", "error") if body["type"] == "publish" else ("poll",)
+    if not isinstance(found, dict) or found.get("type", "poll") not in expected:
+        raise Disconnected(response.code, "the response is not that of a ChannelHandler")
     return found
 
 
