@@ -245,7 +245,7 @@ async def test_channels_refuse_a_client_without_token(site: Site) -> None:
 async def test_module_of_channels_is_served(site: Site) -> None:
     response = await site.fetch("/channels/channels.js")
     assert response.headers["Content-Type"].startswith("text/javascript")
-    assert b"export function connect" in response.body
+    assert b"export { ChannelError, connect }" in response.body
 
 
 @pytest.mark.parametrize("name", list(SERVERS))

@@ -1,7 +1,8 @@
 """The program for `test_browser`, with the option ``--port``, and ``--broker`` for Redis.
 
 ``/publish?first=1&count=3`` publishes numbers to the channel ``news``, and ``/cut`` closes all connections.
-Browsers may publish to ``news`` and not to ``read``.
+Browsers may publish to ``news`` and not to ``read``; ``busy`` cannot be subscribed to for the moment.
+The token is the name of the user; "invalid" is refused, and "long" expires in 40 days.
 With the cookie ``blocked``, WebSockets are refused, as by some proxies; its value "streams" also blocks event
 streams.
 """
@@ -9,8 +10,16 @@ streams.
 from __future__ import annotations
 
 import asyncio
+import time
 
-from tornado.channels import ChannelHandler, Hub, MemoryBroker, RedisBroker
+from tornado.channels import (
+    BrokerUnavailableError,
+    ChannelHandler,
+    Hub,
+    Identity,
+    MemoryBroker,
+    RedisBroker,
+)
 from tornado.options import define, options
 from tornado.web import Application, HTTPError, RequestHandler
 
@@ -47,7 +56,13 @@ class Channels(ChannelHandler):
         if blocked == "streams" and b'"stream"' in self.request.body:
             raise HTTPError(502)
 
+    def authenticate(self, token: str | None) -> Identity | None:
+        expires_at = time.time() + 40 * 86400 if token == "long" else None
+        return None if token == "invalid" else Identity(token, expires_at)
+
     def authorize_subscribe(self, channel: str) -> bool:
+        if channel == "busy":
+            raise BrokerUnavailableError("on purpose")
         return channel in ("news", "read")
 
     def authorize_publish(self, channel: str) -> bool:

@@ -256,3 +256,198 @@ def test_ended_stream_names_the_delay_before_the_next_connection(make_tab, progr
     tab.page.route("**/channels", lambda route: route.fulfill(content_type="text/event-stream", body=stream))
     tab.open()
     tab.wait(f"delays.includes({1234 * 1.25})")
+
+
+@pytest.mark.parametrize("blocked", ["", "sockets", "streams"])
+def test_too_large_message_is_refused_and_connection_stays(make_tab, blocked):
+    tab = make_tab(blocked=blocked)
+    codes = tab.page.evaluate(
+        """async () => {
+            await client.publish("news", "1");
+            const code = await client.publish("news", "\\u20ac".repeat(22_000)).catch(error => error.code);
+            return [code, typeof await client.publish("news", "2")];
+        }"""
+    )
+    assert codes == ["too_large", "string"]
+    tab.wait("got.length >= 2")
+    assert tab.received() == ["1", "2"]
+    assert tab.page.evaluate("states.filter(each => each.startsWith('open')).length") == 1
+
+
+def test_data_that_cannot_be_encoded_is_refused_at_once(make_tab):
+    tab = make_tab()
+    errors = tab.page.evaluate(
+        """async () => {
+            const errors = [await client.publish("news", 10n).catch(error => error.name)];
+            const send = () => client.send("news", 10n);
+            const subscribe = () => client.subscribe("read", { join: 10n });
+            for (const action of [send, subscribe]) {
+                try {
+                    action();
+                } catch (error) {
+                    errors.push(error.name);
+                }
+            }
+            await client.publish("news", 1);
+            return errors;
+        }"""
+    )
+    assert errors == ["TypeError"] * 3
+    tab.wait("got.length >= 1")
+    assert tab.received() == [1]
+
+
+def test_data_may_change_while_the_message_waits(make_tab):
+    tab = make_tab()
+    tab.context.set_offline(True)
+    tab.wait("client.state === 'offline'")
+    tab.page.evaluate("{ const data = [1]; void client.publish('news', data); data[0] = 2; }")
+    tab.context.set_offline(False)
+    tab.wait("got.length >= 1")
+    assert tab.received() == [[1]]
+
+
+def test_subscription_that_is_replaced_is_rejected(make_tab):
+    tab = make_tab()
+    codes = tab.page.evaluate(
+        """async () => {
+            const subscriptions = [1, 2, 3].map(() => client.subscribe("read"));
+            subscriptions[2].unsubscribe();
+            return Promise.all(subscriptions.map(({ ready }) => ready.catch(error => error.code)));
+        }"""
+    )
+    assert codes == ["unsubscribed"] * 3
+
+
+@pytest.mark.parametrize("blocked", ["sockets", "streams"])
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (502, '{"error": "bad gateway"}'),
+        (502, "<h1>Bad gateway</h1>"),
+        (401, '{"type": "error", "code": "expired", "message": ""}'),
+        (503, '{"type": "error", "code": "unavailable", "message": "", "retry": 10}'),
+    ],
+)
+def test_publication_that_fails_is_repeated_in_its_order(make_tab, blocked, status, body):
+    tab = make_tab(blocked=blocked)
+    tab.page.evaluate(
+        """async () => {
+            client.close();
+            const { connect } = await import("/channels/channels.js");
+            window.client = connect("/channels", { token: () => "ada" });
+            window.got = [];
+            await client.subscribe("news", { onmessage: ({ data }) => got.push(data) }).ready;
+        }"""
+    )
+    failures = [status]
+
+    def handle(route: Any) -> None:
+        if failures and '"publish"' in (route.request.post_data or ""):
+            route.fulfill(status=failures.pop(), content_type="application/json", body=body)
+        else:
+            route.fallback()
+
+    tab.page.route("**/channels", handle)
+    tab.page.evaluate("void Promise.all([1, 2, 3].map(n => client.publish('news', n)))")
+    tab.wait("got.length >= 3")
+    assert tab.received() == [1, 2, 3]
+    assert failures == []
+
+
+def test_refused_token_is_not_a_reason_for_another_transport(make_tab):
+    tab = make_tab()
+    transport = tab.page.evaluate(
+        """async () => {
+            const { connect } = await import("/channels/channels.js");
+            const tokens = ["invalid", null, "invalid", null, "invalid", "ada"];
+            const other = connect("/channels", { token: () => tokens.shift() ?? Promise.reject() });
+            await other.publish("news", 1);
+            const { transport } = other;
+            other.close();
+            return transport;
+        }"""
+    )
+    assert transport == "websocket"
+
+
+def test_close_while_the_token_is_obtained(make_tab):
+    tab = make_tab()
+    sockets: list[str] = []
+    tab.page.on("websocket", lambda socket: sockets.append(socket.url))
+    states = tab.page.evaluate(
+        """async () => {
+            const { connect } = await import("/channels/channels.js");
+            let resolve;
+            const other = connect("/channels", { token: () => new Promise(found => { resolve = found; }) });
+            const states = [other.state];
+            other.close();
+            resolve("ada");
+            await client.publish("news", 1);
+            return [...states, other.state];
+        }"""
+    )
+    assert states == ["connecting", "closed"]
+    assert sockets == []
+
+
+def test_token_that_is_valid_for_long_is_not_renewed_at_once(make_tab):
+    tab = make_tab()
+    calls = tab.page.evaluate(
+        """async () => {
+            const { connect } = await import("/channels/channels.js");
+            let calls = 0;
+            const other = connect("/channels", { token: () => { calls++; return "long"; } });
+            for (let n = 0; n < 5; n++) {
+                await other.publish("news", n);
+            }
+            other.close();
+            return calls;
+        }"""
+    )
+    assert calls == 1
+
+
+@pytest.mark.parametrize("name", ["__proto__", "constructor"])
+def test_members_may_have_names_of_inherited_properties(make_tab, name):
+    tab = make_tab(query=f"?token={name}&name=x")
+    tab.wait(f"Object.keys(members).includes('{name}')")
+    changes = tab.page.evaluate(
+        """name => new Promise(resolve => {
+            const changes = [];
+            client.subscribe("news", { join: "x", watch: true, onpresence(change) {
+                const kinds = ["joined", "updated", "left"];
+                changes.push(kinds.filter(kind => Object.keys(change[kind]).includes(name)));
+                resolve(changes);
+            } });
+        })""",
+        name,
+    )
+    assert changes == [["joined"]]
+
+
+def test_subscribing_over_a_stream_keeps_the_state(make_tab, program):
+    tab = make_tab(blocked="sockets")
+    tab.page.evaluate("void client.subscribe('read', { onmessage: ({ data }) => got.push(data) })")
+    tab.wait("client.subscribe('read', { onmessage: ({ data }) => got.push(data) }).ready")
+    fetch(program, "/publish?channel=read&first=7&count=1")
+    tab.wait("got.length >= 1")
+    assert tab.received() == [7]
+    assert tab.page.evaluate("states.filter(each => each.startsWith('open'))") == ["open stream"]
+
+
+def test_polls_wait_for_the_repetition_of_a_subscription(make_tab):
+    tab = make_tab(blocked="streams")
+    delay = tab.page.evaluate(
+        """() => new Promise(resolve => {
+            const original = fetch, times = [];
+            window.fetch = (...values) => {
+                if (values[1].body.includes('"busy"') && times.push(performance.now()) === 3) {
+                    resolve(times[2] - times[0]);
+                }
+                return original(...values);
+            };
+            client.subscribe("busy");
+        })"""
+    )
+    assert delay > 100

@@ -26,7 +26,7 @@ from tornado.channels import (
 async def check_rooms(run: Run) -> None:
     """The page and its module are served; a client may publish in rooms only."""
     assert b"/channels/channels.js" in (await run.server.fetch("/")).body
-    assert b"export function connect" in (await run.server.fetch("/channels/channels.js")).body
+    assert b"export { ChannelError, connect }" in (await run.server.fetch("/channels/channels.js")).body
     async with connect(f"http://127.0.0.1:{run.server.port}/channels") as client:
         await client.subscribe("room:7")
         position = await client.publish("room:7", "Hello")

@@ -51,7 +51,10 @@ export interface Subscription {
   /** The position of the last message or gap. It may be stored, to continue after the page is loaded again. */
   readonly position: string | undefined;
   readonly members: Members;
-  /** Resolved when the position of the subscription is known; rejected if the server refuses it. */
+  /**
+   * Resolved when the position of the subscription is known; rejected with a ChannelError if the server refuses it, or
+   * if it is replaced or ended before (`unsubscribed`).
+   */
   readonly ready: Promise<Subscription>;
   unsubscribe(): void;
 }
@@ -76,13 +79,14 @@ export class ChannelError extends Error {
 export interface ChannelClient extends EventTarget {
   readonly state: State;
   /** The transport of the current connection or attempt. */
-  readonly transport: Transport | null;
+  readonly transport: Transport;
   /** Subscribe to a channel, in place of an earlier subscription to it. */
   subscribe(channel: string, options?: SubscriptionOptions): Subscription;
   unsubscribe(channel: string): void;
   /**
    * Publish a message. The Promise contains its position when the server has stored it; it is rejected with a
-   * ChannelError if the server refuses it, if too many messages wait (`full`), or if the client is closed.
+   * ChannelError if the server refuses it, if too many messages wait (`full`), or if the client is closed, and with a
+   * TypeError if JSON cannot represent the data.
    */
   publish(channel: string, data: unknown, options?: { key?: string }): Promise<string>;
   /** Send an ephemeral message, which is lost if there is no connection. */

@@ -16,22 +16,45 @@ const TIMEOUT = 10000;
 const FALLBACK = 300000;
 // The duration of a poll, in seconds.
 const POLL_WAIT = 25;
+// The longest delay, which setTimeout accepts.
+const MAX_TIMER = 2e9;
+// How often to repeat a request after the error "internal".
+const TRIES = 4;
 
-const onAbort = (signal, action) => signal.addEventListener("abort", action);
+// Call a function after a delay, and when the signal is aborted. Return a function that prevents it.
+const schedule = (signal, delay, action) => {
+  const timer = setTimeout(action, signal.aborted ? 0 : delay);
+  signal.addEventListener("abort", action);
+  return () => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", action);
+  };
+};
 
-const sleep = (delay, signal) => new Promise(resolve => {
-  setTimeout(resolve, delay);
-  onAbort(signal, resolve);
-});
+const sleep = async (delay, signal) => {
+  let cancel;
+  await new Promise(resolve => {
+    cancel = schedule(signal, delay, resolve);
+  });
+  cancel();
+};
+
+// Return an object without inherited properties: a member may have the name "constructor" or "__proto__".
+const merge = (...objects) => Object.assign(Object.create(null), ...objects);
 
 const randomId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 const newController = () => new AbortController();
 
+const { parse, stringify } = JSON;
+
+// Return a copy of a request, because the program may change its data. Raise an error if it cannot be encoded.
+const copy = request => parse(stringify(request));
+
 const split = position => position.split(/:(?=\d*$)/);
 
 /** Raised if the server refuses a request, or the client is closed. `code` is that of the protocol. */
-export class ChannelError extends Error {
+class ChannelError extends Error {
   constructor(code, message = code) {
     super(message);
     this.name = "ChannelError";
@@ -40,58 +63,67 @@ export class ChannelError extends Error {
 }
 
 /** Connect to a `ChannelHandler`. The connection is restored whenever it is lost. */
-export function connect(url, { transports = ["websocket", "stream", "poll"], token, maxWaiting = 1000 } = {}) {
+function connect(url, { transports, token, maxWaiting = 1000 } = {}) {
   const client = new EventTarget(), id = randomId(), isRenewable = typeof token === "function";
   const subscriptions = new Map(), unconfirmed = new Map();
   // Sends a request on the current connection; null if there is none.
   let send = null;
   // Aborted to end the current connection, and the delay before the next one.
   let attempt = newController(), pause = newController();
-  let isOpen, currentToken, renewal, posts;
+  // Whether the current attempt counts as a failure: from the moment at which there is a token until it is connected.
+  let isFailure, state = "connecting";
+  let currentToken, renewal, posts, maxSize;
+  const closing = newController();
   url = new URL(url, location).href;
 
-  const setState = (state, error) => {
-    if (state !== client.state) {
-      client.state = state;
+  const setState = (next, error) => {
+    if (state !== next) {
+      client.state = state = next;
       client.dispatchEvent(new CustomEvent("state", { detail: { state, transport: client.transport, error } }));
     }
   };
 
-  const end = error => {
-    if (client.state === "closed") {
-      return;
-    }
-    setState("closed", error);
-    clearTimeout(renewal);
+  const interrupt = () => {
     attempt.abort();
     pause.abort();
-    for (const { reject } of [...unconfirmed.values(), ...subscriptions.values()]) {
-      reject(error);
-    }
-    unconfirmed.clear();
+  };
+
+  const end = error => {
+    setState("closed", error);
+    clearTimeout(renewal);
+    interrupt();
+    closing.abort();
+    [unconfirmed, subscriptions].forEach(requests => requests.forEach(each => each.reject(error)));
   };
 
   // -- what the server sends --
 
   const emit = (subscription, name, value) => {
     try {
-      subscription.options[name]?.(value, subscription.public);
+      subscription.options?.[name]?.(value, subscription);
     } catch (error) {
       reportError(error);
     }
   };
 
-  const refuse = (subscription, code, message) => {
-    subscriptions.delete(subscription.public.channel);
-    subscription.reject(new ChannelError(code, message));
-    emit(subscription, "onend", code);
+  const remove = channel => {
+    subscriptions.get(channel)?.reject(new ChannelError("unsubscribed"));
+    return subscriptions.delete(channel);
+  };
+
+  // Report an error for a subscription or a publication.
+  const refuse = (request, code, message, id) => {
+    subscriptions.delete(request.channel);
+    unconfirmed.delete(id);
+    request.reject(new ChannelError(code, message));
+    emit(request, "onend", code);
   };
 
   // Until the reply with this ID, messages belong to an earlier subscription to the channel. Over HTTP it is empty.
-  const requestOf = (subscription, isPoll, id = randomId()) => {
-    const { public: { channel, position }, options: { join, watch }, version } = subscription;
+  const requestOf = (subscription, id = randomId()) => {
+    const { channel, position, options: { join, watch }, version } = subscription;
     subscription.id = id;
-    return { type: "subscribe", id, channel, position, join, watch: watch ? isPoll && version || true : undefined };
+    return { type: "subscribe", id, channel, position, join, watch: watch && (version || true) };
   };
 
   const renew = async () => {
@@ -99,86 +131,89 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
       currentToken = await token();
       send?.({ type: "token", token: currentToken });
     } catch {
-      attempt.abort();
+      if (send) {  // otherwise the next connection calls it again
+        renewal = setTimeout(renew, TIMEOUT);
+      }
     }
   };
+
+  // Whether to repeat a request after an error.
+  const isTemporary = (request, code) =>
+    /^(unavailable|rate)$/.test(code) || code === "internal" && request.tries-- > 0;
 
   const receive = found => {
     const { type, channel, position, code, id } = found;
     const subscription = subscriptions.get(channel), waiting = unconfirmed.get(id);
     if (type === "connected") {
-      isOpen = true;
+      isFailure = false;
       setState("open");
+      maxSize = found.limits?.message;
       if (found.expires_in && isRenewable) {
         clearTimeout(renewal);
-        renewal = setTimeout(renew, found.expires_in * 800);
+        renewal = setTimeout(renew, Math.min(found.expires_in * 800, MAX_TIMER));
       }
     } else if (type === "published") {
       unconfirmed.delete(id);
       waiting?.resolve(position);
     } else if (type === "error") {
-      const current = attempt, isTemporary = ["unavailable", "rate", "internal"].includes(code);
-      const isOfSubscription = !waiting && subscription && subscription.id === (id || "");
-      if (isTemporary) {
-        setTimeout(() => {
-          if (current === attempt && unconfirmed.has(id)) {
-            send?.(waiting.request);
-          } else if (current === attempt && isOfSubscription && subscription === subscriptions.get(channel)) {
-            send?.(requestOf(subscription));
-          }
-        }, found.retry || 1000);
-      } else if (waiting) {
-        unconfirmed.delete(id);
-        waiting.reject(new ChannelError(code, found.message));
-      } else if (isOfSubscription) {
-        refuse(subscription, code, found.message);
+      const refused = waiting || subscription?.id === (id || "") && subscription;
+      if (refused && isTemporary(refused, code)) {
+        const current = attempt;
+        // Over HTTP, publications are repeated before the next one is sent.
+        if (!waiting || !posts) {
+          setTimeout(() => {
+            if (current === attempt && (unconfirmed.has(id) || refused === subscriptions.get(channel))) {
+              send?.(waiting ? waiting.request : requestOf(refused));
+            }
+          }, found.retry || 1000);
+        }
+      } else if (refused) {
+        refuse(refused, code, found.message, id);
       }
-    } else if (subscription) {
-      const known = subscription.public;
+    } else if (subscription && (!subscription.id || subscription.id === id)) {
       if (code) {  // the server has ended the subscription
         refuse(subscription, code);
-      } else if (subscription.id && subscription.id !== id) {
         return;
-      } else if (type === "subscribed") {
-        subscription.id = null;
-        known.position = position;
-        subscription.resolve(known);
-      } else if (type === "message") {
-        if (position) {
-          const [epoch, offset] = split(position), [lastEpoch, last] = split(known.position || "");
-          if (epoch === lastEpoch && +offset <= +last) {
-            return;  // a repetition
-          }
-          known.position = position;
-        }
-        emit(subscription, "onmessage", found);
-      } else if (type === "gap") {
-        known.position = found.until;
-        emit(subscription, "ongap", found);
-      } else if (type === "presence") {
-        receivePresence(subscription, found);
       }
+      let event = found;
+      if (type === "subscribed") {
+        subscription.id = null;
+        subscription.tries = TRIES;
+        subscription.position = position;
+        subscription.resolve(subscription);
+      } else if (type === "message" && position) {
+        const [epoch, offset] = split(position), [lastEpoch, last] = split(subscription.position || "");
+        if (epoch === lastEpoch && +offset <= +last) {
+          return;  // a repetition
+        }
+        subscription.position = position;
+      } else if (type === "gap") {
+        subscription.position = found.until;
+      } else if (type === "presence") {
+        event = presenceChange(subscription, found);
+      }
+      emit(subscription, "on" + type, event);
     }
   };
 
-  const receivePresence = (subscription, found) => {
-    const before = subscription.public.members, joined = {}, updated = {}, left = {};
-    const members = found.members || { ...before, ...found.joined, ...found.updated };
+  const presenceChange = (subscription, found) => {
+    const before = subscription.members, joined = merge(), updated = merge(), left = merge();
+    const members = merge(found.members || before, found.joined, found.updated);
     for (const name in found.left) {
       delete members[name];
     }
-    for (const name in { ...before, ...members }) {
+    for (const name in merge(before, members)) {
       if (!members[name]) {
         left[name] = before[name];
       } else if (!before[name]) {
         joined[name] = members[name];
-      } else if (JSON.stringify(before[name]) !== JSON.stringify(members[name])) {
+      } else if (stringify(before[name]) !== stringify(members[name])) {
         updated[name] = members[name];
       }
     }
     subscription.version = found.version;
-    subscription.public.members = members;
-    emit(subscription, "onpresence", { members, joined, updated, left });
+    subscription.members = members;
+    return { members, joined, updated, left };
   };
 
   // -- the transports; each runs one connection until it ends, and throws { code } --
@@ -189,20 +224,26 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
   };
 
   const websocket = signal => new Promise((_, reject) => {
-    const socket = new WebSocket(url.replace(/^http/, "ws"));
-    const write = request => socket.readyState === 1 && socket.send(JSON.stringify(request));
+    const socket = new WebSocket("ws" + url.slice(4));
+    const write = request => {
+      const text = stringify(request);
+      if (new Blob([text]).size > maxSize) {  // the server would close the connection
+        receive({ ...request, type: "error", code: "too_large" });
+      } else {
+        socket.send(text);
+      }
+    };
     let timer, keepAlive = TIMEOUT;
-    const finish = ({ code }) => {
+    const finish = event => {  // its code is that of the close, if any
       clearTimeout(timer);
-      socket.onclose = socket.onmessage = socket.onopen = null;
       socket.close();
-      reject({ code });
+      reject(event);
     };
     const limit = (delay, action) => {
       clearTimeout(timer);
-      timer = setTimeout(action, delay, {});
+      timer = setTimeout(action, delay);
     };
-    onAbort(signal, finish);
+    signal.onabort = finish;
     limit(TIMEOUT, finish);
     socket.onopen = () => {
       write({ type: "connect", client: id, token: currentToken });
@@ -210,7 +251,7 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
       use(write);
     };
     socket.onmessage = ({ data }) => {
-      const found = JSON.parse(data);
+      const found = parse(data);
       keepAlive = found.keep_alive * 1000 || keepAlive;
       limit(keepAlive, () => {
         write({ type: "ping" });
@@ -221,85 +262,79 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
     socket.onclose = finish;
   });
 
-  const post = async (members, signal, delay = TIMEOUT) => {
-    const controller = newController(), abort = () => controller.abort();
-    const timer = setTimeout(abort, delay);
-    onAbort(signal, abort);
+  // Send a request. Return the object of the reply, or for a stream its body.
+  const post = async (request, signal) => {
+    const { type, wait = 0 } = request, controller = newController();
+    const cancel = schedule(signal, wait * 1000 + TIMEOUT, () => controller.abort());
     try {
-      return await fetch(url, {
+      const response = await fetch(url, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ client: id, token: currentToken, ...members }),
+        body: stringify({ client: id, token: currentToken, ...request }),
         signal: controller.signal,
       });
+      if (!response.ok && (type !== "publish" || response.status === 401)) {
+        throw { code: response.status };
+      }
+      return type === "stream" ? response.body : await response.json();
     } finally {
-      clearTimeout(timer);
+      cancel();
+    }
+  };
+
+  const publishOverHTTP = async (request, signal) => {
+    while (!signal.aborted) {
+      const reply = await post(request, signal);
+      receive({ ...reply, id: request.id || "-" });
+      if (!unconfirmed.has(request.id)) {
+        return;
+      }
+      // It was refused for the moment, or the reply is that of an intermediary.
+      await sleep(reply.retry || 1000, signal);
     }
   };
 
   // Receive over HTTP, and publish with POST in order. Other requests begin the reception again.
   const overHTTP = async (signal, read) => {
     let reception;
-    onAbort(signal, () => reception.abort());
+    signal.onabort = () => reception.abort();
     posts = Promise.resolve();
     use(request => {
       if (request.type !== "publish") {
         reception.abort();
         return;
       }
-      posts = posts.then(async () => {
-        try {
-          if (!signal.aborted) {
-            receive({ ...await (await post(request, signal)).json(), id: request.id || "-" });
-          }
-        } catch {
-          attempt.abort();
-        }
-      });
+      posts = posts.then(() => publishOverHTTP(request, signal)).catch(() => attempt.abort());
     });
     while (!signal.aborted) {
-      reception = newController();
-      const current = reception;
-      try {
-        await read(current.signal);
-      } catch (error) {
-        if (!current.signal.aborted || error.code > 0) {
+      const { signal: current } = reception = newController();
+      await read(current).catch(error => {
+        if (!current.aborted) {
           throw error;
         }
-      } finally {
-        current.abort();
-      }
+      });
     }
   };
 
-  const begin = async (type, reception, members, delay) => {
-    const subscribe = Array.from(subscriptions.values(), each => requestOf(each, members, ""));
-    const response = await post({ type, subscribe, ...members }, reception, delay);
-    if (!response.ok) {
-      throw { code: response.status };
-    }
-    return response;
-  };
+  const begin = (type, reception, wait) =>
+    post({ type, wait, subscribe: Array.from(subscriptions.values(), each => requestOf(each, "")) }, reception);
 
   const stream = signal => overHTTP(signal, async reception => {
-    const response = await begin("stream", reception);
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    const reader = (await begin("stream", reception)).pipeThrough(new TextDecoderStream()).getReader();
     let text = "", limit = TIMEOUT, retry;
     for (;;) {
-      const timer = setTimeout(() => reader.cancel(), limit);
-      const { done, value } = await reader.read().finally(() => clearTimeout(timer));
+      const cancel = schedule(reception, limit, () => reader.cancel());
+      const { done, value } = await reader.read().finally(cancel);
       if (done) {
         throw { retry };
       }
-      const events = (text + value).split(/\r\n\r\n|\n\n|\r\r/);
+      const events = (text + value).split(/\r?\n\r?\n/);
       text = events.pop();
       for (const event of events) {
-        const lines = event.split(/\r\n|\n|\r/);
-        const valuesOf = name => lines.filter(line => line.startsWith(name)).map(line => line.slice(name.length));
-        const data = valuesOf("data:");
-        [retry = retry] = valuesOf("retry:");
-        if (data.length && !reception.aborted) {
-          const found = JSON.parse(data.join("\n"));
+        const data = /^data:(.*)/m.exec(event)?.[1];
+        retry = /^retry:(.*)/m.exec(event)?.[1] || retry;
+        if (data && !reception.aborted) {
+          const found = parse(data);
           limit = found.keep_alive * 2000 + TIMEOUT || limit;
           receive(found);
         }
@@ -311,10 +346,14 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
     let wait = 0;
     return overHTTP(signal, async reception => {
       while (!reception.aborted) {
-        const response = await begin("poll", reception, { wait }, wait * 1000 + TIMEOUT);
-        const { messages, retry } = await response.json();
+        let { messages, retry } = await begin("poll", reception, wait);
         receive({ type: "connected" });
-        messages.forEach(each => reception.aborted || receive(each));
+        for (const each of messages) {
+          if (!reception.aborted) {
+            receive(each);
+          }
+          retry ||= each.code && (each.retry || 1000);
+        }
         wait = POLL_WAIT;
         if (retry) {
           await sleep(retry, reception);
@@ -325,38 +364,43 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
 
   const run = async () => {
     const kinds = { websocket, stream, poll };
+    transports ||= Object.keys(kinds);
     let index = 0, failures = 0, delay = MIN_DELAY, fellBackAt, code, retry;
-    while (client.state !== "closed") {
+    while (state !== "closed") {
       const began = Date.now();
       attempt = newController();
-      code = retry = isOpen = 0;
+      code = retry = isFailure = 0;
       client.transport = transports[index];
       try {
         currentToken = isRenewable ? await token() : token;
-        await kinds[client.transport](attempt.signal);
+        attempt.signal.throwIfAborted();
+        isFailure = true;
+        await kinds[transports[index]](attempt.signal);
       } catch (error) {
-        ({ code, retry } = error);
+        ({ code, retry } = error || {});
       }
       attempt.abort();
-      send = null;
+      send = posts = null;
       clearTimeout(renewal);
-      if ([1002, 1008, 4403, 403].includes(code) || [401, 4401].includes(code) && !isRenewable) {
+      // The close codes of a WebSocket are 4401 and 4403.
+      const status = code % 4000, isUnauthorized = status === 401, now = Date.now();
+      if ([1002, 1008, 403].includes(status) || isUnauthorized && !isRenewable) {
         end(new ChannelError("refused", `status ${code}`));
       }
-      if (client.state === "closed") {
+      if (state === "closed") {
         return;
       }
       const isOffline = !navigator.onLine, random = Math.random();
-      failures = isOpen || isOffline ? 0 : failures + 1;
+      failures = isFailure && !isUnauthorized && !isOffline ? failures + 1 : 0;
       if (failures > 1 && transports[index + 1]) {
         index++;
         failures = 0;
         fellBackAt = began;
         delay = MIN_DELAY;
-      } else if (index && Date.now() - fellBackAt > FALLBACK) {
+      } else if (index && now - fellBackAt > FALLBACK) {
         index = failures = 0;
       }
-      if (Date.now() - began >= TIMEOUT) {
+      if (now - began >= TIMEOUT) {
         delay = MIN_DELAY;
       }
       setState(isOffline ? "offline" : "connecting");
@@ -368,51 +412,60 @@ export function connect(url, { transports = ["websocket", "stream", "poll"], tok
   };
 
   Object.assign(client, {
-    state: "connecting",
-    transport: null,
+    state,
 
     subscribe(channel, options = {}) {
-      const known = { channel, position: options.position, members: {}, unsubscribe: () => client.unsubscribe(channel) };
-      const subscription = { public: known, options };
-      known.ready = new Promise((resolve, reject) => Object.assign(subscription, { resolve, reject }));
-      known.ready.catch(() => {});  // a program need not await it
-      if (client.state === "closed") {
-        subscription.reject(new ChannelError("closed"));
-        return known;
-      }
+      stringify(options.join);  // raises an error if it is impossible
+      // The program uses the first three members, `ready` and `unsubscribe`.
+      const subscription = {
+        channel,
+        position: options.position,
+        members: merge(),
+        options,
+        tries: TRIES,
+        unsubscribe: () => client.unsubscribe(channel),
+      };
+      subscription.ready = new Promise((resolve, reject) => Object.assign(subscription, { resolve, reject }));
+      subscription.ready.catch(() => {});  // a program need not await it
+      remove(channel);
       subscriptions.set(channel, subscription);
-      if (known.position) {
-        subscription.resolve(known);  // polls do not confirm it
+      if (state === "closed") {
+        subscription.reject(new ChannelError(state));
+      }
+      if (subscription.position) {
+        subscription.resolve(subscription);  // polls do not confirm it
       }
       send?.(requestOf(subscription));
-      return known;
+      return subscription;
     },
 
     unsubscribe(channel) {
-      if (subscriptions.delete(channel)) {
+      if (remove(channel)) {
         send?.({ type: "unsubscribe", channel });
       }
     },
 
     publish: (channel, data, { key } = {}) => new Promise((resolve, reject) => {
-      const isClosed = client.state === "closed";
-      if (isClosed || unconfirmed.size >= maxWaiting) {
-        reject(new ChannelError(isClosed ? "closed" : "full"));
+      const code = state === "closed" ? state : unconfirmed.size >= maxWaiting && "full";
+      if (code) {
+        reject(new ChannelError(code));
         return;
       }
-      const request = { type: "publish", id: randomId(), channel, key, data };
-      unconfirmed.set(request.id, { request, resolve, reject });
+      const request = copy({ type: "publish", id: randomId(), channel, key, data });
+      unconfirmed.set(request.id, { request, resolve, reject, tries: TRIES });
       send?.(request);
     }),
 
     send(channel, data, { key } = {}) {
-      send?.({ type: "publish", channel, key, data, ephemeral: true });
+      send?.(copy({ type: "publish", channel, key, data, ephemeral: true }));
     },
 
     close: () => end(new ChannelError("closed")),
   });
-  addEventListener("online", () => pause.abort());
-  addEventListener("offline", () => attempt.abort());
+  addEventListener("online", interrupt, closing);
+  addEventListener("offline", interrupt, closing);
   run();
   return client;
 }
+
+export { ChannelError, connect };
