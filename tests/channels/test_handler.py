@@ -23,6 +23,7 @@ from tornado.channels import (
     SlowPolicy,
     revoke,
 )
+from tornado.channels._endpoint import endpoint_of
 from tornado.channels._session_state import name_of_anonymous
 
 MEMBER_2 = name_of_anonymous("client-2")
@@ -273,6 +274,73 @@ async def test_client_without_valid_token_is_disconnected(loop_kind: str) -> Non
         assert (await client.receive())["code"] == "unauthorized"
         assert await client.closed() == (4401, "unauthorized")
         await server.has_sessions(0)
+
+
+async def test_client_that_sends_nothing_is_disconnected_after_30_seconds(clock: Any) -> None:
+    async with serving_channels() as server:
+        silent, other = await server.connect(), await server.connect()
+        await asyncio.sleep(29)
+        assert (await other.ask(type="ping"))["type"] == "pong"
+        late = await server.connect()
+        await server.has_sessions(3)
+        await asyncio.sleep(2)
+        await server.has_sessions(2)
+        assert await silent.closed() == (4408, "the client was not authenticated in time")
+        await late.subscribe("a")
+        await asyncio.sleep(1000)
+        assert (await other.ask(type="ping"))["type"] == "pong"
+        assert (await late.ask(type="ping"))["type"] == "pong"
+
+
+async def test_client_whose_authentication_takes_too_long_is_disconnected(clock: Any) -> None:
+    class Handler(Open):
+        client_limits = ClientLimits(authentication_timeout=2)
+
+        async def authenticate(self, token: str | None) -> Identity:  # type: ignore[override]
+            await asyncio.sleep(float(token or 0))
+            return Identity("alice")
+
+    async with serving_channels(Handler) as server:
+        client = await server.connect()
+        client.send(type="connect", token="1")
+        assert (await client.receive())["type"] == "connected"
+        client = await server.connect()
+        client.send(type="connect", token="100")
+        client.send(type="subscribe", channel="a")
+        await server.has_sessions(2)
+        await asyncio.sleep(3)
+        await server.has_sessions(1)
+        event = await client.client.event()
+        assert (event.code, event.reason) == (4408, "the client was not authenticated in time")
+        await asyncio.sleep(100)
+        await server.has_sessions(1)
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), 1e9])
+async def test_time_limit_of_authentication_can_be_lifted(clock: Any, seconds: float) -> None:
+    class Handler(Open):
+        client_limits = ClientLimits(authentication_timeout=seconds)
+
+    async with serving_channels(Handler) as server:
+        client = await server.connect()
+        await server.has_sessions(1)
+        await asyncio.sleep(100_000)
+        assert (await client.ask(type="ping"))["type"] == "pong"
+
+
+async def test_only_clients_that_are_not_authenticated_are_watched(loop_kind: str) -> None:
+    async with serving_channels() as server:
+        clients = [await server.connect() for _ in range(3)]
+        await server.has_sessions(3)
+        endpoint = endpoint_of(server.hub)
+        assert len(endpoint.authentications.watched) == 3
+        await clients[0].ask(type="connect")
+        assert len(endpoint.authentications.watched) == 2
+        clients[1].client.drop()
+        await server.has_sessions(2)
+        assert len(endpoint.authentications.watched) == 1
+        await clients[2].subscribe("a")
+        assert not endpoint.authentications.watched
 
 
 async def test_renewed_token_keeps_connection_open_and_expired_one_closes_it(clock: Any) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from contextvars import Context
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
+from tornado._loop.deadlines import DeadlineScheduler
 from tornado._loop.tasks import keep_reference, start_lazily
 from tornado.channels._encoding import Encoder
 from tornado.channels._errors import BrokerUnavailableError
@@ -21,7 +23,6 @@ from tornado.channels._transport import SlowClient, Transport
 from tornado.channels._values import Gap, Message
 from tornado.log import gen_log
 
-#: The channel on which revocations are published.
 #: How long a polling client is present after its last poll has ended, in seconds.
 _LINGER = 10.0
 #: If revocations may have been lost, all users connect again: the number of batches, and their interval in
@@ -61,6 +62,7 @@ class Endpoint:
         self.is_watching = False
         self._reconnecting: asyncio.Task[None] | None = None
         self._requests = RequestCounter()
+        self._authentications: DeadlineScheduler | None = None
         self._transports: dict[type[Transport], Transport] = {}
         self._given_presence = presence
         self._presence: Presence | None = presence
@@ -72,6 +74,8 @@ class Endpoint:
         """End the presence of all clients."""
         if self._reconnecting is not None:
             self._reconnecting.cancel()
+        if self._authentications is not None:
+            self._authentications.clear()
         for _, timer in self._lingering.values():
             timer.cancel()
         self._lingering.clear()
@@ -91,6 +95,16 @@ class Endpoint:
     def count_request(self, limits: ClientLimits, client: str) -> float:
         """Count an HTTP request. Return the number of seconds to wait; 0 if it is permitted."""
         return self._requests.count(limits, client, monotonic())
+
+    @property
+    def authentications(self) -> DeadlineScheduler:
+        """The time limits of clients that are not authenticated yet."""
+        found = self._authentications
+        if found is None:
+            clock = asyncio.get_running_loop().time
+            # Connections begin often, so the timer is kept between them.
+            found = self._authentications = DeadlineScheduler(clock, context=Context(), keep_timer=True)
+        return found
 
     # -- revocations --
 

@@ -175,7 +175,8 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
 
     def _open(self, *args: str, **kwargs: str) -> None:
         if self.ws_connection is not None:
-            Session(self, self, self._endpoint, self._endpoint.transport(WebSocketTransport))
+            session = Session(self, self, self._endpoint, self._endpoint.transport(WebSocketTransport))
+            session.limit_authentication()
 
     if not TYPE_CHECKING:
         open = _open

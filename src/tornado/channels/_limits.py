@@ -24,6 +24,8 @@ class ClientLimits:
     :param burst: the maximum number of requests at once.
     :param violations: the number of malformed or refused requests after which a WebSocket is closed. It
         decreases by one with each request that is valid.
+    :param authentication_timeout: the time in seconds after the handshake of a WebSocket in which the client
+        must have sent a request and be authenticated; otherwise it is closed with 4408. May be infinite.
     :raises ValueError: if a limit is not positive.
     """
 
@@ -34,9 +36,10 @@ class ClientLimits:
     rate: float = 20.0
     burst: int = 60
     violations: int = 100
+    authentication_timeout: float = 30.0
 
     def __post_init__(self) -> None:
-        for name in ("message", "subscriptions", "rate", "burst", "violations"):
+        for name in ("message", "subscriptions", "rate", "burst", "violations", "authentication_timeout"):
             value = getattr(self, name)
             if not value > 0:
                 raise ValueError(f"{name} must be a positive number, got {value!r}")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, Final, Protocol
 
+from tornado._loop.deadlines import NEVER
 from tornado.channels._counts import counts
 from tornado.channels._endpoint import Endpoint
 from tornado.channels._errors import BrokerUnavailableError, PublishError
@@ -43,7 +44,7 @@ _MAX_WAIT = 5.0
 _MAX_EXPIRY = 30 * 86400.0
 
 TOO_SLOW, RESTART = 1013, 1012
-_REVOKED, _RATE, _POLICY = 4403, 4429, 1008
+_REVOKED, _TIMED_OUT, _RATE, _POLICY = 4403, 4408, 4429, 1008
 
 
 class Hooks(Protocol):
@@ -72,6 +73,7 @@ class Session:
     :param receiver: the client's receiver; see `Transport`.
     :param lingers: whether the client remains present for some seconds after the end of the session.
     :ivar identity: the user of the client.
+    :ivar deadline: the time until which the client must be authenticated, on the clock of the event loop.
     """
 
     __slots__ = (
@@ -90,6 +92,7 @@ class Session:
         "_transport",
         "_violations",
         "_watched",
+        "deadline",
         "identity",
     )
 
@@ -97,6 +100,7 @@ class Session:
         self, hooks: Hooks, receiver: Any, endpoint: Endpoint, transport: Transport, lingers: bool = False
     ) -> None:
         self.identity = _ANONYMOUS
+        self.deadline = NEVER
         self._hooks = hooks
         self._receiver = receiver
         self._endpoint = endpoint
@@ -232,7 +236,24 @@ class Session:
         if was_new:
             self._client = client or os.urandom(9).hex()
             self._state = self._state.to[SessionState.CONNECTED]
+            self._cancel_deadline()
         self._schedule_expiry()
+
+    def limit_authentication(self) -> None:
+        """Close the connection if the client is not authenticated in time."""
+        deadlines = self._endpoint.authentications
+        deadlines.add(self, asyncio.get_running_loop())
+        deadlines.set(self, deadlines.time(), self._hooks.client_limits.authentication_timeout)
+
+    def deadline_passed(self) -> None:
+        """Close the connection; see `HasDeadline.deadline_passed`."""
+        self._endpoint.authentications.discard(self)
+        self.close(_TIMED_OUT, "the client was not authenticated in time")
+
+    def _cancel_deadline(self) -> None:
+        if self.deadline is not NEVER:
+            self.deadline = NEVER
+            self._endpoint.authentications.discard(self)
 
     def _identify(self, token: str | None) -> Generator[Any, Any, Identity]:
         """Call `authenticate` of the handler, again if permissions have been revoked while it was running."""
@@ -492,6 +513,7 @@ class Session:
         self._state = self._state.to[SessionState.CLOSED]
         endpoint = self._endpoint
         endpoint.sessions.pop(self._receiver, None)
+        self._cancel_deadline()
         if self._expiry is not None:
             self._expiry.cancel()
         for channel in self._channels:
