@@ -12,6 +12,10 @@ costs only one look-up:
 
 The table of transitions is a constant next to the enum, so that it can be read and tested.
 
+Modules on the hot path assign the members that they use to constants (``_OPEN = StreamState.OPEN``): until
+CPython 3.12, access to a member through its class takes 90 to 200 ns, because `enum.EnumType` has a
+``__getattr__``, and access to a constant takes 15 ns.
+
 Rejected input
 --------------
 This module processes no input. A transition that is not in the table is an error of this package and raises

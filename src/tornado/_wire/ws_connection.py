@@ -73,6 +73,18 @@ from tornado._wire.ws_short_frames import take_fragments, take_masked, take_plai
 from tornado._wire.ws_state import WebSocketState, WebSocketStep
 from tornado.util import _websocket_mask
 
+# See `tornado._wire.state_machine` for the reason for these constants.
+_OPEN = WebSocketState.OPEN
+_CLOSED = WebSocketState.CLOSED
+_LOST = WebSocketStep.LOST
+_CLOSE_RECEIVED = WebSocketStep.CLOSE_RECEIVED
+_FAULT = WebSocketStep.FAULT
+_CLOSE_SENT = WebSocketStep.CLOSE_SENT
+_OPCODE_TEXT = Opcode.TEXT
+_OPCODE_PING = Opcode.PING
+_PONG = Opcode.PONG
+_OPCODE_CLOSE = Opcode.CLOSE
+
 __all__ = [
     "DEFAULT",
     "Close",
@@ -175,7 +187,7 @@ class WSConnection:
         parameters: DeflateParameters | None = None,
         policy: DeflatePolicy = _NO_POLICY,
     ) -> None:
-        self.state = WebSocketState.OPEN
+        self.state = _OPEN
         self.pending = False
         self._settings = settings
         self._keys = keys
@@ -216,11 +228,11 @@ class WSConnection:
         After a close frame or an error, the method has no effect, and `close` can still be called.
         """
         if self.state.reads:
-            self._step(WebSocketStep.LOST)
+            self._step(_LOST)
 
     def abandon(self) -> None:
         """Process the loss of the connection: nothing more is read or sent, not even a close frame."""
-        self._step(WebSocketStep.LOST)
+        self._step(_LOST)
 
     def _receive(self, data: bytes, events: list[Event]) -> None:
         """Process input on the slow path."""
@@ -344,7 +356,7 @@ class WSConnection:
         if first & RSV1 and self._deflate is not None:
             inflater = self._deflate.inflater()
         settings = self._settings
-        is_text = first & 0x0F == Opcode.TEXT
+        is_text = first & 0x0F == _OPCODE_TEXT
         message = IncomingMessage(is_text, inflater, settings.max_message_size, settings.max_inflation_ratio)
         self._message = message
         return message
@@ -380,11 +392,11 @@ class WSConnection:
             events.append(Pong(payload))
         else:
             code, reason = read_close_payload(payload)
-            self._step(WebSocketStep.CLOSE_RECEIVED)
+            self._step(_CLOSE_RECEIVED)
             events.append(Close(code, reason))
 
     def _fail(self, error: WebSocketError, events: list[Event]) -> None:
-        self._step(WebSocketStep.FAULT)
+        self._step(_FAULT)
         # The frames in the traceback refer to `events`, which contains the error. Without the garbage
         # collector, this reference cycle was measured to keep 16 to 20 objects for each failed connection,
         # including the `WSConnection` and the unread data. Only frames of this package are lost.
@@ -400,7 +412,7 @@ class WSConnection:
             self._use_fast_path = self.pending = False
             self._message = None
             self._rest = b""
-        if state is WebSocketState.CLOSED:
+        if state is _CLOSED:
             self._deflate = None
 
     # -- sending --
@@ -449,14 +461,14 @@ class WSConnection:
         """
         if not self.state.sends:
             raise ValueError(f"cannot send a ping: the WebSocket is {self.state.value}")
-        return self._control(Opcode.PING, payload)
+        return self._control(_OPCODE_PING, payload)
 
     def pong(self, payload: bytes = b"") -> bytes:
         """Return a pong frame, or empty bytes if this side has sent its close frame.
 
         :raises ValueError: if the payload exceeds 125 bytes.
         """
-        return self._control(Opcode.PONG, payload) if self.state.sends else b""
+        return self._control(_PONG, payload) if self.state.sends else b""
 
     def close(self, code: int | None = None, reason: str = "") -> bytes:
         """Return the close frame that starts or completes the closing handshake.
@@ -469,8 +481,8 @@ class WSConnection:
         payload = close_payload(code, reason)
         if not self.state.sends:
             return b""
-        self._step(WebSocketStep.CLOSE_SENT)
-        return self._frame(FIN | Opcode.CLOSE, payload)
+        self._step(_CLOSE_SENT)
+        return self._frame(FIN | _OPCODE_CLOSE, payload)
 
     @property
     def compresses(self) -> bool:

@@ -34,7 +34,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
-from tornado._wire.headers import is_token
+from tornado._wire.headers import is_token, values_of
 from tornado._wire.start_line import shown
 from tornado._wire.ws_deflate import (
     EXTENSION,
@@ -129,6 +129,16 @@ def accept_value(key: str) -> str:
 
 # -- server --
 
+#: The fields of a client's handshake.
+_REQUEST_FIELDS: Final = (
+    "Upgrade",
+    "Connection",
+    "Sec-WebSocket-Version",
+    "Sec-WebSocket-Key",
+    "Sec-WebSocket-Protocol",
+    "Sec-WebSocket-Extensions",
+)
+
 
 def check_request(method: str, version: str, headers: HeaderFields) -> Offer:
     """Check the request of a client's handshake (RFC 6455 section 4.2.1).
@@ -138,19 +148,18 @@ def check_request(method: str, version: str, headers: HeaderFields) -> Offer:
     """
     if method != "GET" or version == "HTTP/1.0":
         raise HandshakeError(f"WebSocket handshake requires GET and HTTP/1.1, got {shown(method)}, {version}")
-    if not _has_element(headers, "Upgrade", "websocket"):
+    upgrade, connection, ws_version, key, subprotocols, extensions = values_of(headers, _REQUEST_FIELDS)
+    if not _has_element(upgrade, "websocket"):
         # RFC 9110 section 15.5.22 suggests 426, but programs expect Tornado's 400.
         raise HandshakeError('the request lacks the header field "Upgrade: websocket"')
-    if not _has_element(headers, "Connection", "upgrade"):
+    if not _has_element(connection, "upgrade"):
         raise HandshakeError('the request lacks the header field "Connection: Upgrade"')
-    ws_version = _single_value(headers, "Sec-WebSocket-Version")
+    ws_version = _single_value(headers, "Sec-WebSocket-Version", ws_version)
     if ws_version not in VERSIONS:
         known = ("Sec-WebSocket-Version", ", ".join(VERSIONS))
         raise HandshakeError(f"Sec-WebSocket-Version: unsupported version {shown(ws_version)}", 426, (known,))
-    key = _single_value(headers, "Sec-WebSocket-Key")
+    key = _single_value(headers, "Sec-WebSocket-Key", key)
     _check_key(key)
-    subprotocols = headers.get("Sec-WebSocket-Protocol")
-    extensions = headers.get("Sec-WebSocket-Extensions")
     return Offer(
         key,
         ws_version,
@@ -205,21 +214,23 @@ def _read_subprotocols(value: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _has_element(headers: HeaderFields, name: str, element: str) -> bool:
-    """Whether a list-based field has an element.
+def _has_element(value: str | None, element: str) -> bool:
+    """Whether the value of a list-based field has an element.
 
+    :param value: the value; None if the field is absent.
     :param element: the element in lower case; the case of the field is ignored.
     """
-    value = headers.get(name)
     if value is None:
         return False
     value = value.lower()
     return value == element or element in [each.strip(" \t") for each in value.split(",")]
 
 
-def _single_value(headers: HeaderFields, name: str) -> str:
-    """Return the value of a field that must occur exactly once."""
-    value = headers.get(name)
+def _single_value(headers: HeaderFields, name: str, value: str | None) -> str:
+    """Return the value of a field that must occur exactly once.
+
+    :param value: the result of ``headers.get(name)``.
+    """
     if value is None:
         raise HandshakeError(f"{name}: missing")
     if "," in value and len(headers.get_list(name)) > 1:
@@ -272,15 +283,16 @@ def check_response(
     """
     if code != 101:
         raise HandshakeError(f"expected status code 101 (Switching Protocols), got {code}")
-    if _single_value(headers, "Upgrade").lower() != "websocket":
+    if _single_value(headers, "Upgrade", headers.get("Upgrade")).lower() != "websocket":
         raise HandshakeError('the response lacks the header field "Upgrade: websocket"')
-    if not _has_element(headers, "Connection", "upgrade"):
+    if not _has_element(headers.get("Connection"), "upgrade"):
         raise HandshakeError('the response lacks the header field "Connection: Upgrade"')
-    if _single_value(headers, "Sec-WebSocket-Accept") != accept_value(key):
+    accept = headers.get("Sec-WebSocket-Accept")
+    if _single_value(headers, "Sec-WebSocket-Accept", accept) != accept_value(key):
         raise HandshakeError("Sec-WebSocket-Accept: does not match the Sec-WebSocket-Key of the request")
     chosen = None
     if headers.get_list("Sec-WebSocket-Protocol"):
-        chosen = _single_value(headers, "Sec-WebSocket-Protocol")
+        chosen = _single_value(headers, "Sec-WebSocket-Protocol", headers.get("Sec-WebSocket-Protocol"))
         if chosen not in subprotocols:
             raise HandshakeError(f"Sec-WebSocket-Protocol: {shown(chosen)} was not offered")
     return chosen, _agreed_extension(headers, policy)

@@ -27,6 +27,11 @@ from tornado.channels._subscription import Subscription
 from tornado.channels._values import History, Message, Position
 from tornado.log import gen_log
 
+# See `tornado._wire.state_machine` for the reason for these constants.
+_NEW = HubState.NEW
+_OPEN = HubState.OPEN
+_CLOSED = HubState.CLOSED
+
 #: The number of channels whose history is read at the same time.
 _MAX_READS = 32
 _PAGE = 500
@@ -96,7 +101,7 @@ class Hub:
         self.max_waiting = max_waiting
         self.max_disconnected = max_disconnected
         self.endpoint: Closeable | None = None
-        self._state = HubState.NEW
+        self._state = _NEW
         self._tail = tail
         limits = History() if history is None else history
         self._history_of: Callable[[str], History] = (
@@ -132,7 +137,7 @@ class Hub:
 
         :raises RuntimeError: if the hub or the broker is open already.
         """
-        if self._state is HubState.OPEN:
+        if self._state is _OPEN:
             raise RuntimeError(
                 f"{self!r} is open already: use `async with hub` once, for example in the lifespan of the "
                 "application"
@@ -144,23 +149,23 @@ class Hub:
         except BaseException:
             self._disconnected_at = None
             raise
-        self._state = self._state.to[HubState.OPEN]
+        self._state = self._state.to[_OPEN]
         add_hub(self)
 
     async def close(self) -> None:
         """Close the connections to the broker. Receivers get no further messages."""
-        if self._state is not HubState.OPEN:
+        if self._state is not _OPEN:
             return
         endpoint, self.endpoint = self.endpoint, None
         try:
             if endpoint is not None:
                 await endpoint.close()  # it announces the departure of its clients
         finally:
-            if self._state is HubState.OPEN:
+            if self._state is _OPEN:
                 await self._close()
 
     async def _close(self) -> None:
-        self._state = self._state.to[HubState.CLOSED]
+        self._state = self._state.to[_CLOSED]
         for subscription in list(self._subscriptions):
             subscription.end()
         try:
@@ -197,11 +202,11 @@ class Hub:
         :raises RuntimeError: if it has not been opened yet.
         :raises BrokerUnavailableError: if it was closed.
         """
-        if self._state is HubState.NEW:
+        if self._state is _NEW:
             raise RuntimeError(
                 f"{self!r} is not open: use `async with hub`, for example in the application's lifespan"
             )
-        if self._state is HubState.CLOSED:
+        if self._state is _CLOSED:
             raise BrokerUnavailableError(f"{self!r} is closed")
 
     @property
@@ -281,7 +286,7 @@ class Hub:
                             self._delays.published(channel, position, began, self.position(channel))
                         return position
                     except BrokerUnavailableError as error:
-                        if self._state is not HubState.OPEN:
+                        if self._state is not _OPEN:
                             raise PublishError(f"{self!r} was closed", idempotency_key) from error
                         reason = error
                         delay = await self._retries.wait(delay)

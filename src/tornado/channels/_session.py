@@ -36,6 +36,11 @@ from tornado.channels._steps import Steps, resolve, run_steps
 from tornado.channels._transport import Transport
 from tornado.channels._values import Gap, Position
 
+# See `tornado._wire.state_machine` for the reason for these constants.
+_NEW = SessionState.NEW
+_CLOSED = SessionState.CLOSED
+_CONNECTED = SessionState.CONNECTED
+
 #: The bounds of the time in seconds after which a client may repeat what has failed without a broker.
 _MIN_RETRY, _MAX_RETRY = 0.5, 1.5
 #: The longest time in seconds for which a request above the rate waits.
@@ -106,7 +111,7 @@ class Session:
         self._endpoint = endpoint
         self._transport = transport
         self._lingers = lingers
-        self._state = SessionState.NEW
+        self._state = _NEW
         self._client = ""
         #: The names of the subscribed channels, and of those whose members the client watches.
         self._channels: tuple[str, ...] = ()
@@ -128,12 +133,12 @@ class Session:
     @property
     def is_new(self) -> bool:
         """Whether the client has not been authenticated."""
-        return self._state is SessionState.NEW
+        return self._state is _NEW
 
     @property
     def is_closed(self) -> bool:
         """Whether the session has ended."""
-        return self._state is SessionState.CLOSED
+        return self._state is _CLOSED
 
     # -- requests of a WebSocket --
 
@@ -156,9 +161,9 @@ class Session:
             operation = OPERATIONS.get(request.type)
             if operation is None:
                 raise RequestError("bad_request", f"{request.type} is not available on a WebSocket")
-            if self._state is SessionState.NEW and operation is not connect:
+            if self._state is _NEW and operation is not connect:
                 yield from self.connect(*self._hello)
-            if self._state is SessionState.CONNECTED or operation is connect:
+            if self._state is _CONNECTED or operation is connect:
                 yield from operation(self, request)
             self._violations = max(0, self._violations - 1)
         except Exception as error:
@@ -212,7 +217,7 @@ class Session:
 
     def connect(self, token: str | None, client: str | None, request_id: str | None = None) -> Steps:
         """Authenticate the client, and reply ``connected``."""
-        if self._state is SessionState.NEW:
+        if self._state is _NEW:
             self._hello = (token, client)
         yield from self.authenticate(token, client)
         self.send_connected(request_id)
@@ -225,7 +230,7 @@ class Session:
         if not self._endpoint.is_watching:
             yield self._endpoint.watch_revocations()
         identity = yield from self._identify(token)
-        was_new = self._state is SessionState.NEW
+        was_new = self._state is _NEW
         if not was_new and identity.user != self.identity.user:
             raise RequestError("unauthorized", "the token is that of another user")
         if identity.expires_at is not None and identity.expires_at <= time.time():
@@ -235,7 +240,7 @@ class Session:
         self.identity = identity
         if was_new:
             self._client = client or os.urandom(9).hex()
-            self._state = self._state.to[SessionState.CONNECTED]
+            self._state = self._state.to[_CONNECTED]
             self._cancel_deadline()
         self._schedule_expiry()
 
@@ -510,7 +515,7 @@ class Session:
         """Release everything after the connection has closed. A second call does nothing."""
         if self.is_closed:
             return
-        self._state = self._state.to[SessionState.CLOSED]
+        self._state = self._state.to[_CLOSED]
         endpoint = self._endpoint
         endpoint.sessions.pop(self._receiver, None)
         self._cancel_deadline()

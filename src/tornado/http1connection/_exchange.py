@@ -45,6 +45,11 @@ from tornado.iostream import BaseIOStream, IOStream, StreamClosedError
 from tornado.iostream._file_segment import FileSegment
 from tornado.log import app_log
 
+# See `tornado._wire.state_machine` for the reason for these constants.
+_DETACHED = ExchangeState.DETACHED
+_LOST = ExchangeState.LOST
+_IDLE = OutputState.IDLE
+
 #: The number of pending bytes above which output is sent immediately instead of at the end of the current
 #: callback.
 COLLECT_LIMIT = 65536
@@ -254,11 +259,11 @@ class HTTP1Connection(ServerExchange):
         :raises RuntimeError: if the connection is serving another request already.
         """
         stream = self.stream
-        if self.state is not ExchangeState.DETACHED:
+        if self.state is not _DETACHED:
             if self.driver is not None:
                 self.driver.detached(self)
             if not self.is_detached:  # otherwise the driver has ended the exchange
-                self.end(ExchangeState.DETACHED)
+                self.end(_DETACHED)
             self.stream = None  # type: ignore[assignment]
         return stream
 
@@ -270,7 +275,7 @@ class HTTP1Connection(ServerExchange):
     @property
     def is_detached(self) -> bool:
         """Whether the stream has another owner."""
-        return self.state is ExchangeState.DETACHED
+        return self.state is _DETACHED
 
     @property
     def ended(self) -> bool:
@@ -291,7 +296,7 @@ class HTTP1Connection(ServerExchange):
     @property
     def head_sent(self) -> bool:
         """Whether the head of this message has been sent and can no longer be replaced."""
-        return self.output.state is not OutputState.IDLE
+        return self.output.state is not _IDLE
 
     def close(self) -> None:
         """Close the stream; output that has not been sent is lost."""
@@ -665,7 +670,7 @@ class HTTP1Connection(ServerExchange):
         if state is not _FINISHED:
             self.task = None
             try:
-                if state is ExchangeState.LOST:
+                if state is _LOST:
                     self.notify_disconnect()
             finally:
                 self._release()

@@ -17,6 +17,11 @@ from tornado.httputil import HTTPInputError, HTTPMessageDelegate, RequestStartLi
 from tornado.iostream import UnsatisfiableReadError
 from tornado.log import app_log, gen_log
 
+# See `tornado._wire.state_machine` for the reason for these constants.
+_DETACHED = ExchangeState.DETACHED
+_FINISHED = ExchangeState.FINISHED
+_LOST = ExchangeState.LOST
+
 
 class ResponseReader:
     """The driver of one `HTTP1Connection.read_response` call.
@@ -167,7 +172,7 @@ class ResponseReader:
         self._leave_stream()
         self._clear_timer()
         exchange.driver = None
-        exchange.end(ExchangeState.DETACHED)
+        exchange.end(_DETACHED)
         if not self.done.done():
             self.done.set_result(False)
 
@@ -204,7 +209,7 @@ class ResponseReader:
             # The delegate's on_connection_close() is also called if its finish() raised the exception.
             exchange.input.fail()
         try:
-            exchange.end(ExchangeState.FINISHED if exchange.read_done else ExchangeState.LOST)
+            exchange.end(_FINISHED if exchange.read_done else _LOST)
         finally:
             if not self.done.done():
                 self.done.set_result(reusable)

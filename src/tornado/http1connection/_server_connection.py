@@ -44,6 +44,18 @@ from tornado.httputil import (
 from tornado.iostream import IOStream, SSLIOStream
 from tornado.log import app_log, escape_controls, gen_log
 
+# See `tornado._wire.state_machine` for the reason for these constants.
+_WAITING_FOR_OUTPUT = PipelineState.WAITING_FOR_OUTPUT
+
+# See `tornado._wire.state_machine` for the reason for these constants.
+_CLOSED = ConnectionState.CLOSED
+_CONNECTION_DETACHED = ConnectionState.DETACHED
+_LINGERING = ConnectionState.LINGERING
+_CLOSING = ConnectionState.CLOSING
+_LOST = ExchangeState.LOST
+_EXCHANGE_DETACHED = ExchangeState.DETACHED
+_INPUT_HEAD = InputState.HEAD
+
 #: The maximum number of pipelined requests that are answered in one event loop iteration.
 _PIPELINE_BATCH = 64
 
@@ -140,7 +152,7 @@ class HTTP1ServerConnection:
 
     async def close(self) -> None:
         """Close the connection and wait until the delegate's ``on_close`` has been called."""
-        if self.state is not ConnectionState.CLOSED and self.state is not ConnectionState.DETACHED:
+        if self.state is not _CLOSED and self.state is not _CONNECTION_DETACHED:
             closed = self._closed
             if closed is None:
                 closed = self._closed = Future()
@@ -202,7 +214,7 @@ class HTTP1ServerConnection:
         self.has_eof = True
         exchange = self.exchange
         if self.state is not _SERVING:
-            if self.state is ConnectionState.LINGERING:
+            if self.state is _LINGERING:
                 self.stream.close()
         elif exchange is None:
             if self._pipeline is _READY:
@@ -244,12 +256,12 @@ class HTTP1ServerConnection:
 
     def connection_lost(self, error: BaseException | None) -> None:
         """Called once when the stream closes, from either side."""
-        if self.state in (ConnectionState.CLOSED, ConnectionState.DETACHED):
+        if self.state in (_CLOSED, _CONNECTION_DETACHED):
             return
         self._deadlines = self._lingering_close = None
         self.params.deadlines.discard(self)
         try:
-            self.end_exchange(ConnectionState.CLOSED)
+            self.end_exchange(_CLOSED)
         finally:  # `close` waits for this call, so it is necessary even after a KeyboardInterrupt
             self._notify_closed()
 
@@ -262,7 +274,7 @@ class HTTP1ServerConnection:
         self.deadline = NEVER
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
-            exchange.end(ExchangeState.LOST)
+            exchange.end(_LOST)
 
     def input_wanted(self) -> None:
         """Pass unread input to the handler, which reads from the stream until its response is finished."""
@@ -284,9 +296,9 @@ class HTTP1ServerConnection:
         """Called when all pending output has been sent."""
         if self._deadlines is not None:
             self._deadlines.end_output()
-        if self._lingering_close is not None and self.state is ConnectionState.CLOSING:
+        if self._lingering_close is not None and self.state is _CLOSING:
             self._lingering_close.response_sent(self)
-        elif self._pipeline is PipelineState.WAITING_FOR_OUTPUT:
+        elif self._pipeline is _WAITING_FOR_OUTPUT:
             self._advance_later()
         elif self.exchange is None and self.state is _SERVING:
             self._wait_for_head()
@@ -318,7 +330,7 @@ class HTTP1ServerConnection:
         """Return the approximate time since which the connection has been idle (`monotonic`, in seconds), or
         None if it is serving a request.
         """
-        if self.state is ConnectionState.LINGERING:
+        if self.state is _LINGERING:
             return 0.0  # closed before all others, because its response has been sent
         deadline = self.deadline
         busy = self.exchange is not None or self.stream.pending_output
@@ -373,7 +385,7 @@ class HTTP1ServerConnection:
                 if stream.pending_output <= FAIR_SHARE:
                     self._advance_later()
                     return
-                self._pipeline = self._pipeline.to[PipelineState.WAITING_FOR_OUTPUT]
+                self._pipeline = self._pipeline.to[_WAITING_FOR_OUTPUT]
                 stream.pause_reading()
                 self.await_output()
                 return
@@ -561,7 +573,7 @@ class HTTP1ServerConnection:
 
         Called after the delegate has received the head.
         """
-        if exchange.input.state is InputState.HEAD:  # otherwise the handler reads the body from the stream
+        if exchange.input.state is _INPUT_HEAD:  # otherwise the handler reads the body from the stream
             exchange.input.begin_body()
         head = exchange.head
         assert head is not None
@@ -587,7 +599,7 @@ class HTTP1ServerConnection:
         if message.waiting is not None or self.exchange is not exchange:
             return
         try:
-            if message.state is not InputState.HEAD and not begins:
+            if message.state is not _INPUT_HEAD and not begins:
                 message.pump()
             else:
                 self._receive_body(exchange)
@@ -644,7 +656,7 @@ class HTTP1ServerConnection:
         self.exchange = None
         if exchange.state is not _FINISHED:
             exchange.end(_FINISHED)
-            if self.state in (ConnectionState.CLOSED, ConnectionState.DETACHED):
+            if self.state in (_CLOSED, _CONNECTION_DETACHED):
                 return  # `on_connection_close` of the delegate has closed or detached the stream
         stream = self.stream
         stream.set_close_callback(None)  # the handler may have set one
@@ -686,9 +698,9 @@ class HTTP1ServerConnection:
         :param linger: whether the client may still be sending.
         :param body_remaining: the number of bytes of the request body not received yet; -1 if unknown.
         """
-        if self.state is ConnectionState.CLOSED:
+        if self.state is _CLOSED:
             return  # a failed write or a callback of the program has closed the stream
-        self.state = self.state.to[ConnectionState.CLOSING]
+        self.state = self.state.to[_CLOSING]
         lingering = self._lingering_close = LingeringClose(linger, body_remaining)
         if self._deadlines is not None:
             self._deadlines.end_body()
@@ -705,7 +717,7 @@ class HTTP1ServerConnection:
 
         :param pause: how long the client may be silent, in seconds.
         """
-        self.state = self.state.to[ConnectionState.LINGERING]
+        self.state = self.state.to[_LINGERING]
         self._deadlines = None
         self.params.deadlines.set(self, monotonic(), pause)
 
@@ -733,7 +745,7 @@ class HTTP1ServerConnection:
                 raise RuntimeError(
                     "detach() was called too late: the connection is already serving the next request"
                 )
-        self.state = self.state.to[ConnectionState.DETACHED]
+        self.state = self.state.to[_CONNECTION_DETACHED]
         self.deadline = NEVER
         self._deadlines = None
         self.params.deadlines.discard(self)
@@ -744,7 +756,7 @@ class HTTP1ServerConnection:
             if rest:
                 stream.unread(rest)
         self.exchange = None
-        exchange.end(ExchangeState.DETACHED)
+        exchange.end(_EXCHANGE_DETACHED)
         self._notify_closed()
 
     def detached_connection(self, context: Any) -> DetachedConnection:
@@ -788,7 +800,7 @@ class HTTP1ServerConnection:
             if not begun and under_way:
                 _error_responses.respond_and_close(self, 500)
                 return
-        if self.state is not ConnectionState.DETACHED:  # a detached stream has another owner
+        if self.state is not _CONNECTION_DETACHED:  # a detached stream has another owner
             self.stream.close()
 
 

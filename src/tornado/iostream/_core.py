@@ -21,6 +21,10 @@ from tornado.iostream._errors import StreamClosedError
 from tornado.iostream._state import CLOSED_STATES, StreamState, StreamStep
 from tornado.log import app_log
 
+# See `tornado._wire.state_machine` for the reason for these constants.
+_CLOSE = StreamStep.CLOSE
+_CLOSED = StreamStep.CLOSED
+
 #: Maximum number of bytes transferred for one peer per event loop iteration. Transferring them takes about
 #: 50 us, or one disk read.
 FAIR_SHARE = 256 * 1024
@@ -161,10 +165,10 @@ class StreamCore:
             self._has_reader = True
             once = _stops_watching_on_error(type(self.loop))  # type: ignore[arg-type]  # a class is hashable
             callback = self._on_readable_or_broken if once else self._on_readable
-            self.loop.add_reader(self._register_fd(), callback)
-            hangup_monitor = self._open_streams().hangup_monitor
-            if hangup_monitor is not None:
-                hangup_monitor.unwatch(self._fd, self._on_hang_up)
+            streams = self._open_streams()
+            self.loop.add_reader(self._register_fd(streams), callback)
+            if streams.hangup_monitor is not None:
+                streams.hangup_monitor.unwatch(self._fd, self._on_hang_up)
 
     def _drop_reader(self) -> None:
         if self._has_reader:
@@ -180,7 +184,7 @@ class StreamCore:
         hangup_monitor = streams.hangup_monitor
         if hangup_monitor is None:
             hangup_monitor = streams.hangup_monitor = DisconnectMonitor(self.loop)
-        hangup_monitor.watch(self._register_fd(), self._on_hang_up)
+        hangup_monitor.watch(self._register_fd(streams), self._on_hang_up)
 
     def _on_hang_up(self, broken: bool) -> None:
         """Handle a disconnect that was detected while there is unread input.
@@ -191,9 +195,10 @@ class StreamCore:
 
     def _add_writer(self) -> None:
         if not self._has_writer:
-            self.loop.add_writer(self._register_fd(), self._on_writable)
+            streams = self._open_streams()
+            self.loop.add_writer(self._register_fd(streams), self._on_writable)
             self._has_writer = True
-            self._open_streams().writing += 1
+            streams.writing += 1
 
     def _drop_writer(self) -> None:
         if self._has_writer:
@@ -202,13 +207,15 @@ class StreamCore:
             if not self.loop.is_closed():
                 self.loop.remove_writer(self._fd)
 
-    def _register_fd(self) -> int:
+    def _register_fd(self, streams: OpenStreams) -> int:
         """Return the descriptor to register, and store it, so that it can be removed from the event loop even
         if the program has closed the socket.
+
+        :param streams: the result of `_open_streams`.
         """
         if self._fd < 0:
             self._fd = self._fd_number()
-            self._open_streams().add(self)
+            streams.add(self)
         return self._fd
 
     def _unregister_fd(self) -> None:
@@ -286,7 +293,7 @@ class StreamCore:
         self._before_close()
         if self.closed():  # by a failed write
             return
-        self._advance(StreamStep.CLOSE)
+        self._advance(_CLOSE)
         self._unregister_fd()
         try:
             self.close_fd()
@@ -294,7 +301,7 @@ class StreamCore:
             try:
                 self._after_close()
             finally:
-                self._advance(StreamStep.CLOSED)
+                self._advance(_CLOSED)
                 if self._close_callback is not None:
                     self._schedule_close_callback()
 
@@ -317,13 +324,13 @@ class StreamCore:
     def _abandon(self) -> None:
         """Close the descriptor without notifications, because the event loop is being closed."""
         if self._state not in CLOSED_STATES:
-            self._advance(StreamStep.CLOSE)
+            self._advance(_CLOSE)
             self._close_callback = None
             self._unregister_fd()
             try:
                 self.close_fd()
             finally:
-                self._advance(StreamStep.CLOSED)
+                self._advance(_CLOSED)
 
     def peer_name(self) -> str:
         """Return a description of the peer, for messages."""

@@ -30,6 +30,10 @@ from tornado.iostream._state import (
 from tornado.iostream._write_side import WriteSide, WriteTransport
 from tornado.netutil._error_context import add_error_context
 
+# See `tornado._wire.state_machine` for the reason for these constants.
+_INPUT_RESTARTED = StreamStep.INPUT_RESTARTED
+_INPUT_ENDED = StreamStep.INPUT_ENDED
+
 #: Default size of one read from the descriptor, in bytes.
 CHUNK_SIZE = 64 * 1024
 #: Default maximum size of the read buffer, in bytes.
@@ -111,7 +115,7 @@ class PushMode(WriteSide):
         """Undo `pause_reading` and the end of input, because another consumer receives the input."""
         self._paused = False
         if self._state in INPUT_ENDED_STATES:
-            self._advance(StreamStep.INPUT_RESTARTED)
+            self._advance(_INPUT_RESTARTED)
 
     def _start_push_in_empty_context(self, consumer: StreamConsumer) -> None:
         """Call `start_push`, and handle all events in an empty `contextvars.Context`."""
@@ -279,7 +283,7 @@ class PushMode(WriteSide):
         """
         if self._state in CLOSED_STATES:
             return
-        self._advance(StreamStep.INPUT_ENDED)
+        self._advance(_INPUT_ENDED)
         self._drop_reader()
         disconnect_queues.get(self.loop).add(self, error)
 

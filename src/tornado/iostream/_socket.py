@@ -31,6 +31,12 @@ from tornado.iostream._state import (
 )
 from tornado.netutil._error_context import add_error_context, format_address
 
+# See `tornado._wire.state_machine` for the reason for these constants.
+_OUTPUT_ENDED = StreamStep.OUTPUT_ENDED
+_CONNECT = StreamStep.CONNECT
+_CONNECTED = StreamStep.CONNECTED
+_CONNECTING = StreamState.CONNECTING
+
 _Stream = TypeVar("_Stream", bound="SocketStream")
 
 #: Errors of ``connect`` that mean that the connection is in progress. Except on Windows, EWOULDBLOCK is a
@@ -189,7 +195,7 @@ class SocketStream(BaseIOStream):
         """Close the sending side of the connection. The write buffer must be empty."""
         if self._state in CLOSED_STATES:
             return
-        self._advance(StreamStep.OUTPUT_ENDED)
+        self._advance(_OUTPUT_ENDED)
         try:
             self._shut_down_output()
         except OSError:
@@ -349,7 +355,7 @@ class SocketStream(BaseIOStream):
                 self._connect_failed(remove_frames(error))
                 return future
         self.peer_address, self._connect_future = address, future
-        self._advance(StreamStep.CONNECT)
+        self._advance(_CONNECT)
         self._add_writer()
         return future
 
@@ -357,7 +363,7 @@ class SocketStream(BaseIOStream):
         self.close(add_error_context(error, f"connecting to {self.peer_name()}"))
 
     def _on_writable(self) -> None:
-        if self._state is StreamState.CONNECTING:
+        if self._state is _CONNECTING:
             self._handle_connect()
         else:
             super()._on_writable()
@@ -375,7 +381,7 @@ class SocketStream(BaseIOStream):
         self._connected()
 
     def _connected(self) -> None:
-        self._advance(StreamStep.CONNECTED)
+        self._advance(_CONNECTED)
         future, self._connect_future = self._connect_future, None
         if future is not None and not future.done():
             future.set_result(self)

@@ -135,7 +135,7 @@ class IOStream(SocketStream):
             return self._fail_before_tls(error)
         self._unregister_fd()
         self.socket = None  # type: ignore[assignment]
-        self._advance(StreamStep.DETACH)
+        self._advance(_DETACH)
         stream = stream_class(
             tls_socket,
             ssl_options=ssl_options,
@@ -321,7 +321,7 @@ class SSLIOStream(IOStream):
             self.close(add_error_context(remove_frames(error), f"TLS handshake with {self.peer_name()}"))
             fail(future, self._closed_error("TLS handshake with"))
             return
-        self._advance(StreamStep.HANDSHAKE)
+        self._advance(_HANDSHAKE)
         if future is not None and not future.done():
             future.set_result(self)
         self._continue_handshake()
@@ -357,7 +357,7 @@ class SSLIOStream(IOStream):
                 raise
             self.close(add_error_context(remove_frames(error), f"TLS handshake with {self.peer_name()}"))
             return
-        self._advance(StreamStep.HANDSHAKE)
+        self._advance(_HANDSHAKE)
         # The client sends first, but only in the next event loop iteration, so the caller can set callbacks.
         if self.socket.server_side:
             self._add_reader()
@@ -378,7 +378,7 @@ class SSLIOStream(IOStream):
         except (OSError, ValueError) as error:
             self._handshake_failed(error)
         else:
-            self._advance(StreamStep.HANDSHAKE_DONE)
+            self._advance(_HANDSHAKE_DONE)
             self._drop_writer()
             future, self._handshake_future = self._handshake_future, None
             if future is not None and not future.done():
@@ -552,9 +552,9 @@ class SSLIOStream(IOStream):
     # -- events --
 
     def _on_writable(self) -> None:
-        if self._state is StreamState.CONNECTING:
+        if self._state is _CONNECTING:
             self._handle_connect()
-        elif self._state is StreamState.HANDSHAKING:
+        elif self._state is _HANDSHAKING:
             self._continue_handshake()
         else:
             if self._read_needs_write:
@@ -568,7 +568,7 @@ class SSLIOStream(IOStream):
 
     def _on_readable(self) -> None:
         if self._state not in CONNECTED_STATES:
-            if self._state is StreamState.HANDSHAKING:
+            if self._state is _HANDSHAKING:
                 self._continue_handshake()
             return
         if self._write_needs_read:
@@ -732,6 +732,14 @@ if TYPE_CHECKING:
 
     def _as_push_stream(stream: IOStream) -> PushStream:
         return stream  # type checkers verify here that streams implement the interface
+
+
+# See `tornado._wire.state_machine` for the reason for these constants.
+_DETACH = StreamStep.DETACH
+_HANDSHAKE = StreamStep.HANDSHAKE
+_HANDSHAKE_DONE = StreamStep.HANDSHAKE_DONE
+_CONNECTING = StreamState.CONNECTING
+_HANDSHAKING = StreamState.HANDSHAKING
 
 
 _READ = SSLIOStream.read_from_fd

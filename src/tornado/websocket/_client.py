@@ -42,6 +42,13 @@ from tornado.websocket._message_queue import Message, MessageQueue
 from tornado.websocket._parameters import MAX_MESSAGE_SIZE, WebSocketParams, params_of
 from tornado.websocket._protocol import WebSocketProtocol13
 
+# See `tornado._wire.state_machine` for the reason for these constants.
+_OPEN = WebSocketState.OPEN
+_CLOSED = WebSocketState.CLOSED
+_CLOSE_SENT = WebSocketStep.CLOSE_SENT
+_LOST = WebSocketStep.LOST
+_OPENED = WebSocketStep.OPENED
+
 #: The scheme of the handshake request for each scheme of a WebSocket URL. Programs use all four schemes.
 _SCHEMES = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
 #: The defaults of the HTTP client, except that redirects are not followed unless requested.
@@ -264,13 +271,13 @@ class WebSocketClientConnection(HTTPConnectionCompat):
         if self.protocol is not None:
             self.protocol.close(code, reason)
             self.protocol = None
-            if self._state is WebSocketState.OPEN:
-                self._state = self._state.after[WebSocketStep.CLOSE_SENT]
+            if self._state is _OPEN:
+                self._state = self._state.after[_CLOSE_SENT]
             self.read_queue.discard_excess()
 
     async def wait_closed(self) -> None:
         """Wait until the connection is closed by either side. This method does not close it; see `close`."""
-        if self._state is not WebSocketState.CLOSED:
+        if self._state is not _CLOSED:
             if self._closed is None:
                 self._closed = self.io_loop.asyncio_loop.create_future()
             await asyncio.shield(self._closed)
@@ -300,7 +307,7 @@ class WebSocketClientConnection(HTTPConnectionCompat):
             if self._handshake is not None:
                 self._handshake.fail(HTTPStreamClosedError("Connection closed"))
             return None
-        if self._state is WebSocketState.CLOSED:
+        if self._state is _CLOSED:
             return None
         self._mark_closed()
         if handshake_failed or self._on_message_callback is None:
@@ -309,9 +316,9 @@ class WebSocketClientConnection(HTTPConnectionCompat):
 
     def _mark_closed(self) -> None:
         """End the message queue and complete `wait_closed`."""
-        if self._state is WebSocketState.CLOSED:
+        if self._state is _CLOSED:
             return
-        self._state = self._state.after[WebSocketStep.LOST]
+        self._state = self._state.after[_LOST]
         self.read_queue.end()
         if self._closed is not None:
             self._closed.set_result(None)
@@ -398,7 +405,7 @@ class WebSocketClientConnection(HTTPConnectionCompat):
             self._subprotocol = subprotocol
         protocol: Any = self.get_websocket_protocol()
         self.protocol = protocol
-        self._state = self._state.after[WebSocketStep.OPENED]
+        self._state = self._state.after[_OPENED]
         future = self._connecting
         if future is not None and not future.cancelled():
             self._connecting = None

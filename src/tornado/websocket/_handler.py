@@ -29,6 +29,12 @@ from tornado.websocket._server_handshake import (
     release_request,
 )
 
+# See `tornado._wire.state_machine` for the reason for these constants.
+_OPENED = WebSocketStep.OPENED
+_LOST = WebSocketStep.LOST
+_CONNECTING = WebSocketState.CONNECTING
+_CLOSED = WebSocketState.CLOSED
+
 _OPEN = WebSocketState.OPEN
 #: The transforms of a handler that has sent a 101 response, which has no content.
 _NO_TRANSFORMS: list[Any] = []
@@ -360,11 +366,11 @@ class WebSocketHandler(RequestHandler):
         response.detach()
         try:
             self._log()
-            self._ws_state = self._ws_state.after[WebSocketStep.OPENED]
+            self._ws_state = self._ws_state.after[_OPENED]
             self.on_finish()
         except BaseException:
             # The client has received the 101 response, but the connection would never be served: close it.
-            self._ws_state = WebSocketState.CONNECTING
+            self._ws_state = _CONNECTING
             self.detach().close()
             raise
 
@@ -387,14 +393,14 @@ class WebSocketHandler(RequestHandler):
     @property
     def _on_close_called(self) -> bool:
         """Whether `on_close` has been called, under Tornado's name. Programs also assign it."""
-        return self._ws_state is WebSocketState.CLOSED
+        return self._ws_state is _CLOSED
 
     @_on_close_called.setter
     def _on_close_called(self, called: bool) -> None:
         if called:
-            self._ws_state = WebSocketState.CLOSED
-        elif self._ws_state is WebSocketState.CLOSED:
-            self._ws_state = WebSocketState.OPEN
+            self._ws_state = _CLOSED
+        elif self._ws_state is _CLOSED:
+            self._ws_state = _OPEN
 
     def on_connection_close(self) -> Awaitable[None] | None:  # type: ignore[override]
         """Called when the connection is closed, or when the client disconnects during the handshake."""
@@ -402,7 +408,7 @@ class WebSocketHandler(RequestHandler):
         if connection is not None:
             connection.on_connection_close()
         if self._ws_state is _OPEN:
-            self._ws_state = self._ws_state.after[WebSocketStep.LOST]
+            self._ws_state = self._ws_state.after[_LOST]
             self._break_cycles()
             return self.on_close()
         return None
@@ -413,7 +419,7 @@ def _unavailable_after_handshake(name: str) -> Any:
 
     @functools.wraps(getattr(RequestHandler, name))
     def method(self: WebSocketHandler, *args: Any, **kwargs: Any) -> Any:
-        if self._ws_state is not WebSocketState.CONNECTING:
+        if self._ws_state is not _CONNECTING:
             raise RuntimeError(f"{name}(): Method not supported for Web Sockets; use write_message()")
         return getattr(super(WebSocketHandler, self), name)(*args, **kwargs)
 

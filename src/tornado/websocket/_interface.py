@@ -10,6 +10,10 @@ from tornado._wire.ws_state import WebSocketState, WebSocketStep
 if TYPE_CHECKING:
     from tornado.concurrent import Future
 
+# See `tornado._wire.state_machine` for the reason for these constants.
+_CONNECTING = WebSocketState.CONNECTING
+_LOST = WebSocketStep.LOST
+
 #: The state for each combination of `client_terminated` and `server_terminated` that a program sets.
 _TERMINATED = {
     (False, False): WebSocketState.OPEN,
@@ -33,7 +37,7 @@ class WebSocketProtocol(abc.ABC):
     def __init__(self, handler: Any) -> None:
         self.handler: Any = handler
         self.stream: Any = None
-        self.state: WebSocketState = WebSocketState.CONNECTING
+        self.state: WebSocketState = _CONNECTING
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.state.value}>"
@@ -69,7 +73,7 @@ class WebSocketProtocol(abc.ABC):
 
     def _abort(self) -> None:
         """Close the connection immediately, without a close frame."""
-        self.state = self.state.after[WebSocketStep.LOST]
+        self.state = self.state.after[_LOST]
         if self.stream is not None:
             self.stream.close()
 

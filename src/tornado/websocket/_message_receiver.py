@@ -33,6 +33,9 @@ from tornado.iostream._interface import Transport
 from tornado.log import app_log
 from tornado.websocket._errors import WebSocketClosedError
 
+# See `tornado._wire.state_machine` for the reason for these constants.
+_OPEN = WebSocketState.OPEN
+
 #: The number of events of one connection that are handled before other connections are served. One read from
 #: the socket may contain thousands of events.
 BATCH = 128
@@ -310,7 +313,7 @@ class MessageReceiver:
         replied to a message that arrived before the connection was closed.
         """
         state = self._connection.state
-        if state is not WebSocketState.OPEN and isinstance(error, WebSocketClosedError):
+        if state is not _OPEN and isinstance(error, WebSocketClosedError):
             return state is not _CLOSED
         log_exception(self._connection.handler, error)
         self._connection.close_after_exception()

@@ -70,6 +70,23 @@ if TYPE_CHECKING:
     from tornado._wire.ws_shared_message import SharedMessage
     from tornado.iostream._interface import Transport
 
+# See `tornado._wire.state_machine` for the reason for these constants.
+_PING = Opcode.PING
+_PONG = Opcode.PONG
+_TEXT = Opcode.TEXT
+_BINARY = Opcode.BINARY
+
+# See `tornado._wire.state_machine` for the reason for these constants.
+_CONNECTING = WebSocketState.CONNECTING
+_CLOSED = WebSocketState.CLOSED
+_TERMINATED = WebSocketState.TERMINATED
+_OPEN = WebSocketState.OPEN
+_OPENED = WebSocketStep.OPENED
+_LOST = WebSocketStep.LOST
+_CLOSE_SENT = WebSocketStep.CLOSE_SENT
+_CLOSE_RECEIVED = WebSocketStep.CLOSE_RECEIVED
+_FAULT = WebSocketStep.FAULT
+
 #: The timeout for the peer's close frame, and for sending the remaining output before the end, in seconds.
 CLOSE_TIMEOUT = 5.0
 #: The close code after an exception in a callback (RFC 6455 section 7.4.1).
@@ -191,8 +208,8 @@ class WebSocketProtocol13(WebSocketProtocol):
         self._done = done_future(stream.loop)
         self._subprotocol = subprotocol
         self._receiver = receiver = MessageReceiver(self)
-        if self.state is WebSocketState.CONNECTING:  # not if the client has disconnected during the handshake
-            self.state: WebSocketState = self.state.after[WebSocketStep.OPENED]
+        if self.state is _CONNECTING:  # not if the client has disconnected during the handshake
+            self.state: WebSocketState = self.state.after[_OPENED]
         stream.cork()
         try:
             stream.start_push(self)
@@ -237,7 +254,7 @@ class WebSocketProtocol13(WebSocketProtocol):
     def end_of_input(self) -> None:
         """Process the end of the input; called after all earlier events."""
         self._core.receive_eof()
-        self.state = self.state.after[WebSocketStep.LOST]
+        self.state = self.state.after[_LOST]
         self._call_when_sent(self.stream.close)
 
     def output_drained(self) -> None:
@@ -252,7 +269,7 @@ class WebSocketProtocol13(WebSocketProtocol):
 
     def connection_lost(self, error: BaseException | None) -> None:
         """Process the closure of the stream by either side."""
-        self.state = self.state.after[WebSocketStep.LOST]
+        self.state = self.state.after[_LOST]
         self._core.abandon()
         self._core = _NOT_OPEN
         self._receiver.discard()
@@ -403,7 +420,7 @@ class WebSocketProtocol13(WebSocketProtocol):
     def output_resumed(self) -> None:
         """Continue the delivery of messages after the back-pressure has ended."""
         self._back_pressure = None
-        if self.state is not WebSocketState.CLOSED:
+        if self.state is not _CLOSED:
             self._receiver.resume()
 
     # -- called by the receiver --
@@ -419,9 +436,9 @@ class WebSocketProtocol13(WebSocketProtocol):
     def take_control(self, event: ws_connection.Event) -> None:
         """Process an event that is not a message."""
         if isinstance(event, ws_connection.Ping):
-            self._handle_message(Opcode.PING.value, event.payload)
+            self._handle_message(_PING.value, event.payload)
         elif isinstance(event, ws_connection.Pong):
-            self._handle_message(Opcode.PONG.value, event.payload)
+            self._handle_message(_PONG.value, event.payload)
         elif isinstance(event, ws_connection.Close):
             self._close_received(event)
         elif isinstance(event, ws_connection.Failed):
@@ -432,15 +449,15 @@ class WebSocketProtocol13(WebSocketProtocol):
         # Programs override this method to see pings and pongs. Some programs call it with messages; this
         # class calls it only for pings and pongs.
         handler, receiver = self.handler, self._receiver
-        if opcode == Opcode.PING:
+        if opcode == _PING:
             self._send_pong(data)
             receiver.call(handler.on_ping, data)
-        elif opcode == Opcode.PONG:
+        elif opcode == _PONG:
             self.pong_arrived()
             receiver.call(handler.on_pong, data)
-        elif opcode == Opcode.TEXT:
+        elif opcode == _TEXT:
             receiver.call(handler.on_message, data.decode())
-        elif opcode == Opcode.BINARY:
+        elif opcode == _BINARY:
             receiver.call(handler.on_message, data)
 
     def pong_arrived(self) -> None:
@@ -506,9 +523,9 @@ class WebSocketProtocol13(WebSocketProtocol):
         self._timer.set(seconds)
 
     def _on_terminated_set(self) -> None:
-        if self.state is WebSocketState.TERMINATED and self.stream is not None:
+        if self.state is _TERMINATED and self.stream is not None:
             self._set_deadline(CLOSE_TIMEOUT)
-        elif self.state is WebSocketState.OPEN and self._timer is not None:
+        elif self.state is _OPEN and self._timer is not None:
             self._timer.cancel()
             self._timer = None
             self.start_pinging()
@@ -568,7 +585,7 @@ class WebSocketProtocol13(WebSocketProtocol):
             return
         if not self._core.state.sends:
             return
-        written = self._write_frame(True, Opcode.PONG.value, payload)
+        written = self._write_frame(True, _PONG.value, payload)
         if not written.done():
             self._next_pong = _NO_PONG
             written.add_done_callback(self._pong_sent)
@@ -582,7 +599,7 @@ class WebSocketProtocol13(WebSocketProtocol):
 
     def is_closing(self) -> bool:
         """Whether either side has closed the connection."""
-        return self.state is not WebSocketState.OPEN or self.stream.closed()
+        return self.state is not _OPEN or self.stream.closed()
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Start the closing handshake; the peer has `CLOSE_TIMEOUT` seconds to reply. A second call does
@@ -599,11 +616,11 @@ class WebSocketProtocol13(WebSocketProtocol):
         if code in _NO_CODE:
             code = None
         frame = self._core.close(code, ws_connection.truncated_reason(reason or ""))
-        self.state = self.state.after[WebSocketStep.CLOSE_SENT]
+        self.state = self.state.after[_CLOSE_SENT]
         if frame:
             self._wire_bytes_out += len(frame)
             self.stream.send(frame)
-        if self.state is WebSocketState.CLOSED:
+        if self.state is _CLOSED:
             self._finish()
         else:
             self._set_deadline(CLOSE_TIMEOUT)
@@ -611,7 +628,7 @@ class WebSocketProtocol13(WebSocketProtocol):
     def _close_received(self, event: ws_connection.Close) -> None:
         """Process the peer's close frame: reply to it, or complete the closing handshake of this side."""
         self.close_arrived(event.code, event.reason)
-        self.state = self.state.after[WebSocketStep.CLOSE_RECEIVED]
+        self.state = self.state.after[_CLOSE_RECEIVED]
         if not self.state.closed_here:
             self.close(event.code)
         else:
@@ -620,11 +637,11 @@ class WebSocketProtocol13(WebSocketProtocol):
     def _error_received(self, event: ws_connection.Failed) -> None:
         """Fail the connection after a violation by the peer (RFC 6455 section 7.1.7)."""
         self.record_close_error("error of the peer (close code %d): %s", event.code, event.error)
-        self.state = self.state.after[WebSocketStep.FAULT]
+        self.state = self.state.after[_FAULT]
         reason = _TOO_BIG if event.code == MessageTooLarge.close_code else str(event.error)
         frame = self._core.close(event.code, ws_connection.truncated_reason(reason))
         if not self.state.closed_here:
-            self.state = self.state.after[WebSocketStep.CLOSE_SENT]
+            self.state = self.state.after[_CLOSE_SENT]
         self._wire_bytes_out += len(frame)
         self.stream.send(frame)
         self._call_when_sent(self._end_output)
@@ -712,7 +729,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         """Close the connection with 1011 (internal error) after a callback has raised an exception."""
         frame = self._core.close(INTERNAL_ERROR)
         self._core.abandon()
-        self.state = self.state.after[WebSocketStep.LOST]
+        self.state = self.state.after[_LOST]
         self._wire_bytes_out += len(frame)
         self.stream.send(frame)
         self._call_when_sent(self.stream.close)

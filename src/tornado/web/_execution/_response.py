@@ -42,6 +42,11 @@ from tornado.web._execution._response_fields import (
 )
 from tornado.web._execution._response_state import STATES_BY_FLAGS, ResponseState
 
+# See `tornado._wire.state_machine` for the reason for these constants.
+_UPGRADED = ResponseState.UPGRADED
+_DETACHED = ResponseState.DETACHED
+_SAVING = ResponseState.SAVING
+
 try:
     # For a body of a few bytes, this function takes half the time of hashlib.sha1; the digest is the same.
     from _sha1 import sha1  # type: ignore[import-not-found]
@@ -197,12 +202,12 @@ class Response:
         """Record that the handler sends no more output, although the response may be incomplete."""
         state = self.state
         if not state.ended:
-            self.advance(ResponseState.UPGRADED if state.head_sent else ResponseState.DETACHED)
+            self.advance(_UPGRADED if state.head_sent else _DETACHED)
 
     def abandon(self) -> None:
         """Discard the unsent output of a client that has disconnected."""
         state = self.state
-        self.advance(_FINISHED if state.head_sent else ResponseState.DETACHED)
+        self.advance(_FINISHED if state.head_sent else _DETACHED)
         self.buffer = []
 
     def set_flags(self, head_sent: bool, ended: bool) -> None:
@@ -455,7 +460,7 @@ class Response:
         """
         complete = self.headers(handler), self.buffer
         self.fields, self.buffer = complete[0].copy(), []
-        self.advance(ResponseState.SAVING)
+        self.advance(_SAVING)
         return complete
 
     def restore(self, complete: tuple[httputil.HTTPHeaders, list[bytes]]) -> None:
@@ -798,7 +803,7 @@ def response_of(handler: ResponseOwner) -> Response:
         connection: Any = getattr(getattr(handler, "request", None), "connection", None)
         if getattr(connection, "is_detached", False) is True:  # the attribute of a mock is not True
             response.set_status(101, None)
-            response.state = ResponseState.UPGRADED
+            response.state = _UPGRADED
         return response
 
 
