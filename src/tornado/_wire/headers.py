@@ -30,7 +30,7 @@ from typing import Any, TypeVar, overload
 
 from tornado._wire.errors import HTTPInputError
 
-__all__ = ["FORBIDDEN_VALUE_CHARS", "HTTPHeaders", "InvalidHeader", "is_token", "is_unchanged", "values_of"]
+__all__ = ["FORBIDDEN_VALUE_CHARS", "FieldNames", "HTTPHeaders", "InvalidHeader", "is_token", "is_unchanged"]
 
 MAX_KEPT_NAMES = 1000
 MAX_KEPT_NAME_SIZE = 64
@@ -432,20 +432,31 @@ class HTTPHeaders(MutableMapping[str, str]):
     __copy__ = copy
 
 
-def values_of(headers: Any, names: Iterable[str]) -> list[str | None]:
-    """Return the values of several fields, None for those that are absent; see `HTTPHeaders.get`.
+class FieldNames:
+    """Several names of fields, to get the values of all of them at once.
 
-    :param headers: any object with a method ``get``; for an `HTTPHeaders`, this function takes a fifth of the
-        time of separate calls.
-    :param names: the names, in any case.
+    :param names: the names.
     """
-    if type(headers) is HTTPHeaders:
-        fields = headers._dict
-        if fields is None:
-            fields = headers._fields()
-        if not headers._many:
-            return [fields.get(_names[name]) for name in names]  # type: ignore[misc]  # no value is a list
-    return [headers.get(name) for name in names]
+
+    __slots__ = ("_names", "_normalized")
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+        self._normalized = [_names[name] for name in names]
+
+    def values_in(self, headers: Any) -> list[str | None]:
+        """Return the value of each field, None for those that are absent; see `HTTPHeaders.get`.
+
+        :param headers: any object with a method ``get``. For an `HTTPHeaders`, this method takes a fifth of
+            the time of separate calls.
+        """
+        if type(headers) is HTTPHeaders:
+            fields = headers._dict
+            if fields is None:
+                fields = headers._fields()
+            if not headers._many:
+                return [*map(fields.get, self._normalized)]  # type: ignore[list-item]  # no value is a list
+        return [headers.get(name) for name in self._names]
 
 
 def is_unchanged(headers: object, block: str) -> bool:

@@ -66,6 +66,7 @@ from tornado._wire.ws_frames import (
     read_close_payload,
     read_header,
     serialize_frame,
+    write_medium_head,
 )
 from tornado._wire.ws_message import IncomingMessage, invalid_text, too_large
 from tornado._wire.ws_shared_message import SharedMessage
@@ -425,8 +426,11 @@ class WSConnection:
         """
         payload = message if type(message) is bytes or not isinstance(message, str) else message.encode()
         size = len(payload)
-        if self.plain and size < 126:
-            return (SHORT_BINARY if binary else SHORT_TEXT)[size] + payload
+        if self.plain:
+            if size < 126:
+                return (SHORT_BINARY if binary else SHORT_TEXT)[size] + payload
+            if size < 1 << 16:
+                return write_medium_head(_BINARY if binary else _TEXT, 126, size) + payload
         if not self.state.sends:
             raise ValueError(f"cannot send a message: the WebSocket is {self.state.value}")
         first = _BINARY if binary else _TEXT

@@ -48,6 +48,7 @@ __all__ = [
     "read_header",
     "rotate_key",
     "serialize_frame",
+    "write_medium_head",
 ]
 
 FIN: Final = 0x80
@@ -90,7 +91,8 @@ LENGTH_MASKS: Final = tuple((1 << 8 * size) - 1 for size in range(126))
 
 _read_16 = struct.Struct("!H").unpack_from
 _read_64 = struct.Struct("!Q").unpack_from
-_write_16 = struct.Struct("!BBH").pack
+#: Return the first four bytes of a frame: the first byte, 126 and perhaps `MASK`, the size of the payload.
+write_medium_head = struct.Struct("!BBH").pack
 _write_64 = struct.Struct("!BBQ").pack
 
 # Sections 7.4.1 and 7.4.2, and the IANA registry (1012 to 1014). 1005, 1006 and 1015 must not be sent, 1004
@@ -205,7 +207,7 @@ def serialize_frame(first: int, payload: bytes, key: bytes = b"") -> bytes:
     if size < 126:
         head = bytes((first, mask | size))
     elif size < 1 << 16:
-        head = _write_16(first, mask | 126, size)
+        head = write_medium_head(first, mask | 126, size)
     else:
         head = _write_64(first, mask | 127, size)
     if key:

@@ -34,7 +34,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
-from tornado._wire.headers import is_token, values_of
+from tornado._wire.headers import FieldNames, is_token
 from tornado._wire.start_line import shown
 from tornado._wire.ws_deflate import (
     EXTENSION,
@@ -56,6 +56,7 @@ __all__ = [
     "check_response",
     "make_key",
     "request_headers",
+    "response_block",
     "response_headers",
 ]
 
@@ -72,6 +73,8 @@ except ImportError:
         return hashlib.sha1(data, usedforsecurity=False)
 
 
+#: The fields of every 101 response, up to the value of the last one.
+_UPGRADE_FIELDS: Final = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-Websocket-Accept: "
 # The GUID defined in section 1.3.
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -130,7 +133,7 @@ def accept_value(key: str) -> str:
 # -- server --
 
 #: The fields of a client's handshake.
-_REQUEST_FIELDS: Final = (
+_request_fields: Final = FieldNames(
     "Upgrade",
     "Connection",
     "Sec-WebSocket-Version",
@@ -148,7 +151,7 @@ def check_request(method: str, version: str, headers: HeaderFields) -> Offer:
     """
     if method != "GET" or version == "HTTP/1.0":
         raise HandshakeError(f"WebSocket handshake requires GET and HTTP/1.1, got {shown(method)}, {version}")
-    upgrade, connection, ws_version, key, subprotocols, extensions = values_of(headers, _REQUEST_FIELDS)
+    upgrade, connection, ws_version, key, subprotocols, extensions = _request_fields.values_in(headers)
     if not _has_element(upgrade, "websocket"):
         # RFC 9110 section 15.5.22 suggests 426, but programs expect Tornado's 400.
         raise HandshakeError('the request lacks the header field "Upgrade: websocket"')
@@ -191,6 +194,14 @@ def response_headers(
     if extensions is not None:
         fields.append(("Sec-Websocket-Extensions", extensions))
     return fields
+
+
+def response_block(offer: Offer, subprotocol: str | None = None, extensions: str | None = None) -> bytes:
+    """Return the header fields of `response_headers`, serialized, and the empty line."""
+    if subprotocol is None and extensions is None:
+        return _UPGRADE_FIELDS + accept_value(offer.key).encode("ascii") + b"\r\n\r\n"
+    fields = response_headers(offer, subprotocol, extensions)
+    return ("".join([f"{name}: {value}\r\n" for name, value in fields]) + "\r\n").encode("latin-1")
 
 
 def _check_key(key: str) -> None:

@@ -18,6 +18,7 @@ from tornado.channels._limits import ClientLimits, RequestCounter
 from tornado.channels._names import REVOCATIONS
 from tornado.channels._presence import Presence
 from tornado.channels._presence_events import PresenceFeed
+from tornado.channels._requests import encode_limits
 from tornado.channels._session_state import Identity
 from tornado.channels._transport import SlowClient, Transport
 from tornado.channels._values import Gap, Message
@@ -67,6 +68,8 @@ class Endpoint:
         self._given_presence = presence
         self._presence: Presence | None = presence
         self._feeds: dict[str, PresenceFeed] = {}
+        #: The last arguments and the result of `encode_limits`.
+        self._encoded_limits: tuple[ClientLimits, float, str] | None = None
         #: The connections of polling clients between two polls, by user, client and channel.
         self._lingering: dict[tuple[str, str, str], tuple[str, asyncio.TimerHandle]] = {}
 
@@ -91,6 +94,13 @@ class Endpoint:
         if transport is None:
             transport = self._transports[kind] = kind(self.encoder, self.sessions)
         return transport  # type: ignore[return-value]  # the key is its class
+
+    def encode_limits(self, limits: ClientLimits, keep_alive: float) -> str:
+        """Return the result of `encode_limits`, which is called again only for other limits."""
+        found = self._encoded_limits
+        if found is None or found[0] is not limits or found[1] != keep_alive:
+            found = self._encoded_limits = limits, keep_alive, encode_limits(limits, keep_alive)
+        return found[2]
 
     def count_request(self, limits: ClientLimits, client: str) -> float:
         """Count an HTTP request. Return the number of seconds to wait; 0 if it is permitted."""

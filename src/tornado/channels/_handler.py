@@ -184,17 +184,8 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         """Process a request of the client."""
-        session, connection = self._session, self.ws_connection
-        if session is None or connection is None:
-            return None
-        if not session.is_new:
-            return session.receive(message)
-        stream = connection.stream
-        stream.cork()  # "connected" and the reply are sent together
-        try:
-            return session.receive(message)
-        finally:
-            stream.uncork()
+        session: Session | None = self._endpoint.sessions.get(self)  # type: ignore[assignment]
+        return None if session is None or self.ws_connection is None else session.receive(message)
 
     def on_ws_connection_close(
         self, close_code: int | None = None, close_reason: str | None = None

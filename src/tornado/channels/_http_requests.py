@@ -106,7 +106,7 @@ def serve_request(handler: HTTPHandler, endpoint: Endpoint, text: str | bytes) -
             raise RequestError("too_large", f"a request has at most {handler.client_limits.message} bytes")
         members = decode_object(text)
         request_id = request_id_of(members)
-        request = parse_request({"type": _default_type(handler), **members})
+        request = parse_request({"type": _default_type(handler), **members}, request_id)
         serve = _OPERATIONS.get(request.type)
         if serve is None:
             raise RequestError("bad_request", f"{request.type} is not available over HTTP")

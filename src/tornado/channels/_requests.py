@@ -6,7 +6,6 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, Final, NamedTuple, NoReturn
 
 from tornado.channels._encoding import encode_json, encode_text
@@ -142,7 +141,7 @@ def decode_object(text: str | bytes) -> dict[str, Any]:
         raise RequestError("bad_request", f"expected a JSON object, got {type(value).__name__}")
     if text.count("[") + text.count("{") > _MAX_DEPTH and _is_deeper(value, _MAX_DEPTH):
         raise RequestError("bad_request", f"the request is nested more than {_MAX_DEPTH} levels deep")
-    if _find_escaped_surrogate(text) is not None:
+    if "\\" in text and _find_escaped_surrogate(text) is not None:
         try:
             encode_json(value)
         except UnicodeEncodeError:
@@ -184,35 +183,49 @@ def channel_of(members: Mapping[str, Any]) -> str | None:
         return None
 
 
-def parse_request(members: Mapping[str, Any]) -> Request:
+def parse_request(members: Mapping[str, Any], request_id: str | None) -> Request:
     """Validate a request.
 
+    :param request_id: the result of `request_id_of`.
     :raises RequestError: if it is malformed.
     """
     kind = members.get("type")
     parse = _PARSERS.get(kind) if isinstance(kind, str) else None
     if parse is None:
         raise RequestError("bad_request", f"unknown type {kind!r:.60} of a request")
-    return parse(str(kind), request_id_of(members), members)
+    return parse(kind, request_id, members)  # type: ignore[arg-type]  # it is the key of a parser
 
 
-def encode_reply(
-    kind: str, request_id: str | None, members: Mapping[str, Any], encoded_members: str = ""
-) -> bytes:
-    """Return a reply or an event as JSON.
-
-    :param encoded_members: further members as JSON, each after a comma.
-    """
+def encode_reply(kind: str, request_id: str | None, members: Mapping[str, Any]) -> bytes:
+    """Return a reply or an event as JSON."""
     text = f'{{"type":"{kind}"'
     if request_id is not None:
         text += f',"id":{encode_text(request_id)}'
     for name, value in members.items():
         # An encoder for a single text is faster than one for an object.
         text += f',"{name}":{encode_text(value) if type(value) is str else encode_json(value).decode()}'
-    return f"{text}{encoded_members}}}".encode()
+    return f"{text}}}".encode()
 
 
-@lru_cache(64)
+def encode_connected(request_id: str | None, client: str, expires_in: int | None, limits: str) -> bytes:
+    """Return the reply ``connected``.
+
+    :param client: the ID of the client.
+    :param expires_in: the seconds until the token expires, or None.
+    :param limits: the result of `encode_limits`.
+    """
+    own = "" if request_id is None else f',"id":{encode_text(request_id)}'
+    expiry = "" if expires_in is None else f',"expires_in":{expires_in}'
+    return f'{{"type":"connected"{own},"client":{encode_text(client)}{expiry}{limits}}}'.encode()
+
+
+def encode_subscribed(request_id: str | None, channel: str, position: str) -> bytes:
+    """Return the reply ``subscribed``."""
+    own = "" if request_id is None else f',"id":{encode_text(request_id)}'
+    text = f'{{"type":"subscribed"{own},"channel":{encode_text(channel)},"position":{encode_text(position)}}}'
+    return text.encode()
+
+
 def encode_limits(limits: ClientLimits, keep_alive: float) -> str:
     """Return the members of ``connected`` that are the same for all clients, each after a comma."""
     members = {
@@ -317,19 +330,27 @@ _PARSERS: Final[Mapping[str, Callable[[str, str | None, Mapping[str, Any]], Requ
 def _subscription(members: Any) -> SubscriptionRequest:
     if not isinstance(members, dict):
         _reject("subscribe", members, "a list of objects")
-    text = _text(members, "position", _MAX_POSITION)
-    try:
-        position = None if text is None else Position.parse(text)
-    except ValueError as error:
-        raise RequestError("bad_request", str(error)) from None
     watch = members.get("watch") or False
-    if not isinstance(watch, (bool, str)):
+    if watch is not False and not isinstance(watch, (bool, str)):
         _reject("watch", watch, "true or the version of a presence event")
+    position = None if members.get("position") is None else _position(members)
     return SubscriptionRequest(_channel(members), position, members.get("join", ABSENT), watch)
 
 
+def _position(members: Mapping[str, Any]) -> Position:
+    text = _text(members, "position", _MAX_POSITION)
+    assert text is not None  # checked by the caller
+    try:
+        return Position.parse(text)
+    except ValueError as error:
+        raise RequestError("bad_request", str(error)) from None
+
+
 def _channel(members: Mapping[str, Any]) -> str:
-    channel = _text(members, "channel", MAX_CHANNEL)
+    channel = members.get("channel")
+    # Nearly all names consist of printable characters. No search is necessary for them.
+    if type(channel) is not str or len(channel) > MAX_CHANNEL or not channel.isprintable():
+        channel = _text(members, "channel", MAX_CHANNEL)
     if not channel:
         raise RequestError("bad_request", "expected a channel")
     if channel.startswith(RESERVED):
@@ -385,9 +406,11 @@ __all__ = [
     "SubscriptionRequest",
     "channel_of",
     "decode_object",
+    "encode_connected",
     "encode_http_error",
     "encode_limits",
     "encode_reply",
+    "encode_subscribed",
     "parse_request",
     "request_id_of",
 ]

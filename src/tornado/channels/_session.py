@@ -25,8 +25,9 @@ from tornado.channels._requests import (
     SubscriptionRequest,
     channel_of,
     decode_object,
-    encode_limits,
+    encode_connected,
     encode_reply,
+    encode_subscribed,
     parse_request,
     request_id_of,
 )
@@ -131,11 +132,6 @@ class Session:
         return f"<Session {self._state.value}, user {self.identity.user!r}, {len(self._channels)} channels>"
 
     @property
-    def is_new(self) -> bool:
-        """Whether the client has not been authenticated."""
-        return self._state is _NEW
-
-    @property
     def is_closed(self) -> bool:
         """Whether the session has ended."""
         return self._state is _CLOSED
@@ -155,9 +151,9 @@ class Session:
             while wait := self._count_request():
                 # The next requests wait until this one is processed, so that their order is kept.
                 yield asyncio.sleep(wait)
-            if self.is_closed:
+            if self._state is _CLOSED:
                 return
-            request = parse_request(members)
+            request = parse_request(members, request_id)
             operation = OPERATIONS.get(request.type)
             if operation is None:
                 raise RequestError("bad_request", f"{request.type} is not available on a WebSocket")
@@ -165,7 +161,8 @@ class Session:
                 yield from self.connect(*self._hello)
             if self._state is _CONNECTED or operation is connect:
                 yield from operation(self, request)
-            self._violations = max(0, self._violations - 1)
+            if self._violations:
+                self._violations -= 1
         except Exception as error:
             refused = self.error_of(error)
             if refused.channel is None:
@@ -198,12 +195,12 @@ class Session:
 
     def reply(self, kind: str, request_id: str | None, members: Mapping[str, Any]) -> None:
         """Send a reply or an event, unless the session has ended."""
-        if not self.is_closed:
+        if self._state is not _CLOSED:
             self._transport.send(self._receiver, encode_reply(kind, request_id, members))
 
     def fail(self, error: RequestError, request_id: str | None = None) -> None:
         """Report an error, and close the connection if the error or the number of errors requires it."""
-        if self.is_closed:
+        if self._state is _CLOSED:
             return
         self._transport.send(self._receiver, error.encode(request_id))
         if error.code in ("bad_request", "rate"):
@@ -227,22 +224,27 @@ class Session:
 
         :raises RequestError: if it is not permitted to connect.
         """
-        if not self._endpoint.is_watching:
-            yield self._endpoint.watch_revocations()
-        identity = yield from self._identify(token)
+        endpoint = self._endpoint
+        if not endpoint.is_watching:
+            yield endpoint.watch_revocations()
+        revision = endpoint.revision
+        identity = self._hooks.authenticate(token)
+        if type(identity) is not Identity:
+            identity = yield from self._resolve_identity(identity, revision, token)
         was_new = self._state is _NEW
         if not was_new and identity.user != self.identity.user:
             raise RequestError("unauthorized", "the token is that of another user")
         if identity.expires_at is not None and identity.expires_at <= time.time():
             raise RequestError("expired", "the token has expired")
-        if self.is_closed:
+        if self._state is _CLOSED:
             return
         self.identity = identity
         if was_new:
             self._client = client or os.urandom(9).hex()
             self._state = self._state.to[_CONNECTED]
             self._cancel_deadline()
-        self._schedule_expiry()
+        if identity.expires_at is not None or self._expiry is not None:
+            self._schedule_expiry()
 
     def limit_authentication(self) -> None:
         """Close the connection if the client is not authenticated in time."""
@@ -260,13 +262,16 @@ class Session:
             self.deadline = NEVER
             self._endpoint.authentications.discard(self)
 
-    def _identify(self, token: str | None) -> Generator[Any, Any, Identity]:
-        """Call `authenticate` of the handler, again if permissions have been revoked while it was running."""
+    def _resolve_identity(
+        self, identity: Any, revision: int, token: str | None
+    ) -> Generator[Any, Any, Identity]:
+        """Return the result of `authenticate` of the handler, which may be awaitable. Call the method again
+        if permissions have been revoked while it was running.
+
+        :param identity: the value that the method has returned.
+        :param revision: the endpoint's revision before the call.
+        """
         while True:
-            revision = self._endpoint.revision
-            identity = self._hooks.authenticate(token)
-            if type(identity) is Identity:
-                return identity
             identity = yield from resolve(identity)
             if identity is None:
                 raise RequestError("unauthorized", "the token is not valid")
@@ -275,16 +280,17 @@ class Session:
                 raise TypeError(f"{name} must return an Identity or None, got {identity!r:.100}")
             if revision == self._endpoint.revision:
                 return identity
+            revision = self._endpoint.revision
+            identity = self._hooks.authenticate(token)
 
     def send_connected(self, request_id: str | None) -> None:
         """Reply ``connected``."""
-        if self.is_closed:
+        if self._state is _CLOSED:
             return
-        members: dict[str, Any] = {"client": self._client}
-        if self.identity.expires_at is not None:
-            members["expires_in"] = max(0, round(self.identity.expires_at - time.time()))
-        same_for_all = encode_limits(self._hooks.client_limits, self._hooks.keep_alive)
-        self._transport.send(self._receiver, encode_reply("connected", request_id, members, same_for_all))
+        expires_at = self.identity.expires_at
+        expires_in = None if expires_at is None else max(0, round(expires_at - time.time()))
+        limits = self._endpoint.encode_limits(self._hooks.client_limits, self._hooks.keep_alive)
+        self._transport.send(self._receiver, encode_connected(request_id, self._client, expires_in, limits))
 
     def _schedule_expiry(self) -> None:
         if self._expiry is not None:
@@ -299,18 +305,32 @@ class Session:
         self.fail(RequestError("expired", "the token has expired"))
 
     def _authorize(self, hook: Callable[[str], Any], channel: str) -> Steps:
-        """Call an authorization method, again if permissions have been revoked while it was running."""
+        """Call an authorization method.
+
+        :raises RequestError: if it does not permit the operation.
+        """
+        revision = self._endpoint.revision
+        yield from self._check_allowed(hook, channel, hook(channel), revision)
+
+    def _check_allowed(self, hook: Callable[[str], Any], channel: str, allowed: Any, revision: int) -> Steps:
+        """Check the result of an authorization method, which may be awaitable. Call the method again if
+        permissions have been revoked while it was running.
+
+        :param allowed: the value that the method has returned.
+        :param revision: the endpoint's revision before the call.
+        :raises RequestError: if the method does not permit the operation.
+        """
         while True:
-            revision = self._endpoint.revision
-            allowed = hook(channel)
             if allowed is not True:
                 allowed = yield from resolve(allowed)
             if not allowed:
                 raise RequestError("forbidden", "the user may not do this", channel=channel)
-            if self.is_closed:
+            if self._state is _CLOSED:
                 raise RequestError("unauthorized", "the session has ended", channel=channel)
             if revision == self._endpoint.revision:
                 return
+            revision = self._endpoint.revision
+            allowed = hook(channel)
 
     def revoke(self, user: str, channel: str | None) -> None:
         """End what is revoked, if `user` is the user of this session."""
@@ -334,13 +354,24 @@ class Session:
 
         :raises RequestError: if this is not permitted.
         """
-        channel, hub = wanted.channel, self._endpoint.hub
-        if channel not in self._channels and len(self._channels) >= self._hooks.client_limits.subscriptions:
+        channel, endpoint, hooks = wanted.channel, self._endpoint, self._hooks
+        hub = endpoint.hub
+        if channel not in self._channels and len(self._channels) >= hooks.client_limits.subscriptions:
             raise RequestError("limit", "too many subscriptions", channel=channel)
-        since = yield from self._begin_subscription(wanted)
+        revision = endpoint.revision
+        allowed = hooks.authorize_subscribe(channel)
+        since = wanted.position or hub.position(channel)
+        if (
+            allowed is not True
+            or since is None
+            or wanted.join is not ABSENT
+            or revision != endpoint.revision
+            or self._state is _CLOSED
+        ):
+            since = yield from self._begin_subscription(wanted, allowed, revision)
         # What follows, up to the presence, cannot fail: the client gets one reply.
-        group = self._transport.group(self._hooks.slow_policy(channel))
-        if self.is_closed:
+        group = self._transport.group(hooks.slow_policy(channel))
+        if self._state is _CLOSED:
             return
         if channel in self._channels:
             self._detach(channel)
@@ -348,20 +379,25 @@ class Session:
             self._channels = (*self._channels, channel)
         if wanted.position is None or not self._lingers:
             position = str(since)
-            reply = encode_reply("subscribed", request_id, {"channel": channel, "position": position})
-            self._transport.send(self._receiver, reply, position)
+            self._transport.send(self._receiver, encode_subscribed(request_id, channel, position), position)
         hub.attach(channel, self._receiver, since, group)
         if wanted.watch:
             self.watch(channel, wanted.watch if isinstance(wanted.watch, str) else "")
         if wanted.join is not ABSENT:
             yield from self._join(channel, wanted.join)
 
-    def _begin_subscription(self, wanted: SubscriptionRequest) -> Generator[Any, Any, Position]:
-        """Check that a subscription is permitted, and return the position at which it begins."""
+    def _begin_subscription(
+        self, wanted: SubscriptionRequest, allowed: Any, revision: int
+    ) -> Generator[Any, Any, Position]:
+        """Check that a subscription is permitted, and return the position at which it begins.
+
+        :param allowed: the value that ``authorize_subscribe`` has returned.
+        :param revision: the endpoint's revision before that call.
+        """
         channel, hub, hooks = wanted.channel, self._endpoint.hub, self._hooks
         while True:
+            yield from self._check_allowed(hooks.authorize_subscribe, channel, allowed, revision)
             revision = self._endpoint.revision
-            yield from self._authorize(hooks.authorize_subscribe, channel)
             if wanted.join is not ABSENT:
                 yield from self._authorize(hooks.authorize_presence, channel)
             since = wanted.position or hub.position(channel)
@@ -369,6 +405,8 @@ class Session:
                 since = yield hub.head(channel)
             if revision == self._endpoint.revision:
                 return since
+            revision = self._endpoint.revision
+            allowed = hooks.authorize_subscribe(channel)
 
     def _detach(self, channel: str) -> None:
         self._endpoint.hub.detach(channel, self._receiver)
@@ -424,7 +462,7 @@ class Session:
         yield from self._join(channel, data)
 
     def _join(self, channel: str, data: Any) -> Steps:
-        if self.is_closed or channel not in self._channels:
+        if self._state is _CLOSED or channel not in self._channels:
             return
         presence = self._endpoint.presence
         connections = self._connections = {} if self._connections is None else self._connections
@@ -436,7 +474,7 @@ class Session:
             yield presence.update(channel, connection, data)
             return
         connection = yield presence.join(channel, self._member, data)
-        if self.is_closed or channel not in self._channels:
+        if self._state is _CLOSED or channel not in self._channels:
             self._endpoint.leave(channel, connection)
         else:
             connections[channel] = connection
@@ -449,7 +487,7 @@ class Session:
 
     def watch(self, channel: str, version: str = "") -> None:
         """Send the members of a channel, and their changes, to the client."""
-        if self.is_closed:
+        if self._state is _CLOSED:
             return
         if channel not in self._watched:
             self._watched = (*self._watched, channel)
@@ -465,7 +503,7 @@ class Session:
 
     def fall_behind(self, channel: str, after: Position, policy: SlowPolicy, reads_history: bool) -> None:
         """Apply a policy to this client; see `SlowClient.fall_behind`."""
-        if self.is_closed or channel not in self._channels:
+        if self._state is _CLOSED or channel not in self._channels:
             return
         action = policy.action
         if reads_history and action != "latest":
@@ -507,13 +545,13 @@ class Session:
 
     def close(self, code: int, reason: str) -> None:
         """End the session and the connection."""
-        if not self.is_closed:
+        if self._state is not _CLOSED:
             self.end()
             self._transport.close(self._receiver, code, reason)
 
     def end(self) -> None:
         """Release everything after the connection has closed. A second call does nothing."""
-        if self.is_closed:
+        if self._state is _CLOSED:
             return
         self._state = self._state.to[_CLOSED]
         endpoint = self._endpoint

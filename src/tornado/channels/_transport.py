@@ -40,12 +40,18 @@ class Transport(ABC):
         self._encoder = encoder
         self._sessions = sessions
         self._groups: dict[SlowPolicy, TransportGroup] = {}
+        #: The last group that was returned. Most handlers have one policy, whose hash is not needed then.
+        self._last_group: TransportGroup | None = None
 
     def group(self, policy: SlowPolicy) -> TransportGroup:
         """Return the group of the receivers of channels with a policy."""
+        last = self._last_group
+        if last is not None and last.policy is policy:
+            return last
         group = self._groups.get(policy)
         if group is None:
             group = self._groups[policy] = TransportGroup(self, policy, self._encoder, self._sessions)
+        self._last_group = group
         return group
 
     def send(self, receiver: Any, text: bytes, position: str | None = None) -> None:
@@ -74,7 +80,10 @@ class Transport(ABC):
 
 
 class TransportGroup:
-    """The receivers of a transport in all channels with the same policy; see `ReceiverGroup`."""
+    """The receivers of a transport in all channels with the same policy; see `ReceiverGroup`.
+
+    :ivar policy: the policy.
+    """
 
     def __init__(
         self,
@@ -84,19 +93,19 @@ class TransportGroup:
         sessions: Mapping[Any, SlowClient],
     ) -> None:
         self._transport = transport
-        self._policy = policy
+        self.policy = policy
         self._encoder = encoder
         self._sessions = sessions
 
     def __repr__(self) -> str:
-        return f"<TransportGroup {type(self._transport).__name__}, {self._policy}>"
+        return f"<TransportGroup {type(self._transport).__name__}, {self.policy}>"
 
     def deliver(self, receivers: Collection[Any], items: Sequence[Message | Gap]) -> None:
         """Send items to all receivers. Each item is encoded once in this process."""
         reads_history = isinstance(receivers, tuple)
         for item in items:
             encoded = self._encoder.encode(item)
-            slow = self._transport.send_to_all(receivers, encoded, self._policy)
+            slow = self._transport.send_to_all(receivers, encoded, self.policy)
             after = start_of(item) if slow else None
             if after is None:
                 continue  # slow clients do not get ephemeral messages
@@ -105,7 +114,7 @@ class TransportGroup:
             for receiver in excluded:
                 session = self._sessions.get(receiver)
                 if session is not None:
-                    session.fall_behind(item.channel, after, self._policy, reads_history)
+                    session.fall_behind(item.channel, after, self.policy, reads_history)
 
 
 __all__ = ["Transport", "TransportGroup"]

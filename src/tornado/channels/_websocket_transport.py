@@ -9,19 +9,25 @@ from tornado.channels._encoding import EncodedItem
 from tornado.channels._limits import SlowPolicy
 from tornado.channels._transport import Transport
 from tornado.concurrent import Future
-from tornado.websocket import WebSocketClosedError
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from tornado.websocket._broadcast import broadcast_shared
+from tornado.websocket._protocol import WebSocketProtocol13
 
 #: The number of unsent bytes above which a client that does not read its replies is disconnected.
 _MAX_UNSENT = 512 * 1024
+_WRITE_MESSAGE = WebSocketHandler.write_message
 
 
 class WebSocketTransport(Transport):
     """The transport whose receivers are WebSocket handlers."""
 
     def send(self, receiver: Any, text: bytes, position: str | None = None) -> None:
+        connection = receiver.ws_connection
         try:
-            receiver.write_message(text)
+            if type(connection) is WebSocketProtocol13 and type(receiver).write_message is _WRITE_MESSAGE:
+                connection.write_encoded(text)
+            else:
+                receiver.write_message(text)
         except WebSocketClosedError:
             pass  # the session ends soon
 

@@ -288,11 +288,12 @@ class WebSocketHandler(RequestHandler):
         :returns: the object, or None if the version of the request is not supported. The response then has
             status 426.
         """
-        websocket = offered_websocket(self.request)
+        request = self.request
+        websocket = offered_websocket(request)
         if websocket is not None:
             return websocket.make_protocol(self, self._params())  # type: ignore[no-any-return]
-        version = self.request.headers.get("Sec-WebSocket-Version")
-        if version not in ("7", "8", "13"):
+        version = request.headers.get("Sec-WebSocket-Version")
+        if version != "13" and version not in ("7", "8"):
             return None
         return WebSocketProtocol13(self, False, self._params())
 
@@ -341,28 +342,35 @@ class WebSocketHandler(RequestHandler):
                 offer = read_offer(self)
             except HandshakeError as error:
                 raise ValueError(str(error)) from error
-        agreed = offer.deflate(protocol.params.policy)
+        policy = protocol.params.policy
+        agreed = None if policy is None else offer.deflate(policy)
         parameters, extension = (None, None) if agreed is None else agreed
         subprotocol = self.select_subprotocol(list(offer.subprotocols)) or None
-        fields = ws_handshake.response_headers(offer, subprotocol, extension)
+        block = ws_handshake.response_block(offer, subprotocol, extension)
         self.ws_connection = protocol
-        self._switch_protocols(fields)
-        stream = self.detach()
-        self._release_memory()
-        opening = functools.partial(self.open, *self.open_args, **self.open_kwargs)
-        protocol.begin(stream, parameters, subprotocol, opening)
-
-    def _switch_protocols(self, fields: list[tuple[str, str]]) -> None:
-        """Send the 101 response and end the request."""
         response = response_of(self)
         response.transforms = _NO_TRANSFORMS
-        if not (_may_send_upgrade(type(self)) and send_upgrade(self, response, fields)):
-            self.clear_header("Content-Type")
-            self.set_status(101)
-            for name, value in fields:
-                self.set_header(name, value)
-            _ = self.flush()
-            response = response_of(self)
+        if not (_may_send_upgrade(type(self)) and send_upgrade(self, response, block)):
+            self._send_upgrade_slowly(ws_handshake.response_headers(offer, subprotocol, extension))
+        self._switch_protocols()
+        stream = self.detach()
+        self._release_memory()
+        opening = self.open
+        if self.open_args or self.open_kwargs:
+            opening = functools.partial(opening, *self.open_args, **self.open_kwargs)
+        protocol.begin(stream, parameters, subprotocol, opening)
+
+    def _send_upgrade_slowly(self, fields: list[tuple[str, str]]) -> None:
+        """Send the 101 response by calling the methods that a program may override."""
+        self.clear_header("Content-Type")
+        self.set_status(101)
+        for name, value in fields:
+            self.set_header(name, value)
+        _ = self.flush()
+
+    def _switch_protocols(self) -> None:
+        """End the request, whose 101 response has been sent."""
+        response = response_of(self)
         response.detach()
         try:
             self._log()

@@ -16,7 +16,7 @@ __all__ = ["begin"]
 
 def begin(counts: MessageCounts) -> None:
     """Replace the methods that send and receive messages by methods that also count."""
-    for name in ("write_message", "write_shared"):
+    for name in ("write_message", "write_encoded", "write_shared"):
         setattr(WebSocketProtocol13, name, _counting(getattr(WebSocketProtocol13, name), counts))
     take = MessageReceiver.take
 

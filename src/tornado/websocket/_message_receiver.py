@@ -197,11 +197,6 @@ class MessageReceiver:
         remaining = len(self._backlog or ())
         self._backlog_size = self._backlog_size * remaining // before if remaining and before else 0
 
-    def _resume_unless_blocked(self) -> None:
-        """Resume reading, unless it must stay paused."""
-        if not (self._connection.has_pending_input() or self.is_backlogged()):
-            self._connection.stream.resume_reading()
-
     def pause_decompression(self) -> None:
         """Pause until other connections have been served: one call has reached the decompression limit."""
         self._connection.stream.pause_reading()
@@ -326,21 +321,22 @@ class MessageReceiver:
             return
         events, self._backlog = self._backlog, None
         stream = connection.stream
-        stream.cork()
-        try:
-            if events:
+        if events:
+            stream.cork()
+            try:
                 self._deliver_backlog(events)
-        except Exception as error:  # raised by an overridden method
-            log_exception(self._connection.handler, error)
-            connection.close_after_exception()
-        finally:
-            stream.uncork()
+            except Exception as error:  # raised by an overridden method
+                log_exception(self._connection.handler, error)
+                connection.close_after_exception()
+            finally:
+                stream.uncork()
         if self._backlog_size:
             self._recount_backlog(len(events or ()))
-        if self._backlog is None and connection.has_pending_input():
+        if not connection.has_pending_input():
+            if not self.is_backlogged():
+                stream.resume_reading()
+        elif self._backlog is None:
             self.pause_decompression()
-        else:
-            self._resume_unless_blocked()
 
     def _deliver_backlog(self, events: list[ws_connection.Event]) -> None:
         """Deliver events that are counted already; those that must wait longer become the backlog."""

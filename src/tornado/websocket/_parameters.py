@@ -63,7 +63,8 @@ def params_of(
     size = MAX_MESSAGE_SIZE if max_message_size is None else max_message_size
     limit = WRITE_LIMIT if write_limit is None else write_limit
     ratio = math.inf if max_inflation_ratio is None else max_inflation_ratio
-    return _shared(ping_interval or 0, ping_timeout, size, policy_of(compression_options), limit, ratio)
+    policy = None if compression_options is None else policy_of(compression_options)
+    return _shared(ping_interval or 0, ping_timeout, size, policy, limit, ratio)
 
 
 @functools.lru_cache(maxsize=128)

@@ -348,6 +348,22 @@ class WebSocketProtocol13(WebSocketProtocol):
             return self._done
         return self._drain_future()
 
+    def write_encoded(self, payload: bytes) -> None:
+        """Send a text message that a protocol above this one has encoded.
+
+        :param payload: valid UTF-8.
+        :raises WebSocketClosedError: if this side or the connection is closed.
+        """
+        try:
+            frame = self._core.message(payload)
+        except ValueError:
+            raise closed_error(self) from None
+        self._message_bytes_out += len(payload)
+        self._wire_bytes_out += len(frame)
+        stream = self.stream
+        if not stream.send(frame) or stream.corked_size >= COLLECT_LIMIT:
+            self._apply_write_limit()
+
     def write_shared(self, message: SharedMessage) -> None:
         """Send a message that `.broadcast` sends to many connections.
 
@@ -509,8 +525,11 @@ class WebSocketProtocol13(WebSocketProtocol):
         """Start to send pings if ``ping_interval`` is set."""
         if self.is_closing():
             return
-        if self.params.ping_interval:
-            self._set_deadline(self.params.ping_interval)
+        interval = self.params.ping_interval
+        if interval:
+            if self._timer is None:
+                self._timer = ConnectionTimer(self)
+            self._timer.set(interval)
         if self._compressor_check is None and self._core.compresses:
             self._compressor_check = IdleCompressorRelease(self)
 

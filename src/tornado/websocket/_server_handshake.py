@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from tornado._original_methods import OriginalMethods
 from tornado._wire import ws_handshake
+from tornado._wire.headers import FieldNames
 from tornado._wire.ws_errors import HandshakeError
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
@@ -19,6 +20,7 @@ from tornado.web._security._xsrf import check_origin
 from tornado.websocket._interface import WebSocketProtocol
 from tornado.websocket._protocol import WebSocketProtocol13
 
+_origin_fields = FieldNames("Sec-Fetch-Site", "Origin", "Sec-WebSocket-Origin")
 _ACCEPT = OriginalMethods(WebSocketProtocol13, "accept_connection")
 
 
@@ -68,14 +70,21 @@ class ServerHandshake(FastPathAwaitable):
             instead.
         """
         handler = self._handler
-        offer = _read_offer_or_respond(handler)
-        if offer is not None and _is_origin_allowed(handler):
-            protocol = _create_protocol(handler)
-            if protocol is not None:
-                if not _ACCEPT.are_original(type(protocol)):
-                    handler.ws_connection = protocol
-                    return False
-                handler.on_ws_connection_accept(protocol, offer)
+        try:
+            offer = read_offer(handler)
+        except HandshakeError as error:
+            _reject(handler, error)
+            return True
+        if not _is_origin_allowed(handler):
+            return True
+        protocol: Any = handler.get_websocket_protocol()
+        if protocol is None:
+            _reject_version(handler)
+            return True
+        if not _ACCEPT.are_original(type(protocol)):
+            handler.ws_connection = protocol
+            return False
+        handler.on_ws_connection_accept(protocol, offer)
         return True
 
     def coroutine(self) -> Rest:
@@ -112,26 +121,24 @@ def offered_websocket(request: HTTPServerRequest) -> Any:
     return connection.websocket if isinstance(connection, ServerExchange) else None
 
 
-def _read_offer_or_respond(handler: HandshakeHandler) -> ws_handshake.Offer | None:
-    """Return the options that the request offers. If it is not a valid handshake, respond with an error."""
-    try:
-        return read_offer(handler)
-    except HandshakeError as error:
-        gen_log.debug("WebSocket handshake rejected: %s", error)
-        handler.set_status(error.status_code)
-        for name, value in error.headers:
-            handler.set_header(name, value)
-        handler.set_header("Content-Type", "text/plain; charset=UTF-8")
-        _ = handler.finish(f"{error}\n")
-        return None
+def _reject(handler: HandshakeHandler, error: HandshakeError) -> None:
+    """Respond to a request that is not a valid handshake."""
+    gen_log.debug("WebSocket handshake rejected: %s", error)
+    handler.set_status(error.status_code)
+    for name, value in error.headers:
+        handler.set_header(name, value)
+    handler.set_header("Content-Type", "text/plain; charset=UTF-8")
+    _ = handler.finish(f"{error}\n")
 
 
 def _is_origin_allowed(handler: HandshakeHandler) -> bool:
     """Whether the origin of the request is allowed. If it is not, respond with an error."""
+    request = handler.request
+    if not any(_origin_fields.values_in(request.headers)):
+        return True  # not a browser, or a very old one
+    # Clients with version 8, a draft of RFC 6455, use another field name.
+    field = "Origin" if "Origin" in request.headers else "Sec-WebSocket-Origin"
     try:
-        request = handler.request
-        # Clients with version 8, a draft of RFC 6455, use another field name.
-        field = "Origin" if "Origin" in request.headers else "Sec-WebSocket-Origin"
         check_origin(request, handler.check_origin, field)
     except HTTPError as error:
         text = f"WebSocket handshake rejected: {error.log_message} (see check_origin and trusted_origins)"
@@ -143,14 +150,11 @@ def _is_origin_allowed(handler: HandshakeHandler) -> bool:
     return True
 
 
-def _create_protocol(handler: HandshakeHandler) -> Any:
-    """Return the protocol that the handler creates. If the result is None, respond with 426."""
-    protocol = handler.get_websocket_protocol()
-    if protocol is None:
-        handler.set_status(426)
-        handler.set_header("Sec-WebSocket-Version", ", ".join(ws_handshake.VERSIONS))
-        _ = handler.finish()
-    return protocol
+def _reject_version(handler: HandshakeHandler) -> None:
+    """Respond to a request whose version of the protocol the handler does not support."""
+    handler.set_status(426)
+    handler.set_header("Sec-WebSocket-Version", ", ".join(ws_handshake.VERSIONS))
+    _ = handler.finish()
 
 
 def release_request(request: Any) -> None:

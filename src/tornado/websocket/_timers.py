@@ -17,11 +17,12 @@ import asyncio
 from time import monotonic
 from typing import NamedTuple, Protocol
 
-from tornado._loop.deadlines import NEVER, DeadlineScheduler, scheduler_of
+from tornado._loop.deadlines import NEVER, DeadlineScheduler
+from tornado._loop.per_loop import PerLoop
 from tornado.iostream._interface import Transport
 from tornado.websocket._parameters import WebSocketParams
 
-_SCHEDULER = "_tornado_websockets"
+_schedulers = PerLoop("WebSocket timers", lambda loop: DeadlineScheduler())
 #: The interval between two checks of a compressor, in seconds. If the connection has sent no message since
 #: the previous check, the compressor is released. With zlib's defaults this frees about 260 KB; creating a
 #: new compressor takes a tenth of a millisecond.
@@ -185,7 +186,7 @@ class IdleCompressorRelease:
 
 def timers(loop: asyncio.AbstractEventLoop) -> DeadlineScheduler:
     """Return the scheduler of the timers of a loop's connections."""
-    return scheduler_of(loop, _SCHEDULER)
+    return _schedulers.get(loop)
 
 
 __all__ = [

@@ -218,6 +218,8 @@ class Application(SecurityOwner, ReversibleRouter):
         _cancellation.settings_of(self, RequestHandler)
         #: A cache of handler classes that neither stream their bodies nor can be cancelled.
         self._handler_classes: set[type[RequestHandler]] = set()
+        #: A cache of handler classes that can be cancelled and do not stream their bodies.
+        self._cancellable_classes: set[type[RequestHandler]] = set()
         self._plain_rules: Any = None
         self._plain_version = 0
         #: Whether templates and versions of static files are reloaded for each request.
@@ -474,7 +476,7 @@ class Application(SecurityOwner, ReversibleRouter):
         path_args: Any = ()
         path_kwargs: Any = None
         handler_kwargs: Any = None
-        is_special = False
+        is_special = streams = False
         target: Any
         wildcard = self.wildcard_router
         rules: Any = getattr(self.default_router, "rules", False)  # default_router may be any Router
@@ -500,10 +502,11 @@ class Application(SecurityOwner, ReversibleRouter):
                 path_args = parameters.get("path_args", ())
                 path_kwargs = parameters.get("path_kwargs")
         if target not in self._handler_classes:
-            if not (isinstance(target, type) and issubclass(target, RequestHandler)):
+            kind = self._kind_of_class(target)
+            if kind is None:
                 return self._open_delegate(self.find_handler(request), exchange, head)
-            is_special = self._is_special_class(target)
-        if head.has_body or (is_special and streams_body(target)):
+            is_special, streams = kind
+        if streams or head.has_body:
             delegate = _HandlerDelegate(self, request, target, handler_kwargs, path_args, path_kwargs)
             return self._open_delegate(delegate, exchange, head)
         if (
@@ -526,16 +529,25 @@ class Application(SecurityOwner, ReversibleRouter):
             return None
         return _execute.start(handler, _NO_TRANSFORMS, path_args, path_kwargs)
 
-    def _is_special_class(self, target: type[RequestHandler]) -> bool:
-        """Whether handlers of a class stream their bodies or can be cancelled. Only False is cached."""
+    def _kind_of_class(self, target: Any) -> tuple[bool, bool] | None:
+        """Return whether handlers of a class stream their bodies or can be cancelled, and whether they stream
+        them; None if `target` is not a handler class.
+
+        A class that does not stream its bodies, and has valid settings, is added to one of the sets of such
+        classes.
+        """
+        if target in self._cancellable_classes:
+            return _CANCELLABLE
+        if not (isinstance(target, type) and issubclass(target, RequestHandler)):
+            return None
+        if streams_body(target):
+            return True, True
         try:
-            special = streams_body(target) or _cancellation.is_enabled(self, target)
+            is_cancellable = _cancellation.is_enabled(self, target)
         except ValueError:  # an invalid attribute: `_run_handler` detects it too, and sends the error page
-            special = True
-        if special:
-            return True
-        self._handler_classes.add(target)
-        return False
+            return True, False
+        (self._cancellable_classes if is_cancellable else self._handler_classes).add(target)
+        return is_cancellable, False
 
     def _is_plain(self, rules: Any) -> bool:
         """Whether all hosts share one list of routes, and `default_router` and `wildcard_router` search it as
@@ -593,6 +605,8 @@ class Application(SecurityOwner, ReversibleRouter):
 register_opener(Application, Application._open_exchange)
 
 _NO_TRANSFORMS: list[Any] = []
+#: The result of `Application._kind_of_class` for cancellable handlers that do not stream their bodies.
+_CANCELLABLE = (True, False)
 #: The settings that require an observer.
 _OBSERVING = frozenset({"access_log", "metrics", "opentelemetry", "request_id"})
 _request_of = httputil.HTTPServerRequest._from_head
@@ -626,7 +640,10 @@ def _run_handler(
         if not settings.get("static_hash_cache", True):
             settings.get("static_handler_class", StaticFileHandler).reset()
     try:
-        if handler_class not in application._handler_classes:
+        if (
+            handler_class not in application._handler_classes
+            and handler_class not in application._cancellable_classes
+        ):
             _cancellation.settings_of(application, handler_class)  # an invalid setting gets an error page
         handler = (
             handler_class(application, request, **handler_kwargs)

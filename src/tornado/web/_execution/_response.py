@@ -420,7 +420,7 @@ class Response:
         :param tail: further fields, and the empty line.
         """
         self.advance(_HEAD_SENT)
-        self.set_status(101, None)
+        self.status_code, self.reason = 101, "Switching Protocols"
         self._sent_blocks = block, tail
 
     # -- finish, step by step --

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from tornado.web._execution._response import Response, ResponseOwner, bare_block, is_plain, security_of
 
 __all__ = ["send_upgrade"]
 
 
-def send_upgrade(handler: ResponseOwner, response: Response, fields: Iterable[tuple[str, str]]) -> bool:
+def send_upgrade(handler: ResponseOwner, response: Response, fields: bytes) -> bool:
     """Send the head of a 101 response, unless the program has set header fields of its own.
 
     This is the fast path for ``set_status``, ``set_header`` and ``flush``. The caller ensures that the
     handler has the original methods, and detaches the connection afterwards.
 
-    :param fields: valid names and values of the header fields that the new protocol requires.
+    :param fields: the serialized header fields that the new protocol requires, and the empty line.
     :returns: whether the head was sent.
     """
     connection = handler.request.connection
@@ -27,7 +25,6 @@ def send_upgrade(handler: ResponseOwner, response: Response, fields: Iterable[tu
     ):
         return False
     block = bare_block()
-    tail = ("".join([f"{name}: {value}\r\n" for name, value in fields]) + "\r\n").encode("latin-1")
-    response.record_upgrade(block, tail)
-    connection.send_upgrade(block + tail)  # type: ignore[union-attr]
+    response.record_upgrade(block, fields)
+    connection.send_upgrade(block + fields)  # type: ignore[union-attr]
     return True
