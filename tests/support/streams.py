@@ -278,11 +278,32 @@ def note_receives_in_place(stream: BaseIOStream, note: Callable[[int], object]) 
     stream._receive_into = noted  # type: ignore[method-assign]
 
 
+class _NotingSocket:
+    """A socket that calls a function before each send; see `note_transmits`."""
+
+    def __init__(self, sock: socket.socket, note: Callable[[memoryview], object], sends: bool) -> None:
+        self._socket = sock
+        self._note = note
+        self._sends = sends
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+    def send(self, data: memoryview) -> int:
+        """Note the data, and send it unless it is to be discarded."""
+        self._note(data)
+        return self._socket.send(data) if self._sends else len(data)
+
+
 def note_transmits(stream: BaseIOStream, note: Callable[[memoryview], object], *, send: bool = True) -> None:
     """Call `note` with the data before each send to the descriptor, without the slow path.
 
     :param send: whether to send the data; otherwise it is discarded, as if the kernel had accepted it.
     """
+    sock = getattr(stream, "socket", None)
+    if type(sock) is socket.socket:  # its `send` is called on the fast path, which bypasses `_transmit`
+        stream.socket = _NotingSocket(sock, note, send)  # type: ignore[attr-defined]
+        return
     transmit = stream._transmit
 
     def noted(data: memoryview) -> int:

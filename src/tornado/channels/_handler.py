@@ -83,7 +83,7 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
         user = self.current_user
         if isinstance(user, bytes):
             user = user.decode()
-        return Identity(str(user) if user else None)
+        return Identity(str(user)) if user else _ANONYMOUS
 
     def authorize_subscribe(self, channel: str) -> bool | Awaitable[bool]:
         """Whether the client may subscribe to a channel; may be ``async``. By default it may."""

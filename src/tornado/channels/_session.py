@@ -248,9 +248,8 @@ class Session:
 
     def limit_authentication(self) -> None:
         """Close the connection if the client is not authenticated in time."""
-        deadlines = self._endpoint.authentications
-        deadlines.add(self, asyncio.get_running_loop())
-        deadlines.set(self, deadlines.time(), self._hooks.client_limits.authentication_timeout)
+        timeout = self._hooks.client_limits.authentication_timeout
+        self._endpoint.authentications.start(self, asyncio.get_running_loop(), timeout)
 
     def deadline_passed(self) -> None:
         """Close the connection; see `HasDeadline.deadline_passed`."""

@@ -143,12 +143,13 @@ class HTTP1ServerConnection:
         dispatcher = params.dispatcher
         if dispatcher is not None and dispatcher.serves(delegate):
             self._dispatcher = dispatcher
-        params.deadlines.add(self, self.stream.io_loop.asyncio_loop)
-        if isinstance(self.stream, SSLIOStream):
+        stream, deadlines = self.stream, params.deadlines
+        if isinstance(stream, SSLIOStream):
+            deadlines.add(self, stream.io_loop.asyncio_loop)
             self._limits().begin_handshake()
         else:
-            params.deadlines.set(self, monotonic(), params.idle_timeout)
-        self.stream.start_push(self)
+            deadlines.start(self, stream.io_loop.asyncio_loop, params.idle_timeout)
+        stream.start_push(self)
 
     async def close(self) -> None:
         """Close the connection and wait until the delegate's ``on_close`` has been called."""

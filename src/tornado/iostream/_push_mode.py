@@ -62,8 +62,10 @@ class PushMode(WriteSide):
     ) -> None:
         super().__init__(max_write_buffer_size)
         self.max_buffer_size = max_buffer_size or MAX_BUFFER_SIZE
-        # At least two chunks must fit into the read buffer.
-        self.read_chunk_size = min(read_chunk_size or CHUNK_SIZE, max(1, self.max_buffer_size // 2))
+        self.read_chunk_size = read_chunk_size or CHUNK_SIZE
+        if max_buffer_size or read_chunk_size:
+            # At least two chunks must fit into the read buffer.
+            self.read_chunk_size = min(self.read_chunk_size, max(1, self.max_buffer_size // 2))
         self.consumer: StreamConsumer | None = None
         self.suspended_consumer = None
         self._paused = False
@@ -100,12 +102,13 @@ class PushMode(WriteSide):
         If the stream is already closed, ``connection_lost`` is called in the next event loop iteration.
         """
         self.consumer = consumer
-        self._restart_input()
+        if self._paused or self._state in INPUT_ENDED_STATES:
+            self._restart_input()
         waiting = self._take_read_buffer()
         if waiting:
             self._deliver(consumer, waiting)
-        if self.consumer is not consumer:
-            return
+            if self.consumer is not consumer:
+                return
         if self._state in CLOSED_STATES:
             self.loop.call_soon(self._notify_connection_lost)
         elif self._state in CONNECTED_STATES and not self._paused:

@@ -29,6 +29,7 @@ from tornado.iostream._state import (
     StreamState,
     StreamStep,
 )
+from tornado.iostream._write_side import JOIN_LIMIT
 from tornado.netutil._error_context import add_error_context, format_address
 
 # See `tornado._wire.state_machine` for the reason for these constants.
@@ -235,6 +236,8 @@ class SocketStream(BaseIOStream):
 
     def flush_output(self) -> None:
         data = self._collected
+        if type(data) is list and self.corked_size <= JOIN_LIMIT:
+            data = b"".join(data)
         if (
             type(data) is not bytes
             or self.unsent_output is not None

@@ -24,9 +24,9 @@ from tornado.log import gen_log
 from tornado.netutil._error_context import add_error_context
 from tornado.util import import_object
 
-#: Collected pieces are joined if they have at most `_JOIN_LIMIT` bytes, or if there are more than
+#: Collected pieces are joined if they have at most `JOIN_LIMIT` bytes, or if there are more than
 #: `_JOIN_COUNT` of them. Otherwise they are passed to the kernel one by one, or with one ``sendmsg``.
-_JOIN_LIMIT = 64 * 1024
+JOIN_LIMIT = 64 * 1024
 _JOIN_COUNT = 64
 
 
@@ -273,7 +273,7 @@ class WriteSide(StreamCore):
         size, self._collected, self.corked_size = self.corked_size, None, 0
         if type(collected) is not list:
             self._send_or_buffer(collected)  # type: ignore[arg-type]
-        elif size <= _JOIN_LIMIT or len(collected) > _JOIN_COUNT:
+        elif size <= JOIN_LIMIT or len(collected) > _JOIN_COUNT:
             self._send_or_buffer(b"".join(collected))
         else:
             self._put_pieces(collected, size)

@@ -99,9 +99,7 @@ class ConnectionTimer:
         # If a failed send has just closed the stream, nothing would remove the timer from the scheduler.
         if stream.closed():
             return
-        scheduler = timers(stream.loop)
-        scheduler.add(self, stream.loop)
-        scheduler.set(self, monotonic(), seconds)
+        timers(stream.loop).start(self, stream.loop, seconds)
 
     def cancel(self) -> None:
         """Remove the deadline of a closed connection."""
@@ -166,8 +164,7 @@ class IdleCompressorRelease:
         self.deadline = NEVER
         self._connection = connection
         self._sent = 0
-        timers(connection.stream.loop).add(self, connection.stream.loop)
-        self._schedule_check()
+        timers(connection.stream.loop).start(self, connection.stream.loop, RELEASE_AFTER)
 
     def _schedule_check(self) -> None:
         timers(self._connection.stream.loop).set(self, monotonic(), RELEASE_AFTER)
