@@ -106,6 +106,8 @@ class Worker:
             options=self._program.options,
             grace=configuration.grace,
             drain_delay=configuration.drain_delay,
+            batch_size=configuration.drain_batch_size,
+            batch_interval=configuration.drain_batch_interval,
             certificate=certificate,
             on_server=self._prepare_server,
         )
