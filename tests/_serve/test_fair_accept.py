@@ -13,6 +13,7 @@ import pytest
 from tornado._serve.fair_accept import MAX_SEATS, ConnectionTable, FairListener
 from tornado.netutil import add_accept_handler
 from tornado.netutil._accept import AcceptPause
+from tornado.netutil._listener_close import accept_queue
 
 
 @pytest.fixture
@@ -116,3 +117,21 @@ async def test_connections_arrive_although_other_workers_are_blocked(table, loop
         for connection in accepted:
             connection.close()
     listener.close()
+
+
+def test_end_of_a_listener_accepts_all_connections(table):
+    """The other workers have fewer connections, but may have closed the socket already."""
+    seat, other = table.take_seat(), table.take_seat()
+    table.publish(seat, 100)
+    table.publish(other, 0)
+    server = socket.create_server(("127.0.0.1", 0))
+    accepted: list[socket.socket] = []
+    with (
+        contextlib.ExitStack() as stack,
+        FairListener(server, table, seat, lambda: 100 + len(accepted)) as listener,
+    ):
+        listener.setblocking(False)
+        for _ in range(20):
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+        accept_queue(listener, lambda sock, address: accepted.append(stack.enter_context(sock)))
+    assert len(accepted) == 20
