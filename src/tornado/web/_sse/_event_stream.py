@@ -162,8 +162,9 @@ class EventStream:
         handler = self._handler
         assert handler is not None  # the stream is open
         self._bypasses_handler = not self._response.transforms and _may_bypass(handler)
-        if type(handler.request.connection) is HTTP1Connection:
+        if isinstance(handler.request.connection, ServerExchange):
             handler.request.connection.drainable = self
+        handler.request.waiting().__enter__()  # until the end of the request
         if handler.keep_alive:
             loop = asyncio.get_running_loop()
             watch = scheduler_of(loop, _SCHEDULER)
