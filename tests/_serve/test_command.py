@@ -34,6 +34,19 @@ class Blocking(web.RequestHandler):
 application = web.Application([("/", Slow), ("/blocking", Blocking)])
 """
 
+#: Prints the arguments of `HTTPServer.drain`.
+SHOWS_DRAIN = """
+from tornado.httpserver import HTTPServer
+
+drain = HTTPServer.drain
+
+async def show_drain(self, grace, **options):
+    print("draining with", options, flush=True)
+    return await drain(self, grace, **options)
+
+HTTPServer.drain = show_drain
+"""
+
 
 def get(port, path="/", **headers):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
@@ -125,6 +138,17 @@ def test_request_over_the_grace_period_is_cut_and_the_status_is_1(tmp_path):
         connection.close()
         assert server.end() == 1
     assert "cut off after the grace period of 0.05 s" in server.output
+
+
+@pytest.mark.parametrize("kind", [[], ["--reload"]])
+def test_batches_of_the_drain_are_options(tmp_path, kind):
+    write_module(tmp_path, SHOWS_DRAIN + APPLICATION)
+    options = ["--drain-batch-size=100", "--drain-batch-interval=1.5s"]
+    with serve(tmp_path, "app", "--bind=127.0.0.1:0", *options, *kind) as server:
+        server.port()
+        server.signal(signal.SIGTERM)
+        assert server.end() == 0
+    assert "draining with {'batch_size': 100, 'batch_interval': 1.5}\n" in server.output
 
 
 def test_unix_socket(tmp_path):

@@ -111,7 +111,7 @@ def test_log_has_a_line_for_each_record():
     assert TABLES["log"]({"id": "a", "records": [record]}, 0.0).endswith(" INFO app: hello\n")
 
 
-def test_request_of_a_disconnected_client_is_marked():
+def test_request_that_waits_or_whose_client_has_disconnected_is_marked():
     request = {
         "age": 2.0,
         "method": "GET",
@@ -126,3 +126,5 @@ def test_request_of_a_disconnected_client_is_marked():
     assert TABLES["requests"]({"requests": [request]}, 0.0) == (
         "2 s  GET /a\n    route none, app.A, pid 12, id abc, client disconnected\n      app.py:1 in get\n"
     )
+    waiting = {**request, "is_connected": True, "is_waiting": True}
+    assert "pid 12, id abc, waits by design\n" in TABLES["requests"]({"requests": [waiting]}, 0.0)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from tornado._serve.fair_accept import MAX_SEATS, ConnectionTable, FairListener
 from tornado.netutil import add_accept_handler
 from tornado.netutil._accept import AcceptPause
+from tornado.netutil._listener_close import accept_queue
 
 
 @pytest.fixture
@@ -116,3 +118,63 @@ async def test_connections_arrive_although_other_workers_are_blocked(table, loop
         for connection in accepted:
             connection.close()
     listener.close()
+
+
+def test_worker_is_healthy_for_the_time_that_it_reports(table):
+    first, second = table.take_seat(), table.take_seat()
+    assert not table.has_healthy_worker(0.0)
+    table.report_health(first, 12.5)
+    assert table.has_healthy_worker(12.4)
+    assert not table.has_healthy_worker(12.5)
+    table.report_health(second, 20.0)
+    assert table.has_healthy_worker(15.0)
+    table.free_seat(second)
+    assert not table.has_healthy_worker(15.0)
+
+
+def test_table_of_a_previous_program_is_enlarged():
+    descriptor = os.memfd_create("table")
+    os.ftruncate(descriptor, MAX_SEATS * 8)
+    with contextlib.closing(ConnectionTable(descriptor)) as table:
+        assert not table.has_healthy_worker(0.0)
+        table.report_health(MAX_SEATS - 1, 1.0)
+        assert table.has_healthy_worker(0.0)
+
+
+def test_worker_with_a_problem_accepts_only_while_no_other_is_healthy(table):
+    seat, other = table.take_seat(), table.take_seat()
+    problems = ["no broker"]
+    server = socket.create_server(("127.0.0.1", 0))
+    with (
+        FairListener(server, table, seat, lambda: 0, lambda: bool(problems)) as listener,
+        socket.create_connection(listener.getsockname()),
+        socket.create_connection(listener.getsockname()),
+    ):
+        listener.setblocking(False)
+        table.report_health(other, time.monotonic() + 60)
+        for _ in range(3):
+            with pytest.raises(AcceptPause):
+                listener.accept()
+        table.report_health(other, time.monotonic())  # it is blocked, and no longer reports its health
+        listener.accept()[0].close()
+        table.report_health(other, time.monotonic() + 60)
+        problems.clear()
+        listener.accept()[0].close()
+
+
+def test_end_of_a_listener_accepts_all_connections(table):
+    """The other workers have fewer connections, but may have closed the socket already."""
+    seat, other = table.take_seat(), table.take_seat()
+    table.publish(seat, 100)
+    table.publish(other, 0)
+    server = socket.create_server(("127.0.0.1", 0))
+    accepted: list[socket.socket] = []
+    with (
+        contextlib.ExitStack() as stack,
+        FairListener(server, table, seat, lambda: 100 + len(accepted)) as listener,
+    ):
+        listener.setblocking(False)
+        for _ in range(20):
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+        accept_queue(listener, lambda sock, address: accepted.append(stack.enter_context(sock)))
+    assert len(accepted) == 20

@@ -159,30 +159,6 @@ print(listener.address, [sock.getsockname()[1] for sock in listener.sockets] == 
             assert done.stdout == expected, done.stderr
 
 
-def test_workers_share_the_queue_of_a_socket():
-    listener = open_listener(parse_bind("127.0.0.1:0"))
-    slots = listener.duplicate_for_slots(3)
-    assert slots[0] is listener.sockets
-    assert len({sock.fileno() for slot in slots for sock in slot}) == 3
-    with connect(listener.sockets[0]):
-        slots[2][0].accept()[0].close()
-    listener.close()
-    assert all(sock.fileno() == -1 for slot in slots for sock in slot)
-
-
-def test_workers_have_their_own_queues_with_reuse_port():
-    listener = open_listener(parse_bind("127.0.0.1:0"), reuse_port=True)
-    slots = listener.duplicate_for_slots(2)
-    assert slots[0][0].getsockname() == slots[1][0].getsockname()
-    clients = [connect(listener.sockets[0]) for _ in range(64)]
-    # The kernel distributes the connections by a hash of their addresses.
-    for slot in slots:
-        slot[0].accept()[0].close()
-    for client in clients:
-        client.close()
-    listener.close()
-
-
 def test_a_descriptor_that_is_not_a_listening_socket_stays_inheritable():
     with socket.socket() as sock:
         sock.set_inheritable(True)

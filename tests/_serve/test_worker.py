@@ -62,6 +62,59 @@ def test_blocked_event_loop_is_replaced_and_its_stacks_are_logged(tmp_path, loop
         assert service.stop() == 0
 
 
+#: The workers whose process IDs are in the file `deaf` report a problem.
+DEAF = (
+    PROGRAM
+    + """
+from tornado.channels import _counts
+
+
+def broker_problems():
+    with open("deaf") as file:
+        return ["no broker"] if str(os.getpid()) in file.read() else []
+
+
+_counts.broker_problems = broker_problems
+"""
+)
+
+
+def test_worker_without_its_broker_leaves_new_clients_to_the_others(tmp_path):
+    deaf = tmp_path / "deaf"
+    deaf.write_text("")
+    with SupervisedService(tmp_path, "--workers=2", source=DEAF) as service:
+        first, second = sorted(children(service.process.pid))
+        with service.kept_connection(first) as connection:
+            deaf.write_text(str(first))
+            service.wait_for("only workers without a problem accept connections: no broker")
+            assert {service.worker() for _ in range(40)} == {second}
+            # A proxy does not use its connection to the worker again.
+            connection.request("GET", "/")
+            response = connection.getresponse()
+            assert int(response.read()) == first
+            assert response.getheader("Connection") == "close"
+        deaf.write_text(f"{first} {second}")
+        service.wait_for("only workers without a problem")
+        assert service.worker() in (first, second)
+        deaf.write_text(str(second))
+        service.wait_for("accepting connections again")
+        assert {service.worker() for _ in range(40)} == {first}
+        assert service.stop() == 0
+
+
+def test_worker_without_its_broker_accepts_while_the_other_is_blocked(tmp_path):
+    deaf = tmp_path / "deaf"
+    deaf.write_text("")
+    with SupervisedService(tmp_path, "--workers=2", "--hang-timeout=off", source=DEAF) as service:
+        first, second = sorted(children(service.process.pid))
+        deaf.write_text(str(first))
+        service.wait_for("only workers without a problem")
+        os.kill(second, signal.SIGSTOP)
+        assert service.worker() == first
+        os.kill(second, signal.SIGCONT)
+        assert service.stop() == 0
+
+
 def test_event_loop_that_runs_again_completes_its_requests(tmp_path):
     with SupervisedService(tmp_path, "--hang-timeout=500ms") as service:
         first = service.worker()

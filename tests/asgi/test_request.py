@@ -566,6 +566,26 @@ async def test_event_stream_ends_with_disconnect() -> None:
         await request.task
 
 
+async def test_event_stream_stays_open_after_a_handler_that_awaits_in_post() -> None:
+    class Events(EventSourceHandler):
+        async def open(self) -> None:
+            await asyncio.sleep(0)
+            streams.append(self)
+
+        post = EventSourceHandler.get
+
+    streams: list[Events] = []
+    async with calls(adapter(("/events", Events))) as call:
+        request = call("POST", "/events", b"a request")
+        assert (await request.take())["status"] == 200
+        await asyncio.sleep(0)  # the handler has returned
+        for text in ("one", "two"):
+            streams[0].send_event(text)
+            assert (await request.take())["body"] == b"data: %b\n\n" % text.encode()
+        await streams[0].finish()
+        await request.task
+
+
 async def test_overridden_start_request_is_called() -> None:
     class Own(Application):
         def start_request(self, server_conn: object, request_conn: Any) -> Any:

@@ -11,9 +11,12 @@ from urllib.parse import quote
 import pytest
 
 from tests.support.channels import ChannelServer, serving_channels
+from tests.support.observation import restored_process
 from tests.support.streams import record_sends
 from tornado._loop import time_sliced_queue
 from tornado.channels._polling_transport import Poll
+from tornado.web._observation._in_flight import describe_requests
+from tornado.web._observation._snapshot import take_snapshot
 
 #: The number of polls that are woken in the first iteration, and in each later one.
 FIRST, LATER = 4, 1
@@ -95,3 +98,27 @@ async def test_polls_that_a_drain_ends_are_repeated_at_different_times(
             middle = (shortest + longest) / 2
             assert min(found) < middle < max(found)
             assert len(set(found)) > 10
+
+
+async def test_polls_and_streams_wait_by_design() -> None:
+    with restored_process():
+        await check_waiting()
+
+
+async def check_waiting() -> None:
+    async with serving_channels(metrics=True) as server:
+        observer: Any = server.server.server.request_callback.observer  # type: ignore[attr-defined]
+        position = str(await server.hub.head("a"))
+        polls = begin(server, position, 2)
+        await server.has_sessions(2)
+        stream = await server.stream(subscribe=[{"channel": "a", "position": position}])
+        connections = take_snapshot(observer)["gauges"]["tornado.connections"]
+        assert {name: connections[name] for name in ("active", "waiting", "event_stream")} == {
+            "active": 0,
+            "waiting": 2,
+            "event_stream": 1,
+        }
+        assert [each["is_waiting"] for each in describe_requests(observer)] == [True] * 3
+        await server.hub.publish("a", 1)
+        await asyncio.gather(*polls)
+        await stream.peer.close()

@@ -3,19 +3,51 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from tests.support.channels import ChannelServer, Open, StreamClient, serving_channels
+from tests.support.asgi import Call, calls
+from tests.support.channels import PATTERN, ChannelServer, Open, StreamClient, serving_channels
 from tests.support.streams import record_sends
 from tests.support.websocket_internals import suspend_broadcasts
-from tornado.channels import Message, SlowPolicy
+from tornado import web
+from tornado.asgi import ASGIAdapter
+from tornado.asgi._exchange import ASGIExchange
+from tornado.channels import Hub, MemoryBroker, Message, SlowPolicy
 from tornado.channels._values import Position
 from tornado.web._sse._event_stream import EventStream
 from tornado.web._sse._sse_delivery import EncodedEvent
 from tornado.websocket import _broadcast_scheduler
+
+
+class Compressed(Open):
+    """A handler with compressed streams. It counts its calls of `flush` while `is_counting`."""
+
+    compress_events = True
+    is_counting = False
+    flushes = 0
+
+    def flush(self, include_footers: bool = False) -> Any:
+        Compressed.flushes += Compressed.is_counting
+        return super().flush(include_footers)
+
+
+@pytest.fixture
+def flushes(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Count the calls of `Compressed.flush` from the first call of the returned function on."""
+    monkeypatch.setattr(Compressed, "flushes", 0)
+    monkeypatch.setattr(Compressed, "is_counting", False)
+
+    def count() -> int:
+        Compressed.is_counting = True
+        return Compressed.flushes
+
+    return count
 
 
 @pytest.fixture
@@ -40,9 +72,12 @@ def held(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return streams
 
 
-async def subscribed(server: ChannelServer, position: str, count: int = 1) -> list[StreamClient]:
+async def subscribed(
+    server: ChannelServer, position: str, count: int = 1, *fields: str
+) -> list[StreamClient]:
     """Return clients that have received all that precedes their messages."""
-    streams = [await server.stream(subscribe=[{"channel": "a", "position": position}]) for _ in range(count)]
+    wanted = [{"channel": "a", "position": position}]
+    streams = [await server.stream(*fields, subscribe=wanted) for _ in range(count)]
     for stream in streams:
         assert [(await stream.receive())["type"] for _ in range(2)] == ["connected", "subscribed"]
     return streams
@@ -150,3 +185,116 @@ async def test_replies_do_not_wait_for_the_slices_of_messages(
             await server.hub.publish("a", 1)
             [stream] = await subscribed(server, str(await server.hub.head("a")))
         assert stream.response.code == 200
+
+
+# -- streams whose events pass through the handler --
+
+
+@contextlib.asynccontextmanager
+async def compressed(count: int) -> AsyncIterator[tuple[ChannelServer, list[StreamClient]]]:
+    """Yield a server, and clients with compressed streams."""
+    async with serving_channels(Compressed, compress_response=True) as server:
+        position = str(await server.hub.head("a"))
+        streams = await subscribed(server, position, count, "Accept-Encoding: gzip")
+        assert {each.response.get("content-encoding") for each in streams} == {"gzip"}
+        yield server, streams
+
+
+@pytest.mark.usefixtures("one_stream_per_iteration")
+async def test_compressed_streams_are_sent_to_in_slices(loop_kind: str, flushes: Callable[[], int]) -> None:
+    async with compressed(6) as (server, streams):
+        counts = [flushes()]
+        await server.hub.publish("a", 1)
+        while counts[-1] < 6:
+            await asyncio.sleep(0)
+            counts.append(flushes())
+        assert {after - before for before, after in pairwise(counts)} <= {0, 1}
+        assert [await data_of(stream, 1) for stream in streams] == [[1]] * 6
+
+
+@pytest.mark.usefixtures("one_stream_per_iteration")
+async def test_messages_that_wait_together_are_compressed_together(
+    loop_kind: str, flushes: Callable[[], int]
+) -> None:
+    async with compressed(5) as (server, streams):
+        _ = flushes()
+        for number in range(20):
+            await server.hub.publish("a", number)
+            await asyncio.sleep(0)
+        assert [await data_of(stream, 20) for stream in streams] == [[*range(20)]] * 5
+        assert flushes() < 5 * 20
+        await server.hub.publish("a", "last")
+        assert [await data_of(stream, 1) for stream in streams] == [["last"]] * 5
+
+
+@pytest.mark.usefixtures("one_stream_per_iteration")
+async def test_compressed_stream_that_ends_between_slices_sends_everything(
+    loop_kind: str, held: list[Any]
+) -> None:
+    async with compressed(4) as (server, streams):
+        sessions = server.sessions
+        await server.hub.publish("a", 1)
+        while not held:
+            await asyncio.sleep(0)
+        sessions[3].close(1012, "restart")
+        assert await data_of(streams[3], 1) == [1]
+        assert await streams[3].event() is None
+        assert [await data_of(stream, 1) for stream in streams[:3]] == [[1]] * 3
+
+
+@pytest.mark.usefixtures("one_stream_per_iteration")
+async def test_failure_of_a_handler_between_slices_ends_only_its_stream(
+    loop_kind: str, monkeypatch: pytest.MonkeyPatch, expect_log: Any
+) -> None:
+    async with compressed(4) as (server, streams):
+        failing = server.sessions[2]
+        flush = Compressed.flush
+
+        def fail(self: Compressed, include_footers: bool = False) -> Any:
+            if self.http_session is failing:
+                raise RuntimeError("flush has failed")
+            return flush(self, include_footers)
+
+        monkeypatch.setattr(Compressed, "flush", fail)
+        with expect_log("tornado.application", "Exception while events were sent to <EventStream"):
+            await server.hub.publish("a", 1)
+            await server.has_sessions(3)
+        assert [await data_of(streams[number], 1) for number in (0, 1, 3)] == [[1]] * 3
+        with pytest.raises(asyncio.IncompleteReadError):
+            await streams[2].event()
+
+
+@pytest.mark.usefixtures("one_stream_per_iteration")
+async def test_streams_of_an_asgi_server_are_sent_to_in_slices(
+    loop_kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Hub(MemoryBroker()) as hub:
+        adapter = ASGIAdapter(web.Application([(PATTERN, Open, {"hub": hub})]))
+        subscription = {"channel": "a", "position": str(await hub.head("a"))}
+        request = json.dumps({"type": "stream", "subscribe": [subscription]}).encode()
+        fields = [(b"host", b"example.com"), (b"content-type", b"application/json")]
+        async with calls(adapter) as call:
+            clients = [call("POST", "/channels", request, headers=fields) for _ in range(6)]
+            for client in clients:
+                assert await types_of(client, 2) == ["connected", "subscribed"]
+            sent: list[Any] = []
+            put_body = ASGIExchange.put_body
+            monkeypatch.setattr(
+                ASGIExchange, "put_body", lambda self, part: (sent.append(part), put_body(self, part))[1]
+            )
+            await hub.publish("a", 1)
+            counts = [0]
+            while counts[-1] < 6:
+                await asyncio.sleep(0)
+                counts.append(len(sent))
+            assert {after - before for before, after in pairwise(counts)} <= {0, 1}
+            assert [await types_of(client, 1) for client in clients] == [["message"]] * 6
+
+
+async def types_of(client: Call, count: int) -> list[str]:
+    """Return the types of the next objects in the body of a response."""
+    found: list[str] = []
+    while len(found) < count:
+        body = (await client.take()).get("body", b"")
+        found += [json.loads(line[6:])["type"] for line in body.splitlines() if line.startswith(b"data: ")]
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -81,12 +82,15 @@ class StreamClient:
         self.peer = peer
         self.response = response
         self.parser = sse.Parser()
+        is_compressed = response.get("content-encoding") == "gzip"
+        self._inflater = zlib.decompressobj(31) if is_compressed else None
 
     async def event(self) -> sse.Event | None:
         """Return the next event, or None at the end of the stream."""
         while (event := self.parser.next_event()) is None:
             size = int((await self.peer.reader.readuntil(b"\r\n")).partition(b";")[0], 16)
-            self.parser.receive_data((await self.peer.reader.readexactly(size + 2))[:-2])
+            data = (await self.peer.reader.readexactly(size + 2))[:-2]
+            self.parser.receive_data(data if self._inflater is None else self._inflater.decompress(data))
             if not size:
                 return None
         return event

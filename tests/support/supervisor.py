@@ -113,6 +113,17 @@ class SupervisedService(Served):
         return int(self.get())
 
     @contextlib.contextmanager
+    def kept_connection(self, pid: int) -> Iterator[http.client.HTTPConnection]:
+        """Yield a connection to a worker that runs `PROGRAM`."""
+        with contextlib.ExitStack() as stack:
+            while True:
+                connection = stack.enter_context(contextlib.closing(self.connect()))
+                connection.request("GET", "/")
+                if int(connection.getresponse().read()) == pid:
+                    break
+            yield connection
+
+    @contextlib.contextmanager
     def sending(self, path: str, output: str) -> Iterator[http.client.HTTPConnection]:
         """Send a request without waiting for the response, until the program has printed a line."""
         with contextlib.closing(self.connect()) as connection:

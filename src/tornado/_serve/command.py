@@ -110,6 +110,8 @@ def _serve_here(configuration: Configuration) -> int:
         options=server_options(configuration),
         grace=configuration.grace,
         drain_delay=configuration.drain_delay,
+        batch_size=configuration.drain_batch_size,
+        batch_interval=configuration.drain_batch_interval,
         certificate=WatchedContext(configuration) if secure else None,
         on_server=lambda server: observation.observe_application(server.request_callback, configuration),
     )

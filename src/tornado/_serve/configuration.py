@@ -69,6 +69,8 @@ class Configuration:
     max_memory: int | None
     grace: float
     drain_delay: float
+    drain_batch_size: int
+    drain_batch_interval: float
     access_log: str
     request_id: bool
     log_format: str

@@ -92,11 +92,12 @@ def _requests(answer: dict[str, Any], now: float) -> str:
         return "no request is in flight\n"
     parts = []
     for each in answer["requests"]:
-        gone = "" if each["is_connected"] else ", client disconnected"
+        notes = ", waits by design" if each.get("is_waiting") else ""
+        notes += "" if each["is_connected"] else ", client disconnected"
         parts.append(
             f"{duration_text(each['age'])}  {each['method']} {each['target']}\n"
             f"    route {each['route'] or 'none'}, {each['handler']}, pid {each['pid']}, id {each['id']}"
-            f"{gone}\n"
+            f"{notes}\n"
         )
         parts += [f"      {frame}\n" for frame in each["stack"]]
     return "".join(parts)

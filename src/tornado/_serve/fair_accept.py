@@ -5,6 +5,10 @@ further measures, a worker that is quick or idle takes most of the connections: 
 measured. Therefore each worker publishes its number of connections in shared memory. A worker with more than
 its share pauses for a moment. Then it takes a few connections, because the others may be blocked.
 
+A worker that reports a problem, such as channels that receive no messages, accepts no connections while
+another one is healthy. A healthy worker says so once per second, for a few seconds at a time. Workers that
+are blocked, stopped or killed are therefore not waited for.
+
 ``docs/design/0009-serving.md`` has the measurements, also for one socket for each worker (SO_REUSEPORT).
 """
 
@@ -14,6 +18,7 @@ import mmap
 import os
 import socket
 import tempfile
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -26,22 +31,29 @@ _ALLOWANCE = 8
 #: The duration of a pause, in seconds, and the number of connections that are accepted after it.
 _PAUSE = 0.002
 _AFTER_PAUSE = 4
+#: The duration of a pause of a worker with a problem, in seconds.
+_PROBLEM_PAUSE = 0.1
 _FREE = -1
+_SIZE = 2 * MAX_SEATS * 8
 
 
 class ConnectionTable:
-    """The number of connections of each worker, in memory that the processes share.
+    """The number of connections and the health of each worker, in memory that the processes share.
 
-    A worker has a seat, which is the index of its number. Each number is written by one process only: by the
-    worker, and by the supervisor before the worker starts and after it has ended.
+    A worker has a seat, which is the index of its values. Each value is written by one process only: by the
+    worker, and by the supervisor before the worker starts and after it has ended. Times are those of
+    `time.monotonic`, which is the same clock in all processes.
 
     :param descriptor: that of the memory of the previous program in this process; None creates it.
     """
 
     def __init__(self, descriptor: int | None = None) -> None:
         self.descriptor = _create() if descriptor is None else descriptor
-        self._map = mmap.mmap(self.descriptor, MAX_SEATS * 8)
-        self._counts = memoryview(self._map).cast("q")
+        os.ftruncate(self.descriptor, _SIZE)  # the previous program may have had a smaller table
+        self._map = mmap.mmap(self.descriptor, _SIZE)
+        self._counts = memoryview(self._map)[: MAX_SEATS * 8].cast("q")
+        #: The time until which each worker is known to be healthy, in milliseconds.
+        self._healthy_until = memoryview(self._map)[MAX_SEATS * 8 :].cast("q")
         if descriptor is None:
             for seat in range(MAX_SEATS):
                 self._counts[seat] = _FREE
@@ -61,6 +73,7 @@ class ConnectionTable:
     def free_seat(self, seat: int) -> None:
         """Free the seat of a worker that has ended."""
         self._counts[seat] = _FREE
+        self._healthy_until[seat] = 0
 
     def publish(self, seat: int, count: int) -> None:
         """Set the number of connections of a worker."""
@@ -69,6 +82,17 @@ class ConnectionTable:
     def leave(self, seat: int) -> None:
         """Exclude a worker that has stopped accepting from the average; its seat is not free yet."""
         self._counts[seat] = _FREE - 1
+
+    def report_health(self, seat: int, until: float) -> None:
+        """Set the time until which a worker is known to be healthy.
+
+        :param until: on the clock of `time.monotonic`; 0 if it has a problem, or does not accept connections.
+        """
+        self._healthy_until[seat] = int(until * 1000)
+
+    def has_healthy_worker(self, now: float) -> bool:
+        """Whether a worker is healthy, so that those with a problem need not accept connections."""
+        return max(self._healthy_until[: self._occupied()]) > now * 1000
 
     def exceeds_share(self, seat: int, count: int) -> bool:
         """Whether a worker with `count` connections should leave the next one to others."""
@@ -89,6 +113,7 @@ class ConnectionTable:
     def close(self) -> None:
         """Release the memory in this process."""
         self._counts.release()
+        self._healthy_until.release()
         self._map.close()
         os.close(self.descriptor)
 
@@ -98,22 +123,32 @@ class FairListener(socket.socket):
 
     :param sock: the listening socket, whose descriptor this one takes over.
     :param count: returns the number of open connections of this worker.
+    :param has_problem: whether connections should be left to healthy workers.
     """
 
     def __init__(
-        self, sock: socket.socket, table: ConnectionTable, seat: int, count: Callable[[], int]
+        self,
+        sock: socket.socket,
+        table: ConnectionTable,
+        seat: int,
+        count: Callable[[], int],
+        has_problem: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
         self._table = table
         self._seat = seat
         self._count = count
+        self._has_problem = has_problem
         self._allowed = 0
 
     def accept(self) -> tuple[socket.socket, Any]:
         """Accept a connection.
 
-        :raises AcceptPause: if other workers have fewer connections.
+        :raises AcceptPause: if other workers have fewer connections, or this one has a problem and another
+            one has not.
         """
+        if self._has_problem() and self._table.has_healthy_worker(time.monotonic()):
+            raise AcceptPause(_PROBLEM_PAUSE)
         count = self._count()
         if self._allowed:
             self._allowed -= 1
@@ -127,13 +162,11 @@ class FairListener(socket.socket):
 
 def _create() -> int:
     """Return a descriptor of memory that survives ``exec``; `mmap.mmap` without a file does not."""
-    size = MAX_SEATS * 8
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("waterspout")
     else:
         descriptor, name = tempfile.mkstemp()
         os.unlink(name)
-    os.ftruncate(descriptor, size)
     return descriptor
 
 

@@ -28,6 +28,8 @@ class ServiceSettings:
     :ivar options: the arguments of `.HTTPServer`.
     :ivar grace: the maximum time for requests to finish at the end, in seconds.
     :ivar drain_delay: the time between the signal and the end of accepting, in seconds.
+    :ivar batch_size: the maximum number of WebSockets, event streams and long polls that end at a time.
+    :ivar batch_interval: the time between two batches, in seconds.
     :ivar certificate: the TLS context whose files are watched; None without TLS, or with ``ssl_options``.
     :ivar on_server: called with the server before it accepts connections.
     """
@@ -35,6 +37,8 @@ class ServiceSettings:
     options: HTTPServerOptions = field(default_factory=HTTPServerOptions)
     grace: float = 30.0
     drain_delay: float = 0.0
+    batch_size: int = 500
+    batch_interval: float = 0.1
     certificate: WatchedContext | None = None
     on_server: Callable[[HTTPServer], object] = lambda server: None
 
@@ -92,7 +96,10 @@ class Service:
             started()
             await self._stop_requested.wait()
             await asyncio.sleep(self._drain_delay)
-            return (await server.drain(self.grace)).clean
+            result = await server.drain(
+                self.grace, batch_size=settings.batch_size, batch_interval=settings.batch_interval
+            )
+            return result.clean
 
     def stop(self, grace: float | None = None, delay: float | None = None) -> None:
         """Drain and end, or cancel the start-up. It is called in a signal handler, or in any thread.

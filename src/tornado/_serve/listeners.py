@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tornado import netutil
 from tornado._serve import port_users
@@ -32,9 +31,7 @@ class Listener:
 
     bind: Bind
     sockets: list[socket.socket]
-    backlog: int = DEFAULT_BACKLOG
     file: UnixSocketFile | None = None
-    _slots: list[list[socket.socket]] = field(default_factory=list)
 
     @property
     def address(self) -> str:
@@ -58,47 +55,20 @@ class Listener:
                 return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
         return None
 
-    def duplicate_for_slots(self, count: int) -> list[list[socket.socket]]:
-        """Return sockets for each of several workers, in addition to `sockets`.
-
-        With SO_REUSEPORT (see `open_listeners`), each worker has its own queue of connections, and the first
-        worker uses `sockets` themselves. Other sockets are duplicated: their queue is shared.
-        """
-        self._slots = [[self._duplicate(sock) for sock in self.sockets] for _ in range(1, count)]
-        return [self.sockets, *self._slots]
-
-    def _duplicate(self, sock: socket.socket) -> socket.socket:
-        if sock.family not in (socket.AF_INET, socket.AF_INET6) or not _reuses_port(sock):
-            return sock.dup()
-        another = socket.socket(sock.family, socket.SOCK_STREAM)
-        try:
-            another.setblocking(False)
-            another.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            another.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            if sock.family == socket.AF_INET6:
-                another.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            another.bind(sock.getsockname())
-            another.listen(self.backlog)
-        except BaseException:
-            another.close()
-            raise
-        return another
-
     def close(self) -> None:
         """Close the sockets, and remove the file of a Unix socket if it is still this one."""
-        for sock in [*self.sockets, *(sock for slot in self._slots for sock in slot)]:
+        for sock in self.sockets:
             sock.close()
         if self.file is not None:
             self.file.remove()
             self.file = None
 
 
-def open_listeners(configuration: Configuration, *, reuse_port: bool = False) -> list[Listener]:
+def open_listeners(configuration: Configuration) -> list[Listener]:
     """Open the sockets of all addresses; if one fails, close the others.
 
     Sockets that systemd has passed are used if the configuration sets no address.
 
-    :param reuse_port: set SO_REUSEPORT on TCP sockets, for `Listener.duplicate_for_slots`.
     :raises ListenError: if an address cannot be used.
     """
     listeners: list[Listener] = []
@@ -107,9 +77,7 @@ def open_listeners(configuration: Configuration, *, reuse_port: bool = False) ->
         binds = (Bind(BindKind.SYSTEMD),)
     try:
         for bind in binds:
-            listener = open_listener(
-                bind, backlog=configuration.backlog, mode=configuration.socket_mode, reuse_port=reuse_port
-            )
+            listener = open_listener(bind, backlog=configuration.backlog, mode=configuration.socket_mode)
             listeners.append(listener)
     except BaseException:
         for listener in listeners:
@@ -118,9 +86,7 @@ def open_listeners(configuration: Configuration, *, reuse_port: bool = False) ->
     return listeners
 
 
-def open_listener(
-    bind: Bind, *, backlog: int = DEFAULT_BACKLOG, mode: int = 0o660, reuse_port: bool = False
-) -> Listener:
+def open_listener(bind: Bind, *, backlog: int = DEFAULT_BACKLOG, mode: int = 0o660) -> Listener:
     """Open the sockets of one address.
 
     :param backlog: how many connections may wait in the kernel to be accepted.
@@ -130,18 +96,15 @@ def open_listener(
     try:
         match bind.kind:
             case BindKind.TCP:
-                sockets = netutil.bind_sockets(
-                    bind.port, bind.host or None, backlog=backlog, reuse_port=reuse_port
-                )
-                return Listener(bind, sockets, backlog)
+                return Listener(bind, netutil.bind_sockets(bind.port, bind.host or None, backlog=backlog))
             case BindKind.UNIX:
                 if bind.path.startswith("\0"):
-                    return Listener(bind, [netutil.bind_unix_socket(bind.path, backlog=backlog)], backlog)
+                    return Listener(bind, [netutil.bind_unix_socket(bind.path, backlog=backlog)])
                 sock, file = bind_replacing(bind.path, mode, backlog)
-                return Listener(bind, [sock], backlog, file)
+                return Listener(bind, [sock], file)
             case BindKind.DESCRIPTOR:
-                return Listener(bind, [_inherited(bind)], backlog)
-        return Listener(bind, _systemd_sockets(bind), backlog)
+                return Listener(bind, [_inherited(bind)])
+        return Listener(bind, _systemd_sockets(bind))
     except (OSError, ValueError) as error:
         raise ListenError(_explain(bind, error)) from error
 
@@ -182,12 +145,6 @@ def _explain(bind: Bind, error: Exception) -> str:
                 "choose another port"
             )
     return text if text.startswith("cannot listen") else f"cannot listen on {place}: {text}"
-
-
-def _reuses_port(sock: socket.socket) -> bool:
-    with contextlib.suppress(OSError, AttributeError):
-        return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT))
-    return False
 
 
 def _show_address(sock: socket.socket) -> str:

@@ -169,6 +169,13 @@ TABLE: tuple[Option, ...] = (
         "Shutdown",
         ("grace", DURATION, "30", "how long requests may take to finish before they are cancelled"),
         ("drain_delay", DURATION, "0", "the time between the signal and the end of accepting"),
+        (
+            "drain_batch_size",
+            integer(1),
+            "500",
+            "how many WebSockets, event streams and long polls a worker ends at a time",
+        ),
+        ("drain_batch_interval", DURATION, "100ms", "the time between two of these batches"),
     ),
     *_group(
         "Logs",

@@ -37,6 +37,8 @@ from tornado.log import app_log
 _FOR_SUPERVISOR = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU)
 #: The maximum time for sending the last counts, in seconds: those of many routes exceed a socket's buffer.
 _FINAL_TIME = 1.0
+#: Time between two checks of the health, in seconds, and the time for which a result counts.
+_HEALTH_INTERVAL, _HEALTH_TIME = 1.0, 3.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,9 @@ class Worker:
         #: The number of requests; it remains 0 without ``--max-requests``.
         self._requests = RequestCount()
         self._application: object = None
+        self._server: HTTPServer | None = None
+        #: Whether it has a problem, so that others should accept connections in its place.
+        self._has_problem = False
         self._queries = WorkerQueries()
         self._last_snapshot: dict[str, Any] | None = None
         self._stage = "import"
@@ -106,6 +111,8 @@ class Worker:
             options=self._program.options,
             grace=configuration.grace,
             drain_delay=configuration.drain_delay,
+            batch_size=configuration.drain_batch_size,
+            batch_interval=configuration.drain_batch_interval,
             certificate=certificate,
             on_server=self._prepare_server,
         )
@@ -140,11 +147,14 @@ class Worker:
 
     def _share(self, sock: socket.socket) -> socket.socket:
         context = self._context
-        return FairListener(sock, context.table, context.seat, self._streams.__len__)
+        return FairListener(
+            sock, context.table, context.seat, self._streams.__len__, lambda: self._has_problem
+        )
 
     def _set_ready(self) -> None:
         self._stage = "serving"
         self._context.channel.send("ready")
+        self._check_health()
         workers = self._program.configuration.workers
         module = sys.modules.get("tornado.channels._counts")
         if workers > 1 and module is not None and module.has_unshared_hub():
@@ -154,8 +164,32 @@ class Worker:
                 workers,
             )
 
+    def _check_health(self) -> None:
+        """Let other workers serve new clients while this one has a problem.
+
+        A response then announces the end of its connection (``Connection: close``), because a proxy would
+        send its next request, perhaps the handshake of a WebSocket, on the same connection.
+        """
+        assert self._loop is not None
+        assert self._server is not None
+        context, params, now = self._context, self._server.conn_params, time.monotonic()
+        if params.drain is not None or not self.is_accepting():
+            context.table.report_health(context.seat, 0.0)
+            return
+        problems = _channel_problems()
+        context.table.report_health(context.seat, 0.0 if problems else now + _HEALTH_TIME)
+        if bool(problems) is not self._has_problem:
+            self._has_problem = bool(problems)
+            if problems:
+                app_log.warning("only workers without a problem accept connections: %s", "; ".join(problems))
+            else:
+                app_log.info("accepting connections again")
+        params.no_keep_alive = self._has_problem and context.table.has_healthy_worker(now)
+        self._loop.call_later(_HEALTH_INTERVAL, self._check_health)
+
     def _prepare_server(self, server: HTTPServer) -> None:
         """Count requests, if their number is limited, and observe them, if the options require it."""
+        self._server = server
         self._application = server.request_callback
         observation.observe_application(self._application, self._program.configuration)
         if self._program.configuration.admin is not None:
@@ -215,7 +249,7 @@ class Worker:
     def stats(self) -> dict[str, Any]:
         """Return the numbers of the worker, and publish the number of connections for `FairListener`."""
         connections = len(self._streams)
-        if self.is_accepting():
+        if self.is_accepting() and not self._has_problem:
             self._context.table.publish(self._context.seat, connections)
         else:
             self._context.table.leave(self._context.seat)

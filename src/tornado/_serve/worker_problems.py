@@ -19,4 +19,14 @@ def worker_problems(workers: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-__all__ = ["worker_problems"]
+def has_healthy_worker(workers: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a worker serves and reports no problem. The others then accept no connections.
+
+    :param workers: the workers in the status of a service.
+    """
+    return any(
+        worker.get("state") == "serving" and not worker.get("stats", {}).get("problems") for worker in workers
+    )
+
+
+__all__ = ["has_healthy_worker", "worker_problems"]

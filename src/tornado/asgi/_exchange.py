@@ -53,8 +53,6 @@ class ASGIExchange(ServerExchange):
     event_prefix = "http.response"
     is_client = False
     no_keep_alive = False
-    #: The event stream in the response. An ASGI server has no drain that could end it.
-    drainable: Any = None
     message_delegate: HTTPMessageDelegate | None = None
     #: The context in which the delegate is called.
     run_context: contextvars.Context | None = None

@@ -345,7 +345,8 @@ class ASGIRequest:
 
     def resumed(self, exchange: ASGIExchange) -> None:
         """Continue after the awaitable of the delegate is done."""
-        self._pump(exchange)
+        if not exchange.read_done:  # otherwise it was that of a handler that finishes its response later
+            self._pump(exchange)
         if not self.is_input_paused():
             self.continue_input()
 

@@ -205,7 +205,8 @@ def _serve_poll(
         connection.drainable = poll
     yield from _subscribe_all(session, request.subscriptions)
     if not poll.is_ready and request.wait:
-        yield poll.wait(request.wait)
+        with handler.request.waiting():
+            yield poll.wait(request.wait)
     if not poll.is_ready or not request.wait:
         # A short poll also receives what must be read from the broker.
         channels = [each.channel for each in request.subscriptions]

@@ -1,8 +1,9 @@
 """`EventStreamTransport`: messages are sent as events on the streams of `EventSourceHandler`.
 
 `tornado.websocket._broadcast_scheduler` limits the time for which these sends and those to WebSockets block
-the event loop. Streams that are not served in an iteration collect their output. So the order of the messages
-to each client is preserved, and a stream that ends before it is served sends everything before its end.
+the event loop. Streams that are not served in an iteration collect their output; those that are compressed,
+or that an ASGI server sends, collect the events. So the order of the messages to each client is preserved,
+and a stream that ends before it is served sends everything before its end.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import ssl
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from tornado.httputil._forms import HTTPFile, parse_query
 from tornado.httputil._lazy_form import LazyForm
 from tornado.httputil._request_id import choose_id, new_id
 from tornado.httputil._url import split_host_and_port
+from tornado.httputil._wait_time import WaitTime
 
 if TYPE_CHECKING:
     from tornado._wire.heads import RequestHead
@@ -120,6 +122,7 @@ class HTTPServerRequest:
     _head: RequestHead | CompactHead
     _start_time: float
     _finish_time: float | None = None
+    _wait_time: WaitTime | None = None
     _form: LazyForm | None = None
     _merged_form: LazyForm | None = None  # the form whose arguments are in the attributes
 
@@ -177,6 +180,29 @@ class HTTPServerRequest:
         """Return the time since the request arrived, or its total duration if it is finished, in seconds."""
         end = time.time() if self._finish_time is None else self._finish_time
         return end - self._start_time
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Return a context manager for the time in which the handler waits by design, as in long polling::
+
+            with self.request.waiting():
+                await asyncio.wait_for(self.room.changed.wait(), 25)
+
+        This time is not part of the durations in metrics, and the dashboard lists the request after those
+        that do not wait. Access logs and spans contain the whole duration. Event streams wait from their
+        beginning to their end without this method.
+        """
+        if self._wait_time is None:
+            self._wait_time = WaitTime()
+        return self._wait_time
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the handler waits by design; see `waiting`."""
+        return self._wait_time is not None and self._wait_time.is_waiting
+
+    def wait_time(self) -> float:
+        """Return the time for which the handler has waited by design, in seconds; see `waiting`."""
+        return 0.0 if self._wait_time is None else self._wait_time.total()
 
     def full_url(self) -> str:
         """Return the requested URL, which consists of protocol, host and `uri`.

@@ -29,6 +29,8 @@ class ServerExchange(HTTPConnection):
     #: The WebSocket of a request whose handshake the server has performed itself, otherwise None. It has the
     #: attribute ``offer`` and the method ``make_protocol(handler, params)``.
     websocket: Any = None
+    #: The event stream or long poll in the response, which a drain of the server ends; None for others.
+    drainable: Any = None
 
     @property
     def is_detached(self) -> bool:

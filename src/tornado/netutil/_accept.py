@@ -170,7 +170,9 @@ def accept_next(sock: socket.socket, callback: Callable[[socket.socket, Any], No
     :returns: False if there is none, or no descriptor for it.
     """
     try:
-        connection, address = sock.accept()
+        # Not the method of a subclass, which may leave connections to other processes: those may have closed
+        # the socket already.
+        connection, address = socket.socket.accept(sock)
     except OSError as error:
         return error.errno in _CONNECTION_ERRORS
     callback(connection, address)

@@ -61,11 +61,15 @@ async def test_counts_are_kept_when_a_worker_ends_and_for_a_new_supervisor():
 
 async def test_requests_of_all_workers_are_sorted_by_age():
     with Supervisor() as supervisor, collecting(supervisor) as collector:
-        supervisor.answers["requests"] = {1: [{"age": 1.0}, {"age": 9.0}], 2: [{"age": 5.0}]}
+        supervisor.answers["requests"] = {
+            1: [{"age": 1.0}, {"age": 9.0}, {"age": 60.0, "is_waiting": True}],
+            2: [{"age": 5.0}],
+        }
         assert await collector.requests() == [
             {"age": 9.0, "pid": 1},
             {"age": 5.0, "pid": 2},
             {"age": 1.0, "pid": 1},
+            {"age": 60.0, "is_waiting": True, "pid": 1},
         ]
 
 

@@ -128,6 +128,24 @@ async def test_service_is_ready_while_a_worker_serves_and_it_does_not_end(state,
             assert (await server.fetch("/livez")).code == 200
 
 
+@pytest.mark.parametrize(
+    ("problems", "code", "text"),
+    [
+        ([[], []], 200, "ready\n"),
+        ([["no broker for 12 s"], []], 200, "ready: worker 0: no broker for 12 s\n"),
+        ([["a"], ["b"]], 503, "not ready: worker 0: a; worker 1: b\n"),
+    ],
+)
+async def test_service_is_ready_while_a_worker_has_no_problem(problems, code, text):
+    with Supervisor() as supervisor:
+        supervisor.status = {**status(1, 2), "serving": 2}
+        for worker, found in zip(supervisor.status["workers"], problems, strict=True):
+            worker.update(state="serving", stats={"problems": found})
+        async with administration(supervisor) as server:
+            response = await server.fetch("/readyz")
+            assert (response.code, response.body.decode()) == (code, text)
+
+
 async def test_health_checks_fail_while_the_supervisor_does_not_answer(clock):
     with Supervisor() as supervisor:
         async with administration(supervisor) as server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from typing import Any
@@ -14,6 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from tests.support.guides import Run
 from tests.support.observation import lines_of, restored_process
 from tests.support.server import serving
+from tornado.web._observation._in_flight import describe_requests
 
 
 async def check_shop(run: Run) -> None:
@@ -38,6 +40,19 @@ async def check_shop(run: Run) -> None:
     (first, _) = [json.loads(line) for line in lines_of(application, run.folder / "access.log")]
     assert (first["request_id"], first["route"]) == (identifier, "/item/([0-9]+)")
     assert b'http_route="/item/([0-9]+)"} 1.0' in metrics.body
+
+
+async def check_poll(run: Run) -> None:
+    with restored_process():
+        application = run.program["make_app"]()
+        observer = application.observer
+        async with serving(application) as server:
+            peer = await server.connect()
+            peer.get("/changes")
+            while not any(each["is_waiting"] for each in describe_requests(observer)):
+                await asyncio.sleep(0)
+            application.settings["changed"].set()
+            assert json.loads((await peer.response()).body) == {"changed": True}
 
 
 async def check_traced(run: Run) -> None:

@@ -56,6 +56,7 @@ async def test_request_in_flight_is_described_with_its_stack() -> None:
         "route": r"/slow/(\d+)",
         "handler": f"{__name__}.Slow",
         "peer": "192.0.2.7",
+        "is_waiting": False,
         "is_connected": True,
     }
     assert describe_requests(application.observer) == []
@@ -89,6 +90,28 @@ async def test_oldest_requests_are_listed_first_and_the_number_is_limited() -> N
         for peer in peers:
             await peer.response()
     assert found == ["/slow/0", "/slow/1"]
+
+
+async def test_requests_that_wait_by_design_are_listed_last() -> None:
+    class Poll(Slow):
+        async def first(self) -> None:
+            with self.request.waiting():
+                await super().first()
+
+    Slow.release = asyncio.Event()
+    application = web.Application([(r"/slow/(\d+)", Slow), (r"/poll/(\d+)", Poll)], metrics=True)
+    async with serving(application) as server:
+        peers = []
+        for target in ("/poll/1", "/slow/2", "/poll/3", "/slow/4"):
+            Slow.started = asyncio.Event()
+            peers.append(await server.connect())
+            peers[-1].get(target)
+            await Slow.started.wait()
+        found = [(each["target"], each["is_waiting"]) for each in describe_requests(application.observer)]
+        Slow.release.set()
+        for peer in peers:
+            await peer.response()
+    assert found == [("/slow/2", False), ("/slow/4", False), ("/poll/1", True), ("/poll/3", True)]
 
 
 async def test_blocked_event_loop_is_seen_from_another_thread() -> None:

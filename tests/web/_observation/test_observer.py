@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.observation import json_lines_of
 from tests.support.server import ExpectLog, serving
 from tornado import web
+from tornado.httputil._wait_time import WaitTime
+from tornado.web._observation import _observer
 from tornado.web._observation._followers import RequestFollower
 
 
@@ -34,6 +38,17 @@ class Slow(web.RequestHandler):
         self.started.set()
         await self.release.wait()
         self.write("done")
+
+
+class Waiting(web.RequestHandler):
+    def get(self) -> None:
+        with self.request.waiting():
+            pass
+
+
+class Clock(web.EventSourceHandler):
+    async def stream(self) -> None:
+        await self.send_event("12:00")
 
 
 class Parts(web.RequestHandler):
@@ -245,3 +260,37 @@ async def test_request_refused_by_the_server_is_counted(expect_log: ExpectLog) -
         with expect_log("tornado.general", ".*", required=False):
             await server.exchange(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
     assert [key[2] for key in series(application)] == [400]
+
+
+@pytest.mark.parametrize("handler", [Waiting, Clock])
+async def test_wait_time_is_not_part_of_the_duration(
+    handler: type[web.RequestHandler], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "access.log"
+    application = web.Application(
+        [("/", handler), ("/plain", Plain)], metrics=True, access_log="json", access_log_file=path
+    )
+    follower = Durations()
+    application.observer.add(follower)
+    monkeypatch.setattr(_observer, "arrival_time", lambda request: time.time() - 25.0)
+    monkeypatch.setattr(WaitTime, "total", lambda self: 24.0)
+    async with serving(application) as server:
+        await server.fetch("/")
+        await server.fetch("/plain")
+    assert [round(each) for each in follower.found] == [1, 25]
+    sums = [round(each[3][0]) for each in application.observer.metrics.as_json()]
+    assert sums == [1, 25]
+    waiting, plain = json_lines_of(application, path)
+    assert [round(each["duration_us"] / 1e6) for each in (waiting, plain)] == [25, 25]
+    assert waiting["waited_us"] == 24_000_000
+    assert "waited_us" not in plain
+
+
+class Durations(RequestFollower):
+    """Keeps the durations of requests."""
+
+    def __init__(self) -> None:
+        self.found: list[float] = []
+
+    def request_finished(self, handler: Any, status: int, duration: float, size: int) -> None:
+        self.found.append(duration)

@@ -78,7 +78,13 @@ async def test_connections_are_counted_by_kind() -> None:
             gauges = snapshot_of(application)["gauges"]
             after = snapshot_of(application)["counters"]["tornado.websocket.messages"]
         Events.closing.set()
-    assert gauges["tornado.connections"] == {"active": 0, "idle": 1, "event_stream": 1, "websocket": 1}
+    assert gauges["tornado.connections"] == {
+        "active": 0,
+        "idle": 1,
+        "waiting": 0,
+        "event_stream": 1,
+        "websocket": 1,
+    }
     assert gauges["http.server.active_requests"] == 1
     # At both ends of the connection.
     assert {name: after[name] - before[name] for name in after} == {"received": 4, "sent": 4}

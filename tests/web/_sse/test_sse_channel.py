@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from tests.web._sse.test_sse_handler import Client, open_stream
 from tornado import web
 from tornado._wire.sse import Event
 from tornado.web._sse import _sse_delivery
+from tornado.web._sse._event_stream import EventStream
 from tornado.web._sse._sse_channel import delivery_of
+from tornado.web._sse._sse_delivery import EncodedEvent
 
 
 class Source(web.EventSourceHandler):
@@ -65,9 +68,13 @@ async def test_all_subscribers_receive_all_events(loop_kind: str, tls: Any) -> N
             assert await client.data(1) == ["three"]
 
 
-async def test_delivery_in_several_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limits", [{"BATCH": 2}, {"MAX_TIME": 0.0, "SUBSCRIBERS_PER_CHECK": 2}])
+async def test_delivery_in_several_iterations(
+    monkeypatch: pytest.MonkeyPatch, limits: dict[str, float]
+) -> None:
     """The event loop runs between batches, and events published in the meantime arrive in order."""
-    monkeypatch.setattr(_sse_delivery, "BATCH", 2)
+    for name, value in limits.items():
+        monkeypatch.setattr(_sse_delivery, name, value)
     channel = web.EventChannel()
     async with broadcasting(channel) as server:
         clients = [await open_stream(server) for _ in range(5)]
@@ -82,6 +89,29 @@ async def test_delivery_in_several_iterations(monkeypatch: pytest.MonkeyPatch) -
                 while (event := client.parser.next_event()) is not None:
                     got.append(event.data)
             assert got == list("012345")
+
+
+async def test_delivery_yields_to_the_event_loop_if_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_sse_delivery, "MAX_TIME", 0.0)
+    monkeypatch.setattr(_sse_delivery, "SUBSCRIBERS_PER_CHECK", 1)
+    served: list[EventStream] = []
+    send = EventStream.send
+
+    def record(self: EventStream, event: EncodedEvent, now: float) -> None:
+        served.append(self)
+        send(self, event, now)
+
+    channel = web.EventChannel()
+    async with broadcasting(channel) as server:
+        clients = [await open_stream(server) for _ in range(4)]
+        monkeypatch.setattr(EventStream, "send", record)
+        channel.publish("one")
+        counts = [0]
+        while counts[-1] < 4:
+            await asyncio.sleep(0)
+            counts.append(len(served))
+        assert {after - before for before, after in pairwise(counts)} <= {0, 1}
+        assert [await collected(client, 1) for client in clients] == [["one"]] * 4
 
 
 @pytest.mark.parametrize("history", [0, 1, 3])

@@ -98,7 +98,9 @@ class Collector:
                 self.state.update_errors(pid, errors)
 
     async def requests(self) -> list[dict[str, Any]]:
-        """Return the requests in flight of all workers, the oldest first, each with its worker's process ID.
+        """Return the requests in flight of all workers, each with its worker's process ID.
+
+        The oldest are first, but those that wait by design are last.
 
         :raises SupervisorTimeout: if the supervisor does not answer.
         """
@@ -109,7 +111,7 @@ class Collector:
             if isinstance(requests, list)
             for each in requests
         ]
-        return sorted(found, key=lambda each: each["age"], reverse=True)
+        return sorted(found, key=lambda each: (each.get("is_waiting", False), -each["age"]))
 
     async def log_of(self, request_id: str) -> list[dict[str, Any]]:
         """Return the log records of a request.

@@ -8,7 +8,7 @@ from typing import Any
 from tornado._serve.admin.access import Access
 from tornado._serve.admin.collector import Collector
 from tornado._serve.admin.link import SupervisorTimeout
-from tornado._serve.worker_problems import worker_problems
+from tornado._serve.worker_problems import has_healthy_worker, worker_problems
 from tornado.log import gen_log
 from tornado.web import AuthenticationError, RequestHandler
 
@@ -127,15 +127,20 @@ class Ready(_Health):
     """``/readyz``: whether requests should be sent to the service.
 
     It is not ready from the beginning of the end on, ``--drain-delay`` before the listeners close, so that a
-    load balancer can take it out of service first; and while a worker reports a problem, such as channels
-    that receive no messages.
+    load balancer can take it out of service first; and while each worker reports a problem, such as channels
+    that receive no messages. If only some of them do, the others accept the connections, and the response
+    contains the problems.
     """
 
     async def get(self) -> None:
         """Respond with 200 or 503."""
         status = await self.status()
         state = "the supervisor does not answer" if status is None else status["state"]
-        ready = status is not None and state in _READY_STATES and status["serving"] > 0
-        problems = worker_problems(status["workers"]) if status is not None and ready else [state]
-        self.set_status(503 if problems else 200)
-        self.write(f"not ready: {'; '.join(problems)}\n" if problems else "ready\n")
+        if status is None or state not in _READY_STATES or not status["serving"]:
+            ready, problems = False, [state]
+        else:
+            problems = worker_problems(status["workers"])
+            ready = not problems or has_healthy_worker(status["workers"])
+        self.set_status(200 if ready else 503)
+        text = "ready" if ready else "not ready"
+        self.write(f"{text}: {'; '.join(problems)}\n" if problems else f"{text}\n")

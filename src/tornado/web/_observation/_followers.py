@@ -18,6 +18,7 @@ class RequestFollower:
 
         :param handler: the handler. For a request that the server has refused, one that has not run.
         :param status: the status code.
-        :param duration: the duration of the request in seconds.
+        :param duration: the duration of the request in seconds, without the time for which its handler has
+            waited by design.
         :param size: the size of the response body in bytes.
         """

@@ -19,7 +19,7 @@ _MAX_REQUESTS = 200
 def describe_requests(
     observer: Any, limit: int = _MAX_REQUESTS, loop_thread: int | None = None
 ) -> list[dict[str, Any]]:
-    """Return the requests in flight, the oldest first, as values for JSON.
+    """Return the requests in flight as values for JSON, the oldest first, but last those that wait by design.
 
     May be called from another thread, so that the requests of a blocked event loop can be listed. A handler
     without a coroutine has the stack of the event loop's thread then. A WSGI application has the stack of the
@@ -30,7 +30,7 @@ def describe_requests(
     """
     # A copy, because the event loop's thread may change the dictionary.
     found = list(observer.in_flight.items())
-    found.sort(key=lambda item: item[0].request_time(), reverse=True)
+    found.sort(key=lambda item: (item[0].is_waiting, -item[0].request_time()))
     return [_describe(request, handler_class, loop_thread) for request, handler_class in found[:limit]]
 
 
@@ -50,6 +50,7 @@ def _describe(request: Any, handler_class: type[Any], loop_thread: int | None) -
         "handler": f"{handler_class.__module__}.{handler_class.__qualname__}",
         "peer": request.remote_ip,
         "age": request.request_time(),
+        "is_waiting": request.is_waiting,
         "is_connected": getattr(connection, "ended", False) is not True,
         "stack": stack,
     }

@@ -110,9 +110,10 @@ class Observer:
         duration = now - arrival_time(request)
         if duration < 0.0:  # the clock has been set back
             duration = 0.0
-        series = self.metrics.record(request, status, duration, size)
+        busy = max(0.0, duration - waited) if (waited := request.wait_time()) else duration
+        series = self.metrics.record(request, status, busy, size)
         if self._on_finish:
-            self._call_finished(handler, status, duration, size)
+            self._call_finished(handler, status, busy, size)
         access_log = self.access_log
         if access_log is not None:
             try:
@@ -141,9 +142,10 @@ class Observer:
         self.in_flight.pop(request, None)
         now = time()
         duration = max(0.0, now - arrival_time(request))
-        series = self.metrics.record(request, status, duration, size)
+        busy = max(0.0, duration - request.wait_time())
+        series = self.metrics.record(request, status, busy, size)
         if self._on_finish:
-            self._call_finished(gateway, status, duration, size)
+            self._call_finished(gateway, status, busy, size)
         if self.access_log is not None:
             try:
                 self.access_log.add(request, series, now, duration, size)

@@ -77,18 +77,29 @@ def _connections(observer: Observer, servers: Iterable[HTTPServer]) -> dict[str,
         counts = server.connection_counts()
         total += counts.http
         upgraded += counts.upgraded
-    module: Any = sys.modules.get("tornado.web._sse._sse_handler")  # otherwise there are no event streams
-    streams = 0
-    if module is not None:
-        handlers = list(observer.in_flight.values())
-        streams = sum(issubclass(each, module.EventSourceHandler) for each in handlers)
-    active = min(total, len(observer.in_flight)) - streams
+    streams = waiting = 0
+    for request in list(observer.in_flight):
+        if request.is_waiting:
+            if _has_event_stream(request):
+                streams += 1
+            else:
+                waiting += 1
+    active = min(total, len(observer.in_flight)) - streams - waiting
     return {
         "active": max(0, active),
-        "idle": max(0, total - active - streams),
+        "idle": max(0, total - active - streams - waiting),
+        "waiting": waiting,
         "event_stream": streams,
         "websocket": upgraded,
     }
+
+
+def _has_event_stream(request: Any) -> bool:
+    """Whether the response to a request is an event stream, which a drain ends."""
+    module: Any = sys.modules.get("tornado.web._sse._event_stream")  # otherwise there are no event streams
+    return module is not None and isinstance(
+        getattr(request.connection, "drainable", None), module.EventStream
+    )
 
 
 def _channel_metrics() -> dict[str, dict[str, Any]]:

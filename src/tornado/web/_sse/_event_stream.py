@@ -14,7 +14,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.http1connection._exchange import COLLECT_LIMIT
 from tornado.httputil._server_exchange import ServerExchange
 from tornado.iostream import IOStream
-from tornado.log import gen_log
+from tornado.log import app_log, gen_log
 from tornado.web._execution import _response
 from tornado.web._execution._bypassed_methods import OUTPUT, STREAM_WRITE
 from tornado.web._execution._execution_state import cancellation_of
@@ -100,6 +100,7 @@ class EventStream:
         "_channels",
         "_handler",
         "_held",
+        "_held_events",
         "_response",
         "_stalled_intervals",
         "_stalled_unsent",
@@ -118,6 +119,8 @@ class EventStream:
         self._bypasses_handler = False
         #: The stream of the connection while it collects output.
         self._held: IOStream | None = None
+        #: The events that are collected in its place if each of them passes through the handler.
+        self._held_events: list[bytes] | None = None
         self._stalled_intervals = 0
         self._stalled_unsent = 0
         self.deadline: float = NEVER
@@ -159,8 +162,9 @@ class EventStream:
         handler = self._handler
         assert handler is not None  # the stream is open
         self._bypasses_handler = not self._response.transforms and _may_bypass(handler)
-        if type(handler.request.connection) is HTTP1Connection:
+        if isinstance(handler.request.connection, ServerExchange):
             handler.request.connection.drainable = self
+        handler.request.waiting().__enter__()  # until the end of the request
         if handler.keep_alive:
             loop = asyncio.get_running_loop()
             watch = scheduler_of(loop, _SCHEDULER)
@@ -195,6 +199,7 @@ class EventStream:
 
         :returns: whether the stream has subscribed to channels.
         """
+        self._send_held_events()
         channels = self._channels
         if channels:
             now = monotonic()
@@ -211,6 +216,9 @@ class EventStream:
             return
         self.postpone_comment(now)
         if not self._bypasses_handler:
+            if self._held_events is not None:
+                self._held_events.append(event.data)
+                return
             handler.write(event.data)
             _ = handler.flush()
             return
@@ -222,12 +230,22 @@ class EventStream:
                 stream.flush_output()
 
     def hold_output(self) -> bool:
-        """Collect output until `release_output`. Return whether this call has changed the state."""
-        connection = None if self._handler is None else self._handler.request.connection
-        if self._held is not None or type(connection) is not HTTP1Connection or connection.is_closed():
+        """Collect output until `release_output`. Return whether this call has changed the state.
+
+        If the handler or a transform processes each event, for example to compress it, this is part of
+        `release_output`, too.
+        """
+        handler = self._handler
+        if handler is None or not self.is_open or self._held is not None or self._held_events is not None:
             return False
-        self._held = connection.stream
-        self._held.cork()
+        connection = handler.request.connection
+        if isinstance(connection, ServerExchange) and connection.is_closed():
+            return False
+        if self._bypasses_handler:
+            self._held = connection.stream
+            self._held.cork()
+        else:
+            self._held_events = []
         return True
 
     def release_output(self) -> None:
@@ -235,6 +253,17 @@ class EventStream:
         held, self._held = self._held, None
         if held is not None:
             held.uncork()
+        try:
+            self._send_held_events()
+        except Exception:
+            app_log.error("Exception while events were sent to %r", self, exc_info=True)
+            self.disconnect("sending an event raised an exception")
+
+    def _send_held_events(self) -> None:
+        events, self._held_events = self._held_events, None
+        if events and self._handler is not None:
+            self._handler.write(b"".join(events))
+            _ = self._handler.flush()
 
     def postpone_comment(self, now: float) -> None:
         """Postpone the next keep-alive comment, because there is other output."""

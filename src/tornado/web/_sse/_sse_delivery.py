@@ -4,7 +4,7 @@ An event is serialized and framed as a chunk once, and the same bytes are sent t
 subscriber, the number of the last event sent to it is stored. Delivery sends all later events to each
 subscriber, so events published in one event loop iteration reach a client in one send. A slow client needs no
 separate buffer: it is skipped while too much of its output is unsent, and then served from the history. After
-every `BATCH` subscribers, delivery yields to the event loop.
+every `BATCH` subscribers, or after `MAX_TIME`, delivery yields to the event loop.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ from tornado.log import app_log
 
 #: The number of subscribers served per event loop iteration, which takes about two milliseconds.
 BATCH = 256
+#: The maximum time for this in seconds, because compressed events take longer.
+MAX_TIME = 0.005
+#: The number of subscribers served between two reads of the clock.
+SUBSCRIBERS_PER_CHECK = 32
 
 
 class EncodedEvent:
@@ -238,7 +242,10 @@ class Delivery:
             asyncio.get_running_loop().call_soon(self._deliver_batch)
 
     def _deliver(self, limit: int | None) -> None:
-        """Deliver all events to at most `limit` subscribers, or to all of them if `limit` is None."""
+        """Deliver all events to at most `limit` subscribers, or to all of them if `limit` is None.
+
+        With a limit, the time is limited, too.
+        """
         now = monotonic()
         while True:
             current_pass = self._current_pass
@@ -249,21 +256,27 @@ class Delivery:
             count = 0
             for stream in islice(current_pass, limit):
                 count += 1
-                if stream.is_ended:  # the stream has ended without a call of finish()
-                    self.detach(stream)
-                    continue
-                try:
-                    self.send_missed(stream, now)
-                except Exception:
-                    app_log.error("Uncaught exception while sending an event", exc_info=True)
-                    self.detach(stream)
-                    stream.disconnect("sending an event raised an exception")
+                self._serve(stream, now)
+                if limit is not None and not count % SUBSCRIBERS_PER_CHECK and monotonic() >= now + MAX_TIME:
+                    return
             if limit is not None and count == limit:
                 return
             self._current_pass = None
             self._delivered = self._current_pass_newest
             if limit is not None or self._delivered == self.newest:
                 return
+
+    def _serve(self, stream: Subscriber, now: float) -> None:
+        """Send a subscriber what it has missed, or remove it."""
+        if stream.is_ended:  # the stream has ended without a call of finish()
+            self.detach(stream)
+            return
+        try:
+            self.send_missed(stream, now)
+        except Exception:
+            app_log.error("Uncaught exception while sending an event", exc_info=True)
+            self.detach(stream)
+            stream.disconnect("sending an event raised an exception")
 
 
 __all__ = ["BATCH", "Delivery", "EncodedEvent", "Subscriber"]

@@ -53,6 +53,7 @@ const CHARTS = [
     series: [
       { name: "active", className: "active", value: connections("active") },
       { name: "idle", className: "idle", value: connections("idle") },
+      { name: "waiting", className: "waiting", value: connections("waiting") },
       { name: "streams", className: "event_stream", value: connections("event_stream") },
       { name: "WebSockets", className: "websocket", value: connections("websocket") },
     ],

@@ -66,8 +66,8 @@ export function showRoutes(routes) {
 }
 
 export function showRequests(all, total, openLog) {
-  // Requests that end at once would make the page flicker.
-  const requests = byId("requests-all").checked ? all : all.filter((request) => request.age >= YOUNG);
+  // Requests that end at once would make the page flicker, and those that wait by design hide the others.
+  const requests = byId("requests-all").checked ? all : all.filter((request) => request.age >= YOUNG && !request.is_waiting);
   byId("requests-empty").hidden = requests.length > 0;
   setText(byId("requests-total"), total > requests.length ? `${requests.length} of ${total}` : String(total));
   reconcile(
@@ -94,8 +94,8 @@ export function showRequests(all, total, openLog) {
     (node, request) => {
       const [age, , , worker, place] = node.firstElementChild.children;
       setText(age, duration(request.age));
-      age.classList.toggle("bad", request.age > SLOW);
-      setText(worker, `route ${request.route ?? "none"}, pid ${request.pid}${request.is_connected ? "" : ", client disconnected"}`);
+      age.classList.toggle("bad", request.age > SLOW && !request.is_waiting);
+      setText(worker, `route ${request.route ?? "none"}, pid ${request.pid}${request.is_waiting ? ", waits by design" : ""}${request.is_connected ? "" : ", client disconnected"}`);
       setText(place, innermost(request.stack));
       setText(node.lastElementChild, request.stack.length ? request.stack.join("\n") : "The request has no coroutine at present.");
     },
