@@ -166,7 +166,12 @@ async def serving_channels(
 
 def streams_of(hub: Hub) -> Any:
     """Return the streams of a hub with a `NATSBroker`."""
-    return hub.broker._streams  # type: ignore[attr-defined]
+    return broker_streams(hub.broker)
+
+
+def broker_streams(broker: Any) -> Any:
+    """Return the streams of a `NATSBroker`."""
+    return broker._streams
 
 
 def known_streams(hub: Hub) -> set[str]:
