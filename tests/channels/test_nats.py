@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -527,3 +528,34 @@ async def test_connection_closed_during_handshake_is_released(expect_log):
             async with Hub(NATSBroker(f"nats://127.0.0.1:{port}")):
                 await until(lambda: attempts == 3)
         gc.collect()
+
+
+async def test_lease_from_the_future_has_ended(server, monkeypatch):
+    """The clock of the server was set back: the entries of a dead process must not remain."""
+    async with connected_hub(server) as hub:
+        broker, streams = hub.broker, streams_of(hub)
+        await broker.add_presence("a", "worker", {"c-0": b"1"}, 60)
+        assert await broker.list_presence("a") == {"c-0": b"1"}
+        original = streams.fetch_all
+
+        async def earlier(*arguments, **options):
+            messages, now = await original(*arguments, **options)
+            return messages, now - timedelta(hours=1)
+
+        monkeypatch.setattr(streams, "fetch_all", earlier)
+        assert await broker.list_presence("a") == {}
+        monkeypatch.undo()
+        assert not await broker.renew_presence("a", "worker", 60)  # so it is stored again
+        assert await broker.list_presence("a") == {}
+
+
+async def test_channel_that_no_pattern_can_match_reaches_its_receiver(server):
+    """Its name is too long to be contained in a subject."""
+    async with connected_hub(server) as sender, connected_hub(server) as hub:
+        hub.attach_pattern("*", pattern := Receiver())
+        await hub.established("*")
+        async with attached(hub, "x" * 200) as receiver:
+            for number in range(5):
+                await sender.publish("x" * 200, number)
+                await until(lambda: number in receiver.got)  # noqa: B023
+        hub.detach_pattern("*", pattern)

@@ -188,3 +188,8 @@ def silence(hub: Hub) -> None:
     assert patterns._sweeper is not None
     patterns._sweeper.cancel()
     patterns._sweep()
+
+
+def known_positions(hub: Hub) -> set[str]:
+    """Return the channels whose positions the patterns of a hub know."""
+    return set(hub._patterns._positions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -128,8 +128,16 @@ class Broker(ABC):
     async def channels(self, pattern: str) -> Collection[str]:
         """Return the existing channels that match a pattern. Others may be among them."""
 
-    async def heads(self, channels: Collection[str]) -> Mapping[str, Position]:
+    def patterns_receive(self, channel: str) -> bool:
+        """Whether the messages of a channel arrive by the subscription to a pattern that matches it."""
+        return True
+
+    async def heads(
+        self, channels: Collection[str], history_of: Callable[[str], History]
+    ) -> Mapping[str, Position]:
         """Return the positions of the last messages of channels, as far as this is faster than reading each.
+
+        :param history_of: returns the limits of the history of a channel.
 
         Positions of other channels may be among them. `read` is called for those that are missing.
         """

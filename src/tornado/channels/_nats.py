@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -300,13 +300,18 @@ class NATSBroker(Broker):
             connection.unsubscribe(self._streams.all_subjects)
         connection.reread()
 
+    def patterns_receive(self, channel: str) -> bool:
+        return channel_of(token_of(channel)) is not None
+
     async def channels(self, pattern: str) -> Collection[str]:
         connection = self._connected_to()
         client = await connection.client()
         found: list[str] = await self._streams.channels(client, connection.call)
         return found
 
-    async def heads(self, channels: Collection[str]) -> Mapping[str, Position]:
+    async def heads(
+        self, channels: Collection[str], history_of: Callable[[str], History]
+    ) -> Mapping[str, Position]:
         if len(channels) < _MIN_LISTED:
             return {}
         connection = self._connected_to()
@@ -326,7 +331,7 @@ class NATSBroker(Broker):
             and connection is not None
             and connection.is_confirmed(self._streams.all_subjects)
             and any(each.matches(channel) for each in self._patterns.values())
-            and channel_of(token_of(channel)) is not None
+            and self.patterns_receive(channel)
         )
 
     async def _received_any(self, data: Any) -> None:
