@@ -432,3 +432,62 @@ async def test_memory_broker_forgets_ended_leases(monkeypatch):
     assert await broker.list_presence("c") == {"b": b"2"}
     assert not await broker.renew_presence("c", "one", 6.0)
     assert await broker.renew_presence("c", "two", 6.0)
+
+
+async def test_channels_that_cannot_be_read_do_not_delay_others():
+    class Failing(MemoryBroker):
+        waiting = 0
+
+        async def read(self, channel, after, limit, history):
+            if channel.startswith("bad"):
+                if channel in failed:
+                    self.waiting += 1
+                    await ended.wait()
+                failed.add(channel)
+                raise BrokerUnavailableError("no response")
+            return await super().read(channel, after, limit, history)
+
+    failed: set[str] = set()
+    ended = asyncio.Event()
+    broker = Failing()
+    async with Hub(broker) as hub:
+        for number in range(100):
+            hub.attach(f"bad{number}", Receiver())
+        while broker.waiting < 32:
+            await asyncio.sleep(0.005)
+        hub.attach("good", Receiver())
+        while hub.position("good") is None:
+            await asyncio.sleep(0.005)
+        ended.set()
+
+
+async def test_silent_channels_with_receivers_are_read_so_that_the_broker_keeps_them():
+    class Counting(MemoryBroker):
+        max_unused = 0.02
+        reads = 0
+
+        async def read(self, channel, after, limit, history):
+            self.reads += 1
+            return await super().read(channel, after, limit, history)
+
+    broker = Counting()
+    async with Hub(broker) as hub:
+        hub.attach("c", Receiver())
+        while broker.reads < 4:
+            await asyncio.sleep(0.005)
+    reads = broker.reads
+    await asyncio.sleep(0.02)
+    assert broker.reads == reads
+
+
+async def test_broker_in_memory_keeps_channels_until_their_history_has_ended(monkeypatch):
+    monkeypatch.setattr("tornado.channels._memory._MAX_UNUSED", 0.0)
+    monkeypatch.setattr("tornado.channels._memory._FIRST_SWEEP", 1)
+    ages = {"short": 0.001, "long": 3600.0}
+    async with Hub(MemoryBroker(), history=lambda channel: History(age=ages.get(channel, 1.0))) as hub:
+        positions = {channel: await hub.publish(channel, 1) for channel in ages}
+        await asyncio.sleep(0.01)
+        for number in range(10):  # each time the number of channels has doubled, unused ones are forgotten
+            await hub.publish(f"other{number}", 1)
+        assert await hub.head("long") == positions["long"]
+        assert (await hub.head("short")).offset == 0

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
-from tests.support.channels import known_streams, streams_of
+from tests.support.channels import broker_streams, known_streams, streams_of
 from tests.support.databases import NATSServer
 from tests.support.hubs import Receiver, attached, until
-from tornado.channels import Gap, History, Hub, NATSBroker, Position, PublishError
+from tornado.channels import Gap, History, Hub, Message, NATSBroker, Position, PublishError
 
 LOST = "connection to NATS at .* is lost"
 
@@ -126,7 +129,7 @@ async def test_subscription_ends_with_the_last_receiver(server):
 
             with pytest.raises(NoRespondersError):
                 while True:
-                    await context._nc.request("channels.out.c", b"-0", timeout=5)
+                    await context._nc.request("channels.out.c.-", b"-0", timeout=5)
 
 
 async def test_closed_hub_can_be_opened_again(server):
@@ -145,7 +148,7 @@ async def test_malformed_message_is_ignored(server, expect_log):
         async with attached(hub, "c") as receiver, administrator(server) as context:
             with expect_log("tornado.general", "Malformed message in channel 'c'"):
                 for data in (b"", b"7 k1", b"x 1"):
-                    await context._nc.publish("channels.out.c", data)
+                    await context._nc.publish("channels.out.c.-", data)
                 await context._nc.flush()
                 await hub.publish("c", 1)
                 await until(lambda: receiver.got == [1])
@@ -188,6 +191,112 @@ async def test_deleted_stream_is_a_gap(server):
             position = await hub.publish("c", 3)
             await until(lambda: len(receiver.got) == 5)
             assert receiver.got == [0, 1, 2, Gap("c", last, Position(position.epoch, 0)), 3]
+
+
+async def test_stream_replaced_by_another_process_is_a_gap(server):
+    """Neither the publisher nor the receivers learn of it before the next message."""
+    async with connected_hub(server) as sender, connected_hub(server) as hub, connected_hub(server) as other:
+        first = await sender.publish("c", 1)
+        await sender.publish("c", 2)
+        async with attached(hub, "c", first) as receiver:
+            await until(lambda: receiver.got == [2])
+            async with administrator(server) as context:
+                await context.delete_stream("channels-c")
+            assert (await other.head("c")).offset == 0
+            position = await sender.publish("c", 3)
+            assert position.offset == 1
+            assert position.epoch != first.epoch
+            await until(lambda: len(receiver.got) == 3)
+            gap = Gap("c", Position(first.epoch, 2), Position(position.epoch, 0))
+            assert receiver.got == [2, gap, 3]
+            await sender.publish("c", 4)
+            await until(lambda: receiver.got[3:] == [4])
+
+
+async def test_changed_generation_keeps_epoch_and_messages(server):
+    async with connected_hub(server) as sender, connected_hub(server) as hub:
+        async with attached(hub, "c") as receiver:
+            first = await sender.publish("c", 1)
+            async with connected_hub(server, history=History(count=10)) as other:
+                assert (await other.head("c")).offset == 1  # changes the limits of the stream
+            assert await sender.publish("c", 2) == Position(first.epoch, 2)
+            assert await sender.publish("c", 3) == Position(first.epoch, 3)
+            await until(lambda: receiver.got == [1, 2, 3])
+
+
+@asynccontextmanager
+async def short_lived(server: NATSServer, monkeypatch, **options) -> AsyncIterator[NATSBroker]:
+    """A broker whose streams are unused after a fifth of a second."""
+    monkeypatch.setattr("tornado.channels._nats_streams._WINDOW", 0.1)
+    broker = NATSBroker(server.url, max_unused=0.2, **options)
+    async with Hub(broker) as hub:
+        await until(lambda: not hub.disconnected_for)
+        yield broker
+
+
+#: The limits of the streams of a `short_lived` broker.
+SHORT = History(age=0.1)
+
+
+async def publish(broker: NATSBroker, channel: str, data: bytes, history: History = SHORT) -> Position:
+    return await broker.publish(Message(channel, data), history, data.hex(), 0.1)
+
+
+async def test_unused_streams_are_deleted(server, monkeypatch):
+    async with short_lived(server, monkeypatch) as broker, administrator(server) as context:
+        old = await publish(broker, "short", b"1")
+        await publish(broker, "long", b"1", History(age=1000))
+        await broker.read("never", None, 0, SHORT)
+        while {each.config.name for each in await context.streams_info()} != {
+            "channels-long",
+            "channels-_presence",
+        }:
+            await asyncio.sleep(0.01)
+        assert await broker.channels("*") == ["long"]
+        new = await publish(broker, "short", b"2")
+        assert (new.offset, old.offset) == (1, 1)
+        assert new.epoch != old.epoch
+        page = await broker.read("short", old, 10, History())
+        assert [each.position for each in page.messages] == [new]
+
+
+async def test_stream_that_is_read_is_not_deleted(server, monkeypatch):
+    async with short_lived(server, monkeypatch) as broker, administrator(server) as context:
+        first = await publish(broker, "c", b"1")
+        while (await context.stream_info("channels-c")).state.messages:
+            assert (await broker.read("c", None, 0, SHORT)).head == first
+        clock = [time.time()]
+        monkeypatch.setattr("tornado.channels._nats_streams.time", lambda: clock[0])
+        clock[0] += 3600
+        assert (await broker.read("c", None, 0, SHORT)).head == first  # records the use
+        streams = broker_streams(broker)
+        for _ in range(5):
+            await asyncio.sleep(0.1)  # the time of the server
+            await streams.delete_unused(context._nc, lambda operation: operation)
+        assert (await broker.read("c", None, 0, SHORT)).head == first
+
+
+@pytest.mark.parametrize("change", ["delete", "exchange", "create"])
+async def test_list_is_complete_although_streams_change(server, change):
+    """The next page would begin after a stream that has moved to another page."""
+    names = [f"channels-{number:02}" for number in range(10)]
+    pages = 0
+
+    class Client:
+        async def request(self, subject: str, data: bytes, timeout: float):
+            nonlocal pages
+            pages += 1
+            if pages == 3:
+                if change != "create":
+                    names.pop(0)
+                if change != "delete":
+                    names.append("channels-99")
+            offset = json.loads(data)["offset"]
+            part = {"streams": names[offset : offset + 3], "total": len(names)}
+            return SimpleNamespace(data=json.dumps(part).encode())
+
+    found = await broker_streams(NATSBroker(server.url)).channels(Client(), lambda operation: operation)
+    assert found == [name.removeprefix("channels-") for name in names]
 
 
 async def test_suspended_server_is_detected(server, expect_log):
@@ -297,6 +406,7 @@ async def test_missing_server_is_logged_once(server, expect_log):
         ({"timeout": 0}, "timeout must be a positive number of seconds"),
         ({"ping_interval": -1}, "ping_interval must be a positive number of seconds"),
         ({"storage": "disk"}, "storage must be 'file' or 'memory', got 'disk'"),
+        ({"max_unused": 0}, "max_unused must be a positive number of seconds, or None, got 0"),
         ({"prefix": "a.b"}, "prefix must consist of letters"),
         ({"replicas": 0}, "replicas must be a number of servers from 1 to 5, got 0"),
         ({"servers": []}, "at least one server"),
@@ -418,3 +528,34 @@ async def test_connection_closed_during_handshake_is_released(expect_log):
             async with Hub(NATSBroker(f"nats://127.0.0.1:{port}")):
                 await until(lambda: attempts == 3)
         gc.collect()
+
+
+async def test_lease_from_the_future_has_ended(server, monkeypatch):
+    """The clock of the server was set back: the entries of a dead process must not remain."""
+    async with connected_hub(server) as hub:
+        broker, streams = hub.broker, streams_of(hub)
+        await broker.add_presence("a", "worker", {"c-0": b"1"}, 60)
+        assert await broker.list_presence("a") == {"c-0": b"1"}
+        original = streams.fetch_all
+
+        async def earlier(*arguments, **options):
+            messages, now = await original(*arguments, **options)
+            return messages, now - timedelta(hours=1)
+
+        monkeypatch.setattr(streams, "fetch_all", earlier)
+        assert await broker.list_presence("a") == {}
+        monkeypatch.undo()
+        assert not await broker.renew_presence("a", "worker", 60)  # so it is stored again
+        assert await broker.list_presence("a") == {}
+
+
+async def test_channel_that_no_pattern_can_match_reaches_its_receiver(server):
+    """Its name is too long to be contained in a subject."""
+    async with connected_hub(server) as sender, connected_hub(server) as hub:
+        hub.attach_pattern("*", pattern := Receiver())
+        await hub.established("*")
+        async with attached(hub, "x" * 200) as receiver:
+            for number in range(5):
+                await sender.publish("x" * 200, number)
+                await until(lambda: number in receiver.got)  # noqa: B023
+        hub.detach_pattern("*", pattern)

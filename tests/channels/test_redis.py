@@ -355,3 +355,23 @@ def test_invalid_times_are_rejected(options):
 def test_invalid_prefix_is_rejected():
     with pytest.raises(ValueError, match="prefix must not contain braces"):
         RedisBroker("redis://localhost", prefix="a{b}")
+
+
+async def test_lease_of_a_dead_process_ends_although_the_clock_was_set_back(redis_server):
+    async with connected_hub(redis_server) as hub:
+        broker = hub.broker
+        await broker.add_presence("a", "dead", {"c-0": b"1"}, 0.1)
+        await broker.add_presence("a", "alive", {"d-0": b"2"}, 60)
+        # The lease was begun while the clock was a year ahead.
+        year = 31_536_000_000
+        ends = int(time.time() * 1000)
+        redis_server.run(f'HSET channels:{{ca}}:p wdead "{ends + year} 100"')
+        assert await broker.list_presence("a") == {"c-0": b"1", "d-0": b"2"}
+        while await broker.list_presence("a") != {"d-0": b"2"}:
+            await asyncio.sleep(0.01)
+
+
+async def test_positions_of_many_channels_are_read_with_few_round_trips(redis_server):
+    async with connected_hub(redis_server) as hub:
+        expected = {f"c{number}": await hub.publish(f"c{number}", 1) for number in range(250)}
+        assert await hub.broker.heads(expected, lambda channel: History()) == expected

@@ -170,7 +170,12 @@ async def serving_channels(
 
 def streams_of(hub: Hub) -> Any:
     """Return the streams of a hub with a `NATSBroker`."""
-    return hub.broker._streams  # type: ignore[attr-defined]
+    return broker_streams(hub.broker)
+
+
+def broker_streams(broker: Any) -> Any:
+    """Return the streams of a `NATSBroker`."""
+    return broker._streams
 
 
 def known_streams(hub: Hub) -> set[str]:
@@ -187,3 +192,8 @@ def silence(hub: Hub) -> None:
     assert patterns._sweeper is not None
     patterns._sweeper.cancel()
     patterns._sweep()
+
+
+def known_positions(hub: Hub) -> set[str]:
+    """Return the channels whose positions the patterns of a hub know."""
+    return set(hub._patterns._positions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -63,9 +63,12 @@ class Broker(ABC):
     Every method that waits raises `BrokerUnavailableError` within the timeout of the broker.
 
     :cvar is_shared: whether the broker connects several processes.
+    :ivar max_unused: the number of seconds after which a channel that was neither published to nor read may
+        be forgotten, so that its next message begins a new epoch; None for never.
     """
 
     is_shared: ClassVar[bool] = True
+    max_unused: float | None = 86_400.0
 
     @abstractmethod
     async def start(self, listener: BrokerListener) -> None:
@@ -124,6 +127,21 @@ class Broker(ABC):
     @abstractmethod
     async def channels(self, pattern: str) -> Collection[str]:
         """Return the existing channels that match a pattern. Others may be among them."""
+
+    def patterns_receive(self, channel: str) -> bool:
+        """Whether the messages of a channel arrive by the subscription to a pattern that matches it."""
+        return True
+
+    async def heads(
+        self, channels: Collection[str], history_of: Callable[[str], History]
+    ) -> Mapping[str, Position]:
+        """Return the positions of the last messages of channels, as far as this is faster than reading each.
+
+        :param history_of: returns the limits of the history of a channel.
+
+        Positions of other channels may be among them. `read` is called for those that are missing.
+        """
+        return {}
 
     @abstractmethod
     async def add_presence(

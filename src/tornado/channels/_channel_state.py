@@ -29,6 +29,7 @@ class ChannelState:
     :param tail: the number of messages to keep in memory.
     :ivar last: the position of the last message for live receivers; None until it is known.
     :ivar is_stale: whether messages may be missing after `last`.
+    :ivar refreshed: the value of `last` when the hub has last looked for silent channels.
     """
 
     __slots__ = (
@@ -43,12 +44,14 @@ class ChannelState:
         "is_stale",
         "last",
         "name",
+        "refreshed",
     )
 
     def __init__(self, name: str, tail: int) -> None:
         self.name = name
         self.last: Position | None = None
         self.is_stale = True
+        self.refreshed: Position | None = None
         self._live: dict[ReceiverGroup, dict[Any, None]] = {}
         self._waiting: dict[Any, tuple[ReceiverGroup, Position | None]] = {}
         #: The waiting receivers for which history is being read.

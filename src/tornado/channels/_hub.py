@@ -112,6 +112,9 @@ class Hub:
         self._unflushed: dict[str, ChannelState] = {}
         self._each = EachReceiver()
         self._reads = asyncio.Semaphore(_MAX_READS)
+        #: The reads of channels whose last read has failed. They do not delay others.
+        self._repeated_reads = asyncio.Semaphore(_MAX_READS)
+        self._refresher: asyncio.TimerHandle | None = None
         self._disconnected_at: float | None = None
         self._publishing = 0
         self._delays = DeliveryDelays()
@@ -125,6 +128,7 @@ class Hub:
             self._history_of,
             self._each,
             self._read_if_needed,
+            self._is_reading,
             self._remove,
             self._retries,
         )
@@ -144,12 +148,14 @@ class Hub:
             )
         self._disconnected_at = monotonic()
         self._reads = asyncio.Semaphore(_MAX_READS)
+        self._repeated_reads = asyncio.Semaphore(_MAX_READS)
         try:
             await self.broker.start(self)
         except BaseException:
             self._disconnected_at = None
             raise
         self._state = self._state.to[_OPEN]
+        self._schedule_refresh()
         add_hub(self)
 
     async def close(self) -> None:
@@ -166,6 +172,9 @@ class Hub:
 
     async def _close(self) -> None:
         self._state = self._state.to[_CLOSED]
+        if self._refresher is not None:
+            self._refresher.cancel()
+            self._refresher = None
         for subscription in list(self._subscriptions):
             subscription.end()
         try:
@@ -477,6 +486,7 @@ class Hub:
         """See `BrokerListener.disconnected`."""
         if self._disconnected_at is None:
             self._disconnected_at = monotonic()
+        self._patterns.disconnected()
 
     def _flush(self) -> None:
         unflushed, self._unflushed = self._unflushed, {}
@@ -491,6 +501,23 @@ class Hub:
         if is_current and state.must_read and state.name not in self._readers:
             self._readers[state.name] = start_lazily(self._read(state))
 
+    def _is_reading(self, channel: str) -> bool:
+        return channel in self._readers
+
+    def _schedule_refresh(self) -> None:
+        if self.broker.max_unused is not None:
+            interval = self.broker.max_unused / 4
+            self._refresher = asyncio.get_running_loop().call_later(interval, self._refresh)
+
+    def _refresh(self) -> None:
+        """Read the silent channels with receivers, so that the broker does not forget them."""
+        self._schedule_refresh()
+        for state in list(self._channels.values()):
+            if state.last is not None and state.last == state.refreshed:
+                state.is_stale = True
+                self._read_if_needed(state)
+            state.refreshed = state.last
+
     async def _read(self, state: ChannelState) -> None:
         """Subscribe to a channel and read its history until no receiver waits for it."""
         delay = FIRST_DELAY
@@ -498,7 +525,7 @@ class Hub:
             # Its cancellation may be lost: `asyncio.wait_for` of Python 3.11 suppresses some.
             while state.must_read and self._channels.get(state.name) is state:
                 try:
-                    async with self._reads:
+                    async with self._reads if delay == FIRST_DELAY else self._repeated_reads:
                         await self._read_page(state)
                     delay = FIRST_DELAY
                 except BrokerUnavailableError:

@@ -19,12 +19,15 @@ _FIRST_SWEEP = 1000
 
 
 class _Stored:
-    """One channel: its last position, messages with their times, idempotency keys, and its last use."""
+    """One channel: its last position, messages with their times, idempotency keys, its last use, and the age
+    of its history then.
+    """
 
-    __slots__ = ("head", "keys", "messages", "used_at")
+    __slots__ = ("age", "head", "keys", "messages", "used_at")
 
     def __init__(self, epoch: str) -> None:
         self.used_at = 0.0
+        self.age = 0.0
         self.head = Position(epoch, 0)
         self.messages: deque[tuple[float, Message]] = deque()
         self.keys: dict[str, tuple[float, Position]] = {}
@@ -32,6 +35,7 @@ class _Stored:
     def expire(self, history: History, now: float) -> None:
         """Remove what exceeds the limits."""
         messages = self.messages
+        self.age = history.age
         while messages and (len(messages) > history.count or messages[0][0] <= now - history.age):
             messages.popleft()
         while self.keys:
@@ -171,7 +175,7 @@ class MemoryBroker(Broker):
     def _sweep(self, now: float) -> None:
         """Forget the channels that have not been used for a long time."""
         for name, stored in list(self._channels.items()):
-            if stored.used_at < now - _MAX_UNUSED and name not in self._subscribed:
+            if stored.used_at < now - max(_MAX_UNUSED, 2 * stored.age) and name not in self._subscribed:
                 del self._channels[name]
                 self._epoch = _new_epoch()  # the offsets begin with 1 again
         self._sweep_at = max(_FIRST_SWEEP, 2 * len(self._channels))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from tornado.channels._broker import (
     shared_error,
 )
 from tornado.channels._errors import BrokerUnavailableError
+from tornado.channels._nats_cleanup import StreamCleanup
 from tornado.channels._nats_connection import NATSConnection, check_options, check_servers
 from tornado.channels._nats_encoding import channel_of, decode_message, encode_message, token_of
 from tornado.channels._nats_presence import NATSPresence
@@ -28,13 +29,15 @@ from tornado.log import gen_log
 _LOG = LogRateLimit(gen_log)
 #: The number of streams above which those of unused channels are forgotten, to be looked up again.
 _MAX_KNOWN = 10_000
+#: The number of channels above which one list of all streams is read rather than each position.
+_MIN_LISTED = 20
 
 
 class NATSBroker(Broker):
     """A broker in NATS 2.9 or later with JetStream. It needs the package nats-py (the extra ``nats``).
 
-    A process has one connection, however many channels and receivers it has. Each channel has a stream, which
-    exists until it is deleted. A stream must not be deleted while a hub uses its channel.
+    A process has one connection, however many channels and receivers it has. Each channel has a stream. It is
+    deleted when the channel has not been used for a long time; its next use begins a new epoch.
 
     While a pattern is subscribed, a process receives the messages of all channels of the prefix. Patterns do
     not match channels with very long names: 150 characters, in which all but letters, digits and "-" count
@@ -48,6 +51,9 @@ class NATSBroker(Broker):
         messages that are lost by the restart of one server are not reported as a gap.
     :param timeout: the time limit for one attempt of an operation, in seconds.
     :param ping_interval: the number of seconds between the pings that find out whether the connection works.
+    :param max_unused: the stream of a channel that has no messages and was neither published to nor read for
+        this number of seconds, nor for two times the age of its history, is deleted. None for never. It
+        should be the same in all processes.
     :param options: further arguments of ``nats.connect``, such as ``tls`` or ``user_credentials``.
     """
 
@@ -60,15 +66,18 @@ class NATSBroker(Broker):
         replicas: int = 1,
         timeout: float = 2.0,
         ping_interval: float = 1.0,
+        max_unused: float | None = 86_400.0,
         options: Mapping[str, Any] | None = None,
     ) -> None:
         try:
-            self._streams = Streams(prefix, storage, replicas)
+            self._streams = Streams(prefix, storage, replicas, max_unused)
         except ImportError as error:
             raise ImportError("NATSBroker needs the package nats-py (the extra 'nats')") from error
         for name, value in (("timeout", timeout), ("ping_interval", ping_interval)):
             if not value > 0:
                 raise ValueError(f"{name} must be a positive number of seconds, got {value!r}")
+        if max_unused is not None and not max_unused > 0:
+            raise ValueError(f"max_unused must be a positive number of seconds, or None, got {max_unused!r}")
         if storage not in ("file", "memory"):
             raise ValueError(f"storage must be 'file' or 'memory', got {storage!r}")
         if type(replicas) is not int or not 1 <= replicas <= 5:
@@ -76,6 +85,7 @@ class NATSBroker(Broker):
         if not prefix or not prefix.replace("-", "").replace("_", "").isalnum():
             raise ValueError(f"prefix must consist of letters, digits, '-' and '_', got {prefix!r}")
         self.timeout = timeout
+        self.max_unused = max_unused
         self._servers = [servers] if isinstance(servers, str) else list(servers)
         check_servers(self._servers)
         self._prefix = prefix
@@ -85,6 +95,7 @@ class NATSBroker(Broker):
         self._listener: BrokerListener | None = None
         self._connection: NATSConnection | None = None
         self._presence: NATSPresence | None = None
+        self._cleanup: StreamCleanup | None = None
         #: The streams that were found on the current connection, by channel.
         self._known: dict[str, ChannelStream] = {}
         self._patterns: dict[str, Pattern] = {}
@@ -112,9 +123,15 @@ class NATSBroker(Broker):
         )
         self._presence = NATSPresence(self._connection, self._streams, self._prefix)
         self._connection.start()
+        if self.max_unused is not None:
+            self._cleanup = StreamCleanup(self._connection, self._streams, self.max_unused)
+            self._cleanup.start()
 
     async def close(self) -> None:
         self._listener = None
+        cleanup, self._cleanup = self._cleanup, None
+        if cleanup is not None:
+            await cleanup.close()
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
@@ -157,30 +174,34 @@ class NATSBroker(Broker):
         channel = message.channel
         context = client.jetstream(timeout=self.timeout)
         run = await self._run_of(client, context)
-        stream = self._known.get(channel)
+        stream = known = self._known.get(channel)
         if stream is None or lifetime > stream.window:
             stream, _ = await self._streams.open(context, run, channel, history, lifetime)
             self._remember(client, channel, stream)
         try:
             response = await context.publish(
-                self._streams.stored_subject(channel),
+                stream.subject,
                 encode_message(message),
                 stream=stream.name,
                 # A message of an earlier run may be lost, so its key must not count.
                 headers={"Nats-Msg-Id": f"{key}-{run}"},
             )
-        except Exception:
-            self._known.pop(channel, None)  # the stream may have been deleted
+        except Exception as error:
+            self._known.pop(channel, None)
+            if isinstance(error, self._streams.not_stored) and stream is known:
+                # The stream was deleted, or has another generation.
+                return await self._publish(client, message, history, key, lifetime)
             raise
         if response.seq <= stream.begin and not response.duplicate:
             self._known.pop(channel, None)
-            raise BrokerUnavailableError(f"the stream {stream.name} was deleted and created again")
+            raise BrokerUnavailableError(f"the stream {stream.name} has lost messages")
         return Position(stream.epoch, response.seq)
 
     async def send(self, message: Message) -> None:
         connection = self._connected_to()
         client = await connection.client()
-        await connection.call(client.publish(self._streams.subject(message.channel), encode_message(message)))
+        subject = self._streams.ephemeral_subject(message.channel)
+        await connection.call(client.publish(subject, encode_message(message)))
 
     async def read(self, channel: str, after: Position | None, limit: int, history: History) -> Page:
         connection = self._connected_to()
@@ -236,6 +257,7 @@ class NATSBroker(Broker):
         if not client.is_connected:
             return
         if known is not None and known.epoch == stream.epoch:
+            known.subject = stream.subject
             known.window = max(known.window, stream.window)
             return
         if len(self._known) >= _MAX_KNOWN:
@@ -278,10 +300,24 @@ class NATSBroker(Broker):
             connection.unsubscribe(self._streams.all_subjects)
         connection.reread()
 
+    def patterns_receive(self, channel: str) -> bool:
+        return channel_of(token_of(channel)) is not None
+
     async def channels(self, pattern: str) -> Collection[str]:
         connection = self._connected_to()
         client = await connection.client()
-        found: list[str] = await connection.call(self._streams.channels(client, self.timeout))
+        found: list[str] = await self._streams.channels(client, connection.call)
+        return found
+
+    async def heads(
+        self, channels: Collection[str], history_of: Callable[[str], History]
+    ) -> Mapping[str, Position]:
+        if len(channels) < _MIN_LISTED:
+            return {}
+        connection = self._connected_to()
+        client = await connection.client()
+        run = await self._call(connection, self._run_of(client, client.jetstream(timeout=self.timeout)))
+        found: dict[str, Position] = await self._streams.heads(client, connection.call, run)
         return found
 
     def _arrives_by_pattern(self, channel: str) -> bool:
@@ -295,12 +331,12 @@ class NATSBroker(Broker):
             and connection is not None
             and connection.is_confirmed(self._streams.all_subjects)
             and any(each.matches(channel) for each in self._patterns.values())
-            and channel_of(token_of(channel)) is not None
+            and self.patterns_receive(channel)
         )
 
     async def _received_any(self, data: Any) -> None:
         """Pass a message of any channel on."""
-        channel = channel_of(data.subject.rpartition(".")[2])
+        channel = channel_of(data.subject.split(".")[-2])
         if channel is not None and self._arrives_by_pattern(channel):
             self._pass_on(channel, data)
 
@@ -317,7 +353,7 @@ class NATSBroker(Broker):
         sequence = (data.headers or {}).get("Nats-Sequence")
         try:
             key, payload = decode_message(data.data)
-            position = None if sequence is None else self._position(channel, int(sequence))
+            position = None if sequence is None else self._position(channel, data.subject, int(sequence))
         except ValueError:
             _LOG.log(
                 "malformed",
@@ -328,12 +364,12 @@ class NATSBroker(Broker):
         else:
             listener.received(Message(channel, payload, position, key))
 
-    def _position(self, channel: str, offset: int) -> Position:
+    def _position(self, channel: str, subject: str, offset: int) -> Position:
         stream = self._known.get(channel)
         if stream is None:
             return Position(UNKNOWN_EPOCH, offset)
-        if offset <= stream.received:
-            # Numbers are not repeated: the stream was deleted and created again.
+        if not stream.stores(subject) or offset <= stream.received:
+            # The stream has another generation or was created again: numbers are not repeated.
             del self._known[channel]
             return Position(UNKNOWN_EPOCH, offset)
         stream.received = offset

@@ -2,7 +2,8 @@
 
 One stream in the memory of the server contains the last message of each subject. A connection has a subject,
 whose message contains its worker and its entry. A worker has one with the duration of its lease, which begins
-when the server stores the message.
+when the server stores the message. A lease that begins in the future was stored before the clock of the
+server was set back. It has ended, and its process stores its entries again with the next renewal.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ class NATSPresence:
             if kind == "c":
                 worker, _, entry = message.data.partition(b" ")
                 entries[name] = (worker, entry, message)
-            elif message.metadata.timestamp + timedelta(milliseconds=int(message.data)) > now:
+            elif abs(message.metadata.timestamp - now) < timedelta(milliseconds=int(message.data)):
                 workers.add(name.encode())
             else:
                 ended.append(message)

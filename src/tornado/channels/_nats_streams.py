@@ -7,6 +7,11 @@ A server that was restarted may have lost messages that it had confirmed, becaus
 them to the disk at once. A stream of a single server therefore contains the ID of the server's run, which is
 the creation time of a stream in memory. In another run, its messages are removed and a new epoch begins. In
 a cluster, a majority of the servers has stored each message.
+
+Streams of unused channels are deleted (`_nats_cleanup`). Therefore the last token of both subjects is a
+*generation*, which belongs to one stream and one version of its configuration. A process that knows an
+earlier generation cannot publish to a stream that was created in place of another one, and a received message
+shows whether the process knows its stream.
 """
 
 from __future__ import annotations
@@ -16,13 +21,16 @@ import itertools
 import json
 import math
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from time import time
 from typing import Any
 
 from tornado.channels._broker import MAX_PAGE
+from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._nats_encoding import channel_of, token_of
-from tornado.channels._values import History
+from tornado.channels._values import History, Position
 
 #: The minimum time in seconds for which idempotency keys are stored.
 _WINDOW = 120.0
@@ -35,6 +43,15 @@ _BATCH, _BATCH_SIZE = 500, 32 * 2**20
 _ATTEMPTS = 10
 #: The time for which a request waits for messages that may have been removed, in seconds.
 _FETCH_TIMEOUT = 0.25
+#: The part of the time until an unused channel is forgotten after which reading it is recorded.
+_TOUCH = 0.25
+#: The time limit for each request for a list of streams, in seconds, if the broker has none that is shorter.
+_LIST_TIMEOUT = 10.0
+#: The last token of the subject of ephemeral messages.
+_EPHEMERAL = "-"
+
+#: Waits for an operation, and raises `BrokerUnavailableError` if it fails.
+Call = Callable[[Awaitable[Any]], Awaitable[Any]]
 
 
 @dataclass(slots=True)
@@ -42,6 +59,7 @@ class ChannelStream:
     """The stream of a channel, as a connection knows it.
 
     :ivar name: the name of the stream.
+    :ivar subject: the subject whose messages it stores. Its last token is the generation.
     :ivar epoch: its epoch.
     :ivar begin: the last offset when the epoch was read. Later messages have larger offsets.
     :ivar age: the time in seconds for which the server keeps messages.
@@ -50,11 +68,16 @@ class ChannelStream:
     """
 
     name: str
+    subject: str
     epoch: str
     begin: int
     age: float
     window: float
     received: int = 0
+
+    def stores(self, subject: str) -> bool:
+        """Whether a message that was received on a subject belongs to this generation of the stream."""
+        return generation_of(subject) == generation_of(self.subject)
 
 
 def batch_of(client: Any, state: Any = None) -> int:
@@ -75,9 +98,10 @@ class Streams:
     :param prefix: the first token of all subjects, and the beginning of the name of each stream.
     :param storage: ``file`` or ``memory``.
     :param replicas: the number of servers that store each message.
+    :param max_unused: the time in seconds after which an unused stream may be deleted; None for never.
     """
 
-    def __init__(self, prefix: str, storage: str, replicas: int) -> None:
+    def __init__(self, prefix: str, storage: str, replicas: int, max_unused: float | None) -> None:
         import nats.errors
         import nats.js.api
         import nats.js.errors
@@ -91,42 +115,101 @@ class Streams:
         self.table = f"{prefix}-_presence"
         self._storage = storage
         self._replicas = replicas
-
-    def stored_subject(self, channel: str) -> str:
-        """Return the subject whose messages are stored."""
-        return f"{self._prefix}.in.{token_of(channel)}"
+        self._max_unused = max_unused
+        #: The exception for a message that no stream has stored.
+        self.not_stored: type[Exception] = nats.js.errors.NoStreamResponseError
 
     def subject(self, channel: str) -> str:
-        """Return the subject on which processes receive messages."""
-        return f"{self._prefix}.out.{token_of(channel)}"
+        """Return the subject, with a wildcard, on which processes receive messages."""
+        return f"{self._prefix}.out.{token_of(channel)}.*"
+
+    def ephemeral_subject(self, channel: str) -> str:
+        """Return the subject of ephemeral messages."""
+        return f"{self._prefix}.out.{token_of(channel)}.{_EPHEMERAL}"
 
     @property
     def all_subjects(self) -> str:
         """Return the subject with a wildcard that stands for those of all channels."""
-        return f"{self._prefix}.out.*"
+        return f"{self._prefix}.out.*.*"
 
-    async def channels(self, client: Any, timeout: float) -> list[str]:
-        """Return the channels that have a stream, except those with very long names.
+    async def channels(self, client: Any, call: Call) -> list[str]:
+        """Return the channels that have a stream, except those with very long names."""
+        channels = map(self._channel_of, await self._list(client, call, "NAMES"))
+        return [channel for channel in channels if channel is not None]
 
-        :param timeout: the time limit for each request, in seconds.
-        """
-        found: list[str] = []
-        offset = 0
-        while True:
-            request = {"offset": offset, "subject": f"{self._prefix}.in.*"}
-            answer = await client.request(
-                "$JS.API.STREAM.NAMES", json.dumps(request).encode(), timeout=timeout
-            )
-            response = json.loads(answer.data)
-            names = response.get("streams") or []
-            offset += len(names)
-            channels = (channel_of(name.removeprefix(f"{self._prefix}-")) for name in names)
-            found += [channel for channel in channels if channel is not None]
-            if not names or offset >= response.get("total", 0):
-                return found
+    async def heads(self, client: Any, call: Call, run: str) -> dict[str, Position]:
+        """Return the positions of the last messages of channels, except those of an earlier run."""
+        found: dict[str, Position] = {}
+        for each in await self._list(client, call, "LIST"):
+            info = self._api.StreamInfo.from_response(each)
+            channel = self._channel_of(info.config.name)
+            if channel is not None and (info.cluster is not None or info.config.description == run):
+                epoch = _epoch_of(info, "" if info.cluster is not None else run)
+                found[channel] = Position(epoch, info.state.last_seq)
+        return found
+
+    def _channel_of(self, name: str) -> str | None:
+        return channel_of(name.removeprefix(f"{self._prefix}-"))
+
+    async def _list(self, client: Any, call: Call, operation: str) -> list[Any]:
+        """Return the names or the descriptions of the streams of channels."""
+        for _ in range(_ATTEMPTS):
+            found: list[Any] = []
+            while True:
+                # The last one is requested again. If another stream is in its place, some were created or
+                # deleted, so that those that follow would be left out.
+                request = {"offset": max(0, len(found) - 1), "subject": f"{self._prefix}.in.>"}
+                answer = await call(
+                    client.request(
+                        f"$JS.API.STREAM.{operation}", json.dumps(request).encode(), timeout=_LIST_TIMEOUT
+                    )
+                )
+                response = json.loads(answer.data)
+                if "error" in response:
+                    raise BrokerUnavailableError(f"the streams cannot be listed: {response['error']}")
+                part = response.get("streams") or []
+                if found and not (part and _name_of(part.pop(0)) == _name_of(found[-1])):
+                    break
+                found += part
+                if len(found) >= response.get("total", 0):
+                    return found
+                if not part:
+                    break
+        raise BrokerUnavailableError("the streams changed while they were listed")
+
+    async def delete_unused(self, client: Any, call: Call) -> None:
+        """Delete the streams of channels that have no messages and have not been used for a long time."""
+        if self._max_unused is None:
+            return
+        context = client.jetstream()
+        run = await call(self.create_table(context))
+        _, now = await call(self.fetch(context, self.table, 0, 1))
+        started = datetime.fromtimestamp(int(run, 16) / 1e6, UTC)
+        for each in await self._list(client, call, "LIST"):
+            if not self._is_unused(each, started, now):
+                continue
+            # A message may have been stored since. One that is stored after this answer is lost with the
+            # stream, which its receivers learn, because the next stream has another epoch.
+            name = each["config"]["name"]
+            answer = await call(client.request(f"$JS.API.STREAM.INFO.{name}", timeout=_LIST_TIMEOUT))
+            if self._is_unused(json.loads(answer.data), started, now):
+                await call(self._delete(context, name))
+
+    async def _delete(self, context: Any, name: str) -> None:
+        with contextlib.suppress(self._not_found):  # another process has deleted it
+            await context.delete_stream(name)
+
+    def _is_unused(self, info: Any, started: datetime, now: datetime) -> bool:
+        if "error" in info or info["state"]["messages"] or self._max_unused is None:
+            return False
+        config = info["config"]
+        times = [_time_of(info["created"]), _time_of(info["state"]["last_ts"])]
+        used = max(started, _used_at(config["subjects"][0]), *times)
+        limit: float = max(self._max_unused, 2e-9 * config["max_age"])
+        return (now - used).total_seconds() > limit
 
     async def open(
-        self, context: Any, run: str, channel: str, history: History, lifetime: float = _WINDOW
+        self, context: Any, run: str, channel: str, history: History, lifetime: float = 0.0
     ) -> tuple[ChannelStream, Any]:
         """Return the stream of a channel, and its state. Create it if it does not exist.
 
@@ -150,13 +233,22 @@ class Streams:
             await context.purge_stream(config.name, seq=info.state.last_seq + 1)
             await context.update_stream(config)
             info = await context.stream_info(config.name)
-        elif _limits(info.config) != _limits(config):
+        elif _limits(info.config) != _limits(config) or self._must_touch(info.config.subjects[0]):
             info = await context.update_stream(replace(config, description=info.config.description))
-        epoch = f"{int(info.created.timestamp() * 1e6):x}{run and '-'}{run}"
         stream = ChannelStream(
-            config.name, epoch, info.state.last_seq, config.max_age, config.duplicate_window
+            config.name,
+            info.config.subjects[0],
+            _epoch_of(info, run),
+            info.state.last_seq,
+            config.max_age,
+            config.duplicate_window,
         )
         return stream, info.state
+
+    def _must_touch(self, subject: str) -> bool:
+        """Whether the use of a stream must be recorded, by a new generation."""
+        used = time() - _used_at(subject).timestamp()
+        return self._max_unused is not None and used > _TOUCH * self._max_unused
 
     async def _create(self, context: Any, config: Any) -> Any:
         try:
@@ -167,19 +259,20 @@ class Streams:
             return await context.stream_info(config.name)  # another process has created it
 
     def _config(self, channel: str, history: History, run: str, window: float) -> Any:
+        """Return the configuration of a stream. Each has a generation of its own."""
         api = self._api
-        subject = self.stored_subject(channel)
+        subject = f"{self._prefix}.in.{token_of(channel)}"
         return api.StreamConfig(
             name=f"{self._prefix}-{token_of(channel)}",
             description=run,
-            subjects=[subject],
+            subjects=[f"{subject}.{int(time()):x}-{os.urandom(9).hex()}"],
             max_msgs=history.count,
             # The server requires that messages are stored at least as long as their idempotency keys.
             max_age=max(history.age, window),
             duplicate_window=window,
             storage=api.StorageType(self._storage),
             num_replicas=self._replicas,
-            republish=api.RePublish(src=subject, dest=self.subject(channel)),
+            republish=api.RePublish(src=f"{subject}.*", dest=f"{self._prefix}.out.{token_of(channel)}.$1"),
         )
 
     async def fetch(
@@ -288,8 +381,32 @@ def _is_complete(count: int, messages: list[Any]) -> bool:
     return all(before - after <= 1 for before, after in itertools.pairwise(counts))
 
 
+def generation_of(subject: str) -> str:
+    """Return the last token of a subject."""
+    return subject.rpartition(".")[2]
+
+
+def _used_at(subject: str) -> datetime:
+    """Return the time at which a generation began, by the clock of the process that began it."""
+    return datetime.fromtimestamp(int(generation_of(subject).partition("-")[0], 16), UTC)
+
+
+def _epoch_of(info: Any, run: str) -> str:
+    return f"{int(info.created.timestamp() * 1e6):x}{run and '-'}{run}"
+
+
+def _name_of(listed: Any) -> str:
+    """Return the name of a stream from its description, or its name."""
+    name: str = listed if isinstance(listed, str) else listed["config"]["name"]
+    return name
+
+
+def _time_of(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
 def _limits(config: Any) -> tuple[int, float, float]:
     return config.max_msgs, config.max_age, config.duplicate_window
 
 
-__all__ = ["ChannelStream", "Streams", "batch_of"]
+__all__ = ["Call", "ChannelStream", "Streams", "batch_of"]

@@ -3,14 +3,14 @@
 While a pattern is subscribed, the position of each matching channel is known: it was read when the pattern
 was established, or the channel did not exist then. A channel with messages has a `ChannelState`, to which
 the pattern is attached at this position, so missing messages are found as for any receiver. After a while
-without messages only the position is stored.
+without messages only the position is stored. It is forgotten when the broker has forgotten the channel.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from tornado._loop.tasks import start_lazily
 from tornado.channels._broker import UNKNOWN_EPOCH, Broker
@@ -28,6 +28,16 @@ _MAX_READS = 32
 _SILENCE = 30.0
 #: The number of ephemeral messages that wait for the position of a new channel.
 _MAX_WAITING = 100
+#: The minimum time without messages after which a position may be forgotten, and the interval in which such
+#: positions are looked for, in seconds.
+_MIN_IDLE = 3600.0
+
+
+class _Known(NamedTuple):
+    """The last known position of a channel, and the time of the event loop when it was confirmed."""
+
+    position: Position
+    time: float
 
 
 class _PatternReceivers:
@@ -75,6 +85,10 @@ class _PatternReceivers:
                     del self._groups[group]
         return not self._groups
 
+    def knows(self, channel: str) -> bool:
+        """Whether the pattern receives the messages after the known position of a channel."""
+        return self.established.is_set() or channel in self.checked
+
     def deliver(self, items: Sequence[Message | Gap]) -> None:
         """Deliver messages of one channel to all receivers."""
         for group, receivers in list(self._groups.items()):
@@ -93,6 +107,7 @@ class Patterns:
     :param history_of: returns the limits of the history of a channel.
     :param each: the group for receivers of channels.
     :param read: reads the history of a channel if this is needed.
+    :param is_reading: whether the history of a channel is being read.
     :param remove: removes the state of a channel without receivers.
     :param retries: the delays of the hub between attempts.
     """
@@ -105,6 +120,7 @@ class Patterns:
         history_of: Callable[[str], History],
         each: ReceiverGroup,
         read: Callable[[ChannelState], None],
+        is_reading: Callable[[str], bool],
         remove: Callable[[str], None],
         retries: Retries,
     ) -> None:
@@ -114,11 +130,17 @@ class Patterns:
         self._history_of = history_of
         self._each = each
         self._read = read
+        self._is_reading = is_reading
         self._remove = remove
         self._retries = retries
         self._patterns: dict[str, _PatternReceivers] = {}
         #: The last known positions of matching channels.
-        self._positions: dict[str, Position] = {}
+        self._positions: dict[str, _Known] = {}
+        #: The time since which messages arrive without an interruption; None while they do not.
+        self._connected_at: float | None = None
+        self._forgetting: asyncio.Task[None] | None = None
+        self._forget_at = 0.0
+        self._reads = asyncio.Semaphore(_MAX_READS)
         #: The channels whose position is being read because of a message, with ephemeral messages.
         self._opening: dict[str, tuple[asyncio.Task[None], list[Message]]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
@@ -127,6 +149,8 @@ class Patterns:
         """End all work."""
         tasks = [task for task, _ in self._opening.values()]
         tasks += [each.task for each in self._patterns.values() if each.task is not None]
+        if self._forgetting is not None:
+            tasks.append(self._forgetting)
         for entry in self._patterns.values():
             entry.established.set()  # ends those who wait for it
         self._patterns.clear()
@@ -138,6 +162,8 @@ class Patterns:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._connected_at = None
+        self._reads = asyncio.Semaphore(_MAX_READS)  # the next event loop may be another one
 
     # -- receivers --
 
@@ -181,7 +207,9 @@ class Patterns:
 
     def covers(self, channel: str) -> bool:
         """Whether the messages of a channel arrive without a subscription to it."""
-        return any(each.is_confirmed and each.pattern.matches(channel) for each in self._patterns.values())
+        return self._broker.patterns_receive(channel) and any(
+            each.is_confirmed and each.pattern.matches(channel) for each in self._patterns.values()
+        )
 
     def _matching(self, channel: str) -> list[_PatternReceivers]:
         return [each for each in self._patterns.values() if each.pattern.matches(channel)]
@@ -199,7 +227,7 @@ class Patterns:
                 opening[1].append(message)
             return None
         matching = self._matching(channel)
-        known = self._positions.get(channel)
+        known = self._position_of(channel)
         if not matching or (known is None and not any(each.established.is_set() for each in matching)):
             return None
         if (
@@ -219,7 +247,7 @@ class Patterns:
     def created(self, state: ChannelState) -> None:
         """Attach the patterns to the new state of a channel, whose history will be read."""
         matching = self._matching(state.name)
-        known = self._positions.get(state.name)
+        known = self._position_of(state.name)
         if known is None and any(each.established.is_set() for each in matching):
             self._begin_opening(state.name)
         elif known is not None:
@@ -228,16 +256,22 @@ class Patterns:
     def _open(self, channel: str, position: Position) -> ChannelState:
         """Create the state of a channel at a position."""
         state = self._channels[channel] = ChannelState(channel, self._tail)
-        state.last = self._positions[channel] = position
+        state.last = position
+        self._store(channel, position)
         state.is_stale = False
         self._join(state, position)
         return state
 
     def _join(self, state: ChannelState, position: Position) -> None:
+        """Attach the patterns that know the position of a channel."""
         for entry in self._matching(state.name):
-            if state.name not in entry.attached:
-                entry.attached.add(state.name)
-                state.attach(entry, self._each, position)
+            if entry.knows(state.name):
+                self._attach(entry, state, position)
+
+    def _attach(self, entry: _PatternReceivers, state: ChannelState, position: Position) -> None:
+        if state.name not in entry.attached:
+            entry.attached.add(state.name)
+            state.attach(entry, self._each, position)
 
     def _begin_opening(self, channel: str) -> None:
         if channel not in self._opening:
@@ -268,7 +302,8 @@ class Patterns:
         delay = FIRST_DELAY
         while channel in self._opening:
             try:
-                page = await self._broker.read(channel, None, 0, self._history_of(channel))
+                async with self._reads:
+                    page = await self._broker.read(channel, None, 0, self._history_of(channel))
                 return page.head if channel in self._opening else None
             except BrokerUnavailableError:
                 delay = await self._retries.wait(delay)
@@ -279,8 +314,20 @@ class Patterns:
 
     # -- positions --
 
+    def _position_of(self, channel: str) -> Position | None:
+        known = self._positions.get(channel)
+        return None if known is None else known.position
+
+    def _store(self, channel: str, position: Position) -> None:
+        self._positions[channel] = _Known(position, asyncio.get_running_loop().time())
+
+    def disconnected(self) -> None:
+        """Learn that messages may be missed from now on."""
+        self._connected_at = None
+
     def connected(self) -> None:
         """Look for messages that were missed while there was no connection."""
+        self._connected_at = asyncio.get_running_loop().time()
         for entry in self._patterns.values():
             entry.must_check = True
             entry.checked.clear()
@@ -314,40 +361,64 @@ class Patterns:
         pattern = entry.pattern
         await self._broker.subscribe_pattern(pattern.text)
         entry.is_confirmed = True
-        if not entry.established.is_set():
-            for state in list(self._channels.values()):
-                if pattern.matches(state.name) and state.last is not None:
-                    self._join(state, state.last)
-                    self._read(state)
         names = {each for each in await self._broker.channels(pattern.text) if pattern.matches(each)}
         names.update(each for each in self._positions if pattern.matches(each))
         names.update(each for each in self._channels if self._must_join(each, entry))
-        names -= entry.checked
+        names -= entry.checked | entry.attached
         while names and self._patterns.get(pattern.text) is entry:
+            heads = await self._broker.heads(names, self._history_of)
             remaining = iter(names)
-            await gather_all(self._check_each(remaining, entry) for _ in range(min(len(names), _MAX_READS)))
+            failed: list[BrokerUnavailableError] = []
+            await gather_all(
+                self._check_each(remaining, heads, entry, failed) for _ in range(min(len(names), _MAX_READS))
+            )
+            if failed:
+                raise failed[0]
             # Receivers of channels may have been attached since.
             names = {each for each in self._channels if self._must_join(each, entry)}
         entry.checked.clear()
         entry.established.set()
 
-    async def _check_each(self, names: Iterator[str], entry: _PatternReceivers) -> None:
+    async def _check_each(
+        self,
+        names: Iterator[str],
+        heads: Mapping[str, Position],
+        entry: _PatternReceivers,
+        failed: list[BrokerUnavailableError],
+    ) -> None:
+        """Compare the positions of channels. Those that cannot be read do not delay others."""
         for channel in names:
-            if self._must_join(channel, entry):
-                page = await self._broker.read(channel, None, 0, self._history_of(channel))
-                if self._patterns.get(entry.pattern.text) is entry:
-                    self._compare(channel, page.head)
-                    entry.checked.add(channel)
+            if not self._must_join(channel, entry):
+                continue
+            head = heads.get(channel)
+            if head is None:
+                try:
+                    head = (await self._broker.read(channel, None, 0, self._history_of(channel))).head
+                except BrokerUnavailableError as error:
+                    failed.append(error)
+                    continue
+            if self._patterns.get(entry.pattern.text) is entry:
+                self._compare(channel, head, entry)
+                entry.checked.add(channel)
 
     def _must_join(self, channel: str, entry: _PatternReceivers) -> bool:
         """Whether the position of a channel must be read, so that a pattern can be attached to it."""
-        return (
-            channel not in entry.attached and channel not in self._opening and entry.pattern.matches(channel)
-        )
+        if channel in entry.attached or not entry.pattern.matches(channel):
+            return False
+        return channel not in self._opening or not entry.established.is_set()
 
-    def _compare(self, channel: str, head: Position, *, must_open: bool = False) -> None:
+    def _compare(
+        self,
+        channel: str,
+        head: Position,
+        entry: _PatternReceivers | None = None,
+        *,
+        must_open: bool = False,
+    ) -> None:
         """Open a channel if there are messages after its last known position.
 
+        :param entry: the pattern for which the position was read. If it is not established yet, it receives
+            only the messages after `head`.
         :param must_open: whether to open it in any case.
         """
         matching = self._matching(channel)
@@ -355,14 +426,16 @@ class Patterns:
             return
         # A channel without a position was created after any of the patterns was established.
         is_new = any(each.established.is_set() for each in matching)
-        known = self._positions.setdefault(channel, Position(head.epoch, 0) if is_new else head)
+        known = self._position_of(channel) or (Position(head.epoch, 0) if is_new else head)
+        self._store(channel, known)
         state = self._channels.get(channel)
-        if state is not None:
-            self._join(state, known)
-        elif known != head or must_open:
+        if state is None and (known != head or must_open):
             state = self._open(channel, known)
             state.is_stale = True
         if state is not None:
+            if entry is not None and not entry.established.is_set():
+                self._attach(entry, state, head)
+            self._join(state, known)
             self._read(state)
 
     def _sweep(self) -> None:
@@ -374,16 +447,61 @@ class Patterns:
             matching = self._matching(channel)
             if not matching or state.last is None:
                 continue
-            is_silent = self._positions.get(channel) == state.last
-            self._positions[channel] = state.last
+            is_silent = self._position_of(channel) == state.last
+            self._store(channel, state.last)
             # A pattern that is not established yet may not be attached.
             has_others = len(state) > len(matching) or any(channel not in each.attached for each in matching)
-            if is_silent and not state.must_read and not has_others:
+            if is_silent and not (state.must_read or self._is_reading(channel) or has_others):
                 for entry in matching:
                     entry.attached.discard(channel)
                     state.detach(entry)
                 if not len(state):
                     self._remove(channel)
+        self._forget_if_needed()
+
+    # -- positions of channels that no longer exist --
+
+    def _forget_if_needed(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._forget_at or self._forgetting is not None:
+            return
+        self._forget_at = now + _MIN_IDLE
+        idle = {channel: known for channel, known in self._positions.items() if self._is_idle(channel, now)}
+        if idle:
+            self._forgetting = start_lazily(self._forget(idle))
+
+    def _is_idle(self, channel: str, now: float) -> bool:
+        """Whether a channel had no messages for so long that the broker may have forgotten it.
+
+        All messages since its position was confirmed would have arrived: the connection was not interrupted.
+        """
+        known, connected_at = self._positions[channel], self._connected_at
+        limit = max(_MIN_IDLE, 2 * self._history_of(channel).age)
+        return (
+            channel not in self._channels
+            and channel not in self._opening
+            and connected_at is not None
+            and connected_at <= known.time <= now - limit
+        )
+
+    async def _forget(self, idle: Mapping[str, _Known]) -> None:
+        """Forget the positions of idle channels that the broker does not have any more."""
+        try:
+            existing: set[str] = set()
+            for text in list(self._patterns):
+                existing.update(await self._broker.channels(text))
+        except BrokerUnavailableError:
+            return
+        except Exception:
+            gen_log.error("Exception while channels were listed", exc_info=True)
+            return
+        finally:
+            self._forgetting = None
+        now = asyncio.get_running_loop().time()
+        for channel, known in idle.items():
+            if channel not in existing and self._positions.get(channel) is known:
+                if self._is_idle(channel, now):
+                    del self._positions[channel]
 
 
 __all__ = ["Patterns"]

@@ -24,6 +24,7 @@ from tornado.channels._broker import MAX_PAGE, Broker, BrokerListener, Page, sha
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._pattern import Pattern
 from tornado.channels._redis_listener import RedisListener
+from tornado.channels._redis_pipeline import Call
 from tornado.channels._redis_publisher import Entry, RedisPublisher
 from tornado.channels._redis_servers import servers_of
 from tornado.channels._values import History, Message, Position
@@ -32,6 +33,8 @@ from tornado.log import gen_log
 _LOG = LogRateLimit(gen_log)
 #: The number of keys that Redis examines in one step.
 _SCAN = 1000
+#: The number of positions that are read in one round trip.
+_HEADS = 100
 #: The minimum time for which the epoch of an unused channel is kept, in milliseconds.
 _MIN_EPOCH_AGE = 86_400_000
 
@@ -124,20 +127,22 @@ return {epoch, offset, oldest, entries}
 )
 
 
-#: KEYS: the hash of entries, in which "w" and a worker is the end of its lease, and "c" and a connection is
-#: its worker, a space and its entry. ARGV: the worker, its lease, whether it must have one, connections and
-#: entries. The result is whether it had one.
+#: KEYS: the hash of entries, in which "w" and a worker is the end of its lease, a space and its duration, and
+#: "c" and a connection is its worker, a space and its entry. ARGV: the worker, its lease, whether it must
+#: have one, connections and entries. The result is whether it had one.
 _LEASE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local ends = tonumber(redis.call('HGET', KEYS[1], 'w' .. ARGV[1]) or 0)
+local ends = tonumber(string.match(redis.call('HGET', KEYS[1], 'w' .. ARGV[1]) or '0', '^%d+'))
 if ARGV[3] == '1' and ends <= now then return 0 end
-redis.call('HSET', KEYS[1], 'w' .. ARGV[1], string.format('%.0f', now + ARGV[2]))
+redis.call('HSET', KEYS[1], 'w' .. ARGV[1], string.format('%.0f %s', now + ARGV[2], ARGV[2]))
 for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], 'c' .. ARGV[i], ARGV[1] .. ' ' .. ARGV[i + 1]) end
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return ends > now and 1 or 0
 """
 
+#: A lease that ends later than it can was begun before the clock of the server was set back. Its end is
+#: corrected, so that entries of a process that has died do not remain until the clock reaches it.
 _LIST = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -146,7 +151,11 @@ local ended, found = {}, {}
 local alive = {}
 for i = 1, #all, 2 do
   if string.sub(all[i], 1, 1) == 'w' then
-    if tonumber(all[i + 1]) > now then alive[string.sub(all[i], 2)] = true else ended[#ended + 1] = all[i] end
+    local ends, lease = string.match(all[i + 1], '^(%d+) (%d+)$')
+    if tonumber(ends) > now + lease then
+      redis.call('HSET', KEYS[1], all[i], string.format('%.0f %s', now + lease, lease))
+    end
+    if tonumber(ends) > now then alive[string.sub(all[i], 2)] = true else ended[#ended + 1] = all[i] end
   end
 end
 for i = 1, #all, 2 do
@@ -219,6 +228,8 @@ class RedisBroker(Broker):
         self._client: Any = servers.client
         self._pipeline = servers.pipeline(_PUBLISH)
         self._publisher = RedisPublisher(self._pipeline.execute, self._errors, self._address, self.timeout)
+        self._head_pipeline = servers.pipeline(_READ)
+        self._reading_heads = asyncio.Lock()
         self._read_script: Any = self._client.register_script(_READ)
         self._lease_script: Any = self._client.register_script(_LEASE)
         self._list_script: Any = self._client.register_script(_LIST)
@@ -271,6 +282,7 @@ class RedisBroker(Broker):
             await listener.close()
         await self._publisher.close()
         await self._pipeline.close()
+        await self._head_pipeline.close()
         await self._servers.close()
 
     def _started(self) -> RedisListener:
@@ -342,6 +354,27 @@ class RedisBroker(Broker):
         async for names in self._servers.scan(f"{_escape_glob(begin)}{glob}{end}", _SCAN, self._call):
             found.update(_decode_name(each.decode()[len(begin) : -len(end)]) for each in names)
         return found
+
+    async def heads(
+        self, channels: Collection[str], history_of: Callable[[str], History]
+    ) -> Mapping[str, Position]:
+        names = list(channels)
+        found: dict[str, Position] = {}
+        async with self._reading_heads:
+            for begin in range(0, len(names), _HEADS):
+                part = names[begin : begin + _HEADS]
+                calls = [self._head_call(channel, history_of(channel)) for channel in part]
+                results = await self._call(self._head_pipeline.execute, calls)
+                found |= {
+                    channel: Position(result[0].decode(), result[1])
+                    for channel, result in zip(part, results, strict=True)
+                    if not isinstance(result, BaseException)
+                }
+        return found
+
+    def _head_call(self, channel: str, history: History) -> Call:
+        keys = [key.encode() for key in self._keys(channel)]
+        return keys, [*_limits(history), b"", b"0", b"0", b"%d" % MAX_PAGE]
 
     async def add_presence(
         self, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
