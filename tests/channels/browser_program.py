@@ -1,7 +1,8 @@
 """The program for `test_browser`, with the option ``--port``, and ``--broker`` for Redis.
 
 ``/publish?first=1&count=3`` publishes numbers to the channel ``news``, and ``/cut`` closes all connections.
-Browsers may publish to ``news`` and not to ``read``; ``busy`` cannot be subscribed to for the moment.
+Browsers may publish to ``news`` and not to ``read``; ``busy`` cannot be subscribed to for the moment. There
+are also many channels whose names begin with ``many``.
 The token is the name of the user; "invalid" is refused, and "long" expires in 40 days.
 With the cookie ``blocked``, WebSockets are refused, as by some proxies; its value "streams" also blocks event
 streams.
@@ -15,6 +16,7 @@ import time
 from tornado.channels import (
     BrokerUnavailableError,
     ChannelHandler,
+    ClientLimits,
     Hub,
     Identity,
     MemoryBroker,
@@ -49,6 +51,8 @@ class Page(RequestHandler):
 
 
 class Channels(ChannelHandler):
+    client_limits = ClientLimits(subscriptions=1100, rate=1000, burst=2000)
+
     def prepare(self) -> None:
         blocked = self.get_cookie("blocked", "")
         if blocked and self.request.headers.get("Upgrade"):
@@ -63,7 +67,7 @@ class Channels(ChannelHandler):
     def authorize_subscribe(self, channel: str) -> bool:
         if channel == "busy":
             raise BrokerUnavailableError("on purpose")
-        return channel in ("news", "read")
+        return channel in ("news", "read") or channel.startswith("many")
 
     def authorize_publish(self, channel: str) -> bool:
         return channel == "news"

@@ -274,6 +274,149 @@ def test_too_large_message_is_refused_and_connection_stays(make_tab, blocked):
     assert tab.page.evaluate("states.filter(each => each.startsWith('open')).length") == 1
 
 
+INVALID = ["no JSON", "null", '{"type":"message","channel":"news","position":5,"data":1}']
+
+
+def send_invalid(tab: Tab, texts: list[str]) -> None:
+    """Send a text to the page in place of the responses of the server, as long as there are any."""
+
+    def handle(route: Any) -> None:
+        body = route.request.post_data or ""
+        if not texts or '"publish"' in body:
+            route.fallback()
+        elif '"stream"' in body:
+            events = ['{"type":"connected","keep_alive":25}', texts.pop()]
+            body = "".join([f"data: {each}\n\n" for each in events])
+            route.fulfill(content_type="text/event-stream", body=body)
+        else:
+            route.fulfill(content_type="application/json", body=f'{{"messages": [{texts.pop()}]}}')
+
+    def connect(socket: Any) -> None:
+        server = socket.connect_to_server()
+
+        def pass_on(message: Any) -> None:
+            socket.send(message)
+            if texts and '"subscribed"' in message and '"news"' in message:
+                socket.send(texts.pop())
+
+        server.on_message(pass_on)
+
+    tab.page.route("**/channels", handle)
+    tab.page.route_web_socket("**/channels", connect)
+
+
+@pytest.mark.parametrize("blocked", ["", "sockets", "streams"])
+@pytest.mark.parametrize("text", INVALID)
+def test_invalid_message_breaks_the_connection(make_tab, program, blocked, text):
+    tab = make_tab(blocked=blocked)
+    texts = [text]
+    send_invalid(tab, texts)
+    fetch(program, "/cut")
+    fetch(program, "/publish?first=1&count=2")
+    tab.wait("got.length >= 2")
+    assert tab.received() == [1, 2]
+    assert texts == []
+
+
+@pytest.mark.parametrize("blocked", ["", "sockets", "streams"])
+def test_delay_increases_if_each_connection_sends_an_invalid_message(make_tab, program, blocked):
+    tab = make_tab(blocked=blocked)
+    tab.page.evaluate(
+        """() => {
+            Math.random = () => 1;
+            window.delays = [];
+            const start = setTimeout, backOff = [500, 1000, 2000, 4000, 8000, 16000];
+            window.setTimeout = (action, delay, ...values) => {
+                const isBackOff = backOff.includes(delay);
+                isBackOff && delays.push(delay);
+                return start(action, isBackOff ? 10 : delay, ...values);
+            };
+        }"""
+    )
+    send_invalid(tab, ["no JSON"] * 4)
+    fetch(program, "/cut")
+    fetch(program, "/publish?first=1&count=1")
+    tab.wait("got.length >= 1")
+    delays = tab.page.evaluate("delays")
+    assert len(delays) >= 4
+    assert delays == [2**number * delays[0] for number in range(len(delays))]
+
+
+@pytest.mark.parametrize("blocked", ["", "sockets", "streams"])
+def test_many_channels_with_positions(make_tab, program, blocked):
+    tab = make_tab(blocked=blocked)
+    name = f"many {blocked:x<90}".replace(" ", "-")
+    tab.page.evaluate(
+        """name => {
+            const [epoch] = subscription.position.split(":"), position = epoch + ":0";
+            for (let n = 0; n < 1000; n++) {
+                client.subscribe(name + n, {
+                    position, onmessage: ({ data }) => got.push(data), onend: code => ended.push(code),
+                });
+            }
+        }""",
+        name,
+    )
+    fetch(program, f"/publish?first=1&count=2&channel={name}999")
+    tab.wait("got.length >= 2")
+    fetch(program, f"/publish?first=3&count=1&channel={name}0")
+    tab.wait("got.length >= 3")
+    assert tab.received() == [1, 2, 3]
+    assert tab.page.evaluate("ended") == ["forbidden"]
+
+
+@pytest.mark.parametrize("blocked", ["sockets", "streams"])
+def test_requests_that_a_proxy_does_not_permit_are_refused(make_tab, program, blocked):
+    """Of the subscriptions, the newest ones are refused."""
+    tab = make_tab(blocked=blocked)
+
+    def handle(route: Any) -> None:
+        if len(route.request.post_data or "") > 1500:
+            route.fulfill(status=413, content_type="text/html", body="<h1>Request Entity Too Large</h1>")
+        else:
+            route.fallback()
+
+    tab.page.route("**/channels", handle)
+    tab.page.evaluate(
+        """() => {
+            window.refused = [];
+            for (let n = 0; n < 10; n++) {
+                client.subscribe("many" + n + "x".repeat(90), {
+                    onend: code => refused.push([n, code]), onmessage: () => {},
+                });
+            }
+        }"""
+    )
+    tab.wait("refused.length >= 2")
+    code = tab.page.evaluate("client.publish('news', 'x'.repeat(2000)).catch(error => error.code)")
+    assert code == "too_large"
+    tab.page.evaluate("client.publish('news', 1)")
+    tab.wait("got.length >= 1")
+    assert tab.received() == [1]
+    refused = tab.page.evaluate("refused")
+    assert 2 <= len(refused) <= 7
+    assert refused == [[9 - number, "too_large"] for number in range(len(refused))]
+
+
+def test_id_of_a_message_counts_for_the_client(make_tab, program):
+    tab = make_tab()
+    positions = tab.page.evaluate(
+        """async () => {
+            const { connect } = await import("/channels/channels.js");
+            const positions = [];
+            for (const clientId of ["first-client", "first-client", "second-client"]) {
+                const other = connect("/channels", { clientId });
+                positions.push(await other.publish("news", 1, { id: "1" }));
+                other.close();
+            }
+            return positions;
+        }"""
+    )
+    assert positions[0] == positions[1] != positions[2]
+    tab.wait("got.length >= 2")
+    assert tab.received() == [1, 1]
+
+
 def test_data_that_cannot_be_encoded_is_refused_at_once(make_tab):
     tab = make_tab()
     errors = tab.page.evaluate(

@@ -430,6 +430,103 @@ async def test_too_large_message_is_refused_and_connection_stays(loop_kind: str,
             assert server.sessions == before
 
 
+async def test_many_channels_with_positions_work_on_each_transport(transport: str) -> None:
+    class Handler(Open):
+        client_limits = ClientLimits(subscriptions=1000, rate=1e6, burst=10_000)
+
+    async with serving_channels(Handler) as server, client_of(server, transport) as client:
+        epoch = (await server.hub.publish("c999" + "x" * 90, 1)).epoch
+        names = [f"c{number}" + "x" * 90 for number in range(1000)]
+        await asyncio.gather(*[client.subscribe(name, Position(epoch, 0)) for name in names])
+        assert await messages(client, 1) == [1]
+        await client.publish(names[0], 2)
+        assert await messages(client, 1) == [2]
+
+
+@pytest.mark.parametrize("fault", ["surplus", "reserved name"])
+async def test_subscription_that_is_refused_does_not_end_the_others(transport: str, fault: str) -> None:
+    class Two(Open):
+        client_limits = ClientLimits(subscriptions=2)
+
+    async with serving_channels(Two) as server, client_of(server, transport) as client:
+        await client.subscribe("a")
+        if fault == "surplus":
+            await client.subscribe("b")
+        refused, code = ("c", "limit") if fault == "surplus" else ("$c", "forbidden")
+        with pytest.raises(ChannelRequestError) as caught:
+            await client.subscribe(refused)
+        assert caught.value.code == code
+        await client.publish("a", 1)
+        assert await messages(client, 1) == [1]
+
+
+class BehindProxy(Open):
+    """A handler behind a proxy that refuses large requests."""
+
+    def post(self, path: str | None = None) -> Any:
+        if len(self.request.body) > 1000:
+            self.set_status(413)
+            self.finish("<h1>Request Entity Too Large</h1>")
+            return None
+        return super().post(path)
+
+
+@pytest.mark.parametrize("transport", ["stream", "poll"])
+async def test_subscriptions_that_exceed_the_size_of_a_request_are_refused(transport: str) -> None:
+    async with serving_channels(BehindProxy) as server, client_of(server, transport) as client:
+        await client.subscribe("a")
+        names = [f"{number:0>100}" for number in range(12)]
+        found = await asyncio.gather(*map(client.subscribe, names), return_exceptions=True)
+        refused = [each for each in found if isinstance(each, ChannelRequestError)]
+        assert 1 < len(refused) < 10
+        assert refused == found[-len(refused) :]
+        assert {each.code for each in refused} == {"too_large"}
+        await client.publish("a", 1)
+        item = await anext(client)
+        while isinstance(item, SubscriptionEnd):  # with its position, the list has become larger
+            assert (item.channel in names, item.code) == (True, "too_large")
+            item = await anext(client)
+        assert isinstance(item, Message)
+        assert item.data == 1
+
+
+@pytest.mark.parametrize("transport", ["stream", "poll"])
+async def test_message_that_a_proxy_does_not_permit_is_refused(transport: str) -> None:
+    async with serving_channels(BehindProxy) as server, client_of(server, transport) as client:
+        with pytest.raises(ChannelRequestError, match="too_large"):
+            await client.publish("a", "x" * 1000)
+        await client.publish("a", 1)
+
+
+async def test_subscription_that_is_too_large_is_refused_and_connection_stays(loop_kind: str) -> None:
+    class Small(Open):
+        client_limits = ClientLimits(message=500)
+
+    async with serving_channels(Small) as server, client_of(server, "websocket") as client:
+        before = server.sessions
+        with pytest.raises(ChannelRequestError, match="too_large"):
+            await client.subscribe("a", join="x" * 500)
+        await client.subscribe("a")
+        await client.publish("a", 1)
+        assert await messages(client, 1) == [1]
+        assert server.sessions == before
+
+
+async def test_subscription_that_waits_and_is_too_large_is_refused(loop_kind: str) -> None:
+    class Small(Open):
+        client_limits = ClientLimits(message=500)
+
+    async with serving_channels(Small) as server:
+        client = client_of(server, "websocket")
+        refused = asyncio.ensure_future(client.subscribe("a", join="x" * 500))
+        valid = asyncio.ensure_future(client.subscribe("b"))
+        await asyncio.sleep(0)
+        async with client:
+            with pytest.raises(ChannelRequestError, match="too_large"):
+                await refused
+            await valid
+
+
 async def test_too_large_message_that_waits_is_refused_after_the_connection(loop_kind: str) -> None:
     class Small(Open):
         client_limits = ClientLimits(message=500)
@@ -525,6 +622,65 @@ async def test_response_of_an_intermediary_is_not_a_reply(body: str, transport: 
         await client.publish("a", 1)
         assert await messages(client, 1) == [1]
         assert not Behind.is_broken
+
+
+class Invalid(Open):
+    """A handler that sends an invalid text after a subscription to "a", or in place of its reply."""
+
+    texts: ClassVar[list[str]] = []
+
+    def write_message(self, message: Any, *arguments: Any, **options: Any) -> Any:
+        sent = super().write_message(message, *arguments, **options)
+        if Invalid.texts and b'"subscribed"' in message and b'"a"' in message:
+            super().write_message(Invalid.texts.pop())
+        return sent
+
+    def post(self, path: str | None = None) -> Any:
+        if Invalid.texts and b'"channel": "a"' in self.request.body:
+            text = Invalid.texts.pop()
+            if b'"stream"' in self.request.body:
+                self.set_header("Content-Type", "text/event-stream")
+                self.finish(f"data: {text}\n\n")
+            else:
+                self.finish(f'{{"messages": [{text}]}}')
+            return None
+        return super().post(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no JSON",
+        "null",
+        "[]",
+        '{"type":"subscribed","channel":"a","position":5}',
+        '{"type":"message","channel":"a"}',
+        '{"type":"gap","channel":"a"}',
+        '{"type":"error"}',
+        '{"type":["message"]}',
+        "[" * 100_000,
+    ],
+    ids=lambda text: text[:40],
+)
+async def test_client_connects_again_after_invalid_message(
+    transport: str, text: str, loop_kind: str, expect_log: Any
+) -> None:
+    """It continues at its position, so that nothing is lost. It logs one line if the text is repeated."""
+    async with serving_channels(Invalid) as server, client_of(server, transport) as client:
+        await client.subscribe("b")
+        first = await server.hub.publish("a", 0)
+        await server.hub.publish("a", 1)
+        Invalid.texts[:] = [text] * 3
+        with expect_log(
+            "tornado.general", f"The channels of http.* by the transport .{transport}. what"
+        ) as log:
+            await client.subscribe("a", first)
+            assert await messages(client, 1) == [1]
+            while Invalid.texts:  # the message was before the first invalid text
+                await asyncio.sleep(0.001)
+        assert len(log.records) == 1
+        assert await client.publish("a", 2)
+        assert await messages(client, 1) == [2]
 
 
 async def test_refused_token_is_not_a_reason_for_another_transport(loop_kind: str) -> None:

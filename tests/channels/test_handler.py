@@ -184,10 +184,11 @@ async def test_requests_above_rate_wait_and_keep_their_order(loop_kind: str) -> 
         client = await server.connect()
         await client.subscribe("a")
         began = time.monotonic()
-        for number in range(10):
-            client.send(type="publish", id=str(number), channel="a", data=number)
+        ids = [f"{number:016}" for number in range(10)]
+        for number, name in enumerate(ids):
+            client.send(type="publish", id=name, channel="a", data=number)
         received = [await client.receive() for _ in range(20)]
-        assert [each["id"] for each in received if each["type"] == "published"] == [*map(str, range(10))]
+        assert [each["id"] for each in received if each["type"] == "published"] == ids
         assert [each["data"] for each in received if each["type"] == "message"] == [*range(10)]
         assert time.monotonic() - began > 8 / 200
 
@@ -202,9 +203,9 @@ async def test_request_waits_while_its_session_ends(loop_kind: str) -> None:
     async with serving_channels(Handler) as server:
         client = await server.connect()
         await client.subscribe("a")
-        client.send(type="publish", id="1", channel="a", data=1)
+        client.send(type="publish", id="1" * 16, channel="a", data=1)
         assert (await client.receive_type("message"))["data"] == 1
-        client.send(type="publish", id="2", channel="a", data=2)
+        client.send(type="publish", id="2" * 16, channel="a", data=2)
         client.send(type="ping")
         await revoke(server.hub, "user")
         assert (await client.closed())[0] == 4403

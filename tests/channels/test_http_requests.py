@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.channels import JSON, Open, accepted_stream, serving_channels
+from tests.support.channels import JSON, ChannelServer, Open, accepted_stream, serving_channels
 from tests.support.server import ExpectLog
 from tornado.channels import (
     BrokerUnavailableError,
@@ -183,6 +183,56 @@ async def test_publish_with_post_is_stored_once(loop_kind: str) -> None:
         assert first.get("cache-control") == "no-store"
 
 
+async def test_id_of_a_publication_counts_for_its_client(loop_kind: str) -> None:
+    """It may be short, and that of another client does not suppress the message."""
+    async with serving_channels(Tokens) as server:
+        request = {"type": "publish", "id": "1", "channel": "a", "data": 1}
+        positions = set()
+        for token in (None, "alice"):
+            for client in ("client-1", "client-2"):
+                socket = await server.connect()
+                await socket.ask(type="connect", client=client, token=token)
+                first = await socket.ask(**request)
+                again = json.loads((await server.post(client=client, token=token, **request)).body)
+                assert again == first
+                positions.add(first["position"])
+        assert len(positions) == (await server.hub.head("a")).offset == 4
+
+
+async def test_publication_without_client_needs_a_long_id(loop_kind: str) -> None:
+    async with serving_channels() as server:
+        request = {"type": "publish", "id": "i" * 15, "channel": "a", "data": 1}
+        socket = await server.connect()
+        for refused in (await socket.ask(**request), json.loads((await server.post(**request)).body)):
+            assert refused["code"] == "bad_request"
+            assert refused["message"] == "without client, the id of publish has at least 16 characters"
+        request["id"] = "i" * 16
+        assert json.loads((await server.post(**request)).body) == await socket.ask(**request)
+        response = await server.post(client="a/b/c/d/", **request)
+        assert (response.code, json.loads(response.body)["code"]) == (400, "bad_request")
+
+
+@pytest.mark.parametrize("kind", ["stream", "poll"])
+@pytest.mark.parametrize(("token", "clients"), [("ada", 2), (None, 3)])
+async def test_client_that_changes_its_id_is_limited(kind: str, token: str | None, clients: int) -> None:
+    class Handler(Tokens):
+        client_limits = ClientLimits(rate=0.01, burst=2, clients_per_user=2, clients_per_address=3)
+
+    async with serving_channels(Handler) as server:
+
+        async def status(client: int) -> int:
+            peer = await server.server.connect()
+            request = {"type": kind, "wait": 0, "client": f"client-{client}", "token": token}
+            peer.get("/channels", JSON, method="POST", body=json.dumps(request).encode())
+            return int((await peer.reader.readline()).split()[1])
+
+        assert [await status(0) for _ in range(3)] == [200, 200, 429]
+        rest = 2 * clients - 2
+        assert [await status(number) for number in range(1, rest + 3)] == [200] * rest + [429, 429]
+        token = "bob"
+        assert await status(0) == 200
+
+
 @pytest.mark.parametrize(
     ("request_", "status", "code"),
     [
@@ -211,7 +261,7 @@ async def test_publishing_is_limited_by_user() -> None:
         client_limits = ClientLimits(rate=0.01, burst=1)
 
     async with serving_channels(Handler) as server:
-        request = {"type": "publish", "id": "i", "channel": "a", "data": 1}
+        request = {"type": "publish", "id": "i" * 16, "channel": "a", "data": 1}
         assert [(await server.post(token=user, **request)).code for user in ("a", "b")] == [200, 200]
         refused = await server.post(token="a", **request)
         assert (refused.code, int(refused.get("retry-after")) > 0) == (429, True)
@@ -263,13 +313,67 @@ async def test_body_above_the_limit_is_not_read(expect_log: ExpectLog) -> None:
         assert (response.code, json.loads(response.body)["code"]) == (413, "too_large")
 
 
+async def replies(server: ChannelServer, kind: str, count: int, **request: Any) -> list[dict[str, Any]]:
+    """Send a stream or a poll. Return the first objects about its subscriptions."""
+    if kind == "poll":
+        return await server.poll(**request)
+    stream = await server.stream(**request)
+    return [await stream.receive() for _ in range(count + 1)][1:]
+
+
 @pytest.mark.parametrize("kind", ["stream", "poll"])
-async def test_list_of_subscriptions_is_limited(kind: str) -> None:
+async def test_surplus_subscriptions_are_refused_and_others_work(kind: str) -> None:
     async with serving_channels() as server:
-        for count, name, code in ((101, "c{}", "limit"), (2, "c", "bad_request")):
-            wanted = [{"channel": name.format(number)} for number in range(count)]
-            response = await server.post(type=kind, subscribe=wanted)
-            assert json.loads(response.body)["code"] == code
+        wanted = [{"channel": f"c{number}"} for number in range(102)]
+        found = await replies(server, kind, 102, subscribe=wanted)
+        assert [each["type"] for each in found] == ["subscribed"] * 100 + ["error"] * 2
+        refused = [(each["code"], each["channel"]) for each in found[100:]]
+        assert refused == [("limit", "c100"), ("limit", "c101")]
+
+
+@pytest.mark.parametrize("kind", ["stream", "poll"])
+@pytest.mark.parametrize(
+    ("malformed", "code"),
+    [
+        ({"channel": "$revocations"}, "forbidden"),
+        ({"channel": "x" * 201}, "bad_request"),
+        ({"channel": ""}, "bad_request"),
+        ({"channel": "b", "position": "no offset"}, "bad_request"),
+        ({"channel": "b", "watch": 1}, "bad_request"),
+    ],
+)
+async def test_malformed_subscription_is_refused_and_others_work(
+    kind: str, malformed: dict[str, Any], code: str
+) -> None:
+    async with serving_channels() as server:
+        refused, subscribed = await replies(server, kind, 2, subscribe=[malformed, {"channel": "a"}])
+        assert (refused["type"], refused["code"]) == ("error", code)
+        assert refused["channel"] == malformed["channel"]
+        assert (subscribed["type"], subscribed["channel"]) == ("subscribed", "a")
+
+
+@pytest.mark.parametrize("kind", ["stream", "poll"])
+async def test_list_contains_each_channel_once(kind: str) -> None:
+    async with serving_channels() as server:
+        response = await server.post(type=kind, subscribe=[{"channel": "c"}, {"channel": "c"}])
+        assert (response.code, json.loads(response.body)["code"]) == (400, "bad_request")
+
+
+@pytest.mark.parametrize("kind", ["stream", "poll"])
+async def test_list_of_many_subscriptions_may_be_larger_than_other_requests(kind: str) -> None:
+    class Handler(Open):
+        client_limits = ClientLimits(subscriptions=1000)
+
+    async with serving_channels(Handler) as server:
+        epoch = (await server.hub.head("a")).epoch
+        await server.hub.publish("channel-999" + "x" * 90, 1)
+        wanted = [{"channel": f"channel-{n}" + "x" * 90, "position": f"{epoch}:0"} for n in range(1000)]
+        assert len(json.dumps(wanted)) > 2 * Handler.client_limits.message
+        found = await replies(server, kind, 1001, subscribe=wanted)
+        assert [each["data"] for each in found if each["type"] == "message"] == [1]
+        large = [{"channel": f"c{n}", "join": "x" * 1060} for n in range(1000)]
+        response = await server.post(type=kind, subscribe=large)
+        assert (response.code, json.loads(response.body)["code"]) == (413, "too_large")
 
 
 @pytest.mark.parametrize("kind", ["stream", "poll"])

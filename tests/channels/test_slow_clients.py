@@ -137,22 +137,56 @@ def test_requests_are_counted_on_average() -> None:
     assert waits == [0, 0, 0, 0.5, 0, 0.5, 0]
 
 
-def test_counter_forgets_clients_that_have_paused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tornado.channels._limits._MAX_CLIENTS", 2)
+def publish_as(counter: RequestCounter, limits: ClientLimits, user: str, now: float) -> float:
+    return counter.count_publication(limits, user, "192.0.2.1", now)
+
+
+def test_counter_forgets_users_that_have_paused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tornado.channels._limits._MAX_ALLOWANCES", 2)
     counter, limits = RequestCounter(), ClientLimits(rate=1.0, burst=1)
-    assert [counter.count(limits, "a", 1.0), counter.count(limits, "a", 1.0)] == [0, 1.0]
-    assert [counter.count(limits, name, 5.0) for name in "bcd"] == [0, 0, 0]
-    assert counter.count(limits, "d", 5.0) == 1.0
-    assert counter.count(limits, "a", 5.0) == 0
+    assert [publish_as(counter, limits, "a", 1.0) for _ in range(2)] == [0, 1.0]
+    assert [publish_as(counter, limits, name, 5.0) for name in "bcd"] == [0, 0, 0]
+    assert publish_as(counter, limits, "d", 5.0) == 1.0
+    assert publish_as(counter, limits, "a", 5.0) == 0
 
 
-def test_counter_of_clients_that_are_all_active_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tornado.channels._limits._MAX_CLIENTS", 4)
-    counter, limits = RequestCounter(), ClientLimits(rate=0.1, burst=1)
+def test_counter_of_users_that_are_all_active_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that have sent the most are not forgotten."""
+    monkeypatch.setattr("tornado.channels._limits._MAX_ALLOWANCES", 4)
+    counter, limits = RequestCounter(), ClientLimits(rate=0.1, burst=2)
+    assert [publish_as(counter, limits, "most active", 1.0) for _ in range(2)] == [0, 0]
     for number in range(100):
-        assert counter.count(limits, f"other {number}", 1.0) == 0
-        assert counter.count(limits, f"other {number}", 1.0) > 0
-    assert counter.count(limits, "other 0", 1.0) == 0  # forgotten
+        assert publish_as(counter, limits, f"other {number}", 1.0) == 0
+    assert [publish_as(counter, limits, "other 0", 1.0) for _ in range(2)] == [0, 0]  # forgotten
+    assert publish_as(counter, limits, "most active", 1.0) > 0
+
+
+def test_many_client_ids_do_not_displace_the_count_of_their_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tornado.channels._limits._MAX_ALLOWANCES", 4)
+    counter, limits = RequestCounter(), ClientLimits(rate=0.01, burst=1, clients_per_user=10)
+    waits = [counter.count_reception(limits, "ada", "", f"client {number}", 1.0) for number in range(100)]
+    assert waits[:10] == [0] * 10
+    assert all(waits[10:])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "are_one"),
+    [
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8::1", "2001:db8::ffff:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("", "", True),
+    ],
+)
+def test_clients_without_a_user_are_counted_by_address(first: str, second: str, are_one: bool) -> None:
+    counter, limits = RequestCounter(), ClientLimits(rate=1.0, burst=1, clients_per_address=1)
+    assert counter.count_publication(limits, None, first, 1.0) == 0
+    assert (counter.count_publication(limits, None, second, 1.0) > 0) is are_one
+    assert counter.count_reception(limits, None, first, "client 1", 1.0) == 0
+    assert (counter.count_reception(limits, None, second, "client 2", 1.0) > 0) is are_one
+    assert counter.count_publication(limits, first or "ada", first, 1.0) == 0  # a user with this name
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,26 @@ def test_interrupted_connection_is_restored(visit):
     bao.page.wait_for_function("!document.querySelector('.pending')")
 
 
+def test_message_that_is_not_confirmed_is_stored_once_by_another_transport(visit):
+    ann, bao = visit("Ann"), visit("Bao")
+
+    def lose_replies(socket: Any) -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda text: "once" in text or "published" in text or socket.send(text))
+
+    ann.page.route_web_socket("**/channels", lose_replies)
+    ann.page.click("#interrupt")
+    ann.wait_connected(ann.page)
+    ann.say("once")
+    bao.wait_texts("once")
+    ann.page.select_option("#transport", "stream")
+    for visitor in (ann, bao):
+        visitor.wait_texts("once")
+    ann.say("twice")
+    for visitor in (ann, bao):
+        visitor.wait_texts("once", "twice")
+
+
 def test_delayed_message_moves_to_its_position(visit):
     ann, bao = visit("Ann"), visit("Bao")
     ann.say("first")

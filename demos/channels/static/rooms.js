@@ -23,6 +23,8 @@ const delayed = new Set();
 const me = { id: localStorage.getItem("id") || randomId(), name: localStorage.getItem("name") || "" };
 me.name ||= `Guest ${Math.floor(1000 + 9000 * Math.random())}`;
 localStorage.setItem("id", me.id);
+// Another transport is another client, but with the same ID: a message that it publishes again is stored once.
+const clientId = randomId();
 let client, current;
 
 // -- the connection --
@@ -30,7 +32,7 @@ let client, current;
 const open = () => {
   const chosen = find("transport").value;
   client?.close();
-  client = connect("/channels", chosen ? { transports: [chosen] } : {});
+  client = connect("/channels", { clientId, ...chosen && { transports: [chosen] } });
   client.addEventListener("state", showState);
   showState();
   for (const room of rooms.values()) {
@@ -243,7 +245,7 @@ const send = content => {
 const publish = async (room, data, line) => {
   const used = client;
   try {
-    confirm(room, line, await used.publish(room.channel, data));
+    confirm(room, line, await used.publish(room.channel, data, { id: data.id }));
   } catch (error) {
     if (used !== client) {
       publish(room, data, line);  // another transport was chosen

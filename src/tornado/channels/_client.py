@@ -23,6 +23,7 @@ from tornado.channels._client_state import (
 from tornado.channels._client_transports import (
     Connection,
     Disconnected,
+    InvalidMessageError,
     run_polling,
     run_stream,
     run_websocket,
@@ -90,6 +91,8 @@ class ChannelClient:
         self._room = asyncio.Event()
         self._repetition: asyncio.TimerHandle | None = None
         self._error: Exception | None = None
+        #: The invalid message of which a warning was logged; None before the end of the first connection.
+        self._warned_of: str | None = None
 
     def __repr__(self) -> str:
         state = "connected" if self.is_connected else "not connected"
@@ -276,7 +279,7 @@ class ChannelClient:
     def _continue(self) -> None:
         """Subscribe again to the channels that are behind, after the program has read enough."""
         self._room.set()
-        for subscription in self.state.subscriptions.values():
+        for subscription in list(self.state.subscriptions.values()):
             if subscription.is_behind:
                 self._request(subscription.request())
 
@@ -293,7 +296,7 @@ class ChannelClient:
         """See `Connection.use`."""
         self._send = send
         if send is not None:
-            for publication in self.state.unconfirmed.values():
+            for publication in list(self.state.unconfirmed.values()):
                 self._publish_now(publication)
 
     def receive(self, found: Mapping[str, Any]) -> None:
@@ -323,10 +326,10 @@ class ChannelClient:
             return
         if not self._connected.is_set():
             self._send({"type": "connect", **self.hello()})
-        for subscription in self.state.subscriptions.values():
+        for subscription in list(self.state.subscriptions.values()):
             if subscription.is_refused:
                 self._send(subscription.request())
-        for publication in self.state.unconfirmed.values():
+        for publication in list(self.state.unconfirmed.values()):
             if publication.is_refused:
                 self._publish_now(publication)
 
@@ -335,20 +338,19 @@ class ChannelClient:
     async def _run(self) -> None:
         index = failures = 0
         delay, fell_back_at = _MIN_DELAY, 0.0
-        must_warn = True
         while True:
             self._connected.clear()
             began = monotonic()
             code: int | None = None
             retry: float | None = None
-            problem = ""
+            problem: Exception
             try:
                 await self._obtain_token()
                 await _TRANSPORTS[self._transports[index]](self)
             except Disconnected as error:
-                code, retry, problem = error.code, error.retry, str(error)
+                code, retry, problem = error.code, error.retry, error
             except (OSError, TimeoutError) as error:
-                problem = repr(error)
+                problem = error
             except Exception as error:
                 gen_log.error("Exception in %r", self, exc_info=True)
                 self._end(error)
@@ -356,27 +358,47 @@ class ChannelClient:
             if code in _FINAL or (code in _UNAUTHORIZED and not callable(self._token)):
                 self._end(ChannelRequestError("refused", f"the server refuses the connection ({code})"))
                 return
-            gen_log.debug("channels of %s: connection lost: %s", self.url, problem)
             self.state.forget_sent()
             # Another transport would need another token, too.
             failures = 0 if self._connected.is_set() or code in _UNAUTHORIZED else failures + 1
-            if failures and must_warn:
-                gen_log.warning(
-                    "No connection to the channels of %s by the transport %r (%s): further attempts follow; "
-                    "check the URL, and that the server is running",
-                    self.url,
-                    self._transports[index],
-                    problem,
-                )
-            must_warn = False
+            is_stable = monotonic() - began >= _STABLE
+            self._log(problem, self._transports[index], is_failure=failures > 0, is_stable=is_stable)
             if failures >= _MAX_FAILURES and index + 1 < len(self._transports):
                 index, failures, fell_back_at, delay = index + 1, 0, began, _MIN_DELAY
             elif index and began - fell_back_at > _FALLBACK_TIME:
                 index, failures = 0, 0
-            if monotonic() - began >= _STABLE:
+            if is_stable:
                 delay = _MIN_DELAY
             await asyncio.sleep(_random_delay(code, retry, delay))
             delay = min(2 * delay, _MAX_DELAY)
+
+    def _log(self, problem: Exception, transport: str, *, is_failure: bool, is_stable: bool) -> None:
+        """Log the end of a connection.
+
+        Warn of the first attempt if it has failed. Warn of a message that cannot be processed, but not again
+        if the server repeats it on the next connections.
+        """
+        text = str(problem) if isinstance(problem, Disconnected) else repr(problem)
+        gen_log.debug("channels of %s: connection lost: %s", self.url, text)
+        last, self._warned_of = self._warned_of, "" if is_stable else self._warned_of or ""
+        if isinstance(problem, InvalidMessageError):
+            if text != last or is_stable:
+                gen_log.warning(
+                    "The channels of %s have sent by the transport %r what cannot be processed (%s): "
+                    "the client connects again",
+                    self.url,
+                    transport,
+                    text,
+                )
+            self._warned_of = text
+        elif is_failure and last is None:
+            gen_log.warning(
+                "No connection to the channels of %s by the transport %r (%s): further attempts follow; "
+                "check the URL, and that the server is running",
+                self.url,
+                transport,
+                text,
+            )
 
     def _end(self, error: Exception) -> None:
         self._error = error

@@ -177,6 +177,13 @@ class ClientState:
                 del self.unconfirmed[name]
                 each.fail(ChannelRequestError("too_large", f"a request has at most {limit} bytes"))
 
+    def refuse_newest(self) -> bool:
+        """End the newest subscription, because the list is too large. Return whether there was one."""
+        newest = next(reversed(self.subscriptions.values()), None)
+        if newest is not None:
+            self._end(newest, ChannelRequestError("too_large", "the server permits no more subscriptions"))
+        return newest is not None
+
     def forget_sent(self) -> None:
         """Forget the ephemeral messages of a lost connection: they may be lost, but not doubled."""
         for name, each in list(self.unconfirmed.items()):
@@ -227,13 +234,13 @@ class ClientState:
         subscription = self._current(found)
         if subscription is None:
             return
+        payload = json.dumps(found["data"], ensure_ascii=False, separators=(",", ":")).encode()
         position = None
         if "position" in found:
             position, last = Position.parse(found["position"]), subscription.position
             if last is not None and last.epoch == position.epoch and position.offset <= last.offset:
                 return  # a repetition
             subscription.position = position
-        payload = json.dumps(found["data"], ensure_ascii=False, separators=(",", ":")).encode()
         self._add(Message(subscription.channel, payload, position, found.get("key")))
 
     def _on_gap(self, found: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from tornado._wire import sse
@@ -20,6 +20,7 @@ _PONG_TIMEOUT = 10.0
 #: How long a client that is closed waits for the close of its WebSocket, in seconds.
 _CLOSE_TIMEOUT = 1.0
 _POLL_WAIT = 25.0
+_TOO_LARGE = 413
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -34,6 +35,22 @@ class Disconnected(Exception):
         super().__init__(f"{'' if code is None else code} {reason}".strip())
         self.code = code
         self.retry = retry
+
+
+class InvalidMessageError(Disconnected):
+    """Raised when the server, or an intermediary, has sent something that cannot be processed."""
+
+
+@contextlib.contextmanager
+def _processing() -> Iterator[None]:
+    """Regard the connection as broken if what it has received cannot be processed.
+
+    The parts of a message are used in many places. Checking each of them there would not find more.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise InvalidMessageError(None, repr(error)) from error
 
 
 class Connection(Protocol):
@@ -70,8 +87,13 @@ async def run_websocket(client: Connection) -> None:
         raise Disconnected(error.code, error.message) from error
 
     def send(request: dict[str, Any]) -> None:
+        text = json.dumps(request)
+        limit = client.state.max_request
+        if limit is not None and len(text) > limit:  # the server would close the connection
+            client.receive({**_error("too_large", f"a request has at most {limit} bytes"), **_names(request)})
+            return
         try:
-            _ = socket.write_message(json.dumps(request))
+            _ = socket.write_message(text)
         except WebSocketClosedError:
             pass  # the loop below ends
 
@@ -79,7 +101,7 @@ async def run_websocket(client: Connection) -> None:
     keep_alive = CONNECT_TIMEOUT  # until the server has set it
     try:
         send({"type": "connect", **client.hello()})
-        for wanted in client.state.requests():
+        for wanted in list(client.state.requests()):
             send(wanted)
         client.use(send)
         limit, is_checked = keep_alive, True
@@ -95,10 +117,10 @@ async def run_websocket(client: Connection) -> None:
             text, reading = reading.result(), None
             if text is None:
                 raise Disconnected(socket.close_code, socket.close_reason or "")
-            found = json.loads(text)
-            if found.get("type") == "connected":
-                keep_alive = float(found["keep_alive"])
-            client.receive(found)
+            with _processing():
+                found = json.loads(text)
+                keep_alive = float(found.get("keep_alive", keep_alive))
+                client.receive(found)
             limit, is_checked = keep_alive, False
     except asyncio.CancelledError:
         socket.close()
@@ -140,13 +162,24 @@ async def _with_publisher(client: Connection, receive: Callable[[Connection], Aw
                 receiver.cancel()
                 changed.cancel()
                 results = await asyncio.gather(receiver, changed, return_exceptions=True)
-            if receiver_is_done and isinstance(results[0], BaseException):
-                raise results[0]
+            error = results[0] if receiver_is_done else None
+            if isinstance(error, BaseException) and not _can_continue(client, error):
+                raise error
             if publisher.done():
                 publisher.result()
     finally:
         publisher.cancel()
         await asyncio.gather(publisher, return_exceptions=True)
+
+
+def _can_continue(client: Connection, error: BaseException) -> bool:
+    """End the newest subscription if the request is too large. Return whether to try it without this one.
+
+    The limit may be that of a proxy, so it is not known. A program that subscribes to one channel after the
+    other is told of the first one that does not fit.
+    """
+    is_too_large = isinstance(error, Disconnected) and error.code == _TOO_LARGE
+    return is_too_large and client.state.refuse_newest()
 
 
 async def _stream(client: Connection) -> None:
@@ -164,11 +197,12 @@ async def _stream(client: Connection) -> None:
                 except StopAsyncIteration:
                     retry = None if parser.retry is None else parser.retry / 1000
                     raise Disconnected(None, "the stream has ended", retry) from None
-                parser.receive_data(chunk)
-                while (event := parser.next_event()) is not None:
-                    found = json.loads(event.data)
-                    keep_alive = float(found.get("keep_alive", keep_alive))
-                    client.receive(found)
+                with _processing():
+                    parser.receive_data(chunk)
+                    while (event := parser.next_event()) is not None:
+                        found = json.loads(event.data)
+                        keep_alive = float(found.get("keep_alive", keep_alive))
+                        client.receive(found)
     except HTTPClientError as error:
         raise Disconnected(error.code, error.message) from error
 
@@ -180,14 +214,16 @@ async def _poll(client: Connection) -> None:
         body = {"type": "poll", **client.hello(), "subscribe": client.state.requests_over_http(is_poll=True)}
         body["wait"] = 0 if is_first else _POLL_WAIT
         found = await _post(client, body)
-        if is_first:
-            client.receive({"type": "connected"})
-            is_first = False
-        for each in found["messages"]:
-            client.receive(each)
+        with _processing():
+            messages, delay = found["messages"], found.get("retry", 0) / 1000
+            if is_first:
+                client.receive({"type": "connected"})
+                is_first = False
+            for each in messages:
+                client.receive(each)
         if client.state.is_refused():
             await client.changed.wait()  # set after the time that the server has named
-        await asyncio.sleep(found.get("retry", 0) / 1000)
+        await asyncio.sleep(delay)
 
 
 async def _publish_all(client: Connection) -> None:
@@ -200,7 +236,8 @@ async def _publish_all(client: Connection) -> None:
                 continue  # the program has cancelled it
             publication.was_sent = True
             found = await _post(client, {**client.hello(), **publication.request})
-            client.receive({**found, "id": name})
+            with _processing():
+                client.receive({**found, "id": name})
             if state.publish_retry is not None:
                 delay, state.publish_retry = state.publish_retry, None
                 await asyncio.sleep(delay)
@@ -218,14 +255,27 @@ async def _post(client: Connection, body: dict[str, Any]) -> dict[str, Any]:
         raise Disconnected(error.code, error.message) from error
     if response.code in (401, 599) or (response.code >= 400 and body["type"] == "poll"):
         raise Disconnected(response.code, response.reason or "")
+    if response.code == _TOO_LARGE:  # the response may be that of a proxy
+        return _error("too_large", "the message is larger than the server or a proxy permits")
+    # A proxy that cannot reach the server responds with an error; anything else is not expected.
+    kind = Disconnected if response.code >= 400 else InvalidMessageError
     try:
         found: dict[str, Any] = json.loads(response.body)
-    except ValueError:
-        raise Disconnected(response.code, "the response is not JSON") from None
+    except (ValueError, RecursionError):
+        raise kind(response.code, "the response is not JSON") from None
     expected = ("published", "error") if body["type"] == "publish" else ("poll",)
     if not isinstance(found, dict) or found.get("type", "poll") not in expected:
-        raise Disconnected(response.code, "the response is not that of a ChannelHandler")
+        raise kind(response.code, "the response is not that of a ChannelHandler")
     return found
+
+
+def _error(code: str, message: str) -> dict[str, Any]:
+    return {"type": "error", "code": code, "message": message}
+
+
+def _names(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the members of a request that its reply repeats."""
+    return {name: request[name] for name in ("id", "channel") if name in request}
 
 
 def _request(client: Connection, body: dict[str, Any], timeout: float) -> HTTPRequest:
@@ -240,4 +290,4 @@ def _request(client: Connection, body: dict[str, Any], timeout: float) -> HTTPRe
     )
 
 
-__all__ = ["Connection", "Disconnected", "run_polling", "run_stream", "run_websocket"]
+__all__ = ["Connection", "Disconnected", "InvalidMessageError", "run_polling", "run_stream", "run_websocket"]

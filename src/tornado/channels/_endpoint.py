@@ -102,9 +102,13 @@ class Endpoint:
             found = self._encoded_limits = limits, keep_alive, encode_limits(limits, keep_alive)
         return found[2]
 
-    def count_request(self, limits: ClientLimits, client: str) -> float:
-        """Count an HTTP request. Return the number of seconds to wait; 0 if it is permitted."""
-        return self._requests.count(limits, client, monotonic())
+    def count_publication(self, limits: ClientLimits, user: str | None, address: str) -> float:
+        """Count a publication over HTTP; see `RequestCounter`."""
+        return self._requests.count_publication(limits, user, address, monotonic())
+
+    def count_reception(self, limits: ClientLimits, user: str | None, address: str, client: str) -> float:
+        """Count an event stream or a poll; see `RequestCounter`."""
+        return self._requests.count_reception(limits, user, address, client, monotonic())
 
     @property
     def authentications(self) -> DeadlineScheduler:

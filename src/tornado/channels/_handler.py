@@ -31,7 +31,7 @@ class _MaxBodySize:
 
     def __get__(self, handler: Any, cls: type[ChannelHandler]) -> int | None:
         limits = cls.client_limits
-        return 2 * limits.message if isinstance(limits, ClientLimits) else None
+        return limits.message + limits.list_size if isinstance(limits, ClientLimits) else None
 
 
 class ChannelHandler(EventSourceHandler, WebSocketHandler):

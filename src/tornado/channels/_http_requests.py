@@ -102,8 +102,8 @@ def serve_request(handler: HTTPHandler, endpoint: Endpoint, text: str | bytes) -
     request_id = None
     session: Session | None = None
     try:
-        if len(text) > handler.client_limits.message:
-            raise RequestError("too_large", f"a request has at most {handler.client_limits.message} bytes")
+        limits = handler.client_limits
+        _check_size(text, limits.list_size)
         members = decode_object(text)
         request_id = request_id_of(members)
         request = parse_request({"type": _default_type(handler), **members}, request_id)
@@ -113,8 +113,8 @@ def serve_request(handler: HTTPHandler, endpoint: Endpoint, text: str | bytes) -
         if request.type == "publish" and handler.request.method != "POST":
             # A link, or an image of another site, could publish with the cookies of the user.
             raise RequestError("bad_request", "publish needs the method POST")
-        if len(request.subscriptions) > handler.client_limits.subscriptions:
-            raise RequestError("limit", "too many subscriptions")
+        if request.type == "publish":
+            _check_size(text, limits.message)
         if request.type == "stream":
             session = handler.http_session = Session(
                 handler, handler.event_stream, endpoint, endpoint.transport(EventStreamTransport)
@@ -137,6 +137,11 @@ def serve_request(handler: HTTPHandler, endpoint: Endpoint, text: str | bytes) -
         else:
             raise
         _respond(handler, refused.encode(request_id), refused)
+
+
+def _check_size(text: str | bytes, limit: int) -> None:
+    if len(text) > limit:
+        raise RequestError("too_large", f"expected a request of at most {limit} bytes, got {len(text)}")
 
 
 def _default_type(handler: HTTPHandler) -> str:
@@ -165,16 +170,20 @@ def respond_with_error(handler: HTTPHandler, status: int, reason: str) -> None:
 
 def _authenticate(handler: HTTPHandler, endpoint: Endpoint, request: Request, session: Session) -> Steps:
     yield from session.authenticate(request.token, request.client)
-    client = session.identity.user or handler.request.remote_ip or ""
-    if request.type != "publish":
-        client += f"/{request.client}"  # many clients poll from the address of one proxy
-    wait = endpoint.count_request(handler.client_limits, client)
+    limits, user, address = handler.client_limits, session.identity.user, handler.request.remote_ip or ""
+    if request.type == "publish":
+        wait = endpoint.count_publication(limits, user, address)
+    else:
+        wait = endpoint.count_reception(limits, user, address, request.client or "")
     if wait:
-        rate = handler.client_limits.rate
-        raise RequestError("rate", f"more than {rate:g} requests per second", retry=wait)
+        raise RequestError("rate", f"more than {limits.rate:g} requests per second", retry=wait)
 
 
-def _subscribe_all(session: Session, subscriptions: tuple[SubscriptionRequest, ...]) -> Steps:
+def _subscribe_all(
+    session: Session, request: Request, subscriptions: tuple[SubscriptionRequest, ...]
+) -> Steps:
+    for malformed in request.refused:
+        session.fail(malformed)
     for wanted in subscriptions:
         try:
             yield from session.subscribe(wanted)
@@ -203,7 +212,7 @@ def _serve_poll(
     connection = handler.request.connection
     if isinstance(connection, HTTP1Connection):
         connection.drainable = poll
-    yield from _subscribe_all(session, request.subscriptions)
+    yield from _subscribe_all(session, request, request.subscriptions)
     if not poll.is_ready and request.wait:
         with handler.request.waiting():
             yield poll.wait(request.wait)
@@ -226,7 +235,7 @@ def _serve_stream(handler: HTTPHandler, endpoint: Endpoint, request: Request, se
         return
     stream.subscribe(SessionEnd(session), "", 0)
     session.send_connected(request.id)
-    yield from _subscribe_all(session, subscriptions)
+    yield from _subscribe_all(session, request, subscriptions)
 
 
 def _with_last_event_id(

@@ -124,6 +124,8 @@ class Request(NamedTuple):
     token: str | None = None
     client: str | None = None
     wait: float = _WAIT
+    #: The errors of subscriptions in the list that are malformed.
+    refused: tuple[RequestError, ...] = ()
 
 
 def decode_object(text: str | bytes) -> dict[str, Any]:
@@ -245,15 +247,13 @@ def _parse_connect(kind: str, request_id: str | None, members: Mapping[str, Any]
     version = members.get("version", PROTOCOL_VERSION)
     if version not in (None, PROTOCOL_VERSION):
         raise RequestError("version", f"expected version {PROTOCOL_VERSION}, got {version!r:.60}")
-    client = _text(members, "client", _MAX_ID)
-    if client is not None and _client_pattern.fullmatch(client) is None:
-        _reject("client", client, "8 to 64 letters, digits, '_' and '-'")
+    client = _client(members)
     listed = members.get("subscribe")
     if listed is None:
         listed = []
     if not isinstance(listed, list):
         _reject("subscribe", listed, "a list of subscriptions")
-    subscriptions = tuple([_subscription(each) for each in listed])
+    subscriptions, refused = _subscriptions(listed)
     if len({each.channel for each in subscriptions}) < len(subscriptions):
         raise RequestError("bad_request", "subscribe contains a channel twice")
     wait = members.get("wait")
@@ -268,6 +268,7 @@ def _parse_connect(kind: str, request_id: str | None, members: Mapping[str, Any]
         token=_text(members, "token", 1 << 16),
         client=client,
         wait=float(wait),
+        refused=refused,
     )
 
 
@@ -296,7 +297,7 @@ def _parse_publish(kind: str, request_id: str | None, members: Mapping[str, Any]
         key=_text(members, "key", _MAX_KEY),
         is_ephemeral=is_ephemeral,
         token=_text(members, "token", 1 << 16),
-        client=_text(members, "client", _MAX_ID),
+        client=_client(members),
     )
 
 
@@ -325,6 +326,31 @@ _PARSERS: Final[Mapping[str, Callable[[str, str | None, Mapping[str, Any]], Requ
     "token": _parse_token,
     "ping": _parse_ping,
 }
+
+
+def _client(members: Mapping[str, Any]) -> str | None:
+    client = _text(members, "client", _MAX_ID)
+    if client is not None and _client_pattern.fullmatch(client) is None:
+        _reject("client", client, "8 to 64 letters, digits, '_' and '-'")
+    return client
+
+
+def _subscriptions(listed: list[Any]) -> tuple[tuple[SubscriptionRequest, ...], tuple[RequestError, ...]]:
+    """Return the valid subscriptions of a list, and the errors of the others.
+
+    :raises RequestError: if an element does not name its channel.
+    """
+    found, refused = [], []
+    for each in listed:
+        try:
+            found.append(_subscription(each))
+        except RequestError as error:
+            channel = each.get("channel") if isinstance(each, dict) else None
+            if not isinstance(channel, str):
+                raise
+            error.channel = channel  # also if it is not a valid name
+            refused.append(error)
+    return tuple(found), tuple(refused)
 
 
 def _subscription(members: Any) -> SubscriptionRequest:

@@ -46,6 +46,8 @@ _CONNECTED = SessionState.CONNECTED
 _MIN_RETRY, _MAX_RETRY = 0.5, 1.5
 #: The longest time in seconds for which a request above the rate waits.
 _MAX_WAIT = 5.0
+#: The minimum length of an idempotency key that is unique among all clients.
+_MIN_UNIQUE = 16
 #: The longest time for which the end of a token is scheduled, in seconds.
 _MAX_EXPIRY = 30 * 86400.0
 
@@ -442,9 +444,13 @@ class Session:
         if request.is_ephemeral:
             yield hub.send(channel, request.data, key=request.key)
             return {"channel": channel}
-        # The user is a part of the key, so that no other user can occupy it.
-        user = self.identity.user or ""
-        key = f"{len(user)}/{user}/{request.id}"
+        # The user and the client are parts of the key, so that no other one can occupy it.
+        user, client = self.identity.user or "", self._hello[1] or request.client or ""
+        assert request.id is not None  # only an ephemeral message needs none
+        if not client and len(request.id) < _MIN_UNIQUE:
+            text = f"without client, the id of publish has at least {_MIN_UNIQUE} characters"
+            raise RequestError("bad_request", text)
+        key = f"{len(user)}/{user}/{client}/{request.id}"
         position = yield hub.publish(channel, request.data, key=request.key, idempotency_key=key)
         return {"channel": channel, "position": str(position)}
 

@@ -66,6 +66,11 @@ export interface ClientOptions {
   transports?: Transport[];
   /** The maximum number of messages that wait for a confirmation, also while there is no connection. */
   maxWaiting?: number;
+  /**
+   * The ID of this client in the protocol, 8 to 64 letters, digits, `_` and `-`: random by default, and secret. Two
+   * clients with the same ID must not be used at the same time.
+   */
+  clientId?: string;
 }
 
 export interface StateEvent extends CustomEvent<{ state: State; transport: Transport; error?: ChannelError }> {}
@@ -87,8 +92,12 @@ export interface ChannelClient extends EventTarget {
    * Publish a message. The Promise contains its position when the server has stored it; it is rejected with a
    * ChannelError if the server refuses it, if too many messages wait (`full`), or if the client is closed, and with a
    * TypeError if JSON cannot represent the data.
+   *
+   * `id` differs for each message of the client; it is random by default. A message that was not confirmed can be
+   * published again with the same ID within two minutes, also by another client with the same `clientId`, for
+   * example after the page was loaded again: it is stored once.
    */
-  publish(channel: string, data: unknown, options?: { key?: string }): Promise<string>;
+  publish(channel: string, data: unknown, options?: { key?: string; id?: string }): Promise<string>;
   /** Send an ephemeral message, which is lost if there is no connection. */
   send(channel: string, data: unknown, options?: { key?: string }): void;
   /** Close the connection. What waits is rejected. */

@@ -31,16 +31,15 @@ const schedule = (signal, delay, action) => {
   };
 };
 
-const sleep = async (delay, signal) => {
-  let cancel;
-  await new Promise(resolve => {
-    cancel = schedule(signal, delay, resolve);
+const sleep = (delay, signal) => new Promise(resolve => {
+  const cancel = schedule(signal, delay, () => {
+    cancel();
+    resolve();
   });
-  cancel();
-};
+});
 
 // Return an object without inherited properties: a member may have the name "constructor" or "__proto__".
-const merge = (...objects) => Object.assign(Object.create(null), ...objects);
+const merge = (...objects) => Object.assign({ __proto__: null }, ...objects);
 
 const randomId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
@@ -48,23 +47,27 @@ const newController = () => new AbortController();
 
 const { parse, stringify } = JSON;
 
-// Return a copy of a request, because the program may change its data. Raise an error if it cannot be encoded.
-const copy = request => parse(stringify(request));
+// Return a request with a copy of the data, which the program may change. Raise an error if it cannot be encoded.
+const publication = (channel, data, members) => parse(stringify({ type: "publish", channel, data, ...members }));
+
+// The reply to a request that is too large.
+const TOO_LARGE = { type: "error", code: "too_large" };
 
 const split = position => position.split(/:(?=\d*$)/);
 
 /** Raised if the server refuses a request, or the client is closed. `code` is that of the protocol. */
 class ChannelError extends Error {
+  name = "ChannelError";
+
   constructor(code, message = code) {
     super(message);
-    this.name = "ChannelError";
     this.code = code;
   }
 }
 
 /** Connect to a `ChannelHandler`. The connection is restored whenever it is lost. */
-function connect(url, { transports, token, maxWaiting = 1000 } = {}) {
-  const client = new EventTarget(), id = randomId(), isRenewable = typeof token === "function";
+function connect(url, { transports, token, maxWaiting = 1000, clientId = randomId() } = {}) {
+  const client = new EventTarget(), isRenewable = token?.call;  // a function
   const subscriptions = new Map(), unconfirmed = new Map();
   // Sends a request on the current connection; null if there is none.
   let send = null;
@@ -90,7 +93,6 @@ function connect(url, { transports, token, maxWaiting = 1000 } = {}) {
 
   const end = error => {
     setState("closed", error);
-    clearTimeout(renewal);
     interrupt();
     closing.abort();
     [unconfirmed, subscriptions].forEach(requests => requests.forEach(each => each.reject(error)));
@@ -121,9 +123,15 @@ function connect(url, { transports, token, maxWaiting = 1000 } = {}) {
 
   // Until the reply with this ID, messages belong to an earlier subscription to the channel. Over HTTP it is empty.
   const requestOf = (subscription, id = randomId()) => {
-    const { channel, position, options: { join, watch }, version } = subscription;
     subscription.id = id;
-    return { type: "subscribe", id, channel, position, join, watch: watch && (version || true) };
+    return {
+      type: "subscribe",
+      id,
+      channel: subscription.channel,
+      position: subscription.position,
+      join: subscription.options.join,
+      watch: subscription.version || !!subscription.options.watch,
+    };
   };
 
   const renew = async () => {
@@ -136,10 +144,6 @@ function connect(url, { transports, token, maxWaiting = 1000 } = {}) {
       }
     }
   };
-
-  // Whether to repeat a request after an error.
-  const isTemporary = (request, code) =>
-    /^(unavailable|rate)$/.test(code) || code === "internal" && request.tries-- > 0;
 
   const receive = found => {
     const { type, channel, position, code, id } = found;
@@ -157,25 +161,24 @@ function connect(url, { transports, token, maxWaiting = 1000 } = {}) {
       waiting?.resolve(position);
     } else if (type === "error") {
       const refused = waiting || subscription?.id === (id || "") && subscription;
-      if (refused && isTemporary(refused, code)) {
-        const current = attempt;
-        // Over HTTP, publications are repeated before the next one is sent.
-        if (!waiting || !posts) {
-          setTimeout(() => {
-            if (current === attempt && (unconfirmed.has(id) || refused === subscriptions.get(channel))) {
-              send?.(waiting ? waiting.request : requestOf(refused));
-            }
-          }, found.retry || 1000);
-        }
-      } else if (refused) {
+      if (!refused) {
+        return;
+      }
+      const current = attempt;
+      const isTemporary = /^(unavailable|rate)$/.test(code) || code === "internal" && refused.tries-- > 0;
+      if (!isTemporary) {
         refuse(refused, code, found.message, id);
+      } else if (!waiting || !posts) {  // over HTTP, publications are repeated before the next one is sent
+        setTimeout(() => {
+          if (current === attempt && (unconfirmed.has(id) || refused === subscriptions.get(channel))) {
+            send?.(refused.request || requestOf(refused));
+          }
+        }, found.retry || 1000);
       }
     } else if (subscription && (!subscription.id || subscription.id === id)) {
       if (code) {  // the server has ended the subscription
-        refuse(subscription, code);
-        return;
+        return refuse(subscription, code);
       }
-      let event = found;
       if (type === "subscribed") {
         subscription.id = null;
         subscription.tries = TRIES;
@@ -189,11 +192,16 @@ function connect(url, { transports, token, maxWaiting = 1000 } = {}) {
         subscription.position = position;
       } else if (type === "gap") {
         subscription.position = found.until;
-      } else if (type === "presence") {
-        event = presenceChange(subscription, found);
       }
-      emit(subscription, "on" + type, event);
+      emit(subscription, "on" + type, type === "presence" ? presenceChange(subscription, found) : found);
     }
+  };
+
+  // Return the member `keep_alive`, if any. Raise an error if the text is invalid: the connection is broken then.
+  const receiveText = text => {
+    const found = parse(text);
+    receive(found);
+    return found.keep_alive;
   };
 
   const presenceChange = (subscription, found) => {
@@ -228,7 +236,7 @@ function connect(url, { transports, token, maxWaiting = 1000 } = {}) {
     const write = request => {
       const text = stringify(request);
       if (new Blob([text]).size > maxSize) {  // the server would close the connection
-        receive({ ...request, type: "error", code: "too_large" });
+        receive({ ...request, ...TOO_LARGE });
       } else {
         socket.send(text);
       }
@@ -246,51 +254,45 @@ function connect(url, { transports, token, maxWaiting = 1000 } = {}) {
     signal.onabort = finish;
     limit(TIMEOUT, finish);
     socket.onopen = () => {
-      write({ type: "connect", client: id, token: currentToken });
+      write({ type: "connect", client: clientId, token: currentToken });
       subscriptions.forEach(each => write(requestOf(each)));
       use(write);
     };
     socket.onmessage = ({ data }) => {
-      const found = parse(data);
-      keepAlive = found.keep_alive * 1000 || keepAlive;
       limit(keepAlive, () => {
         write({ type: "ping" });
         limit(TIMEOUT, finish);
       });
-      receive(found);
+      try {
+        keepAlive = receiveText(data) * 1000 || keepAlive;
+      } catch {
+        finish();
+      }
     };
     socket.onclose = finish;
   });
 
   // Send a request. Return the object of the reply, or for a stream its body.
   const post = async (request, signal) => {
-    const { type, wait = 0 } = request, controller = newController();
-    const cancel = schedule(signal, wait * 1000 + TIMEOUT, () => controller.abort());
+    const { type, wait } = request, controller = newController();
+    const cancel = schedule(signal, (wait || 0) * 1000 + TIMEOUT, () => controller.abort());
     try {
       const response = await fetch(url, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: stringify({ client: id, token: currentToken, ...request }),
+        body: stringify({ client: clientId, token: currentToken, ...request }),
         signal: controller.signal,
       });
-      if (!response.ok && (type !== "publish" || response.status === 401)) {
-        throw { code: response.status };
+      const { status } = response;
+      if (status === 413) {  // of the server, or of a proxy
+        return TOO_LARGE;
+      }
+      if (!response.ok && (type !== "publish" || status === 401)) {
+        throw { code: status };
       }
       return type === "stream" ? response.body : await response.json();
     } finally {
       cancel();
-    }
-  };
-
-  const publishOverHTTP = async (request, signal) => {
-    while (!signal.aborted) {
-      const reply = await post(request, signal);
-      receive({ ...reply, id: request.id || "-" });
-      if (!unconfirmed.has(request.id)) {
-        return;
-      }
-      // It was refused for the moment, or the reply is that of an intermediary.
-      await sleep(reply.retry || 1000, signal);
     }
   };
 
@@ -304,7 +306,17 @@ function connect(url, { transports, token, maxWaiting = 1000 } = {}) {
         reception.abort();
         return;
       }
-      posts = posts.then(() => publishOverHTTP(request, signal)).catch(() => attempt.abort());
+      posts = posts.then(async () => {
+        while (!signal.aborted) {
+          const reply = await post(request, signal);
+          receive({ ...reply, id: request.id || "-" });
+          if (!unconfirmed.has(request.id)) {
+            return;
+          }
+          // It was refused for the moment, or the reply is that of an intermediary.
+          await sleep(reply.retry || 1000, signal);
+        }
+      }).catch(() => attempt.abort());
     });
     while (!signal.aborted) {
       const { signal: current } = reception = newController();
@@ -316,29 +328,40 @@ function connect(url, { transports, token, maxWaiting = 1000 } = {}) {
     }
   };
 
-  const begin = (type, reception, wait) =>
-    post({ type, wait, subscribe: Array.from(subscriptions.values(), each => requestOf(each, "")) }, reception);
+  const begin = async (type, reception, wait) => {
+    for (;;) {
+      const list = [...subscriptions.values()];
+      const reply = await post({ type, wait, subscribe: list.map(each => requestOf(each, "")) }, reception);
+      if (!reply.code) {
+        return reply;
+      }
+      refuse(list.pop(), reply.code);  // the newest one; the others are tried again
+    }
+  };
 
   const stream = signal => overHTTP(signal, async reception => {
     const reader = (await begin("stream", reception)).pipeThrough(new TextDecoderStream()).getReader();
+    const stop = () => reader.cancel();
     let text = "", limit = TIMEOUT, retry;
-    for (;;) {
-      const cancel = schedule(reception, limit, () => reader.cancel());
-      const { done, value } = await reader.read().finally(cancel);
-      if (done) {
-        throw { retry };
-      }
-      const events = (text + value).split(/\r?\n\r?\n/);
-      text = events.pop();
-      for (const event of events) {
-        const data = /^data:(.*)/m.exec(event)?.[1];
-        retry = /^retry:(.*)/m.exec(event)?.[1] || retry;
-        if (data && !reception.aborted) {
-          const found = parse(data);
-          limit = found.keep_alive * 2000 + TIMEOUT || limit;
-          receive(found);
+    try {
+      for (;;) {
+        const cancel = schedule(reception, limit, stop);
+        const { done, value } = await reader.read().finally(cancel);
+        if (done) {
+          throw { retry };
+        }
+        const lines = (text + value).split(/\r?\n/);
+        text = lines.pop();
+        for (const line of lines) {  // the data of an event is one line
+          const data = line.split(/^data:/)[1];
+          retry = line.split(/^retry:/)[1] || retry;
+          if (data && !reception.aborted) {
+            limit = receiveText(data) * 2000 + TIMEOUT || limit;
+          }
         }
       }
+    } finally {
+      await stop();  // also after invalid data
     }
   });
 
@@ -445,25 +468,23 @@ function connect(url, { transports, token, maxWaiting = 1000 } = {}) {
       }
     },
 
-    publish: (channel, data, { key } = {}) => new Promise((resolve, reject) => {
+    publish: (channel, data, { key, id = randomId() } = {}) => new Promise((resolve, reject) => {
       const code = state === "closed" ? state : unconfirmed.size >= maxWaiting && "full";
       if (code) {
-        reject(new ChannelError(code));
-        return;
+        throw new ChannelError(code);
       }
-      const request = copy({ type: "publish", id: randomId(), channel, key, data });
-      unconfirmed.set(request.id, { request, resolve, reject, tries: TRIES });
+      const request = publication(channel, data, { key, id });
+      unconfirmed.set(id, { request, resolve, reject, tries: TRIES });
       send?.(request);
     }),
 
     send(channel, data, { key } = {}) {
-      send?.(copy({ type: "publish", channel, key, data, ephemeral: true }));
+      send?.(publication(channel, data, { key, ephemeral: true }));
     },
 
     close: () => end(new ChannelError("closed")),
   });
-  addEventListener("online", interrupt, closing);
-  addEventListener("offline", interrupt, closing);
+  ["online", "offline"].forEach(each => addEventListener(each, interrupt, closing));
   run();
   return client;
 }
