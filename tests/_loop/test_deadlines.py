@@ -51,6 +51,16 @@ async def test_each_connection_expires_at_its_deadline(clock: FakeClock) -> None
     assert [len(each.ended) for each in (first, second, third)] == [1, 1, 1]
 
 
+async def test_started_deadlines_expire_in_order(clock: FakeClock) -> None:
+    scheduler, start = DeadlineScheduler(), clock.now
+    later, earlier = Watched(clock), Watched(clock)
+    scheduler.start(later, asyncio.get_running_loop(), 20.0)
+    scheduler.start(earlier, asyncio.get_running_loop(), 10.0)
+    assert scheduler.watched == {later, earlier}
+    await asyncio.sleep(100)
+    assert [each.ended[0] - start for each in (earlier, later)] == pytest.approx([10, 20])
+
+
 async def test_postponed_deadline_is_observed(clock: FakeClock) -> None:
     scheduler, start = DeadlineScheduler(), clock.now
     (one,) = watched(scheduler, clock, 1)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.wire import headers_from_block
 from tornado._wire import field_line_cache
 from tornado._wire.field_line_cache import (
     CACHED,
@@ -9,6 +10,7 @@ from tornado._wire.field_line_cache import (
     CONTENT_LENGTH,
     CONTENT_TYPE,
     DECISIVE,
+    HANDSHAKE,
     HOST,
     IF_NONE_MATCH,
     MAX_HOSTS,
@@ -25,6 +27,7 @@ from tornado._wire.field_line_cache import (
     kind_of,
     lines,
 )
+from tornado._wire.headers import known_lines
 
 
 @pytest.fixture(autouse=True)
@@ -80,11 +83,22 @@ def test_cache_sizes_are_limited():
         assert len(lines) <= MAX_LINES
         assert len(hosts) <= MAX_HOSTS
         assert len(kind_of) <= MAX_NAMES
+        assert len(known_lines) <= MAX_LINES + MAX_HOSTS + len(HANDSHAKE)
     field_line_cache.forget()
     keep_line("x" * (MAX_LINE_SIZE + 1))
     keep_host("x" * (MAX_LINE_SIZE + 1), "x")
     assert kind_of["x" * (MAX_NAME_SIZE + 1)] == NOT_CACHED
     assert kind_of["Host "] == DECISIVE
-    assert not lines
+    assert lines == HANDSHAKE == set(known_lines)
     assert not hosts
     assert not kind_of
+
+
+@pytest.mark.parametrize("line", ["Accept:  */*\t", "accept: */*", "Accept:*/*"])
+def test_headers_of_cached_lines_are_those_of_others(line):
+    block = f"{line}\r\nUpgrade: websocket\r\nUPGRADE: h2c\r\n"
+    expected = [("Accept", "*/*"), ("Upgrade", "websocket"), ("Upgrade", "h2c")]
+    for _ in range(2):
+        assert list(headers_from_block(block).get_all()) == expected
+        assert list(headers_from_block(block.replace("\r\n", "\n")).get_all()) == expected
+        keep_line(line)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.support.wire import headers_from_block, put, serialized
 from tornado._wire import headers as module
 from tornado._wire.errors import HTTPInputError
-from tornado._wire.headers import HTTPHeaders, InvalidHeader, is_token, is_unchanged
+from tornado._wire.headers import FieldNames, HTTPHeaders, InvalidHeader, is_token, is_unchanged
 
 BAD_NAMES = ["", " ", "a b", "a:", "é", "a\r\nb", "a\n", "a\0", "(a)", "\x7f"]
 BAD_VALUES = ["a\r\nb", "a\nb", "a\rb", "\0", "a\x0bb", "\x1f", "\x7f"]
@@ -483,3 +483,28 @@ def test_changed_headers_are_recognised(change, unchanged):
     change(headers)
     assert is_unchanged(headers, block) is unchanged
     assert not is_unchanged({"A": "1", "C": "3"}, block)
+
+
+class TestFieldNames:
+    NAMES = ("upgrade", "Sec-WebSocket-Key", "Set-Cookie", "X-Missing")
+
+    def values(self, headers: object) -> list[str | None]:
+        return FieldNames(*self.NAMES).values_in(headers)
+
+    def test_values_are_those_of_get(self) -> None:
+        block = "Upgrade: websocket\r\nSEC-WEBSOCKET-KEY: abc\r\nSet-Cookie: a\r\n"
+        assert self.values(headers_from_block(block)) == ["websocket", "abc", "a", None]
+
+    def test_values_of_a_repeated_field_are_joined(self) -> None:
+        block = "Set-Cookie: a\r\nSet-Cookie: b\r\nUpgrade: h2c\r\n"
+        assert self.values(headers_from_block(block)) == ["h2c", None, "a,b", None]
+
+    def test_names_are_looked_up_as_given_in_another_mapping(self) -> None:
+        assert self.values({"upgrade": "h2c", "Sec-WebSocket-Key": "abc"}) == ["h2c", "abc", None, None]
+
+    def test_get_of_a_subclass_is_called(self) -> None:
+        class Shouting(HTTPHeaders):
+            def __getitem__(self, name: str) -> str:
+                return super().__getitem__(name).upper()
+
+        assert self.values(Shouting({"Upgrade": "h2c"})) == ["H2C", None, None, None]

@@ -375,7 +375,9 @@ def test_cached_head_is_one_object():
         ["X: y"],
         ["Connection: close"],
         ["Connection: upgrade"],
-        ["Upgrade: websocket"],
+        ["Upgrade: h2c"],
+        ["Upgrade: websocket", "Connection: Upgrade"],
+        ["Upgrade: websocket", "Connection: keep-alive, Upgrade", "Sec-WebSocket-Version: 13"],
         ["Content-Length: 5"],
         ["Content-Length: 0"],
         ["User-Agent: " + "x" * SMALL],
@@ -387,6 +389,35 @@ def test_head_with_an_uncached_line_is_not_cached(lines):
     for _ in range(4):
         assert read_usual_head(usual("Host: a", *lines, first="GET / HTTP/1.1"), DEFAULT) is not None
     assert heads._heads == heads._blocks == heads._blocks_before_cookies == {}
+
+
+@pytest.mark.parametrize(
+    ("lines", "upgrade", "keep_alive"),
+    [
+        (["Upgrade: websocket", "Connection: Upgrade"], True, True),
+        (["Connection: keep-alive, Upgrade", "Upgrade: websocket"], True, True),
+        (["Upgrade: WebSocket", "Connection: Upgrade"], True, True),
+        (["Upgrade: websocket", "Connection: upgrade"], True, True),
+        (["Upgrade: websocket"], False, True),
+        (["Connection: Upgrade"], False, True),
+        (["Upgrade: websocket", "Connection: close"], False, False),
+        (["Upgrade: websocket", "Connection: keep-alive"], False, True),
+        (["Connection: Upgrade", "Connection: close"], False, False),
+        (["Upgrade: websocket", "X: Connection: Upgrade"], False, True),
+    ],
+)
+def test_offer_to_switch_protocols(lines, upgrade, keep_alive):
+    data = usual("Host: a", *lines, "X: y")
+    for _ in range(3):
+        head = read_usual_head(data, DEFAULT)
+        assert attributes(head) == attributes(parse_request_head(data))
+        assert (head.upgrade, head.keep_alive) == (upgrade, keep_alive)
+
+
+def test_two_connection_lines_with_an_offer_are_left_to_the_other_parser():
+    for last in ("close", "upgrade", "keep-alive, TE"):
+        data = usual("Host: a", "Upgrade: websocket", "Connection: Upgrade", f"Connection: {last}")
+        assert read_usual_head(data, DEFAULT) is None
 
 
 LONG = ["Host: a", f"User-Agent: {'x' * 200}", f"Accept: {'y' * 100}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -49,6 +50,21 @@ async def test_messages_arrive_in_order_after_subscribed(loop_kind: str) -> None
                 "key": f"k{number}",
                 "data": {"text": "grüße", "n": number},
             }
+
+
+async def test_replies_pass_through_overridden_write_message(loop_kind: str) -> None:
+    written: list[bytes] = []
+
+    class Handler(ChannelHandler):
+        def write_message(self, message: Any, binary: bool = False) -> Any:
+            written.append(message)
+            return super().write_message(message, binary)
+
+    async with serving_channels(Handler) as server:
+        client = await server.connect()
+        client.send(type="subscribe", channel="room:1", id="s1")
+        received = [await client.receive(), await client.receive()]
+    assert [json.loads(each) for each in written] == received
 
 
 async def test_client_continues_at_its_position_on_another_connection(loop_kind: str) -> None:

@@ -153,3 +153,31 @@ async def test_errors_of_new_connections_are_ignored(faulty):
     await asyncio.sleep(0)
     remove()
     assert accepted == ["next"]
+
+
+async def test_overridden_accept_is_called(loop_kind, listener):
+    class Listener(socket.socket):
+        def accept(self):
+            connection, _ = super().accept()
+            return connection, "an address"
+
+    accepted: asyncio.Queue = asyncio.Queue()
+    with Listener(fileno=listener.detach()) as own:
+        own.setblocking(False)
+        remove = add_accept_handler(own, lambda sock, address: accepted.put_nowait((sock, address)))
+        with connected(own):
+            sock, address = await accepted.get()
+            sock.close()
+        remove()
+    assert address == "an address"
+
+
+async def test_connection_is_the_object_that_accept_returns(loop_kind, listener):
+    accepted: asyncio.Queue = asyncio.Queue()
+    remove = add_accept_handler(listener, lambda sock, address: accepted.put_nowait(sock))
+    with connected(listener), await accepted.get() as sock:
+        assert type(sock) is socket.socket
+        assert (sock.family, sock.type, sock.proto) == (listener.family, listener.type, listener.proto)
+        assert sock.gettimeout() is None
+        assert not sock.get_inheritable()
+    remove()

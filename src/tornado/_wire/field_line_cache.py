@@ -7,10 +7,12 @@ adds a request number and an address. The cache therefore contains single lines,
 whose values repeat and identify neither a user nor a request (`REPEATING`): the user agent, its preferences,
 the host. It never contains a cookie, a token, an address, a request number or a path.
 
-A cached line is valid and does not affect how an HTTP/1.1 message is read. ``Connection: keep-alive`` is such
-a line in HTTP/1.1 (RFC 9112 section 9.3) but not in HTTP/1.0, whose heads are parsed without the cache. Lines
-of Host are stored in a separate table, together with the authority that they contain, because a request has
-exactly one.
+A cached line is valid and does not affect how an HTTP/1.1 message is read, except the lines in `HANDSHAKE`,
+for which the parser searches. ``Connection: keep-alive`` is such a line in HTTP/1.1 (RFC 9112 section 9.3)
+but not in HTTP/1.0, whose heads are parsed without the cache. Lines of Host are stored in a separate table,
+together with the authority that they contain, because a request has exactly one.
+
+The name and the value of each cached line are also stored for `HTTPHeaders` (`headers.known_lines`).
 
 `kind_of` maps the name of a field, as spelled, to its meaning for the parser. It caches names, which are not
 secret.
@@ -26,6 +28,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from tornado._wire.headers import known_lines, split_line
 from tornado._wire.start_line import TCHAR
 
 __all__ = [
@@ -40,6 +43,7 @@ __all__ = [
     "MAX_NAMES",
     "MAX_NAME_SIZE",
     "NOT_CACHED",
+    "HANDSHAKE",
     "REPEATING",
     "UPGRADE",
     "CACHED",
@@ -139,8 +143,17 @@ class _FieldKindByName(dict[str, int]):
 #: ``kind_of[name]`` is the kind of a field.
 kind_of: Final = _FieldKindByName()
 
+#: The lines of the opening handshake of a WebSocket that are always cached, without their line ends.
+HANDSHAKE: Final = frozenset(
+    (
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Connection: keep-alive, Upgrade",
+        "Sec-WebSocket-Version: 13",
+    )
+)
 #: The cached lines, without their line ends.
-lines: Final[set[str]] = set()
+lines: Final[set[str]] = set(HANDSHAKE)
 #: The cached lines of Host and their authority.
 hosts: Final[dict[str, str]] = {}
 
@@ -153,7 +166,9 @@ def keep_line(line: str) -> None:
     if len(line) <= MAX_LINE_SIZE:
         if len(lines) >= MAX_LINES:
             lines.clear()
+            _forget_fields()
         lines.add(line)
+        known_lines[line] = split_line(line)
 
 
 def keep_host(line: str, authority: str) -> None:
@@ -161,7 +176,20 @@ def keep_host(line: str, authority: str) -> None:
     if len(line) <= MAX_LINE_SIZE:
         if len(hosts) >= MAX_HOSTS:
             hosts.clear()
+            _forget_fields()
         hosts[line] = authority
+        known_lines[line] = split_line(line)
+
+
+def _forget_fields() -> None:
+    """Empty `known_lines`, whose size the sizes of both tables limit, and cache the constant lines again."""
+    lines.update(HANDSHAKE)
+    known_lines.clear()
+    for line in HANDSHAKE:
+        known_lines[line] = split_line(line)
+
+
+_forget_fields()
 
 
 def forget() -> None:
@@ -169,3 +197,4 @@ def forget() -> None:
     kind_of.clear()
     hosts.clear()
     lines.clear()
+    _forget_fields()

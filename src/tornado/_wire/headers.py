@@ -30,7 +30,16 @@ from typing import Any, TypeVar, overload
 
 from tornado._wire.errors import HTTPInputError
 
-__all__ = ["FORBIDDEN_VALUE_CHARS", "FieldNames", "HTTPHeaders", "InvalidHeader", "is_token", "is_unchanged"]
+__all__ = [
+    "FORBIDDEN_VALUE_CHARS",
+    "FieldNames",
+    "HTTPHeaders",
+    "InvalidHeader",
+    "is_token",
+    "is_unchanged",
+    "known_lines",
+    "split_line",
+]
 
 MAX_KEPT_NAMES = 1000
 MAX_KEPT_NAME_SIZE = 64
@@ -157,13 +166,19 @@ def _parse_block(block: str) -> tuple[_Fields, bool]:
     """Return the fields of a validated header section, and whether any of them is repeated."""
     fields: _Fields = {}
     many = False
-    for line in block.split("\n"):
-        name, _, value = line.partition(":")
-        name = _names[name]
+    lines = block.split("\r\n")
+    if block.count("\n") != len(lines) - 1:  # some lines end in a bare LF
+        lines = block.split("\n")
+    for line in lines:
+        known = _known_line(line)
+        if known is None:
+            name, value = split_line(line)
+        else:
+            name, value = known
         if name in fields:
-            many = _append(fields, name, value.strip(" \t\r"))
+            many = _append(fields, name, value)
         elif name:
-            fields[name] = value.strip(" \t\r")
+            fields[name] = value
     fields.pop("\r", None)  # an empty line
     return fields, many
 
@@ -171,6 +186,17 @@ def _parse_block(block: str) -> tuple[_Fields, bool]:
 def _copied(fields: _Fields) -> _Fields:
     """Return a copy that shares no lists with the original."""
     return {name: value[:] if type(value) is list else value for name, value in fields.items()}
+
+
+def split_line(line: str) -> tuple[str, str]:
+    """Return the normalized name and the value of a validated field line without its LF."""
+    name, _, value = line.partition(":")
+    return _names[name], value.strip(" \t\r")
+
+
+#: The results of `split_line` for lines that occur in many messages; see `tornado._wire.field_line_cache`.
+known_lines: dict[str, tuple[str, str]] = {}
+_known_line = known_lines.get
 
 
 class HTTPHeaders(MutableMapping[str, str]):

@@ -381,7 +381,7 @@ def read_usual_head(data: bytes, limits: Limits) -> RequestHead | None:
     head.conditional = conditional
     if block is None:
         # All lines except Host and the cookie are in the cache.
-        if size <= MAX_BLOCK_SIZE and keep_alive and uncached == (2 if cookie else 1):
+        if size <= MAX_BLOCK_SIZE and keep_alive and not upgrade and uncached == (2 if cookie else 1):
             _keep_block(lines_kept, cookie, fields, authority, count)
     elif size <= SMALL and not cookie and not head.query and target in fixed_targets:
         _keep(_heads, MAX_HEADS, data, head)
@@ -413,7 +413,7 @@ def _read_fields(
     ):
         return None
     authority = length = option = None
-    conditional = is_offered = False
+    conditional, is_offered = False, _UPGRADE_LINE in text
     for line in unknown[1:-2]:
         name, colon, value = line.partition(":")
         kind = kind_of[name] if colon else DECISIVE
@@ -433,6 +433,8 @@ def _read_fields(
             is_offered = True
         elif kind != CONTENT_TYPE:
             return None
+    if is_offered:
+        option = _upgrade_option(text, option)
     if not authority or length == _INVALID_LENGTH or option == "":
         return None
     fields = text[len(first) + 2 : -2]
@@ -458,6 +460,16 @@ def _read_option(line: str, value: str) -> str:
     if option == "keep-alive":
         keep_line(line)
     return option if option in _COMMON_OPTIONS else ""
+
+
+def _upgrade_option(text: str, option: str | None) -> str | None:
+    """Return the value of Connection of a request with Upgrade, in lower case; "" if there are two lines.
+
+    :param option: the value in the line that is not in the cache, if any.
+    """
+    if _UPGRADE_ONLY_LINE in text or _KEEP_ALIVE_UPGRADE_LINE in text:
+        return "upgrade" if option is None else ""
+    return option
 
 
 def _read_host(line: str, value: str) -> str:
@@ -487,6 +499,10 @@ _PRINTABLE: Final = bytes(octet if 0x20 <= octet <= 0x7E else octet ^ 0x80 for o
 _INVALID_LENGTH: Final = -1
 #: The values of Connection that browsers and other clients send to open a WebSocket, in lower case.
 _UPGRADE_OPTIONS: Final = frozenset(("upgrade", "keep-alive, upgrade"))
+#: The lines of `field_line_cache.HANDSHAKE` that affect parsing.
+_UPGRADE_LINE: Final = "\r\nUpgrade: websocket\r\n"
+_UPGRADE_ONLY_LINE: Final = "\r\nConnection: Upgrade\r\n"
+_KEEP_ALIVE_UPGRADE_LINE: Final = "\r\nConnection: keep-alive, Upgrade\r\n"
 _COMMON_OPTIONS: Final = _UPGRADE_OPTIONS | {"close", "keep-alive"}
 _is_length = re.compile(r" ?(?:0|[1-9][0-9]{0,14})").fullmatch
 
