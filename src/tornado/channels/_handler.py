@@ -165,7 +165,7 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
         @property
         def ping_interval(self) -> float | None:
             """The interval between pings, in seconds."""
-            return self.settings.get("websocket_ping_interval", _PING_INTERVAL)
+            return self.application.settings.get("websocket_ping_interval", _PING_INTERVAL)
 
     @property
     def _session(self) -> Session | None:
@@ -174,9 +174,10 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
         return session
 
     def _open(self, *args: str, **kwargs: str) -> None:
-        if self.ws_connection is not None:
+        connection = self.ws_connection
+        if connection is not None:
             session = Session(self, self, self._endpoint, self._endpoint.transport(WebSocketTransport))
-            session.limit_authentication()
+            session.limit_authentication(connection.stream.loop)
 
     if not TYPE_CHECKING:
         open = _open

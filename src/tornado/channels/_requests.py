@@ -412,13 +412,15 @@ def _finite(text: str) -> float:
 
 #: `json.loads` would create a decoder for each call.
 _decoder = json.JSONDecoder(parse_constant=_reject_constant, parse_float=_finite)
+#: Return the value at an index of a text, and the index of its end.
+_scan: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignore[attr-defined]
 
 
 def _decode(text: str) -> Any:
     """Return the value of a JSON text."""
     try:
-        value, end = _decoder.raw_decode(text)
-    except ValueError:
+        value, end = _scan(text, 0)
+    except (StopIteration, ValueError):
         end = -1
     # `decode` also accepts whitespace around the value, which takes as long as the value itself.
     return value if end == len(text) else _decoder.decode(text)

@@ -248,10 +248,13 @@ class Session:
         if identity.expires_at is not None or self._expiry is not None:
             self._schedule_expiry()
 
-    def limit_authentication(self) -> None:
-        """Close the connection if the client is not authenticated in time."""
+    def limit_authentication(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Close the connection if the client is not authenticated in time.
+
+        :param loop: the running loop.
+        """
         timeout = self._hooks.client_limits.authentication_timeout
-        self._endpoint.authentications.start(self, asyncio.get_running_loop(), timeout)
+        self._endpoint.authentications.start(self, loop, timeout)
 
     def deadline_passed(self) -> None:
         """Close the connection; see `HasDeadline.deadline_passed`."""

@@ -15,6 +15,7 @@ from tornado._wire.ws_errors import HandshakeError
 from tornado._wire.ws_state import WebSocketState, WebSocketStep
 from tornado.concurrent import Future
 from tornado.escape import json_encode, utf8
+from tornado.http1connection import HTTP1Connection
 from tornado.web._execution._response import release, response_of
 from tornado.web._execution._upgrade_response import send_upgrade
 from tornado.web._handler import RequestHandler
@@ -185,21 +186,21 @@ class WebSocketHandler(RequestHandler):
             """The interval between pings, in seconds; None or 0 for no pings. Pings detect a peer that has
             disappeared without closing the connection.
             """
-            return self.settings.get("websocket_ping_interval")
+            return self.application.settings.get("websocket_ping_interval")
 
         @property
         def ping_timeout(self) -> float | None:
             """The timeout for the reply to a ping, in seconds; None for `ping_interval`, which is also the
             maximum.
             """
-            return self.settings.get("websocket_ping_timeout")
+            return self.application.settings.get("websocket_ping_timeout")
 
         @property
         def max_message_size(self) -> int:
             """The maximum size of a message after decompression, in bytes. A longer message closes the
             connection (1009).
             """
-            size: int = self.settings.get("websocket_max_message_size", MAX_MESSAGE_SIZE)
+            size: int = self.application.settings.get("websocket_max_message_size", MAX_MESSAGE_SIZE)
             return size
 
         @property
@@ -208,7 +209,7 @@ class WebSocketHandler(RequestHandler):
             `write_message` are not done until at most half of the limit remains. If the output was sent by
             callbacks, no messages of the peer are delivered during that time either.
             """
-            limit: int = self.settings.get("websocket_write_limit", WRITE_LIMIT)
+            limit: int = self.application.settings.get("websocket_write_limit", WRITE_LIMIT)
             return limit
 
     # -- methods to call --
@@ -310,8 +311,10 @@ class WebSocketHandler(RequestHandler):
     @property
     def _max_inflation_ratio(self) -> float | None:
         """The ``max_inflation_ratio`` of the server, which also applies to messages; None for no limit."""
-        server = getattr(self.request.connection, "params", None)
-        protection = getattr(server, "protection", None)
+        connection: Any = self.request.connection
+        # The attribute `params` of the exchange of a server is slow to read.
+        server = connection.driver if type(connection) is HTTP1Connection else connection
+        protection = getattr(getattr(server, "params", None), "protection", None)
         return None if protection is None else protection.max_inflation_ratio
 
     # -- the opening handshake --
