@@ -376,6 +376,7 @@ def test_cached_head_is_one_object():
         ["Connection: close"],
         ["Connection: upgrade"],
         ["Upgrade: h2c"],
+        ["Upgrade: websocket"],
         ["Upgrade: websocket", "Connection: Upgrade"],
         ["Upgrade: websocket", "Connection: keep-alive, Upgrade", "Sec-WebSocket-Version: 13"],
         ["Content-Length: 5"],

@@ -290,7 +290,7 @@ class _NotingSocket:
         return getattr(self._socket, name)
 
     def send(self, data: memoryview) -> int:
-        """Note the data, and send it unless it is to be discarded."""
+        """Note the data, and send it unless ``sends`` is false."""
         self._note(data)
         return self._socket.send(data) if self._sends else len(data)
 

@@ -7,10 +7,11 @@ adds a request number and an address. The cache therefore contains single lines,
 whose values repeat and identify neither a user nor a request (`REPEATING`): the user agent, its preferences,
 the host. It never contains a cookie, a token, an address, a request number or a path.
 
-A cached line is valid and does not affect how an HTTP/1.1 message is read, except the lines in `HANDSHAKE`,
-for which the parser searches. ``Connection: keep-alive`` is such a line in HTTP/1.1 (RFC 9112 section 9.3)
-but not in HTTP/1.0, whose heads are parsed without the cache. Lines of Host are stored in a separate table,
-together with the authority that they contain, because a request has exactly one.
+A cached line is valid and does not affect how an HTTP/1.1 message is read. The exceptions are the lines in
+`HANDSHAKE`, for which the parser searches if the request contains Upgrade. ``Connection: keep-alive`` has no
+effect in HTTP/1.1 (RFC 9112 section 9.3) but does in HTTP/1.0, whose heads are parsed without the cache. Lines
+of Host are stored in a separate table, together with the authority that they contain, because a request has
+exactly one.
 
 The name and the value of each cached line are also stored for `HTTPHeaders` (`headers.known_lines`).
 
@@ -146,12 +147,13 @@ kind_of: Final = _FieldKindByName()
 #: The lines of the opening handshake of a WebSocket that are always cached, without their line ends.
 HANDSHAKE: Final = frozenset(
     (
-        "Upgrade: websocket",
         "Connection: Upgrade",
         "Connection: keep-alive, Upgrade",
         "Sec-WebSocket-Version: 13",
     )
 )
+#: A line that is not in `lines`, because the parser must find it, but in `known_lines`.
+_UPGRADE: Final = "Upgrade: websocket"
 #: The cached lines, without their line ends.
 lines: Final[set[str]] = set(HANDSHAKE)
 #: The cached lines of Host and their authority.
@@ -185,7 +187,7 @@ def _forget_fields() -> None:
     """Empty `known_lines`, whose size the sizes of both tables limit, and cache the constant lines again."""
     lines.update(HANDSHAKE)
     known_lines.clear()
-    for line in HANDSHAKE:
+    for line in (*HANDSHAKE, _UPGRADE):
         known_lines[line] = split_line(line)
 
 

@@ -413,7 +413,7 @@ def _read_fields(
     ):
         return None
     authority = length = option = None
-    conditional, is_offered = False, _UPGRADE_LINE in text
+    conditional = is_offered = False
     for line in unknown[1:-2]:
         name, colon, value = line.partition(":")
         kind = kind_of[name] if colon else DECISIVE
@@ -500,7 +500,6 @@ _INVALID_LENGTH: Final = -1
 #: The values of Connection that browsers and other clients send to open a WebSocket, in lower case.
 _UPGRADE_OPTIONS: Final = frozenset(("upgrade", "keep-alive, upgrade"))
 #: The lines of `field_line_cache.HANDSHAKE` that affect parsing.
-_UPGRADE_LINE: Final = "\r\nUpgrade: websocket\r\n"
 _UPGRADE_ONLY_LINE: Final = "\r\nConnection: Upgrade\r\n"
 _KEEP_ALIVE_UPGRADE_LINE: Final = "\r\nConnection: keep-alive, Upgrade\r\n"
 _COMMON_OPTIONS: Final = _UPGRADE_OPTIONS | {"close", "keep-alive"}
