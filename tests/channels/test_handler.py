@@ -26,6 +26,7 @@ from tornado.channels import (
 )
 from tornado.channels._endpoint import endpoint_of
 from tornado.channels._session_state import name_of_anonymous
+from tornado.websocket._protocol import WebSocketProtocol13
 
 MEMBER_2 = name_of_anonymous("client-2")
 
@@ -61,6 +62,24 @@ async def test_replies_pass_through_overridden_write_message(loop_kind: str) -> 
             return super().write_message(message, binary)
 
     async with serving_channels(Handler) as server:
+        client = await server.connect()
+        client.send(type="subscribe", channel="room:1", id="s1")
+        received = [await client.receive(), await client.receive()]
+    assert [json.loads(each) for each in written] == received
+
+
+async def test_replies_pass_through_patched_write_message(
+    loop_kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[bytes] = []
+    original = WebSocketProtocol13.write_message
+
+    def write_message(self: WebSocketProtocol13, message: Any, binary: bool = False) -> Any:
+        written.append(message)
+        return original(self, message, binary)
+
+    monkeypatch.setattr(WebSocketProtocol13, "write_message", write_message)
+    async with serving_channels() as server:
         client = await server.connect()
         client.send(type="subscribe", channel="room:1", id="s1")
         received = [await client.receive(), await client.receive()]

@@ -181,3 +181,15 @@ async def test_connection_is_the_object_that_accept_returns(loop_kind, listener)
         assert sock.gettimeout() is None
         assert not sock.get_inheritable()
     remove()
+
+
+async def test_wrapper_of_a_socket_is_accepted(loop_kind, listener):
+    class Wrapper:
+        def __getattr__(self, name):
+            return getattr(listener, name)
+
+    accepted: asyncio.Queue = asyncio.Queue()
+    remove = add_accept_handler(Wrapper(), lambda sock, address: accepted.put_nowait(sock))
+    with connected(listener), await accepted.get():
+        pass
+    remove()

@@ -13,8 +13,8 @@ from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient
 from tornado.web._observation import _loop_delay, _message_counts
-from tornado.websocket import WebSocketProtocol13
 from tornado.websocket._message_receiver import MessageReceiver
+from tornado.websocket._protocol import WRITE_MESSAGE, WebSocketProtocol13
 
 
 @contextlib.contextmanager
@@ -25,7 +25,7 @@ def restored_process() -> Iterator[None]:
     methods = {
         (owner, name): getattr(owner, name)
         for owner, names in (
-            (WebSocketProtocol13, ("write_message", "write_shared")),
+            (WebSocketProtocol13, ("write_message", "write_encoded", "write_shared")),
             (MessageReceiver, ("take",)),
         )
         for name in names
@@ -39,6 +39,7 @@ def restored_process() -> Iterator[None]:
         AsyncHTTPClient.fetch = fetch  # type: ignore[method-assign]
         for (owner, name), method in methods.items():
             setattr(owner, name, method)
+        WRITE_MESSAGE.record(WebSocketProtocol13)
         gc.callbacks[:] = callbacks
         _loop_delay._pauses.clear()
         _message_counts._waiting[:], _message_counts._started[:] = waiting, started

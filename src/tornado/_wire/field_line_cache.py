@@ -9,9 +9,9 @@ the host. It never contains a cookie, a token, an address, a request number or a
 
 A cached line is valid and does not affect how an HTTP/1.1 message is read. The exceptions are the lines in
 `HANDSHAKE`, for which the parser searches if the request contains Upgrade. ``Connection: keep-alive`` has no
-effect in HTTP/1.1 (RFC 9112 section 9.3) but does in HTTP/1.0, whose heads are parsed without the cache. Lines
-of Host are stored in a separate table, together with the authority that they contain, because a request has
-exactly one.
+effect in HTTP/1.1 (RFC 9112 section 9.3) but does in HTTP/1.0, whose heads are parsed without the cache.
+Lines of Host are stored in a separate table, together with the authority that they contain, because a request
+has exactly one.
 
 The name and the value of each cached line are also stored for `HTTPHeaders` (`headers.known_lines`).
 

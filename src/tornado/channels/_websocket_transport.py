@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from types import MethodType
 from typing import Any
 
 from tornado.channels._encoding import EncodedItem
@@ -11,7 +12,7 @@ from tornado.channels._transport import Transport
 from tornado.concurrent import Future
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from tornado.websocket._broadcast import broadcast_shared
-from tornado.websocket._protocol import WebSocketProtocol13
+from tornado.websocket._protocol import WRITE_MESSAGE, WebSocketProtocol13
 
 #: The number of unsent bytes above which a client that does not read its replies is disconnected.
 _MAX_UNSENT = 512 * 1024
@@ -24,7 +25,11 @@ class WebSocketTransport(Transport):
     def send(self, receiver: Any, text: bytes, position: str | None = None) -> None:
         connection = receiver.ws_connection
         try:
-            if type(connection) is WebSocketProtocol13 and type(receiver).write_message is _WRITE_MESSAGE:
+            if (
+                type(connection) is WebSocketProtocol13
+                and (type(m := receiver.write_message) is MethodType and m.__func__ is _WRITE_MESSAGE)
+                and WRITE_MESSAGE.are_original(WebSocketProtocol13)
+            ):
                 connection.write_encoded(text)
             else:
                 receiver.write_message(text)

@@ -47,7 +47,6 @@ from tornado.log import app_log, escape_controls, gen_log
 # See `tornado._wire.state_machine` for the reason for these constants.
 _WAITING_FOR_OUTPUT = PipelineState.WAITING_FOR_OUTPUT
 
-# See `tornado._wire.state_machine` for the reason for these constants.
 _CLOSED = ConnectionState.CLOSED
 _CONNECTION_DETACHED = ConnectionState.DETACHED
 _LINGERING = ConnectionState.LINGERING

@@ -236,16 +236,18 @@ class SocketStream(BaseIOStream):
 
     def flush_output(self) -> None:
         data = self._collected
-        if type(data) is list and self.corked_size <= JOIN_LIMIT:
-            data = b"".join(data)
         if (
-            type(data) is not bytes
-            or self.unsent_output is not None
+            self.unsent_output is not None
             or self._state is not _OPEN
             or type(self).write_to_fd is not _WRITE
+            or data is None
+            or (type(data) is list and self.corked_size > JOIN_LIMIT)
         ):
             super().flush_output()
             return
+        if type(data) is list:
+            data = b"".join(data)
+        assert type(data) is bytes
         # _send_or_buffer and _transmit, inlined.
         self._collected = None
         self.corked_size = 0

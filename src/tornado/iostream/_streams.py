@@ -50,6 +50,13 @@ from tornado.iostream._tls_over_tls import TLSOverTLSSocket
 from tornado.log import gen_log
 from tornado.netutil._error_context import add_error_context
 
+# See `tornado._wire.state_machine` for the reason for these constants.
+_DETACH = StreamStep.DETACH
+_HANDSHAKE = StreamStep.HANDSHAKE
+_HANDSHAKE_DONE = StreamStep.HANDSHAKE_DONE
+_CONNECTING = StreamState.CONNECTING
+_HANDSHAKING = StreamState.HANDSHAKING
+
 #: Bytes passed to the TLS layer at a time: four records.
 _SEND_SIZE = 64 * 1024
 #: Bytes encrypted for one peer per event loop iteration: about half a millisecond.
@@ -732,14 +739,6 @@ if TYPE_CHECKING:
 
     def _as_push_stream(stream: IOStream) -> PushStream:
         return stream  # type checkers verify here that streams implement the interface
-
-
-# See `tornado._wire.state_machine` for the reason for these constants.
-_DETACH = StreamStep.DETACH
-_HANDSHAKE = StreamStep.HANDSHAKE
-_HANDSHAKE_DONE = StreamStep.HANDSHAKE_DONE
-_CONNECTING = StreamState.CONNECTING
-_HANDSHAKING = StreamState.HANDSHAKING
 
 
 _READ = SSLIOStream.read_from_fd

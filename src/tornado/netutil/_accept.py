@@ -151,8 +151,9 @@ def _accept_function(sock: socket.socket) -> Callable[[], tuple[socket.socket, A
     which takes a third of its time.
     """
     accept_descriptor = getattr(sock, "_accept", None)  # how `socket.socket.accept` gets the descriptor
-    if type(sock).accept is not socket.socket.accept or accept_descriptor is None or sock.gettimeout() != 0:
-        return sock.accept  # of a subclass, for example
+    own = getattr(type(sock), "accept", None)
+    if own is not socket.socket.accept or accept_descriptor is None or sock.gettimeout() != 0:
+        return sock.accept  # that of a subclass or of a wrapper, for example
 
     family, kind, protocol = int(sock.family), int(sock.type), sock.proto
     make = socket.socket

@@ -30,7 +30,7 @@ from tornado.log import app_log
 from tornado.websocket._broadcast_scheduler import CONNECTIONS_PER_CHECK, BroadcastScheduler, scheduler_of
 from tornado.websocket._errors import WebSocketClosedError, check_thread
 from tornado.websocket._handler import WebSocketHandler
-from tornado.websocket._protocol import WebSocketProtocol13, payload_of
+from tornado.websocket._protocol import WRITE_MESSAGE, WebSocketProtocol13, payload_of
 
 if TYPE_CHECKING:
     from tornado.websocket._client import WebSocketClientConnection
@@ -44,7 +44,6 @@ TOO_SLOW = 1013
 _REASON = "messages are read too slowly"
 _POLICIES = ("close", "skip", "wait")
 _WRITE = OriginalMethods(WebSocketHandler, "write_message")
-_SEND = OriginalMethods(WebSocketProtocol13, "write_message")
 
 
 def broadcast(
@@ -167,7 +166,7 @@ class BroadcastResult:
         for handler in handlers:
             if not hasattr(handler, "write_message"):
                 raise TypeError(f"handlers must be WebSocket handlers or client connections, got {handler!r}")
-        is_ours = _SEND.are_original(WebSocketProtocol13)
+        is_ours = WRITE_MESSAGE.are_original(WebSocketProtocol13)
         write_message = _WRITE.originals
         waits = self._policy == "wait"
         connection: Any

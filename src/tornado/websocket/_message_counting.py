@@ -9,15 +9,18 @@ from typing import Any
 from tornado._wire import ws_connection
 from tornado.web._observation._message_counts import MessageCounts, call_when_counting
 from tornado.websocket._message_receiver import MessageReceiver
-from tornado.websocket._protocol import WebSocketProtocol13
+from tornado.websocket._protocol import WRITE_MESSAGE, WebSocketProtocol13
 
 __all__ = ["begin"]
 
 
 def begin(counts: MessageCounts) -> None:
     """Replace the methods that send and receive messages by methods that also count."""
+    is_original = WRITE_MESSAGE.are_original(WebSocketProtocol13)
     for name in ("write_message", "write_encoded", "write_shared"):
         setattr(WebSocketProtocol13, name, _counting(getattr(WebSocketProtocol13, name), counts))
+    if is_original:  # the methods that bypass `write_message` count, too
+        WRITE_MESSAGE.record(WebSocketProtocol13)
     take = MessageReceiver.take
 
     @functools.wraps(take)

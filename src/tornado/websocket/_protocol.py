@@ -48,6 +48,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tornado._loop.tasks import done_future, keep_reference
+from tornado._original_methods import OriginalMethods
 from tornado._wire import ws_connection
 from tornado._wire.ws_errors import MessageTooLarge
 from tornado._wire.ws_frames import FIN, RSV1, Opcode, serialize_frame
@@ -76,7 +77,6 @@ _PONG = Opcode.PONG
 _TEXT = Opcode.TEXT
 _BINARY = Opcode.BINARY
 
-# See `tornado._wire.state_machine` for the reason for these constants.
 _CONNECTING = WebSocketState.CONNECTING
 _CLOSED = WebSocketState.CLOSED
 _TERMINATED = WebSocketState.TERMINATED
@@ -793,4 +793,7 @@ def payload_of(message: Any, binary: bool) -> bytes:
     )
 
 
-__all__ = ["CLOSE_TIMEOUT", "WebSocketProtocol13", "payload_of"]
+#: The method that faster ways to send a message bypass, unless a program has replaced it.
+WRITE_MESSAGE = OriginalMethods(WebSocketProtocol13, "write_message")
+
+__all__ = ["CLOSE_TIMEOUT", "WRITE_MESSAGE", "WebSocketProtocol13", "payload_of"]

@@ -21,6 +21,8 @@ from tornado.websocket._interface import WebSocketProtocol
 from tornado.websocket._protocol import WebSocketProtocol13
 
 _origin_fields = FieldNames("Sec-Fetch-Site", "Origin", "Sec-WebSocket-Origin")
+#: The values of these fields if all of them are absent. An empty value is checked like any other.
+_NO_ORIGIN = [None, None, None]
 _ACCEPT = OriginalMethods(WebSocketProtocol13, "accept_connection")
 
 
@@ -134,7 +136,7 @@ def _reject(handler: HandshakeHandler, error: HandshakeError) -> None:
 def _is_origin_allowed(handler: HandshakeHandler) -> bool:
     """Whether the origin of the request is allowed. If it is not, respond with an error."""
     request = handler.request
-    if not any(_origin_fields.values_in(request.headers)):
+    if _origin_fields.values_in(request.headers) == _NO_ORIGIN:
         return True  # not a browser, or a very old one
     # Clients with version 8, a draft of RFC 6455, use another field name.
     field = "Origin" if "Origin" in request.headers else "Sec-WebSocket-Origin"
