@@ -296,6 +296,8 @@ class TCPServer:
     ) -> IOStream | None:
         if self.ssl_options is not None:
             return self._tls_stream(connection, secure)
+        if self.max_buffer_size is None and self.read_chunk_size is None:
+            return plain(connection)
         return plain(connection, max_buffer_size=self.max_buffer_size, read_chunk_size=self.read_chunk_size)
 
     def _limit_connections(self, total: int | None, each: int | None, exempt: Iterable[str] = ()) -> None:

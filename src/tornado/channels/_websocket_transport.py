@@ -28,7 +28,7 @@ class WebSocketTransport(Transport):
             if (
                 type(connection) is WebSocketProtocol13
                 and (type(m := receiver.write_message) is MethodType and m.__func__ is _WRITE_MESSAGE)
-                and WRITE_MESSAGE.are_original(WebSocketProtocol13)
+                and WebSocketProtocol13.write_message is WRITE_MESSAGE.originals
             ):
                 connection.write_encoded(text)
             else:
