@@ -159,6 +159,10 @@ class FairListener(socket.socket):
         self._table.publish(self._seat, count + 1)
         return accepted
 
+    def accept_without_pause(self) -> tuple[socket.socket, Any]:
+        """Accept a connection at the end of the socket: the other workers may have closed it already."""
+        return super().accept()
+
 
 def _create() -> int:
     """Return a descriptor of memory that survives ``exec``; `mmap.mmap` without a file does not."""
