@@ -660,6 +660,45 @@ async def test_new_connection_is_refused_if_all_are_busy(serve, tls, fresh_repor
         assert (await busy.response()).body == b"late"
 
 
+async def test_room_at_the_limit_is_that_of_idle_connections(fresh_reports, monkeypatch, clock):
+    monkeypatch.setattr(httpserver, "time", SimpleNamespace(monotonic=clock))
+    application, events = waiting()
+
+    async def occupy(peer):
+        events["started"].clear()
+        peer.get("/wait")
+        await events["started"].wait()
+
+    async with serving(application, max_connections=2) as server:
+        reported: list[bool] = []
+        server.server.watch_room(lambda: reported.append(server.server.has_room()))
+        busy, other = await server.connect(), await server.connect()
+        await occupy(busy)
+        assert (await other.fetch("/")).code == 200
+        assert server.server.has_room()  # the second connection is idle
+        await occupy(other)
+        assert not server.server.has_room()
+        assert reported == []
+        events["release"].set()
+        assert (await other.response()).body == b"late"
+        assert (await busy.response()).body == b"late"
+        assert not server.server.has_room()  # it searches for idle connections at intervals
+        clock.advance(0.11)
+        assert server.server.has_room()
+        await other.close()
+        while not reported:
+            await asyncio.sleep(0)
+        assert reported == [True]
+
+
+async def test_server_without_a_limit_has_room(serve):
+    for limits in ({"max_connections_per_address": 1}, {}):
+        async with serve(ECHO, **limits) as server:
+            server.server.watch_room(pytest.fail)
+            await (await server.connect()).fetch("/")
+            assert server.server.has_room()
+
+
 async def test_refused_connections_do_not_search_again_immediately(
     fresh_reports, expect_log, monkeypatch, clock
 ):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from tornado.iostream import IOStream, SSLIOStream
@@ -28,9 +28,10 @@ class ConnectionLimits:
         file descriptors that the process may open.
     :param each: the maximum number of connections per address, or None.
     :param exempt: addresses to which `each` does not apply, such as those of proxies.
+    :ivar on_room: called when a connection has ended while their number was at its maximum; or None.
     """
 
-    __slots__ = ("_count_by_address", "_exempt", "count", "each", "total")
+    __slots__ = ("_count_by_address", "_exempt", "count", "each", "on_room", "total")
 
     def __init__(self, total: int | None, each: int | None, exempt: Collection[str] = ()) -> None:
         max_descriptors = _max_descriptors()
@@ -38,6 +39,7 @@ class ConnectionLimits:
             total = min(total, max(1, int(max_descriptors * SHARE_OF_DESCRIPTORS)))
         self.total = total
         self.count = 0
+        self.on_room: Callable[[], object] | None = None
         self.each = each
         self._exempt = frozenset(exempt)
         self._count_by_address: dict[str | int, int] = {}
@@ -73,6 +75,7 @@ class ConnectionLimits:
 
     def leave(self, key: str | int | None) -> None:
         """Stop counting a stream with this key, because it has been closed."""
+        was_full = self.is_full()
         self.count -= 1
         if key is not None:
             remaining = self._count_by_address[key] - 1
@@ -80,6 +83,8 @@ class ConnectionLimits:
                 self._count_by_address[key] = remaining
             else:
                 del self._count_by_address[key]
+        if was_full and self.on_room is not None:
+            self.on_room()
 
 
 def _max_descriptors() -> int | None:

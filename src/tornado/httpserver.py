@@ -274,6 +274,31 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
                 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().add_sockets(listening)
 
+    def has_room(self) -> bool:
+        """Whether a new connection would not be refused because of ``max_connections``.
+
+        At the limit, there is room if a connection is idle, because the server would close that one. A search
+        that finds none is not repeated for a short time.
+        """
+        limits = self._connection_limits
+        if limits is None or not limits.is_full():
+            return True
+        now = time.monotonic()
+        if now < self._next_search:
+            return False
+        if any(connection.idle_since() is not None for connection in self._connections):
+            return True
+        self._next_search = now + _SEARCH_PAUSE
+        return False
+
+    def watch_room(self, callback: Callable[[], object]) -> None:
+        """Call `callback` each time that a connection ends while ``max_connections`` is reached.
+
+        A connection at the limit that becomes idle is not reported.
+        """
+        if self._connection_limits is not None:
+            self._connection_limits.on_room = callback
+
     def _close_idle_connections(self) -> bool:
         """Close the connections that have been idle longest, so that new connections can be accepted.
 

@@ -162,6 +162,43 @@ def test_worker_with_a_problem_accepts_only_while_no_other_is_healthy(table):
         listener.accept()[0].close()
 
 
+def test_room_of_workers_with_and_without_problems(table):
+    healthy, deaf = table.take_seat(), table.take_seat()
+    assert not table.has_worker_with_room(10.0)
+    table.report_health(deaf, 20.0, has_problem=True)
+    assert table.has_worker_with_room(19.9)
+    assert not table.has_worker_with_room(20.0)
+    assert not table.has_healthy_worker(10.0)
+    table.report_health(healthy, 30.0)
+    assert table.has_worker_with_room(20.0)
+    assert table.has_healthy_worker(20.0)
+    table.report_health(healthy, 0.0)
+    table.report_health(deaf, 0.0, has_problem=True)
+    assert not table.has_worker_with_room(10.0)
+
+
+def test_full_worker_leaves_connections_to_one_with_room_or_refuses_them(table):
+    seat, other = table.take_seat(), table.take_seat()
+    full = [True]
+    server = socket.create_server(("127.0.0.1", 0))
+    with (
+        FairListener(server, table, seat, lambda: 0, is_full=lambda: bool(full)) as listener,
+        socket.create_connection(listener.getsockname()),
+        socket.create_connection(listener.getsockname()),
+    ):
+        listener.setblocking(False)
+        until = time.monotonic() + 60
+        for has_problem in (False, True):
+            table.report_health(other, until, has_problem=has_problem)
+            with pytest.raises(AcceptPause):
+                listener.accept()
+        table.report_health(other, 0.0, has_problem=True)  # the other one is full, too
+        listener.accept()[0].close()
+        table.report_health(other, until, has_problem=True)
+        full.clear()
+        listener.accept()[0].close()
+
+
 def test_end_of_a_listener_accepts_all_connections(table):
     """The other workers have fewer connections, but may have closed the socket already."""
     seat, other = table.take_seat(), table.take_seat()

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 
 import pytest
 
@@ -112,6 +113,28 @@ def test_worker_without_its_broker_accepts_while_the_other_is_blocked(tmp_path):
         os.kill(second, signal.SIGSTOP)
         assert service.worker() == first
         os.kill(second, signal.SIGCONT)
+        assert service.stop() == 0
+
+
+def test_worker_without_its_broker_accepts_while_the_other_is_full(tmp_path):
+    deaf = tmp_path / "deaf"
+    deaf.write_text("")
+    with SupervisedService(tmp_path, "--workers=2", "--max-connections=3", source=DEAF) as service:
+        first, second = sorted(children(service.process.pid))
+        deaf.write_text(str(first))
+        service.wait_for("only workers without a problem")
+        with contextlib.ExitStack() as stack:
+            busy = [
+                stack.enter_context(service.sending("/wait?seconds=600", "waiting")).sock for _ in range(3)
+            ]
+            assert {service.worker() for _ in range(20)} == {first}
+            for sock in busy:
+                # The server sees a reset at once, but continues after a half-close.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        while service.worker() != second:
+            pass
+        # It has room, and has said so before it has accepted that connection.
+        assert {service.worker() for _ in range(20)} == {second}
         assert service.stop() == 0
 
 

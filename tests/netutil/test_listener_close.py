@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import ssl
 import sys
 
 import pytest
@@ -68,6 +69,49 @@ def test_callback_may_close_the_listening_socket(listener):
     for sock in (*clients, *accepted):
         sock.close()
     assert len(accepted) == 1
+
+
+@pytest.mark.parametrize("pauses", [False, True])
+def test_queue_is_accepted_by_methods_of_the_socket(pauses):
+    """For example, those of an `ssl.SSLSocket` return connections with TLS."""
+    called: list[str] = []
+
+    class Listener(socket.socket):
+        def accept(self) -> tuple[socket.socket, object]:
+            called.append("accept")
+            return super().accept()
+
+    class PausingListener(Listener):
+        def accept_without_pause(self) -> tuple[socket.socket, object]:
+            called.append("accept_without_pause")
+            return socket.socket.accept(self)
+
+    with (PausingListener if pauses else Listener)() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.setblocking(False)
+        accepted: list[socket.socket] = []
+        with begin_to_connect(listener):
+            accept_queue(listener, lambda sock, address: accepted.append(sock))
+        [sock] = accepted
+        sock.close()
+    assert called == ["accept_without_pause" if pauses else "accept"] * 2
+
+
+def test_queue_of_a_tls_listener_yields_tls_connections():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with (
+        context.wrap_socket(
+            socket.create_server(("127.0.0.1", 0)), server_side=True, do_handshake_on_connect=False
+        ) as listener,
+        begin_to_connect(listener),
+    ):
+        listener.setblocking(False)
+        accepted: list[socket.socket] = []
+        accept_queue(listener, lambda sock, address: accepted.append(sock))
+        [sock] = accepted
+        with sock:
+            assert isinstance(sock, ssl.SSLSocket)
 
 
 def test_sockets_belong_to_the_process_that_has_created_them(listener, monkeypatch):

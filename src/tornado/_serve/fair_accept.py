@@ -6,8 +6,10 @@ measured. Therefore each worker publishes its number of connections in shared me
 its share pauses for a moment. Then it takes a few connections, because the others may be blocked.
 
 A worker that reports a problem, such as channels that receive no messages, accepts no connections while
-another one is healthy. A healthy worker says so once per second, for a few seconds at a time. Workers that
-are blocked, stopped or killed are therefore not waited for.
+another one is healthy and has room for more connections. A worker at its maximum number of connections
+accepts none, and so refuses none, while another one has room. Each worker says so once per second, for a few
+seconds at a time, and when this changes. Workers that are blocked, stopped or killed are therefore not waited
+for.
 
 ``docs/design/0009-serving.md`` has the measurements, also for one socket for each worker (SO_REUSEPORT).
 """
@@ -33,6 +35,9 @@ _PAUSE = 0.002
 _AFTER_PAUSE = 4
 #: The duration of a pause of a worker with a problem, in seconds.
 _PROBLEM_PAUSE = 0.1
+#: The duration of a pause of a worker without room, in seconds. It is shorter, because the worker has room as
+#: soon as a connection ends.
+_FULL_PAUSE = 0.01
 _FREE = -1
 _SIZE = 2 * MAX_SEATS * 8
 
@@ -52,8 +57,9 @@ class ConnectionTable:
         os.ftruncate(self.descriptor, _SIZE)  # the previous program may have had a smaller table
         self._map = mmap.mmap(self.descriptor, _SIZE)
         self._counts = memoryview(self._map)[: MAX_SEATS * 8].cast("q")
-        #: The time until which each worker is known to be healthy, in milliseconds.
-        self._healthy_until = memoryview(self._map)[MAX_SEATS * 8 :].cast("q")
+        #: The time until which each worker is known to have room, in milliseconds. It is negative if the
+        #: worker has a problem, and 0 if it has no room.
+        self._room_until = memoryview(self._map)[MAX_SEATS * 8 :].cast("q")
         if descriptor is None:
             for seat in range(MAX_SEATS):
                 self._counts[seat] = _FREE
@@ -73,7 +79,7 @@ class ConnectionTable:
     def free_seat(self, seat: int) -> None:
         """Free the seat of a worker that has ended."""
         self._counts[seat] = _FREE
-        self._healthy_until[seat] = 0
+        self._room_until[seat] = 0
 
     def publish(self, seat: int, count: int) -> None:
         """Set the number of connections of a worker."""
@@ -83,16 +89,23 @@ class ConnectionTable:
         """Exclude a worker that has stopped accepting from the average; its seat is not free yet."""
         self._counts[seat] = _FREE - 1
 
-    def report_health(self, seat: int, until: float) -> None:
-        """Set the time until which a worker is known to be healthy.
+    def report_health(self, seat: int, until: float, has_problem: bool = False) -> None:
+        """Set the time until which a worker is known to have room for more connections.
 
-        :param until: on the clock of `time.monotonic`; 0 if it has a problem, or does not accept connections.
+        :param until: on the clock of `time.monotonic`; 0 if it has no room, or does not accept connections.
+        :param has_problem: whether it is not healthy, so that it accepts only if no healthy worker has room.
         """
-        self._healthy_until[seat] = int(until * 1000)
+        milliseconds = int(until * 1000)
+        self._room_until[seat] = -milliseconds if has_problem else milliseconds
 
     def has_healthy_worker(self, now: float) -> bool:
-        """Whether a worker is healthy, so that those with a problem need not accept connections."""
-        return max(self._healthy_until[: self._occupied()]) > now * 1000
+        """Whether a healthy worker has room, so that those with a problem need not accept connections."""
+        return max(self._room_until[: self._occupied()]) > now * 1000
+
+    def has_worker_with_room(self, now: float) -> bool:
+        """Whether a worker, with or without a problem, has room, so that those without need not refuse."""
+        times = self._room_until[: self._occupied()]
+        return max(times) > now * 1000 or min(times) < -now * 1000
 
     def exceeds_share(self, seat: int, count: int) -> bool:
         """Whether a worker with `count` connections should leave the next one to others."""
@@ -113,7 +126,7 @@ class ConnectionTable:
     def close(self) -> None:
         """Release the memory in this process."""
         self._counts.release()
-        self._healthy_until.release()
+        self._room_until.release()
         self._map.close()
         os.close(self.descriptor)
 
@@ -124,6 +137,7 @@ class FairListener(socket.socket):
     :param sock: the listening socket, whose descriptor this one takes over.
     :param count: returns the number of open connections of this worker.
     :param has_problem: whether connections should be left to healthy workers.
+    :param is_full: whether this worker would refuse a connection. It also reports this to the table.
     """
 
     def __init__(
@@ -133,22 +147,26 @@ class FairListener(socket.socket):
         seat: int,
         count: Callable[[], int],
         has_problem: Callable[[], bool] = lambda: False,
+        is_full: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
         self._table = table
         self._seat = seat
         self._count = count
         self._has_problem = has_problem
+        self._is_full = is_full
         self._allowed = 0
 
     def accept(self) -> tuple[socket.socket, Any]:
         """Accept a connection.
 
-        :raises AcceptPause: if other workers have fewer connections, or this one has a problem and another
-            one has not.
+        :raises AcceptPause: if other workers have fewer connections, if this one has a problem and a healthy
+            one has room, or if this one has no room and another one has.
         """
         if self._has_problem() and self._table.has_healthy_worker(time.monotonic()):
             raise AcceptPause(_PROBLEM_PAUSE)
+        if self._is_full() and self._table.has_worker_with_room(time.monotonic()):
+            raise AcceptPause(_FULL_PAUSE)
         count = self._count()
         if self._allowed:
             self._allowed -= 1
@@ -158,6 +176,10 @@ class FairListener(socket.socket):
         accepted = super().accept()
         self._table.publish(self._seat, count + 1)
         return accepted
+
+    def accept_without_pause(self) -> tuple[socket.socket, Any]:
+        """Accept a connection at the end of the socket: the other workers may have closed it already."""
+        return super().accept()
 
 
 def _create() -> int:

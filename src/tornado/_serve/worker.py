@@ -79,6 +79,8 @@ class Worker:
         self._server: HTTPServer | None = None
         #: Whether it has a problem, so that others should accept connections in its place.
         self._has_problem = False
+        #: Whether it has no room for more connections, as it was last reported to the other workers.
+        self._is_full = False
         self._queries = WorkerQueries()
         self._last_snapshot: dict[str, Any] | None = None
         self._stage = "import"
@@ -148,7 +150,12 @@ class Worker:
     def _share(self, sock: socket.socket) -> socket.socket:
         context = self._context
         return FairListener(
-            sock, context.table, context.seat, self._streams.__len__, lambda: self._has_problem
+            sock,
+            context.table,
+            context.seat,
+            self._streams.__len__,
+            lambda: self._has_problem,
+            self._check_is_full,
         )
 
     def _set_ready(self) -> None:
@@ -165,31 +172,55 @@ class Worker:
             )
 
     def _check_health(self) -> None:
-        """Let other workers serve new clients while this one has a problem.
+        """Let other workers serve new clients while this one has a problem, and they have room.
 
         A response then announces the end of its connection (``Connection: close``), because a proxy would
         send its next request, perhaps the handshake of a WebSocket, on the same connection.
         """
         assert self._loop is not None
         assert self._server is not None
-        context, params, now = self._context, self._server.conn_params, time.monotonic()
-        if params.drain is not None or not self.is_accepting():
-            context.table.report_health(context.seat, 0.0)
-            return
         problems = _channel_problems()
-        context.table.report_health(context.seat, 0.0 if problems else now + _HEALTH_TIME)
-        if bool(problems) is not self._has_problem:
-            self._has_problem = bool(problems)
+        has_changed = bool(problems) is not self._has_problem
+        self._has_problem = bool(problems)
+        self._is_full = not self._server.has_room()
+        if not self._report_health():
+            return
+        if has_changed:
             if problems:
                 app_log.warning("only workers without a problem accept connections: %s", "; ".join(problems))
             else:
                 app_log.info("accepting connections again")
-        params.no_keep_alive = self._has_problem and context.table.has_healthy_worker(now)
+        self._server.conn_params.no_keep_alive = self._has_problem and self._context.table.has_healthy_worker(
+            time.monotonic()
+        )
         self._loop.call_later(_HEALTH_INTERVAL, self._check_health)
+
+    def _check_is_full(self) -> bool:
+        """Return whether there is no room for a connection, and tell the other workers if this has changed.
+
+        It is called before each connection is accepted and when one ends at the limit, because a report per
+        second would be too late.
+        """
+        assert self._server is not None
+        is_full = not self._server.has_room()
+        if is_full is not self._is_full:
+            self._is_full = is_full
+            self._report_health()
+        return is_full
+
+    def _report_health(self) -> bool:
+        """Tell the other workers whether this one accepts connections; return False if it has stopped."""
+        assert self._server is not None
+        is_open = self._server.conn_params.drain is None and self.is_accepting()
+        has_room = is_open and not self._is_full
+        until = time.monotonic() + _HEALTH_TIME if has_room else 0.0
+        self._context.table.report_health(self._context.seat, until, self._has_problem)
+        return is_open
 
     def _prepare_server(self, server: HTTPServer) -> None:
         """Count requests, if their number is limited, and observe them, if the options require it."""
         self._server = server
+        server.watch_room(self._check_is_full)
         self._application = server.request_callback
         observation.observe_application(self._application, self._program.configuration)
         if self._program.configuration.admin is not None:

@@ -168,12 +168,14 @@ def _accept_function(sock: socket.socket) -> Callable[[], tuple[socket.socket, A
 def accept_next(sock: socket.socket, callback: Callable[[socket.socket, Any], None]) -> bool:
     """Call ``callback(connection, address)`` for the next connection in a queue that is being emptied.
 
+    A socket whose ``accept`` leaves connections to other processes has a method ``accept_without_pause``,
+    which is called instead, because those processes may have closed the socket already.
+
     :returns: False if there is none, or no descriptor for it.
     """
+    accept = getattr(sock, "accept_without_pause", sock.accept)
     try:
-        # Not the method of a subclass, which may leave connections to other processes: those may have closed
-        # the socket already.
-        connection, address = socket.socket.accept(sock)
+        connection, address = accept()
     except OSError as error:
         return error.errno in _CONNECTION_ERRORS
     callback(connection, address)
