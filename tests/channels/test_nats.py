@@ -7,17 +7,26 @@ import contextlib
 import gc
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 
-from tests.support.channels import broker_streams, known_streams, streams_of
+from tests.support.channels import broker_connection, broker_streams, known_streams, streams_of
 from tests.support.databases import NATSServer
 from tests.support.hubs import Receiver, attached, until
-from tornado.channels import Gap, History, Hub, Message, NATSBroker, Position, PublishError
+from tornado.channels import (
+    BrokerUnavailableError,
+    Gap,
+    History,
+    Hub,
+    Message,
+    NATSBroker,
+    Position,
+    PublishError,
+)
 
 LOST = "connection to NATS at .* is lost"
 
@@ -274,6 +283,62 @@ async def test_stream_that_is_read_is_not_deleted(server, monkeypatch):
             await asyncio.sleep(0.1)  # the time of the server
             await streams.delete_unused(context._nc, lambda operation: operation)
         assert (await broker.read("c", None, 0, SHORT)).head == first
+
+
+@pytest.fixture
+def restricted(server: NATSServer, tmp_path) -> Iterator[NATSServer]:
+    """A server whose users must not delete streams."""
+    configuration = tmp_path / "nats.conf"
+    configuration.write_text(
+        """
+        authorization { users: [{
+            user: user, password: password,
+            permissions: { publish: { allow: ">", deny: "$JS.API.STREAM.DELETE.>" }, subscribe: ">" }
+        }] }
+        """
+    )
+    url, options = server.url, server.options
+    server.options = ["--config", str(configuration)]
+    server.url = url.replace("//", "//user:password@")
+    server.restart_empty()
+    yield server
+    server.url, server.options = url, options
+
+
+async def test_missing_permission_to_delete_streams_ends_the_cleanup_alone(
+    restricted, monkeypatch, expect_log
+):
+    denied = r"no permission to publish to \$js.api.stream.delete.channels-"
+    ended = r"not deleted: .* publish to \$JS.API.STREAM.DELETE.\*; permit this, or use max_unused=None"
+    with expect_log("tornado.general", denied), expect_log("tornado.general", ended) as log:
+        async with short_lived(restricted, monkeypatch, timeout=0.5) as broker:
+            for channel in ("a", "b"):
+                await broker.read(channel, None, 0, SHORT)
+            client = await broker_connection(broker).client()
+            await until(lambda: log.records)
+            assert await broker_connection(broker).client() is client
+            assert client.is_connected
+            assert set(await broker.channels("*")) == {"a", "b"}
+
+
+async def test_stream_that_cannot_be_deleted_does_not_keep_others(server, monkeypatch):
+    async with short_lived(server, monkeypatch) as broker, administrator(server) as context:
+        streams = broker_streams(broker)
+        delete = streams._delete
+
+        async def failing(context, name):
+            if name == "channels-a":
+                raise BrokerUnavailableError("no response")
+            await delete(context, name)
+
+        monkeypatch.setattr(streams, "_delete", failing)
+        for channel in ("a", "b"):
+            await broker.read(channel, None, 0, SHORT)
+        while {each.config.name for each in await context.streams_info()} != {
+            "channels-a",
+            "channels-_presence",
+        }:
+            pass
 
 
 @pytest.mark.parametrize("change", ["delete", "exchange", "create"])

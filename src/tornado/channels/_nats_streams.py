@@ -47,6 +47,8 @@ _FETCH_TIMEOUT = 0.25
 _TOUCH = 0.25
 #: The time limit for each request for a list of streams, in seconds, if the broker has none that is shorter.
 _LIST_TIMEOUT = 10.0
+#: The beginning of the subject of the request that deletes a stream.
+_DELETE = "$JS.API.STREAM.DELETE"
 #: The last token of the subject of ephemeral messages.
 _EPHEMERAL = "-"
 
@@ -177,10 +179,20 @@ class Streams:
                     break
         raise BrokerUnavailableError("the streams changed while they were listed")
 
-    async def delete_unused(self, client: Any, call: Call) -> None:
-        """Delete the streams of channels that have no messages and have not been used for a long time."""
+    async def delete_unused(
+        self, client: Any, call: Call, is_denied: Callable[[str], bool] = lambda subject: False
+    ) -> None:
+        """Delete the streams of channels that have no messages and have not been used for a long time.
+
+        One that cannot be deleted does not prevent the deletion of others.
+
+        :param is_denied: whether a request failed because the user must not publish to its subject.
+        :raises PermissionError: if the user must not delete streams.
+        :raises BrokerUnavailableError: if at least one could not be deleted.
+        """
         if self._max_unused is None:
             return
+        failed: BrokerUnavailableError | None = None
         context = client.jetstream()
         run = await call(self.create_table(context))
         _, now = await call(self.fetch(context, self.table, 0, 1))
@@ -191,9 +203,18 @@ class Streams:
             # A message may have been stored since. One that is stored after this answer is lost with the
             # stream, which its receivers learn, because the next stream has another epoch.
             name = each["config"]["name"]
-            answer = await call(client.request(f"$JS.API.STREAM.INFO.{name}", timeout=_LIST_TIMEOUT))
-            if self._is_unused(json.loads(answer.data), started, now):
-                await call(self._delete(context, name))
+            try:
+                answer = await call(client.request(f"$JS.API.STREAM.INFO.{name}", timeout=_LIST_TIMEOUT))
+                if self._is_unused(json.loads(answer.data), started, now):
+                    await call(self._delete(context, name))
+            except BrokerUnavailableError as error:
+                if is_denied(f"{_DELETE}.{name}"):
+                    raise PermissionError(f"the user has no permission to publish to {_DELETE}.*") from error
+                if not client.is_connected:
+                    raise
+                failed = error
+        if failed is not None:
+            raise failed
 
     async def _delete(self, context: Any, name: str) -> None:
         with contextlib.suppress(self._not_found):  # another process has deleted it
