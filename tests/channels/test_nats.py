@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import gc
 import json
+import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import SimpleNamespace
@@ -341,27 +342,55 @@ async def test_stream_that_cannot_be_deleted_does_not_keep_others(server, monkey
             pass
 
 
-@pytest.mark.parametrize("change", ["delete", "exchange", "create"])
-async def test_list_is_complete_although_streams_change(server, change):
+class ListingClient:
+    """A client of nats-py that lists streams, in pages of 100.
+
+    :param change: called with the names before each page.
+    """
+
+    def __init__(self, names: list[str], change: Callable[[list[str]], None]) -> None:
+        self.names = names
+        self.change = change
+        self.pages = 0
+
+    async def request(self, subject: str, data: bytes, timeout: float) -> SimpleNamespace:
+        self.pages += 1
+        self.change(self.names)
+        self.names.sort()
+        offset = json.loads(data)["offset"]
+        part = {"streams": self.names[offset : offset + 100], "total": len(self.names)}
+        return SimpleNamespace(data=json.dumps(part).encode())
+
+
+@pytest.mark.parametrize("deleted", [0, 1, 17, 100, 450])
+@pytest.mark.parametrize("created", [0, 1, 17, 150])
+async def test_list_is_complete_although_streams_change(server, deleted, created):
     """The next page would begin after a stream that has moved to another page."""
-    names = [f"channels-{number:02}" for number in range(10)]
-    pages = 0
+    names = [f"channels-{number:04}" for number in range(1000)]
 
-    class Client:
-        async def request(self, subject: str, data: bytes, timeout: float):
-            nonlocal pages
-            pages += 1
-            if pages == 3:
-                if change != "create":
-                    names.pop(0)
-                if change != "delete":
-                    names.append("channels-99")
-            offset = json.loads(data)["offset"]
-            part = {"streams": names[offset : offset + 3], "total": len(names)}
-            return SimpleNamespace(data=json.dumps(part).encode())
+    def change(names: list[str]) -> None:
+        if client.pages == 6:
+            del names[:deleted]
+            names.extend(f"channels-0000-{number}" for number in range(created))
 
-    found = await broker_streams(NATSBroker(server.url)).channels(Client(), lambda operation: operation)
-    assert found == [name.removeprefix("channels-") for name in names]
+    client = ListingClient(list(names), change)
+    found = await broker_streams(NATSBroker(server.url)).channels(client, lambda operation: operation)
+    assert len(found) == len(set(found))
+    assert {each.removeprefix("channels-") for each in names[deleted:]} <= set(found)
+    assert client.pages < 30
+
+
+async def test_list_ends_although_streams_are_created_and_deleted_all_the_time(server):
+    names = [f"channels-{number:04}" for number in range(1000)]
+
+    def change(names: list[str]) -> None:
+        names[:] = [each for each in names if "-new-" not in each or random.random() < 0.5]
+        names.extend(f"channels-{random.randrange(1000):04}-new-{client.pages}-{n}" for n in range(20))
+
+    client = ListingClient(list(names), change)
+    found = await broker_streams(NATSBroker(server.url)).channels(client, lambda operation: operation)
+    assert {each.removeprefix("channels-") for each in names} <= set(found)
+    assert client.pages < 30
 
 
 async def test_suspended_server_is_detected(server, expect_log):

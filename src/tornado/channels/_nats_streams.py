@@ -47,6 +47,8 @@ _FETCH_TIMEOUT = 0.25
 _TOUCH = 0.25
 #: The time limit for each request for a list of streams, in seconds, if the broker has none that is shorter.
 _LIST_TIMEOUT = 10.0
+#: The number of streams in a page of a list that were in the previous page.
+_OVERLAP = 16
 #: The beginning of the subject of the request that deletes a stream.
 _DELETE = "$JS.API.STREAM.DELETE"
 #: The last token of the subject of ephemeral messages.
@@ -154,29 +156,37 @@ class Streams:
         return channel_of(name.removeprefix(f"{self._prefix}-"))
 
     async def _list(self, client: Any, call: Call, operation: str) -> list[Any]:
-        """Return the names or the descriptions of the streams of channels."""
-        for _ in range(_ATTEMPTS):
-            found: list[Any] = []
-            while True:
-                # The last one is requested again. If another stream is in its place, some were created or
-                # deleted, so that those that follow would be left out.
-                request = {"offset": max(0, len(found) - 1), "subject": f"{self._prefix}.in.>"}
-                answer = await call(
-                    client.request(
-                        f"$JS.API.STREAM.{operation}", json.dumps(request).encode(), timeout=_LIST_TIMEOUT
-                    )
+        """Return the names or the descriptions of the streams of channels.
+
+        The server lists them in the order of their names. Each page must contain a stream of an earlier one:
+        otherwise some before it were deleted, so that those between the pages would be left out, and the next
+        request begins further ahead. Streams that were created since the first request may be missing.
+        """
+        found: dict[str, Any] = {}
+        offset, step, failures = 0, _OVERLAP, 0
+        while failures < _ATTEMPTS:
+            request = {"offset": offset, "subject": f"{self._prefix}.in.>"}
+            answer = await call(
+                client.request(
+                    f"$JS.API.STREAM.{operation}", json.dumps(request).encode(), timeout=_LIST_TIMEOUT
                 )
-                response = json.loads(answer.data)
-                if "error" in response:
-                    raise BrokerUnavailableError(f"the streams cannot be listed: {response['error']}")
-                part = response.get("streams") or []
-                if found and not (part and _name_of(part.pop(0)) == _name_of(found[-1])):
-                    break
-                found += part
-                if len(found) >= response.get("total", 0):
-                    return found
-                if not part:
-                    break
+            )
+            response = json.loads(answer.data)
+            if "error" in response:
+                raise BrokerUnavailableError(f"the streams cannot be listed: {response['error']}")
+            part = {_name_of(each): each for each in response.get("streams") or []}
+            total = response.get("total", 0)
+            if offset and found.keys().isdisjoint(part):
+                offset = max(0, min(offset, total) - step)
+                step *= 2
+                failures += 1
+                continue
+            if not part.keys() <= found.keys():
+                step, failures = _OVERLAP, 0
+            found = part | found
+            if offset + len(part) >= total:
+                return list(found.values())
+            offset += max(1, len(part) - _OVERLAP)
         raise BrokerUnavailableError("the streams changed while they were listed")
 
     async def delete_unused(
