@@ -342,6 +342,37 @@ async def test_stream_that_cannot_be_deleted_does_not_keep_others(server, monkey
             pass
 
 
+OTHER_SUBJECTS = [
+    ["channels.in.a.events"],
+    ["channels.in.a.5"],
+    ["channels.in.a.f-", "channels.in.b.f-"],
+    [f"channels.in.a.{'f' * 20}-"],
+]
+
+
+@pytest.mark.parametrize("subjects", OTHER_SUBJECTS)
+async def test_streams_of_other_programs_are_kept(server, monkeypatch, subjects):
+    async with administrator(server) as context:
+        await context.add_stream(name="channels-a", subjects=subjects)
+        await context.add_stream(name="another", subjects=["channels.in.c.1-2"])
+        async with short_lived(server, monkeypatch) as broker:
+            await broker.read("z", None, 0, SHORT)
+            while "channels-z" in {each.config.name for each in await context.streams_info()}:
+                pass
+            names = {each.config.name for each in await context.streams_info()}
+            assert names == {"channels-a", "channels-_presence", "another"}
+
+
+async def test_stream_of_another_program_is_not_used(server):
+    async with administrator(server) as context:
+        await context.add_stream(name="channels-a", subjects=["channels.in.a.events"])
+        await context.add_stream(name="other", subjects=["channels.in.c.1-2"])
+        async with connected_hub(server) as hub:
+            assert await hub.broker.channels("*") == ["a"]
+            with pytest.raises(RuntimeError, match="channels-a of NATS was created by another .*: delete it"):
+                await hub.publish("a", 1)
+
+
 class ListingClient:
     """A client of nats-py that lists streams, in pages of 100.
 

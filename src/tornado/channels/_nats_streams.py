@@ -21,7 +21,7 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from time import time
@@ -153,7 +153,8 @@ class Streams:
         return found
 
     def _channel_of(self, name: str) -> str | None:
-        return channel_of(name.removeprefix(f"{self._prefix}-"))
+        prefix = f"{self._prefix}-"
+        return channel_of(name.removeprefix(prefix)) if name.startswith(prefix) else None
 
     async def _list(self, client: Any, call: Call, operation: str) -> list[Any]:
         """Return the names or the descriptions of the streams of channels.
@@ -234,8 +235,10 @@ class Streams:
         if "error" in info or info["state"]["messages"] or self._max_unused is None:
             return False
         config = info["config"]
-        times = [_time_of(info["created"]), _time_of(info["state"]["last_ts"])]
-        used = max(started, _used_at(config["subjects"][0]), *times)
+        begun = _used_at(config["subjects"])
+        if begun is None or not config["name"].startswith(f"{self._prefix}-"):
+            return False  # another program has created it
+        used = max(started, begun, _time_of(info["created"]), _time_of(info["state"]["last_ts"]))
         limit: float = max(self._max_unused, 2e-9 * config["max_age"])
         return (now - used).total_seconds() > limit
 
@@ -253,6 +256,12 @@ class Streams:
             info = await context.stream_info(config.name)
         except self._not_found:
             info = await self._create(context, config)
+        used = _used_at(info.config.subjects)
+        if used is None:
+            raise RuntimeError(
+                f"the stream {config.name} of NATS was created by another program, for the subjects "
+                f"{info.config.subjects}: delete it, or change the prefix of NATSBroker"
+            )
         if info.cluster is not None:
             run = ""
         if info.config.duplicate_window > config.duplicate_window:
@@ -264,7 +273,7 @@ class Streams:
             await context.purge_stream(config.name, seq=info.state.last_seq + 1)
             await context.update_stream(config)
             info = await context.stream_info(config.name)
-        elif _limits(info.config) != _limits(config) or self._must_touch(info.config.subjects[0]):
+        elif _limits(info.config) != _limits(config) or self._must_touch(used):
             info = await context.update_stream(replace(config, description=info.config.description))
         stream = ChannelStream(
             config.name,
@@ -276,10 +285,9 @@ class Streams:
         )
         return stream, info.state
 
-    def _must_touch(self, subject: str) -> bool:
+    def _must_touch(self, used: datetime) -> bool:
         """Whether the use of a stream must be recorded, by a new generation."""
-        used = time() - _used_at(subject).timestamp()
-        return self._max_unused is not None and used > _TOUCH * self._max_unused
+        return self._max_unused is not None and time() - used.timestamp() > _TOUCH * self._max_unused
 
     async def _create(self, context: Any, config: Any) -> Any:
         try:
@@ -417,9 +425,18 @@ def generation_of(subject: str) -> str:
     return subject.rpartition(".")[2]
 
 
-def _used_at(subject: str) -> datetime:
-    """Return the time at which a generation began, by the clock of the process that began it."""
-    return datetime.fromtimestamp(int(generation_of(subject).partition("-")[0], 16), UTC)
+def _used_at(subjects: Sequence[str] | None) -> datetime | None:
+    """Return the time at which the generation of a stream began, by the clock of the process that began it.
+
+    :returns: None if the stream was not created by a `NATSBroker`.
+    """
+    if not subjects or len(subjects) > 1:
+        return None
+    begun, separator, _ = generation_of(subjects[0]).partition("-")
+    try:
+        return datetime.fromtimestamp(int(begun, 16), UTC) if separator else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _epoch_of(info: Any, run: str) -> str:
