@@ -6,18 +6,28 @@ import asyncio
 import contextlib
 import gc
 import json
+import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 
-from tests.support.channels import broker_streams, known_streams, streams_of
+from tests.support.channels import broker_connection, broker_streams, known_streams, streams_of
 from tests.support.databases import NATSServer
 from tests.support.hubs import Receiver, attached, until
-from tornado.channels import Gap, History, Hub, Message, NATSBroker, Position, PublishError
+from tornado.channels import (
+    BrokerUnavailableError,
+    Gap,
+    History,
+    Hub,
+    Message,
+    NATSBroker,
+    Position,
+    PublishError,
+)
 
 LOST = "connection to NATS at .* is lost"
 
@@ -276,27 +286,142 @@ async def test_stream_that_is_read_is_not_deleted(server, monkeypatch):
         assert (await broker.read("c", None, 0, SHORT)).head == first
 
 
-@pytest.mark.parametrize("change", ["delete", "exchange", "create"])
-async def test_list_is_complete_although_streams_change(server, change):
+@pytest.fixture
+def restricted(server: NATSServer, tmp_path) -> Iterator[NATSServer]:
+    """A server whose users must not delete streams."""
+    configuration = tmp_path / "nats.conf"
+    configuration.write_text(
+        """
+        authorization { users: [{
+            user: user, password: password,
+            permissions: { publish: { allow: ">", deny: "$JS.API.STREAM.DELETE.>" }, subscribe: ">" }
+        }] }
+        """
+    )
+    url, options = server.url, server.options
+    server.options = ["--config", str(configuration)]
+    server.url = url.replace("//", "//user:password@")
+    server.restart_empty()
+    yield server
+    server.url, server.options = url, options
+
+
+async def test_missing_permission_to_delete_streams_ends_the_cleanup_alone(
+    restricted, monkeypatch, expect_log
+):
+    denied = r"no permission to publish to \$js.api.stream.delete.channels-"
+    ended = r"not deleted: .* publish to \$JS.API.STREAM.DELETE.\*; permit this, or use max_unused=None"
+    with expect_log("tornado.general", denied), expect_log("tornado.general", ended) as log:
+        async with short_lived(restricted, monkeypatch, timeout=0.5) as broker:
+            for channel in ("a", "b"):
+                await broker.read(channel, None, 0, SHORT)
+            client = await broker_connection(broker).client()
+            await until(lambda: log.records)
+            assert await broker_connection(broker).client() is client
+            assert client.is_connected
+            assert set(await broker.channels("*")) == {"a", "b"}
+
+
+async def test_stream_that_cannot_be_deleted_does_not_keep_others(server, monkeypatch):
+    async with short_lived(server, monkeypatch) as broker, administrator(server) as context:
+        streams = broker_streams(broker)
+        delete = streams._delete
+
+        async def failing(context, name):
+            if name == "channels-a":
+                raise BrokerUnavailableError("no response")
+            await delete(context, name)
+
+        monkeypatch.setattr(streams, "_delete", failing)
+        for channel in ("a", "b"):
+            await broker.read(channel, None, 0, SHORT)
+        while {each.config.name for each in await context.streams_info()} != {
+            "channels-a",
+            "channels-_presence",
+        }:
+            pass
+
+
+OTHER_SUBJECTS = [
+    ["channels.in.a.events"],
+    ["channels.in.a.5"],
+    ["channels.in.a.f-", "channels.in.b.f-"],
+    [f"channels.in.a.{'f' * 20}-"],
+]
+
+
+@pytest.mark.parametrize("subjects", OTHER_SUBJECTS)
+async def test_streams_of_other_programs_are_kept(server, monkeypatch, subjects):
+    async with administrator(server) as context:
+        await context.add_stream(name="channels-a", subjects=subjects)
+        await context.add_stream(name="another", subjects=["channels.in.c.1-2"])
+        async with short_lived(server, monkeypatch) as broker:
+            await broker.read("z", None, 0, SHORT)
+            while "channels-z" in {each.config.name for each in await context.streams_info()}:
+                pass
+            names = {each.config.name for each in await context.streams_info()}
+            assert names == {"channels-a", "channels-_presence", "another"}
+
+
+async def test_stream_of_another_program_is_not_used(server):
+    async with administrator(server) as context:
+        await context.add_stream(name="channels-a", subjects=["channels.in.a.events"])
+        await context.add_stream(name="other", subjects=["channels.in.c.1-2"])
+        async with connected_hub(server) as hub:
+            assert await hub.broker.channels("*") == ["a"]
+            with pytest.raises(RuntimeError, match="channels-a of NATS was created by another .*: delete it"):
+                await hub.publish("a", 1)
+
+
+class ListingClient:
+    """A client of nats-py that lists streams, in pages of 100.
+
+    :param change: called with the names before each page.
+    """
+
+    def __init__(self, names: list[str], change: Callable[[list[str]], None]) -> None:
+        self.names = names
+        self.change = change
+        self.pages = 0
+
+    async def request(self, subject: str, data: bytes, timeout: float) -> SimpleNamespace:
+        self.pages += 1
+        self.change(self.names)
+        self.names.sort()
+        offset = json.loads(data)["offset"]
+        part = {"streams": self.names[offset : offset + 100], "total": len(self.names)}
+        return SimpleNamespace(data=json.dumps(part).encode())
+
+
+@pytest.mark.parametrize("deleted", [0, 1, 17, 100, 450])
+@pytest.mark.parametrize("created", [0, 1, 17, 150])
+async def test_list_is_complete_although_streams_change(server, deleted, created):
     """The next page would begin after a stream that has moved to another page."""
-    names = [f"channels-{number:02}" for number in range(10)]
-    pages = 0
+    names = [f"channels-{number:04}" for number in range(1000)]
 
-    class Client:
-        async def request(self, subject: str, data: bytes, timeout: float):
-            nonlocal pages
-            pages += 1
-            if pages == 3:
-                if change != "create":
-                    names.pop(0)
-                if change != "delete":
-                    names.append("channels-99")
-            offset = json.loads(data)["offset"]
-            part = {"streams": names[offset : offset + 3], "total": len(names)}
-            return SimpleNamespace(data=json.dumps(part).encode())
+    def change(names: list[str]) -> None:
+        if client.pages == 6:
+            del names[:deleted]
+            names.extend(f"channels-0000-{number}" for number in range(created))
 
-    found = await broker_streams(NATSBroker(server.url)).channels(Client(), lambda operation: operation)
-    assert found == [name.removeprefix("channels-") for name in names]
+    client = ListingClient(list(names), change)
+    found = await broker_streams(NATSBroker(server.url)).channels(client, lambda operation: operation)
+    assert len(found) == len(set(found))
+    assert {each.removeprefix("channels-") for each in names[deleted:]} <= set(found)
+    assert client.pages < 30
+
+
+async def test_list_ends_although_streams_are_created_and_deleted_all_the_time(server):
+    names = [f"channels-{number:04}" for number in range(1000)]
+
+    def change(names: list[str]) -> None:
+        names[:] = [each for each in names if "-new-" not in each or random.random() < 0.5]
+        names.extend(f"channels-{random.randrange(1000):04}-new-{client.pages}-{n}" for n in range(20))
+
+    client = ListingClient(list(names), change)
+    found = await broker_streams(NATSBroker(server.url)).channels(client, lambda operation: operation)
+    assert {each.removeprefix("channels-") for each in names} <= set(found)
+    assert client.pages < 30
 
 
 async def test_suspended_server_is_detected(server, expect_log):

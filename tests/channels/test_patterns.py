@@ -630,3 +630,49 @@ async def test_channel_is_not_reduced_to_its_position_while_its_history_is_read(
         silence(hub)
         broker.readable.set()
         await until(lambda: receiver.got["room:1"] == [1, 2])
+
+
+async def test_interruption_during_a_check_that_fails_loses_nothing(monkeypatch):
+    """The positions that were read before the interruption are not used for the next attempt."""
+
+    class Interrupted(MemoryBroker):
+        def __init__(self) -> None:
+            super().__init__()
+            self.is_held = False
+            self.held = asyncio.Event()
+            self.continued = asyncio.Event()
+            self.failures = 0
+
+        async def heads(self, channels, history_of):
+            found = {}
+            for each in set(channels) - {"room:unreadable"}:
+                found[each] = (await super().read(each, None, 0, History())).head
+            if self.is_held:
+                self.held.set()
+                await self.continued.wait()
+            return found
+
+        async def read(self, channel, after, limit, history):
+            if channel == "room:unreadable" and self.is_held:
+                self.is_held = False
+                self.failures += 1
+                raise BrokerUnavailableError("no response")
+            return await super().read(channel, after, limit, history)
+
+    broker = Interrupted()
+    async with Hub(broker) as hub, attached(hub, "room:*") as receiver:
+        for channel in ("room:1", "room:unreadable"):
+            await hub.publish(channel, 1)
+        await until(lambda: len(receiver.got) == 2)
+        silence(hub)
+        silence(hub)
+        broker.is_held = True
+        hub.connected()
+        await broker.held.wait()
+        with monkeypatch.context() as interruption:
+            interruption.setattr(hub, "received", lambda message: None)
+            await hub.publish("room:1", 2)
+        hub.connected()
+        broker.continued.set()
+        await until(lambda: receiver.got["room:1"] == [1, 2])
+        assert broker.failures == 1

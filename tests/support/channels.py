@@ -178,6 +178,11 @@ def broker_streams(broker: Any) -> Any:
     return broker._streams
 
 
+def broker_connection(broker: Any) -> Any:
+    """Return the connection of a `NATSBroker`."""
+    return broker._connection
+
+
 def known_streams(hub: Hub) -> set[str]:
     """Return the channels whose streams a hub with a `NATSBroker` knows."""
     return set(hub.broker._known)  # type: ignore[attr-defined]

@@ -49,9 +49,16 @@ class StreamCleanup:
             await asyncio.sleep(self._interval * random.uniform(0.5, 1.5))
             try:
                 client = await self._connection.client()
-                await self._streams.delete_unused(client, self._connection.call)
+                await self._streams.delete_unused(client, self._connection.call, self._connection.is_denied)
             except BrokerUnavailableError:
                 pass  # the next attempt follows
+            except PermissionError as error:
+                gen_log.warning(
+                    "Unused streams of NATS at %s are not deleted: %s; permit this, or use max_unused=None",
+                    self._connection.address,
+                    error,
+                )
+                return
             except Exception:
                 gen_log.error("Exception while unused streams of NATS were deleted", exc_info=True)
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import random
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from tornado._log_rate_limit import LogRateLimit
 from tornado._loop.tasks import start_lazily
 from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._nats_echo import Echo
@@ -29,6 +32,9 @@ _GRACE = 0.1
 _MAX_PENDING = 32 * 2**20
 #: The delay until the history is read after messages were dropped, in seconds.
 _DROPPED_DELAY = 0.1
+#: The error for a message whose subject the user must not publish to, which nats-py converts to lower case.
+_DENIED = re.compile(r'permissions violation for publish to "([^"]*)"')
+_LOG = LogRateLimit(gen_log)
 #: nats-py's own pings are not needed.
 _NEVER = 10**6
 
@@ -90,6 +96,8 @@ class NATSConnection:
         self._is_closed = False
         self._outage = Outage(f"NATS at {self.address}")
         self._reread: asyncio.TimerHandle | None = None
+        #: The subject of the last message that was rejected because of a missing permission.
+        self._denied: str | None = None
 
     def start(self) -> None:
         """Begin to connect."""
@@ -132,6 +140,10 @@ class NATSConnection:
             ) from error
         except self.errors as error:
             raise BrokerUnavailableError(f"NATS at {self.address}: {error}") from error
+
+    def is_denied(self, subject: str) -> bool:
+        """Whether the last message that was rejected because of a missing permission had this subject."""
+        return subject.lower() == self._denied
 
     # -- subscriptions --
 
@@ -287,8 +299,19 @@ class NATSConnection:
 
     async def _error(self, lost: asyncio.Future[BaseException], error: Exception) -> None:
         """Process an error that nats-py reports."""
+        denied = _DENIED.search(str(error))
         if isinstance(error, self._nats.errors.SlowConsumerError):
             self.reread()
+        elif denied is not None:
+            # The connection remains usable. Without the permission for a subscription it would not be.
+            self._denied = denied[1]
+            _LOG.log(
+                "denied",
+                logging.WARNING,
+                "NATS at %s: the user has no permission to publish to %s",
+                self.address,
+                self._denied,
+            )
         elif not lost.done():
             lost.set_result(error if isinstance(error, self.errors) else ConnectionError(repr(error)))
 

@@ -21,7 +21,7 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from time import time
@@ -47,6 +47,10 @@ _FETCH_TIMEOUT = 0.25
 _TOUCH = 0.25
 #: The time limit for each request for a list of streams, in seconds, if the broker has none that is shorter.
 _LIST_TIMEOUT = 10.0
+#: The number of streams in a page of a list that were in the previous page.
+_OVERLAP = 16
+#: The beginning of the subject of the request that deletes a stream.
+_DELETE = "$JS.API.STREAM.DELETE"
 #: The last token of the subject of ephemeral messages.
 _EPHEMERAL = "-"
 
@@ -149,38 +153,57 @@ class Streams:
         return found
 
     def _channel_of(self, name: str) -> str | None:
-        return channel_of(name.removeprefix(f"{self._prefix}-"))
+        prefix = f"{self._prefix}-"
+        return channel_of(name.removeprefix(prefix)) if name.startswith(prefix) else None
 
     async def _list(self, client: Any, call: Call, operation: str) -> list[Any]:
-        """Return the names or the descriptions of the streams of channels."""
-        for _ in range(_ATTEMPTS):
-            found: list[Any] = []
-            while True:
-                # The last one is requested again. If another stream is in its place, some were created or
-                # deleted, so that those that follow would be left out.
-                request = {"offset": max(0, len(found) - 1), "subject": f"{self._prefix}.in.>"}
-                answer = await call(
-                    client.request(
-                        f"$JS.API.STREAM.{operation}", json.dumps(request).encode(), timeout=_LIST_TIMEOUT
-                    )
+        """Return the names or the descriptions of the streams of channels.
+
+        The server lists them in the order of their names. Each page must contain a stream of an earlier one:
+        otherwise some before it were deleted, so that those between the pages would be left out, and the next
+        request begins further ahead. Streams that were created since the first request may be missing.
+        """
+        found: dict[str, Any] = {}
+        offset, step, failures = 0, _OVERLAP, 0
+        while failures < _ATTEMPTS:
+            request = {"offset": offset, "subject": f"{self._prefix}.in.>"}
+            answer = await call(
+                client.request(
+                    f"$JS.API.STREAM.{operation}", json.dumps(request).encode(), timeout=_LIST_TIMEOUT
                 )
-                response = json.loads(answer.data)
-                if "error" in response:
-                    raise BrokerUnavailableError(f"the streams cannot be listed: {response['error']}")
-                part = response.get("streams") or []
-                if found and not (part and _name_of(part.pop(0)) == _name_of(found[-1])):
-                    break
-                found += part
-                if len(found) >= response.get("total", 0):
-                    return found
-                if not part:
-                    break
+            )
+            response = json.loads(answer.data)
+            if "error" in response:
+                raise BrokerUnavailableError(f"the streams cannot be listed: {response['error']}")
+            part = {_name_of(each): each for each in response.get("streams") or []}
+            total = response.get("total", 0)
+            if offset and found.keys().isdisjoint(part):
+                offset = max(0, min(offset, total) - step)
+                step *= 2
+                failures += 1
+                continue
+            if not part.keys() <= found.keys():
+                step, failures = _OVERLAP, 0
+            found = part | found
+            if offset + len(part) >= total:
+                return list(found.values())
+            offset += max(1, len(part) - _OVERLAP)
         raise BrokerUnavailableError("the streams changed while they were listed")
 
-    async def delete_unused(self, client: Any, call: Call) -> None:
-        """Delete the streams of channels that have no messages and have not been used for a long time."""
+    async def delete_unused(
+        self, client: Any, call: Call, is_denied: Callable[[str], bool] = lambda subject: False
+    ) -> None:
+        """Delete the streams of channels that have no messages and have not been used for a long time.
+
+        One that cannot be deleted does not prevent the deletion of others.
+
+        :param is_denied: whether a request failed because the user must not publish to its subject.
+        :raises PermissionError: if the user must not delete streams.
+        :raises BrokerUnavailableError: if at least one could not be deleted.
+        """
         if self._max_unused is None:
             return
+        failed: BrokerUnavailableError | None = None
         context = client.jetstream()
         run = await call(self.create_table(context))
         _, now = await call(self.fetch(context, self.table, 0, 1))
@@ -191,9 +214,18 @@ class Streams:
             # A message may have been stored since. One that is stored after this answer is lost with the
             # stream, which its receivers learn, because the next stream has another epoch.
             name = each["config"]["name"]
-            answer = await call(client.request(f"$JS.API.STREAM.INFO.{name}", timeout=_LIST_TIMEOUT))
-            if self._is_unused(json.loads(answer.data), started, now):
-                await call(self._delete(context, name))
+            try:
+                answer = await call(client.request(f"$JS.API.STREAM.INFO.{name}", timeout=_LIST_TIMEOUT))
+                if self._is_unused(json.loads(answer.data), started, now):
+                    await call(self._delete(context, name))
+            except BrokerUnavailableError as error:
+                if is_denied(f"{_DELETE}.{name}"):
+                    raise PermissionError(f"the user has no permission to publish to {_DELETE}.*") from error
+                if not client.is_connected:
+                    raise
+                failed = error
+        if failed is not None:
+            raise failed
 
     async def _delete(self, context: Any, name: str) -> None:
         with contextlib.suppress(self._not_found):  # another process has deleted it
@@ -203,8 +235,10 @@ class Streams:
         if "error" in info or info["state"]["messages"] or self._max_unused is None:
             return False
         config = info["config"]
-        times = [_time_of(info["created"]), _time_of(info["state"]["last_ts"])]
-        used = max(started, _used_at(config["subjects"][0]), *times)
+        begun = _used_at(config["subjects"])
+        if begun is None or not config["name"].startswith(f"{self._prefix}-"):
+            return False  # another program has created it
+        used = max(started, begun, _time_of(info["created"]), _time_of(info["state"]["last_ts"]))
         limit: float = max(self._max_unused, 2e-9 * config["max_age"])
         return (now - used).total_seconds() > limit
 
@@ -222,6 +256,12 @@ class Streams:
             info = await context.stream_info(config.name)
         except self._not_found:
             info = await self._create(context, config)
+        used = _used_at(info.config.subjects)
+        if used is None:
+            raise RuntimeError(
+                f"the stream {config.name} of NATS was created by another program, for the subjects "
+                f"{info.config.subjects}: delete it, or change the prefix of NATSBroker"
+            )
         if info.cluster is not None:
             run = ""
         if info.config.duplicate_window > config.duplicate_window:
@@ -233,7 +273,7 @@ class Streams:
             await context.purge_stream(config.name, seq=info.state.last_seq + 1)
             await context.update_stream(config)
             info = await context.stream_info(config.name)
-        elif _limits(info.config) != _limits(config) or self._must_touch(info.config.subjects[0]):
+        elif _limits(info.config) != _limits(config) or self._must_touch(used):
             info = await context.update_stream(replace(config, description=info.config.description))
         stream = ChannelStream(
             config.name,
@@ -245,10 +285,9 @@ class Streams:
         )
         return stream, info.state
 
-    def _must_touch(self, subject: str) -> bool:
+    def _must_touch(self, used: datetime) -> bool:
         """Whether the use of a stream must be recorded, by a new generation."""
-        used = time() - _used_at(subject).timestamp()
-        return self._max_unused is not None and used > _TOUCH * self._max_unused
+        return self._max_unused is not None and time() - used.timestamp() > _TOUCH * self._max_unused
 
     async def _create(self, context: Any, config: Any) -> Any:
         try:
@@ -386,9 +425,18 @@ def generation_of(subject: str) -> str:
     return subject.rpartition(".")[2]
 
 
-def _used_at(subject: str) -> datetime:
-    """Return the time at which a generation began, by the clock of the process that began it."""
-    return datetime.fromtimestamp(int(generation_of(subject).partition("-")[0], 16), UTC)
+def _used_at(subjects: Sequence[str] | None) -> datetime | None:
+    """Return the time at which the generation of a stream began, by the clock of the process that began it.
+
+    :returns: None if the stream was not created by a `NATSBroker`.
+    """
+    if not subjects or len(subjects) > 1:
+        return None
+    begun, separator, _ = generation_of(subjects[0]).partition("-")
+    try:
+        return datetime.fromtimestamp(int(begun, 16), UTC) if separator else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _epoch_of(info: Any, run: str) -> str:

@@ -138,6 +138,8 @@ class Patterns:
         self._positions: dict[str, _Known] = {}
         #: The time since which messages arrive without an interruption; None while they do not.
         self._connected_at: float | None = None
+        #: The number of calls of `connected`: a position that was read before the last one proves nothing.
+        self._connections = 0
         self._forgetting: asyncio.Task[None] | None = None
         self._forget_at = 0.0
         self._reads = asyncio.Semaphore(_MAX_READS)
@@ -328,6 +330,7 @@ class Patterns:
     def connected(self) -> None:
         """Look for messages that were missed while there was no connection."""
         self._connected_at = asyncio.get_running_loop().time()
+        self._connections += 1
         for entry in self._patterns.values():
             entry.must_check = True
             entry.checked.clear()
@@ -366,11 +369,13 @@ class Patterns:
         names.update(each for each in self._channels if self._must_join(each, entry))
         names -= entry.checked | entry.attached
         while names and self._patterns.get(pattern.text) is entry:
+            connections = self._connections
             heads = await self._broker.heads(names, self._history_of)
             remaining = iter(names)
             failed: list[BrokerUnavailableError] = []
             await gather_all(
-                self._check_each(remaining, heads, entry, failed) for _ in range(min(len(names), _MAX_READS))
+                self._check_each(remaining, heads, connections, entry, failed)
+                for _ in range(min(len(names), _MAX_READS))
             )
             if failed:
                 raise failed[0]
@@ -383,15 +388,20 @@ class Patterns:
         self,
         names: Iterator[str],
         heads: Mapping[str, Position],
+        connections: int,
         entry: _PatternReceivers,
         failed: list[BrokerUnavailableError],
     ) -> None:
-        """Compare the positions of channels. Those that cannot be read do not delay others."""
+        """Compare the positions of channels. Those that cannot be read do not delay others.
+
+        :param connections: the number of connections before `heads` were read.
+        """
         for channel in names:
             if not self._must_join(channel, entry):
                 continue
-            head = heads.get(channel)
+            head, known_since = heads.get(channel), connections
             if head is None:
+                known_since = self._connections
                 try:
                     head = (await self._broker.read(channel, None, 0, self._history_of(channel))).head
                 except BrokerUnavailableError as error:
@@ -399,7 +409,8 @@ class Patterns:
                     continue
             if self._patterns.get(entry.pattern.text) is entry:
                 self._compare(channel, head, entry)
-                entry.checked.add(channel)
+                if known_since == self._connections:  # otherwise a message may have been missed since
+                    entry.checked.add(channel)
 
     def _must_join(self, channel: str, entry: _PatternReceivers) -> bool:
         """Whether the position of a channel must be read, so that a pattern can be attached to it."""
