@@ -20,6 +20,7 @@ UNITS = {
     "instructions": "instructions per delivery",
     "memory": "bytes per idle subscriber",
     "connect": "CPU us per connection",
+    "storm": "CPU us per connection, 100 at a time",
     "slow": "ms to the slowest of 200",
 }
 #: The program that the figures of the others are compared with.
@@ -49,6 +50,9 @@ def measured(asked: argparse.Namespace) -> Results:
             )
         elif metric == "connect":
             take = lambda name: measure.connect_cpu(PEERS[name])  # noqa: E731
+            _measure(results, asked, UNITS[metric], asked.repeat, take)
+        elif metric == "storm":
+            take = lambda name: measure.connect_at_once_cpu(PEERS[name])  # noqa: E731
             _measure(results, asked, UNITS[metric], asked.repeat, take)
         elif metric == "slow":
             _measure_slow(results, asked)

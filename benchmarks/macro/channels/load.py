@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import re
+import select
+import socket
 from collections.abc import Iterator
 
-from benchmarks.macro.websocket.load import Client, masked
+from benchmarks.macro.websocket.load import Client, handshake, masked
 
 _SOCKET_IO = "/socket.io/?EIO=4&transport=websocket"
 _SUBSCRIBE = b'{"type":"subscribe","channel":"news"}'
@@ -69,6 +71,52 @@ class Subscriber(Client):
     def _read_until(self, mark: bytes) -> None:
         while mark not in self.receive():
             pass
+
+
+#: For each kind of peer: what a client sends, and the part of the response that it waits for, in order. The
+#: first thing that is sent is the handshake of the WebSocket.
+_STEPS: dict[str, list[tuple[bytes, bytes]]] = {
+    "channels": [(b"", b"\r\n\r\n"), (masked(_SUBSCRIBE), b'"subscribed"')],
+    "socketio": [(b"", b"0{"), (masked(b"40"), b"40{")],
+}
+_PLAIN_STEPS = [(b"", b"\r\n\r\n")]
+
+
+def connect_at_once(port: int, kind: str, count: int, concurrency: int) -> list[socket.socket]:
+    """Connect and subscribe clients, many at the same time.
+
+    :param count: the number of clients.
+    :param concurrency: the number of clients that connect at a time.
+    :returns: the sockets, to be closed by the caller.
+    """
+    steps = _STEPS.get(kind, _PLAIN_STEPS)
+    opened: list[socket.socket] = []
+    connecting: dict[int, tuple[socket.socket, int, bytes]] = {}
+    remaining = count
+    with select.epoll() as poll:
+        while remaining or connecting:
+            while remaining and len(connecting) < concurrency:
+                sock = socket.create_connection(("127.0.0.1", port))
+                opened.append(sock)
+                sock.sendall(handshake(_SOCKET_IO if kind == "socketio" else "/feed"))
+                poll.register(sock, select.EPOLLIN)
+                connecting[sock.fileno()] = sock, 0, b""
+                remaining -= 1
+            for number, _ in poll.poll():
+                sock, step, received = connecting[number]
+                data = sock.recv(4096)
+                if not data:
+                    raise RuntimeError("the server has closed a connection")
+                received += data
+                if steps[step][1] not in received:
+                    connecting[number] = sock, step, received
+                elif step + 1 < len(steps):
+                    sock.sendall(steps[step + 1][0])
+                    connecting[number] = sock, step + 1, b""
+                else:
+                    poll.unregister(number)
+                    del connecting[number]
+    return opened
 
 
 @contextlib.contextmanager

@@ -13,14 +13,15 @@ from pathlib import Path
 
 from benchmarks.instructions import counting, wrapper
 from benchmarks.macro.channels.broker import Publisher, publisher, redis_server
-from benchmarks.macro.channels.load import Subscriber, subscribers
+from benchmarks.macro.channels.load import Subscriber, connect_at_once, subscribers
 from benchmarks.macro.server.process import Server, running
 from benchmarks.peers import Peer
 
 #: Deliveries per figure of CPU time, and the number of counted messages under callgrind.
 _DELIVERIES, _COUNTED = 100_000, 3
-#: Subscribers that are connected for a figure of the CPU time of a connection.
-_CONNECTS = 1_000
+#: Subscribers that are connected for a figure of the CPU time of a connection, how many of them at a time,
+#: and how often this is repeated; the first time is not counted.
+_CONNECTS, _AT_ONCE, _ROUNDS = 1_000, 100, 8
 #: For `slowest_delivery`: the size of a message, the number of messages, and the subscribers that read.
 _LARGE, _MESSAGES, _BESIDE = 4096, 2_000, 200
 _numbers = itertools.count(1)
@@ -71,6 +72,20 @@ def connect_cpu(peer: Peer) -> float:
         before = server.cpu_seconds()
         with subscribers(server.port, peer.name, _CONNECTS):
             return (server.cpu_seconds() - before) / _CONNECTS * 1e6
+
+
+def connect_at_once_cpu(peer: Peer) -> float:
+    """Return the server's CPU microseconds to accept and subscribe a client, if many connect at a time."""
+    with _serving(peer) as (server, _):
+        figures = []
+        for _ in range(_ROUNDS):
+            before = server.cpu_seconds()
+            opened = connect_at_once(server.port, peer.name, _CONNECTS, _AT_ONCE)
+            figures.append((server.cpu_seconds() - before) / _CONNECTS * 1e6)
+            for each in opened:
+                each.close()
+            time.sleep(0.5)  # the server ends the sessions
+        return statistics.median(figures[1:])
 
 
 def slowest_delivery(peer: Peer, stuck: int) -> tuple[float, float]:

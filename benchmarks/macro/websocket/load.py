@@ -22,6 +22,14 @@ _HANDSHAKE = (
 _DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
 
 
+def handshake(path: str, extension: str = "") -> bytes:
+    """Return the request that opens a WebSocket.
+
+    :param extension: a field line with its line end, or an empty text.
+    """
+    return _HANDSHAKE.format(path=path, extension=extension).encode()
+
+
 def masked(payload: bytes) -> bytes:
     """Return a client's text frame of at most 125 bytes, with a mask of zeros."""
     return bytes([0x81, 0x80 | len(payload)]) + bytes(4) + payload
@@ -42,7 +50,7 @@ class Client(Connection):
         super().__init__(port)
         self._answer = frame_size(answer)
         extension = _DEFLATE if path == "/deflate" else ""
-        self.send(_HANDSHAKE.format(path=path, extension=extension).encode())
+        self.send(handshake(path, extension))
         head, self._pending = self._until(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 101") or (extension and b"permessage-deflate" not in head):
             self.close()
