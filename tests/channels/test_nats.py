@@ -15,11 +15,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.support.channels import broker_connection, broker_streams, known_streams, streams_of
+from tests.support.channels import (
+    broker_connection,
+    broker_streams,
+    fail_to_delete,
+    known_streams,
+    streams_of,
+)
 from tests.support.databases import NATSServer
 from tests.support.hubs import Receiver, attached, until
 from tornado.channels import (
-    BrokerUnavailableError,
     Gap,
     History,
     Hub,
@@ -324,15 +329,7 @@ async def test_missing_permission_to_delete_streams_ends_the_cleanup_alone(
 
 async def test_stream_that_cannot_be_deleted_does_not_keep_others(server, monkeypatch):
     async with short_lived(server, monkeypatch) as broker, administrator(server) as context:
-        streams = broker_streams(broker)
-        delete = streams._delete
-
-        async def failing(context, name):
-            if name == "channels-a":
-                raise BrokerUnavailableError("no response")
-            await delete(context, name)
-
-        monkeypatch.setattr(streams, "_delete", failing)
+        fail_to_delete(monkeypatch, broker, "channels-a")
         for channel in ("a", "b"):
             await broker.read(channel, None, 0, SHORT)
         while {each.config.name for each in await context.streams_info()} != {

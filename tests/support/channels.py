@@ -9,11 +9,13 @@ import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
+
 from tests.support.server import Peer, Response, Server, serving
 from tests.support.websocket import Client, dial
 from tornado import web
 from tornado._wire import sse
-from tornado.channels import ChannelHandler, Hub, MemoryBroker
+from tornado.channels import BrokerUnavailableError, ChannelHandler, Hub, MemoryBroker
 from tornado.channels._endpoint import Endpoint
 
 #: The header field of requests with POST.
@@ -181,6 +183,18 @@ def broker_streams(broker: Any) -> Any:
 def broker_connection(broker: Any) -> Any:
     """Return the connection of a `NATSBroker`."""
     return broker._connection
+
+
+def fail_to_delete(monkeypatch: pytest.MonkeyPatch, broker: Any, stream: str) -> None:
+    """Let a `NATSBroker` fail to delete a stream."""
+    original = broker._streams._delete
+
+    async def delete(context: Any, name: str) -> None:
+        if name == stream:
+            raise BrokerUnavailableError("no response")
+        await original(context, name)
+
+    monkeypatch.setattr(broker._streams, "_delete", delete)
 
 
 def known_streams(hub: Hub) -> set[str]:
