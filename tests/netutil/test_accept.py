@@ -193,3 +193,15 @@ async def test_wrapper_of_a_socket_is_accepted(loop_kind, listener):
     with connected(listener), await accepted.get():
         pass
     remove()
+
+
+async def test_patched_accept_is_called(loop_kind, listener, monkeypatch):
+    original = socket.socket.accept
+    accepted: asyncio.Queue = asyncio.Queue()
+    remove = add_accept_handler(listener, lambda sock, address: accepted.put_nowait((sock, address)))
+    monkeypatch.setattr(socket.socket, "accept", lambda self: (original(self)[0], "an address"))
+    with connected(listener):
+        sock, address = await accepted.get()
+        sock.close()
+    remove()
+    assert address == "an address"

@@ -93,11 +93,11 @@ def add_accept_handler(
 class _Acceptor:
     """The accept handler of one listening socket. It is running, paused or removed."""
 
-    __slots__ = ("_accept", "_callback", "_io_loop", "_removed", "_sock", "_timer")
+    __slots__ = ("_accept_fast", "_callback", "_io_loop", "_removed", "_sock", "_timer")
 
     def __init__(self, sock: socket.socket, callback: Callable[[socket.socket, Any], None]) -> None:
         self._sock = sock
-        self._accept = _accept_function(sock)
+        self._accept_fast = _accept_function(sock)
         self._callback = callback
         self._io_loop = IOLoop.current()
         self._timer: object | None = None
@@ -118,7 +118,10 @@ class _Acceptor:
             self._timer = None
 
     def _on_readable(self, sock: Any, events: int) -> None:
-        accept = self._accept
+        accept = self._sock.accept
+        # Programs patch the method at run time, too.
+        if self._accept_fast is not None and socket.socket.accept is _ACCEPT:
+            accept = self._accept_fast
         callback = self._callback
         for _ in range(_BATCH):
             if self._removed:  # the previous call of the callback removed the handler
@@ -144,16 +147,20 @@ class _Acceptor:
         self._timer = self._io_loop.call_later(seconds, self.resume)
 
 
-def _accept_function(sock: socket.socket) -> Callable[[], tuple[socket.socket, Any]]:
-    """Return a function that does what ``sock.accept`` does for a non-blocking socket.
+_ACCEPT = socket.socket.accept
+
+
+def _accept_function(sock: socket.socket) -> Callable[[], tuple[socket.socket, Any]] | None:
+    """Return a function that does what ``sock.accept`` does for a non-blocking socket, or None if the method
+    is that of another class.
 
     `socket.socket.accept` converts the family and the type of the socket to enumerations for each connection,
     which takes a third of its time.
     """
     accept_descriptor = getattr(sock, "_accept", None)  # how `socket.socket.accept` gets the descriptor
-    own = getattr(type(sock), "accept", None)
-    if own is not socket.socket.accept or accept_descriptor is None or sock.gettimeout() != 0:
-        return sock.accept  # that of a subclass or of a wrapper, for example
+    own = getattr(type(sock), "accept", None)  # a wrapper may not have it
+    if own is not _ACCEPT or accept_descriptor is None or sock.gettimeout() != 0:
+        return None
 
     family, kind, protocol = int(sock.family), int(sock.type), sock.proto
     make = socket.socket
