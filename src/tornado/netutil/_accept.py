@@ -93,11 +93,11 @@ def add_accept_handler(
 class _Acceptor:
     """The accept handler of one listening socket. It is running, paused or removed."""
 
-    __slots__ = ("_accept_fast", "_callback", "_io_loop", "_removed", "_sock", "_timer")
+    __slots__ = ("_accept", "_callback", "_io_loop", "_removed", "_sock", "_timer")
 
     def __init__(self, sock: socket.socket, callback: Callable[[socket.socket, Any], None]) -> None:
         self._sock = sock
-        self._accept_fast = _accept_function(sock)
+        self._accept = _accept_function(sock)
         self._callback = callback
         self._io_loop = IOLoop.current()
         self._timer: object | None = None
@@ -120,8 +120,8 @@ class _Acceptor:
     def _on_readable(self, sock: Any, events: int) -> None:
         accept = self._sock.accept
         # Programs patch the method at run time, too.
-        if self._accept_fast is not None and socket.socket.accept is _ACCEPT:
-            accept = self._accept_fast
+        if self._accept is not None and socket.socket.accept is _ACCEPT:
+            accept = self._accept
         callback = self._callback
         for _ in range(_BATCH):
             if self._removed:  # the previous call of the callback removed the handler
