@@ -212,7 +212,6 @@ class RedisBroker(Broker):
         self._make_servers = functools.partial(servers_of, redis, url, timeout, ping_interval)
         exceptions = redis.exceptions
         self._errors = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
-        self._timeouts = (TimeoutError, exceptions.TimeoutError)
         self._read_only: type[Exception] = exceptions.ReadOnlyError
         self._create_clients()
         #: Channels in Redis do not belong to a database, so their names contain its number.
@@ -371,8 +370,6 @@ class RedisBroker(Broker):
                     for channel, result in zip(part, results, strict=True)
                     if not isinstance(result, BaseException)
                 }
-                if any(isinstance(result, self._timeouts) for result in results):
-                    break  # each further part may take as long, and the channels of other nodes would wait
         return found
 
     def _head_call(self, channel: str, history: History) -> Call:

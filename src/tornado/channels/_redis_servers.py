@@ -13,8 +13,6 @@ from tornado.channels._redis_pipeline import Call, RedisPipeline
 _MAX_CONNECTIONS = 50
 #: redis-py does not wait for a connection to a node of a cluster, so this limit must not be reached.
 _MAX_NODE_CONNECTIONS = 1000
-#: The part of the time limit of an operation after which nodes that do not respond are not waited for.
-_PIPELINE_TIMEOUT = 0.9
 _SENTINEL_PORT, _PORT = 26379, 6379
 #: The options of redis-py that would change how it replies, or repeats what the hub repeats.
 _OWN_OPTIONS = frozenset(
@@ -43,10 +41,7 @@ class Pipeline(Protocol):
     """Executes calls of one script."""
 
     async def execute(self, calls: Sequence[Call]) -> Sequence[Any]:
-        """Execute calls. Return the result of each, or the error that Redis has reported.
-
-        For a node of a cluster that does not respond, this is a `TimeoutError`, also one of redis-py.
-        """
+        """Execute calls. Return the result of each, or the error that Redis has reported."""
 
     async def close(self) -> None:
         """Close the connections."""
@@ -294,7 +289,6 @@ class _Cluster:
         self._addresses = addresses
         self._last: tuple[str, int] | None = None
         self._interval = interval
-        self._timeout = timeout
 
     @property
     def monitor(self) -> Monitor:
@@ -328,7 +322,7 @@ class _Cluster:
             await control.disconnect(nowait=True)
 
     def pipeline(self, script: str) -> Pipeline:
-        return _ClusterPipeline(self.client.register_script(script), _PIPELINE_TIMEOUT * self._timeout)
+        return _ClusterPipeline(self.client.register_script(script))
 
     async def scan(self, match: str, count: int, call: ScanCall) -> AsyncIterator[list[bytes]]:
         await call(self.client.initialize)  # finds the nodes
@@ -361,27 +355,17 @@ class _ClusterPipeline:
     """Executes calls of one script at the nodes of their keys.
 
     :param script: the script, registered with redis-py.
-    :param limit: the time in seconds after which the result of a call is a `TimeoutError`.
     """
 
-    def __init__(self, script: Any, limit: float) -> None:
+    def __init__(self, script: Any) -> None:
         self._script = script
-        self._limit = limit
 
     async def execute(self, calls: Sequence[Call]) -> Sequence[Any]:
         # The channels of the calls are different, so the order does not matter.
         results: list[Any] = await asyncio.gather(
-            *[self._execute(*each) for each in calls], return_exceptions=True
+            *[self._script(keys, arguments) for keys, arguments in calls], return_exceptions=True
         )
         return results
-
-    async def _execute(self, keys: Sequence[bytes], arguments: Sequence[bytes]) -> Any:
-        # A node that does not respond must not prevent the results of others.
-        try:
-            async with asyncio.timeout(self._limit):
-                return await self._script(keys, arguments)
-        except TimeoutError as error:
-            raise TimeoutError("a node did not respond in time") from error
 
     async def close(self) -> None:
         """Do nothing: the connections belong to the client."""
