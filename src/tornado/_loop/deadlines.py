@@ -103,12 +103,7 @@ class DeadlineScheduler:
         """Watch `item`, which runs on `loop`, and set its deadline to `timeout` seconds from now."""
         self.watched.add(item)
         self._loop = loop
-        now = time.monotonic() if self._clock is None else self._clock()
-        item.deadline = deadline = now + timeout
-        if timeout * 0.1 < self._min_interval:
-            self._min_interval = timeout * 0.1
-        if deadline < self.next_deadline:
-            self._schedule(deadline, now)
+        self.set(item, time.monotonic() if self._clock is None else self._clock(), timeout)
 
     def discard(self, item: HasDeadline) -> None:
         """Stop watching `item`. If it is the last one, cancel the timer, unless the timer is kept."""

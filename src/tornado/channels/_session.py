@@ -133,11 +133,6 @@ class Session:
     def __repr__(self) -> str:
         return f"<Session {self._state.value}, user {self.identity.user!r}, {len(self._channels)} channels>"
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether the session has ended."""
-        return self._state is _CLOSED
-
     # -- requests of a WebSocket --
 
     def receive(self, text: str | bytes) -> Awaitable[None] | None:

@@ -44,21 +44,14 @@ from tornado.httputil import (
 from tornado.iostream import IOStream, SSLIOStream
 from tornado.log import app_log, escape_controls, gen_log
 
-# See `tornado._wire.state_machine` for the reason for these constants.
-_WAITING_FOR_OUTPUT = PipelineState.WAITING_FOR_OUTPUT
-
-_CLOSED = ConnectionState.CLOSED
-_CONNECTION_DETACHED = ConnectionState.DETACHED
-_LINGERING = ConnectionState.LINGERING
-_CLOSING = ConnectionState.CLOSING
-_LOST = ExchangeState.LOST
-_EXCHANGE_DETACHED = ExchangeState.DETACHED
-_INPUT_HEAD = InputState.HEAD
-
 #: The maximum number of pipelined requests that are answered in one event loop iteration.
 _PIPELINE_BATCH = 64
 
-_SERVING = ConnectionState.SERVING
+# See `tornado._wire.state_machine` for the reason for these constants.
+_SERVING, _CLOSING, _LINGERING = ConnectionState.SERVING, ConnectionState.CLOSING, ConnectionState.LINGERING
+_CONNECTION_DETACHED, _CLOSED = ConnectionState.DETACHED, ConnectionState.CLOSED
+_EXCHANGE_DETACHED, _LOST = ExchangeState.DETACHED, ExchangeState.LOST
+_WAITING_FOR_OUTPUT, _INPUT_HEAD = PipelineState.WAITING_FOR_OUTPUT, InputState.HEAD
 _READY, _ADVANCING, _SCHEDULED = PipelineState.READY, PipelineState.ADVANCING, PipelineState.SCHEDULED
 _HEAD = h1.ReaderState.HEAD
 _OPEN, _FINISHED = ExchangeState.OPEN, ExchangeState.FINISHED
