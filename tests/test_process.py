@@ -13,6 +13,7 @@ import threading
 
 import pytest
 
+from tests.support.descriptors import descriptors
 from tests.support.process import watched_children
 from tornado import process
 from tornado.process import CalledProcessError, Subprocess, cpu_count, fork_processes, task_id
@@ -112,11 +113,10 @@ async def test_stderr():
 
 
 async def test_missing_program_leaves_no_descriptors():
-    before = os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd") else []
+    before = descriptors()
     with pytest.raises(FileNotFoundError):
         Subprocess(["/no/such/program"], stdin=Subprocess.STREAM, stdout=Subprocess.STREAM)
-    if before:
-        assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert descriptors() == before
 
 
 async def test_failed_process_raises():
@@ -155,13 +155,6 @@ async def test_uninitialize_stops_waiting():
     child.proc.kill()
     child.proc.wait()
     await asyncio.sleep(0)
-
-
-def descriptors() -> int:
-    """Return the number of open file descriptors."""
-    if not os.path.exists("/proc/self/fd"):
-        pytest.skip("this system does not list open descriptors")
-    return len(os.listdir("/proc/self/fd"))
 
 
 def children() -> list[int]:

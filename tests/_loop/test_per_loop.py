@@ -57,6 +57,18 @@ async def test_objects_of_several_kinds_are_independent() -> None:
     assert first.get(loop) is not second.get(loop)
 
 
+def test_removed_object_is_created_again() -> None:
+    things = make()
+    for loop in (IOLoop(make_current=False), SlottedLoop()):
+        assert things.pop(loop) is None
+        thing = things.get(loop)
+        assert things.pop(loop) is thing
+        assert things.pop(loop) is things.find(loop) is None
+        assert things.get(loop) is not thing
+        if isinstance(loop, IOLoop):
+            loop.close()
+
+
 def test_loop_without_dict() -> None:
     things, first, second = make(), SlottedLoop(), SlottedLoop()
     assert things.find(first) is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
-import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +14,7 @@ import pytest
 
 from tests.support.client_server import Script as VisitScript
 from tests.support.client_server import Visit, scripted
+from tests.support.descriptors import descriptors
 from tests.support.fault_server import FaultServer, Peer, Script
 from tornado.httpclient import HTTPResponse
 from tornado.iostream import UnsatisfiableReadError
@@ -36,11 +36,6 @@ ENDINGS: dict[str, Callable[[Peer], None]] = {
     "truncate": Peer.truncate,
     "reset": Peer.reset,
 }
-
-
-def descriptors() -> int:
-    """Return the number of open file descriptors of this process."""
-    return len(os.listdir("/proc/self/fd"))
 
 
 @contextlib.asynccontextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +13,18 @@ import pytest
 def selector(loop: Any) -> Any:
     """Return the selector of an asyncio loop."""
     return loop._selector
+
+
+def epoll_of(watcher: Any) -> select.epoll:
+    """Return the epoll object of an EpollWatcher."""
+    found: select.epoll = watcher._epoll
+    return found
+
+
+def ready_callback(watcher: Any) -> Callable[[], None]:
+    """Return the function that an EpollWatcher passes to its loop."""
+    found: Callable[[], None] = watcher._call_ready
+    return found
 
 
 def selector_thread(thread: Any) -> threading.Thread:

@@ -69,6 +69,16 @@ class PerLoop(Generic[_T]):
             found = self._loops_without_dict.get(loop)
         return found
 
+    def pop(self, loop: Any) -> _T | None:
+        """Remove the object of `loop`. Return it, or None if it has not been created."""
+        found = self.find(loop)
+        if found is not None:
+            if self.key in getattr(loop, "__dict__", {}):
+                del loop.__dict__[self.key]
+            elif self._loops_without_dict is not None:
+                del self._loops_without_dict[loop]
+        return found
+
 
 _close_callbacks: PerLoop[list[Callable[[bool], object]]] = PerLoop("close callbacks", lambda loop: [])
 

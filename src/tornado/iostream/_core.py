@@ -1,8 +1,8 @@
 """The parts common to all streams: the descriptor, its registration with the event loop, and closing.
 
 `StreamCore` neither reads nor writes. The classes in `_write_side`, `_push_mode` and `_pull_mode` add
-writing, push mode and pull mode; each is a subclass of the previous one. Streams use only asyncio's
-``add_reader`` and ``add_writer``, so they run on asyncio's loops and on uvloop."""
+writing, push mode and pull mode; each is a subclass of the previous one. Streams use
+only the methods that `tornado._loop.epoll.Watcher` lists, so they run on asyncio's loops and on uvloop."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, TypeAlias
 
 from tornado import ioloop
+from tornado._loop.epoll import Watcher, watcher_of
 from tornado._loop.per_loop import PerLoop, call_at_close
 from tornado.iostream._disconnect_monitor import DisconnectMonitor
 from tornado.iostream._errors import StreamClosedError
@@ -72,6 +73,7 @@ class OpenStreams(set["StreamCore"]):
     """The streams that are registered with one event loop.
 
     :ivar writing: the number of streams that are waiting to write or to be connected.
+    :ivar watcher: reports when descriptors are ready.
     :ivar hangup_monitor: detects disconnects of streams with unread input; created when first needed.
     """
 
@@ -80,6 +82,7 @@ class OpenStreams(set["StreamCore"]):
 
     def __init__(self, io_loop: ioloop.IOLoop) -> None:
         super().__init__()
+        self.watcher: Watcher = watcher_of(watching_loop(io_loop))
         call_at_close(io_loop, self._loop_closed)
 
     def _loop_closed(self, all_fds: bool) -> None:
@@ -166,7 +169,7 @@ class StreamCore:
             once = _stops_watching_on_error(type(self.loop))  # type: ignore[arg-type]  # a class is hashable
             callback = self._on_readable_or_broken if once else self._on_readable
             streams = self._open_streams()
-            self.loop.add_reader(self._register_fd(streams), callback)
+            streams.watcher.add_reader(self._register_fd(streams), callback)
             if streams.hangup_monitor is not None:
                 streams.hangup_monitor.unwatch(self._fd, self._on_hang_up)
 
@@ -174,7 +177,7 @@ class StreamCore:
         if self._has_reader:
             self._has_reader = False
             if not self.loop.is_closed():
-                self.loop.remove_reader(self._fd)
+                self._open_streams().watcher.remove_reader(self._fd)
 
     def watch_unread(self) -> None:
         """Call `_on_hang_up` if the peer disconnects while there is unread input and no reader."""
@@ -196,16 +199,17 @@ class StreamCore:
     def _add_writer(self) -> None:
         if not self._has_writer:
             streams = self._open_streams()
-            self.loop.add_writer(self._register_fd(streams), self._on_writable)
+            streams.watcher.add_writer(self._register_fd(streams), self._on_writable)
             self._has_writer = True
             streams.writing += 1
 
     def _drop_writer(self) -> None:
         if self._has_writer:
             self._has_writer = False
-            self._open_streams().writing -= 1
+            streams = self._open_streams()
+            streams.writing -= 1
             if not self.loop.is_closed():
-                self.loop.remove_writer(self._fd)
+                streams.watcher.remove_writer(self._fd)
 
     def _register_fd(self, streams: OpenStreams) -> int:
         """Return the descriptor to register, and store it, so that it can be removed from the event loop even

@@ -7,9 +7,9 @@ reported, and on Linux a half-close (``POLLRDHUP``) as well. Most pauses are sho
 and removing a socket must not cost a system call.
 
 Alternatives that were considered: continuing to read would need memory for everything that the peer sends.
-Rejecting a peer that sends too much data ahead breaks clients that pipeline a large upload after a request. A
-second epoll instance, watched by the event loop, would detect a reset sooner, but would need a descriptor and
-four system calls per pause, and systems other than Linux would need different code.
+Rejecting a peer that sends too much data ahead breaks clients that pipeline a large upload after a request.
+The epoll object of `tornado._loop.epoll` could detect a reset sooner, but would need two system calls per
+pause, and other systems and loops would need different code.
 """
 
 from __future__ import annotations

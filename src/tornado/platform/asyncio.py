@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple
 
 from tornado._implicit_reexports import reexported
+from tornado._loop.epoll import close_watcher
 from tornado._loop.per_loop import run_close_callbacks
 from tornado._public_module_names import list_public
 from tornado._yielded_values import convert_yielded
@@ -68,6 +69,7 @@ class BaseAsyncIOLoop(IOLoop):
         for loop in list(registry):
             if loop.is_closed():
                 registry.pop(loop, None)
+                close_watcher(loop)
         existing = registry.setdefault(asyncio_loop, self)
         if existing is not self:
             raise RuntimeError(
@@ -101,6 +103,7 @@ class BaseAsyncIOLoop(IOLoop):
                 self.close_fd(registered)
         # Call the callbacks of streams and of other objects that end with the loop.
         run_close_callbacks(self, all_fds)
+        close_watcher(self.selector_loop)
         ioloop_registry().pop(self.asyncio_loop, None)
         # If this is a wrapper, it also closes the asyncio loop.
         self.selector_loop.close()
