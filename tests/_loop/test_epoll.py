@@ -7,6 +7,7 @@ import contextvars
 import os
 import select
 import socket
+import struct
 import weakref
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -14,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.platform import epoll_of, ready_callback
+from tests.support.platform import epoll_of, ready_callback, selector
 from tornado._loop import epoll
-from tornado._loop.epoll import EpollWatcher, close_watcher, replace_epoll, watcher_of
+from tornado._loop.epoll import EpollWatcher, abandon_watcher, close_watcher, replace_epoll, watcher_of
 from tornado.ioloop import IOLoop
 from tornado.platform.asyncio import AsyncIOLoop
 
@@ -194,6 +195,32 @@ def test_event_is_not_passed_to_a_new_descriptor_of_the_same_number(
         os.close(reused[0])
 
 
+def test_error_is_not_passed_to_a_new_writer(loop: Loop, watcher: EpollWatcher) -> None:
+    """A reader that is called for a reset closes its socket, and a new client connects with its number."""
+    calls: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname())
+        theirs, _ = server.accept()
+        fd = ours.fileno()
+        with socket.socket() as quiet:
+            quiet.bind(("127.0.0.1", 0))
+            quiet.listen()  # never writable, and not broken
+
+            def reset() -> None:
+                calls.append("reset")
+                watcher.remove_reader(fd)
+                os.dup2(quiet.fileno(), fd)
+                watcher.add_writer(fd, lambda: calls.append("writer"))
+
+            watcher.add_reader(fd, reset)
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            theirs.close()
+            loop.turn()
+            assert calls == ["reset"]
+            watcher.remove_writer(fd)
+            ours.close()
+
+
 def test_exception_is_reported_and_the_others_are_called(
     loop: Loop, watcher: EpollWatcher, pairs: Pairs
 ) -> None:
@@ -332,6 +359,23 @@ def test_loop_becomes_reentrant_during_a_callback(
     assert loop.remove_reader(later)
 
 
+def test_closed_descriptor_does_not_affect_others_of_a_reentrant_loop(
+    loop: Loop, watcher: EpollWatcher, pairs: Pairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed, other = pairs()[0], pairs()[0]
+    calls: list[str] = []
+    watcher.add_reader(closed.fileno(), lambda: calls.append("closed"))
+    watcher.add_reader(other.fileno(), lambda: calls.append("other"))
+    closed.close()
+    monkeypatch.setattr(Loop, "run_forever", lambda self: asyncio.SelectorEventLoop.run_forever(self))
+    loop.turn()
+    loop.turn()
+    assert calls == ["other"]
+    assert [type(each["exception"]) for each in loop.reported] == [OSError]
+    loop.reported.clear()
+    assert loop.remove_reader(other.fileno())
+
+
 def test_descriptor_added_first_after_the_loop_became_reentrant(
     loop: Loop, watcher: EpollWatcher, pairs: Pairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -421,14 +465,37 @@ def test_uvloop_watches_descriptors_itself() -> None:
     loop.close()
 
 
+def test_forked_child_abandons_the_epoll_object(loop: Loop, watcher: EpollWatcher, pairs: Pairs) -> None:
+    """Neither closing a stream nor closing the loop in the child changes what the parent has registered."""
+    reader = pairs()[0].fileno()
+    watcher.add_reader(reader, lambda: None)
+    number = epoll_of(watcher).fileno()
+    of_loop = selector(loop).fileno()
+    with (
+        select.epoll.fromfd(os.dup(number)) as of_parent,
+        select.epoll.fromfd(os.dup(of_loop)) as of_loop_of_parent,
+    ):
+        abandon_watcher(loop)
+        assert not watcher.remove_reader(reader)
+        with pytest.raises(RuntimeError, match="Event loop is closed"):
+            watcher.add_reader(reader, lambda: None)
+        close_watcher(loop)
+        assert [fd for fd, _ in of_parent.poll(0)] == [reader]
+        assert number in [fd for fd, _ in of_loop_of_parent.poll(0)]
+    loop.remove_reader(number)
+
+
 def test_forked_child_has_a_separate_epoll_object(loop: Loop, watcher: EpollWatcher, pairs: Pairs) -> None:
     """What the child registers and removes does not change the object of the parent."""
     reader, writer = pairs()[0].fileno(), pairs()[0].fileno()
     calls: list[str] = []
     watcher.add_reader(reader, lambda: calls.append("reader"))
     watcher.add_writer(writer, lambda: calls.append("writer"))
+    closed = pairs()[0]
+    watcher.add_reader(closed.fileno(), lambda: calls.append("closed"))
     number = epoll_of(watcher).fileno()
     with select.epoll.fromfd(os.dup(number)) as of_parent:
+        closed.close()
         callback = ready_callback(watcher)
         loop.remove_reader(number)
         replace_epoll(loop)

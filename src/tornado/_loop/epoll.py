@@ -13,6 +13,7 @@ has been removed, even if its event has already been reported.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import os
 import select
@@ -22,7 +23,7 @@ from typing import Any, Protocol
 
 from tornado._loop.per_loop import PerLoop
 
-__all__ = ["EpollWatcher", "Watcher", "close_watcher", "replace_epoll", "watcher_of"]
+__all__ = ["EpollWatcher", "Watcher", "abandon_watcher", "close_watcher", "replace_epoll", "watcher_of"]
 
 _IN: int = getattr(select, "EPOLLIN", 0)
 _OUT: int = getattr(select, "EPOLLOUT", 0)
@@ -111,10 +112,13 @@ class EpollWatcher:
 
     def close(self) -> None:
         """Remove all descriptors, and close the epoll object."""
-        if not self._epoll.closed:
-            if not self._loop.is_closed():
-                self._loop.remove_reader(self._epoll.fileno())
-            self._epoll.close()
+        if not self._epoll.closed and not self._loop.is_closed():
+            self._loop.remove_reader(self._epoll.fileno())
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Close the epoll object in a forked child, without changing what the parent has registered."""
+        self._epoll.close()
         self._readers.clear()
         self._writers.clear()
 
@@ -126,7 +130,8 @@ class EpollWatcher:
             os.dup2(new.fileno(), self._epoll.fileno(), inheritable=False)
         for fd in {*self._readers, *self._writers}:
             mask = (_IN if fd in self._readers else 0) | (_OUT if fd in self._writers else 0)
-            self._set_mask(fd, mask, False)
+            with contextlib.suppress(OSError):  # the program has closed the descriptor
+                self._set_mask(fd, mask, False)
 
     # -- the epoll object --
 
@@ -138,7 +143,7 @@ class EpollWatcher:
 
         :param replaces: whether there is a callback that is replaced.
         """
-        if self._loop.is_closed():
+        if self._loop.is_closed() or self._epoll.closed:
             raise RuntimeError("Event loop is closed")
         if not replaces and mask != _IN | _OUT:
             try:
@@ -180,8 +185,8 @@ class EpollWatcher:
                         raise
                     except BaseException as error:
                         self._report(error, entry[1])
-                    if events & _OUT and fd in added:
-                        continue
+                    if fd in added:
+                        continue  # errors are reported to a new writer, too
             if events & _NOT_IN:
                 entry = writers.get(fd)
                 if entry is not None:
@@ -207,10 +212,12 @@ class EpollWatcher:
         readers, writers = self._readers.copy(), self._writers.copy()
         self.close()
         # The context of the present callback cannot be entered once more, but its copy can.
-        for fd, (context, callback) in readers.items():
-            context.copy().run(self._loop.add_reader, fd, callback)
-        for fd, (context, callback) in writers.items():
-            context.copy().run(self._loop.add_writer, fd, callback)
+        for add, entries in ((self._loop.add_reader, readers), (self._loop.add_writer, writers)):
+            for fd, (context, callback) in entries.items():
+                try:
+                    context.copy().run(add, fd, callback)
+                except Exception as error:  # for example, the program has closed the descriptor
+                    self._report(error, callback)
 
 
 _RUN_FOREVER = BaseSelectorEventLoop.run_forever
@@ -242,6 +249,13 @@ def close_watcher(loop: asyncio.AbstractEventLoop) -> None:
     watcher = _epoll_watchers.pop(loop)  # the loop and its watcher refer to each other
     if watcher is not None:
         watcher.close()
+
+
+def abandon_watcher(loop: asyncio.AbstractEventLoop) -> None:
+    """Close the epoll object of a loop that can no longer run, in a forked child."""
+    watcher = _epoll_watchers.find(loop)
+    if watcher is not None:
+        watcher.abandon()
 
 
 def replace_epoll(loop: asyncio.AbstractEventLoop) -> None:

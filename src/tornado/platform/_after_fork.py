@@ -21,7 +21,7 @@ import sys
 from asyncio.selector_events import BaseSelectorEventLoop
 from typing import Any
 
-from tornado._loop.epoll import replace_epoll
+from tornado._loop.epoll import abandon_watcher, replace_epoll
 from tornado.ioloop import _loop_of_thread, ioloop_registry
 
 
@@ -29,6 +29,7 @@ def _after_in_child() -> None:
     for loop in {*ioloop_registry(), *_loop_without_ioloop()}:
         if loop.is_running():
             _remove_loop(loop)
+            abandon_watcher(loop)
         elif isinstance(loop, BaseSelectorEventLoop) and not loop.is_closed():
             replace_epoll(loop)
             _replace_selector(loop)
