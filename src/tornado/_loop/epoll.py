@@ -74,13 +74,7 @@ class EpollWatcher:
         :raises OSError: if `fd` is not open, or cannot be watched.
         :raises RuntimeError: if the loop has been closed.
         """
-        if self._loop_class.run_forever is not self._run_forever:
-            self._delegate()
-            self._loop.add_reader(fd, callback)
-            return
-        self._set_mask(fd, _IN | _OUT if fd in self._writers else _IN, fd in self._readers)
-        self._readers[fd] = contextvars.copy_context(), callback
-        self._added.add(fd)
+        self._add(fd, callback, self._readers, self._writers, _IN)
 
     def remove_reader(self, fd: int) -> bool:
         """Remove the reader of `fd`. Return whether there was one."""
@@ -95,13 +89,7 @@ class EpollWatcher:
         :raises OSError: if `fd` is not open, or cannot be watched.
         :raises RuntimeError: if the loop has been closed.
         """
-        if self._loop_class.run_forever is not self._run_forever:
-            self._delegate()
-            self._loop.add_writer(fd, callback)
-            return
-        self._set_mask(fd, _IN | _OUT if fd in self._readers else _OUT, fd in self._writers)
-        self._writers[fd] = contextvars.copy_context(), callback
-        self._added.add(fd)
+        self._add(fd, callback, self._writers, self._readers, _OUT)
 
     def remove_writer(self, fd: int) -> bool:
         """Remove the writer of `fd`. Return whether there was one."""
@@ -131,30 +119,42 @@ class EpollWatcher:
         for fd in {*self._readers, *self._writers}:
             mask = (_IN if fd in self._readers else 0) | (_OUT if fd in self._writers else 0)
             with contextlib.suppress(OSError):  # the program has closed the descriptor
-                self._set_mask(fd, mask, False)
+                self._epoll.register(fd, mask)
 
     # -- the epoll object --
 
-    def _set_mask(self, fd: int, mask: int, replaces: bool) -> None:
-        """Register `fd`, or change its registration.
+    def _add(
+        self,
+        fd: int,
+        callback: Callable[[], object],
+        entries: dict[int, _Entry],
+        others: dict[int, _Entry],
+        event: int,
+    ) -> None:
+        """Add a callback for `event` to `entries`; `others` are the callbacks for the other event.
 
         The program may have closed a descriptor without removing it, and the number may be in use again.
-        Therefore either call may find that the kernel knows more, or less, than this object.
-
-        :param replaces: whether there is a callback that is replaced.
+        Therefore the kernel may know more, or less, than this object.
         """
+        if self._loop_class.run_forever is not self._run_forever:
+            self._delegate()
+            (self._loop.add_reader if event == _IN else self._loop.add_writer)(fd, callback)
+            return
         if self._loop.is_closed() or self._epoll.closed:
             raise RuntimeError("Event loop is closed")
-        if not replaces and mask != _IN | _OUT:
-            try:
-                self._epoll.register(fd, mask)
-            except FileExistsError:
-                self._epoll.modify(fd, mask)
-        else:
+        if fd in others or fd in entries:
+            mask = _IN | _OUT if fd in others else event
             try:
                 self._epoll.modify(fd, mask)
             except FileNotFoundError:
                 self._epoll.register(fd, mask)
+        else:
+            try:
+                self._epoll.register(fd, event)
+            except FileExistsError:
+                self._epoll.modify(fd, event)
+        entries[fd] = contextvars.copy_context(), callback
+        self._added.add(fd)
 
     def _clear_mask(self, fd: int, mask: int) -> None:
         """Change the registration of `fd` to `mask`; 0 removes it. The descriptor may have been closed."""
@@ -163,7 +163,7 @@ class EpollWatcher:
                 self._epoll.modify(fd, mask)
             else:
                 self._epoll.unregister(fd)
-        except (OSError, ValueError):  # a ValueError if the epoll object has been closed
+        except OSError:
             pass
 
     def _call_ready(self) -> None:
@@ -174,7 +174,7 @@ class EpollWatcher:
         readers, writers, added = self._readers, self._writers, self._added
         added.clear()
         for fd, events in self._epoll.poll(0, _MAX_EVENTS):
-            if added and fd in added:
+            if fd in added:
                 continue  # it is reported again if it is still ready
             if events & _NOT_OUT:
                 entry = readers.get(fd)
@@ -222,7 +222,6 @@ class EpollWatcher:
 
 _RUN_FOREVER = BaseSelectorEventLoop.run_forever
 _ADD_READER = BaseSelectorEventLoop.add_reader
-
 
 _epoll_watchers: PerLoop[EpollWatcher] = PerLoop("epoll watcher", EpollWatcher)
 
