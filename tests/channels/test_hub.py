@@ -407,6 +407,42 @@ async def test_head_waits_for_a_read_under_way():
         continued.set()
 
 
+async def test_heads_that_are_asked_for_together_are_read_once():
+    class Counted(MemoryBroker):
+        async def read(self, channel, after, limit, history):
+            reads.append(channel)
+            page = await super().read(channel, after, limit, history)
+            await continued.wait()
+            if error is not None:
+                raise error
+            return page
+
+    reads: list[str] = []
+    continued = asyncio.Event()
+    error = None
+    async with Hub(Counted()) as hub:
+        together = [asyncio.create_task(hub.head(name)) for name in ("a", "a", "b", "a")]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert reads == ["a", "b"]
+        # A read that has begun does not know what is published after it.
+        last = await hub.publish("a", 1)
+        later = asyncio.create_task(hub.head("a"))
+        await asyncio.sleep(0)
+        together[1].cancel()
+        continued.set()
+        results = await asyncio.gather(*together, later, return_exceptions=True)
+        assert reads == ["a", "b", "a"]
+        assert isinstance(results[1], asyncio.CancelledError)
+        assert results[0] == results[3]
+        assert results[0].offset == 0
+        assert results[4] == last
+        error = BrokerUnavailableError("gone")
+        results = await asyncio.gather(hub.head("a"), hub.head("a"), return_exceptions=True)
+        assert results == [error, error]
+        assert reads == ["a", "b", "a", "a"]
+
+
 async def test_memory_broker_stores_nothing_for_channels_without_messages():
     async with Hub(MemoryBroker()) as hub:
         heads = [await hub.head(f"room:{number}") for number in range(100)]

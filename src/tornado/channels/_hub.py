@@ -109,6 +109,8 @@ class Hub:
         )
         self._channels: dict[str, ChannelState] = {}
         self._readers: dict[str, asyncio.Task[None]] = {}
+        #: The reads of `head` that have not begun: all who ask in one iteration of the loop share one.
+        self._heads: dict[str, asyncio.Task[Position]] = {}
         self._unflushed: dict[str, ChannelState] = {}
         self._each = EachReceiver()
         self._reads = asyncio.Semaphore(_MAX_READS)
@@ -190,6 +192,7 @@ class Hub:
 
     async def _end_tasks(self) -> None:
         readers, self._readers = list(self._readers.values()), {}
+        self._heads.clear()
         self._channels.clear()  # ends readers whose cancellation is lost, see `_read`
         for reader in readers:
             reader.cancel()
@@ -452,6 +455,14 @@ class Hub:
         if state is not None and state.last is not None and not state.is_stale:
             if channel not in self._readers and not self.disconnected_for:
                 return state.last
+        reading = self._heads.get(channel)
+        if reading is None:
+            reading = self._heads[channel] = start_lazily(self._read_head(channel))
+        return await asyncio.shield(reading)
+
+    async def _read_head(self, channel: str) -> Position:
+        # Who asks later may have published since, and needs a read of its own.
+        self._heads.pop(channel, None)
         return (await self.broker.read(channel, None, 0, self._history_of(channel))).head
 
     # -- the interface for the broker --
