@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import resource
 import statistics
 from collections.abc import Callable
@@ -72,12 +73,23 @@ def _with(function: Callable[..., float], count: int) -> Callable[[str], float]:
 def _measure(
     results: Results, asked: argparse.Namespace, column: str, repeat: int, take: Callable[[str], float]
 ) -> None:
-    """Measure the programs in turn, so that slow phases of the machine affect all of them."""
+    """Measure the programs in turn, so that slow phases of the machine affect all of them.
+
+    A program that closes a connection has no figure.
+    """
     each: dict[str, list[float]] = {name: [] for name in asked.only}
+    failed: set[str] = set()
     for _ in range(repeat):
-        for name in asked.only:
-            each[name].append(take(name))
+        for name in [name for name in asked.only if name not in failed]:
+            try:
+                each[name].append(take(name))
+            except (ConnectionError, RuntimeError) as error:
+                print(f"{PEERS[name].title:32} {column:45} failed: {error}", flush=True)
+                failed.add(name)
     for name in asked.only:
+        if name in failed:
+            results.setdefault(column, {})[name] = math.nan
+            continue
         results.setdefault(column, {})[name] = value = statistics.median(each[name])
         print(f"{PEERS[name].title:32} {column:45} {value:12,.1f}", flush=True)
 
@@ -126,6 +138,8 @@ def markdown(results: Results, asked: argparse.Namespace) -> list[str]:
 
 def _cell(figures: dict[str, float], name: str) -> str:
     value, base = figures[name], figures.get(_BASE)
+    if math.isnan(value):
+        return "failed"
     text = f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
     return f"{text} ({value / base:.2f}x)" if base and name != _BASE else text
 
