@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -441,6 +442,28 @@ async def test_heads_that_are_asked_for_together_are_read_once():
         results = await asyncio.gather(hub.head("a"), hub.head("a"), return_exceptions=True)
         assert results == [error, error]
         assert reads == ["a", "b", "a", "a"]
+
+
+async def test_error_of_a_head_that_nobody_waits_for_is_not_logged(caplog):
+    class Failing(MemoryBroker):
+        async def read(self, channel, after, limit, history):
+            begun.set()
+            await continued.wait()
+            ended.set()
+            raise BrokerUnavailableError("gone")
+
+    begun, continued, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    async with Hub(Failing()) as hub:
+        waiting = asyncio.create_task(hub.head("a"))
+        await begun.wait()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        continued.set()
+        await ended.wait()
+        await asyncio.sleep(0)
+        gc.collect()
+    assert caplog.records == []
 
 
 async def test_memory_broker_stores_nothing_for_channels_without_messages():

@@ -458,6 +458,7 @@ class Hub:
         reading = self._heads.get(channel)
         if reading is None:
             reading = self._heads[channel] = start_lazily(self._read_head(channel))
+            reading.add_done_callback(_mark_retrieved)
         return await asyncio.shield(reading)
 
     async def _read_head(self, channel: str) -> Position:
@@ -559,6 +560,12 @@ class Hub:
         )
         if self._channels.get(state.name) is state:
             state.apply(page)
+
+
+def _mark_retrieved(reading: asyncio.Task[Position]) -> None:
+    """Mark the exception of a read as retrieved: all who have asked may have been cancelled meanwhile."""
+    if not reading.cancelled():
+        reading.exception()
 
 
 def _check_arguments(broker: Any, history: Any, tail: Any, timeout: Any, max_waiting: Any) -> None:
