@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -13,7 +14,16 @@ from tests.support.databases import RedisServer, running_redis
 from tests.support.forwarder import Forwarder
 from tests.support.hubs import Receiver, attached, until
 from tests.support.redis_servers import query
-from tornado.channels import BrokerUnavailableError, Gap, History, Hub, Position, PublishError, RedisBroker
+from tornado.channels import (
+    BrokerUnavailableError,
+    Gap,
+    History,
+    Hub,
+    Position,
+    Presence,
+    PublishError,
+    RedisBroker,
+)
 
 LOST = "connection to Redis at .* is lost"
 
@@ -357,6 +367,12 @@ def test_invalid_prefix_is_rejected():
         RedisBroker("redis://localhost", prefix="a{b}")
 
 
+def replication_id(server: RedisServer) -> str:
+    found = re.search(r"master_replid:(\w+)", query(server, "INFO", "replication"))
+    assert found is not None
+    return found[1]
+
+
 async def test_lease_of_a_dead_process_ends_although_the_clock_was_set_back(redis_server):
     async with connected_hub(redis_server) as hub:
         broker = hub.broker
@@ -365,10 +381,32 @@ async def test_lease_of_a_dead_process_ends_although_the_clock_was_set_back(redi
         # The lease was begun while the clock was a year ahead.
         year = 31_536_000_000
         ends = int(time.time() * 1000)
-        redis_server.run(f'HSET channels:{{ca}}:p wdead "{ends + year} 100"')
+        redis_server.run(f'HSET channels:{{ca}}:p wdead "{ends + year} 100 {replication_id(redis_server)}"')
         assert await broker.list_presence("a") == {"c-0": b"1", "d-0": b"2"}
         while await broker.list_presence("a") != {"d-0": b"2"}:
             await asyncio.sleep(0.01)
+
+
+async def test_presence_in_an_old_snapshot_does_not_remain(redis_server, expect_log):
+    """Redis is killed after SAVE: it forgets who has joined since, and who has left."""
+    async with connected_hub(redis_server) as hub, Presence(hub, lease=1.5) as presence:
+        await presence.join("a", "stays")
+        leaves = await presence.join("a", "leaves")
+        redis_server.run("SAVE")
+        await presence.leave("a", leaves)
+        await presence.join("a", "joins")
+        with expect_log("tornado.general", LOST):
+            redis_server.stop()
+            await until(lambda: hub.disconnected_for)
+        with expect_log("tornado.general", "is restored after"):
+            redis_server.start()
+            await until(lambda: not hub.disconnected_for)
+        # The old entries remain until the lease ends; meanwhile they are stored under another one.
+        async with asyncio.timeout(10):
+            while set(await presence.members("a")) != {"stays", "joins"}:
+                assert "stays" in await presence.members("a")
+                await asyncio.sleep(0.01)
+    redis_server.remove_data()
 
 
 async def test_positions_of_many_channels_are_read_with_few_round_trips(redis_server):

@@ -219,6 +219,7 @@ class Presence:
             lost: dict[str, bytes] = {}
             if lease == own.lease:
                 if own.has_begun and not had_lease:
+                    own.is_certain = False  # the data may be older than what has been stored since
                     lost = {each: entry for each, entry in own.entries.items() if each not in entries}
                 own.has_begun = True
             ended = {names[each] for each in entries if each not in own.entries}

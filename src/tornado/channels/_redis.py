@@ -38,9 +38,16 @@ _HEADS = 100
 #: The minimum time for which the epoch of an unused channel is kept, in milliseconds.
 _MIN_EPOCH_AGE = 86_400_000
 
-#: KEYS: hash, stream. ARGV: an epoch to use if there is none, its time to live, the maximum age of a message.
-_BEGIN = """
+#: The replication ID. It changes when the server starts and when a replica takes over: the data may then be
+#: older than it was before.
+_RUN = """
 local run = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') or ''
+"""
+
+#: KEYS: hash, stream. ARGV: an epoch to use if there is none, its time to live, the maximum age of a message.
+_BEGIN = (
+    _RUN
+    + """
 local found = redis.call('HMGET', KEYS[1], 'run', 'epoch', 'offset')
 local epoch, offset = found[2], tonumber(found[3] or 0)
 if found[1] ~= run then
@@ -65,6 +72,7 @@ local function expire(count)
   return expired
 end
 """
+)
 
 #: Further KEYS: the idempotency key of each message. Further ARGV: the maximum number of messages, the Redis
 #: channel, and for each message the time to live of its idempotency key, its key ('-' for none, or '+' and
@@ -127,19 +135,29 @@ return {epoch, offset, oldest, entries}
 )
 
 
-#: KEYS: the hash of entries, in which "w" and a worker is the end of its lease, a space and its duration, and
-#: "c" and a connection is its worker, a space and its entry. ARGV: the worker, its lease, whether it must
-#: have one, connections and entries. The result is whether it had one.
-_LEASE = """
+#: KEYS: the hash of entries, in which "w" and a worker is the end of its lease, its duration and the
+#: replication ID, separated by spaces, and "c" and a connection is its worker, a space and its entry. ARGV:
+#: the worker, its lease, whether it must have one, connections and entries. The result is whether it had one.
+#: A lease from before the server was restarted is not renewed: its entries may be older than what the worker
+#: has changed since. They remain visible until it ends, so that the worker can store them under another one.
+_LEASE = (
+    _RUN
+    + """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local ends = tonumber(string.match(redis.call('HGET', KEYS[1], 'w' .. ARGV[1]) or '0', '^%d+'))
-if ARGV[3] == '1' and ends <= now then return 0 end
-redis.call('HSET', KEYS[1], 'w' .. ARGV[1], string.format('%.0f %s', now + ARGV[2], ARGV[2]))
+local known = redis.call('HGET', KEYS[1], 'w' .. ARGV[1])
+local ends, begun = string.match(known or '0 0 ' .. run, '^(%d+) %d+ (%w*)$')
+ends = tonumber(ends)
+if begun == run and (ends > now or ARGV[3] == '0') then
+  redis.call('HSET', KEYS[1], 'w' .. ARGV[1], string.format('%.0f %s %s', now + ARGV[2], ARGV[2], run))
+elseif ARGV[3] == '1' then
+  return 0
+end
 for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], 'c' .. ARGV[i], ARGV[1] .. ' ' .. ARGV[i + 1]) end
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return ends > now and 1 or 0
+return begun == run and ends > now and 1 or 0
 """
+)
 
 #: A lease that ends later than it can was begun before the clock of the server was set back. Its end is
 #: corrected, so that entries of a process that has died do not remain until the clock reaches it.
@@ -151,9 +169,9 @@ local ended, found = {}, {}
 local alive = {}
 for i = 1, #all, 2 do
   if string.sub(all[i], 1, 1) == 'w' then
-    local ends, lease = string.match(all[i + 1], '^(%d+) (%d+)$')
+    local ends, lease, run = string.match(all[i + 1], '^(%d+) (%d+) (%w*)$')
     if tonumber(ends) > now + lease then
-      redis.call('HSET', KEYS[1], all[i], string.format('%.0f %s', now + lease, lease))
+      redis.call('HSET', KEYS[1], all[i], string.format('%.0f %s %s', now + lease, lease, run))
     end
     if tonumber(ends) > now then alive[string.sub(all[i], 2)] = true else ended[#ended + 1] = all[i] end
   end
