@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import select
 import signal
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,16 +55,25 @@ def service(tmp_path: Path) -> Iterator[Service]:
         yield running
 
 
+def lines_of(log: Path) -> list[dict[str, Any]]:
+    """Return the complete lines of a JSON access log, which may still be written."""
+    return [json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
 def test_requests_are_logged_and_clients_end_with_the_service(service, tmp_path):
     clients = service.clients()
     service.wait_for("KeyError")
+    log = tmp_path / "requests.log"
+    end = time.monotonic() + 60
+    while not {"/", "/items/([0-9]+)"} <= {line["route"] for line in lines_of(log)}:
+        assert time.monotonic() < end, log.read_text()
+        select.select([], [], [], 0.01)
     service.stop()
     assert ends(clients)
-    lines = [json.loads(line) for line in (tmp_path / "requests.log").read_text().splitlines()]
+    lines = lines_of(log)
     (failed,) = [line for line in lines if line["status"] == 500][:1]
     assert failed["route"] == r"/orders/(\w+)"
     assert len(failed["request_id"]) == 32
-    assert {"/", "/items/([0-9]+)"} <= {line["route"] for line in lines}
     assert "looking for order A1" in service.output
     # Clients that lose their connection say nothing.
     assert "load.py" not in service.output
