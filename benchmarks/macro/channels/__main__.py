@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import resource
 import statistics
 from collections.abc import Callable
@@ -24,6 +23,8 @@ UNITS = {
     "storm": "CPU us per connection, 100 at a time",
     "slow": "ms to the slowest of 200",
 }
+#: The exceptions if a program closes connections, or does not respond.
+_FAILURES = (OSError, RuntimeError)
 #: The program that the figures of the others are compared with.
 _BASE = "broadcast"
 
@@ -83,24 +84,33 @@ def _measure(
         for name in [name for name in asked.only if name not in failed]:
             try:
                 each[name].append(take(name))
-            except (ConnectionError, RuntimeError) as error:
-                print(f"{PEERS[name].title:32} {column:45} failed: {error}", flush=True)
+            except _FAILURES as error:
+                _print_failure(name, column, error)
                 failed.add(name)
+    results.setdefault(column, {})
     for name in asked.only:
         if name in failed:
-            results.setdefault(column, {})[name] = math.nan
             continue
-        results.setdefault(column, {})[name] = value = statistics.median(each[name])
+        results[column][name] = value = statistics.median(each[name])
         print(f"{PEERS[name].title:32} {column:45} {value:12,.1f}", flush=True)
+
+
+def _print_failure(name: str, column: str, error: Exception) -> None:
+    print(f"{PEERS[name].title:32} {column:45} failed: {error}", flush=True)
 
 
 def _measure_slow(results: Results, asked: argparse.Namespace) -> None:
     """Measure without and with a subscriber that never reads, in turn."""
     column = UNITS["slow"]
     for name in asked.only:
-        found = [
-            [measure.slowest_delivery(PEERS[name], stuck) for stuck in (0, 1)] for _ in range(asked.repeat)
-        ]
+        try:
+            found = [
+                [measure.slowest_delivery(PEERS[name], stuck) for stuck in (0, 1)]
+                for _ in range(asked.repeat)
+            ]
+        except _FAILURES as error:
+            _print_failure(name, column, error)
+            continue
         figures = {
             column: [without[0] for without, _ in found],
             f"{column}, one never reads": [stuck[0] for _, stuck in found],
@@ -137,8 +147,8 @@ def markdown(results: Results, asked: argparse.Namespace) -> list[str]:
 
 
 def _cell(figures: dict[str, float], name: str) -> str:
-    value, base = figures[name], figures.get(_BASE)
-    if math.isnan(value):
+    value, base = figures.get(name), figures.get(_BASE)
+    if value is None:
         return "failed"
     text = f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
     return f"{text} ({value / base:.2f}x)" if base and name != _BASE else text
