@@ -104,6 +104,14 @@ class _OwnConnections:
             self.leaving.add(self.name_of(connection))
         return found
 
+    def changed(self, entries: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Return the present entries of those connections whose entries are not the same any more."""
+        return {
+            each: self.entries[each]
+            for each, entry in entries.items()
+            if each in self.entries and self.entries[each] is not entry
+        }
+
     def name_of(self, connection: str) -> str:
         """Return the name of a connection in the broker."""
         return f"{connection}-{self.lease}"
@@ -204,11 +212,11 @@ class Presence:
     async def _store(self, channel: str, own: _OwnConnections, entries: dict[str, bytes]) -> None:
         """Store entries. Store those again that have changed since: the broker may exchange the order.
 
-        If the lease has ended, or its data is lost, store all entries again.
+        If the lease has ended, or its data is lost or old, store all entries under another lease.
         """
         broker = self._hub.broker
         while entries:
-            lease = own.lease
+            lease, had_begun = own.lease, own.has_begun
             names = {connection: own.name_of(connection) for connection in entries}
             named = {names[connection]: entry for connection, entry in entries.items()}
             try:
@@ -216,18 +224,15 @@ class Presence:
             except BaseException:
                 own.is_certain = False  # the next renewal begins another lease
                 raise
-            lost: dict[str, bytes] = {}
-            if lease == own.lease:
-                if own.has_begun and not had_lease:
-                    own.is_certain = False  # the data may be older than what has been stored since
-                    lost = {each: entry for each, entry in own.entries.items() if each not in entries}
-                own.has_begun = True
             ended = {names[each] for each in entries if each not in own.entries}
-            entries = lost | {
-                each: own.entries[each]
-                for each, entry in entries.items()
-                if each in own.entries and own.entries[each] is not entry
-            }
+            if lease != own.lease:
+                entries = own.changed(entries)
+            elif had_begun and not had_lease:
+                own.begin_lease()
+                entries = own.entries.copy()
+            else:
+                own.has_begun = True
+                entries = own.changed(entries)
             if ended:
                 own.leaving |= ended
                 await self._remove(channel, own)
