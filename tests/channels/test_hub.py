@@ -444,7 +444,33 @@ async def test_heads_that_are_asked_for_together_are_read_once():
         assert reads == ["a", "b", "a", "a"]
 
 
-async def test_error_of_a_head_that_nobody_waits_for_is_not_logged(caplog):
+async def test_head_after_a_read_that_was_cancelled_before_it_began():
+    async with Hub(MemoryBroker()) as hub:
+        tasks = asyncio.all_tasks()
+        head = asyncio.create_task(hub.head("a"))
+        await asyncio.sleep(0)
+        (read,) = asyncio.all_tasks() - tasks - {head}
+        read.cancel()
+        with pytest.raises(BrokerUnavailableError, match="'a' was cancelled"):
+            await head
+        assert (await hub.head("a")).offset == 0
+
+
+async def test_head_of_a_hub_that_is_closed_at_the_same_time():
+    class Silent(MemoryBroker):
+        async def read(self, channel, after, limit, history):
+            begun.set()
+            await asyncio.Event().wait()
+
+    begun = asyncio.Event()
+    async with Hub(Silent()) as hub:
+        head = asyncio.create_task(hub.head("a"))
+        await begun.wait()
+    with pytest.raises(BrokerUnavailableError, match="is closed"):
+        await head
+
+
+async def test_error_of_a_head_whose_caller_was_cancelled_is_not_logged(caplog):
     class Failing(MemoryBroker):
         async def read(self, channel, after, limit, history):
             begun.set()

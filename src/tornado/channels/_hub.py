@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 from collections.abc import Callable, Collection, Iterator
@@ -109,8 +110,10 @@ class Hub:
         )
         self._channels: dict[str, ChannelState] = {}
         self._readers: dict[str, asyncio.Task[None]] = {}
-        #: The reads of `head` that have not begun: all who ask in one iteration of the loop share one.
+        #: The reads of `head` that have not begun: all callers in one iteration of the loop share one.
         self._heads: dict[str, asyncio.Task[Position]] = {}
+        #: All reads of `head` that have not ended.
+        self._head_reads: set[asyncio.Task[Position]] = set()
         self._unflushed: dict[str, ChannelState] = {}
         self._each = EachReceiver()
         self._reads = asyncio.Semaphore(_MAX_READS)
@@ -191,7 +194,7 @@ class Hub:
                 self._disconnected_at = None
 
     async def _end_tasks(self) -> None:
-        readers, self._readers = list(self._readers.values()), {}
+        readers, self._readers = [*self._readers.values(), *self._head_reads], {}
         self._heads.clear()
         self._channels.clear()  # ends readers whose cancellation is lost, see `_read`
         for reader in readers:
@@ -458,11 +461,27 @@ class Hub:
         reading = self._heads.get(channel)
         if reading is None:
             reading = self._heads[channel] = start_lazily(self._read_head(channel))
-            reading.add_done_callback(_mark_retrieved)
-        return await asyncio.shield(reading)
+            self._head_reads.add(reading)
+            reading.add_done_callback(functools.partial(self._end_head_read, channel))
+        try:
+            # Not `asyncio.shield`: if its caller is cancelled, Python 3.14 logs the exception of the read.
+            await asyncio.wait((reading,))
+            self._check_open()
+            if reading.cancelled():
+                raise BrokerUnavailableError(f"the read of channel {channel!r} was cancelled")
+            return reading.result()
+        finally:
+            del reading  # otherwise its exception would refer to itself
+
+    def _end_head_read(self, channel: str, reading: asyncio.Task[Position]) -> None:
+        self._head_reads.discard(reading)
+        if self._heads.get(channel) is reading:  # it was cancelled before it began
+            del self._heads[channel]
+        if not reading.cancelled():
+            reading.exception()  # marks it as retrieved, because all callers may have been cancelled
 
     async def _read_head(self, channel: str) -> Position:
-        # Who asks later may have published since, and needs a read of its own.
+        # A later caller may have published in between, and needs a read of its own.
         self._heads.pop(channel, None)
         return (await self.broker.read(channel, None, 0, self._history_of(channel))).head
 
@@ -560,12 +579,6 @@ class Hub:
         )
         if self._channels.get(state.name) is state:
             state.apply(page)
-
-
-def _mark_retrieved(reading: asyncio.Task[Position]) -> None:
-    """Mark the exception of a read as retrieved: all who have asked may have been cancelled meanwhile."""
-    if not reading.cancelled():
-        reading.exception()
 
 
 def _check_arguments(broker: Any, history: Any, tail: Any, timeout: Any, max_waiting: Any) -> None:
