@@ -184,6 +184,36 @@ async def test_cancelled_registration_does_not_remain(url, monkeypatch):
         await observer.sees({"ada": [None]})
 
 
+async def test_lost_connections_are_registered_again_although_a_removal_fails(monkeypatch):
+    first = MemoryBroker()
+    add = first.add_presence
+    begun, continued = asyncio.Event(), asyncio.Event()
+
+    async def block(*arguments) -> bool:
+        monkeypatch.setattr(first, "add_presence", add)
+        begun.set()
+        await continued.wait()
+        return await add(*arguments)
+
+    async def fail(*arguments) -> None:
+        raise BrokerUnavailableError("no response")
+
+    async with presences(None, 60, first) as (one, two):
+        leaves = await one.join("c", "leaves")
+        await one.join("c", "stays")
+        await first.remove_presence("c", list(await first.list_presence("c")))  # and the lease
+        monkeypatch.setattr(first, "add_presence", block)
+        updating = asyncio.ensure_future(one.update("c", leaves, 1))
+        await begun.wait()
+        with monkeypatch.context() as patches:
+            patches.setattr(first, "remove_presence", fail)
+            with pytest.raises(BrokerUnavailableError):
+                await one.leave("c", leaves)
+            continued.set()
+            await updating
+        assert "stays" in await two.members("c")
+
+
 async def test_registration_that_is_executed_late_does_not_remain(url, monkeypatch):
     """A broker that was suspended executes the commands of different connections in any order."""
     first = broker(url)

@@ -152,7 +152,7 @@ class Broker(ABC):
         :param worker: identifies the process.
         :param lease: the number of seconds after which the entries of the process are removed.
         :returns: False if there was no lease: earlier entries of the process may have been removed or lost,
-            and others may be older than what it has changed since.
+            and others may be out of date.
         """
 
     @abstractmethod

@@ -215,8 +215,9 @@ class Presence:
         If the lease has ended, or its data is lost or old, store all entries under another lease.
         """
         broker = self._hub.broker
+        has_ended = False
         while entries:
-            lease, had_begun = own.lease, own.has_begun
+            lease = own.lease
             names = {connection: own.name_of(connection) for connection in entries}
             named = {names[connection]: entry for connection, entry in entries.items()}
             try:
@@ -224,18 +225,20 @@ class Presence:
             except BaseException:
                 own.is_certain = False  # the next renewal begins another lease
                 raise
-            ended = {names[each] for each in entries if each not in own.entries}
+            if ended := {names[each] for each in entries if each not in own.entries}:
+                own.leaving |= ended
+                has_ended = True
             if lease != own.lease:
                 entries = own.changed(entries)
-            elif had_begun and not had_lease:
+            elif own.has_begun and not had_lease:
+                # Or the responses of two calls have been exchanged, and the other lease is superfluous.
                 own.begin_lease()
                 entries = own.entries.copy()
             else:
                 own.has_begun = True
                 entries = own.changed(entries)
-            if ended:
-                own.leaving |= ended
-                await self._remove(channel, own)
+        if has_ended:
+            await self._remove(channel, own)
         await self._hub.send(PRESENCE + channel, 1)
 
     async def leave(self, channel: str, connection: str) -> None:

@@ -146,7 +146,7 @@ _LEASE = (
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local known = redis.call('HGET', KEYS[1], 'w' .. ARGV[1])
-local ends, begun = string.match(known or '0 0 ' .. run, '^(%d+) %d+ (%w*)$')
+local ends, begun = string.match(known or '0 0 ' .. run, '^(%d+) %d+ ?(%w*)$')
 ends = tonumber(ends)
 if begun == run and (ends > now or ARGV[3] == '0') then
   redis.call('HSET', KEYS[1], 'w' .. ARGV[1], string.format('%.0f %s %s', now + ARGV[2], ARGV[2], run))
@@ -169,7 +169,7 @@ local ended, found = {}, {}
 local alive = {}
 for i = 1, #all, 2 do
   if string.sub(all[i], 1, 1) == 'w' then
-    local ends, lease, run = string.match(all[i + 1], '^(%d+) (%d+) (%w*)$')
+    local ends, lease, run = string.match(all[i + 1], '^(%d+) (%d+) ?(%w*)$')
     if tonumber(ends) > now + lease then
       redis.call('HSET', KEYS[1], all[i], string.format('%.0f %s %s', now + lease, lease, run))
     end
