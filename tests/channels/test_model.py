@@ -58,7 +58,8 @@ async def test_connections_that_are_cut_lose_nothing(
     result = await run_cuts(redis_server.url, tmp_path, transport, 50, 3.0, 40.0, 1)
     assert result.problems == []
     assert result.received == result.expected >= 120 * 20
-    assert result.moves >= result.cuts >= 40
+    # A connection that is cut before it has sent its request has not moved.
+    assert min(result.moves, result.cuts) >= 40
 
 
 @pytest.mark.deadline(90)
