@@ -184,6 +184,8 @@ async def test_next_transport_is_used_if_first_fails(loop_kind: str, expect_log:
     [
         ("websocket", None, (0.0, 5.0)),  # 1012 of the drain
         ("stream", None, (1.0, 3.0)),
+        ("websocket", 1012, (0.0, 5.0)),  # permissions must be checked again
+        ("stream", 1012, (1.25, 3.75)),
         ("websocket", 1013, (0.0, 1.0)),
         ("websocket", 4429, (10.0, 10.0)),
         ("websocket", 1011, (0.0005, 0.001)),
@@ -212,10 +214,13 @@ async def test_delay_is_that_of_the_protocol(
         monkeypatch.setattr("tornado.channels._client.random", mock.Mock(uniform=uniform))
         if code is None:
             await server.server.server.drain(grace=5, retry=2000)
+        elif code == 1012:
+            server.sessions[0].reconnect()
         else:
             handlers[0].close(code)
         while not found:
             await asyncio.sleep(0.001)
+        assert not client.is_connected
         await client.close()
     assert found == [bounds]
 

@@ -339,7 +339,6 @@ class ChannelClient:
         index = failures = 0
         delay, fell_back_at = _MIN_DELAY, 0.0
         while True:
-            self._connected.clear()
             began = monotonic()
             code: int | None = None
             retry: float | None = None
@@ -355,12 +354,15 @@ class ChannelClient:
                 gen_log.error("Exception in %r", self, exc_info=True)
                 self._end(error)
                 return
+            finally:
+                was_connected = self._connected.is_set()
+                self._connected.clear()
             if code in _FINAL or (code in _UNAUTHORIZED and not callable(self._token)):
                 self._end(ChannelRequestError("refused", f"the server refuses the connection ({code})"))
                 return
             self.state.forget_sent()
             # Another transport would need another token, too.
-            failures = 0 if self._connected.is_set() or code in _UNAUTHORIZED else failures + 1
+            failures = 0 if was_connected or code in _UNAUTHORIZED else failures + 1
             is_stable = monotonic() - began >= _STABLE
             self._log(problem, self._transports[index], is_failure=failures > 0, is_stable=is_stable)
             if failures >= _MAX_FAILURES and index + 1 < len(self._transports):

@@ -24,7 +24,10 @@ from tornado.websocket._broadcast_scheduler import CONNECTIONS_PER_CHECK, schedu
 
 #: The number of unsent bytes above which a client that does not read other events is disconnected.
 _MAX_UNSENT = 512 * 1024
-_TOO_SLOW = 1013
+_TOO_SLOW, _RESTART = 1013, 1012
+#: The reconnection time of clients that must connect again, in milliseconds. They multiply it by a random
+#: number between 0.5 and 1.5; their own back-off may be much longer.
+_RETRY = 2500
 _REASON = "the client does not read"
 
 
@@ -64,7 +67,7 @@ class EventStreamTransport(Transport):
         if code == _TOO_SLOW:
             receiver.disconnect(reason)
         else:
-            receiver.finish()
+            receiver.finish(_RETRY if code == _RESTART else None)
 
 
 def _send(stream: EventStream, event: EncodedEvent, now: float, limit: int) -> bool:

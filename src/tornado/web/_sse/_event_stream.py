@@ -294,9 +294,14 @@ class EventStream:
             gen_log.info("Event stream of %s closed: %s", _response.request_summary(handler), reason)
             handler.request.connection.close()
 
-    def finish(self) -> None:
-        """End the response."""
+    def finish(self, retry: int | None = None) -> None:
+        """End the response.
+
+        :param retry: the time in milliseconds after which the client reconnects; None for that of the client.
+        """
         if self._handler is not None:
+            if retry is not None and not self.is_ended:
+                self._handler.write(b"retry: %d\n\n" % retry)
             _ = self._handler.finish()
 
     # -- the drain of the server; see `tornado._http_server_drain.LongLivedConnection` --
