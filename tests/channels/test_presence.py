@@ -184,6 +184,16 @@ async def test_cancelled_registration_does_not_remain(url, monkeypatch):
         await observer.sees({"ada": [None]})
 
 
+async def test_connection_that_is_stored_under_two_leases_leaves_at_once():
+    first = MemoryBroker()
+    async with presences(None, 60, first) as (one, two):
+        await one.join("c", "stays")
+        await first.remove_presence("c", list(await first.list_presence("c")))  # and the lease
+        leaves = await one.join("c", "leaves")  # stored, and stored again under another lease
+        await one.leave("c", leaves)
+        assert set(await two.members("c")) == {"stays"}
+
+
 async def test_lost_connections_are_registered_again_although_a_removal_fails(monkeypatch):
     first = MemoryBroker()
     add = first.add_presence

@@ -102,6 +102,8 @@ class _OwnConnections:
         found = self.entries.pop(connection, None) is not None
         if found:
             self.leaving.add(self.name_of(connection))
+            if self.lease:  # the entry under the lease before it remains visible until that one ends
+                self.leaving.add(f"{connection}-{self.lease - 1}")
         return found
 
     def changed(self, entries: Mapping[str, bytes]) -> dict[str, bytes]:
