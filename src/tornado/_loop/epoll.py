@@ -78,25 +78,15 @@ class EpollWatcher:
 
     def remove_reader(self, fd: int) -> bool:
         """Remove the reader of `fd`. Return whether there was one."""
-        if self._readers.pop(fd, None) is None:
-            return self._loop.remove_reader(fd)
-        self._clear_mask(fd, _OUT if fd in self._writers else 0)
-        return True
+        return self._remove(fd, self._readers, self._writers, _OUT) or self._loop.remove_reader(fd)
 
     def add_writer(self, fd: int, callback: Callable[[], object]) -> None:
-        """Call `callback` whenever `fd` is writable or broken. It replaces the previous writer.
-
-        :raises OSError: if `fd` is not open, or cannot be watched.
-        :raises RuntimeError: if the loop has been closed.
-        """
+        """Call `callback` whenever `fd` is writable or broken. Otherwise like `add_reader`."""
         self._add(fd, callback, self._writers, self._readers, _OUT)
 
     def remove_writer(self, fd: int) -> bool:
         """Remove the writer of `fd`. Return whether there was one."""
-        if self._writers.pop(fd, None) is None:
-            return self._loop.remove_writer(fd)
-        self._clear_mask(fd, _IN if fd in self._readers else 0)
-        return True
+        return self._remove(fd, self._writers, self._readers, _IN) or self._loop.remove_writer(fd)
 
     def close(self) -> None:
         """Remove all descriptors, and close the epoll object."""
@@ -156,15 +146,20 @@ class EpollWatcher:
         entries[fd] = contextvars.copy_context(), callback
         self._added.add(fd)
 
-    def _clear_mask(self, fd: int, mask: int) -> None:
-        """Change the registration of `fd` to `mask`; 0 removes it. The descriptor may have been closed."""
+    def _remove(
+        self, fd: int, entries: dict[int, _Entry], others: dict[int, _Entry], other_event: int
+    ) -> bool:
+        """Remove a callback from `entries`. Return whether there was one. The descriptor may be closed."""
+        if entries.pop(fd, None) is None:
+            return False
         try:
-            if mask:
-                self._epoll.modify(fd, mask)
+            if fd in others:
+                self._epoll.modify(fd, other_event)
             else:
                 self._epoll.unregister(fd)
         except OSError:
             pass
+        return True
 
     def _call_ready(self) -> None:
         """Call the callbacks of the descriptors that are ready."""

@@ -195,7 +195,6 @@ class Hub:
 
     async def _end_tasks(self) -> None:
         readers, self._readers = [*self._readers.values(), *self._head_reads], {}
-        self._heads.clear()
         self._channels.clear()  # ends readers whose cancellation is lost, see `_read`
         for reader in readers:
             reader.cancel()
@@ -482,7 +481,7 @@ class Hub:
 
     async def _read_head(self, channel: str) -> Position:
         # A later caller may have published in between, and needs a read of its own.
-        self._heads.pop(channel, None)
+        del self._heads[channel]
         return (await self.broker.read(channel, None, 0, self._history_of(channel))).head
 
     # -- the interface for the broker --

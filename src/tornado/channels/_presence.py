@@ -101,9 +101,9 @@ class _OwnConnections:
         """Note that a connection has ended. Return whether it existed."""
         found = self.entries.pop(connection, None) is not None
         if found:
-            self.leaving.add(self.name_of(connection))
+            self.leaving.add(_name_of(connection, self.lease))
             if self.lease:  # the entry under the lease before it remains visible until that one ends
-                self.leaving.add(f"{connection}-{self.lease - 1}")
+                self.leaving.add(_name_of(connection, self.lease - 1))
         return found
 
     def changed(self, entries: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -113,10 +113,6 @@ class _OwnConnections:
             for each, entry in entries.items()
             if each in self.entries and self.entries[each] is not entry
         }
-
-    def name_of(self, connection: str) -> str:
-        """Return the name of a connection in the broker."""
-        return f"{connection}-{self.lease}"
 
 
 class Presence:
@@ -220,7 +216,7 @@ class Presence:
         has_ended = False
         while entries:
             lease = own.lease
-            names = {connection: own.name_of(connection) for connection in entries}
+            names = {connection: _name_of(connection, lease) for connection in entries}
             named = {names[connection]: entry for connection, entry in entries.items()}
             try:
                 had_lease = await broker.add_presence(channel, own.worker, named, self.lease)
@@ -230,14 +226,13 @@ class Presence:
             if ended := {names[each] for each in entries if each not in own.entries}:
                 own.leaving |= ended
                 has_ended = True
-            if lease != own.lease:
-                entries = own.changed(entries)
-            elif own.has_begun and not had_lease:
+            is_current = lease == own.lease
+            if is_current and own.has_begun and not had_lease:
                 # Or the responses of two calls have been exchanged, and the other lease is superfluous.
                 own.begin_lease()
                 entries = own.entries.copy()
             else:
-                own.has_begun = True
+                own.has_begun = own.has_begun or is_current
                 entries = own.changed(entries)
         if has_ended:
             await self._remove(channel, own)
@@ -386,6 +381,11 @@ def _notify(observer: Observer, change: PresenceChange) -> None:
         observer(change)
     except Exception:
         app_log.error("Exception in presence observer %r", observer, exc_info=True)
+
+
+def _name_of(connection: str, lease: int) -> str:
+    """Return the name of a connection in the broker, under a lease."""
+    return f"{connection}-{lease}"
 
 
 def _encode_entry(member: str, data: Any) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 
 from tornado.channels._encoding import EncodedItem
 from tornado.channels._limits import SlowPolicy
-from tornado.channels._session import Session
+from tornado.channels._session import RESTART, TOO_SLOW, Session
 from tornado.channels._transport import Transport
 from tornado.log import app_log
 from tornado.web._sse._event_stream import EventStream
@@ -24,7 +24,6 @@ from tornado.websocket._broadcast_scheduler import CONNECTIONS_PER_CHECK, schedu
 
 #: The number of unsent bytes above which a client that does not read other events is disconnected.
 _MAX_UNSENT = 512 * 1024
-_TOO_SLOW, _RESTART = 1013, 1012
 #: The reconnection time of clients that must connect again, in milliseconds. They multiply it by a random
 #: number between 0.5 and 1.5; their own back-off may be much longer.
 _RETRY = 2500
@@ -64,10 +63,10 @@ class EventStreamTransport(Transport):
         receiver.call_when_drained(lambda _: callback())
 
     def close(self, receiver: Any, code: int, reason: str) -> None:
-        if code == _TOO_SLOW:
+        if code == TOO_SLOW:
             receiver.disconnect(reason)
         else:
-            receiver.finish(_RETRY if code == _RESTART else None)
+            receiver.finish(_RETRY if code == RESTART else None)
 
 
 def _send(stream: EventStream, event: EncodedEvent, now: float, limit: int) -> bool:

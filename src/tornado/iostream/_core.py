@@ -1,8 +1,8 @@
 """The parts common to all streams: the descriptor, its registration with the event loop, and closing.
 
 `StreamCore` neither reads nor writes. The classes in `_write_side`, `_push_mode` and `_pull_mode` add
-writing, push mode and pull mode; each is a subclass of the previous one. Streams use
-only the methods that `tornado._loop.epoll.Watcher` lists, so they run on asyncio's loops and on uvloop."""
+writing, push mode and pull mode; each is a subclass of the previous one. Streams use only the methods that
+`tornado._loop.epoll.Watcher` lists, so they run on asyncio's loops and on uvloop."""
 
 from __future__ import annotations
 

@@ -330,8 +330,7 @@ class EventStream:
         if retry is None:
             retry = handler.retry
         handler.request.connection.close_after = True
-        handler.write(b"retry: %d\n\n" % (_RETRY if retry is None else retry))
-        self.finish()
+        self.finish(_RETRY if retry is None else retry)
         cancellation = cancellation_of(handler)
         if cancellation is not None:
             cancellation.cancel_for_drain()
