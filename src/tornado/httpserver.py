@@ -18,6 +18,8 @@ With several processes on one port::
         await asyncio.Event().wait()
 
     asyncio.run(main())
+
+This file exceeds the usual length limit because the class is documented with all of its settings.
 """
 
 from __future__ import annotations

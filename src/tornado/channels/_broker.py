@@ -151,8 +151,8 @@ class Broker(ABC):
 
         :param worker: identifies the process.
         :param lease: the number of seconds after which the entries of the process are removed.
-        :returns: False if there was no lease: earlier entries of the process may have been removed or lost,
-            and others may be out of date.
+        :returns: False if the process had no lease: its earlier entries may have been removed or lost, or be
+            out of date.
         """
 
     @abstractmethod
@@ -163,7 +163,7 @@ class Broker(ABC):
     async def renew_presence(self, channel: str, worker: str, lease: float) -> bool:
         """Renew the lease of a process.
 
-        :returns: False if there is no lease: it has ended, or the data is lost or may be older than before.
+        :returns: False if the process has no lease: it has ended, or the data is lost or may be out of date.
         """
 
     @abstractmethod

@@ -184,7 +184,7 @@ class ChannelClient:
     ) -> Position:
         """Publish a message, and return its position when the server has stored it.
 
-        While there is no connection, the message waits. It is stored once, although it may be sent several
+        Without a connection, the message waits. It is stored once, although it may be sent several
         times.
 
         :param key: see `Message`.

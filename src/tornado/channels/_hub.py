@@ -480,7 +480,7 @@ class Hub:
             reading.exception()  # marks it as retrieved, because all callers may have been cancelled
 
     async def _read_head(self, channel: str) -> Position:
-        # A later caller may have published in between, and needs a read of its own.
+        # A later caller may have published in between, and needs another read.
         del self._heads[channel]
         return (await self.broker.read(channel, None, 0, self._history_of(channel))).head
 

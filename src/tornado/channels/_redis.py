@@ -44,7 +44,7 @@ _RUN = """
 local run = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') or ''
 """
 
-#: KEYS: hash, stream. ARGV: an epoch to use if there is none, its time to live, the maximum age of a message.
+#: KEYS: hash, stream. ARGV: an epoch to use if it has none, its time to live, the maximum age of a message.
 _BEGIN = (
     _RUN
     + """

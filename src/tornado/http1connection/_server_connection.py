@@ -5,6 +5,8 @@ The connection owns its parts: the parser, the current exchange, the `Deadlines`
 
 Requests begin in `data_received`. Pipelined requests begin in the loop of `_advance` instead, never inside
 ``finish()`` of the previous response.
+
+This file exceeds the usual length limit because every request passes through the private state of one class.
 """
 
 from __future__ import annotations

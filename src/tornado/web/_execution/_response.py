@@ -4,6 +4,9 @@ Until a handler's header fields are accessed, no mapping exists: the default fie
 formatted once per second, and the entity tag, the length and the JSON content type are stored separately. The
 first access to ``handler._headers`` creates an `.HTTPHeaders` from all of these; from then on, only this
 mapping is used.
+
+This file exceeds the usual length limit because both forms of the head must give the same bytes, so that they
+are changed together.
 """
 
 from __future__ import annotations

@@ -362,7 +362,7 @@ class EventStream:
 def _may_bypass(handler: Any) -> bool:
     """Whether chunks may be passed directly to the stream, bypassing `write`, `flush` and the exchange.
 
-    This is the case if none of these methods is overridden and there are no transforms.
+    This is the case if none of these methods is overridden, and without transforms.
     """
     connection = handler.request.connection
     return (
