@@ -15,7 +15,7 @@ PYTHON = """\
 #!/bin/sh
 echo "$2 $*" >>asked
 case $2 in
-    venv) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+    venv) mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;
     pytest) shift 2 && printf '%s\\n' "$@" >passed ;;
 esac
 """
@@ -28,7 +28,7 @@ class Checkout:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         (folder / "scripts").mkdir()
-        for name in ("setup", "test"):
+        for name in ("setup", "test", "venv"):
             shutil.copy(ROOT / "scripts" / name, folder / "scripts")
         (folder / "pyproject.toml").touch()
         self.python = folder / "python"
@@ -43,7 +43,7 @@ class Checkout:
         """Run a script and return its output."""
         done = subprocess.run(
             [self.folder / "scripts" / script, *arguments],
-            env={**os.environ, "PYTHON": str(self.python)},
+            env={**os.environ, "VENV": ".venv", "PYTHON": str(self.python)},
             stderr=subprocess.PIPE,
             text=True,
             timeout=30,
@@ -119,3 +119,76 @@ def test_without_arguments_all_tests_run(checkout):
     checkout.run("test")
     assert "-m pytest" in (checkout.folder / "asked").read_text()
     assert (checkout.folder / "passed").read_text() == "\n"
+
+
+def test_version_is_passed_to_the_runner_of_interpreters(checkout):
+    checkout.run("test", "--python", "3.14", "--quick", "tests/_wire")
+    asked = (checkout.folder / "asked").read_text()
+    assert asked == "compliance.pythons.run -m compliance.pythons.run 3.14 scripts/test --quick tests/_wire\n"
+
+
+WITHOUT_ENSUREPIP = """\
+#!/bin/sh
+case $* in
+    *ensurepip*) exit 1 ;;
+    *print*) echo python3.13-venv ;;
+    *) echo "python $*" >>asked ;;
+esac
+"""
+OTHER_PROGRAM = """\
+#!/bin/sh
+echo "${0##*/} $*" >>asked
+"""
+
+
+def create_environment(folder: Path, *programs: str) -> tuple[list[str], str]:
+    """Run ``scripts/venv`` with a Python that has no ensurepip; return the commands and its messages.
+
+    :param programs: the programs on ``PATH`` beside the interpreter; with ``apt-get``, the user is root.
+    """
+    found = folder / "bin"
+    found.mkdir()
+    for name in ("sh", "uname"):
+        (found / name).symlink_to(shutil.which(name) or name)
+    (found / "id").write_text(f"#!/bin/sh\necho {0 if 'apt-get' in programs else 1000}\n")
+    (found / "python").write_text(WITHOUT_ENSUREPIP)
+    for name in programs:
+        (found / name).write_text(OTHER_PROGRAM)
+    for each in found.iterdir():
+        if not each.is_symlink():
+            each.chmod(0o755)
+    done = subprocess.run(
+        [ROOT / "scripts" / "venv", "python", "folder"],
+        cwd=folder,
+        env={"PATH": str(found)},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=30,
+    )
+    asked = folder / "asked"
+    return asked.read_text().splitlines() if asked.exists() else [], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("programs", "commands"),
+    [
+        (["uv", "virtualenv"], ["uv venv --quiet --seed --clear --python python folder"]),
+        (["virtualenv"], ["virtualenv --quiet --clear --python python folder"]),
+        (
+            ["apt-get"],
+            [
+                "apt-get update -qq",
+                "apt-get install -y --no-install-recommends python3.13-venv",
+                "python -m venv --clear folder",
+            ],
+        ),
+    ],
+)
+def test_environment_without_ensurepip(tmp_path, programs, commands):
+    assert create_environment(tmp_path, *programs) == (commands, "")
+
+
+def test_environment_without_ensurepip_and_rights_names_the_package(tmp_path):
+    commands, message = create_environment(tmp_path)
+    assert commands == []
+    assert message.endswith("    sudo apt-get install -y --no-install-recommends python3.13-venv\n")

@@ -1,1 +1,1 @@
-"""Interpreters of every supported version, and the tests on each of them; README.md describes the commands."""
+"""Interpreters of all supported versions, and the tests on each; README.md describes the commands."""

@@ -1,7 +1,7 @@
 """Find the interpreters of the supported versions on this machine, or make them: ``scripts/pythons``.
 
-An interpreter is looked for on ``PATH`` and where uv and pyenv install it. If it is not there, and the user is
-root on a Debian system, a root directory with it is made from Debian's newer suites (`root_directory`).
+An interpreter is looked for on ``PATH`` and where uv and pyenv install it. If it is not there, and the user
+is root on a Debian system, a root directory with it is made from Debian's newer suites (`root_directory`).
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ def make(name: str) -> Interpreter:
     missing = "no suite of Debian has it" if recipe is None else root_directory.why_impossible()
     if recipe is None or missing:
         raise UnavailableError(
-            f"python{version} is neither on PATH nor installed by uv or pyenv, and it cannot be made: {missing}. "
-            f"Install it, for example with 'uv python install {version}'."
+            f"python{version} is neither on PATH nor installed by uv or pyenv, and it cannot be made: "
+            f"{missing}. Install it, for example with 'uv python install {version}'."
         )
     recipe.make()
     return Interpreter(version, recipe.executable, recipe.root)

@@ -1,8 +1,8 @@
 """Root directories with interpreters of Debian's newer suites, and free-threaded ones built from source.
 
-mmdebstrap makes the directory, with the mirror of this machine. Commands run in it by ``chroot``, in a mount
-namespace of their own, so that no mount outlives them. The machine's pip configuration, certificates and local
-folders of wheels are used inside, so that package registries are reached as outside.
+mmdebstrap makes the directory, with the mirror of this machine. Commands run in it by ``chroot``, in a
+mount namespace of their own, so that no mount outlives them. The machine's pip configuration, certificates
+and local folders of wheels are used inside, so that package registries are reached as outside.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,10 @@ PACKAGES = (
     "python3-venv python3-dev ca-certificates build-essential libcurl4-openssl-dev libssl-dev git procps"
 )
 #: What the modules of CPython need to build.
-BUILD_PACKAGES = "libffi-dev zlib1g-dev libbz2-dev liblzma-dev libsqlite3-dev libreadline-dev uuid-dev libssl-dev libzstd-dev"
+BUILD_PACKAGES = (
+    "libffi-dev zlib1g-dev libbz2-dev liblzma-dev libsqlite3-dev libreadline-dev uuid-dev libssl-dev "
+    "libzstd-dev"
+)
 #: Files of the machine that commands inside need to reach package registries.
 CONFIGURATION = (
     "/etc/resolv.conf",
@@ -68,7 +71,7 @@ class RootDirectory:
             yield
 
     def make(self) -> None:
-        """Create the directory unless it exists. An interrupted attempt leaves nothing that counts as complete."""
+        """Create the directory unless it exists; an interrupted attempt leaves nothing that counts."""
         if self.path.exists():
             return
         if shutil.which("mmdebstrap") is None:
@@ -189,8 +192,8 @@ class Recipe:
 
     :param suite: the suite of Debian whose packages are installed.
     :param package: the package of the interpreter; its source is built if ``free_threaded``.
-    :param pinned: a source archive of the mirror's pool, used if the index of the suite names one that the mirror
-        does not have (which mirrors that lag behind do): its path and its SHA-256.
+    :param pinned: the path and the SHA-256 of a source archive in the mirror's pool. It is used if the mirror
+        does not have the archive that the index of the suite names, as mirrors that lag behind do not.
     """
 
     suite: str
@@ -236,17 +239,18 @@ class Recipe:
         source = f"apt-get update -qq && apt-get source -qq --download-only {self.package} >/dev/null"
         if self.pinned is not None:
             path, digest = self.pinned
+            fetch = "import sys, urllib.request as request; request.urlretrieve(*sys.argv[1:])"
             source = (
-                f"{{ {source}; }} || {{ python3 -c 'import sys, urllib.request as r; r.urlretrieve(*sys.argv[1:])' "
-                f"{_mirror()}/{path} pinned.orig.tar.xz && echo '{digest}  pinned.orig.tar.xz' | sha256sum -c --quiet; }}"
+                f"{{ {source}; }} || {{ python3 -c '{fetch}' {_mirror()}/{path} pinned.orig.tar.xz && "
+                f"echo '{digest}  pinned.orig.tar.xz' | sha256sum -c --quiet; }}"
             )
-        # An optimised build (PGO, LTO) takes ten times as long; these interpreters show what works, not how fast.
+        # An optimised build takes ten times as long; these interpreters show what works, not how fast.
         root.run(
             f"rm -rf {folder} && mkdir -p {folder}/tree && cd {folder} && {source} && "
             "tar -xf ./*.orig.tar.xz -C tree --strip-components 1 && cd tree && "
             f"{{ ./configure -q --disable-gil --prefix={prefix} && make -s -j2 && "
-            f"make -s install DESTDIR={folder}/installed; }} >../log 2>&1 || {{ tail -n 20 ../log; exit 1; }} && "
-            f"mv {folder}/installed{prefix} {prefix} && rm -rf {folder}"
+            f"make -s install DESTDIR={folder}/installed; }} >../log 2>&1 || "
+            f"{{ tail -n 20 ../log; exit 1; }} && mv {folder}/installed{prefix} {prefix} && rm -rf {folder}"
         )
 
 

@@ -1,7 +1,7 @@
-"""Run a command of this checkout with the interpreter of a version: ``python -m compliance.pythons.run 3.14 COMMAND``.
+"""Run a command with an interpreter: ``python -m compliance.pythons.run 3.14 COMMAND``.
 
-``PYTHON`` and ``VENV`` tell the scripts of the checkout which interpreter and which virtual environment to use; each
-version has an environment of its own, which later runs use again.
+The variables ``PYTHON`` and ``VENV`` tell the scripts of the checkout which interpreter and which virtual
+environment to use. Each version has an environment of its own, which later runs use again.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ PASSED_ON = ("CI", "PYTHONWARNINGS", "HYPOTHESIS_PROFILE")
 def run(
     interpreter: Interpreter, command: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> int:
-    """Run a command in the checkout, or in a copy of it in the root directory of the interpreter; return its status.
+    """Run a command in the checkout, or in a copy of it in the interpreter's root directory.
 
     :param environment: additional environment variables.
+    :returns: the exit status.
     """
     variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     variables |= {"PYTHON": interpreter.path, **(environment or {})}
