@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from compliance.pythons.interpreters import Interpreter, UnavailableError, make
 from compliance.pythons.root_directory import REPOSITORY
@@ -32,8 +33,10 @@ def run(
     if interpreter.root is None:
         variables["VENV"] = f".venvs/python{interpreter.version}"
         return subprocess.run(command, cwd=REPOSITORY, env={**os.environ, **variables}).returncode
-    folder = f"/srv/waterspout/python{interpreter.version}"
-    variables["VENV"] = f"/srv/waterspout/environments/python{interpreter.version}"
+    # Several checkouts can use one interpreter at the same time if each names its copy.
+    copy = os.environ.get("WATERSPOUT_COPY", "")
+    folder = f"/srv/waterspout/python{interpreter.version}{copy and f'-{copy}'}"
+    variables["VENV"] = f"/srv/waterspout/environments/{Path(folder).name}"
     interpreter.root.copy_checkout(folder)
     return interpreter.root.run(shlex.join(command), folder=folder, environment=variables, check=False)
 
