@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "waterspout", "pythons")
@@ -111,12 +112,14 @@ class RootDirectory:
         *,
         folder: str = "/",
         environment: Mapping[str, str] | None = None,
+        output: IO[str] | None = None,
         check: bool = True,
     ) -> int:
         """Run a shell script inside the directory and return its exit status.
 
         :param folder: the current directory, inside.
         :param environment: variables beside those that pip and OpenSSL read.
+        :param output: the file for standard output and error; by default those of this process.
         :raises subprocess.CalledProcessError: if ``check`` is true and the status is not 0.
         """
         self._copy_configuration()
@@ -147,6 +150,8 @@ class RootDirectory:
             ["unshare", "--mount", "--propagation", "private", "sh", "-c", command],
             env=variables,
             stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
         )
         if check and done.returncode:
             raise subprocess.CalledProcessError(done.returncode, script)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from compliance.pythons.interpreters import Interpreter, UnavailableError, make
 from compliance.pythons.root_directory import REPOSITORY
@@ -21,24 +22,34 @@ PASSED_ON = ("CI", "PYTHONWARNINGS", "HYPOTHESIS_PROFILE")
 
 
 def run(
-    interpreter: Interpreter, command: Sequence[str], environment: Mapping[str, str] | None = None
+    interpreter: Interpreter,
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    *,
+    output: IO[str] | None = None,
 ) -> int:
     """Run a command in the checkout, or in a copy of it in the interpreter's root directory.
 
     :param environment: additional environment variables.
+    :param output: the file for standard output and error; by default those of this process.
     :returns: the exit status.
     """
     variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     variables |= {"PYTHON": interpreter.path, **(environment or {})}
     if interpreter.root is None:
         variables["VENV"] = f".venvs/python{interpreter.version}"
-        return subprocess.run(command, cwd=REPOSITORY, env={**os.environ, **variables}).returncode
+        done = subprocess.run(
+            command, cwd=REPOSITORY, env={**os.environ, **variables}, stdout=output, stderr=output
+        )
+        return done.returncode
     # Several checkouts can use one interpreter at the same time if each names its copy.
     copy = os.environ.get("WATERSPOUT_COPY", "")
     folder = f"/srv/waterspout/python{interpreter.version}{copy and f'-{copy}'}"
     variables["VENV"] = f"/srv/waterspout/environments/{Path(folder).name}"
     interpreter.root.copy_checkout(folder)
-    return interpreter.root.run(shlex.join(command), folder=folder, environment=variables, check=False)
+    return interpreter.root.run(
+        shlex.join(command), folder=folder, environment=variables, output=output, check=False
+    )
 
 
 def main(arguments: list[str]) -> int:
