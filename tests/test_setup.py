@@ -178,7 +178,7 @@ def create_environment(folder: Path, *programs: str) -> tuple[list[str], str]:
             ["apt-get"],
             [
                 "apt-get update -qq",
-                "apt-get install -y --no-install-recommends python3.13-venv",
+                "apt-get install -y --no-install-recommends python3.13-venv -qq",
                 "python -m venv --clear folder",
             ],
         ),
