@@ -104,7 +104,11 @@ class Peer:
         return await self.response(to_head=options.get("method") == "HEAD")
 
     async def close(self) -> None:
-        self.writer.close()
+        # If the server has reset a TLS connection, asyncio raises EPIPE (with OpenSSL 3.5), and keeps the socket.
+        try:
+            self.writer.close()
+        except OSError:
+            self.writer.transport.abort()
         with contextlib.suppress(OSError):
             await self.writer.wait_closed()
 

@@ -77,7 +77,12 @@ class Client:
             try:
                 data = await self.peer.reader.read(65536)
             except ConnectionError:
-                return RESET
+                # asyncio keeps what was received before a reset, but raises the error first.
+                unread: bytearray = self.peer.reader._buffer  # type: ignore[attr-defined]
+                data = bytes(unread)
+                unread.clear()
+                if not data:
+                    return RESET
             if not data:
                 return END
             self._events += self.core.receive_data(data)

@@ -58,7 +58,11 @@ class StreamBufferFullError(Exception):
 def is_connection_reset(error: BaseException) -> bool:
     """Whether an error from the descriptor only means that the peer has disconnected."""
     if isinstance(error, ssl.SSLError):
-        return error.args[:1] in ((ssl.SSL_ERROR_EOF,), (ssl.SSL_ERROR_ZERO_RETURN,))
+        # OpenSSL 3.5 reports an end of input after a reset by the reason, with another number.
+        return (
+            error.args[:1] in ((ssl.SSL_ERROR_EOF,), (ssl.SSL_ERROR_ZERO_RETURN,))
+            or getattr(error, "reason", None) == "UNEXPECTED_EOF_WHILE_READING"
+        )
     return isinstance(error, OSError) and error.errno in _ERRNO_CONNRESET
 
 

@@ -17,6 +17,7 @@ until the blocked send has completed.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import select
@@ -418,9 +419,12 @@ class SSLIOStream(IOStream):
         if self._state not in CONNECTED_STATES or (self._blocked_send and self._defers_input()):
             return None
         try:
-            return self.socket.read(len(buf), buf)  # type: ignore[return-value]  # a count
+            received: Any = self.socket.read(len(buf), buf)
         except OSError as error:
             return self._classify_read_error(error)
+        if not received:
+            self._raise_reset()
+        return received  # type: ignore[no-any-return]  # a count
 
     def write_to_fd(self, data: memoryview) -> int:
         """Encrypt and send as much of `data` as possible; see `BaseIOStream.write_to_fd`."""
@@ -438,6 +442,8 @@ class SSLIOStream(IOStream):
         except ssl.SSLWantReadError:
             self._blocked_send = offered
             self._write_needs_read = True
+        except ssl.SSLEOFError:  # what OpenSSL 3.0 reports instead of EPIPE
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None
         finally:
             del data
         return sent
@@ -448,9 +454,26 @@ class SSLIOStream(IOStream):
         if self._blocked_send and self._defers_input():
             return None
         try:
-            return self.socket.recv(size)
+            data = self.socket.recv(size)
         except OSError as error:
             return None if self._classify_read_error(error) is None else b""
+        if not data:
+            self._raise_reset()
+        return data
+
+    def _raise_reset(self) -> None:
+        """Raise an exception if the input has ended by a reset, which OpenSSL 3.0 does not report.
+
+        A socket that was reset has no peer any more. After `write_eof` this is also so if the peer has closed the
+        connection in order, so the two cannot be distinguished; see `_classify_read_error`.
+
+        :raises ConnectionResetError: if the connection was reset.
+        """
+        if self._state is StreamState.OPEN:
+            try:
+                self.socket.getpeername()
+            except OSError:
+                raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from None
 
     def _classify_read_error(self, error: OSError) -> int | None:
         """Classify an error raised by a receive.
@@ -465,7 +488,14 @@ class SSLIOStream(IOStream):
             self._read_when_writable()
             return None
         if isinstance(error, ssl.SSLError) and is_connection_reset(error):
+            self._raise_reset()
             return 0
+        # After the end of its output, a stream has no use for the difference between a reset and the end of
+        # input, which OpenSSL before 3.5 does not report.
+        if isinstance(error, (ConnectionResetError, BrokenPipeError)) and self._state is not StreamState.OPEN:
+            return 0
+        if isinstance(error, BrokenPipeError):  # OpenSSL could not send the alert that it sends after a reset
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from None
         raise error
 
     def _read_when_writable(self) -> None:
