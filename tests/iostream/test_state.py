@@ -287,7 +287,7 @@ EVENTS: dict[str, dict[StreamState, StreamState]] = {
     "suspend": {},
     "detach": {S.OPEN: S.DETACHED, S.INPUT_ENDED: S.DETACHED},
 }
-#: After the end of output, a reset of a TLS connection is the end of input; OpenSSL 3.0 reports no difference.
+#: After the end of output, a reset over TLS is the end of input: OpenSSL 3.0 reports no difference.
 TLS_EVENTS = {**EVENTS, "reset": {S.OPEN: S.CLOSED, S.OUTPUT_ENDED: S.BOTH_ENDED}}
 #: The events that use a connection, and so close the stream if a reset has not been noticed before.
 NOTICES_RESET = {"write_eof", "detach"}

@@ -104,7 +104,7 @@ class Peer:
         return await self.response(to_head=options.get("method") == "HEAD")
 
     async def close(self) -> None:
-        # If the server has reset a TLS connection, asyncio raises EPIPE (with OpenSSL 3.5), and keeps the socket.
+        # After a reset over TLS, asyncio raises EPIPE with OpenSSL 3.5, and keeps the socket.
         try:
             self.writer.close()
         except OSError:

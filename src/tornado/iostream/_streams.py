@@ -47,6 +47,7 @@ from tornado.iostream._state import (
     StreamState,
     StreamStep,
 )
+from tornado.iostream._tls_errors import clear_queue, repeat_failed
 from tornado.iostream._tls_over_tls import TLSOverTLSSocket
 from tornado.log import gen_log
 from tornado.netutil._error_context import add_error_context
@@ -375,7 +376,10 @@ class SSLIOStream(IOStream):
     def _continue_handshake(self) -> None:
         """Perform the next step of the handshake."""
         try:
-            self.socket.do_handshake()
+            try:
+                self.socket.do_handshake()
+            except OSError as error:
+                repeat_failed(error, self.socket.do_handshake)
         except ssl.SSLWantReadError:
             self._drop_writer()
             self._add_reader()
@@ -418,8 +422,12 @@ class SSLIOStream(IOStream):
         """Receive decrypted bytes into `buf`; see `BaseIOStream.read_from_fd`."""
         if self._state not in CONNECTED_STATES or (self._blocked_send and self._defers_input()):
             return None
+        received: Any
         try:
-            received: Any = self.socket.read(len(buf), buf)
+            try:
+                received = self.socket.read(len(buf), buf)
+            except OSError as error:
+                received = repeat_failed(error, self.socket.read, len(buf), buf)
         except OSError as error:
             return self._classify_read_error(error)
         if not received:
@@ -435,7 +443,10 @@ class SSLIOStream(IOStream):
                     break  # the deferred read takes precedence over a send that may block again
                 with data[sent : sent + _SEND_SIZE] as part:
                     offered = len(part)
-                    sent += self.socket.send(part)
+                    try:
+                        sent += self.socket.send(part)
+                    except OSError as error:
+                        sent += repeat_failed(error, self.socket.send, part)
                     self._blocked_send = 0
         except ssl.SSLWantWriteError:
             self._blocked_send = offered
@@ -454,7 +465,10 @@ class SSLIOStream(IOStream):
         if self._blocked_send and self._defers_input():
             return None
         try:
-            data = self.socket.recv(size)
+            try:
+                data = self.socket.recv(size)
+            except OSError as error:
+                data = repeat_failed(error, self.socket.recv, size)
         except OSError as error:
             return None if self._classify_read_error(error) is None else b""
         if not data:
@@ -464,8 +478,8 @@ class SSLIOStream(IOStream):
     def _raise_reset(self) -> None:
         """Raise an exception if the input has ended by a reset, which OpenSSL 3.0 does not report.
 
-        A socket that was reset has no peer any more. After `write_eof` this is also so if the peer has closed the
-        connection in order, so the two cannot be distinguished; see `_classify_read_error`.
+        A socket that was reset has no peer any more. After `write_eof` this is also so if the peer has closed
+        the connection in order, so the two cannot be distinguished; see `_classify_read_error`.
 
         :raises ConnectionResetError: if the connection was reset.
         """
@@ -546,7 +560,10 @@ class SSLIOStream(IOStream):
             with memoryview(data) as view:
                 return self.write_to_fd(view)
         try:
-            sent = self.socket.send(data)
+            try:
+                sent = self.socket.send(data)
+            except OSError as error:
+                sent = repeat_failed(error, self.socket.send, data)
         except ssl.SSLWantWriteError:
             self._blocked_send = len(data)
             return 0
@@ -722,14 +739,19 @@ class SSLIOStream(IOStream):
             self.socket.unwrap()
         except (ssl.SSLError, ValueError):
             pass  # do not wait for the peer's close_notify
+        except OSError:
+            clear_queue()
+            raise
 
     def close_fd(self) -> None:
         """Send a ``close_notify`` alert, if possible without waiting, and close the socket."""
         if self.error is None and self._has_session():
             try:
                 self.socket.unwrap()
-            except (OSError, ValueError):
+            except (ssl.SSLError, ValueError):
                 pass  # do not wait for the peer's close_notify
+            except OSError:
+                clear_queue()
         super().close_fd()
 
     def _has_session(self) -> bool:

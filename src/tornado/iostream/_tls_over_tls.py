@@ -11,6 +11,8 @@ import socket
 import ssl
 from typing import Any
 
+from tornado.iostream._tls_errors import clear_queue
+
 #: Maximum size of one read from the outer socket, in bytes.
 _READ_SIZE = 64 * 1024
 #: Bytes of payload that are encrypted at a time: one record.
@@ -144,7 +146,7 @@ class TLSOverTLSSocket:
         try:
             self._flush()
         except OSError:
-            pass
+            clear_queue()
 
     def _receive_encrypted(self) -> None:
         """Receive encrypted bytes from the outer socket.
