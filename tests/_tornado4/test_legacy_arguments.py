@@ -10,6 +10,7 @@ from unittest import mock
 import pytest
 
 from tests.support.server import serving
+from tests.support.testing import is_coroutine_function
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient
 from tornado.ioloop import IOLoop
@@ -62,7 +63,7 @@ async def test_resolve_calls_callback(make):
 
 
 def test_decorated_method_is_coroutine_function():
-    assert asyncio.iscoroutinefunction(TCPClient.connect)
+    assert is_coroutine_function(TCPClient.connect)
     assert "callback" not in inspect.signature(TCPClient.connect).parameters
     with mock.patch.object(TCPClient, "connect") as connect:
         assert isinstance(connect, mock.AsyncMock)

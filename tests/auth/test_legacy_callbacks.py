@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import serving
+from tests.support.testing import is_coroutine_function
 from tornado.auth import AuthError, OAuthMixin
 from tornado.auth._legacy_callbacks import login_step
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
@@ -44,7 +45,7 @@ async def test_callback_by_name_or_by_position() -> None:
 
 
 async def test_without_a_callback_it_is_a_coroutine() -> None:
-    assert asyncio.iscoroutinefunction(Steps.request)
+    assert is_coroutine_function(Steps.request)
     started = Steps().request("/a", callback="name of a function")
     assert asyncio.iscoroutine(started)
     assert await started == ("/a", None, {"callback": "name of a function"})

@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.support.guides import GUIDE
 from tests.support.program import PYTHON
 from tests.support.serve import environment
+from tests.support.tools import need
 
 PAGE = GUIDE / "deploying.md"
 #: The main configuration of nginx, which includes the file of the guide as those of Debian do.
@@ -63,6 +64,8 @@ def run_script(
     folder: Path, name: str, *arguments: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a shell script of the guide in its folder, whose programs take precedence."""
+    if "curl " in (folder / name).read_text():
+        need("curl", "curl")
     path = f"{folder}:{os.environ['PATH']}"
     return subprocess.run(
         ["/bin/sh", name, *arguments],

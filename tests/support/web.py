@@ -6,6 +6,7 @@ A test of a name that programs use, such as ``RequestHandler._execute``, reaches
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -70,7 +71,7 @@ def wrap_execute(monkeypatch: pytest.MonkeyPatch, wrapper: Callable[..., Any]) -
     :param wrapper: receives the original coroutine function, and then the arguments of the call.
     """
     original = RequestHandler._execute
-    assert asyncio.iscoroutinefunction(original)
+    assert inspect.iscoroutinefunction(original)
 
     async def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
         await wrapper(original, self, *args, **kwargs)

@@ -68,7 +68,7 @@ def run_eagerly(
     if unsupported:
         return _create_task(loop, coro, context, name)
     if _HAS_EAGER_START:
-        make: Any = asyncio.Task
+        make: Any = tasks.Task  # programs may have replaced it
         made: asyncio.Task[_T] = make(coro, loop=loop, name=name, context=context, eager_start=True)
         return made
     if loop in _current_tasks or "call_soon" in shadow or tasks.Task is not _CTask:

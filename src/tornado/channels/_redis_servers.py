@@ -102,7 +102,8 @@ def servers_of(redis: Any, url: str, timeout: float, interval: float) -> RedisSe
     :param interval: the number of seconds between checks of a connection.
     :raises ValueError: if the URL is invalid.
     """
-    for name in parse_qs(urlsplit(url).query, keep_blank_values=True):
+    # urlsplit() refuses a list of addresses that contains one in brackets (from Python 3.13 on).
+    for name in parse_qs(url.partition("#")[0].partition("?")[2], keep_blank_values=True):
         if name in _OWN_OPTIONS:
             raise ValueError(f"the URL of Redis must not contain {name}, which RedisBroker itself sets")
     try:

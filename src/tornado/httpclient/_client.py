@@ -261,7 +261,7 @@ def _reraise_with_suggestion(
             import difflib  # imported here, because only programs with a misspelt argument need it
 
             near = difflib.get_close_matches(name, inspect.signature(function).parameters, 1)
-            if near:
+            if near and "Did you mean" not in str(error):  # Python 3.13 suggests a name itself
                 raise TypeError(f"{error}: did you mean {near[0]!r}?") from None
     raise error
 

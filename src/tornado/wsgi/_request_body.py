@@ -39,6 +39,8 @@ class SpooledBody:
         :returns: None, or an awaitable that must be awaited before the next call. It may raise `OSError`.
         :raises OSError: if previous bytes could not be written.
         """
+        if self._job is not None and self._job.done():
+            self._job_done(self._job)  # its callback has not been called yet
         if self._error is not None:
             raise self._error
         if not self._large and self.size + len(data) <= self._limit:
@@ -77,6 +79,8 @@ class SpooledBody:
         return job
 
     def _job_done(self, job: asyncio.Future[None]) -> None:
+        if job is not self._job:
+            return
         self._job = None
         self._error = asyncio.CancelledError() if job.cancelled() else job.exception()
 
@@ -96,6 +100,8 @@ class SpooledBody:
         if self.size <= self._limit < size:
             self._move_to_disk()
         self._file.write(data)
+        # The buffer of a file is for small pieces: a large one (128 KiB in Python 3.14) would delay errors.
+        self._file.flush()
         self.size = size
 
     def _move_to_disk(self) -> None:

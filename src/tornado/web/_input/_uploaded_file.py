@@ -253,8 +253,12 @@ class UploadedFile:
     def remove_now(self) -> None:
         """Close and remove the file synchronously, if the end of the request cannot be awaited."""
         temporary = self._close()
-        if temporary is not None and self._job is None:
-            temporary.remove()  # otherwise the finalizer of this object removes the file after the job
+        if temporary is None:
+            return
+        if self._job is None:
+            temporary.remove()
+        else:
+            self._job.add_done_callback(lambda job: temporary.remove())
 
     def _close(self) -> _TemporaryFile | None:
         """Close the file at the end of the request.
