@@ -137,6 +137,8 @@ class WSGIContainer(ObservedGateway):
             job.add_done_callback(lambda done: release())
             try:
                 await asyncio.wrap_future(job)
+                # In Python 3.14, a job that is already done is not awaited in the loop.
+                response.transfer_now()
             except asyncio.CancelledError:
                 if observed is not None:
                     observed.end(invocation.status)

@@ -162,11 +162,17 @@ class ResponseBridge:
         close = getattr(connection, "close", connection.finish)
         close()
 
+    def transfer_now(self) -> None:
+        """Send what the application's thread has put, before the callback that is scheduled for it."""
+        if self._scheduled_at is not None:
+            self._transfer()
+
     def _transfer(self) -> None:
         with self._changed:
             head, self._head = self._head, None
             chunks, self._chunks = self._chunks, []
-            last, aborted = self._last, self._aborted
+            last, self._last = self._last, False
+            aborted, self._aborted = self._aborted, False
             self._scheduled_at = None
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         connection = self._connection
