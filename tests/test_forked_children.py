@@ -14,6 +14,8 @@ from typing import IO
 
 import pytest
 
+from tests.support.program import output_of
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems lack F_SETSIG or sigtimedwait")
 
 TIMEOUT = 30.0
@@ -252,3 +254,29 @@ def test_as_process_1_sigterm_ends_everything(start, status, expected):
     code, output, errors = program.end()
     assert (code, output) == (expected, ["ended by TERM"] * 2)
     assert errors.count("child ") == 2
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.11 does not warn")
+def test_warning_about_threads_that_is_an_exception_leaves_no_child():
+    printed = output_of(
+        """
+        import os, threading
+        from tornado._forked_children import fork_process
+
+        done = threading.Event()
+        thread = threading.Thread(target=done.wait)
+        thread.start()
+        try:
+            if fork_process() == 0:
+                os._exit(1)
+        except DeprecationWarning as error:
+            print("multi-threaded" in str(error))
+        done.set()
+        thread.join()
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            print("no child")
+        """
+    )
+    assert printed.split("\n") == ["True", "no child", ""]

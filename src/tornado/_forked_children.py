@@ -18,6 +18,7 @@ import select
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
@@ -31,6 +32,26 @@ _MAX_WAIT = 60.0
 #: run afterwards receive it from their parent, because a second SIGINT would interrupt their cleanup.
 _INTERRUPT_TIME = 0.25
 _SI_KERNEL = 0x80  # the ``si_code`` of a signal that a terminal sends
+
+
+def fork_process() -> int:
+    """Fork the process, like `os.fork`.
+
+    Python warns in the parent if the process has several threads (from 3.12 on). If the program has turned
+    this warning into an exception, the child is ended, because the caller does not get its process ID.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        pid = os.fork()
+    if pid != 0:
+        try:
+            for each in caught:
+                warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+        except Warning:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
+    return pid
 
 
 class ForkedChildren:
@@ -117,7 +138,7 @@ class ForkedChildren:
         # is recorded.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
-            pid = os.fork()
+            pid = fork_process()
             if pid:
                 os.close(readable)
                 self.numbers[pid] = number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 from types import ModuleType
@@ -95,9 +96,8 @@ def test_unknown_name_raises_attribute_error_and_import_error(module):
 
 def test_error_suggests_similar_name():
     done = run("import tornado.httputil; tornado.httputil.HTTPHeader")
-    assert (
-        "module 'tornado.httputil' has no attribute 'HTTPHeader'. Did you mean: 'HTTPHeaders'?" in done.stderr
-    )
+    text = "module 'tornado.httputil' has no attribute 'HTTPHeader'. Did you mean:? '.?HTTPHeaders'"
+    assert re.search(text, done.stderr), done.stderr
 
 
 def test_name_replaced_by_program_stays_replaced(monkeypatch):

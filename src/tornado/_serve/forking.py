@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from tornado import _process_replacement
+from tornado._forked_children import fork_process
 from tornado._serve import notify, supervisor_signals
 
 
@@ -27,7 +28,7 @@ def fork(run: Callable[[], int]) -> int:
     # A signal to the child before it has restored the handlers would be taken for one to the supervisor.
     supervisor_signals.block()
     try:
-        pid = os.fork()
+        pid = fork_process()
         if pid == 0:
             _run_child(run)
     finally:
