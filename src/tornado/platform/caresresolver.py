@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import socket
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -114,7 +115,15 @@ class CaresResolver(Resolver):
 
     def _open_channel(self) -> None:
         fds = self.fds = {}
-        state_changed = functools.partial(self._watch, fds)
+        # A strong reference would be a cycle through an object of cffi, which the collector does not break
+        # in Python 3.15.
+        reference = weakref.ref(self)
+
+        def state_changed(fd: int, readable: bool, writable: bool) -> None:
+            resolver = reference()
+            if resolver is not None:
+                resolver._watch(fds, fd, readable, writable)
+
         self.channel = pycares.Channel(sock_state_cb=state_changed, **self._options)
 
     def _use_loop(self, loop: IOLoop) -> None:
