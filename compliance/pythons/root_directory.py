@@ -23,11 +23,11 @@ from typing import IO
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "waterspout", "pythons")
-#: What the requirements of the tests need where a version has no wheels yet.
+#: The tools with which packages are built that have no wheel for a version yet.
 PACKAGES = (
     "python3-venv python3-dev ca-certificates build-essential libcurl4-openssl-dev libssl-dev git procps"
 )
-#: What the modules of CPython need to build.
+#: The libraries with which the modules of CPython are built.
 BUILD_PACKAGES = (
     "libffi-dev zlib1g-dev libbz2-dev liblzma-dev libsqlite3-dev libreadline-dev uuid-dev libssl-dev "
     "libzstd-dev"
