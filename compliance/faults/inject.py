@@ -12,6 +12,7 @@ import os
 import random
 import socket
 import ssl
+import weakref
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -48,6 +49,8 @@ class Faults:
         self.counts: Counter[str] = Counter()
         #: Calls that would have blocked or were shortened, which must not have any effect on requests.
         self.harmless: Counter[str] = Counter()
+        #: The error of each TLS connection that has failed.
+        self._broken: weakref.WeakKeyDictionary[ssl.SSLSocket, int] = weakref.WeakKeyDictionary()
         self._random = random.Random(seed)
         self._errors = {**ERRORS, "accept": EXHAUSTED if exhausted else ERRORS["accept"]}
 
@@ -65,12 +68,27 @@ class Faults:
             if sock.family == socket.AF_UNIX:
                 return function(sock, *arguments)
             secure = isinstance(sock, ssl.SSLSocket)
-            self._maybe_fail(call, harmless=not secure)
+            if secure and call != "accept":
+                self._fail_again(sock)
+            try:
+                self._maybe_fail(call, harmless=not secure)
+            except OSError as error:
+                if secure and call != "accept":
+                    self._broken[sock] = error.errno or 0
+                raise
             if call == "send" and not secure and self._chosen(call):
                 arguments = (self._part_of(arguments[0]), *arguments[1:])
             return self._counted(call, function, sock, *arguments)
 
         return method
+
+    def _fail_again(self, sock: ssl.SSLSocket) -> None:
+        """Keep a TLS connection broken once a call on it has failed: an error of the network does not pass.
+
+        Our streams repeat such a call, because OpenSSL may report the error of another connection.
+        """
+        if number := self._broken.get(sock):
+            raise OSError(number, f"{os.strerror(number)} (injected before)")
 
     def _failing_sendfile(self, function: Callable[..., int]) -> Callable[..., int]:
         def sendfile(out: int, source: int, offset: int, count: int) -> Any:

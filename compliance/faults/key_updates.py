@@ -15,7 +15,7 @@ from typing import Any
 #: SSL_KEY_UPDATE_REQUESTED of OpenSSL.
 _REQUESTED = 1
 #: The offset of the SSL* in a PySSLSocket: it follows the object header and a reference to the socket.
-_OFFSET = ctypes.sizeof(ctypes.c_ssize_t) + 2 * ctypes.sizeof(ctypes.c_void_p)
+_OFFSET = object.__basicsize__ + ctypes.sizeof(ctypes.c_void_p)
 
 
 def library() -> Any:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import sysconfig
 import weakref
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.support.server import ExpectLog, ask, handler_of, raised
 from tornado import web
@@ -174,6 +177,9 @@ async def test_different_resources_of_one_template_are_an_error(expect_log: Expe
     assert "different resources for the same template 'part.html'" in str(raised(expected))
 
 
+@pytest.mark.skipif(
+    bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="free-threaded builds free functions later"
+)
 async def test_rendering_leaves_no_reference_cycle() -> None:
     handlers = []
 
