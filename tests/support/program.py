@@ -58,7 +58,9 @@ class Program:
     ) -> None:
         self._script = ROOT / script
         self._arguments = arguments
-        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "default"}
+        # The seeds and some programs of tests use what is deprecated; the demos do not.
+        warnings = "error" if self._script.is_relative_to(ROOT / "demos") else "default"
+        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": warnings}
         self._environment.update(environment or {})
         self._deadline = deadline
         self.port = 0
