@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.routing import all_matches, candidates, first_match, template_of
+from tests.support.routing import all_matches, attributes_of, candidates, first_match, template_of
 from tornado import routing
 from tornado.httputil import (
     HTTPHeaders,
@@ -123,6 +123,7 @@ def test_irreversible_patterns_raise(pattern):
     with pytest.raises(ValueError, match="Cannot reverse url regex"):
         PathMatches(pattern).reverse("x")
     assert template_of(PathMatches(pattern)) == (None, None)
+    assert attributes_of(PathMatches(pattern)) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -134,10 +135,12 @@ def test_irreversible_patterns_raise(pattern):
         (r"^/a\.b/([^/]+)$", "/a.b/%s", 1),
         ("/(?P<a>x)/100%/(?P<b>y)/", "/%s/100%%/%s/", 2),
         ("/((a)|b)/c", "/%s/c", 1),
+        ("/(a|b)/(c)?", "/%s/%s?", 2),
     ],
 )
 def test_template_and_groups_are_found(pattern, template, count):
     assert template_of(PathMatches(pattern)) == (template, count)
+    assert attributes_of(PathMatches(pattern)) == (template, count)
 
 
 @pytest.mark.parametrize(

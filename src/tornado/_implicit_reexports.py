@@ -22,6 +22,7 @@ from tornado._public_module_names import list_public
 #: ``email.utils`` defines only its first part, ``email``, as ``import email.utils`` does.
 _IMPORTS: dict[str, dict[str, str]] = {
     "tornado.auth": {
+        "tornado.auth._oauth1_signature": "_oauth10a_signature _oauth_escape _oauth_signature",
         "": "base64 binascii hashlib hmac re time urllib.parse uuid",
         "collections.abc": "Iterable",
         "tornado": "escape httpclient",
@@ -73,6 +74,9 @@ _IMPORTS: dict[str, dict[str, str]] = {
         "tornado.log": "app_log",
     },
     "tornado.http1connection": {
+        "tornado.http1connection._private_names": (
+            "_ExceptionLoggingContext _GzipMessageDelegate _QuietException"
+        ),
         "": "asyncio logging re types zlib",
         "asyncio": "Future",
         "collections.abc": "Awaitable Callable",
@@ -132,7 +136,7 @@ _IMPORTS: dict[str, dict[str, str]] = {
         "tornado": "ioloop",
         "tornado.concurrent": "future_set_result_unless_cancelled",
         "tornado.log": "gen_log",
-        "tornado.netutil": "ssl_wrap_socket",
+        "tornado.netutil": "_client_ssl_defaults ssl_wrap_socket",
         "tornado.util": "errno_from_exception",
     },
     "tornado.locale": {
@@ -154,6 +158,7 @@ _IMPORTS: dict[str, dict[str, str]] = {
         "tornado.util": "basestring_type unicode_type",
     },
     "tornado.netutil": {
+        "tornado.netutil._resolver": "_resolve_addr",
         "": "asyncio concurrent.futures errno functools os socket ssl stat sys",
         "collections.abc": "Awaitable Callable",
         "tornado.concurrent": "dummy_executor run_on_executor",
@@ -234,7 +239,7 @@ _IMPORTS: dict[str, dict[str, str]] = {
         "tornado.ioloop": "IOLoop",
         "tornado.iostream": "IOStream StreamClosedError",
         "tornado.log": "gen_log",
-        "tornado.netutil": "OverrideResolver Resolver is_valid_ip",
+        "tornado.netutil": "OverrideResolver Resolver _client_ssl_defaults is_valid_ip",
         "tornado.tcpclient": "TCPClient",
     },
     "tornado.tcpclient": {
@@ -287,6 +292,7 @@ _IMPORTS: dict[str, dict[str, str]] = {
         "tornado.util": "basestring_type unicode_type",
     },
     "tornado.web": {
+        "tornado.web._input._arguments": "_ArgDefaultMarker",
         "": (
             "asyncio base64 binascii datetime email.utils functools gzip hashlib hmac http.client "
             "http.cookies mimetypes numbers os re socket stat string sys threading time tornado traceback "

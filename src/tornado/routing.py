@@ -236,7 +236,8 @@ class PathMatches(Matcher):
             raise _MixedGroupsError(
                 f"{self.regex.pattern!r} has both named and unnamed groups: name all of them or none"
             )
-        self._literal_parts = _text_between_groups(self.regex)
+        # ddtrace reads both attributes.
+        self._path, self._group_count = self._find_groups()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "regex" and "regex" in self.__dict__:
@@ -257,29 +258,30 @@ class PathMatches(Matcher):
 
         :raises ValueError: if the pattern is not plain text with groups.
         """
-        if self._literal_parts is None:
+        if self._path is None:
             raise ValueError(f"Cannot reverse url regex {self.regex.pattern}")
-        if len(args) != len(self._literal_parts) - 1:
+        if len(args) != self._group_count:
             # Upstream raises AssertionError here.
-            expected = len(self._literal_parts) - 1
             raise AssertionError(
                 f"required number of arguments not found: "
-                f"{self.regex.pattern!r} takes {expected}, got {len(args)}"
+                f"{self.regex.pattern!r} takes {self._group_count}, got {len(args)}"
             )
-        output = self._literal_parts[0]
-        for value, piece in zip(args, self._literal_parts[1:], strict=True):
-            text = value if isinstance(value, (str, bytes)) else str(value)
-            output += url_escape(utf8(text), plus=False) + piece
-        return output
+        if not args:
+            return self._path
+        texts = (value if isinstance(value, (str, bytes)) else str(value) for value in args)
+        return self._path % tuple(url_escape(utf8(text), plus=False) for text in texts)
 
     def _find_groups(self) -> tuple[str, int] | tuple[None, None]:
-        """Return the path as a ``%`` template, and the number of groups. OpenTelemetry calls this method."""
-        if self._literal_parts is None:
+        """Return the path as a ``%`` template, and the number of groups. OpenTelemetry calls this method.
+
+        A path without groups is returned as it is.
+        """
+        pieces = _text_between_groups(self.regex)
+        if pieces is None:
             return None, None
-        count = len(self._literal_parts) - 1
-        if not count:
-            return self._literal_parts[0], 0
-        return "%s".join(piece.replace("%", "%%") for piece in self._literal_parts), count
+        if len(pieces) == 1:
+            return pieces[0], 0
+        return "%s".join(piece.replace("%", "%%") for piece in pieces), len(pieces) - 1
 
 
 def pattern_of_route(rule: Rule | None) -> str | None:
@@ -305,11 +307,12 @@ def _arguments(regex: Pattern[str], found: re.Match[str]) -> dict[str, Any]:
         return {}
     if regex.groupindex:
         named = found.groupdict().items()
-        return {"path_args": [], "path_kwargs": {str(name): _decode(text) for name, text in named}}
-    return {"path_args": [_decode(text) for text in found.groups()], "path_kwargs": {}}
+        return {"path_args": [], "path_kwargs": {str(name): _unquote_or_none(text) for name, text in named}}
+    return {"path_args": [_unquote_or_none(text) for text in found.groups()], "path_kwargs": {}}
 
 
-def _decode(text: str | None) -> bytes | None:
+def _unquote_or_none(text: str | None) -> bytes | None:
+    """Percent-decode the text of a group. Programs import this function by its name."""
     if text is None:
         return None
     return _unquote_to_bytes(text) if "%" in text else text.encode()

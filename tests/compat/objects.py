@@ -43,6 +43,12 @@ def handler(stack: ExitStack) -> Any:
     return made
 
 
+def path_matcher(stack: ExitStack) -> Any:
+    from tornado.routing import PathMatches
+
+    return PathMatches("/a/(.*)")
+
+
 def tcp_server(stack: ExitStack) -> Any:
     from tornado.tcpserver import TCPServer
 
@@ -106,6 +112,7 @@ FACTORIES: dict[str, Callable[[ExitStack], Any]] = {
     "handler": handler,
     "tcp server": tcp_server,
     "http server": http_server,
+    "path matcher": path_matcher,
     "periodic callback": periodic_callback,
     "condition": condition,
     "semaphore": semaphore,

@@ -27,3 +27,8 @@ def candidates(router: RuleRouter, path: str) -> Iterable[Any]:
 def template_of(matcher: PathMatches) -> tuple[str | None, int | None]:
     """Return the template from which ``reverse`` builds a path, and its number of arguments."""
     return matcher._find_groups()
+
+
+def attributes_of(matcher: PathMatches) -> tuple[str | None, int | None]:
+    """Return the attributes with the template and the number of arguments, which ddtrace reads."""
+    return matcher._path, matcher._group_count

@@ -72,3 +72,29 @@ def signature(
     key = "&".join(map(escape, secrets) if version == "1.0a" else secrets)
     digest = hmac.new(key.encode(), message.encode(), hashlib.sha1).digest()
     return base64.b64encode(digest).decode("ascii")
+
+
+# Programs import these from `tornado.auth`.
+_oauth_escape = escape
+
+
+def _oauth_signature(
+    consumer_token: Mapping[str, Any],
+    method: str,
+    url: str,
+    parameters: Mapping[str, Any] | None = None,
+    token: Mapping[str, Any] | None = None,
+) -> bytes:
+    """Return the signature of OAuth 1.0 before revision A."""
+    return signature(consumer_token, method, url, parameters or {}, token, version="1.0").encode()
+
+
+def _oauth10a_signature(
+    consumer_token: Mapping[str, Any],
+    method: str,
+    url: str,
+    parameters: Mapping[str, Any] | None = None,
+    token: Mapping[str, Any] | None = None,
+) -> bytes:
+    """Return the signature of OAuth 1.0a."""
+    return signature(consumer_token, method, url, parameters or {}, token).encode()

@@ -57,6 +57,9 @@ __all__ = ["add_reload_hook", "main", "problems", "start", "wait", "watch"]
 
 # The watchers by loop. When a watcher is added, the watchers of closed loops are removed.
 _watchers: dict[IOLoop, Watcher] = {}
+# Programs read these two, or add to them.
+_watched_files = _files.extra
+_reload_hooks = _process_replacement.hooks
 # The arguments of a start() that was called before there was a loop.
 _pending_start: list[tuple[float, float]] = []
 

@@ -98,7 +98,10 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         self._continue_timeout = continue_timeout
         proxies = None if proxy is None else ProxySettings.parse(proxy, no_proxy)
         self._proxy_rules = DefaultProxySettings(proxies, no_proxy, trust_env)
-        self._multi = Multi()
+        self._loop_changed()
+
+    def _loop_changed(self) -> None:
+        self._multi = Multi(self.io_loop)
         self._active: set[Fetch] = set()
         #: Queued fetches in order, including some that have ended.
         self._queue: deque[Fetch] = deque()

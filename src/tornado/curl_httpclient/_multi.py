@@ -25,10 +25,10 @@ _EVENTS = {
 
 
 class Multi:
-    """The transfers of one client, and the connections that libcurl keeps for it."""
+    """The transfers of one client on one loop, and the connections that libcurl keeps for it."""
 
-    def __init__(self) -> None:
-        self._io_loop = IOLoop.current()
+    def __init__(self, io_loop: IOLoop) -> None:
+        self._io_loop = io_loop
         #: The callbacks of the active transfers, by their handles.
         self._transfers: dict[pycurl.Curl, Callable[[int, str], None]] = {}
         #: The file descriptors that libcurl watches, with their events.

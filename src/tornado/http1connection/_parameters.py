@@ -40,7 +40,30 @@ class HTTP1ConnectionParameters:
     :param body_timeout: how long receiving a body may take, in seconds (default: no limit).
     :param decompress: decode ``Content-Encoding: gzip`` of incoming bodies.
     :param protection: the other limits. The arguments above override its values.
+
+    Programs copy an object with ``HTTP1ConnectionParameters(**vars(parameters))``, so ``__dict__`` has only
+    upstream's arguments. All other attributes are slots.
     """
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "deadlines",
+        "dispatcher",
+        "drain",
+        "handshake_timeout",
+        "head_timeout",
+        "idle_timeout",
+        "limits",
+        "log_limit",
+        "max_pipelined",
+        "min_body_rate",
+        "min_send_rate",
+        "protection",
+        "rate_window",
+        "refusals",
+        "waiting_writers",
+    )
 
     def __init__(
         self,

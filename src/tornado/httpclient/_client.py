@@ -73,6 +73,7 @@ class AsyncHTTPClient(Configurable):
     """
 
     _instance_cache: dict[type[Any], AsyncHTTPClient] | None
+    _has_fetched = False
     #: The arguments that the instance was created with.
     _arguments: Mapping[str, Any] = MappingProxyType({})
 
@@ -120,6 +121,29 @@ class AsyncHTTPClient(Configurable):
         self.defaults: dict[str, Any] = {**default_settings(), **(defaults or {})}
         self._closed = False
 
+    def _use_running_loop(self) -> None:
+        """Move the client to the running loop. Programs often create it before any loop runs.
+
+        :raises RuntimeError: if the client has been used on another loop that is not closed.
+        """
+        if self._has_fetched and not self.io_loop.asyncio_loop.is_closed():
+            raise RuntimeError(
+                f"this {type(self).__name__} has been used on another event loop; create one for each loop, "
+                "for example by AsyncHTTPClient() in a coroutine"
+            )
+        old_cache, self._instance_cache = self._instance_cache, None
+        self.io_loop = IOLoop.current()
+        if old_cache is not None:
+            new_cache = vars(self.io_loop).setdefault(_CACHE_ATTRIBUTE, {})
+            for called in [called for called, client in old_cache.items() if client is self]:
+                del old_cache[called]
+                new_cache.setdefault(called, self)
+            self._instance_cache = new_cache
+        self._loop_changed()
+
+    def _loop_changed(self) -> None:
+        """Replace what belongs to the previous loop, on which nothing is in progress any more."""
+
     def close(self) -> None:
         """Release the client's resources.
 
@@ -159,6 +183,10 @@ class AsyncHTTPClient(Configurable):
             return _fetch_for_callback(self, request, raise_error, **kwargs)
         if self._closed:
             raise RuntimeError(f"fetch() called on a closed {type(self).__name__}")
+        running = asyncio._get_running_loop()
+        if running is not None and running is not self.io_loop.asyncio_loop:
+            self._use_running_loop()
+        self._has_fetched = True
         if not isinstance(request, HTTPRequest):
             request = _make_request(request, kwargs)
         elif kwargs:

@@ -21,6 +21,7 @@ from tornado._public_module_names import export
 from tornado._wire import headers as _headers
 from tornado._wire import ranges as _ranges
 from tornado._wire.cookies import parse_cookie
+from tornado._wire.cookies import unquote_value as _unquote_cookie
 from tornado._wire.errors import HTTPInputError, HTTPOutputError
 from tornado._wire.headers import HTTPHeaders
 from tornado.httputil._delegates import HTTPConnection, HTTPMessageDelegate, HTTPServerConnectionDelegate
@@ -34,6 +35,7 @@ from tornado.httputil._field_values import (
 from tornado.httputil._field_values import _encode_header as _encode_header
 from tornado.httputil._field_values import _int_or_none as _int_or_none
 from tornado.httputil._field_values import _parse_header as _parse_header
+from tornado.httputil._field_values import _parseparam as _parseparam
 from tornado.httputil._forms import (
     HTTPFile,
     ParseBodyConfig,

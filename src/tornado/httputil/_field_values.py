@@ -7,7 +7,7 @@ import datetime
 import http
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from tornado._wire.dates import format_http_date
@@ -65,6 +65,24 @@ def _parse_header(line: str) -> tuple[str, dict[str, str]]:
     """
     value, parameters = parse_parameters(line)
     return value, {name: content for name, content in parameters.items() if content is not None}
+
+
+def _parseparam(s: str) -> Iterator[str]:
+    """Yield the stripped parameters of a field value from its first ``;`` on; only programs call this.
+
+    >>> list(_parseparam('; name="a;b"; c'))
+    ['name="a;b"', 'c']
+    """
+    if not s.startswith(";"):
+        return
+    quoted, begin = False, 1
+    for position in range(1, len(s)):
+        if s[position] == '"' and s[position - 1] != "\\":
+            quoted = not quoted
+        elif s[position] == ";" and not quoted:
+            yield s[begin:position].strip()
+            begin = position + 1
+    yield s[begin:].strip()
 
 
 def _encode_header(key: str, pdict: Mapping[str, str | int | None]) -> str:

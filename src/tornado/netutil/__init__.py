@@ -25,6 +25,7 @@ from tornado._implicit_reexports import reexported
 from tornado._public_module_names import export
 from tornado.netutil import _tls
 from tornado.netutil._accept import add_accept_handler
+from tornado.netutil._listen import DEFAULT_BACKLOG as _DEFAULT_BACKLOG
 from tornado.netutil._listen import bind_sockets, bind_unix_socket
 from tornado.netutil._resolver import (
     BlockingResolver,

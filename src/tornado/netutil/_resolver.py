@@ -70,7 +70,7 @@ def _invalid_names_as_gaierror(host: str) -> Iterator[None]:
         raise socket.gaierror(socket.EAI_NONAME, message) from error
 
 
-def _look_up(host: str, port: int, family: int = socket.AF_UNSPEC, flags: int = 0) -> _Addresses:
+def _resolve_addr(host: str, port: int, family: int = socket.AF_UNSPEC, flags: int = 0) -> _Addresses:
     """Resolve a name with the C library, in this thread."""
     # Without the socket type, getaddrinfo returns each address several times.
     with _invalid_names_as_gaierror(host):
@@ -134,7 +134,7 @@ class DefaultLoopResolver(Resolver):
     ) -> list[tuple[int, Any]]:
         """Resolve a host; see `Resolver.resolve`. A literal address needs no thread."""
         try:
-            return _look_up(host, port, family, socket.AI_NUMERICHOST)
+            return _resolve_addr(host, port, family, socket.AI_NUMERICHOST)
         except socket.gaierror:
             pass  # a name, or an error that the full look-up will report
         with _invalid_names_as_gaierror(host):
@@ -152,7 +152,7 @@ class DefaultExecutorResolver(Resolver):
         self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[tuple[int, Any]]:
         """Resolve a host; see `Resolver.resolve`."""
-        return await IOLoop.current().run_in_executor(None, _look_up, host, port, family)
+        return await IOLoop.current().run_in_executor(None, _resolve_addr, host, port, family)
 
 
 class ExecutorResolver(Resolver):
@@ -180,7 +180,7 @@ class ExecutorResolver(Resolver):
         """Resolve a host; see `Resolver.resolve`."""
         if self.executor is None:
             raise RuntimeError("this ExecutorResolver has been closed")
-        return IOLoop.current().run_in_executor(self.executor, _look_up, host, port, family)
+        return IOLoop.current().run_in_executor(self.executor, _resolve_addr, host, port, family)
 
     def close(self) -> None:
         """Shut down the executor if this resolver owns it. The resolver cannot be used afterwards."""

@@ -34,7 +34,7 @@ from tornado._tornado4.legacy_arguments import takes_callback
 from tornado.concurrent import Future
 from tornado.ioloop import IOLoop
 from tornado.netutil import Resolver
-from tornado.netutil._resolver import _invalid_names_as_gaierror, _look_up
+from tornado.netutil._resolver import _invalid_names_as_gaierror, _resolve_addr
 
 __all__ = ["CaresResolver"]
 
@@ -89,7 +89,7 @@ class CaresResolver(Resolver):
         if self.channel is None:
             raise RuntimeError("this CaresResolver has been closed")
         try:
-            return _look_up(host, port, family, socket.AI_NUMERICHOST)
+            return _resolve_addr(host, port, family, socket.AI_NUMERICHOST)
         except socket.gaierror:
             pass  # not a literal address
         self._use_loop(IOLoop.current())

@@ -102,14 +102,13 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             failure; ``response.error`` is the error, if any. An exception is logged.
         """
         super().initialize(defaults)
-        self.loop: asyncio.AbstractEventLoop = self.io_loop.asyncio_loop
         self.own_resolver: bool = resolver is None
         lookup = Resolver() if resolver is None else resolver
         self.resolver: Resolver = (
             OverrideResolver(lookup, hostname_mapping) if hostname_mapping is not None else lookup
         )
-        shared = SharedLookups(self.resolver, ttl=dns_cache_ttl) if may_share(self.resolver) else None
-        self.tcp_client: TCPClient = TCPClient(shared or self.resolver)
+        self._dns_cache_ttl = dns_cache_ttl
+        self.tcp_client: TCPClient = TCPClient(self.resolver)
         # Limits on the number of concurrent requests and on the size of one response.
         self.max_clients = max_clients
         self.max_body_size: int | None = max_body_size
@@ -120,20 +119,11 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
                 f"continue_timeout must be a positive number of seconds, got {continue_timeout!r}"
             )
         self.continue_timeout = continue_timeout
-        #: Active requests. A request has the same key here, in the queue and in `waiting`.
-        self.active: dict[object, tuple[HTTPRequest, _Callback]] = {}
-        #: Requests that have not been started, in order; some may have timed out already.
-        self.queue: deque[tuple[object, HTTPRequest, _Callback]] = deque()
-        #: The queued requests that have not timed out, with their timers.
-        self.waiting: dict[object, tuple[HTTPRequest, _Callback, object | None]] = {}
-        #: The deadlines of all requests, including queued ones.
-        self.deadlines: DeadlineScheduler = request_deadlines(self.loop)
         self.max_clients_per_host = max_clients_per_host
-        max_idle = max_clients if max_idle_connections is None else max_idle_connections
-        self.pool: ConnectionPool = ConnectionPool(self.io_loop, max_idle, idle_timeout)
+        self._max_idle = max_clients if max_idle_connections is None else max_idle_connections
+        self._idle_timeout = idle_timeout
+        self._loop_changed()
         _clients.add(self)
-        #: The active and waiting requests of each host; empty without ``max_clients_per_host``.
-        self._hosts: dict[str, _HostRequests] = {}
         self.connector: Connector = Connector(max_buffer_size)
         #: Factories of the objects that take part in each fetch.
         self.extensions: list[ExtensionFactory] = default_factories(cookie_jar, retry, before_request)
@@ -144,6 +134,22 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.routes: Routes = Routes(self.tcp_client, settings)
         head_size = DEFAULT.max_head_size if max_header_size is None else max_header_size
         self._limits = Limits(max_head_size=head_size, max_request_line=head_size)
+
+    def _loop_changed(self) -> None:
+        self.loop: asyncio.AbstractEventLoop = self.io_loop.asyncio_loop
+        if may_share(self.resolver):
+            self.tcp_client.resolver = SharedLookups(self.resolver, ttl=self._dns_cache_ttl)
+        #: Active requests. A request has the same key here, in the queue and in `waiting`.
+        self.active: dict[object, tuple[HTTPRequest, _Callback]] = {}
+        #: Requests that have not been started, in order; some may have timed out already.
+        self.queue: deque[tuple[object, HTTPRequest, _Callback]] = deque()
+        #: The queued requests that have not timed out, with their timers.
+        self.waiting: dict[object, tuple[HTTPRequest, _Callback, object | None]] = {}
+        #: The deadlines of all requests, including queued ones.
+        self.deadlines: DeadlineScheduler = request_deadlines(self.loop)
+        self.pool: ConnectionPool = ConnectionPool(self.io_loop, self._max_idle, self._idle_timeout)
+        #: The active and waiting requests of each host; empty without ``max_clients_per_host``.
+        self._hosts: dict[str, _HostRequests] = {}
 
     @property
     def is_closed(self) -> bool:

@@ -38,7 +38,7 @@ from tornado.web._execution._execution_state import ExecutionOwner
 from tornado.web._execution._matched_route import MatchedRoute
 from tornado.web._execution._response import Response, ResponseOwner, response_of
 from tornado.web._input import _arguments
-from tornado.web._input._arguments import _ARG_DEFAULT, _ArgDefault
+from tornado.web._input._arguments import _ARG_DEFAULT, _ArgDefaultMarker
 from tornado.web._security import _authentication, _cookies, _security_headers, _signed_values, _xsrf
 from tornado.web._ui import _rendering
 from tornado.web._ui._namespace import UI
@@ -342,12 +342,12 @@ class RequestHandler(ExecutionOwner):
     # -- arguments --
 
     @overload
-    def get_argument(self, name: str, default: _ArgDefault = ..., strip: bool = ...) -> str: ...
+    def get_argument(self, name: str, default: _ArgDefaultMarker = ..., strip: bool = ...) -> str: ...
     @overload
     def get_argument(self, name: str, default: D, strip: bool = ...) -> str | D: ...
     @overload
     def get_argument(
-        self, name: str, default: _ArgDefault = ..., strip: bool = ..., *, type: Converter[T]
+        self, name: str, default: _ArgDefaultMarker = ..., strip: bool = ..., *, type: Converter[T]
     ) -> T: ...
     @overload
     def get_argument(self, name: str, default: D, strip: bool = ..., *, type: Converter[T]) -> T | D: ...
@@ -394,12 +394,12 @@ class RequestHandler(ExecutionOwner):
         return _arguments.all_values(self, name, source, strip)
 
     @overload
-    def get_body_argument(self, name: str, default: _ArgDefault = ..., strip: bool = ...) -> str: ...
+    def get_body_argument(self, name: str, default: _ArgDefaultMarker = ..., strip: bool = ...) -> str: ...
     @overload
     def get_body_argument(self, name: str, default: D, strip: bool = ...) -> str | D: ...
     @overload
     def get_body_argument(
-        self, name: str, default: _ArgDefault = ..., strip: bool = ..., *, type: Converter[T]
+        self, name: str, default: _ArgDefaultMarker = ..., strip: bool = ..., *, type: Converter[T]
     ) -> T: ...
     @overload
     def get_body_argument(self, name: str, default: D, strip: bool = ..., *, type: Converter[T]) -> T | D: ...
@@ -424,12 +424,12 @@ class RequestHandler(ExecutionOwner):
         return _arguments.all_values(self, name, source, strip)
 
     @overload
-    def get_query_argument(self, name: str, default: _ArgDefault = ..., strip: bool = ...) -> str: ...
+    def get_query_argument(self, name: str, default: _ArgDefaultMarker = ..., strip: bool = ...) -> str: ...
     @overload
     def get_query_argument(self, name: str, default: D, strip: bool = ...) -> str | D: ...
     @overload
     def get_query_argument(
-        self, name: str, default: _ArgDefault = ..., strip: bool = ..., *, type: Converter[T]
+        self, name: str, default: _ArgDefaultMarker = ..., strip: bool = ..., *, type: Converter[T]
     ) -> T: ...
     @overload
     def get_query_argument(

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from tornado.web._interfaces import HandlerInterface
 
 
-class _ArgDefault:
+class _ArgDefaultMarker:
     """The type of `_ARG_DEFAULT`, which means that an argument is required."""
 
     def __repr__(self) -> str:
         return "required"
 
 
-_ARG_DEFAULT: Any = _ArgDefault()
+_ARG_DEFAULT: Any = _ArgDefaultMarker()
 # Control characters become spaces, except tab, line ends, vertical tab and form feed.
 _CONTROLS_TO_SPACES = bytes(0x20 if octet in (*range(9), *range(14, 32)) else octet for octet in range(256))
 _QVALUE = re.compile(r"q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
