@@ -365,7 +365,7 @@ async def test_each_request_has_address_and_protocol_from_its_proxy(serve, tls, 
 
 
 async def test_invalid_address_or_protocol_from_proxy_is_ignored(serve, tls):
-    addresses = ["unknown", "4.4.4.4<script>", "4.4.4.256", "", ",", "4.4.4.4, host.example", "[::1]:80"]
+    addresses = ["unknown", "4.4.4.4<script>", "4.4.4.256", "", ",", "4.4.4.4, host.example", "[::1]:port"]
     protocols = ["ftp", "HTTPSX", "", "https, unknown", "<script>"]
     fields = [f"{name}: {value}" for name in ("X-Real-Ip", "X-Forwarded-For") for value in addresses]
     fields += [f"{name}: {value}" for name in ("X-Scheme", "X-Forwarded-Proto") for value in protocols]

@@ -199,7 +199,7 @@ def test_custom_locale_must_define_translate() -> None:
         (("xx", "de"), "de"),
         (("", "de"), "de"),
         (("de", "pt_BR"), "de"),
-        (("pt_Latn_BR",), "en_US"),
+        (("pt_Latn_BR",), "pt_BR"),
         (("_", "-", "__"), "en_US"),
     ],
 )

@@ -37,7 +37,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack, cast
 
-from tornado import _setting_names, _signature_checks, netutil
+from tornado import _setting_names, _signature_checks
+from tornado._forwarded_fields import client_address, client_protocol, parse_address
 from tornado._http_server_drain import ConnectionDrain, DrainResult
 from tornado._implicit_reexports import reexported
 from tornado._log_rate_limit import LogRateLimit
@@ -758,7 +759,7 @@ class _HTTPRequestContext:
         self.trusted_downstream: TrustedProxies | frozenset[str] = (
             trusted_downstream
             if isinstance(trusted_downstream, TrustedProxies)
-            else frozenset(trusted_downstream or ())
+            else frozenset(parse_address(each) or each for each in trusted_downstream or ())
         )
 
     def __str__(self) -> str:
@@ -780,25 +781,12 @@ class _HTTPRequestContext:
     def _apply_xheaders(self, headers: HTTPHeaders) -> None:
         """Set the address and protocol from the header fields of a proxy; ignore invalid values."""
         self._unapply_xheaders()
-        if isinstance(self.trusted_downstream, TrustedProxies) and not self._is_proxy(
-            self.trusted_downstream
-        ):
+        proxies = self.trusted_downstream
+        strict = isinstance(proxies, TrustedProxies)
+        if isinstance(proxies, TrustedProxies) and not self._is_proxy(proxies):
             return
-        forwarded = headers.get("X-Forwarded-For", "")
-        ip = self.remote_ip
-        for candidate in reversed(forwarded.split(",")):
-            ip = candidate.strip() or ip
-            if ip not in self.trusted_downstream:
-                break
-        ip = headers.get("X-Real-Ip", ip)
-        if netutil.is_valid_ip(ip):
-            self.remote_ip = ip
-        protocol = headers.get("X-Scheme", headers.get("X-Forwarded-Proto", self.protocol))
-        # Each of several proxies appends a value; the last one is from the proxy that connected to this
-        # server. Schemes are case-insensitive (RFC 3986 section 3.1).
-        protocol = protocol.rpartition(",")[2].strip().lower()
-        if protocol in ("http", "https"):
-            self.protocol = protocol
+        self.remote_ip = client_address(headers, self.remote_ip, proxies, strict)
+        self.protocol = client_protocol(headers, self.protocol, strict)
         self.from_proxy = True
 
     def _is_proxy(self, proxies: TrustedProxies) -> bool:

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from tornado._implicit_reexports import reexport
+from tornado._language_matching import closest
 from tornado._language_names import LOCALE_NAMES
 from tornado.log import gen_log
 
@@ -178,16 +179,15 @@ class Locale:
             language, _, country = requested.replace("-", "_").partition("_")
             language = language.lower()
             full = f"{language}_{country.upper()}" if country else language
-            if "_" in country:
-                continue  # codes with a script or a variant are not supported
-            for code in (full, language):
-                if code in _supported_locales:
-                    return cls.get(code)
-            if not country:
-                # A client that asks for a language reads its variants, too. The default one is preferred.
-                variants = [code for code in _supported_locales if code.startswith(f"{language}_")]
-                if variants:
-                    return cls.get(_default_locale if _default_locale in variants else min(variants))
+            if full in _supported_locales:
+                return cls.get(full)
+            found = closest(requested, _supported_locales, _default_locale, any_script=False)
+            if found is not None:
+                return cls.get(found)
+        for requested in filter(None, locale_codes):
+            found = closest(requested, _supported_locales, _default_locale, any_script=True)
+            if found is not None:
+                return cls.get(found)
         return cls.get(_default_locale)
 
     @classmethod

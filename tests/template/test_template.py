@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import traceback
 from types import SimpleNamespace
 
@@ -174,6 +175,7 @@ def test_autoescape_argument_selects_the_function():
 
 def test_sources_are_utf8():
     assert Template("é".encode()).generate() == "é".encode()
+    assert Template(codecs.BOM_UTF8 + b"x\xef\xbb\xbfy").generate() == b"x\xef\xbb\xbfy"
     with pytest.raises(UnicodeDecodeError) as caught:
         Template(b"\xe9", "x")
     assert caught.value.__notes__ == ["in template x: templates must be UTF-8"]

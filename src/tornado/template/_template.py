@@ -176,7 +176,8 @@ class Template:
 
     def _decode(self, source: str | bytes) -> str:
         try:
-            return to_unicode(source)
+            # Editors of Windows begin a file with a byte order mark, which is not part of the page.
+            return to_unicode(source).removeprefix("\ufeff")
         except UnicodeDecodeError as error:
             error.add_note(f"in template {self.name}: templates must be UTF-8")
             raise

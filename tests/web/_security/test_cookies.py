@@ -60,6 +60,19 @@ async def test_attributes_are_serialized(arguments: Any, expected: Any) -> None:
     assert await cookies_of(lambda self: self.set_cookie("n", "v", **arguments)) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("days", "date"),
+    [
+        (10**7, "Fri, 31 Dec 9999 23:59:59 GMT"),
+        (float("inf"), "Fri, 31 Dec 9999 23:59:59 GMT"),
+        (-(10**12), "Thu, 01 Jan 1970 00:00:00 GMT"),
+    ],
+)
+async def test_expiry_times_beyond_the_calendar(days: float, date: str) -> None:
+    (cookie,) = await cookies_of(lambda self: self.set_cookie("n", "v", expires_days=days))
+    assert f"expires={date}" in cookie
+
+
 async def test_expires_days_sets_the_expiry_time() -> None:
     now = datetime.datetime.now(datetime.UTC)
     (cookie,) = await cookies_of(lambda self: self.set_cookie("n", "v", expires_days=10))

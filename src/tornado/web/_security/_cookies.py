@@ -115,12 +115,19 @@ def _log_dropped(name: str, problem: str) -> None:
     gen_log.warning("Browsers do not keep the cookie %r as it was set: %s", name, problem)
 
 
+#: The last date that a cookie can have.
+_LAST_DATE = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+
+
 def _expires(expires: Any, days: float | None) -> str:
     if days is not None and not expires:
         try:
             expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
         except TypeError:
             raise TypeError(f"expires_days must be a number of days, got {days!r:.100}") from None
+        except OverflowError:
+            # A year has four digits (RFC 9110 section 5.6.7), and no browser keeps a cookie beyond 400 days.
+            expires = _LAST_DATE if days > 0 else 0
     return httputil.format_timestamp(expires)
 
 
