@@ -27,13 +27,17 @@ _EPOCH: Final = datetime.datetime(1970, 1, 1)
 _SECOND: Final = datetime.timedelta(seconds=1)
 
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
+# Section 5.6.7 asks recipients to be robust. Clients send a day without a leading zero, other names of UTC
+# and lower case.
+_DAY = "(?P<day>[0-9]{1,2})"
+_ZONE = r"(?:GMT|UTC|UT|Z|[+-]0000)"
 # A second of 60 is a leap second, which POSIX time does not count.
 _TIME = r"(?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9]):(?P<second>[0-5][0-9]|60)"
 # Sun, 06 Nov 1994 08:49:37 GMT
-_IMF_FIXDATE = rf"(?:{'|'.join(_DAYS)}), (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"
+_IMF_FIXDATE = rf"(?:{'|'.join(_DAYS)}), {_DAY} {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} {_ZONE}"
 # Sunday, 06-Nov-94 08:49:37 GMT
 _LONG_DAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
-_RFC_850 = rf"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"
+_RFC_850 = rf"{_LONG_DAY}, {_DAY}-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} {_ZONE}"
 # Sun Nov  6 08:49:37 1994
 _ASCTIME = rf"(?:{'|'.join(_DAYS)}) {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})"
 
@@ -41,7 +45,7 @@ _ASCTIME = rf"(?:{'|'.join(_DAYS)}) {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} 
 @functools.cache
 def _forms() -> tuple[re.Pattern[str], ...]:
     """Return the patterns of the three formats, compiled on first use rather than at import."""
-    return tuple(re.compile(form) for form in (_IMF_FIXDATE, _RFC_850, _ASCTIME))
+    return tuple(re.compile(form, re.IGNORECASE | re.ASCII) for form in (_IMF_FIXDATE, _RFC_850, _ASCTIME))
 
 
 def format_http_date(timestamp: float) -> str:
@@ -88,7 +92,7 @@ def _timestamp(match: re.Match[str], now: float | None) -> float | None:
     if len(match["year"]) == 2:
         year = _full_year(year, now)
     try:
-        day = datetime.datetime(year, _MONTH_NUMBERS[match["month"]], int(match["day"]))
+        day = datetime.datetime(year, _MONTH_NUMBERS[match["month"].title()], int(match["day"]))
     except ValueError:
         return None
     seconds = (int(match["hour"]) * 60 + int(match["minute"])) * 60 + int(match["second"])

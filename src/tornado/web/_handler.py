@@ -36,6 +36,7 @@ from tornado.web._execution import (
 )
 from tornado.web._execution._execution_state import ExecutionOwner
 from tornado.web._execution._matched_route import MatchedRoute
+from tornado.web._execution._preconditions import precondition_fails
 from tornado.web._execution._response import Response, ResponseOwner, response_of
 from tornado.web._input import _arguments
 from tornado.web._input._arguments import _ARG_DEFAULT, _ArgDefaultMarker
@@ -587,6 +588,22 @@ class RequestHandler(ExecutionOwner):
         304.
         """
         return response_of(self).check_etag_header(self.request)
+
+    def check_preconditions(self, etag: str | None, modified: datetime.datetime | None = None) -> None:
+        """Refuse the request with 412 if the client's If-Match or If-Unmodified-Since does not hold (RFC 9110
+        section 13.1).
+
+        Call this method before a change, so that a client does not overwrite the change of another.
+
+        :param etag: the current entity tag of the resource, in quotes; None if the resource does not exist.
+        :param modified: the time of its last change; one without a time zone is in UTC.
+        :raises HTTPError: (412)
+        """
+        if modified is not None and modified.tzinfo is None:
+            modified = modified.replace(tzinfo=datetime.UTC)
+        seconds = None if modified is None else modified.timestamp() // 1
+        if precondition_fails(self.request.headers, etag, seconds):
+            raise HTTPError(412)
 
     # -- errors --
 

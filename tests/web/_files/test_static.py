@@ -289,6 +289,30 @@ async def test_if_range_requires_a_strong_match(root: Any) -> None:
             assert response.code == (416 if code == 206 and asked == "bytes=100-" else code)
 
 
+@pytest.mark.parametrize("range_", [(), ("Range: bytes=5-",)])
+async def test_preconditions(root: Any, range_: Any) -> None:
+    first = await fetch(root, "letters.txt")
+    etag, modified = first.get("etag"), first.get("last-modified")
+    successful = 206 if range_ else 200
+    for fields, code in [
+        ([f"If-Match: {etag}"], successful),
+        ([f'If-Match: "x", {etag}'], successful),
+        (["If-Match: *"], successful),
+        (['If-Match: "x"'], 412),
+        ([f"If-Match: W/{etag}"], 412),
+        (["If-Match: "], 412),
+        ([f"If-Unmodified-Since: {modified}"], successful),
+        (["If-Unmodified-Since: Sat, 01 Jan 2000 00:00:00 GMT"], 412),
+        (["If-Unmodified-Since: yesterday"], successful),
+        ([f"If-Match: {etag}", "If-Unmodified-Since: Sat, 01 Jan 2000 00:00:00 GMT"], successful),
+        (['If-Match: "x"', f"If-None-Match: {etag}"], 412),
+        ([f"If-Match: {etag}", f"If-None-Match: {etag}"], 304),
+    ]:
+        response = await fetch(root, "letters.txt", *fields, *range_)
+        assert response.code == code, fields
+        assert (await fetch(root, "letters.txt", *fields, *range_, method="HEAD")).code == code
+
+
 async def test_if_none_match_takes_precedence_over_range(root: Any) -> None:
     tag = (await fetch(root, "letters.txt")).get("etag")
     response = await fetch(root, "letters.txt", "Range: bytes=0-4", f"If-None-Match: {tag}")

@@ -193,6 +193,7 @@ class StaticFileHandler(RequestHandler):
             self.set_headers()
             if coded is not None:
                 self._set_coding(coded.coding)
+            self.check_preconditions(self._headers.get("Etag", ""), self.modified)
             if self.should_return_304():
                 self.set_status(304)
                 return

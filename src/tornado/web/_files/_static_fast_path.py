@@ -264,14 +264,14 @@ def _type_source(extension: str) -> tuple[Any, Any, Any]:
 
 
 def _is_modified(request: httputil.HTTPServerRequest, entry: _Entry) -> bool | None:
-    """Whether the client's copy is missing or outdated; None if a range is requested."""
+    """Whether the client's copy is missing or outdated; None if the slow path decides."""
     head = getattr(request, "_head", None)  # absent if a delegate wraps the application
     if head is not None:
         fields = head.headers_block.lower()
         if "range" not in fields and "if-" not in fields:
             return True
     headers = request.headers
-    if headers.get("Range"):
+    if headers.get("Range") or "If-Match" in headers or "If-Unmodified-Since" in headers:
         return None
     condition = headers.get("If-None-Match")
     if condition:
