@@ -237,6 +237,8 @@ class PathMatches(Matcher):
                 f"{self.regex.pattern!r} has both named and unnamed groups: name all of them or none"
             )
         # ddtrace reads both attributes.
+        self._path: str | None
+        self._group_count: int | None
         self._path, self._group_count = self._find_groups()
 
     def __setattr__(self, name: str, value: Any) -> None:
