@@ -45,6 +45,8 @@ async def running_provider() -> AsyncIterator[str]:
         )
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        # Even if warnings are exceptions in the demo: one of the provider's packages uses what is deprecated.
+        *("-W", "default"),
         __file__,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,

@@ -31,8 +31,9 @@ def test_each_application_answers(program):
     assert json.loads(read(program, "api/items")) == ["apple", "pear"]
     assert json.loads(read(program, "api/items/1")) == {"name": "pear"}
     assert "The shop" in read(program, "shop/")
-    with pytest.raises(urllib.error.HTTPError, match="404"):
+    with pytest.raises(urllib.error.HTTPError, match="404") as raised:
         read(program, "apix")
+    raised.value.close()
 
 
 @pytest.mark.browser
