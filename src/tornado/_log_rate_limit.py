@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
+import threading
 import time
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -20,6 +22,19 @@ __all__ = ["INTERVAL", "LogOnce", "LogRateLimit", "de_dupe_gen_log"]
 
 #: Length of the interval to which the limit applies, in seconds.
 INTERVAL = 1.0
+
+#: Held while lines are counted, because all threads log. A finalizer may log meanwhile, so it is reentrant.
+_lock = threading.RLock()
+
+
+def _after_fork() -> None:
+    """Replace the lock, because a thread that does not exist in the child process may have held it."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class LogRateLimit:
@@ -60,14 +75,15 @@ class LogRateLimit:
             suppressed too.
         """
         now = time.monotonic()
-        if now >= self._next.get(kind, now):
-            self._next[kind] = now + INTERVAL
-            self._written[kind] = 0
-        if self._written[kind] >= self._burst:
-            self._suppressed[kind] = self._suppressed.get(kind, 0) + 1
-            return None
-        self._written[kind] += 1
-        return self._suppressed.pop(kind, 0)
+        with _lock:
+            if now >= self._next.get(kind, now):
+                self._next[kind] = now + INTERVAL
+                self._written[kind] = 0
+            if self._written[kind] >= self._burst:
+                self._suppressed[kind] = self._suppressed.get(kind, 0) + 1
+                return None
+            self._written[kind] += 1
+            return self._suppressed.pop(kind, 0)
 
 
 class LogOnce:
@@ -91,9 +107,11 @@ class LogOnce:
         :param kind: a constant string; it is stored as long as `owner` exists.
         :param repeat: whether to log the line in any case.
         """
-        logged = self._logged.setdefault(owner, set())
-        if kind not in logged or repeat:
+        with _lock:
+            logged = self._logged.setdefault(owner, set())
+            is_new = kind not in logged
             logged.add(kind)
+        if is_new or repeat:
             self._logger.log(level, message, *args)
 
 

@@ -44,6 +44,7 @@ from tornado._implicit_reexports import reexported
 from tornado._log_rate_limit import LogRateLimit
 from tornado._original_methods import OriginalMethods
 from tornado._public_module_names import list_public
+from tornado._thread_safety import WeakRegistry
 from tornado._trusted_proxies import TrustedProxies
 from tornado.http1connection import (
     HTTP1Connection,
@@ -551,12 +552,12 @@ class ConnectionCounts(NamedTuple):
     upgraded: int
 
 
-_servers: weakref.WeakSet[HTTPServer] = weakref.WeakSet()
+_servers: WeakRegistry[HTTPServer] = WeakRegistry()
 
 
 def servers_of(application: object) -> list[HTTPServer]:
     """Return the servers of this process whose request callback is `application`."""
-    return [server for server in list(_servers) if server.request_callback is application]
+    return [server for server in _servers.snapshot() if server.request_callback is application]
 
 
 #: The attributes of a server that determine how its connections call the application.

@@ -195,7 +195,9 @@ class Locale:
         """Return the locale with exactly this code, which must be supported."""
         if not hasattr(cls, "_cache"):  # programs delete it after they reload their translations
             Locale._cache = {}
-        cached = cls._cache.get(code)
+        # Another thread that loads translations replaces them first, and then the cache.
+        cache = cls._cache
+        cached = cache.get(code)
         if cached is None:
             assert code in _supported_locales, (
                 f"unsupported locale {code!r}, supported are {sorted(_supported_locales)}"
@@ -207,7 +209,7 @@ class Locale:
                 cached = GettextLocale(code, translations)
             else:
                 cached = CSVLocale(code, translations)
-            cls._cache[code] = cached
+            cache[code] = cached
         return cached
 
     def __init__(self, code: str) -> None:

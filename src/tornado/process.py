@@ -363,7 +363,10 @@ class Subprocess:
         Subprocess._watched.add(self)
 
     def _unwatch(self) -> None:
-        Subprocess._watched.discard(self)
+        try:
+            Subprocess._watched.remove(self)
+        except KeyError:
+            return  # another thread, which watches children of its own, has closed the descriptor
         descriptor, self._pidfd = self._pidfd, -1
         if descriptor >= 0:
             loop = watching_loop(self.io_loop)

@@ -242,9 +242,10 @@ class PathMatches(Matcher):
         self._path, self._group_count = self._find_groups()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "regex" and "regex" in self.__dict__:
-            _rule_changes[0] += 1
+        is_change = name == "regex" and "regex" in self.__dict__
         super().__setattr__(name, value)
+        if is_change:
+            _rule_changes[0] += 1  # afterwards: another thread may create an index at any time
 
     def __repr__(self) -> str:
         """Return the matcher in the form of a constructor call."""
@@ -380,9 +381,10 @@ class Rule:
 
     def __setattr__(self, name: str, value: Any) -> None:
         # hasattr() is used because accessing `__dict__` makes later attribute reads of the object slower.
-        if name == "matcher" and hasattr(self, "matcher"):
-            _rule_changes[0] += 1
+        is_change = name == "matcher" and hasattr(self, "matcher")
         super().__setattr__(name, value)
+        if is_change:
+            _rule_changes[0] += 1
 
     def reverse(self, *args: Any) -> str | None:
         """Return the path with these arguments; see `Matcher.reverse`."""
@@ -513,8 +515,10 @@ class _VersionedRules(list[Rule]):
 def _counts_change(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def change(self: _VersionedRules, *args: Any, **kwargs: Any) -> Any:
-        self.version += 1
-        return method(self, *args, **kwargs)
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            self.version += 1  # afterwards: another thread may create an index at any time
 
     return change
 

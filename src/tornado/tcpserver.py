@@ -27,7 +27,6 @@ import logging
 import os
 import socket
 import ssl
-import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextvars import copy_context
 from typing import Any
@@ -37,6 +36,7 @@ from tornado._connection_limits import ConnectionLimits, CountedStream, CountedT
 from tornado._implicit_reexports import reexport
 from tornado._log_rate_limit import LogRateLimit
 from tornado._loop.tasks import keep_reference, run_eagerly
+from tornado._thread_safety import WeakRegistry
 from tornado._tornado4.deprecation import ignored_loop
 from tornado.concurrent import Future, future_add_done_callback
 from tornado.ioloop import IOLoop
@@ -50,7 +50,7 @@ __all__ = ["TCPServer"]
 
 _log_limit = LogRateLimit(gen_log)
 # All servers to which listening sockets have been added.
-_servers: weakref.WeakValueDictionary[int, TCPServer] = weakref.WeakValueDictionary()
+_servers: WeakRegistry[TCPServer] = WeakRegistry()
 
 
 class TCPServer:
@@ -138,7 +138,7 @@ class TCPServer:
         The sockets are results of `.bind_sockets`, `.bind_unix_socket` or `.inherited_sockets` (systemd), or
         were created with ``socket.socket(fileno=...)``. They are made non-blocking.
         """
-        _servers[id(self)] = self
+        _servers.add(self)
         for sock in sockets:
             # On a blocking socket, accept() without a waiting connection would block the event loop.
             sock.setblocking(False)
@@ -396,7 +396,7 @@ class ServerDrain:
 
 def server_drains() -> list[ServerDrain]:
     """Return a `ServerDrain` for each server of this process that has listening sockets."""
-    return [ServerDrain(server) for server in list(_servers.values())]
+    return [ServerDrain(server) for server in _servers.snapshot()]
 
 
 def _asyncio_loop() -> Any:

@@ -153,27 +153,26 @@ def _reject_value(parts: list[bytes]) -> None:
 # -- default fields --
 
 _SERVER_LINE = f"Server: TornadoServer/{version}\r\n".encode()
-_date_line = b""
-_defaults = b""
-_defaults_until = 0.0
+#: The end of the second to which the fields belong, and the fields Server and Date. It is one object, because
+#: several threads replace it.
+_defaults = 0.0, b""
 
 
 def default_fields() -> bytes:
     """Return the serialized fields Server and Date."""
-    global _date_line, _defaults, _defaults_until
+    global _defaults
     now = time()
-    if not _defaults_until - 1 <= now < _defaults_until:
-        _defaults_until = float(int(now) + 1)
-        _date_line = f"Date: {format_http_date(now)}\r\n".encode()
-        _defaults = _SERVER_LINE + _date_line
-    return _defaults
+    end, fields = _defaults
+    if not end - 1 <= now < end:
+        fields = _SERVER_LINE + f"Date: {format_http_date(now)}\r\n".encode()
+        _defaults = float(int(now) + 1), fields
+    return fields
 
 
 def _missing_defaults(special: dict[bytes, bytes]) -> bytes:
-    both = default_fields()
     if _SERVER in special:
-        return b"" if _DATE in special else _date_line
-    return _SERVER_LINE if _DATE in special else both
+        return b"" if _DATE in special else default_fields().removeprefix(_SERVER_LINE)
+    return _SERVER_LINE if _DATE in special else default_fields()
 
 
 __all__ = ["ResponseHead", "default_fields", "make_head", "serialize_fields"]

@@ -96,12 +96,12 @@ def _has_loop() -> bool:
 
 
 def _start_on_first(loop: IOLoop) -> None:
-    if not any(_is_open(watched) for watched in _watchers):
+    if not any(_is_open(watched) for watched in list(_watchers)):
         loop.add_callback(_start_on, loop, *_pending_start[0])
 
 
 def _start_on(loop: IOLoop, check_time: float, drain_time: float) -> None:
-    for closed in [each for each in _watchers if not _is_open(each)]:
+    for closed in [each for each in list(_watchers) if not _is_open(each)]:
         _watchers.pop(closed).stop()
     if loop in _watchers:
         return

@@ -173,7 +173,7 @@ class ChannelState:
         self.settle()
 
     def _deliver(self, group: ReceiverGroup, receivers: Any, items: Sequence[Message | Gap]) -> None:
-        self._counts.delivered += len(receivers) * len(items)
+        self._counts.add_delivered(len(receivers) * len(items))
         try:
             group.deliver(receivers, items)
         except Exception:
@@ -215,7 +215,7 @@ class ChannelState:
             items = _next_items(self.name, page, since, page.head)
             if items:
                 self._waiting[receiver] = (group, end_of(items[-1]))
-                self._counts.gaps["history"] += isinstance(items[0], Gap)
+                self._counts.add_gaps("history", isinstance(items[0], Gap))
                 self._deliver(group, (receiver,), items)
         self.settle()
 
@@ -231,7 +231,7 @@ class ChannelState:
                 self.last = item.until
                 self._tail.clear()
                 self._pending.append(item)
-                self._counts.gaps["history"] += sum(map(len, self._live.values()))
+                self._counts.add_gaps("history", sum(map(len, self._live.values())))
             elif item.position is not None:
                 self._append(item, item.position)
         self.flush()

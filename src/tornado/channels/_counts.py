@@ -6,10 +6,10 @@ costs one addition for each batch of messages and group of receivers.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from tornado._thread_safety import WeakRegistry, atomic
 from tornado.channels._names import RESERVED
 
 
@@ -81,20 +81,72 @@ class ChannelCounts:
         self.durations: Durations | None = None
         self.delays: Durations | None = None
 
+    # Hubs run in several threads.
+
     def count_publication(self, duration: float) -> None:
         """Count a message that the broker has stored.
 
         :param duration: the time that this took, in seconds.
         """
-        self.published += 1
+        self._add_published()
         if self.durations is not None:
             self.durations.record(duration)
+
+    @atomic
+    def _add_published(self) -> None:
+        self.published += 1
+
+    @atomic
+    def add_sent(self) -> None:
+        """Count an ephemeral message."""
+        self.sent += 1
+
+    @atomic
+    def add_failed(self) -> None:
+        """Count a message that the broker has not confirmed."""
+        self.failed += 1
+
+    @atomic
+    def add_delivered(self, number: int) -> None:
+        """Count messages and gaps that were passed to receivers."""
+        self.delivered += number
+
+    @atomic
+    def add_gaps(self, reason: str, number: int) -> None:
+        """Count gaps with a reason."""
+        self.gaps[reason] += number
+
+    @atomic
+    def add_slow(self, action: str) -> None:
+        """Count a slow client."""
+        self.slow[action] += 1
+
+    @atomic
+    def add_disconnected(self, seconds: float) -> None:
+        """Add the duration of an interruption that has ended."""
+        self.disconnected += seconds
+
+    @atomic
+    def _measure(self, durations: Durations, delays: Durations) -> None:
+        if self.durations is None:
+            self.durations, self.delays = durations, delays
+
+    def start_measuring(self, histogram: Callable[[], Durations]) -> tuple[Durations, Durations]:
+        """Begin to measure durations, unless this was done before; return the histograms.
+
+        :param histogram: creates a histogram of durations.
+        """
+        if self.durations is None:
+            self._measure(histogram(), histogram())
+        assert self.durations is not None
+        assert self.delays is not None
+        return self.durations, self.delays
 
 
 counts = ChannelCounts()
 _internal = ChannelCounts()
 #: The hubs that have been started and are not closed.
-_hubs: weakref.WeakValueDictionary[int, CountedHub] = weakref.WeakValueDictionary()
+_hubs: WeakRegistry[CountedHub] = WeakRegistry()
 #: Whether a hub was started in this process.
 _was_started: list[bool] = []
 
@@ -107,17 +159,12 @@ def counts_of(channel: str) -> ChannelCounts:
 def add_hub(hub: CountedHub) -> None:
     """Include a hub in the metrics and in the readiness of the process."""
     _was_started[:] = [True]
-    _hubs[id(hub)] = hub
+    _hubs.add(hub)
 
 
 def remove_hub(hub: CountedHub) -> None:
     """Forget a hub that is closed."""
-    _hubs.pop(id(hub), None)
-
-
-def _started_hubs() -> list[CountedHub]:
-    # It is called in other threads, too, so it must not iterate over the dictionary in Python code.
-    return [hub for reference in _hubs.valuerefs() if (hub := reference()) is not None]
+    _hubs.discard(hub)
 
 
 def channel_metrics(histogram: Callable[[], Durations]) -> dict[str, dict[str, Any]] | None:
@@ -129,9 +176,8 @@ def channel_metrics(histogram: Callable[[], Durations]) -> dict[str, dict[str, A
     """
     if not _was_started:
         return None
-    if counts.durations is None or counts.delays is None:
-        counts.durations, counts.delays = histogram(), histogram()
-    hubs = _started_hubs()
+    durations, delays = counts.start_measuring(histogram)
+    hubs = _hubs.snapshot()
     sizes = [size for hub in hubs for size in hub.subscriber_counts()]
     outages = [hub.disconnected_for for hub in hubs]
     return {
@@ -153,15 +199,15 @@ def channel_metrics(histogram: Callable[[], Durations]) -> dict[str, dict[str, A
             },
         },
         "histograms": {
-            "tornado.channels.publish.duration": counts.durations.as_json(),
-            "tornado.channels.delivery.delay": counts.delays.as_json(),
+            "tornado.channels.publish.duration": durations.as_json(),
+            "tornado.channels.delivery.delay": delays.as_json(),
         },
     }
 
 
 def has_unshared_hub() -> bool:
     """Whether a hub is open whose broker does not connect several processes."""
-    return any(not hub.broker.is_shared for hub in _started_hubs())
+    return any(not hub.broker.is_shared for hub in _hubs.snapshot())
 
 
 def broker_problems() -> list[str]:
@@ -171,7 +217,7 @@ def broker_problems() -> list[str]:
     """
     return [
         f"channels have had no connection to their broker for {outage:.0f} s"
-        for hub in _started_hubs()
+        for hub in _hubs.snapshot()
         if hub.max_disconnected is not None and (outage := hub.disconnected_for) >= hub.max_disconnected
     ]
 

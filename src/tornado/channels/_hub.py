@@ -190,7 +190,7 @@ class Hub:
             finally:
                 self._retries.wake()  # waiting publications fail
                 remove_hub(self)
-                counts.disconnected += self.disconnected_for
+                counts.add_disconnected(self.disconnected_for)
                 self._disconnected_at = None
 
     async def _end_tasks(self) -> None:
@@ -236,7 +236,7 @@ class Hub:
 
     def subscriber_counts(self) -> Iterator[int]:
         """Yield the number of receivers of each channel, except channels for internal use."""
-        return (len(state) for name, state in self._channels.items() if not name.startswith(RESERVED))
+        return (len(state) for name, state in list(self._channels.items()) if not name.startswith(RESERVED))
 
     # -- publishing --
 
@@ -305,7 +305,7 @@ class Hub:
                         reason = error
                         delay = await self._retries.wait(delay)
         except TimeoutError as error:
-            counts_of(channel).failed += 1
+            counts_of(channel).add_failed()
             details = "" if reason is None else f" ({reason})"
             raise PublishError(
                 f"the broker has not confirmed a message to {channel!r} within {limit} s{details}: check "
@@ -325,7 +325,7 @@ class Hub:
         check_channel(channel)
         self._check_open()
         await self.broker.send(Message(channel, _encode(data), None, key))
-        counts_of(channel).sent += 1
+        counts_of(channel).add_sent()
 
     # -- receiving --
 
@@ -504,7 +504,7 @@ class Hub:
 
     def connected(self) -> None:
         """See `BrokerListener.connected`."""
-        counts.disconnected += self.disconnected_for
+        counts.add_disconnected(self.disconnected_for)
         self._disconnected_at = None
         self._retries.wake()
         for state in self._channels.values():

@@ -515,7 +515,7 @@ class Session:
             self._close_slow()
             return
         else:
-            counts.slow["latest" if action == "latest" else "skipped"] += 1
+            counts.add_slow("latest" if action == "latest" else "skipped")
             slow = SlowReceiver(channel, after, action, policy.limit, self._close_slow)
         self._slow = {} if self._slow is None else self._slow
         self._slow[channel] = slow
@@ -532,8 +532,8 @@ class Session:
         hub = self._endpoint.hub
         items = slow.take()
         if items:
-            counts.delivered += len(items)
-            counts.gaps["slow"] += sum(isinstance(each, Gap) for each in items)
+            counts.add_delivered(len(items))
+            counts.add_gaps("slow", sum(isinstance(each, Gap) for each in items))
             group.deliver([self._receiver], items)
         if self._slow is not None and self._slow.get(channel) is slow:  # it is not slow again
             del self._slow[channel]
@@ -541,7 +541,7 @@ class Session:
         hub.detach(channel, slow)
 
     def _close_slow(self) -> None:
-        counts.slow["closed"] += 1
+        counts.add_slow("closed")
         self.close(TOO_SLOW, "messages are read too slowly")
 
     # -- the end --

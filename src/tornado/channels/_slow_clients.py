@@ -86,7 +86,7 @@ class SlowReceivers(EachReceiver):
 
     def deliver(self, receivers: Collection[Any], items: Sequence[Message | Gap]) -> None:
         """Pass items to all receivers."""
-        counts.delivered -= len(receivers) * len(items)
+        counts.add_delivered(-len(receivers) * len(items))
         super().deliver(receivers, items)
 
 

@@ -44,7 +44,7 @@ def new_id() -> str:
     except IndexError:
         size = _BATCH * _LENGTH
         digits = f"{_random.getrandbits(4 * size):0{size}x}"
-        _ids.extend(digits[start : start + _LENGTH] for start in range(_LENGTH, size, _LENGTH))
+        _ids.extend([digits[start : start + _LENGTH] for start in range(_LENGTH, size, _LENGTH)])
         return digits[:_LENGTH]
 
 

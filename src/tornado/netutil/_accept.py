@@ -190,7 +190,7 @@ def accept_next(sock: socket.socket, callback: Callable[[socket.socket, Any], No
 
 
 def _report_exhaustion(error: OSError) -> None:
-    """Log at most one line per second for all listening sockets together."""
+    """Log at most one line per second for all listening sockets together; two if several threads accept."""
     global _last_report
     now = time.monotonic()
     if now - _last_report < _BACK_OFF:

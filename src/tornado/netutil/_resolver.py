@@ -8,7 +8,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Awaitable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from tornado._tornado4.deprecation import ignored_loop
 from tornado._tornado4.legacy_arguments import takes_callback
@@ -203,6 +203,8 @@ class ThreadedResolver(ExecutorResolver):
     :param num_threads: the size of the pool. The value of the first instance in a process is used.
     """
 
+    #: The pool of each process: this one, and after a fork those of its parents.
+    _pools: ClassVar[dict[int, concurrent.futures.ThreadPoolExecutor]] = {}
     _threadpool: concurrent.futures.ThreadPoolExecutor | None = None
     _threadpool_pid: int | None = None
 
@@ -212,12 +214,14 @@ class ThreadedResolver(ExecutorResolver):
 
     @classmethod
     def _shared_pool(cls, num_threads: int) -> concurrent.futures.ThreadPoolExecutor:
-        pool = cls._threadpool
-        if pool is None or cls._threadpool_pid != os.getpid():
-            # Threads do not survive a fork, so a child process creates its own pool.
-            pool = concurrent.futures.ThreadPoolExecutor(num_threads, thread_name_prefix="resolver")
-            cls._threadpool = pool
-            cls._threadpool_pid = os.getpid()
+        # Threads do not survive a fork, so a child process creates its own pool.
+        process = os.getpid()
+        pool = cls._pools.get(process)
+        if pool is None:
+            # If two event loops create one at the same time, both use the first.
+            made = concurrent.futures.ThreadPoolExecutor(num_threads, thread_name_prefix="resolver")
+            pool = cls._pools.setdefault(process, made)
+            cls._threadpool, cls._threadpool_pid = pool, process
         return pool
 
 

@@ -9,12 +9,12 @@ import asyncio
 import functools
 import os
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tornado._loop.deadlines import DeadlineScheduler
+from tornado._thread_safety import WeakRegistry
 from tornado._wire.limits import DEFAULT, Limits
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse, RetryPolicy
 from tornado.httpclient._client import ORIGINAL_FETCH
@@ -345,12 +345,12 @@ class _HostRequests:
         self.waiting: deque[tuple[Fetch, HTTPRequest, _Callback]] = deque()
 
 
-_clients: weakref.WeakSet[SimpleAsyncHTTPClient] = weakref.WeakSet()
+_clients: WeakRegistry[SimpleAsyncHTTPClient] = WeakRegistry()
 
 
 def client_counts() -> dict[str, int]:
     """Return the active and queued requests, and the idle connections, of all clients of this process."""
-    clients = list(_clients)
+    clients = _clients.snapshot()
     return {
         "active": sum(len(client.active) for client in clients),
         "queued": sum(len(client.waiting) for client in clients),

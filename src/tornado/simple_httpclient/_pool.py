@@ -21,6 +21,7 @@ import weakref
 from collections.abc import AsyncGenerator
 
 from tornado._loop.per_loop import PerLoop, call_at_close
+from tornado._thread_safety import WeakRegistry
 from tornado.ioloop import IOLoop
 from tornado.simple_httpclient._connection import ClientConnection, ClientConnectionState
 from tornado.simple_httpclient._connection_key import ConnectionKey
@@ -193,7 +194,7 @@ class _LoopEnd:
     """
 
     def __init__(self, io_loop: IOLoop) -> None:
-        self.pools: weakref.WeakSet[ConnectionPool] = weakref.WeakSet()
+        self.pools: WeakRegistry[ConnectionPool] = WeakRegistry()
         # `asyncio.run` calls the loop's shutdown_asyncgens(), which closes this generator.
         self._generator = self._wait()
         try:
@@ -204,7 +205,7 @@ class _LoopEnd:
 
     def close(self) -> None:
         """Close all pools."""
-        for pool in list(self.pools):
+        for pool in self.pools.snapshot():
             pool.close()
 
     async def _wait(self) -> AsyncGenerator[None, None]:
@@ -247,13 +248,13 @@ def _close_now(idle: dict[ClientConnection, None]) -> None:
         connection.close()
 
 
-_pools: weakref.WeakSet[ConnectionPool] = weakref.WeakSet()
+_pools: WeakRegistry[ConnectionPool] = WeakRegistry()
 #: Connections of the parent process that must not be closed in this process.
 _inherited: list[ClientConnection] = []
 
 
 def _after_fork_in_child() -> None:
-    for pool in list(_pools):
+    for pool in _pools.snapshot():
         pool.abandon()
 
 

@@ -17,18 +17,20 @@ class InternalThreads:
     :param threads: the maximum number of threads; more would take processor time from the event loop.
     """
 
-    __slots__ = ("_name", "_pool", "_process", "_threads")
+    __slots__ = ("_name", "_pools", "_threads")
 
     def __init__(self, name: str, threads: int = 2) -> None:
         self._name = name
         self._threads = threads
-        self._pool: ThreadPoolExecutor | None = None
-        self._process = 0
+        #: The executor of each process: this one, and after a fork those of its parents.
+        self._pools: dict[int, ThreadPoolExecutor] = {}
 
     def executor(self) -> ThreadPoolExecutor:
         """Return the executor, for ``run_in_executor``."""
-        pool = self._pool
-        if pool is None or self._process != os.getpid():
-            pool = self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix=self._name)
-            self._process = os.getpid()
+        process = os.getpid()
+        pool = self._pools.get(process)
+        if pool is None:
+            # If two event loops create one at the same time, both use the first.
+            made = ThreadPoolExecutor(self._threads, thread_name_prefix=self._name)
+            pool = self._pools.setdefault(process, made)
         return pool

@@ -25,9 +25,12 @@ def begin(counts: MessageCounts) -> None:
 
     @functools.wraps(take)
     def take_and_count(self: MessageReceiver, events: list[ws_connection.Event]) -> None:
+        number = 0
         for event in events:
             if type(event) is str or type(event) is bytes:
-                counts.received += 1
+                number += 1
+        if number:
+            counts.add_received(number)
         take(self, events)
 
     MessageReceiver.take = take_and_count  # type: ignore[method-assign]
@@ -37,7 +40,7 @@ def _counting(send: Any, counts: MessageCounts) -> Any:
     @functools.wraps(send)
     def send_and_count(self: WebSocketProtocol13, *args: Any, **kwargs: Any) -> Any:
         result = send(self, *args, **kwargs)
-        counts.sent += 1
+        counts.add_sent()
         return result
 
     return send_and_count

@@ -66,50 +66,53 @@ _STREAM_WRITE = STREAM_WRITE.originals
 _UNUSUAL_METHODS = frozenset(("HEAD", "CONNECT"))
 _REPRESENTATION_FIELDS = ("Content-Encoding", "Content-Language", "Content-Type")
 
-_date = ""
-_html_block = b""
-_json_block = b""
-_bare_block = b""
-_html_headers = httputil.HTTPHeaders()
-_valid_from = _valid_until = 0.0
+
+class _DefaultFields:
+    """The default header fields of the responses of one second. The object is never changed: a thread that
+    needs those of another second replaces it.
+    """
+
+    __slots__ = ("bare_block", "date", "headers", "html_block", "json_block", "valid_from", "valid_until")
+
+    def __init__(self, now: float) -> None:
+        self.valid_from = float(int(now))
+        self.valid_until = self.valid_from + 1
+        self.date = date = httputil.format_timestamp(int(now))
+        self.headers = httputil.HTTPHeaders({"Server": SERVER, "Content-Type": HTML, "Date": date})
+        json_headers = httputil.HTTPHeaders({"Server": SERVER, "Content-Type": JSON, "Date": date})
+        bare_headers = httputil.HTTPHeaders({"Server": SERVER, "Date": date})
+        self.html_block = self.headers._serialize()
+        self.json_block = json_headers._serialize()
+        self.bare_block = bare_headers._serialize()
 
 
-def _refresh(now: float) -> None:
-    """Format the date of this second, and the header blocks that contain it."""
-    global _date, _html_block, _json_block, _bare_block, _html_headers, _valid_from, _valid_until
-    _valid_from = float(int(now))
-    _valid_until = _valid_from + 1
-    _date = httputil.format_timestamp(int(now))
-    _html_headers = httputil.HTTPHeaders({"Server": SERVER, "Content-Type": HTML, "Date": _date})
-    json_headers = httputil.HTTPHeaders({"Server": SERVER, "Content-Type": JSON, "Date": _date})
-    bare_headers = httputil.HTTPHeaders({"Server": SERVER, "Date": _date})
-    _html_block, _json_block, _bare_block = (
-        headers._serialize() for headers in (_html_headers, json_headers, bare_headers)
-    )
+_fields = _DefaultFields(0.0)
 
 
-def _refresh_if_due() -> None:
-    now = time()
-    if not _valid_from <= now < _valid_until:
-        _refresh(now)
+def _present_fields(now: float | None = None) -> _DefaultFields:
+    global _fields
+    if now is None:
+        now = time()
+    fields = _fields
+    if not fields.valid_from <= now < fields.valid_until:
+        fields = _fields = _DefaultFields(now)
+    return fields
 
 
 def default_headers() -> httputil.HTTPHeaders:
     """Return a new copy of the default header fields of a response."""
-    _refresh_if_due()
-    return _html_headers.copy()
+    return _present_fields().headers.copy()
 
 
 def default_block(json: bool) -> bytes:
     """Return the default header fields, serialized; `json` selects the content type."""
-    _refresh_if_due()
-    return _json_block if json else _html_block
+    fields = _present_fields()
+    return fields.json_block if json else fields.html_block
 
 
 def bare_block() -> bytes:
     """Return the default header fields of a response without content, serialized."""
-    _refresh_if_due()
-    return _bare_block
+    return _present_fields().bare_block
 
 
 def is_plain(connection: Any) -> bool:
@@ -124,8 +127,7 @@ def is_plain(connection: Any) -> bool:
 
 def date() -> str:
     """Return the value of the Date field."""
-    _refresh_if_due()
-    return _date
+    return _present_fields().date
 
 
 _OPEN, _HEAD_SENT, _FINISHED = ResponseState.OPEN, ResponseState.HEAD_SENT, ResponseState.FINISHED
@@ -272,10 +274,9 @@ class Response:
             # The access log or `on_finish` reads the headers of a response that the fast path sent.
             block, tail = self._sent_blocks
             return httputil.HTTPHeaders._from_block((block + tail[:-2]).decode("latin-1"))
-        headers = default_headers()
+        default = _present_fields().headers
         security = security_of(handler)
-        if security is not None:
-            headers = security.headers(_html_headers, handler)
+        headers = default.copy() if security is None else security.headers(default, handler)
         if self._is_json:
             headers["Content-Type"] = JSON
         if self._length is not None:
@@ -362,9 +363,10 @@ class Response:
             tail = length_lines[len(body)]
         if now is None:
             now = time()
-        if not _valid_from <= now < _valid_until:
-            _refresh(now)
-        block = _json_block if self._is_json else _html_block
+        fields = _fields
+        if not fields.valid_from <= now < fields.valid_until:
+            fields = _present_fields(now)
+        block = fields.json_block if self._is_json else fields.html_block
         # The application of the instance is used, because programs also create and run handlers directly.
         application = handler.application
         security = application._security

@@ -311,7 +311,9 @@ def _cache_fields(seconds: int) -> bytes:
     if seconds <= 0:
         return b""
     now = int(time())
-    if _expires[:2] != (now, seconds):
+    expires = _expires  # another thread may replace it
+    if expires[:2] != (now, seconds):
         date = httputil.format_timestamp(now + seconds)
-        _expires = now, seconds, f"Expires: {date}\r\nCache-Control: max-age={seconds}\r\n".encode()
-    return _expires[2]
+        block = f"Expires: {date}\r\nCache-Control: max-age={seconds}\r\n".encode()
+        expires = _expires = now, seconds, block
+    return expires[2]

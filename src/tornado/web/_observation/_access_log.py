@@ -41,9 +41,8 @@ class AccessLog:
     def __init__(self, format: str, writer: LogWriter, has_ids: bool = False) -> None:
         self.writer: LogWriter = writer
         self._has_ids = has_ids
-        #: The second of which `_time` is the text.
-        self._second = -1
-        self._time = ""
+        #: A second and its text. It is one object, because the threads of several event loops replace it.
+        self._time = -1, ""
         self._sections: dict[str, str] = {}
         self._line: Callable[..., str] = getattr(self, FORMATS[format])
         self._is_json = format == "json"
@@ -64,21 +63,24 @@ class AccessLog:
         return f"{self._common_fields(request, series.status, now, size)} {self._fields_of(request)}\n"
 
     def _common_fields(self, request: Any, status: int, now: float, size: int) -> str:
-        second = int(now)
-        if second != self._second:
+        second, text = self._time
+        if second != int(now):
+            second = int(now)
             utc = time.gmtime(second)
             month = _MONTHS[utc.tm_mon - 1]
-            self._time = time.strftime(f"%d/{month}/%Y:%H:%M:%S +0000", utc)
-            self._second = second
+            text = time.strftime(f"%d/{month}/%Y:%H:%M:%S +0000", utc)
+            self._time = second, text
         line = _quoted(f"{request.method} {request.uri} {request.version}")
-        return f"{request.remote_ip or '-'} - - [{self._time}] {line} {status} {size or '-'}"
+        return f"{request.remote_ip or '-'} - - [{text}] {line} {status} {size or '-'}"
 
     def _json(self, request: Any, series: Series, now: float, duration: float, size: int) -> str:
-        fraction = now - self._second
+        second, text = self._time
+        fraction = now - second
         if not 0.0 <= fraction < 1.0:
-            self._second = int(now)
-            self._time = time.strftime('{"time":"%Y-%m-%dT%H:%M:%S', time.gmtime(self._second))
-            fraction = now - self._second
+            second = int(now)
+            text = time.strftime('{"time":"%Y-%m-%dT%H:%M:%S', time.gmtime(second))
+            self._time = second, text
+            fraction = now - second
         start, route = series.log_texts or self._texts_of(request, series)
         try:
             fields = self._sections[request.connection.head.headers_block]
@@ -91,7 +93,7 @@ class AccessLog:
         # A list look-up takes a fifth of the time in which a number is formatted.
         shown = _NUMBERS[size] if size < 1000 else size
         return (
-            f"{self._time}{_MILLISECONDS[int(fraction * 1000)]}{request.remote_ip}{start}"
+            f"{text}{_MILLISECONDS[int(fraction * 1000)]}{request.remote_ip}{start}"
             f'{_quoted(request.uri)}{route}{shown},"duration_us":{int(duration * 1e6)},'
             f'"version":"{request.version}"{fields}}}\n'
         )

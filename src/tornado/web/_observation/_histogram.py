@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Any
 
+from tornado._thread_safety import atomic
+
 __all__ = ["DURATION_BOUNDS", "SIZE_BOUNDS", "Histogram", "quantile"]
 
 #: The upper bounds of the buckets of durations, in seconds: those of the OpenTelemetry conventions for HTTP,
@@ -32,8 +34,10 @@ class Histogram:
         self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
 
+    @atomic
     def record(self, value: float) -> None:
         """Count a value."""
+        # `bisect_left` is called before the count is read.
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
 

@@ -8,6 +8,7 @@ Outside of requests it is ``-``.
 from __future__ import annotations
 
 import logging
+import threading
 import traceback
 from collections import deque
 from collections.abc import Callable
@@ -47,6 +48,8 @@ class RecentRecords:
         self._records: deque[tuple[str, str, str, float, str]] = deque(maxlen=max_records)
         self._errors: dict[tuple[Any, ...], dict[str, Any]] = {}
         self._max_errors = max_errors
+        #: Held while `_errors` is used, because all threads log. A finalizer may log meanwhile.
+        self._lock = threading.RLock()
 
     def add(self, request_id: str, record: logging.LogRecord) -> None:
         """Keep a record, if it belongs to a request or contains an exception."""
@@ -71,40 +74,65 @@ class RecentRecords:
             step = step.tb_next
         place = None if step is None else (step.tb_frame.f_code.co_filename, step.tb_lineno)
         key = (record.name, type(error), place)
-        # The most recent error is the last one.
-        entry = self._errors.pop(key, None)
-        if entry is None:
-            entry = {"count": 0, "time": 0.0}
-        entry["count"] += 1
-        if record.created - entry["time"] >= _TRACEBACK_INTERVAL or record.created < entry["time"]:
-            lines = "".join(traceback.format_exception(error)).rstrip().split("\n")
-            for each in self._masks(request_id):
-                lines = each.mask_lines(lines)
-                message = each.mask_source(message)
-            entry["traceback"] = "\n".join(lines)[-_MAX_TRACEBACK:]
-            entry["message"] = message
-            entry["request_id"] = request_id
-            entry["logger"] = record.name
-            entry["type"] = type(error).__name__
-            entry["time"] = record.created
-        self._errors[key] = entry
-        if len(self._errors) > self._max_errors:
-            del self._errors[next(iter(self._errors))]
+        with self._lock:
+            # The most recent error is the last one.
+            entry = self._errors.pop(key, None)
+            if entry is None:
+                entry = dict.fromkeys(("traceback", "message", "request_id", "logger", "type"), "")
+                entry.update(count=0, time=0.0)
+            entry["count"] += 1
+            age = record.created - entry["time"]
+            is_due = not 0.0 <= age < _TRACEBACK_INTERVAL
+            if is_due:
+                entry["time"] = record.created
+            self._errors[key] = entry
+            if len(self._errors) > self._max_errors:
+                del self._errors[next(iter(self._errors))]
+        if is_due:
+            self._describe(entry, request_id, record, error, message)
+
+    def _describe(
+        self,
+        entry: dict[str, Any],
+        request_id: str,
+        record: logging.LogRecord,
+        error: BaseException,
+        message: str,
+    ) -> None:
+        lines = "".join(traceback.format_exception(error)).rstrip().split("\n")
+        for each in self._masks(request_id):
+            lines = each.mask_lines(lines)
+            message = each.mask_source(message)
+        entry.update(
+            traceback="\n".join(lines)[-_MAX_TRACEBACK:],
+            message=message,
+            request_id=request_id,
+            logger=record.name,
+            type=type(error).__name__,
+        )
 
     def errors(self) -> list[dict[str, Any]]:
         """Return the recent errors, the latest first: how often and when each occurred, and its traceback,
         in which secrets are masked.
         """
-        return [dict(entry) for entry in reversed(list(self._errors.values()))]
+        with self._lock:
+            return [dict(entry) for entry in reversed(self._errors.values())]
 
     def of_request(self, request_id: str) -> list[dict[str, Any]]:
         """Return the log records of one request, in the order of their times. Secrets are masked."""
-        found = [record[1:] for record in list(self._records) if record[0] == request_id]
+        found = [record[1:] for record in self._present_records() if record[0] == request_id]
         masks = self._masks(request_id) if found else []
         return [
             {"time": created, "level": level, "logger": name, "message": _masked(message, masks)}
             for level, name, created, message in found
         ]
+
+    def _present_records(self) -> list[tuple[str, str, str, float, str]]:
+        while True:
+            try:
+                return list(self._records)
+            except RuntimeError:  # another thread has added a record; this happens only without a GIL
+                continue
 
     def _masks(self, request_id: str) -> list[Redactor]:
         return [redactor(request_id) for redactor in self.redactors] or [Redactor()]
@@ -139,8 +167,12 @@ def extend_records() -> RecentRecords:
 
     :returns: the most recent records, which all observed applications of the process share.
     """
-    factory = logging.getLogRecordFactory()
-    if not isinstance(factory, _RecordFactory):
-        factory = _RecordFactory(factory, RecentRecords())
-        logging.setLogRecordFactory(factory)
+    with _extending:
+        factory = logging.getLogRecordFactory()
+        if not isinstance(factory, _RecordFactory):
+            factory = _RecordFactory(factory, RecentRecords())
+            logging.setLogRecordFactory(factory)
     return factory.recent
+
+
+_extending = threading.Lock()

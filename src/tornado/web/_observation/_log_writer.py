@@ -17,8 +17,8 @@ import os
 import select
 import stat
 import threading
-import weakref
 
+from tornado._thread_safety import WeakRegistry, atomic
 from tornado.log import gen_log
 
 __all__ = ["LogWriter"]
@@ -47,7 +47,7 @@ class LogWriter:
         self.lost: int = 0
         self._reported = 0
         self._lines: list[str] = []
-        # The counts are separate because each is written by one thread only.
+        # `_taken` is written by the thread only, `_added` by the event loops.
         self._added = self._taken = 0
         #: The value of `_added` at which no more lines fit.
         self._limit = max_pending
@@ -57,6 +57,7 @@ class LogWriter:
         self._descriptor: int | None = None
         self._identity: tuple[int, int] | None = None
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
         #: Whether the thread will look at the queue again without being woken.
         self._is_awake = False
         self._wake = threading.Event()
@@ -64,23 +65,25 @@ class LogWriter:
         self._error: OSError | None = None
         _writers.add(self)
 
+    @atomic
     def write(self, line: str) -> None:
-        """Add a line, which ends with a line feed. The method never waits."""
-        added = self._added + len(line)
-        if added > self._limit:
+        """Add a line, which ends with a line feed. The method never waits for the file."""
+        size = len(line)
+        if self._added + size > self._limit:
             self.lost += 1
             return
-        self._added = added
+        self._added += size
         self._lines.append(line)
         if not self._is_awake:
             self._wake_thread()
 
     def _wake_thread(self) -> None:
         self._is_awake = True
-        if self._thread is None:
-            self._closing.clear()
-            self._thread = threading.Thread(target=self._run, name="tornado access log", daemon=True)
-            self._thread.start()
+        with self._starting:  # several event loops may write to one log
+            if self._thread is None:
+                self._closing.clear()
+                self._thread = threading.Thread(target=self._run, name="tornado access log", daemon=True)
+                self._thread.start()
         self._wake.set()
 
     def close(self, timeout: float = 5.0) -> None:
@@ -106,6 +109,7 @@ class LogWriter:
         self._limit = self.max_pending
         self._unwritten = _NOTHING
         self._thread = None
+        self._starting = threading.Lock()
         self._is_awake = False
         self._wake, self._closing = threading.Event(), threading.Event()
 
@@ -152,7 +156,7 @@ class LogWriter:
             self._report()
 
     def _take_batch(self) -> bytes:
-        # Both operations are atomic, and the other thread only appends.
+        # Both operations are atomic, and the other threads only append.
         text = "".join(self._lines[:_MAX_BATCH])
         del self._lines[:_MAX_BATCH]
         self._taken += len(text)
@@ -208,16 +212,16 @@ class LogWriter:
         return "on standard output" if self.path is None else self.path
 
 
-_writers: weakref.WeakSet[LogWriter] = weakref.WeakSet()
+_writers: WeakRegistry[LogWriter] = WeakRegistry()
 
 
 def _after_fork() -> None:
-    for writer in _writers:
+    for writer in _writers.snapshot():
         writer.after_fork()
 
 
 def _at_exit() -> None:
-    for writer in _writers:
+    for writer in _writers.snapshot():
         writer.close()
 
 

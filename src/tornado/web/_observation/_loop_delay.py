@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import weakref
 from collections.abc import Callable
 from time import perf_counter
@@ -82,6 +83,7 @@ class CollectorPauses:
 # accessed, which costs each iteration of an asyncio loop 4,200 instructions.
 _loop_delays: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopDelay] = weakref.WeakKeyDictionary()
 _pauses: list[CollectorPauses] = []
+_starting = threading.Lock()
 
 
 def loop_delay(loop: asyncio.AbstractEventLoop) -> LoopDelay:
@@ -94,8 +96,9 @@ def loop_delay(loop: asyncio.AbstractEventLoop) -> LoopDelay:
 
 def collector_pauses() -> CollectorPauses:
     """Return the recorder of this process, which begins with the first call."""
-    if not _pauses:
-        _pauses.append(CollectorPauses())
+    with _starting:
+        if not _pauses:
+            _pauses.append(CollectorPauses())
     return _pauses[0]
 
 

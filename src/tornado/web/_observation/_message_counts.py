@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tornado._thread_safety import atomic
+
 __all__ = ["MessageCounts", "call_when_counting", "message_counts", "start_counting"]
 
 
@@ -24,6 +26,16 @@ class MessageCounts:
     def __init__(self) -> None:
         self.received = self.sent = 0
 
+    @atomic
+    def add_received(self, number: int) -> None:
+        """Count received messages."""
+        self.received += number
+
+    @atomic
+    def add_sent(self) -> None:
+        """Count a sent message."""
+        self.sent += 1
+
 
 message_counts = MessageCounts()
 _waiting: list[Callable[[MessageCounts], None]] = []
@@ -32,14 +44,18 @@ _started: list[bool] = []
 
 def call_when_counting(begin: Callable[[MessageCounts], None]) -> None:
     """Call a function when counting begins, or now if it has begun."""
+    # In this order, the function is called also if another thread begins to count meanwhile.
+    _waiting.append(begin)
     if _started:
-        begin(message_counts)
-    else:
-        _waiting.append(begin)
+        start_counting()
 
 
 def start_counting() -> None:
     """Begin to count."""
-    _started.append(True)
-    while _waiting:
-        _waiting.pop()(message_counts)
+    _started[:] = [True]
+    while True:
+        try:
+            begin = _waiting.pop()
+        except IndexError:
+            return
+        begin(message_counts)

@@ -179,7 +179,7 @@ class Observer:
             return
         for request in list(self.in_flight):
             if getattr(request.connection, "ended", False) is True:
-                del self.in_flight[request]
+                self.in_flight.pop(request, None)
         self._sweep_at = max(_FIRST_SWEEP, 2 * len(self.in_flight))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -20,6 +21,7 @@ __all__ = ["trace_clients"]
 
 #: The parameters of queries that client spans must not contain, for all applications of the process.
 _secrets = QuerySecrets()
+_wrapping = threading.Lock()
 
 
 def trace_clients(secret_names: Any = ()) -> None:
@@ -28,6 +30,11 @@ def trace_clients(secret_names: Any = ()) -> None:
     :param secret_names: further names of query parameters whose values spans must not contain.
     """
     _secrets.add(secret_names)
+    with _wrapping:
+        _wrap_fetch()
+
+
+def _wrap_fetch() -> None:
     original = AsyncHTTPClient.fetch
     if getattr(original, "__wrapped__", None) is not None:
         return  # done before, or the program uses another instrumentation

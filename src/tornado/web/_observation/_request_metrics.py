@@ -3,13 +3,17 @@
 Recording a request only appends its values to lists, because it runs for each request. The values are sorted
 into buckets in batches, most of which is done by functions in C. Names, such as the text of a route, are
 found when a snapshot is taken.
+
+The event loops of several threads may serve one application. Appending to a list is atomic, and a batch is
+taken from its beginning under a lock, while other threads may append to its end.
 """
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_right
 from collections import Counter
-from typing import Any
+from typing import Any, TypeVar
 
 from tornado.routing import Rule, pattern_of_route
 from tornado.web._observation._histogram import DURATION_BOUNDS, SIZE_BOUNDS
@@ -20,6 +24,7 @@ __all__ = ["RequestMetrics", "Series"]
 #: semantic conventions for HTTP).
 _METHODS = frozenset("CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT QUERY TRACE PROPFIND".split())
 _OTHER = "_OTHER"
+_Number = TypeVar("_Number", int, float)
 #: The maximum number of series. A program may create rules at run time.
 _MAX_SERIES = 5000
 _LAST_SIZE = len(SIZE_BOUNDS)
@@ -34,12 +39,13 @@ class Series:
     :param method: the method, or ``_OTHER``.
     :ivar log_texts: for the access log: texts that are the same for all these requests. None: not known yet.
     :ivar new_durations: the durations that have not been counted yet, in seconds.
+    :ivar new_received: the sizes of the request bodies that have not been counted yet, except empty ones.
     :ivar new_sent: the sizes of the response bodies that have not been counted yet.
     """
 
     __slots__ = (
-        "_duration", "_durations", "_received", "_received_sizes", "_sent", "_sent_sizes", "log_texts",
-        "method", "new_durations", "new_sent", "rule", "status",
+        "_duration", "_durations", "_lock", "_received", "_received_sizes", "_sent", "_sent_sizes",
+        "log_texts", "method", "new_durations", "new_received", "new_sent", "rule", "status",
     )  # fmt: skip
 
     def __init__(self, rule: Rule | None, method: str, status: int) -> None:
@@ -49,6 +55,8 @@ class Series:
         self.log_texts: tuple[str, str] | None = None
         self.new_durations: list[float] = []
         self.new_sent: list[int] = []
+        self.new_received: list[int] = []
+        self._lock = threading.Lock()
         self._duration = 0.0
         self._durations = [0] * (len(DURATION_BOUNDS) + 1)
         self._received = self._sent = 0
@@ -56,8 +64,12 @@ class Series:
         self._sent_sizes = [0] * (_LAST_SIZE + 1)
 
     def count(self) -> None:
-        """Count the new values, and clear their lists."""
-        durations, sent = self.new_durations, self.new_sent
+        """Count the new values, and remove them from their lists."""
+        with self._lock:
+            self._count()
+
+    def _count(self) -> None:
+        durations = _take(self.new_durations)
         durations.sort()
         self._duration += sum(durations)
         below = 0
@@ -68,29 +80,25 @@ class Series:
             self._durations[index] += end - below
             below = end
         self._durations[-1] += len(durations) - below
+        sent, received = _take(self.new_sent), _take(self.new_received)
         self._sent += sum(sent)
-        for size, count in Counter(sent).items():
-            self._sent_sizes[_bucket_of(size)] += count
-        durations.clear()
-        sent.clear()
-
-    def add_received(self, size: int) -> None:
-        """Count the body of a request, unless it is empty."""
-        self._received += size
-        self._received_sizes[_bucket_of(size)] += 1
+        self._received += sum(received)
+        _add_sizes(self._sent_sizes, sent)
+        _add_sizes(self._received_sizes, received)
 
     def as_json(self) -> list[list[Any]]:
         """Return the histograms of duration, request body size and response body size, each as a list of the
         sum and the counts of the buckets.
         """
-        self.count()
-        received = list(self._received_sizes)
-        received[0] = sum(self._durations) - sum(received[1:])
-        return [
-            [self._duration, list(self._durations)],
-            [self._received, received],
-            [self._sent, list(self._sent_sizes)],
-        ]
+        with self._lock:
+            self._count()
+            received = list(self._received_sizes)
+            received[0] = sum(self._durations) - sum(received[1:])
+            return [
+                [self._duration, list(self._durations)],
+                [self._received, received],
+                [self._sent, list(self._sent_sizes)],
+            ]
 
 
 class RequestMetrics:
@@ -123,7 +131,7 @@ class RequestMetrics:
         if len(durations) >= _BATCH:
             series.count()
         if method != "GET" and (received := len(request.body) or _announced_size(request)):
-            series.add_received(received)
+            series.new_received.append(received)
         return series
 
     def _find(self, rule: Rule | None, method: str, status: int) -> Series:
@@ -137,10 +145,7 @@ class RequestMetrics:
             rule, method = None, _OTHER
         elif method not in _METHODS:
             method = _OTHER
-        key = rule, method, status
-        if key not in self._series:
-            self._series[key] = Series(rule, method, status)
-        return self._series[key]
+        return self._series.setdefault((rule, method, status), Series(rule, method, status))
 
     def as_json(self) -> list[list[Any]]:
         """Return the series: route, method, status, and the histograms of `Series.as_json`."""
@@ -153,6 +158,18 @@ class RequestMetrics:
 def _announced_size(request: Any) -> int:
     """Return the Content-Length of a body that was streamed to its handler; 0 if there is none."""
     return getattr(getattr(request.connection, "head", None), "content_length", None) or 0
+
+
+def _take(values: list[_Number]) -> list[_Number]:
+    """Remove the values from a list to which other threads append, and return them."""
+    taken = values[:]
+    del values[: len(taken)]
+    return taken
+
+
+def _add_sizes(buckets: list[int], sizes: list[int]) -> None:
+    for size, count in Counter(sizes).items():
+        buckets[_bucket_of(size)] += count
 
 
 def _bucket_of(size: int) -> int:

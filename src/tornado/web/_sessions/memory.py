@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Collection
 from time import time
@@ -26,14 +27,20 @@ class MemorySessionStore(SessionStore):
         self.max_size = max_size
         #: The sessions and the times at which they expire, by key. The most recently used one is the last.
         self._entries: OrderedDict[str, tuple[SessionRecord, float]] = OrderedDict()
+        #: Several event loops may use one store.
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def load(self, token: str) -> SessionRecord | None:
         key = self.key(token)
-        entry = None if key is None else self._entries.get(key)
-        if key is None or entry is None:
+        with self._lock:
+            return None if key is None else self._find(key)
+
+    def _find(self, key: str) -> SessionRecord | None:
+        entry = self._entries.get(key)
+        if entry is None:
             return None
         record, end = entry
         if end <= time():
@@ -47,9 +54,10 @@ class MemorySessionStore(SessionStore):
         token = self.new_token()
         key = self.key(token)
         assert key is not None
-        while len(self._entries) >= self.max_sessions:
-            self._entries.popitem(last=False)
-        self._entries[key] = record, time() + seconds
+        with self._lock:
+            while len(self._entries) >= self.max_sessions:
+                self._entries.popitem(last=False)
+            self._entries[key] = record, time() + seconds
         return token
 
     def update(
@@ -61,18 +69,20 @@ class MemorySessionStore(SessionStore):
         seconds: float,
     ) -> str | None:
         self.check_size(record)
-        before = self.load(token)
         key = self.key(token)
-        if key is None or before is None:
-            return None
-        values = {name: text for name, text in before.values.items() if name not in removed}
-        values.update({name: record.values[name] for name in changed})
-        merged = SessionRecord(values, record.created, record.used)
-        self.check_size(merged)
-        self._entries[key] = merged, time() + seconds
+        with self._lock:
+            before = None if key is None else self._find(key)
+            if key is None or before is None:
+                return None
+            values = {name: text for name, text in before.values.items() if name not in removed}
+            values.update({name: record.values[name] for name in changed})
+            merged = SessionRecord(values, record.created, record.used)
+            self.check_size(merged)
+            self._entries[key] = merged, time() + seconds
         return token
 
     def delete(self, token: str) -> None:
         key = self.key(token)
         if key is not None:
-            self._entries.pop(key, None)
+            with self._lock:
+                self._entries.pop(key, None)
