@@ -36,6 +36,9 @@ def run(
     """
     variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     variables |= {"PYTHON": interpreter.path, **(environment or {})}
+    if interpreter.version.endswith("t"):
+        # Otherwise the first import of an extension module such as brotli would enable the GIL.
+        variables["PYTHON_GIL"] = "0"
     if interpreter.root is None:
         variables["VENV"] = f".venvs/python{interpreter.version}"
         done = subprocess.run(

@@ -62,7 +62,7 @@ from tornado.httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
-from tornado.ioloop import IOLoop
+from tornado.ioloop import IOLoop, ioloop_registry
 from tornado.iostream import IOStream
 from tornado.iostream._core import open_streams
 from tornado.log import access_log, app_log, escape_controls, gen_log, log_access
@@ -435,8 +435,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             callback()
 
     def connection_counts(self) -> ConnectionCounts:
-        """Return the number of open connections. Must be called on the event loop's thread."""
-        return ConnectionCounts(len(self._connections), len(self._upgraded_connections()))
+        """Return the number of open connections. May be called on the thread of another event loop."""
+        upgraded = sum(len(self._upgraded_of(loop)) for loop in list(ioloop_registry().values()))
+        return ConnectionCounts(len(self._connections), upgraded)
 
     async def close_all_connections(self) -> None:
         """Close every open connection without waiting for current requests. WebSocket connections are closed
@@ -455,7 +456,12 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
         They are found by a search over all streams, because a list would need memory for each connection.
         """
-        consumers = [getattr(stream, "consumer", None) for stream in open_streams.get(IOLoop.current())]
+        return self._upgraded_of(IOLoop.current())
+
+    def _upgraded_of(self, loop: IOLoop) -> list[Any]:
+        # A copy made by one operation, because the thread of the loop may add streams.
+        streams = frozenset(open_streams.find(loop) or ())
+        consumers = [getattr(stream, "consumer", None) for stream in streams]
         return [each for each in consumers if getattr(each, "server_params", None) is self.conn_params]
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:

@@ -204,7 +204,7 @@ class TCPServer:
 
     def accept_backlogs(self) -> list[int]:
         """Return how many connections wait to be accepted on each listening TCP socket (Linux only)."""
-        return [size for sock in self._sockets.values() if (size := accept_backlog(sock)) is not None]
+        return [size for sock in list(self._sockets.values()) if (size := accept_backlog(sock)) is not None]
 
     async def _close_listeners(self) -> None:
         """Accept all connections that clients have established, and close the listening sockets."""

@@ -59,6 +59,11 @@ class Proxy:
         for writer in self._writers:
             writer.transport.abort()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            # The reset is also the exception of a Future that asyncio retrieves in a finalizer, too late if
+            # the collector finalizes the Future first.
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

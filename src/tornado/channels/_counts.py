@@ -129,14 +129,16 @@ class ChannelCounts:
     @atomic
     def _measure(self, durations: Durations, delays: Durations) -> None:
         if self.durations is None:
-            self.durations, self.delays = durations, delays
+            self.durations = durations
+        if self.delays is None:
+            self.delays = delays
 
     def start_measuring(self, histogram: Callable[[], Durations]) -> tuple[Durations, Durations]:
         """Begin to measure durations, unless this was done before; return the histograms.
 
         :param histogram: creates a histogram of durations.
         """
-        if self.durations is None:
+        if self.durations is None or self.delays is None:
             self._measure(histogram(), histogram())
         assert self.durations is not None
         assert self.delays is not None

@@ -81,9 +81,9 @@ class _DefaultFields:
         self.headers = httputil.HTTPHeaders({"Server": SERVER, "Content-Type": HTML, "Date": date})
         json_headers = httputil.HTTPHeaders({"Server": SERVER, "Content-Type": JSON, "Date": date})
         bare_headers = httputil.HTTPHeaders({"Server": SERVER, "Date": date})
-        self.html_block = self.headers._serialize()
-        self.json_block = json_headers._serialize()
-        self.bare_block = bare_headers._serialize()
+        self.html_block, self.json_block, self.bare_block = (
+            headers._serialize() for headers in (self.headers, json_headers, bare_headers)
+        )
 
 
 _fields = _DefaultFields(0.0)
