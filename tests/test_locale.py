@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.locale import clear_cache, delete_cache, replace_cache
 from tests.support.server import ExpectLog
+from tests.support.threads import in_other_thread
 from tornado import locale
 from tornado.locale import CSVLocale, GettextLocale, Locale
 
@@ -353,3 +354,20 @@ def test_deleted_cache_is_recreated(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert locale.get("fr_FR").translate("school") == "école"
     delete_cache(monkeypatch)
     assert locale.get("fr_FR").translate("school") == "école"
+
+
+def test_locale_of_another_thread_does_not_outlive_its_translations(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "de_DE.csv").write_text('"yes","ja"\n')
+
+    class Translations(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            in_other_thread(lambda: locale.load_translations(str(tmp_path)))
+            return super().get(key, default)
+
+    clear_cache()
+    monkeypatch.setattr(locale, "_translations", Translations())
+    monkeypatch.setattr(locale, "_supported_locales", frozenset({"de_DE"}))
+    Locale.get("de_DE")
+    assert Locale.get("de_DE").translate("yes") == "ja"

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.support.clock import FakeClock
+from tests.support.threads import in_threads
 from tornado import _log_rate_limit
 from tornado._log_rate_limit import LogOnce, LogRateLimit
 
@@ -104,3 +105,28 @@ def test_log_once_does_not_keep_its_owners() -> None:
     del owner
     gc.collect()
     assert held() is None
+
+
+def test_threads_share_the_limit(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
+    monkeypatch.setattr(_log_rate_limit.time, "monotonic", clock)
+    limit = LogRateLimit(logging.getLogger("tornado.general"), burst=3)
+    kinds = [f"kind {number}" for number in range(300)]
+
+    def admitted(_: int) -> int:
+        return sum(limit.admit(kind) is not None for kind in kinds)
+
+    assert sum(in_threads(admitted)) == 3 * len(kinds)
+    clock.advance(2)
+    assert {limit.admit(kind) for kind in kinds} == {1}
+
+
+def test_threads_share_a_line_that_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "tornado.general")
+    log_once = LogOnce(logging.getLogger("tornado.general"))
+
+    def log(_: int) -> None:
+        for number in range(200):
+            log_once.log(LogOnce, str(number), logging.INFO, "line")
+
+    in_threads(log)
+    assert len(caplog.messages) == 200

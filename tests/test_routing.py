@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.routing import all_matches, attributes_of, candidates, first_match, template_of
+from tests.support.threads import in_other_thread
 from tornado import routing
 from tornado.httputil import (
     HTTPHeaders,
@@ -515,3 +516,22 @@ def test_function_is_called_with_complete_request():
 def test_repr_of_a_rule_shows_its_pattern() -> None:
     assert repr(Rule(PathMatches("/a/(.*)"), object)).startswith("Rule(PathMatches('/a/(.*)$'), ")
     assert repr(HostMatches("a.example")) == "HostMatches('a.example$')"
+
+
+def test_request_in_another_thread_while_a_matcher_is_replaced() -> None:
+    class ChangingRule(Rule):
+        @property
+        def matcher(self) -> Matcher:
+            return self._matcher
+
+        @matcher.setter
+        def matcher(self, matcher: Matcher) -> None:
+            if hasattr(self, "_matcher"):
+                assert in_other_thread(lambda: first_match(router, request("/new"))) is None
+            self._matcher = matcher
+
+    rule = ChangingRule(PathMatches("/old"), object())
+    router = RuleRouter([rule])
+    assert first_match(router, request("/new")) is None
+    rule.matcher = PathMatches("/new")
+    assert first_match(router, request("/new")) is not None

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.threads import in_other_thread
 from tornado._wire.errors import HTTPOutputError
+from tornado.asgi import _http_head
 from tornado.asgi._response_head import ResponseFraming, response_fields
 from tornado.httputil import HTTPHeaders
 
@@ -87,3 +89,20 @@ def test_truncated_response_is_not_complete() -> None:
 
 def test_response_without_head_is_not_complete() -> None:
     assert not ResponseFraming(False).finish()
+
+
+def test_default_fields_in_another_thread_at_the_beginning_of_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    original, found = _http_head.format_http_date, []
+
+    def format_http_date(moment: float) -> str:
+        monkeypatch.setattr(_http_head, "format_http_date", original)
+        found.append(in_other_thread(_http_head.default_fields))
+        return original(moment)
+
+    monkeypatch.setattr(_http_head, "format_http_date", format_http_date)
+    monkeypatch.setattr(_http_head, "time", lambda: 1_000_000_000.5)
+    fields = _http_head.default_fields()
+    assert b"Date: Sun, 09 Sep 2001 01:46:40 GMT\r\n" in fields
+    assert found == [fields]

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.support.threads import in_threads
 from tornado.web._internal_threads import InternalThreads
 
 
@@ -34,3 +35,9 @@ def test_each_object_has_its_own_executor() -> None:
     one, other = InternalThreads("one"), InternalThreads("other")
     assert isinstance(one.executor(), ThreadPoolExecutor)
     assert one.executor() is not other.executor()
+
+
+def test_event_loops_in_threads_share_one_executor() -> None:
+    for _ in range(50):
+        workers = InternalThreads("mine")
+        assert len({id(pool) for pool in in_threads(lambda _, found=workers: found.executor())}) == 1

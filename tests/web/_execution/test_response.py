@@ -12,8 +12,9 @@ from unittest import mock
 import pytest
 
 from tests.support.server import ExpectLog, ask, handler_of, raised, serving
+from tests.support.threads import in_other_thread
 from tests.support.web import flags, header_fields, set_flags
-from tornado import web
+from tornado import httputil, web
 from tornado.web._execution import _response, _response_fields
 from tornado.web._execution._response import Response, release, response_of
 from tornado.web._execution._response_state import ResponseState
@@ -513,3 +514,22 @@ async def test_fast_and_slow_path_send_the_same_bytes(method: str, body: Any, st
                 break
     assert fast == slow
     assert answers[0].partition(b"\r\n\r\n")[2] == answers[1].partition(b"\r\n\r\n")[2]
+
+
+def test_default_fields_in_another_thread_at_the_beginning_of_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    original, found = httputil.format_timestamp, []
+
+    def format_timestamp(moment: int) -> str:
+        monkeypatch.setattr(httputil, "format_timestamp", original)
+        found.append(in_other_thread(lambda: (_response.default_block(False), _response.date())))
+        return original(moment)
+
+    monkeypatch.setattr(httputil, "format_timestamp", format_timestamp)
+    monkeypatch.setattr(_response, "time", lambda: 1_000_000_000.5)
+    date = "Sun, 09 Sep 2001 01:46:40 GMT"
+    assert _response.date() == date
+    ((block, other_date),) = found
+    assert other_date == date
+    assert f"Date: {date}\r\n".encode() in block

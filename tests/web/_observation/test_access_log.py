@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.observation import json_lines_of, lines_of
+from tests.support.observation import FinishedRequest, json_lines_of, lines_of
 from tests.support.server import ExpectLog, serving
+from tests.support.threads import in_other_thread
 from tornado import web
+from tornado.web._observation import _access_log
+from tornado.web._observation._log_writer import LogWriter
+from tornado.web._observation._request_metrics import Series
 
 COMBINED = re.compile(
     r"127\.0\.0\.1 - - \[\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d \+0000\] "
@@ -137,3 +141,25 @@ def test_unknown_format_and_file_are_rejected(tmp_path: Path) -> None:
 @pytest.mark.parametrize("settings", [{"access_log": "off"}, {"access_log": None}, {"metrics": False}])
 def test_settings_that_are_off_observe_nothing(settings: dict[str, Any]) -> None:
     assert web.Application(**settings).observer is None
+
+
+def test_line_of_another_thread_at_the_beginning_of_a_second(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    log = _access_log.AccessLog("json", LogWriter(str(tmp_path / "log")))
+    request: Any = FinishedRequest(None, "GET")
+    request.uri, request.version, request.remote_ip, request.headers = "/", "HTTP/1.1", "192.0.2.7", {}
+    request.wait_time = lambda: 0.0
+    series = Series(None, "GET", 200)
+    original = _access_log.time.strftime
+
+    def strftime(*args: Any) -> str:
+        monkeypatch.setattr(_access_log.time, "strftime", original)
+        in_other_thread(lambda: log.add(request, series, 1_000_000_000.5, 0.1, 7))
+        return original(*args)
+
+    monkeypatch.setattr(_access_log.time, "strftime", strftime)
+    log.add(request, series, 1_000_000_000.25, 0.1, 7)
+    log.writer.close()
+    times = [json.loads(line)["time"] for line in (tmp_path / "log").read_text().splitlines()]
+    assert times == ["2001-09-09T01:46:40.500Z", "2001-09-09T01:46:40.250Z"]

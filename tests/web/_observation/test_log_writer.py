@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.server import ExpectLog
+from tests.support.threads import in_threads
 from tornado.web._observation import _log_writer
 from tornado.web._observation._log_writer import LogWriter
 
@@ -204,3 +205,18 @@ LogWriter().write("line \\u20ac\\n")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, timeout=60)
     assert done.stdout.decode() == "line \u20ac\n"
     assert done.stderr == b""
+
+
+def test_lines_of_several_threads_are_written_once(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    writer = LogWriter(str(path))
+
+    def write(number: int) -> None:
+        for line in lines(5000, f"thread {number}"):
+            writer.write(line)
+
+    in_threads(write)
+    writer.close(60)
+    expected = [line for number in range(4) for line in lines(5000, f"thread {number}")]
+    assert sorted(path.read_text().splitlines(keepends=True)) == sorted(expected)
+    assert writer.lost == 0

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.observation import FinishedRequest
+from tests.support.threads import in_threads
 from tornado.routing import Rule
 from tornado.web import RequestHandler, url
 from tornado.web._observation._histogram import DURATION_BOUNDS, SIZE_BOUNDS
@@ -99,3 +100,18 @@ def test_size_of_a_streamed_body_is_the_announced_one() -> None:
     metrics.record(FinishedRequest(None, "PUT", announced=500), 200, 0.001, 0)
     ((*_, (received, _), _),) = metrics.as_json()
     assert received == 500
+
+
+def test_threads_lose_no_request() -> None:
+    metrics, routes = RequestMetrics(), [rule("/a"), rule("/b")]
+
+    def record(_: int) -> None:
+        for number in range(3000):
+            request = FinishedRequest(routes[number % 2], "POST", body=b"12345")
+            metrics.record(request, 200, 0.001, 7)
+            if number % 500 == 0:
+                metrics.as_json()
+
+    in_threads(record)
+    for _, _, _, (_, durations), (received, _), (sent, sizes) in metrics.as_json():
+        assert (sum(durations), received, sent, sum(sizes)) == (6000, 5 * 6000, 7 * 6000, 6000)

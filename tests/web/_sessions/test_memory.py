@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.threads import in_threads
 from tests.web._sessions.conftest import WallClock
 from tornado.web import MemorySessionStore, SessionRecord, SessionStore, SessionTooLargeError
 
@@ -83,3 +84,19 @@ def test_tokens_have_256_bits() -> None:
     assert len(tokens) == 100
     assert {len(token) for token in tokens} == {43}
     assert len({SessionStore.key(token) for token in tokens}) == 100
+
+
+def test_threads_share_a_full_store() -> None:
+    store = MemorySessionStore(max_sessions=2)
+
+    def use(number: int) -> None:
+        for _ in range(500):
+            token = store.create(SessionRecord({"a": "1"}, 0, 0), 60)
+            store.load(token)
+            store.update(token, SessionRecord({"a": "2"}, 0, 0), {"a"}, (), 60)
+            store.load(token)
+            if number % 2:
+                store.delete(token)
+
+    in_threads(use)
+    assert len(store) <= 2

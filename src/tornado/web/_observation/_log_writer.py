@@ -156,9 +156,10 @@ class LogWriter:
             self._report()
 
     def _take_batch(self) -> bytes:
-        # Both operations are atomic, and the other threads only append.
-        text = "".join(self._lines[:_MAX_BATCH])
-        del self._lines[:_MAX_BATCH]
+        # Both operations are atomic, and the other threads only append, also between the two.
+        lines = self._lines[:_MAX_BATCH]
+        del self._lines[: len(lines)]
+        text = "".join(lines)
         self._taken += len(text)
         self._limit = self._taken + self.max_pending
         return text.encode("utf-8", "backslashreplace")
