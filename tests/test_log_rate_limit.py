@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import logging
+import threading
 import weakref
 from types import SimpleNamespace
 
 import pytest
 
 from tests.support.clock import FakeClock
-from tests.support.threads import in_threads
+from tests.support.threads import in_threads, let_others_run
 from tornado import _log_rate_limit
 from tornado._log_rate_limit import LogOnce, LogRateLimit
 
@@ -107,13 +108,27 @@ def test_log_once_does_not_keep_its_owners() -> None:
     assert held() is None
 
 
+class Kind(str):
+    """A kind of line whose look-up lets other threads run."""
+
+    def __hash__(self) -> int:
+        let_others_run()
+        return super().__hash__()
+
+
 def test_threads_share_the_limit(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
     monkeypatch.setattr(_log_rate_limit.time, "monotonic", clock)
     limit = LogRateLimit(logging.getLogger("tornado.general"), burst=3)
-    kinds = [f"kind {number}" for number in range(300)]
+    kinds = [Kind(number) for number in range(300)]
+
+    barrier = threading.Barrier(4)
 
     def admitted(_: int) -> int:
-        return sum(limit.admit(kind) is not None for kind in kinds)
+        total = 0
+        for kind in kinds:
+            barrier.wait()
+            total += limit.admit(kind) is not None
+        return total
 
     assert sum(in_threads(admitted)) == 3 * len(kinds)
     clock.advance(2)
@@ -123,10 +138,12 @@ def test_threads_share_the_limit(monkeypatch: pytest.MonkeyPatch, clock: FakeClo
 def test_threads_share_a_line_that_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "tornado.general")
     log_once = LogOnce(logging.getLogger("tornado.general"))
+    barrier = threading.Barrier(4)
 
     def log(_: int) -> None:
         for number in range(200):
-            log_once.log(LogOnce, str(number), logging.INFO, "line")
+            barrier.wait()
+            log_once.log(LogOnce, Kind(number), logging.INFO, "line")
 
     in_threads(log)
     assert len(caplog.messages) == 200

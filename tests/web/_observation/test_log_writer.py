@@ -207,6 +207,26 @@ LogWriter().write("line \\u20ac\\n")
     assert done.stderr == b""
 
 
+def test_line_that_arrives_while_a_batch_is_taken_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "log"
+    writer = LogWriter(str(path))
+    late = lines(3, "late")
+
+    class BatchSize:
+        def __index__(self) -> int:
+            if late:
+                writer.write(late.pop(0))
+            return 4096
+
+    monkeypatch.setattr(_log_writer, "_MAX_BATCH", BatchSize())
+    writer.write("first\n")
+    writer.close(60)
+    written = path.read_text().splitlines(keepends=True)
+    assert written == ["first\n", *lines(3 - len(late), "late")]
+
+
 def test_lines_of_several_threads_are_written_once(tmp_path: Path) -> None:
     path = tmp_path / "log"
     writer = LogWriter(str(path))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.threads import in_threads
+from tests.support.threads import in_threads, let_others_run
 from tests.web._sessions.conftest import WallClock
 from tornado.web import MemorySessionStore, SessionRecord, SessionStore, SessionTooLargeError
+from tornado.web._sessions import memory
 
 
 def record(**values: str) -> SessionRecord:
@@ -86,7 +87,12 @@ def test_tokens_have_256_bits() -> None:
     assert len({SessionStore.key(token) for token in tokens}) == 100
 
 
-def test_threads_share_a_full_store() -> None:
+def test_threads_share_a_full_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    def now() -> float:
+        let_others_run()
+        return 0.0
+
+    monkeypatch.setattr(memory, "time", now)
     store = MemorySessionStore(max_sessions=2)
 
     def use(number: int) -> None:
