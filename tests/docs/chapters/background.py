@@ -8,10 +8,13 @@ import importlib
 import json
 import os
 import signal
+import threading
 import time
 from urllib.parse import urlencode
 
 from tests.support.guides import Run
+from tornado.httpclient import AsyncHTTPClient
+from tornado.netutil import bind_sockets
 
 FORM = "Content-Type: application/x-www-form-urlencoded"
 
@@ -101,3 +104,20 @@ async def check_threads(run: Run) -> None:
     finally:
         asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
         signal.signal(signal.SIGTERM, before)
+
+
+async def check_loops(run: Run) -> None:
+    """The event loops of all threads serve the same sockets, and end."""
+    sockets, stopping = bind_sockets(0, "127.0.0.1"), threading.Event()
+    threads = run.program["start"](sockets, stopping, 3)
+    port = sockets[0].getsockname()[1]
+    try:
+        client = AsyncHTTPClient()
+        responses = await asyncio.gather(*(client.fetch(f"http://127.0.0.1:{port}/") for _ in range(9)))
+        assert [each.body for each in responses] == [b"hello"] * 9
+    finally:
+        stopping.set()
+        for thread in threads:
+            await asyncio.to_thread(thread.join)
+        for each in sockets:
+            each.close()

@@ -48,7 +48,7 @@ class RecentRecords:
         self._records: deque[tuple[str, str, str, float, str]] = deque(maxlen=max_records)
         self._errors: dict[tuple[Any, ...], dict[str, Any]] = {}
         self._max_errors = max_errors
-        #: Held while `_errors` is used, because all threads log. A finalizer may log meanwhile.
+        #: Held while `_errors` is used, because all threads log. A finalizer may log at the same time.
         self._lock = threading.RLock()
 
     def add(self, request_id: str, record: logging.LogRecord) -> None:

@@ -44,7 +44,7 @@ _started: list[bool] = []
 
 def call_when_counting(begin: Callable[[MessageCounts], None]) -> None:
     """Call a function when counting begins, or now if it has begun."""
-    # In this order, the function is called also if another thread begins to count meanwhile.
+    # In this order, the function is called also if another thread begins to count at the same time.
     _waiting.append(begin)
     if _started:
         start_counting()
