@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -265,6 +266,10 @@ async def fetch_from(answer: Callable[[asyncio.StreamWriter], Any], **options: A
         except OSError:
             pass
         writer.close()
+        # A reset is also the exception of a Future that asyncio retrieves in a finalizer. Without a GIL, the
+        # collector may finalize the Future first.
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     client = SimpleAsyncHTTPClient(force_instance=True)
