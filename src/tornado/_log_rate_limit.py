@@ -23,7 +23,7 @@ __all__ = ["INTERVAL", "LogOnce", "LogRateLimit", "de_dupe_gen_log"]
 #: Length of the interval to which the limit applies, in seconds.
 INTERVAL = 1.0
 
-#: Held while lines are counted, because all threads log. A finalizer may log at the same time, so it is reentrant.
+#: Held while lines are counted, because all threads log. It is reentrant, because a finalizer may log, too.
 _lock = threading.RLock()
 
 

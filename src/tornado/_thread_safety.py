@@ -1,8 +1,8 @@
 """Objects that the threads of a process share: counts that lose no change, and lists of living objects.
 
-Several event loops, one for each thread, may run in one process. State that one of them needs alone is stored
-by loop (`tornado._loop.per_loop`) or by thread (`threading.local`). All other state is shared, and safe in one
-of these ways, which also hold in builds of CPython without a GIL:
+Several event loops, one for each thread, may run in one process. State that one of them needs alone is
+stored by loop (`tornado._loop.per_loop`) or by thread (`threading.local`). All other state is shared, and
+safe in one of these ways, which also hold in builds of CPython without a GIL:
 
 * One operation of a dict, list, set or deque is atomic. A cache therefore reads an item with one operation,
   and computes it if it is missing; two threads may compute the same item. A full cache is emptied by
