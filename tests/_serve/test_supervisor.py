@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import select
 import shutil
 import signal
 import socket
 import subprocess
+from urllib.parse import quote
 
 import pytest
 
@@ -368,3 +371,69 @@ def test_supervisor_as_pid_1_reaps_strangers_and_obeys_sigterm(tmp_path):
         [supervisor] = children(service.process.pid)
         os.kill(supervisor, signal.SIGTERM)
         assert service.end() == 0
+
+
+SENDS_JUNK = """
+import gc
+
+gc.unfreeze()  # objects that are older than the fork are not listed otherwise
+
+from tornado._serve.worker_protocol import Channel
+
+
+class Junk(web.RequestHandler):
+    async def get(self):
+        channel = next(each for each in gc.get_objects() if type(each) is Channel and each.fileno() >= 0)
+        await asyncio.to_thread(self.send, channel.fileno(), self.get_argument("line").encode())
+
+    def send(self, descriptor, line):
+        os.set_blocking(descriptor, True)
+        line = line * (100_000 if line == b"[" else 1) + b"\\n"
+        while line:
+            line = line[os.write(descriptor, line) :]
+
+
+application.add_handlers(".*", [("/junk", Junk)])
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"type":"beat","loop":1,"age":"x","stats":{}}',
+        '{"type":"beat","loop":1,"age":0,"stats":{"requests":"many"}}',
+        '{"type":"drained","clean":[5],"snapshot":null}',
+        "[",
+    ],
+)
+def test_worker_that_sends_an_invalid_message_is_replaced_alone(tmp_path, line):
+    with SupervisedService(
+        tmp_path, "--workers=2", "--max-requests=1000", source=PROGRAM + SENDS_JUNK
+    ) as service:
+        first = children(service.process.pid)
+        with contextlib.suppress(http.client.HTTPException, ConnectionError):
+            service.get(f"/junk?line={quote(line)}")
+        service.wait_for("has sent an invalid message: ")
+        service.wait_for(r"was killed by SIGKILL and is started again")
+        service.wait_for(r"worker \d \(pid \d+\) serves")
+        now = children(service.process.pid)
+        assert len(now) == 2
+        assert len(now & first) == 1
+        assert service.stop() == 0
+
+
+def test_worker_that_sends_an_invalid_message_during_its_start_ends_the_start(tmp_path):
+    source = """
+import gc, os, time
+from tornado._serve.worker_protocol import Channel
+
+gc.unfreeze()
+
+channel = next(each for each in gc.get_objects() if type(each) is Channel and each.fileno() >= 0)
+os.write(channel.fileno(), b'{"type":"failed"}\\n')
+time.sleep(600)
+"""
+    write_module(tmp_path, source)
+    done = run_command(tmp_path, "serve", "app", "--bind=127.0.0.1:0")
+    assert done.returncode == 1
+    assert "has sent an invalid message: 'failed' has no 'stage'" in done.stderr

@@ -105,7 +105,7 @@ class HeartbeatThread:
         poll.register(self._channel.fileno(), select.POLLIN)
         reports = 0
         next_report = time.monotonic()
-        while not self._channel.at_end:
+        while self._channel.is_open:
             timeout = max(0.0, next_report - time.monotonic())
             if poll.poll(timeout * 1000):
                 for message in self._channel.receive():
@@ -120,6 +120,8 @@ class HeartbeatThread:
                 age = round(now - self._last_beat, 3)
                 self._channel.send("beat", droppable=True, loop=self._beats, age=age, stats=stats)
                 self._channel.flush()
+        if self._channel.violation is not None:
+            gen_log.error("the supervisor has sent an invalid message: %s", self._channel.violation)
 
     def _handle(self, message: Message) -> None:
         match message["type"]:
@@ -128,14 +130,14 @@ class HeartbeatThread:
             case "dump":
                 self._dump()
             case "query":
-                self._channel.send("reply", id=message.get("id"), data=self._answer(message))
+                self._channel.send("reply", id=message["id"], data=self._answer(message))
 
     def _answer(self, message: Message) -> Any:
-        function = self._queries.get(message.get("what", ""))
+        function = self._queries.get(message["what"])
         if function is None:
             return None
         try:
-            return function(**(message.get("arguments") or {}))
+            return function(**message["arguments"])
         except Exception as error:
             gen_log.exception("a query of the supervisor has failed: %r", message)
             return {"error": str(error)}

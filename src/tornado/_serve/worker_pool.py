@@ -14,12 +14,13 @@ from typing import Any, Protocol
 from tornado._serve.configuration import Configuration
 from tornado._serve.fair_accept import ConnectionTable
 from tornado._serve.forking import fork
+from tornado._serve.message_schema import FROM_SUPERVISOR, FROM_WORKER
 from tornado._serve.process_states import WorkerState
 from tornado._serve.service_lock import ServiceLock
 from tornado._serve.worker_process import WorkerProcess
 from tornado._serve.worker_protocol import Channel, Message
 from tornado._serve.worker_slot import MIN_DELAY, Slot
-from tornado.log import gen_log
+from tornado.log import escape_controls, gen_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ class WorkerPool:
                 self.start(slot, slot.reason)
 
     def _fork(self, slot: Slot) -> WorkerProcess:
-        ours, theirs = Channel.pair()
+        ours, theirs = Channel.pair(FROM_WORKER, FROM_SUPERVISOR)
         seat = self.table.take_seat()
 
         def run() -> int:
@@ -180,11 +181,21 @@ class WorkerPool:
 
     def _on_input(self, worker: WorkerProcess) -> None:
         worker.channel.flush()
+        self._receive(worker)
+        if worker.channel.is_open:
+            return
+        # The worker ends, or has closed all its descriptors. Its exit is noticed by SIGCHLD.
+        self._unwatch(worker)
+        if worker.channel.violation is not None:
+            worker.kill()  # its program or its memory cannot be trusted any more
+
+    def _receive(self, worker: WorkerProcess) -> None:
         for message in worker.channel.receive():
             self._on_message(worker, message)
-        if worker.channel.at_end:
-            # The worker ends, or has closed all its descriptors. Its exit is noticed by SIGCHLD.
-            self._unwatch(worker)
+        if worker.channel.violation is not None:
+            worker.failure = f"{worker} has sent an invalid message: {worker.channel.violation}\n"
+            worker.clean = False
+            gen_log.error("%s", worker.failure.rstrip())
 
     def _unwatch(self, worker: WorkerProcess) -> None:
         if worker.channel in self._selector.get_map():
@@ -195,19 +206,18 @@ class WorkerPool:
         slot = self.slot_of(worker)
         match message["type"]:
             case "beat":
-                worker.beat(float(message.get("age", 0.0)), message.get("stats") or {})
+                worker.beat(message["age"], message["stats"])
             case "ready" if worker.state is WorkerState.STARTING and slot is not None:
                 worker.set_ready()
                 self.events.worker_ready(slot, worker)
             case "failed":
-                worker.failure = str(message.get("report", ""))
+                worker.failure = _printable(message["report"])
             case "leaving" if slot is not None and worker.is_serving:
                 worker.note_leaving(self._configuration.grace + self._configuration.drain_delay)
                 self.events.worker_leaving(slot, worker)
             case "drained":
-                worker.clean = bool(message.get("clean"))
-                _log_result(worker, message.get("result"))
-                self.events.last_snapshot(worker, message.get("snapshot"))
+                worker.clean = message["clean"]
+                self.events.last_snapshot(worker, message["snapshot"])
             case "reply":
                 self.events.reply(worker, message)
 
@@ -234,7 +244,7 @@ class WorkerPool:
         if worker is None:
             self.events.stranger_exited(pid, status)
             return
-        self._on_input(worker)  # its last messages
+        self._receive(worker)  # its last messages
         del self.processes[pid]
         self._unwatch(worker)
         worker.set_exited()
@@ -252,9 +262,9 @@ class WorkerPool:
         return len(chosen)
 
 
-def _log_result(worker: WorkerProcess, result: Any) -> None:
-    if isinstance(result, dict) and result.get("cancelled"):
-        gen_log.warning("%s: cut off after the grace period: %s", worker, "; ".join(result["cancelled"]))
+def _printable(report: str) -> str:
+    """Return a report of several lines without characters that a terminal would interpret."""
+    return "\n".join(map(escape_controls, report.split("\n")))
 
 
 __all__ = ["PoolEvents", "WorkerContext", "WorkerPool"]

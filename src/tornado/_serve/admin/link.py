@@ -150,7 +150,7 @@ class SupervisorLink:
     def _on_readable(self) -> None:
         for message in self._channel.receive():
             self._handle(message)
-        if self._channel.at_end:
+        if not self._channel.is_open:
             self._loop.remove_reader(self._channel.fileno())
             self._on_end()
 
@@ -162,12 +162,12 @@ class SupervisorLink:
             if not self._exit_status.done():
                 self._exit_status.set_result(message["status"])
             return
-        identifier = message.get("id", "")
+        identifier = message["id"]
         if "pid" in message:
             question = self._questions.get(identifier)
             if question is not None:
-                question.add(message["pid"], message.get("data"))
+                question.add(message["pid"], message["data"])
             return
         future = self._waiting.get(identifier)
         if future is not None and not future.done():
-            future.set_result(message.get("data"))
+            future.set_result(message["data"])

@@ -123,7 +123,7 @@ async def _serve(admin: Admin, channel: Channel, kept: Any, certificate: Watched
     collector: Collector
 
     def add_final(pid: int, snapshot: Any) -> None:
-        collector.add_final(pid, snapshot)
+        collector.add_snapshot(pid, snapshot)
 
     link = SupervisorLink(channel, add_final, _end)
     collector = Collector(link, state)
