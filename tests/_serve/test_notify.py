@@ -8,7 +8,6 @@ import socket
 import pytest
 
 from tests.support.supervisor import ServiceManager
-from tests.support.supervisor import ServiceManager
 from tornado._serve.notify import Notifier
 
 

@@ -437,3 +437,48 @@ time.sleep(600)
     done = run_command(tmp_path, "serve", "app", "--bind=127.0.0.1:0")
     assert done.returncode == 1
     assert "has sent an invalid message: 'failed' has no 'stage'" in done.stderr
+
+
+def fill_log(service: SupervisedService) -> None:
+    """Fill the pipe that is the log of a service, which is not read from now on."""
+    descriptor = os.open(f"/proc/{service.process.pid}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(descriptor, b"x" * 4095 + b"\\n")
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(descriptor, b"\\n")
+    finally:
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 0), (signal.SIGQUIT, 128 + signal.SIGQUIT), (signal.SIGINT, 0)]
+)
+def test_service_ends_although_its_log_is_not_read(tmp_path, number, status):
+    with SupervisedService(tmp_path, "--workers=2") as service:
+        fill_log(service)
+        service.signal(number)
+        assert service.process.wait(60) == status
+
+
+def test_blocked_worker_is_replaced_although_the_log_is_not_read(tmp_path):
+    with SupervisedService(tmp_path, "--hang-timeout=500ms", "--grace=100ms") as service:
+        before = service.worker()
+        with service.sending("/block?seconds=600", "blocking"):
+            fill_log(service)
+            assert ends(before)
+            assert service.worker() != before
+        service.signal(signal.SIGTERM)
+        assert service.process.wait(60) in (0, 1)
+
+
+def test_worker_serves_although_its_log_is_not_read(tmp_path):
+    logging = PROGRAM.replace('self.set_header("Version", VERSION)', 'web.app_log.warning("x" * 10_000)')
+    with SupervisedService(tmp_path, source=logging) as service:
+        fill_log(service)
+        workers = {service.worker() for _ in range(100)}
+        assert len(workers) == 1
+        service.signal(signal.SIGTERM)
+        assert service.process.wait(60) == 0

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from tornado._serve.log_stream import flush_streams
 from tornado._serve.worker_process import SHUTDOWN_TIME
 from tornado._serve.worker_protocol import BEAT_INTERVAL, Channel, Message
 from tornado.log import gen_log
@@ -120,6 +121,7 @@ class HeartbeatThread:
                 age = round(now - self._last_beat, 3)
                 self._channel.send("beat", droppable=True, loop=self._beats, age=age, stats=stats)
                 self._channel.flush()
+                flush_streams()
         if self._channel.violation is not None:
             gen_log.error("the supervisor has sent an invalid message: %s", self._channel.violation)
 

@@ -5,12 +5,23 @@ from __future__ import annotations
 import datetime
 import json
 import logging
+from typing import Protocol
 
 from tornado.log import LogFormatter, access_log
 from tornado.web._observation._log_records import NO_REQUEST
 
 #: A level above all others, which turns a logger off.
 _OFF = logging.CRITICAL + 1
+
+
+class SupportsWrite(Protocol):
+    """The methods of a stream for log records."""
+
+    def write(self, text: str, /) -> object:
+        """Write a record."""
+
+    def flush(self) -> object:
+        """Send what was written."""
 
 
 class JSONFormatter(logging.Formatter):
@@ -37,15 +48,16 @@ class JSONFormatter(logging.Formatter):
         return json.dumps(fields, ensure_ascii=False)
 
 
-def set_up(log_format: str, access: str) -> None:
+def set_up(log_format: str, access: str, stream: SupportsWrite | None = None) -> None:
     """Write log records of level INFO and above to standard error.
 
     A program that sets up logging itself does so later, when it is imported, and may replace the handler.
 
     :param log_format: ``text`` or ``json``.
     :param access: the form of the access log; ``off`` turns it off.
+    :param stream: standard error; by default `sys.stderr`.
     """
-    handler = logging.StreamHandler()
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(JSONFormatter() if log_format == "json" else LogFormatter())
     root = logging.getLogger()
     root.addHandler(handler)

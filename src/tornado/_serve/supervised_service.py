@@ -14,6 +14,7 @@ from tornado._serve.bind import BindKind
 from tornado._serve.certificates import CertificateError, WatchedContext
 from tornado._serve.configuration import Configuration
 from tornado._serve.listeners import Listener, open_listeners
+from tornado._serve.log_stream import finish_streams
 from tornado._serve.service_lock import ServiceLock
 from tornado._serve.supervisor import Supervisor
 from tornado._serve.worker import Program, run_worker
@@ -47,6 +48,7 @@ def supervise(
         return _serve(configuration, options, loop_factory, lock, previous)
     finally:
         lock.close()
+        finish_streams()
 
 
 def _check_certificate(configuration: Configuration, *, has_workers: bool) -> None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 import selectors
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -28,6 +27,7 @@ from tornado._serve import supervisor_exec, supervisor_signals
 from tornado._serve.admin_process import AdminProcess, discard
 from tornado._serve.configuration import Configuration
 from tornado._serve.health import Health
+from tornado._serve.log_stream import flush_streams, write_report
 from tornado._serve.notify import Notifier
 from tornado._serve.pid_file import PidFile
 from tornado._serve.process_states import SupervisorState, WorkerState
@@ -169,6 +169,7 @@ class Supervisor:
         self._health.excuse(time.monotonic() - expected)
         for worker in self._pool:
             worker.channel.flush()
+        flush_streams()
         self._pool.reap()
         now = time.monotonic()
         if self._admin is not None:
@@ -232,8 +233,8 @@ class Supervisor:
         if self.state in (SupervisorState.STOPPING, SupervisorState.KILLING):
             self._kill(number)
             return
-        gen_log.info("%s: draining", signal.Signals(number).name)
         self._begin_end(self._configuration.drain_delay)
+        gen_log.info("%s: draining", signal.Signals(number).name)
 
     def _begin_end(self, delay: float) -> None:
         self.state = self.state.to(SupervisorState.STOPPING)
@@ -252,11 +253,11 @@ class Supervisor:
     def _kill(self, number: int) -> None:
         if self.state is SupervisorState.KILLING:
             return
-        gen_log.warning("%s: killing %d workers", signal.Signals(number).name, len(self._pool.processes))
         self._status = _SIGNAL_BASE + number
         self.state = self.state.to(SupervisorState.KILLING)
         for worker in self._pool:
             worker.kill()
+        gen_log.warning("%s: killing %d workers", signal.Signals(number).name, len(self._pool.processes))
         self._end_if_empty()
 
     def _end_if_empty(self) -> None:
@@ -414,8 +415,7 @@ class Supervisor:
 
     def _fail_start(self, worker: WorkerProcess, status: int) -> None:
         """End the service, because one of its first workers has failed."""
-        sys.stderr.write(worker.failure or f"{worker} {describe_exit(status)} during its start\n")
-        sys.stderr.flush()
+        write_report(worker.failure or f"{worker} {describe_exit(status)} during its start\n")
         self._status = _FAILED
         self._begin_end(0.0)
 

@@ -9,6 +9,7 @@ from typing import Any
 from tornado._serve.admin.link import SupervisorLink, SupervisorTimeout
 from tornado._serve.admin.state import State
 from tornado._serve.admin.worker_answers import valid_errors, valid_records, valid_requests, valid_snapshot
+from tornado._serve.log_stream import flush_streams
 from tornado.log import gen_log
 from tornado.web import EventChannel
 
@@ -45,6 +46,7 @@ class Collector:
         while True:
             due = max(due + INTERVAL, loop.time())
             await asyncio.sleep(due - loop.time())
+            flush_streams()
             try:
                 await self._collect()
             except SupervisorTimeout as error:

@@ -46,6 +46,8 @@ class LogWriter:
         self.max_pending: int = max_pending
         self.lost: int = 0
         self._reported = 0
+        #: Whether it was reported that lines are being lost.
+        self._is_losing = False
         self._lines: list[str] = []
         # The counts are separate because each is written by one thread only.
         self._added = self._taken = 0
@@ -69,6 +71,11 @@ class LogWriter:
         added = self._added + len(line)
         if added > self._limit:
             self.lost += 1
+            if not self._is_losing:
+                self._is_losing = True
+                gen_log.error(
+                    "access log %s: lines are lost, because they cannot be written fast enough", self._name()
+                )
             return
         self._added = added
         self._lines.append(line)
@@ -197,6 +204,7 @@ class LogWriter:
 
     def _report(self) -> None:
         lost, self._reported = self.lost - self._reported, self.lost
+        self._is_losing = False
         if lost:
             gen_log.error(
                 "access log %s: %d lines were lost, because the file could not be written fast enough",
