@@ -45,6 +45,17 @@ def test_json(capsys):
     assert found == {"level": "info", "logger": "app", "message": "hello ä\n"}
 
 
+def test_json_is_printable(capsys):
+    """A terminal interprets C1 controls and marks of the direction of writing."""
+    set_up("json", "common")
+    text = "ä \x1b[2J \x9b2J \x7f \u202e \u2028 \udcff"
+    logging.getLogger("app").info("%s", text)
+    line = capsys.readouterr().err
+    assert line[:-1].isprintable()
+    assert "ä" in line
+    assert json.loads(line)["message"] == text
+
+
 @pytest.mark.parametrize(("value", "found"), [("5d61", "5d61"), ("-", None), (None, None)])
 def test_json_has_the_identifier_of_the_request(value, found):
     record = logging.LogRecord("app", logging.INFO, __file__, 1, "hello", (), None)

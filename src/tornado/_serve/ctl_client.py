@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 from tornado._serve.arguments import ConfigurationError
 from tornado._serve.bind import Bind, BindKind, parse_bind
+from tornado._serve.printable import escape_unprintable
 from tornado._serve.unix_peers import HAS_CREDENTIALS, peer_of
 
 __all__ = ["FORMS", "Client", "ControlError"]
@@ -24,7 +25,13 @@ _LOCAL = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class ControlError(Exception):
-    """The service cannot be reached, or refuses the request. The text is for the user."""
+    """The service cannot be reached, or refuses the request. The text is for the user.
+
+    :param text: the text, which may contain what a client of the service has sent.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(escape_unprintable(text))
 
 
 class _UnixConnection(http.client.HTTPConnection):

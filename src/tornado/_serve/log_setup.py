@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime
 import json
 import logging
+import re
 from typing import Protocol
 
 from tornado.log import LogFormatter, access_log
 from tornado.web._observation._log_records import NO_REQUEST
 
+#: Characters that JSON does not require to be escaped, but terminals and viewers of logs interpret: DEL, C1
+#: controls, separators of lines, marks of the direction of writing, and surrogates.
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 #: A level above all others, which turns a logger off.
 _OFF = logging.CRITICAL + 1
 
@@ -45,7 +49,11 @@ class JSONFormatter(logging.Formatter):
             fields["request_id"] = request_id
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
-        return json.dumps(fields, ensure_ascii=False)
+        return _UNPRINTABLE.sub(_escape, json.dumps(fields, ensure_ascii=False))
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
 def set_up(log_format: str, access: str, stream: SupportsWrite | None = None) -> None:
