@@ -49,8 +49,8 @@ class _UnixConnection(http.client.HTTPConnection):
     def connect(self) -> None:
         """Connect to the socket.
 
-        :raises OSError: if that is impossible, or if a token would be sent to another user, who may have
-            bound an abstract name before the service did.
+        :raises OSError: if that is impossible, or if a token would be sent to another user: any user can bind
+            an abstract name before the service does.
         """
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(_TIMEOUT)

@@ -8,7 +8,7 @@ import logging
 import re
 from typing import Protocol
 
-from tornado.log import LogFormatter, access_log
+from tornado.log import LogFormatter, access_log, app_log, gen_log
 from tornado.web._observation._log_records import NO_REQUEST
 
 #: Characters that JSON does not require to be escaped, but terminals and viewers of logs interpret: DEL, C1
@@ -74,4 +74,14 @@ def set_up(log_format: str, access: str, stream: SupportsWrite | None = None) ->
         access_log.setLevel(_OFF)
 
 
-__all__ = ["JSONFormatter", "set_up"]
+def set_up_unless_configured() -> None:
+    """Write the log to standard error as ``serve`` does, unless the program has set up logging itself.
+
+    The handlers of the root logger and of those of this package count.
+    """
+    names = ("", "tornado", access_log.name, app_log.name, gen_log.name)
+    if not any(logging.getLogger(name).handlers for name in names):
+        set_up("text", "tornado")
+
+
+__all__ = ["JSONFormatter", "set_up", "set_up_unless_configured"]

@@ -4,8 +4,8 @@ A reader that stops, such as a log shipper that hangs, would otherwise stop the 
 would handle neither SIGTERM nor a blocked worker. A pipe cannot be made non-blocking for one process only, so
 it is opened a second time. A socket, such as that of systemd's journal, has a flag for each call.
 
-What does not fit is kept up to a limit, and sent when the log is used or `flush_streams` is called. Further
-lines are dropped, and counted in a line of the log.
+Lines that do not fit are kept up to a limit, and sent when the log is used or `flush_streams` is called.
+Further lines are dropped, and counted in a line of the log.
 """
 
 from __future__ import annotations

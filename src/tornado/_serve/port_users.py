@@ -27,6 +27,11 @@ def find_unix(address: str, proc: str = "/proc") -> list[str]:
     return _described(_holders(_unix_inodes(address, proc), proc), proc)
 
 
+def describe(process: int, proc: str = "/proc") -> str:
+    """Return a description of a process, with the beginning of its command line if that can be read."""
+    return f"process {process}{_command(str(process), proc)}"
+
+
 def own_holder(address: str, proc: str = "/proc") -> int | None:
     """Return the ID of a process of this user that has the listening Unix socket `address`, or None."""
     for pid in _holders(_unix_inodes(address, proc), proc):
@@ -105,4 +110,4 @@ def _command(pid: str, proc: str) -> str:
     return f" ({text if len(text) <= 60 else text[:59] + '…'})" if text.isprintable() and text else ""
 
 
-__all__ = ["find", "find_unix", "own_holder"]
+__all__ = ["describe", "find", "find_unix", "own_holder"]
