@@ -222,8 +222,8 @@ def test_answers_of_workers_and_last_snapshots_are_forwarded(supervised):
     supervised.process.forward(worker, {"id": "1", "data": []})  # it does not run yet: ignored
     supervised.process.start()
     supervised.process.forward(worker, {"id": "1", "data": []})
-    supervised.process.forward_last(worker, snapshot())
-    supervised.process.forward_last(worker, None)
+    supervised.process.forward_last(worker, snapshot(), {})
+    supervised.process.forward_last(worker, None, None)
     assert supervised.process.next_time() == float("inf")
     ours.close()
     theirs.close()

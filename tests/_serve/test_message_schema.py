@@ -13,14 +13,14 @@ VALID = [
     (FROM_WORKER, {"type": "beat", "loop": 1, "age": 0.25, "stats": STATS}),
     (FROM_WORKER, {"type": "beat", "loop": 1, "age": 0, "stats": {}}),
     (FROM_WORKER, {"type": "leaving"}),
-    (FROM_WORKER, {"type": "drained", "clean": True, "snapshot": None}),
+    (FROM_WORKER, {"type": "drained", "clean": True, "snapshot": None, "recent": None}),
     (FROM_WORKER, {"type": "reply", "id": "1.1", "data": [1, {}]}),
     (FROM_ADMIN, {"type": "status", "id": "1.1"}),
     (FROM_ADMIN, {"type": "ask", "id": "1.1", "what": "log", "arguments": {"request_id": "a"}}),
     (FROM_ADMIN, {"type": "act", "id": "1.1", "action": "scale", "arguments": {"workers": 3}}),
     (FROM_ADMIN, {"type": "keep", "data": {}}),
     (FROM_SUPERVISOR, {"type": "drain", "grace": 30.0, "delay": 0.0}),
-    (FROM_SUPERVISOR, {"type": "final", "pid": 1, "snapshot": {}}),
+    (FROM_SUPERVISOR, {"type": "final", "pid": 1, "snapshot": {}, "recent": {}}),
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import re
 import select
 import shutil
 import signal
@@ -14,6 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.support.admin import AdministeredService
 from tests.support.program import PYTHON
 from tests.support.serve import run_command, write_module
 from tests.support.supervisor import PROGRAM, ServiceManager, SupervisedService, children, ends
@@ -112,6 +114,16 @@ def test_bad_deploy_changes_nothing(tmp_path, source):
         assert service.reload() == "reload complete: 2 workers replaced"
         assert service.stop() == 0
     assert service.output.count("Traceback") <= 1
+
+
+@pytest.mark.parametrize("source", [BROKEN, "x = (\n"])
+def test_reason_of_a_failed_reload_has_its_file_and_line(tmp_path, source):
+    with AdministeredService(tmp_path) as service:
+        service.change(source)
+        service.reload()
+        reason = service.json("/api/status")["service"]["reload_error"]
+        assert re.fullmatch(r"cannot load 'app'.*Error: .* \(.*/app\.py:1\)", reason)
+        assert service.stop() == 0
 
 
 def test_reload_does_not_wait_for_the_back_off_of_a_worker(tmp_path):
@@ -402,7 +414,7 @@ application.add_handlers(".*", [("/junk", Junk)])
     [
         '{"type":"beat","loop":1,"age":"x","stats":{}}',
         '{"type":"beat","loop":1,"age":0,"stats":{"requests":"many"}}',
-        '{"type":"drained","clean":[5],"snapshot":null}',
+        '{"type":"drained","clean":[5],"snapshot":null,"recent":null}',
         "[",
     ],
 )

@@ -12,7 +12,7 @@ messages of the process are:
 ==========  ==================================================================================================
 
 Each answer is a ``reply`` with the ``id`` of the message. ``final`` has the last ``snapshot`` of the worker
-``pid``, and ``ended`` the exit ``status`` of the service.
+``pid`` and its ``recent`` errors and log records, and ``ended`` the exit ``status`` of the service.
 """
 
 from __future__ import annotations
@@ -264,10 +264,10 @@ class AdminProcess:
         if self._channel is not None:
             self._channel.send("reply", id=message["id"], pid=worker.pid, data=message["data"])
 
-    def forward_last(self, worker: WorkerProcess, snapshot: Any) -> None:
-        """Pass the last snapshot of a worker on, so that its last requests are counted."""
+    def forward_last(self, worker: WorkerProcess, snapshot: Any, recent: Any) -> None:
+        """Pass the last report of a worker on, so that its last requests are counted, and its errors kept."""
         if self._channel is not None and snapshot is not None:
-            self._channel.send("final", pid=worker.pid, snapshot=snapshot)
+            self._channel.send("final", pid=worker.pid, snapshot=snapshot, recent=recent)
 
     # -- across a replacement of the supervisor --
 

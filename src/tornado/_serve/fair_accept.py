@@ -66,7 +66,7 @@ class ConnectionTable:
     """
 
     def __init__(self, descriptor: int | None = None) -> None:
-        self.descriptor = _create() if descriptor is None else descriptor
+        self.descriptor = create_memory() if descriptor is None else descriptor
         os.ftruncate(self.descriptor, _SIZE)  # the previous program may have had a smaller table
         self._map = mmap.mmap(self.descriptor, _SIZE)
         self._counts = memoryview(self._map)[: MAX_SEATS * 8].cast("q")
@@ -257,7 +257,7 @@ def exceeds_share(count: int, total: int, workers: int) -> bool:
     )
 
 
-def _create() -> int:
+def create_memory() -> int:
     """Return a descriptor of memory that survives ``exec``; `mmap.mmap` without a file does not."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("waterspout")
@@ -267,4 +267,4 @@ def _create() -> int:
     return descriptor
 
 
-__all__ = ["MAX_SEATS", "ConnectionTable", "FairListener", "exceeds_share"]
+__all__ = ["MAX_SEATS", "ConnectionTable", "FairListener", "create_memory", "exceeds_share"]

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import io
+import logging
 import os
 import select
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from tornado._serve.log_stream import flush_streams
+from tornado._serve.log_setup import log_report
+from tornado._serve.log_stream import finish_streams, flush_streams
+from tornado._serve.stack_file import StackFile
 from tornado._serve.worker_process import SHUTDOWN_TIME
 from tornado._serve.worker_protocol import BEAT_INTERVAL, Channel, Message
 from tornado.log import gen_log
@@ -146,7 +149,7 @@ class HeartbeatThread:
 
     def _dump(self) -> None:
         """Log the stacks of all threads now, and those of all tasks when the event loop runs."""
-        faulthandler.dump_traceback(all_threads=True)
+        _log_stacks()
         if self._loop is not None:
             self._loop.call_soon_threadsafe(_dump_tasks, self._loop)
 
@@ -168,13 +171,23 @@ class HeartbeatThread:
         if time.monotonic() - self._last_beat < 1.0:
             time.sleep(SHUTDOWN_TIME)  # the event loop runs: it cancels handlers, and runs the shutdown
         gen_log.error("the supervisor has ended, and the drain has not: exiting")
-        faulthandler.dump_traceback(all_threads=True)
+        _log_stacks()
+        finish_streams()
         os._exit(1)
+
+
+def _log_stacks() -> None:
+    file = StackFile()
+    faulthandler.dump_traceback(file.fileno(), all_threads=True)
+    log_report(logging.ERROR, "the stacks of this process", file.read(), is_stack=True)
+    file.close()
 
 
 def _dump_tasks(loop: asyncio.AbstractEventLoop) -> None:
     for task in asyncio.all_tasks(loop):
-        task.print_stack(file=sys.stderr)
+        text = io.StringIO()
+        task.print_stack(file=text)
+        log_report(logging.ERROR, f"the stack of the task {task.get_name()}", text.getvalue(), is_stack=True)
 
 
 __all__ = ["HeartbeatThread", "Served"]

@@ -85,7 +85,7 @@ FROM_WORKER: Schema = {
     "failed": {"stage": _is_text, "report": _is_text},
     "beat": {"loop": _is_count, "age": _is_number, "stats": _are_stats},
     "leaving": {},
-    "drained": {"clean": _is_flag, "snapshot": _is_object_or_none},
+    "drained": {"clean": _is_flag, "snapshot": _is_object_or_none, "recent": _is_object_or_none},
     "reply": {"id": _is_text, "data": _is_anything},
 }
 #: What the supervisor accepts from the administration. See `tornado._serve.admin_process`.
@@ -101,7 +101,7 @@ FROM_SUPERVISOR: Schema = {
     "dump": {},
     "query": {"id": _is_text, "what": _is_text, "arguments": _are_arguments},
     "reply": {"id": _is_text, "data": _is_anything},
-    "final": {"pid": _is_count, "snapshot": _is_object_or_none},
+    "final": {"pid": _is_count, "snapshot": _is_object_or_none, "recent": _is_object_or_none},
     "ended": {"status": _is_count},
 }
 

@@ -62,7 +62,7 @@ def replace(
     :param admin: the result of `AdminProcess.dump`.
     """
     workers = [worker.dump() for worker in pool]
-    descriptors = [worker["channel"] for worker in workers]
+    descriptors = [worker[name] for worker in workers for name in ("channel", "stacks")]
     descriptors += [pool.table.descriptor, *pool.lock.descriptors(), *listening]
     if pid_file is not None:
         descriptors.append(pid_file)

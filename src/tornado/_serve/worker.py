@@ -89,10 +89,10 @@ class Worker:
         """Serve until the supervisor, or SIGTERM, ends the worker."""
         # It works while the event loop is blocked, because the handler is written in C.
         try:
-            faulthandler.register(signal.SIGQUIT, all_threads=True)
-            faulthandler.enable()
+            faulthandler.register(signal.SIGQUIT, self._context.stacks.fileno(), all_threads=True)
+            faulthandler.enable(self._context.stacks.fileno())
         except (RuntimeError, OSError, ValueError):
-            signal.signal(signal.SIGQUIT, _ignore)  # there is no standard error to write to
+            signal.signal(signal.SIGQUIT, _ignore)
         for number in _FOR_SUPERVISOR:
             signal.signal(number, _ignore)
         try:
@@ -126,7 +126,9 @@ class Worker:
             clean = runner.run(self._run_service(settings, loaded, heartbeats))
         if not clean:
             app_log.warning("some requests were cut off after the grace period of %g s", self._service.grace)
-        self._context.channel.send("drained", clean=clean, snapshot=self._last_snapshot)
+        values: dict[str, Any] = {"clean": clean, "snapshot": self._last_snapshot}
+        if not self._context.channel.send("drained", **values, recent=self._queries.recent()):
+            self._context.channel.send("drained", **values, recent=None)  # it was too large
         self._context.channel.finish(_FINAL_TIME)
         return 0 if clean else 1
 

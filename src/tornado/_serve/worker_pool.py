@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import selectors
@@ -17,6 +18,7 @@ from tornado._serve.forking import fork
 from tornado._serve.message_schema import FROM_SUPERVISOR, FROM_WORKER
 from tornado._serve.process_states import WorkerState
 from tornado._serve.service_lock import ServiceLock
+from tornado._serve.stack_file import StackFile
 from tornado._serve.worker_process import WorkerProcess
 from tornado._serve.worker_protocol import Channel, Message
 from tornado._serve.worker_slot import MIN_DELAY, Slot
@@ -32,6 +34,7 @@ class WorkerContext:
     :ivar channel: its end of the connection to the supervisor.
     :ivar table: the numbers of connections of all workers.
     :ivar lock: the locks of the addresses, which it closes when it has stopped accepting.
+    :ivar stacks: the file for its stacks.
     """
 
     number: int
@@ -39,6 +42,7 @@ class WorkerContext:
     channel: Channel
     table: ConnectionTable
     lock: ServiceLock
+    stacks: StackFile
 
 
 class PoolEvents(Protocol):
@@ -63,8 +67,8 @@ class PoolEvents(Protocol):
     def reply(self, worker: WorkerProcess, message: Message) -> None:
         """Handle the answer to a query."""
 
-    def last_snapshot(self, worker: WorkerProcess, snapshot: Any) -> None:
-        """Handle the last counts of a worker; None if it does not count."""
+    def last_report(self, worker: WorkerProcess, snapshot: Any, recent: Any) -> None:
+        """Handle the last counts of a worker, and its recent errors; None if it is not observed."""
 
 
 class WorkerPool:
@@ -138,22 +142,25 @@ class WorkerPool:
                 self.start(slot, slot.reason)
 
     def _fork(self, slot: Slot) -> WorkerProcess:
-        ours, theirs = Channel.pair(FROM_WORKER, FROM_SUPERVISOR)
-        seat = self.table.take_seat()
+        with contextlib.ExitStack() as undo:
+            seat = self.table.take_seat()
+            undo.callback(self.table.free_seat, seat)
+            stacks = StackFile()
+            undo.callback(stacks.close)
+            ours, theirs = Channel.pair(FROM_WORKER, FROM_SUPERVISOR)
+            undo.callback(ours.close)
 
-        def run() -> int:
-            ours.close()
-            return self._run_child(WorkerContext(slot.number, seat, theirs, self.table, self.lock))
+            def run() -> int:
+                ours.close()
+                return self._run_child(
+                    WorkerContext(slot.number, seat, theirs, self.table, self.lock, stacks)
+                )
 
-        try:
-            pid = fork(run)
-        except OSError:
-            ours.close()
-            self.table.free_seat(seat)
-            raise
-        finally:
-            theirs.close()
+            with contextlib.closing(theirs):
+                pid = fork(run)
+            undo.pop_all()
         worker = WorkerProcess(slot.number, seat, self.generation, pid, ours, WorkerState.STARTING)
+        worker.stacks = stacks
         worker.deadline = time.monotonic() + self._configuration.start_timeout
         if self._configuration.max_requests is not None:
             jitter = random.randint(0, self._configuration.max_requests_jitter)
@@ -171,6 +178,7 @@ class WorkerPool:
         self._selector.close()
         for worker in self.processes.values():
             worker.channel.close()
+            worker.stacks.close()
 
     def add(self, worker: WorkerProcess) -> None:
         """Watch a worker."""
@@ -207,6 +215,7 @@ class WorkerPool:
         match message["type"]:
             case "beat":
                 worker.beat(message["age"], message["stats"])
+                worker.log_stacks()
             case "ready" if worker.state is WorkerState.STARTING and slot is not None:
                 worker.set_ready()
                 self.events.worker_ready(slot, worker)
@@ -217,7 +226,7 @@ class WorkerPool:
                 self.events.worker_leaving(slot, worker)
             case "drained":
                 worker.clean = message["clean"]
-                self.events.last_snapshot(worker, message["snapshot"])
+                self.events.last_report(worker, message["snapshot"], message["recent"])
             case "reply":
                 self.events.reply(worker, message)
 
@@ -245,6 +254,7 @@ class WorkerPool:
             self.events.stranger_exited(pid, status)
             return
         self._receive(worker)  # its last messages
+        worker.log_stacks()
         del self.processes[pid]
         self._unwatch(worker)
         worker.set_exited()

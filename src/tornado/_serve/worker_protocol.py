@@ -8,7 +8,8 @@ From the worker to the supervisor:
 ``beat``     every `BEAT_INTERVAL` seconds after ``ready``: ``loop``, the number of beats of the event loop;
              ``age``, the time since the last one in seconds; ``stats``, the numbers of the worker
 ``leaving``  the worker drains without having been told to, because it has received SIGTERM itself
-``drained``  all requests have ended: ``clean``, and ``snapshot``, the last counts
+``drained``  all requests have ended: ``clean``; ``snapshot``, the last counts; ``recent``, the last errors
+             and log records
 ``reply``    the answer to a query: ``id`` and ``data``
 ===========  =================================================================================================
 

@@ -20,6 +20,8 @@ FAILING = (
 
 class Fail(web.RequestHandler):
     def get(self):
+        if self.get_argument("hangs", None):
+            asyncio.get_running_loop().call_later(0.05, time.sleep, 600)
         raise ValueError("the price is negative")
 
 
@@ -99,6 +101,28 @@ def test_error_and_log_of_its_request_are_shown_also_after_the_end_of_the_worker
         os.kill(workers(service)[0], signal.SIGKILL)
         service.wait_for("serves")
         assert [each["id"] for each in service.json("/api/errors")["errors"]] == [error["id"]]
+        assert service.stop() == 0
+
+
+@pytest.mark.parametrize("path", ["/fail", "/fail?hangs=1"])
+def test_error_and_log_are_shown_although_they_are_asked_for_after_the_end_of_the_worker(tmp_path, path):
+    """One asks exactly when a worker has been replaced. Without a reader, errors are collected rarely."""
+    options = ("--hang-timeout=500ms", "--grace=2s", "--request-id")
+    with AdministeredService(tmp_path, *options, source=FAILING) as service:
+        (first,) = workers(service)
+        with contextlib.closing(service.connect()) as connection:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            assert response.status == 500
+            request_id = response.getheader("X-Request-Id")
+        if "hangs" not in path:
+            service.signal(signal.SIGHUP)
+            service.wait_for("reload complete")
+        assert ends(first)
+        (error,) = service.json("/api/errors")["errors"]
+        assert (error["type"], error["request_id"], error["pid"]) == ("ValueError", request_id, first)
+        records = service.json(f"/api/requests/{request_id}/log")["records"]
+        assert "ERROR" in {record["level"] for record in records}
         assert service.stop() == 0
 
 

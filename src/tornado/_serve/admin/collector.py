@@ -38,6 +38,8 @@ class Collector:
         self.events = EventChannel(history=3)
         self._count = 0
         self._supervisor: int | None = None
+        #: The process IDs of workers that hang.
+        self._hung: set[int] = set()
 
     async def run(self) -> None:
         """Collect until cancelled."""
@@ -58,6 +60,7 @@ class Collector:
         self._count += 1
         watched = len(self.events) > 0
         await self.update_metrics()
+        await self._keep_recent_of_hung()
         if watched or self._count % _ERRORS_EVERY == 0:
             await self.update_errors()
         self.state.add_point(time.time())
@@ -86,10 +89,30 @@ class Collector:
         return status
 
     def add_snapshot(self, pid: int, snapshot: Any) -> None:
-        """Record a snapshot of a worker, perhaps its last one."""
+        """Record a snapshot of a worker."""
         checked = valid_snapshot(snapshot)
         if checked is not None:
             self.state.update_worker(pid, checked)
+
+    def add_final(self, pid: int, snapshot: Any, recent: Any) -> None:
+        """Record the last report of a worker that has drained."""
+        self.add_snapshot(pid, snapshot)
+        self.add_recent(pid, recent)
+
+    def add_recent(self, pid: int, recent: Any) -> None:
+        """Keep the recent errors and log records of a worker that has ended, or will end."""
+        if isinstance(recent, dict):
+            self.state.update_errors(pid, valid_errors(recent.get("errors")))
+            self.state.keep_records(pid, valid_records(recent.get("records")))
+
+    async def _keep_recent_of_hung(self) -> None:
+        """Ask for the recent errors and log records once when a worker hangs: it will be killed."""
+        hung = {worker["pid"] for worker in self.state.status["workers"] if worker.get("state") == "hung"}
+        new, self._hung = hung - self._hung, hung
+        if new:
+            answers = await self.link.ask("recent")
+            for pid in new & answers.keys():
+                self.add_recent(pid, answers[pid])
 
     async def update_errors(self) -> None:
         """Ask for the recent errors.
@@ -118,7 +141,8 @@ class Collector:
         :raises SupervisorTimeout: if the supervisor does not answer.
         """
         answers = await self.link.ask("log", request_id=request_id)
-        return [record for records in answers.values() for record in valid_records(records)]
+        found = [record for records in answers.values() for record in valid_records(records)]
+        return found or self.state.records_of(request_id)
 
     async def event(self) -> dict[str, Any]:
         """Return what the dashboards show, except the history, and the tracebacks, which are long."""

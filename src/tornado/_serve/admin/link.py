@@ -53,12 +53,13 @@ class _Question:
 class SupervisorLink:
     """Sends requests to the supervisor and waits for the answers.
 
-    :param on_final: called with the process ID and the last snapshot of a worker that has drained.
+    :param on_final: called with the process ID, the last snapshot, and the recent errors and log records of a
+        worker that has drained.
     :param on_end: called when the supervisor has ended.
     """
 
     def __init__(
-        self, channel: Channel, on_final: Callable[[int, Any], object], on_end: Callable[[], object]
+        self, channel: Channel, on_final: Callable[[int, Any, Any], object], on_end: Callable[[], object]
     ) -> None:
         self._channel = channel
         self._on_final = on_final
@@ -156,7 +157,7 @@ class SupervisorLink:
 
     def _handle(self, message: Message) -> None:
         if message["type"] == "final":
-            self._on_final(message["pid"], message["snapshot"])
+            self._on_final(message["pid"], message["snapshot"], message["recent"])
             return
         if message["type"] == "ended":
             if not self._exit_status.done():

@@ -126,8 +126,8 @@ async def _serve(admin: Admin, channel: Channel, kept: Any, certificate: Watched
         state.restore(kept)
     collector: Collector
 
-    def add_final(pid: int, snapshot: Any) -> None:
-        collector.add_snapshot(pid, snapshot)
+    def add_final(pid: int, snapshot: Any, recent: Any) -> None:
+        collector.add_final(pid, snapshot, recent)
 
     link = SupervisorLink(channel, add_final, _end)
     collector = Collector(link, state)
