@@ -163,9 +163,9 @@ def test_failed_reload_is_part_of_the_status(tmp_path):
         service.change("raise RuntimeError('this deploy is bad')\n")
         service.act("reload")
         service.wait_for("reload failed")
-        assert (
-            service.json("/api/status")["service"]["reload_error"]
-            == "cannot load 'app': its import has failed: RuntimeError: this deploy is bad"
+        assert service.json("/api/status")["service"]["reload_error"] == (
+            "cannot load 'app': its import has failed: RuntimeError: this deploy is bad "
+            f"({tmp_path}/app.py:1)"
         )
         assert service.stop() == 0
 
