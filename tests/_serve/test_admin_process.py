@@ -112,7 +112,7 @@ def answers(service: Service, message: dict[str, Any]) -> Any:
 def test_start_without_free_descriptors_is_tried_again(supervised, monkeypatch, expect_log):
     """The error must not end the supervisor, because its workers would end with it."""
 
-    def fail() -> Any:
+    def fail(*schemas: Any) -> Any:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     with monkeypatch.context() as patched:
@@ -135,7 +135,12 @@ def test_status_is_answered():
         ("drain", {}, ["stop"], None),
         ("reload", {}, ["reload"], None),
         ("scale", {"workers": 3}, [3], None),
+        ("scale", {}, [], "workers must be a number from 1 to 1000"),
+        ("scale", {"workers": 10**9}, [], "workers must be a number from 1 to 1000"),
+        ("scale", {"workers": "x"}, [], "workers must be a number from 1 to 1000"),
         ("restart", {"worker": 7}, [], "there is no worker 7"),
+        ("restart", {"worker": "x"}, [], "worker must be a number"),
+        ("drain", {"action": "x", "self": "x"}, ["stop"], None),
         ("explode", {}, [], "unknown action 'explode'"),
     ],
 )
@@ -149,7 +154,7 @@ def test_action_is_done_or_refused(action, arguments, done, error):
 def test_action_is_refused_while_the_service_ends():
     service = Service()
     service.state = SupervisorState.STOPPING
-    assert answers(service, {"kind": "act", "id": "1", "action": "drain"}) == {
+    assert answers(service, {"kind": "act", "id": "1", "action": "drain", "arguments": {}}) == {
         "error": "the service is stopping"
     }
     assert service.done == []
@@ -217,8 +222,43 @@ def test_answers_of_workers_and_last_snapshots_are_forwarded(supervised):
     supervised.process.forward(worker, {"id": "1", "data": []})  # it does not run yet: ignored
     supervised.process.start()
     supervised.process.forward(worker, {"id": "1", "data": []})
-    supervised.process.forward_last(worker, snapshot())
-    supervised.process.forward_last(worker, None)
+    supervised.process.forward_last(worker, snapshot(), {})
+    supervised.process.forward_last(worker, None, None)
     assert supervised.process.next_time() == float("inf")
     ours.close()
     theirs.close()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"type":"ask","id":["1"],"what":"log","arguments":{}}',
+        b'{"type":"act","id":"1","action":"scale","arguments":["workers"]}',
+        b'{"type":"keep","data":5}',
+        b"[" * 100_000,
+    ],
+)
+def test_process_that_sends_an_invalid_message_is_killed(supervised, expect_log, line):
+    def send(channel: Channel, kept: Any) -> int:
+        poll = select.poll()
+        poll.register(channel.fileno(), select.POLLIN | select.POLLOUT)
+        rest = line + b"\n"
+        while rest:
+            poll.poll()
+            rest = rest[os.write(channel.fileno(), rest) :]
+        return idle(channel, kept)
+
+    process = AdminProcess(
+        supervised.service, send, "identity", supervised.selector, supervised.selector.close
+    )
+    supervised.process = process
+    process.start()
+    pid = supervised.pid()
+    with expect_log("tornado.general", "the process of --admin has sent an invalid message: "):
+        while supervised.selector.get_map():
+            supervised.wait()
+    assert os.waitpid(pid, 0) == (pid, signal.SIGKILL)
+    with expect_log("tornado.general", "is started again"):
+        assert process.exited(pid, -signal.SIGKILL)
+    assert process.kept is None
+    assert supervised.service.done == []

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import copy
 import json
+import re
 import socket
 import threading
+from typing import Any
 
 import pytest
 
-from tests.support.admin import AdministeredService
+from tests.support.admin import AdministeredService, error, record, request
 from tests.support.serve import run_command
 from tests.support.supervisor import SupervisedService
 from tornado._serve import ctl
 from tornado._serve.arguments import ConfigurationError, parse
+from tornado._serve.ctl_client import Client, ControlError
 
 
 def run(*words: str, **environment: str) -> str:
@@ -135,3 +139,60 @@ def test_command_reads_the_configuration_file_of_the_service(tmp_path):
     done = run_command(tmp_path, "ctl", "status", "--workers=2")
     assert done.returncode == 2
     assert "unknown option --workers of this command" in done.stderr
+
+
+HOSTILE = "\x1b]0;x\x07\x9b2J\u202e\r\n0.1 s  GET /forged\n12:00:00 INFO app: forged\n1x E: forged"
+WORKER = {
+    "number": 0,
+    "pid": 1,
+    "state": "serving",
+    "blocked": 0,
+    "started": 0.0,
+    "now": None,
+    "memory": 1,
+    "restarts": 0,
+    "stats": {"problems": [HOSTILE]},
+}
+SERVICE = {
+    "target": HOSTILE,
+    "state": "serving",
+    "serving": 1,
+    "size": 1,
+    "started": 0.0,
+    "restarts": {HOSTILE: 1},
+    "reload_error": HOSTILE,
+}
+HOSTILE_ANSWERS: dict[str, dict[str, Any]] = {
+    "status": {"service": SERVICE, "point": None, "workers": [WORKER]},
+    "requests": {
+        "requests": [
+            {
+                **request(method=HOSTILE, target=HOSTILE, id=HOSTILE, handler=HOSTILE, stack=[HOSTILE]),
+                "pid": 1,
+            }
+        ]
+    },
+    "errors": {
+        "errors": [{**error(type=HOSTILE, message=HOSTILE, traceback=HOSTILE, request_id=HOSTILE), "pid": 1}]
+    },
+    "log": {"id": HOSTILE, "records": [record(logger=HOSTILE, message=HOSTILE)]},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_ANSWERS)
+def test_what_clients_have_sent_is_printable_and_forges_no_line(name, monkeypatch):
+    monkeypatch.setattr(Client, "request", lambda *arguments: copy.deepcopy(HOSTILE_ANSWERS[name]))
+    words = [name, "id"] if name == "log" else [name]
+    text = run(*words, "--admin=127.0.0.1:1")
+    assert "forged" in text
+    assert all(line.isprintable() for line in text.splitlines())
+    assert text.count("\n") == len(text.splitlines())
+    assert not re.search("^(0.1 s|12:00:00|1x E: forged)", text, re.MULTILINE)
+    # Programs that read JSON get the texts, which it escapes itself.
+    output = run(*words, "--admin=127.0.0.1:1", "--json")
+    assert json.loads(output) == HOSTILE_ANSWERS[name]
+    assert all(line.isprintable() for line in output.splitlines())
+
+
+def test_error_of_the_service_is_printable():
+    assert str(ControlError(HOSTILE)).isprintable()

@@ -37,10 +37,12 @@ def test_failed_reload_is_reported(tmp_path):
         service.change(BROKEN)
         done = ctl(tmp_path, service, "reload", "--wait")
         assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr == (
+        text, place = done.stderr.split(" (")
+        assert text == (
             "tornado ctl: reload failed, the old workers continue to serve: "
-            "cannot load 'app': its import has failed: ValueError: the version is broken\n"
+            "cannot load 'app': its import has failed: ValueError: the version is broken"
         )
+        assert place.startswith(f"{tmp_path}/app.py:")
         service.get()
         service.stop()
 
@@ -69,10 +71,12 @@ def test_worker_that_cannot_start_is_reported(words, tmp_path):
         service.change(BROKEN)
         done = ctl(tmp_path, service, *words, "--wait")
         assert done.returncode == 1
-        assert done.stderr == (
+        text, place = done.stderr.split(" (")
+        assert text == (
             f"tornado ctl: {words[0]} has not completed, a worker cannot start: "
-            "cannot load 'app': its import has failed: ValueError: the version is broken\n"
+            "cannot load 'app': its import has failed: ValueError: the version is broken"
         )
+        assert place.startswith(f"{tmp_path}/app.py:")
         service.get()
         service.stop()
 

@@ -7,11 +7,13 @@ import contextlib
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
-from tornado._serve.fair_accept import MAX_SEATS, ConnectionTable, FairListener
+from tests.support.supervisor import SupervisedService
+from tornado._serve.fair_accept import MAX_SEATS, ConnectionTable, FairListener, exceeds_share
 from tornado.netutil import add_accept_handler
 from tornado.netutil._accept import AcceptPause
 from tornado.netutil._listener_close import accept_queue
@@ -37,8 +39,8 @@ def test_all_seats_are_taken(table):
         table.take_seat()
     with pytest.raises(RuntimeError, match=f"{MAX_SEATS} worker processes"):
         table.take_seat()
-    table.publish(MAX_SEATS - 1, 10**6)
-    assert table.exceeds_share(MAX_SEATS - 1, 10**6)
+    table.publish(MAX_SEATS - 1, 7)
+    assert table.others(0, {}) == {MAX_SEATS - 1: 7}
 
 
 @pytest.mark.parametrize(
@@ -46,26 +48,64 @@ def test_all_seats_are_taken(table):
     [
         ([0], False),
         ([1000], False),
-        ([10, 0], False),
-        ([17, 0], True),
+        ([0, 0], False),
+        ([2, 0], False),
+        ([3, 0], True),
+        ([5, 2], False),
+        ([7, 2], True),
+        ([0, 0, 0, 0], False),
+        ([2, 1, 1, 1], False),
+        ([3, 1, 1, 1], True),
         ([100, 100, 100], False),
-        ([109, 100], False),
+        ([108, 100], False),
         ([117, 100], True),
         ([100, 0, 200], False),
     ],
 )
-def test_share(table, counts, exceeds):
-    for count in counts:
-        table.publish(table.take_seat(), count)
-    assert table.exceeds_share(0, counts[0]) is exceeds
+def test_share(counts, exceeds):
+    first, *others = counts
+    assert exceeds_share(first, sum(others), len(others)) is exceeds
 
 
-def test_workers_that_drain_do_not_count(table):
-    for count in (100, 0):
-        table.publish(table.take_seat(), count)
-    assert table.exceeds_share(0, 100)
-    table.leave(1)
-    assert not table.exceeds_share(0, 100)
+@pytest.mark.parametrize("workers", [2, 3, 4, 16])
+def test_no_order_of_connections_gives_a_worker_more_than_its_share(workers):
+    """At each step, the worker with the most connections that may accept does so."""
+    counts = [0] * workers
+    for total in range(1, 1001):
+        chosen = max(
+            (
+                seat
+                for seat in range(workers)
+                if not exceeds_share(counts[seat], total - 1 - counts[seat], workers - 1)
+            ),
+            key=counts.__getitem__,
+        )
+        counts[chosen] += 1
+        assert max(counts) <= 4 / 3 * total / workers + 1
+
+
+def test_workers_that_start_or_drain_do_not_count(table):
+    seats = [table.take_seat() for _ in range(3)]
+    assert table.others(seats[0], {}) == {}
+    table.publish(seats[1], 5)
+    table.publish(seats[2], 6)
+    assert table.others(seats[0], {}) == {1: 5, 2: 6}
+    table.leave(seats[2])
+    assert table.others(seats[0], {}) == {1: 5}
+    table.free_seat(seats[1])
+    assert table.others(seats[0], {}) == {}
+
+
+def test_blocked_worker_does_not_count_until_it_looks_again(table):
+    first, second = table.take_seat(), table.take_seat()
+    table.publish(second, 5)
+    stuck = {second: 0}
+    assert table.others(first, stuck) == {}
+    table.publish(second, 4)  # its connections are closed by its thread
+    assert table.others(first, stuck) == {}
+    table.add_look(second)
+    assert table.others(first, stuck) == {second: 4}
+    assert stuck == {}
 
 
 def test_processes_share_the_table(table):
@@ -74,31 +114,101 @@ def test_processes_share_the_table(table):
     with contextlib.closing(other):
         assert other.take_seat() == seat + 1
         other.publish(seat + 1, 100)
-        assert not table.exceeds_share(seat, 50)
+        other.add_look(seat + 1)
+        assert table.others(seat, {}) == {seat + 1: 100}
+        assert table.looks()[: seat + 2] == [0, 1]
 
 
-def test_listener_pauses_and_then_accepts_a_few(table):
-    first, second = table.take_seat(), table.take_seat()
-    table.publish(second, 0)
-    server = socket.create_server(("127.0.0.1", 0))
-    count = 100
-    table.publish(first, count)
-    with FairListener(server, table, first, lambda: count) as listener, contextlib.ExitStack() as stack:
-        listener.setblocking(False)
-        outcomes = []
-        for _ in range(6):
-            stack.enter_context(socket.create_connection(listener.getsockname()))
-            try:
-                stack.enter_context(listener.accept()[0])
-                outcomes.append("accepted")
-            except AcceptPause:
-                outcomes.append("paused")
-        assert outcomes == ["paused", *["accepted"] * 4, "paused"]
+class Sharing:
+    """A listener of the first worker of several, and clients that wait to be accepted.
+
+    :ivar count: the number of connections of the worker.
+    """
+
+    def __init__(self, table: ConnectionTable, *others: int) -> None:
+        self.table = table
+        self.count = 0
+        seat = table.take_seat()
+        self.others = [table.take_seat() for _ in others]
+        for other, count in zip(self.others, others, strict=True):
+            table.publish(other, count)
+        table.publish(seat, 0)
+        self._stack = contextlib.ExitStack()
+        server = socket.create_server(("127.0.0.1", 0))
+        self.listener = FairListener(server, table, seat, lambda: self.count)
+        self.listener.setblocking(False)
+        self._stack.enter_context(self.listener)
+
+    def __enter__(self) -> Sharing:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self._stack.close()
+
+    def connect(self) -> None:
+        self._stack.enter_context(socket.create_connection(self.listener.getsockname()))
+
+    def accept(self) -> str:
+        """Accept a connection, and return what has happened."""
+        try:
+            self._stack.enter_context(self.listener.accept()[0])
+        except AcceptPause as pause:
+            return f"{pause.seconds * 1000:.0f} ms"
+        except BlockingIOError:
+            return "look"
+        self.count += 1
+        return "accepted"
+
+    def accept_all(self, number: int) -> list[str]:
+        """Let clients connect, and call `accept` as often."""
+        for _ in range(number):
+            self.connect()
+        return [self.accept() for _ in range(number)]
+
+
+WAITS = [*["look"] * 4, "2 ms", "4 ms", "8 ms", "16 ms", "32 ms"]
+
+
+def test_worker_with_more_than_its_share_waits_for_the_others_and_then_accepts(table):
+    with Sharing(table, 0) as sharing:
+        sharing.count = 3
+        assert sharing.accept_all(12) == [*WAITS, *["accepted"] * 3]  # the other one is blocked
+        table.add_look(sharing.others[0])
+        assert sharing.accept_all(1) == ["look"]
+
+
+def test_waiting_begins_again_when_another_worker_has_accepted(table):
+    with Sharing(table, 0) as sharing:
+        sharing.count = 9
+        assert sharing.accept_all(6) == WAITS[:6]
+        table.publish(sharing.others[0], 1)
+        assert sharing.accept_all(6) == WAITS[:6]
+        table.publish(sharing.others[0], 6)
+        assert sharing.accept_all(1) == ["accepted"]
+
+
+def test_worker_waits_after_some_connections_for_a_worker_that_has_not_looked(table):
+    """Its number of connections may be too high, because it has not noticed their ends yet."""
+    with Sharing(table, 100) as sharing:
+        assert sharing.accept_all(4) == ["accepted", "accepted", "look", "look"]
+        table.add_look(sharing.others[0])
+        assert sharing.accept_all(4) == ["accepted", "accepted", "accepted", "look"]
+
+
+def test_worker_that_does_not_look_is_waited_for_once(table):
+    with Sharing(table, 100) as sharing:
+        assert sharing.accept_all(20) == ["accepted", "accepted", *WAITS, *["accepted"] * 9]
+
+
+def test_only_worker_accepts_all_connections(table):
+    with Sharing(table) as sharing:
+        assert sharing.accept_all(20) == ["accepted"] * 20
 
 
 async def test_connections_arrive_although_other_workers_are_blocked(table, loop_kind):
     """The other worker has no connections, and never accepts one."""
-    seat, _ = table.take_seat(), table.take_seat()
+    seat, other = table.take_seat(), table.take_seat()
+    table.publish(other, 0)
     accepted: list[socket.socket] = []
     listener = FairListener(socket.create_server(("127.0.0.1", 0)), table, seat, accepted.__len__)
     listener.setblocking(False)
@@ -215,3 +325,24 @@ def test_end_of_a_listener_accepts_all_connections(table):
             stack.enter_context(socket.create_connection(listener.getsockname()))
         accept_queue(listener, lambda sock, address: accepted.append(stack.enter_context(sock)))
     assert len(accepted) == 20
+
+
+@pytest.mark.parametrize(
+    ("workers", "number", "rounds"),
+    [(2, 8, 20), (4, 8, 10), (2, 40, 3), (4, 40, 3), (2, 400, 1), (4, 400, 1)],
+)
+def test_kept_connections_are_shared_evenly(tmp_path, workers, number, rounds):
+    """As the pool of a proxy opens them: at once, and again after it has closed all."""
+    with SupervisedService(tmp_path, f"--workers={workers}") as service:
+        for _ in range(rounds):
+            with contextlib.ExitStack() as stack:
+                connections = [
+                    stack.enter_context(contextlib.closing(service.connect())) for _ in range(number)
+                ]
+                for connection in connections:
+                    connection.connect()
+                for connection in connections:
+                    connection.request("GET", "/")
+                shares = Counter(connection.getresponse().read() for connection in connections)
+            assert max(shares.values()) <= 4 / 3 * number / workers + 1
+        assert service.stop() == 0

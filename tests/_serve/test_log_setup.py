@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import re
 import sys
 
 import pytest
 
-from tornado._serve.log_setup import JSONFormatter, set_up
-from tornado.log import access_log
+from tornado._serve.log_setup import JSONFormatter, log_report, set_up
+from tornado.log import access_log, gen_log
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +44,44 @@ def test_json(capsys):
     [line] = capsys.readouterr().err.splitlines()
     found = json.loads(line)
     assert len(found.pop("time")) == len("2026-01-02T03:04:05.678Z")
-    assert found == {"level": "info", "logger": "app", "message": "hello ä\n"}
+    assert found == {"level": "info", "logger": "app", "message": "hello ä\n", "process": os.getpid()}
+
+
+def test_text_has_the_logger_of_this_package_instead_of_a_private_module(capsys):
+    set_up("text", "common")
+    gen_log.info("hello")
+    logging.getLogger("tornado.channels").info("hello")
+    logging.getLogger("app").info("hello")
+    places = [line.partition("] ")[0].split()[-1] for line in capsys.readouterr().err.splitlines()]
+    assert places[:2] == ["tornado.general", "tornado.channels"]
+    assert re.fullmatch(r"test_log_setup:\d+", places[2])
+
+
+@pytest.mark.parametrize("is_stack", [False, True])
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_report_of_several_lines_is_one_record(capsys, log_format, is_stack):
+    set_up(log_format, "common")
+    log_report(logging.INFO, "it has failed", "one\ntwo", is_stack=is_stack)
+    output = capsys.readouterr().err
+    if log_format == "text":
+        assert output.endswith("] it has failed\n    one\n    two\n")
+    else:
+        found = json.loads(output)
+        assert (found["message"], found["stack" if is_stack else "exception"]) == (
+            "it has failed",
+            "one\ntwo",
+        )
+
+
+def test_json_is_printable(capsys):
+    """A terminal interprets C1 controls and marks of the direction of writing."""
+    set_up("json", "common")
+    text = "ä \x1b[2J \x9b2J \x7f \u202e \u2028 \udcff"
+    logging.getLogger("app").info("%s", text)
+    line = capsys.readouterr().err
+    assert line[:-1].isprintable()
+    assert "ä" in line
+    assert json.loads(line)["message"] == text
 
 
 @pytest.mark.parametrize(("value", "found"), [("5d61", "5d61"), ("-", None), (None, None)])

@@ -57,3 +57,10 @@ def test_absent_service_manager_is_ignored(environment):
 def test_watchdog_interval(environment, interval):
     assert Notifier({"NOTIFY_SOCKET": "/nowhere", **environment}).watchdog_interval == interval
     assert Notifier(environment).watchdog_interval is None
+
+
+def test_status_is_one_variable_whatever_it_contains(tmp_path):
+    """It contains the last line of an error of the program."""
+    with ServiceManager(tmp_path) as manager:
+        Notifier({"NOTIFY_SOCKET": manager.path}).status("failed: \udcff\nMAINPID=1\x1b[2J")
+        assert manager.wait_for("STATUS") == "STATUS=failed: \\udcff\\x0aMAINPID=1\\x1b[2J"

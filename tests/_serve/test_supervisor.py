@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
+import re
 import select
 import shutil
 import signal
 import socket
 import subprocess
+from urllib.parse import quote
 
 import pytest
 
+from tests.support.admin import AdministeredService
 from tests.support.program import PYTHON
 from tests.support.serve import run_command, write_module
 from tests.support.supervisor import PROGRAM, ServiceManager, SupervisedService, children, ends
@@ -109,6 +114,16 @@ def test_bad_deploy_changes_nothing(tmp_path, source):
         assert service.reload() == "reload complete: 2 workers replaced"
         assert service.stop() == 0
     assert service.output.count("Traceback") <= 1
+
+
+@pytest.mark.parametrize("source", [BROKEN, "x = (\n"])
+def test_reason_of_a_failed_reload_has_its_file_and_line(tmp_path, source):
+    with AdministeredService(tmp_path) as service:
+        service.change(source)
+        service.reload()
+        reason = service.json("/api/status")["service"]["reload_error"]
+        assert re.fullmatch(r"cannot load 'app'.*Error: .* \(.*/app\.py:1\)", reason)
+        assert service.stop() == 0
 
 
 def test_reload_does_not_wait_for_the_back_off_of_a_worker(tmp_path):
@@ -368,3 +383,114 @@ def test_supervisor_as_pid_1_reaps_strangers_and_obeys_sigterm(tmp_path):
         [supervisor] = children(service.process.pid)
         os.kill(supervisor, signal.SIGTERM)
         assert service.end() == 0
+
+
+SENDS_JUNK = """
+import gc
+
+gc.unfreeze()  # objects that are older than the fork are not listed otherwise
+
+from tornado._serve.worker_protocol import Channel
+
+
+class Junk(web.RequestHandler):
+    async def get(self):
+        channel = next(each for each in gc.get_objects() if type(each) is Channel and each.fileno() >= 0)
+        await asyncio.to_thread(self.send, channel.fileno(), self.get_argument("line").encode())
+
+    def send(self, descriptor, line):
+        os.set_blocking(descriptor, True)
+        line = line * (100_000 if line == b"[" else 1) + b"\\n"
+        while line:
+            line = line[os.write(descriptor, line) :]
+
+
+application.add_handlers(".*", [("/junk", Junk)])
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"type":"beat","loop":1,"age":"x","stats":{}}',
+        '{"type":"beat","loop":1,"age":0,"stats":{"requests":"many"}}',
+        '{"type":"drained","clean":[5],"snapshot":null,"recent":null}',
+        "[",
+    ],
+)
+def test_worker_that_sends_an_invalid_message_is_replaced_alone(tmp_path, line):
+    with SupervisedService(
+        tmp_path, "--workers=2", "--max-requests=1000", source=PROGRAM + SENDS_JUNK
+    ) as service:
+        first = children(service.process.pid)
+        with contextlib.suppress(http.client.HTTPException, ConnectionError):
+            service.get(f"/junk?line={quote(line)}")
+        service.wait_for("has sent an invalid message: ")
+        service.wait_for(r"was killed by SIGKILL and is started again")
+        service.wait_for(r"worker \d \(pid \d+\) serves")
+        now = children(service.process.pid)
+        assert len(now) == 2
+        assert len(now & first) == 1
+        assert service.stop() == 0
+
+
+def test_worker_that_sends_an_invalid_message_during_its_start_ends_the_start(tmp_path):
+    source = """
+import gc, os, time
+from tornado._serve.worker_protocol import Channel
+
+gc.unfreeze()
+
+channel = next(each for each in gc.get_objects() if type(each) is Channel and each.fileno() >= 0)
+os.write(channel.fileno(), b'{"type":"failed"}\\n')
+time.sleep(600)
+"""
+    write_module(tmp_path, source)
+    done = run_command(tmp_path, "serve", "app", "--bind=127.0.0.1:0")
+    assert done.returncode == 1
+    assert "has sent an invalid message: 'failed' has no 'stage'" in done.stderr
+
+
+def fill_log(service: SupervisedService) -> None:
+    """Fill the pipe that is the log of a service, which is not read from now on."""
+    descriptor = os.open(f"/proc/{service.process.pid}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(descriptor, b"x" * 4095 + b"\\n")
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(descriptor, b"\\n")
+    finally:
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 0), (signal.SIGQUIT, 128 + signal.SIGQUIT), (signal.SIGINT, 0)]
+)
+def test_service_ends_although_its_log_is_not_read(tmp_path, number, status):
+    with SupervisedService(tmp_path, "--workers=2") as service:
+        fill_log(service)
+        service.signal(number)
+        assert service.process.wait(60) == status
+
+
+def test_blocked_worker_is_replaced_although_the_log_is_not_read(tmp_path):
+    with SupervisedService(tmp_path, "--hang-timeout=500ms", "--grace=100ms") as service:
+        before = service.worker()
+        with service.sending("/block?seconds=600", "blocking"):
+            fill_log(service)
+            assert ends(before)
+            assert service.worker() != before
+        service.signal(signal.SIGTERM)
+        assert service.process.wait(60) in (0, 1)
+
+
+def test_worker_serves_although_its_log_is_not_read(tmp_path):
+    logging = PROGRAM.replace('self.set_header("Version", VERSION)', 'web.app_log.warning("x" * 10_000)')
+    with SupervisedService(tmp_path, source=logging) as service:
+        fill_log(service)
+        workers = {service.worker() for _ in range(100)}
+        assert len(workers) == 1
+        service.signal(signal.SIGTERM)
+        assert service.process.wait(60) == 0

@@ -49,9 +49,11 @@ def test_file_of_a_dead_server_is_replaced(path):
         assert accepts(sock, path)
 
 
-def test_running_server_is_replaced_and_does_not_remove_the_file_of_its_successor(path):
+def test_running_server_is_replaced_and_does_not_remove_the_file_of_its_successor(path, expect_log):
     first, first_file = bind_replacing(path, 0o600, 5)
-    second, second_file = bind_replacing(path, 0o600, 5)
+    with expect_log("tornado.general", f"unix:.*/s is taken over from process {os.getpid()} .*still runs"):
+        second, second_file = bind_replacing(path, 0o600, 5)
+    first.accept()[0].close()  # the connection that has found the process
     with first, second:
         assert accepts(second, path)
         assert not first_file.remove()
@@ -59,7 +61,7 @@ def test_running_server_is_replaced_and_does_not_remove_the_file_of_its_successo
         assert second_file.remove()
 
 
-def test_client_can_connect_at_any_moment_of_a_replacement(path, monkeypatch):
+def test_client_can_connect_at_any_moment_of_a_replacement(path, monkeypatch, expect_log):
     first, _ = bind_replacing(path, 0o600, 5)
     reached = []
 
@@ -72,7 +74,8 @@ def test_client_can_connect_at_any_moment_of_a_replacement(path, monkeypatch):
 
     monkeypatch.setattr(os, "rename", connect_and(os.rename))
     monkeypatch.setattr(os, "chmod", connect_and(os.chmod))
-    second, _ = bind_replacing(path, 0o600, 5)
+    with expect_log("tornado.general", "is taken over"):
+        second, _ = bind_replacing(path, 0o600, 5)
     with first, second:
         assert reached == [True, True]
         assert accepts(second, path)

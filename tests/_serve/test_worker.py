@@ -229,7 +229,7 @@ def test_full_disk_of_the_log_does_not_end_the_service(tmp_path):
     # A write beyond the limit fails, as on a full disk.
     with (tmp_path / "log").open("wb") as log:
         redirect = f"import os; os.dup2({log.fileno()}, 2); " + LIMITED
-        wrapper = ["-c", redirect, "RLIMIT_FSIZE", "20000", PYTHON]
+        wrapper = ["-c", redirect, "RLIMIT_FSIZE", "40000", PYTHON]
         source = PROGRAM.replace("VERSION = ", "print('serving app on http://localhost:0', flush=True)\nV = ")
         source = source.replace("VERSION)", "V)")
         path = str(tmp_path / "s")
@@ -237,7 +237,7 @@ def test_full_disk_of_the_log_does_not_end_the_service(tmp_path):
         with SupervisedService(
             tmp_path, *options, source=source, wrapper=wrapper, descriptors=[log.fileno()]
         ) as service:
-            while os.path.getsize(tmp_path / "log") < 20000:
+            while os.path.getsize(tmp_path / "log") < 40000:
                 request(path)
             first = int(request(path))
             os.kill(first, signal.SIGKILL)

@@ -7,11 +7,12 @@ import select
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tornado._serve import worker_protocol
-from tornado._serve.worker_protocol import Channel
+from tornado._serve.worker_protocol import Channel, Message
 
 
 @pytest.fixture
@@ -85,23 +86,59 @@ def test_end_of_the_peer_is_noticed_after_its_last_message(pair):
     assert not second.send("drain")
 
 
-@pytest.mark.parametrize("line", [b"x", b"[]", b"{}", b'{"type":1}', b"\xff"])
-def test_invalid_message_is_logged_and_discarded(line, expect_log):
+@pytest.mark.parametrize("line", [b"x", b"[]", b"{}", b'{"type":1}', b"\xff", b"[" * 100_000, b"1" * 5000])
+def test_nothing_is_read_after_an_invalid_message(line):
     ours, theirs = socket.socketpair()
+    ours.setblocking(True)
     with ours, contextlib.closing(Channel(theirs)) as channel:
-        ours.sendall(line + b'\n{"type":"ready"}\n')
-        with expect_log("tornado.general", "a message between processes is invalid"):
-            assert channel.receive() == [{"type": "ready"}]
+        received: list[Message] = []
+
+        def read() -> None:
+            while channel.is_open:
+                select.select([channel], [], [])
+                received.extend(channel.receive())
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        ours.sendall(b'{"type":"ready"}\n' + line + b'\n{"type":"leaving"}\n')
+        reader.join()
+        assert received == [{"type": "ready"}]
+        assert channel.violation is not None
+        assert channel.violation.isprintable()
+        ours.sendall(b'{"type":"leaving"}\n')
+        assert channel.receive() == []
+        assert channel.unread == b""
 
 
-def test_message_over_the_limit_is_logged_and_discarded(monkeypatch, expect_log):
+def test_message_is_checked_against_the_schema():
+    first, second = Channel.pair({}, {"beat": {"age": lambda value: value == 1}})
+    with contextlib.closing(first), contextlib.closing(second):
+        first.send("beat", age=1)
+        first.send("beat", age=2)
+        assert second.receive() == [{"type": "beat", "age": 1}]
+        assert second.violation == "'beat' has an invalid 'age': 2"
+        assert not second.is_open
+
+
+def test_message_over_the_limit_is_invalid(monkeypatch):
     monkeypatch.setattr(worker_protocol, "MAX_MESSAGE_SIZE", 100)
     ours, theirs = socket.socketpair()
     with ours, contextlib.closing(Channel(theirs)) as channel:
         ours.sendall(b"x" * 101)
-        with expect_log("tornado.general", "exceeds 100 bytes"):
-            assert channel.receive() == []
+        assert channel.receive() == []
+        assert channel.violation == "it exceeds 100 bytes"
         assert channel.unread == b""
+
+
+def test_values_that_are_nested_too_deeply_are_not_sent(pair, expect_log):
+    """A worker's reply of a depth that could just be read must not end the supervisor that forwards it."""
+    first, second = pair
+    data: list[Any] = []
+    for _ in range(200_000):
+        data = [data]
+    with expect_log("tornado.general", "nested too deeply and is discarded: reply"):
+        assert not first.send("reply", data=data)
+    assert second.receive() == []
 
 
 def test_peer_that_does_not_read_blocks_nothing(pair):

@@ -75,7 +75,7 @@ async def test_answers_are_about_the_application(expect_log):
 async def test_answers_are_empty_before_the_start_and_for_other_applications():
     queries = WorkerQueries()
     queries.begin(lambda environ, start_response: [])
-    assert set(queries.functions()) == {"requests", "metrics", "errors", "log"}
+    assert set(queries.functions()) == {"requests", "metrics", "errors", "log", "recent"}
     assert queries.requests() is queries.metrics() is queries.errors() is queries.log("id") is None
     assert queries.take_snapshot() is None
 

@@ -56,6 +56,41 @@ def status(*pids: int, started: float = 100.0, state: str = "serving", **restart
     return {"state": state, "started": 1.0, "workers": workers, "restarts": restarts}
 
 
+def error(**values: Any) -> dict[str, Any]:
+    """Return an error as a worker reports it, with some other values."""
+    return {
+        "count": 1,
+        "time": 1.0,
+        "logger": "app",
+        "type": "ValueError",
+        "message": "m",
+        "traceback": "long",
+        "request_id": "-",
+        **values,
+    }
+
+
+def request(**values: Any) -> dict[str, Any]:
+    """Return a request in flight as a worker reports it, with some other values."""
+    return {
+        "id": "1",
+        "method": "GET",
+        "target": "/",
+        "route": None,
+        "handler": "app.Handler",
+        "age": 0.5,
+        "is_waiting": False,
+        "is_connected": True,
+        "stack": [],
+        **values,
+    }
+
+
+def record(**values: Any) -> dict[str, Any]:
+    """Return a log record as a worker reports it, with some other values."""
+    return {"time": 1.0, "level": "INFO", "logger": "app", "message": "m", **values}
+
+
 class Supervisor:
     """A stand-in for the supervisor at the other end of a `SupervisorLink`, in the event loop of the test.
 

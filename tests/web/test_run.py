@@ -42,6 +42,24 @@ def test_program_returns_after_a_signal(tmp_path, arguments, number):
     assert running.output.endswith("returned\n")
 
 
+def test_log_is_that_of_serve_unless_the_program_has_set_it_up(tmp_path):
+    with program(tmp_path, "application, 0") as running:
+        get(running.port())
+        running.wait_for(r"^\[I \d+ .*\] 200 GET / ")
+        running.signal(signal.SIGTERM)
+        assert running.end() == 0
+    for setting in (
+        "logging.basicConfig(level=logging.ERROR)",
+        "web.app_log.addHandler(logging.NullHandler())",
+    ):
+        source = PROGRAM.replace("\nweb.run", f"\nimport logging\n{setting}\nweb.run")
+        with program(tmp_path, "application, 0", source) as running:
+            get(running.port())
+            running.signal(signal.SIGTERM)
+            assert running.end() == 0
+        assert "200 GET" not in running.output
+
+
 def test_coroutine_function_makes_the_application(tmp_path):
     source = "import asyncio\nasync def make():\n  await asyncio.sleep(0)\n  return application\n"
     with program(tmp_path, "make, 0", PROGRAM.replace("\nweb.run", f"{source}\nweb.run")) as running:

@@ -12,7 +12,7 @@ messages of the process are:
 ==========  ==================================================================================================
 
 Each answer is a ``reply`` with the ``id`` of the message. ``final`` has the last ``snapshot`` of the worker
-``pid``, and ``ended`` the exit ``status`` of the service.
+``pid`` and its ``recent`` errors and log records, and ``ended`` the exit ``status`` of the service.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from tornado._serve.forking import fork
+from tornado._serve.message_schema import FROM_ADMIN, FROM_SUPERVISOR
 from tornado._serve.process_states import SupervisorState, WorkerState
 from tornado._serve.worker_process import WorkerProcess
 from tornado._serve.worker_protocol import Channel, Message
@@ -35,6 +36,8 @@ from tornado.log import gen_log
 
 #: A process that has run for this time ends the back-off of its restarts, in seconds.
 _STABLE_TIME = 10.0
+#: The maximum number of workers that can be requested.
+MAX_WORKERS = 1000
 #: The time for responses to clients that wait for the end of the service, in seconds.
 _END_TIME = 1.0
 
@@ -106,7 +109,7 @@ class AdminProcess:
 
     def _fork(self) -> Channel:
         """Fork the process, and return the connection to it."""
-        ours, theirs = Channel.pair()
+        ours, theirs = Channel.pair(FROM_ADMIN, FROM_SUPERVISOR)
 
         def run() -> int:
             ours.close()
@@ -178,7 +181,7 @@ class AdminProcess:
         if status is not None and channel is not None:
             channel.send("ended", status=status)
             deadline = time.monotonic() + _END_TIME
-            while not channel.at_end and (remaining := deadline - time.monotonic()) > 0:
+            while channel.is_open and (remaining := deadline - time.monotonic()) > 0:
                 select.select([channel], [channel] if channel.has_output else [], [], remaining)
                 channel.flush()
                 channel.receive()
@@ -199,37 +202,41 @@ class AdminProcess:
             return
         for message in channel.receive():
             self._handle(channel, message)
-        if channel.at_end:
+        if not channel.is_open:
             self._selector.unregister(channel)  # its exit is noticed by SIGCHLD
+        if channel.violation is not None and self._pid is not None:
+            gen_log.error("the process of --admin has sent an invalid message: %s", channel.violation)
+            os.kill(self._pid, signal.SIGKILL)  # it is started again without the data that it has kept
+            self.kept = None
 
     def _handle(self, channel: Channel, message: Message) -> None:
-        identifier = message.get("id")
         match message["type"]:
             case "status":
-                channel.send("reply", id=identifier, data=self._service.status())
+                channel.send("reply", id=message["id"], data=self._service.status())
             case "ask":
-                channel.send("reply", id=identifier, data=self._pass_on(message))
+                channel.send("reply", id=message["id"], data=self._pass_on(message))
             case "act":
-                arguments = message.get("arguments") or {}
-                error = self._act(message.get("action"), **arguments)
-                channel.send("reply", id=identifier, data={"error": error})
+                error = self._act(message["action"], message["arguments"])
+                channel.send("reply", id=message["id"], data={"error": error})
             case "keep":
-                self.kept = message.get("data")
+                self.kept = message["data"]
 
     def _pass_on(self, message: Message) -> list[int]:
         """Pass a query on to the workers that can answer, and return their process IDs."""
         asked = []
         for worker in self._service.workers():
             if worker.ready_at is not None and worker.state is not WorkerState.KILLED:
-                arguments = message.get("arguments")
                 worker.channel.send(
-                    "query", id=message.get("id"), what=message.get("what"), arguments=arguments
+                    "query", id=message["id"], what=message["what"], arguments=message["arguments"]
                 )
                 asked.append(worker.pid)
         return asked
 
-    def _act(self, action: Any, **arguments: Any) -> str | None:
-        """Do what the user has requested. Return the reason if that is impossible now."""
+    def _act(self, action: str, arguments: Mapping[str, Any]) -> str | None:
+        """Do what the user has requested. Return the reason if that is impossible now.
+
+        :param arguments: the number that the action needs, by its name.
+        """
         service = self._service
         if service.state not in (SupervisorState.SERVING, SupervisorState.RELOADING):
             return f"the service is {service.state.value}"
@@ -239,9 +246,15 @@ class AdminProcess:
             case "reload":
                 service.reload()
             case "scale":
-                service.resize(int(arguments["workers"]))
+                count = arguments.get("workers")
+                if not isinstance(count, int) or not 1 <= count <= MAX_WORKERS:
+                    return f"workers must be a number from 1 to {MAX_WORKERS}"
+                service.resize(count)
             case "restart":
-                return service.restart_worker(int(arguments["worker"]))
+                number = arguments.get("worker")
+                return (
+                    service.restart_worker(number) if isinstance(number, int) else "worker must be a number"
+                )
             case _:
                 return f"unknown action {action!r}"
         return None
@@ -249,12 +262,12 @@ class AdminProcess:
     def forward(self, worker: WorkerProcess, message: Message) -> None:
         """Pass the answer of a worker on to the process."""
         if self._channel is not None:
-            self._channel.send("reply", id=message.get("id"), pid=worker.pid, data=message.get("data"))
+            self._channel.send("reply", id=message["id"], pid=worker.pid, data=message["data"])
 
-    def forward_last(self, worker: WorkerProcess, snapshot: Any) -> None:
-        """Pass the last snapshot of a worker on, so that its last requests are counted."""
+    def forward_last(self, worker: WorkerProcess, snapshot: Any, recent: Any) -> None:
+        """Pass the last report of a worker on, so that its last requests are counted, and its errors kept."""
         if self._channel is not None and snapshot is not None:
-            self._channel.send("final", pid=worker.pid, snapshot=snapshot)
+            self._channel.send("final", pid=worker.pid, snapshot=snapshot, recent=recent)
 
     # -- across a replacement of the supervisor --
 
@@ -281,7 +294,9 @@ class AdminProcess:
             self.start()
             return
         self._pid, self._started = values["pid"], time.monotonic()
-        self._watch(Channel(socket.socket(fileno=values["channel"]), values["unread"].encode("latin-1")))
+        self._watch(
+            Channel(socket.socket(fileno=values["channel"]), values["unread"].encode("latin-1"), FROM_ADMIN)
+        )
 
 
 def discard(values: dict[str, Any] | None) -> None:
@@ -294,4 +309,4 @@ def discard(values: dict[str, Any] | None) -> None:
         os.kill(values["pid"], signal.SIGKILL)  # it is reaped as any other child process
 
 
-__all__ = ["AdminProcess", "Controlled", "discard"]
+__all__ = ["MAX_WORKERS", "AdminProcess", "Controlled", "discard"]

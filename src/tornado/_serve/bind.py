@@ -39,6 +39,11 @@ class Bind:
     descriptor: int = -1
     name: str = ""
 
+    @property
+    def is_abstract(self) -> bool:
+        """Whether it is a name of Linux's abstract namespace, which has no permissions."""
+        return self.kind is BindKind.UNIX and self.path.startswith("\0")
+
     def __str__(self) -> str:
         """Return the address in the form that `parse_bind` accepts."""
         match self.kind:

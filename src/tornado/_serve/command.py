@@ -89,7 +89,6 @@ def serve(configuration: Configuration) -> int:
     :raises ListenError: if an address cannot be used.
     :raises CertificateError: if the certificate cannot be used.
     """
-    log_setup.set_up(configuration.log_format, configuration.access_log)
     if configuration.reload or not hasattr(os, "fork"):
         if configuration.workers > 1:
             source = configuration.origins["reload"] if configuration.reload else "a platform without fork"
@@ -97,9 +96,13 @@ def serve(configuration: Configuration) -> int:
                 f"{configuration.origins['workers']}: expected 1 worker, got {configuration.workers}; with "
                 f"{source}, the program has one process"
             )
+        log_setup.set_up(configuration.log_format, configuration.access_log)
         return _serve_here(configuration)
-    from tornado._serve.supervised_service import supervise  # it needs modules that Windows does not have
+    # They need modules and functions that Windows does not have.
+    from tornado._serve.log_stream import LogStream
+    from tornado._serve.supervised_service import supervise
 
+    log_setup.set_up(configuration.log_format, configuration.access_log, LogStream())
     return supervise(configuration, server_options(configuration), loop_factory(configuration.loop))
 
 

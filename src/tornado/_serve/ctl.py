@@ -12,6 +12,7 @@ from tornado._serve.arguments import Arguments, ConfigurationError, suggestion
 from tornado._serve.configuration import text_of
 from tornado._serve.ctl_client import FORMS, Client, ControlError
 from tornado._serve.ctl_wait import act_and_wait
+from tornado._serve.printable import printable
 
 #: The actions, with the name of their argument or None.
 _ACTIONS: dict[str, str | None] = {"reload": None, "drain": None, "scale": "number", "restart": "worker"}
@@ -44,7 +45,7 @@ def run(arguments: Arguments, environment: Mapping[str, str]) -> str:
     path = f"api/requests/{argument}/log" if name == "log" else f"api/{name}"
     answer = client.request("GET", path)
     answer.pop("xsrf", None)
-    return _json(answer) if as_json else ctl_tables.TABLES[name](answer, time.time())
+    return _json(answer) if as_json else ctl_tables.TABLES[name](printable(answer), time.time())
 
 
 def _command(arguments: Arguments) -> tuple[str, str | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import ssl
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from urllib.parse import urlencode, urlsplit
 
 from tornado._serve.arguments import ConfigurationError
 from tornado._serve.bind import Bind, BindKind, parse_bind
+from tornado._serve.printable import escape_unprintable
+from tornado._serve.unix_peers import HAS_CREDENTIALS, peer_of
 
 __all__ = ["FORMS", "Client", "ControlError"]
 
@@ -22,24 +25,44 @@ _LOCAL = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class ControlError(Exception):
-    """The service cannot be reached, or refuses the request. The text is for the user."""
+    """The service cannot be reached, or refuses the request. The text is for the user.
+
+    :param text: the text, which may contain what a client of the service has sent.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(escape_unprintable(text))
 
 
 class _UnixConnection(http.client.HTTPConnection):
     """A connection to a Unix socket.
 
     :param path: the path of the socket; a name that begins with a NUL character is abstract.
+    :param has_token: whether a token will be sent.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, has_token: bool) -> None:
         super().__init__("localhost", timeout=_TIMEOUT)
         self._path = path
+        self._has_token = has_token
 
     def connect(self) -> None:
-        """Connect to the socket."""
+        """Connect to the socket.
+
+        :raises OSError: if that is impossible, or if a token would be sent to another user: any user can bind
+            an abstract name before the service does.
+        """
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(_TIMEOUT)
         self.sock.connect(self._path)
+        if self._has_token and self._path.startswith("\0") and HAS_CREDENTIALS:
+            peer = peer_of(self.sock)
+            if peer.user not in (0, os.geteuid()):
+                self.close()
+                raise OSError(
+                    f"it belongs to user {peer.user} (process {peer.process}), and the token is not sent to "
+                    "another user"
+                )
 
 
 class _PinnedConnection(http.client.HTTPSConnection):
@@ -182,7 +205,7 @@ class Client:
             bind = Bind(BindKind.DESCRIPTOR)
         match bind.kind:
             case BindKind.UNIX:
-                return _UnixConnection(bind.path)
+                return _UnixConnection(bind.path, self._token is not None)
             case BindKind.TCP:
                 host = _LOCAL.get(bind.host, bind.host)
                 if self._certificate is not None:

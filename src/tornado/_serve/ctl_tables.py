@@ -1,4 +1,4 @@
-"""The tables that ``python -m tornado ctl`` prints."""
+"""The tables that ``python -m tornado ctl`` prints, from answers that `printable` has checked."""
 
 from __future__ import annotations
 
@@ -122,7 +122,8 @@ def _log(answer: dict[str, Any], now: float) -> str:
     lines = []
     for each in answer["records"]:
         moment = time.strftime("%H:%M:%S", time.localtime(each["time"]))
-        lines.append(f"{moment} {each['level']} {each['logger']}: {each['message']}\n")
+        message = each["message"].replace("\n", "\n    ")
+        lines.append(f"{moment} {each['level']} {each['logger']}: {message}\n")
     return "".join(lines)
 
 

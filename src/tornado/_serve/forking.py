@@ -13,6 +13,7 @@ from typing import NoReturn
 from tornado import _process_replacement
 from tornado._forked_children import fork_process
 from tornado._serve import notify, supervisor_signals
+from tornado._serve.log_stream import finish_streams
 
 
 def fork(run: Callable[[], int]) -> int:
@@ -53,6 +54,7 @@ def _run_child(run: Callable[[], int]) -> NoReturn:
         sys.stderr.write(traceback.format_exc())
     finally:
         try:
+            finish_streams()
             _process_replacement.flush()
         finally:
             # Clean-up functions and `finally` blocks further up belong to the supervisor.

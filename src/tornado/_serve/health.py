@@ -13,6 +13,8 @@ from tornado.log import gen_log
 
 #: Time between two checks of the memory and the number of requests, in seconds.
 _LIMIT_INTERVAL = 1.0
+#: Time between two checks whether a worker that hangs has written its stacks, in seconds.
+_STACK_INTERVAL = 0.1
 #: If the supervisor wakes later than this, in seconds, it was stopped itself, and did not see the beats.
 _MAX_LATENESS = 1.0
 
@@ -37,6 +39,8 @@ class Health:
         for worker in self._pool:
             if worker.deadline is not None:
                 times.append(worker.deadline)
+            if worker.state is WorkerState.HUNG:
+                times.append(time.monotonic() + _STACK_INTERVAL)
             if configuration.hang_timeout is not None and worker.is_serving:
                 times.append(worker.hang_time(configuration.hang_timeout))
         times += [slot.restart_at for slot in self._pool.slots if slot.restart_at is not None]
@@ -57,6 +61,8 @@ class Health:
         :param replaces: whether workers may be started.
         """
         for worker in self._pool:
+            if worker.state is WorkerState.HUNG:
+                worker.log_stacks()
             if worker.deadline is not None and worker.deadline <= now:
                 self._end(worker)
             elif (

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import io
+import logging
 import os
 import select
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from tornado._serve.log_setup import log_report
+from tornado._serve.log_stream import finish_streams, flush_streams
+from tornado._serve.stack_file import StackFile
 from tornado._serve.worker_process import SHUTDOWN_TIME
 from tornado._serve.worker_protocol import BEAT_INTERVAL, Channel, Message
 from tornado.log import gen_log
@@ -105,7 +109,7 @@ class HeartbeatThread:
         poll.register(self._channel.fileno(), select.POLLIN)
         reports = 0
         next_report = time.monotonic()
-        while not self._channel.at_end:
+        while self._channel.is_open:
             timeout = max(0.0, next_report - time.monotonic())
             if poll.poll(timeout * 1000):
                 for message in self._channel.receive():
@@ -120,6 +124,9 @@ class HeartbeatThread:
                 age = round(now - self._last_beat, 3)
                 self._channel.send("beat", droppable=True, loop=self._beats, age=age, stats=stats)
                 self._channel.flush()
+                flush_streams()
+        if self._channel.violation is not None:
+            gen_log.error("the supervisor has sent an invalid message: %s", self._channel.violation)
 
     def _handle(self, message: Message) -> None:
         match message["type"]:
@@ -128,21 +135,21 @@ class HeartbeatThread:
             case "dump":
                 self._dump()
             case "query":
-                self._channel.send("reply", id=message.get("id"), data=self._answer(message))
+                self._channel.send("reply", id=message["id"], data=self._answer(message))
 
     def _answer(self, message: Message) -> Any:
-        function = self._queries.get(message.get("what", ""))
+        function = self._queries.get(message["what"])
         if function is None:
             return None
         try:
-            return function(**(message.get("arguments") or {}))
+            return function(**message["arguments"])
         except Exception as error:
             gen_log.exception("a query of the supervisor has failed: %r", message)
             return {"error": str(error)}
 
     def _dump(self) -> None:
         """Log the stacks of all threads now, and those of all tasks when the event loop runs."""
-        faulthandler.dump_traceback(all_threads=True)
+        _log_stacks()
         if self._loop is not None:
             self._loop.call_soon_threadsafe(_dump_tasks, self._loop)
 
@@ -164,13 +171,23 @@ class HeartbeatThread:
         if time.monotonic() - self._last_beat < 1.0:
             time.sleep(SHUTDOWN_TIME)  # the event loop runs: it cancels handlers, and runs the shutdown
         gen_log.error("the supervisor has ended, and the drain has not: exiting")
-        faulthandler.dump_traceback(all_threads=True)
+        _log_stacks()
+        finish_streams()
         os._exit(1)
+
+
+def _log_stacks() -> None:
+    file = StackFile()
+    faulthandler.dump_traceback(file.fileno(), all_threads=True)
+    log_report(logging.ERROR, "the stacks of this process", file.read(), is_stack=True)
+    file.close()
 
 
 def _dump_tasks(loop: asyncio.AbstractEventLoop) -> None:
     for task in asyncio.all_tasks(loop):
-        task.print_stack(file=sys.stderr)
+        text = io.StringIO()
+        task.print_stack(file=text)
+        log_report(logging.ERROR, f"the stack of the task {task.get_name()}", text.getvalue(), is_stack=True)
 
 
 __all__ = ["HeartbeatThread", "Served"]

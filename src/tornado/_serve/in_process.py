@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tornado._http_server_options import HTTPServerOptions
-from tornado._serve import lifespan
+from tornado._serve import lifespan, log_setup
 from tornado._serve.bind import FORMS, Bind, BindKind, parse_bind
 from tornado._serve.certificates import WatchedContext
 from tornado._serve.listeners import Listener, ListenError, open_listener
@@ -164,6 +164,7 @@ def run_program(
         )
     target = adopt(application, "run()")
     check_port(port)
+    log_setup.set_up_unless_configured()
     binds = [Bind(BindKind.TCP, address or "", port)]
     if bind is not None:
         binds = [_parse(each) for each in ([bind] if isinstance(bind, str) else bind)]

@@ -98,7 +98,7 @@ def open_listener(bind: Bind, *, backlog: int = DEFAULT_BACKLOG, mode: int = 0o6
             case BindKind.TCP:
                 return Listener(bind, netutil.bind_sockets(bind.port, bind.host or None, backlog=backlog))
             case BindKind.UNIX:
-                if bind.path.startswith("\0"):
+                if bind.is_abstract:
                     return Listener(bind, [netutil.bind_unix_socket(bind.path, backlog=backlog)])
                 sock, file = bind_replacing(bind.path, mode, backlog)
                 return Listener(bind, [sock], file)

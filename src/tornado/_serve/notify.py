@@ -11,6 +11,8 @@ import socket
 import time
 from collections.abc import Mapping
 
+from tornado.log import escape_controls
+
 #: The variables of the protocol, which workers must not inherit: a library of the program could use them.
 VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
@@ -52,7 +54,7 @@ class Notifier:
         """Set the text that ``systemctl status`` shows, unless it is unchanged."""
         if text != self._status:
             self._status = text
-            self._send(f"STATUS={text}")
+            self._send(f"STATUS={escape_controls(text)}")  # a line feed would begin another variable
 
     def feed_watchdog(self) -> None:
         """Report that the service is well."""
@@ -64,7 +66,7 @@ class Notifier:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
                 sock.setblocking(False)
-                sock.sendto("\n".join(lines).encode(), self._address)
+                sock.sendto("\n".join(lines).encode(errors="backslashreplace"), self._address)
         except OSError:
             pass  # the service manager has gone or does not read; the service must not depend on it
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from tornado._gateway_observation import ObservedGateway
 from tornado._serve.configuration import Configuration
+from tornado._serve.process_identity import log_fields
 from tornado.web import Application
 from tornado.web._observation._access_log import FORMATS
 from tornado.web._observation._installation import add_access_log, add_request_ids, keep_records, observe
@@ -32,7 +35,8 @@ def observe_application(application: object, configuration: Configuration) -> No
         # Before the access log, whose lines then contain the identifiers that the administration shows.
         keep_records(application, observed(application))
     if configuration.access_log in FORMATS:
-        add_access_log(observed(application), configuration.access_log, None)
+        fields = {"process": os.getpid(), **log_fields()}
+        add_access_log(observed(application), configuration.access_log, None, fields)
 
 
 def close_access_log(application: object) -> None:

@@ -1,10 +1,12 @@
-"""Finds the processes that listen on a TCP port, from Linux's ``/proc``."""
+"""Finds the processes that listen on a TCP port, or have a Unix socket, from Linux's ``/proc``."""
 
 from __future__ import annotations
 
 import os
 
 _LISTEN = "0A"
+#: The flag of a listening socket in ``/proc/net/unix``.
+_ACCEPTS = "00010000"
 #: At most this many processes are named.
 _MAX_NAMED = 3
 
@@ -14,7 +16,35 @@ def find(port: int, proc: str = "/proc") -> list[str]:
 
     The list is empty on systems without ``/proc``. Processes of other users are found by root only.
     """
-    inodes = _listening_inodes(port, proc)
+    return _described(_holders(_listening_inodes(port, proc), proc), proc)
+
+
+def find_unix(address: str, proc: str = "/proc") -> list[str]:
+    """Return descriptions of the processes that have the listening Unix socket `address`.
+
+    :param address: its path, or a name that begins with a NUL character.
+    """
+    return _described(_holders(_unix_inodes(address, proc), proc), proc)
+
+
+def describe(process: int, proc: str = "/proc") -> str:
+    """Return a description of a process, with the beginning of its command line if that can be read."""
+    return f"process {process}{_command(str(process), proc)}"
+
+
+def own_holder(address: str, proc: str = "/proc") -> int | None:
+    """Return the ID of a process of this user that has the listening Unix socket `address`, or None."""
+    for pid in _holders(_unix_inodes(address, proc), proc):
+        try:
+            if os.stat(os.path.join(proc, pid)).st_uid == os.getuid():
+                return int(pid)
+        except OSError:
+            continue  # it has ended
+    return None
+
+
+def _holders(inodes: set[str], proc: str) -> list[str]:
+    """Return the IDs of the processes that have one of these sockets."""
     if not inodes:
         return []
     links = {f"socket:[{inode}]" for inode in inodes}
@@ -22,8 +52,22 @@ def find(port: int, proc: str = "/proc") -> list[str]:
         processes = sorted((name for name in os.listdir(proc) if name.isdecimal()), key=int)
     except OSError:
         return []
-    found = [pid for pid in processes if _has_descriptor(os.path.join(proc, pid, "fd"), links)]
-    return [f"process {pid}{_command(pid, proc)}" for pid in found[:_MAX_NAMED]]
+    return [pid for pid in processes if _has_descriptor(os.path.join(proc, pid, "fd"), links)]
+
+
+def _described(processes: list[str], proc: str) -> list[str]:
+    return [f"process {pid}{_command(pid, proc)}" for pid in processes[:_MAX_NAMED]]
+
+
+def _unix_inodes(address: str, proc: str) -> set[str]:
+    shown = address.replace("\0", "@", 1) if address.startswith("\0") else address
+    try:
+        with open(os.path.join(proc, "net/unix"), errors="surrogateescape") as file:
+            # number, references, protocol, flags, type, state, inode, path, which may contain spaces
+            rows = [line.rstrip("\n").split(maxsplit=7) for line in file]
+    except OSError:
+        return set()
+    return {row[6] for row in rows if len(row) == 8 and row[7] == shown and row[3] == _ACCEPTS}
 
 
 def _listening_inodes(port: int, proc: str) -> set[str]:
@@ -66,4 +110,4 @@ def _command(pid: str, proc: str) -> str:
     return f" ({text if len(text) <= 60 else text[:59] + '…'})" if text.isprintable() and text else ""
 
 
-__all__ = ["find"]
+__all__ = ["describe", "find", "find_unix", "own_holder"]

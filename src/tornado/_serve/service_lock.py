@@ -8,19 +8,27 @@ For each address there is an abstract Unix socket, which the workers inherit. It
 process has the socket open: the supervisor until it ends, a worker until it has stopped accepting. The
 credentials of the socket tell whether the supervisor that created it still runs. Abstract sockets exist on
 Linux only; elsewhere, the kernel's check is the only one.
+
+Every local user can bind such a name. A socket of another user is therefore ignored: the service starts
+without the lock, and logs that.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-import struct
 import sys
 import time
 from collections.abc import Iterable, Sequence
 
+from tornado._serve import port_users
+from tornado._serve.unix_peers import Peer, peer_of
+from tornado.log import gen_log
+
 _STEP = 0.01
-_CREDENTIALS = struct.Struct("3i")
+#: The time after which a bound socket that does not listen is that of another user, in seconds. A service
+#: makes its socket listen at once.
+_LISTEN_TIME = 0.5
 
 
 class ServiceRunningError(Exception):
@@ -47,7 +55,7 @@ class ServiceLock:
         deadline = time.monotonic() + timeout
         for address in addresses if sys.platform == "linux" else ():
             try:
-                self._sockets.append(_acquire(address, deadline))
+                self._sockets += _acquire(address, deadline)
             except ServiceRunningError:
                 if not shared:
                     self.close()
@@ -68,42 +76,52 @@ class ServiceLock:
             self._sockets.pop().close()
 
 
-def _acquire(address: str, deadline: float) -> socket.socket:
+def _acquire(address: str, deadline: float) -> list[socket.socket]:
+    """Return the lock of an address; an empty list if another user has its name."""
     # With the user in the name, users do not lock one another out by accident.
     name = f"\0waterspout/{os.getuid()}/{address}"[:107]
+    silent_until = time.monotonic() + _LISTEN_TIME
     while True:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.bind(name)
             sock.listen(socket.SOMAXCONN)  # each `_owner` occupies one place
-            return sock
+            return [sock]
         except OSError:
             sock.close()
         owner = _owner(name)
-        if owner is not None and _is_running(owner):
+        now = time.monotonic()
+        if (owner is not None and owner.user != os.getuid()) or (owner is None and now > silent_until):
+            other = "another user" if owner is None else f"user {owner.user} (process {owner.process})"
+            gen_log.warning("%s has bound the name of the lock of %s, which is not locked", other, address)
+            return []
+        if owner is not None and _is_running(owner.process):
             raise ServiceRunningError(
-                f"cannot listen on {address}: process {owner} serves it; stop that process, or choose "
-                "another --bind"
+                f"cannot listen on {address}: process {owner.process} serves it; stop that process, or "
+                "choose another --bind"
             )
-        if time.monotonic() > deadline:
+        if owner is not None and now > deadline:
+            holders = port_users.find_unix(name) or ["its workers"]
             raise ServiceRunningError(
-                f"cannot listen on {address}: workers of process {owner}, which has ended, still serve it; "
-                "kill them, or choose another --bind"
+                f"cannot listen on {address}: its supervisor (process {owner.process}) has ended, but "
+                f"{' and '.join(holders)} still use it; end them, or choose another --bind"
             )
         time.sleep(_STEP)
 
 
-def _owner(name: str) -> int | None:
-    """Return the ID of the process that created the socket, or None if there is no such socket any more."""
+def _owner(name: str) -> Peer | None:
+    """Return the process and the user that have made the socket listen; None if there is no such socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:
             probe.connect(name)
+            return peer_of(probe)
+        except BlockingIOError:
+            # Its queue is full. If no process of this user has it, it is another user's.
+            process = port_users.own_holder(name)
+            return None if process is None else Peer(process, os.getuid())
         except OSError:
             return None
-        credentials = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    process: int = _CREDENTIALS.unpack(credentials)[0]
-    return process
 
 
 def _is_running(process: int) -> bool:

@@ -14,6 +14,8 @@ from tornado._serve.bind import BindKind
 from tornado._serve.certificates import CertificateError, WatchedContext
 from tornado._serve.configuration import Configuration
 from tornado._serve.listeners import Listener, open_listeners
+from tornado._serve.log_stream import finish_streams
+from tornado._serve.process_identity import become
 from tornado._serve.service_lock import ServiceLock
 from tornado._serve.supervisor import Supervisor
 from tornado._serve.worker import Program, run_worker
@@ -38,6 +40,7 @@ def supervise(
     :raises CertificateError: if the certificate cannot be used, unless there are workers already.
     :raises ProgramError: with ``--preload``, if the program cannot be loaded.
     """
+    become("supervisor")
     previous = supervisor_exec.inherited_state()
     _check_certificate(configuration, has_workers=previous is not None)
     lock = ServiceLock() if previous is None else supervisor_exec.restore_lock(previous)
@@ -47,6 +50,7 @@ def supervise(
         return _serve(configuration, options, loop_factory, lock, previous)
     finally:
         lock.close()
+        finish_streams()
 
 
 def _check_certificate(configuration: Configuration, *, has_workers: bool) -> None:
@@ -116,6 +120,7 @@ def _serve(
 
 
 def _run_worker(program: Program, admin: Admin | None, context: WorkerContext) -> int:
+    become("worker", context.number)
     if admin is not None:
         admin.close_sockets()
     return run_worker(context, program)
@@ -124,6 +129,7 @@ def _run_worker(program: Program, admin: Admin | None, context: WorkerContext) -
 def _run_admin(
     admin: Admin, listeners: Iterable[Listener], lock: ServiceLock, channel: Channel, kept: Any
 ) -> int:
+    become("administration")
     for listener in listeners:
         for sock in listener.sockets:
             sock.close()

@@ -15,10 +15,11 @@ cannot affect it. ``docs/design/0009-serving.md`` describes the states.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import selectors
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -28,6 +29,8 @@ from tornado._serve import supervisor_exec, supervisor_signals
 from tornado._serve.admin_process import AdminProcess, discard
 from tornado._serve.configuration import Configuration
 from tornado._serve.health import Health
+from tornado._serve.log_setup import log_report
+from tornado._serve.log_stream import flush_streams, write_report
 from tornado._serve.notify import Notifier
 from tornado._serve.pid_file import PidFile
 from tornado._serve.process_states import SupervisorState, WorkerState
@@ -41,6 +44,8 @@ from tornado._serve.worker_slot import Slot
 from tornado.log import gen_log
 
 _FAILED = 1
+#: A line of a traceback with the place of a frame, or of an error of the syntax.
+_PLACE = re.compile(r'^  File "([^"\n]+)", line (\d+)', re.MULTILINE)
 #: The status of a process that a signal has ended, as shells report it: 128 and the signal's number.
 _SIGNAL_BASE = 128
 
@@ -169,6 +174,7 @@ class Supervisor:
         self._health.excuse(time.monotonic() - expected)
         for worker in self._pool:
             worker.channel.flush()
+        flush_streams()
         self._pool.reap()
         now = time.monotonic()
         if self._admin is not None:
@@ -232,8 +238,8 @@ class Supervisor:
         if self.state in (SupervisorState.STOPPING, SupervisorState.KILLING):
             self._kill(number)
             return
-        gen_log.info("%s: draining", signal.Signals(number).name)
         self._begin_end(self._configuration.drain_delay)
+        gen_log.info("%s: draining", signal.Signals(number).name)
 
     def _begin_end(self, delay: float) -> None:
         self.state = self.state.to(SupervisorState.STOPPING)
@@ -252,11 +258,11 @@ class Supervisor:
     def _kill(self, number: int) -> None:
         if self.state is SupervisorState.KILLING:
             return
-        gen_log.warning("%s: killing %d workers", signal.Signals(number).name, len(self._pool.processes))
         self._status = _SIGNAL_BASE + number
         self.state = self.state.to(SupervisorState.KILLING)
         for worker in self._pool:
             worker.kill()
+        gen_log.warning("%s: killing %d workers", signal.Signals(number).name, len(self._pool.processes))
         self._end_if_empty()
 
     def _end_if_empty(self) -> None:
@@ -310,11 +316,10 @@ class Supervisor:
             gen_log.info("reload complete: %d workers replaced", self._replacement.replaced)
         else:
             self.reload_error = _reason(error)
-            gen_log.error(
-                "reload failed after %d of %d workers; the others continue to serve\n%s",
-                self._replacement.replaced,
-                len(self._pool.slots),
-                error.rstrip(),
+            text, traceback = _split(error)
+            done = f"{self._replacement.replaced} of {len(self._pool.slots)} workers"
+            log_report(
+                logging.ERROR, f"reload failed after {done}; the others continue to serve: {text}", traceback
             )
         self._replacement = None
         self.state = self.state.to(SupervisorState.SERVING)
@@ -407,15 +412,21 @@ class Supervisor:
     def _restart(self, slot: Slot, worker: WorkerProcess, status: int) -> None:
         reason = "failed" if worker.failure else "exited" if status >= 0 else "killed"
         delay = slot.schedule(reason, worker)
-        text = f"\n{worker.failure.rstrip()}" if worker.failure else ""
+        message = f"{worker} {describe_exit(status)} and is started again in {delay:.1f} s"
+        traceback = ""
         if worker.failure:
             self.start_error = _reason(worker.failure)
-        gen_log.warning("%s %s and is started again in %.1f s%s", worker, describe_exit(status), delay, text)
+            text, traceback = _split(worker.failure)
+            message += f": {text}"
+        log_report(logging.WARNING, message, traceback)
 
     def _fail_start(self, worker: WorkerProcess, status: int) -> None:
         """End the service, because one of its first workers has failed."""
-        sys.stderr.write(worker.failure or f"{worker} {describe_exit(status)} during its start\n")
-        sys.stderr.flush()
+        report = worker.failure or f"{worker} {describe_exit(status)} during its start\n"
+        if self._configuration.log_format == "json":
+            log_report(logging.ERROR, *_split(report))
+        else:
+            write_report(report)
         self._status = _FAILED
         self._begin_end(0.0)
 
@@ -431,10 +442,10 @@ class Supervisor:
         if self._admin is not None:
             self._admin.forward(worker, message)
 
-    def last_snapshot(self, worker: WorkerProcess, snapshot: Any) -> None:
-        """Pass the last counts of a worker on to the administration."""
+    def last_report(self, worker: WorkerProcess, snapshot: Any, recent: Any) -> None:
+        """Pass the last counts and the recent errors of a worker on to the administration."""
         if self._admin is not None:
-            self._admin.forward_last(worker, snapshot)
+            self._admin.forward_last(worker, snapshot, recent)
 
     # -- the administration --
 
@@ -468,10 +479,20 @@ class Supervisor:
         return None
 
 
+def _split(report: str) -> tuple[str, str]:
+    """Return the last line of a report, and the traceback before it."""
+    before, _, last = report.strip("\n").rpartition("\n")
+    return last, before
+
+
 def _reason(report: str) -> str:
-    """Return the last line of a report, and that of the traceback before it."""
-    *before, last = report.strip().split("\n")
-    return f"{last}: {before[-1]}" if before and "Traceback" in report else last
+    """Return the last line of a report, that of the traceback before it, and the place of the error."""
+    text, traceback = _split(report)
+    if "Traceback" not in traceback and _PLACE.search(traceback) is None:
+        return text
+    text = f"{text}: {traceback.rpartition(chr(10))[2]}"
+    places = _PLACE.findall(traceback)
+    return f"{text} ({places[-1][0]}:{places[-1][1]})" if places else text
 
 
 __all__ = ["Supervisor"]

@@ -15,6 +15,7 @@ from typing import Any
 from tornado import _process_replacement
 from tornado._serve import supervisor_signals
 from tornado._serve.fair_accept import ConnectionTable
+from tornado._serve.message_schema import FROM_WORKER
 from tornado._serve.service_lock import ServiceLock
 from tornado._serve.worker_pool import WorkerPool
 from tornado._serve.worker_process import WorkerProcess
@@ -61,7 +62,7 @@ def replace(
     :param admin: the result of `AdminProcess.dump`.
     """
     workers = [worker.dump() for worker in pool]
-    descriptors = [worker["channel"] for worker in workers]
+    descriptors = [worker[name] for worker in workers for name in ("channel", "stacks")]
     descriptors += [pool.table.descriptor, *pool.lock.descriptors(), *listening]
     if pid_file is not None:
         descriptors.append(pid_file)
@@ -100,7 +101,8 @@ def restore(pool: WorkerPool, state: dict[str, Any]) -> None:
     pool.restarts.update(state["restarts"])
     workers: dict[int | None, WorkerProcess] = {}
     for values in state["workers"]:
-        channel = Channel(socket.socket(fileno=values["channel"]), values["unread"].encode("latin-1"))
+        unread = values["unread"].encode("latin-1")
+        channel = Channel(socket.socket(fileno=values["channel"]), unread, FROM_WORKER)
         workers[values["pid"]] = worker = WorkerProcess.restore(values, channel)
         pool.add(worker)
     for number, (worker_pid, candidate_pid, starts) in enumerate(state["slots"]):

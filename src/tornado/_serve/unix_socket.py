@@ -3,6 +3,9 @@
 The socket is bound to a temporary name in the same directory, listens, and is then renamed. A client
 therefore reaches either the previous server or the new one. `tornado.netutil.bind_unix_socket` first removes
 an existing file: a client that connects in between gets an error.
+
+A server that still runs gets no connections any more, without noticing. This is logged: it is intended when a
+program is replaced by a new version of itself, and a mistake when two programs have the same path.
 """
 
 from __future__ import annotations
@@ -14,6 +17,9 @@ import socket
 import stat
 from dataclasses import dataclass
 
+from tornado._serve import port_users
+from tornado._serve.unix_peers import HAS_CREDENTIALS, peer_of
+from tornado.log import gen_log
 from tornado.netutil import _socket_inheritance
 
 
@@ -61,6 +67,7 @@ def bind_replacing(path: str, mode: int, backlog: int) -> tuple[socket.socket, U
         inherited.listen(backlog)
         os.chmod(path, mode)
         return inherited, UnixSocketFile(path, _identity(path), os.getpid())
+    previous = _running_server(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -71,7 +78,24 @@ def bind_replacing(path: str, mode: int, backlog: int) -> tuple[socket.socket, U
         number = error.errno or errno.ENAMETOOLONG
         raise OSError(number, f"cannot listen on the Unix socket {path!r}: {reason}") from error
     _socket_inheritance.remember(sock, socket.AF_UNIX, path)
+    if previous is not None:
+        gen_log.warning(
+            "unix:%s is taken over from %s, which still runs and gets no more clients", path, previous
+        )
     return sock, file
+
+
+def _running_server(path: str) -> str | None:
+    """Return a description of the process that accepts connections at a path, or None if there is none."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+            return port_users.describe(peer_of(probe).process) if HAS_CREDENTIALS else "another process"
+        except BlockingIOError:
+            return "another process"  # its queue is full
+        except OSError:
+            return None
 
 
 def _bind_and_rename(sock: socket.socket, path: str, mode: int, backlog: int) -> UnixSocketFile:

@@ -89,10 +89,10 @@ class Worker:
         """Serve until the supervisor, or SIGTERM, ends the worker."""
         # It works while the event loop is blocked, because the handler is written in C.
         try:
-            faulthandler.register(signal.SIGQUIT, all_threads=True)
-            faulthandler.enable()
+            faulthandler.register(signal.SIGQUIT, self._context.stacks.fileno(), all_threads=True)
+            faulthandler.enable(self._context.stacks.fileno())
         except (RuntimeError, OSError, ValueError):
-            signal.signal(signal.SIGQUIT, _ignore)  # there is no standard error to write to
+            signal.signal(signal.SIGQUIT, _ignore)
         for number in _FOR_SUPERVISOR:
             signal.signal(number, _ignore)
         try:
@@ -126,7 +126,9 @@ class Worker:
             clean = runner.run(self._run_service(settings, loaded, heartbeats))
         if not clean:
             app_log.warning("some requests were cut off after the grace period of %g s", self._service.grace)
-        self._context.channel.send("drained", clean=clean, snapshot=self._last_snapshot)
+        values: dict[str, Any] = {"clean": clean, "snapshot": self._last_snapshot}
+        if not self._context.channel.send("drained", **values, recent=self._queries.recent()):
+            self._context.channel.send("drained", **values, recent=None)  # it was too large
         self._context.channel.finish(_FINAL_TIME)
         return 0 if clean else 1
 
@@ -134,7 +136,8 @@ class Worker:
         self, settings: ServiceSettings, loaded: LoadedTarget, heartbeats: HeartbeatThread
     ) -> bool:
         self._loop = asyncio.get_running_loop()
-        self._streams = open_streams.get(IOLoop.current())
+        self._streams = streams = open_streams.get(IOLoop.current())
+        streams.on_removed = self._publish
         self._service = Service(settings)
         for listener in self._program.listeners:
             listener.sockets[:] = [self._share(sock) for sock in listener.sockets]
@@ -160,6 +163,7 @@ class Worker:
 
     def _set_ready(self) -> None:
         self._stage = "serving"
+        self._publish()  # first, because the supervisor may report at once that all workers serve
         self._context.channel.send("ready")
         self._check_health()
         workers = self._program.configuration.workers
@@ -182,6 +186,7 @@ class Worker:
         problems = _channel_problems()
         has_changed = bool(problems) is not self._has_problem
         self._has_problem = bool(problems)
+        self._publish()
         self._is_full = not self._server.has_room()
         if not self._report_health():
             return
@@ -194,6 +199,17 @@ class Worker:
             time.monotonic()
         )
         self._loop.call_later(_HEALTH_INTERVAL, self._check_health)
+
+    def _publish(self) -> None:
+        """Tell the other workers the number of connections, for `FairListener`.
+
+        It is also called when a connection has ended: a number that is too high would let another worker take
+        more than its share.
+        """
+        if self.is_accepting() and not self._has_problem:
+            self._context.table.publish(self._context.seat, len(self._streams))
+        else:
+            self._context.table.leave(self._context.seat)
 
     def _check_is_full(self) -> bool:
         """Return whether there is no room for a connection, and tell the other workers if this has changed.
@@ -278,14 +294,9 @@ class Worker:
         self._context.lock.close()
 
     def stats(self) -> dict[str, Any]:
-        """Return the numbers of the worker, and publish the number of connections for `FairListener`."""
-        connections = len(self._streams)
-        if self.is_accepting() and not self._has_problem:
-            self._context.table.publish(self._context.seat, connections)
-        else:
-            self._context.table.leave(self._context.seat)
+        """Return the numbers of the worker."""
         return {
-            "connections": connections,
+            "connections": len(self._streams),
             "requests": self._requests.total,
             "cpu": time.process_time(),
             "threads": threading.active_count(),

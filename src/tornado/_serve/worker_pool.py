@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import selectors
@@ -14,12 +15,14 @@ from typing import Any, Protocol
 from tornado._serve.configuration import Configuration
 from tornado._serve.fair_accept import ConnectionTable
 from tornado._serve.forking import fork
+from tornado._serve.message_schema import FROM_SUPERVISOR, FROM_WORKER
 from tornado._serve.process_states import WorkerState
 from tornado._serve.service_lock import ServiceLock
+from tornado._serve.stack_file import StackFile
 from tornado._serve.worker_process import WorkerProcess
 from tornado._serve.worker_protocol import Channel, Message
 from tornado._serve.worker_slot import MIN_DELAY, Slot
-from tornado.log import gen_log
+from tornado.log import escape_controls, gen_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class WorkerContext:
     :ivar channel: its end of the connection to the supervisor.
     :ivar table: the numbers of connections of all workers.
     :ivar lock: the locks of the addresses, which it closes when it has stopped accepting.
+    :ivar stacks: the file for its stacks.
     """
 
     number: int
@@ -38,6 +42,7 @@ class WorkerContext:
     channel: Channel
     table: ConnectionTable
     lock: ServiceLock
+    stacks: StackFile
 
 
 class PoolEvents(Protocol):
@@ -62,8 +67,8 @@ class PoolEvents(Protocol):
     def reply(self, worker: WorkerProcess, message: Message) -> None:
         """Handle the answer to a query."""
 
-    def last_snapshot(self, worker: WorkerProcess, snapshot: Any) -> None:
-        """Handle the last counts of a worker; None if it does not count."""
+    def last_report(self, worker: WorkerProcess, snapshot: Any, recent: Any) -> None:
+        """Handle the last counts of a worker, and its recent errors; None if it is not observed."""
 
 
 class WorkerPool:
@@ -137,22 +142,25 @@ class WorkerPool:
                 self.start(slot, slot.reason)
 
     def _fork(self, slot: Slot) -> WorkerProcess:
-        ours, theirs = Channel.pair()
-        seat = self.table.take_seat()
+        with contextlib.ExitStack() as undo:
+            seat = self.table.take_seat()
+            undo.callback(self.table.free_seat, seat)
+            stacks = StackFile()
+            undo.callback(stacks.close)
+            ours, theirs = Channel.pair(FROM_WORKER, FROM_SUPERVISOR)
+            undo.callback(ours.close)
 
-        def run() -> int:
-            ours.close()
-            return self._run_child(WorkerContext(slot.number, seat, theirs, self.table, self.lock))
+            def run() -> int:
+                ours.close()
+                return self._run_child(
+                    WorkerContext(slot.number, seat, theirs, self.table, self.lock, stacks)
+                )
 
-        try:
-            pid = fork(run)
-        except OSError:
-            ours.close()
-            self.table.free_seat(seat)
-            raise
-        finally:
-            theirs.close()
+            with contextlib.closing(theirs):
+                pid = fork(run)
+            undo.pop_all()
         worker = WorkerProcess(slot.number, seat, self.generation, pid, ours, WorkerState.STARTING)
+        worker.stacks = stacks
         worker.deadline = time.monotonic() + self._configuration.start_timeout
         if self._configuration.max_requests is not None:
             jitter = random.randint(0, self._configuration.max_requests_jitter)
@@ -170,6 +178,7 @@ class WorkerPool:
         self._selector.close()
         for worker in self.processes.values():
             worker.channel.close()
+            worker.stacks.close()
 
     def add(self, worker: WorkerProcess) -> None:
         """Watch a worker."""
@@ -180,11 +189,21 @@ class WorkerPool:
 
     def _on_input(self, worker: WorkerProcess) -> None:
         worker.channel.flush()
+        self._receive(worker)
+        if worker.channel.is_open:
+            return
+        # The worker ends, or has closed all its descriptors. Its exit is noticed by SIGCHLD.
+        self._unwatch(worker)
+        if worker.channel.violation is not None:
+            worker.kill()  # its program or its memory cannot be trusted any more
+
+    def _receive(self, worker: WorkerProcess) -> None:
         for message in worker.channel.receive():
             self._on_message(worker, message)
-        if worker.channel.at_end:
-            # The worker ends, or has closed all its descriptors. Its exit is noticed by SIGCHLD.
-            self._unwatch(worker)
+        if worker.channel.violation is not None:
+            worker.failure = f"{worker} has sent an invalid message: {worker.channel.violation}\n"
+            worker.clean = False
+            gen_log.error("%s", worker.failure.rstrip())
 
     def _unwatch(self, worker: WorkerProcess) -> None:
         if worker.channel in self._selector.get_map():
@@ -195,19 +214,19 @@ class WorkerPool:
         slot = self.slot_of(worker)
         match message["type"]:
             case "beat":
-                worker.beat(float(message.get("age", 0.0)), message.get("stats") or {})
+                worker.beat(message["age"], message["stats"])
+                worker.log_stacks()
             case "ready" if worker.state is WorkerState.STARTING and slot is not None:
                 worker.set_ready()
                 self.events.worker_ready(slot, worker)
             case "failed":
-                worker.failure = str(message.get("report", ""))
+                worker.failure = _printable(message["report"])
             case "leaving" if slot is not None and worker.is_serving:
                 worker.note_leaving(self._configuration.grace + self._configuration.drain_delay)
                 self.events.worker_leaving(slot, worker)
             case "drained":
-                worker.clean = bool(message.get("clean"))
-                _log_result(worker, message.get("result"))
-                self.events.last_snapshot(worker, message.get("snapshot"))
+                worker.clean = message["clean"]
+                self.events.last_report(worker, message["snapshot"], message["recent"])
             case "reply":
                 self.events.reply(worker, message)
 
@@ -234,7 +253,8 @@ class WorkerPool:
         if worker is None:
             self.events.stranger_exited(pid, status)
             return
-        self._on_input(worker)  # its last messages
+        self._receive(worker)  # its last messages
+        worker.log_stacks()
         del self.processes[pid]
         self._unwatch(worker)
         worker.set_exited()
@@ -252,9 +272,9 @@ class WorkerPool:
         return len(chosen)
 
 
-def _log_result(worker: WorkerProcess, result: Any) -> None:
-    if isinstance(result, dict) and result.get("cancelled"):
-        gen_log.warning("%s: cut off after the grace period: %s", worker, "; ".join(result["cancelled"]))
+def _printable(report: str) -> str:
+    """Return a report of several lines without characters that a terminal would interpret."""
+    return "\n".join(map(escape_controls, report.split("\n")))
 
 
 __all__ = ["PoolEvents", "WorkerContext", "WorkerPool"]

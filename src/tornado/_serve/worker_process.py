@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
 from typing import Any
 
+from tornado._serve.log_setup import log_report
 from tornado._serve.process_states import WorkerState
+from tornado._serve.stack_file import StackFile
 from tornado._serve.worker_protocol import BEAT_INTERVAL, Channel
 from tornado.log import gen_log
 
@@ -33,6 +36,7 @@ class WorkerProcess:
     :ivar request_limit: it is replaced after this number of requests; None if there is no limit.
     :ivar stats: the numbers that it has reported last.
     :ivar failure: the text for the user, if its start has failed.
+    :ivar stacks: the file for its stacks.
     :ivar clean: whether all its requests have ended normally; None if it has not reported that.
     """
 
@@ -53,6 +57,7 @@ class WorkerProcess:
         self.stats: dict[str, Any] = {}
         self.failure: str | None = None
         self.clean: bool | None = None
+        self.stacks = StackFile(-1)
         self._shuts_down = False
 
     def __repr__(self) -> str:
@@ -151,6 +156,12 @@ class WorkerProcess:
         self.state = self.state.to(WorkerState.EXITED)
         self.deadline = None
         self.channel.close()
+        self.stacks.close()
+
+    def log_stacks(self) -> None:
+        """Log the stacks that it has written, because it hangs, has crashed, or has received SIGQUIT."""
+        if text := self.stacks.read():
+            log_report(logging.ERROR, f"the stacks of {self}", text, is_stack=True)
 
     def signal(self, number: int) -> None:
         """Send it a signal. Until it has been reaped, no other process has its ID."""
@@ -177,6 +188,7 @@ class WorkerProcess:
             "generation": self.generation,
             "pid": self.pid,
             "channel": self.channel.fileno(),
+            "stacks": self.stacks.fileno(),
             "unread": self.channel.unread.decode("latin-1"),
             "state": self.state.name,
             "started": self.started,
@@ -196,6 +208,7 @@ class WorkerProcess:
             channel,
             WorkerState[values["state"]],
         )
+        worker.stacks = StackFile(values["stacks"])
         worker.started, worker.ready_at = values["started"], values["ready_at"]
         worker.deadline, worker.request_limit = values["deadline"], values["request_limit"]
         return worker

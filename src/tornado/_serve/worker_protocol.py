@@ -8,7 +8,8 @@ From the worker to the supervisor:
 ``beat``     every `BEAT_INTERVAL` seconds after ``ready``: ``loop``, the number of beats of the event loop;
              ``age``, the time since the last one in seconds; ``stats``, the numbers of the worker
 ``leaving``  the worker drains without having been told to, because it has received SIGTERM itself
-``drained``  all requests have ended: ``clean``, ``result``, and ``snapshot``, the last counts
+``drained``  all requests have ended: ``clean``; ``snapshot``, the last counts; ``recent``, the last errors
+             and log records
 ``reply``    the answer to a query: ``id`` and ``data``
 ===========  =================================================================================================
 
@@ -34,7 +35,8 @@ import threading
 import time
 from typing import Any
 
-from tornado.log import gen_log
+from tornado._serve.message_schema import Schema, find_error
+from tornado.log import escape_controls, gen_log
 
 #: Time between two beats of a worker, in seconds.
 BEAT_INTERVAL = 0.25
@@ -53,26 +55,39 @@ class Channel:
 
     :param sock: one socket of a pair.
     :param unread: input that the previous owner of the socket has received but not processed.
+    :param accepts: the messages of the peer that are valid; None accepts all.
     :ivar at_end: whether the peer has closed its end, for example because its process has ended.
+    :ivar violation: what was wrong with an invalid message of the peer, the last one that was read; or None.
     """
 
-    def __init__(self, sock: socket.socket, unread: bytes = b"") -> None:
+    def __init__(self, sock: socket.socket, unread: bytes = b"", accepts: Schema | None = None) -> None:
         sock.setblocking(False)
         self._sock = sock
         self._input = bytearray(unread)
         self._output = bytearray()
         self._lock = threading.Lock()
+        self._accepts = accepts
         self.at_end = False
+        self.violation: str | None = None
 
     @classmethod
-    def pair(cls) -> tuple[Channel, Channel]:
-        """Return both ends of a new connection."""
-        first, second = socket.socketpair()
-        return cls(first), cls(second)
+    def pair(cls, first: Schema | None = None, second: Schema | None = None) -> tuple[Channel, Channel]:
+        """Return both ends of a new connection.
+
+        :param first: the messages that the first end accepts.
+        :param second: the messages that the second end accepts.
+        """
+        one, other = socket.socketpair()
+        return cls(one, accepts=first), cls(other, accepts=second)
 
     def fileno(self) -> int:
         """Return the descriptor of the socket; -1 when it is closed."""
         return self._sock.fileno()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more messages may arrive: the peer has not closed its end, nor sent an invalid message."""
+        return not self.at_end and self.violation is None
 
     @property
     def unread(self) -> bytes:
@@ -90,9 +105,15 @@ class Channel:
         :param kind: its type.
         :param droppable: do not send it if previous output waits.
         :param values: its other values.
-        :returns: False if it was dropped: the peer has ended, or does not read.
+        :returns: False if it was dropped: the peer has ended, or does not read, or the values are nested
+            too deeply.
         """
-        line = json.dumps({"type": kind, **values}, separators=(",", ":"), default=str).encode() + b"\n"
+        try:
+            text = json.dumps({"type": kind, **values}, separators=(",", ":"), default=str)
+        except RecursionError:
+            gen_log.error("a message between processes is nested too deeply and is discarded: %s", kind)
+            return False
+        line = text.encode() + b"\n"
         with self._lock:
             if self._output and (droppable or len(self._output) + len(line) > MAX_KEPT_OUTPUT):
                 return False
@@ -130,8 +151,12 @@ class Channel:
         return True
 
     def receive(self) -> list[Message]:
-        """Return the messages that have arrived, without waiting. At the end of the input, set `at_end`."""
-        while not self.at_end:
+        """Return the messages that have arrived, without waiting.
+
+        At the end of the input, set `at_end`. Set `violation` at the first invalid message, and discard it
+        and all that follow.
+        """
+        while self.is_open:
             try:
                 data = self._sock.recv(_CHUNK)
             except BlockingIOError:
@@ -145,22 +170,27 @@ class Channel:
         return self._take_messages()
 
     def _take_messages(self) -> list[Message]:
-        complete, newline, rest = self._input.rpartition(b"\n")
-        if len(rest) > MAX_MESSAGE_SIZE:
-            gen_log.error("a message between processes exceeds %d bytes and is discarded", MAX_MESSAGE_SIZE)
-            rest = bytearray()
-        self._input = rest
-        messages = []
-        for line in complete.split(b"\n") if newline else ():
-            try:
-                message = json.loads(line)
-            except ValueError:
-                message = None
-            if isinstance(message, dict) and isinstance(message.get("type"), str):
-                messages.append(message)
-            else:
-                gen_log.error("a message between processes is invalid and is discarded: %.200r", bytes(line))
+        complete, newline, self._input = self._input.rpartition(b"\n")
+        lines = complete.split(b"\n") if newline else []
+        messages = [message for line in lines if (message := self._parse(line)) is not None]
+        if len(self._input) > MAX_MESSAGE_SIZE:
+            self.violation = f"it exceeds {MAX_MESSAGE_SIZE} bytes"
+        if self.violation is not None:
+            self._input.clear()
         return messages
+
+    def _parse(self, line: bytearray) -> Message | None:
+        """Return the message of a line; None if it is invalid, which sets `violation`, or follows one."""
+        if self.violation is not None:
+            return None
+        try:
+            message: Message = json.loads(line)
+        except (ValueError, RecursionError):
+            shown = escape_controls(line[:100].decode(errors="replace"))
+            self.violation = f"expected JSON, got {shown}"
+            return None
+        self.violation = find_error(message, self._accepts)
+        return message if self.violation is None else None
 
     def close(self) -> None:
         """Close the socket."""

@@ -21,6 +21,8 @@ __all__ = ["WorkerQueries"]
 
 #: The time that the event loop has to count, in seconds. The thread does not report beats in the meantime.
 _SNAPSHOT_TIME = 0.2
+#: The number of log records that are kept of a worker that has ended.
+_MAX_RECORDS = 500
 
 
 class WorkerQueries:
@@ -52,7 +54,13 @@ class WorkerQueries:
 
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """Return the functions that answer queries, by the names of the queries."""
-        return {"requests": self.requests, "metrics": self.metrics, "errors": self.errors, "log": self.log}
+        return {
+            "requests": self.requests,
+            "metrics": self.metrics,
+            "errors": self.errors,
+            "log": self.log,
+            "recent": self.recent,
+        }
 
     def requests(self) -> list[dict[str, Any]] | None:
         """Return the requests in flight."""
@@ -89,6 +97,13 @@ class WorkerQueries:
     def errors(self) -> list[dict[str, Any]] | None:
         """Return the recent errors."""
         return None if self._observer is None else self._observer.recent.errors()
+
+    def recent(self) -> dict[str, Any] | None:
+        """Return the recent errors and log records, for the time after the end of this worker."""
+        if self._observer is None:
+            return None
+        recent = self._observer.recent
+        return {"errors": recent.errors(), "records": recent.last_records(_MAX_RECORDS)}
 
     def log(self, request_id: str) -> list[dict[str, Any]] | None:
         """Return the log records of a request."""

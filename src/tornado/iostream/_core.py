@@ -75,9 +75,11 @@ class OpenStreams(set["StreamCore"]):
     :ivar writing: the number of streams that are waiting to write or to be connected.
     :ivar watcher: reports when descriptors are ready.
     :ivar hangup_monitor: detects disconnects of streams with unread input; created when first needed.
+    :ivar on_removed: called when a stream has been removed, for example because it is closed; or None.
     """
 
     writing = 0
+    on_removed: Callable[[], object] | None = None
     hangup_monitor: DisconnectMonitor | None = None
 
     def __init__(self, io_loop: ioloop.IOLoop) -> None:
@@ -234,6 +236,8 @@ class StreamCore:
                 streams.hangup_monitor.unwatch(self._fd, self._on_hang_up)
             self._fd = -1
             streams.discard(self)
+            if streams.on_removed is not None:
+                streams.on_removed()
 
     def _open_streams(self) -> OpenStreams:
         """Return the registered streams of this loop."""

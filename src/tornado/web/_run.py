@@ -32,7 +32,8 @@ def run(
     The function creates the event loop. It runs the application's start-up functions, accepts connections,
     and after the signal finishes the current requests before it runs the shutdown functions and returns. A
     second signal ends the process at once. A handler that the program has set for one of the signals is not
-    replaced.
+    replaced. Unless the program has set up logging, the log is written to standard error from the level INFO
+    on, with a line for each request, as by ``python -m tornado serve``.
 
     :param application: an `.Application`, any other request callback of `.HTTPServer`, a WSGI application, or
         a function without arguments that returns one of them. It is called in the event loop and may be a

@@ -5,13 +5,24 @@ from typing import Any
 
 import pytest
 
-from tests.support.admin import ACCESS, TOKEN, Supervisor, administration, series, snapshot, status
+from tests.support.admin import (
+    ACCESS,
+    TOKEN,
+    Supervisor,
+    administration,
+    error,
+    record,
+    request,
+    series,
+    snapshot,
+    status,
+)
 from tests.support.server import Response, Server
 
 BEARER = f"Authorization: Bearer {TOKEN}"
 JSON = "Accept: application/json"
 FORM = "Content-Type: application/x-www-form-urlencoded"
-ERROR = {"logger": "app", "type": "ValueError", "message": "m", "time": 1.0, "count": 2, "traceback": "long"}
+ERROR = error(count=2)
 
 
 async def read(server: Server, path: str) -> Any:
@@ -36,20 +47,23 @@ async def test_status_has_the_service_its_workers_and_the_last_values():
 
 async def test_requests_and_errors_come_from_all_workers():
     with Supervisor() as supervisor:
-        supervisor.answers["requests"] = {1: [{"age": 1.0, "stack": ["app.py:1 in get"]}], 2: [{"age": 2.0}]}
+        supervisor.answers["requests"] = {
+            1: [request(age=1.0, stack=["app.py:1 in get"])],
+            2: [request(age=2.0)],
+        }
         supervisor.answers["errors"] = {2: [ERROR]}
         async with administration(supervisor) as server:
             assert [each["pid"] for each in (await read(server, "/api/requests"))["requests"]] == [2, 1]
-            (error,) = (await read(server, "/api/errors"))["errors"]
-    assert (error["traceback"], error["pid"], error["count"]) == ("long", 2, 2)
+            (found,) = (await read(server, "/api/errors"))["errors"]
+    assert (found["traceback"], found["pid"], found["count"]) == ("long", 2, 2)
 
 
 async def test_log_of_a_request_is_returned_or_404():
     with Supervisor() as supervisor:
-        supervisor.answers["log"] = {2: [{"message": "one"}]}
+        supervisor.answers["log"] = {2: [record(message="one")]}
         async with administration(supervisor) as server:
             found = await read(server, "/api/requests/a%2Fb/log")
-            assert found == {"id": "a/b", "records": [{"message": "one"}]}
+            assert found == {"id": "a/b", "records": [record(message="one")]}
             supervisor.answers["log"] = {2: []}
             response = await server.fetch("/api/requests/xyz/log", JSON)
     assert response.code == 404

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.admin import Supervisor, collecting, series, snapshot, status
+from tests.support.admin import Supervisor, collecting, error, record, request, series, snapshot, status
 from tornado._serve.admin.collector import Collector
 
 
@@ -27,7 +27,7 @@ async def test_answer_without_a_snapshot_is_ignored(answer):
         supervisor.answers["errors"] = supervisor.answers["requests"] = {1: answer, 2: answer}
         await collector.update_metrics()
         await collector.update_errors()
-        collector.add_final(1, answer)
+        collector.add_snapshot(1, answer)
         assert requests(collector) == 3
         assert await collector.requests() == collector.state.errors() == []
 
@@ -36,7 +36,7 @@ async def test_last_snapshot_of_a_drained_worker_is_counted():
     with Supervisor() as supervisor, collecting(supervisor) as collector:
         supervisor.answers["metrics"] = {1: snapshot(series(3))}
         await collector.update_metrics()
-        collector.add_final(1, snapshot(series(5)))
+        collector.add_snapshot(1, snapshot(series(5)))
         supervisor.status = status(2)
         await collector.update_status()
         assert requests(collector) == 5
@@ -62,29 +62,24 @@ async def test_counts_are_kept_when_a_worker_ends_and_for_a_new_supervisor():
 async def test_requests_of_all_workers_are_sorted_by_age():
     with Supervisor() as supervisor, collecting(supervisor) as collector:
         supervisor.answers["requests"] = {
-            1: [{"age": 1.0}, {"age": 9.0}, {"age": 60.0, "is_waiting": True}],
-            2: [{"age": 5.0}],
+            1: [request(age=1.0), request(age=9.0), request(age=60.0, is_waiting=True)],
+            2: [request(age=5.0)],
         }
-        assert await collector.requests() == [
-            {"age": 9.0, "pid": 1},
-            {"age": 5.0, "pid": 2},
-            {"age": 1.0, "pid": 1},
-            {"age": 60.0, "is_waiting": True, "pid": 1},
-        ]
+        found = [(each["age"], each["pid"]) for each in await collector.requests()]
+        assert found == [(9.0, 1), (5.0, 2), (1.0, 1), (60.0, 1)]
 
 
 async def test_log_of_a_request_comes_from_its_worker():
     with Supervisor() as supervisor, collecting(supervisor) as collector:
-        supervisor.answers["log"] = {1: [], 2: [{"message": "one"}]}
-        assert await collector.log_of("id") == [{"message": "one"}]
+        supervisor.answers["log"] = {1: [], 2: [record(message="one")]}
+        assert await collector.log_of("id") == [record(message="one")]
         assert supervisor.received[-1]["arguments"] == {"request_id": "id"}
 
 
 async def test_event_has_no_tracebacks_and_a_limited_number_of_requests():
-    error = {"logger": "app", "type": "ValueError", "traceback": "long", "time": 1.0, "count": 1}
     with Supervisor() as supervisor, collecting(supervisor) as collector:
-        supervisor.answers["errors"] = {1: [error]}
-        supervisor.answers["requests"] = {1: [{"age": float(age)} for age in range(40)]}
+        supervisor.answers["errors"] = {1: [error()]}
+        supervisor.answers["requests"] = {1: [request(age=float(age)) for age in range(40)]}
         await collector.update_status()
         await collector.update_errors()
         event = await collector.event()

@@ -73,8 +73,8 @@ async def test_last_snapshot_of_a_worker_and_the_end_are_reported():
     ended = asyncio.Event()
     with Supervisor() as supervisor:
         link = SupervisorLink(supervisor.channel, lambda *values: finals.append(values), ended.set)
-        supervisor.send("final", pid=1, snapshot=snapshot())
+        supervisor.send("final", pid=1, snapshot=snapshot(), recent=None)
         supervisor.close()
         await ended.wait()
         link.close()
-    assert finals == [(1, snapshot())]
+    assert finals == [(1, snapshot(), None)]

@@ -20,6 +20,8 @@ FAILING = (
 
 class Fail(web.RequestHandler):
     def get(self):
+        if self.get_argument("hangs", None):
+            asyncio.get_running_loop().call_later(0.05, time.sleep, 600)
         raise ValueError("the price is negative")
 
 
@@ -102,6 +104,28 @@ def test_error_and_log_of_its_request_are_shown_also_after_the_end_of_the_worker
         assert service.stop() == 0
 
 
+@pytest.mark.parametrize("path", ["/fail", "/fail?hangs=1"])
+def test_error_and_log_are_shown_although_they_are_asked_for_after_the_end_of_the_worker(tmp_path, path):
+    """One asks exactly when a worker has been replaced. Without a reader, errors are collected rarely."""
+    options = ("--hang-timeout=500ms", "--grace=2s", "--request-id")
+    with AdministeredService(tmp_path, *options, source=FAILING) as service:
+        (first,) = workers(service)
+        with contextlib.closing(service.connect()) as connection:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            assert response.status == 500
+            request_id = response.getheader("X-Request-Id")
+        if "hangs" not in path:
+            service.signal(signal.SIGHUP)
+            service.wait_for("reload complete")
+        assert ends(first)
+        (error,) = service.json("/api/errors")["errors"]
+        assert (error["type"], error["request_id"], error["pid"]) == ("ValueError", request_id, first)
+        records = service.json(f"/api/requests/{request_id}/log")["records"]
+        assert "ERROR" in {record["level"] for record in records}
+        assert service.stop() == 0
+
+
 def test_service_is_not_ready_from_the_signal_to_the_end(tmp_path):
     with AdministeredService(tmp_path, "--drain-delay=700ms") as service:
         assert service.ask("/readyz") == (200, b"ready\n")
@@ -139,9 +163,9 @@ def test_failed_reload_is_part_of_the_status(tmp_path):
         service.change("raise RuntimeError('this deploy is bad')\n")
         service.act("reload")
         service.wait_for("reload failed")
-        assert (
-            service.json("/api/status")["service"]["reload_error"]
-            == "cannot load 'app': its import has failed: RuntimeError: this deploy is bad"
+        assert service.json("/api/status")["service"]["reload_error"] == (
+            "cannot load 'app': its import has failed: RuntimeError: this deploy is bad "
+            f"({tmp_path}/app.py:1)"
         )
         assert service.stop() == 0
 

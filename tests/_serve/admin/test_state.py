@@ -120,3 +120,13 @@ def test_errors_of_ended_workers_are_kept_up_to_a_limit(state):
         state.update_errors(pid, [error(float(pid), traceback=str(pid))])
     state.update_errors(1, [error(1.0)])
     assert [each["pid"] for each in state.errors()] == [*range(39, 19, -1), 1]
+
+
+def test_log_records_of_ended_workers_are_kept_for_some_time(state):
+    kept = {"request_id": "a", "time": 1.0, "level": "INFO", "logger": "app", "message": "one"}
+    state.keep_records(1, [kept, {**kept, "request_id": "b"}])
+    assert state.records_of("a") == [{"time": 1.0, "level": "INFO", "logger": "app", "message": "one"}]
+    assert state.records_of("c") == []
+    for pid in range(2, 22):
+        state.keep_records(pid, [])
+    assert state.records_of("a") == []

@@ -168,3 +168,12 @@ def test_record_factory_of_the_program_is_extended_once(monkeypatch: pytest.Monk
     made = logging.getLogger("x").makeRecord("x", 20, "f", 1, "text", (), None)
     assert type(made) is Own
     assert made.request_id == NO_REQUEST  # type: ignore[attr-defined]
+
+
+def test_last_records_are_those_of_requests_with_their_identifiers():
+    recent = RecentRecords()
+    for number in range(5):
+        record = logging.LogRecord("app", logging.INFO, __file__, 1, "message %d", (number,), None)
+        recent.add(f"id {number}", record)
+    found = [(each["request_id"], each["message"], each["level"]) for each in recent.last_records(2)]
+    assert found == [("id 3", "message 3", "INFO"), ("id 4", "message 4", "INFO")]

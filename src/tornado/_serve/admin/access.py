@@ -1,9 +1,10 @@
 """Access to the administration: the token, the cookie of a browser, and the names of the host.
 
 Without a token, every process on this machine can use a TCP port on a loopback address, and those of its
-owner can use a Unix socket. Any other address requires a token, as ``Authorization: Bearer`` or in the login
-form, which sets a cookie. At a loopback address, the Host field must name this machine: otherwise a page of
-another site could read the responses by DNS rebinding.
+owner can use a Unix socket, also one with an abstract name (`tornado._serve.unix_peers`). Any other address
+requires a token, as ``Authorization: Bearer`` or in the login form, which sets a cookie. At a loopback
+address, the Host field must name this machine: otherwise a page of another site could read the responses by
+DNS rebinding.
 """
 
 from __future__ import annotations

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tornado._serve.admin.handlers import AdminHandler
+from tornado._serve.admin_process import MAX_WORKERS
 from tornado.log import gen_log
 from tornado.web import EventSourceHandler, HTTPError
 
 __all__ = ["Action", "Dashboard", "End", "Errors", "Events", "Metrics", "RequestLog", "Requests", "Status"]
-
-_MAX_WORKERS = 1000
 
 
 class Dashboard(AdminHandler):
@@ -87,8 +86,8 @@ class Action(AdminHandler):
 
     def _number_of_workers(self) -> int:
         number = self.get_body_argument("workers", 0, type=int)
-        if not 1 <= number <= _MAX_WORKERS:
-            text = f"workers must be a number from 1 to {_MAX_WORKERS}, got {number}"
+        if not 1 <= number <= MAX_WORKERS:
+            text = f"workers must be a number from 1 to {MAX_WORKERS}, got {number}"
             raise HTTPError(400, public_message=text)
         return number
 

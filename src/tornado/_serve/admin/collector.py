@@ -8,6 +8,8 @@ from typing import Any
 
 from tornado._serve.admin.link import SupervisorLink, SupervisorTimeout
 from tornado._serve.admin.state import State
+from tornado._serve.admin.worker_answers import valid_errors, valid_records, valid_requests, valid_snapshot
+from tornado._serve.log_stream import flush_streams
 from tornado.log import gen_log
 from tornado.web import EventChannel
 
@@ -36,6 +38,8 @@ class Collector:
         self.events = EventChannel(history=3)
         self._count = 0
         self._supervisor: int | None = None
+        #: The process IDs of workers that hang.
+        self._hung: set[int] = set()
 
     async def run(self) -> None:
         """Collect until cancelled."""
@@ -44,6 +48,7 @@ class Collector:
         while True:
             due = max(due + INTERVAL, loop.time())
             await asyncio.sleep(due - loop.time())
+            flush_streams()
             try:
                 await self._collect()
             except SupervisorTimeout as error:
@@ -55,6 +60,7 @@ class Collector:
         self._count += 1
         watched = len(self.events) > 0
         await self.update_metrics()
+        await self._keep_recent_of_hung()
         if watched or self._count % _ERRORS_EVERY == 0:
             await self.update_errors()
         self.state.add_point(time.time())
@@ -67,9 +73,8 @@ class Collector:
         :raises SupervisorTimeout: if the supervisor does not answer.
         """
         await self.update_status()
-        for pid, snapshot in (await self.link.ask("metrics")).items():
-            if _is_snapshot(snapshot):
-                self.state.update_worker(pid, snapshot)
+        for pid, answer in (await self.link.ask("metrics")).items():
+            self.add_snapshot(pid, answer)
 
     async def update_status(self) -> dict[str, Any]:
         """Ask for the status, and return it.
@@ -83,10 +88,31 @@ class Collector:
             self.link.keep(self.state.ended())
         return status
 
-    def add_final(self, pid: int, snapshot: Any) -> None:
-        """Record the last snapshot of a worker."""
-        if _is_snapshot(snapshot):
-            self.state.update_worker(pid, snapshot)
+    def add_snapshot(self, pid: int, snapshot: Any) -> None:
+        """Record a snapshot of a worker."""
+        checked = valid_snapshot(snapshot)
+        if checked is not None:
+            self.state.update_worker(pid, checked)
+
+    def add_final(self, pid: int, snapshot: Any, recent: Any) -> None:
+        """Record the last report of a worker that has drained."""
+        self.add_snapshot(pid, snapshot)
+        self.add_recent(pid, recent)
+
+    def add_recent(self, pid: int, recent: Any) -> None:
+        """Keep the recent errors and log records of a worker that has ended, or will end."""
+        if isinstance(recent, dict):
+            self.state.update_errors(pid, valid_errors(recent.get("errors")))
+            self.state.keep_records(pid, valid_records(recent.get("records")))
+
+    async def _keep_recent_of_hung(self) -> None:
+        """Ask for the recent errors and log records once when a worker hangs: it will be killed."""
+        hung = {worker["pid"] for worker in self.state.status["workers"] if worker.get("state") == "hung"}
+        new, self._hung = hung - self._hung, hung
+        if new:
+            answers = await self.link.ask("recent")
+            for pid in new & answers.keys():
+                self.add_recent(pid, answers[pid])
 
     async def update_errors(self) -> None:
         """Ask for the recent errors.
@@ -94,8 +120,7 @@ class Collector:
         :raises SupervisorTimeout: if the supervisor does not answer.
         """
         for pid, errors in (await self.link.ask("errors")).items():
-            if isinstance(errors, list):
-                self.state.update_errors(pid, errors)
+            self.state.update_errors(pid, valid_errors(errors))
 
     async def requests(self) -> list[dict[str, Any]]:
         """Return the requests in flight of all workers, each with its worker's process ID.
@@ -106,12 +131,9 @@ class Collector:
         """
         answers = await self.link.ask("requests")
         found = [
-            {**each, "pid": pid}
-            for pid, requests in answers.items()
-            if isinstance(requests, list)
-            for each in requests
+            {**each, "pid": pid} for pid, requests in answers.items() for each in valid_requests(requests)
         ]
-        return sorted(found, key=lambda each: (each.get("is_waiting", False), -each["age"]))
+        return sorted(found, key=lambda each: (each["is_waiting"], -each["age"]))
 
     async def log_of(self, request_id: str) -> list[dict[str, Any]]:
         """Return the log records of a request.
@@ -119,7 +141,8 @@ class Collector:
         :raises SupervisorTimeout: if the supervisor does not answer.
         """
         answers = await self.link.ask("log", request_id=request_id)
-        return [record for records in answers.values() if isinstance(records, list) for record in records]
+        found = [record for records in answers.values() for record in valid_records(records)]
+        return found or self.state.records_of(request_id)
 
     async def event(self) -> dict[str, Any]:
         """Return what the dashboards show, except the history, and the tracebacks, which are long."""
@@ -134,8 +157,3 @@ class Collector:
             "request_count": len(requests),
             "errors": [{name: each[name] for name in each if name != "traceback"} for each in state.errors()],
         }
-
-
-def _is_snapshot(value: Any) -> bool:
-    """Whether it is a snapshot, and not the error of a query or None."""
-    return isinstance(value, dict) and "requests" in value

@@ -53,12 +53,13 @@ class _Question:
 class SupervisorLink:
     """Sends requests to the supervisor and waits for the answers.
 
-    :param on_final: called with the process ID and the last snapshot of a worker that has drained.
+    :param on_final: called with the process ID, the last snapshot, and the recent errors and log records of a
+        worker that has drained.
     :param on_end: called when the supervisor has ended.
     """
 
     def __init__(
-        self, channel: Channel, on_final: Callable[[int, Any], object], on_end: Callable[[], object]
+        self, channel: Channel, on_final: Callable[[int, Any, Any], object], on_end: Callable[[], object]
     ) -> None:
         self._channel = channel
         self._on_final = on_final
@@ -150,24 +151,24 @@ class SupervisorLink:
     def _on_readable(self) -> None:
         for message in self._channel.receive():
             self._handle(message)
-        if self._channel.at_end:
+        if not self._channel.is_open:
             self._loop.remove_reader(self._channel.fileno())
             self._on_end()
 
     def _handle(self, message: Message) -> None:
         if message["type"] == "final":
-            self._on_final(message["pid"], message["snapshot"])
+            self._on_final(message["pid"], message["snapshot"], message["recent"])
             return
         if message["type"] == "ended":
             if not self._exit_status.done():
                 self._exit_status.set_result(message["status"])
             return
-        identifier = message.get("id", "")
+        identifier = message["id"]
         if "pid" in message:
             question = self._questions.get(identifier)
             if question is not None:
-                question.add(message["pid"], message.get("data"))
+                question.add(message["pid"], message["data"])
             return
         future = self._waiting.get(identifier)
         if future is not None and not future.done():
-            future.set_result(message.get("data"))
+            future.set_result(message["data"])

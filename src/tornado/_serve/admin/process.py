@@ -20,6 +20,7 @@ from tornado._serve.admin.state import State
 from tornado._serve.certificates import WatchedContext
 from tornado._serve.configuration import Configuration
 from tornado._serve.listeners import Listener, open_listener
+from tornado._serve.unix_peers import HAS_CREDENTIALS, OwnerListener
 from tornado._serve.worker_protocol import Channel
 from tornado.httpserver import HTTPServer
 from tornado.log import gen_log
@@ -105,6 +106,9 @@ def run_admin(admin: Admin, channel: Channel, kept: Any) -> int:
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
     certificate = _certificate_of(admin.configuration)
+    if admin.listener.bind.is_abstract and HAS_CREDENTIALS:
+        # Before this process becomes another user: the owner of the service may connect.
+        admin.listener.sockets[:] = map(OwnerListener, admin.listener.sockets)
     privileges.drop(admin.configuration.user, admin.configuration.group)
     asyncio.run(_serve(admin, channel, kept, certificate))
     return 0
@@ -122,8 +126,8 @@ async def _serve(admin: Admin, channel: Channel, kept: Any, certificate: Watched
         state.restore(kept)
     collector: Collector
 
-    def add_final(pid: int, snapshot: Any) -> None:
-        collector.add_final(pid, snapshot)
+    def add_final(pid: int, snapshot: Any, recent: Any) -> None:
+        collector.add_final(pid, snapshot, recent)
 
     link = SupervisorLink(channel, add_final, _end)
     collector = Collector(link, state)

@@ -49,6 +49,8 @@ class State:
         self._increments: deque[tuple[float, Snapshot]] = deque(maxlen=_ROUTES_WINDOW)
         self._by_worker: dict[int, dict[str, Any]] = {}
         self._errors: dict[int, list[dict[str, Any]]] = {}
+        #: The log records of workers that have ended, or will end.
+        self._records: dict[int, list[dict[str, Any]]] = {}
 
     def restore(self, ended: Snapshot) -> None:
         """Add the result of `ended` of an earlier process."""
@@ -94,6 +96,22 @@ class State:
         ended = [each for each in self._errors if each not in self._running()]
         for old in ended[:-_MAX_ENDED]:
             del self._errors[old]
+
+    def keep_records(self, pid: int, records: list[dict[str, Any]]) -> None:
+        """Keep the log records of a worker that has ended, for some time."""
+        self._records.pop(pid, None)
+        self._records[pid] = records
+        for old in list(self._records)[:-_MAX_ENDED]:
+            del self._records[old]
+
+    def records_of(self, request_id: str) -> list[dict[str, Any]]:
+        """Return the log records of a request that a worker has served which has ended."""
+        return [
+            {name: record[name] for name in ("time", "level", "logger", "message")}
+            for records in self._records.values()
+            for record in records
+            if record.get("request_id") == request_id
+        ]
 
     def add_point(self, now: float) -> dict[str, Any]:
         """Add a point to the history for the time since the last one, and return it."""

@@ -9,9 +9,10 @@ method, and the fields of a header section, which a client usually repeats in ea
 
 from __future__ import annotations
 
+import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
@@ -36,9 +37,12 @@ class AccessLog:
     :param format: a key of `FORMATS`.
     :param writer: writes the lines.
     :param has_ids: whether lines in the JSON format contain the request identifier.
+    :param fields: further members of lines in the JSON format.
     """
 
-    def __init__(self, format: str, writer: LogWriter, has_ids: bool = False) -> None:
+    def __init__(
+        self, format: str, writer: LogWriter, has_ids: bool = False, fields: Mapping[str, Any] | None = None
+    ) -> None:
         self.writer: LogWriter = writer
         self._has_ids = has_ids
         #: A second and its text. It is one object, because the threads of several event loops replace it.
@@ -46,6 +50,9 @@ class AccessLog:
         self._sections: dict[str, str] = {}
         self._line: Callable[..., str] = getattr(self, FORMATS[format])
         self._is_json = format == "json"
+        #: The end of a line in the JSON format.
+        self._end = "".join(f",{_quoted(name)}:{json.dumps(each)}" for name, each in (fields or {}).items())
+        self._end += "}\n"
 
     def add(self, request: Any, series: Series, now: float, duration: float, size: int) -> None:
         """Write the line of a request.
@@ -95,7 +102,7 @@ class AccessLog:
         return (
             f"{text}{_MILLISECONDS[int(fraction * 1000)]}{request.remote_ip}{start}"
             f'{_quoted(request.uri)}{route}{shown},"duration_us":{int(duration * 1e6)},'
-            f'"version":"{request.version}"{fields}}}\n'
+            f'"version":"{request.version}"{fields}{self._end}'
         )
 
     def _texts_of(self, request: Any, series: Series) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import weakref
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -61,14 +62,18 @@ def observe(application: Observable, original_log: Any) -> Observer:
     return observer
 
 
-def add_access_log(observer: Observer, log_format: str, path: str | None) -> None:
+def add_access_log(
+    observer: Observer, log_format: str, path: str | None, fields: Mapping[str, Any] | None = None
+) -> None:
     """Write an access log, unless there is one.
 
     :param log_format: a key of `FORMATS`.
     :param path: the path of the file; None for standard output.
+    :param fields: further members of each line in the JSON format.
     """
     if observer.access_log is None:
-        observer.write_access_log(AccessLog(log_format, LogWriter(path), observer.recent is not None))
+        has_ids = observer.recent is not None
+        observer.write_access_log(AccessLog(log_format, LogWriter(path), has_ids, fields))
 
 
 def keep_records(application: Observable, observer: Observer) -> None:

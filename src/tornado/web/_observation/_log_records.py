@@ -118,6 +118,22 @@ class RecentRecords:
         with self._lock:
             return [dict(entry) for entry in reversed(self._errors.values())]
 
+    def last_records(self, limit: int) -> list[dict[str, Any]]:
+        """Return the last log records of requests, the latest last. Secrets are masked.
+
+        :param limit: their maximum number.
+        """
+        return [
+            {
+                "request_id": request_id,
+                "time": created,
+                "level": level,
+                "logger": name,
+                "message": _masked(message, self._masks(request_id)),
+            }
+            for request_id, level, name, created, message in list(self._records)[-limit:]
+        ]
+
     def of_request(self, request_id: str) -> list[dict[str, Any]]:
         """Return the log records of one request, in the order of their times. Secrets are masked."""
         found = [record[1:] for record in self._present_records() if record[0] == request_id]

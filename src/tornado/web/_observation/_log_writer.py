@@ -46,6 +46,8 @@ class LogWriter:
         self.max_pending: int = max_pending
         self.lost: int = 0
         self._reported = 0
+        #: Whether it was reported that lines are being lost.
+        self._is_losing = False
         self._lines: list[str] = []
         # `_taken` is written by the thread only, `_added` by the event loops.
         self._added = self._taken = 0
@@ -71,6 +73,11 @@ class LogWriter:
         size = len(line)
         if self._added + size > self._limit:
             self.lost += 1
+            if not self._is_losing:
+                self._is_losing = True
+                gen_log.error(
+                    "access log %s: lines are lost, because they cannot be written fast enough", self._name()
+                )
             return
         self._added += size
         self._lines.append(line)
@@ -202,6 +209,7 @@ class LogWriter:
 
     def _report(self) -> None:
         lost, self._reported = self.lost - self._reported, self.lost
+        self._is_losing = False
         if lost:
             gen_log.error(
                 "access log %s: %d lines were lost, because the file could not be written fast enough",
