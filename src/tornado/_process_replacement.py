@@ -90,7 +90,7 @@ def flush() -> None:
 
 
 def _cancel_timers() -> None:
-    if hasattr(signal, "setitimer"):
+    if sys.platform != "win32":
         # Interval timers survive exec. Their signal would kill the new program before it installs a handler.
         signal.setitimer(signal.ITIMER_REAL, 0, 0)
 

@@ -8,6 +8,7 @@ otherwise it is the default.
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -288,7 +289,7 @@ def _check_combinations(configuration: Configuration) -> None:
             f"{origins['max_requests_jitter']}: {configuration.max_requests_jitter} has no effect without "
             "--max-requests; set that as well"
         )
-    if (configuration.user or configuration.group) and os.geteuid() != 0:
+    if sys.platform != "win32" and (configuration.user or configuration.group) and os.geteuid() != 0:
         name = "user" if configuration.user else "group"
         raise ConfigurationError(
             f"{origins[name]}: only root can change to {getattr(configuration, name)!r}; start as root, or "

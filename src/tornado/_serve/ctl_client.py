@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import ssl
+import sys
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -37,6 +38,8 @@ class _UnixConnection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """Connect to the socket."""
+        if sys.platform == "win32":
+            raise OSError("this platform does not support Unix sockets")
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(_TIMEOUT)
         self.sock.connect(self._path)

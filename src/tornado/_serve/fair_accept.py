@@ -19,6 +19,7 @@ from __future__ import annotations
 import mmap
 import os
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -184,11 +185,10 @@ class FairListener(socket.socket):
 
 def _create() -> int:
     """Return a descriptor of memory that survives ``exec``; `mmap.mmap` without a file does not."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("waterspout")
-    else:
-        descriptor, name = tempfile.mkstemp()
-        os.unlink(name)
+    if sys.platform == "linux" and hasattr(os, "memfd_create"):
+        return os.memfd_create("waterspout")
+    descriptor, name = tempfile.mkstemp()
+    os.unlink(name)
     return descriptor
 
 

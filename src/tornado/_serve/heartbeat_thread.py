@@ -22,6 +22,9 @@ from tornado._serve.worker_process import SHUTDOWN_TIME
 from tornado._serve.worker_protocol import BEAT_INTERVAL, Channel, Message
 from tornado.log import gen_log
 
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
+
 #: How long the event loop has to stop accepting after the supervisor has ended, in seconds. Then the thread
 #: makes the listening sockets stop, because a new supervisor waits for the addresses.
 _STOP_ACCEPTING_TIME = 0.3

@@ -69,6 +69,8 @@ class ServiceLock:
 
 
 def _acquire(address: str, deadline: float) -> socket.socket:
+    if sys.platform != "linux":
+        raise NotImplementedError(f"{sys.platform} has no abstract sockets")
     # With the user in the name, users do not lock one another out by accident.
     name = f"\0waterspout/{os.getuid()}/{address}"[:107]
     while True:
@@ -95,6 +97,8 @@ def _acquire(address: str, deadline: float) -> socket.socket:
 
 def _owner(name: str) -> int | None:
     """Return the ID of the process that created the socket, or None if there is no such socket any more."""
+    if sys.platform != "linux":
+        return None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:

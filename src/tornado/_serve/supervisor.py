@@ -40,6 +40,9 @@ from tornado._serve.worker_protocol import Channel, Message
 from tornado._serve.worker_slot import Slot
 from tornado.log import gen_log
 
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
+
 _FAILED = 1
 #: The status of a process that a signal has ended, as shells report it: 128 and the signal's number.
 _SIGNAL_BASE = 128

@@ -12,6 +12,7 @@ import os
 import secrets
 import socket
 import stat
+import sys
 from dataclasses import dataclass
 
 from tornado.netutil import _socket_inheritance
@@ -54,6 +55,8 @@ def bind_replacing(path: str, mode: int, backlog: int) -> tuple[socket.socket, U
     :raises ValueError: if the path exists and is not a socket.
     :raises OSError: if the socket cannot be created; the message contains the path.
     """
+    if sys.platform == "win32":
+        raise ValueError(f"cannot listen on {path!r}: this platform does not support Unix sockets")
     path = os.path.abspath(path)
     _check_existing(path)
     inherited = _socket_inheritance.claim(socket.AF_UNIX, path)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import select
 import sys
 from collections.abc import Callable
 from types import TracebackType
@@ -181,7 +180,7 @@ class StreamCore:
 
     def watch_unread(self) -> None:
         """Call `_on_hang_up` if the peer disconnects while there is unread input and no reader."""
-        if self._has_reader or self._state in CLOSED_STATES or not hasattr(select, "poll"):
+        if self._has_reader or self._state in CLOSED_STATES or sys.platform == "win32":
             return
         streams = self._open_streams()
         hangup_monitor = streams.hangup_monitor
