@@ -50,7 +50,7 @@ def cpu_count() -> int:
 
     If the process is restricted to some processors (``taskset``, a container's CPU set), only they count.
     """
-    if hasattr(os, "process_cpu_count"):  # Python 3.13
+    if sys.version_info >= (3, 13):
         return os.process_cpu_count() or 1
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0)) or 1
@@ -216,7 +216,7 @@ def _reseed_random() -> None:
 
 
 if TYPE_CHECKING:
-    from tornado._forked_children import ForkedChildren
+    from tornado._forked_children import ForkedChildren  # pyright: ignore[reportAttributeAccessIssue]
     from tornado._subprocess_options import SubprocessOptions
 
     _Command = str | bytes | os.PathLike[str] | Sequence[str | bytes | os.PathLike[str]]

@@ -16,7 +16,7 @@ from typing import Any
 
 from tornado._serve.arguments import Arguments, ConfigurationError, parse, suggestion
 from tornado._serve.bind import Bind, BindKind
-from tornado._serve.options import BY_NAME, PREFIX, Option
+from tornado._serve.options import BY_NAME, NEED_FORK, PREFIX, Option
 
 #: The configuration file that is read if there is no ``--config``.
 DEFAULT_FILE = "waterspout.toml"
@@ -262,8 +262,10 @@ def _wrong_value(option: Option, origin: str, value: Any, reason: str = "") -> C
 
 
 def _check_combinations(configuration: Configuration) -> None:
-    """Check options that depend on one another."""
+    """Check options that depend on one another, or on the platform."""
     origins = configuration.origins
+    if sys.platform == "win32":
+        _check_without_fork(configuration)
     if configuration.key is not None and configuration.certificate is None:
         raise ConfigurationError(
             f"{origins['key']}: {configuration.key!r} is a private key without a certificate; set "
@@ -297,6 +299,19 @@ def _check_combinations(configuration: Configuration) -> None:
         )
     if not configuration.bind:
         raise ConfigurationError(f"{origins['bind']}: expected at least one address, got none")
+
+
+def _check_without_fork(configuration: Configuration) -> None:
+    """Reject the options that need several processes: on Windows, the program is served by one."""
+    given = [name for name in BY_NAME if name in NEED_FORK and not configuration.is_default(name)]
+    if configuration.workers > 1:
+        given.append("workers")
+    for name in given:
+        flag = BY_NAME[name].flag
+        raise ConfigurationError(
+            f"{configuration.origins[name]}: {flag} requires a platform with fork, and Windows has none: there "
+            f"the program has one process; serve without {flag}, or on Linux or macOS"
+        )
 
 
 def _check_admin_tls(configuration: Configuration) -> None:

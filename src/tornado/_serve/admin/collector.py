@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from typing import Any
 
@@ -10,6 +11,9 @@ from tornado._serve.admin.link import SupervisorLink, SupervisorTimeout
 from tornado._serve.admin.state import State
 from tornado.log import gen_log
 from tornado.web import EventChannel
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 __all__ = ["Collector"]
 
