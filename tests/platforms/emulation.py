@@ -6,8 +6,8 @@ works. For all code, sockets report the platform's error numbers, and asyncio ha
 
 * ``darwin``: a selector with kqueue's events. The first write to a connection that the peer has closed fails
   with ``EPROTOTYPE``, and options cannot be set on it (``EINVAL``).
-* ``win32``: the default loop has no ``add_reader``, and no loop has ``add_signal_handler``. ``select`` accepts
-  only sockets. Open files can be neither renamed nor removed. `os.open` without ``O_BINARY`` changes line ends.
+* ``win32``: the default loop has no ``add_reader``, and no loop has ``add_signal_handler``. ``select`` takes
+  only sockets. Open files cannot be renamed or removed. `os.open` without ``O_BINARY`` changes line ends.
 
 Paths, consoles, and real kernels are not emulated.
 """
@@ -107,6 +107,7 @@ def emulate_errors(windows: bool) -> None:
     namespace["getsockopt"] = _getsockopt(translations)
     namespace["shutdown"] = _shutdown(namespace["shutdown"])
     if windows:
+        namespace["bind"] = _bind(namespace["bind"])
         for name in ("sendmsg", "recvmsg", "recvmsg_into", "sendmsg_afalg"):
             namespace[name] = property(_missing)
     else:
@@ -174,6 +175,16 @@ def _shutdown(real: Callable[..., None]) -> Any:
         self._shut = how != socket.SHUT_RD
 
     return shutdown
+
+
+def _bind(real: Callable[..., None]) -> Any:
+    def bind(self: Any, address: Any) -> None:
+        if self.type == socket.SOCK_STREAM:
+            # Without it, Linux waits for the end of old connections, and Windows does not.
+            _REAL_SOCKET.setsockopt(self, socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        real(self, address)
+
+    return bind
 
 
 def _accept(real: Callable[..., Any]) -> Any:
@@ -411,8 +422,8 @@ def emulate(platform: str) -> None:
 
         changes["fcntl"] = {"F_GETPATH": 50, "fcntl": fcntl_of_darwin}
     modules: dict[str, types.ModuleType] = {
-        "os": os, "sys": sys, "socket": socket, "select": select, "signal": signal, "time": time, "fcntl": fcntl,
-    }  # fmt: skip
+        each.__name__: each for each in (os, sys, socket, select, signal, time, fcntl)
+    }
     for name, module in modules.items():
         _fakes[name] = FakeModule(module, lacks.get(name, frozenset()), changes.get(name, {}))
     _missing_modules = MISSING_MODULES["win32" if windows else "darwin"]

@@ -1,4 +1,4 @@
-"""The names and error numbers of the emulated platforms, from the documentation of Python, Microsoft and Apple."""
+"""The names and error numbers of the emulated platforms, as Python, Microsoft and Apple document them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ getgroups setuid setgid seteuid setegid setgroups initgroups getresuid getresgid
 getpgrp setpgid setsid getsid killpg nice getpriority setpriority sysconf confstr statvfs fstatvfs fchmod
 fchown chown lchown mkfifo mknod uname getloadavg wait wait3 wait4 waitid WNOHANG WUNTRACED WCONTINUED
 WIFEXITED WIFSIGNALED WEXITSTATUS WTERMSIG posix_spawn posix_spawnp POSIX_SPAWN_OPEN posix_openpt openpty
-ttyname tcgetpgrp tcsetpgrp ctermid lockf sched_yield chroot pipe2 set_blocking get_blocking fpathconf pathconf
-O_CLOEXEC O_NONBLOCK O_NOCTTY O_SYNC O_DSYNC O_NDELAY O_ASYNC O_DIRECTORY O_NOFOLLOW sync getlogin_r
+ttyname tcgetpgrp tcsetpgrp ctermid lockf sched_yield chroot pipe2 set_blocking get_blocking fpathconf
+pathconf O_CLOEXEC O_NONBLOCK O_NOCTTY O_SYNC O_DSYNC O_NDELAY O_ASYNC O_DIRECTORY O_NOFOLLOW sync getlogin_r
 """
 _LINUX_ONLY_SOCKET = """
 SOCK_NONBLOCK SOCK_CLOEXEC SO_PEERCRED SO_DOMAIN SO_PROTOCOL SO_MARK SO_PRIORITY SO_INCOMING_CPU TCP_INFO

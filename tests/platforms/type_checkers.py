@@ -1,8 +1,8 @@
 """Check the package for each platform and version: ``python -m tests.platforms.type_checkers``.
 
-mypy and pyright must accept it as Linux, macOS and Windows see it, with the oldest and the newest Python: each
-name that one of them lacks must be behind a test of ``sys.platform`` or ``sys.version_info``. A checker runs only
-if its last success was with other sources.
+mypy and pyright must accept it as Linux, macOS and Windows see it, with the oldest and the newest Python:
+each name that one of them lacks must be behind a test of ``sys.platform`` or ``sys.version_info``. A checker
+runs only if its last success was with other sources.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ def main() -> int:
     digest = source_digest()
     with ThreadPoolExecutor(2) as executor:
         errors = [each for each in executor.map(lambda check: check.run(digest), CHECKS) if each]
-    print(*errors, sep="\n", end="")
-    print(f"{len(CHECKS) - len(errors)} of {len(CHECKS)} platforms and versions have no errors")
+    sys.stdout.writelines(errors)
+    sys.stdout.write(f"{len(CHECKS) - len(errors)} of {len(CHECKS)} platforms and versions have no errors\n")
     return 1 if errors else 0
 
 

@@ -309,8 +309,8 @@ def _check_without_fork(configuration: Configuration) -> None:
     for name in given:
         flag = BY_NAME[name].flag
         raise ConfigurationError(
-            f"{configuration.origins[name]}: {flag} requires a platform with fork, and Windows has none: there "
-            f"the program has one process; serve without {flag}, or on Linux or macOS"
+            f"{configuration.origins[name]}: {flag} requires fork(), which Windows lacks; serve without "
+            f"{flag}, or on Linux or macOS"
         )
 
 

@@ -119,7 +119,9 @@ class StreamCore:
 
     def __init__(self) -> None:
         self.io_loop = ioloop.IOLoop.current()
-        self.loop: asyncio.AbstractEventLoop = watching_loop(self.io_loop)
+        loop: Any = self.io_loop
+        #: The running loop, also where `watching_loop` is another one: tasks and threads are compared with it.
+        self.loop: asyncio.AbstractEventLoop = loop.asyncio_loop
         self.error = None
         self._state = self._initial_state
         self._fd = -1
