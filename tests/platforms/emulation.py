@@ -257,6 +257,15 @@ def emulate_loops(windows: bool) -> dict[str, Any]:
         add_writer = asyncio.AbstractEventLoop.add_writer
         remove_writer = asyncio.AbstractEventLoop.remove_writer
 
+        # asyncio's own methods for sockets, sock_connect() and others, call the public ones.
+        def _sock_read_done(self, fd: int, future: object, handle: Any = None) -> None:
+            if handle is None or not handle.cancelled():
+                self._remove_reader(fd)
+
+        def _sock_write_done(self, fd: int, future: object, handle: Any = None) -> None:
+            if handle is None or not handle.cancelled():
+                self._remove_writer(fd)
+
     default = ProactorEventLoop if windows else SelectorEventLoop
     policy: Any = getattr(unix_events, "_DefaultEventLoopPolicy", None) or unix_events.DefaultEventLoopPolicy
     policy._loop_factory = default
