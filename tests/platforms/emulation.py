@@ -20,6 +20,7 @@ import os
 import runpy
 import socket
 import stat
+import struct
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
@@ -54,7 +55,7 @@ class FakeModule(types.ModuleType):
 
     def __init__(self, real: types.ModuleType, lacks: Iterable[str], changed: Mapping[str, Any]) -> None:
         super().__init__(real.__name__)
-        self.__dict__.update(changed, _real=real, _lacks=frozenset(lacks))
+        self.__dict__.update(changed, _real=real, _lacks=frozenset(lacks), _originals={})
         for name in ("__path__", "__file__", "__spec__"):
             self.__dict__[name] = getattr(real, name, None)
 
@@ -64,12 +65,19 @@ class FakeModule(types.ModuleType):
         return getattr(self._real, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        target = self.__dict__ if name in self.__dict__ else self._real.__dict__
-        target[name] = value
+        self.__dict__["_lacks"] -= {name}
+        if name in self.__dict__:
+            self.__dict__[name] = value
+        else:
+            self._originals.setdefault(name, getattr(self._real, name, None))
+            setattr(self._real, name, value)
 
     def __delattr__(self, name: str) -> None:
-        self.__dict__.pop(name, None)
-        self.__dict__["_lacks"] |= {name}
+        if name in self._originals:  # pytest's monkeypatch undoes an assignment like this
+            setattr(self._real, name, self._originals.pop(name))
+        else:
+            self.__dict__.pop(name, None)
+            self.__dict__["_lacks"] |= {name}
 
     def __dir__(self) -> list[str]:
         return sorted({*dir(self._real), *self.__dict__} - self._lacks)
@@ -108,6 +116,7 @@ def emulate_errors(windows: bool) -> None:
     namespace["shutdown"] = _shutdown(namespace["shutdown"])
     if windows:
         namespace["bind"] = _bind(namespace["bind"])
+        namespace["setsockopt"] = _setsockopt_of_windows(namespace["setsockopt"])
         for name in ("sendmsg", "recvmsg", "recvmsg_into", "sendmsg_afalg"):
             namespace[name] = property(_missing)
     else:
@@ -161,10 +170,26 @@ def _broken_pipe(windows: bool, sock: Any, error: OSError) -> OSError:
     return error
 
 
+class _ErrorNumber(int):
+    """A number of the platform for which `OSError` chooses the class of Linux's number."""
+
+    linux: int
+
+    def __hash__(self) -> int:
+        return hash(self.linux)
+
+    def __eq__(self, other: object) -> bool:
+        return other == self.linux or other == int(self)
+
+
 def _getsockopt(translations: Mapping[int, int]) -> Any:
     def getsockopt(self: Any, level: int, option: int, *size: int) -> Any:
         value = _REAL_SOCKET.getsockopt(self, level, option, *size)
-        return translations.get(value, value) if option == socket.SO_ERROR and not size else value
+        if option != socket.SO_ERROR or value not in translations:
+            return value
+        number = _ErrorNumber(translations[value])
+        number.linux = value
+        return number
 
     return getsockopt
 
@@ -214,6 +239,15 @@ def _setsockopt(real: Callable[..., None]) -> Any:
     return setsockopt
 
 
+def _setsockopt_of_windows(real: Callable[..., None]) -> Any:
+    def setsockopt(self: Any, level: int, option: int, value: Any, *size: int) -> None:
+        if (level, option) == (socket.SOL_SOCKET, socket.SO_LINGER) and len(value) == 4:
+            value = struct.pack("ii", *struct.unpack("hh", value))
+        real(self, level, option, value, *size)
+
+    return setsockopt
+
+
 def _connect_number(sock: Any, address: Any) -> int:
     try:
         sock.connect(address)
@@ -252,6 +286,9 @@ def emulate_loops(windows: bool) -> dict[str, Any]:
             setattr(SelectorEventLoop, name, getattr(asyncio.AbstractEventLoop, name))
 
     class ProactorEventLoop(SelectorEventLoop):
+        def __init__(self) -> None:
+            super().__init__(selectors.DefaultSelector())  # it has the abilities of asyncio's proactor
+
         add_reader = asyncio.AbstractEventLoop.add_reader
         remove_reader = asyncio.AbstractEventLoop.remove_reader
         add_writer = asyncio.AbstractEventLoop.add_writer
@@ -317,16 +354,12 @@ def _refusing_open_files(real: Callable[..., Any]) -> Any:
 
 def _without_proc(real: Callable[..., Any]) -> Any:
     def operation(path: Any = ".", *args: Any, **kwargs: Any) -> Any:
-        if isinstance(path, str) and path.startswith(("/proc/", "/sys/")) and not _permitted():
+        is_ours = str(sys._getframe(1).f_globals.get("__name__")).startswith("tornado.")
+        if is_ours and isinstance(path, str) and path.startswith(("/proc/", "/sys/")):
             raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
         return real(path, *args, **kwargs)
 
     return operation
-
-
-def _permitted() -> bool:
-    """Whether the standard library opens the file."""
-    return not _is_program(sys._getframe(2).f_globals)
 
 
 def _open(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
@@ -408,7 +441,7 @@ def emulate(platform: str) -> None:
     lacks = LACKS_WINDOWS if windows else LACKS_DARWIN
     changes: dict[str, dict[str, Any]] = {"sys": {"platform": platform}, "os": {}, "select": {}}
     hidden = {name: _without_proc(getattr(os, name)) for name in ("stat", "listdir", "readlink", "open")}
-    changes["os"] |= hidden
+    changes["os"] |= {**hidden, "strerror": lambda number: os.strerror(getattr(number, "linux", number))}
     builtins.open = _without_proc(open)
     if windows:
         changes["os"] |= {"name": os.name, "O_BINARY": _O_BINARY, "open": _open, "read": _read}
