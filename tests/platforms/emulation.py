@@ -86,8 +86,11 @@ class FakeModule(types.ModuleType):
 # -- errors of sockets --
 
 
-def emulate_errors(windows: bool) -> None:
-    """Give `errno` and `socket.socket` the error numbers of the platform. Call it before ssl is imported."""
+def emulate_errors(windows: bool) -> Callable[..., OSError]:
+    """Give `errno` and `socket.socket` the error numbers of the platform. Call it before ssl is imported.
+
+    :returns: the function that translates an error.
+    """
     numbers = WINDOWS_ERRORS if windows else DARWIN_ERRORS
     translations = {getattr(errno, name): number for name, number in numbers.items() if hasattr(errno, name)}
     for name, number in numbers.items():
@@ -130,6 +133,7 @@ def emulate_errors(windows: bool) -> None:
 
     for name in ("read", "write", "do_handshake", "unwrap"):
         setattr(ssl.SSLSocket, name, _translating(name, translated, ssl.SSLSocket))
+    return translated
 
 
 _METHODS = (
@@ -164,7 +168,7 @@ def _broken_pipe(windows: bool, sock: Any, error: OSError) -> OSError:
         if getattr(sock, "_shut", False):
             return BrokenPipeError(errno.ESHUTDOWN, "a request to send was disallowed")
         return ConnectionAbortedError(errno.ECONNABORTED, "an established connection was aborted")
-    if getattr(sock, "_first_pipe_error", True):
+    if sock is not None and getattr(sock, "_first_pipe_error", True):
         sock._first_pipe_error = False
         return OSError(errno.EPROTOTYPE, "Protocol wrong type for socket")
     return error
@@ -429,7 +433,7 @@ def emulate(platform: str) -> None:
     """Change this process into one of the platform."""
     global _missing_modules
     windows = platform == "win32"
-    emulate_errors(windows)
+    translated = emulate_errors(windows)
     import asyncio
     import fcntl
     import select
@@ -456,6 +460,14 @@ def emulate(platform: str) -> None:
     else:
         changes["select"]["kqueue"] = object()
         real_fcntl = fcntl.fcntl
+
+        def sendfile(*args: Any) -> int:
+            try:
+                return os.sendfile(*args)
+            except OSError as error:
+                raise translated(error, None) from None
+
+        changes["os"]["sendfile"] = sendfile
 
         def fcntl_of_darwin(descriptor: Any, command: int, argument: Any = 0) -> Any:
             if command == 50:
