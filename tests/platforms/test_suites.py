@@ -32,7 +32,7 @@ SUITES = (
 )
 #: Tests that fail for a reason of the test on the emulated platform.
 EXCEPT = {
-    "test_handler_can_remove_itself_or_another": "counts iterations of the loop; the selector thread needs more",
+    "test_handler_can_remove_itself_or_another": "counts iterations of the loop; the thread needs more",
     "test_close_discards_messages_over_the_queue_limits": "counts iterations of the loop",
     "test_writing_waits_for_the_server": "counts iterations of the loop",
     "test_close_all_connections": "its client writes to the closed connection",

@@ -120,7 +120,7 @@ class StreamCore:
     def __init__(self) -> None:
         self.io_loop = ioloop.IOLoop.current()
         loop: Any = self.io_loop
-        #: The running loop, also where `watching_loop` is another one: tasks and threads are compared with it.
+        #: The running loop, also where `watching_loop` is another one: tasks are looked up by it.
         self.loop: asyncio.AbstractEventLoop = loop.asyncio_loop
         self.error = None
         self._state = self._initial_state
