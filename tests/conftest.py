@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -45,6 +46,8 @@ def loop_factory(kind: str) -> Callable[[], asyncio.AbstractEventLoop]:
         import uvloop
 
         return uvloop.new_event_loop  # type: ignore[no-any-return, unused-ignore]
+    if sys.platform == "win32":
+        return asyncio.ProactorEventLoop  # the default there; it has no add_reader()
     return asyncio.SelectorEventLoop
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -89,10 +90,10 @@ class ConnectionLimits:
 
 def _max_descriptors() -> int | None:
     """Return the maximum number of file descriptors of the process, or None if it is unlimited or unknown."""
-    try:
-        import resource
-    except ImportError:  # Windows
+    if sys.platform == "win32":
         return None
+    import resource
+
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return None if soft == resource.RLIM_INFINITY else soft
 

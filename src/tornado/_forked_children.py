@@ -24,6 +24,9 @@ from typing import NoReturn
 
 from tornado.log import gen_log
 
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
+
 #: Seconds between two checks for exited children if SIGCHLD cannot be awaited.
 _POLL_INTERVAL = 0.05
 #: Maximum time to wait for a signal, in seconds.
@@ -75,7 +78,7 @@ class ForkedChildren:
 
     def block_signals(self) -> None:
         """Block the signals that `wait` receives."""
-        if hasattr(signal, "sigtimedwait"):
+        if sys.platform == "linux":
             defaults = {
                 signal.SIGCHLD: signal.SIG_DFL,
                 signal.SIGTERM: signal.SIG_DFL,
@@ -93,7 +96,7 @@ class ForkedChildren:
 
         The first signal is forwarded to the children; at the second one they are killed.
         """
-        if not self._awaited:
+        if sys.platform != "linux" or not self._awaited:
             time.sleep(_POLL_INTERVAL)
             return
         seconds = _MAX_WAIT if signal.SIGCHLD in self._awaited else _POLL_INTERVAL
@@ -193,13 +196,15 @@ class ForkedChildren:
 
 def _terminate_at_end_of(descriptor: int) -> None:
     """Let the kernel send SIGTERM to this process when all write ends of a pipe are closed."""
-    try:
-        import fcntl
+    if sys.platform != "linux":
+        return  # other platforms have no F_SETSIG
+    import fcntl
 
+    try:
         fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGTERM)
         fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_ASYNC)
-    except (AttributeError, ImportError, OSError):
-        return  # other platforms than Linux have no F_SETSIG
+    except OSError:
+        return  # a sandbox
     if select.select([descriptor], [], [], 0)[0]:  # the parent was killed before this
         os.kill(os.getpid(), signal.SIGTERM)

@@ -14,6 +14,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -143,6 +144,8 @@ def terminate(children: Iterable[int], reason: str, grace_period: float = 0.0) -
 
 def _wait_for(children: set[int], seconds: float) -> None:
     """Wait for the exit of `children`, and remove from the set those that have exited."""
+    if sys.platform == "win32":
+        return  # it cannot fork
     deadline = time.monotonic() + seconds
     while children:
         for pid in list(children):

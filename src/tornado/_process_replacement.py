@@ -11,10 +11,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from tornado import ioloop
 from tornado.log import gen_log
@@ -43,13 +44,13 @@ def execute(words: Mapping[str, Any]) -> None:
     :param words: values for the new program, which reads them with `inherited`.
 
     Windows has no ``exec``: there the new program is a child process, and this process exits when the child
-    does. Sockets are not passed on to it.
+    does. Sockets are not passed on to it, but closed: it listens on the same addresses.
     """
     arguments = command()
     _cancel_timers()
     flush()
     if sys.platform == "win32":
-        os._exit(subprocess.Popen(arguments).wait())
+        _run_as_child(arguments)
     changed = _restore_directory()
     try:
         with _socket_inheritance.pass_on_sockets(words):
@@ -58,6 +59,15 @@ def execute(words: Mapping[str, Any]) -> None:
         gen_log.error("cannot restart %s: %s; restart it manually", arguments[0], error)
     if changed is not None:
         os.chdir(changed)
+
+
+def _run_as_child(arguments: list[str]) -> NoReturn:
+    """Run the new program as a child process, and exit as it does."""
+    _socket_inheritance.close_all()
+    if threading.current_thread() is threading.main_thread():
+        # The console sends Ctrl+C to both processes. The child ends when it has drained.
+        signal.signal(signal.SIGINT, lambda *_: None)
+    os._exit(subprocess.Popen(arguments).wait())
 
 
 def inherited(name: str) -> Any:
@@ -90,7 +100,7 @@ def flush() -> None:
 
 
 def _cancel_timers() -> None:
-    if hasattr(signal, "setitimer"):
+    if sys.platform != "win32":
         # Interval timers survive exec. Their signal would kill the new program before it installs a handler.
         signal.setitimer(signal.ITIMER_REAL, 0, 0)
 

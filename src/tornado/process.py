@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import operator
 import os
 import subprocess
@@ -19,7 +20,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
 from tornado import _forked_restart
-from tornado._forked_children import ForkedChildren
 from tornado._implicit_reexports import reexported
 from tornado._public_module_names import list_public
 from tornado._tornado4.deprecation import ignored_loop
@@ -50,11 +50,12 @@ def cpu_count() -> int:
 
     If the process is restricted to some processors (``taskset``, a container's CPU set), only they count.
     """
-    if hasattr(os, "process_cpu_count"):  # Python 3.13
+    if sys.version_info >= (3, 13):
         return os.process_cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
+    if sys.platform == "linux":
         return len(os.sched_getaffinity(0)) or 1
-    return os.cpu_count() or 1
+    else:
+        return os.cpu_count() or 1
 
 
 def task_id() -> int | None:
@@ -95,8 +96,10 @@ def fork_processes(num_processes: int | None, max_restarts: int | None = None) -
 
         asyncio.run(serve())
     """
-    if not hasattr(os, "fork"):
+    if sys.platform == "win32" or not hasattr(os, "fork"):
         raise RuntimeError("fork_processes: this platform cannot fork")
+    from tornado._forked_children import ForkedChildren  # Windows cannot import it
+
     _check_fork_is_safe()
     num_processes = _integer_argument("num_processes", num_processes, 0)
     if num_processes <= 0:
@@ -213,9 +216,20 @@ def _reseed_random() -> None:
 
 
 if TYPE_CHECKING:
+    from tornado._forked_children import ForkedChildren  # pyright: ignore[reportAttributeAccessIssue]
     from tornado._subprocess_options import SubprocessOptions
 
     _Command = str | bytes | os.PathLike[str] | Sequence[str | bytes | os.PathLike[str]]
+
+
+def _open_pidfd(pid: int) -> int:
+    """Return a descriptor that becomes readable when the process exits.
+
+    :raises OSError: if the kernel cannot create one.
+    """
+    if sys.platform == "linux":
+        return os.pidfd_open(pid)
+    raise OSError(errno.ENOSYS, f"{sys.platform} has no pidfd_open")
 
 
 class Subprocess:
@@ -347,7 +361,7 @@ class Subprocess:
             if watching_loop(child.io_loop).is_closed():  # callbacks of this loop can no longer run
                 child._unwatch()
         try:
-            descriptor = os.pidfd_open(self.pid)
+            descriptor = _open_pidfd(self.pid)
         except (AttributeError, OSError):
             waiting = threading.Thread(
                 target=self._wait_in_thread, name=f"wait for pid {self.pid}", daemon=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import socket
@@ -14,6 +15,7 @@ import pytest
 
 from tests.conftest import loop_factory
 from tests.support.platform import is_closed, registered_readers, selector_thread, waker_descriptor
+from tornado.iostream import IOStream
 from tornado.platform import _selector_thread
 from tornado.platform.asyncio import AddThreadSelectorEventLoop, SelectorThread
 
@@ -304,3 +306,25 @@ async def test_many_descriptors_are_reported(loop_kind: str) -> None:
     await done.wait()
     assert not registered_readers(thread)
     thread.close()
+
+
+class LoopWithoutReaders(asyncio.SelectorEventLoop):
+    """A loop like that of Windows: the methods of the abstract class raise NotImplementedError."""
+
+    add_reader = asyncio.AbstractEventLoop.add_reader
+    add_writer = asyncio.AbstractEventLoop.add_writer
+
+
+def test_stream_has_the_running_loop_although_a_thread_watches_its_socket(pair: Pair) -> None:
+    """The loop of a stream is compared with the running loop, for example by each WebSocket message."""
+
+    async def main() -> None:
+        with contextlib.closing(IOStream(pair[0])) as stream:
+            reading = stream.read_bytes(1)
+            pair[1].send(b"x")
+            assert await reading == b"x"
+            assert stream.loop is asyncio.get_running_loop()
+        assert len(_selector_thread._selector_loops) == 1
+
+    with asyncio.Runner(loop_factory=LoopWithoutReaders) as runner:
+        runner.run(main())

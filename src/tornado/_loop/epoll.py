@@ -17,6 +17,7 @@ import contextlib
 import contextvars
 import os
 import select
+import sys
 from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -48,6 +49,13 @@ class Watcher(Protocol):
     def remove_writer(self, fd: int, /) -> bool: ...
 
 
+def _new_epoll() -> Any:
+    """Return a new epoll object."""
+    if sys.platform == "linux":
+        return select.epoll()
+    raise NotImplementedError(f"{sys.platform} has no epoll")
+
+
 class EpollWatcher:
     """Calls callbacks when descriptors are ready, like the methods of asyncio's loops with the same names.
 
@@ -64,7 +72,7 @@ class EpollWatcher:
         # The descriptors added since the last call of epoll_wait. Events that it reported may belong to
         # descriptors that had the same number and have been closed since.
         self._added: set[int] = set()
-        self._epoll = select.epoll()
+        self._epoll = _new_epoll()
         # The handle keeps its context as long as the loop exists.
         contextvars.Context().run(loop.add_reader, self._epoll.fileno(), self._call_ready)
 
@@ -104,7 +112,7 @@ class EpollWatcher:
         """Create a new epoll object, with the same descriptors and the same number, in a forked child."""
         if self._epoll.closed:
             return
-        with select.epoll() as new:
+        with _new_epoll() as new:
             os.dup2(new.fileno(), self._epoll.fileno(), inheritable=False)
         for fd in {*self._readers, *self._writers}:
             mask = (_IN if fd in self._readers else 0) | (_OUT if fd in self._writers else 0)
@@ -228,7 +236,7 @@ def watcher_of(loop: Any) -> Watcher:
     """
     loop_class: Any = type(loop)
     if (
-        hasattr(select, "epoll")
+        sys.platform == "linux"
         and getattr(loop_class, "add_reader", None) is _ADD_READER
         and loop_class.run_forever is _RUN_FOREVER
         and not loop.get_debug()

@@ -22,6 +22,7 @@ import select
 import selectors
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
@@ -33,6 +34,9 @@ from tornado._serve.worker_process import WorkerProcess
 from tornado._serve.worker_protocol import Channel, Message
 from tornado._serve.worker_slot import MAX_DELAY, MIN_DELAY
 from tornado.log import gen_log
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 #: A process that has run for this time ends the back-off of its restarts, in seconds.
 _STABLE_TIME = 10.0

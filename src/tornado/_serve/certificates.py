@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import os
 import ssl
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
@@ -142,7 +143,7 @@ def _state_of(file: str) -> tuple[int, int, int, int]:
 @contextlib.contextmanager
 def _private_copies(contents: list[bytes]) -> Iterator[list[str]]:
     """Write the contents to files that only this process can read, because OpenSSL reads files only."""
-    if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
+    if sys.platform == "linux" and hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
         descriptors: list[int] = []
         try:
             for content in contents:

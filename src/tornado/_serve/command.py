@@ -89,12 +89,11 @@ def serve(configuration: Configuration) -> int:
     :raises ListenError: if an address cannot be used.
     :raises CertificateError: if the certificate cannot be used.
     """
-    if configuration.reload or not hasattr(os, "fork"):
+    if sys.platform == "win32" or configuration.reload:
         if configuration.workers > 1:
-            source = configuration.origins["reload"] if configuration.reload else "a platform without fork"
             raise ConfigurationError(
                 f"{configuration.origins['workers']}: expected 1 worker, got {configuration.workers}; with "
-                f"{source}, the program has one process"
+                f"{configuration.origins['reload']}, the program has one process"
             )
         log_setup.set_up(configuration.log_format, configuration.access_log)
         return _serve_here(configuration)

@@ -8,6 +8,7 @@ otherwise it is the default.
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -15,7 +16,7 @@ from typing import Any
 
 from tornado._serve.arguments import Arguments, ConfigurationError, parse, suggestion
 from tornado._serve.bind import Bind, BindKind
-from tornado._serve.options import BY_NAME, PREFIX, Option
+from tornado._serve.options import BY_NAME, NEED_FORK, PREFIX, Option
 
 #: The configuration file that is read if there is no ``--config``.
 DEFAULT_FILE = "waterspout.toml"
@@ -261,8 +262,10 @@ def _wrong_value(option: Option, origin: str, value: Any, reason: str = "") -> C
 
 
 def _check_combinations(configuration: Configuration) -> None:
-    """Check options that depend on one another."""
+    """Check options that depend on one another, or on the platform."""
     origins = configuration.origins
+    if sys.platform == "win32":
+        _check_without_fork(configuration)
     if configuration.key is not None and configuration.certificate is None:
         raise ConfigurationError(
             f"{origins['key']}: {configuration.key!r} is a private key without a certificate; set "
@@ -288,7 +291,7 @@ def _check_combinations(configuration: Configuration) -> None:
             f"{origins['max_requests_jitter']}: {configuration.max_requests_jitter} has no effect without "
             "--max-requests; set that as well"
         )
-    if (configuration.user or configuration.group) and os.geteuid() != 0:
+    if sys.platform != "win32" and (configuration.user or configuration.group) and os.geteuid() != 0:
         name = "user" if configuration.user else "group"
         raise ConfigurationError(
             f"{origins[name]}: only root can change to {getattr(configuration, name)!r}; start as root, or "
@@ -296,6 +299,19 @@ def _check_combinations(configuration: Configuration) -> None:
         )
     if not configuration.bind:
         raise ConfigurationError(f"{origins['bind']}: expected at least one address, got none")
+
+
+def _check_without_fork(configuration: Configuration) -> None:
+    """Reject the options that need several processes: on Windows, the program is served by one."""
+    given = [name for name in BY_NAME if name in NEED_FORK and not configuration.is_default(name)]
+    if configuration.workers > 1:
+        given.append("workers")
+    for name in given:
+        flag = BY_NAME[name].flag
+        raise ConfigurationError(
+            f"{configuration.origins[name]}: {flag} requires fork(), which Windows lacks; serve without "
+            f"{flag}, or on Linux or macOS"
+        )
 
 
 def _check_admin_tls(configuration: Configuration) -> None:

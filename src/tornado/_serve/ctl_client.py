@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import ssl
+import sys
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -52,6 +53,8 @@ class _UnixConnection(http.client.HTTPConnection):
         :raises OSError: if that is impossible, or if a token would be sent to another user: any user can bind
             an abstract name before the service does.
         """
+        if sys.platform == "win32":
+            raise OSError("this platform does not support Unix sockets")
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(_TIMEOUT)
         self.sock.connect(self._path)

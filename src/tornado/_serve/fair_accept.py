@@ -24,6 +24,7 @@ import errno
 import mmap
 import os
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -259,11 +260,10 @@ def exceeds_share(count: int, total: int, workers: int) -> bool:
 
 def create_memory() -> int:
     """Return a descriptor of memory that survives ``exec``; `mmap.mmap` without a file does not."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("waterspout")
-    else:
-        descriptor, name = tempfile.mkstemp()
-        os.unlink(name)
+    if sys.platform == "linux" and hasattr(os, "memfd_create"):
+        return os.memfd_create("waterspout")
+    descriptor, name = tempfile.mkstemp()
+    os.unlink(name)
     return descriptor
 
 

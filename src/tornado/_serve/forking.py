@@ -15,6 +15,9 @@ from tornado._forked_children import fork_process
 from tornado._serve import notify, supervisor_signals
 from tornado._serve.log_stream import finish_streams
 
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
+
 
 def fork(run: Callable[[], int]) -> int:
     """Run a function in a child process, and return its process ID.

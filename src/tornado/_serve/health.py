@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from tornado._serve.configuration import Configuration
@@ -10,6 +11,9 @@ from tornado._serve.worker_pool import WorkerPool
 from tornado._serve.worker_process import WorkerProcess
 from tornado._serve.worker_slot import Slot
 from tornado.log import gen_log
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 #: Time between two checks of the memory and the number of requests, in seconds.
 _LIMIT_INTERVAL = 1.0

@@ -14,6 +14,7 @@ import io
 import logging
 import os
 import select
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +26,9 @@ from tornado._serve.stack_file import StackFile
 from tornado._serve.worker_process import SHUTDOWN_TIME
 from tornado._serve.worker_protocol import BEAT_INTERVAL, Channel, Message
 from tornado.log import gen_log
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 #: How long the event loop has to stop accepting after the supervisor has ended, in seconds. Then the thread
 #: makes the listening sockets stop, because a new supervisor waits for the addresses.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -147,6 +148,8 @@ def _new_file(text: str) -> str:
 
 
 def _user(text: str) -> str:
+    if sys.platform == "win32":
+        return text  # serve refuses the option there
     import pwd
 
     try:
@@ -159,6 +162,8 @@ def _user(text: str) -> str:
 
 
 def _group(text: str) -> str:
+    if sys.platform == "win32":
+        return text
     import grp
 
     try:
@@ -196,7 +201,9 @@ def available_processors(quota_file: str = "/sys/fs/cgroup/cpu.max") -> int:
 
     :param quota_file: the file of the control group that contains the quota and its period.
     """
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else process.cpu_count()
+    count = process.cpu_count()
+    if sys.platform == "linux":  # without PYTHON_CPU_COUNT, which process.cpu_count() takes into account
+        count = len(os.sched_getaffinity(0))
     try:
         with open(quota_file, encoding="ascii") as file:
             quota, period = file.read().split()

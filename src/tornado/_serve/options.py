@@ -224,6 +224,11 @@ TARGET_OPTION = Option("target", TARGET, None, "", "the application, module:name
 #: The names of the options that are arguments of `.HTTPServer`, where they mean the same.
 LIMITS = frozenset(option.name for option in TABLE if option.group == _LIMITS)
 
+#: The names of the options that need more than one process, for which Windows has no fork.
+NEED_FORK = frozenset(
+    ("preload", "start_timeout", "hang_timeout", "max_requests", "max_requests_jitter", "max_memory")
+).union(option.name for option in TABLE if option.group in ("Administration", "Process"))
+
 BY_NAME: dict[str, Option] = {option.name: option for option in (TARGET_OPTION, *TABLE)}
 
-__all__ = ["BY_NAME", "LIMITS", "PREFIX", "TABLE", "TARGET_OPTION", "Option"]
+__all__ = ["BY_NAME", "LIMITS", "NEED_FORK", "PREFIX", "TABLE", "TARGET_OPTION", "Option"]

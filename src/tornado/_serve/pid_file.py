@@ -7,6 +7,7 @@ told apart from that of a running one, even if another process has its ID now.
 from __future__ import annotations
 
 import os
+import sys
 
 
 class PidFileError(Exception):
@@ -25,6 +26,8 @@ class PidFile:
         self.path = os.path.abspath(path)
         self.descriptor = self._open() if descriptor is None else descriptor
         text = f"{os.getpid()}\n".encode()
+        if sys.platform == "win32":
+            raise PidFileError("--pid-file is not available on Windows")
         try:
             os.pwrite(self.descriptor, text, 0)
             os.ftruncate(self.descriptor, len(text))
@@ -32,7 +35,9 @@ class PidFile:
             raise PidFileError(f"cannot write the PID file {self.path!r}: {error.strerror}") from error
 
     def _open(self) -> int:
-        import fcntl  # Windows does not have it
+        if sys.platform == "win32":
+            raise PidFileError("--pid-file is not available on Windows")
+        import fcntl
 
         while True:
             try:

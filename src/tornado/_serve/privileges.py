@@ -5,6 +5,11 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import sys
+from typing import Any
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 
 def drop(user: str | None, group: str | None) -> None:
@@ -33,7 +38,7 @@ def drop(user: str | None, group: str | None) -> None:
         os.environ.update(HOME=account.pw_dir, USER=account.pw_name, LOGNAME=account.pw_name)
 
 
-def _account(user: str) -> pwd.struct_passwd:
+def _account(user: str) -> Any:
     try:
         return pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
     except KeyError:

@@ -7,8 +7,13 @@ memory in addition to its replacement.
 
 from __future__ import annotations
 
+import sys
+
 from tornado._serve.worker_pool import WorkerPool
 from tornado._serve.worker_slot import Slot
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 #: The reason of a start, in the numbers of restarts.
 RELOAD = "reload"

@@ -78,6 +78,8 @@ class ServiceLock:
 
 def _acquire(address: str, deadline: float) -> list[socket.socket]:
     """Return the lock of an address; an empty list if another user has its name."""
+    if sys.platform != "linux":
+        raise NotImplementedError(f"{sys.platform} has no abstract sockets")
     # With the user in the name, users do not lock one another out by accident.
     name = f"\0waterspout/{os.getuid()}/{address}"[:107]
     silent_until = time.monotonic() + _LISTEN_TIME
@@ -111,6 +113,8 @@ def _acquire(address: str, deadline: float) -> list[socket.socket]:
 
 def _owner(name: str) -> Peer | None:
     """Return the process and the user that have made the socket listen; None if there is no such socket."""
+    if sys.platform != "linux":
+        return None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from typing import Any
 
 from tornado._serve.configuration import Configuration
 from tornado._serve.process_states import SupervisorState, WorkerState
 from tornado._serve.worker_pool import WorkerPool
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 
 def service_status(

@@ -1,9 +1,10 @@
-"""SIGTERM and SIGINT: the first one drains, a second one ends the process at once."""
+"""SIGTERM, SIGINT and Windows' SIGBREAK: the first one drains, a second one ends the process at once."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
@@ -13,12 +14,15 @@ from tornado import _process_replacement
 
 #: The status of a process that a signal has ended, as shells report it: 128 and the signal's number.
 STATUS_BASE = 128
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = [signal.SIGTERM, signal.SIGINT]
+if sys.platform == "win32":
+    # The only signal that another process can send to a process group of its own: CTRL_BREAK_EVENT.
+    _SIGNALS.append(signal.SIGBREAK)
 _DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
 
 
 class StopSignals:
-    """A context manager that handles the two signals while its block runs.
+    """A context manager that handles the signals while its block runs.
 
     Handlers that the program has set, and ignored signals, stay as they are. Outside of the main thread it
     does nothing. The handlers are Python's own, not those of the event loop, so that a second signal ends the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -24,6 +25,9 @@ from tornado._serve.worker_protocol import Channel
 from tornado.httpserver import HTTPServerOptions
 from tornado.log import gen_log
 from tornado.netutil._systemd_activation import has_inherited_sockets
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 
 def supervise(

@@ -20,6 +20,7 @@ import os
 import re
 import selectors
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -42,6 +43,9 @@ from tornado._serve.worker_process import WorkerProcess
 from tornado._serve.worker_protocol import Channel, Message
 from tornado._serve.worker_slot import Slot
 from tornado.log import gen_log
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 _FAILED = 1
 #: A line of a traceback with the place of a frame, or of an error of the syntax.

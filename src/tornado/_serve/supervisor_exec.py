@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,9 @@ from tornado._serve.worker_pool import WorkerPool
 from tornado._serve.worker_process import WorkerProcess
 from tornado._serve.worker_protocol import Channel
 from tornado._serve.worker_slot import Slot
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 _KEY = "supervisor"
 #: The trial run prints nothing but its errors.

@@ -9,8 +9,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from types import FrameType
 from typing import Any
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 #: The signals that the supervisor handles. SIGQUIT ends it at once.
 HANDLED = (

@@ -15,6 +15,7 @@ import os
 import secrets
 import socket
 import stat
+import sys
 from dataclasses import dataclass
 
 from tornado._serve import port_users
@@ -60,6 +61,8 @@ def bind_replacing(path: str, mode: int, backlog: int) -> tuple[socket.socket, U
     :raises ValueError: if the path exists and is not a socket.
     :raises OSError: if the socket cannot be created; the message contains the path.
     """
+    if sys.platform == "win32":
+        raise ValueError(f"cannot listen on {path!r}: this platform does not support Unix sockets")
     path = os.path.abspath(path)
     _check_existing(path)
     inherited = _socket_inheritance.claim(socket.AF_UNIX, path)

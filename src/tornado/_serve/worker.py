@@ -32,6 +32,9 @@ from tornado.ioloop import IOLoop
 from tornado.iostream._core import open_streams
 from tornado.log import app_log
 
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
+
 #: Signals for the supervisor that the whole process group receives, for example from a terminal. They have
 #: handlers because a program that the worker starts would inherit ignored signals.
 _FOR_SUPERVISOR = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU)

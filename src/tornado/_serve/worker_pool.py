@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import selectors
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,6 +24,9 @@ from tornado._serve.worker_process import WorkerProcess
 from tornado._serve.worker_protocol import Channel, Message
 from tornado._serve.worker_slot import MIN_DELAY, Slot
 from tornado.log import escape_controls, gen_log
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 
 @dataclass(frozen=True, slots=True)

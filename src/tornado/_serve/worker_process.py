@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import time
 from typing import Any
 
@@ -13,6 +14,9 @@ from tornado._serve.process_states import WorkerState
 from tornado._serve.stack_file import StackFile
 from tornado._serve.worker_protocol import BEAT_INTERVAL, Channel
 from tornado.log import gen_log
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 #: Time after the grace period in which a worker runs its shutdown and exits, in seconds; then it is killed.
 SHUTDOWN_TIME = 5.0

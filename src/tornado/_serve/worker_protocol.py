@@ -31,12 +31,16 @@ from __future__ import annotations
 import json
 import select
 import socket
+import sys
 import threading
 import time
 from typing import Any
 
 from tornado._serve.message_schema import Schema, find_error
 from tornado.log import escape_controls, gen_log
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 #: Time between two beats of a worker, in seconds.
 BEAT_INTERVAL = 0.25

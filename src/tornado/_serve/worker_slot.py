@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from tornado._serve.worker_process import WorkerProcess
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 #: The delay before the first and the longest delay before any further restart, in seconds.
 MIN_DELAY = 0.1

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -30,7 +29,7 @@ from tornado.http1connection._states import ExchangeState, OutputState
 from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
 from tornado.httputil._server_exchange import ServerExchange
 from tornado.iostream import StreamClosedError
-from tornado.iostream._file_segment import READ_SIZE, FileSegment, FileTruncatedError
+from tornado.iostream._file_segment import READ_SIZE, FileSegment, FileTruncatedError, read_at
 
 _NO_STREAM = (
     "{} is not available under an ASGI server, which gives an application events instead of the bytes of the "
@@ -268,7 +267,7 @@ class ASGIExchange(ServerExchange):
         position, end = piece.start, piece.start + piece.size
         try:
             while position < end:
-                data = os.pread(piece.fd, min(READ_SIZE, end - position), position)
+                data = read_at(piece.fd, min(READ_SIZE, end - position), position)
                 if not data:
                     self.close()
                     raise FileTruncatedError(f"the file ends {end - position} bytes before its segment")

@@ -32,7 +32,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPHeaders, HTTPOutputError, ResponseStartLine, responses
 from tornado.httputil._server_exchange import ServerExchange
 from tornado.iostream import BaseIOStream, StreamClosedError
-from tornado.iostream._file_segment import FileSegment
+from tornado.iostream._file_segment import O_BINARY, FileSegment
 
 
 class ResponseState(State):
@@ -259,7 +259,7 @@ class HTTPResponse:
         if self.state is not _STARTED:
             self._reject(message)
         path = message["path"]
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        fd = os.open(path, os.O_RDONLY | O_BINARY)
         try:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):

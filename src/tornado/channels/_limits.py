@@ -110,7 +110,7 @@ def _network_of(address: str) -> str:
         parsed = ipaddress.ip_address(address)
     except ValueError:  # for example, that of a Unix socket
         return address
-    if parsed.version == 4 or parsed.ipv4_mapped is not None:
+    if isinstance(parsed, ipaddress.IPv4Address) or parsed.ipv4_mapped is not None:
         return address
     return f"{ipaddress.IPv6Address(int(parsed) >> 64 << 64)}/64"
 

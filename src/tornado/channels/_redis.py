@@ -228,7 +228,7 @@ class RedisBroker(Broker):
         self.timeout = timeout
         self._ping_interval = ping_interval
         self._make_servers = functools.partial(servers_of, redis, url, timeout, ping_interval)
-        exceptions = redis.exceptions
+        exceptions = redis.exceptions  # pyright: ignore[reportAttributeAccessIssue]
         self._errors = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
         self._read_only: type[Exception] = exceptions.ReadOnlyError
         self._create_clients()

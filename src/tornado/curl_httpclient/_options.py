@@ -54,7 +54,7 @@ def new_handle() -> pycurl.Curl:
     curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
     curl.setopt(pycurl.REDIR_PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
     if hasattr(pycurl, "SUPPRESS_CONNECT_HEADERS"):
-        curl.setopt(pycurl.SUPPRESS_CONNECT_HEADERS, 1)
+        curl.setopt(pycurl.SUPPRESS_CONNECT_HEADERS, 1)  # pyright: ignore[reportAttributeAccessIssue]
     if curl_log.isEnabledFor(logging.DEBUG):
         curl.setopt(pycurl.VERBOSE, 1)
         curl.setopt(pycurl.DEBUGFUNCTION, _log)

@@ -23,9 +23,9 @@ setting.
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import struct
+import sys
 from time import monotonic
 
 from tornado._log_rate_limit import LogRateLimit
@@ -38,7 +38,7 @@ from tornado.log import gen_log
 
 _log_limit = LogRateLimit(gen_log)
 # A ``struct linger`` with a timeout of zero, with which close() resets the connection.
-_RESET = struct.pack("ii" if os.name != "nt" else "hh", 1, 0)
+_RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 _SERVING = ConnectionState.SERVING
 
 

@@ -13,15 +13,10 @@ accepted count.
 from __future__ import annotations
 
 import array
+import sys
 from typing import Any
 
 from tornado._loop.deadlines import NEVER
-
-try:
-    import fcntl
-    import termios
-except ImportError:  # Windows
-    fcntl = termios = None  # type: ignore[assignment]
 
 
 class TransferRate:
@@ -130,13 +125,21 @@ def acknowledged_bytes(stream: Any) -> int:
     return done - _unacknowledged(stream.socket)
 
 
-def _unacknowledged(sock: Any) -> int:
-    """Return the number of bytes in the kernel's send buffer; 0 where the kernel does not report it."""
-    if fcntl is None:
-        return 0  # type: ignore[unreachable]
-    count = array.array("i", [0])
-    try:
-        fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, count)
-    except (OSError, ValueError):
+if sys.platform == "win32":
+
+    def _unacknowledged(sock: Any) -> int:
+        """Return 0, because the kernel does not report the number of bytes in its send buffer."""
         return 0
-    return count[0]
+
+else:
+    import fcntl
+    import termios
+
+    def _unacknowledged(sock: Any) -> int:
+        """Return the number of bytes in the kernel's send buffer; 0 where the kernel does not report it."""
+        count = array.array("i", [0])
+        try:
+            fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, count)
+        except (OSError, ValueError):
+            return 0
+        return count[0]

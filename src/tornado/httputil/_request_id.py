@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import sys
 from typing import Any
 
 __all__ = ["choose_id", "new_id"]
@@ -33,7 +34,7 @@ def _after_fork() -> None:
     _ids.clear()
 
 
-if hasattr(os, "register_at_fork"):
+if sys.platform != "win32":
     os.register_at_fork(after_in_child=_after_fork)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import select
 import sys
 from collections.abc import Callable
 from types import TracebackType
@@ -122,7 +121,9 @@ class StreamCore:
 
     def __init__(self) -> None:
         self.io_loop = ioloop.IOLoop.current()
-        self.loop: asyncio.AbstractEventLoop = watching_loop(self.io_loop)
+        loop: Any = self.io_loop
+        #: The running loop, also where `watching_loop` is another one: tasks are looked up by it.
+        self.loop: asyncio.AbstractEventLoop = loop.asyncio_loop
         self.error = None
         self._state = self._initial_state
         self._fd = -1
@@ -183,7 +184,7 @@ class StreamCore:
 
     def watch_unread(self) -> None:
         """Call `_on_hang_up` if the peer disconnects while there is unread input and no reader."""
-        if self._has_reader or self._state in CLOSED_STATES or not hasattr(select, "poll"):
+        if self._has_reader or self._state in CLOSED_STATES or sys.platform == "win32":
             return
         streams = self._open_streams()
         hangup_monitor = streams.hangup_monitor

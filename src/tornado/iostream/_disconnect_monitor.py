@@ -16,17 +16,28 @@ from __future__ import annotations
 
 import asyncio
 import select
+import sys
 from collections.abc import Callable
+from typing import Any
 
 #: Seconds between two checks.
 INTERVAL = 1.0
 # Windows has no poll(): there a disconnect is detected when reading resumes.
 _HALF_CLOSED: int = getattr(select, "POLLRDHUP", 0)
-_BROKEN: int = select.POLLERR | select.POLLHUP | select.POLLNVAL if hasattr(select, "poll") else 0
+_BROKEN: int = 0
+if sys.platform != "win32":
+    _BROKEN = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
 #: Called with True when a connection is broken, and with False after a half-close.
 DisconnectCallback = Callable[[bool], None]
+
+
+def _new_poll() -> Any:
+    """Return a new poll object."""
+    if sys.platform != "win32":
+        return select.poll()
+    raise NotImplementedError("Windows has no poll()")
 
 
 class DisconnectMonitor:
@@ -41,7 +52,7 @@ class DisconnectMonitor:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._callbacks: dict[int, DisconnectCallback] = {}
-        self._poll = select.poll()
+        self._poll = _new_poll()
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, descriptor: int, callback: DisconnectCallback) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import ssl
+import sys
 from typing import TypeVar
 
 from tornado.log import gen_log
@@ -15,6 +16,7 @@ _ERRNO_CONNRESET: tuple[int, ...] = tuple(
         "ECONNRESET",
         "ECONNABORTED",
         "EPIPE",
+        "ESHUTDOWN",  # Windows has no EPIPE for sockets
         "ETIMEDOUT",
         "WSAECONNRESET",
         "WSAECONNABORTED",
@@ -22,6 +24,9 @@ _ERRNO_CONNRESET: tuple[int, ...] = tuple(
     )
     if hasattr(errno, name)
 )
+if sys.platform == "darwin":
+    # A write to a connection that is just being closed by the peer may fail with it.
+    _ERRNO_CONNRESET += (errno.EPROTOTYPE,)
 
 _Error = TypeVar("_Error", bound=BaseException)
 

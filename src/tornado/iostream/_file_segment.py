@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 
 #: Maximum size of one read, in bytes, where ``sendfile`` is not used.
 READ_SIZE = 64 * 1024
 #: Bytes that the kernel should read ahead when a segment is created.
 _READ_AHEAD = 1024 * 1024
+#: The flag of `os.open` without which Windows would change line ends; 0 on other platforms.
+O_BINARY: int = getattr(os, "O_BINARY", 0)
 #: Errors of `os.sendfile` for files and sockets that it does not support.
 CANNOT_SEND = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 
@@ -38,7 +41,7 @@ class FileSegment:
         self.size: int = size
         #: Whether to try ``sendfile``; False after it has failed.
         self.use_sendfile: bool = True
-        if size > READ_SIZE and hasattr(os, "posix_fadvise"):
+        if sys.platform == "linux" and size > READ_SIZE:
             try:
                 os.posix_fadvise(fd, start, size, os.POSIX_FADV_SEQUENTIAL)
                 os.posix_fadvise(fd, start, min(size, _READ_AHEAD), os.POSIX_FADV_WILLNEED)
@@ -73,13 +76,13 @@ def truncated() -> FileTruncatedError:
     return FileTruncatedError(errno.EIO, "the file was truncated while it was being sent")
 
 
-if hasattr(os, "pread"):
+if sys.platform != "win32":
 
     def read_at(fd: int, size: int, offset: int) -> bytes:
         """Return at most `size` bytes of an open file from `offset` on, ``b""`` at its end."""
         return os.pread(fd, size, offset)
 
-else:  # Windows
+else:
 
     def read_at(fd: int, size: int, offset: int) -> bytes:
         """Return at most `size` bytes of an open file from `offset` on, ``b""`` at its end."""

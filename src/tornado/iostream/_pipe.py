@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from types import MethodType
 from typing import Any, overload
 
@@ -49,6 +50,10 @@ class PipeIOStream(BaseIOStream):
     def __init__(self, fd: int, *args: Any, **kwargs: Any) -> None:
         if args and isinstance(args[0], IOLoop):  # the second argument in Tornado 4
             args, kwargs = args[1:], {**kwargs, "io_loop": args[0]}
+        if sys.platform == "win32":
+            raise NotImplementedError(
+                "PipeIOStream requires an event loop that can watch pipes; on Windows there is none"
+            )
         self.fd = fd
         os.set_blocking(fd, False)
         super().__init__(*args, **kwargs)
@@ -70,6 +75,8 @@ class PipeIOStream(BaseIOStream):
 
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         """Read into `buf`; see `BaseIOStream.read_from_fd`."""
+        if sys.platform == "win32":
+            raise NotImplementedError
         try:
             return os.readv(self.fd, [buf])
         except OSError as error:

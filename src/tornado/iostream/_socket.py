@@ -13,6 +13,7 @@ import asyncio
 import errno
 import os
 import socket as socket_module
+import sys
 from collections.abc import Callable
 from types import MethodType
 from typing import Any, TypeVar, overload
@@ -42,11 +43,11 @@ _Stream = TypeVar("_Stream", bound="SocketStream")
 
 #: Errors of ``connect`` that mean that the connection is in progress. Except on Windows, EWOULDBLOCK is a
 #: final error: the server of a Unix socket has a full backlog.
-_IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK) if os.name == "nt" else (errno.EINPROGRESS,)
+_IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK) if sys.platform == "win32" else (errno.EINPROGRESS,)
 _OPEN = StreamState.OPEN
 _HAS_SENDFILE = hasattr(os, "sendfile")
-#: Number of buffers that sendmsg() accepts on every platform. Windows has no sendmsg().
-_MAX_PIECES = 64 if hasattr(socket_module.socket, "sendmsg") else 0
+#: Number of buffers that sendmsg() accepts on every platform.
+_MAX_PIECES = 64
 
 
 class SocketStream(BaseIOStream):
@@ -282,50 +283,52 @@ class SocketStream(BaseIOStream):
         except BlockingIOError:
             return 0
 
-    def _transmit_file(self, piece: FileSegment, offset: int, size: int) -> int:
-        if (
-            not piece.use_sendfile
-            or not _HAS_SENDFILE
-            or (type(m := self.write_to_fd) is not MethodType or m.__func__ is not _WRITE)
-        ):
-            return super()._transmit_file(piece, offset, size)
-        try:
-            sent = os.sendfile(
-                self.socket.fileno(), piece.fd, piece.start + offset, min(size, piece.size - offset)
-            )
-        except BlockingIOError:
-            return 0
-        except OSError as error:
-            if error.errno not in CANNOT_SEND:
-                raise
-            piece.use_sendfile = False  # not supported for this file system or kind of socket
-            return super()._transmit_file(piece, offset, size)
-        if not sent:
-            raise truncated()
-        return sent
+    if sys.platform != "win32":  # which has neither sendfile() nor sendmsg()
 
-    def _put_pieces(self, pieces: list[bytes], size: int) -> None:
-        if (
-            self.unsent_output is not None
-            or self._state is not _OPEN
-            or type(self).write_to_fd is not _WRITE
-            or len(pieces) > _MAX_PIECES
-        ):
-            super()._put_pieces(pieces, size)
-            return
-        try:
-            sent = self.socket.sendmsg(pieces)
-        except BlockingIOError:
-            sent = 0
-        except OSError as error:
-            self._write_failed(error)
-            return
-        for piece in pieces:
-            if sent >= len(piece):
-                sent -= len(piece)
-            else:
-                self._buffer_unsent(piece, sent)
+        def _transmit_file(self, piece: FileSegment, offset: int, size: int) -> int:
+            if (
+                not piece.use_sendfile
+                or not _HAS_SENDFILE
+                or (type(m := self.write_to_fd) is not MethodType or m.__func__ is not _WRITE)
+            ):
+                return super()._transmit_file(piece, offset, size)
+            try:
+                sent = os.sendfile(
+                    self.socket.fileno(), piece.fd, piece.start + offset, min(size, piece.size - offset)
+                )
+            except BlockingIOError:
+                return 0
+            except OSError as error:
+                if error.errno not in CANNOT_SEND:
+                    raise
+                piece.use_sendfile = False  # not supported for this file system or kind of socket
+                return super()._transmit_file(piece, offset, size)
+            if not sent:
+                raise truncated()
+            return sent
+
+        def _put_pieces(self, pieces: list[bytes], size: int) -> None:
+            if (
+                self.unsent_output is not None
+                or self._state is not _OPEN
+                or type(self).write_to_fd is not _WRITE
+                or len(pieces) > _MAX_PIECES
+            ):
+                super()._put_pieces(pieces, size)
+                return
+            try:
+                sent = self.socket.sendmsg(pieces)
+            except BlockingIOError:
                 sent = 0
+            except OSError as error:
+                self._write_failed(error)
+                return
+            for piece in pieces:
+                if sent >= len(piece):
+                    sent -= len(piece)
+                else:
+                    self._buffer_unsent(piece, sent)
+                    sent = 0
 
     # -- connecting --
 

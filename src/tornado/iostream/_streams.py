@@ -23,6 +23,7 @@ import os
 import select
 import socket
 import ssl
+import sys
 import weakref
 from collections.abc import Callable
 from socket import socket as Socket
@@ -686,7 +687,7 @@ class SSLIOStream(IOStream):
         socket.socket.shutdown(self.socket, socket.SHUT_WR)
 
     def _can_end_output(self) -> bool:
-        if not hasattr(select, "poll"):
+        if sys.platform == "win32":
             return True
         poll = select.poll()
         poll.register(self.socket, select.POLLOUT)
@@ -707,7 +708,7 @@ class SSLIOStream(IOStream):
         OpenSSL treats that as an error and ends the connection. So during the call, one end of a socket pair
         replaces the descriptor: it has no input, and the alert is read from the other end.
         """
-        if os.name == "nt":  # a socket's descriptor cannot be replaced
+        if sys.platform == "win32":  # a socket's descriptor cannot be replaced
             self._unwrap()
             return b""
         descriptor = self.socket.fileno()

@@ -47,7 +47,7 @@ def bind_sockets(
         sockets = bind_sockets(8888)
         server.add_sockets(sockets)
     """
-    if reuse_port and not hasattr(socket, "SO_REUSEPORT"):
+    if reuse_port and (sys.platform == "win32" or not hasattr(socket, "SO_REUSEPORT")):
         raise ValueError("reuse_port=True requires SO_REUSEPORT, which this platform does not have")
     check_port(port)
     addresses = _listening_addresses(port, address or None, family, flags)
@@ -153,11 +153,11 @@ def _create_listening_socket(
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
-        if os.name != "nt":
+        if sys.platform != "win32":
             # On Windows this option would permit another process to bind the same port.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if reuse_port:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if reuse_port:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6 and hasattr(socket, "IPPROTO_IPV6"):
             # By default, IPv6 sockets also accept IPv4 on some kernels; then the IPv4 socket cannot be bound.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -196,7 +196,7 @@ def bind_unix_socket(file: str, mode: int = 0o600, backlog: int = DEFAULT_BACKLO
     :raises ValueError: if ``file`` exists and is not a socket.
     :raises OSError: if the path cannot be bound; the message contains it.
     """
-    if not hasattr(socket, "AF_UNIX"):
+    if sys.platform == "win32" or not hasattr(socket, "AF_UNIX"):
         raise ValueError("this platform does not support Unix sockets")
     abstract = file.startswith("\0")
     sock = _socket_inheritance.claim(socket.AF_UNIX, file) if abstract or _is_socket(file) else None
@@ -216,6 +216,8 @@ def bind_unix_socket(file: str, mode: int = 0o600, backlog: int = DEFAULT_BACKLO
 
 
 def _create_unix_socket(file: str, abstract: bool, mode: int, backlog: int) -> socket.socket:
+    if sys.platform == "win32":
+        raise NotImplementedError
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)

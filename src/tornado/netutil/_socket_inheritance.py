@@ -99,6 +99,13 @@ def release() -> None:
         _inherited.pop().original.close()
 
 
+def close_all() -> None:
+    """Close the listening sockets, so that a child process can bind their addresses."""
+    release()
+    for sock in list(_bound):
+        sock.close()
+
+
 @contextmanager
 def pass_on_sockets(extra_state: Mapping[str, Any]) -> Iterator[None]:
     """Pass the listening sockets and `extra_state` to the program that an ``exec`` in the block starts.

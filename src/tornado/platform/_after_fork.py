@@ -73,5 +73,5 @@ def _replace_selector(loop: Any) -> None:
     loop._make_self_pipe()
 
 
-if hasattr(os, "register_at_fork"):
+if sys.platform != "win32":
     os.register_at_fork(after_in_child=_after_in_child)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -96,6 +97,8 @@ class Connector:
         return stream
 
     async def _connect_unix(self, key: ConnectionKey, path: str, deadline: float | None) -> IOStream:
+        if sys.platform == "win32":
+            raise OSError(f"cannot connect to {path}: this platform does not support Unix sockets")
         sock = socket.socket(socket.AF_UNIX)
         try:
             stream = IOStream(sock, max_buffer_size=self.max_buffer_size)

@@ -17,6 +17,7 @@ import asyncio
 import contextvars
 import functools
 import os
+import sys
 import weakref
 from collections.abc import AsyncGenerator
 
@@ -258,5 +259,5 @@ def _after_fork_in_child() -> None:
         pool.abandon()
 
 
-if hasattr(os, "register_at_fork"):
+if sys.platform != "win32":
     os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -158,7 +158,9 @@ class Template:
             if whitespace is not None:
                 raise ValueError("compress_whitespace and whitespace are mutually exclusive: pass whitespace")
             whitespace = "single" if compress_whitespace else "all"
-        self.whitespace: str = whitespace or (loader and loader.whitespace) or mode_for_name(self.name)
+        self.whitespace: str = (
+            whitespace or (loader.whitespace if loader else None) or mode_for_name(self.name)
+        )
         filter_whitespace(self.whitespace, "")  # raises ValueError if the mode is unknown
         if isinstance(autoescape, _Unset):
             autoescape = loader.autoescape if loader else STANDARD_ESCAPE

@@ -69,8 +69,9 @@ class AsyncRunner:
 
     async def _with_timeout(self, coroutine: Coroutine[Any, Any, Any], timeout: float | None) -> Any:
         __tracebackhide__ = True
+        timeout_scope = asyncio.timeout(timeout)
         try:
-            async with asyncio.timeout(timeout) as timeout_scope:
+            async with timeout_scope:
                 return await coroutine
         except TimeoutError as error:
             if not timeout_scope.expired():

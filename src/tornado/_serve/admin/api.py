@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from tornado._serve.admin.handlers import AdminHandler
 from tornado._serve.admin_process import MAX_WORKERS
 from tornado.log import gen_log
 from tornado.web import EventSourceHandler, HTTPError
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 __all__ = ["Action", "Dashboard", "End", "Errors", "Events", "Metrics", "RequestLog", "Requests", "Status"]
 

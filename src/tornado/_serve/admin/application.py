@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from tornado._serve.admin import api, handlers
 from tornado._serve.admin.access import Access
 from tornado._serve.admin.collector import Collector
 from tornado.web import Application, SecurityHeaders
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 __all__ = ["make_application"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from typing import Any
 
@@ -12,6 +13,9 @@ from tornado._serve.admin.worker_answers import valid_errors, valid_records, val
 from tornado._serve.log_stream import flush_streams
 from tornado.log import gen_log
 from tornado.web import EventChannel
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 __all__ = ["Collector"]
 

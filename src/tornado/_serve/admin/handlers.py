@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable
 from typing import Any
 
@@ -11,6 +12,9 @@ from tornado._serve.admin.link import SupervisorTimeout
 from tornado._serve.worker_problems import has_healthy_worker, worker_problems
 from tornado.log import gen_log
 from tornado.web import AuthenticationError, RequestHandler
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 __all__ = ["AdminHandler", "Live", "Login", "Logout", "Ready"]
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from tornado._serve.worker_protocol import Channel, Message
 from tornado.web import HTTPError
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 __all__ = ["SupervisorLink", "SupervisorTimeout"]
 

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import os
 import signal
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,9 @@ from tornado._serve.unix_peers import HAS_CREDENTIALS, OwnerListener
 from tornado._serve.worker_protocol import Channel
 from tornado.httpserver import HTTPServer
 from tornado.log import gen_log
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 __all__ = ["Admin", "open_admin", "run_admin"]
 

@@ -335,9 +335,9 @@ class Response:
         if (
             cls.flush is not flush
             or cls.set_header is not set_header
-            or cls.set_etag_header is not set_etag_header
-            or cls.compute_etag is not compute_etag
-            or cls.check_etag_header is not check_etag_header
+            or cls.set_etag_header is not set_etag_header  # pyright: ignore[reportAttributeAccessIssue]
+            or cls.compute_etag is not compute_etag  # pyright: ignore[reportAttributeAccessIssue]
+            or cls.check_etag_header is not check_etag_header  # pyright: ignore[reportAttributeAccessIssue]
             or cls._log is not log
             or type(connection) is not HTTP1Connection
             or HTTP1Connection.write_headers is not _WRITE_HEADERS
@@ -487,7 +487,7 @@ class Response:
                 connection.truncate_body()
             _ = handler.finish()
         finally:
-            if can_truncate and not connection.write_done:
+            if can_truncate and not connection.write_done:  # pyright: ignore[reportAttributeAccessIssue]
                 connection.close()  # flush() or finish() has failed and has not ended the response
 
     def _complete_head(self, handler: ResponseOwner) -> None:

@@ -452,7 +452,9 @@ class StaticFileHandler(RequestHandler):
         :raises HTTPError: (403) if the path is outside the root or not a regular file; (404) if it does not
             exist.
         """
-        if "\x00" in absolute_path or (os.name == "nt" and ":" in os.path.splitdrive(absolute_path)[1]):
+        if "\x00" in absolute_path or (
+            sys.platform == "win32" and ":" in os.path.splitdrive(absolute_path)[1]
+        ):
             raise HTTPError(404)
         lexically_below = is_below(os.path.abspath(root), absolute_path)
         if not lexically_below and not is_below(os.path.realpath(root), absolute_path):

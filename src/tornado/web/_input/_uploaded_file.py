@@ -11,6 +11,7 @@ import asyncio
 import errno
 import io
 import os
+import sys
 import weakref
 from collections.abc import Awaitable
 from typing import IO, Any
@@ -137,13 +138,14 @@ class UploadedFile:
         if not self._complete:
             raise ValueError(f"the file {self.filename!r} has not been received yet")
         target = os.fspath(path)
-        await IOLoop.current().run_in_executor(None, self._move, target, overwrite)
+        moved = await IOLoop.current().run_in_executor(None, self._move, target, overwrite)
         self._moved_to = target
-        if self._temporary is not None:
+        if self._temporary is not None and moved:
             self._temporary.leave_to_program()
         return target
 
-    def _move(self, target: str, overwrite: bool) -> None:
+    def _move(self, target: str, overwrite: bool) -> bool:
+        """Return whether the temporary file is gone. Windows cannot remove it while it is open."""
         created, mode = _claim(target, overwrite)
         try:
             source = self.path
@@ -153,17 +155,17 @@ class UploadedFile:
                 _set_mode(source, mode)
                 try:
                     os.replace(source, target)
-                    return
+                    return True
                 except OSError as error:
-                    if error.errno != errno.EXDEV:
+                    if error.errno != errno.EXDEV and not _is_open_on_windows(error):
                         raise
-            self._copy(source, target, mode)
+            return self._copy(source, target, mode)
         except BaseException:
             if created:
                 os.unlink(target)
             raise
 
-    def _copy(self, source: str | None, target: str, mode: int) -> None:
+    def _copy(self, source: str | None, target: str, mode: int) -> bool:
         """Copy to a temporary file beside the target and rename it, so that the target appears atomically."""
         import shutil
         import tempfile
@@ -181,8 +183,14 @@ class UploadedFile:
         except BaseException:
             os.unlink(temporary)
             raise
-        if source is not None:
-            os.unlink(source)
+        try:
+            if source is not None:
+                os.unlink(source)
+        except PermissionError as error:
+            if not _is_open_on_windows(error):
+                raise
+            return False
+        return True
 
     # -- for the handler --
 
@@ -319,6 +327,11 @@ def _claim(target: str, overwrite: bool) -> tuple[bool, int]:
         os.close(descriptor)
 
 
+def _is_open_on_windows(error: OSError) -> bool:
+    """Whether a file could not be renamed or removed because it is open (ERROR_SHARING_VIOLATION)."""
+    return sys.platform == "win32" and isinstance(error, PermissionError)
+
+
 def _set_mode(path: str, mode: int) -> None:
     try:
         os.chmod(path, mode)
@@ -385,7 +398,7 @@ class _TemporaryFile:
 
 def _write_all(raw: io.FileIO, chunks: list[bytes]) -> None:
     total = sum(map(len, chunks))
-    if hasattr(os, "writev"):
+    if sys.platform != "win32":
         written = os.writev(raw.fileno(), chunks)
         if written == total:
             return

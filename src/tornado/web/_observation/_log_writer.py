@@ -16,9 +16,11 @@ import atexit
 import os
 import select
 import stat
+import sys
 import threading
 
 from tornado._thread_safety import WeakRegistry, atomic
+from tornado.iostream._file_segment import O_BINARY
 from tornado.log import gen_log
 
 __all__ = ["LogWriter"]
@@ -188,7 +190,8 @@ class LogWriter:
             if self._descriptor is None:
                 self._descriptor = 1
                 # Up to this size, the lines of processes that share a pipe are not mixed (POSIX, write).
-                self._max_write = select.PIPE_BUF if stat.S_ISFIFO(os.fstat(1).st_mode) else None
+                if sys.platform != "win32" and stat.S_ISFIFO(os.fstat(1).st_mode):
+                    self._max_write = select.PIPE_BUF
             return
         if self._descriptor is not None:
             try:
@@ -198,7 +201,7 @@ class LogWriter:
             except FileNotFoundError:
                 pass
             self._close_file()
-        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | O_BINARY, 0o640)
         found = os.fstat(self._descriptor)
         self._identity = (found.st_dev, found.st_ino)
 
@@ -234,6 +237,6 @@ def _at_exit() -> None:
         writer.close()
 
 
-if hasattr(os, "register_at_fork"):
+if sys.platform != "win32":
     os.register_at_fork(after_in_child=_after_fork)
 atexit.register(_at_exit)

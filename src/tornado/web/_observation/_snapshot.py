@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["take_snapshot"]
 
-_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+_PAGE = 4096
+if sys.platform != "win32":
+    _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MEMORY = "/proc/self/statm"
 _DESCRIPTORS = "/proc/self/fd"
 

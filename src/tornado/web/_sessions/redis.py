@@ -63,7 +63,7 @@ class RedisSessionStore(SessionStore):
         self._redis: Any = redis
         self._server = server
         if isinstance(server, str):
-            self._options: Any = redis.asyncio.connection.parse_url(server)
+            self._options: Any = redis.asyncio.connection.parse_url(server)  # pyright: ignore[reportAttributeAccessIssue]
         else:
             self._options = server.connection_pool.connection_kwargs
         #: One client per event loop, because a connection belongs to the loop that created it.

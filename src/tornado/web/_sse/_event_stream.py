@@ -242,7 +242,7 @@ class EventStream:
         if isinstance(connection, ServerExchange) and connection.is_closed():
             return False
         if self._bypasses_handler:
-            self._held = connection.stream
+            self._held = connection.stream  # pyright: ignore[reportAttributeAccessIssue]
             self._held.cork()
         else:
             self._held_events = []
