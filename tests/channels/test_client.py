@@ -179,6 +179,13 @@ async def test_next_transport_is_used_if_first_fails(loop_kind: str, expect_log:
         await client.close()
 
 
+async def test_iteration_over_a_client_that_was_not_opened_raises_an_error() -> None:
+    client = connect("http://127.0.0.1:1/channels")
+    with pytest.raises(RuntimeError, match="use `async with connect"):
+        await anext(client)
+    await client.close()
+
+
 @pytest.mark.parametrize(
     ("transport", "code", "bounds"),
     [

@@ -344,7 +344,6 @@ async def test_kept_messages_after_ephemeral_ones_are_not_lost():
 async def test_iterators_end_with_the_hub():
     async with Hub(MemoryBroker()) as hub:
         async with hub.subscribe("c") as messages, hub.subscribe_pattern("*") as others:
-            await others.established()
             waiting = [asyncio.ensure_future(anext(each)) for each in (messages, others)]
             await asyncio.sleep(0)
             await hub.close()
@@ -354,17 +353,79 @@ async def test_iterators_end_with_the_hub():
 
 
 class Unestablished(MemoryBroker):
+    async def subscribe(self, channel):
+        raise BrokerUnavailableError("no response")
+
     async def subscribe_pattern(self, pattern):
         raise BrokerUnavailableError("no response")
 
 
-async def test_wait_for_a_pattern_ends_with_the_hub():
-    async with Hub(Unestablished()) as hub, hub.subscribe_pattern("*") as messages:
-        waiting = asyncio.ensure_future(messages.established())
+async def enter(subscription):
+    async with subscription:
+        raise AssertionError("it is not established")
+
+
+@pytest.mark.parametrize("wait", ["attached", "subscribe", "established", "subscribe_pattern"])
+async def test_wait_for_a_subscription_ends_with_the_hub(wait):
+    async with Hub(Unestablished()) as hub:
+        hub.attach("c", Receiver())
+        hub.attach_pattern("*", Receiver())
+        waits = {
+            "attached": lambda: hub.attached("c"),
+            "subscribe": lambda: enter(hub.subscribe("c")),
+            "established": lambda: hub.established("*"),
+            "subscribe_pattern": lambda: enter(hub.subscribe_pattern("*")),
+        }
+        waiting = asyncio.ensure_future(waits[wait]())
         await asyncio.sleep(0)
         await hub.close()
         with pytest.raises(BrokerUnavailableError, match="is closed"):
             await waiting
+
+
+async def test_subscription_that_is_cancelled_while_it_waits_leaves_nothing():
+    async with Hub(Unestablished()) as hub:
+        for subscription in (hub.subscribe("c"), hub.subscribe_pattern("*")):
+            waiting = asyncio.ensure_future(enter(subscription))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            assert waiting.cancelled()
+        assert list(hub.subscriber_counts()) == []
+        await hub.attached("c")
+        await hub.established("*")
+
+
+async def test_wait_ends_when_the_receiver_is_detached():
+    async with Hub(Unestablished()) as hub:
+        receiver = Receiver()
+        hub.attach("c", receiver)
+        waiting = asyncio.ensure_future(hub.attached("c"))
+        await asyncio.sleep(0)
+        hub.detach("c", receiver)
+        await waiting
+
+
+async def test_message_published_after_attached_is_received():
+    async with Hub(MemoryBroker()) as hub:
+        receiver = Receiver()
+        hub.attach("c", receiver)
+        await hub.attached("c")
+        await hub.send("c", "first")
+        while not receiver.batches:
+            await asyncio.sleep(0)
+        assert receiver.batches == [["first"]]
+
+
+@pytest.mark.parametrize("subscribe", [Hub.subscribe, Hub.subscribe_pattern])
+async def test_iterator_that_was_not_opened_raises_an_error(subscribe):
+    async with Hub(MemoryBroker()) as hub:
+        with pytest.raises(RuntimeError, match="use `async with hub.subscribe"):
+            await anext(subscribe(hub, "c"))
+        async with subscribe(hub, "c") as messages:
+            pass
+        with pytest.raises(StopAsyncIteration):
+            await anext(messages)
 
 
 @pytest.mark.parametrize("error", [LookupError("unexpected"), asyncio.CancelledError()])

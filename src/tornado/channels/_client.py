@@ -258,6 +258,8 @@ class ChannelClient:
         return self
 
     async def __anext__(self) -> Item:
+        if self._task is None:
+            raise RuntimeError(f"{self!r} was not opened: use `async with connect(url) as client`")
         state = self.state
         while not state.items:
             if self._error is not None:

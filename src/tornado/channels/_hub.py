@@ -112,6 +112,8 @@ class Hub:
         self._readers: dict[str, asyncio.Task[None]] = {}
         #: The reads of `head` that have not begun: all callers in one iteration of the loop share one.
         self._heads: dict[str, asyncio.Task[Position]] = {}
+        #: Set when a channel is subscribed, for those who wait for it.
+        self._attached: dict[str, asyncio.Event] = {}
         #: All reads of `head` that have not ended.
         self._head_reads: set[asyncio.Task[Position]] = set()
         self._unflushed: dict[str, ChannelState] = {}
@@ -182,6 +184,8 @@ class Hub:
             self._refresher = None
         for subscription in list(self._subscriptions):
             subscription.end()
+        for channel in list(self._attached):
+            self._wake_attached(channel)
         try:
             await self._end_tasks()
         finally:
@@ -332,6 +336,9 @@ class Hub:
     def subscribe(self, channel: str, since: Position | None = None, *, limit: int = 1000) -> Subscription:
         """Return an asynchronous iterator over the messages and gaps of a channel.
 
+        ``async with`` waits until the subscription of this process is established, so that all messages that
+        are published later are received. Use `asyncio.timeout` to limit the time without a broker.
+
         :param since: the position of the last message received; None for the messages from now on.
         :param limit: the number of messages to hold for a slow consumer. Later messages are read from the
             history when it has caught up.
@@ -355,7 +362,7 @@ class Hub:
 
         :param since: the position of the last message received. The receiver gets all later messages, and a
             `Gap` in place of those that are no longer available. With None it gets the messages that are
-            published after the subscription of this process is established.
+            published after the subscription of this process is established; see `attached`.
         :param group: an object that delivers to many receivers at once, instead of ``receiver.deliver``.
         """
         self._check_open()
@@ -365,6 +372,23 @@ class Hub:
             self._patterns.created(state)
         state.attach(receiver, self._each if group is None else group, since)
         self._read_if_needed(state)
+
+    async def attached(self, channel: str) -> None:
+        """Wait until the channel is subscribed in this process, if it has receivers.
+
+        Its receivers get all messages that are published later, ephemeral ones too.
+
+        :raises BrokerUnavailableError: if the hub was closed.
+        """
+        self._check_open()
+        while (state := self._channels.get(channel)) is not None and state.last is None:
+            await self._attached.setdefault(channel, asyncio.Event()).wait()
+            self._check_open()
+
+    def _wake_attached(self, channel: str) -> None:
+        event = self._attached.pop(channel, None)
+        if event is not None:
+            event.set()
 
     def detach(self, channel: str, receiver: Receiver | Any) -> None:
         """End the delivery to a receiver. It has no effect if the receiver is not attached."""
@@ -378,6 +402,7 @@ class Hub:
     def _remove(self, channel: str) -> None:
         """Remove the state of a channel without receivers."""
         del self._channels[channel]
+        self._wake_attached(channel)
         self._unflushed.pop(channel, None)
         reader = self._readers.pop(channel, None)
         if reader is not None:
@@ -388,13 +413,12 @@ class Hub:
         """Return an asynchronous iterator over the messages and gaps of all channels that match a pattern. ::
 
             async with hub.subscribe_pattern("room:*") as messages:
-                await messages.established()
                 async for message in messages:
                     print(message.channel)
 
         For each channel, the messages and gaps together are what is published after the pattern is
-        established. To establish it, the position of each existing channel is read once, and again after the
-        connection to the broker was lost.
+        established, for which ``async with`` waits. To establish it, the position of each existing channel is
+        read once, and again after the connection to the broker was lost.
 
         :param pattern: a name in which ``*`` stands for any text, also for none. All other characters stand
             for themselves. Channels that begin with ``$`` match only patterns that begin with ``$``.
@@ -578,6 +602,7 @@ class Hub:
         )
         if self._channels.get(state.name) is state:
             state.apply(page)
+            self._wake_attached(state.name)
 
 
 def _check_arguments(broker: Any, history: Any, tail: Any, timeout: Any, max_waiting: Any) -> None:

@@ -347,6 +347,8 @@ class Presence:
             watched.changed.clear()
             change, began = None, monotonic()
             try:
+                # A member that joins between this reading and the subscription would be seen late.
+                await self._hub.attached(PRESENCE + watched.channel)
                 change = _difference(watched, await self.members(watched.channel))
             except BrokerUnavailableError:
                 pass
