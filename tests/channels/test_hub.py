@@ -310,25 +310,6 @@ def test_invalid_limits_of_a_history_are_rejected(limits):
         History(**limits)
 
 
-async def test_memory_broker_forgets_unused_channels(monkeypatch):
-    now = 0.0
-    monkeypatch.setattr("tornado.channels._memory.monotonic", lambda: now)
-    broker = MemoryBroker()
-    async with Hub(broker) as hub:
-        first = await hub.publish("c", 1)
-        for number in range(2000):
-            await hub.publish(f"room:{number}", number)
-        assert await hub.head("c") == first
-        now = 90_000.0
-        async with hub.subscribe("room:7"):
-            await broker.subscribe("room:7")
-            kept = await hub.head("room:7")
-            for number in range(2000, 4100):
-                await hub.publish(f"room:{number}", number)
-            assert await hub.head("room:7") == kept
-        assert (await hub.head("c")).epoch != first.epoch
-
-
 async def test_kept_messages_after_ephemeral_ones_are_not_lost():
     """The subscription is full before it knows a position."""
     async with Hub(MemoryBroker()) as hub, hub.subscribe("c", limit=2) as messages:
@@ -553,31 +534,10 @@ async def test_error_of_a_head_whose_caller_was_cancelled_is_not_logged(caplog):
     assert caplog.records == []
 
 
-async def test_memory_broker_stores_nothing_for_channels_without_messages():
-    async with Hub(MemoryBroker()) as hub:
-        heads = [await hub.head(f"room:{number}") for number in range(100)]
-        assert await hub.broker.channels("*") == []
-        first = await hub.publish("room:7", 1)
-        assert first == Position(heads[7].epoch, 1)
-
-
 async def test_number_that_is_not_finite_cannot_be_published():
     async with Hub(MemoryBroker()) as hub:
         with pytest.raises(ValueError, match="not JSON compliant"):
             await hub.publish("c", [float("nan")])
-
-
-async def test_memory_broker_forgets_ended_leases(monkeypatch):
-    now = 0.0
-    monkeypatch.setattr("tornado.channels._memory.monotonic", lambda: now)
-    broker = MemoryBroker()
-    await broker.add_presence("c", "one", {"a": b"1"}, 6.0)
-    now = 5.0
-    await broker.add_presence("c", "two", {"b": b"2"}, 6.0)
-    now = 7.0
-    assert await broker.list_presence("c") == {"b": b"2"}
-    assert not await broker.renew_presence("c", "one", 6.0)
-    assert await broker.renew_presence("c", "two", 6.0)
 
 
 async def test_channels_that_cannot_be_read_do_not_delay_others():
@@ -624,16 +584,3 @@ async def test_silent_channels_with_receivers_are_read_so_that_the_broker_keeps_
     reads = broker.reads
     await asyncio.sleep(0.02)
     assert broker.reads == reads
-
-
-async def test_broker_in_memory_keeps_channels_until_their_history_has_ended(monkeypatch):
-    monkeypatch.setattr("tornado.channels._memory._MAX_UNUSED", 0.0)
-    monkeypatch.setattr("tornado.channels._memory._FIRST_SWEEP", 1)
-    ages = {"short": 0.001, "long": 3600.0}
-    async with Hub(MemoryBroker(), history=lambda channel: History(age=ages.get(channel, 1.0))) as hub:
-        positions = {channel: await hub.publish(channel, 1) for channel in ages}
-        await asyncio.sleep(0.01)
-        for number in range(10):  # each time the number of channels has doubled, unused ones are forgotten
-            await hub.publish(f"other{number}", 1)
-        assert await hub.head("long") == positions["long"]
-        assert (await hub.head("short")).offset == 0

@@ -1,4 +1,4 @@
-"""What a program publishes after it has subscribed, with each broker."""
+"""What a program publishes after it has subscribed, and channels that do not exist, with each broker."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from tests.support.brokers import KINDS, broker_url
-from tornado.channels import Hub, create_broker
+from tests.support.channels import stream_names
+from tornado.channels import History, Hub, Position, create_broker
 
 
 @pytest.fixture(params=KINDS)
@@ -51,3 +52,64 @@ async def test_replies_on_private_channels_are_received(url):
         server.cancel()
         await asyncio.gather(server, return_exceptions=True)
         await other.close()
+
+
+async def test_reading_and_subscribing_create_nothing(request, url):
+    """Clients may subscribe to any name. What they ask for must not remain in the broker."""
+    async with Hub(create_broker(url)) as hub, Hub(create_broker(url)) as other:
+        await hub.publish("exists", 1)
+        before = await objects_of(request, url, hub)
+        for number in range(20):
+            channel = f"invented {number}"
+            head = await hub.head(channel)
+            async with hub.subscribe(channel), other.subscribe(channel, head):
+                await hub.read_history([channel], 1.0)
+        async with hub.subscribe_pattern("invented*"):
+            assert set(await hub.broker.channels("*")) == {"exists"}
+        await hub.broker.heads([f"invented {number}" for number in range(30)], lambda channel: History())
+        assert await objects_of(request, url, hub) == before
+
+
+async def objects_of(request, url, hub):
+    """Return what the broker stores."""
+    if url == "memory:":
+        return set(await hub.broker.channels("*"))
+    if url.startswith("redis:"):
+        return request.getfixturevalue("redis_server").run("KEYS *")
+    return await stream_names(hub)
+
+
+@pytest.mark.parametrize("positions", ["of the same process", "of another process"])
+async def test_channel_that_is_created_later_has_no_gap(url, positions):
+    """Whichever process has read that it does not exist, and whoever creates it."""
+    async with Hub(create_broker(url)) as hub:
+        other = hub if url == "memory:" or positions == "of the same process" else Hub(create_broker(url))
+        if other is not hub:
+            await other.start()
+        heads = [await hub.head("c"), await other.head("c")]
+        async with hub.subscribe("c") as live, hub.subscribe_pattern("*") as matching:
+            async with hub.subscribe("c", heads[0]), other.subscribe("c", heads[1]) as late:
+                position = await other.publish("c", 1)
+                assert position.offset == 1
+                for messages in (live, matching, late):
+                    assert (await anext(messages)).position == position
+        for head in heads:
+            async with hub.subscribe("c", head) as messages:
+                assert (await anext(messages)).position == position
+        await other.close()
+
+
+async def test_position_before_an_earlier_channel_of_the_name_has_a_gap(url):
+    """The time for which a channel exists at least has passed, so another one may have ended."""
+    async with Hub(create_broker(url)) as hub:
+        absent = await hub.head("c")
+        run, _, time = absent.epoch.removeprefix("~").rpartition(".")
+        old = Position(f"~{run}.{int(time, 16) - 50_000_000:x}", 0)
+        foreign = Position(f"~other.{time}", 0)
+        malformed = Position(f"~{run}.{'f' * 90}", 0)
+        await hub.publish("c", 1)
+        for position in (old, foreign, malformed, Position(absent.epoch, 1)):
+            async with hub.subscribe("c", position) as messages:
+                gap = await anext(messages)
+                assert (gap.after, gap.until.offset, gap.missed) == (position, 0, None)
+                assert (await anext(messages)).data == 1

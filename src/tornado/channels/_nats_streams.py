@@ -68,6 +68,7 @@ class ChannelStream:
     :ivar begin: the last offset when the epoch was read. Later messages have larger offsets.
     :ivar age: the time in seconds for which the server keeps messages.
     :ivar window: the time in seconds for which it keeps idempotency keys.
+    :ivar created: the time at which it was created.
     :ivar received: the largest offset that was received on this connection.
     """
 
@@ -77,6 +78,7 @@ class ChannelStream:
     begin: int
     age: float
     window: float
+    created: float
     received: int = 0
 
     def stores(self, subject: str) -> bool:
@@ -251,11 +253,26 @@ class Streams:
         :param run: the ID of the run of the server.
         :param lifetime: the time in seconds for which idempotency keys must be stored.
         """
+        found = await self.find(context, run, channel, history, lifetime)
+        if found is not None:
+            return found
+        config = self._config(channel, history, run, max(lifetime, _WINDOW))
+        return await self._use(context, run, channel, history, config, await self._create(context, config))
+
+    async def find(
+        self, context: Any, run: str, channel: str, history: History, lifetime: float = 0.0
+    ) -> tuple[ChannelStream, Any] | None:
+        """Return the stream of a channel, and its state; None if it does not exist. See `open`."""
         config = self._config(channel, history, run, max(lifetime, _WINDOW))
         try:
             info = await context.stream_info(config.name)
         except self._not_found:
-            info = await self._create(context, config)
+            return None
+        return await self._use(context, run, channel, history, config, info)
+
+    async def _use(
+        self, context: Any, run: str, channel: str, history: History, config: Any, info: Any
+    ) -> tuple[ChannelStream, Any]:
         used = _used_at(info.config.subjects)
         if used is None:
             raise RuntimeError(
@@ -282,6 +299,7 @@ class Streams:
             info.state.last_seq,
             config.max_age,
             config.duplicate_window,
+            info.created.timestamp(),
         )
         return stream, info.state
 
@@ -394,6 +412,15 @@ class Streams:
         )
         info = await self._create(context, config)  # nothing changes if it exists
         return f"{int(info.created.timestamp() * 1e6):x}"
+
+    async def subjects(self, context: Any, name: str, selection: str) -> set[str]:
+        """Return the subjects of messages of a stream.
+
+        :param selection: a subject with wildcards that they match.
+        """
+        with contextlib.suppress(self._not_found):
+            return set((await context.stream_info(name, subjects_filter=selection)).state.subjects or ())
+        return set()
 
     async def has_message(self, context: Any, name: str, subject: str) -> bool:
         """Whether a stream contains a message with a subject."""
