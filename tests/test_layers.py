@@ -22,6 +22,7 @@ LAYERS = {
         "_setting_names",
         "_signature_checks",
         "_log_rate_limit",
+        "_unavailable",
         "_version",
         "escape",
         "log",

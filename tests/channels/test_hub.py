@@ -7,7 +7,19 @@ import gc
 
 import pytest
 
-from tornado.channels import BrokerUnavailableError, Gap, History, Hub, MemoryBroker, Position, PublishError
+from tests.support.server import serving
+from tornado import web
+from tornado.channels import (
+    BrokerUnavailableError,
+    Gap,
+    History,
+    Hub,
+    Identity,
+    MemoryBroker,
+    Position,
+    Presence,
+    PublishError,
+)
 
 
 class Unreliable(MemoryBroker):
@@ -584,3 +596,45 @@ async def test_silent_channels_with_receivers_are_read_so_that_the_broker_keeps_
     reads = broker.reads
     await asyncio.sleep(0.02)
     assert broker.reads == reads
+
+
+class Unavailable(MemoryBroker):
+    async def publish(self, message, history, idempotency_key, lifetime):
+        raise BrokerUnavailableError("no response")
+
+    async def send(self, message):
+        raise BrokerUnavailableError("no response")
+
+    async def read(self, channel, after, limit, history):
+        raise BrokerUnavailableError("no response")
+
+
+@pytest.mark.parametrize("method", ["head", "send", "publish"])
+async def test_request_that_needs_the_broker_gets_503_and_one_line(method, expect_log):
+    class Handler(web.RequestHandler):
+        async def get(self):
+            await {
+                "head": lambda: hub.head("c"),
+                "send": lambda: hub.send("c", 1),
+                "publish": lambda: hub.publish("c", 1, timeout=0.01),
+            }[method]()
+
+    hub = Hub(Unavailable())
+    async with hub, serving(web.Application([("/", Handler)])) as server:
+        with expect_log("tornado.general", "^503 GET / .*: .*(no response|within 0.01 s)") as log:
+            assert (await server.fetch("/")).code == 503
+        assert [each.exc_info for each in log.records] == [None]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_values_that_are_no_numbers_are_refused(value):
+    for make in (
+        lambda: Identity("ada", value),
+        lambda: Identity("ada", -value),
+        lambda: History(count=value),
+        lambda: History(age=value),
+        lambda: Presence(Hub(MemoryBroker()), lease=value),
+    ):
+        with pytest.raises(ValueError, match="must be a"):
+            make()
+    assert Identity("ada", 0.0).expires_at == 0.0

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from tornado._unavailable import UnavailableError
+
 
 class ChannelError(Exception):
     """The base class of the exceptions of `tornado.channels`."""
 
 
-class BrokerUnavailableError(ChannelError):
+class BrokerUnavailableError(ChannelError, UnavailableError):
     """Raised by a broker that cannot be reached, or has not responded in time.
 
-    The operation may have been executed nevertheless.
+    The operation may have been executed nevertheless. A request that raises it gets status 503.
     """
 
 
-class PublishError(ChannelError):
+class PublishError(ChannelError, UnavailableError):
     """Raised by `Hub.publish` if the broker has not confirmed a message by the deadline.
+
+    A request that raises it gets status 503.
 
     :ivar idempotency_key: the key of this message. The message may have been stored; if it is published
         again with the same key, it is stored only once.
@@ -26,4 +30,7 @@ class PublishError(ChannelError):
         self.idempotency_key = idempotency_key
 
 
-__all__ = ["BrokerUnavailableError", "ChannelError", "PublishError"]
+#: What a malformed reply of a broker raises while it is parsed, in a client library or here.
+MALFORMED = (ValueError, RecursionError, TypeError, LookupError, AttributeError)
+
+__all__ = ["BrokerUnavailableError", "MALFORMED", "ChannelError", "PublishError"]

@@ -308,6 +308,10 @@ class Hub:
                             raise PublishError(f"{self!r} was closed", idempotency_key) from error
                         reason = error
                         delay = await self._retries.wait(delay)
+                    except Exception as error:  # of a broker of the program
+                        counts_of(channel).failed += 1
+                        text = f"the broker has failed to publish to {channel!r}: {error!r}"
+                        raise PublishError(text, idempotency_key) from error
         except TimeoutError as error:
             counts_of(channel).failed += 1
             details = "" if reason is None else f" ({reason})"

@@ -28,7 +28,7 @@ from time import time
 from typing import Any
 
 from tornado.channels._broker import MAX_PAGE
-from tornado.channels._errors import BrokerUnavailableError
+from tornado.channels._errors import MALFORMED, BrokerUnavailableError
 from tornado.channels._nats_encoding import channel_of, token_of
 from tornado.channels._values import History, Position
 
@@ -174,11 +174,7 @@ class Streams:
                     f"$JS.API.STREAM.{operation}", json.dumps(request).encode(), timeout=_LIST_TIMEOUT
                 )
             )
-            response = json.loads(answer.data)
-            if "error" in response:
-                raise BrokerUnavailableError(f"the streams cannot be listed: {response['error']}")
-            part = {_name_of(each): each for each in response.get("streams") or []}
-            total = response.get("total", 0)
+            part, total = _parse_list(answer.data)
             if offset and found.keys().isdisjoint(part):
                 offset = max(0, min(offset, total) - step)
                 step *= 2
@@ -468,6 +464,17 @@ def _used_at(subjects: Sequence[str] | None) -> datetime | None:
 
 def _epoch_of(info: Any, run: str) -> str:
     return f"{int(info.created.timestamp() * 1e6):x}{run and '-'}{run}"
+
+
+def _parse_list(data: bytes) -> tuple[dict[str, Any], int]:
+    """Return a page of a list of streams, by their names, and the number of all streams."""
+    try:
+        response = json.loads(data)
+        if "error" in response:
+            raise BrokerUnavailableError(f"the streams cannot be listed: {response['error']}")
+        return {_name_of(each): each for each in response.get("streams") or []}, int(response.get("total", 0))
+    except MALFORMED as error:
+        raise BrokerUnavailableError(f"malformed list of streams ({error!r:.100})") from error
 
 
 def _name_of(listed: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -131,7 +132,7 @@ class Presence:
     """
 
     def __init__(self, hub: Hub, *, lease: float = 6.0) -> None:
-        if not lease > 0:
+        if not 0 < lease < math.inf:
             raise ValueError(f"lease must be a positive number of seconds, got {lease!r}")
         self.lease = lease
         self._hub = hub

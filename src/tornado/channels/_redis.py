@@ -12,16 +12,17 @@ may have lost messages. Then the channel begins a new epoch.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import os
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from tornado._log_rate_limit import LogRateLimit
 from tornado.channels._broker import MAX_PAGE, Begin, Broker, BrokerListener, Page, shared_error
-from tornado.channels._errors import BrokerUnavailableError
+from tornado.channels._errors import MALFORMED, BrokerUnavailableError
 from tornado.channels._pattern import Pattern
 from tornado.channels._redis_listener import RedisListener
 from tornado.channels._redis_pipeline import Call
@@ -365,20 +366,23 @@ class RedisBroker(Broker):
         epoch, offset = ("", 0) if after is None else after
         if after is None:
             limit = 0
-        epoch, head, oldest, entries, run, begun = await self._call(
-            self._read_script,
-            self._keys(channel),
-            [*_limits(history), epoch, offset, limit, MAX_PAGE],
-        )
-        begin = _begin(run, begun)
-        if not epoch:
-            return Page.of_absent(begin)
-        epoch = epoch.decode()
-        messages = [
-            Message(channel, fields[5], Position(epoch, int(name.partition(b"-")[0])), _decode_key(fields[3]))
-            for name, fields in entries
-        ]
-        return Page(Position(epoch, head), oldest, messages, begin)
+        with self._parsing():
+            epoch, head, oldest, entries, run, begun = await self._call(
+                self._read_script,
+                self._keys(channel),
+                [*_limits(history), epoch, offset, limit, MAX_PAGE],
+            )
+            begin = _begin(run, begun)
+            if not epoch:
+                return Page.of_absent(begin)
+            epoch = epoch.decode()
+            messages = [
+                Message(
+                    channel, fields[5], Position(epoch, int(name.partition(b"-")[0])), _decode_key(fields[3])
+                )
+                for name, fields in entries
+            ]
+            return Page(Position(epoch, head), oldest, messages, begin)
 
     async def subscribe(self, channel: str) -> None:
         await self._started().channels.subscribe(self._channel(channel))
@@ -415,12 +419,13 @@ class RedisBroker(Broker):
             for begin in range(0, len(names), _HEADS):
                 part = names[begin : begin + _HEADS]
                 calls = [self._head_call(channel, history_of(channel)) for channel in part]
-                results = await self._call(self._head_pipeline.execute, calls)
-                found |= {
-                    channel: _head(result)
-                    for channel, result in zip(part, results, strict=True)
-                    if not isinstance(result, BaseException)
-                }
+                with self._parsing():
+                    results = await self._call(self._head_pipeline.execute, calls)
+                    found |= {
+                        channel: _head(result)
+                        for channel, result in zip(part, results, strict=True)
+                        if not isinstance(result, BaseException)
+                    }
         return found
 
     def _head_call(self, channel: str, history: History) -> Call:
@@ -452,10 +457,11 @@ class RedisBroker(Broker):
             for begin in range(0, len(parts), _CALLS):
                 some = parts[begin : begin + _CALLS]
                 calls = [self._renewal(part, workers, lease) for part in some]
-                results = await self._call(self._renewals.execute, calls)
-                for part, result in zip(some, results, strict=True):
-                    if not isinstance(result, Exception):
-                        renewed |= {channel: bool(had) for channel, had in zip(part, result, strict=True)}
+                with self._parsing():
+                    results = await self._call(self._renewals.execute, calls)
+                    for part, result in zip(some, results, strict=True):
+                        if not isinstance(result, Exception):
+                            renewed |= {channel: bool(had) for channel, had in zip(part, result, strict=True)}
         return renewed
 
     def _renewal(self, channels: Sequence[str], workers: Mapping[str, str], lease: float) -> Call:
@@ -463,8 +469,9 @@ class RedisBroker(Broker):
         return keys, [b"%d" % int(lease * 1000), *[workers[channel].encode() for channel in channels]]
 
     async def list_presence(self, channel: str) -> Mapping[str, bytes]:
-        found = await self._call(self._list_script, [self._presence_key(channel)])
-        return {name.decode(): entry for name, entry in zip(found[::2], found[1::2], strict=True)}
+        with self._parsing():
+            found = await self._call(self._list_script, [self._presence_key(channel)])
+            return {name.decode(): entry for name, entry in zip(found[::2], found[1::2], strict=True)}
 
     def _presence_key(self, channel: str) -> str:
         return self._keys(channel)[0][:-1] + "p"
@@ -487,6 +494,20 @@ class RedisBroker(Broker):
                 # A proxy or a name may lead to another server now, but only for new connections.
                 await self._servers.disconnect()
             raise BrokerUnavailableError(f"Redis at {self._address}: {error}") from error
+        except MALFORMED as error:
+            await self._servers.disconnect()  # further replies would belong to other commands
+            raise self._malformed(error) from error
+
+    @contextlib.contextmanager
+    def _parsing(self) -> Iterator[None]:
+        """Report a reply that has another form than expected as that of an unavailable broker."""
+        try:
+            yield
+        except MALFORMED as error:
+            raise self._malformed(error) from error
+
+    def _malformed(self, error: Exception) -> BrokerUnavailableError:
+        return BrokerUnavailableError(f"Redis at {self._address}: malformed reply ({error!r:.100})")
 
     def _channel(self, channel: str) -> bytes:
         return self._channel_prefix + channel.encode()

@@ -105,7 +105,7 @@ class History:
     age: float = 3600.0
 
     def __post_init__(self) -> None:
-        if not self.count >= 1:
+        if not (isinstance(self.count, int) and self.count >= 1):
             raise ValueError(f"count must be a number of messages of at least 1, got {self.count!r}")
         if not 0.001 <= self.age <= _MAX_AGE:
             raise ValueError(f"age must be a number of seconds from 0.001 to {_MAX_AGE}, got {self.age!r}")
