@@ -242,6 +242,10 @@ class Hub:
         """Yield the number of receivers of each channel, except channels for internal use."""
         return (len(state) for name, state in self._channels.items() if not name.startswith(RESERVED))
 
+    def has_receivers(self, channel: str) -> bool:
+        """Whether a channel has receivers in this process."""
+        return channel in self._channels
+
     # -- publishing --
 
     async def publish(

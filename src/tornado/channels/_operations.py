@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
@@ -30,6 +31,8 @@ class Operations(Protocol):
 
     def check_subscribed(self, channel: str) -> None: ...
 
+    def count_for_source(self) -> float: ...
+
     def reply(self, kind: str, request_id: str | None, members: Mapping[str, Any]) -> None: ...
 
 
@@ -48,7 +51,14 @@ def _unsubscribe(session: Operations, request: Request) -> Steps:
     yield from ()
 
 
+def _wait(session: Operations) -> Steps:
+    """Wait until the user, or the address, may send a request that the broker executes."""
+    while wait := session.count_for_source():
+        yield asyncio.sleep(wait)
+
+
 def _publish(session: Operations, request: Request) -> Steps:
+    yield from _wait(session)
     members = yield from session.publish(request)
     if request.id is not None:
         session.reply("published", request.id, members)
@@ -56,6 +66,7 @@ def _publish(session: Operations, request: Request) -> Steps:
 
 def _join(session: Operations, request: Request) -> Steps:
     session.check_subscribed(request.channel)
+    yield from _wait(session)
     yield from session.join(request.channel, request.data)
     session.reply("joined", request.id, {"channel": request.channel})
 

@@ -100,7 +100,7 @@ class RedisPublisher:
         self, execute: Execute, errors: tuple[type[Exception], ...], address: str, timeout: float
     ) -> None:
         self._execute = execute
-        self._errors = errors
+        self._errors: tuple[type[Exception], ...] = (*errors, *MALFORMED)
         self._address = address
         self._timeout = timeout
         self._waiting: deque[tuple[Entry, asyncio.Future[Position]]] = deque()
@@ -177,7 +177,7 @@ class RedisPublisher:
                 f"Redis at {self._address} did not respond within {self._timeout} s"
             )
             return [error for _ in batches]
-        except (*self._errors, *MALFORMED) as error:
+        except self._errors as error:
             return [self._unavailable(error) for _ in batches]
         return [self._result(batch, result) for batch, result in zip(batches, results, strict=True)]
 

@@ -33,9 +33,11 @@ from tornado.channels._requests import (
 )
 from tornado.channels._session_state import Identity, SessionState, name_of_anonymous
 from tornado.channels._slow_clients import SLOW_RECEIVERS, SlowReceiver
+from tornado.channels._sources import Source
 from tornado.channels._steps import Steps, resolve, run_steps
 from tornado.channels._transport import Transport
 from tornado.channels._values import Gap, Position
+from tornado.httputil import HTTPServerRequest
 
 # See `tornado._wire.state_machine` for the reason for these constants.
 _NEW = SessionState.NEW
@@ -58,6 +60,7 @@ _REVOKED, _TIMED_OUT, _RATE, _POLICY = 4403, 4408, 4429, 1008
 class Hooks(Protocol):
     """The methods of a `ChannelHandler` that a session calls."""
 
+    request: HTTPServerRequest
     client_limits: ClientLimits
     keep_alive: float
 
@@ -96,6 +99,7 @@ class Session:
         "_lingers",
         "_receiver",
         "_slow",
+        "_source",
         "_state",
         "_transport",
         "_violations",
@@ -125,6 +129,8 @@ class Session:
         self._slow: dict[str, SlowReceiver] | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._free_at = 0.0
+        #: The user or the address, whose limits count for all of its connections; None before `authenticate`.
+        self._source: Source | None = None
         #: The token and the ID of the last ``connect``, which the next request repeats if it has failed.
         self._hello: tuple[str | None, str | None] = (None, None)
         self._violations = 0
@@ -175,6 +181,18 @@ class Session:
         self._free_at, wait = count_request(limits, self._free_at, time.monotonic())
         if wait > _MAX_WAIT:
             raise RequestError("rate", f"more than {limits.rate:g} requests per second", retry=wait)
+        return wait
+
+    def count_for_source(self) -> float:
+        """Count a request that the broker executes, for the user or the address; see `_count_request`."""
+        source, limits = self._source, self._hooks.client_limits
+        if source is None:
+            return 0.0
+        wait = source.count_request(limits, time.monotonic())
+        if wait > _MAX_WAIT:
+            rate = limits.rate * source.clients(limits)
+            text = f"more than {rate:g} requests per second by all clients of the {source.name}"
+            raise RequestError("rate", text, retry=wait)
         return wait
 
     def error_of(self, error: Exception) -> RequestError:
@@ -239,6 +257,8 @@ class Session:
         if was_new:
             self._client = client or os.urandom(9).hex()
             self._state = self._state.to[_CONNECTED]
+            address = self._hooks.request.remote_ip or ""
+            self._source = endpoint.sources.acquire(identity.user, address, time.monotonic())
             self._cancel_deadline()
         if identity.expires_at is not None or self._expiry is not None:
             self._schedule_expiry()
@@ -355,8 +375,8 @@ class Session:
         """
         channel, endpoint, hooks = wanted.channel, self._endpoint, self._hooks
         hub = endpoint.hub
-        if channel not in self._channels and len(self._channels) >= hooks.client_limits.subscriptions:
-            raise RequestError("limit", "too many subscriptions", channel=channel)
+        if channel not in self._channels:
+            self._check_subscriptions(channel)
         revision = endpoint.revision
         allowed = hooks.authorize_subscribe(channel)
         since = wanted.position or hub.position(channel)
@@ -379,11 +399,21 @@ class Session:
         if wanted.position is None or not self._lingers:
             position = str(since)
             self._transport.send(self._receiver, encode_subscribed(request_id, channel, position), position)
+        if self._source is not None:
+            endpoint.sources.open(self._source, channel)
         hub.attach(channel, self._receiver, since, group)
         if wanted.watch:
             self.watch(channel, wanted.watch if isinstance(wanted.watch, str) else "")
         if wanted.join is not ABSENT:
             yield from self._join(channel, wanted.join)
+
+    def _check_subscriptions(self, channel: str) -> None:
+        limits = self._hooks.client_limits
+        if len(self._channels) >= limits.subscriptions:
+            raise RequestError("limit", "too many subscriptions", channel=channel)
+        source = self._source
+        if source is not None and not self._endpoint.sources.may_open(source, channel, limits):
+            raise RequestError("limit", f"too many channels of the {source.name}", channel=channel)
 
     def _begin_subscription(
         self, wanted: SubscriptionRequest, allowed: Any, revision: int
@@ -412,6 +442,7 @@ class Session:
         slow = None if self._slow is None else self._slow.pop(channel, None)
         if slow is not None:
             self._endpoint.hub.detach(channel, slow)
+        self._endpoint.sources.close(channel)
 
     def unsubscribe(self, channel: str) -> None:
         """End a subscription, and the presence of the client in the channel."""
@@ -419,8 +450,8 @@ class Session:
         self._channels = tuple([each for each in self._channels if each != channel])
         self.unwatch(channel)
         connection = None if self._connections is None else self._connections.pop(channel, None)
-        if connection is not None:
-            self._endpoint.leave(channel, connection)
+        if connection is not None and self._source is not None:
+            self._endpoint.leave(channel, connection, self._source)
 
     def check_subscribed(self, channel: str) -> None:
         """Check that the client has subscribed to a channel.
@@ -470,22 +501,42 @@ class Session:
         presence = self._endpoint.presence
         connections = self._connections = {} if self._connections is None else self._connections
         connection = connections.get(channel)
-        if connection is None and self._lingers:
+        if connection is not None:
+            yield presence.update(channel, connection, data)
+            return
+        source = self._source
+        assert source is not None  # the session is connected
+        if self._lingers:
             connection = self._endpoint.take_lingering(self._member, self._client, channel)
         if connection is not None:
+            source.present += 1
             connections[channel] = connection  # before the update, which may be cancelled
             yield presence.update(channel, connection, data)
             return
-        connection = yield presence.join(channel, self._member, data)
+        self._check_presences(channel, connections, source)
+        source.present += 1
+        try:
+            connection = yield presence.join(channel, self._member, data)
+        except BaseException:
+            source.present -= 1
+            raise
         if self._state is _CLOSED or channel not in self._channels:
-            self._endpoint.leave(channel, connection)
+            self._endpoint.leave(channel, connection, source)
         else:
             connections[channel] = connection
+
+    def _check_presences(self, channel: str, connections: Mapping[str, str], source: Source) -> None:
+        limits = self._hooks.client_limits
+        if len(connections) >= limits.presences:
+            raise RequestError("limit", "present in too many channels", channel=channel)
+        if source.present >= limits.presences * source.clients(limits):
+            raise RequestError("limit", f"too many presences of the {source.name}", channel=channel)
 
     def leave(self, channel: str) -> Steps:
         """End the presence of the client in a channel."""
         connection = None if self._connections is None else self._connections.pop(channel, None)
-        if connection is not None:
+        if connection is not None and self._source is not None:
+            self._source.present -= 1
             yield self._endpoint.presence.leave(channel, connection)
 
     def watch(self, channel: str, version: str = "") -> None:
@@ -566,13 +617,17 @@ class Session:
             self._detach(channel)
         for channel in self._watched:
             endpoint.unwatch(channel, self._receiver, self._transport)
+        self._channels = self._watched = ()
+        source, self._source = self._source, None
+        if source is None:
+            return
         connections, self._connections = self._connections or {}, None
         for channel, connection in connections.items():
             if self._lingers:
-                endpoint.leave_later(self._member, self._client, channel, connection)
+                endpoint.leave_later(self._member, self._client, channel, connection, source)
             else:
-                endpoint.leave(channel, connection)
-        self._channels = self._watched = ()
+                endpoint.leave(channel, connection, source)
+        endpoint.sources.release(source, time.monotonic())
 
 
 _ANONYMOUS: Final = Identity()
