@@ -447,9 +447,10 @@ async def test_many_channels_with_positions_work_on_each_transport(transport: st
         client_limits = ClientLimits(subscriptions=1000, rate=1e6, burst=10_000)
 
     async with serving_channels(Handler) as server, client_of(server, transport) as client:
-        epoch = (await server.hub.publish("c999" + "x" * 90, 1)).epoch
         names = [f"c{number}" + "x" * 90 for number in range(1000)]
-        await asyncio.gather(*[client.subscribe(name, Position(epoch, 0)) for name in names])
+        positions = [await server.hub.head(name) for name in names]
+        await server.hub.publish(names[-1], 1)
+        await asyncio.gather(*map(client.subscribe, names, positions))
         assert await messages(client, 1) == [1]
         await client.publish(names[0], 2)
         assert await messages(client, 1) == [2]

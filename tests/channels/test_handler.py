@@ -42,12 +42,12 @@ async def test_messages_arrive_in_order_after_subscribed(loop_kind: str) -> None
         epoch = subscribed["position"].rpartition(":")[0]
         assert subscribed == {"type": "subscribed", "id": "s1", "channel": "room:1", "position": f"{epoch}:0"}
         for number in range(3):
-            await server.hub.publish("room:1", {"text": "grüße", "n": number}, key=f"k{number}")
+            position = await server.hub.publish("room:1", {"text": "grüße", "n": number}, key=f"k{number}")
         for number in range(3):
             assert await client.receive() == {
                 "type": "message",
                 "channel": "room:1",
-                "position": f"{epoch}:{number + 1}",
+                "position": f"{position.epoch}:{number + 1}",
                 "key": f"k{number}",
                 "data": {"text": "grüße", "n": number},
             }
