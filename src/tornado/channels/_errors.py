@@ -30,7 +30,23 @@ class PublishError(ChannelError, UnavailableError):
         self.idempotency_key = idempotency_key
 
 
+class ChannelRequestError(ChannelError):
+    """Raised in a client if the server refuses a request, and by methods of a `ChannelHandler` to refuse it.
+
+    :param code: the code of the error in the channel protocol, such as ``"forbidden"``, or another one, which
+        consists of at most 64 lower-case letters, digits and ``_``.
+    :param message: a description for developers.
+    :ivar code: the code.
+    :ivar reason: the message.
+    """
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(f"{code}: {message}" if message else code)
+        self.code = code
+        self.reason = message
+
+
 #: What a malformed reply of a broker raises while it is parsed, in a client library or here.
 MALFORMED = (ValueError, RecursionError, TypeError, LookupError, AttributeError)
 
-__all__ = ["BrokerUnavailableError", "MALFORMED", "ChannelError", "PublishError"]
+__all__ = ["BrokerUnavailableError", "MALFORMED", "ChannelError", "ChannelRequestError", "PublishError"]

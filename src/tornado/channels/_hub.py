@@ -256,6 +256,7 @@ class Hub:
         key: str | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
+        author: str | None = None,
     ) -> Position:
         """Publish a message, and return its position when the broker has stored it.
 
@@ -267,6 +268,7 @@ class Hub:
         :param idempotency_key: if another message was published with this key in the last two minutes, its
             position is returned and nothing is published.
         :param timeout: the time limit in seconds.
+        :param author: see `Message`.
         :raises PublishError: if the broker has not confirmed the message by the deadline, too many messages
             wait for it, or the hub was closed.
         :raises TypeError: if `data` cannot be encoded as JSON.
@@ -274,7 +276,7 @@ class Hub:
             finite, or the time limit is not positive or more than an hour.
         """
         check_channel(channel)
-        message = Message(channel, _encode(data), None, key)
+        message = Message(channel, _encode(data), None, key, author)
         history = self._history_of(channel)
         idempotency_key = idempotency_key or os.urandom(12).hex()
         limit = self.timeout
@@ -329,14 +331,16 @@ class Hub:
             if is_measured:
                 self._delays.end()
 
-    async def send(self, channel: str, data: Any, *, key: str | None = None) -> None:
+    async def send(
+        self, channel: str, data: Any, *, key: str | None = None, author: str | None = None
+    ) -> None:
         """Send an ephemeral message: it is not stored, has no position, and may be lost.
 
         :raises BrokerUnavailableError: if it could not be sent.
         """
         check_channel(channel)
         self._check_open()
-        await self.broker.send(Message(channel, _encode(data), None, key))
+        await self.broker.send(Message(channel, _encode(data), None, key, author))
         counts_of(channel).sent += 1
 
     # -- receiving --
@@ -515,6 +519,22 @@ class Hub:
         # A later caller may have published in between, and needs another read.
         del self._heads[channel]
         return (await self.broker.read(channel, None, 0, self._history_of(channel))).head
+
+    async def before_last(self, channel: str, count: int) -> Position:
+        """Return the position before the last messages that are available, to subscribe after it.
+
+        :param count: the maximum number of messages.
+        :raises BrokerUnavailableError: if the broker cannot be reached.
+        """
+        check_channel(channel)
+        self._check_open()
+        state = self._channels.get(channel)
+        if state is not None and channel not in self._readers and not self.disconnected_for:
+            found = state.before_last(count)
+            if found is not None:
+                return found
+        page = await self.broker.read(channel, None, 0, self._history_of(channel))
+        return Position(page.head.epoch, max(page.oldest - 1, page.head.offset - count))
 
     # -- the interface for the broker --
 

@@ -35,6 +35,7 @@ class ClientLimits:
         the limits at the same time. A client chooses its ID, and may open many connections, so these also
         count for its user: event streams and polls, publications and calls on WebSockets, presences, and
         subscriptions to channels that had no receivers in the process.
+    :param calls: the maximum number of calls on a WebSocket that have not ended.
     :param presences: the maximum number of channels in which the client is present.
     :param clients_per_address: the same for the anonymous clients of one address, such as that of a proxy, or
         of one IPv6 network (/64).
@@ -52,6 +53,7 @@ class ClientLimits:
     clients_per_user: int = 10
     clients_per_address: int = 50
     presences: int = 20
+    calls: int = 10
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

@@ -152,7 +152,7 @@ class MemoryBroker(Broker):
         before = stored.size
         stored.age = history.age
         position = Position(stored.head.epoch, stored.head.offset + 1)
-        message = Message(channel, message.payload, position, message.key)
+        message = Message(channel, message.payload, position, message.key, message.author)
         stored.add(message, idempotency_key, now, lifetime)
         stored.expire(now, history.count)
         self._filled.pop(channel, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from time import time
 from typing import Any, Literal
@@ -363,8 +364,9 @@ class NATSBroker(Broker):
             return
         sequence = (data.headers or {}).get("Nats-Sequence")
         try:
-            key, payload = decode_message(data.data)
-            position = None if sequence is None else self._position(channel, data.subject, int(sequence))
+            message = decode_message(channel, None, data.data)
+            if sequence is not None:
+                message = replace(message, position=self._position(channel, data.subject, int(sequence)))
         except ValueError:
             _LOG.log(
                 "malformed",
@@ -373,7 +375,7 @@ class NATSBroker(Broker):
                 channel,
             )
         else:
-            listener.received(Message(channel, payload, position, key))
+            listener.received(message)
 
     def _position(self, channel: str, subject: str, offset: int) -> Position:
         stream = self._known.get(channel)
@@ -412,8 +414,7 @@ class NATSBroker(Broker):
 
 
 def _stored_message(channel: str, epoch: str, data: Any) -> Message:
-    key, payload = decode_message(data.data)
-    return Message(channel, payload, Position(epoch, data.metadata.sequence.stream), key)
+    return decode_message(channel, Position(epoch, data.metadata.sequence.stream), data.data)
 
 
 __all__ = ["NATSBroker"]

@@ -21,6 +21,8 @@ class Operations(Protocol):
 
     def publish(self, request: Request) -> Steps: ...
 
+    def begin_call(self, request: Request) -> None: ...
+
     def join(self, channel: str, data: Any) -> Steps: ...
 
     def leave(self, channel: str) -> Steps: ...
@@ -64,6 +66,11 @@ def _publish(session: Operations, request: Request) -> Steps:
         session.reply("published", request.id, members)
 
 
+def _call(session: Operations, request: Request) -> Steps:
+    yield from _wait(session)
+    session.begin_call(request)
+
+
 def _join(session: Operations, request: Request) -> Steps:
     session.check_subscribed(request.channel)
     yield from _wait(session)
@@ -101,6 +108,7 @@ OPERATIONS: Final[Mapping[str, Callable[[Any, Request], Steps]]] = {
     "subscribe": _subscribe,
     "unsubscribe": _unsubscribe,
     "publish": _publish,
+    "call": _call,
     "join": _join,
     "leave": _leave,
     "watch": _watch,

@@ -28,7 +28,7 @@ from tornado.channels._redis_listener import RedisListener
 from tornado.channels._redis_pipeline import Call
 from tornado.channels._redis_publisher import Entry, RedisPublisher
 from tornado.channels._redis_servers import servers_of
-from tornado.channels._values import History, Message, Position
+from tornado.channels._values import History, Message, Position, add_author, split_author
 from tornado.log import gen_log
 
 _LOG = LogRateLimit(gen_log)
@@ -72,8 +72,8 @@ end
 )
 
 #: Further KEYS: the idempotency key of each message. Further ARGV: the maximum number of messages, the Redis
-#: channel, and for each message the time to live of its idempotency key, its key ('-' for none, or '+' and
-#: the key) and its payload.
+#: channel, and for each message the time to live of its idempotency key, its author and key ('-' for no
+#: key, or '+' and the key) and its payload.
 #: A script that has failed is not undone, so what can fail comes first.
 _PUBLISH = (
     """
@@ -377,9 +377,7 @@ class RedisBroker(Broker):
                 return Page.of_absent(begin)
             epoch = epoch.decode()
             messages = [
-                Message(
-                    channel, fields[5], Position(epoch, int(name.partition(b"-")[0])), _decode_key(fields[3])
-                )
+                _message(channel, fields[5], Position(epoch, int(name.partition(b"-")[0])), fields[3])
                 for name, fields in entries
             ]
             return Page(Position(epoch, head), oldest, messages, begin)
@@ -553,18 +551,21 @@ def _limits(history: History) -> list[bytes]:
 
 
 def _encode_message(message: Message) -> tuple[bytes, bytes]:
-    return (b"-" if message.key is None else b"+" + message.key.encode()), message.payload
+    """Return the author and the key, and the payload."""
+    key = b"-" if message.key is None else b"+" + message.key.encode()
+    return add_author(message.author, key), message.payload
 
 
-def _decode_key(key: bytes) -> str | None:
-    return key[1:].decode() if key.startswith(b"+") else None
+def _message(channel: str, payload: bytes, position: Position | None, key: bytes) -> Message:
+    author, key = split_author(key)
+    return Message(channel, payload, position, key[1:].decode() if key.startswith(b"+") else None, author)
 
 
 def _decode_message(channel: str, data: bytes) -> Message:
     epoch, offset, length, rest = data.split(b" ", 3)
     end = int(length)
     position = Position(epoch.decode(), int(offset)) if int(offset) else None
-    return Message(channel, rest[end:], position, _decode_key(rest[:end]))
+    return _message(channel, rest[end:], position, rest[:end])
 
 
 __all__ = ["RedisBroker"]

@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, Final, Protocol
 
 from tornado._loop.deadlines import NEVER
+from tornado.channels._calls import Calls, execute
 from tornado.channels._counts import counts
 from tornado.channels._endpoint import Endpoint
-from tornado.channels._errors import BrokerUnavailableError, PublishError
+from tornado.channels._errors import BrokerUnavailableError, ChannelRequestError, PublishError
 from tornado.channels._limits import ClientLimits, SlowPolicy, count_request
 from tornado.channels._operations import OPERATIONS, connect
 from tornado.channels._receivers import ReceiverGroup
@@ -29,6 +30,7 @@ from tornado.channels._requests import (
     encode_reply,
     encode_subscribed,
     parse_request,
+    refusal,
     request_id_of,
 )
 from tornado.channels._session_state import Identity, SessionState, name_of_anonymous
@@ -63,6 +65,8 @@ class Hooks(Protocol):
     request: HTTPServerRequest
     client_limits: ClientLimits
     keep_alive: float
+    max_call_duration: float
+    publishes_author: bool
 
     def authenticate(self, token: str | None) -> Any: ...
 
@@ -73,6 +77,8 @@ class Hooks(Protocol):
     def authorize_presence(self, channel: str) -> Any: ...
 
     def slow_policy(self, channel: str) -> SlowPolicy: ...
+
+    def prepare_publication(self, channel: str, data: Any) -> Any: ...
 
     def log_exception(self, kind: Any, error: Any, traceback: Any) -> None: ...
 
@@ -88,6 +94,7 @@ class Session:
     """
 
     __slots__ = (
+        "_calls",
         "_channels",
         "_client",
         "_connections",
@@ -128,6 +135,8 @@ class Session:
         #: The receivers that replace the client in channels that it reads too slowly.
         self._slow: dict[str, SlowReceiver] | None = None
         self._expiry: asyncio.TimerHandle | None = None
+        #: The calls that have not ended; None before the first one.
+        self._calls: Calls | None = None
         self._free_at = 0.0
         #: The user or the address, whose limits count for all of its connections; None before `authenticate`.
         self._source: Source | None = None
@@ -203,6 +212,11 @@ class Session:
             # A random time, because the requests of all clients fail at the same time.
             retry = random.uniform(_MIN_RETRY, _MAX_RETRY)
             return RequestError("unavailable", "the broker cannot be reached", retry=retry)
+        if isinstance(error, ChannelRequestError):  # of a method of the program
+            try:
+                return refusal(error.code, error.reason)
+            except ValueError as wrong:
+                error = wrong
         if isinstance(error, UnicodeEncodeError):
             return RequestError("bad_request", "a text contains a surrogate, which UTF-8 cannot represent")
         self._hooks.log_exception(type(error), error, sys.exc_info()[2])
@@ -379,7 +393,7 @@ class Session:
             self._check_subscriptions(channel)
         revision = endpoint.revision
         allowed = hooks.authorize_subscribe(channel)
-        since = wanted.position or hub.position(channel)
+        since = wanted.position or (None if wanted.history else hub.position(channel))
         if (
             allowed is not True
             or since is None
@@ -429,7 +443,10 @@ class Session:
             revision = self._endpoint.revision
             if wanted.join is not ABSENT:
                 yield from self._authorize(hooks.authorize_presence, channel)
-            since = wanted.position or hub.position(channel)
+            since = wanted.position
+            if since is None and wanted.history:
+                since = yield hub.before_last(channel, wanted.history)
+            since = since or hub.position(channel)
             if since is None:
                 since = yield hub.head(channel)
             if revision == self._endpoint.revision:
@@ -470,8 +487,12 @@ class Session:
         """
         channel, hub = request.channel, self._endpoint.hub
         yield from self._authorize(self._hooks.authorize_publish, channel)
+        hooks, data = self._hooks, request.data
+        if not getattr(hooks.prepare_publication, "is_default", False):
+            data = yield from resolve(hooks.prepare_publication(channel, data))
+        author = self.member if hooks.publishes_author else None
         if request.is_ephemeral:
-            yield hub.send(channel, request.data, key=request.key)
+            yield hub.send(channel, data, key=request.key, author=author)
             return {"channel": channel}
         # The user and the client are parts of the key, so that no other one can occupy it.
         user, client = self.identity.user or "", self._hello[1] or request.client or ""
@@ -480,13 +501,40 @@ class Session:
             text = f"without client, the id of publish has at least {_MIN_UNIQUE} characters"
             raise RequestError("bad_request", text)
         key = f"{len(user)}/{user}/{client}/{request.id}"
-        position = yield hub.publish(channel, request.data, key=request.key, idempotency_key=key)
+        position = yield hub.publish(channel, data, key=request.key, idempotency_key=key, author=author)
         return {"channel": channel, "position": str(position)}
+
+    def call(self, request: Request) -> Steps:
+        """Call a method of the handler. Return its result.
+
+        :raises RequestError: if it fails.
+        """
+        return (yield execute(self._hooks, request))
+
+    def begin_call(self, request: Request) -> None:
+        """Call a method of the handler, and reply when it has ended. Later requests do not wait for this.
+
+        :raises RequestError: if too many calls have not ended.
+        """
+        calls = self._calls
+        if calls is None:
+            calls = self._calls = Calls()
+        if len(calls) >= self._hooks.client_limits.calls:
+            raise RequestError("limit", "too many calls at the same time")
+
+        async def run() -> None:
+            try:
+                self.reply("returned", request.id, {"data": await execute(self._hooks, request)})
+            except Exception as error:
+                self.fail(self.error_of(error), request.id)
+
+        calls.start(run())
 
     # -- presence --
 
     @property
-    def _member(self) -> str:
+    def member(self) -> str:
+        """The name of the user, or that of the client if it has none."""
         user = self.identity.user
         return name_of_anonymous(self._client) if user is None else user
 
@@ -507,7 +555,7 @@ class Session:
         source = self._source
         assert source is not None  # the session is connected
         if self._lingers:
-            connection = self._endpoint.take_lingering(self._member, self._client, channel)
+            connection = self._endpoint.take_lingering(self.member, self._client, channel)
         if connection is not None:
             source.present += 1
             connections[channel] = connection  # before the update, which may be cancelled
@@ -516,7 +564,7 @@ class Session:
         self._check_presences(channel, connections, source)
         source.present += 1
         try:
-            connection = yield presence.join(channel, self._member, data)
+            connection = yield presence.join(channel, self.member, data)
         except BaseException:
             source.present -= 1
             raise
@@ -613,6 +661,8 @@ class Session:
         self._cancel_deadline()
         if self._expiry is not None:
             self._expiry.cancel()
+        if self._calls is not None:
+            self._calls.cancel()
         for channel in self._channels:
             self._detach(channel)
         for channel in self._watched:
@@ -624,7 +674,7 @@ class Session:
         connections, self._connections = self._connections or {}, None
         for channel, connection in connections.items():
             if self._lingers:
-                endpoint.leave_later(self._member, self._client, channel, connection, source)
+                endpoint.leave_later(self.member, self._client, channel, connection, source)
             else:
                 endpoint.leave(channel, connection, source)
         endpoint.sources.release(source, time.monotonic())
