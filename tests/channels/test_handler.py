@@ -122,7 +122,8 @@ async def test_published_message_has_position_and_is_stored_once(loop_kind: str)
         assert (message["position"], message["data"]) == (first["position"], {"x": [1]})
         reply = await client.ask(type="publish", id="another", channel="a", data=None, ephemeral=True)
         assert reply == {"type": "published", "id": "another", "channel": "a"}
-        assert await other.receive() == {"type": "message", "channel": "a", "data": None}
+        author = message["author"]
+        assert await other.receive() == {"type": "message", "channel": "a", "author": author, "data": None}
 
 
 async def test_unsubscribed_client_gets_no_further_messages(loop_kind: str) -> None:
