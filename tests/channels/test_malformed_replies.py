@@ -11,6 +11,7 @@ import pytest
 
 from tornado.channels import (
     BrokerUnavailableError,
+    History,
     Hub,
     MemoryBroker,
     NATSBroker,
@@ -85,7 +86,7 @@ async def test_malformed_replies_of_redis(reply):
             for operation in (
                 hub.head("c"),
                 broker.list_presence("c"),
-                broker.heads(["c"], hub._history_of),
+                broker.heads(["c"], lambda channel: History()),
             ):
                 with contextlib.suppress(BrokerUnavailableError):
                     await operation

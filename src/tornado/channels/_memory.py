@@ -45,7 +45,7 @@ class _Stored:
         self.messages: deque[tuple[float, Message]] = deque()
         self.keys: dict[str, tuple[float, Position]] = {}
         self.end: float | None = None
-        self.size = 0
+        self.size: int = 0
 
     def add(self, message: Message, key: str, now: float, lifetime: float) -> None:
         """Store a message and its idempotency key."""
@@ -114,7 +114,7 @@ class MemoryBroker(Broker):
         self._channels: dict[str, _Stored] = {}
         #: Those of them that store something, in the order of their last publication.
         self._filled: dict[str, _Stored] = {}
-        self.size = 0
+        self.size: int = 0
         #: A part of the positions of channels that do not exist.
         self._run = _new_epoch()
         #: The times at which something ends in a channel, as a heap.
