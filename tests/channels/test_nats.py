@@ -370,7 +370,7 @@ async def test_stream_of_another_program_is_not_used(server):
         await context.add_stream(name="other", subjects=["channels.in.c.1-2"])
         async with connected_hub(server) as hub:
             assert await hub.broker.channels("*") == ["a"]
-            with pytest.raises(RuntimeError, match="channels-a of NATS was created by another .*: delete it"):
+            with pytest.raises(PublishError, match="channels-a of NATS was created by another .*: delete it"):
                 await hub.publish("a", 1)
 
 

@@ -44,7 +44,8 @@ _MIN_EPOCH_AGE = 86_400_000
 #: The replication ID. It changes when the server starts and when a replica takes over: the data may then be
 #: older than it was before.
 _RUN = """
-local run = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') or ''
+local replication = redis.call('INFO', 'replication')
+local run = string.match(replication, 'master_replid:(%w+)') or ''
 """
 
 #: KEYS: hash, stream. ARGV: an epoch to use if it has none, its time to live, the maximum age of a message.
@@ -116,7 +117,12 @@ return result
 _READ = (
     _FIND
     + """
-if found[1] ~= run then return {'', 0, 1, {}, run, now} end
+if found[1] ~= run then
+  if string.find(replication, 'role:slave', 1, true) then
+    return redis.error_reply('READONLY the server is a read only replica')
+  end
+  return {'', 0, 1, {}, run, now}
+end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 while expire(64) == 64 do end
 local first = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)
