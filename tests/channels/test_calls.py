@@ -1,4 +1,4 @@
-"""What a handler does with what its clients send: authors, `prepare_publication`, calls, history."""
+"""Messages and requests that a handler processes: authors, `prepare_publication`, calls, history."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ async def test_replies_on_private_channels_are_received(url):
 
 
 async def test_reading_and_subscribing_create_nothing(request, url):
-    """Clients may subscribe to any name. What they ask for must not remain in the broker."""
+    """Clients may subscribe to any name. None of these must remain in the broker."""
     async with Hub(create_broker(url)) as hub, Hub(create_broker(url)) as other:
         await hub.publish("exists", 1)
         before = await objects_of(request, url, hub)
@@ -81,7 +81,7 @@ async def objects_of(request, url, hub):
 
 @pytest.mark.parametrize("positions", ["of the same process", "of another process"])
 async def test_channel_that_is_created_later_has_no_gap(url, positions):
-    """Whichever process has read that it does not exist, and whoever creates it."""
+    """Any process may have read that it does not exist, and any may create it."""
     async with Hub(create_broker(url)) as hub:
         other = hub if url == "memory:" or positions == "of the same process" else Hub(create_broker(url))
         if other is not hub:

@@ -134,7 +134,7 @@ class ChannelState:
         return list(self._tail)[-missing:]
 
     def before_last(self, count: int) -> Position | None:
-        """Return the position before the last messages, or None if it is not known that there are so many."""
+        """Return the position before the last messages, or None if fewer are in memory."""
         if self.last is None or self.must_read or len(self._tail) < count:
             return None
         return Position(self.last.epoch, self.last.offset - count)

@@ -1,6 +1,6 @@
 """`MemoryBroker`: channels of one process.
 
-What is stored ends by its age, also in channels that are not used any more, and its size is limited: clients
+Messages end by their age, also in channels that are not used any more, and their size is limited: clients
 that may publish to names of their choice could otherwise fill the memory.
 """
 

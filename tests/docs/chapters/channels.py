@@ -37,7 +37,7 @@ async def check_rooms(run: Run) -> None:
 
 
 async def check_game(run: Run) -> None:
-    """The server decides what is published, and by whom; moves are answered."""
+    """The server determines the data and the author of messages; moves are answered."""
     url = f"http://127.0.0.1:{run.server.port}/channels"
     async with connect(url, token="ada") as ada, connect(url, token="bob") as bob:
         assert await ada.call("move", "left") == 1
