@@ -594,3 +594,55 @@ def test_polls_wait_for_the_repetition_of_a_subscription(make_tab):
         })"""
     )
     assert delay > 100
+
+
+@pytest.mark.parametrize(
+    ("blocked", "transport"), [("", "websocket"), ("sockets", "stream"), ("streams", "poll")]
+)
+def test_calls_are_answered(make_tab, blocked, transport):
+    tab = make_tab(blocked=blocked)
+    assert tab.page.evaluate("client.transport") == transport
+    code = "error => error.code"
+    results = tab.page.evaluate(
+        f"""async () => {{
+            const calls = [
+                client.call("add", [1, 2, 3]), client.call("add", ["x"]).catch({code}),
+                client.call("unknown").catch({code}),
+                client.call("wait", null, {{ timeout: 50 }}).catch({code}),
+                client.call("add", 1n).catch(error => error.name),
+            ];
+            return await Promise.all(calls);
+        }}"""
+    )
+    assert results == [6, "not_numbers", "not_found", "timeout", "TypeError"]
+    lost = tab.page.evaluate_handle(f"({{ promise: client.call('wait').catch({code}) }})")
+    tab.page.evaluate("client.publish('news', 'after the call')")
+    tab.wait("got.includes('after the call')")
+    tab.page.evaluate("dispatchEvent(new Event('offline'))")
+    assert tab.page.evaluate("async ({ promise }) => await promise", lost) == "disconnected"
+    assert tab.page.evaluate("client.call('add', [4, 5])") == 9  # it waits for the next connection
+    tab.page.evaluate("client.close()")
+    assert tab.page.evaluate(f"client.call('add', []).catch({code})") == "closed"
+
+
+def test_messages_have_authors_and_subscriptions_begin_with_the_last_ones(make_tab):
+    tab = make_tab()
+    tab.page.evaluate("client.publish('news', 'first').then(() => client.publish('news', 'second'))")
+    tab.wait("got.includes('second')")
+    tab.page.evaluate(
+        """async () => {
+            window.last = [];
+            const { connect } = await import("/channels/channels.js");
+            window.other = connect("/channels", { token: "ada" });
+            other.subscribe("news", { history: 2, onmessage: each => last.push(each) });
+        }"""
+    )
+    tab.wait("last.length === 2")
+    tab.page.evaluate("other.publish('news', { author: 'eve' })")
+    tab.wait("last.length === 3")
+    last = tab.page.evaluate("last")
+    assert [each["data"] for each in last] == ["first", "second", {"author": "eve"}]
+    authors = [each["author"] for each in last]
+    assert authors[0] == authors[1] != authors[2] == "ada"
+    assert authors[0].startswith("~")
+    tab.page.evaluate("other.close()")

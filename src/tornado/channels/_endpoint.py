@@ -20,6 +20,7 @@ from tornado.channels._presence import Presence
 from tornado.channels._presence_events import PresenceFeed
 from tornado.channels._requests import encode_limits
 from tornado.channels._session_state import Identity
+from tornado.channels._sources import Source, Sources
 from tornado.channels._transport import SlowClient, Transport
 from tornado.channels._values import Gap, Message
 from tornado.log import gen_log
@@ -50,6 +51,7 @@ class Endpoint:
 
     :ivar hub: the hub.
     :ivar encoder: encodes each message once.
+    :ivar sources: the users and the addresses of the clients.
     :ivar sessions: the sessions of open connections and waiting polls by receiver.
     :ivar revision: the number of revocations received. A permission is valid if it has not changed since.
     :ivar is_watching: whether revocations are received.
@@ -62,6 +64,7 @@ class Endpoint:
         self.revision = 0
         self.is_watching = False
         self._reconnecting: asyncio.Task[None] | None = None
+        self.sources = Sources(hub)
         self._requests = RequestCounter()
         self._authentications: DeadlineScheduler | None = None
         self._transports: dict[type[Transport], Transport] = {}
@@ -71,7 +74,7 @@ class Endpoint:
         #: The last arguments and the result of `encode_limits`.
         self._encoded_limits: tuple[ClientLimits, float, str] | None = None
         #: The connections of polling clients between two polls, by user, client and channel.
-        self._lingering: dict[tuple[str, str, str], tuple[str, asyncio.TimerHandle]] = {}
+        self._lingering: dict[tuple[str, str, str], tuple[str, asyncio.TimerHandle, Source]] = {}
 
     async def close(self) -> None:
         """End the presence of all clients."""
@@ -79,7 +82,7 @@ class Endpoint:
             self._reconnecting.cancel()
         if self._authentications is not None:
             self._authentications.clear()
-        for _, timer in self._lingering.values():
+        for _, timer, _ in self._lingering.values():
             timer.cancel()
         self._lingering.clear()
         for feed in self._feeds.values():
@@ -180,8 +183,9 @@ class Endpoint:
                 del self._feeds[channel]
                 feed.close()
 
-    def leave(self, channel: str, connection: str) -> None:
+    def leave(self, channel: str, connection: str, source: Source) -> None:
         """Remove a connection without waiting."""
+        source.present -= 1
         _ = keep_reference(asyncio.ensure_future(self._leave(channel, connection)))
 
     async def _leave(self, channel: str, connection: str) -> None:
@@ -190,25 +194,29 @@ class Endpoint:
         except BrokerUnavailableError as error:
             gen_log.info("Presence in channel %r will be removed later: %s", channel, error)
 
-    def leave_later(self, user: str, client: str, channel: str, connection: str) -> None:
+    def leave_later(self, user: str, client: str, channel: str, connection: str, source: Source) -> None:
         """Remove a connection unless the client polls again soon."""
         key = (user, client, channel)
         previous = self.take_lingering(*key)
         if previous is not None:  # two polls at the same time
-            self.leave(channel, previous)
+            source.present += 1  # it was released
+            self.leave(channel, previous, source)
 
         def leave() -> None:
             del self._lingering[key]
-            self.leave(channel, connection)
+            self.leave(channel, connection, source)
 
         timer = asyncio.get_running_loop().call_later(_LINGER, leave)
-        self._lingering[key] = (connection, timer)
+        self._lingering[key] = (connection, timer, source)
 
     def take_lingering(self, user: str, client: str, channel: str) -> str | None:
         """Return the connection of the client's last poll, if it is still present."""
-        connection, timer = self._lingering.pop((user, client, channel), (None, None))
-        if timer is not None:
-            timer.cancel()
+        found = self._lingering.pop((user, client, channel), None)
+        if found is None:
+            return None
+        connection, timer, source = found
+        timer.cancel()
+        source.present -= 1
         return connection
 
 
