@@ -634,7 +634,8 @@ class RuleRouter(Router):
             or table.changes != _rule_changes[0]
         ):
             table = self._current_table()
-        return table.first(request)
+        found = table.direct.get(request.path)
+        return found if found is not None and PathMatches.match is _PATH_MATCH else table.first(request)
 
     def _matches(self, request: httputil.HTTPServerRequest) -> Iterator[tuple[Rule, dict[str, Any]]]:
         """Iterate over all rules that match, in order, with the arguments from their matchers."""
@@ -689,6 +690,7 @@ class _RuleIndex:
 
     * `literals`: path -> the rules for exactly that path, and the other rules before the first of these that
       may also match it.
+    * `direct`: path -> the result of `first`, if no other rule can match before that of `literals`.
     * `patterns`: for each pair of prefix length and suffix length in use, a dict: (prefix, suffix) -> the
       rules whose pattern begins and ends with this literal text. There are few such pairs, and each costs one
       dictionary look-up.
@@ -720,6 +722,9 @@ class _RuleIndex:
         self.literals = {
             path: (exact, [entry for entry in self.candidates(path) if entry[0] < exact[0][0]])
             for path, exact in literals.items()
+        }
+        self.direct: dict[str, tuple[Rule, dict[str, Any]]] = {
+            path: (exact[0][1], {}) for path, (exact, earlier) in self.literals.items() if not earlier
         }
         heads.add_fixed_targets(literals)
 

@@ -149,28 +149,7 @@ class RequestHandler(ExecutionOwner):
     def __init__(
         self, application: ApplicationInterface, request: httputil.HTTPServerRequest, **kwargs: Any
     ) -> None:
-        cls = type(self)
-        if cls not in _ONLY_HANDLERS:
-            if cls.__mro__[-2] is not ResponseOwner:
-                super().__init__()  # a subclass may have further base classes
-            elif len(_ONLY_HANDLERS) < _MAX_ONLY_HANDLERS:
-                _ONLY_HANDLERS.add(cls)
-        self.application = application
-        self.request = request
-        self._own_response = Response()
-        if cls.clear is _CLEAR:
-            self.set_default_headers()  # the rest of `clear` has no effect on a new response
-        else:
-            self.clear()
-        if cls.on_connection_close is not _ON_CONNECTION_CLOSE:
-            # Mock requests may have no connection.
-            connection: Any = request.connection
-            if connection is not None:
-                connection.set_close_callback(self.on_connection_close)
-        if kwargs:
-            self.initialize(**kwargs)
-        else:
-            self.initialize()
+        set_up(self, application, request, kwargs)
 
     def __copy__(self) -> Self:
         """Return a copy with a response of its own: what is added to it does not appear in this one's."""
@@ -1124,5 +1103,38 @@ class RequestHandler(ExecutionOwner):
 
 _ON_CONNECTION_CLOSE = RequestHandler.on_connection_close
 _CLEAR = RequestHandler.clear
+
+
+def set_up(handler: RequestHandler, application: Any, request: Any, kwargs: dict[str, Any] | None) -> None:
+    """Initialize a new handler.
+
+    This is a function with fixed parameters because CPython executes a call of such a function without
+    entering its interpreter again.
+
+    :param kwargs: the keyword arguments of ``initialize``.
+    """
+    cls = type(handler)
+    if cls not in _ONLY_HANDLERS:
+        if cls.__mro__[-2] is not ResponseOwner:
+            super(RequestHandler, handler).__init__()  # a subclass may have further base classes
+        elif len(_ONLY_HANDLERS) < _MAX_ONLY_HANDLERS:
+            _ONLY_HANDLERS.add(cls)
+    handler.application = application
+    handler.request = request
+    handler._own_response = Response()
+    if cls.clear is _CLEAR:
+        handler.set_default_headers()  # the rest of `clear` has no effect on a new response
+    else:
+        handler.clear()
+    if cls.on_connection_close is not _ON_CONNECTION_CLOSE:
+        # Mock requests may have no connection.
+        connection: Any = request.connection
+        if connection is not None:
+            connection.set_close_callback(handler.on_connection_close)
+    if kwargs:
+        handler.initialize(**kwargs)
+    else:
+        handler.initialize()
+
 
 __all__ = ["RequestHandler"]
