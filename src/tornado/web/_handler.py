@@ -151,6 +151,38 @@ class RequestHandler(ExecutionOwner):
     ) -> None:
         set_up(self, application, request, kwargs)
 
+    def _set_up(self, application: Any, request: Any, kwargs: dict[str, Any] | None) -> None:
+        """Initialize a new handler.
+
+        This is not `__init__` because CPython calls a function with fixed parameters without entering its
+        interpreter again.
+
+        :param kwargs: the keyword arguments of ``initialize``.
+        """
+        cls = type(self)
+        if cls not in _ONLY_HANDLERS:
+            if cls.__mro__[-2] is not ResponseOwner:
+                super().__init__()  # a subclass may have further base classes
+            elif len(_ONLY_HANDLERS) < _MAX_ONLY_HANDLERS:
+                _ONLY_HANDLERS.add(cls)
+        self.application = application
+        self.request = request
+        self._own_response = Response()
+        # The rest of `clear` has no effect on a new response. A call costs six times as much as a comparison.
+        if cls.clear is not _CLEAR:
+            self.clear()
+        elif cls.set_default_headers is not _SET_DEFAULT_HEADERS:
+            self.set_default_headers()
+        if cls.on_connection_close is not _ON_CONNECTION_CLOSE:
+            # Mock requests may have no connection.
+            connection: Any = request.connection
+            if connection is not None:
+                connection.set_close_callback(self.on_connection_close)
+        if kwargs:
+            self.initialize(**kwargs)
+        elif cls.initialize is not _INITIALIZE:
+            self.initialize()
+
     def __copy__(self) -> Self:
         """Return a copy with a response of its own: what is added to it does not appear in this one's."""
         made = type(self).__new__(type(self))
@@ -1103,38 +1135,12 @@ class RequestHandler(ExecutionOwner):
 
 _ON_CONNECTION_CLOSE = RequestHandler.on_connection_close
 _CLEAR = RequestHandler.clear
+_SET_DEFAULT_HEADERS = RequestHandler.set_default_headers
+_INITIALIZE = RequestHandler.initialize
 
-
-def set_up(handler: RequestHandler, application: Any, request: Any, kwargs: dict[str, Any] | None) -> None:
-    """Initialize a new handler.
-
-    This is a function with fixed parameters because CPython executes a call of such a function without
-    entering its interpreter again.
-
-    :param kwargs: the keyword arguments of ``initialize``.
-    """
-    cls = type(handler)
-    if cls not in _ONLY_HANDLERS:
-        if cls.__mro__[-2] is not ResponseOwner:
-            super(RequestHandler, handler).__init__()  # a subclass may have further base classes
-        elif len(_ONLY_HANDLERS) < _MAX_ONLY_HANDLERS:
-            _ONLY_HANDLERS.add(cls)
-    handler.application = application
-    handler.request = request
-    handler._own_response = Response()
-    if cls.clear is _CLEAR:
-        handler.set_default_headers()  # the rest of `clear` has no effect on a new response
-    else:
-        handler.clear()
-    if cls.on_connection_close is not _ON_CONNECTION_CLOSE:
-        # Mock requests may have no connection.
-        connection: Any = request.connection
-        if connection is not None:
-            connection.set_close_callback(handler.on_connection_close)
-    if kwargs:
-        handler.initialize(**kwargs)
-    else:
-        handler.initialize()
+#: Initialize a new handler: its parameters are the handler, the application, the request, and the keyword
+#: arguments of ``initialize`` or None.
+set_up = RequestHandler._set_up
 
 
 __all__ = ["RequestHandler"]

@@ -430,9 +430,9 @@ class Application(SecurityOwner, ReversibleRouter):
         logged at INFO too: the client had disconnected (see `RequestHandler.cancel_on_disconnect`). Override
         this method, or set ``log_function``, to log differently.
         """
-        log_function = self.settings.get("log_function")
-        if log_function is not None:
-            log_function(handler)
+        settings = self.settings
+        if "log_function" in settings and settings["log_function"] is not None:
+            settings["log_function"](handler)
             return
         status = response_of(handler).status_code
         if status < 400 or status == _cancellation.CLIENT_CLOSED_REQUEST:
@@ -478,10 +478,15 @@ class Application(SecurityOwner, ReversibleRouter):
         path_args: Any = ()
         path_kwargs: Any = None
         handler_kwargs: Any = None
-        is_special = streams = False
+        is_special: bool = False
+        streams: bool | None = False
         target: Any
         wildcard = self.wildcard_router
-        rules: Any = getattr(self.default_router, "rules", False)  # default_router may be any Router
+        default_router: Any = self.default_router
+        try:
+            rules = default_router.rules
+        except AttributeError:  # it may be any Router
+            rules = False
         router = type(wildcard)
         if (
             rules is not self._plain_rules
@@ -496,20 +501,18 @@ class Application(SecurityOwner, ReversibleRouter):
         if found is None:
             target, handler_kwargs = self._unmatched(request)
         else:
-            rule, parameters = found
+            rule, path_args, path_kwargs = found
             request.matched_rule = rule
             target = rule.target
             handler_kwargs = rule.target_kwargs
-            if parameters:
-                path_args = parameters.get("path_args", ())
-                path_kwargs = parameters.get("path_kwargs")
         if target not in self._handler_classes:
-            kind = self._kind_of_class(target)
-            if kind is None:
-                return self._open_delegate(self.find_handler(request), exchange, head)
-            is_special, streams = kind
-        if streams or head.has_body:
-            delegate = _HandlerDelegate(self, request, target, handler_kwargs, path_args, path_kwargs)
+            is_special, streams = self._kind_of_class(target)
+        if streams is not False or head.has_body:
+            delegate = (
+                self.find_handler(request)  # it is not a handler class
+                if streams is None
+                else _HandlerDelegate(self, request, target, handler_kwargs, path_args, path_kwargs)
+            )
             return self._open_delegate(delegate, exchange, head)
         if (
             is_special
@@ -536,9 +539,9 @@ class Application(SecurityOwner, ReversibleRouter):
             return None
         return _execute.start(handler, _NO_TRANSFORMS, path_args, path_kwargs, False)
 
-    def _kind_of_class(self, target: Any) -> tuple[bool, bool] | None:
+    def _kind_of_class(self, target: Any) -> tuple[bool, bool | None]:
         """Return whether handlers of a class stream their bodies or can be cancelled, and whether they stream
-        them; None if `target` is not a handler class.
+        them, or None if `target` is not a handler class.
 
         A class that does not stream its bodies, and has valid settings, is added to one of the sets of such
         classes.
@@ -546,7 +549,7 @@ class Application(SecurityOwner, ReversibleRouter):
         if target in self._cancellable_classes:
             return _CANCELLABLE
         if not (isinstance(target, type) and issubclass(target, RequestHandler)):
-            return None
+            return True, None
         if streams_body(target):
             return True, True
         try:
