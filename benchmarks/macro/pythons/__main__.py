@@ -1,7 +1,8 @@
 """Count instructions on each interpreter and write the table of docs/benchmarks.md.
 
-The command is ``scripts/bench pythons``. Interpreters are found or made as by ``scripts/pythons``. All figures are of callgrind, because hardware
-counters are not available everywhere. The results of each version are kept, so that it can be run alone.
+The command is ``scripts/bench pythons``. Interpreters are found or made as by ``scripts/pythons``. All
+figures are of callgrind, because hardware counters are not available everywhere. The results of each version
+are kept, so that it can be run alone.
 """
 
 from __future__ import annotations
