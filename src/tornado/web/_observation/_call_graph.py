@@ -1,7 +1,7 @@
 """The tasks for which a task waits: those that it awaits, and those of ``gather()`` or of a task group.
 
-CPython records which task awaits which from Python 3.14 on (`asyncio.capture_call_graph`). In older versions no
-task is found.
+From Python 3.14 on, asyncio records which task awaits which (`asyncio.capture_call_graph`). In older versions
+no task is found.
 """
 
 from __future__ import annotations
