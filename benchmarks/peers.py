@@ -29,21 +29,23 @@ class Peer:
 
     @property
     def folder(self) -> Path:
-        """The virtual environment; peers with the same first requirement share an environment."""
-        return ROOT / ".venvs" / re.sub(r"\[.*\]|==", "-", self.requirements[0])
+        """The virtual environment, one for each version of Python and each first requirement."""
+        name = re.sub(r"\[.*\]|==", "-", self.requirements[0])
+        return ROOT / ".venvs" / f"{name}-{sys.implementation.cache_tag}{sys.abiflags}"
 
     def python(self) -> Path:
         """The interpreter of the peer's virtual environment, which is created on first use."""
         if not self.requirements:
             return Path(sys.executable)
         python = self.folder / "bin" / "python"
-        stamp = self.folder / "complete"
-        if not stamp.exists():
+        stamp = self.folder / "installed"
+        installed = set(stamp.read_text().split()) if stamp.exists() else set()
+        if not installed.issuperset(self.requirements):
             print(f"installing {', '.join(self.requirements)}", file=sys.stderr)
             subprocess.run([sys.executable, "-m", "venv", str(self.folder)], check=True)
             pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
             subprocess.run([*pip, *self.requirements], check=True)
-            stamp.touch()
+            stamp.write_text("\n".join(installed.union(self.requirements)))
         return python
 
 

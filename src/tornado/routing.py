@@ -627,7 +627,7 @@ class RuleRouter(Router):
         found = self._match(request)
         return None if found is None else found[0]
 
-    def _match(self, request: httputil.HTTPServerRequest) -> tuple[Rule, dict[str, Any]] | None:
+    def _match(self, request: httputil.HTTPServerRequest) -> _Match | None:
         """Return the first rule that matches, and the arguments from its matcher."""
         table, rules = self._table, self.rules
         if (
@@ -638,6 +638,9 @@ class RuleRouter(Router):
             or table.changes != _rule_changes[0]
         ):
             table = self._current_table()
+        direct, path = table.direct, request.path
+        if path in direct and PathMatches.match is _PATH_MATCH:
+            return direct[path]
         return table.first(request)
 
     def _matches(self, request: httputil.HTTPServerRequest) -> Iterator[tuple[Rule, dict[str, Any]]]:
@@ -688,14 +691,19 @@ _PATH_MATCH = PathMatches.match
 _Entry: TypeAlias = tuple[int, Rule, Pattern[str] | None, bool]
 
 
+#: A rule, and the positional and the keyword arguments from its matcher.
+_Match: TypeAlias = tuple[Rule, Sequence[bytes], dict[str, bytes] | None]
+
+
 class _RuleIndex:
     """An index of a list of rules.
 
     * `literals`: path -> the rules for exactly that path, and the other rules before the first of these that
       may also match it.
+    * `direct`: path -> the result of `first`, if no other rule can match before that of `literals`.
     * `patterns`: for each pair of prefix length and suffix length in use, a dict: (prefix, suffix) -> the
       rules whose pattern begins and ends with this literal text. There are few such pairs, and each costs one
-      dictionary look-up.
+      dictionary look-up. If the suffix is empty, the key is the prefix alone.
     * `others`: the rules whose matcher must be called.
     """
 
@@ -706,7 +714,7 @@ class _RuleIndex:
         self.snapshot = rules[:]
         self.others: list[_Entry] = []
         literals: dict[str, list[_Entry]] = {}
-        patterns: dict[tuple[int, int], dict[tuple[str, str], list[_Entry]]] = {}
+        patterns: dict[tuple[int, int], dict[str | tuple[str, str], list[_Entry]]] = {}
         for position, rule in enumerate(self.snapshot):
             regex = _pattern_of(rule.matcher)
             if regex is None:
@@ -719,11 +727,15 @@ class _RuleIndex:
                 suffix = _literal_suffix(regex)
                 by_affixes = patterns.setdefault((len(prefix), len(suffix)), {})
                 one_group = regex.groups == 1 and not regex.groupindex
-                by_affixes.setdefault((prefix, suffix), []).append((position, rule, regex, one_group))
+                affixes = (prefix, suffix) if suffix else prefix
+                by_affixes.setdefault(affixes, []).append((position, rule, regex, one_group))
         self.patterns = [(*lengths, by_affixes) for lengths, by_affixes in patterns.items()]
         self.literals = {
             path: (exact, [entry for entry in self.candidates(path) if entry[0] < exact[0][0]])
             for path, exact in literals.items()
+        }
+        self.direct: dict[str, _Match] = {
+            path: (exact[0][1], (), None) for path, (exact, earlier) in self.literals.items() if not earlier
         }
         heads.add_fixed_targets(literals)
 
@@ -736,17 +748,19 @@ class _RuleIndex:
         # A plain list does not count its changes. The comparison is fast because it checks identity first.
         return self.version is None and self.snapshot == rules
 
-    def first(self, request: httputil.HTTPServerRequest) -> tuple[Rule, dict[str, Any]] | None:
+    def first(self, request: httputil.HTTPServerRequest) -> _Match | None:
         """Return the first rule that matches a request, and the arguments from its matcher."""
         if PathMatches.match is not _PATH_MATCH:
-            return next(_match_all(self.snapshot, request), None)
+            for rule, params in _match_all(self.snapshot, request):
+                return rule, params.get("path_args", ()), params.get("path_kwargs")
+            return None
         path = request.path
         literal = self.literals.get(path)
         for _, rule, regex, one_group in self.candidates(path) if literal is None else literal[1]:
             if regex is None:
-                params = rule.matcher.match(request)
-                if params is not None:
-                    return rule, params
+                given = rule.matcher.match(request)
+                if given is not None:
+                    return rule, given.get("path_args", ()), given.get("path_kwargs")
             else:
                 found = regex.match(path)
                 if found is None:
@@ -754,9 +768,10 @@ class _RuleIndex:
                 if one_group and (text := found[1]) is not None:
                     # This is the code of `_arguments`, inlined.
                     decoded = _unquote_to_bytes(text) if "%" in text else text.encode()
-                    return rule, {"path_args": [decoded], "path_kwargs": {}}
-                return rule, _arguments(regex, found)
-        return None if literal is None else (literal[0][0][1], {})
+                    return rule, [decoded], None
+                params = _arguments(regex, found)
+                return rule, params.get("path_args", ()), params.get("path_kwargs")
+        return None if literal is None else (literal[0][0][1], (), None)
 
     def matches(self, request: httputil.HTTPServerRequest) -> Iterator[tuple[Rule, dict[str, Any]]]:
         """Iterate over all rules that match a request, in order, with the arguments from their matchers."""
@@ -777,8 +792,9 @@ class _RuleIndex:
         found, merged = self.others, False
         size = len(path)
         for begin, end, by_affixes in self.patterns:
-            entries = by_affixes.get((path[:begin], path[size - end :]))
-            if entries is not None:
+            affixes = (path[:begin], path[size - end :]) if end else path[:begin]
+            if affixes in by_affixes:
+                entries = by_affixes[affixes]
                 merged = merged or bool(found)
                 found = found + entries if found else entries
         return sorted(found, key=_position) if merged else found

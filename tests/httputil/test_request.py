@@ -432,6 +432,7 @@ def test_few_attributes_are_stored() -> None:
         "_head",
         "_start_time",
         "connection",
+        "matched_rule",
         "method",
         "path",
         "uri",

@@ -11,7 +11,11 @@ from tornado.routing import PathMatches, RuleRouter
 
 def first_match(router: Any, request: HTTPServerRequest) -> Any:
     """Return the first matching rule and its arguments, or None."""
-    return router._match(request)
+    found = router._match(request)
+    if found is None:
+        return None
+    rule, args, kwargs = found
+    return rule, {"path_args": args, "path_kwargs": kwargs or {}} if args or kwargs else {}
 
 
 def all_matches(router: RuleRouter, request: HTTPServerRequest) -> list[Any]:

@@ -180,8 +180,8 @@ class EpollWatcher:
             if fd in added:
                 continue  # it is reported again if it is still ready
             if events & _NOT_OUT:
-                entry = readers.get(fd)
-                if entry is not None:
+                if fd in readers:
+                    entry = readers[fd]
                     try:
                         entry[0].run(entry[1])
                     except (SystemExit, KeyboardInterrupt):
@@ -191,8 +191,8 @@ class EpollWatcher:
                     if fd in added:
                         continue  # errors are reported to a new writer, too
             if events & _NOT_IN:
-                entry = writers.get(fd)
-                if entry is not None:
+                if fd in writers:
+                    entry = writers[fd]
                     try:
                         entry[0].run(entry[1])
                     except (SystemExit, KeyboardInterrupt):

@@ -51,15 +51,16 @@ def parse_urlencoded(data: str | bytes, max_fields: int | None = None) -> dict[s
     """
     if not data:
         return {}
-    if isinstance(data, bytes):
+    if type(data) is str and data.isascii():
+        if "&" not in data and "%" not in data and max_fields != 0:
+            name, _, value = (data.replace("+", " ") if "+" in data else data).partition("=")
+            return {name: [value.encode()]}
+    elif isinstance(data, bytes):
         if len(data) >= _LARGE:
             return _parse_large(data, max_fields)
         data = data.decode("latin-1")
-    elif not data.isascii():
+    else:
         _reject_non_latin_1(data)
-    if "&" not in data and "%" not in data and max_fields != 0:
-        name, _, value = (data.replace("+", " ") if "+" in data else data).partition("=")
-        return {name: [value.encode("latin-1")]}
     return _parse_small(data, max_fields)
 
 

@@ -69,6 +69,7 @@ class ASGIExchange(ServerExchange):
         self.driver = driver
         self.head = head
         self.scope = scope
+        self.close_callback = None
         self.state: ExchangeState = ExchangeState.OPEN
         self.input: MessageInput = NO_BODY
         self.output = ResponseFraming(head.method == "HEAD")

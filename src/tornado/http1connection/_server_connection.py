@@ -453,7 +453,6 @@ class HTTP1ServerConnection:
         exchange.stream = self.stream
         exchange.driver = self
         exchange.head = head
-        # The class defines defaults for these attributes, but reading them from the instance is faster.
         exchange.no_keep_alive = self.params.no_keep_alive
         exchange.state = _OPEN
         exchange.input = NO_BODY

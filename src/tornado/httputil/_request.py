@@ -112,7 +112,7 @@ class HTTPServerRequest:
     cookies: SimpleCookie
     id: str
     #: The `tornado.routing.Rule` by which a router has found the handler, or None.
-    matched_rule: Any = None
+    matched_rule: Any
     #: The `tornado._gateway_observation.ObservedRequest` of a request that a WSGI or ASGI application serves.
     gateway: Any = None
     connection: HTTPConnection | None
@@ -150,6 +150,7 @@ class HTTPServerRequest:
         self.connection = connection
         self.server_connection = server_connection
         self._start_time = time.time()
+        self.matched_rule = None
         self.host = _checked_host(self.headers.get("Host") if host is None else host, version)
         self.path, _, self.query = self.uri.partition("?")
         self.query_arguments = parse_query(self.query)
@@ -167,6 +168,7 @@ class HTTPServerRequest:
         self.connection = connection
         self._head = head
         self._start_time = time.time()
+        self.matched_rule = None
         # These attributes are read in every request; copying a value costs a tenth of a lazy attribute.
         self.method = head.method
         self.uri = uri = head.target

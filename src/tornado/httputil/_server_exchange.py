@@ -23,7 +23,7 @@ class ServerExchange(HTTPConnection):
     """The ``request.connection`` of a request that a server of this package has received."""
 
     #: The callback set by `set_close_callback`.
-    close_callback: Callable[[], None] | None = None
+    close_callback: Callable[[], None] | None
     #: Whether a half-close by the peer counts as a disconnect.
     half_close_disconnects: bool = False
     #: The WebSocket of a request whose handshake the server has performed itself, otherwise None. It has the

@@ -337,6 +337,94 @@ async def test_find_handler_may_be_overridden() -> None:
     ]
 
 
+class _Recording(type):
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        made = super().__call__(*args, **kwargs)
+        made.calls = [*getattr(made, "calls", ()), "metaclass"]
+        return made
+
+
+class _Base:
+    def __init__(self, *args: Any) -> None:
+        self.calls = ["base"]
+
+
+class _Plain(web.RequestHandler):
+    calls: Any = ()
+
+    def get(self) -> None:
+        self.write(" ".join(self.calls))
+
+
+class _WithMetaclass(_Plain, metaclass=_Recording):
+    pass
+
+
+class _WithNew(_Plain):
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        made = super().__new__(cls)
+        made.calls = ["new"]
+        return made
+
+
+class _WithInit(_Plain):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.calls = ["init"]
+
+
+class _WithBase(_Plain, _Base):
+    pass
+
+
+class _WithInitialize(_Plain):
+    def initialize(self) -> None:
+        self.calls = ["initialize"]
+
+
+class _WithDefaults(_Plain):
+    def set_default_headers(self) -> None:
+        self.calls = ["defaults"]
+
+
+@pytest.mark.parametrize(
+    ("handler_class", "expected"),
+    [
+        (_Plain, ""),
+        (_WithMetaclass, "metaclass"),
+        (_WithNew, "new"),
+        (_WithInit, "init"),
+        (_WithBase, "base"),
+        (_WithInitialize, "initialize"),
+        (_WithDefaults, "defaults"),
+    ],
+)
+async def test_every_step_of_construction_is_called(handler_class: Any, expected: str) -> None:
+    """Also by requests after the first one, which may take another path."""
+    app = web.Application([("/", handler_class)])
+    assert await answers(app, "/", "/", "/") == [f"200 {expected}".rstrip()] * 3
+
+
+@pytest.mark.parametrize("name", ["__init__", "initialize", "set_default_headers"])
+async def test_patched_steps_of_construction_are_called(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A monitoring agent or a test may patch the class of all handlers while the server runs."""
+    calls: list[str] = []
+    original = getattr(web.RequestHandler, name)
+
+    def patched(self: Any, *args: Any, **kwargs: Any) -> None:
+        calls.append(type(self).__name__)
+        original(self, *args, **kwargs)
+
+    app = web.Application([("/", _Plain)])
+    async with serving(app) as server:
+        await server.fetch("/")
+        monkeypatch.setattr(web.RequestHandler, name, patched)
+        await server.fetch("/")
+        monkeypatch.undo()
+        await server.fetch("/")
+    assert calls == ["_Plain"]
+
+
 async def test_delegate_wrapped_by_start_request() -> None:
     class Wrapped(httputil.HTTPMessageDelegate):
         def __init__(self, inner: Any, log: Any) -> None:

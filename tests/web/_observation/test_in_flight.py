@@ -75,6 +75,37 @@ async def test_request_with_a_body_has_a_stack() -> None:
     assert any("in Slow.post" in line for line in found["stack"])
 
 
+class Gathering(web.RequestHandler):
+    started: asyncio.Event
+    release: asyncio.Event
+
+    async def get(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.part(), name="part")
+
+    async def part(self) -> None:
+        self.started.set()
+        await asyncio.gather(asyncio.create_task(self.release.wait(), name="inner"))
+
+
+async def test_stack_contains_the_tasks_for_which_a_handler_waits() -> None:
+    Gathering.started, Gathering.release = asyncio.Event(), asyncio.Event()
+    application = web.Application([("/", Gathering)], metrics=True)
+    async with serving(application) as server:
+        peer = await server.connect()
+        peer.get("/")
+        await Gathering.started.wait()
+        await asyncio.sleep(0)
+        (found,) = await asyncio.to_thread(describe_requests, application.observer)
+        Gathering.release.set()
+        await peer.response()
+    lines = found["stack"]
+    assert any("in Gathering.get" in line for line in lines)
+    parts = [line for line in lines if line.startswith("part: ") and "in Gathering.part" in line]
+    assert len(parts) == hasattr(asyncio, "capture_call_graph")  # Python 3.14
+    assert any(line.startswith("inner: ") for line in lines) == bool(parts)
+
+
 async def test_oldest_requests_are_listed_first_and_the_number_is_limited() -> None:
     Slow.release = asyncio.Event()
     application = web.Application([(r"/slow/(\d+)", Slow)], metrics=True)

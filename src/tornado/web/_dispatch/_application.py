@@ -58,7 +58,7 @@ from tornado.web._execution._execution_state import (
 from tornado.web._execution._response import SecurityOwner, request_summary, response_of
 from tornado.web._files import _static_precompressed
 from tornado.web._files._static import StaticFileHandler
-from tornado.web._handler import RequestHandler
+from tornado.web._handler import RequestHandler, set_up
 from tornado.web._input._body_accumulator import BodyAccumulator
 from tornado.web._security._security_headers import headers_of
 from tornado.web._ui._uimodules import TemplateModule, UIModule, _linkify, _xsrf_form_html
@@ -430,16 +430,18 @@ class Application(SecurityOwner, ReversibleRouter):
         logged at INFO too: the client had disconnected (see `RequestHandler.cancel_on_disconnect`). Override
         this method, or set ``log_function``, to log differently.
         """
-        log_function = self.settings.get("log_function")
-        if log_function is not None:
-            log_function(handler)
+        settings = self.settings
+        if "log_function" in settings and settings["log_function"] is not None:
+            settings["log_function"](handler)
             return
         status = response_of(handler).status_code
         if status < 400 or status == _cancellation.CLIENT_CLOSED_REQUEST:
             level = _INFO
         else:
             level = logging.WARNING if status < 500 else logging.ERROR
-        if access_log.isEnabledFor(level):
+        # CPython 3.14 makes an object for the method if its owner is an imported name.
+        log = access_log
+        if log.isEnabledFor(level):
             milliseconds = 1000.0 * handler.request.request_time()
             log_access(level, "%d %s %.2fms", handler.get_status(), request_summary(handler), milliseconds)
 
@@ -476,10 +478,15 @@ class Application(SecurityOwner, ReversibleRouter):
         path_args: Any = ()
         path_kwargs: Any = None
         handler_kwargs: Any = None
-        is_special = streams = False
+        is_special: bool = False
+        streams: bool | None = False
         target: Any
         wildcard = self.wildcard_router
-        rules: Any = getattr(self.default_router, "rules", False)  # default_router may be any Router
+        default_router: Any = self.default_router
+        try:
+            rules = default_router.rules
+        except AttributeError:  # it may be any Router
+            rules = False
         router = type(wildcard)
         if (
             rules is not self._plain_rules
@@ -494,20 +501,18 @@ class Application(SecurityOwner, ReversibleRouter):
         if found is None:
             target, handler_kwargs = self._unmatched(request)
         else:
-            rule, parameters = found
+            rule, path_args, path_kwargs = found
             request.matched_rule = rule
             target = rule.target
             handler_kwargs = rule.target_kwargs
-            if parameters:
-                path_args = parameters.get("path_args", ())
-                path_kwargs = parameters.get("path_kwargs")
         if target not in self._handler_classes:
-            kind = self._kind_of_class(target)
-            if kind is None:
-                return self._open_delegate(self.find_handler(request), exchange, head)
-            is_special, streams = kind
-        if streams or head.has_body:
-            delegate = _HandlerDelegate(self, request, target, handler_kwargs, path_args, path_kwargs)
+            is_special, streams = self._kind_of_class(target)
+        if streams is not False or head.has_body:
+            delegate = (
+                self.find_handler(request)  # it is not a handler class
+                if streams is None
+                else _HandlerDelegate(self, request, target, handler_kwargs, path_args, path_kwargs)
+            )
             return self._open_delegate(delegate, exchange, head)
         if (
             is_special
@@ -523,15 +528,20 @@ class Application(SecurityOwner, ReversibleRouter):
             if observer.follows_start:
                 observer.call_started(request)
         try:
-            handler = target(self, request)
+            # A call of the class costs 1,500 instructions more, because `__init__` accepts any keyword.
+            if target.__init__ is _HANDLER_INIT and target.__new__ is _NEW and type(target) is type:
+                handler = _NEW(target)
+                set_up(handler, self, request, None)
+            else:
+                handler = target(self, request)
         except Exception as error:
             _handler_construction_errors.respond(self, request, target, handler_kwargs, error)
             return None
-        return _execute.start(handler, _NO_TRANSFORMS, path_args, path_kwargs)
+        return _execute.start(handler, _NO_TRANSFORMS, path_args, path_kwargs, False)
 
-    def _kind_of_class(self, target: Any) -> tuple[bool, bool] | None:
+    def _kind_of_class(self, target: Any) -> tuple[bool, bool | None]:
         """Return whether handlers of a class stream their bodies or can be cancelled, and whether they stream
-        them; None if `target` is not a handler class.
+        them, or None if `target` is not a handler class.
 
         A class that does not stream its bodies, and has valid settings, is added to one of the sets of such
         classes.
@@ -539,7 +549,7 @@ class Application(SecurityOwner, ReversibleRouter):
         if target in self._cancellable_classes:
             return _CANCELLABLE
         if not (isinstance(target, type) and issubclass(target, RequestHandler)):
-            return None
+            return True, None
         if streams_body(target):
             return True, True
         try:
@@ -617,6 +627,8 @@ _DISPATCH = OriginalMethods(Application, "start_request", "find_handler", "get_h
 _ROUTING = OriginalMethods(RuleRouter, "find_handler", "get_target_delegate")
 _TARGETS = OriginalMethods(RuleRouter, "get_target_delegate")
 # `_open_exchange` compares these one by one: comparing tuples would cost 560 more instructions a request.
+_HANDLER_INIT: Any = RequestHandler.__init__
+_NEW: Any = object.__new__
 _START_REQUEST, _FIND_HANDLER, _GET_DELEGATE = _DISPATCH.originals
 _ROUTER_FIND, _TARGET_DELEGATE = _ROUTING.originals
 

@@ -135,7 +135,7 @@ def start(
             if kwargs
             else {}
         )
-        if method not in _SAFE_METHODS:
+        if method != "GET" and method not in _SAFE_METHODS:
             _check_unsafe(handler)
         result: Any = handler.prepare()
         if result is not None or streams:

@@ -8,6 +8,7 @@ from types import CodeType
 from typing import Any
 
 from tornado.routing import pattern_of_route
+from tornado.web._observation._call_graph import AwaitedTasks
 
 __all__ = ["describe_requests", "stack_of"]
 
@@ -31,10 +32,19 @@ def describe_requests(
     # A copy, because the event loop's thread may change the dictionary.
     found = list(observer.in_flight.items())
     found.sort(key=lambda item: (item[0].is_waiting, -item[0].request_time()))
-    return [_describe(request, handler_class, loop_thread) for request, handler_class in found[:limit]]
+    awaited = None
+    described = []
+    for request, handler_class in found[:limit]:
+        task = getattr(request.connection, "task", None)
+        if task is not None and awaited is None:
+            awaited = AwaitedTasks(task.get_loop())
+        described.append(_describe(request, handler_class, loop_thread, awaited))
+    return described
 
 
-def _describe(request: Any, handler_class: type[Any], loop_thread: int | None) -> dict[str, Any]:
+def _describe(
+    request: Any, handler_class: type[Any], loop_thread: int | None, awaited: AwaitedTasks | None
+) -> dict[str, Any]:
     connection = request.connection
     if request.gateway is not None and request.gateway.thread is not None:
         stack = _thread_stack(request.gateway.thread)
@@ -42,6 +52,9 @@ def _describe(request: Any, handler_class: type[Any], loop_thread: int | None) -
         stack = _thread_stack(loop_thread)
     else:
         stack = stack_of(awaitable)
+        for task in awaited.of(awaitable) if awaited is not None else ():
+            stack += [f"{task.get_name()}: {line}" for line in stack_of(task)]
+        del stack[_MAX_FRAMES:]
     return {
         "id": request.id,
         "method": request.method,
