@@ -25,6 +25,18 @@ DEFAULT = ("3.11", "3.12", "3.13@debian", "3.14", "3.15", "3.14t")
 PARTS = {
     "quick": ("scripts/test", "--quick", "-q"),
     "whole": ("scripts/test", "-q", "-n", "3", "--dist", "loadfile"),
+    # Loops, streams, servers, WebSockets and channels: what each change is tested with on a free-threaded build.
+    "core": (
+        *("scripts/test", "-q", "-m", "not slow and not external"),
+        *(
+            "tests/_loop",
+            "tests/test_ioloop.py",
+            "tests/test_ioloop_threads.py",
+            "tests/test_thread_safety.py",
+        ),
+        *("tests/iostream", "tests/http1connection", "tests/test_httpserver.py"),
+        *("tests/websocket", "tests/channels"),
+    ),
     "upstream": ("scripts/compliance", "upstream"),
     "demos": ("scripts/test", "-q", "tests/demos"),
 }
@@ -101,14 +113,16 @@ def main() -> int:
     """Run what the command line names; return 1 if a test failed."""
     parser = argparse.ArgumentParser(prog="scripts/compliance pythons", description=__doc__.splitlines()[0])
     parser.add_argument("versions", nargs="*", default=DEFAULT, help=f"default: {' '.join(DEFAULT)}")
-    parser.add_argument("--part", action="append", choices=PARTS, help="default: all")
+    parser.add_argument(
+        "--part", action="append", choices=PARTS, help="default: all but core, which is part of quick"
+    )
     parser.add_argument("--tries", type=int, default=1, help="run a part that fails again, N times in all")
     parser.add_argument("--table", action="store_true", help="only write docs/pythons.md from stored results")
     asked = parser.parse_args()
     passed = True
     for version in () if asked.table else asked.versions:
         try:
-            passed &= run_parts(version, asked.part or PARTS, max(1, asked.tries))
+            passed &= run_parts(version, asked.part or results.COLUMNS, max(1, asked.tries))
         except UnavailableError as error:
             print(f"{version}: {error}")
             passed = False
