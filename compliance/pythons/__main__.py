@@ -25,7 +25,7 @@ DEFAULT = ("3.11", "3.12", "3.13@debian", "3.14", "3.15", "3.14t")
 PARTS = {
     "quick": ("scripts/test", "--quick", "-q"),
     "whole": ("scripts/test", "-q", "-n", "3", "--dist", "loadfile"),
-    # Loops, streams, servers, WebSockets and channels: what each change is tested with on a free-threaded build.
+    # Loops, streams, servers, WebSockets and channels, for each change on a free-threaded build.
     "core": (
         *("scripts/test", "-q", "-m", "not slow and not external"),
         *(

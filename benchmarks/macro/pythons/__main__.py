@@ -41,7 +41,7 @@ PGO and LTO in `CONFIG_ARGS` of `sysconfig`, which contains none in Debian's pac
 
 
 def origin(interpreter: Interpreter) -> str:
-    """Return the origin of an interpreter's build, as far as its path tells."""
+    """Return the origin of an interpreter, as far as its path shows it."""
     if interpreter.root is not None:
         return "built from Debian's source" if interpreter.path.startswith("/opt/") else "Debian"
     known = {".pyenv": "pyenv", "/uv/": "uv", "/usr/bin/": "system"}

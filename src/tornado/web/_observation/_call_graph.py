@@ -20,8 +20,8 @@ _capture_call_graph: Any = getattr(asyncio, "capture_call_graph", None)
 class AwaitedTasks:
     """The tasks of an event loop by the task that waits for them.
 
-    It may be created in another thread than that of the event loop. Tasks that are created or end during this
-    time may be missing.
+    It may be created in another thread than that of the event loop. Tasks that are created or end at the
+    same time may be missing.
 
     :param loop: an asyncio loop.
     """
