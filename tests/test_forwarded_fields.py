@@ -50,6 +50,9 @@ def test_addresses(text, address):
         ("for=a;for=b", [{"for": "a"}]),
         ("for", [{}]),
         ('for="a', [{}]),
+        ('for="a, for=b', [{}, {"for": "b"}]),
+        ("for=a b", [{}]),
+        ("for= ", [{"for": ""}]),
         ("", [{}]),
         ("for=a,,for=b", [{"for": "a"}, {"for": "b"}]),
     ],
@@ -83,7 +86,8 @@ PROXIES = TrustedProxies(["10.0.0.0/8"])
         ({"Forwarded": 'for=1.1.1.1, for="203.0.113.7:80";proto=https, for=10.0.0.2'}, "203.0.113.7"),
         ({"Forwarded": "for=_secret"}, PEER),
         ({"Forwarded": "for=1.1.1.1", "X_Forwarded_For": "203.0.113.7"}, "203.0.113.7"),
-        ({"Forwarded": "for=203.0.113.7", "X_Real_Ip": "1.1.1.1"}, "203.0.113.7"),
+        ({"Forwarded": "for=1.1.1.1", "X_Real_Ip": "203.0.113.7"}, "203.0.113.7"),
+        ({"Forwarded": 'for="1.1.1.1, for=203.0.113.7'}, "203.0.113.7"),
     ],
 )
 def test_address_behind_trusted_proxies(fields, expected):
@@ -116,6 +120,7 @@ def test_address_with_xheaders_alone_has_the_order_of_upstream(fields, expected)
         ({"X-Forwarded-Proto": "ftp"}, "http"),
         ({"Forwarded": "for=a;proto=http, for=b;proto=https"}, "https"),
         ({"Forwarded": "for=a;proto=https", "X-Forwarded-Proto": "http"}, "http"),
+        ({"Forwarded": "for=a;proto=https", "X-Real-Ip": "192.0.2.1"}, "http"),
     ],
 )
 def test_protocol(fields, expected):

@@ -47,6 +47,10 @@ _CLOSEST_REGIONS = {
 }
 
 
+#: The number of characters of a tag that matter.
+_MAX_TAG = 40
+
+
 class _Tag(NamedTuple):
     """A language tag (RFC 5646). Absent parts are empty; variants and extensions are omitted."""
 
@@ -55,13 +59,17 @@ class _Tag(NamedTuple):
     region: str
 
 
-@functools.lru_cache(1024)
 def parse_tag(text: str) -> _Tag:
     """Return the parts of a language tag, which may have hyphens or underscores.
 
     >>> parse_tag("zh-hant-hk"), parse_tag("de_DE_1996")
     (_Tag(language='zh', script='Hant', region='HK'), _Tag(language='de', script='', region='DE'))
     """
+    return _parse_tag(text[:_MAX_TAG])
+
+
+@functools.lru_cache(1024)
+def _parse_tag(text: str) -> _Tag:
     language, *rest = text.replace("-", "_").split("_", 5)
     script = region = ""
     if rest and len(rest[0]) == 4 and rest[0].isalpha():

@@ -12,6 +12,7 @@ import pytest
 from tests.support.server import ExpectLog, ask, handler_of, serving
 from tests.support.work import assert_linear
 from tornado import escape, httputil, web
+from tornado._forwarded_fields import parse_forwarded
 from tornado._wire.h1 import Reader, ReaderState, Role
 from tornado.httpclient import HTTPClientError
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
@@ -119,6 +120,21 @@ MANY = httputil.ParseBodyConfig(
     urlencoded=httputil.ParseUrlEncodedConfig(max_arguments=10**6),
 )
 MULTIPART = "multipart/form-data; boundary=b"
+
+
+FORWARDED: dict[str, Callable[[int], str]] = {
+    "spaces": lambda n: "for=" + " " * n + '"',
+    "quotes": lambda n: '"' * n,
+    "escaped quotes": lambda n: '"\\' * (n // 2),
+    "semicolons": lambda n: ";" * n,
+    "parameters": lambda n: "for=a;" * (n // 6),
+    "elements": lambda n: "for=a," * (n // 6) + '"',
+}
+
+
+@pytest.mark.parametrize("kind", FORWARDED)
+def test_forwarded_is_linear(kind: str) -> None:
+    assert_linear(parse_forwarded, FORWARDED[kind], 8_000)
 
 
 def multipart(count: int, disposition: str = 'form-data; name="a"') -> bytes:

@@ -59,6 +59,29 @@ async def test_other_tls_users_of_the_thread_see_no_error_of_a_stream(
             foreign.do_handshake()
 
 
+@pytest.mark.parametrize("orderly", [True, False])
+async def test_reset_after_a_close_notify_is_an_orderly_end(
+    loop_kind: str, certificates: Certificates, orderly: bool
+) -> None:
+    async with stream_pair("tls", certificates, "tcp") as (server, client):
+        await server.write(b"response")
+        assert await client.read_bytes(8) == b"response"
+        reading = client.read_until_close()
+        if orderly:
+            send_close_notify(server)
+        reset(server)
+        assert await reading == b""
+        if orderly:
+            assert client.error is None
+        else:
+            assert isinstance(client.error, ConnectionResetError)
+
+
+def send_close_notify(stream: Any) -> None:
+    with pytest.raises(ssl.SSLWantReadError):  # it would then wait for that of the peer
+        stream.socket.unwrap()
+
+
 def broken_socket(certificates: Certificates) -> socket.socket:
     """Return a connected socket that was reset by its peer."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -82,12 +105,22 @@ def test_call_that_would_block_raises_that() -> None:
         repeat_failed(BrokenPipeError(), would_block)
 
 
-@pytest.mark.parametrize("result", [b"", 0])
-def test_end_of_input_after_an_error_raises_the_error(result: Any) -> None:
-    error = ConnectionResetError()
-    with pytest.raises(ConnectionResetError) as raised:
-        repeat_failed(error, lambda: result)
-    assert raised.value is error
+@pytest.mark.parametrize("truncated", [True, False])
+async def test_end_of_input_after_an_error(certificates: Certificates, truncated: bool) -> None:
+    """The error is that of another connection if a close_notify has ended the input."""
+    async with stream_pair("tls", certificates, "tcp") as (server, client):
+        await server.write(b"response")
+        assert await client.read_bytes(8) == b"response"
+        if not truncated:
+            send_close_notify(server)
+        reset(server)
+        error = BrokenPipeError()
+        if truncated:
+            with pytest.raises(BrokenPipeError) as raised:
+                repeat_failed(error, client.socket.recv, 1)
+            assert raised.value is error
+        else:
+            assert repeat_failed(error, client.socket.recv, 1) == b""
 
 
 def test_second_error_raises_the_first(certificates: Certificates) -> None:

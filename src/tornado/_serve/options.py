@@ -95,8 +95,8 @@ TABLE: tuple[Option, ...] = (
         PROXY,
         "",
         _LISTENING,
-        "the proxies whose X-Forwarded-For, X-Real-Ip and X-Forwarded-Proto are used: addresses, networks, "
-        "or unix for Unix sockets; separated by commas",
+        "the proxies whose X-Forwarded-For, X-Real-Ip, Forwarded and X-Forwarded-Proto are used: addresses, "
+        "networks, or unix for Unix sockets; separated by commas",
         repeatable=True,
     ),
     *_group(

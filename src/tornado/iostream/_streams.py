@@ -48,7 +48,7 @@ from tornado.iostream._state import (
     StreamState,
     StreamStep,
 )
-from tornado.iostream._tls_errors import clear_queue, repeat_failed
+from tornado.iostream._tls_errors import clear_queue, is_truncated, repeat_failed
 from tornado.iostream._tls_over_tls import TLSOverTLSSocket
 from tornado.log import gen_log
 from tornado.netutil._error_context import add_error_context
@@ -479,8 +479,9 @@ class SSLIOStream(IOStream):
     def _raise_reset(self) -> None:
         """Raise an exception if the input has ended by a reset, which OpenSSL 3.0 does not report.
 
-        A socket that was reset has no peer any more. After `write_eof` this is also so if the peer has closed
-        the connection in order, so the two cannot be distinguished; see `_classify_read_error`.
+        A socket that was reset has no peer any more. If the peer sent a close_notify before the reset, the
+        input has ended in order. After `write_eof` there is also no peer if it has closed the connection in
+        order, so the two cannot be distinguished; see `_classify_read_error`.
 
         :raises ConnectionResetError: if the connection was reset.
         """
@@ -488,6 +489,8 @@ class SSLIOStream(IOStream):
             try:
                 self.socket.getpeername()
             except OSError:
+                if not is_truncated(self.socket):
+                    return
                 raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from None
 
     def _classify_read_error(self, error: OSError) -> int | None:

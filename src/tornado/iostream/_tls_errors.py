@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import functools
 import ssl
-from collections.abc import Callable
 from typing import Any
 
 
@@ -34,11 +33,12 @@ def clear_queue() -> None:
         pass
 
 
-def repeat_failed(error: OSError, call: Callable[..., Any], *args: Any) -> Any:
+def repeat_failed(error: OSError, call: Any, *args: Any) -> Any:
     """Repeat a call on a TLS socket that has failed, unless the error is certain to be its own.
 
-    :param error: the error of the first call, which is raised if the call fails again or returns nothing, as
-        a receive does after a reset.
+    :param error: the error of the first call, which is raised if the call fails again, or if a receive
+        returns nothing without a close_notify, as it does after a reset.
+    :param call: a method of the TLS socket.
     :returns: the result of the second call.
     :raises ssl.SSLWantReadError: or `ssl.SSLWantWriteError`, if the call would block.
     """
@@ -53,10 +53,29 @@ def repeat_failed(error: OSError, call: Callable[..., Any], *args: Any) -> Any:
         except OSError:
             clear_queue()
             raise error from None
-        if result == 0 or result == b"":
+        if (result == 0 or result == b"") and is_truncated(getattr(call, "__self__", None)):
             raise error
         return result
     finally:
         del (
             error
         )  # otherwise the error and this frame, which its traceback contains, would refer to each other
+
+
+def is_truncated(sock: object) -> bool:
+    """Whether the input of a TLS socket, which was read to its end, ended without a close_notify."""
+    if not isinstance(sock, ssl.SSLSocket):
+        return False
+    # By default, SSLSocket reports a truncated stream as a normal end. If this attribute is false, another
+    # read raises an error instead.
+    clear_queue()
+    tls: Any = sock
+    suppress = tls.suppress_ragged_eofs
+    tls.suppress_ragged_eofs = False
+    try:
+        return bool(tls.recv(1))
+    except (OSError, ValueError):
+        clear_queue()
+        return True
+    finally:
+        tls.suppress_ragged_eofs = suppress

@@ -47,10 +47,9 @@ Transfer-Encoding, or with an ambiguous length, is an error (`tornado._wire.head
 from __future__ import annotations
 
 import socket
-import ssl
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from tornado._wire import h1
 from tornado._wire.errors import HTTPInputError, IncompleteMessage
@@ -58,6 +57,7 @@ from tornado._wire.limits import Limits
 from tornado._wire.state_machine import State, permit
 from tornado.iostream import IOStream
 from tornado.iostream._push_mode import PushTransport
+from tornado.iostream._tls_errors import is_truncated
 from tornado.simple_httpclient._connection_key import ConnectionKey
 from tornado.simple_httpclient._upload import Upload
 
@@ -316,7 +316,7 @@ class ClientConnection:
         if self._receiver is None:
             self._close_idle()
             return
-        if _is_truncated(self.stream.socket):
+        if is_truncated(self.stream.socket):
             # RFC 9112 section 9.8: an attacker may have truncated a response without a length.
             ended = ConnectionEndedError()
             ended.__cause__ = IncompleteMessage("the TLS connection was closed without close_notify")
@@ -436,17 +436,3 @@ class ClientConnection:
         upload, self._upload = self._upload, None
         if upload is not None:
             upload.cancel()
-
-
-def _is_truncated(sock: object) -> bool:
-    """Whether the input of a TLS socket, which was read to its end, ended without a close_notify."""
-    if not isinstance(sock, ssl.SSLSocket):
-        return False
-    # By default, SSLSocket reports a truncated stream as a normal end. If this attribute is false, another
-    # read raises an error instead.
-    tls: Any = sock
-    tls.suppress_ragged_eofs = False
-    try:
-        return bool(tls.recv(1))
-    except (OSError, ValueError):
-        return True
