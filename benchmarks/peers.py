@@ -33,6 +33,11 @@ class Peer:
         name = re.sub(r"\[.*\]|==", "-", self.requirements[0])
         return ROOT / ".venvs" / f"{name}-{sys.implementation.cache_tag}{sys.abiflags}"
 
+    def is_installed(self) -> bool:
+        """Whether the virtual environment has all requirements."""
+        stamp = self.folder / "installed"
+        return stamp.exists() and set(stamp.read_text().split()).issuperset(self.requirements)
+
     def python(self) -> Path:
         """The interpreter of the peer's virtual environment, which is created on first use."""
         if not self.requirements:

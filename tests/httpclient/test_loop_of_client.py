@@ -11,7 +11,8 @@ import pytest
 from tests.support.modules import load
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
-from tornado.netutil import bind_sockets
+from tornado.netutil import DefaultLoopResolver, bind_sockets
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.web import Application, RequestHandler
 
 CLIENTS = ["tornado.simple_httpclient.SimpleAsyncHTTPClient", "tornado.curl_httpclient.CurlAsyncHTTPClient"]
@@ -102,6 +103,33 @@ def test_one_client_on_two_loops_is_an_error(kind, other_loop):
             f"this {kind.__name__} has been used on another event loop"
         ]
         assert await fetch(client) == [b"hello"]
+        client.close()
+
+    asyncio.run(main())
+
+
+def test_client_of_a_loop_that_does_not_run_any_more(kind):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        loop = IOLoop(make_current=True)
+    client = kind(force_instance=True)
+    assert loop.run_sync(lambda: fetch(client)) == [b"hello"]
+    assert asyncio.run(fetch(client)) == [b"hello"]
+    client.close()
+    loop.close()
+
+
+def test_a_resolver_that_the_program_has_installed_is_kept(other_loop):
+    class Refusing(DefaultLoopResolver):
+        async def resolve(self, host, port, family=0):
+            raise OSError("refused")
+
+    client = SimpleAsyncHTTPClient(force_instance=True)
+    client.tcp_client.resolver = Refusing()
+
+    async def main():
+        with pytest.raises(OSError, match="refused"):
+            await client.fetch("http://localhost:1/")
         client.close()
 
     asyncio.run(main())

@@ -19,7 +19,7 @@ def python() -> Path:
     """Return the interpreter; if there is none, skip the test, or install it if ``CI`` is set."""
     peer = PEERS["tornado"]
     assert peer.requirements[0] == f"tornado=={VERSION}"
-    if not (peer.folder / "complete").exists() and not os.environ.get("CI"):
+    if not peer.is_installed() and not os.environ.get("CI"):
         pytest.skip(f"Tornado {VERSION} is not installed; run scripts/bench server --only tornado")
     return peer.python()
 

@@ -100,6 +100,9 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         self._proxy_rules = DefaultProxySettings(proxies, no_proxy, trust_env)
         self._loop_changed()
 
+    def _is_busy(self) -> bool:
+        return bool(self._active or self._waiting)
+
     def _loop_changed(self) -> None:
         self._multi = Multi(self.io_loop)
         self._active: set[Fetch] = set()

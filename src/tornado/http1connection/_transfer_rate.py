@@ -13,6 +13,7 @@ accepted count.
 from __future__ import annotations
 
 import array
+import importlib.util
 import sys
 from typing import Any
 
@@ -125,7 +126,7 @@ def acknowledged_bytes(stream: Any) -> int:
     return done - _unacknowledged(stream.socket)
 
 
-if sys.platform == "win32":
+if sys.platform == "win32" or importlib.util.find_spec("termios") is None:  # such as Pyodide
 
     def _unacknowledged(sock: Any) -> int:
         """Return 0, because the kernel does not report the number of bytes in its send buffer."""

@@ -34,7 +34,7 @@ def _after_fork() -> None:
     _ids.clear()
 
 
-if sys.platform != "win32":
+if sys.platform != "win32" and hasattr(os, "register_at_fork"):  # Pyodide and WASI do not have it
     os.register_at_fork(after_in_child=_after_fork)
 
 

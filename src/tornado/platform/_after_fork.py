@@ -73,5 +73,5 @@ def _replace_selector(loop: Any) -> None:
     loop._make_self_pipe()
 
 
-if sys.platform != "win32":
+if sys.platform != "win32" and hasattr(os, "register_at_fork"):  # Pyodide and WASI do not have it
     os.register_at_fork(after_in_child=_after_in_child)

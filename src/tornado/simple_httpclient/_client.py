@@ -122,6 +122,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.max_clients_per_host = max_clients_per_host
         self._max_idle = max_clients if max_idle_connections is None else max_idle_connections
         self._idle_timeout = idle_timeout
+        self._lookups: Resolver | None = None
         self._loop_changed()
         _clients.add(self)
         self.connector: Connector = Connector(max_buffer_size)
@@ -135,10 +136,18 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         head_size = DEFAULT.max_head_size if max_header_size is None else max_header_size
         self._limits = Limits(max_head_size=head_size, max_request_line=head_size)
 
+    def _is_busy(self) -> bool:
+        return bool(self.active or self.queue)
+
     def _loop_changed(self) -> None:
         self.loop: asyncio.AbstractEventLoop = self.io_loop.asyncio_loop
-        if may_share(self.resolver):
-            self.tcp_client.resolver = SharedLookups(self.resolver, ttl=self._dns_cache_ttl)
+        # A program may have installed its own resolver or client in the meantime.
+        if may_share(self.resolver) and getattr(self.tcp_client, "resolver", None) in (
+            self.resolver,
+            self._lookups,
+        ):
+            self._lookups = SharedLookups(self.resolver, ttl=self._dns_cache_ttl)
+            self.tcp_client.resolver = self._lookups
         #: Active requests. A request has the same key here, in the queue and in `waiting`.
         self.active: dict[object, tuple[HTTPRequest, _Callback]] = {}
         #: Requests that have not been started, in order; some may have timed out already.
@@ -147,6 +156,9 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.waiting: dict[object, tuple[HTTPRequest, _Callback, object | None]] = {}
         #: The deadlines of all requests, including queued ones.
         self.deadlines: DeadlineScheduler = request_deadlines(self.loop)
+        previous: ConnectionPool | None = self.__dict__.get("pool")
+        if previous is not None:
+            previous.close()
         self.pool: ConnectionPool = ConnectionPool(self.io_loop, self._max_idle, self._idle_timeout)
         #: The active and waiting requests of each host; empty without ``max_clients_per_host``.
         self._hosts: dict[str, _HostRequests] = {}

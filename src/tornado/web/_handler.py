@@ -610,10 +610,7 @@ class RequestHandler(ExecutionOwner):
         :param modified: the time of its last change; one without a time zone is in UTC.
         :raises HTTPError: (412)
         """
-        if modified is not None and modified.tzinfo is None:
-            modified = modified.replace(tzinfo=datetime.UTC)
-        seconds = None if modified is None else modified.timestamp() // 1
-        if precondition_fails(self.request.headers, etag, seconds):
+        if precondition_fails(self.request.headers, etag, modified):
             raise HTTPError(412)
 
     # -- errors --

@@ -25,7 +25,7 @@ def next_masking_key() -> bytes:
         return mask
 
 
-if sys.platform != "win32":
+if sys.platform != "win32" and hasattr(os, "register_at_fork"):  # Pyodide and WASI do not have it
     os.register_at_fork(after_in_child=_keys.clear)  # the parent process uses these keys
 
 __all__ = ["next_masking_key"]

@@ -4,6 +4,7 @@ download, or changes a resource, only if it is still the one that the client kno
 
 from __future__ import annotations
 
+import datetime
 import re
 
 from tornado._wire.dates import parse_http_date
@@ -12,11 +13,11 @@ from tornado._wire.headers import HTTPHeaders
 _TAGS = re.compile(r'(?:W/)?"[^"]*"')
 
 
-def precondition_fails(headers: HTTPHeaders, etag: str | None, modified: float | None) -> bool:
+def precondition_fails(headers: HTTPHeaders, etag: str | None, modified: datetime.datetime | None) -> bool:
     """Whether a request must be answered with 412 (section 13.2.2, steps 1 and 2).
 
     :param etag: the current entity tag, in quotes; None if the resource does not exist or has none.
-    :param modified: the time of the last change in seconds since 1970; None if it is not known.
+    :param modified: the time of the last change, in UTC if it has no time zone; None if it is not known.
     """
     condition = headers.get("If-Match")
     if condition is not None:
@@ -27,5 +28,7 @@ def precondition_fails(headers: HTTPHeaders, etag: str | None, modified: float |
     since = headers.get("If-Unmodified-Since")
     if since is None or modified is None:
         return False
+    if modified.tzinfo is None:
+        modified = modified.replace(tzinfo=datetime.UTC)
     parsed = parse_http_date(since)
-    return parsed is not None and modified > parsed
+    return parsed is not None and modified.timestamp() >= parsed + 1

@@ -39,6 +39,7 @@ from tornado.web._errors import HTTPError
 from tornado.web._execution import _response
 from tornado.web._execution._bypassed_methods import OUTPUT
 from tornado.web._execution._execute import FastPathAwaitable, Rest
+from tornado.web._execution._preconditions import precondition_fails
 from tornado.web._files import _static_fast_path, _static_precompressed, _static_versions
 from tornado.web._files._static_paths import (
     Directories,
@@ -193,7 +194,9 @@ class StaticFileHandler(RequestHandler):
             self.set_headers()
             if coded is not None:
                 self._set_coding(coded.coding)
-            self.check_preconditions(self._headers.get("Etag", ""), self.modified)
+            # Not `check_preconditions`, whose name a program's own method may have.
+            if precondition_fails(self.request.headers, self._headers.get("Etag", ""), self.modified):
+                raise HTTPError(412)
             if self.should_return_304():
                 self.set_status(304)
                 return

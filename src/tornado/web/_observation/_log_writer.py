@@ -237,6 +237,6 @@ def _at_exit() -> None:
         writer.close()
 
 
-if sys.platform != "win32":
+if sys.platform != "win32" and hasattr(os, "register_at_fork"):  # Pyodide and WASI do not have it
     os.register_at_fork(after_in_child=_after_fork)
 atexit.register(_at_exit)
