@@ -47,7 +47,8 @@ class Peer:
         installed = set(stamp.read_text().split()) if stamp.exists() else set()
         if not installed.issuperset(self.requirements):
             print(f"installing {', '.join(self.requirements)}", file=sys.stderr)
-            subprocess.run([sys.executable, "-m", "venv", str(self.folder)], check=True)
+            if not python.exists():
+                subprocess.run([str(ROOT / "scripts/venv"), sys.executable, str(self.folder)], check=True)
             pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
             subprocess.run([*pip, *self.requirements], check=True)
             stamp.write_text("\n".join(installed.union(self.requirements)))

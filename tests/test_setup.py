@@ -148,7 +148,7 @@ def create_environment(folder: Path, *programs: str) -> tuple[list[str], str]:
     """
     found = folder / "bin"
     found.mkdir()
-    for name in ("sh", "uname"):
+    for name in ("rm", "sh", "uname"):
         (found / name).symlink_to(shutil.which(name) or name)
     (found / "id").write_text(f"#!/bin/sh\necho {0 if 'apt-get' in programs else 1000}\n")
     (found / "python").write_text(WITHOUT_ENSUREPIP)
@@ -172,7 +172,7 @@ def create_environment(folder: Path, *programs: str) -> tuple[list[str], str]:
 @pytest.mark.parametrize(
     ("programs", "commands"),
     [
-        (["uv", "virtualenv"], ["uv venv --quiet --seed --clear --python python folder"]),
+        (["uv", "virtualenv"], ["uv venv --quiet --seed --python {python} folder"]),
         (["virtualenv"], ["virtualenv --quiet --clear --python python folder"]),
         (
             ["apt-get"],
@@ -185,7 +185,10 @@ def create_environment(folder: Path, *programs: str) -> tuple[list[str], str]:
     ],
 )
 def test_environment_without_ensurepip(tmp_path, programs, commands):
-    assert create_environment(tmp_path, *programs) == (commands, "")
+    asked, errors = create_environment(tmp_path, *programs)
+    python = next(tmp_path.rglob("python"))  # uv would look for another interpreter of this name
+    assert asked == [command.format(python=python) for command in commands]
+    assert errors == ""
 
 
 def test_environment_without_ensurepip_and_rights_names_the_package(tmp_path):

@@ -58,7 +58,7 @@ def upstream_python() -> str:
     folder = ROOT / ".venvs" / f"tornado-{UPSTREAM}"
     python = folder / "bin" / "python"
     if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([str(ROOT / "scripts/venv"), sys.executable, str(folder)], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", f"tornado=={UPSTREAM}"], check=True)
     return str(python)
 

@@ -83,7 +83,7 @@ def install() -> None:
     """Create the environment of REDbot."""
     if not installed():
         print(f"installing REDbot {VERSION}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(FOLDER)], check=True)
+        subprocess.run([str(HERE.parents[1] / "scripts/venv"), sys.executable, str(FOLDER)], check=True)
         pip = [
             str(FOLDER / "bin" / "python"),
             "-m",
