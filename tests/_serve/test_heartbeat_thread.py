@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import itertools
 import signal
+from types import SimpleNamespace
 
 import pytest
+
+from tornado._serve import heartbeat_thread
+from tornado._serve.heartbeat_thread import HeartbeatThread
+from tornado._serve.message_schema import FROM_SUPERVISOR, FROM_WORKER
+from tornado._serve.worker_protocol import Channel
 
 from tests.support.supervisor import PROGRAM, SupervisedService, children, ends
 
@@ -49,3 +58,36 @@ def test_worker_reports_nothing_while_it_imports_its_program(tmp_path):
         assert ends(first)
         assert service.stop() == 0
     assert "blocked" not in service.output
+
+
+
+
+@pytest.fixture
+def channels():
+    """Yield the supervisor's end of a channel, and the worker's."""
+    ours, theirs = Channel.pair(FROM_WORKER, FROM_SUPERVISOR)
+    with contextlib.closing(ours), contextlib.closing(theirs):
+        yield ours, theirs
+
+
+def test_beat_during_the_report_gives_no_negative_age(channels, monkeypatch):
+    """The supervisor kills a worker that sends one."""
+    ours, theirs = channels
+    # One second passes between two readings of the clock.
+    monkeypatch.setattr(heartbeat_thread, "time", SimpleNamespace(monotonic=itertools.count().__next__))
+
+    class Served:
+        def stats(self):
+            heartbeats.begin_beats()
+            ours.close()  # ends the report
+            return {}
+
+    async def report():
+        heartbeats.begin_beats()
+        heartbeats._report()
+
+    sent = []
+    monkeypatch.setattr(theirs, "send", lambda kind, **values: sent.append(values))
+    heartbeats = HeartbeatThread(theirs, Served(), 1.0)
+    asyncio.run(report())
+    assert sent[0]["age"] == 0.0

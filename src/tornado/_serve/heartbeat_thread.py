@@ -125,7 +125,8 @@ class HeartbeatThread:
                     continue
                 stats = {} if reports % _STATS_EVERY else self._served.stats()
                 reports += 1
-                age = round(now - self._last_beat, 3)
+                # The event loop may count a beat between both numbers; the supervisor accepts no negative age.
+                age = max(0.0, round(now - self._last_beat, 3))
                 self._channel.send("beat", droppable=True, loop=self._beats, age=age, stats=stats)
                 self._channel.flush()
                 flush_streams()
