@@ -60,8 +60,6 @@ def test_worker_reports_nothing_while_it_imports_its_program(tmp_path):
     assert "blocked" not in service.output
 
 
-
-
 @pytest.fixture
 def channels():
     """Yield the supervisor's end of a channel, and the worker's."""
@@ -91,3 +89,15 @@ def test_beat_during_the_report_gives_no_negative_age(channels, monkeypatch):
     heartbeats = HeartbeatThread(theirs, Served(), 1.0)
     asyncio.run(report())
     assert sent[0]["age"] == 0.0
+
+
+def test_answer_that_is_too_large_is_replaced_by_an_error(channels, expect_log):
+    ours, theirs = channels
+    theirs.max_sent = 100
+    heartbeats = HeartbeatThread(theirs, object(), 1.0, {"log": lambda: "x" * 100})
+    ours.send("query", id="1.1", what="log", arguments={})
+    (query,) = theirs.receive()
+    with expect_log("tornado.general", "more than 100, and is discarded: reply"):
+        heartbeats._handle(query)
+    (reply,) = ours.receive()
+    assert reply == {"type": "reply", "id": "1.1", "data": {"error": "the answer is too large"}}

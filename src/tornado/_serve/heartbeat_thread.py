@@ -140,7 +140,8 @@ class HeartbeatThread:
             case "dump":
                 self._dump()
             case "query":
-                self._channel.send("reply", id=message["id"], data=self._answer(message))
+                if not self._channel.send("reply", id=message["id"], data=self._answer(message)):
+                    self._channel.send("reply", id=message["id"], data={"error": "the answer is too large"})
 
     def _answer(self, message: Message) -> Any:
         function = self._queries.get(message["what"])
