@@ -10,12 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.support.supervisor import PROGRAM, SupervisedService, children, ends
 from tornado._serve import heartbeat_thread
 from tornado._serve.heartbeat_thread import HeartbeatThread
 from tornado._serve.message_schema import FROM_SUPERVISOR, FROM_WORKER
 from tornado._serve.worker_protocol import Channel
-
-from tests.support.supervisor import PROGRAM, SupervisedService, children, ends
 
 IMPORTING = "import time\nprint('starting', flush=True)\ntime.sleep(600)\n"
 STARTING = f"""{PROGRAM}

@@ -61,6 +61,28 @@ def test_lines_arrive(ends):
         assert read(reader) == b"one\ntwo \\udcff\n"
 
 
+@pytest.mark.parametrize("size", [1, 30 * select.PIPE_BUF])
+def test_signal_handler_may_log_while_a_line_is_sent(ends, monkeypatch, size):
+    reader, writer = ends
+    data = b""
+    with closing(LogStream(writer)) as stream:
+        send = stream._send
+
+        def send_and_log(part: bytes) -> int:
+            monkeypatch.setattr(stream, "_send", send)
+            sent = send(part)
+            stream.write("nested\n")
+            stream.flush()
+            return sent
+
+        monkeypatch.setattr(stream, "_send", send_and_log)
+        stream.write("x" * size + "\n")
+        while not data.endswith(b"nested\n"):
+            stream.flush()
+            data += read(reader)
+    assert data == b"x" * size + b"\nnested\n"
+
+
 def test_line_that_exceeds_the_buffer_arrives_in_parts(ends):
     reader, writer = ends
     line = "x" * 10 * MAX_KEPT + "\n"

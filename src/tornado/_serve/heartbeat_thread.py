@@ -125,7 +125,7 @@ class HeartbeatThread:
                     continue
                 stats = {} if reports % _STATS_EVERY else self._served.stats()
                 reports += 1
-                # The event loop may count a beat between both numbers; the supervisor accepts no negative age.
+                # The event loop may have counted a beat since. The supervisor accepts no negative age.
                 age = max(0.0, round(now - self._last_beat, 3))
                 self._channel.send("beat", droppable=True, loop=self._beats, age=age, stats=stats)
                 self._channel.flush()

@@ -43,7 +43,10 @@ class LogStream:
         self._descriptor = descriptor
         self._send, self._close = _sender(descriptor)
         self._kept = bytearray()
-        self._lock = threading.Lock()
+        # Reentrant, because a signal handler or a finalizer may log while this thread holds it.
+        self._lock = threading.RLock()
+        #: Whether the thread that holds the lock sends output.
+        self._is_flushing = False
         self.lost = 0
         _streams.add(self)
 
@@ -52,7 +55,8 @@ class LogStream:
         data = text.encode(errors="backslashreplace")
         with self._lock:
             if self._kept and len(self._kept) + len(data) > MAX_KEPT:
-                self.lost += data.count(b"\n")
+                lines = data.count(b"\n")  # first, because a signal handler may change the number meanwhile
+                self.lost += lines
             else:
                 self._kept += data
             self._flush()
@@ -89,11 +93,16 @@ class LogStream:
 
     def after_fork(self) -> None:
         """Start anew in a child process: the parent sends its own output."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._is_flushing = False
         self._kept.clear()
         self.lost = 0
 
     def _flush(self) -> None:
+        # A nested call would send bytes again that have been sent but not removed yet.
+        if self._is_flushing:
+            return
+        self._is_flushing = True
         try:
             while self._kept:
                 del self._kept[: self._send(self._kept[:_CHUNK])]
@@ -101,6 +110,8 @@ class LogStream:
             pass
         except OSError:  # there is no reader, or no standard error
             self._kept.clear()
+        finally:
+            self._is_flushing = False
 
 
 _Send = Callable[[bytes | bytearray], int]
