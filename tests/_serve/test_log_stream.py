@@ -83,6 +83,21 @@ def test_signal_handler_may_log_while_a_line_is_sent(ends, monkeypatch, size):
     assert data == b"x" * size + b"\nnested\n"
 
 
+def test_parts_end_with_a_line(ends, monkeypatch):
+    """Another worker may write to the same pipe in between."""
+    reader, writer = ends
+    parts = []
+    with closing(LogStream(writer)) as stream:
+        send = stream._send
+        monkeypatch.setattr(stream, "_send", lambda part: parts.append(bytes(part)) or send(part))
+        stream.write(("x" * 999 + "\n") * 20)
+        lines = parts[:]
+        stream.write("y" * 10_000 + "\n" + "z\n")
+    assert all(part.endswith(b"\n") and len(part) <= select.PIPE_BUF for part in lines)
+    assert b"".join(lines) == (b"x" * 999 + b"\n") * 20
+    assert read(reader) == b"".join(parts) == b"".join(lines) + b"y" * 10_000 + b"\nz\n"
+
+
 def test_line_that_exceeds_the_buffer_arrives_in_parts(ends):
     reader, writer = ends
     line = "x" * 10 * MAX_KEPT + "\n"

@@ -105,13 +105,20 @@ class LogStream:
         self._is_flushing = True
         try:
             while self._kept:
-                del self._kept[: self._send(self._kept[:_CHUNK])]
+                del self._kept[: self._send(self._next_chunk())]
         except BlockingIOError:
             pass
         except OSError:  # there is no reader, or no standard error
             self._kept.clear()
         finally:
             self._is_flushing = False
+
+    def _next_chunk(self) -> bytearray:
+        """Return as many complete lines as fit, because another process may write between two chunks."""
+        if len(self._kept) <= _CHUNK:
+            return self._kept[:]
+        end = self._kept.rfind(b"\n", 0, _CHUNK) + 1
+        return self._kept[: end or _CHUNK]
 
 
 _Send = Callable[[bytes | bytearray], int]
