@@ -198,3 +198,17 @@ def test_child_process_does_not_repeat_the_output_of_its_parent(ends):
         assert os.waitpid(child, 0) == (child, 0)
         stream.after_fork()  # otherwise the lost line would be reported
     assert data.count(b"x" * 99 + b"\n") * 100 < MAX_KEPT * 2
+
+
+@pytest.mark.parametrize("use", [log_stream.flush_streams, log_stream.finish_streams, log_stream._after_fork])
+def test_streams_may_be_created_while_all_are_used(ends, monkeypatch, use):
+    """Another thread may create one."""
+    _, writer = ends
+    created = []
+    method = {"flush_streams": "flush", "finish_streams": "finish", "_after_fork": "after_fork"}[use.__name__]
+    monkeypatch.setattr(LogStream, method, lambda *_: created.append(LogStream(writer)))
+    with closing(LogStream(writer)):
+        use()
+    assert created
+    for stream in created:
+        stream.close()

@@ -18,10 +18,10 @@ import stat
 import sys
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from typing import TextIO
 
+from tornado._thread_safety import WeakRegistry
 from tornado.log import gen_log
 
 __all__ = ["LogStream", "finish_streams", "flush_streams", "write_report"]
@@ -159,18 +159,18 @@ def _send_if_writable(descriptor: int, data: bytes | bytearray) -> int:
     return os.write(descriptor, data)
 
 
-_streams: weakref.WeakSet[LogStream] = weakref.WeakSet()
+_streams: WeakRegistry[LogStream] = WeakRegistry()
 
 
 def flush_streams() -> None:
     """Send what was kept, in a process whose log may be silent for a long time."""
-    for stream in list(_streams):
+    for stream in _streams.snapshot():
         stream.flush()
 
 
 def write_report(text: str) -> None:
     """Write a text that is not a log record, such as the reason why a program cannot start."""
-    streams: list[LogStream | TextIO] = [*_streams]
+    streams: list[LogStream | TextIO] = [*_streams.snapshot()]
     for stream in streams or [sys.stderr]:
         _ = stream.write(text)
         stream.flush()
@@ -181,12 +181,12 @@ def finish_streams(timeout: float = 0.5) -> None:
 
     :param timeout: the maximum time to wait, in seconds.
     """
-    for stream in list(_streams):
+    for stream in _streams.snapshot():
         stream.finish(timeout)
 
 
 def _after_fork() -> None:
-    for stream in _streams:
+    for stream in _streams.snapshot():
         stream.after_fork()
 
 
