@@ -57,8 +57,8 @@ class OwnerListener(socket.socket):
     def accept(self) -> tuple[socket.socket, Any]:
         """Accept a connection of an allowed user.
 
-        :raises BlockingIOError: if there is none, or after one of another user has been closed. The event loop
-            calls the method again in its next iteration if more are waiting, so that they cannot block it.
+        :raises BlockingIOError: if there is none, or after one of another user has been closed. If more are
+            waiting, the event loop calls the method again in its next iteration: they cannot block it.
         """
         connection, address = super().accept()
         peer = peer_of(connection)

@@ -231,7 +231,7 @@ class WorkerPool:
                 self.events.worker_leaving(slot, worker)
             case "drained":
                 worker.clean = message["clean"]
-                self.events.last_report(worker, message["snapshot"], message["recent"])
+                self.events.last_report(worker, message.get("snapshot"), message.get("recent"))
             case "reply":
                 self.events.reply(worker, message)
 
