@@ -56,6 +56,8 @@ def _describe(
         stack = stack_of(awaitable)
         for task in awaited.of(awaitable) if awaited is not None else ():
             stack += [f"{task.get_name()}: {line}" for line in stack_of(task)]
+            if len(stack) >= _MAX_FRAMES:
+                break
         del stack[_MAX_FRAMES:]
     return {
         "id": request.id,
