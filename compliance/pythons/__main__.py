@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -61,12 +62,28 @@ def programs() -> list[str]:
     return [line.split()[1] for line in (REPOSITORY / ".ci/packages").read_text().splitlines()]
 
 
-def output_of(interpreter: Interpreter, command: tuple[str, ...], environment: dict[str, str]) -> str:
-    """Run a command with an interpreter, and return what it has printed on standard output and error."""
+def output_of(
+    interpreter: Interpreter, command: tuple[str, ...], environment: dict[str, str]
+) -> tuple[int, str]:
+    """Run a command with an interpreter; return its exit status, and what it has printed on standard output
+    and error.
+    """
     with tempfile.TemporaryFile("w+") as output:
-        run(interpreter, command, environment, output=output)
+        status = run(interpreter, command, environment, output=output)
         output.seek(0)
-        return output.read()
+        return status, output.read()
+
+
+def build_of(interpreter: Interpreter) -> dict[str, str]:
+    """Return how an interpreter was built.
+
+    :raises UnavailableError: if it cannot be run.
+    """
+    status, text = output_of(interpreter, (interpreter.path, "-c", PRINT_BUILD), {})
+    if status:
+        raise UnavailableError(f"{interpreter} has exited with status {status}: {text}")
+    build: dict[str, str] = json.loads(text.splitlines()[-1])
+    return build
 
 
 def run_part(interpreter: Interpreter, part: str) -> tuple[dict[str, Any], str]:
@@ -78,22 +95,24 @@ def run_part(interpreter: Interpreter, part: str) -> tuple[dict[str, Any], str]:
             with interpreter.root.lock():
                 interpreter.root.install(*programs())
     begun = time.monotonic()
-    text = output_of(interpreter, PARTS[part], environment)
-    outcome = results.parse(text)
+    status, text = output_of(interpreter, PARTS[part], environment)
+    outcome = results.parse(text, status)
     outcome["minutes"] = round((time.monotonic() - begun) / 60, 1)
     return outcome, text
 
 
-def run_parts(name: str, parts: Collection[str], tries: int) -> bool:
-    """Run parts on an interpreter, store the results, and return whether nothing failed.
+def run_parts(name: str, parts: Collection[str], tries: int, store: bool) -> bool:
+    """Run parts on an interpreter, and return whether nothing failed.
 
     :param name: the version, as `interpreters.make` takes it.
     :param tries: how often a part is run at most, until it passes.
+    :param store: whether to store the results.
     """
     interpreter = make(name)
+    build = build_of(interpreter)
     stored: dict[str, Any] = results.read(interpreter.version)
-    build = output_of(interpreter, (interpreter.path, "-c", PRINT_BUILD), {})
-    stored["interpreter"] = json.loads(build.splitlines()[-1])
+    if stored.get("interpreter") != build:
+        stored = {"interpreter": build}  # the results of the other build do not hold for this one
     passed = True
     for part in parts:
         for _ in range(tries):
@@ -105,12 +124,13 @@ def run_parts(name: str, parts: Collection[str], tries: int) -> bool:
         else:
             passed = False
         stored.setdefault("parts", {})[part] = outcome
-        results.write(interpreter.version, stored)
+        if store:
+            results.write(interpreter.version, stored)
     return passed
 
 
-def main() -> int:
-    """Run what the command line names; return 1 if a test failed."""
+def main(arguments: list[str]) -> int:
+    """Run what the command line names; return 1 if a test failed or an interpreter is not available."""
     parser = argparse.ArgumentParser(prog="scripts/compliance pythons", description=__doc__.splitlines()[0])
     parser.add_argument("versions", nargs="*", default=DEFAULT, help=f"default: {' '.join(DEFAULT)}")
     parser.add_argument(
@@ -118,17 +138,22 @@ def main() -> int:
     )
     parser.add_argument("--tries", type=int, default=1, help="run a part that fails again, N times in all")
     parser.add_argument("--table", action="store_true", help="only write docs/pythons.md from stored results")
-    asked = parser.parse_args()
+    parser.add_argument(
+        "--no-store", action="store_true", help="store no results, and do not write the table"
+    )
+    asked = parser.parse_args(arguments)
     passed = True
     for version in () if asked.table else asked.versions:
         try:
-            passed &= run_parts(version, asked.part or results.COLUMNS, max(1, asked.tries))
-        except UnavailableError as error:
+            parts = asked.part or results.COLUMNS
+            passed &= run_parts(version, parts, max(1, asked.tries), not asked.no_store)
+        except (UnavailableError, subprocess.CalledProcessError) as error:
             print(f"{version}: {error}")
             passed = False
-    results.write_document()
+    if not asked.no_store:
+        results.write_document()
     return 0 if passed else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

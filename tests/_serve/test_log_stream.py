@@ -61,6 +61,43 @@ def test_lines_arrive(ends):
         assert read(reader) == b"one\ntwo \\udcff\n"
 
 
+@pytest.mark.parametrize("size", [1, 30 * select.PIPE_BUF])
+def test_signal_handler_may_log_while_a_line_is_sent(ends, monkeypatch, size):
+    reader, writer = ends
+    data = b""
+    with closing(LogStream(writer)) as stream:
+        send = stream._send
+
+        def send_and_log(part: bytes) -> int:
+            monkeypatch.setattr(stream, "_send", send)
+            sent = send(part)
+            stream.write("nested\n")
+            stream.flush()
+            return sent
+
+        monkeypatch.setattr(stream, "_send", send_and_log)
+        stream.write("x" * size + "\n")
+        while not data.endswith(b"nested\n"):
+            stream.flush()
+            data += read(reader)
+    assert data == b"x" * size + b"\nnested\n"
+
+
+def test_parts_end_with_a_line(ends, monkeypatch):
+    """Another worker may write to the same pipe in between."""
+    reader, writer = ends
+    parts = []
+    with closing(LogStream(writer)) as stream:
+        send = stream._send
+        monkeypatch.setattr(stream, "_send", lambda part: parts.append(bytes(part)) or send(part))
+        stream.write(("x" * 999 + "\n") * 20)
+        lines = parts[:]
+        stream.write("y" * 10_000 + "\n" + "z\n")
+    assert all(part.endswith(b"\n") and len(part) <= select.PIPE_BUF for part in lines)
+    assert b"".join(lines) == (b"x" * 999 + b"\n") * 20
+    assert read(reader) == b"".join(parts) == b"".join(lines) + b"y" * 10_000 + b"\nz\n"
+
+
 def test_line_that_exceeds_the_buffer_arrives_in_parts(ends):
     reader, writer = ends
     line = "x" * 10 * MAX_KEPT + "\n"
@@ -161,3 +198,17 @@ def test_child_process_does_not_repeat_the_output_of_its_parent(ends):
         assert os.waitpid(child, 0) == (child, 0)
         stream.after_fork()  # otherwise the lost line would be reported
     assert data.count(b"x" * 99 + b"\n") * 100 < MAX_KEPT * 2
+
+
+@pytest.mark.parametrize("use", [log_stream.flush_streams, log_stream.finish_streams, log_stream._after_fork])
+def test_streams_may_be_created_while_all_are_used(ends, monkeypatch, use):
+    """Another thread may create one."""
+    _, writer = ends
+    created = []
+    method = {"flush_streams": "flush", "finish_streams": "finish", "_after_fork": "after_fork"}[use.__name__]
+    monkeypatch.setattr(LogStream, method, lambda *_: created.append(LogStream(writer)))
+    with closing(LogStream(writer)):
+        use()
+    assert created
+    for stream in created:
+        stream.close()

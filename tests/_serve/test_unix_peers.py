@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
 import sys
+import time
 
 import pytest
 
 from tests.support.supervisor import SupervisedService
+from tornado._log_rate_limit import LogRateLimit
+from tornado._serve import unix_peers
 from tornado._serve.ctl_client import Client, ControlError
 from tornado._serve.unix_peers import OwnerListener, peer_of
+from tornado.log import gen_log
+from tornado.netutil._accept import accept_next
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets exist on Linux only")
 
@@ -62,6 +68,29 @@ def test_connection_of_another_user_is_closed(expect_log):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             client.connect(name)
             listener.accept()[0].close()
+
+
+def test_connections_of_another_user_are_closed_one_at_a_time_and_logged_seldom(monkeypatch, expect_log):
+    monkeypatch.setattr(unix_peers, "_log_limit", LogRateLimit(gen_log))
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+    name = f"\0test-{os.getpid()}-{os.urandom(4).hex()}"
+    accepted = []
+    with OwnerListener(listen(name)) as listener, contextlib.ExitStack() as clients:
+        listener.setblocking(False)
+        monkeypatch.setattr(listener, "_users", set())
+        for _ in range(3):
+            client = clients.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            client.connect(name)
+        with expect_log("tornado.general", f"connection of user {os.getuid()} ") as expected:
+            for waiting in (2, 1):
+                with pytest.raises(BlockingIOError):
+                    listener.accept()
+                assert select.select([listener], [], [], 0)[0], waiting
+            # A connection of another user does not end the emptying of the queue.
+            assert accept_next(listener, lambda connection, _: accepted.append(connection))
+        assert not accept_next(listener, lambda connection, _: accepted.append(connection))
+    assert len(expected.records) == 1
+    assert not accepted
 
 
 def test_token_is_not_sent_to_another_user():

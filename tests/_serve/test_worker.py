@@ -7,12 +7,16 @@ import os
 import signal
 import socket
 import struct
+from types import SimpleNamespace
 
 import pytest
 
 from tests.support.program import PYTHON
 from tests.support.serve import run_command
 from tests.support.supervisor import PROGRAM, SupervisedService, children, ends
+from tornado._serve.message_schema import FROM_WORKER
+from tornado._serve.worker import Worker
+from tornado._serve.worker_protocol import Channel
 
 #: Runs the command after it has limited its own resources: the name of the limit and its value.
 LIMITED = """
@@ -316,3 +320,19 @@ def test_broker_in_memory_with_several_workers_is_warned_of(tmp_path, workers):
         assert service.stop() == 0
     warnings = service.output.count("channels with a MemoryBroker connect only the clients of one worker")
     assert bool(warnings) == (workers > 1)
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(1000, "records"), (300, "counts"), (80, "nothing")])
+def test_last_report_is_sent_without_what_is_too_large(monkeypatch, expect_log, limit, kept):
+    ours, theirs = Channel.pair(FROM_WORKER)
+    with contextlib.closing(ours), contextlib.closing(theirs):
+        theirs.max_sent = limit
+        worker = Worker(SimpleNamespace(channel=theirs), None)
+        monkeypatch.setattr(worker, "_last_snapshot", {"requests": "x" * 100})
+        monkeypatch.setattr(worker._queries, "recent", lambda: {"errors": "x" * 500})
+        with expect_log("tornado.general", "is discarded: drained", required=kept != "records"):
+            worker._send_last_report(clean=True)
+        (report,) = ours.receive()
+    assert report["clean"] is True
+    assert (report["snapshot"] is None) is (kept == "nothing")
+    assert (report["recent"] is None) is (kept != "records")

@@ -26,3 +26,24 @@ def test_only_an_event_loop_that_serves_can_be_blocked(state, silent, blocked):
     assert bool(worker.blocked_time()) is blocked
     ours.close()
     theirs.close()
+
+
+@pytest.fixture
+def worker():
+    ours, theirs = Channel.pair()
+    yield WorkerProcess(0, 0, 1, 101, ours, WorkerState.SERVING)
+    ours.close()
+    theirs.close()
+
+
+def test_numbers_of_another_version_are_not_kept(worker):
+    worker.beat(0.0, {"requests": 1, "gpu": ["x"]})
+    assert worker.stats == {"requests": 1}
+
+
+def test_worker_of_a_supervisor_without_a_file_for_stacks_is_adopted(worker):
+    """An older version has replaced itself by this one (SIGUSR2)."""
+    values = worker.dump()
+    del values["stacks"]
+    restored = WorkerProcess.restore(values, worker.channel)
+    assert (restored.pid, restored.stacks.fileno()) == (101, -1)

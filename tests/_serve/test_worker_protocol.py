@@ -12,7 +12,12 @@ from typing import Any
 import pytest
 
 from tornado._serve import worker_protocol
-from tornado._serve.worker_protocol import Channel, Message
+from tornado._serve.worker_protocol import (
+    MAX_MESSAGE_SIZE,
+    MAX_WORKER_MESSAGE_SIZE,
+    Channel,
+    Message,
+)
 
 
 @pytest.fixture
@@ -162,3 +167,32 @@ def test_output_for_a_peer_that_does_not_read_is_limited(pair, monkeypatch):
     while first.send("reply", data="x" * 900):
         pass
     assert first.has_output
+
+
+@pytest.mark.parametrize("is_droppable", [False, True])
+def test_message_that_the_peer_would_refuse_is_not_sent(pair, expect_log, is_droppable):
+    first, second = pair
+    first.max_sent = 100
+    text = "a message between processes has 152 bytes, more than 100, and is discarded: reply"
+    with expect_log("tornado.general", text):
+        assert not first.send("reply", droppable=is_droppable, data="x" * 125)
+    assert not first.has_output
+    assert first.send("reply", data="x" * 73)  # 100 bytes with the end of the line
+    assert second.receive() == [{"type": "reply", "data": "x" * 73}]
+
+
+def test_largest_message_of_a_worker_can_be_passed_on():
+    """The supervisor adds the process ID."""
+    data = "é" * ((MAX_WORKER_MESSAGE_SIZE - 100) // 6)
+    first, second = Channel.pair()
+    with contextlib.closing(first), contextlib.closing(second):
+        first.max_sent = MAX_WORKER_MESSAGE_SIZE
+        for values in ({}, {"pid": 2**31}):
+            assert first.send("reply", id="9" * 30, data=data, **values)
+            found: list[Message] = []
+            while not found:
+                found = second.receive()
+                first.flush()
+            assert second.violation is None
+            assert found[0]["data"] == data
+            first.max_sent = MAX_MESSAGE_SIZE

@@ -138,6 +138,70 @@ def test_run_without_counts_has_failed(text):
     assert not results.has_passed(results.parse(text))
 
 
+@pytest.mark.parametrize(("text", "failed"), [(UPSTREAM.splitlines()[0], 1), (PYTEST, 2), ("", 1)])
+def test_run_with_another_exit_status_has_failed(text, failed):
+    """Each module of Tornado's suite prints counts, also if the command ends between two of them."""
+    assert results.parse(text, 137)["counts"]["failed"] == failed
+
+
+@pytest.fixture
+def stored(monkeypatch, tmp_path):
+    """The folder of the results, and the command of a part, which passes a test."""
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    monkeypatch.setattr(results, "DOCUMENT", tmp_path / "pythons.md")
+    monkeypatch.setattr(
+        command, "PARTS", {"quick": ("echo", "1 passed in 0.1s"), "demos": ("sh", "-c", DYING)}
+    )
+    return tmp_path
+
+
+DYING = "echo '1 passed in 0.1s'; exit 137"
+
+
+@pytest.mark.parametrize(("part", "status"), [("quick", 0), ("demos", 1)])
+def test_exit_status_of_the_command_decides(stored, capsys, part, status):
+    assert command.main([VERSION, "--part", part]) == status
+    assert f"{VERSION} {part}: 1 passed, {status} failed" in capsys.readouterr().out
+    assert results.read(VERSION)["parts"][part]["counts"] == {"passed": 1, "failed": status}
+    assert f"| {VERSION} |" in results.DOCUMENT.read_text()
+
+
+def test_no_file_is_changed_without_storing(stored):
+    assert command.main([VERSION, "--part", "quick", "--no-store"]) == 0
+    assert not [*stored.iterdir()]
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_results_of_another_build_are_dropped(stored, same):
+    command.main([VERSION, "--part", "quick"])
+    kept = results.read(VERSION)
+    kept["parts"]["whole"] = kept["parts"]["quick"]
+    if not same:
+        kept["interpreter"]["openssl"] = "OpenSSL 0.9"
+    results.write(VERSION, kept)
+    command.main([VERSION, "--part", "quick"])
+    assert ("whole" in results.read(VERSION)["parts"]) is same
+
+
+def test_interpreter_that_cannot_be_made_does_not_end_the_run(stored, monkeypatch, capsys):
+    def make(name):
+        if name == "3.99":
+            raise subprocess.CalledProcessError(100, "apt-get update")
+        return interpreters.make(name)
+
+    monkeypatch.setattr(command, "make", make)
+    assert command.main(["3.99", VERSION, "--part", "quick"]) == 1
+    assert "3.99: Command 'apt-get update' returned non-zero exit status 100" in capsys.readouterr().out
+    assert f"| {VERSION} |" in results.DOCUMENT.read_text()
+
+
+def test_interpreter_that_does_not_start_is_reported(stored, monkeypatch, tmp_path, capsys):
+    broken = interpreters.Interpreter("3.14", str(executable(tmp_path / "python", "echo broken; exit 3")))
+    monkeypatch.setattr(command, "make", lambda name: broken)
+    assert command.main(["3.14", "--part", "quick"]) == 1
+    assert "has exited with status 3: broken" in capsys.readouterr().out
+
+
 def test_document_shows_the_stored_results():
     assert results.DOCUMENT.read_text() == results.document()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import urllib.request
@@ -58,6 +59,34 @@ def test_log_is_that_of_serve_unless_the_program_has_set_it_up(tmp_path):
             running.signal(signal.SIGTERM)
             assert running.end() == 0
         assert "200 GET" not in running.output
+
+
+@pytest.mark.parametrize("place", ["on_startup", "lifespan"])
+def test_program_may_set_up_logging_in_its_start(tmp_path, place):
+    source = f'''
+import contextlib, logging
+
+async def begin(*arguments):
+    logging.getLogger("program").info("before")
+    logging.basicConfig(level=logging.INFO, format="own: %(message)s")
+    logging.getLogger("program").info("after")
+
+@contextlib.asynccontextmanager
+async def live(application):
+    await begin()
+    yield
+
+application.settings["{place}"] = [begin] if "{place}" == "on_startup" else live
+'''
+    source = PROGRAM.replace("\nweb.run", f"{source.replace('{', '{{').replace('}', '}}')}\nweb.run")
+    with program(tmp_path, "application, 0", source) as running:
+        get(running.port())
+        running.wait_for("^own: 200 GET / ")
+        running.signal(signal.SIGTERM)
+        assert running.end() == 0
+    assert running.output.count("200 GET") == 1
+    assert re.search(r"^\[I \d+ .*\] before$", running.output, re.MULTILINE)
+    assert "own: after\n" in running.output
 
 
 def test_coroutine_function_makes_the_application(tmp_path):

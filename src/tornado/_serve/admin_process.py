@@ -223,7 +223,7 @@ class AdminProcess:
                 error = self._act(message["action"], message["arguments"])
                 channel.send("reply", id=message["id"], data={"error": error})
             case "keep":
-                self.kept = message["data"]
+                self.kept = message.get("data")
 
     def _pass_on(self, message: Message) -> list[int]:
         """Pass a query on to the workers that can answer, and return their process IDs."""
@@ -266,7 +266,7 @@ class AdminProcess:
     def forward(self, worker: WorkerProcess, message: Message) -> None:
         """Pass the answer of a worker on to the process."""
         if self._channel is not None:
-            self._channel.send("reply", id=message["id"], pid=worker.pid, data=message["data"])
+            self._channel.send("reply", id=message["id"], pid=worker.pid, data=message.get("data"))
 
     def forward_last(self, worker: WorkerProcess, snapshot: Any, recent: Any) -> None:
         """Pass the last report of a worker on, so that its last requests are counted, and its errors kept."""

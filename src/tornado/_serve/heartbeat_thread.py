@@ -125,7 +125,8 @@ class HeartbeatThread:
                     continue
                 stats = {} if reports % _STATS_EVERY else self._served.stats()
                 reports += 1
-                age = round(now - self._last_beat, 3)
+                # The event loop may have counted a beat since. The supervisor accepts no negative age.
+                age = max(0.0, round(now - self._last_beat, 3))
                 self._channel.send("beat", droppable=True, loop=self._beats, age=age, stats=stats)
                 self._channel.flush()
                 flush_streams()
@@ -139,7 +140,8 @@ class HeartbeatThread:
             case "dump":
                 self._dump()
             case "query":
-                self._channel.send("reply", id=message["id"], data=self._answer(message))
+                if not self._channel.send("reply", id=message["id"], data=self._answer(message)):
+                    self._channel.send("reply", id=message["id"], data={"error": "the answer is too large"})
 
     def _answer(self, message: Message) -> Any:
         function = self._queries.get(message["what"])

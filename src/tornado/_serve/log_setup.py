@@ -113,11 +113,16 @@ def set_up(log_format: str, access: str, stream: SupportsWrite | None = None) ->
 def set_up_unless_configured() -> None:
     """Write the log to standard error as ``serve`` does, unless the program has set up logging itself.
 
-    The handlers of the root logger and of those of this package count.
+    The handlers of the root logger and of those of this package count. A program may also add some later, for
+    example in its start-up. The root logger therefore gets no handler, with which `logging.basicConfig` would
+    do nothing.
     """
     names = ("", "tornado", access_log.name, app_log.name, gen_log.name)
     if not any(logging.getLogger(name).handlers for name in names):
-        set_up("text", "tornado")
+        handler = logging.StreamHandler()
+        handler.setFormatter(_TextFormatter(fmt=_TEXT))
+        logging.lastResort = handler
+        logging.getLogger().setLevel(logging.INFO)
 
 
 __all__ = ["JSONFormatter", "log_report", "set_up", "set_up_unless_configured"]

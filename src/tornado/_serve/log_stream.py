@@ -18,10 +18,10 @@ import stat
 import sys
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from typing import TextIO
 
+from tornado._thread_safety import WeakRegistry
 from tornado.log import gen_log
 
 __all__ = ["LogStream", "finish_streams", "flush_streams", "write_report"]
@@ -43,7 +43,10 @@ class LogStream:
         self._descriptor = descriptor
         self._send, self._close = _sender(descriptor)
         self._kept = bytearray()
-        self._lock = threading.Lock()
+        # Reentrant, because a signal handler or a finalizer may log while this thread holds it.
+        self._lock = threading.RLock()
+        #: Whether the thread that holds the lock sends output.
+        self._is_flushing = False
         self.lost = 0
         _streams.add(self)
 
@@ -52,7 +55,8 @@ class LogStream:
         data = text.encode(errors="backslashreplace")
         with self._lock:
             if self._kept and len(self._kept) + len(data) > MAX_KEPT:
-                self.lost += data.count(b"\n")
+                lines = data.count(b"\n")  # first, because a signal handler may change the number meanwhile
+                self.lost += lines
             else:
                 self._kept += data
             self._flush()
@@ -89,18 +93,32 @@ class LogStream:
 
     def after_fork(self) -> None:
         """Start anew in a child process: the parent sends its own output."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._is_flushing = False
         self._kept.clear()
         self.lost = 0
 
     def _flush(self) -> None:
+        # A nested call would send bytes again that have been sent but not removed yet.
+        if self._is_flushing:
+            return
+        self._is_flushing = True
         try:
             while self._kept:
-                del self._kept[: self._send(self._kept[:_CHUNK])]
+                del self._kept[: self._send(self._next_chunk())]
         except BlockingIOError:
             pass
         except OSError:  # there is no reader, or no standard error
             self._kept.clear()
+        finally:
+            self._is_flushing = False
+
+    def _next_chunk(self) -> bytearray:
+        """Return as many complete lines as fit, because another process may write between two chunks."""
+        if len(self._kept) <= _CHUNK:
+            return self._kept[:]
+        end = self._kept.rfind(b"\n", 0, _CHUNK) + 1
+        return self._kept[: end or _CHUNK]
 
 
 _Send = Callable[[bytes | bytearray], int]
@@ -141,18 +159,18 @@ def _send_if_writable(descriptor: int, data: bytes | bytearray) -> int:
     return os.write(descriptor, data)
 
 
-_streams: weakref.WeakSet[LogStream] = weakref.WeakSet()
+_streams: WeakRegistry[LogStream] = WeakRegistry()
 
 
 def flush_streams() -> None:
     """Send what was kept, in a process whose log may be silent for a long time."""
-    for stream in list(_streams):
+    for stream in _streams.snapshot():
         stream.flush()
 
 
 def write_report(text: str) -> None:
     """Write a text that is not a log record, such as the reason why a program cannot start."""
-    streams: list[LogStream | TextIO] = [*_streams]
+    streams: list[LogStream | TextIO] = [*_streams.snapshot()]
     for stream in streams or [sys.stderr]:
         _ = stream.write(text)
         stream.flush()
@@ -163,12 +181,12 @@ def finish_streams(timeout: float = 0.5) -> None:
 
     :param timeout: the maximum time to wait, in seconds.
     """
-    for stream in list(_streams):
+    for stream in _streams.snapshot():
         stream.finish(timeout)
 
 
 def _after_fork() -> None:
-    for stream in _streams:
+    for stream in _streams.snapshot():
         stream.after_fork()
 
 

@@ -2,7 +2,8 @@
 
 The program of a worker may be compromised, and with ``--user`` the supervisor has more rights. The supervisor
 therefore uses no value of a message that has not been checked here. Keys and types that are not listed are
-ignored, because a supervisor that has been replaced (SIGUSR2) receives messages of the previous version.
+ignored, because a supervisor that has been replaced (SIGUSR2) receives messages of the previous version. For
+the same reason, a missing value counts as None: a key that is added later must accept it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from tornado.log import escape_controls
 
-__all__ = ["FROM_ADMIN", "FROM_SUPERVISOR", "FROM_WORKER", "Schema", "find_error"]
+__all__ = ["FROM_ADMIN", "FROM_SUPERVISOR", "FROM_WORKER", "Schema", "find_error", "known_stats"]
 
 Check = Callable[[Any], bool]
 #: The types of messages, each with the checks of its values.
@@ -73,10 +74,15 @@ _STATS: Mapping[str, Check] = {
 
 
 def _are_stats(value: Any) -> bool:
-    """Whether it contains numbers of a worker, and nothing else: the supervisor keeps them."""
+    """Whether the numbers of a worker that are known are valid; see `known_stats`."""
     return isinstance(value, dict) and all(
-        name in _STATS and _STATS[name](each) for name, each in value.items()
+        check(value[name]) for name, check in _STATS.items() if name in value
     )
+
+
+def known_stats(stats: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers of a worker that have been checked. The supervisor keeps no others."""
+    return {name: stats[name] for name in _STATS if name in stats}
 
 
 #: What the supervisor accepts from a worker. See `tornado._serve.worker_protocol`.
@@ -115,9 +121,9 @@ def find_error(message: Any, schema: Schema | None) -> str | None:
         return "expected an object with a type"
     kind = message["type"]
     for name, check in ({} if schema is None else schema.get(kind, {})).items():
-        if name not in message:
-            return f"{_shown(kind)} has no {name!r}"
-        if not check(message[name]):
+        if not check(message.get(name)):
+            if name not in message:
+                return f"{_shown(kind)} has no {name!r}"
             return f"{_shown(kind)} has an invalid {name!r}: {_shown(message[name])}"
     return None
 

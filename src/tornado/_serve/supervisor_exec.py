@@ -66,7 +66,8 @@ def replace(
     :param admin: the result of `AdminProcess.dump`.
     """
     workers = [worker.dump() for worker in pool]
-    descriptors = [worker[name] for worker in workers for name in ("channel", "stacks")]
+    found = [worker[name] for worker in workers for name in ("channel", "stacks")]
+    descriptors = [each for each in found if each >= 0]  # an older version had no file for stacks
     descriptors += [pool.table.descriptor, *pool.lock.descriptors(), *listening]
     if pid_file is not None:
         descriptors.append(pid_file)

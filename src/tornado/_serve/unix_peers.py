@@ -6,12 +6,15 @@ can bind it first.
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import socket
 import struct
 import sys
 from typing import Any, NamedTuple
 
+from tornado._log_rate_limit import LogRateLimit
 from tornado.log import gen_log
 
 __all__ = ["HAS_CREDENTIALS", "OwnerListener", "Peer", "peer_of"]
@@ -20,6 +23,8 @@ __all__ = ["HAS_CREDENTIALS", "OwnerListener", "Peer", "peer_of"]
 HAS_CREDENTIALS = sys.platform == "linux"
 _CREDENTIALS = struct.Struct("3i")
 _ROOT = 0
+#: Other users can cause any number of lines.
+_log_limit = LogRateLimit(gen_log)
 
 
 class Peer(NamedTuple):
@@ -50,11 +55,17 @@ class OwnerListener(socket.socket):
         self._users = {_ROOT, os.geteuid()}
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Accept a connection of an allowed user. Those of other users are closed."""
-        while True:
-            connection, address = super().accept()
-            peer = peer_of(connection)
-            if peer.user in self._users:
-                return connection, address
-            connection.close()
-            gen_log.warning("--admin: connection of user %d (process %d) refused", peer.user, peer.process)
+        """Accept a connection of an allowed user.
+
+        :raises BlockingIOError: if there is none, or after one of another user has been closed. If more are
+            waiting, the event loop calls the method again in its next iteration: they cannot block it.
+        """
+        connection, address = super().accept()
+        peer = peer_of(connection)
+        if peer.user in self._users:
+            return connection, address
+        connection.close()
+        text = "--admin: connection of user %d (process %d) refused"
+        _log_limit.log("refused", logging.WARNING, text, peer.user, peer.process)
+        # The number distinguishes it from an empty queue for `accept_next`.
+        raise BlockingIOError(errno.ECONNABORTED, "connection of another user")

@@ -40,6 +40,8 @@ if sys.platform == "win32":
 _FOR_SUPERVISOR = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU)
 #: The maximum time for sending the last counts, in seconds: those of many routes exceed a socket's buffer.
 _FINAL_TIME = 1.0
+#: The maximum size of the text about a failed start, in characters. The end of a traceback says what failed.
+_MAX_REPORT = 100_000
 #: Time between two checks of the health, in seconds, and the time for which a result counts.
 _HEALTH_INTERVAL, _HEALTH_TIME = 1.0, 3.0
 
@@ -105,7 +107,7 @@ class Worker:
         except asyncio.CancelledError:
             return 0  # stopped during the start-up
         except BaseException as error:
-            self._context.channel.send("failed", stage=self._stage, report=self._report(error))
+            self._context.channel.send("failed", stage=self._stage, report=self._report(error)[-_MAX_REPORT:])
             return 1
 
     def _serve(self) -> int:
@@ -129,11 +131,17 @@ class Worker:
             clean = runner.run(self._run_service(settings, loaded, heartbeats))
         if not clean:
             app_log.warning("some requests were cut off after the grace period of %g s", self._service.grace)
-        values: dict[str, Any] = {"clean": clean, "snapshot": self._last_snapshot}
-        if not self._context.channel.send("drained", **values, recent=self._queries.recent()):
-            self._context.channel.send("drained", **values, recent=None)  # it was too large
+        self._send_last_report(clean)
         self._context.channel.finish(_FINAL_TIME)
         return 0 if clean else 1
+
+    def _send_last_report(self, clean: bool) -> None:
+        """Send the last counts, errors and records, without those that are too large."""
+        recent = self._queries.recent()
+        for values in ((self._last_snapshot, recent), (self._last_snapshot, None), (None, None)):
+            snapshot, recent = values
+            if self._context.channel.send("drained", clean=clean, snapshot=snapshot, recent=recent):
+                return
 
     async def _run_service(
         self, settings: ServiceSettings, loaded: LoadedTarget, heartbeats: HeartbeatThread

@@ -21,7 +21,7 @@ from tornado._serve.process_states import WorkerState
 from tornado._serve.service_lock import ServiceLock
 from tornado._serve.stack_file import StackFile
 from tornado._serve.worker_process import WorkerProcess
-from tornado._serve.worker_protocol import Channel, Message
+from tornado._serve.worker_protocol import MAX_WORKER_MESSAGE_SIZE, Channel, Message
 from tornado._serve.worker_slot import MIN_DELAY, Slot
 from tornado.log import escape_controls, gen_log
 
@@ -153,6 +153,7 @@ class WorkerPool:
             undo.callback(stacks.close)
             ours, theirs = Channel.pair(FROM_WORKER, FROM_SUPERVISOR)
             undo.callback(ours.close)
+            theirs.max_sent = MAX_WORKER_MESSAGE_SIZE
 
             def run() -> int:
                 ours.close()
@@ -230,7 +231,7 @@ class WorkerPool:
                 self.events.worker_leaving(slot, worker)
             case "drained":
                 worker.clean = message["clean"]
-                self.events.last_report(worker, message["snapshot"], message["recent"])
+                self.events.last_report(worker, message.get("snapshot"), message.get("recent"))
             case "reply":
                 self.events.reply(worker, message)
 

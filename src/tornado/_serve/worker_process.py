@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from tornado._serve.log_setup import log_report
+from tornado._serve.message_schema import known_stats
 from tornado._serve.process_states import WorkerState
 from tornado._serve.stack_file import StackFile
 from tornado._serve.worker_protocol import BEAT_INTERVAL, Channel
@@ -87,7 +88,7 @@ class WorkerProcess:
         :param age: the time since its event loop has run, in seconds.
         """
         self.alive = max(self.alive, time.monotonic() - age)
-        self.stats.update(stats)
+        self.stats.update(known_stats(stats))
 
     def hang_time(self, timeout: float) -> float:
         """Return the time at which it counts as hung, unless a beat arrives.
@@ -212,7 +213,7 @@ class WorkerProcess:
             channel,
             WorkerState[values["state"]],
         )
-        worker.stacks = StackFile(values["stacks"])
+        worker.stacks = StackFile(values.get("stacks", -1))
         worker.started, worker.ready_at = values["started"], values["ready_at"]
         worker.deadline, worker.request_limit = values["deadline"], values["request_limit"]
         return worker

@@ -29,6 +29,7 @@ not stop the other.
 from __future__ import annotations
 
 import json
+import logging
 import select
 import socket
 import sys
@@ -36,6 +37,7 @@ import threading
 import time
 from typing import Any
 
+from tornado._log_rate_limit import LogRateLimit
 from tornado._serve.message_schema import Schema, find_error
 from tornado.log import escape_controls, gen_log
 
@@ -47,8 +49,10 @@ BEAT_INTERVAL = 0.25
 #: The maximum size of the output that is kept for a peer that does not read, in bytes. A droppable message,
 #: such as a beat, is not kept at all.
 MAX_KEPT_OUTPUT = 4 * 1024 * 1024
-#: The maximum size of one message, in bytes.
+#: The maximum size of one message, in bytes. A larger one is not sent, and is a violation when it arrives.
 MAX_MESSAGE_SIZE = 16 * 1024 * 1024
+#: The maximum size of a message of a worker: the supervisor adds the process ID when it passes one on.
+MAX_WORKER_MESSAGE_SIZE = MAX_MESSAGE_SIZE - 1024
 _CHUNK = 65_536
 
 Message = dict[str, Any]
@@ -60,6 +64,7 @@ class Channel:
     :param sock: one socket of a pair.
     :param unread: input that the previous owner of the socket has received but not processed.
     :param accepts: the messages of the peer that are valid; None accepts all.
+    :ivar max_sent: the maximum size of a message that is sent, in bytes.
     :ivar at_end: whether the peer has closed its end, for example because its process has ended.
     :ivar violation: what was wrong with an invalid message of the peer, the last one that was read; or None.
     """
@@ -71,6 +76,9 @@ class Channel:
         self._output = bytearray()
         self._lock = threading.Lock()
         self._accepts = accepts
+        self.max_sent = MAX_MESSAGE_SIZE
+        #: A remote client can cause large messages, and the administration asks often.
+        self._log = LogRateLimit(gen_log)
         self.at_end = False
         self.violation: str | None = None
 
@@ -110,7 +118,7 @@ class Channel:
         :param droppable: do not send it if previous output waits.
         :param values: its other values.
         :returns: False if it was dropped: the peer has ended, or does not read, or the values are nested
-            too deeply.
+            too deeply or too large.
         """
         try:
             text = json.dumps({"type": kind, **values}, separators=(",", ":"), default=str)
@@ -118,11 +126,18 @@ class Channel:
             gen_log.error("a message between processes is nested too deeply and is discarded: %s", kind)
             return False
         line = text.encode() + b"\n"
+        if len(line) > self.max_sent:
+            self._log_too_large(kind, len(line))
+            return False
         with self._lock:
             if self._output and (droppable or len(self._output) + len(line) > MAX_KEPT_OUTPUT):
                 return False
             self._output += line
             return self._flush()
+
+    def _log_too_large(self, kind: str, size: int) -> None:
+        text = "a message between processes has %d bytes, more than %d, and is discarded: %s"
+        self._log.log("too large", logging.ERROR, text, size, self.max_sent, kind)
 
     def flush(self) -> bool:
         """Send output that waits. Return False if the peer has ended."""
@@ -205,4 +220,11 @@ class Channel:
         return self._sock.detach()
 
 
-__all__ = ["BEAT_INTERVAL", "MAX_KEPT_OUTPUT", "MAX_MESSAGE_SIZE", "Channel", "Message"]
+__all__ = [
+    "BEAT_INTERVAL",
+    "MAX_KEPT_OUTPUT",
+    "MAX_MESSAGE_SIZE",
+    "MAX_WORKER_MESSAGE_SIZE",
+    "Channel",
+    "Message",
+]

@@ -33,7 +33,8 @@ def run(
     and after the signal finishes the current requests before it runs the shutdown functions and returns. A
     second signal ends the process at once. A handler that the program has set for one of the signals is not
     replaced. Unless the program has set up logging, the log is written to standard error from the level INFO
-    on, with a line for each request, as by ``python -m tornado serve``.
+    on, with a line for each request, as by ``python -m tornado serve``. It may also do so later, for example
+    with `logging.basicConfig` in its start-up; `logging.info` without a logger calls that function.
 
     :param application: an `.Application`, any other request callback of `.HTTPServer`, a WSGI application, or
         a function without arguments that returns one of them. It is called in the event loop and may be a

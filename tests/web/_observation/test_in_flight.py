@@ -62,6 +62,19 @@ async def test_request_in_flight_is_described_with_its_stack() -> None:
     assert describe_requests(application.observer) == []
 
 
+async def test_texts_of_a_client_are_cut() -> None:
+    Slow.started, Slow.release = asyncio.Event(), asyncio.Event()
+    application = web.Application([(r"/slow/(\d+)", Slow)], metrics=True)
+    async with serving(application) as server:
+        peer = await server.connect()
+        peer.get("/slow/12?" + "x" * 60_000)
+        await Slow.started.wait()
+        (found,) = describe_requests(application.observer)
+        Slow.release.set()
+        await peer.response()
+    assert found["target"] == "/slow/12?" + "x" * 1991
+
+
 async def test_request_with_a_body_has_a_stack() -> None:
     Slow.started, Slow.release = asyncio.Event(), asyncio.Event()
     application = web.Application([(r"/slow/(\d+)", Slow)], metrics=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -177,3 +179,24 @@ def test_last_records_are_those_of_requests_with_their_identifiers():
         recent.add(f"id {number}", record)
     found = [(each["request_id"], each["message"], each["level"]) for each in recent.last_records(2)]
     assert found == [("id 3", "message 3", "INFO"), ("id 4", "message 4", "INFO")]
+
+
+@pytest.mark.parametrize(
+    "read", [lambda recent: recent.last_records(9), lambda recent: recent.of_request("id")]
+)
+def test_records_are_read_again_if_another_thread_adds_one(monkeypatch, read):
+    """Without a GIL, a deque may change while it is copied."""
+
+    class Changing(deque):
+        failures = 1
+
+        def __iter__(self) -> Iterator[Any]:
+            if self.failures:
+                self.failures -= 1
+                raise RuntimeError("deque mutated during iteration")
+            return super().__iter__()
+
+    recent = RecentRecords()
+    monkeypatch.setattr(recent, "_records", Changing())
+    recent.add("id", logging.LogRecord("app", logging.INFO, __file__, 1, "message", (), None))
+    assert [each["message"] for each in read(recent)] == ["message"]

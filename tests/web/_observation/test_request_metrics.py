@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -115,3 +116,50 @@ def test_threads_lose_no_request() -> None:
     in_threads(record)
     for _, _, _, (_, durations), (received, _), (sent, sizes) in metrics.as_json():
         assert (sum(durations), received, sent, sum(sizes)) == (6000, 5 * 6000, 7 * 6000, 6000)
+
+
+class Interrupted(list):
+    """A list that calls a function after its first change or copy."""
+
+    def __init__(self, call) -> None:
+        super().__init__()
+        self.calls = [call]
+
+    def append(self, value) -> None:
+        super().append(value)
+        self.interrupt()
+
+    def __getitem__(self, index):
+        found = super().__getitem__(index)
+        self.interrupt()
+        return found
+
+    def interrupt(self) -> None:
+        if self.calls:
+            self.calls.pop()()
+
+
+@pytest.mark.parametrize("place", ["new_durations", "new_sent", "new_received"])
+@pytest.mark.parametrize("runs", ["record", "snapshot"])
+def test_no_count_goes_back_if_a_request_ends_during_a_snapshot(place: str, runs: str) -> None:
+    """Another thread may record requests or take snapshots between any two steps."""
+    metrics = RequestMetrics()
+    seen: list[Any] = []
+
+    def snapshot() -> None:
+        ((*_, (_, durations), (_, received), (_, sent)),) = metrics.as_json()
+        seen.append([*durations, *received, *sent])
+
+    def record() -> None:
+        metrics.record(FinishedRequest(None, "POST", b"12345"), 200, 0.001, 7)
+
+    series = metrics.record(FinishedRequest(None, "POST"), 200, 0.001, 7)
+    snapshot()
+    # The snapshot of an interrupted record, or the record during an interrupted snapshot.
+    setattr(series, place, Interrupted(snapshot if runs == "record" else record))
+    record() if runs == "record" else snapshot()
+    snapshot()
+    for earlier, later in itertools.pairwise(seen):
+        assert all(before <= after for before, after in zip(earlier, later, strict=True))
+    ((*_, (received, sizes), _),) = metrics.as_json()
+    assert (received, sizes[0], sum(sizes)) == (5, 1, 2)

@@ -161,7 +161,7 @@ class SupervisorLink:
 
     def _handle(self, message: Message) -> None:
         if message["type"] == "final":
-            self._on_final(message["pid"], message["snapshot"], message["recent"])
+            self._on_final(message["pid"], message.get("snapshot"), message.get("recent"))
             return
         if message["type"] == "ended":
             if not self._exit_status.done():
@@ -171,8 +171,8 @@ class SupervisorLink:
         if "pid" in message:
             question = self._questions.get(identifier)
             if question is not None:
-                question.add(message["pid"], message["data"])
+                question.add(message["pid"], message.get("data"))
             return
         future = self._waiting.get(identifier)
         if future is not None and not future.done():
-            future.set_result(message["data"])
+            future.set_result(message.get("data"))

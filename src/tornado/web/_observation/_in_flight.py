@@ -15,6 +15,8 @@ __all__ = ["describe_requests", "stack_of"]
 #: The maximum number of frames of a stack, and of requests in one list.
 _MAX_FRAMES = 40
 _MAX_REQUESTS = 200
+#: The maximum size of a text of a client, in characters: all descriptions are sent in one message.
+_MAX_TEXT = 2000
 
 
 def describe_requests(
@@ -54,11 +56,13 @@ def _describe(
         stack = stack_of(awaitable)
         for task in awaited.of(awaitable) if awaited is not None else ():
             stack += [f"{task.get_name()}: {line}" for line in stack_of(task)]
+            if len(stack) >= _MAX_FRAMES:
+                break
         del stack[_MAX_FRAMES:]
     return {
         "id": request.id,
-        "method": request.method,
-        "target": request.uri,
+        "method": request.method[:_MAX_TEXT],
+        "target": request.uri[:_MAX_TEXT],
         "route": pattern_of_route(request.matched_rule),
         "handler": f"{handler_class.__module__}.{handler_class.__qualname__}",
         "peer": request.remote_ip,

@@ -131,7 +131,7 @@ class RecentRecords:
                 "logger": name,
                 "message": _masked(message, self._masks(request_id)),
             }
-            for request_id, level, name, created, message in list(self._records)[-limit:]
+            for request_id, level, name, created, message in self._present_records()[-limit:]
         ]
 
     def of_request(self, request_id: str) -> list[dict[str, Any]]:

@@ -92,11 +92,12 @@ class Series:
         """
         with self._lock:
             self._count()
-            received = list(self._received_sizes)
-            received[0] = sum(self._durations) - sum(received[1:])
+            # A request in between can have a size that is counted, but no duration yet. No count goes back.
+            received = self._received_sizes
+            received[0] = max(received[0], sum(self._durations) - sum(received[1:]))
             return [
                 [self._duration, list(self._durations)],
-                [self._received, received],
+                [self._received, list(received)],
                 [self._sent, list(self._sent_sizes)],
             ]
 
@@ -125,13 +126,14 @@ class RequestMetrics:
                 series = self._find(request.matched_rule, method, status)
         except KeyError:
             series = self._find(request.matched_rule, method, status)
+        # The size first: a request without one is counted as one with an empty body.
+        if method != "GET" and (received := len(request.body) or _announced_size(request)):
+            series.new_received.append(received)
         durations = series.new_durations
         durations.append(duration)
         series.new_sent.append(sent)
         if len(durations) >= _BATCH:
             series.count()
-        if method != "GET" and (received := len(request.body) or _announced_size(request)):
-            series.new_received.append(received)
         return series
 
     def _find(self, rule: Rule | None, method: str, status: int) -> Series:
