@@ -23,7 +23,6 @@ LAYERS = {
         "_signature_checks",
         "_log_rate_limit",
         "_thread_safety",
-        "_unavailable",
         "_version",
         "escape",
         "log",

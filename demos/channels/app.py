@@ -6,29 +6,44 @@ import contextlib
 import os
 import re
 import secrets
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import tornado.web
-from tornado.channels import ChannelHandler, ChannelRequestError, Hub, create_broker
+from tornado.channels import BrokerUnavailableError, ChannelHandler, Hub, Position, create_broker
 
 HERE = Path(__file__).parent
 ROOM = re.compile(r"room:[\w-]{1,40}")
-#: The maximum numbers of characters of a name and of a message.
-MAX_NAME, MAX_TEXT = 40, 4000
+#: The number of earlier messages that a page shows when it opens a room.
+HISTORY = 30
 
 
 class PageHandler(tornado.web.RequestHandler):
     """Sends the page, and a cookie by which all tabs of one browser are one member of a room."""
 
     def get(self) -> None:
-        cookie = self.get_signed_cookie("user")
-        user = secrets.token_hex(8) if cookie is None else cookie.decode()
-        if cookie is None:
-            self.set_signed_cookie("user", user, httponly=True, samesite="Lax")
-        self.render("index.html", user=user)
+        if self.get_signed_cookie("user") is None:
+            self.set_signed_cookie("user", secrets.token_hex(8), httponly=True, samesite="Lax")
+        self.render("index.html")
+
+
+class StartHandler(tornado.web.RequestHandler):
+    """Returns the position from which a page that opens a room reads."""
+
+    def initialize(self, hub: Hub) -> None:
+        self.hub = hub
+
+    async def get(self) -> None:
+        channel = self.get_query_argument("channel")
+        if not ROOM.fullmatch(channel):
+            raise tornado.web.HTTPError(400, "unknown channel")
+        try:
+            head = await self.hub.head(channel)
+        except BrokerUnavailableError as error:
+            raise tornado.web.HTTPError(503, str(error)) from error
+        position = Position(head.epoch, max(0, head.offset - HISTORY))
+        self.set_header("Cache-Control", "no-store")
+        self.write({"position": str(position)})
 
 
 class RoomsHandler(ChannelHandler):
@@ -43,23 +58,6 @@ class RoomsHandler(ChannelHandler):
 
     authorize_publish = authorize_presence = authorize_subscribe
 
-    def prepare_publication(self, channel: str, data: Any) -> dict[str, Any]:
-        """Accept only messages of a known form. The author and the time are those of the server."""
-        if not isinstance(data, dict):
-            raise ChannelRequestError("invalid", "expected an object")
-        name = _text(data, "name", MAX_NAME)
-        if "typing" in data:
-            return {"typing": True, "name": name}
-        text, identity = _text(data, "text", MAX_TEXT), _text(data, "id", MAX_NAME)
-        return {"id": identity, "name": name, "text": text, "at": round(time.time() * 1000)}
-
-
-def _text(data: dict[str, Any], name: str, limit: int) -> str:
-    value = data.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= limit:
-        raise ChannelRequestError("invalid", f"{name} must be a text of 1 to {limit} characters")
-    return value
-
 
 def make_app() -> tornado.web.Application:
     """Return the application; each worker calls this."""
@@ -73,6 +71,7 @@ def make_app() -> tornado.web.Application:
     return tornado.web.Application(
         [
             (r"/", PageHandler),
+            (r"/start", StartHandler, {"hub": hub}),
             (r"/channels(?:/(.*))?", RoomsHandler, {"hub": hub}),
         ],
         cookie_secret=os.environ.get("COOKIE_SECRET") or secrets.token_hex(32),

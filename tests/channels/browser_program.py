@@ -16,7 +16,6 @@ import time
 from tornado.channels import (
     BrokerUnavailableError,
     ChannelHandler,
-    ChannelRequestError,
     ClientLimits,
     Hub,
     Identity,
@@ -75,15 +74,6 @@ class Channels(ChannelHandler):
 
     def authorize_presence(self, channel: str) -> bool:
         return True
-
-    async def call_add(self, data: list[int]) -> int:
-        if not all(isinstance(each, int) for each in data):
-            raise ChannelRequestError("not_numbers", "expected numbers")
-        await asyncio.sleep(0)
-        return sum(data)
-
-    async def call_wait(self, data: object) -> None:
-        await asyncio.sleep(60)
 
 
 class Publish(RequestHandler):

@@ -163,7 +163,7 @@ async def test_end_of_observation_ends_reading_of_members(
         _ = await presence.join("a", "alice")
         later: list[Any] = []
         presence.watch("a", later.append)
-        await asyncio.sleep(5)
+        await asyncio.sleep(10)
         assert [dict(each.joined).keys() for each in later] == [{"alice"}]
         assert len(changes) == 1
         await presence.close()

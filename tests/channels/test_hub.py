@@ -7,19 +7,7 @@ import gc
 
 import pytest
 
-from tests.support.server import serving
-from tornado import web
-from tornado.channels import (
-    BrokerUnavailableError,
-    Gap,
-    History,
-    Hub,
-    Identity,
-    MemoryBroker,
-    Position,
-    Presence,
-    PublishError,
-)
+from tornado.channels import BrokerUnavailableError, Gap, History, Hub, MemoryBroker, Position, PublishError
 
 
 class Unreliable(MemoryBroker):
@@ -322,6 +310,25 @@ def test_invalid_limits_of_a_history_are_rejected(limits):
         History(**limits)
 
 
+async def test_memory_broker_forgets_unused_channels(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("tornado.channels._memory.monotonic", lambda: now)
+    broker = MemoryBroker()
+    async with Hub(broker) as hub:
+        first = await hub.publish("c", 1)
+        for number in range(2000):
+            await hub.publish(f"room:{number}", number)
+        assert await hub.head("c") == first
+        now = 90_000.0
+        async with hub.subscribe("room:7"):
+            await broker.subscribe("room:7")
+            kept = await hub.head("room:7")
+            for number in range(2000, 4100):
+                await hub.publish(f"room:{number}", number)
+            assert await hub.head("room:7") == kept
+        assert (await hub.head("c")).epoch != first.epoch
+
+
 async def test_kept_messages_after_ephemeral_ones_are_not_lost():
     """The subscription is full before it knows a position."""
     async with Hub(MemoryBroker()) as hub, hub.subscribe("c", limit=2) as messages:
@@ -337,6 +344,7 @@ async def test_kept_messages_after_ephemeral_ones_are_not_lost():
 async def test_iterators_end_with_the_hub():
     async with Hub(MemoryBroker()) as hub:
         async with hub.subscribe("c") as messages, hub.subscribe_pattern("*") as others:
+            await others.established()
             waiting = [asyncio.ensure_future(anext(each)) for each in (messages, others)]
             await asyncio.sleep(0)
             await hub.close()
@@ -346,79 +354,17 @@ async def test_iterators_end_with_the_hub():
 
 
 class Unestablished(MemoryBroker):
-    async def subscribe(self, channel):
-        raise BrokerUnavailableError("no response")
-
     async def subscribe_pattern(self, pattern):
         raise BrokerUnavailableError("no response")
 
 
-async def enter(subscription):
-    async with subscription:
-        raise AssertionError("it is not established")
-
-
-@pytest.mark.parametrize("wait", ["attached", "subscribe", "established", "subscribe_pattern"])
-async def test_wait_for_a_subscription_ends_with_the_hub(wait):
-    async with Hub(Unestablished()) as hub:
-        hub.attach("c", Receiver())
-        hub.attach_pattern("*", Receiver())
-        waits = {
-            "attached": lambda: hub.attached("c"),
-            "subscribe": lambda: enter(hub.subscribe("c")),
-            "established": lambda: hub.established("*"),
-            "subscribe_pattern": lambda: enter(hub.subscribe_pattern("*")),
-        }
-        waiting = asyncio.ensure_future(waits[wait]())
+async def test_wait_for_a_pattern_ends_with_the_hub():
+    async with Hub(Unestablished()) as hub, hub.subscribe_pattern("*") as messages:
+        waiting = asyncio.ensure_future(messages.established())
         await asyncio.sleep(0)
         await hub.close()
         with pytest.raises(BrokerUnavailableError, match="is closed"):
             await waiting
-
-
-async def test_subscription_that_is_cancelled_while_it_waits_leaves_nothing():
-    async with Hub(Unestablished()) as hub:
-        for subscription in (hub.subscribe("c"), hub.subscribe_pattern("*")):
-            waiting = asyncio.ensure_future(enter(subscription))
-            await asyncio.sleep(0)
-            waiting.cancel()
-            await asyncio.wait([waiting])
-            assert waiting.cancelled()
-        assert list(hub.subscriber_counts()) == []
-        await hub.attached("c")
-        await hub.established("*")
-
-
-async def test_wait_ends_when_the_receiver_is_detached():
-    async with Hub(Unestablished()) as hub:
-        receiver = Receiver()
-        hub.attach("c", receiver)
-        waiting = asyncio.ensure_future(hub.attached("c"))
-        await asyncio.sleep(0)
-        hub.detach("c", receiver)
-        await waiting
-
-
-async def test_message_published_after_attached_is_received():
-    async with Hub(MemoryBroker()) as hub:
-        receiver = Receiver()
-        hub.attach("c", receiver)
-        await hub.attached("c")
-        await hub.send("c", "first")
-        while not receiver.batches:
-            await asyncio.sleep(0)
-        assert receiver.batches == [["first"]]
-
-
-@pytest.mark.parametrize("subscribe", [Hub.subscribe, Hub.subscribe_pattern])
-async def test_iterator_that_was_not_opened_raises_an_error(subscribe):
-    async with Hub(MemoryBroker()) as hub:
-        with pytest.raises(RuntimeError, match="use `async with hub.subscribe"):
-            await anext(subscribe(hub, "c"))
-        async with subscribe(hub, "c") as messages:
-            pass
-        with pytest.raises(StopAsyncIteration):
-            await anext(messages)
 
 
 @pytest.mark.parametrize("error", [LookupError("unexpected"), asyncio.CancelledError()])
@@ -546,10 +492,31 @@ async def test_error_of_a_head_whose_caller_was_cancelled_is_not_logged(caplog):
     assert caplog.records == []
 
 
+async def test_memory_broker_stores_nothing_for_channels_without_messages():
+    async with Hub(MemoryBroker()) as hub:
+        heads = [await hub.head(f"room:{number}") for number in range(100)]
+        assert await hub.broker.channels("*") == []
+        first = await hub.publish("room:7", 1)
+        assert first == Position(heads[7].epoch, 1)
+
+
 async def test_number_that_is_not_finite_cannot_be_published():
     async with Hub(MemoryBroker()) as hub:
         with pytest.raises(ValueError, match="not JSON compliant"):
             await hub.publish("c", [float("nan")])
+
+
+async def test_memory_broker_forgets_ended_leases(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("tornado.channels._memory.monotonic", lambda: now)
+    broker = MemoryBroker()
+    await broker.add_presence("c", "one", {"a": b"1"}, 6.0)
+    now = 5.0
+    await broker.add_presence("c", "two", {"b": b"2"}, 6.0)
+    now = 7.0
+    assert await broker.list_presence("c") == {"b": b"2"}
+    assert not await broker.renew_presence("c", "one", 6.0)
+    assert await broker.renew_presence("c", "two", 6.0)
 
 
 async def test_channels_that_cannot_be_read_do_not_delay_others():
@@ -598,43 +565,14 @@ async def test_silent_channels_with_receivers_are_read_so_that_the_broker_keeps_
     assert broker.reads == reads
 
 
-class Unavailable(MemoryBroker):
-    async def publish(self, message, history, idempotency_key, lifetime):
-        raise BrokerUnavailableError("no response")
-
-    async def send(self, message):
-        raise BrokerUnavailableError("no response")
-
-    async def read(self, channel, after, limit, history):
-        raise BrokerUnavailableError("no response")
-
-
-@pytest.mark.parametrize("method", ["head", "send", "publish"])
-async def test_request_that_needs_the_broker_gets_503_and_one_line(method, expect_log):
-    class Handler(web.RequestHandler):
-        async def get(self):
-            await {
-                "head": lambda: hub.head("c"),
-                "send": lambda: hub.send("c", 1),
-                "publish": lambda: hub.publish("c", 1, timeout=0.01),
-            }[method]()
-
-    hub = Hub(Unavailable())
-    async with hub, serving(web.Application([("/", Handler)])) as server:
-        with expect_log("tornado.general", "^503 GET / .*: .*(no response|within 0.01 s)") as log:
-            assert (await server.fetch("/")).code == 503
-        assert [each.exc_info for each in log.records] == [None]
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_values_that_are_no_numbers_are_refused(value):
-    for make in (
-        lambda: Identity("ada", value),
-        lambda: Identity("ada", -value),
-        lambda: History(count=value),
-        lambda: History(age=value),
-        lambda: Presence(Hub(MemoryBroker()), lease=value),
-    ):
-        with pytest.raises(ValueError, match="must be a"):
-            make()
-    assert Identity("ada", 0.0).expires_at == 0.0
+async def test_broker_in_memory_keeps_channels_until_their_history_has_ended(monkeypatch):
+    monkeypatch.setattr("tornado.channels._memory._MAX_UNUSED", 0.0)
+    monkeypatch.setattr("tornado.channels._memory._FIRST_SWEEP", 1)
+    ages = {"short": 0.001, "long": 3600.0}
+    async with Hub(MemoryBroker(), history=lambda channel: History(age=ages.get(channel, 1.0))) as hub:
+        positions = {channel: await hub.publish(channel, 1) for channel in ages}
+        await asyncio.sleep(0.01)
+        for number in range(10):  # each time the number of channels has doubled, unused ones are forgotten
+            await hub.publish(f"other{number}", 1)
+        assert await hub.head("long") == positions["long"]
+        assert (await hub.head("short")).offset == 0

@@ -250,13 +250,13 @@ async def test_registration_that_is_executed_late_does_not_remain(url, monkeypat
 
 async def test_connection_that_leaves_while_it_is_registered_again_is_removed(url, monkeypatch):
     first = broker(url)
-    add, renew = first.add_presence, first.renew_presences
+    add, renew = first.add_presence, first.renew_presence
     begun, left = asyncio.Event(), asyncio.Event()
 
-    async def lose(workers, lease) -> dict[str, bool]:
-        monkeypatch.setattr(first, "renew_presences", renew)
+    async def lose(*arguments) -> bool:
+        monkeypatch.setattr(first, "renew_presence", renew)
         monkeypatch.setattr(first, "add_presence", wait)
-        return dict.fromkeys(workers, False)
+        return False
 
     async def wait(*arguments) -> bool:
         monkeypatch.setattr(first, "add_presence", add)
@@ -267,7 +267,7 @@ async def test_connection_that_leaves_while_it_is_registered_again_is_removed(ur
     async with presences(url, lease=0.6, first=first) as (one, two):
         await one.join("room", "ada")
         connection = await one.join("room", "bob")
-        monkeypatch.setattr(first, "renew_presences", lose)
+        monkeypatch.setattr(first, "renew_presence", lose)
         await begun.wait()
         await one.leave("room", connection)
         left.set()
@@ -387,30 +387,6 @@ async def test_channels_that_do_not_respond_do_not_delay_the_others(expect_log):
             await asyncio.sleep(0.005)
         assert 1 < first.peak <= 32
         assert set(await one.members("c")) == {"alice"}
-
-
-async def test_leases_of_many_channels_are_renewed_together(url, request):
-    """Redis executes a few commands for each list, and not several calls for each channel."""
-    first = broker(url)
-    async with presences(url, 0.6, first) as (one, two):
-        channels = [f"room:{number}" for number in range(250)]
-        connections = [await one.join(channel, "ada") for channel in channels]
-        await one.leave(channels[0], connections[0])
-        workers = dict.fromkeys([*channels, "other"], "unknown")
-        assert set((await first.renew_presences(workers, 0.6)).values()) == {False}
-        if url is not None and url.startswith("redis:"):
-            server = request.getfixturevalue("redis_server")
-            server.run("CONFIG RESETSTAT")
-            await asyncio.sleep(0.6)
-            calls = server.command_counts()
-            renewals = calls["hset"] / 249
-            assert renewals >= 2
-            assert calls["evalsha"] <= 3 * renewals + 5
-            assert calls["info"] == calls["time"] == calls["evalsha"]
-            assert sum(calls.values()) <= 3.7 * calls["hset"]
-        for _ in range(3):  # longer than the lease
-            await asyncio.sleep(0.3)
-            assert [set(await two.members(each)) for each in channels] == [set(), *[{"ada"}] * 249]
 
 
 async def test_departure_is_announced_when_the_hub_is_closed():

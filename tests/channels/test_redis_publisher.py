@@ -153,7 +153,7 @@ async def test_unexpected_error_fails_all_that_wait(expect_log):
     server.permits.release()
     await tasks[0]
     later = await started(publisher, entry(3))
-    server.result = RuntimeError("unexpected")
+    server.result = LookupError("unexpected")
     with expect_log("tornado.general", "Exception while messages were published to Redis"):
         server.permits.release()
         for task in [*tasks[1:], *later]:

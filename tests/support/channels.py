@@ -216,15 +216,3 @@ def silence(hub: Hub) -> None:
 def known_positions(hub: Hub) -> set[str]:
     """Return the channels whose positions the patterns of a hub know."""
     return set(hub._patterns._positions)
-
-
-def memory_use(broker: Any) -> tuple[int, int, int]:
-    """Return the numbers of channels, messages and idempotency keys of a `MemoryBroker`."""
-    stored = broker._channels.values()
-    return len(stored), sum(len(each.messages) for each in stored), sum(len(each.keys) for each in stored)
-
-
-async def stream_names(hub: Hub) -> list[str]:
-    """Return the names of all streams in the server of a hub with a `NATSBroker`."""
-    client = await broker_connection(hub.broker).client()
-    return sorted(each.config.name for each in await client.jetstream().streams_info())

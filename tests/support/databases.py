@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 import secrets
 import shutil
 import signal
@@ -269,14 +268,6 @@ class RedisServer(DatabaseServer):
             connection.sendall(command.encode() + b"\r\n")
             with connection.makefile("rb") as answer:
                 return answer.readline().rstrip()
-
-    def command_counts(self) -> dict[str, int]:
-        """Return the number of executions of each command, also in scripts, since ``CONFIG RESETSTAT``."""
-        with socket.create_connection(("127.0.0.1", self.port), DEADLINE) as connection:
-            connection.sendall(b"INFO commandstats\r\n")
-            with connection.makefile("rb") as answer:
-                text = answer.read(int(answer.readline()[1:])).decode()
-        return {name: int(count) for name, count in re.findall(r"cmdstat_(\w+):calls=(\d+)", text)}
 
     def flush(self) -> None:
         """Delete all data."""

@@ -4,10 +4,8 @@ const DEFAULT_ROOMS = ["lobby", "music", "travel"];
 const TRANSPORTS = { websocket: "WebSocket", stream: "event stream", poll: "long polling" };
 // How long a "typing" is shown, and the minimum time between two of them, in milliseconds.
 const TYPING = 4000, TYPING_INTERVAL = 2000;
-// A message that is not confirmed, and a room that is not open, after this time is shown as delayed.
+// A message that is not confirmed after this time is shown as delayed; also the time between two attempts to open a room.
 const DELAY = 2000;
-// The number of earlier messages that a page shows when it opens a room.
-const HISTORY = 30;
 
 const find = id => document.getElementById(id);
 const element = (name, className, ...content) => {
@@ -22,9 +20,9 @@ const list = find("messages"), text = find("write").elements.text;
 const rooms = new Map();
 // Lines of messages and rooms for which the server has no answer, because its broker is away or there are too many.
 const delayed = new Set();
-// The server knows the user by a cookie, and adds it to each message as its author.
-const me = { user: document.body.dataset.user, name: localStorage.getItem("name") || "" };
+const me = { id: localStorage.getItem("id") || randomId(), name: localStorage.getItem("name") || "" };
 me.name ||= `Guest ${Math.floor(1000 + 9000 * Math.random())}`;
+localStorage.setItem("id", me.id);
 // Another transport is another client, but with the same ID: a message that it publishes again is stored once.
 const clientId = randomId();
 let client, current;
@@ -63,10 +61,12 @@ const setDelayed = (item, isDelayed) => {
 };
 
 const subscribe = room => {
+  if (!room.isOpen) {
+    return;
+  }
   const previous = room.subscription;
   room.subscription = client.subscribe(room.channel, {
-    position: previous?.position,
-    history: HISTORY,
+    position: previous?.position ?? room.start,
     join: { name: me.name },
     watch: true,
     onmessage: message => receive(room, message),
@@ -77,20 +77,11 @@ const subscribe = room => {
     },
     onend: code => note(room, `This room cannot be used (${code}).`),
   });
-  const { subscription } = room;
-  let isWaiting = true;
-  setTimeout(() => isWaiting && subscription === room.subscription && setDelayed(room, true), DELAY);
-  subscription.ready.catch(() => {}).finally(() => {
-    isWaiting = false;
-    if (subscription === room.subscription) {
-      setDelayed(room, false);
-    }
-  });
 };
 
 // -- rooms --
 
-const addRoom = name => {
+const addRoom = async name => {
   name = name.trim().toLowerCase().replace(/\s+/g, "-");
   if (!name || rooms.has(name)) {
     return;
@@ -102,6 +93,19 @@ const addRoom = name => {
   const names = [...rooms.keys()].filter(each => !DEFAULT_ROOMS.includes(each));
   localStorage.setItem("rooms", JSON.stringify(names));
   showRooms();
+  // The position of some earlier messages: the page begins with them. Without it, it begins with new messages.
+  const fetchStart = () => fetch(`/start?channel=${encodeURIComponent(room.channel)}`).catch(() => null);
+  let response = await fetchStart();
+  while (!response || response.status === 503) {
+    setDelayed(room, true);
+    await new Promise(resolve => setTimeout(resolve, DELAY));
+    response = await fetchStart();
+  }
+  setDelayed(room, false);
+  if (response.ok) {
+    room.start = (await response.json()).position;
+  }
+  room.isOpen = true;
   subscribe(room);
 };
 
@@ -187,22 +191,27 @@ const lineOf = ({ author, name, text, at }) => {
   const time = element("time", "", new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
   const line = element("li", "message", element("header", "", element("b", "", name), " ", time), text);
   line.dataset.author = author;
-  line.classList.toggle("mine", author === me.user);
+  line.classList.toggle("mine", author === me.id);
   return line;
 };
 
-const receive = (room, { data, position, author }) => {
+const receive = (room, { data, position }) => {
   if (!position) {
-    showTypingOf(room, author, data);
+    showTypingOf(room, data);
     return;
   }
-  stopTyping(room, author);
+  if (typeof data?.text !== "string") {
+    return;
+  }
+  clearTimeout(room.typing.get(data.name));
+  room.typing.delete(data.name);
+  showTyping();
   const mine = room.mine.get(data.id);
   if (mine) {
     confirm(room, mine, position);
     return;
   }
-  const line = lineOf({ ...data, author });
+  const line = lineOf(data);
   line.position = position;
   place(room, line);
   if (room !== current) {
@@ -223,8 +232,8 @@ const confirm = (room, line, position) => {
 
 const send = content => {
   const room = current;
-  const data = { id: randomId(), name: me.name, text: content };
-  const line = lineOf({ ...data, author: me.user, at: Date.now() });
+  const data = { id: randomId(), author: me.id, name: me.name, text: content, at: Date.now() };
+  const line = lineOf(data);
   line.classList.add("pending");
   room.mine.set(data.id, line);
   place(room, line);
@@ -250,23 +259,20 @@ const publish = async (room, data, line) => {
 
 // -- typing --
 
-const showTypingOf = (room, author, { name }) => {
-  if (author === me.user) {
+const showTypingOf = (room, data) => {
+  if (!data?.typing || data.author === me.id) {
     return;
   }
-  stopTyping(room, author);
-  room.typing.set(author, { name, timer: setTimeout(() => stopTyping(room, author), TYPING) });
-  showTyping();
-};
-
-const stopTyping = (room, author) => {
-  clearTimeout(room.typing.get(author)?.timer);
-  room.typing.delete(author);
+  clearTimeout(room.typing.get(data.typing));
+  room.typing.set(data.typing, setTimeout(() => {
+    room.typing.delete(data.typing);
+    showTyping();
+  }, TYPING));
   showTyping();
 };
 
 const showTyping = () => {
-  const names = [...current?.typing.values() ?? []].map(each => each.name);
+  const names = [...current?.typing.keys() ?? []];
   find("typing").textContent = names.length ? `${names.join(", ")} ${names.length > 1 ? "are" : "is"} typing …` : "";
 };
 
@@ -274,7 +280,7 @@ let lastTyping = 0;
 text.addEventListener("input", () => {
   if (text.value && Date.now() - lastTyping > TYPING_INTERVAL) {
     lastTyping = Date.now();
-    client.send(current.channel, { typing: true, name: me.name });
+    client.send(current.channel, { typing: me.name, author: me.id });
   }
 });
 

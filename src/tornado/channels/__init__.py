@@ -16,12 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tornado._public_module_names import export
 from tornado.channels._broker import Broker, BrokerListener, Page
 from tornado.channels._create_broker import create_broker
-from tornado.channels._errors import (
-    BrokerUnavailableError,
-    ChannelError,
-    ChannelRequestError,
-    PublishError,
-)
+from tornado.channels._errors import BrokerUnavailableError, ChannelError, PublishError
 from tornado.channels._hub import Hub
 from tornado.channels._memory import MemoryBroker
 from tornado.channels._nats import NATSBroker
@@ -35,7 +30,7 @@ from tornado.util import import_object
 
 if TYPE_CHECKING:
     from tornado.channels._client import ChannelClient, connect
-    from tornado.channels._client_state import SubscriptionEnd
+    from tornado.channels._client_state import ChannelRequestError, SubscriptionEnd
     from tornado.channels._endpoint import revoke
     from tornado.channels._handler import ChannelHandler
     from tornado.channels._limits import ClientLimits, SlowPolicy
@@ -77,6 +72,7 @@ __all__ = [
 #: Names imported on first use, because they import `tornado.web`, which a publisher does not need.
 _LATE = {
     "ChannelClient": "tornado.channels._client",
+    "ChannelRequestError": "tornado.channels._client_state",
     "SubscriptionEnd": "tornado.channels._client_state",
     "connect": "tornado.channels._client",
     "ChannelHandler": "tornado.channels._handler",

@@ -2,67 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, Protocol
 
-from tornado.channels._errors import BrokerUnavailableError
-from tornado.channels._retries import gather_all
 from tornado.channels._values import History, Message, Position
 
 #: The epoch of a received message whose epoch is not known. The hub then reads the history.
 UNKNOWN_EPOCH = "?"
-#: The number of leases that are renewed at the same time.
-_MAX_CONCURRENT = 32
 #: The size of a page of the history, in bytes, after which no further message is added.
 MAX_PAGE = 2**20
-
-
-#: The first character of the epoch of a channel that does not exist. No other epoch begins with it.
-_ABSENT = "~"
-
-
-def is_absent(position: Position) -> bool:
-    """Whether a position is that of a channel that does not exist."""
-    return position.offset == 0 and position.epoch.startswith(_ABSENT)
-
-
-class Begin(NamedTuple):
-    """The time at which a channel began, or at which it did not exist yet.
-
-    Reading a channel that does not exist must not create it. Its position is then that of an epoch whose name
-    contains the time. It is the same as the begin of an epoch that begins later, unless another channel of
-    this name can have existed between them.
-
-    :ivar run: identifies what the broker has stored: another one may have lost messages.
-    :ivar time: the time in seconds, by any clock.
-    :ivar lifetime: the time in seconds for which a channel exists at least.
-    """
-
-    run: str
-    time: float
-    lifetime: float
-
-    @property
-    def position(self) -> Position:
-        """Return the position of a channel that does not exist at this time."""
-        return Position(f"{_ABSENT}{self.run}.{int(self.time * 1000):x}", 0)
-
-    def follows(self, position: Position) -> bool:
-        """Whether nothing can have been published between a position of a channel that did not exist and now.
-
-        If it was read from this run, it is older than the channel. Half of the lifetime permits that clocks
-        differ.
-        """
-        run, _, time = position.epoch.removeprefix(_ABSENT).rpartition(".")
-        if not is_absent(position) or run != self.run:
-            return False
-        try:
-            return abs(self.time - int(time, 16) / 1000) < self.lifetime / 2
-        except (ValueError, OverflowError):
-            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +22,11 @@ class Page:
     :ivar head: the position of the last message published; the offset is 0 if there is none.
     :ivar oldest: the offset of the oldest message that is available, or ``head.offset + 1``.
     :ivar messages: consecutive messages.
-    :ivar begin: the begin of the channel; None if a channel that is read exists from then on.
     """
 
     head: Position
     oldest: int
     messages: Sequence[Message] = ()
-    begin: Begin | None = None
-
-    @classmethod
-    def of_absent(cls, begin: Begin) -> Page:
-        """Return the history of a channel that does not exist."""
-        return cls(begin.position, 1, (), begin)
-
-    def translate(self, position: Position) -> Position:
-        """Return the position of this epoch that is the same as one from before the channel existed."""
-        begin = self.begin
-        if begin is None or position.epoch == self.head.epoch or not begin.follows(position):
-            return position
-        return Position(self.head.epoch, 0)
 
     @property
     def start(self) -> int:
@@ -161,7 +97,7 @@ class Broker(ABC):
 
     @abstractmethod
     async def read(self, channel: str, after: Position | None, limit: int, history: History) -> Page:
-        """Return the messages that follow a position. A channel that does not exist is not created.
+        """Return the messages that follow a position.
 
         :param after: if it is not a position of the history, the page begins with the oldest message. With
             None the page contains no messages, only the position of the last one.
@@ -171,10 +107,7 @@ class Broker(ABC):
 
     @abstractmethod
     async def subscribe(self, channel: str) -> None:
-        """Subscribe to a channel, and return when the subscription is established.
-
-        Clients may subscribe to any name, so the broker stores nothing that remains after the subscription.
-        """
+        """Subscribe to a channel, and return when the subscription is established."""
 
     @abstractmethod
     def unsubscribe(self, channel: str) -> None:
@@ -233,23 +166,6 @@ class Broker(ABC):
         :returns: False if the process has no lease: it has ended, or the data is lost or may be out of date.
         """
 
-    async def renew_presences(self, workers: Mapping[str, str], lease: float) -> Mapping[str, bool]:
-        """Renew the leases of a process in many channels; see `renew_presence`.
-
-        :param workers: the name that identifies the process in each channel.
-        :returns: the result for each channel, except those for which the broker did not respond.
-        """
-        results: dict[str, bool] = {}
-
-        async def work() -> None:
-            for channel, worker in remaining:
-                with contextlib.suppress(BrokerUnavailableError):  # it does not delay the others
-                    results[channel] = await self.renew_presence(channel, worker, lease)
-
-        remaining = iter(workers.items())
-        await gather_all(work() for _ in range(min(len(workers), _MAX_CONCURRENT)))
-        return results
-
     @abstractmethod
     async def list_presence(self, channel: str) -> Mapping[str, bytes]:
         """Return the entries of all processes whose lease has not ended, by connection ID."""
@@ -260,13 +176,4 @@ def shared_error(broker: Broker) -> RuntimeError:
     return RuntimeError(f"{broker!r} belongs to a hub that is open already: create a broker for each hub")
 
 
-__all__ = [
-    "MAX_PAGE",
-    "UNKNOWN_EPOCH",
-    "Begin",
-    "Broker",
-    "BrokerListener",
-    "Page",
-    "is_absent",
-    "shared_error",
-]
+__all__ = ["MAX_PAGE", "UNKNOWN_EPOCH", "Broker", "BrokerListener", "Page", "shared_error"]

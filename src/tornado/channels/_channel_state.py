@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from tornado.channels._broker import UNKNOWN_EPOCH, Page, is_absent
+from tornado.channels._broker import Page
 from tornado.channels._counts import counts_of
 from tornado.channels._receivers import ReceiverGroup
 from tornado.channels._values import Gap, Message, Position, end_of
@@ -133,12 +133,6 @@ class ChannelState:
             return None
         return list(self._tail)[-missing:]
 
-    def before_last(self, count: int) -> Position | None:
-        """Return the position before the last messages, or None if fewer are in memory."""
-        if self.last is None or self.must_read or len(self._tail) < count:
-            return None
-        return Position(self.last.epoch, self.last.offset - count)
-
     # -- messages --
 
     def receive(self, message: Message) -> bool:
@@ -156,23 +150,8 @@ class ChannelState:
                 return True
             if position.offset <= last.offset:
                 return False
-        elif last is not None and self._begins(position, last):
-            self._append(message, position)
-            return True
         self.is_stale = True
         return False
-
-    def _begins(self, position: Position, last: Position) -> bool:
-        """Whether a message is the first one of a channel that did not exist.
-
-        If the channel had begun and ended before, its messages would have been received.
-        """
-        return (
-            position.offset == 1
-            and position.epoch != UNKNOWN_EPOCH
-            and is_absent(last)
-            and not self.must_read
-        )
 
     def _append(self, message: Message, position: Position) -> None:
         self.last = position
@@ -233,8 +212,6 @@ class ChannelState:
             # The page may be older than the position of a receiver that was attached during the read.
             if since is None or self._waiting.get(receiver) is not entry:
                 continue
-            since = page.translate(since)
-            self._waiting[receiver] = (group, since)
             items = _next_items(self.name, page, since, page.head)
             if items:
                 self._waiting[receiver] = (group, end_of(items[-1]))
@@ -243,7 +220,6 @@ class ChannelState:
         self.settle()
 
     def _apply_to_live(self, page: Page, last: Position) -> None:
-        last = self.last = page.translate(last)
         items = _next_items(self.name, page, last, None)
         if items is None:
             # The page is that of a receiver with another position, or older than what was received since.

@@ -7,7 +7,6 @@ import inspect
 import json
 import os
 import random
-import re
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from time import monotonic
 from types import TracebackType
@@ -15,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 from tornado._loop.tasks import start_lazily
 from tornado.channels._client_state import (
+    ChannelRequestError,
     ClientState,
     ClientSubscription,
     Item,
@@ -28,7 +28,7 @@ from tornado.channels._client_transports import (
     run_stream,
     run_websocket,
 )
-from tornado.channels._errors import ChannelRequestError, PublishError
+from tornado.channels._errors import PublishError
 from tornado.channels._requests import ABSENT
 from tornado.channels._values import Position
 from tornado.httpclient import AsyncHTTPClient
@@ -54,7 +54,6 @@ _FINAL = (1002, 1008, 4403, 403)
 _UNAUTHORIZED = (401, 4401)
 #: The bounds of the delay in seconds before a connection attempt after these close codes.
 _DELAYS = {1012: (0.0, 5.0), 1013: (0.0, 1.0), 4429: (10.0, 10.0)}
-_find_invalid = re.compile(r"[\x00-\x20\x7f-\U0010ffff,;]").search
 #: The part of a token's lifetime after which it is renewed.
 _RENEWAL = 0.8
 
@@ -68,13 +67,7 @@ class ChannelClient:
     __module__ = "tornado.channels"  # the module that exports this class
 
     def __init__(
-        self,
-        url: str,
-        token: Token | None,
-        transports: Sequence[str],
-        max_items: int,
-        max_waiting: int,
-        headers: Mapping[str, str],
+        self, url: str, token: Token | None, transports: Sequence[str], max_items: int, max_waiting: int
     ) -> None:
         unknown = [each for each in transports if each not in _TRANSPORTS]
         if unknown or not transports:
@@ -82,7 +75,6 @@ class ChannelClient:
         if not url.startswith(("http://", "https://")):
             raise ValueError(f"expected a URL with the scheme http or https, got {url!r:.200}")
         self.url = url
-        self.headers = headers
         self.state: ClientState = ClientState(max_items)
         self.changed: asyncio.Event = asyncio.Event()
         self.publishing: asyncio.Event = asyncio.Event()
@@ -156,13 +148,7 @@ class ChannelClient:
     # -- requests --
 
     async def subscribe(
-        self,
-        channel: str,
-        since: Position | None = None,
-        *,
-        join: Any = ABSENT,
-        watch: bool = False,
-        history: int = 0,
+        self, channel: str, since: Position | None = None, *, join: Any = ABSENT, watch: bool = False
     ) -> None:
         """Subscribe to a channel, and return when the position of the subscription is known.
 
@@ -172,15 +158,12 @@ class ChannelClient:
         :param since: the position of the last message received; None for the messages from now on.
         :param join: if given, be present in the channel with this data.
         :param watch: whether to receive a `PresenceChange` when members join or leave.
-        :param history: the number of earlier messages with which to begin if `since` is None, at most 1000.
         :raises ChannelRequestError: if the server refuses the subscription.
         """
         self._check_open()
         options: dict[str, Any] = {} if join is ABSENT else {"join": join}
         if watch:
             options["watch"] = True
-        if history:
-            options["history"] = history
         confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if since is not None:
             confirmed.set_result(None)  # polls do not confirm it; a refusal is reported as SubscriptionEnd
@@ -212,7 +195,8 @@ class ChannelClient:
         request = {"type": "publish", "channel": channel, "data": data}
         if key is not None:
             request["key"] = key
-        position: Position = await self._publish(request, timeout)
+        position = await self._publish(request, timeout)
+        assert position is not None  # the message was not ephemeral
         return position
 
     async def send(self, channel: str, data: Any, *, timeout: float | None = None) -> None:
@@ -224,29 +208,14 @@ class ChannelClient:
         """
         await self._publish({"type": "publish", "channel": channel, "data": data, "ephemeral": True}, timeout)
 
-    async def call(self, method: str, data: Any = None, *, timeout: float | None = 10.0) -> Any:
-        """Call a method of the handler, and return its result: ``call_move`` for the name ``move``.
-
-        Without a connection, the call waits. It is sent once: if the connection is lost after that, it is
-        unknown whether the method was called.
-
-        :param data: the argument of the method: anything that can be encoded as JSON.
-        :param timeout: the time limit in seconds; None to wait without a limit.
-        :raises ChannelRequestError: if the method refuses the request, it fails (``internal``), there is
-            none of the name (``not_found``), it takes too long (``timeout``), or the connection is lost
-            (``disconnected``).
-        :raises PublishError: if too many requests wait.
-        """
-        return await self._publish({"type": "call", "method": method, "data": data}, timeout)
-
-    async def _publish(self, request: dict[str, Any], timeout: float | None) -> Any:
+    async def _publish(self, request: dict[str, Any], timeout: float | None) -> Position | None:
         self._check_open()
         request["id"] = request_id = os.urandom(12).hex()
         text = json.dumps(request, allow_nan=False)
         state = self.state
         if len(state.unconfirmed) >= self._max_waiting:
             raise PublishError(f"{self._max_waiting} messages wait: increase max_waiting", request_id)
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Position | None] = asyncio.get_running_loop().create_future()
         # The program may change its data before the request is sent again.
         publication = state.unconfirmed[request_id] = Publication(json.loads(text), len(text), future)
         state.refuse_too_large()
@@ -258,9 +227,6 @@ class ChannelClient:
             async with asyncio.timeout(timeout):
                 return await future
         except TimeoutError:
-            if publication.is_call:
-                text = f"{request['method']!r} was not answered within {timeout} s"
-                raise ChannelRequestError("timeout", text) from None
             text = f"a message to {request['channel']!r} was not confirmed within {timeout} s"
             raise PublishError(text, request_id) from None
         finally:
@@ -292,8 +258,6 @@ class ChannelClient:
         return self
 
     async def __anext__(self) -> Item:
-        if self._task is None:
-            raise RuntimeError(f"{self!r} was not opened: use `async with connect(url) as client`")
         state = self.state
         while not state.items:
             if self._error is not None:
@@ -497,8 +461,6 @@ def connect(
     transports: Sequence[str] = ("websocket", "stream", "poll"),
     max_items: int = 1000,
     max_waiting: int = 1000,
-    headers: Mapping[str, str] | None = None,
-    cookies: Mapping[str, str] | None = None,
 ) -> ChannelClient:
     """Connect to a `ChannelHandler`. ::
 
@@ -521,23 +483,10 @@ def connect(
     :param max_items: the number of items to hold for the iteration. Above it, the client discards messages,
         and receives them again from the history when the program has read half of the items.
     :param max_waiting: the maximum number of messages that wait for a confirmation.
-    :param headers: further header fields of all requests, such as ``Authorization`` or ``Origin``.
-    :param cookies: the cookies of all requests, by name.
     :raises ChannelRequestError: (when awaited) if the server refuses the connection.
     :raises ValueError: if an argument is invalid.
     """
-    fields = {**(headers or {}), **({"Cookie": _cookie_field(cookies)} if cookies else {})}
-    return ChannelClient(url, token, transports, max_items, max_waiting, fields)
-
-
-def _cookie_field(cookies: Mapping[str, str]) -> str:
-    for name, value in cookies.items():
-        if not name or _find_invalid(f"{name}") or "=" in name or _find_invalid(value):
-            raise ValueError(
-                f"the cookie {name!r:.100} must have a name and a value without spaces, control characters, "
-                "',' and ';'"
-            )
-    return "; ".join(f"{name}={value}" for name, value in cookies.items())
+    return ChannelClient(url, token, transports, max_items, max_waiting)
 
 
 connect.__module__ = "tornado.channels"  # the module that exports it

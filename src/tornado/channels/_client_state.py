@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from tornado.channels._errors import ChannelRequestError
+from tornado.channels._errors import ChannelError
 from tornado.channels._presence import PresenceChange
 from tornado.channels._values import Gap, Message, Position
 
@@ -18,6 +18,19 @@ from tornado.channels._values import Gap, Message, Position
 _TEMPORARY = ("unavailable", "rate", "internal")
 #: The number of errors ``internal`` after which a request is not repeated.
 _MAX_INTERNAL = 5
+
+
+class ChannelRequestError(ChannelError):
+    """Raised if the server refuses a request.
+
+    :ivar code: the code of the error in the channel protocol, such as ``"forbidden"``.
+    """
+
+    __module__ = "tornado.channels"  # the module that exports this class
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +52,7 @@ Item: TypeAlias = Message | Gap | PresenceChange | SubscriptionEnd
 
 @dataclass(slots=True)
 class Publication:
-    """A message that the server has not confirmed, or a call that it has not answered.
+    """A message that the server has not confirmed.
 
     :ivar request: the request, which can be encoded.
     :ivar size: the size of the request in bytes.
@@ -51,15 +64,10 @@ class Publication:
 
     request: dict[str, Any]
     size: int
-    future: asyncio.Future[Any]
+    future: asyncio.Future[Position | None]
     was_sent: bool = False
     is_refused: bool = False
     internal_errors: int = 0
-
-    @property
-    def is_call(self) -> bool:
-        """Whether it is a call."""
-        return bool(self.request["type"] == "call")
 
     def fail(self, error: Exception) -> None:
         """Report that the message is not published."""
@@ -177,12 +185,8 @@ class ClientState:
         return newest is not None
 
     def forget_sent(self) -> None:
-        """Forget the ephemeral messages and the calls of a lost connection, which are not sent twice."""
+        """Forget the ephemeral messages of a lost connection: they may be lost, but not doubled."""
         for name, each in list(self.unconfirmed.items()):
-            if each.was_sent and each.is_call:
-                del self.unconfirmed[name]
-                text = "the connection was lost: the method may have been called"
-                each.fail(ChannelRequestError("disconnected", text))
             if each.was_sent and each.request.get("ephemeral"):
                 del self.unconfirmed[name]
                 if not each.future.done():
@@ -237,7 +241,7 @@ class ClientState:
             if last is not None and last.epoch == position.epoch and position.offset <= last.offset:
                 return  # a repetition
             subscription.position = position
-        self._add(Message(subscription.channel, payload, position, found.get("key"), found.get("author")))
+        self._add(Message(subscription.channel, payload, position, found.get("key")))
 
     def _on_gap(self, found: dict[str, Any]) -> None:
         subscription = self._current(found)
@@ -275,11 +279,6 @@ class ClientState:
             position = Position.parse(found["position"]) if "position" in found else None
             publication.future.set_result(position)
 
-    def _on_returned(self, found: dict[str, Any]) -> None:
-        call = self.unconfirmed.pop(found.get("id", ""), None)
-        if call is not None and not call.future.done():
-            call.future.set_result(found["data"])
-
     def _on_connected(self, found: dict[str, Any]) -> None:
         limit = found.get("limits", {}).get("message")
         if limit is not None:
@@ -294,10 +293,7 @@ class ClientState:
         if subscription is not None and subscription.awaited != request_id:
             subscription = None
         refused = subscription if publication is None else publication
-        is_temporary = code in _TEMPORARY
-        if publication is not None and publication.is_call:
-            is_temporary = code == "rate"  # otherwise the method may have been called
-        if is_temporary and not (refused is not None and _fails_always(refused, code)):
+        if code in _TEMPORARY and not (refused is not None and _fails_always(refused, code)):
             delay = found.get("retry", 1000) / 1000
             if refused is not None:
                 refused.is_refused = True
@@ -357,12 +353,12 @@ _PROCESS = {
     "subscribed": ClientState._on_subscribed,
     "unsubscribed": ClientState._on_unsubscribed,
     "published": ClientState._on_published,
-    "returned": ClientState._on_returned,
     "error": ClientState._on_error,
     "presence": ClientState._on_presence,
 }
 
 __all__ = [
+    "ChannelRequestError",
     "ClientState",
     "ClientSubscription",
     "Item",

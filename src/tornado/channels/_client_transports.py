@@ -8,9 +8,8 @@ import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-from tornado._loop.tasks import start_lazily
 from tornado._wire import sse
-from tornado.channels._client_state import ClientState, Publication
+from tornado.channels._client_state import ClientState
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClosedError, websocket_connect
 
@@ -22,7 +21,6 @@ _PONG_TIMEOUT = 10.0
 _CLOSE_TIMEOUT = 1.0
 _POLL_WAIT = 25.0
 _TOO_LARGE = 413
-_REPLIES = {"publish": ("published", "error"), "call": ("returned", "error")}
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -59,7 +57,6 @@ class Connection(Protocol):
     """The part of `ChannelClient` that a transport uses."""
 
     url: str
-    headers: Mapping[str, str]
     state: ClientState
     http: AsyncHTTPClient
     #: Set when the subscriptions or the token have changed, so that a stream must be opened again.
@@ -85,7 +82,7 @@ async def run_websocket(client: Connection) -> None:
     url = "ws" + client.url.removeprefix("http")
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            socket = await websocket_connect(HTTPRequest(url, headers=dict(client.headers)))
+            socket = await websocket_connect(url)
     except HTTPClientError as error:
         raise Disconnected(error.code, error.message) from error
 
@@ -232,40 +229,11 @@ async def _poll(client: Connection) -> None:
 async def _publish_all(client: Connection) -> None:
     """Send the publications one after the other, so that their order is kept."""
     state = client.state
-    calls: set[asyncio.Task[None]] = set()
-    try:
-        await _publish_in_order(client, state, calls)
-    finally:
-        for call in calls:
-            call.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
-
-
-async def _call(client: Connection, name: str, call: Publication) -> None:
-    """Send a call, which does not delay publications. It is not repeated if the connection is lost."""
-    found: dict[str, Any] = {"code": "rate", "retry": 0}
-    while found.get("code") == "rate" and name in client.state.unconfirmed:
-        await asyncio.sleep(found.get("retry", 1000) / 1000)
-        try:
-            found = await _post(client, {**client.hello(), **call.request})
-        except Disconnected as error:
-            found = _error("disconnected", str(error))
-    client.receive({**found, "id": name})
-
-
-async def _publish_in_order(client: Connection, state: ClientState, calls: set[asyncio.Task[None]]) -> None:
     while True:
         client.publishing.clear()
         for name, publication in list(state.unconfirmed.items()):
             if name not in state.unconfirmed:
                 continue  # the program has cancelled it
-            if publication.is_call:
-                if not publication.was_sent:
-                    publication.was_sent = True
-                    call = start_lazily(_call(client, name, publication))
-                    calls.add(call)
-                    call.add_done_callback(calls.discard)
-                continue
             publication.was_sent = True
             found = await _post(client, {**client.hello(), **publication.request})
             with _processing():
@@ -295,7 +263,7 @@ async def _post(client: Connection, body: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(response.body)
     except (ValueError, RecursionError):
         raise kind(response.code, "the response is not JSON") from None
-    expected = _REPLIES.get(body["type"], ("poll",))
+    expected = ("published", "error") if body["type"] == "publish" else ("poll",)
     if not isinstance(found, dict) or found.get("type", "poll") not in expected:
         raise kind(response.code, "the response is not that of a ChannelHandler")
     return found
@@ -315,7 +283,7 @@ def _request(client: Connection, body: dict[str, Any], timeout: float) -> HTTPRe
     return HTTPRequest(
         client.url,
         "POST",
-        headers={**client.headers, **_JSON},
+        headers=_JSON,
         body=text,
         connect_timeout=CONNECT_TIMEOUT,
         request_timeout=timeout,

@@ -97,8 +97,6 @@ def _encode_message(message: Message) -> EncodedItem:
         members["position"] = position
     if message.key is not None:
         members["key"] = message.key
-    if message.author is not None:
-        members["author"] = message.author
     return EncodedItem(b'%b,"data":%b}' % (encode_json(members)[:-1], message.payload), position)
 
 

@@ -20,7 +20,6 @@ from tornado.channels._presence import Presence
 from tornado.channels._presence_events import PresenceFeed
 from tornado.channels._requests import encode_limits
 from tornado.channels._session_state import Identity
-from tornado.channels._sources import Source, Sources
 from tornado.channels._transport import SlowClient, Transport
 from tornado.channels._values import Gap, Message
 from tornado.log import gen_log
@@ -51,7 +50,6 @@ class Endpoint:
 
     :ivar hub: the hub.
     :ivar encoder: encodes each message once.
-    :ivar sources: the users and the addresses of the clients.
     :ivar sessions: the sessions of open connections and waiting polls by receiver.
     :ivar revision: the number of revocations received. A permission is valid if it has not changed since.
     :ivar is_watching: whether revocations are received.
@@ -64,7 +62,6 @@ class Endpoint:
         self.revision = 0
         self.is_watching = False
         self._reconnecting: asyncio.Task[None] | None = None
-        self.sources = Sources(hub)
         self._requests = RequestCounter()
         self._authentications: DeadlineScheduler | None = None
         self._transports: dict[type[Transport], Transport] = {}
@@ -74,7 +71,7 @@ class Endpoint:
         #: The last arguments and the result of `encode_limits`.
         self._encoded_limits: tuple[ClientLimits, float, str] | None = None
         #: The connections of polling clients between two polls, by user, client and channel.
-        self._lingering: dict[tuple[str, str, str], tuple[str, asyncio.TimerHandle, Source]] = {}
+        self._lingering: dict[tuple[str, str, str], tuple[str, asyncio.TimerHandle]] = {}
 
     async def close(self) -> None:
         """End the presence of all clients."""
@@ -82,7 +79,7 @@ class Endpoint:
             self._reconnecting.cancel()
         if self._authentications is not None:
             self._authentications.clear()
-        for _, timer, _ in self._lingering.values():
+        for _, timer in self._lingering.values():
             timer.cancel()
         self._lingering.clear()
         for feed in self._feeds.values():
@@ -183,9 +180,8 @@ class Endpoint:
                 del self._feeds[channel]
                 feed.close()
 
-    def leave(self, channel: str, connection: str, source: Source) -> None:
+    def leave(self, channel: str, connection: str) -> None:
         """Remove a connection without waiting."""
-        source.present -= 1
         _ = keep_reference(asyncio.ensure_future(self._leave(channel, connection)))
 
     async def _leave(self, channel: str, connection: str) -> None:
@@ -194,29 +190,25 @@ class Endpoint:
         except BrokerUnavailableError as error:
             gen_log.info("Presence in channel %r will be removed later: %s", channel, error)
 
-    def leave_later(self, user: str, client: str, channel: str, connection: str, source: Source) -> None:
+    def leave_later(self, user: str, client: str, channel: str, connection: str) -> None:
         """Remove a connection unless the client polls again soon."""
         key = (user, client, channel)
         previous = self.take_lingering(*key)
         if previous is not None:  # two polls at the same time
-            source.present += 1  # it was released
-            self.leave(channel, previous, source)
+            self.leave(channel, previous)
 
         def leave() -> None:
             del self._lingering[key]
-            self.leave(channel, connection, source)
+            self.leave(channel, connection)
 
         timer = asyncio.get_running_loop().call_later(_LINGER, leave)
-        self._lingering[key] = (connection, timer, source)
+        self._lingering[key] = (connection, timer)
 
     def take_lingering(self, user: str, client: str, channel: str) -> str | None:
         """Return the connection of the client's last poll, if it is still present."""
-        found = self._lingering.pop((user, client, channel), None)
-        if found is None:
-            return None
-        connection, timer, source = found
-        timer.cancel()
-        source.present -= 1
+        connection, timer = self._lingering.pop((user, client, channel), (None, None))
+        if timer is not None:
+            timer.cancel()
         return connection
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
 
 from tornado.channels._endpoint import Endpoint, endpoint_of
 from tornado.channels._http_requests import answer_preflight, body_of, respond_with_error, serve_request
@@ -22,16 +22,8 @@ from tornado.web._sse._sse_handler import event_stream_of
 from tornado.websocket import WebSocketHandler
 from tornado.websocket._server_handshake import offered_websocket
 
-_Method = TypeVar("_Method", bound=Callable[..., Any])
-
 #: The interval between pings if the application does not set ``websocket_ping_interval``, in seconds.
 _PING_INTERVAL = 30.0
-
-
-def _default(method: _Method) -> _Method:
-    """Mark a method that needs no call while it is not overridden."""
-    method.is_default = True  # type: ignore[attr-defined]
-    return method
 
 
 class _MaxBodySize:
@@ -57,10 +49,6 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
     By default, every client may subscribe to every channel, and no client may publish or be present. Override
     `authenticate` and the authorization methods to change this. They may be ``async``. Use `revoke` to
     withdraw permissions at once.
-
-    A client may call the methods whose names begin with ``call_``: ``client.call("move", data)`` returns what
-    ``call_move(self, data)`` returns, which may be ``async``. It raises `ChannelRequestError` to report an
-    error to the client. In it, `identity` is the user.
     """
 
     __module__ = "tornado.channels"  # the module that exports this class
@@ -69,10 +57,6 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
     client_limits: ClientLimits = ClientLimits()
     #: The time without output, in seconds, after which a client checks its connection.
     keep_alive: float = 25.0
-    #: The time limit of the methods that clients call, in seconds.
-    max_call_duration: float = 10.0
-    #: Whether `Message.author` is the user, or the name of a client without a user, of published messages.
-    publishes_author: bool = True
     #: The session of an HTTP request; that of a WebSocket is found by its handler.
     http_session: Any = None
     _endpoint: Endpoint
@@ -112,17 +96,6 @@ class ChannelHandler(EventSourceHandler, WebSocketHandler):
     def authorize_presence(self, channel: str) -> bool | Awaitable[bool]:
         """Whether the client may be present in a channel; may be ``async``. By default it may not."""
         return False
-
-    @_default
-    def prepare_publication(self, channel: str, data: Any) -> Any:
-        """Return what is published in place of the data of a client; may be ``async``. By default, the data.
-
-        It is called after `authorize_publish`, also for ephemeral messages. The client may repeat a request
-        whose reply is lost; what the second call returns is then not published.
-
-        :raises ChannelRequestError: to refuse the message.
-        """
-        return data
 
     def slow_policy(self, channel: str) -> SlowPolicy:
         """Return what to do if the client reads the messages of a channel too slowly."""

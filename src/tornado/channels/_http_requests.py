@@ -35,8 +35,6 @@ _MAX_READ = 2.0
 #: The bounds of the time after which a client repeats a poll without all of the history, in milliseconds.
 _RETRY = (500, 1500)
 _EVENT_STREAM = "text/event-stream"
-#: The requests that change something.
-_POST_ONLY = ("publish", "call")
 
 
 class HTTPHandler(Hooks, Protocol):
@@ -112,10 +110,10 @@ def serve_request(handler: HTTPHandler, endpoint: Endpoint, text: str | bytes) -
         serve = _OPERATIONS.get(request.type)
         if serve is None:
             raise RequestError("bad_request", f"{request.type} is not available over HTTP")
-        if request.type in _POST_ONLY:
-            if handler.request.method != "POST":
-                # A link, or an image of another site, could publish with the cookies of the user.
-                raise RequestError("bad_request", f"{request.type} needs the method POST")
+        if request.type == "publish" and handler.request.method != "POST":
+            # A link, or an image of another site, could publish with the cookies of the user.
+            raise RequestError("bad_request", "publish needs the method POST")
+        if request.type == "publish":
             _check_size(text, limits.message)
         if request.type == "stream":
             session = handler.http_session = Session(
@@ -173,7 +171,7 @@ def respond_with_error(handler: HTTPHandler, status: int, reason: str) -> None:
 def _authenticate(handler: HTTPHandler, endpoint: Endpoint, request: Request, session: Session) -> Steps:
     yield from session.authenticate(request.token, request.client)
     limits, user, address = handler.client_limits, session.identity.user, handler.request.remote_ip or ""
-    if request.type in _POST_ONLY:
+    if request.type == "publish":
         wait = endpoint.count_publication(limits, user, address)
     else:
         wait = endpoint.count_reception(limits, user, address, request.client or "")
@@ -205,14 +203,6 @@ def _serve_publish(
     yield from _authenticate(handler, endpoint, request, session)
     members = yield from session.publish(request)
     _respond(handler, encode_reply("published", request.id, members))
-
-
-def _serve_call(
-    handler: HTTPHandler, endpoint: Endpoint, request: Request, session: Session, poll: Poll
-) -> Steps:
-    yield from _authenticate(handler, endpoint, request, session)
-    data = yield from session.call(request)
-    _respond(handler, encode_reply("returned", request.id, {"data": data}))
 
 
 def _serve_poll(
@@ -260,12 +250,11 @@ def _with_last_event_id(
     except ValueError as error:
         raise RequestError("bad_request", f"Last-Event-ID: {error}") from None
     [only] = subscriptions
-    return (only._replace(position=position),)
+    return (SubscriptionRequest(only.channel, position, only.join, only.watch),)
 
 
 _OPERATIONS: Mapping[str, Callable[..., Steps]] = {
     "publish": _serve_publish,
-    "call": _serve_call,
     "poll": _serve_poll,
     "stream": _serve_stream,
 }

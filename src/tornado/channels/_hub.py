@@ -112,8 +112,6 @@ class Hub:
         self._readers: dict[str, asyncio.Task[None]] = {}
         #: The reads of `head` that have not begun: all callers in one iteration of the loop share one.
         self._heads: dict[str, asyncio.Task[Position]] = {}
-        #: Set when a channel is subscribed, for those who wait for it.
-        self._attached: dict[str, asyncio.Event] = {}
         #: All reads of `head` that have not ended.
         self._head_reads: set[asyncio.Task[Position]] = set()
         self._unflushed: dict[str, ChannelState] = {}
@@ -184,8 +182,6 @@ class Hub:
             self._refresher = None
         for subscription in list(self._subscriptions):
             subscription.end()
-        for channel in list(self._attached):
-            self._wake_attached(channel)
         try:
             await self._end_tasks()
         finally:
@@ -242,10 +238,6 @@ class Hub:
         """Yield the number of receivers of each channel, except channels for internal use."""
         return (len(state) for name, state in list(self._channels.items()) if not name.startswith(RESERVED))
 
-    def has_receivers(self, channel: str) -> bool:
-        """Whether a channel has receivers in this process."""
-        return channel in self._channels
-
     # -- publishing --
 
     async def publish(
@@ -256,7 +248,6 @@ class Hub:
         key: str | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
-        author: str | None = None,
     ) -> Position:
         """Publish a message, and return its position when the broker has stored it.
 
@@ -268,7 +259,6 @@ class Hub:
         :param idempotency_key: if another message was published with this key in the last two minutes, its
             position is returned and nothing is published.
         :param timeout: the time limit in seconds.
-        :param author: see `Message`.
         :raises PublishError: if the broker has not confirmed the message by the deadline, too many messages
             wait for it, or the hub was closed.
         :raises TypeError: if `data` cannot be encoded as JSON.
@@ -276,7 +266,7 @@ class Hub:
             finite, or the time limit is not positive or more than an hour.
         """
         check_channel(channel)
-        message = Message(channel, _encode(data), None, key, author)
+        message = Message(channel, _encode(data), None, key)
         history = self._history_of(channel)
         idempotency_key = idempotency_key or os.urandom(12).hex()
         limit = self.timeout
@@ -314,10 +304,6 @@ class Hub:
                             raise PublishError(f"{self!r} was closed", idempotency_key) from error
                         reason = error
                         delay = await self._retries.wait(delay)
-                    except Exception as error:  # of a broker of the program
-                        counts_of(channel).add_failed()
-                        text = f"the broker has failed to publish to {channel!r}: {error!r}"
-                        raise PublishError(text, idempotency_key) from error
         except TimeoutError as error:
             counts_of(channel).add_failed()
             details = "" if reason is None else f" ({reason})"
@@ -331,25 +317,20 @@ class Hub:
             if is_measured:
                 self._delays.end()
 
-    async def send(
-        self, channel: str, data: Any, *, key: str | None = None, author: str | None = None
-    ) -> None:
+    async def send(self, channel: str, data: Any, *, key: str | None = None) -> None:
         """Send an ephemeral message: it is not stored, has no position, and may be lost.
 
         :raises BrokerUnavailableError: if it could not be sent.
         """
         check_channel(channel)
         self._check_open()
-        await self.broker.send(Message(channel, _encode(data), None, key, author))
+        await self.broker.send(Message(channel, _encode(data), None, key))
         counts_of(channel).add_sent()
 
     # -- receiving --
 
     def subscribe(self, channel: str, since: Position | None = None, *, limit: int = 1000) -> Subscription:
         """Return an asynchronous iterator over the messages and gaps of a channel.
-
-        ``async with`` waits until the subscription of this process is established, so that all messages that
-        are published later are received. Use `asyncio.timeout` to limit the time without a broker.
 
         :param since: the position of the last message received; None for the messages from now on.
         :param limit: the number of messages to hold for a slow consumer. Later messages are read from the
@@ -374,7 +355,7 @@ class Hub:
 
         :param since: the position of the last message received. The receiver gets all later messages, and a
             `Gap` in place of those that are no longer available. With None it gets the messages that are
-            published after the subscription of this process is established; see `attached`.
+            published after the subscription of this process is established.
         :param group: an object that delivers to many receivers at once, instead of ``receiver.deliver``.
         """
         self._check_open()
@@ -384,23 +365,6 @@ class Hub:
             self._patterns.created(state)
         state.attach(receiver, self._each if group is None else group, since)
         self._read_if_needed(state)
-
-    async def attached(self, channel: str) -> None:
-        """Wait until the channel is subscribed in this process, if it has receivers.
-
-        Its receivers get all messages that are published later, ephemeral ones too.
-
-        :raises BrokerUnavailableError: if the hub was closed.
-        """
-        self._check_open()
-        while (state := self._channels.get(channel)) is not None and state.last is None:
-            await self._attached.setdefault(channel, asyncio.Event()).wait()
-            self._check_open()
-
-    def _wake_attached(self, channel: str) -> None:
-        event = self._attached.pop(channel, None)
-        if event is not None:
-            event.set()
 
     def detach(self, channel: str, receiver: Receiver | Any) -> None:
         """End the delivery to a receiver. It has no effect if the receiver is not attached."""
@@ -414,7 +378,6 @@ class Hub:
     def _remove(self, channel: str) -> None:
         """Remove the state of a channel without receivers."""
         del self._channels[channel]
-        self._wake_attached(channel)
         self._unflushed.pop(channel, None)
         reader = self._readers.pop(channel, None)
         if reader is not None:
@@ -425,12 +388,13 @@ class Hub:
         """Return an asynchronous iterator over the messages and gaps of all channels that match a pattern. ::
 
             async with hub.subscribe_pattern("room:*") as messages:
+                await messages.established()
                 async for message in messages:
                     print(message.channel)
 
         For each channel, the messages and gaps together are what is published after the pattern is
-        established, for which ``async with`` waits. To establish it, the position of each existing channel is
-        read once, and again after the connection to the broker was lost.
+        established. To establish it, the position of each existing channel is read once, and again after the
+        connection to the broker was lost.
 
         :param pattern: a name in which ``*`` stands for any text, also for none. All other characters stand
             for themselves. Channels that begin with ``$`` match only patterns that begin with ``$``.
@@ -519,22 +483,6 @@ class Hub:
         # A later caller may have published in between, and needs another read.
         del self._heads[channel]
         return (await self.broker.read(channel, None, 0, self._history_of(channel))).head
-
-    async def before_last(self, channel: str, count: int) -> Position:
-        """Return the position before the last messages that are available, to subscribe after it.
-
-        :param count: the maximum number of messages.
-        :raises BrokerUnavailableError: if the broker cannot be reached.
-        """
-        check_channel(channel)
-        self._check_open()
-        state = self._channels.get(channel)
-        if state is not None and channel not in self._readers and not self.disconnected_for:
-            found = state.before_last(count)
-            if found is not None:
-                return found
-        page = await self.broker.read(channel, None, 0, self._history_of(channel))
-        return Position(page.head.epoch, max(page.oldest - 1, page.head.offset - count))
 
     # -- the interface for the broker --
 
@@ -630,7 +578,6 @@ class Hub:
         )
         if self._channels.get(state.name) is state:
             state.apply(page)
-            self._wake_attached(state.name)
 
 
 def _check_arguments(broker: Any, history: Any, tail: Any, timeout: Any, max_waiting: Any) -> None:

@@ -32,11 +32,8 @@ class ClientLimits:
     :param authentication_timeout: the time in seconds after the handshake of a WebSocket in which the client
         must have sent a request and be authenticated; otherwise it is closed with 4408. May be infinite.
     :param clients_per_user: the number of clients of one user, such as the tabs of a browser, that may use
-        the limits at the same time. A client chooses its ID, and may open many connections, so these also
-        count for its user: event streams and polls, publications and calls on WebSockets, presences, and
-        subscriptions to channels that had no receivers in the process.
-    :param calls: the maximum number of calls on a WebSocket that have not ended.
-    :param presences: the maximum number of channels in which the client is present.
+        the rate and the burst for event streams and polls at the same time. A client chooses its ID, so its
+        requests also count for its user.
     :param clients_per_address: the same for the anonymous clients of one address, such as that of a proxy, or
         of one IPv6 network (/64).
     :raises ValueError: if a limit is not positive.
@@ -52,8 +49,6 @@ class ClientLimits:
     authentication_timeout: float = 30.0
     clients_per_user: int = 10
     clients_per_address: int = 50
-    presences: int = 20
-    calls: int = 10
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -135,24 +130,25 @@ class RequestCounter:
 
     def count_publication(self, limits: ClientLimits, user: str | None, address: str, now: float) -> float:
         """Count a publication. Return the number of seconds to wait; 0 if it is permitted."""
-        name, _ = source_of(user, address)
+        name, _ = _source_of(limits, user, address)
         return self._sources.take(limits, f"publish {name}", 1, now)
 
     def count_reception(
         self, limits: ClientLimits, user: str | None, address: str, client: str, now: float
     ) -> float:
         """Count a stream or a poll. Return the number of seconds to wait; 0 if it is permitted."""
-        name, is_user = source_of(user, address)
-        clients = limits.clients_per_user if is_user else limits.clients_per_address
+        name, clients = _source_of(limits, user, address)
         wait = self._clients.wait(limits, f"{client} {name}", 1, now)
         # A client that is refused does not use the allowance of the others.
         wait = wait or self._sources.take(limits, f"receive {name}", clients, now)
         return wait or self._clients.take(limits, f"{client} {name}", 1, now)
 
 
-def source_of(user: str | None, address: str) -> tuple[str, bool]:
-    """Return the name of a user, or of the address of a client without one, and whether it is a user."""
-    return (f"user {user}", True) if user else (f"address {_network_of(address)}", False)
+def _source_of(limits: ClientLimits, user: str | None, address: str) -> tuple[str, int]:
+    """Return the name of a user or an address, and the number of its clients."""
+    if user:
+        return f"user {user}", limits.clients_per_user
+    return f"address {_network_of(address)}", limits.clients_per_address
 
 
 class _Allowances:
@@ -178,4 +174,4 @@ class _Allowances:
         return wait
 
 
-__all__ = ["ClientLimits", "RequestCounter", "SlowPolicy", "count_request", "source_of"]
+__all__ = ["ClientLimits", "RequestCounter", "SlowPolicy", "count_request"]

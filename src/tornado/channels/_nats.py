@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
-from time import time
 from typing import Any, Literal
 
 from tornado._log_rate_limit import LogRateLimit
 from tornado.channels._broker import (
     MAX_PAGE,
     UNKNOWN_EPOCH,
-    Begin,
     Broker,
     BrokerListener,
     Page,
@@ -218,26 +214,21 @@ class NATSBroker(Broker):
     ) -> Page:
         context = client.jetstream(timeout=self.timeout)
         run = await self._run_of(client, context)
-        found = await self._streams.find(context, run, channel, history)
-        if found is None:
-            self._known.pop(channel, None)
-            return Page.of_absent(self._begin(run, time()))
-        stream, state = found
+        stream, state = await self._streams.open(context, run, channel, history)
         self._remember(client, channel, stream)
         head = Position(stream.epoch, state.last_seq)
         oldest = state.first_seq if state.messages else state.last_seq + 1
         if state.messages and history.age < stream.age:
             oldest = await self._streams.first_within(context, stream.name, history.age) or head.offset + 1
-        created = self._begin(run, stream.created)
         if after is None or limit <= 0 or oldest > head.offset:
-            return Page(head, oldest, (), created)
+            return Page(head, oldest)
         begin = oldest
         if after.epoch == head.epoch and after.offset <= head.offset:
             begin = max(oldest, after.offset + 1)
         if begin > head.offset:
-            return Page(head, oldest, (), created)
+            return Page(head, oldest)
         count = min(limit, head.offset + 1 - begin)
-        fetched, _ = await self._streams.fetch(
+        found, _ = await self._streams.fetch(
             context,
             stream.name,
             count,
@@ -245,14 +236,11 @@ class NATSBroker(Broker):
             MAX_PAGE,
             **self._streams.read_from(begin),
         )
-        messages = [_stored_message(channel, stream.epoch, each) for each in fetched]
+        messages = [_stored_message(channel, stream.epoch, each) for each in found]
         if messages and messages[0].position is not None:
             # Some may have been removed since their state was read.
             oldest = max(oldest, messages[0].position.offset) if begin == oldest else oldest
-        return Page(head, oldest, messages, created)
-
-    def _begin(self, run: str, time: float) -> Begin:
-        return Begin(run, time, math.inf if self.max_unused is None else self.max_unused)
+        return Page(head, oldest, messages)
 
     async def _run_of(self, client: Any, context: Any) -> str:
         """Return the ID of the run of the server."""
@@ -364,9 +352,8 @@ class NATSBroker(Broker):
             return
         sequence = (data.headers or {}).get("Nats-Sequence")
         try:
-            message = decode_message(channel, None, data.data)
-            if sequence is not None:
-                message = replace(message, position=self._position(channel, data.subject, int(sequence)))
+            key, payload = decode_message(data.data)
+            position = None if sequence is None else self._position(channel, data.subject, int(sequence))
         except ValueError:
             _LOG.log(
                 "malformed",
@@ -375,7 +362,7 @@ class NATSBroker(Broker):
                 channel,
             )
         else:
-            listener.received(message)
+            listener.received(Message(channel, payload, position, key))
 
     def _position(self, channel: str, subject: str, offset: int) -> Position:
         stream = self._known.get(channel)
@@ -404,17 +391,15 @@ class NATSBroker(Broker):
         await self._present().remove(channel, connections)
 
     async def renew_presence(self, channel: str, worker: str, lease: float) -> bool:
-        return (await self.renew_presences({channel: worker}, lease))[channel]
-
-    async def renew_presences(self, workers: Mapping[str, str], lease: float) -> Mapping[str, bool]:
-        return await self._present().renew(workers, lease)
+        return await self._present().renew(channel, worker, lease)
 
     async def list_presence(self, channel: str) -> Mapping[str, bytes]:
         return await self._present().list(channel)
 
 
 def _stored_message(channel: str, epoch: str, data: Any) -> Message:
-    return decode_message(channel, Position(epoch, data.metadata.sequence.stream), data.data)
+    key, payload = decode_message(data.data)
+    return Message(channel, payload, Position(epoch, data.metadata.sequence.stream), key)
 
 
 __all__ = ["NATSBroker"]

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from tornado._log_rate_limit import LogRateLimit
 from tornado._loop.tasks import start_lazily
-from tornado.channels._errors import MALFORMED, BrokerUnavailableError
+from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._nats_echo import Echo
 from tornado.channels._outage import Outage
 from tornado.log import gen_log
@@ -140,10 +140,6 @@ class NATSConnection:
             ) from error
         except self.errors as error:
             raise BrokerUnavailableError(f"NATS at {self.address}: {error}") from error
-        except MALFORMED as error:
-            raise BrokerUnavailableError(
-                f"NATS at {self.address}: malformed reply ({error!r:.100})"
-            ) from error
 
     def is_denied(self, subject: str) -> bool:
         """Whether the last message that was rejected because of a missing permission had this subject."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from tornado.channels._values import Message, Position, add_author, split_author
+from tornado.channels._values import Message
 
 #: What a token of a subject and the name of a stream may contain without encoding.
 _SPECIAL = re.compile(rb"[^A-Za-z0-9-]")
@@ -33,25 +33,25 @@ def channel_of(token: str) -> str | None:
 
 
 def encode_message(message: Message) -> bytes:
-    """Return the author, the key and the payload of a message as data."""
-    key = None if message.key is None else message.key.encode()
-    rest = b"-" + message.payload if key is None else b"%d %b%b" % (len(key), key, message.payload)
-    return add_author(message.author, rest)
+    """Return the key and the payload of a message as data."""
+    if message.key is None:
+        return b"-" + message.payload
+    key = message.key.encode()
+    return b"%d %s%s" % (len(key), key, message.payload)
 
 
-def decode_message(channel: str, position: Position | None, data: bytes) -> Message:
-    """Return a message.
+def decode_message(data: bytes) -> tuple[str | None, bytes]:
+    """Return the key and the payload.
 
     :raises ValueError: if the data has another form.
     """
-    author, data = split_author(data)
     if data.startswith(b"-"):
-        return Message(channel, data[1:], position, None, author)
+        return None, data[1:]
     size, separator, rest = data.partition(b" ")
     if not separator or not size.isdigit() or int(size) > len(rest):
         raise ValueError("expected the length of a key")
     end = int(size)
-    return Message(channel, rest[end:], position, rest[:end].decode(), author)
+    return rest[:end].decode(), rest[end:]
 
 
 __all__ = ["channel_of", "decode_message", "encode_message", "token_of"]

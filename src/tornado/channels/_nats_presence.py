@@ -9,7 +9,6 @@ server was set back. It has ended, and its process stores its entries again with
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from time import monotonic
@@ -36,8 +35,6 @@ class NATSPresence:
         self._streams = streams
         self._name = streams.table
         self._subject = f"{prefix}.presence"
-        #: The first token of the names of the workers of this process.
-        self._process = os.urandom(9).hex()
         #: The ends of the leases of this process, and the run of the server that contains them.
         self._leases: dict[tuple[str, str], tuple[float, str]] = {}
 
@@ -51,7 +48,6 @@ class NATSPresence:
     async def _add(
         self, context: Any, channel: str, worker: str, entries: Mapping[str, bytes], lease: float
     ) -> bool:
-        worker = f"{self._process}.{worker}"
         run = await self._streams.create_table(context)
         had_lease = await self._extend(context, channel, worker, lease, run)
         subject = self._of(channel)
@@ -65,7 +61,8 @@ class NATSPresence:
         """Begin or renew a lease. Return whether there was one in this run of the server until now."""
         end, known_run = self._leases.get((channel, worker), _NO_LEASE)
         begin = monotonic()
-        await context.publish(self._lease_of(channel, worker), b"%d" % (lease * 1000), stream=self._name)
+        subject = f"{self._of(channel)}.w.{worker}"
+        await context.publish(subject, b"%d" % (lease * 1000), stream=self._name)
         if (channel, worker) not in self._leases:  # a new one, perhaps in place of one that ends
             self._leases = {key: found for key, found in self._leases.items() if found[0] > begin}
         self._leases[channel, worker] = begin + lease, run
@@ -85,38 +82,20 @@ class NATSPresence:
 
         await self._call(remove)
 
-    async def renew(self, workers: Mapping[str, str], lease: float) -> dict[str, bool]:
-        """See `Broker.renew_presences`."""
-        now = monotonic()
-        own = {channel: f"{self._process}.{worker}" for channel, worker in workers.items()}
-        alive = {
-            channel: worker
-            for channel, worker in own.items()
-            if self._leases.get((channel, worker), _NO_LEASE)[0] > now
-        }
+    async def renew(self, channel: str, worker: str, lease: float) -> bool:
+        """See `Broker.renew_presence`."""
+        end, run = self._leases.get((channel, worker), _NO_LEASE)
+        if end <= monotonic():
+            self._leases.pop((channel, worker), None)
+            return False
 
-        async def renew(context: Any) -> set[str]:
-            subjects = f"{self._subject}.*.w.{self._process}.*"
-            stored = await self._streams.subjects(context, self._name, subjects)
-            found = {
-                channel: worker
-                for channel, worker in alive.items()
-                if self._lease_of(channel, worker) in stored
-            }
-            renewed: set[str] = set()
+        async def renew(context: Any) -> bool:
+            return await self._streams.has_message(
+                context, self._name, f"{self._of(channel)}.w.{worker}"
+            ) and await self._extend(context, channel, worker, lease, run)
 
-            async def extend(channel: str, worker: str) -> None:
-                if await self._extend(context, channel, worker, lease, self._leases[channel, worker][1]):
-                    renewed.add(channel)
-
-            await _gather(extend(channel, worker) for channel, worker in found.items())
-            return renewed
-
-        renewed = await self._call(renew) if alive else set()
-        return {channel: channel in renewed for channel in workers}
-
-    def _lease_of(self, channel: str, worker: str) -> str:
-        return f"{self._of(channel)}.w.{worker}"
+        renewed: bool = await self._call(renew)
+        return renewed
 
     async def list(self, channel: str) -> dict[str, bytes]:
         """See `Broker.list_presence`. Remove what belongs to processes whose lease has ended."""

@@ -28,7 +28,7 @@ from time import time
 from typing import Any
 
 from tornado.channels._broker import MAX_PAGE
-from tornado.channels._errors import MALFORMED, BrokerUnavailableError
+from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._nats_encoding import channel_of, token_of
 from tornado.channels._values import History, Position
 
@@ -68,7 +68,6 @@ class ChannelStream:
     :ivar begin: the last offset when the epoch was read. Later messages have larger offsets.
     :ivar age: the time in seconds for which the server keeps messages.
     :ivar window: the time in seconds for which it keeps idempotency keys.
-    :ivar created: the time at which it was created.
     :ivar received: the largest offset that was received on this connection.
     """
 
@@ -78,7 +77,6 @@ class ChannelStream:
     begin: int
     age: float
     window: float
-    created: float
     received: int = 0
 
     def stores(self, subject: str) -> bool:
@@ -174,7 +172,11 @@ class Streams:
                     f"$JS.API.STREAM.{operation}", json.dumps(request).encode(), timeout=_LIST_TIMEOUT
                 )
             )
-            part, total = _parse_list(answer.data)
+            response = json.loads(answer.data)
+            if "error" in response:
+                raise BrokerUnavailableError(f"the streams cannot be listed: {response['error']}")
+            part = {_name_of(each): each for each in response.get("streams") or []}
+            total = response.get("total", 0)
             if offset and found.keys().isdisjoint(part):
                 offset = max(0, min(offset, total) - step)
                 step *= 2
@@ -249,26 +251,11 @@ class Streams:
         :param run: the ID of the run of the server.
         :param lifetime: the time in seconds for which idempotency keys must be stored.
         """
-        found = await self.find(context, run, channel, history, lifetime)
-        if found is not None:
-            return found
-        config = self._config(channel, history, run, max(lifetime, _WINDOW))
-        return await self._use(context, run, channel, history, config, await self._create(context, config))
-
-    async def find(
-        self, context: Any, run: str, channel: str, history: History, lifetime: float = 0.0
-    ) -> tuple[ChannelStream, Any] | None:
-        """Return the stream of a channel, and its state; None if it does not exist. See `open`."""
         config = self._config(channel, history, run, max(lifetime, _WINDOW))
         try:
             info = await context.stream_info(config.name)
         except self._not_found:
-            return None
-        return await self._use(context, run, channel, history, config, info)
-
-    async def _use(
-        self, context: Any, run: str, channel: str, history: History, config: Any, info: Any
-    ) -> tuple[ChannelStream, Any]:
+            info = await self._create(context, config)
         used = _used_at(info.config.subjects)
         if used is None:
             raise RuntimeError(
@@ -295,7 +282,6 @@ class Streams:
             info.state.last_seq,
             config.max_age,
             config.duplicate_window,
-            info.created.timestamp(),
         )
         return stream, info.state
 
@@ -409,15 +395,6 @@ class Streams:
         info = await self._create(context, config)  # nothing changes if it exists
         return f"{int(info.created.timestamp() * 1e6):x}"
 
-    async def subjects(self, context: Any, name: str, selection: str) -> set[str]:
-        """Return the subjects of messages of a stream.
-
-        :param selection: a subject with wildcards that they match.
-        """
-        with contextlib.suppress(self._not_found):
-            return set((await context.stream_info(name, subjects_filter=selection)).state.subjects or ())
-        return set()
-
     async def has_message(self, context: Any, name: str, subject: str) -> bool:
         """Whether a stream contains a message with a subject."""
         try:
@@ -464,17 +441,6 @@ def _used_at(subjects: Sequence[str] | None) -> datetime | None:
 
 def _epoch_of(info: Any, run: str) -> str:
     return f"{int(info.created.timestamp() * 1e6):x}{run and '-'}{run}"
-
-
-def _parse_list(data: bytes) -> tuple[dict[str, Any], int]:
-    """Return a page of a list of streams, by their names, and the number of all streams."""
-    try:
-        response = json.loads(data)
-        if "error" in response:
-            raise BrokerUnavailableError(f"the streams cannot be listed: {response['error']}")
-        return {_name_of(each): each for each in response.get("streams") or []}, int(response.get("total", 0))
-    except MALFORMED as error:
-        raise BrokerUnavailableError(f"malformed list of streams ({error!r:.100})") from error
 
 
 def _name_of(listed: Any) -> str:

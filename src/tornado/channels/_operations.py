@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
@@ -21,8 +20,6 @@ class Operations(Protocol):
 
     def publish(self, request: Request) -> Steps: ...
 
-    def begin_call(self, request: Request) -> None: ...
-
     def join(self, channel: str, data: Any) -> Steps: ...
 
     def leave(self, channel: str) -> Steps: ...
@@ -32,8 +29,6 @@ class Operations(Protocol):
     def unwatch(self, channel: str) -> None: ...
 
     def check_subscribed(self, channel: str) -> None: ...
-
-    def count_for_source(self) -> float: ...
 
     def reply(self, kind: str, request_id: str | None, members: Mapping[str, Any]) -> None: ...
 
@@ -53,27 +48,14 @@ def _unsubscribe(session: Operations, request: Request) -> Steps:
     yield from ()
 
 
-def _wait(session: Operations) -> Steps:
-    """Wait until the user, or the address, may send a request that the broker executes."""
-    while wait := session.count_for_source():
-        yield asyncio.sleep(wait)
-
-
 def _publish(session: Operations, request: Request) -> Steps:
-    yield from _wait(session)
     members = yield from session.publish(request)
     if request.id is not None:
         session.reply("published", request.id, members)
 
 
-def _call(session: Operations, request: Request) -> Steps:
-    yield from _wait(session)
-    session.begin_call(request)
-
-
 def _join(session: Operations, request: Request) -> Steps:
     session.check_subscribed(request.channel)
-    yield from _wait(session)
     yield from session.join(request.channel, request.data)
     session.reply("joined", request.id, {"channel": request.channel})
 
@@ -108,7 +90,6 @@ OPERATIONS: Final[Mapping[str, Callable[[Any, Request], Steps]]] = {
     "subscribe": _subscribe,
     "unsubscribe": _unsubscribe,
     "publish": _publish,
-    "call": _call,
     "join": _join,
     "leave": _leave,
     "watch": _watch,

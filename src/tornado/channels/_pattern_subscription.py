@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Protocol
 
-from tornado.channels._subscription import check_was_open
 from tornado.channels._values import Gap, Message, Position, end_of, start_of
 
 
@@ -44,29 +43,19 @@ class PatternSubscription:
         self._items: deque[Message | Gap] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._is_open = False
-        self._was_open = False
         #: The positions from which channels continue.
         self._behind: dict[str, Position] = {}
         self._catching_up: _CatchUp | None = None
 
     async def __aenter__(self) -> PatternSubscription:
         self._hub.attach_pattern(self._pattern, self)
-        self._is_open = self._was_open = True
+        self._is_open = True
         self._all.add(self)
-        try:
-            # Otherwise what the program publishes first inside the block would be lost.
-            await self._hub.established(self._pattern)
-        except BaseException:
-            self._close()
-            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._close()
-
-    def _close(self) -> None:
         self._all.discard(self)
         self._hub.detach_pattern(self._pattern, self)
         if self._catching_up is not None:
@@ -82,7 +71,10 @@ class PatternSubscription:
         self._wake()
 
     async def established(self) -> None:
-        """Wait until the subscription is established. ``async with`` has done so already."""
+        """Wait until the subscription is established.
+
+        All messages that are published later are received, or reported by a gap.
+        """
         await self._hub.established(self._pattern)
 
     def __aiter__(self) -> PatternSubscription:
@@ -91,7 +83,6 @@ class PatternSubscription:
     async def __anext__(self) -> Message | Gap:
         while not self._items:
             if not self._is_open:
-                check_was_open(self._was_open, "hub.subscribe_pattern(pattern)")
                 raise StopAsyncIteration
             if self._behind and self._catching_up is None:
                 channel, since = next(iter(self._behind.items()))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import os
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 from types import TracebackType
@@ -43,7 +42,7 @@ Observer = Callable[[PresenceChange], None]
 Members = dict[str, dict[str, Any]]
 
 
-#: The number of channels that are updated at the same time.
+#: The number of channels that are renewed at the same time.
 _MAX_CONCURRENT = 32
 #: The number of connections that wait for their removal above which their lease is abandoned instead.
 _MAX_LEAVING = 1000
@@ -132,7 +131,7 @@ class Presence:
     """
 
     def __init__(self, hub: Hub, *, lease: float = 6.0) -> None:
-        if not 0 < lease < math.inf:
+        if not lease > 0:
             raise ValueError(f"lease must be a positive number of seconds, got {lease!r}")
         self.lease = lease
         self._hub = hub
@@ -281,50 +280,13 @@ class Presence:
         """Renew the leases again and again."""
         await asyncio.sleep(self.lease / 3)
         while self._renewal is not None:
-            await self._renew_all()
+            await self._for_each_channel(self._renew_one)
             await asyncio.sleep(self.lease / 3)
 
-    async def _renew_all(self) -> None:
-        """Renew the leases of all channels together. Begin others in place of those that have ended."""
-        for own in self._own.values():
-            if len(own.leaving) > _MAX_LEAVING:  # the broker could not be reached
-                own.abandon_lease()
-        present = {channel: own for channel, own in self._own.items() if own.entries}
-        workers = {channel: own.worker for channel, own in present.items() if own.is_certain}
-        renewed: Mapping[str, bool] = {}
-        try:
-            if workers:
-                renewed = await self._hub.broker.renew_presences(workers, self.lease)
-        except BrokerUnavailableError:
-            return  # the hub reports that the broker cannot be reached
-        except Exception:
-            gen_log.error("Exception while presence was renewed", exc_info=True)
-            return
-        lost = {
-            channel
-            for channel, own in present.items()
-            if not (renewed.get(channel, True) if channel in workers else own.is_certain)
-        }
-
-        async def update(channel: str, own: _OwnConnections) -> None:
-            is_same = own.worker == workers.get(channel, own.worker)
-            if channel in lost and present[channel] is own and own.entries and is_same:
-                # It has ended, or it is uncertain what is stored under it.
-                own.begin_lease()
-                await self._store(channel, own, dict(own.entries))
-            await self._remove(channel, own)
-
-        await self._for_each_channel(update, lost)
-
     async def _for_each_channel(
-        self,
-        operation: Callable[[str, _OwnConnections], Coroutine[Any, Any, None]],
-        lost: Collection[str] | None = None,
+        self, operation: Callable[[str, _OwnConnections], Coroutine[Any, Any, None]]
     ) -> None:
-        """Execute an operation for each channel with own connections, for several at the same time.
-
-        :param lost: if given, only for these, and for those with connections to remove.
-        """
+        """Execute an operation for each channel with own connections, for several at the same time."""
 
         async def work() -> None:
             for channel, own in remaining:
@@ -335,13 +297,19 @@ class Presence:
                 except Exception:
                     gen_log.error("Exception while presence in %r was updated", channel, exc_info=True)
 
-        chosen = [
-            (channel, own)
-            for channel, own in self._own.items()
-            if lost is None or channel in lost or own.leaving or not own.entries
-        ]
-        remaining = iter(chosen)
-        await gather_all(work() for _ in range(min(len(chosen), _MAX_CONCURRENT)))
+        remaining = iter(list(self._own.items()))
+        await gather_all(work() for _ in range(min(len(self._own), _MAX_CONCURRENT)))
+
+    async def _renew_one(self, channel: str, own: _OwnConnections) -> None:
+        """Renew a lease. Begin another one if it has ended, or if it is uncertain what is stored under it."""
+        if len(own.leaving) > _MAX_LEAVING:  # the broker could not be reached
+            own.abandon_lease()
+        if own.entries:
+            broker = self._hub.broker
+            if not own.is_certain or not await broker.renew_presence(channel, own.worker, self.lease):
+                own.begin_lease()
+                await self._store(channel, own, dict(own.entries))
+        await self._remove(channel, own)
 
     # -- observers --
 
@@ -379,8 +347,6 @@ class Presence:
             watched.changed.clear()
             change, began = None, monotonic()
             try:
-                # A member that joins between this reading and the subscription would be seen late.
-                await self._hub.attached(PRESENCE + watched.channel)
                 change = _difference(watched, await self.members(watched.channel))
             except BrokerUnavailableError:
                 pass

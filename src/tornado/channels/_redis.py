@@ -12,30 +12,27 @@ may have lost messages. Then the channel begins a new epoch.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import logging
 import os
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from tornado._log_rate_limit import LogRateLimit
-from tornado.channels._broker import MAX_PAGE, Begin, Broker, BrokerListener, Page, shared_error
-from tornado.channels._errors import MALFORMED, BrokerUnavailableError
+from tornado.channels._broker import MAX_PAGE, Broker, BrokerListener, Page, shared_error
+from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._pattern import Pattern
 from tornado.channels._redis_listener import RedisListener
 from tornado.channels._redis_pipeline import Call
 from tornado.channels._redis_publisher import Entry, RedisPublisher
 from tornado.channels._redis_servers import servers_of
-from tornado.channels._values import History, Message, Position, add_author, split_author
+from tornado.channels._values import History, Message, Position
 from tornado.log import gen_log
 
 _LOG = LogRateLimit(gen_log)
 #: The number of keys that Redis examines in one step.
 _SCAN = 1000
-#: The number of calls that renew leases in one round trip.
-_CALLS = 32
 #: The number of positions that are read in one round trip.
 _HEADS = 100
 #: The minimum time for which the epoch of an unused channel is kept, in milliseconds.
@@ -44,16 +41,21 @@ _MIN_EPOCH_AGE = 86_400_000
 #: The replication ID. It changes when the server starts and when a replica takes over: the data may then be
 #: older than it was before.
 _RUN = """
-local replication = redis.call('INFO', 'replication')
-local run = string.match(replication, 'master_replid:(%w+)') or ''
+local run = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') or ''
 """
 
 #: KEYS: hash, stream. ARGV: an epoch to use if it has none, its time to live, the maximum age of a message.
-_FIND = (
+_BEGIN = (
     _RUN
     + """
-local found = redis.call('HMGET', KEYS[1], 'run', 'epoch', 'offset', 'begun')
-local epoch, offset, begun = found[2], tonumber(found[3] or 0), tonumber(found[4] or 0)
+local found = redis.call('HMGET', KEYS[1], 'run', 'epoch', 'offset')
+local epoch, offset = found[2], tonumber(found[3] or 0)
+if found[1] ~= run then
+  epoch, offset = ARGV[1], 0
+  redis.call('DEL', KEYS[2])
+  redis.call('HSET', KEYS[1], 'run', run, 'epoch', epoch, 'offset', 0)
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function expire(count)
@@ -73,8 +75,8 @@ end
 )
 
 #: Further KEYS: the idempotency key of each message. Further ARGV: the maximum number of messages, the Redis
-#: channel, and for each message the time to live of its idempotency key, its author and key ('-' for no
-#: key, or '+' and the key) and its payload.
+#: channel, and for each message the time to live of its idempotency key, its key ('-' for none, or '+' and
+#: the key) and its payload.
 #: A script that has failed is not undone, so what can fail comes first.
 _PUBLISH = (
     """
@@ -82,14 +84,8 @@ if redis.acl_check_cmd and not redis.acl_check_cmd('PUBLISH', ARGV[5], '') then
   return redis.error_reply('NOPERM the user may not publish to the channel ' .. ARGV[5])
 end
 """
-    + _FIND
+    + _BEGIN
     + """
-if found[1] ~= run then
-  epoch, offset = ARGV[1], 0
-  redis.call('DEL', KEYS[2])
-  redis.call('HSET', KEYS[1], 'run', run, 'epoch', epoch, 'offset', 0, 'begun', string.format('%.0f', now))
-end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
 local result = {epoch}
 for i = 1, #KEYS - 2 do
   local known = redis.call('GET', KEYS[i + 2])
@@ -113,17 +109,10 @@ return result
 )
 
 #: Further ARGV: the epoch and the offset of the position, the maximum number of messages to return, and the
-#: size in bytes after which no further message is returned. Nothing is created: clients may ask for any name.
+#: size in bytes after which no further message is returned.
 _READ = (
-    _FIND
+    _BEGIN
     + """
-if found[1] ~= run then
-  if string.find(replication, 'role:slave', 1, true) then
-    return redis.error_reply('READONLY the server is a read only replica')
-  end
-  return {'', 0, 1, {}, run, now}
-end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
 while expire(64) == 64 do end
 local first = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)
 local oldest = offset + 1
@@ -141,7 +130,7 @@ while #entries < wanted and size < tonumber(ARGV[7]) do
   end
   if #found < count then break end
 end
-return {epoch, offset, oldest, entries, run, begun}
+return {epoch, offset, oldest, entries}
 """
 )
 
@@ -167,29 +156,6 @@ end
 for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], 'c' .. ARGV[i], ARGV[1] .. ' ' .. ARGV[i + 1]) end
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return begun == run and ends > now and 1 or 0
-"""
-)
-
-#: KEYS: the hashes of many channels. ARGV: the lease, and the worker in each channel. The result is
-#: for each channel whether it had a lease, which is renewed.
-_RENEW = (
-    _RUN
-    + """
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local renewed = string.format('%.0f %s %s', now + ARGV[1], ARGV[1], run)
-local result = {}
-for i, key in ipairs(KEYS) do
-  local known = redis.call('HGET', key, 'w' .. ARGV[i + 1])
-  local ends, begun = string.match(known or '0 0 ' .. run, '^(%d+) %d+ ?(%w*)$')
-  result[i] = 0
-  if begun == run and tonumber(ends) > now then
-    redis.call('HSET', key, 'w' .. ARGV[i + 1], renewed)
-    if redis.call('PTTL', key) < tonumber(ARGV[1]) then redis.call('PEXPIRE', key, 4 * ARGV[1]) end
-    result[i] = 1
-  end
-end
-return result
 """
 )
 
@@ -283,8 +249,6 @@ class RedisBroker(Broker):
         self._head_pipeline = servers.pipeline(_READ)
         self._reading_heads = asyncio.Lock()
         self._read_script: Any = self._client.register_script(_READ)
-        self._renewals = servers.pipeline(_RENEW)
-        self._renewing = asyncio.Lock()
         self._lease_script: Any = self._client.register_script(_LEASE)
         self._list_script: Any = self._client.register_script(_LIST)
 
@@ -337,7 +301,6 @@ class RedisBroker(Broker):
         await self._publisher.close()
         await self._pipeline.close()
         await self._head_pipeline.close()
-        await self._renewals.close()
         await self._servers.close()
 
     def _started(self) -> RedisListener:
@@ -372,21 +335,17 @@ class RedisBroker(Broker):
         epoch, offset = ("", 0) if after is None else after
         if after is None:
             limit = 0
-        with self._parsing():
-            epoch, head, oldest, entries, run, begun = await self._call(
-                self._read_script,
-                self._keys(channel),
-                [*_limits(history), epoch, offset, limit, MAX_PAGE],
-            )
-            begin = _begin(run, begun)
-            if not epoch:
-                return Page.of_absent(begin)
-            epoch = epoch.decode()
-            messages = [
-                _message(channel, fields[5], Position(epoch, int(name.partition(b"-")[0])), fields[3])
-                for name, fields in entries
-            ]
-            return Page(Position(epoch, head), oldest, messages, begin)
+        epoch, head, oldest, entries = await self._call(
+            self._read_script,
+            self._keys(channel),
+            [*_limits(history), epoch, offset, limit, MAX_PAGE],
+        )
+        epoch = epoch.decode()
+        messages = [
+            Message(channel, fields[5], Position(epoch, int(name.partition(b"-")[0])), _decode_key(fields[3]))
+            for name, fields in entries
+        ]
+        return Page(Position(epoch, head), oldest, messages)
 
     async def subscribe(self, channel: str) -> None:
         await self._started().channels.subscribe(self._channel(channel))
@@ -423,13 +382,12 @@ class RedisBroker(Broker):
             for begin in range(0, len(names), _HEADS):
                 part = names[begin : begin + _HEADS]
                 calls = [self._head_call(channel, history_of(channel)) for channel in part]
-                with self._parsing():
-                    results = await self._call(self._head_pipeline.execute, calls)
-                    found |= {
-                        channel: _head(result)
-                        for channel, result in zip(part, results, strict=True)
-                        if not isinstance(result, BaseException)
-                    }
+                results = await self._call(self._head_pipeline.execute, calls)
+                found |= {
+                    channel: Position(result[0].decode(), result[1])
+                    for channel, result in zip(part, results, strict=True)
+                    if not isinstance(result, BaseException)
+                }
         return found
 
     def _head_call(self, channel: str, history: History) -> Call:
@@ -452,30 +410,9 @@ class RedisBroker(Broker):
         arguments = [worker, int(lease * 1000), 1]
         return bool(await self._call(self._lease_script, [self._presence_key(channel)], arguments))
 
-    async def renew_presences(self, workers: Mapping[str, str], lease: float) -> Mapping[str, bool]:
-        channels = list(workers)
-        step = self._servers.max_keys
-        parts = [channels[begin : begin + step] for begin in range(0, len(channels), step)]
-        renewed: dict[str, bool] = {}
-        async with self._renewing:
-            for begin in range(0, len(parts), _CALLS):
-                some = parts[begin : begin + _CALLS]
-                calls = [self._renewal(part, workers, lease) for part in some]
-                with self._parsing():
-                    results = await self._call(self._renewals.execute, calls)
-                    for part, result in zip(some, results, strict=True):
-                        if not isinstance(result, Exception):
-                            renewed |= {channel: bool(had) for channel, had in zip(part, result, strict=True)}
-        return renewed
-
-    def _renewal(self, channels: Sequence[str], workers: Mapping[str, str], lease: float) -> Call:
-        keys = [self._presence_key(channel).encode() for channel in channels]
-        return keys, [b"%d" % int(lease * 1000), *[workers[channel].encode() for channel in channels]]
-
     async def list_presence(self, channel: str) -> Mapping[str, bytes]:
-        with self._parsing():
-            found = await self._call(self._list_script, [self._presence_key(channel)])
-            return {name.decode(): entry for name, entry in zip(found[::2], found[1::2], strict=True)}
+        found = await self._call(self._list_script, [self._presence_key(channel)])
+        return {name.decode(): entry for name, entry in zip(found[::2], found[1::2], strict=True)}
 
     def _presence_key(self, channel: str) -> str:
         return self._keys(channel)[0][:-1] + "p"
@@ -498,20 +435,6 @@ class RedisBroker(Broker):
                 # A proxy or a name may lead to another server now, but only for new connections.
                 await self._servers.disconnect()
             raise BrokerUnavailableError(f"Redis at {self._address}: {error}") from error
-        except MALFORMED as error:
-            await self._servers.disconnect()  # further replies would belong to other commands
-            raise self._malformed(error) from error
-
-    @contextlib.contextmanager
-    def _parsing(self) -> Iterator[None]:
-        """Report a reply that has another form than expected as that of an unavailable broker."""
-        try:
-            yield
-        except MALFORMED as error:
-            raise self._malformed(error) from error
-
-    def _malformed(self, error: Exception) -> BrokerUnavailableError:
-        return BrokerUnavailableError(f"Redis at {self._address}: malformed reply ({error!r:.100})")
 
     def _channel(self, channel: str) -> bytes:
         return self._channel_prefix + channel.encode()
@@ -540,16 +463,6 @@ def _escape_glob(text: str) -> str:
     return re.sub(r"[*?\[\]\\^-]", r"\\\g<0>", text)
 
 
-def _begin(run: bytes, time: int) -> Begin:
-    return Begin(run[:12].decode(), time / 1000, _MIN_EPOCH_AGE / 1000)
-
-
-def _head(result: Sequence[Any]) -> Position:
-    """Return the position in the result of `_READ`."""
-    epoch, offset, _, _, run, begun = result
-    return Position(epoch.decode(), offset) if epoch else _begin(run, begun).position
-
-
 def _limits(history: History) -> list[bytes]:
     """Return the first arguments of the scripts."""
     age = int(history.age * 1000)
@@ -557,21 +470,18 @@ def _limits(history: History) -> list[bytes]:
 
 
 def _encode_message(message: Message) -> tuple[bytes, bytes]:
-    """Return the author and the key, and the payload."""
-    key = b"-" if message.key is None else b"+" + message.key.encode()
-    return add_author(message.author, key), message.payload
+    return (b"-" if message.key is None else b"+" + message.key.encode()), message.payload
 
 
-def _message(channel: str, payload: bytes, position: Position | None, key: bytes) -> Message:
-    author, key = split_author(key)
-    return Message(channel, payload, position, key[1:].decode() if key.startswith(b"+") else None, author)
+def _decode_key(key: bytes) -> str | None:
+    return key[1:].decode() if key.startswith(b"+") else None
 
 
 def _decode_message(channel: str, data: bytes) -> Message:
     epoch, offset, length, rest = data.split(b" ", 3)
     end = int(length)
     position = Position(epoch.decode(), int(offset)) if int(offset) else None
-    return _message(channel, rest[end:], position, rest[:end])
+    return Message(channel, rest[end:], position, _decode_key(rest[:end]))
 
 
 __all__ = ["RedisBroker"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from tornado._loop.tasks import start_lazily
-from tornado.channels._errors import MALFORMED, BrokerUnavailableError
+from tornado.channels._errors import BrokerUnavailableError
 from tornado.channels._redis_pipeline import Call
 from tornado.channels._values import Position
 from tornado.log import gen_log
@@ -100,7 +100,7 @@ class RedisPublisher:
         self, execute: Execute, errors: tuple[type[Exception], ...], address: str, timeout: float
     ) -> None:
         self._execute = execute
-        self._errors: tuple[type[Exception], ...] = (*errors, *MALFORMED)
+        self._errors = errors
         self._address = address
         self._timeout = timeout
         self._waiting: deque[tuple[Entry, asyncio.Future[Position]]] = deque()
@@ -179,18 +179,10 @@ class RedisPublisher:
             return [error for _ in batches]
         except self._errors as error:
             return [self._unavailable(error) for _ in batches]
-        return [self._result(batch, result) for batch, result in zip(batches, results, strict=True)]
-
-    def _result(self, batch: _Batch, result: Any) -> list[Position] | BrokerUnavailableError:
-        if isinstance(result, Exception):
-            return self._unavailable(result)
-        try:
-            positions = _positions(result)
-        except MALFORMED as error:
-            return self._unavailable(error)
-        if len(positions) != len(batch.entries):
-            return self._unavailable(ValueError(f"expected {len(batch.entries)} positions"))
-        return positions
+        return [
+            self._unavailable(result) if isinstance(result, Exception) else _positions(result)
+            for result in results
+        ]
 
     def _unavailable(self, error: Exception) -> BrokerUnavailableError:
         return BrokerUnavailableError(f"Redis at {self._address}: {error}")
@@ -214,7 +206,7 @@ def _take(waiting: deque[tuple[Entry, asyncio.Future[Position]]]) -> list[_Batch
 
 def _positions(result: Sequence[Any]) -> list[Position]:
     epoch = result[0].decode()
-    return [Position(epoch, int(offset)) for offset in result[1:]]
+    return [Position(epoch, offset) for offset in result[1:]]
 
 
 __all__ = ["Entry", "Execute", "RedisPublisher"]

@@ -11,8 +11,6 @@ from urllib.parse import parse_qs, urlsplit
 from tornado.channels._redis_pipeline import Call, RedisPipeline
 
 _MAX_CONNECTIONS = 50
-#: The server executes nothing else during a call, so it must be short.
-_MAX_KEYS = 100
 #: redis-py does not wait for a connection to a node of a cluster, so this limit must not be reached.
 _MAX_NODE_CONNECTIONS = 1000
 _SENTINEL_PORT, _PORT = 26379, 6379
@@ -67,12 +65,10 @@ class RedisServers(Protocol):
     :ivar client: the client of redis-py for commands.
     :ivar monitor: finds connections for messages that are unusable although they respond; None if there are
         none.
-    :ivar max_keys: the maximum number of channels whose keys one call of a script may use.
     """
 
     address: str
     database: int
-    max_keys: int
     client: Any
 
     @property
@@ -177,7 +173,6 @@ class _Server:
     """One server."""
 
     monitor = None
-    max_keys = _MAX_KEYS
 
     def __init__(self, redis: Any, url: str) -> None:
         options = redis.asyncio.connection.parse_url(url)
@@ -213,7 +208,6 @@ class _Sentinel:
     """The master of a service. Each connection asks a Sentinel for its address."""
 
     monitor = None
-    max_keys = _MAX_KEYS
 
     def __init__(
         self, redis: Any, url: str, addresses: Sequence[tuple[str, int]], service: str, timeout: float
@@ -270,7 +264,6 @@ class _Cluster:
     """A cluster. What one node publishes reaches the subscribers of all nodes."""
 
     database = 0
-    max_keys = 1  # channels are on different nodes
 
     def __init__(
         self, redis: Any, url: str, addresses: Sequence[tuple[str, int]], timeout: float, interval: float

@@ -19,8 +19,6 @@ _MAX_POSITION = 200
 _MAX_ID = 64
 _MAX_WAIT: Final = 50.0
 _WAIT: Final = 25.0
-#: The maximum number of earlier messages with which a subscription begins.
-_MAX_HISTORY: Final = 1000
 
 #: The maximum number of nested objects and arrays. Python and the clients could not process many more.
 _MAX_DEPTH: Final = 100
@@ -35,7 +33,6 @@ ERRORS: Final[Mapping[str, tuple[int, int | None]]] = {
     "unauthorized": (401, 4401),
     "expired": (401, 4401),
     "forbidden": (403, None),
-    "not_found": (404, None),
     "revoked": (403, None),
     "not_subscribed": (409, None),
     "limit": (409, None),
@@ -43,10 +40,7 @@ ERRORS: Final[Mapping[str, tuple[int, int | None]]] = {
     "rate": (429, None),
     "internal": (500, None),
     "unavailable": (503, None),
-    "timeout": (504, None),
 }
-#: The form of the codes of a program, which have the HTTP status 422.
-_find_code = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
 
 
 #: The error code of each HTTP status that is not the response to a request of the protocol.
@@ -78,7 +72,7 @@ ABSENT: Final = _Absent()
 class RequestError(Exception):
     """Raised for a request that gets an ``error``.
 
-    :param code: one of `ERRORS`, or a code of the program.
+    :param code: one of `ERRORS`.
     :param message: a description for developers.
     :param channel: the channel that the error is about.
     :param retry: the number of seconds after which to repeat the request.
@@ -91,7 +85,7 @@ class RequestError(Exception):
         self.code = code
         self.channel = channel
         self.retry = retry
-        self.status, self.close_code = ERRORS.get(code, (422, None))
+        self.status, self.close_code = ERRORS[code]
 
     def encode(self, request_id: str | None = None) -> bytes:
         """Return the ``error`` as JSON."""
@@ -103,33 +97,18 @@ class RequestError(Exception):
         return encode_reply("error", request_id, members)
 
 
-def refusal(code: str, message: str) -> RequestError:
-    """Return the error for a request that the program has refused.
-
-    :raises ValueError: if the code has a wrong form, or is one that closes the connection.
-    """
-    if _find_code(code) is None or ERRORS.get(code, (0, None))[1] is not None:
-        raise ValueError(
-            "the code of a refusal consists of lower-case letters, digits and '_', and does not close the "
-            f"connection, got {code!r:.100}"
-        )
-    return RequestError(code, message)
-
-
 class SubscriptionRequest(NamedTuple):
     """A subscription.
 
     :ivar position: the position after which to continue, or None.
     :ivar join: the data with which to be present, or `ABSENT`.
     :ivar watch: whether to send the members; a text is the version that the client has.
-    :ivar history: the number of earlier messages with which to begin, if there is no position.
     """
 
     channel: str
     position: Position | None = None
     join: Any = ABSENT
     watch: bool | str = False
-    history: int = 0
 
 
 class Request(NamedTuple):
@@ -145,8 +124,6 @@ class Request(NamedTuple):
     token: str | None = None
     client: str | None = None
     wait: float = _WAIT
-    #: The name of the method to call.
-    method: str = ""
     #: The errors of subscriptions in the list that are malformed.
     refused: tuple[RequestError, ...] = ()
 
@@ -324,22 +301,6 @@ def _parse_publish(kind: str, request_id: str | None, members: Mapping[str, Any]
     )
 
 
-def _parse_call(kind: str, request_id: str | None, members: Mapping[str, Any]) -> Request:
-    method = members.get("method")
-    if not isinstance(method, str) or _find_code(method) is None:
-        _reject("method", method, "a name of at most 64 lower-case letters, digits and '_'")
-    if request_id is None:
-        raise RequestError("bad_request", "call needs an id")
-    return Request(
-        kind,
-        request_id,
-        data=members.get("data"),
-        token=_text(members, "token", 1 << 16),
-        client=_client(members),
-        method=method,
-    )
-
-
 def _parse_token(kind: str, request_id: str | None, members: Mapping[str, Any]) -> Request:
     token = _text(members, "token", 1 << 16)
     if token is None:
@@ -362,7 +323,6 @@ _PARSERS: Final[Mapping[str, Callable[[str, str | None, Mapping[str, Any]], Requ
     "watch": _parse_channel,
     "unwatch": _parse_channel,
     "publish": _parse_publish,
-    "call": _parse_call,
     "token": _parse_token,
     "ping": _parse_ping,
 }
@@ -400,10 +360,7 @@ def _subscription(members: Any) -> SubscriptionRequest:
     if watch is not False and not isinstance(watch, (bool, str)):
         _reject("watch", watch, "true or the version of a presence event")
     position = None if members.get("position") is None else _position(members)
-    history = members.get("history") or 0
-    if type(history) is not int or not 0 <= history <= _MAX_HISTORY:
-        _reject("history", history, f"a number of messages from 0 to {_MAX_HISTORY}")
-    return SubscriptionRequest(_channel(members), position, members.get("join", ABSENT), watch, history)
+    return SubscriptionRequest(_channel(members), position, members.get("join", ABSENT), watch)
 
 
 def _position(members: Mapping[str, Any]) -> Position:
@@ -483,6 +440,5 @@ __all__ = [
     "encode_reply",
     "encode_subscribed",
     "parse_request",
-    "refusal",
     "request_id_of",
 ]

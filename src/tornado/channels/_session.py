@@ -12,10 +12,9 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, Final, Protocol
 
 from tornado._loop.deadlines import NEVER
-from tornado.channels._calls import Calls, execute
 from tornado.channels._counts import counts
 from tornado.channels._endpoint import Endpoint
-from tornado.channels._errors import BrokerUnavailableError, ChannelRequestError, PublishError
+from tornado.channels._errors import BrokerUnavailableError, PublishError
 from tornado.channels._limits import ClientLimits, SlowPolicy, count_request
 from tornado.channels._operations import OPERATIONS, connect
 from tornado.channels._receivers import ReceiverGroup
@@ -30,16 +29,13 @@ from tornado.channels._requests import (
     encode_reply,
     encode_subscribed,
     parse_request,
-    refusal,
     request_id_of,
 )
 from tornado.channels._session_state import Identity, SessionState, name_of_anonymous
 from tornado.channels._slow_clients import SLOW_RECEIVERS, SlowReceiver
-from tornado.channels._sources import Source
 from tornado.channels._steps import Steps, resolve, run_steps
 from tornado.channels._transport import Transport
 from tornado.channels._values import Gap, Position
-from tornado.httputil import HTTPServerRequest
 
 # See `tornado._wire.state_machine` for the reason for these constants.
 _NEW = SessionState.NEW
@@ -62,11 +58,8 @@ _REVOKED, _TIMED_OUT, _RATE, _POLICY = 4403, 4408, 4429, 1008
 class Hooks(Protocol):
     """The methods of a `ChannelHandler` that a session calls."""
 
-    request: HTTPServerRequest
     client_limits: ClientLimits
     keep_alive: float
-    max_call_duration: float
-    publishes_author: bool
 
     def authenticate(self, token: str | None) -> Any: ...
 
@@ -77,8 +70,6 @@ class Hooks(Protocol):
     def authorize_presence(self, channel: str) -> Any: ...
 
     def slow_policy(self, channel: str) -> SlowPolicy: ...
-
-    def prepare_publication(self, channel: str, data: Any) -> Any: ...
 
     def log_exception(self, kind: Any, error: Any, traceback: Any) -> None: ...
 
@@ -94,7 +85,6 @@ class Session:
     """
 
     __slots__ = (
-        "_calls",
         "_channels",
         "_client",
         "_connections",
@@ -106,7 +96,6 @@ class Session:
         "_lingers",
         "_receiver",
         "_slow",
-        "_source",
         "_state",
         "_transport",
         "_violations",
@@ -135,11 +124,7 @@ class Session:
         #: The receivers that replace the client in channels that it reads too slowly.
         self._slow: dict[str, SlowReceiver] | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        #: The calls that have not ended; None before the first one.
-        self._calls: Calls | None = None
         self._free_at = 0.0
-        #: The user or the address, whose limits count for all of its connections; None before `authenticate`.
-        self._source: Source | None = None
         #: The token and the ID of the last ``connect``, which the next request repeats if it has failed.
         self._hello: tuple[str | None, str | None] = (None, None)
         self._violations = 0
@@ -192,18 +177,6 @@ class Session:
             raise RequestError("rate", f"more than {limits.rate:g} requests per second", retry=wait)
         return wait
 
-    def count_for_source(self) -> float:
-        """Count a request that the broker executes, for the user or the address; see `_count_request`."""
-        source, limits = self._source, self._hooks.client_limits
-        if source is None:
-            return 0.0
-        wait = source.count_request(limits, time.monotonic())
-        if wait > _MAX_WAIT:
-            rate = limits.rate * source.clients(limits)
-            text = f"more than {rate:g} requests per second by all clients of the {source.name}"
-            raise RequestError("rate", text, retry=wait)
-        return wait
-
     def error_of(self, error: Exception) -> RequestError:
         """Return the error to report for an exception. An unexpected one is logged."""
         if isinstance(error, RequestError):
@@ -212,11 +185,6 @@ class Session:
             # A random time, because the requests of all clients fail at the same time.
             retry = random.uniform(_MIN_RETRY, _MAX_RETRY)
             return RequestError("unavailable", "the broker cannot be reached", retry=retry)
-        if isinstance(error, ChannelRequestError):  # of a method of the program
-            try:
-                return refusal(error.code, error.reason)
-            except ValueError as wrong:
-                error = wrong
         if isinstance(error, UnicodeEncodeError):
             return RequestError("bad_request", "a text contains a surrogate, which UTF-8 cannot represent")
         self._hooks.log_exception(type(error), error, sys.exc_info()[2])
@@ -271,8 +239,6 @@ class Session:
         if was_new:
             self._client = client or os.urandom(9).hex()
             self._state = self._state.to[_CONNECTED]
-            address = self._hooks.request.remote_ip or ""
-            self._source = endpoint.sources.acquire(identity.user, address, time.monotonic())
             self._cancel_deadline()
         if identity.expires_at is not None or self._expiry is not None:
             self._schedule_expiry()
@@ -389,11 +355,11 @@ class Session:
         """
         channel, endpoint, hooks = wanted.channel, self._endpoint, self._hooks
         hub = endpoint.hub
-        if channel not in self._channels:
-            self._check_subscriptions(channel)
+        if channel not in self._channels and len(self._channels) >= hooks.client_limits.subscriptions:
+            raise RequestError("limit", "too many subscriptions", channel=channel)
         revision = endpoint.revision
         allowed = hooks.authorize_subscribe(channel)
-        since = wanted.position or (None if wanted.history else hub.position(channel))
+        since = wanted.position or hub.position(channel)
         if (
             allowed is not True
             or since is None
@@ -413,21 +379,11 @@ class Session:
         if wanted.position is None or not self._lingers:
             position = str(since)
             self._transport.send(self._receiver, encode_subscribed(request_id, channel, position), position)
-        if self._source is not None:
-            endpoint.sources.open(self._source, channel)
         hub.attach(channel, self._receiver, since, group)
         if wanted.watch:
             self.watch(channel, wanted.watch if isinstance(wanted.watch, str) else "")
         if wanted.join is not ABSENT:
             yield from self._join(channel, wanted.join)
-
-    def _check_subscriptions(self, channel: str) -> None:
-        limits = self._hooks.client_limits
-        if len(self._channels) >= limits.subscriptions:
-            raise RequestError("limit", "too many subscriptions", channel=channel)
-        source = self._source
-        if source is not None and not self._endpoint.sources.may_open(source, channel, limits):
-            raise RequestError("limit", f"too many channels of the {source.name}", channel=channel)
 
     def _begin_subscription(
         self, wanted: SubscriptionRequest, allowed: Any, revision: int
@@ -443,10 +399,7 @@ class Session:
             revision = self._endpoint.revision
             if wanted.join is not ABSENT:
                 yield from self._authorize(hooks.authorize_presence, channel)
-            since = wanted.position
-            if since is None and wanted.history:
-                since = yield hub.before_last(channel, wanted.history)
-            since = since or hub.position(channel)
+            since = wanted.position or hub.position(channel)
             if since is None:
                 since = yield hub.head(channel)
             if revision == self._endpoint.revision:
@@ -459,7 +412,6 @@ class Session:
         slow = None if self._slow is None else self._slow.pop(channel, None)
         if slow is not None:
             self._endpoint.hub.detach(channel, slow)
-        self._endpoint.sources.close(channel)
 
     def unsubscribe(self, channel: str) -> None:
         """End a subscription, and the presence of the client in the channel."""
@@ -467,8 +419,8 @@ class Session:
         self._channels = tuple([each for each in self._channels if each != channel])
         self.unwatch(channel)
         connection = None if self._connections is None else self._connections.pop(channel, None)
-        if connection is not None and self._source is not None:
-            self._endpoint.leave(channel, connection, self._source)
+        if connection is not None:
+            self._endpoint.leave(channel, connection)
 
     def check_subscribed(self, channel: str) -> None:
         """Check that the client has subscribed to a channel.
@@ -487,12 +439,8 @@ class Session:
         """
         channel, hub = request.channel, self._endpoint.hub
         yield from self._authorize(self._hooks.authorize_publish, channel)
-        hooks, data = self._hooks, request.data
-        if not getattr(hooks.prepare_publication, "is_default", False):
-            data = yield from resolve(hooks.prepare_publication(channel, data))
-        author = self.member if hooks.publishes_author else None
         if request.is_ephemeral:
-            yield hub.send(channel, data, key=request.key, author=author)
+            yield hub.send(channel, request.data, key=request.key)
             return {"channel": channel}
         # The user and the client are parts of the key, so that no other one can occupy it.
         user, client = self.identity.user or "", self._hello[1] or request.client or ""
@@ -501,40 +449,13 @@ class Session:
             text = f"without client, the id of publish has at least {_MIN_UNIQUE} characters"
             raise RequestError("bad_request", text)
         key = f"{len(user)}/{user}/{client}/{request.id}"
-        position = yield hub.publish(channel, data, key=request.key, idempotency_key=key, author=author)
+        position = yield hub.publish(channel, request.data, key=request.key, idempotency_key=key)
         return {"channel": channel, "position": str(position)}
-
-    def call(self, request: Request) -> Steps:
-        """Call a method of the handler. Return its result.
-
-        :raises RequestError: if it fails.
-        """
-        return (yield execute(self._hooks, request))
-
-    def begin_call(self, request: Request) -> None:
-        """Call a method of the handler, and reply when it has ended. Later requests do not wait for this.
-
-        :raises RequestError: if too many calls have not ended.
-        """
-        calls = self._calls
-        if calls is None:
-            calls = self._calls = Calls()
-        if len(calls) >= self._hooks.client_limits.calls:
-            raise RequestError("limit", "too many calls at the same time")
-
-        async def run() -> None:
-            try:
-                self.reply("returned", request.id, {"data": await execute(self._hooks, request)})
-            except Exception as error:
-                self.fail(self.error_of(error), request.id)
-
-        calls.start(run())
 
     # -- presence --
 
     @property
-    def member(self) -> str:
-        """The name of the user, or that of the client if it has none."""
+    def _member(self) -> str:
         user = self.identity.user
         return name_of_anonymous(self._client) if user is None else user
 
@@ -549,42 +470,22 @@ class Session:
         presence = self._endpoint.presence
         connections = self._connections = {} if self._connections is None else self._connections
         connection = connections.get(channel)
+        if connection is None and self._lingers:
+            connection = self._endpoint.take_lingering(self._member, self._client, channel)
         if connection is not None:
-            yield presence.update(channel, connection, data)
-            return
-        source = self._source
-        assert source is not None  # the session is connected
-        if self._lingers:
-            connection = self._endpoint.take_lingering(self.member, self._client, channel)
-        if connection is not None:
-            source.present += 1
             connections[channel] = connection  # before the update, which may be cancelled
             yield presence.update(channel, connection, data)
             return
-        self._check_presences(channel, connections, source)
-        source.present += 1
-        try:
-            connection = yield presence.join(channel, self.member, data)
-        except BaseException:
-            source.present -= 1
-            raise
+        connection = yield presence.join(channel, self._member, data)
         if self._state is _CLOSED or channel not in self._channels:
-            self._endpoint.leave(channel, connection, source)
+            self._endpoint.leave(channel, connection)
         else:
             connections[channel] = connection
-
-    def _check_presences(self, channel: str, connections: Mapping[str, str], source: Source) -> None:
-        limits = self._hooks.client_limits
-        if len(connections) >= limits.presences:
-            raise RequestError("limit", "present in too many channels", channel=channel)
-        if source.present >= limits.presences * source.clients(limits):
-            raise RequestError("limit", f"too many presences of the {source.name}", channel=channel)
 
     def leave(self, channel: str) -> Steps:
         """End the presence of the client in a channel."""
         connection = None if self._connections is None else self._connections.pop(channel, None)
-        if connection is not None and self._source is not None:
-            self._source.present -= 1
+        if connection is not None:
             yield self._endpoint.presence.leave(channel, connection)
 
     def watch(self, channel: str, version: str = "") -> None:
@@ -661,23 +562,17 @@ class Session:
         self._cancel_deadline()
         if self._expiry is not None:
             self._expiry.cancel()
-        if self._calls is not None:
-            self._calls.cancel()
         for channel in self._channels:
             self._detach(channel)
         for channel in self._watched:
             endpoint.unwatch(channel, self._receiver, self._transport)
-        self._channels = self._watched = ()
-        source, self._source = self._source, None
-        if source is None:
-            return
         connections, self._connections = self._connections or {}, None
         for channel, connection in connections.items():
             if self._lingers:
-                endpoint.leave_later(self.member, self._client, channel, connection, source)
+                endpoint.leave_later(self._member, self._client, channel, connection)
             else:
-                endpoint.leave(channel, connection, source)
-        endpoint.sources.release(source, time.monotonic())
+                endpoint.leave(channel, connection)
+        self._channels = self._watched = ()
 
 
 _ANONYMOUS: Final = Identity()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass
 
 from tornado._wire.state_machine import State, permit
@@ -15,19 +14,12 @@ class Identity:
 
     :ivar user: the name of the user; None for an anonymous client.
     :ivar expires_at: the time at which the permissions of the token end (`time.time`), or None.
-    :raises ValueError: if the time is not finite: a token that is not a number would never expire.
     """
 
     __module__ = "tornado.channels"  # the module that exports this class
 
     user: str | None = None
     expires_at: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.expires_at is not None and not math.isfinite(self.expires_at):
-            raise ValueError(
-                f"expires_at must be a time in seconds, or None for no end, got {self.expires_at!r}"
-            )
 
 
 def name_of_anonymous(client: str) -> str:

@@ -16,8 +16,6 @@ class _Hub(Protocol):
 
     def detach(self, channel: str, receiver: Any) -> None: ...
 
-    async def attached(self, channel: str) -> None: ...
-
 
 class Subscription:
     """The messages and gaps of a channel, as an asynchronous iterator; see `Hub.subscribe`.
@@ -38,7 +36,6 @@ class Subscription:
         self._items: deque[Message | Gap] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._is_open = False
-        self._was_open = False
         self._is_attached = False
         #: The position of the last item accepted, from which to continue after an overflow.
         self._accepted = since
@@ -46,22 +43,13 @@ class Subscription:
 
     async def __aenter__(self) -> Subscription:
         self._attach()
-        self._is_open = self._was_open = True
+        self._is_open = True
         self._all.add(self)
-        try:
-            # Otherwise what the program publishes first inside the block would be lost.
-            await self._hub.attached(self._channel)
-        except BaseException:
-            self._close()
-            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._close()
-
-    def _close(self) -> None:
         self._is_attached = False
         self._items.clear()
         self._hub.detach(self._channel, self)
@@ -79,7 +67,6 @@ class Subscription:
     async def __anext__(self) -> Message | Gap:
         while not self._items:
             if not self._is_open:
-                check_was_open(self._was_open, "hub.subscribe(channel)")
                 raise StopAsyncIteration
             if not self._is_attached:
                 self._attach()
@@ -119,17 +106,4 @@ class Subscription:
             self._waiter.set_result(None)
 
 
-def check_was_open(was_open: bool, call: str) -> None:
-    """Check that an iterator was opened.
-
-    :param call: the call that has returned it.
-    :raises RuntimeError: if it was not: it would never be closed.
-    """
-    if not was_open:
-        raise RuntimeError(
-            f"messages are received only inside of a block: use `async with {call} as messages`, and then "
-            "`async for message in messages`"
-        )
-
-
-__all__ = ["Subscription", "check_was_open"]
+__all__ = ["Subscription"]

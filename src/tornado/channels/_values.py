@@ -43,43 +43,17 @@ class Message:
     :ivar payload: the data as JSON, encoded once by the publisher.
     :ivar position: the position in the channel; None for an ephemeral message.
     :ivar key: what the message is about, for clients that need only the latest message of each key.
-    :ivar author: the user whose client has published it, as the server knows it; None for a message of the
-        server itself. A client without a user has a name that begins with ``~``; see `Presence`.
     """
 
     channel: str
     payload: bytes
     position: Position | None = None
     key: str | None = None
-    author: str | None = None
 
     @property
     def data(self) -> Any:
         """Return the published data, decoded from JSON in each call."""
         return json.loads(self.payload)
-
-
-def add_author(author: str | None, data: bytes) -> bytes:
-    """Return the encoded form of a message, or the first part of it, with its author.
-
-    :param data: the form without the author, which must not begin with ``@``.
-    """
-    if author is None:
-        return data
-    name = author.encode()
-    return b"@%d %b%b" % (len(name), name, data)
-
-
-def split_author(data: bytes) -> tuple[str | None, bytes]:
-    """Return the author, and the rest.
-
-    :raises ValueError: if the data has another form.
-    """
-    if not data.startswith(b"@"):
-        return None, data
-    size, _, rest = data[1:].partition(b" ")
-    end = int(size)
-    return rest[:end].decode(), rest[end:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +105,10 @@ class History:
     age: float = 3600.0
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.count, int) and self.count >= 1):
+        if not self.count >= 1:
             raise ValueError(f"count must be a number of messages of at least 1, got {self.count!r}")
         if not 0.001 <= self.age <= _MAX_AGE:
             raise ValueError(f"age must be a number of seconds from 0.001 to {_MAX_AGE}, got {self.age!r}")
 
 
-__all__ = ["Gap", "History", "Message", "Position", "add_author", "end_of", "split_author", "start_of"]
+__all__ = ["Gap", "History", "Message", "Position", "end_of", "start_of"]

@@ -16,6 +16,7 @@ from tornado.channels import (
     MemoryBroker,
     Message,
     NATSBroker,
+    Position,
     RedisBroker,
     SubscriptionEnd,
     connect,
@@ -36,22 +37,14 @@ async def check_rooms(run: Run) -> None:
             await client.publish("hall", 1)
 
 
-async def check_game(run: Run) -> None:
-    """The server determines the data and the author of messages; moves are answered."""
-    url = f"http://127.0.0.1:{run.server.port}/channels"
-    async with connect(url, token="ada") as ada, connect(url, token="bob") as bob:
-        assert await ada.call("move", "left") == 1
-        with pytest.raises(ChannelRequestError, match="no_such_move: 'up' is not a move"):
-            await ada.call("move", "up")
-        await ada.publish("table", "hello")
-        with pytest.raises(ChannelRequestError, match="invalid"):
-            await bob.publish("table", {"author": "ada"})
-        await bob.subscribe("table", history=50)
-        items = [await anext(bob) for _ in range(2)]
-        assert [(each.author, each.data) for each in items if isinstance(each, Message)] == [
-            ("ada", {"moved": "left"}),
-            ("ada", {"text": "hello", "score": 1}),
-        ]
+async def check_start(run: Run) -> None:
+    async with Hub(MemoryBroker()) as hub:
+        for number in range(5):
+            await hub.publish("room:7", number)
+        for count, first in ((2, 3), (9, 0)):
+            start = Position.parse(await run.program["start_of"](hub, "room:7", count))
+            async with hub.subscribe("room:7", start) as messages:
+                assert (await anext(messages)).data == first
 
 
 async def check_members(run: Run) -> None:

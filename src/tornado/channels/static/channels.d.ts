@@ -14,11 +14,6 @@ export interface Message {
   /** The position; absent for an ephemeral message. */
   position?: string;
   key?: string;
-  /**
-   * The user whose client has published the message, as the server knows it, or a name that begins with `~` for a
-   * client without a user; absent for a message of the server itself.
-   */
-  author?: string;
 }
 
 /** Messages that were missed and are no longer available. */
@@ -40,8 +35,6 @@ export interface PresenceChange {
 export interface SubscriptionOptions {
   /** Continue after this position; by default, begin with the messages that are published from now on. */
   position?: string;
-  /** Without a position: begin with this number of earlier messages, at most 1000. */
-  history?: number;
   /** If present, even as null: be present in the channel with this data. */
   join?: unknown;
   /** Whether to call `onpresence`. */
@@ -105,13 +98,6 @@ export interface ChannelClient extends EventTarget {
    * example after the page was loaded again: it is stored once.
    */
   publish(channel: string, data: unknown, options?: { key?: string; id?: string }): Promise<string>;
-  /**
-   * Call a method of the handler: `call_move(self, data)` for the name `move`. The Promise contains its result. It is
-   * rejected with a ChannelError whose code is that of the method, `not_found`, `internal`, `timeout` (milliseconds,
-   * 10,000 by default), or `disconnected` if the connection is lost: the method may have been called then. Without a
-   * connection the call waits.
-   */
-  call(method: string, data?: unknown, options?: { timeout?: number }): Promise<any>;
   /** Send an ephemeral message, which is lost if there is no connection. */
   send(channel: string, data: unknown, options?: { key?: string }): void;
   /** Close the connection. What waits is rejected. */

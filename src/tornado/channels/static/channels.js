@@ -50,8 +50,6 @@ const { parse, stringify } = JSON;
 // Return a request with a copy of the data, which the program may change. Raise an error if it cannot be encoded.
 const publication = (channel, data, members) => parse(stringify({ type: "publish", channel, data, ...members }));
 
-// The reply to a call of a lost connection: the method may have been called.
-const LOST = { type: "error", code: "disconnected" };
 // The reply to a request that is too large.
 const TOO_LARGE = { type: "error", code: "too_large" };
 
@@ -133,7 +131,6 @@ function connect(url, { transports, token, maxWaiting = 1000, clientId = randomI
       position: subscription.position,
       join: subscription.options.join,
       watch: subscription.version || !!subscription.options.watch,
-      history: subscription.options.history,
     };
   };
 
@@ -162,21 +159,16 @@ function connect(url, { transports, token, maxWaiting = 1000, clientId = randomI
     } else if (type === "published") {
       unconfirmed.delete(id);
       waiting?.resolve(position);
-    } else if (type === "returned") {
-      unconfirmed.delete(id);
-      waiting?.resolve(found.data);
     } else if (type === "error") {
       const refused = waiting || subscription?.id === (id || "") && subscription;
       if (!refused) {
         return;
       }
       const current = attempt;
-      // A call is not repeated, except if it was not executed.
-      const isTemporary = code === "rate" || !refused.isCall &&
-        (code === "unavailable" || code === "internal" && refused.tries-- > 0);
+      const isTemporary = /^(unavailable|rate)$/.test(code) || code === "internal" && refused.tries-- > 0;
       if (!isTemporary) {
         refuse(refused, code, found.message, id);
-      } else if (!waiting || !posts || waiting.isCall) {  // over HTTP, publications are repeated before the next one is sent
+      } else if (!waiting || !posts) {  // over HTTP, publications are repeated before the next one is sent
         setTimeout(() => {
           if (current === attempt && (unconfirmed.has(id) || refused === subscriptions.get(channel))) {
             send?.(refused.request || requestOf(refused));
@@ -236,15 +228,7 @@ function connect(url, { transports, token, maxWaiting = 1000, clientId = randomI
 
   const use = sender => {
     send = sender;
-    unconfirmed.forEach(transmit);
-  };
-
-  // Send a publication or a call, if there is a connection. A call is sent once.
-  const transmit = waiting => {
-    if (send) {
-      waiting.isSent = true;
-      send(waiting.request);
-    }
+    unconfirmed.forEach(({ request }) => send(request));
   };
 
   const websocket = signal => new Promise((_, reject) => {
@@ -290,7 +274,7 @@ function connect(url, { transports, token, maxWaiting = 1000, clientId = randomI
 
   // Send a request. Return the object of the reply, or for a stream its body.
   const post = async (request, signal) => {
-    const { type, wait } = request, isPublic = /^(publish|call)$/.test(type), controller = newController();
+    const { type, wait } = request, controller = newController();
     const cancel = schedule(signal, (wait || 0) * 1000 + TIMEOUT, () => controller.abort());
     try {
       const response = await fetch(url, {
@@ -303,7 +287,7 @@ function connect(url, { transports, token, maxWaiting = 1000, clientId = randomI
       if (status === 413) {  // of the server, or of a proxy
         return TOO_LARGE;
       }
-      if (!response.ok && (!isPublic || status === 401)) {
+      if (!response.ok && (type !== "publish" || status === 401)) {
         throw { code: status };
       }
       return type === "stream" ? response.body : await response.json();
@@ -318,13 +302,7 @@ function connect(url, { transports, token, maxWaiting = 1000, clientId = randomI
     signal.onabort = () => reception.abort();
     posts = Promise.resolve();
     use(request => {
-      const { id, type } = request;
-      if (type === "call") {
-        const isCalled = unconfirmed.get(id);
-        post(request, signal).catch(() => LOST).then(reply => isCalled && receive({ ...reply, id }));
-        return;
-      }
-      if (type !== "publish") {
+      if (request.type !== "publish") {
         reception.abort();
         return;
       }
@@ -426,7 +404,6 @@ function connect(url, { transports, token, maxWaiting = 1000, clientId = randomI
       }
       attempt.abort();
       send = posts = null;
-      unconfirmed.forEach(({ isSent, isCall }, id) => isSent && isCall && receive({ ...LOST, id }));
       clearTimeout(renewal);
       // The close codes of a WebSocket are 4401 and 4403.
       const status = code % 4000, isUnauthorized = status === 401, now = Date.now();
@@ -456,16 +433,6 @@ function connect(url, { transports, token, maxWaiting = 1000, clientId = randomI
       delay = Math.min(2 * delay, MAX_DELAY);
     }
   };
-
-  const ask = (request, isCall) => new Promise((resolve, reject) => {
-    const code = state === "closed" ? state : unconfirmed.size >= maxWaiting && "full";
-    if (code) {
-      throw new ChannelError(code);
-    }
-    const waiting = { request, resolve, reject, isCall, tries: TRIES };
-    unconfirmed.set(request.id, waiting);
-    transmit(waiting);
-  });
 
   Object.assign(client, {
     state,
@@ -501,13 +468,15 @@ function connect(url, { transports, token, maxWaiting = 1000, clientId = randomI
       }
     },
 
-    publish: async (channel, data, { key, id = randomId() } = {}) => ask(publication(channel, data, { key, id })),
-
-    async call(method, data, { timeout = TIMEOUT } = {}) {
-      const id = randomId();
-      const timer = setTimeout(() => receive({ type: "error", code: "timeout", id }), timeout);
-      return ask({ type: "call", method, data: parse(stringify(data ?? null)), id }, true).finally(() => clearTimeout(timer));
-    },
+    publish: (channel, data, { key, id = randomId() } = {}) => new Promise((resolve, reject) => {
+      const code = state === "closed" ? state : unconfirmed.size >= maxWaiting && "full";
+      if (code) {
+        throw new ChannelError(code);
+      }
+      const request = publication(channel, data, { key, id });
+      unconfirmed.set(id, { request, resolve, reject, tries: TRIES });
+      send?.(request);
+    }),
 
     send(channel, data, { key } = {}) {
       send?.(publication(channel, data, { key, ephemeral: true }));

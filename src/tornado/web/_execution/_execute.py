@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tornado import gen, httputil
 from tornado._loop.tasks import keep_reference
-from tornado._unavailable import UnavailableError
 from tornado._wire.headers import InvalidHeader
 from tornado.concurrent import (
     Future,
@@ -363,10 +362,6 @@ def handle_exception(handler: ExecutionOwner, error: BaseException) -> None:
         fault = error
         error = InvalidBodyError("%s", fault, status_code=fault.status_code)
         error.__cause__ = fault
-    if isinstance(error, UnavailableError):
-        unavailable = error
-        error = HTTPError(503, "%s", unavailable)
-        error.__cause__ = unavailable
     if type(error) is TypeError:
         from tornado.web._dispatch import _path_argument_checks  # late: few programs need it
 
