@@ -36,12 +36,14 @@ application = web.Application([("/", Slow), ("/blocking", Blocking)])
 
 #: Prints the arguments of `HTTPServer.drain`.
 SHOWS_DRAIN = """
+import os
+
 from tornado.httpserver import HTTPServer
 
 drain = HTTPServer.drain
 
 async def show_drain(self, grace, **options):
-    print("draining with", options, flush=True)
+    os.write(1, f"draining with {options}\\n".encode())  # in one call: the supervisor logs at the same time
     return await drain(self, grace, **options)
 
 HTTPServer.drain = show_drain

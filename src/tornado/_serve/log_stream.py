@@ -55,7 +55,8 @@ class LogStream:
         data = text.encode(errors="backslashreplace")
         with self._lock:
             if self._kept and len(self._kept) + len(data) > MAX_KEPT:
-                lines = data.count(b"\n")  # first, because a signal handler may change the number meanwhile
+                # Counted first, because a signal handler may change the number during that time.
+                lines = data.count(b"\n")
                 self.lost += lines
             else:
                 self._kept += data
