@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.support.service_internals import handle_message, report_beats
 from tests.support.supervisor import PROGRAM, SupervisedService, children, ends
 from tornado._serve import heartbeat_thread
 from tornado._serve.heartbeat_thread import HeartbeatThread
@@ -81,7 +82,7 @@ def test_beat_during_the_report_gives_no_negative_age(channels, monkeypatch):
 
     async def report():
         heartbeats.begin_beats()
-        heartbeats._report()
+        report_beats(heartbeats)
 
     sent = []
     monkeypatch.setattr(theirs, "send", lambda kind, **values: sent.append(values))
@@ -97,6 +98,6 @@ def test_answer_that_is_too_large_is_replaced_by_an_error(channels, expect_log):
     ours.send("query", id="1.1", what="log", arguments={})
     (query,) = theirs.receive()
     with expect_log("tornado.general", "more than 100, and is discarded: reply"):
-        heartbeats._handle(query)
+        handle_message(heartbeats, query)
     (reply,) = ours.receive()
     assert reply == {"type": "reply", "id": "1.1", "data": {"error": "the answer is too large"}}

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.service_internals import Send, replace_send
 from tornado._serve import log_stream
 from tornado._serve.log_stream import MAX_KEPT, LogStream
 from tornado.log import gen_log
@@ -66,16 +67,19 @@ def test_signal_handler_may_log_while_a_line_is_sent(ends, monkeypatch, size):
     reader, writer = ends
     data = b""
     with closing(LogStream(writer)) as stream:
-        send = stream._send
 
-        def send_and_log(part: bytes) -> int:
-            monkeypatch.setattr(stream, "_send", send)
-            sent = send(part)
-            stream.write("nested\n")
-            stream.flush()
-            return sent
+        def make(send: Send) -> Send:
+            def send_and_log(part: bytes) -> int:
+                sent = send(part)
+                if texts:
+                    stream.write(texts.pop())
+                    stream.flush()
+                return sent
 
-        monkeypatch.setattr(stream, "_send", send_and_log)
+            return send_and_log
+
+        texts = ["nested\n"]
+        replace_send(monkeypatch, stream, make)
         stream.write("x" * size + "\n")
         while not data.endswith(b"nested\n"):
             stream.flush()
@@ -88,8 +92,7 @@ def test_parts_end_with_a_line(ends, monkeypatch):
     reader, writer = ends
     parts = []
     with closing(LogStream(writer)) as stream:
-        send = stream._send
-        monkeypatch.setattr(stream, "_send", lambda part: parts.append(bytes(part)) or send(part))
+        replace_send(monkeypatch, stream, lambda send: lambda part: parts.append(bytes(part)) or send(part))
         stream.write(("x" * 999 + "\n") * 20)
         lines = parts[:]
         stream.write("y" * 10_000 + "\n" + "z\n")

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from tests.support.service_internals import refuse_all_users
 from tests.support.supervisor import SupervisedService
 from tornado._log_rate_limit import LogRateLimit
 from tornado._serve import unix_peers
@@ -77,7 +78,7 @@ def test_connections_of_another_user_are_closed_one_at_a_time_and_logged_seldom(
     accepted = []
     with OwnerListener(listen(name)) as listener, contextlib.ExitStack() as clients:
         listener.setblocking(False)
-        monkeypatch.setattr(listener, "_users", set())
+        refuse_all_users(monkeypatch, listener)
         for _ in range(3):
             client = clients.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
             client.connect(name)

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.program import PYTHON
 from tests.support.serve import run_command
+from tests.support.service_internals import send_last_report
 from tests.support.supervisor import PROGRAM, SupervisedService, children, ends
 from tornado._serve.message_schema import FROM_WORKER
 from tornado._serve.worker import Worker
@@ -328,10 +329,8 @@ def test_last_report_is_sent_without_what_is_too_large(monkeypatch, expect_log, 
     with contextlib.closing(ours), contextlib.closing(theirs):
         theirs.max_sent = limit
         worker = Worker(SimpleNamespace(channel=theirs), None)
-        monkeypatch.setattr(worker, "_last_snapshot", {"requests": "x" * 100})
-        monkeypatch.setattr(worker._queries, "recent", lambda: {"errors": "x" * 500})
         with expect_log("tornado.general", "is discarded: drained", required=kept != "records"):
-            worker._send_last_report(clean=True)
+            send_last_report(monkeypatch, worker, {"requests": "x" * 100}, {"errors": "x" * 500})
         (report,) = ours.receive()
     assert report["clean"] is True
     assert (report["snapshot"] is None) is (kept == "nothing")

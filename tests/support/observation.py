@@ -6,13 +6,17 @@ import contextlib
 import gc
 import json
 import logging
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from tornado.httpclient import AsyncHTTPClient
 from tornado.web._observation import _loop_delay, _message_counts
+from tornado.web._observation._log_records import RecentRecords
 from tornado.websocket._message_receiver import MessageReceiver
 from tornado.websocket._protocol import WRITE_MESSAGE, WebSocketProtocol13
 
@@ -68,3 +72,8 @@ class FinishedRequest:
         self.method = method
         self.body = body
         self.connection = SimpleNamespace(head=SimpleNamespace(content_length=announced))
+
+
+def replace_records(monkeypatch: pytest.MonkeyPatch, recent: RecentRecords, records: deque[Any]) -> None:
+    """Let the recent records be kept in another object."""
+    monkeypatch.setattr(recent, "_records", records)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.observation import replace_records
 from tests.support.server import ExpectLog, serving
 from tornado import web
 from tornado.web._observation._log_records import NO_REQUEST, RecentRecords, extend_records
@@ -197,6 +198,6 @@ def test_records_are_read_again_if_another_thread_adds_one(monkeypatch, read):
             return super().__iter__()
 
     recent = RecentRecords()
-    monkeypatch.setattr(recent, "_records", Changing())
+    replace_records(monkeypatch, recent, Changing())
     recent.add("id", logging.LogRecord("app", logging.INFO, __file__, 1, "message", (), None))
     assert [each["message"] for each in read(recent)] == ["message"]

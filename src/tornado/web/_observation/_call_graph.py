@@ -18,6 +18,8 @@ __all__ = ["AwaitedTasks"]
 _MAX_TASKS = 2000
 #: The maximum number of pairs of tasks of which one awaits the other. Further ones are not searched.
 _MAX_LINKS = 20_000
+#: The attribute of asyncio's tasks with the tasks that await them; None if there are none.
+_PARENTS = "_asyncio_awaited_by"
 
 
 class AwaitedTasks:
@@ -39,7 +41,7 @@ class AwaitedTasks:
         links = 0
         for task in tasks:
             try:
-                parents = getattr(task, "_asyncio_awaited_by", None) or ()
+                parents = getattr(task, _PARENTS, None) or ()
             except RuntimeError:  # the event loop's thread has changed a set during the iteration
                 continue
             links += len(parents)
