@@ -24,6 +24,9 @@ from typing import TextIO
 from tornado._thread_safety import WeakRegistry
 from tornado.log import gen_log
 
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
+
 __all__ = ["LogStream", "finish_streams", "flush_streams", "write_report"]
 
 #: The maximum size of the output that is kept while the reader does not read, in bytes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 _LISTEN = "0A"
 #: The flag of a listening socket in ``/proc/net/unix``.
@@ -34,6 +35,8 @@ def describe(process: int, proc: str = "/proc") -> str:
 
 def own_holder(address: str, proc: str = "/proc") -> int | None:
     """Return the ID of a process of this user that has the listening Unix socket `address`, or None."""
+    if sys.platform == "win32":
+        return None
     for pid in _holders(_unix_inodes(address, proc), proc):
         try:
             if os.stat(os.path.join(proc, pid)).st_uid == os.getuid():

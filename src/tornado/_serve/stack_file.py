@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 
 from tornado._serve.fair_accept import create_memory
 from tornado._serve.printable import escape_unprintable
+
+if sys.platform == "win32":
+    raise ImportError(f"{__name__} requires a platform with fork")
 
 __all__ = ["StackFile"]
 

@@ -39,8 +39,10 @@ def peer_of(sock: socket.socket) -> Peer:
 
     :raises OSError: if the socket is not connected.
     """
-    level = socket.SO_PEERCRED if sys.platform == "linux" else 0
-    process, user, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, level, _CREDENTIALS.size))
+    if sys.platform != "linux":
+        raise OSError(f"{sys.platform} does not report the peers of Unix sockets")
+    data = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    process, user, _ = _CREDENTIALS.unpack(data)
     return Peer(process, user)
 
 
@@ -50,7 +52,11 @@ class OwnerListener(socket.socket):
     :param sock: the listening socket, whose descriptor this one takes over.
     """
 
+    _users: set[int]
+
     def __init__(self, sock: socket.socket) -> None:
+        if sys.platform != "linux":
+            raise OSError(f"{sys.platform} has no abstract names of Unix sockets")
         super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
         self._users = {_ROOT, os.geteuid()}
 

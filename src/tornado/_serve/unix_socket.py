@@ -90,6 +90,8 @@ def bind_replacing(path: str, mode: int, backlog: int) -> tuple[socket.socket, U
 
 def _running_server(path: str) -> str | None:
     """Return a description of the process that accepts connections at a path, or None if there is none."""
+    if sys.platform == "win32":
+        return None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:

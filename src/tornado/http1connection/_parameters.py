@@ -79,7 +79,7 @@ class HTTP1ConnectionParameters:
         self.no_keep_alive = no_keep_alive
         self.chunk_size: int = chunk_size or DEFAULT_CHUNK_SIZE
         protection = DEFAULT_PROTECTION if protection is None else protection
-        self.protection = protection
+        self.protection: Protection = protection
         self.max_header_size: int = max_header_size or protection.max_header_size
         self.header_timeout = header_timeout
         self.max_body_size = max_body_size

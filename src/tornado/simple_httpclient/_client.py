@@ -146,8 +146,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             self.resolver,
             self._lookups,
         ):
-            self._lookups = SharedLookups(self.resolver, ttl=self._dns_cache_ttl)
-            self.tcp_client.resolver = self._lookups
+            self.tcp_client.resolver = self._lookups = SharedLookups(self.resolver, ttl=self._dns_cache_ttl)
         #: Active requests. A request has the same key here, in the queue and in `waiting`.
         self.active: dict[object, tuple[HTTPRequest, _Callback]] = {}
         #: Requests that have not been started, in order; some may have timed out already.

@@ -483,6 +483,7 @@ class Application(SecurityOwner, ReversibleRouter):
         target: Any
         wildcard = self.wildcard_router
         default_router: Any = self.default_router
+        rules: Any
         try:
             rules = default_router.rules
         except AttributeError:  # it may be any Router
