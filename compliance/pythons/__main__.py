@@ -145,7 +145,7 @@ def main(arguments: list[str]) -> int:
     passed = True
     for version in () if asked.table else asked.versions:
         try:
-            parts = asked.part or results.COLUMNS
+            parts = asked.part or [part for part in PARTS if part != "core"]
             passed &= run_parts(version, parts, max(1, asked.tries), not asked.no_store)
         except (UnavailableError, subprocess.CalledProcessError) as error:
             print(f"{version}: {error}")

@@ -14,14 +14,21 @@ from compliance.pythons.root_directory import REPOSITORY
 FOLDER = Path(__file__).resolve().parent / "results"
 DOCUMENT = REPOSITORY / "docs/pythons.md"
 #: The columns of the table.
-COLUMNS = {"quick": "quick tests", "whole": "all tests", "upstream": "Tornado's suite", "demos": "demos"}
+COLUMNS = {
+    "core": "core tests",
+    "quick": "quick tests",
+    "whole": "all tests",
+    "upstream": "Tornado's suite",
+    "demos": "demos",
+}
 INTRODUCTION = """\
 # Tests on each version of Python
 
 `scripts/compliance pythons` makes this page. It finds or makes an interpreter of each version, runs the tests
 with it in an environment of its own, and stores the results in `compliance/pythons/results/`. A cell contains
 the numbers of tests that passed, failed and were skipped. In the column "Tornado's suite", the expected
-failures that [compliance/upstream](../compliance/upstream/README.md) lists are not counted as failed.
+failures that [compliance/upstream](../compliance/upstream/README.md) lists are not counted as failed. The
+core tests, a part of the quick ones, are those of loops, streams, servers, WebSockets and channels.
 
 """
 
