@@ -72,7 +72,7 @@ def summary(outcome: dict[str, Any]) -> str:
 
 
 def read(version: str) -> dict[str, Any]:
-    """Return the stored results of a version; empty if there are none."""
+    """Return the stored results of a version, or an empty dict."""
     path = FOLDER / f"{version}.json"
     return json.loads(path.read_text()) if path.exists() else {}
 

@@ -1,7 +1,7 @@
 """Run a command with an interpreter: ``python -m compliance.pythons.run 3.14 COMMAND``.
 
 The variables ``PYTHON`` and ``VENV`` tell the scripts of the checkout which interpreter and which virtual
-environment to use. Each version has an environment of its own, which later runs use again.
+environment to use. Each version has its own environment, which later runs use again.
 """
 
 from __future__ import annotations

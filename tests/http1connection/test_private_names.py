@@ -50,7 +50,7 @@ def test_no_exception_is_not_logged():
 async def received(body, coding="gzip", pieces=1):
     delegate = Received()
     decompressing = http1connection._GzipMessageDelegate(delegate, 100)
-    await decompressing.headers_received(LINE, httputil.HTTPHeaders({"Content-Encoding": coding}))
+    decompressing.headers_received(LINE, httputil.HTTPHeaders({"Content-Encoding": coding}))
     size = -(-len(body) // pieces)
     for begin in range(0, len(body), size):
         await decompressing.data_received(body[begin : begin + size])

@@ -7,6 +7,7 @@ the query. The parameters are percent-encoded in one fixed way and sorted.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import urllib.parse
@@ -78,23 +79,16 @@ def signature(
 _oauth_escape = escape
 
 
-def _oauth_signature(
-    consumer_token: Mapping[str, Any],
-    method: str,
-    url: str,
-    parameters: Mapping[str, Any] | None = None,
-    token: Mapping[str, Any] | None = None,
-) -> bytes:
-    """Return the signature of OAuth 1.0 before revision A."""
-    return signature(consumer_token, method, url, parameters or {}, token, version="1.0").encode()
-
-
 def _oauth10a_signature(
     consumer_token: Mapping[str, Any],
     method: str,
     url: str,
     parameters: Mapping[str, Any] | None = None,
     token: Mapping[str, Any] | None = None,
+    version: str = "1.0a",
 ) -> bytes:
-    """Return the signature of OAuth 1.0a."""
-    return signature(consumer_token, method, url, parameters or {}, token).encode()
+    """Return the signature of a request, as `signature` does, as bytes."""
+    return signature(consumer_token, method, url, parameters or {}, token, version).encode()
+
+
+_oauth_signature = functools.partial(_oauth10a_signature, version="1.0")

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import logging
-import zlib
+import sys
 from types import TracebackType
+from typing import Any
 
-from tornado.httputil import (
-    HTTPHeaders,
-    HTTPInputError,
-    HTTPMessageDelegate,
-    RequestStartLine,
-    ResponseStartLine,
-)
-from tornado.util import GzipDecompressor
+from tornado.http1connection._decompress import GzipMessageDelegate
+from tornado.http1connection._parameters import HTTP1ConnectionParameters
+from tornado.httputil import HTTPMessageDelegate
 
 
 class _QuietException(Exception):
@@ -40,51 +36,22 @@ class _ExceptionLoggingContext:
             raise _QuietException from value
 
 
-class _GzipMessageDelegate(HTTPMessageDelegate):
+class _WithoutLimits:
+    """Stands in for an exchange, because the delegate of a program belongs to none."""
+
+    def __init__(self, chunk_size: int) -> None:
+        self.params = HTTP1ConnectionParameters(chunk_size=chunk_size)
+
+    def body_limit(self) -> int:
+        return sys.maxsize
+
+
+class _GzipMessageDelegate(GzipMessageDelegate):
     """Decompresses a body for another delegate, in pieces of at most ``chunk_size`` bytes.
 
-    The server itself uses a delegate that also has the connection's limits.
-
-    :raises HTTPInputError: if the data is invalid or ends early.
+    The server itself uses the base class, which has the connection's limits.
     """
 
     def __init__(self, delegate: HTTPMessageDelegate, chunk_size: int) -> None:
-        self._delegate = delegate
-        self._chunk_size = chunk_size
-        self._decompressor: GzipDecompressor | None = None
-
-    async def headers_received(
-        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
-    ) -> None:
-        if headers.get("Content-Encoding", "").lower() == "gzip":
-            self._decompressor = GzipDecompressor()
-            headers.add("X-Consumed-Content-Encoding", headers["Content-Encoding"])
-            del headers["Content-Encoding"]
-        if (waiting := self._delegate.headers_received(start_line, headers)) is not None:
-            await waiting
-
-    async def data_received(self, chunk: bytes) -> None:
-        if self._decompressor is None:
-            await self._pass_on(chunk)
-        while self._decompressor is not None and chunk:
-            try:
-                data = self._decompressor.decompress(chunk, self._chunk_size)
-            except zlib.error as error:
-                raise HTTPInputError(f"invalid gzip data in the body: {error}") from error
-            if data:
-                await self._pass_on(data)
-            chunk = self._decompressor.unconsumed_tail
-            if chunk and not data:
-                raise HTTPInputError("invalid gzip data in the body: data after its end")
-
-    async def _pass_on(self, data: bytes) -> None:
-        if (waiting := self._delegate.data_received(data)) is not None:
-            await waiting
-
-    def finish(self) -> None:
-        if self._decompressor is not None and self._decompressor.flush():
-            raise HTTPInputError("invalid gzip data in the body: unexpected end")
-        self._delegate.finish()
-
-    def on_connection_close(self) -> None:
-        self._delegate.on_connection_close()
+        exchange: Any = _WithoutLimits(chunk_size)
+        super().__init__(delegate, exchange)

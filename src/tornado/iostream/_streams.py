@@ -479,9 +479,8 @@ class SSLIOStream(IOStream):
     def _raise_reset(self) -> None:
         """Raise an exception if the input has ended by a reset, which OpenSSL 3.0 does not report.
 
-        A socket that was reset has no peer any more. If the peer sent a close_notify before the reset, the
-        input has ended in order. After `write_eof` there is also no peer if it has closed the connection in
-        order, so the two cannot be distinguished; see `_classify_read_error`.
+        A socket that was reset has no peer. If the peer sent a close_notify before, the end is orderly.
+        After `write_eof`, the two ends cannot be distinguished; see `_classify_read_error`.
 
         :raises ConnectionResetError: if the connection was reset.
         """
